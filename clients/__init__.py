@@ -1,0 +1,1 @@
+"""The clients that play on a gameserver."""

@@ -1,0 +1,1 @@
+"""An authoritative multiplayer game server on Trio."""

@@ -1,0 +1,42 @@
+"""Every exception that gameserver raises on purpose.
+
+Owns the split that the whole code base relies on: *local* errors are bugs of the
+game or of this library, *remote* errors are what a peer did wrong.  A remote error
+ends one connection with a documented close code; it never touches anyone else.
+Imports nothing of this package.
+"""
+
+from __future__ import annotations
+
+
+class GameServerError(Exception):
+    """Base of all errors raised by gameserver and its clients."""
+
+
+class LocalProtocolError(GameServerError):
+    """Our side, or the game, tried to do something that the protocol forbids.
+
+    Raised for wrong declarations (at class creation), for spawning undeclared
+    entities, and for field values that their declared type cannot hold.
+    """
+
+
+class RemoteProtocolError(GameServerError):
+    """The peer sent bytes that are not a valid message.
+
+    The only exception that decoding ever raises, whatever the bytes.  The receiver
+    closes the connection with close code 4000 and ``str(error)`` as the reason.
+    """
+
+
+class JoinRefused(GameServerError):
+    """A player may not join; ``code`` is the close code that the client receives.
+
+    Raised by the lobby (room full, unknown kind, bad name) and by a game's
+    ``on_auth``.  Codes are listed in ``gameserver/protocol/README.md``.
+    """
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason

@@ -1,0 +1,1 @@
+"""The games that ship: arena (the demo), chat, and their declared classes."""

@@ -1,0 +1,113 @@
+"""The spatial hash: which cell a point lies in, and which cells a view from there holds.
+
+Owns cell geometry, hysteresis and cell membership.  Never decides what is sent.
+
+Interest is by cell: everybody whose focus lies in one cell sees the same cells.  The
+guarantee, whatever hysteresis does: *an entity within ``view_radius`` of a focus (on each axis) is
+in a cell of its view*.  A cell is half the view radius plus one margin wide and a view reaches two cells
+to each side, which covers the worst case of both focus and entity lingering a margin outside their cell.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from gameserver.model.world import Record
+
+#: The cell that everyone sees: entities without a position, and all of a room without radius.
+EVERYWHERE: Final = -1
+
+#: A cell is ``(column << _SHIFT) + row``, both from 0; points beyond lie in the border cells.
+_SHIFT: Final = 24
+_HALF: Final = 1 << (_SHIFT - 1)
+#: How many cells a view reaches to each side.
+REACH: Final = 2
+#: Hysteresis margin as a share of the view radius.
+_MARGIN_SHARE: Final = 1 / 16
+
+#: ``x_low, x_high, y_low, y_high`` of a cell with its margin.
+Bounds = tuple[float, float, float, float]
+
+
+class Grid:
+    """The cells of one room.  ``view_radius`` None: there is one cell, ``EVERYWHERE``."""
+
+    __slots__ = ("_bounds", "_views", "cell_size", "margin", "members")
+
+    def __init__(self, view_radius: float | None) -> None:
+        if view_radius is not None and not 0 < view_radius < math.inf:
+            raise ValueError(f"view_radius must be positive, not {view_radius!r}")
+        self.margin = 0.0 if view_radius is None else view_radius * _MARGIN_SHARE
+        #: Width of a cell in the game's units; 0 where there is only one.
+        self.cell_size = 0.0 if view_radius is None else view_radius / REACH + self.margin
+        #: Cell → id → record, as of the last publish.
+        self.members: dict[int, dict[int, Record]] = {EVERYWHERE: {}}
+        self._bounds: dict[int, Bounds] = {}
+        self._views: dict[int, tuple[int, ...]] = {EVERYWHERE: (EVERYWHERE,)}
+
+    def cell_at(self, x: float, y: float) -> int:
+        """Return the cell that holds the point, without hysteresis."""
+        if not self.cell_size:
+            return EVERYWHERE
+        column = _clamped(x // self.cell_size)
+        row = _clamped(y // self.cell_size)
+        return (column << _SHIFT) + row
+
+    def settle(self, cell: int | None, x: float, y: float) -> int:
+        """Return the cell of something at ``x, y`` that was in ``cell``: it lingers for a margin."""
+        if cell is not None and cell != EVERYWHERE:
+            x_low, x_high, y_low, y_high = self._bounds_of(cell)
+            if x_low <= x < x_high and y_low <= y < y_high:
+                return cell
+        return self.cell_at(x, y)
+
+    def _bounds_of(self, cell: int) -> Bounds:
+        bounds = self._bounds.get(cell)
+        if bounds is None:
+            left = ((cell >> _SHIFT) - _HALF) * self.cell_size
+            top = ((cell & ((1 << _SHIFT) - 1)) - _HALF) * self.cell_size
+            far = self.cell_size + self.margin
+            bounds = (left - self.margin, left + far, top - self.margin, top + far)
+            self._bounds[cell] = bounds
+        return bounds
+
+    def view(self, cell: int) -> tuple[int, ...]:
+        """Return the cells that are seen by a focus in ``cell``, ``EVERYWHERE`` first."""
+        view = self._views.get(cell)
+        if view is None:
+            span = range(-REACH, REACH + 1)
+            around = (cell + (column << _SHIFT) + row for column in span for row in span)
+            view = self._views[cell] = (EVERYWHERE, *around)
+        return view
+
+    def move(self, record: Record, cell: int | None) -> None:
+        """Make ``record`` a member of ``cell`` (None: of no cell) instead of its present one."""
+        if record.cell is not None:
+            members = self.members[record.cell]
+            del members[record.id]
+            if not members and record.cell != EVERYWHERE:
+                del self.members[record.cell]
+        if cell is not None:
+            self.members.setdefault(cell, {})[record.id] = record
+        record.cell = cell
+
+    def within(self, x: float, y: float, reach: float) -> Iterator[Record]:
+        """Yield the members of all cells that meet the square of half-width ``reach`` around a point."""
+        if not self.cell_size:
+            yield from self.members[EVERYWHERE].values()
+            return
+        first, last = self.cell_at(x - reach, y - reach), self.cell_at(x + reach, y + reach)
+        rows = range(first & ((1 << _SHIFT) - 1), (last & ((1 << _SHIFT) - 1)) + 1)
+        for column in range(first >> _SHIFT, (last >> _SHIFT) + 1):
+            for row in rows:
+                members = self.members.get((column << _SHIFT) + row)
+                if members:
+                    yield from members.values()
+
+
+def _clamped(index: float) -> int:
+    """Shift a cell index to start at 0 and keep a view around it inside the key's bits."""
+    return int(max(REACH, min(index + _HALF, 2 * _HALF - 1 - REACH)))

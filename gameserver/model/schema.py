@@ -1,0 +1,607 @@
+"""Declaring entities, commands and events, and the schema that a room sends to its clients.
+
+Owns ``@entity @command @event``, the field declarations ``synced() number() text()``, and
+the specs that they turn into.  A wrong declaration fails here, at class creation, with a
+message that names the class and the field.  Never holds live entities, never packs
+messages; the per-class functions that publish an entity are made in ``model/compiled.py``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import typing
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, Literal, TypeVar, dataclass_transform, overload
+
+import attrs
+import msgpack
+
+from gameserver.errors import LocalProtocolError, RemoteProtocolError
+from gameserver.model import fieldtypes
+from gameserver.model.compiled import CompiledEntity, compile_entity, compile_values
+from gameserver.model.fieldtypes import INT_LIMIT, FieldType
+
+T = TypeVar("T")
+C = TypeVar("C", bound=type)
+
+#: Masks of changed fields are 32-bit operations in browsers.
+MAX_FIELDS: Final = 31
+#: Limits of command fields that declare none.
+DEFAULT_MAX_LENGTH: Final = 256
+DEFAULT_MAX_ITEMS: Final = 64
+
+_METADATA: Final = "gameserver"
+_SPEC: Final = "__gameserver_spec__"
+
+
+# ---------------------------------------------------------------- field declarations
+
+
+@attrs.frozen
+class _Declared:
+    """What ``synced()``, ``number()`` or ``text()`` said about a field."""
+
+    made_by: str
+    step: float | None = None
+    to: str = "all"
+    low: float | None = None
+    high: float | None = None
+    max_length: int | None = None
+
+
+def _field(default: Any, declared: _Declared) -> Any:
+    return attrs.field(default=default, metadata={_METADATA: declared})
+
+
+def synced(default: T, *, step: float | None = None, to: Literal["all", "owner"] = "all") -> T:
+    """Declare an entity field that clients receive.
+
+    ``step`` (floats only) sends the value as an integer count of steps; changes too small to
+    count are not sent.  Without it a float travels as float 32.  ``to="owner"`` sends the field
+    only to the seat that owns the entity.
+    """
+    result: T = _field(default, _Declared("synced", step=step, to=to))
+    return result
+
+
+@overload
+def number(
+    low: int, high: int, *, default: int | None = None, step: float | None = None
+) -> int: ...
+@overload
+def number(
+    low: float, high: float, *, default: float | None = None, step: float | None = None
+) -> float: ...
+def number(
+    low: float, high: float, *, default: float | None = None, step: float | None = None
+) -> float:
+    """Declare a command field whose value (or each element of it) lies in ``low … high``.
+
+    The default is 0 where that is allowed, else ``low``.  ``step`` as in ``synced``.
+    """
+    if default is None:
+        default = type(low)(0) if low <= 0 <= high else low
+    result: float = _field(default, _Declared("number", step=step, low=low, high=high))
+    return result
+
+
+def text(max_length: int, *, default: str = "") -> str:
+    """Declare a str command field of at most ``max_length`` characters."""
+    result: str = _field(default, _Declared("text", max_length=max_length))
+    return result
+
+
+# ---------------------------------------------------------------- specs
+
+
+@attrs.frozen
+class FieldSpec:
+    """One field of an entity or event as it travels."""
+
+    name: str
+    type: FieldType
+
+    def describe(self) -> list[Any]:
+        return [self.name, self.type.describe()]
+
+
+@attrs.frozen
+class EntitySpec:
+    """A declared entity class, or what a client learnt of one.
+
+    ``at`` holds the indices of x and y in ``fields`` (empty: the entity has no position).
+    ``compiled`` is None where only the description is known.
+    """
+
+    name: str
+    at: tuple[int, ...]
+    fields: tuple[FieldSpec, ...]
+    owner_fields: tuple[FieldSpec, ...]
+    rare: bool = attrs.field(default=False, eq=False)
+    compiled: CompiledEntity | None = attrs.field(default=None, eq=False, repr=False)
+
+    @property
+    def full_owner_mask(self) -> int:
+        return (1 << len(self.owner_fields)) - 1
+
+    def describe(self) -> list[Any]:
+        return [
+            self.name,
+            list(self.at),
+            [f.describe() for f in self.fields],
+            [f.describe() for f in self.owner_fields],
+        ]
+
+
+@attrs.frozen
+class CommandField:
+    """One field of a command with its limits; None where there is no such limit."""
+
+    name: str
+    type: FieldType
+    default: Any
+    low: float | None
+    high: float | None
+    max_length: int | None
+
+    def describe(self) -> list[Any]:
+        """Return the field as ``welcome`` carries it; the limits are in the game's units."""
+        return [
+            self.name,
+            self.type.describe(),
+            self.default,
+            self.low,
+            self.high,
+            self.max_length,
+        ]
+
+    def complaint(self, wire: Any) -> str | None:
+        """Return why ``wire`` is not allowed here, or None if it is."""
+        if not self.type.holds(wire):
+            return f"{_shown(wire)} is not a value of type {self.type.describe()[0]}"
+        if self.low is None and self.max_length is None:
+            return None
+        return self._limit_complaint(self.type.from_wire(wire))
+
+    def _limit_complaint(self, value: Any) -> str | None:
+        if value is None:
+            return None
+        if self.max_length is not None and len(value) > self.max_length:
+            return f"longer than {self.max_length}"
+        if self.low is not None and self.high is not None:
+            for element in value if isinstance(value, tuple) else (value,):
+                if element is not None and not self.low <= element <= self.high:
+                    return f"{_shown(element)} is outside {self.low} … {self.high}"
+        return None
+
+
+@attrs.frozen
+class CommandSpec:
+    """A declared command class, or what a client learnt of one."""
+
+    name: str
+    fields: tuple[CommandField, ...]
+    cls: Callable[..., Any] | None = attrs.field(default=None, eq=False)
+    _values: Callable[[Any], tuple[Any, ...]] | None = attrs.field(default=None, eq=False)
+
+    def describe(self) -> list[Any]:
+        return [self.name, [f.describe() for f in self.fields]]
+
+    def from_wire(self, values: Sequence[Any]) -> Any:
+        """Return the command that ``values`` carry; ``RemoteProtocolError`` if they may not."""
+        if len(values) != len(self.fields):
+            raise RemoteProtocolError(
+                f"{self.name} has {len(self.fields)} fields, not {len(values)}"
+            )
+        arguments = []
+        for field, wire in zip(self.fields, values, strict=True):
+            if (why := field.complaint(wire)) is not None:
+                raise RemoteProtocolError(f"{self.name}.{field.name}: {why}")
+            arguments.append(field.type.from_wire(wire))
+        assert self.cls is not None, "a description cannot make commands"
+        return self.cls(*arguments)
+
+    def to_wire(self, command: Any) -> tuple[Any, ...]:
+        """Return the wire values of ``command``; ``LocalProtocolError`` if it breaks a limit.
+
+        Reads the fields by name, so a client may use a class of its own.
+        """
+        try:
+            values = tuple(f.type.to_wire(getattr(command, f.name)) for f in self.fields)
+        except (TypeError, ValueError, OverflowError, AttributeError) as error:
+            raise LocalProtocolError(f"{self.name}: {error}") from error
+        for field, wire in zip(self.fields, values, strict=True):
+            if (why := field.complaint(wire)) is not None:
+                raise LocalProtocolError(f"{self.name}.{field.name}: {why}")
+        return values
+
+
+@attrs.frozen
+class EventSpec:
+    """A declared event class, or what a client learnt of one."""
+
+    name: str
+    fields: tuple[FieldSpec, ...]
+    values: Callable[[Any], tuple[Any, ...]] | None = attrs.field(default=None, eq=False)
+
+    def describe(self) -> list[Any]:
+        return [self.name, [f.describe() for f in self.fields]]
+
+    def to_wire(self, event: Any) -> tuple[Any, ...]:
+        """Return the wire values of ``event``; ``LocalProtocolError`` if one has a wrong type."""
+        assert self.values is not None, "a description cannot send events"
+        try:
+            values = self.values(event)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise LocalProtocolError(f"{self.name}: {error}") from error
+        for field, wire in zip(self.fields, values, strict=True):
+            if not field.type.holds(wire):
+                raise LocalProtocolError(
+                    f"{self.name}.{field.name}: {getattr(event, field.name)!r} is not "
+                    f"a value of type {field.type.describe()[0]}"
+                )
+        return values
+
+
+def _shown(wire: Any) -> str:
+    return repr(wire)[:40]
+
+
+# ---------------------------------------------------------------- decorators
+
+
+@overload
+def entity(cls: type[T], /) -> type[T]: ...
+@overload
+def entity(
+    *, at: tuple[str, str] | None = None, rare: bool = False
+) -> Callable[[type[T]], type[T]]: ...
+@dataclass_transform(eq_default=False)
+def entity(cls: Any = None, /, *, at: tuple[str, str] | None = None, rare: bool = False) -> Any:
+    """Make an entity class (an attrs class) of an annotated class.
+
+    ``at`` names the two fields that are its position: it is then seen by those near it, and
+    without it by everyone in the room.  ``rare=True`` is for classes that seldom change: their
+    entities are not looked at every tick, but each write to a synced field costs more.
+    """
+
+    def decorate(plain: type) -> type:
+        made = _attrs_class(plain, eq=False, entity=True, rare=rare)
+        setattr(made, _SPEC, _entity_spec(made, at, rare))
+        return made
+
+    return decorate if cls is None else decorate(cls)
+
+
+@overload
+def command(cls: type[T], /) -> type[T]: ...
+@overload
+def command() -> Callable[[type[T]], type[T]]: ...
+@dataclass_transform()
+def command(cls: Any = None, /) -> Any:
+    """Make a command class: what a client may ask for, checked before the game sees it."""
+
+    def decorate(plain: type) -> type:
+        made = _attrs_class(plain, eq=True)
+        fields = tuple(_command_field(made, a) for a in attrs.fields(made))
+        setattr(made, _SPEC, CommandSpec(made.__name__, fields, made))
+        return made
+
+    return decorate if cls is None else decorate(cls)
+
+
+@overload
+def event(cls: type[T], /) -> type[T]: ...
+@overload
+def event() -> Callable[[type[T]], type[T]]: ...
+@dataclass_transform()
+def event(cls: Any = None, /) -> Any:
+    """Make an event class: something that happened, told once.  All its fields are sent."""
+
+    def decorate(plain: type) -> type:
+        made = _attrs_class(plain, eq=True)
+        fields = tuple(_event_field(made, a) for a in attrs.fields(made))
+        values = compile_values(made.__name__, [(f.name, f.type) for f in fields])
+        setattr(made, _SPEC, EventSpec(made.__name__, fields, values))
+        return made
+
+    return decorate if cls is None else decorate(cls)
+
+
+def _attrs_class(plain: type, *, eq: bool, entity: bool = False, rare: bool = False) -> type:
+    """Turn ``plain`` into an attrs class with slots, its annotations resolved."""
+    annotations = dict(plain.__dict__.get("__annotations__", {}))
+    if entity and not hasattr(plain, "_record"):
+        # The world's bookkeeping of a spawned entity; see model/world.py.
+        annotations["_record"] = Any
+        setattr(plain, "_record", attrs.field(init=False, default=None, repr=False))
+    plain.__annotations__ = annotations
+    for name, value in list(vars(plain).items()):
+        declared = getattr(value, "metadata", {}).get(_METADATA)
+        if declared is not None and name not in annotations:
+            raise LocalProtocolError(f"{plain.__name__}.{name}: has no type annotation")
+    try:
+        made = attrs.define(plain, eq=eq, slots=True, on_setattr=_touch if rare else None)
+    except (TypeError, ValueError) as error:
+        raise LocalProtocolError(f"{plain.__name__}: {error}") from error
+    attrs.resolve_types(made, localns=_visible_names(), include_extras=False)
+    return made
+
+
+def _visible_names() -> dict[str, Any]:
+    """Return the local names of all callers, so that classes made in functions resolve."""
+    names: dict[str, Any] = {}
+    frame = sys._getframe(1)
+    while frame.f_back is not None:
+        frame = frame.f_back
+        names = {**frame.f_locals, **names}
+    return names
+
+
+def _touch(instance: Any, attribute: Any, value: T) -> T:
+    """Tell the world that a field of a rarely changing entity was written."""
+    record = instance._record
+    if record is not None and _METADATA in attribute.metadata:
+        record.touch()
+    return value
+
+
+def _field_type(cls: type, attribute: Any, step: float | None) -> FieldType:
+    try:
+        return fieldtypes.from_annotation(attribute.type, step)
+    except LocalProtocolError as error:
+        raise LocalProtocolError(f"{cls.__name__}.{attribute.name}: {error}") from None
+
+
+def _check_default(cls: type, attribute: Any, field_type: FieldType) -> Any:
+    """Return the wire value of the default, or raise if the type cannot hold it."""
+    if attribute.default is attrs.NOTHING or isinstance(attribute.default, attrs.Factory):  # type: ignore[arg-type]
+        return None
+    try:
+        wire = field_type.to_wire(attribute.default)
+    except (TypeError, ValueError, OverflowError):
+        wire = attrs.NOTHING
+    if not field_type.holds(wire):
+        raise LocalProtocolError(
+            f"{cls.__name__}.{attribute.name}: the default {attribute.default!r} is not "
+            f"a value of type {field_type.describe()[0]}"
+        )
+    return wire
+
+
+def _declared(cls: type, attribute: Any, *allowed: str) -> _Declared | None:
+    declared: _Declared | None = attribute.metadata.get(_METADATA)
+    if declared is not None and declared.made_by not in allowed:
+        raise LocalProtocolError(
+            f"{cls.__name__}.{attribute.name}: {declared.made_by}() does not belong here, "
+            f"use {' or '.join(f'{a}()' for a in allowed)} or a plain default"
+        )
+    return declared
+
+
+def _entity_spec(cls: type, at: tuple[str, str] | None, rare: bool) -> EntitySpec:
+    public: list[FieldSpec] = []
+    owner: list[FieldSpec] = []
+    for attribute in attrs.fields(cls):
+        declared = _declared(cls, attribute, "synced")
+        if declared is None:
+            continue
+        if declared.to not in ("all", "owner"):
+            raise LocalProtocolError(
+                f'{cls.__name__}.{attribute.name}: to must be "all" or "owner", '
+                f"not {declared.to!r}"
+            )
+        field_type = _field_type(cls, attribute, declared.step)
+        _check_default(cls, attribute, field_type)
+        (public if declared.to == "all" else owner).append(FieldSpec(attribute.name, field_type))
+    if max(len(public), len(owner)) > MAX_FIELDS:
+        raise LocalProtocolError(f"{cls.__name__}: more than {MAX_FIELDS} synced fields")
+    return EntitySpec(
+        cls.__name__,
+        _position_indices(cls, at, public),
+        tuple(public),
+        tuple(owner),
+        rare,
+        compile_entity(
+            cls.__name__,
+            [(f.name, f.type) for f in public],
+            [(f.name, f.type) for f in owner],
+        ),
+    )
+
+
+def _position_indices(
+    cls: type, at: tuple[str, str] | None, public: Sequence[FieldSpec]
+) -> tuple[int, ...]:
+    if at is None:
+        return ()
+    names = [f.name for f in public]
+    for name in at:
+        if name not in names:
+            raise LocalProtocolError(f"{cls.__name__}: at= names {name!r}, no field synced to all")
+        if not isinstance(
+            public[names.index(name)].type,
+            (fieldtypes.Int, fieldtypes.Steps, fieldtypes.Float32),
+        ):
+            raise LocalProtocolError(f"{cls.__name__}.{name}: a position must be int or float")
+    if len(at) != 2:
+        raise LocalProtocolError(f"{cls.__name__}: at= takes the names of x and y")
+    return tuple(names.index(name) for name in at)
+
+
+def _command_field(cls: type, attribute: Any) -> CommandField:
+    declared = _declared(cls, attribute, "number", "text") or _Declared("plain")
+    field_type = _field_type(cls, attribute, declared.step)
+    where = f"{cls.__name__}.{attribute.name}"
+    if declared.low is not None and declared.high is not None:
+        if not _is_numeric(field_type):
+            raise LocalProtocolError(f"{where}: number() is for int and float")
+        if not -INT_LIMIT <= declared.low <= declared.high <= INT_LIMIT:
+            raise LocalProtocolError(f"{where}: {declared.low} … {declared.high} is no range")
+    if declared.max_length is not None and not _is_str(field_type):
+        raise LocalProtocolError(f"{where}: text() is for str")
+    max_length = declared.max_length
+    if max_length is None:
+        max_length = _default_max_length(field_type)
+    field = CommandField(
+        attribute.name,
+        field_type,
+        _check_default(cls, attribute, field_type),
+        declared.low,
+        declared.high,
+        max_length,
+    )
+    if field.default is not None and (why := field.complaint(field.default)) is not None:
+        raise LocalProtocolError(f"{where}: the default {attribute.default!r} is {why}")
+    return field
+
+
+def _is_numeric(field_type: FieldType) -> bool:
+    match field_type:
+        case fieldtypes.Int() | fieldtypes.Float32() | fieldtypes.Steps():
+            return True
+        case fieldtypes.Tuple(items=items):
+            return all(map(_is_numeric, items))
+        case fieldtypes.List(item=item) | fieldtypes.Optional(item=item):
+            return _is_numeric(item)
+    return False
+
+
+def _is_str(field_type: FieldType) -> bool:
+    if isinstance(field_type, fieldtypes.Optional):
+        return _is_str(field_type.item)
+    return isinstance(field_type, fieldtypes.Str)
+
+
+def _default_max_length(field_type: FieldType) -> int | None:
+    match field_type:
+        case fieldtypes.Str() | fieldtypes.Bytes():
+            return DEFAULT_MAX_LENGTH
+        case fieldtypes.List():
+            return DEFAULT_MAX_ITEMS
+        case fieldtypes.Optional(item=item):
+            return _default_max_length(item)
+    return None
+
+
+def _event_field(cls: type, attribute: Any) -> FieldSpec:
+    declared = _declared(cls, attribute, "synced") or _Declared("plain")
+    if declared.to != "all":
+        raise LocalProtocolError(
+            f"{cls.__name__}.{attribute.name}: an event has no owner; emit it to one player"
+        )
+    field_type = _field_type(cls, attribute, declared.step)
+    _check_default(cls, attribute, field_type)
+    return FieldSpec(attribute.name, field_type)
+
+
+# ---------------------------------------------------------------- the schema of a room
+
+
+def spec_of(cls: type) -> EntitySpec | CommandSpec | EventSpec | None:
+    """Return the spec of a decorated class, None for any other class."""
+    spec: EntitySpec | CommandSpec | EventSpec | None = vars(cls).get(_SPEC)
+    return spec
+
+
+@attrs.frozen
+class Schema:
+    """All that a room and its clients call each other's things.
+
+    The index of a spec in its tuple is its *kind* on the wire.
+    """
+
+    entities: tuple[EntitySpec, ...]
+    commands: tuple[CommandSpec, ...]
+    events: tuple[EventSpec, ...]
+    #: Class → kind, for entities, commands and events alike.
+    kinds: dict[type, int] = attrs.field(factory=dict, eq=False, repr=False)
+
+    @classmethod
+    def of(cls, classes: Iterable[type]) -> Schema:
+        """Return the schema of these decorated classes, in a stable order (by name)."""
+        unique = sorted(set(classes), key=lambda c: (c.__name__, c.__module__))
+        found: dict[type, list[tuple[type, Any]]] = {EntitySpec: [], CommandSpec: [], EventSpec: []}
+        for declared in unique:
+            spec = spec_of(declared)
+            if spec is None:
+                raise LocalProtocolError(
+                    f"{declared.__name__} is no @entity, @command or @event class"
+                )
+            found[type(spec)].append((declared, spec))
+        for group in found.values():
+            names = [c.__name__ for c, _ in group]
+            for name in names:
+                if names.count(name) > 1:
+                    raise LocalProtocolError(f"two different classes are both called {name}")
+        kinds = {c: i for group in found.values() for i, (c, _) in enumerate(group)}
+        return cls(
+            tuple(spec for _, spec in found[EntitySpec]),
+            tuple(spec for _, spec in found[CommandSpec]),
+            tuple(spec for _, spec in found[EventSpec]),
+            kinds,
+        )
+
+    def describe(self) -> list[Any]:
+        """Return the schema as ``welcome`` carries it."""
+        return [
+            [e.describe() for e in self.entities],
+            [c.describe() for c in self.commands],
+            [e.describe() for e in self.events],
+        ]
+
+    @property
+    def hash(self) -> str:
+        """The schema hash of the protocol: 16 hexadecimal digits."""
+        packed: bytes = msgpack.packb(self.describe())
+        return hashlib.sha256(packed).hexdigest()[:16]
+
+    @classmethod
+    def from_description(cls, description: Any) -> Schema:
+        """Return the schema that ``describe`` described; ``RemoteProtocolError`` if it did not."""
+        try:
+            entities, commands, events = description
+            schema = cls(
+                tuple(
+                    EntitySpec(_text(name), tuple(at), _fields(fields), _fields(owner))
+                    for name, at, fields, owner in entities
+                ),
+                tuple(
+                    CommandSpec(
+                        _text(name),
+                        tuple(
+                            CommandField(
+                                _text(f), fieldtypes.from_description(t), default, low, high, length
+                            )
+                            for f, t, default, low, high, length in fields
+                        ),
+                    )
+                    for name, fields in commands
+                ),
+                tuple(EventSpec(_text(name), _fields(fields)) for name, fields in events),
+            )
+            if any(not 0 <= i < len(e.fields) for e in schema.entities for i in e.at):
+                raise ValueError("at is out of range")
+        except (TypeError, ValueError) as error:
+            raise RemoteProtocolError(f"not a schema: {error}") from error
+        return schema
+
+    def command(self, name: str) -> tuple[int, CommandSpec]:
+        """Return kind and spec of the command called ``name``."""
+        for kind, spec in enumerate(self.commands):
+            if spec.name == name:
+                return kind, spec
+        raise LocalProtocolError(
+            f"the room knows no command {name}; it knows {', '.join(c.name for c in self.commands)}"
+        )
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise TypeError(f"{value!r} is not a name")
+    return value
+
+
+def _fields(descriptions: Any) -> tuple[FieldSpec, ...]:
+    return tuple(FieldSpec(_text(n), fieldtypes.from_description(t)) for n, t in descriptions)

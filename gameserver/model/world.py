@@ -1,0 +1,185 @@
+"""The entities of one room: their ids, owners and positions, and what came and went.
+
+Owns spawning, despawning, ownership and id reuse, and remembers what the publisher has
+not yet seen.  Never quantises and never encodes: that is ``replication/``.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, Final, TypeVar
+
+from gameserver.errors import LocalProtocolError
+from gameserver.model.grid import Grid
+from gameserver.model.schema import EntitySpec, Schema
+
+E = TypeVar("E")
+
+#: An id rests for this many publishes after its entity went.  Replication would be right without (a
+#: reused id always leaves before it enters); commands that name an id which a screen still shows would not.
+ID_REST_PUBLISHES: Final = 128
+
+
+class Record:
+    """The world's and the publisher's bookkeeping of one spawned entity."""
+
+    __slots__ = (
+        "born_at",
+        "cell",
+        "changed_at",
+        "crc",
+        "entity",
+        "full",
+        "id",
+        "kind",
+        "owner",
+        "owner_changed_at",
+        "owner_values",
+        "spec",
+        "values",
+        "world",
+    )
+
+    def __init__(self, world: World, entity: Any, spec: EntitySpec, kind: int, owner: int) -> None:
+        self.world = world
+        self.entity = entity
+        self.spec = spec
+        self.kind = kind
+        #: Seat number of the owner, 0 for none.
+        self.owner = owner
+        self.id = 0
+        #: Grid cell as of the last publish; None before the first and after the last.
+        self.cell: int | None = None
+        #: Wire values as last published, and the tick of each field's last change.
+        self.values: tuple[Any, ...] = ()
+        self.owner_values: tuple[Any, ...] = ()
+        self.changed_at = [0] * len(spec.fields)
+        self.owner_changed_at = [0] * len(spec.owner_fields)
+        #: The tick of the first publish that held this entity.
+        self.born_at = 0
+        #: Cached enter fragment of ``values`` and its CRC-32; None when stale.
+        self.full: bytes | None = None
+        self.crc: int | None = None
+
+    def touch(self) -> None:
+        """Have the publisher look at this entity of a rarely changing class."""
+        self.world.touched[self.id] = self
+
+
+class World:
+    """All entities of a room.
+
+    ``view_radius`` is in the units of the entities' positions; None means one cell for all.
+    """
+
+    def __init__(self, schema: Schema, view_radius: float | None = None) -> None:
+        self.schema = schema
+        self.grid = Grid(view_radius)
+        self.records: dict[int, Record] = {}
+        #: What the publisher must look at: at each publish, and only once.
+        self.busy: dict[int, Record] = {}
+        self.touched: dict[int, Record] = {}
+        #: What came, went and changed hands since the last publish; the publisher empties these.
+        self.spawned: list[Record] = []
+        self.despawned: list[Record] = []
+        self.owner_changed: list[tuple[Record, int]] = []
+        self._free: list[int] = []
+        self._next_id = 1
+        self._resting: deque[list[int]] = deque()
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def spawn(self, entity: E, *, owner: int = 0) -> E:
+        """Add ``entity`` to the world and return it.  ``owner`` is a seat number, 0 for none."""
+        kind = self.schema.kinds.get(type(entity))
+        if kind is None or not hasattr(entity, "_record"):
+            raise LocalProtocolError(
+                f"{type(entity).__name__} is not an entity class of this room; see Room.classes"
+            )
+        if entity._record is not None:
+            raise LocalProtocolError(f"this {type(entity).__name__} is spawned already")
+        spec = self.schema.entities[kind]
+        record = Record(self, entity, spec, kind, owner)
+        record.id = heapq.heappop(self._free) if self._free else self._new_id()
+        entity._record = record
+        self.records[record.id] = record
+        if not spec.rare:
+            self.busy[record.id] = record
+        self.spawned.append(record)
+        return entity
+
+    def _new_id(self) -> int:
+        self._next_id += 1
+        return self._next_id - 1
+
+    def despawn(self, entity: Any) -> None:
+        """Take ``entity`` out of the world.  It may be spawned again later, as a new entity."""
+        record = self.record_of(entity)
+        entity._record = None
+        del self.records[record.id]
+        self.busy.pop(record.id, None)
+        self.touched.pop(record.id, None)
+        self.despawned.append(record)
+
+    def record_of(self, entity: Any) -> Record:
+        """Return the record of a spawned entity; ``LocalProtocolError`` for any other."""
+        record: Record | None = getattr(entity, "_record", None)
+        if record is None or record.world is not self:
+            raise LocalProtocolError(f"this {type(entity).__name__} is not in this world")
+        return record
+
+    def id_of(self, entity: Any) -> int:
+        """Return the id under which clients know ``entity``; 0 if it is not in this world."""
+        record: Record | None = getattr(entity, "_record", None)
+        return 0 if record is None or record.world is not self else record.id
+
+    def get(self, entity_id: int) -> Any | None:
+        """Return the entity with this id, None if there is none."""
+        record = self.records.get(entity_id)
+        return None if record is None else record.entity
+
+    def of_class(self, cls: type[E]) -> Iterator[E]:
+        """Yield all entities of exactly this class, oldest id first of those spawned together."""
+        for record in list(self.records.values()):
+            if type(record.entity) is cls:
+                yield record.entity
+
+    def set_owner(self, entity: Any, owner: int) -> None:
+        """Give ``entity`` to the seat ``owner`` (0: to nobody)."""
+        record = self.record_of(entity)
+        if owner != record.owner:
+            self.owner_changed.append((record, record.owner))
+            record.owner = owner
+
+    def near(self, x: float, y: float, radius: float, cls: type[E]) -> Iterator[E]:
+        """Yield the entities of ``cls`` whose position lies within ``radius`` of a point.
+
+        Found through the cells of the last publish and tested at their present position: what
+        has since moved by more than one cell (half a view radius) may be missed.  Spawned ones
+        are always found.
+        """
+        names = self._position_names(cls)
+        reach = radius + self.grid.cell_size
+        candidates = [r.entity for r in self.grid.within(x, y, reach) if type(r.entity) is cls]
+        candidates += [r.entity for r in self.spawned if type(r.entity) is cls]
+        limit = radius * radius
+        for entity in candidates:
+            dx, dy = getattr(entity, names[0]) - x, getattr(entity, names[1]) - y
+            if dx * dx + dy * dy <= limit and entity._record is not None:
+                yield entity
+
+    def _position_names(self, cls: type) -> tuple[str, str]:
+        spec = self.schema.entities[self.schema.kinds[cls]]
+        if not spec.at:
+            raise LocalProtocolError(f"{cls.__name__} has no position; declare it with at=")
+        return spec.fields[spec.at[0]].name, spec.fields[spec.at[1]].name
+
+    def rest_ids(self, ids: list[int]) -> None:
+        """Called once a publish with the ids that it told to be gone; they are used again later."""
+        self._resting.append(ids)
+        if len(self._resting) > ID_REST_PUBLISHES:
+            for entity_id in self._resting.popleft():
+                heapq.heappush(self._free, entity_id)

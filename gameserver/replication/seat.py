@@ -1,0 +1,110 @@
+"""A seat as replication sees it: where it looks, what it knows, and where its frames go.
+
+Owns per-seat state only.  Who fills it: the room sets what a player steers and looks at, the
+publisher keeps what the client knows.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Final, Protocol
+
+from gameserver.model.world import Record
+
+#: Overflow policy ``drop-oldest``, counted in ``Seat.events_dropped``: events that happen
+#: while a seat is behind, and texts that wait for its link.
+MAX_WAITING_EVENTS: Final = 64
+MAX_WAITING_NOTICES: Final = 32
+
+
+class Sink(Protocol):
+    """Where a seat's finished frames go; ``runtime/link.py`` is the real one."""
+
+    @property
+    def clear(self) -> bool:
+        """Whether ``post`` would take a frame now."""
+
+    def post(self, frame: bytes) -> bool:
+        """Take one or more finished WebSocket frames, whole; False if broken."""
+
+
+class Seat:
+    """One place in a room, with everything that publishing to it needs."""
+
+    __slots__ = (
+        "cell",
+        "command_seq",
+        "events_dropped",
+        "focus",
+        "holds",
+        "in_step",
+        "known",
+        "margin",
+        "notices",
+        "notices_dropped",
+        "number",
+        "own",
+        "owned",
+        "own_changed",
+        "posted_tick",
+        "sent_own_id",
+        "sent_seq",
+        "since",
+        "sink",
+        "skipped",
+        "waiting_events",
+    )
+
+    def __init__(self, number: int, sink: Sink) -> None:
+        self.number = number
+        self.sink = sink
+        # --- set by the room
+        #: The entity that the player steers; its position is the focus unless ``focus`` is set.
+        self.own: Record | None = None
+        #: A point to look at instead, in the units of the entities' positions.
+        self.focus: tuple[float, float] | None = None
+        #: The seq of the last command applied, and how early the newest one was, in ticks.
+        self.command_seq = 0
+        self.margin: int | None = None
+        #: Frames of texts for everyone (chat); sent with the next delta.
+        self.notices: deque[bytes] = deque(maxlen=MAX_WAITING_NOTICES)
+        self.notices_dropped = 0
+        # --- kept by the publisher
+        #: The cell of the focus; its view is what the client sees.
+        self.cell: int | None = None
+        #: In step: the client has the last publish, and so knows the members of its view.
+        self.in_step = False
+        #: Out of step: the ids that it knows (None: nothing, a full state is due) …
+        self.known: set[int] | None = None
+        #: … and the tick of the last publish that it has.
+        self.since = -1
+        #: Records with owner fields that this seat owns, and those whose owner fields it was sent.
+        self.owned: dict[int, Record] = {}
+        self.holds: dict[int, Record] = {}
+        self.own_changed = True
+        self.sent_own_id = 0
+        self.sent_seq = 0
+        #: The tick of the last delta posted.
+        self.posted_tick = -1
+        self.skipped = 0
+        self.waiting_events: deque[Any] = deque(maxlen=MAX_WAITING_EVENTS)
+        self.events_dropped = 0
+
+    def notify(self, frame: bytes) -> None:
+        """Queue a finished frame to go out with the next delta."""
+        if len(self.notices) == MAX_WAITING_NOTICES:
+            self.notices_dropped += 1
+        self.notices.append(frame)
+
+    def miss_event(self, event: bytes) -> None:
+        """Keep an event for when the seat is no longer behind."""
+        if len(self.waiting_events) == MAX_WAITING_EVENTS:
+            self.events_dropped += 1
+        self.waiting_events.append(event)
+
+    def forget(self) -> None:
+        """Owe this seat a full state: its client said that it lost track, or just came."""
+        self.in_step = False
+        self.known = None
+        self.since = -1
+        self.waiting_events.clear()
