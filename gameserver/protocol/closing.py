@@ -1,0 +1,92 @@
+"""Close codes, and what each asks of the client that receives it.
+
+Owns the Python form of the table in README.md, "Close codes"; a test compares the two.
+Never closes anything: that is the runtime's and the clients' doing.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+#: RFC 6455, 5.5 and 5.5.1: a control frame carries 125 bytes, two of which are the code.
+MAX_REASON_BYTES: Final = 123
+#: RFC 6455, 7.4.1: never sent; what an endpoint reports if a close frame had no code.
+NO_STATUS: Final = 1005
+#: RFC 6455, 7.4.1: never sent; what an endpoint reports if there was no close frame at all.
+CONNECTION_LOST: Final = 1006
+
+
+class CloseCode(enum.IntEnum):
+    """Why a connection was closed."""
+
+    NORMAL = 1000
+    GOING_AWAY = 1001
+    UNSUPPORTED_DATA = 1003
+    TOO_BIG = 1009
+    INTERNAL_ERROR = 1011
+    PROTOCOL_ERROR = 4000
+    TOO_SLOW = 4001
+    VERSION = 4002
+    SCHEMA = 4003
+    NO_SUCH_ROOM = 4004
+    ROOM_FULL = 4005
+    BAD_NAME = 4006
+    REFUSED = 4007
+    RATE = 4008
+    PING_TIMEOUT = 4009
+    KICKED = 4010
+    ROOM_CLOSED = 4011
+    TAKEN_OVER = 4012
+
+
+class ClientAction(enum.Enum):
+    """What a client must do after a close."""
+
+    #: Come back by itself, with growing pauses, presenting its resume token.
+    RESUME = "resume"
+    #: Ask the player, or get a new token, before coming back.
+    SIGN_IN_AGAIN = "sign in again"
+    #: Do not come back by itself.
+    STOP = "stop"
+
+
+_ACTIONS: Final[dict[int, ClientAction]] = {
+    CloseCode.GOING_AWAY: ClientAction.RESUME,
+    NO_STATUS: ClientAction.RESUME,
+    CONNECTION_LOST: ClientAction.RESUME,
+    CloseCode.INTERNAL_ERROR: ClientAction.RESUME,
+    # What proxies in between send: service restart, try again later, bad gateway
+    # (IANA's "WebSocket Close Code Number Registry").
+    1012: ClientAction.RESUME,
+    1013: ClientAction.RESUME,
+    1014: ClientAction.RESUME,
+    CloseCode.TOO_SLOW: ClientAction.RESUME,
+    CloseCode.ROOM_FULL: ClientAction.RESUME,
+    CloseCode.BAD_NAME: ClientAction.SIGN_IN_AGAIN,
+    CloseCode.REFUSED: ClientAction.SIGN_IN_AGAIN,
+    CloseCode.RATE: ClientAction.RESUME,
+    CloseCode.PING_TIMEOUT: ClientAction.RESUME,
+    CloseCode.ROOM_CLOSED: ClientAction.SIGN_IN_AGAIN,
+}
+
+
+def action_for(code: int) -> ClientAction:
+    """Return what a client does after a close with ``code``.
+
+    Codes that nobody documented mean *stop*: coming back could do harm that the client
+    cannot judge.
+    """
+    return _ACTIONS.get(code, ClientAction.STOP)
+
+
+def close_reason(text: str) -> str:
+    """Return ``text`` as it may stand in a close frame.
+
+    What cannot be printed (control characters, line breaks, lone surrogates) becomes a space,
+    and the end is cut off at a character's border so that at most ``MAX_REASON_BYTES`` bytes of
+    UTF-8 remain.
+    """
+    # A character is a byte or more, so no more of them than that can remain.
+    clean = "".join(c if c.isprintable() else " " for c in text[:MAX_REASON_BYTES])
+    return clean.encode()[:MAX_REASON_BYTES].decode(errors="ignore")

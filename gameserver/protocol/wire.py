@@ -1,0 +1,174 @@
+"""msgpack under the limits of the protocol: packing values, and unpacking what a peer sent.
+
+Owns the limits on single values (README.md, "Transport") and the promise that unpacking
+raises nothing but ``RemoteProtocolError``, whatever the bytes.  Never knows about messages
+or their kinds: see ``messages.py``.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any, Final, Never
+
+import msgpack
+
+from gameserver.errors import LocalProtocolError, RemoteProtocolError
+from gameserver.model.fieldtypes import INT_LIMIT
+
+#: A longer message of a client is refused (the WebSocket layer closes with 1009).
+MAX_CLIENT_MESSAGE_BYTES: Final = 4096
+#: Most elements of an array or map of a client, the message itself included.
+MAX_ELEMENTS: Final = 64
+#: Longest string (in UTF-8) or byte string of a client.
+MAX_TEXT_BYTES: Final = 2048
+#: Most arrays and maps inside one another in a message of a client, itself included.
+MAX_NESTING: Final = 8
+
+#: Clients refuse more than this.  The protocol sets no such limit; a full state of ten
+#: thousand entities with eight fields each stays below it.
+MAX_SERVER_MESSAGE_BYTES: Final = 1 << 20
+#: Clients refuse longer arrays before making room for them.
+MAX_SERVER_ELEMENTS: Final = 1 << 18
+
+
+# ---------------------------------------------------------------- packing
+
+_packer32 = msgpack.Packer(use_single_float=True)
+_packer64 = msgpack.Packer()
+_pack32: Callable[[Any], bytes] = _packer32.pack
+_pack64: Callable[[Any], bytes] = _packer64.pack
+_pack_array_header: Callable[[int], bytes] = _packer32.pack_array_header
+
+
+def pack(value: Any) -> bytes:
+    """Return the msgpack bytes of ``value``, floats as float 32.
+
+    This is what entities, commands and events are made of.  ``LocalProtocolError`` if
+    msgpack has no form for the value (an unknown type, an integer of more than 64 bits, a
+    str without UTF-8).
+    """
+    try:
+        return _pack32(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise LocalProtocolError(f"cannot be packed: {error}") from error
+
+
+def pack_float64(value: Any) -> bytes:
+    """Return the msgpack bytes of ``value``, floats as float 64.
+
+    For times (``ping``, ``pong``) and the schema, where a float 32 would be too coarse.
+    ``LocalProtocolError`` as in ``pack``.
+    """
+    try:
+        return _pack64(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise LocalProtocolError(f"cannot be packed: {error}") from error
+
+
+def array_header(count: int) -> bytes:
+    """Return the msgpack header of an array of ``count`` elements, whose bytes then follow."""
+    return _pack_array_header(count)
+
+
+# ---------------------------------------------------------------- unpacking
+
+
+def _pairs_to_dict(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
+    """Make the dict of a received map; a doubled key would hide a value from the checks."""
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a map has the same key twice")
+    for key in made:
+        if type(key) is not str:
+            raise ValueError("a map has a key that is no str")
+    return made
+
+
+def _refuse_ext(_code: int, _data: bytes) -> Never:
+    """Refuse the one extension that ``max_ext_len=0`` lets through: an empty one."""
+    raise ValueError("extension types do not occur")
+
+
+_unpack_small: Callable[[bytes], Any] = functools.partial(
+    msgpack.unpackb,
+    max_array_len=MAX_ELEMENTS,
+    max_map_len=MAX_ELEMENTS,
+    max_str_len=MAX_TEXT_BYTES,
+    max_bin_len=MAX_TEXT_BYTES,
+    max_ext_len=0,
+    object_pairs_hook=_pairs_to_dict,
+    ext_hook=_refuse_ext,
+)
+_unpack_large: Callable[[bytes], Any] = functools.partial(
+    msgpack.unpackb,
+    max_array_len=MAX_SERVER_ELEMENTS,
+    max_map_len=MAX_SERVER_ELEMENTS,
+    max_ext_len=0,
+    object_pairs_hook=_pairs_to_dict,
+    ext_hook=_refuse_ext,
+)
+
+
+def unpack_from_client(data: bytes) -> list[Any]:
+    """Return the array that a client sent, every value in it within the limits.
+
+    The result holds at least one element.  All that can be in it, at any depth: None, bool,
+    int within ±2^52, finite float, str, bytes, list, and dict with str keys.
+    ``RemoteProtocolError`` for anything else.
+    """
+    if len(data) > MAX_CLIENT_MESSAGE_BYTES:
+        raise RemoteProtocolError(f"a message of {len(data)} bytes is too long")
+    try:
+        message = _unpack_small(data)
+    except ValueError as error:
+        raise _not_msgpack(error) from error
+    if type(message) is not list or not message:
+        raise RemoteProtocolError("a message is an array that starts with its kind")
+    _check_bounded(message, MAX_NESTING)
+    return message
+
+
+def unpack_from_server(data: bytes) -> list[Any]:
+    """Return the array that a server sent; ``RemoteProtocolError`` if it is none.
+
+    The result holds at least one element.  Numbers in it are not checked, nor is nesting: that
+    is for the types of the fields that they are assigned to.
+    """
+    if len(data) > MAX_SERVER_MESSAGE_BYTES:
+        raise RemoteProtocolError(f"a message of {len(data)} bytes is too long")
+    try:
+        message = _unpack_large(data)
+    # Arrays within arrays can together declare more than there is memory.
+    except (ValueError, MemoryError) as error:
+        raise _not_msgpack(error) from error
+    if type(message) is not list or not message:
+        raise RemoteProtocolError("a message is an array that starts with its kind")
+    return message
+
+
+def _not_msgpack(error: Exception) -> RemoteProtocolError:
+    # Some errors of msgpack have no text (StackError, FormatError), so the class names them.
+    return RemoteProtocolError(f"not msgpack: {str(error) or type(error).__name__}")
+
+
+def _check_bounded(values: Any, levels_left: int) -> None:
+    """Raise ``RemoteProtocolError`` unless all ``values`` are within the limits for clients.
+
+    Lengths are not looked at: the unpacking already bounded them.
+    """
+    if not levels_left:
+        raise RemoteProtocolError(f"nested more than {MAX_NESTING} deep")
+    for value in values:
+        kind = type(value)
+        if kind is int:
+            if not -INT_LIMIT <= value <= INT_LIMIT:
+                raise RemoteProtocolError("an integer is outside ±2^52")
+        elif kind is float:
+            if not math.isfinite(value):
+                raise RemoteProtocolError("a float is not finite")
+        elif kind is list:
+            _check_bounded(value, levels_left - 1)
+        elif kind is dict:
+            _check_bounded(value.values(), levels_left - 1)
