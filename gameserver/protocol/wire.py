@@ -1,6 +1,7 @@
 """msgpack under the limits of the protocol: packing values, and unpacking what a peer sent.
 
-Owns the limits on single values (README.md, "Transport") and the promise that unpacking
+Owns the limits on single values (README.md, "Transport"), the checks that the fields of
+messages are made of, and the promise that unpacking
 raises nothing but ``RemoteProtocolError``, whatever the bytes.  Never knows about messages
 or their kinds: see ``messages.py``.
 """
@@ -172,3 +173,41 @@ def _check_bounded(values: Any, levels_left: int) -> None:
             _check_bounded(value, levels_left - 1)
         elif kind is dict:
             _check_bounded(value.values(), levels_left - 1)
+
+
+# ---------------------------------------------------------------- checking fields
+
+
+def is_int(value: Any, low: int, high: int) -> bool:
+    """Whether ``value`` is an integer in ``low … high``; a bool is none."""
+    return type(value) is int and low <= value <= high
+
+
+def is_tick(value: Any) -> bool:
+    """Whether ``value`` can be the number of a tick."""
+    return type(value) is int and 0 <= value <= INT_LIMIT
+
+
+def is_number(value: Any) -> bool:
+    """Whether ``value`` is a finite float or an integer, bool excluded."""
+    if type(value) is float:
+        return math.isfinite(value)
+    return is_int(value, -INT_LIMIT, INT_LIMIT)
+
+
+def require(what: str, *, ok: bool) -> None:
+    """Raise ``RemoteProtocolError`` that names the wrong field ``what``, unless ``ok``."""
+    if not ok:
+        raise RemoteProtocolError(f"{what} is wrong")
+
+
+def require_length(name: str, message: list[Any], length: int) -> None:
+    """Check a client message, which is exact."""
+    if len(message) != length:
+        raise RemoteProtocolError(f"{name} has {length} elements, not {len(message)}")
+
+
+def require_at_least(name: str, message: list[Any], length: int) -> None:
+    """Check a server message, to which a newer server may have appended."""
+    if len(message) < length:
+        raise RemoteProtocolError(f"{name} has {length} elements or more, not {len(message)}")

@@ -1,0 +1,221 @@
+"""The messages of a client, one class each: decoded by the server, encoded by clients.
+
+Owns fields and their order (README.md, "From the client").  Never looks at a room's schema:
+the values of a command are handed on as they came, for ``CommandSpec.from_wire`` to judge.
+Client messages are exact: a missing or an additional element is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from gameserver.errors import RemoteProtocolError
+from gameserver.protocol.kinds import (
+    MAX_NONCE,
+    MAX_SAY_LENGTH,
+    MAX_SEQ,
+    MAX_TOKEN_BYTES,
+    VERSION,
+    Kind,
+)
+from gameserver.protocol.wire import (
+    is_int,
+    is_number,
+    is_tick,
+    pack,
+    pack_float64,
+    require,
+    require_length,
+    unpack_from_client,
+)
+
+# ``from_wire`` of these takes an array that ``unpack_from_client`` returned, so numbers are
+# finite and bounded and texts are short.  attrs.define rather than frozen: making a frozen
+# CommandMessage would take longer than all the rest of decoding it.
+
+
+@attrs.define
+class Hello:
+    """The first message of a client.
+
+    ``room`` and ``name`` are only known to be short: see ``parse_room_request`` and
+    ``valid_name``, which have close codes of their own.
+    """
+
+    version: int
+    schema_hash: str | None
+    room: str
+    name: str
+    token: str | None
+    resume: str | None
+
+    @classmethod
+    def from_wire(cls, message: list[Any]) -> Hello:
+        """Read the array of a hello.
+
+        Of a hello in another version only ``version`` is read (the rest may have another form),
+        so that the client can be told what is wrong: close code 4002.
+        """
+        if len(message) > 1 and type(message[1]) is int and message[1] != VERSION:
+            return cls(message[1], None, "", "", None, None)
+        require_length("hello", message, 7)
+        _, version, schema_hash, room, name, token, resume = message
+        require("hello.version", ok=type(version) is int)
+        require("hello.schema_hash", ok=schema_hash is None or type(schema_hash) is str)
+        require("hello.room", ok=type(room) is str)
+        require("hello.name", ok=type(name) is str)
+        require("hello.token", ok=_is_token(token))
+        require("hello.resume", ok=_is_token(resume))
+        return cls(version, schema_hash, room, name, token, resume)
+
+    def encode(self) -> bytes:
+        """Return the bytes of the message."""
+        return pack(
+            (
+                Kind.HELLO,
+                self.version,
+                self.schema_hash,
+                self.room,
+                self.name,
+                self.token,
+                self.resume,
+            )
+        )
+
+
+@attrs.define
+class CommandMessage:
+    """One command of a player.
+
+    ``shown`` and ``acked`` are ticks.  ``kind`` and ``values`` are as they came: the room's
+    schema may know no such kind, and ``CommandSpec.from_wire`` judges the values.
+    """
+
+    seq: int
+    shown: int
+    acked: int
+    kind: int
+    values: list[Any]
+
+    @classmethod
+    def from_wire(cls, message: list[Any]) -> CommandMessage:
+        """Read the array of a command.  The busiest decoder: kept flat."""
+        if len(message) < 5:
+            raise RemoteProtocolError(f"command has 5 elements or more, not {len(message)}")
+        _, seq, shown, acked, kind, *values = message
+        if type(seq) is not int or not 1 <= seq <= MAX_SEQ:
+            raise RemoteProtocolError("command.seq is wrong")
+        if type(shown) is not int or shown < 0:
+            raise RemoteProtocolError("command.shown is wrong")
+        if type(acked) is not int or acked < 0:
+            raise RemoteProtocolError("command.acked is wrong")
+        if type(kind) is not int or kind < 0:
+            raise RemoteProtocolError("command.command is wrong")
+        return cls(seq, shown, acked, kind, values)
+
+    def encode(self) -> bytes:
+        """Return the bytes of the message."""
+        return pack((Kind.COMMAND, self.seq, self.shown, self.acked, self.kind, *self.values))
+
+
+@attrs.define
+class Ack:
+    """The newest delta tick that the client applied, when no command said so for a second."""
+
+    tick: int
+
+    @classmethod
+    def from_wire(cls, message: list[Any]) -> Ack:
+        """Read the array of an ack."""
+        require_length("ack", message, 2)
+        require("ack.tick", ok=is_tick(message[1]))
+        return cls(message[1])
+
+    def encode(self) -> bytes:
+        """Return the bytes of the message."""
+        return pack((Kind.ACK, self.tick))
+
+
+@attrs.define
+class Ping:
+    """Asks for a pong.  ``client_time`` is whatever the client's clock reads, in its own unit."""
+
+    nonce: int
+    client_time: float
+
+    @classmethod
+    def from_wire(cls, message: list[Any]) -> Ping:
+        """Read the array of a ping."""
+        require_length("ping", message, 3)
+        require("ping.nonce", ok=is_int(message[1], 0, MAX_NONCE))
+        require("ping.client_time", ok=is_number(message[2]))
+        return cls(message[1], message[2])
+
+    def encode(self) -> bytes:
+        """Return the bytes of the message; a float time travels as float 64."""
+        return pack_float64((Kind.PING, self.nonce, self.client_time))
+
+
+@attrs.define
+class Say:
+    """Chat of a player; the room decides who hears it."""
+
+    text: str
+
+    @classmethod
+    def from_wire(cls, message: list[Any]) -> Say:
+        """Read the array of a say."""
+        require_length("say", message, 2)
+        text = message[1]
+        require("say.text", ok=type(text) is str and 1 <= len(text) <= MAX_SAY_LENGTH)
+        return cls(text)
+
+    def encode(self) -> bytes:
+        """Return the bytes of the message."""
+        return pack((Kind.SAY, self.text))
+
+
+@attrs.define
+class Resync:
+    """Asks for a full state."""
+
+    @classmethod
+    def from_wire(cls, message: list[Any]) -> Resync:
+        """Read the array of a resync."""
+        require_length("resync", message, 1)
+        return cls()
+
+    def encode(self) -> bytes:
+        """Return the bytes of the message."""
+        return pack((Kind.RESYNC,))
+
+
+ClientMessage: TypeAlias = Hello | CommandMessage | Ack | Ping | Say | Resync
+
+
+def _is_token(value: Any) -> bool:
+    return value is None or (type(value) is str and len(value.encode()) <= MAX_TOKEN_BYTES)
+
+
+_FROM_CLIENT: Final[dict[int, Callable[[list[Any]], ClientMessage]]] = {
+    Kind.HELLO: Hello.from_wire,
+    Kind.COMMAND: CommandMessage.from_wire,
+    Kind.ACK: Ack.from_wire,
+    Kind.PING: Ping.from_wire,
+    Kind.SAY: Say.from_wire,
+    Kind.RESYNC: Resync.from_wire,
+}
+
+
+def decode_from_client(data: bytes) -> ClientMessage:
+    """Return the message that a client sent; ``RemoteProtocolError`` if it is none."""
+    message = unpack_from_client(data)
+    kind = message[0]
+    # The type first: True and 1.0 would find hello, and a list cannot be looked up.
+    from_wire = _FROM_CLIENT.get(kind) if type(kind) is int else None
+    if from_wire is None:
+        raise RemoteProtocolError("unknown message kind")
+    return from_wire(message)

@@ -1,0 +1,310 @@
+"""The messages of a server, one class each: decoded by clients, encoded by the server.
+
+Owns fields and their order (README.md, "From the server").  Never looks at a schema: the
+sections of a delta are handed on as they came, for the client's replica to judge.  Elements
+that a newer server appended to a message are ignored.
+
+A publisher does not build ``Delta`` objects: it joins cached bytes with ``pack`` and
+``array_header``, and ``Delta.encode`` is the definition that its bytes are tested against.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar, Final, TypeAlias
+
+import attrs
+
+from gameserver.errors import RemoteProtocolError
+from gameserver.model.fieldtypes import INT_LIMIT
+from gameserver.protocol.kinds import MAX_CHECKSUM, MAX_NONCE, MAX_SEQ, Kind
+from gameserver.protocol.wire import (
+    is_int,
+    is_number,
+    is_tick,
+    pack,
+    pack_float64,
+    require,
+    require_at_least,
+    unpack_from_server,
+)
+
+
+@attrs.define
+class Welcome:
+    """The answer to a hello that was let in.
+
+    ``room`` is ``"kind/name"``, ``own_entity`` an id or 0, ``tick_rate`` per second, ``schema``
+    what ``Schema.describe`` returned (``Schema.from_description`` judges it).
+    """
+
+    room: str
+    seat: int
+    own_entity: int
+    tick: int
+    tick_rate: float
+    schema: list[Any]
+    resume: str
+    limits: dict[str, int]
+
+    @classmethod
+    def from_wire(cls, message: list[Any]) -> Welcome:
+        """Read the array of a welcome."""
+        require_at_least("welcome", message, 9)
+        _, room, seat, own_entity, tick, tick_rate, schema, resume, limits = message[:9]
+        require("welcome.room", ok=type(room) is str)
+        require("welcome.seat", ok=is_int(seat, 1, INT_LIMIT))
+        require("welcome.own_entity", ok=is_int(own_entity, 0, INT_LIMIT))
+        require("welcome.tick", ok=is_tick(tick))
+        require("welcome.tick_rate", ok=is_number(tick_rate) and tick_rate > 0)
+        require("welcome.schema", ok=type(schema) is list)
+        require("welcome.resume", ok=type(resume) is str)
+        require("welcome.limits", ok=type(limits) is dict)
+        for value in limits.values():
+            require("welcome.limits", ok=is_int(value, -INT_LIMIT, INT_LIMIT))
+        return cls(room, seat, own_entity, tick, tick_rate, schema, resume, limits)
+
+    def encode(self) -> bytes:
+        """Return the bytes of the message; floats (steps of the schema) as float 64."""
+        return pack_float64(
+            (
+                Kind.WELCOME,
+                self.room,
+                self.seat,
+                self.own_entity,
+                self.tick,
+                self.tick_rate,
+                self.schema,
+                self.resume,
+                self.limits,
+            )
+        )
+
+
+@attrs.define
+class Delta:
+    """What changed in a seat's view since the delta before.
+
+    The sections are flat arrays of wire values, in the order in which they are to be applied;
+    only known to be arrays.  ``leaves`` None: forget everything, a full state follows.
+    ``margin`` in ticks.
+    """
+
+    tick: int
+    ack: int
+    margin: int | None
+    leaves: list[Any] | None
+    enters: list[Any]
+    sets: list[Any]
+    adds: list[Any]
+    own: list[Any]
+    events: list[list[Any]]
+
+    _SECTIONS: ClassVar = ("enters", "sets", "adds", "own", "events")
+
+    @classmethod
+    def from_wire(cls, message: list[Any]) -> Delta:
+        """Read the array of a delta."""
+        require_at_least("delta", message, 10)
+        _, tick, ack, margin, leaves, *sections = message[:10]
+        require("delta.tick", ok=is_tick(tick))
+        require("delta.ack", ok=is_int(ack, 0, MAX_SEQ))
+        require("delta.margin", ok=margin is None or is_int(margin, -INT_LIMIT, INT_LIMIT))
+        require("delta.leaves", ok=leaves is None or type(leaves) is list)
+        for name, section in zip(cls._SECTIONS, sections, strict=True):
+            if type(section) is not list:
+                raise RemoteProtocolError(f"delta.{name} is wrong")
+        enters, sets, adds, own, events = sections
+        for event in events:
+            require("delta.events", ok=type(event) is list)
+        return cls(tick, ack, margin, leaves, enters, sets, adds, own, events)
+
+    def encode(self) -> bytes:
+        """Return the bytes of the message; floats as float 32."""
+        return pack(
+            (
+                Kind.DELTA,
+                self.tick,
+                self.ack,
+                self.margin,
+                self.leaves,
+                self.enters,
+                self.sets,
+                self.adds,
+                self.own,
+                self.events,
+            )
+        )
+
+
+@attrs.define
+class Pong:
+    """The answer to a ping.  ``tick`` is the server's time in ticks, with its fraction."""
+
+    nonce: int
+    client_time: float
+    tick: float
+
+    @classmethod
+    def from_wire(cls, message: list[Any]) -> Pong:
+        """Read the array of a pong."""
+        require_at_least("pong", message, 4)
+        _, nonce, client_time, tick = message[:4]
+        require("pong.nonce", ok=is_int(nonce, 0, MAX_NONCE))
+        require("pong.client_time", ok=is_number(client_time))
+        require("pong.tick", ok=type(tick) is float and math.isfinite(tick))
+        return cls(nonce, client_time, tick)
+
+    def encode(self) -> bytes:
+        """Return the bytes of the message; the tick, and a float time, as float 64."""
+        return pack_float64((Kind.PONG, self.nonce, self.client_time, float(self.tick)))
+
+
+@attrs.define
+class Status:
+    """What the server measured: times in microseconds, None where not yet known."""
+
+    rtt_us: int | None
+    smoothed_us: int | None
+    jitter_us: int | None
+    min_us: int | None
+    work_us: int | None
+    players: int
+
+    @classmethod
+    def from_wire(cls, message: list[Any]) -> Status:
+        """Read the array of a status."""
+        require_at_least("status", message, 7)
+        for name, value in zip(
+            ("rtt", "smoothed", "jitter", "min", "work"), message[1:6], strict=True
+        ):
+            require(f"status.{name}_us", ok=value is None or is_int(value, 0, INT_LIMIT))
+        require("status.players", ok=is_int(message[6], 0, INT_LIMIT))
+        return cls(*message[1:7])
+
+    def encode(self) -> bytes:
+        """Return the bytes of the message."""
+        return pack(
+            (
+                Kind.STATUS,
+                self.rtt_us,
+                self.smoothed_us,
+                self.jitter_us,
+                self.min_us,
+                self.work_us,
+                self.players,
+            )
+        )
+
+
+@attrs.define
+class Said:
+    """Chat as heard; seat 0 is the server itself."""
+
+    seat: int
+    name: str
+    text: str
+
+    @classmethod
+    def from_wire(cls, message: list[Any]) -> Said:
+        """Read the array of a said."""
+        require_at_least("said", message, 4)
+        _, seat, name, text = message[:4]
+        require("said.seat", ok=is_int(seat, 0, INT_LIMIT))
+        require("said.name", ok=type(name) is str)
+        require("said.text", ok=type(text) is str)
+        return cls(seat, name, text)
+
+    def encode(self) -> bytes:
+        """Return the bytes of the message."""
+        return pack((Kind.SAID, self.seat, self.name, self.text))
+
+
+@attrs.define
+class Check:
+    """The checksum of what a seat should know after the delta of ``tick``."""
+
+    tick: int
+    checksum: int
+
+    @classmethod
+    def from_wire(cls, message: list[Any]) -> Check:
+        """Read the array of a check."""
+        require_at_least("check", message, 3)
+        require("check.tick", ok=is_tick(message[1]))
+        require("check.checksum", ok=is_int(message[2], 0, MAX_CHECKSUM))
+        return cls(message[1], message[2])
+
+    def encode(self) -> bytes:
+        """Return the bytes of the message."""
+        return pack((Kind.CHECK, self.tick, self.checksum))
+
+
+@attrs.define
+class Moved:
+    """Connect to ``url`` and present ``token``."""
+
+    url: str
+    token: str
+
+    @classmethod
+    def from_wire(cls, message: list[Any]) -> Moved:
+        """Read the array of a moved."""
+        require_at_least("moved", message, 3)
+        require("moved.url", ok=type(message[1]) is str)
+        require("moved.token", ok=type(message[2]) is str)
+        return cls(message[1], message[2])
+
+    def encode(self) -> bytes:
+        """Return the bytes of the message."""
+        return pack((Kind.MOVED, self.url, self.token))
+
+
+@attrs.define
+class Bye:
+    """The server is about to close with ``code`` (see ``closing.action_for``)."""
+
+    code: int
+    reason: str
+    retry_after_s: float | None
+
+    @classmethod
+    def from_wire(cls, message: list[Any]) -> Bye:
+        """Read the array of a bye."""
+        require_at_least("bye", message, 4)
+        _, code, reason, retry_after_s = message[:4]
+        require("bye.code", ok=is_int(code, 1000, 4999))
+        require("bye.reason", ok=type(reason) is str)
+        wait_ok = retry_after_s is None or (is_number(retry_after_s) and retry_after_s >= 0)
+        require("bye.retry_after_s", ok=wait_ok)
+        return cls(code, reason, retry_after_s)
+
+    def encode(self) -> bytes:
+        """Return the bytes of the message; a float wait travels as float 32."""
+        return pack((Kind.BYE, self.code, self.reason, self.retry_after_s))
+
+
+ServerMessage: TypeAlias = Welcome | Delta | Pong | Status | Said | Check | Moved | Bye
+
+
+_FROM_SERVER: Final[dict[int, Callable[[list[Any]], ServerMessage]]] = {
+    Kind.WELCOME: Welcome.from_wire,
+    Kind.DELTA: Delta.from_wire,
+    Kind.PONG: Pong.from_wire,
+    Kind.STATUS: Status.from_wire,
+    Kind.SAID: Said.from_wire,
+    Kind.CHECK: Check.from_wire,
+    Kind.MOVED: Moved.from_wire,
+    Kind.BYE: Bye.from_wire,
+}
+
+
+def decode_from_server(data: bytes) -> ServerMessage:
+    """Return the message that a server sent; ``RemoteProtocolError`` if it is none."""
+    message = unpack_from_server(data)
+    kind = message[0]
+    from_wire = _FROM_SERVER.get(kind) if type(kind) is int else None
+    if from_wire is None:
+        raise RemoteProtocolError("unknown message kind")
+    return from_wire(message)

@@ -1,0 +1,39 @@
+"""The numbers of the protocol: its version, the message kinds, and the limits of their fields.
+
+Owns constants only; the limits on values of any message are in ``wire.py``.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+VERSION: Final = 1
+SUBPROTOCOL: Final = "gameserver.v1.msgpack"
+
+MAX_SEQ: Final = 2**31 - 1
+MAX_NONCE: Final = 2**32 - 1
+MAX_CHECKSUM: Final = 2**32 - 1
+#: In UTF-8; for ``token`` and ``resume`` alike.
+MAX_TOKEN_BYTES: Final = 1024
+#: In characters.
+MAX_SAY_LENGTH: Final = 256
+
+
+class Kind(enum.IntEnum):
+    """The first element of a message."""
+
+    HELLO = 1
+    COMMAND = 2
+    ACK = 3
+    PING = 4
+    SAY = 5
+    RESYNC = 6
+    WELCOME = 17
+    DELTA = 18
+    PONG = 19
+    STATUS = 20
+    SAID = 21
+    CHECK = 22
+    MOVED = 23
+    BYE = 24

@@ -1,0 +1,125 @@
+"""How long a round trip takes, and what time it is at the server.
+
+Owns the estimators: ``LatencyEstimator`` for the server, which times its ping frames, and
+``ClockOffset`` for clients, which time their ``ping`` messages.  Never reads a clock: every
+time is an argument, in seconds, of whichever steady clock the caller uses throughout.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import Final
+
+import attrs
+
+from gameserver.errors import LocalProtocolError
+
+#: RFC 6298, 2.3: the gains of the smoothed round trip and of its variation.
+_ALPHA: Final = 1 / 8
+_BETA: Final = 1 / 4
+#: RFC 3550, 6.4.1: the gain of the jitter.
+_JITTER_GAIN: Final = 1 / 16
+#: The minimum is that of the last so many round trips: about a minute, at a ping frame each 2 s.
+MINIMUM_WINDOW: Final = 32
+#: RFC 5905, 10: the clock filter of NTP keeps eight samples.
+OFFSET_WINDOW: Final = 8
+
+
+@attrs.frozen
+class Latency:
+    """What is known of a player's round trips; all times in seconds, None before the first.
+
+    ``smoothed_s`` and ``variation_s`` are SRTT and RTTVAR of RFC 6298, 2.  ``jitter_s`` is that
+    of RFC 3550, 6.4.1, with the difference of two successive round trips in place of the
+    difference of two transit times (a server knows no one-way times).  ``minimum_s`` is the
+    least of the last ``MINIMUM_WINDOW``.  ``count`` is the number of round trips so far.
+    """
+
+    rtt_s: float | None = None
+    smoothed_s: float | None = None
+    variation_s: float | None = None
+    jitter_s: float | None = None
+    minimum_s: float | None = None
+    count: int = 0
+
+
+class LatencyEstimator:
+    """Turns measured round trips into a ``Latency``."""
+
+    __slots__ = ("_recent", "latency")
+
+    def __init__(self) -> None:
+        #: As of the last sample.  Immutable, so game code may keep it.
+        self.latency = Latency()
+        self._recent: deque[float] = deque(maxlen=MINIMUM_WINDOW)
+
+    def sample(self, rtt_s: float) -> Latency:
+        """Take in one round trip, and return what is known now."""
+        if not 0 <= rtt_s < math.inf:
+            # One NaN would stay in the smoothed values for ever.
+            raise LocalProtocolError(f"{rtt_s!r} is not the duration of a round trip")
+        self._recent.append(rtt_s)
+        old = self.latency
+        # The three are None together; mypy wants to hear of each.
+        if old.rtt_s is None or old.smoothed_s is None or old.variation_s is None:
+            smoothed_s, variation_s = rtt_s, rtt_s / 2
+        else:
+            # RFC 6298, 2.3: the variation first, from the smoothed value before this sample.
+            variation_s = old.variation_s + _BETA * (abs(old.smoothed_s - rtt_s) - old.variation_s)
+            smoothed_s = old.smoothed_s + _ALPHA * (rtt_s - old.smoothed_s)
+        self.latency = Latency(
+            rtt_s=rtt_s,
+            smoothed_s=smoothed_s,
+            variation_s=variation_s,
+            jitter_s=_next_jitter_s(old, rtt_s),
+            minimum_s=min(self._recent),
+            count=old.count + 1,
+        )
+        return self.latency
+
+
+def _next_jitter_s(old: Latency, rtt_s: float) -> float:
+    if old.rtt_s is None or old.jitter_s is None:
+        return 0.0
+    return old.jitter_s + _JITTER_GAIN * (abs(rtt_s - old.rtt_s) - old.jitter_s)
+
+
+class ClockOffset:
+    """Estimates the server's tick at a local time, from pongs.
+
+    As NTP's clock filter does (RFC 5905, 10): of the last ``OFFSET_WINDOW`` samples, the one with the
+    shortest round trip is believed, because the server's reading was taken somewhere within the
+    round trip, and so is off by at most half of it.  A slow sample therefore changes nothing,
+    and a server that dropped ticks is followed once the samples before it have left the window.
+    The estimate may step, forwards or backwards: whoever draws by it has to smooth.
+    """
+
+    __slots__ = ("_samples", "tick_rate")
+
+    def __init__(self, tick_rate: float) -> None:
+        #: Ticks per second.
+        self.tick_rate: Final = tick_rate
+        #: (round trip in s, server time minus local time in ticks)
+        self._samples: deque[tuple[float, float]] = deque(maxlen=OFFSET_WINDOW)
+
+    def sample(self, sent_s: float, received_s: float, server_tick: float) -> None:
+        """Take in a pong: ``server_tick`` was read between the local times of ping and pong."""
+        rtt_s = received_s - sent_s
+        if not (0 <= rtt_s < math.inf and math.isfinite(server_tick)):
+            raise LocalProtocolError(f"{sent_s!r} … {received_s!r} is not a round trip")
+        middle_s = sent_s + rtt_s / 2
+        self._samples.append((rtt_s, server_tick - middle_s * self.tick_rate))
+
+    @property
+    def known(self) -> bool:
+        """Whether there was a sample, so that ``tick_at`` has an answer."""
+        return bool(self._samples)
+
+    def tick_at(self, now_s: float) -> float:
+        """Return the server's tick, with its fraction, at the local time ``now_s``."""
+        if not self._samples:
+            raise LocalProtocolError("no pong has been sampled yet")
+        # Of equally short ones the newest: clocks drift apart.
+        _, offset_ticks = min(reversed(self._samples), key=lambda sample: sample[0])
+        return now_s * self.tick_rate + offset_ticks
