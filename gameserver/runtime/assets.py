@@ -1,0 +1,127 @@
+"""The static files of the game page, held in memory.
+
+Owns finding a file for a URL path and what HTTP needs to know about it. Reads only below
+its root, never by joining a path that came from outside: a request names an entry of the
+index made by walking the root, or nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+import os
+import pathlib
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from importlib.resources.abc import Traversable
+
+CONTENT_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".gif": "image/gif",
+    ".html": "text/html; charset=utf-8",
+    ".ico": "image/x-icon",
+    ".jpg": "image/jpeg",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".mp3": "audio/mpeg",
+    ".ogg": "audio/ogg",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".wasm": "application/wasm",
+    ".wav": "audio/wav",
+    ".webmanifest": "application/manifest+json",
+    ".webp": "image/webp",
+    ".woff2": "font/woff2",
+}
+"""Written out, since ``mimetypes`` answers by what the machine's registry happens to hold."""
+
+
+@attrs.frozen
+class Asset:
+    """One file: its bytes, content type and strong entity tag (RFC 9110, 8.8.3)."""
+
+    body: bytes
+    content_type: str
+    etag: str
+
+
+class Assets:
+    """The files below ``root``, for people and browsers to fetch.
+
+    Loaded once; with ``reload`` looked at anew for every request and read again when its
+    modification time or size changed, for those who work on the page.
+    """
+
+    def __init__(self, root: Traversable, *, reload: bool = False) -> None:
+        self._root = root
+        self._reload = reload
+        self._loaded: dict[str, tuple[object, Asset]] = {}
+        self._load()
+
+    def find(self, path: str) -> Asset | None:
+        """The file for the path of a URL (no query; percent-encoded), or None.
+
+        A path that ends in ``/`` names the ``index.html`` there.
+        """
+        if self._reload:
+            self._load()
+        name = unquote(path, errors="replace")
+        if name.endswith("/"):
+            name += "index.html"
+        entry = self._loaded.get(name)
+        return None if entry is None else entry[1]
+
+    def _load(self) -> None:
+        found: dict[str, tuple[object, Asset]] = {}
+        for path, file in _walk(self._root, ""):
+            version = _version(file)
+            known = self._loaded.get(path)
+            if known is not None and version is not None and known[0] == version:
+                found[path] = known
+            else:
+                found[path] = (version, _read(file))
+        self._loaded = found
+
+
+def web_client() -> Traversable:
+    """The directory of the browser client that ships in the wheel."""
+    return importlib.resources.files("clients") / "web"
+
+
+def _walk(directory: Traversable, path: str) -> Iterator[tuple[str, Traversable]]:
+    if not directory.is_dir():
+        return
+    for entry in directory.iterdir():
+        if entry.name.startswith((".", "__")):
+            continue  # editors' and Python's own files are nobody's business
+        below = f"{path}/{entry.name}"
+        if entry.is_dir():
+            yield from _walk(entry, below)
+        else:
+            yield below, entry
+
+
+def _version(file: Traversable) -> object:
+    """What changes when the file does; None where that cannot be asked (inside a zip)."""
+    if not isinstance(file, pathlib.Path):
+        return None
+    status = os.stat(file)
+    return status.st_mtime_ns, status.st_size
+
+
+def _read(file: Traversable) -> Asset:
+    body = file.read_bytes()
+    suffix = os.path.splitext(file.name)[1].lower()
+    return Asset(
+        body=body,
+        content_type=CONTENT_TYPES.get(suffix, "application/octet-stream"),
+        etag=f'"{hashlib.sha256(body).hexdigest()[:16]}"',
+    )

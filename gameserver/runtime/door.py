@@ -1,0 +1,422 @@
+"""The accept loop, and one connection until it is answered or is a WebSocket session.
+
+Owns admission (how many connections, how long each may take to say what it wants), the
+guard around every connection, and the counters of both. Knows nothing of rooms: a session is a
+handler that is given its WebSocket. Whatever one peer sends, and however its connection ends,
+the accept loop and all other connections go on.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import attrs
+import h11
+import structlog
+import trio
+import trio_websocket
+import wsproto.utilities
+
+from gameserver.runtime.conversation import Conversation
+from gameserver.runtime.http import Response, Site, text_response
+from gameserver.runtime.link import Link
+from gameserver.runtime.upgrade import Upgrade, read_upgrade, wants_upgrade
+
+if TYPE_CHECKING:
+    import ssl
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[trio_websocket.WebSocketConnection, Link, str], Awaitable[None]]
+"""A session: ``await handler(ws, link, peer)``; when it returns the connection is over.
+
+``peer`` is ``address:port``. The handler closes with ``close_websocket`` if it wants a code of
+its own; ``ConnectionClosed`` may leave it.
+"""
+
+ACCEPTS_PER_TURN = 64
+"""So many connections are taken before the other tasks get their turn."""
+
+CLOSE_TIMEOUT_S = 2.0
+NORMAL_CLOSURE = 1000
+INTERNAL_ERROR = 1011
+
+_PEER_IS_GONE = (
+    trio.BrokenResourceError,
+    trio.ClosedResourceError,
+    trio_websocket.ConnectionClosed,
+)
+_PEER_MISBEHAVED = (
+    *_PEER_IS_GONE,
+    trio_websocket.HandshakeError,
+    wsproto.utilities.ProtocolError,  # a LocalProtocolError too: see DESIGN, a ping while closing
+    h11.ProtocolError,
+    UnicodeError,
+    trio.TooSlowError,
+    OSError,
+)
+"""What a peer can cause outside of a handler. Counted, not logged."""
+
+
+_BAD_HEADS = {
+    431: "The request head is too large.",
+    501: "This transfer coding is not known here.",
+}
+
+
+@attrs.frozen(kw_only=True)
+class DoorSettings:
+    """Limits of admission."""
+
+    handshake_timeout_s: float = 5.0
+    """From the first moment (or the first byte of a later request) to the end of the head;
+    for a WebSocket until it is open."""
+    answer_timeout_s: float = 30.0
+    """For taking an answer."""
+    idle_timeout_s: float = 15.0
+    """Between two requests on a connection."""
+    head_bytes: int = 8 * 1024
+    max_connections: int = 10_000
+    accept_retry_s: float = 0.1
+    """How long to wait when the system has no socket left to give."""
+
+
+@attrs.frozen(kw_only=True)
+class Endpoint:
+    """What a WebSocket gets at a path: its handler and its limits.
+
+    ``subprotocol``: the one that a client must offer; None takes any client and names none.
+    """
+
+    handler: Handler
+    subprotocol: str | None = None
+    max_message_bytes: int = 4096
+    queue_messages: int = 4
+
+
+@attrs.frozen(kw_only=True)
+class DoorStatistics:
+    """Counts since the start, and connections open now."""
+
+    open_connections: int
+    accepted: int
+    requests: int
+    """Request heads read, upgrades included."""
+    websockets: int
+    """Sessions begun."""
+    refused: int
+    """Connections turned away because ``max_connections`` were open."""
+    rejected: int
+    """Requests answered with a status of 400 or more."""
+    failed: int
+    """Connections that ended by what the peer or the network did."""
+    crashed: int
+    """Connections and routes that ended by an error of ours; each is in the log."""
+    accept_errors: int
+
+
+class Door:
+    """One port. ``serve`` runs it; nothing else here is for calling while it does, but
+    ``stop_accepting`` and ``statistics``.
+
+    ``endpoints`` are WebSockets by exact path, ``game`` the one for every other path.
+    """
+
+    def __init__(
+        self,
+        *,
+        site: Site,
+        endpoints: Mapping[str, Endpoint],
+        game: Endpoint,
+        ssl_context: ssl.SSLContext | None = None,
+        settings: DoorSettings | None = None,
+    ) -> None:
+        self._site = site
+        self._endpoints = endpoints
+        self._game = game
+        self._ssl_context = ssl_context
+        self._settings = settings or DoorSettings()
+        self._listeners: list[socket.socket] = []
+        self._accepting = True
+        self._idle: set[trio.CancelScope] = set()
+        self._open_connections = 0
+        self._accepted = 0
+        self._requests = 0
+        self._websockets = 0
+        self._refused = 0
+        self._rejected = 0
+        self._failed = 0
+        self._crashed = 0
+        self._accept_errors = 0
+
+    def statistics(self) -> DoorStatistics:
+        """The counters as they are now."""
+        return DoorStatistics(
+            open_connections=self._open_connections,
+            accepted=self._accepted,
+            requests=self._requests,
+            websockets=self._websockets,
+            refused=self._refused,
+            rejected=self._rejected,
+            failed=self._failed,
+            crashed=self._crashed,
+            accept_errors=self._accept_errors,
+        )
+
+    async def serve(
+        self,
+        listeners: Sequence[socket.socket],
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Take connections from the listening sockets (see ``open_listeners``), which it closes.
+
+        Returns after ``stop_accepting``, once the last connection is over.
+        """
+        self._listeners = list(listeners)
+        try:
+            async with trio.open_nursery() as nursery:
+                for listener in self._listeners:
+                    nursery.start_soon(self._accept_from, listener, nursery)
+                task_status.started()
+        finally:
+            self.stop_accepting()
+
+    def stop_accepting(self) -> None:
+        """Close the listeners and the connections that idle between requests. Idempotent.
+
+        What is being answered or played goes on.
+        """
+        self._accepting = False
+        for listener in self._listeners:
+            if listener.fileno() != -1:
+                trio.lowlevel.notify_closing(listener)
+                listener.close()
+        for idle in self._idle:
+            idle.cancel()
+
+    # Accepting
+
+    async def _accept_from(self, listener: socket.socket, nursery: trio.Nursery) -> None:
+        retrying = False
+        while self._accepting:
+            try:
+                await trio.lowlevel.wait_readable(listener)
+                self._accept_ready(listener, nursery)
+                retrying = False
+            except trio.ClosedResourceError:
+                return
+            except OSError as error:
+                # Most often EMFILE or ENFILE. The connection stays in the backlog, so that
+                # trying at once would spin; some descriptor is closed sooner or later.
+                self._accept_errors += 1
+                if not retrying:
+                    log.warning("cannot accept connections, retrying", error=str(error))
+                retrying = True
+                await trio.sleep(self._settings.accept_retry_s)
+
+    def _accept_ready(self, listener: socket.socket, nursery: trio.Nursery) -> None:
+        for _ in range(ACCEPTS_PER_TURN):
+            try:
+                sock, address = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno != errno.ECONNABORTED:  # this one peer gave up; go on
+                    raise
+                self._accept_errors += 1
+                continue
+            self._accepted += 1
+            if self._open_connections >= self._settings.max_connections:
+                self._refused += 1
+                sock.close()
+                continue
+            self._open_connections += 1
+            nursery.start_soon(self._guard, sock, _name_of(address))
+
+    async def _guard(self, sock: socket.socket, peer: str) -> None:
+        """Run one connection so that no error of it, single or grouped, gets any further.
+
+        Cancellation does: ``except*`` takes only the errors out of a group.
+        """
+        try:
+            await self._connection(sock, peer)
+        except* _PEER_MISBEHAVED:
+            self._failed += 1
+        except* Exception:
+            self._crashed += 1
+            log.exception("connection crashed", peer=peer)
+        finally:
+            sock.close()
+            self._open_connections -= 1
+
+    # One connection
+
+    async def _connection(self, sock: socket.socket, peer: str) -> None:
+        async with trio.open_nursery() as nursery:
+            link = Link.accepted(sock, nursery, ssl_context=self._ssl_context)
+            try:
+                opening = await self._opening_of(link)
+                if opening is not None:
+                    await self._session(link, opening, peer)
+                await link.finish()
+            finally:
+                link.drop()
+                nursery.cancel_scope.cancel()
+
+    async def _opening_of(self, link: Link) -> _Opening | None:
+        """Answer requests until the connection is over, or is to become a session."""
+        conversation = Conversation(link, head_bytes=self._settings.head_bytes)
+        try:
+            deadline = trio.current_time() + self._settings.handshake_timeout_s
+            with trio.fail_at(deadline):
+                await link.handshake()
+                if not await conversation.wait_for_request():
+                    return None
+            while True:
+                with trio.fail_at(deadline):
+                    request = await conversation.next_request()
+                if request is None:
+                    return None
+                self._requests += 1
+                reaction = self._react(request, conversation, deadline)
+                if isinstance(reaction, _Opening):
+                    return reaction
+                if not await self._answer(conversation, reaction):
+                    return None
+                if not await self._another_begins(conversation):
+                    return None
+                deadline = trio.current_time() + self._settings.handshake_timeout_s
+        except h11.RemoteProtocolError as error:
+            status = error.error_status_hint
+            refusal = text_response(
+                status, _BAD_HEADS.get(status, "This is no request in HTTP/1.1.")
+            )
+        except trio.TooSlowError:
+            if not link.bytes_in:
+                raise
+            refusal = text_response(408, "The request took too long.")
+        await self._answer(conversation, refusal, last=True)
+        return None
+
+    async def _answer(
+        self, conversation: Conversation, response: Response, *, last: bool = False
+    ) -> bool:
+        if response.status >= 400:
+            self._rejected += 1
+        with trio.fail_after(self._settings.answer_timeout_s):
+            return await conversation.answer(response, last=last or not self._accepting)
+
+    async def _another_begins(self, conversation: Conversation) -> bool:
+        with trio.move_on_after(self._settings.idle_timeout_s) as idle:
+            self._idle.add(idle)
+            try:
+                return await conversation.wait_for_request()
+            finally:
+                self._idle.discard(idle)
+        return False
+
+    def _react(
+        self, request: h11.Request, conversation: Conversation, deadline: float
+    ) -> Response | _Opening:
+        if not wants_upgrade(request):
+            return self._site_answer(request)
+        upgrade = read_upgrade(request)
+        if isinstance(upgrade, Response):
+            return upgrade
+        if conversation.early_bytes:
+            return text_response(400, "Nothing may be sent before the answer to an upgrade.")
+        endpoint = self._endpoints.get(upgrade.path, self._game)
+        if endpoint.subprotocol not in (None, *upgrade.subprotocols):
+            return text_response(
+                400, f"Offer the WebSocket subprotocol {endpoint.subprotocol} to play here."
+            )
+        return _Opening(upgrade=upgrade, endpoint=endpoint, deadline=deadline)
+
+    def _site_answer(self, request: h11.Request) -> Response:
+        try:
+            return self._site.answer(request)
+        except Exception:
+            self._crashed += 1
+            log.exception("route crashed", target=request.target.decode("ascii"))
+            return text_response(500, "This page is broken; the server goes on.")
+
+    async def _session(self, link: Link, opening: _Opening, peer: str) -> None:
+        """Open the WebSocket and run its handler to the end.
+
+        trio-websocket's reader lives in the nursery here, so that it is gone when the link is
+        finished, while the link still flushes.
+        """
+        endpoint = opening.endpoint
+        async with trio.open_nursery() as nursery:
+            link.unread(opening.upgrade.head)
+            with trio.fail_at(opening.deadline):
+                request = await trio_websocket.wrap_server_stream(
+                    nursery,
+                    link,
+                    message_queue_size=endpoint.queue_messages,
+                    max_message_size=endpoint.max_message_bytes,
+                )
+                ws = await request.accept(subprotocol=endpoint.subprotocol)
+            self._websockets += 1
+            code, reason = NORMAL_CLOSURE, ""
+            try:
+                await endpoint.handler(ws, link, peer)
+            except* _PEER_IS_GONE:
+                pass  # how a session ends: the handler was waiting for its peer
+            except* Exception:
+                self._crashed += 1
+                log.exception("session crashed", peer=peer)
+                code, reason = INTERNAL_ERROR, "internal error"
+            await close_websocket(ws, link, code, reason)
+            nursery.cancel_scope.cancel()
+
+
+async def close_websocket(
+    ws: trio_websocket.WebSocketConnection,
+    link: Link,
+    code: int,
+    reason: str,
+    timeout_s: float = CLOSE_TIMEOUT_S,
+) -> None:
+    """Close with ``code`` and ``reason`` (at most 123 bytes as UTF-8; the rest is cut off).
+
+    Waits ``timeout_s`` at most for the peer's answer, then drops the socket. Does nothing if
+    the WebSocket is closed or closing already.
+    """
+    if ws.closed is not None:
+        return
+    with trio.move_on_after(timeout_s):
+        await ws.aclose(code, reason)
+    link.drop()
+
+
+async def open_listeners(
+    host: str | None, port: int, *, backlog: int = 1024
+) -> list[socket.socket]:
+    """Listening TCP sockets for ``host`` (a name or an address; None: every interface).
+
+    Raises ``OSError`` where the port is taken or the host is not of this machine.
+    """
+    opened = await trio.open_tcp_listeners(port, host=host, backlog=backlog)
+    listeners = [socket.socket(fileno=listener.socket.detach()) for listener in opened]
+    for listener in listeners:
+        listener.settimeout(0)
+    return listeners
+
+
+@attrs.frozen(kw_only=True)
+class _Opening:
+    """A WebSocket that is to be opened, and until when it must be."""
+
+    upgrade: Upgrade
+    endpoint: Endpoint
+    deadline: float
+
+
+def _name_of(address: tuple[str, int] | tuple[str, int, int, int]) -> str:
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

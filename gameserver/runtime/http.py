@@ -1,0 +1,121 @@
+"""What the port answers to plain HTTP.
+
+Owns responses, the choice of one for a request head (``Site``), and what a request head
+says. No sockets and no bytes on the wire: those are ``conversation``'s.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import h11
+
+    from gameserver.runtime.assets import Assets
+
+TEXT = "text/plain; charset=utf-8"
+JSON = "application/json"
+HTML = "text/html; charset=utf-8"
+
+SECURITY_HEADERS = (
+    ("X-Content-Type-Options", "nosniff"),
+    (
+        "Content-Security-Policy",
+        (
+            "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; "
+            "style-src 'self' 'unsafe-inline'"
+        ),
+    ),
+)
+
+
+@attrs.frozen
+class Response:
+    """An answer: status, what the body is, the body, and further headers."""
+
+    status: int
+    content_type: str = TEXT
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def text_response(status: int, text: str, *, headers: tuple[tuple[str, str], ...] = ()) -> Response:
+    """A short answer for a person to read."""
+    return Response(status, TEXT, (text + "\n").encode(), headers)
+
+
+@attrs.frozen
+class Site:
+    """The routes and files of one port.
+
+    ``routes`` maps an exact path to a function that makes the response anew each time. The
+    functions are called on the server's one thread and must be quick.
+    """
+
+    routes: Mapping[str, Callable[[], Response]] = attrs.field(factory=dict)
+    assets: Assets | None = None
+
+    def answer(self, request: h11.Request) -> Response:
+        """The response for a request that is no upgrade. A HEAD is answered as a GET."""
+        if request.http_version not in (b"1.0", b"1.1"):
+            return text_response(505, "This server speaks HTTP/1.1.")
+        path = path_of(request)
+        if path is None:
+            return text_response(400, "The request target is not a path.")
+        route = self.routes.get(path)
+        asset = None if route is not None or self.assets is None else self.assets.find(path)
+        if route is None and asset is None:
+            return text_response(404, "There is nothing here.")
+        if request.method not in (b"GET", b"HEAD"):
+            return text_response(
+                405, "Only GET and HEAD are answered.", headers=(("Allow", "GET, HEAD"),)
+            )
+        if route is not None:
+            response = route()
+            return attrs.evolve(
+                response, headers=(("Cache-Control", "no-store"), *response.headers)
+            )
+        assert asset is not None
+        caching = (("Cache-Control", "no-cache"), ("ETag", asset.etag))
+        if _already_has(request, asset.etag):
+            return Response(304, asset.content_type, b"", caching)
+        return Response(200, asset.content_type, asset.body, caching)
+
+
+def path_of(request: h11.Request) -> str | None:
+    """The path of the request target without its query, percent-encoded as it came.
+
+    Both forms that a server must accept (RFC 9112, 3.2): ``/path?query`` and a whole URL.
+    """
+    target = request.target.decode("ascii")  # h11 lets nothing else through
+    if not target.startswith("/"):
+        try:
+            parts = urlsplit(target)
+        except ValueError:
+            return None
+        if parts.scheme not in ("http", "https"):
+            return None
+        return parts.path or "/"
+    return target.partition("?")[0]
+
+
+def values_of(request: h11.Request, name: bytes) -> list[bytes]:
+    """All values of a header, ``name`` in lower case."""
+    return [value for header, value in request.headers if header == name]
+
+
+def tokens_of(request: h11.Request, name: bytes) -> list[bytes]:
+    """The comma-separated elements of all headers of that name, stripped."""
+    elements = b",".join(values_of(request, name)).split(b",")
+    return [element.strip() for element in elements if element.strip()]
+
+
+def _already_has(request: h11.Request, etag: str) -> bool:
+    """RFC 9110, 13.1.2: If-None-Match compares weakly."""
+    tags = [tag.removeprefix(b"W/") for tag in tokens_of(request, b"if-none-match")]
+    return b"*" in tags or etag.encode() in tags

@@ -1,0 +1,380 @@
+"""The non-blocking socket under trio-websocket, with its lane out.
+
+Owns the order of the bytes of one connection: what trio-websocket sends through the
+stream interface and what a room's tick posts go out one whole frame after another.
+Never parses a message, never decides when to close, and never raises anything at the
+tick: a broken link refuses and wakes its reader, who ends the session.
+
+Rules that everything here keeps:
+
+- At most one writer at a time, and at most one unsent rest (the backlog) in memory.
+- A frame once begun is finished, or the link is broken: after half a frame only dropping
+  the connection is right, since the peer would read the next frame as the rest of this one.
+- Whoever waits for the peer to take bytes gives up after ``STALL_TIMEOUT_S``.
+- Bytes come in at one place, ``receive_some``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+import trio
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Generator
+
+STALL_TIMEOUT_S = 20.0
+"""A peer that takes not one byte for so long, while bytes wait for it, is dropped."""
+
+NOT_SENT_LOW_WATER_BYTES = 16 * 1024
+"""What the kernel may hold unsent. Without it a slow client's send buffer grows to megabytes,
+and the deltas it gets are seconds old before a post is ever refused."""
+
+RECEIVE_BYTES = 64 * 1024
+LINGER_BYTES = 1024 * 1024
+LINGER_S = 1.0
+
+CLOSE_FRAME_FIRST_BYTE = 0x88
+"""FIN and opcode 8 (RFC 6455, 5.2).
+
+trio-websocket calls ``send_all`` once for each frame, so the first byte that it gets is always
+the first byte of a frame, and only a close frame starts with 0x88 (an HTTP answer starts
+with ``H``, 0x48). A flag set by the session would not be exact: trio-websocket's reader
+also sends close frames by itself, to answer the peer's and for a message that is too big.
+"""
+
+_BLOCKED_WRITE = (BlockingIOError, ssl.SSLWantWriteError)
+_BLOCKED_READ = (BlockingIOError, ssl.SSLWantReadError)
+
+
+class Link(trio.abc.Stream):
+    """A stream over a connected ``socket.socket`` or ``ssl.SSLSocket``, made non-blocking.
+
+    ``nursery`` runs the flushing of a backlog, and only then a task. Its owner must drop the
+    link before the nursery ends, for a tick may post at any time.
+
+    Attributes to read: ``clear`` (a post would be taken now), ``closing`` (a close frame was
+    sent, or is about to be), and the counters ``bytes_in``, ``bytes_out`` (before encryption),
+    ``frames_posted`` and ``posts_refused``.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        nursery: trio.Nursery,
+        *,
+        stall_timeout_s: float = STALL_TIMEOUT_S,
+    ) -> None:
+        sock.settimeout(0)
+        self._socket = sock
+        self._nursery = nursery
+        self._stall_timeout_s = stall_timeout_s
+        self._encrypted = isinstance(sock, ssl.SSLSocket)
+        self._unread = b""
+        self._receiving = False
+        self._sending = False
+        self._backlog: memoryview | None = None
+        self._backlog_gone = trio.Event()
+        self._waiting: dict[object, trio.lowlevel.ParkingLot] = {}
+        self._closed = False
+        self._broken: str | None = None
+        self.clear = True
+        self.closing = False
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.frames_posted = 0
+        self.posts_refused = 0
+
+    @classmethod
+    def accepted(
+        cls,
+        sock: socket.socket,
+        nursery: trio.Nursery,
+        *,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> Link:
+        """A link over a freshly accepted TCP socket, set up for small frames sent at once.
+
+        With ``ssl_context`` the link speaks TLS as the server; ``handshake`` must come first.
+        """
+        sock.settimeout(0)
+        with contextlib.suppress(OSError):  # a peer already gone; or no TCP, as in a test
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+                sock.setsockopt(
+                    socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT_LOW_WATER_BYTES
+                )
+        if ssl_context is not None:
+            sock = ssl_context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        return cls(sock, nursery)
+
+    async def handshake(self) -> None:
+        """The TLS handshake; nothing on a plain socket. The caller sets the deadline.
+
+        Raises ``trio.BrokenResourceError`` (from the ``ssl.SSLError``) when it fails.
+        """
+        await trio.lowlevel.checkpoint()
+        while isinstance(self._socket, ssl.SSLSocket):
+            self._check_usable()
+            try:
+                self._socket.do_handshake()
+            except ssl.SSLWantReadError:
+                await self._wait_until(trio.lowlevel.wait_readable)
+            except ssl.SSLWantWriteError:
+                await self._wait_until(trio.lowlevel.wait_writable)
+            except OSError as error:
+                self._break(f"TLS handshake failed: {error}")
+                raise trio.BrokenResourceError(self._broken) from error
+            else:
+                return
+
+    # The lane out
+
+    def post(self, frame: bytes) -> bool:
+        """Write ready-made frames (headers included) now, without waiting.
+
+        True: the frame is out, or its rest will be flushed before anything else. False: the
+        link is not clear and nothing was written; the publisher skips this seat.
+        """
+        if not self.clear:
+            self.posts_refused += 1
+            return False
+        try:
+            sent_bytes = self._socket.send(frame)
+        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            sent_bytes = 0
+        except OSError as error:
+            self._break(f"connection broken: {error}")
+            self.posts_refused += 1
+            return False
+        self.frames_posted += 1
+        self.bytes_out += sent_bytes
+        if sent_bytes < len(frame):
+            self._keep_backlog(memoryview(frame)[sent_bytes:])
+        return True
+
+    def _keep_backlog(self, rest: memoryview) -> None:
+        self._backlog = rest
+        self._backlog_gone = trio.Event()
+        self._refresh_clear()
+        self._nursery.start_soon(self._flush, rest)
+
+    async def _flush(self, rest: memoryview) -> None:
+        try:
+            await self._write(rest, begun=True)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # the reader and the next writer learn it from the state of the link
+        finally:
+            self._backlog = None
+            self._backlog_gone.set()
+            self._refresh_clear()
+
+    # The stream that trio-websocket uses
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send all of ``data`` after whatever was begun earlier.
+
+        Cancelled in the middle it leaves the link broken.
+        """
+        with self._as_sender():
+            if len(data) > 0 and data[0] == CLOSE_FRAME_FIRST_BYTE:
+                self.closing = True
+            await self._wait_until_backlog_gone()
+            with memoryview(data) as view:
+                await self._write(view, begun=False)
+            await trio.lowlevel.cancel_shielded_checkpoint()
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait until the backlog is out and the socket takes bytes again."""
+        with self._as_sender():
+            await self._wait_until_backlog_gone()
+            await self._wait_until(trio.lowlevel.wait_writable)
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """What has arrived, at least one byte; ``b""`` once the peer has ended its side.
+
+        A TLS connection that ends without a close_notify counts as ended, as browsers do that.
+        """
+        if max_bytes is None:
+            max_bytes = RECEIVE_BYTES
+        if max_bytes < 1:
+            raise ValueError("max_bytes must be >= 1")
+        self._check_usable()
+        if self._receiving:
+            raise trio.BusyResourceError("another task is receiving from this link")
+        self._receiving = True
+        try:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            data = await self._read(max_bytes)
+            await trio.lowlevel.cancel_shielded_checkpoint()
+        finally:
+            self._receiving = False
+        return data
+
+    def unread(self, data: bytes) -> None:
+        """Put ``data`` back: it is what ``receive_some`` returns next."""
+        self._unread = data + self._unread
+
+    async def _read(self, max_bytes: int) -> bytes:
+        if self._unread:
+            data, self._unread = self._unread[:max_bytes], self._unread[max_bytes:]
+            return data
+        while True:
+            try:
+                data = self._socket.recv(max_bytes)
+            except _BLOCKED_READ:
+                await self._wait_until(trio.lowlevel.wait_readable)
+            except ssl.SSLWantWriteError:
+                await self._wait_until(trio.lowlevel.wait_writable)
+            except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+                return b""
+            except OSError as error:
+                self._break(f"connection broken: {error}")
+                raise trio.BrokenResourceError(self._broken) from error
+            else:
+                self.bytes_in += len(data)
+                return data
+
+    async def _write(self, view: memoryview, *, begun: bool) -> None:
+        """Write all of ``view``; called by one task at a time.
+
+        An interrupted TLS write must be retried with the very same bytes, so ``view`` moves on
+        only by what was taken, and a write that TLS has seen counts as begun.
+        """
+        try:
+            while view:
+                try:
+                    sent_bytes = self._socket.send(view)
+                except _BLOCKED_WRITE:
+                    begun = begun or self._encrypted
+                    await self._wait_for_room(trio.lowlevel.wait_writable)
+                except ssl.SSLWantReadError:
+                    begun = True
+                    await self._wait_for_room(trio.lowlevel.wait_readable)
+                except OSError as error:
+                    self._break(f"connection broken: {error}")
+                    raise trio.BrokenResourceError(self._broken) from error
+                else:
+                    begun = True
+                    self.bytes_out += sent_bytes
+                    view = view[sent_bytes:]
+        finally:
+            if begun and view:
+                self._break("a frame was left half written")
+
+    async def _wait_until_backlog_gone(self) -> None:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        self._check_usable()
+        while self._backlog is not None:
+            await self._backlog_gone.wait()
+            self._check_usable()
+
+    async def _wait_for_room(self, ready: Callable[[socket.socket], Awaitable[None]]) -> None:
+        with trio.move_on_after(self._stall_timeout_s) as patience:
+            await self._wait_until(ready)
+        if patience.cancelled_caught:
+            self._break(f"the peer took nothing for {self._stall_timeout_s:g} s")
+            raise trio.BrokenResourceError(self._broken)
+
+    async def _wait_until(self, ready: Callable[[socket.socket], Awaitable[None]]) -> None:
+        """Wait with Trio until the socket is ``ready``; raise if the link ended meanwhile.
+
+        Trio allows one waiter for each direction of a socket. With TLS a writer may have to
+        wait for bytes to arrive while the reader does so too: the second joins the first.
+        """
+        first = self._waiting.get(ready)
+        if first is not None:
+            await first.park()
+        else:
+            joined = self._waiting[ready] = trio.lowlevel.ParkingLot()
+            try:
+                with contextlib.suppress(trio.ClosedResourceError):  # told apart below
+                    await ready(self._socket)
+            finally:
+                del self._waiting[ready]
+                joined.unpark_all()
+        self._check_usable()
+
+    @contextlib.contextmanager
+    def _as_sender(self) -> Generator[None, None, None]:
+        self._check_usable()
+        if self._sending:
+            raise trio.BusyResourceError("another task is sending on this link")
+        self._sending = True
+        self._refresh_clear()
+        try:
+            yield
+        finally:
+            self._sending = False
+            self._refresh_clear()
+
+    # The end
+
+    async def finish(self, *, timeout_s: float = LINGER_S) -> None:
+        """Close so that what was sent last still arrives (RFC 9112, 9.6), then drop.
+
+        A socket closed with unread bytes in it resets the connection, and the peer may lose the
+        answer or close frame that it had not read yet. So: end our side, then discard
+        what comes until the peer ends its own, for ``timeout_s`` and ``LINGER_BYTES`` at most.
+        """
+        enough_bytes = self.bytes_in + LINGER_BYTES
+        self._unread = b""
+        self.closing = True
+        self._refresh_clear()
+        try:
+            with trio.move_on_after(timeout_s):
+                await self._wait_until_backlog_gone()
+                self._end_our_side()
+                while self.bytes_in < enough_bytes and await self.receive_some():
+                    pass
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # nobody is there to read it
+        finally:
+            self.drop()
+
+    def _end_our_side(self) -> None:
+        with contextlib.suppress(OSError):  # gone already
+            if isinstance(self._socket, ssl.SSLSocket):
+                with contextlib.suppress(OSError):  # sends close_notify, awaits no answer
+                    self._socket.unwrap()
+            self._socket.shutdown(socket.SHUT_WR)
+
+    def drop(self) -> None:
+        """Close the socket now, waiting for nobody; wakes every task that waits on it."""
+        if self._closed:
+            return
+        self._closed = True
+        self._refresh_clear()
+        trio.lowlevel.notify_closing(self._socket)
+        self._socket.close()
+        self._backlog_gone.set()
+
+    async def aclose(self) -> None:
+        """``drop``, as the stream interface wants it."""
+        self.drop()
+        await trio.lowlevel.checkpoint()
+
+    def _break(self, why: str) -> None:
+        if self._broken is None and not self._closed:
+            self._broken = why
+            self._refresh_clear()
+            trio.lowlevel.notify_closing(self._socket)
+            self._backlog_gone.set()
+
+    def _check_usable(self) -> None:
+        if self._closed:
+            raise trio.ClosedResourceError("this link was closed")
+        if self._broken is not None:
+            raise trio.BrokenResourceError(self._broken)
+
+    def _refresh_clear(self) -> None:
+        self.clear = not (
+            self._sending
+            or self.closing
+            or self._closed
+            or self._backlog is not None
+            or self._broken is not None
+        )

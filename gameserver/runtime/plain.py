@@ -1,0 +1,100 @@
+"""The two endpoints for WebSocket clients that know nothing of our protocol.
+
+Owns ``/echo`` (every message comes back as it was) and ``/chat`` (every text goes to
+everyone there). On both the text ``__ping__`` is answered ``__pong__``. Holds no game state and
+waits for no client on another's behalf.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import attrs
+import trio
+
+from gameserver.runtime.door import close_websocket
+
+if TYPE_CHECKING:
+    from trio_websocket import WebSocketConnection
+
+    from gameserver.runtime.link import Link
+
+ECHO_MESSAGE_BYTES = 64 * 1024
+CHAT_MESSAGE_BYTES = 4 * 1024
+CHAT_QUEUE_MESSAGES = 64
+"""What waits for one slow reader; beyond it the oldest text is dropped, counted and told."""
+
+UNSUPPORTED_DATA = 1003
+
+
+async def echo(ws: WebSocketConnection, link: Link, peer: str) -> None:  # noqa: ARG001 - a handler
+    """Return every message until the client goes."""
+    while True:
+        message = await ws.get_message()
+        await ws.send_message("__pong__" if message == "__ping__" else message)
+
+
+@attrs.define(eq=False)
+class _Member:
+    """One client of the chat: the texts that wait to be sent to it."""
+
+    waiting: deque[str] = attrs.field(factory=deque)
+    arrived: trio.Event = attrs.field(factory=trio.Event)
+    untold: int = 0
+    """Texts dropped since the client was last told."""
+
+
+class Chat:
+    """A room of texts; ``join`` is the handler of its endpoint.
+
+    ``dropped`` counts the texts that slow readers missed.
+    """
+
+    def __init__(self, *, queue_messages: int = CHAT_QUEUE_MESSAGES) -> None:
+        self._queue_messages = queue_messages
+        self._members: set[_Member] = set()
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    async def join(self, ws: WebSocketConnection, link: Link, peer: str) -> None:  # noqa: ARG002
+        """Take part until the client goes or sends bytes (close 1003)."""
+        member = _Member()
+        self._members.add(member)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._write, ws, member)
+                await self._read(ws, member)
+                await close_websocket(ws, link, UNSUPPORTED_DATA, "only text is spoken here")
+                nursery.cancel_scope.cancel()
+        finally:
+            self._members.discard(member)
+
+    async def _read(self, ws: WebSocketConnection, member: _Member) -> None:
+        """Hand on texts until bytes arrive."""
+        while isinstance(message := await ws.get_message(), str):
+            if message == "__ping__":
+                self._put(member, "__pong__")
+            else:
+                for each in self._members:
+                    self._put(each, message)
+
+    def _put(self, member: _Member, text: str) -> None:
+        if len(member.waiting) >= self._queue_messages:
+            member.waiting.popleft()
+            member.untold += 1
+            self.dropped += 1
+        member.waiting.append(text)
+        member.arrived.set()
+
+    async def _write(self, ws: WebSocketConnection, member: _Member) -> None:
+        while True:
+            await member.arrived.wait()
+            member.arrived = trio.Event()
+            while member.waiting:
+                if member.untold:
+                    untold, member.untold = member.untold, 0
+                    await ws.send_message(f"[{untold} earlier messages were dropped here]")
+                await ws.send_message(member.waiting.popleft())
