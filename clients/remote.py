@@ -1,0 +1,235 @@
+"""Entities and events as a client sees them: one class per kind, made from the schema.
+
+Owns reading (attributes by field name, converted from wire values) and the per-kind functions
+that check received values and write them into an entity.  Pure.  Never decides which entity a
+value belongs to: that is ``replica.py``.
+
+A schema may come from a server that nobody here knows, so the text of the generated functions
+holds field indices only, never anything received.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import attrs
+
+from gameserver.errors import RemoteProtocolError
+from gameserver.model import fieldtypes
+from gameserver.model.fieldtypes import INT_LIMIT
+from gameserver.model.schema import EntitySpec, EventSpec, FieldSpec
+from gameserver.protocol.messages import pack
+
+#: ``(values, mask, section, at)``: write the fields of ``mask`` into ``values`` from
+#: ``section[at:]``; returns the index after them.  IndexError if the section ends too soon,
+#: ``RemoteProtocolError`` for a value that its field cannot hold.
+Writer = Callable[[list[Any], int, list[Any], int], int]
+
+
+@attrs.frozen
+class EntityLayout:
+    """What a replica needs to know of one kind of entity, worked out once."""
+
+    kind: int
+    spec: EntitySpec
+    full_mask: int
+    full_owner_mask: int
+    write: Writer
+    add: Writer
+    write_owner: Writer
+    indices: dict[str, tuple[str, int, FieldSpec]]
+
+
+class RemoteEntity:
+    """An entity as the server last told of it.
+
+    Each kind is a subclass whose properties give the fields by name, in the game's units; owner
+    fields are None unless this client owns the entity.  Fields cannot be written.
+
+    ``id`` is the entity's id, ``values`` and ``owner_values`` (None: not ours) its wire values in
+    the order of ``spec``, ``changed_tick`` the tick of the delta that last changed it.  A field
+    that bears the name of one of the attributes here is read as ``entity["name"]``.
+    """
+
+    __slots__ = ("changed_tick", "crc", "id", "owner_crc", "owner_values", "values")
+
+    layout: EntityLayout
+    spec: EntitySpec
+
+    def __init__(self, entity_id: int, values: list[Any], tick: int) -> None:
+        self.id = entity_id
+        self.values = values
+        self.owner_values: list[Any] | None = None
+        self.changed_tick = tick
+        #: CRC-32 of the public and of the owner fields, None until asked for.
+        self.crc: int | None = None
+        self.owner_crc: int | None = None
+
+    @property
+    def kind(self) -> Any:
+        """The name of the entity's class, unless that class has a field called ``kind``."""
+        return self.spec.name
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the field called ``name``, whatever it is called; KeyError if there is none."""
+        where, index, field = self.layout.indices[name]
+        values = self.values if where == "values" else self.owner_values
+        return None if values is None else field.type.from_wire(values[index])
+
+    # Fields become properties of a subclass made at run time; this tells type checkers so.
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"{self.spec.name} has no field {name!r}")
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{f.name}={self[f.name]!r}" for f in self.spec.fields)
+        return f"<{self.spec.name} {self.id}: {fields}>"
+
+    def checksum(self) -> int:
+        """Return this entity's share of the checksum (protocol README, "check")."""
+        if self.crc is None:
+            self.crc = _crc(self.id, self.layout.kind, self.values)
+        if self.owner_values is None:
+            return self.crc
+        if self.owner_crc is None:
+            self.owner_crc = _crc(self.id, self.layout.full_owner_mask, self.owner_values)
+        return self.crc + self.owner_crc
+
+
+class RemoteEvent:
+    """Something that happened: one subclass per kind, its fields by name in the game's units."""
+
+    __slots__ = ("values",)
+
+    spec: EventSpec
+
+    def __init__(self, values: list[Any]) -> None:
+        self.values = values
+
+    @property
+    def kind(self) -> Any:
+        """The name of the event's class, unless that class has a field called ``kind``."""
+        return self.spec.name
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the field called ``name``, whatever it is called; KeyError if there is none."""
+        for field, wire in zip(self.spec.fields, self.values, strict=True):
+            if field.name == name:
+                return field.type.from_wire(wire)
+        raise KeyError(name)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"{self.spec.name} has no field {name!r}")
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{f.name}={self[f.name]!r}" for f in self.spec.fields)
+        return f"<{self.spec.name}: {fields}>"
+
+    @classmethod
+    def from_wire(cls, values: list[Any]) -> RemoteEvent:
+        """Return the event that ``values`` carry; ``RemoteProtocolError`` if they may not."""
+        fields = cls.spec.fields
+        if len(values) != len(fields):
+            raise RemoteProtocolError(f"{cls.spec.name} has {len(fields)} fields")
+        for field, wire in zip(fields, values, strict=True):
+            if not field.type.holds(wire):
+                _refuse(cls.spec.name, field, wire)
+        return cls(values)
+
+
+def _crc(entity_id: int, kind_or_mask: int, values: Sequence[Any]) -> int:
+    packed = pack((entity_id, kind_or_mask, *values))
+    # Without the array header, which is one byte up to 15 elements and three beyond.
+    return zlib.crc32(packed[1 if len(values) < 14 else 3 :])
+
+
+# ---------------------------------------------------------------- making the classes
+
+
+def entity_class(kind: int, spec: EntitySpec) -> type[RemoteEntity]:
+    """Return the class for entities of ``spec``, which is the schema's number ``kind``."""
+    located = [("values", i, f) for i, f in enumerate(spec.fields)]
+    located += [("owner_values", i, f) for i, f in enumerate(spec.owner_fields)]
+    layout = EntityLayout(
+        kind=kind,
+        spec=spec,
+        full_mask=(1 << len(spec.fields)) - 1,
+        full_owner_mask=spec.full_owner_mask,
+        write=_compile_writer(spec.name, spec.fields, additive=False),
+        add=_compile_writer(spec.name, spec.fields, additive=True),
+        write_owner=_compile_writer(spec.name, spec.owner_fields, additive=False),
+        indices={f.name: (where, i, f) for where, i, f in located},
+    )
+    namespace: dict[str, Any] = {"__slots__": (), "layout": layout, "spec": spec}
+    for where, index, field in located:
+        if _may_be_attribute(RemoteEntity, field.name):
+            namespace[field.name] = _property(where, index, field.type)
+    return type(_class_name(spec.name), (RemoteEntity,), namespace)
+
+
+def event_class(spec: EventSpec) -> type[RemoteEvent]:
+    """Return the class for events of ``spec``."""
+    namespace: dict[str, Any] = {"__slots__": (), "spec": spec}
+    for index, field in enumerate(spec.fields):
+        if _may_be_attribute(RemoteEvent, field.name):
+            namespace[field.name] = _property("values", index, field.type)
+    return type(_class_name(spec.name), (RemoteEvent,), namespace)
+
+
+def _may_be_attribute(base: type, name: str) -> bool:
+    """Whether a field may take this attribute: all but what the replica itself relies on."""
+    if name == "kind":
+        return True
+    return not name.startswith("_") and not hasattr(base, name) and name not in ("layout", "spec")
+
+
+def _class_name(name: str) -> str:
+    # type() refuses some texts that a server may well send.
+    return name if name.isidentifier() else "Remote"
+
+
+def _property(where: str, index: int, field_type: fieldtypes.FieldType) -> property:
+    """Return the property that reads one field; bots read these thousands of times a second."""
+    if where == "owner_values":
+
+        def read_owner(entity: RemoteEntity) -> Any:
+            values = entity.owner_values
+            return None if values is None else field_type.from_wire(values[index])
+
+        return property(read_owner)
+    if type(field_type).from_wire is fieldtypes.FieldType.from_wire:  # the wire value is the value
+        return property(lambda entity: entity.values[index])
+    from_wire = field_type.from_wire
+    return property(lambda entity: from_wire(entity.values[index]))
+
+
+def _refuse(name: str, field: FieldSpec, wire: Any) -> NoReturn:
+    raise RemoteProtocolError(
+        f"{name}.{field.name}: {repr(wire)[:40]} is not a value of type {field.type.describe()[0]}"
+    )
+
+
+def _compile_writer(name: str, fields: Sequence[FieldSpec], *, additive: bool) -> Writer:
+    """Return the writer of these fields; ``additive``: of differences where the type has them."""
+
+    def wrong(index: int, wire: Any) -> NoReturn:
+        _refuse(name, fields[index], wire)
+
+    names: dict[str, Any] = {"wrong": wrong, "low": -INT_LIMIT, "high": INT_LIMIT}
+    lines = ["def write(values, mask, section, at):"]
+    for i, field in enumerate(fields):
+        lines += [f"    if mask & {1 << i}:", "        v = section[at]", "        at += 1"]
+        if field.type.additive:
+            lines.append(f"        if v.__class__ is not int: wrong({i}, v)")
+            if additive:
+                lines.append(f"        v += values[{i}]")
+            lines.append(f"        if not low <= v <= high: wrong({i}, v)")
+        else:
+            names[f"holds_{i}"] = field.type.holds
+            lines.append(f"        if not holds_{i}(v): wrong({i}, v)")
+        lines.append(f"        values[{i}] = v")
+    lines.append("    return at")
+    exec(compile("\n".join(lines) + "\n", "<clients: a writer>", "exec"), names)
+    writer: Writer = names["write"]
+    return writer

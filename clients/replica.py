@@ -1,0 +1,188 @@
+"""A client's copy of what its seat may see.
+
+Owns applying deltas exactly as ``gameserver/protocol/README.md`` says, and the checksum.
+Pure: no sockets, no clock, no trio.  Never decides what to do about a delta that is wrong
+(``game_client.py`` asks for a full state), never predicts or smooths anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from clients.remote import RemoteEntity, RemoteEvent, entity_class, event_class
+from gameserver.errors import LocalProtocolError, RemoteProtocolError
+from gameserver.model.schema import Schema
+from gameserver.protocol.messages import Delta
+
+
+class Replica:
+    """The entities of one view, kept up to date by ``apply``.
+
+    ``schema`` is the room's own or, on the other side of a network,
+    ``Schema.from_description(welcome.schema)``; with the latter, enum fields give the names of
+    their members.  Invariant: unless ``broken``, the entities are exactly what the server's
+    deltas up to ``tick`` say.
+    """
+
+    def __init__(self, schema: Schema, *, own_entity: int = 0) -> None:
+        self.schema = schema
+        #: Everything in view, by id.
+        self.entities: dict[int, RemoteEntity] = {}
+        #: The id of the entity that the player steers, 0 for none; it may be out of view.
+        self.own_entity = own_entity
+        #: Tick of the newest delta applied, -1 before the first.
+        self.tick = -1
+        #: Seq of the last command that the server applied, 0 for none.
+        self.ack = 0
+        #: By how many ticks the newest command was early (late if negative), None if unknown.
+        self.margin: int | None = None
+        #: A delta could not be applied: nothing here can be trusted until the next full state.
+        self.broken = False
+        #: Deltas left out because the replica was broken.
+        self.ignored = 0
+        self._classes = [entity_class(kind, spec) for kind, spec in enumerate(schema.entities)]
+        self._event_classes = [event_class(spec) for spec in schema.events]
+        self._by_kind: list[dict[int, RemoteEntity]] = [{} for _ in schema.entities]
+        self._kind_by_name = {spec.name: kind for kind, spec in enumerate(schema.entities)}
+
+    @property
+    def own(self) -> RemoteEntity | None:
+        """The entity that the player steers, None if there is none or it is out of view."""
+        return self.entities.get(self.own_entity)
+
+    def of_kind(self, name: str) -> Collection[RemoteEntity]:
+        """Return a live view of the entities of the class called ``name``."""
+        kind = self._kind_by_name.get(name)
+        if kind is None:
+            raise LocalProtocolError(
+                f"the room knows no entity {name}; it knows {', '.join(self._kind_by_name)}"
+            )
+        return self._by_kind[kind].values()
+
+    def checksum(self) -> int:
+        """Return the checksum of everything held (protocol README, "check")."""
+        return sum([entity.checksum() for entity in self.entities.values()]) & 0xFFFFFFFF
+
+    def apply(self, delta: Delta) -> list[RemoteEvent]:
+        """Apply ``delta`` and return its events, in the order in which they happened.
+
+        Raises ``RemoteProtocolError`` if the delta does not fit what it should change; the replica
+        is then ``broken`` and ignores deltas until one that starts afresh (``leaves`` None).
+        """
+        if self.broken and delta.leaves is not None:
+            self.ignored += 1
+            return []
+        try:
+            events = self._apply(delta)
+        except IndexError:
+            self.broken = True
+            raise RemoteProtocolError("a section of a delta ends in the middle") from None
+        except RemoteProtocolError:
+            self.broken = True
+            raise
+        self.broken = False
+        return events
+
+    def _apply(self, delta: Delta) -> list[RemoteEvent]:
+        if delta.tick <= self.tick:
+            raise RemoteProtocolError(f"a delta of tick {delta.tick} after one of {self.tick}")
+        if delta.leaves is None:
+            self._forget_all()
+        else:
+            self._leave(delta.leaves)
+        self._enter(delta.enters, delta.tick)
+        self._change(delta.sets, delta.tick, additive=False)
+        self._change(delta.adds, delta.tick, additive=True)
+        self._own(delta.own, delta.tick)
+        events = [self._event(event) for event in delta.events]
+        self.tick = delta.tick
+        self.ack = delta.ack
+        self.margin = delta.margin
+        return events
+
+    def _forget_all(self) -> None:
+        self.entities.clear()
+        for held in self._by_kind:
+            held.clear()
+
+    def _leave(self, leaves: list[Any]) -> None:
+        for entity_id in leaves:
+            entity = self._held(entity_id)
+            del self.entities[entity_id]
+            del self._by_kind[entity.layout.kind][entity_id]
+
+    def _enter(self, enters: list[Any], tick: int) -> None:
+        at, end = 0, len(enters)
+        while at < end:
+            entity_id, kind = enters[at], enters[at + 1]
+            if type(entity_id) is not int or entity_id < 1:
+                raise RemoteProtocolError(f"{_shown(entity_id)} is no entity id")
+            if entity_id in self.entities:
+                raise RemoteProtocolError(f"entity {entity_id} enters, but is here already")
+            if type(kind) is not int or not 0 <= kind < len(self._classes):
+                raise RemoteProtocolError(f"{_shown(kind)} is no kind of entity")
+            cls = self._classes[kind]
+            layout = cls.layout
+            values = [None] * len(layout.spec.fields)
+            at = layout.write(values, layout.full_mask, enters, at + 2)
+            entity = cls(entity_id, values, tick)
+            self.entities[entity_id] = self._by_kind[kind][entity_id] = entity
+
+    def _change(self, section: list[Any], tick: int, *, additive: bool) -> None:
+        held = self.entities
+        at, end = 0, len(section)
+        while at < end:
+            entity_id, mask = section[at], section[at + 1]
+            if entity_id.__class__ is not int or (entity := held.get(entity_id)) is None:
+                raise RemoteProtocolError(f"no entity {_shown(entity_id)} is here")
+            layout = entity.layout
+            if mask.__class__ is not int or not 0 <= mask <= layout.full_mask:
+                raise RemoteProtocolError(f"{_shown(mask)} is no mask of {layout.spec.name}")
+            writer = layout.add if additive else layout.write
+            at = writer(entity.values, mask, section, at + 2)
+            entity.changed_tick = tick
+            entity.crc = None
+
+    def _own(self, own: list[Any], tick: int) -> None:
+        if not own:
+            return
+        own_entity = own[0]
+        if type(own_entity) is not int or own_entity < 0:
+            raise RemoteProtocolError(f"{_shown(own_entity)} is no entity id")
+        self.own_entity = own_entity
+        at, end = 1, len(own)
+        while at < end:
+            entity, mask = self._held(own[at]), own[at + 1]
+            at = self._own_one(entity, mask, own, at + 2)
+            entity.changed_tick = tick
+
+    def _own_one(self, entity: RemoteEntity, mask: Any, own: list[Any], at: int) -> int:
+        layout = entity.layout
+        if type(mask) is not int or not 0 <= mask <= layout.full_owner_mask:
+            raise RemoteProtocolError(f"{_shown(mask)} is no owner mask of {layout.spec.name}")
+        entity.owner_crc = None
+        if mask == 0:
+            entity.owner_values = None
+            return at
+        if entity.owner_values is None:
+            if mask != layout.full_owner_mask:
+                raise RemoteProtocolError(f"only some of the owner fields of entity {entity.id}")
+            entity.owner_values = [None] * len(layout.spec.owner_fields)
+        return layout.write_owner(entity.owner_values, mask, own, at)
+
+    def _event(self, event: list[Any]) -> RemoteEvent:
+        kind = event[0]
+        if type(kind) is not int or not 0 <= kind < len(self._event_classes):
+            raise RemoteProtocolError(f"{_shown(kind)} is no kind of event")
+        return self._event_classes[kind].from_wire(event[1:])
+
+    def _held(self, entity_id: Any) -> RemoteEntity:
+        entity = self.entities.get(entity_id) if type(entity_id) is int else None
+        if entity is None:
+            raise RemoteProtocolError(f"no entity {_shown(entity_id)} is here")
+        return entity
+
+
+def _shown(value: Any) -> str:
+    return repr(value)[:40]
