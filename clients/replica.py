@@ -153,23 +153,22 @@ class Replica:
         self.own_entity = own_entity
         at, end = 1, len(own)
         while at < end:
-            entity, mask = self._held(own[at]), own[at + 1]
-            at = self._own_one(entity, mask, own, at + 2)
+            entity_id, mask = own[at], own[at + 1]
+            at += 2
+            if type(mask) is int and mask == 0:
+                self._disown(entity_id)
+                continue
+            entity = self._held(entity_id)
+            at = _write_owner(entity, mask, own, at)
             entity.changed_tick = tick
 
-    def _own_one(self, entity: RemoteEntity, mask: Any, own: list[Any], at: int) -> int:
-        layout = entity.layout
-        if type(mask) is not int or not 0 <= mask <= layout.full_owner_mask:
-            raise RemoteProtocolError(f"{_shown(mask)} is no owner mask of {layout.spec.name}")
-        entity.owner_crc = None
-        if mask == 0:
-            entity.owner_values = None
-            return at
-        if entity.owner_values is None:
-            if mask != layout.full_owner_mask:
-                raise RemoteProtocolError(f"only some of the owner fields of entity {entity.id}")
-            entity.owner_values = [None] * len(layout.spec.owner_fields)
-        return layout.write_owner(entity.owner_values, mask, own, at)
+    def _disown(self, entity_id: Any) -> None:
+        # What left took its owner fields with it, so the id need not be here.
+        if type(entity_id) is not int:
+            raise RemoteProtocolError(f"{_shown(entity_id)} is no entity id")
+        entity = self.entities.get(entity_id)
+        if entity is not None:
+            entity.owner_values = entity.owner_crc = None
 
     def _event(self, event: list[Any]) -> RemoteEvent:
         kind = event[0]
@@ -182,6 +181,19 @@ class Replica:
         if entity is None:
             raise RemoteProtocolError(f"no entity {_shown(entity_id)} is here")
         return entity
+
+
+def _write_owner(entity: RemoteEntity, mask: Any, own: list[Any], at: int) -> int:
+    """Write the owner fields of ``mask`` from ``own[at:]``; return the index after them."""
+    layout = entity.layout
+    if type(mask) is not int or not 0 < mask <= layout.full_owner_mask:
+        raise RemoteProtocolError(f"{_shown(mask)} is no owner mask of {layout.spec.name}")
+    if entity.owner_values is None:
+        if mask != layout.full_owner_mask:
+            raise RemoteProtocolError(f"only some of the owner fields of entity {entity.id}")
+        entity.owner_values = [None] * len(layout.spec.owner_fields)
+    entity.owner_crc = None
+    return layout.write_owner(entity.owner_values, mask, own, at)
 
 
 def _shown(value: Any) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
+import json
 import zlib
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -12,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clients.remote import RemoteEvent
 from clients.replica import Replica
 from gameserver.errors import LocalProtocolError, RemoteProtocolError
 from gameserver.model.schema import Schema, entity, event, synced
-from gameserver.protocol.messages import Delta, decode_from_server
+from gameserver.protocol.messages import Check, Delta, Welcome, decode_from_server
 
 
 class Colour(enum.Enum):
@@ -134,6 +137,8 @@ def test_own_parts_and_losing_what_was_owned() -> None:
     assert replica.entities[1].owner_values is None
     assert replica.own is None
     assert replica.own_entity == 77
+    replica.apply(delta(13, leaves=[1], own=[0, 1, 0]))  # gone, and said so twice
+    assert replica.own_entity == 0
 
 
 def test_events_come_back_in_order() -> None:
@@ -314,3 +319,48 @@ def test_any_delta_applies_or_raises_remote_protocol_error(arrived: Delta) -> No
     replica.apply(attrs.evolve(delta(50, leaves=None), enters=[1, ZONE, 0, [], 1.0]))
     assert replica.checksum() == replica.entities[1].checksum()
     assert repr(replica.entities[1]) == "<Zone 1: id=0, corners=(), mood=1.0>"
+
+
+# ---------------------------------------------------------------- the shared vectors
+
+STREAM = json.loads((Path(__file__).parent / "vectors" / "delta_stream.json").read_text())
+
+
+def wire_value(form: Any) -> Any:
+    """Return the wire value of a JSON form (tests/vectors/README.md)."""
+    if isinstance(form, list):
+        return [wire_value(inner) for inner in form]
+    if isinstance(form, dict):
+        ((mark, inner),) = form.items()
+        return bytes.fromhex(inner) if mark == "bin" else float(inner)
+    return form
+
+
+def test_the_stream_of_the_vectors_leaves_what_it_must() -> None:
+    replica: Replica | None = None
+    for step in STREAM["steps"]:
+        message = decode_from_server(bytes.fromhex(step["hex"]))
+        events: list[RemoteEvent] = []
+        if isinstance(message, Welcome):
+            schema = Schema.from_description(message.schema)
+            assert schema.hash == STREAM["schema_hash"]
+            replica = Replica(schema, own_entity=message.own_entity)
+        assert replica is not None
+        if isinstance(message, Delta):
+            events = replica.apply(message)
+        if isinstance(message, Check):
+            assert replica.checksum() == message.checksum
+        after = step["after"]
+        note = step["note"]
+        assert replica.own_entity == after["own_entity"], note
+        assert isinstance(message, Welcome) or replica.tick == after["tick"], note
+        assert {str(i): [e.spec.name, *e.values] for i, e in replica.entities.items()} == {
+            i: [e["kind"], *wire_value(e["values"])] for i, e in after["entities"].items()
+        }, note
+        assert {str(i): e.owner_values for i, e in replica.entities.items() if e.owner_values} == {
+            i: wire_value(v) for i, v in after["owned"].items()
+        }, note
+        assert [[replica.schema.events.index(e.spec), *e.values] for e in events] == wire_value(
+            after["events"]
+        ), note
+        assert replica.checksum() == after["checksum"], note
