@@ -1,0 +1,76 @@
+/**
+ * What each WebSocket close code means to a client.
+ *
+ * Owns the table "Close codes" of `gameserver/protocol/README.md` (a test compares the two) and
+ * the answer for codes outside it.  Never closes or opens anything.
+ */
+
+/**
+ * - `resume`: come back by itself, with growing pauses, presenting the resume token;
+ * - `sign in again`: ask the player, or get a new token;
+ * - `stop`: do not come back by itself.
+ * @typedef {"resume" | "sign in again" | "stop"} CloseAction
+ */
+
+/** @typedef {{ readonly code: number, readonly name: string, readonly action: CloseAction }} CloseCode */
+
+/** @type {readonly CloseCode[]} */
+export const CLOSE_CODES = Object.freeze([
+  { code: 1000, name: "normal", action: "stop" },
+  { code: 1001, name: "going away", action: "resume" },
+  { code: 1003, name: "unsupported data", action: "stop" },
+  { code: 1009, name: "too big", action: "stop" },
+  { code: 1011, name: "internal error", action: "resume" },
+  { code: 4000, name: "protocol error", action: "stop" },
+  { code: 4001, name: "too slow", action: "resume" },
+  { code: 4002, name: "version", action: "stop" },
+  { code: 4003, name: "schema", action: "stop" },
+  { code: 4004, name: "no such room", action: "stop" },
+  { code: 4005, name: "room full", action: "resume" },
+  { code: 4006, name: "bad name", action: "sign in again" },
+  { code: 4007, name: "refused", action: "sign in again" },
+  { code: 4008, name: "rate", action: "resume" },
+  { code: 4009, name: "ping timeout", action: "resume" },
+  { code: 4010, name: "kicked", action: "stop" },
+  { code: 4011, name: "room closed", action: "sign in again" },
+  { code: 4012, name: "taken over", action: "stop" },
+]);
+
+/**
+ * Codes outside the table after which another try makes sense: no code or no close frame at all
+ * (RFC 6455, 7.4.1), and what proxies in between send (IANA's "WebSocket Close Code Number
+ * Registry").
+ * @type {ReadonlyMap<number, string>}
+ */
+const NETWORK_CODES = new Map([
+  [1005, "connection closed"],
+  [1006, "connection lost"],
+  [1012, "service restart"],
+  [1013, "try again later"],
+  [1014, "bad gateway"],
+]);
+
+const BY_CODE = new Map(CLOSE_CODES.map((entry) => [entry.code, entry]));
+
+/** The codes that this client gives as a reason of its own. */
+export const Code = Object.freeze({
+  NORMAL: 1000,
+  LOST: 1006,
+  PROTOCOL_ERROR: 4000,
+  VERSION: 4002,
+});
+
+/**
+ * Name and action for any close code.
+ *
+ * Codes that nobody documented mean *stop*: coming back could do harm that this side cannot judge.
+ * @param {number} code
+ * @returns {CloseCode}
+ */
+export function closeCode(code) {
+  const known = BY_CODE.get(code);
+  if (known !== undefined) return known;
+  const network = NETWORK_CODES.get(code);
+  if (network !== undefined) return { code, name: network, action: "resume" };
+  return { code, name: `code ${code}`, action: "stop" };
+}

@@ -1,0 +1,239 @@
+/**
+ * The types that a field may have, and their wire values.
+ *
+ * Owns the mapping between JavaScript values and wire values (`gameserver/protocol/README.md`,
+ * "Schema"): reading and writing wire values, and converting them.  Knows nothing of entities.
+ *
+ * A *value* is what the page sees (`0.5`, `"RED"`); a *wire value* is what msgpack carries (`16`
+ * steps, index `0`).  bool → boolean, int, steps and float32 → number, str → string, bytes →
+ * Uint8Array, enum → the member's name, tuple and list → array, optional → null or the value.
+ */
+
+import { ProtocolError } from "./errors.js";
+
+/** Wire integers lie within ±2^52, so that the difference of two is exact in a double. */
+export const INT_LIMIT = 2 ** 52;
+
+/** @typedef {import("./msgpack.js").Reader} Reader */
+/** @typedef {import("./msgpack.js").Writer} Writer */
+
+/**
+ * @typedef {object} FieldType
+ * @property {string} name  as in the schema: `"int"`, `"steps"` …
+ * @property {boolean} additive  whether `adds` carries a difference
+ * @property {boolean} plain  whether wire value and value are the same
+ * @property {(reader: Reader) => any} read  the next wire value, or `ProtocolError`
+ * @property {(writer: Writer, wire: any) => void} write  the wire value's canonical bytes
+ * @property {(wire: any) => any} fromWire  wire value → value
+ * @property {(value: any) => any} toWire  value → wire value; `TypeError` or `RangeError`
+ * @property {FieldType[]} items  the types of its elements, if it has some
+ * @property {number | null} step  of `steps` only
+ */
+
+/** @param {any} same @returns {any} */
+const same = (same) => same;
+
+/**
+ * @param {string} name
+ * @param {Pick<FieldType, "read" | "write" | "toWire"> & Partial<FieldType>} parts
+ * @returns {FieldType}
+ */
+function make(name, parts) {
+  const plain = parts.fromWire === undefined;
+  return { name, additive: false, plain, fromWire: same, items: [], step: null, ...parts };
+}
+
+const bool = make("bool", {
+  read: (reader) => reader.bool(),
+  write: (writer, wire) => writer.bool(wire),
+  toWire: (value) => {
+    if (typeof value !== "boolean") throw unfit(value, "true or false");
+    return value;
+  },
+});
+
+const int = make("int", {
+  additive: true,
+  read: (reader) => reader.int(-INT_LIMIT, INT_LIMIT),
+  write: (writer, wire) => writer.int(wire),
+  toWire: (value) => {
+    if (!Number.isInteger(value)) throw unfit(value, "an integer");
+    if (Math.abs(value) > INT_LIMIT) throw new RangeError(`${value} is outside ±2^52`);
+    return value + 0; // -0 is no integer on the wire
+  },
+});
+
+const float32 = make("float32", {
+  read: (reader) => reader.float32(),
+  write: (writer, wire) => writer.float32(wire),
+  toWire: (value) => {
+    if (!Number.isFinite(value)) throw unfit(value, "a finite number");
+    const wire = Math.fround(value);
+    if (!Number.isFinite(wire)) throw new RangeError(`${value} is too large for a float 32`);
+    return wire;
+  },
+});
+
+const str = make("str", {
+  read: (reader) => reader.str(),
+  write: (writer, wire) => writer.str(wire),
+  toWire: (value) => {
+    if (typeof value !== "string") throw unfit(value, "a string");
+    return value;
+  },
+});
+
+const bytes = make("bytes", {
+  read: (reader) => reader.bin(),
+  write: (writer, wire) => writer.bin(wire),
+  toWire: (value) => {
+    if (!(value instanceof Uint8Array)) throw unfit(value, "a Uint8Array");
+    return value;
+  },
+});
+
+/** @param {number} step @returns {FieldType} */
+function steps(step) {
+  return make("steps", {
+    additive: true,
+    step,
+    read: int.read,
+    write: int.write,
+    fromWire: (wire) => wire * step,
+    toWire: (value) => {
+      if (!Number.isFinite(value)) throw unfit(value, "a finite number");
+      return int.toWire(roundHalfEven(value / step));
+    },
+  });
+}
+
+/** @param {string[]} members @returns {FieldType} */
+function enumeration(members) {
+  return make("enum", {
+    read: (reader) => reader.int(0, members.length - 1),
+    write: int.write,
+    fromWire: (wire) => members[wire],
+    toWire: (value) => {
+      const index = members.indexOf(value);
+      if (index < 0) throw unfit(value, `one of ${members.join(", ")}`);
+      return index;
+    },
+  });
+}
+
+/** @param {FieldType[]} items @returns {FieldType} */
+function tuple(items) {
+  return make("tuple", {
+    items,
+    read: (reader) => {
+      const count = reader.array();
+      if (count !== items.length) {
+        throw new ProtocolError(`a tuple of ${items.length} is due, not of ${count}`);
+      }
+      return items.map((item) => item.read(reader));
+    },
+    write: (writer, wire) => {
+      writer.array(items.length);
+      items.forEach((item, index) => item.write(writer, wire[index]));
+    },
+    fromWire: (wire) => items.map((item, index) => item.fromWire(wire[index])),
+    toWire: (value) => {
+      if (!Array.isArray(value) || value.length !== items.length) {
+        throw unfit(value, `an array of ${items.length}`);
+      }
+      return items.map((item, index) => item.toWire(value[index]));
+    },
+  });
+}
+
+/** @param {FieldType} item @returns {FieldType} */
+function list(item) {
+  return make("list", {
+    items: [item],
+    read: (reader) => {
+      const values = [];
+      for (let left = reader.array(); left > 0; left -= 1) values.push(item.read(reader));
+      return values;
+    },
+    write: (writer, wire) => {
+      writer.array(wire.length);
+      for (const element of wire) item.write(writer, element);
+    },
+    fromWire: (wire) => wire.map(item.fromWire),
+    toWire: (value) => {
+      if (!Array.isArray(value)) throw unfit(value, "an array");
+      return value.map(item.toWire);
+    },
+  });
+}
+
+/** @param {FieldType} item @returns {FieldType} */
+function optional(item) {
+  return make("optional", {
+    items: [item],
+    read: (reader) => (reader.takeNil() ? null : item.read(reader)),
+    write: (writer, wire) => (wire === null ? writer.nil() : item.write(writer, wire)),
+    fromWire: (wire) => (wire === null ? null : item.fromWire(wire)),
+    toWire: (value) => (value === null ? null : item.toWire(value)),
+  });
+}
+
+/**
+ * The type that a schema describes.
+ * @param {any} description  as `welcome` carries it; anything else is a `ProtocolError`
+ * @returns {FieldType}
+ */
+export function fieldType(description) {
+  if (!Array.isArray(description)) throw notAType(description);
+  const [name, first, second] = description;
+  switch (`${name}/${description.length}`) {
+    case "bool/1":
+      return bool;
+    case "int/1":
+      return int;
+    case "float32/1":
+      return float32;
+    case "str/1":
+      return str;
+    case "bytes/1":
+      return bytes;
+    case "steps/2":
+      if (typeof first === "number" && first > 0) return steps(first);
+      break;
+    case "enum/3":
+      if (typeof first === "string" && isNames(second)) return enumeration(second);
+      break;
+    case "tuple/2":
+      if (Array.isArray(first)) return tuple(first.map(fieldType));
+      break;
+    case "list/2":
+      return list(fieldType(first));
+    case "optional/2":
+      // nil could then mean either of two things
+      if (Array.isArray(first) && first[0] !== "optional") return optional(fieldType(first));
+      break;
+  }
+  throw notAType(description);
+}
+
+/** @param {any} value @returns {value is string[]} */
+function isNames(value) {
+  return Array.isArray(value) && value.length > 0 && value.every((name) => typeof name === "string");
+}
+
+/** @param {any} description @returns {ProtocolError} */
+function notAType(description) {
+  return new ProtocolError(`not a field type: ${String(JSON.stringify(description)).slice(0, 80)}`);
+}
+
+/** @param {any} value @param {string} due @returns {TypeError} */
+function unfit(value, due) {
+  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
+  return new TypeError(`${shown.slice(0, 40)} is not ${due}`);
+}
+
+/** Rounds as the server does: halves go to the even side. @param {number} value */
+export function roundHalfEven(value) {
+  const rounded = Math.round(value);
+  return Math.abs(value % 1) === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
+}

@@ -1,0 +1,286 @@
+/**
+ * The messages of protocol version 1: the client's are written, the server's are read.
+ *
+ * Owns the layout of every message but the inside of a delta, which `replica.js` reads straight
+ * into the world that it holds.  Never sends, never keeps state.
+ */
+
+import { ProtocolError } from "./errors.js";
+import { INT_LIMIT } from "./fieldtypes.js";
+import { Reader, Writer } from "./msgpack.js";
+import { Schema } from "./schema.js";
+
+export const SUBPROTOCOL = "gameserver.v1.msgpack";
+export const PROTOCOL_VERSION = 1;
+
+/** Message kinds, as numbered in the protocol. */
+export const Kind = Object.freeze({
+  HELLO: 1,
+  COMMAND: 2,
+  ACK: 3,
+  PING: 4,
+  SAY: 5,
+  RESYNC: 6,
+  WELCOME: 17,
+  DELTA: 18,
+  PONG: 19,
+  STATUS: 20,
+  SAID: 21,
+  CHECK: 22,
+  MOVED: 23,
+  BYE: 24,
+});
+
+const UINT32_MAX = 2 ** 32 - 1;
+
+/**
+ * `kind/name` of the room, own seat and entity (0: none), the tick at which it was sent, ticks per
+ * second, how to come back, and what the server accepts.
+ * @typedef {object} Welcome
+ * @property {typeof Kind.WELCOME} kind
+ * @property {string} room
+ * @property {number} seat
+ * @property {number} ownEntity
+ * @property {number} tick
+ * @property {number} tickRate
+ * @property {Schema} schema
+ * @property {string} resume
+ * @property {{ messageBytes: number, sayLength: number, publishEvery: number }} limits
+ */
+/** @typedef {{ kind: typeof Kind.PONG, nonce: number, clientTime: number, tick: number }} Pong */
+/**
+ * What the server measured; microseconds, null where it does not know yet.
+ * @typedef {object} Status
+ * @property {typeof Kind.STATUS} kind
+ * @property {number | null} rttUs  the last ping frame's round trip
+ * @property {number | null} smoothedUs
+ * @property {number | null} jitterUs
+ * @property {number | null} minUs
+ * @property {number | null} workUs  what the room's last tick took
+ * @property {number | null} players
+ */
+/** @typedef {{ kind: typeof Kind.SAID, seat: number, name: string, text: string }} Said */
+/** @typedef {{ kind: typeof Kind.CHECK, tick: number, checksum: number }} Check */
+/** @typedef {{ kind: typeof Kind.MOVED, url: string, token: string }} Moved */
+/** @typedef {{ kind: typeof Kind.BYE, code: number, reason: string, retryAfterS: number | null }} Bye */
+/** @typedef {Welcome | Pong | Status | Said | Check | Moved | Bye} ServerMessage */
+
+// ---------------------------------------------------------------- from the client
+
+/**
+ * @param {number} count  elements, the kind included
+ * @param {number} kind
+ * @returns {Writer}
+ */
+function begin(count, kind) {
+  const writer = new Writer();
+  writer.array(count);
+  writer.int(kind);
+  return writer;
+}
+
+/**
+ * @param {object} hello
+ * @param {string | null} hello.schemaHash
+ * @param {string} hello.room
+ * @param {string} hello.name
+ * @param {string | null} hello.token
+ * @param {string | null} hello.resume
+ */
+export function encodeHello({ schemaHash, room, name, token, resume }) {
+  const writer = begin(7, Kind.HELLO);
+  writer.int(PROTOCOL_VERSION);
+  writer.value(schemaHash);
+  writer.str(room);
+  writer.str(name);
+  writer.value(token);
+  writer.value(resume);
+  return writer.bytes();
+}
+
+/**
+ * @param {number} seq
+ * @param {number} shown  the tick that the screen showed
+ * @param {number} acked  the tick of the newest delta applied, 0 for none
+ * @param {import("./schema.js").CommandKind} command
+ * @param {any[]} wire  its wire values, as `command.toWire` returned them
+ */
+export function encodeCommand(seq, shown, acked, command, wire) {
+  const writer = begin(5 + wire.length, Kind.COMMAND);
+  writer.int(seq);
+  writer.int(shown);
+  writer.int(acked);
+  writer.int(command.index);
+  command.write(writer, wire);
+  return writer.bytes();
+}
+
+/** @param {number} tick */
+export function encodeAck(tick) {
+  const writer = begin(2, Kind.ACK);
+  writer.int(tick);
+  return writer.bytes();
+}
+
+/** @param {number} nonce @param {number} clientTimeMs */
+export function encodePing(nonce, clientTimeMs) {
+  const writer = begin(3, Kind.PING);
+  writer.int(nonce);
+  writer.float64(clientTimeMs);
+  return writer.bytes();
+}
+
+/** @param {string} text */
+export function encodeSay(text) {
+  const writer = begin(2, Kind.SAY);
+  writer.str(text);
+  return writer.bytes();
+}
+
+export function encodeResync() {
+  return begin(1, Kind.RESYNC).bytes();
+}
+
+// ---------------------------------------------------------------- from the server
+
+/**
+ * Begin a server's message.
+ * @param {Uint8Array} bytes
+ * @returns {{ reader: Reader, kind: number, count: number }} `count` elements follow the kind
+ */
+export function openMessage(bytes) {
+  const reader = new Reader(bytes);
+  const count = reader.array() - 1;
+  if (count < 0) throw new ProtocolError("an empty message");
+  return { reader, kind: reader.int(0, UINT32_MAX), count };
+}
+
+/**
+ * End a server's message: `extra` elements that a later server appended are read over.
+ * @param {Reader} reader
+ * @param {number} extra  how many elements are left; negative: some are missing
+ */
+export function closeMessage(reader, extra) {
+  for (let left = extra; left > 0; left -= 1) reader.value();
+  reader.end();
+}
+
+/** @type {Record<number, { count: number, read: (reader: Reader) => ServerMessage }>} */
+const LAYOUTS = {
+  [Kind.WELCOME]: { count: 8, read: readWelcome },
+  [Kind.PONG]: {
+    count: 3,
+    read: (reader) => ({
+      kind: Kind.PONG,
+      nonce: reader.int(0, UINT32_MAX),
+      clientTime: reader.number(),
+      tick: reader.number(),
+    }),
+  },
+  [Kind.STATUS]: {
+    count: 6,
+    read: (reader) => ({
+      kind: Kind.STATUS,
+      rttUs: countOrNull(reader),
+      smoothedUs: countOrNull(reader),
+      jitterUs: countOrNull(reader),
+      minUs: countOrNull(reader),
+      workUs: countOrNull(reader),
+      players: countOrNull(reader),
+    }),
+  },
+  [Kind.SAID]: {
+    count: 3,
+    read: (reader) => ({
+      kind: Kind.SAID,
+      seat: reader.int(0, INT_LIMIT),
+      name: reader.str(),
+      text: reader.str(),
+    }),
+  },
+  [Kind.CHECK]: {
+    count: 2,
+    read: (reader) => ({
+      kind: Kind.CHECK,
+      tick: reader.int(0, INT_LIMIT),
+      checksum: reader.int(0, UINT32_MAX),
+    }),
+  },
+  [Kind.MOVED]: {
+    count: 2,
+    read: (reader) => ({ kind: Kind.MOVED, url: reader.str(), token: reader.str() }),
+  },
+  [Kind.BYE]: {
+    count: 3,
+    read: (reader) => ({
+      kind: Kind.BYE,
+      code: reader.int(1000, 4999),
+      reason: reader.str(),
+      retryAfterS: reader.takeNil() ? null : notNegative(reader.number()),
+    }),
+  },
+};
+
+/**
+ * Any message of the server but a delta.
+ * @param {Uint8Array} bytes
+ * @returns {ServerMessage} or `ProtocolError`
+ */
+export function decodeMessage(bytes) {
+  const { reader, kind, count } = openMessage(bytes);
+  const layout = LAYOUTS[kind];
+  if (layout === undefined) throw new ProtocolError(`no message of kind ${kind}`);
+  if (count < layout.count) {
+    throw new ProtocolError(`a message of kind ${kind} with ${count} fields, not ${layout.count}`);
+  }
+  const message = layout.read(reader);
+  closeMessage(reader, count - layout.count);
+  return message;
+}
+
+/** @param {Reader} reader @returns {Welcome} */
+function readWelcome(reader) {
+  return {
+    kind: Kind.WELCOME,
+    room: reader.str(),
+    seat: reader.int(0, INT_LIMIT),
+    ownEntity: reader.int(0, INT_LIMIT),
+    tick: reader.int(0, INT_LIMIT),
+    tickRate: positive(reader.number()),
+    schema: Schema.fromDescription(reader.value()),
+    resume: reader.str(),
+    limits: readLimits(reader),
+  };
+}
+
+/** @param {Reader} reader @returns {Welcome["limits"]} */
+function readLimits(reader) {
+  const limits = reader.value();
+  const limit = (/** @type {string} */ name) => {
+    const value = limits?.[name];
+    if (Number.isInteger(value) && value > 0) return value;
+    throw new ProtocolError(`welcome without the limit ${name}`);
+  };
+  return {
+    messageBytes: limit("message_bytes"),
+    sayLength: limit("say_length"),
+    publishEvery: limit("publish_every"),
+  };
+}
+
+/** @param {Reader} reader @returns {number | null} */
+function countOrNull(reader) {
+  return reader.takeNil() ? null : reader.int(0, INT_LIMIT);
+}
+
+/** @param {number} value @returns {number} */
+function positive(value) {
+  if (value > 0) return value;
+  throw new ProtocolError(`${value} is not positive`);
+}
+
+/** @param {number} value @returns {number} */
+function notNegative(value) {
+  if (value >= 0) return value;
+  throw new ProtocolError(`${value} is negative`);
+}

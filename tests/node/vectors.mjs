@@ -1,0 +1,41 @@
+/**
+ * The test vectors of the protocol, as values that the msgpack codec writes.
+ *
+ * Owns reading `tests/vectors/` and the JSON marks that its README describes.
+ */
+
+import { readFileSync } from "node:fs";
+
+import { Float32, Float64 } from "../../clients/web/net/msgpack.js";
+
+/** @param {string} name a file of tests/vectors @returns {any} */
+export function vectors(name) {
+  return JSON.parse(readFileSync(new URL(`../vectors/${name}`, import.meta.url), "utf8"));
+}
+
+/** @param {string} hex @returns {Uint8Array} */
+export function fromHex(hex) {
+  return new Uint8Array(Buffer.from(hex, "hex"));
+}
+
+/** @param {Uint8Array} bytes @returns {string} */
+export function toHex(bytes) {
+  return Buffer.from(bytes).toString("hex");
+}
+
+/**
+ * The value that a vector's JSON stands for.
+ * @param {any} json
+ * @param {boolean} wrapped  floats as `Float32` and `Float64`, to encode; else as plain numbers
+ * @returns {any}
+ */
+export function unmarked(json, wrapped) {
+  if (Array.isArray(json)) return json.map((element) => unmarked(element, wrapped));
+  if (typeof json !== "object" || json === null) return json;
+  if ("f32" in json) return wrapped ? new Float32(json.f32) : json.f32;
+  if ("f64" in json) return wrapped ? new Float64(json.f64) : json.f64;
+  if ("bin" in json) return fromHex(json.bin);
+  return Object.fromEntries(
+    Object.entries(json.map).map(([key, value]) => [key, unmarked(value, wrapped)]),
+  );
+}
