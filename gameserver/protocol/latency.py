@@ -88,11 +88,11 @@ def _next_jitter_s(old: Latency, rtt_s: float) -> float:
 class ClockOffset:
     """Estimates the server's tick at a local time, from pongs.
 
-    As NTP's clock filter does (RFC 5905, 10): of the last ``OFFSET_WINDOW`` samples, the one with the
-    shortest round trip is believed, because the server's reading was taken somewhere within the
-    round trip, and so is off by at most half of it.  A slow sample therefore changes nothing,
-    and a server that dropped ticks is followed once the samples before it have left the window.
-    The estimate may step, forwards or backwards: whoever draws by it has to smooth.
+    As NTP's clock filter does (RFC 5905, 10): of the last ``OFFSET_WINDOW`` samples, the one
+    with the shortest round trip is believed, because the server's reading was taken somewhere
+    within the round trip, and so is off by at most half of it.  A slow sample therefore changes
+    nothing, and a server that dropped ticks is followed once the samples from before have left
+    the window.  The estimate may step, forwards or backwards: whoever draws by it has to smooth.
     """
 
     __slots__ = ("_samples", "tick_rate")
@@ -104,7 +104,11 @@ class ClockOffset:
         self._samples: deque[tuple[float, float]] = deque(maxlen=OFFSET_WINDOW)
 
     def sample(self, sent_s: float, received_s: float, server_tick: float) -> None:
-        """Take in a pong: ``server_tick`` was read between the local times of ping and pong."""
+        """Take in a pong: ``server_tick`` was read between the local times of ping and pong.
+
+        ``sent_s`` is what the caller noted under the nonce; the time that a pong echoes is the
+        server's word.
+        """
         rtt_s = received_s - sent_s
         if not (0 <= rtt_s < math.inf and math.isfinite(server_tick)):
             raise LocalProtocolError(f"{sent_s!r} … {received_s!r} is not a round trip")

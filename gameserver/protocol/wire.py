@@ -1,9 +1,9 @@
 """msgpack under the limits of the protocol: packing values, and unpacking what a peer sent.
 
 Owns the limits on single values (README.md, "Transport"), the checks that the fields of
-messages are made of, and the promise that unpacking
-raises nothing but ``RemoteProtocolError``, whatever the bytes.  Never knows about messages
-or their kinds: see ``messages.py``.
+messages are made of, and the promise that unpacking raises nothing but
+``RemoteProtocolError``, whatever the bytes.  Never knows about messages or their kinds: see
+``messages.py``.
 """
 
 from __future__ import annotations
