@@ -224,3 +224,11 @@ class RoundEnded:
 
     number: int
     podium: tuple[int, ...]
+
+
+#: All that travels, for ``Room.classes``.
+CLASSES: Final = (
+    *(Ship, Pilot, Rock, Mine, Pickup, Round),
+    *(Play, Watch, Steer),
+    *(Shot, Hit, Kill, Blast, Taken, Dashed, RoundStarted, RoundEnded),
+)

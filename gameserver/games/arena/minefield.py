@@ -1,0 +1,79 @@
+"""Mines: dropped behind a ship, armed a second later, gone after half a minute.
+
+Owns every mine and its times.  Says which mine goes off; what the blast does to ships is the
+room's.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from gameserver.games.arena import rules
+from gameserver.games.arena.flier import Flier
+from gameserver.games.arena.model import Mine, Ship
+from gameserver.games.arena.movement import COSINE, SINE, SINE_SHIFT
+from gameserver.games.arena.still import StillGrid
+from gameserver.room import Room
+
+
+class Minefield:
+    """All mines of a room."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._grid: StillGrid[Mine] = StillGrid()
+        # All mines live equally long, so both queues are in the order of their ticks.
+        self._arming: deque[tuple[int, Mine]] = deque()
+        self._ending: deque[tuple[int, Mine, Flier]] = deque()
+
+    def drop(self, flier: Flier, ship: Ship) -> None:
+        """Lay a mine behind ``ship``; the pilot's oldest goes if there are too many."""
+        if len(flier.mines) == rules.MINES_PER_PILOT:
+            self.remove(flier, flier.mines[0])
+        mine = Mine(
+            ship.x - ((COSINE[ship.heading] * rules.MINE_DROP_DISTANCE) >> SINE_SHIFT),
+            ship.y - ((SINE[ship.heading] * rules.MINE_DROP_DISTANCE) >> SINE_SHIFT),
+            flier.seat,
+        )
+        self._room.spawn(mine)
+        self._grid.add(mine, mine.x, mine.y, rules.MINE_TRIGGER_RADIUS)
+        flier.mines.append(mine)
+        now = self._room.tick_number
+        self._arming.append((now + rules.MINE_ARM_TICKS, mine))
+        self._ending.append((now + rules.MINE_LIFE_TICKS, mine, flier))
+
+    def tick(self) -> None:
+        """Arm the mines that are due, and clear away the old ones."""
+        now = self._room.tick_number
+        while self._arming and self._arming[0][0] <= now:
+            _, mine = self._arming.popleft()
+            if self._room.id_of(mine):
+                mine.armed = True
+        while self._ending and self._ending[0][0] <= now:
+            _, mine, flier = self._ending.popleft()
+            if self._room.id_of(mine):
+                self.remove(flier, mine)
+
+    def set_off_by(self, ship: Ship) -> Mine | None:
+        """Return an armed mine of somebody else that ``ship`` has come too near to."""
+        for mine in self._grid.at(ship.x, ship.y):
+            if mine.armed and mine.seat != ship.seat:
+                dx, dy = mine.x - ship.x, mine.y - ship.y
+                if dx * dx + dy * dy <= rules.MINE_TRIGGER_RADIUS * rules.MINE_TRIGGER_RADIUS:
+                    return mine
+        return None
+
+    def any_near(self, x: int, y: int) -> bool:
+        """Whether a mine lies in the neighbourhood of a point."""
+        return bool(self._grid.at(x, y))
+
+    def remove(self, flier: Flier, mine: Mine) -> None:
+        """Take one mine of ``flier`` out of the world."""
+        flier.mines.remove(mine)
+        self._grid.remove(mine)
+        self._room.despawn(mine)
+
+    def clear(self, flier: Flier) -> None:
+        """Take all mines of ``flier`` out of the world."""
+        while flier.mines:
+            self.remove(flier, flier.mines[0])

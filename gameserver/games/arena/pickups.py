@@ -1,0 +1,67 @@
+"""Pickups: where they appear, who takes them, and what they give.
+
+Owns every pickup.  They appear by the room's seeded random, never more than ``MAX_PICKUPS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gameserver.games.arena import rules
+from gameserver.games.arena.flier import Flier
+from gameserver.games.arena.model import Pickup, PickupKind, Ship, Taken
+from gameserver.games.arena.movement import MAX_ENERGY, SHIP_RADIUS
+from gameserver.games.arena.still import StillGrid
+from gameserver.room import Room
+
+_REACH = rules.PICKUP_RADIUS + SHIP_RADIUS
+_KINDS = tuple(PickupKind)
+
+
+class Pickups:
+    """All pickups of a room.  ``free_place`` returns a random point outside rocks."""
+
+    def __init__(self, room: Room, free_place: Callable[[], tuple[int, int]]) -> None:
+        self._room = room
+        self._free_place = free_place
+        self._grid: StillGrid[Pickup] = StillGrid()
+        self._next_at = 0
+        for _ in range(rules.PICKUPS_AT_START):
+            self._appear()
+
+    def tick(self) -> None:
+        """Let a pickup appear when one is due."""
+        if self._room.tick_number >= self._next_at:
+            self._next_at = self._room.tick_number + rules.PICKUP_EVERY_TICKS
+            if len(self._grid) < rules.MAX_PICKUPS:
+                self._appear()
+
+    def _appear(self) -> None:
+        x, y = self._free_place()
+        pickup = self._room.spawn(Pickup(x, y, self._room.random.choice(_KINDS)))
+        self._grid.add(pickup, x, y, _REACH)
+
+    def take(self, flier: Flier, ship: Ship) -> None:
+        """Give ``flier`` the pickups that its ship touches."""
+        here = self._grid.at(ship.x, ship.y)
+        if not here:
+            return
+        for pickup in tuple(here):
+            dx, dy = pickup.x - ship.x, pickup.y - ship.y
+            if dx * dx + dy * dy <= _REACH * _REACH:
+                self._grid.remove(pickup)
+                self._room.despawn(pickup)
+                self._give(pickup.kind, flier, ship)
+                where = (pickup.x, pickup.y)
+                self._room.emit(Taken(flier.seat, pickup.kind, *where), at=where)
+
+    def _give(self, kind: PickupKind, flier: Flier, ship: Ship) -> None:
+        match kind:
+            case PickupKind.HULL:
+                ship.hull = min(ship.hull + rules.PICKUP_HULL, rules.MAX_HULL)
+            case PickupKind.ENERGY:
+                ship.energy = MAX_ENERGY
+            case PickupKind.DAMAGE:
+                flier.life.boosted_until = self._room.tick_number + rules.BOOST_TICKS
+            case PickupKind.SHIELD:
+                flier.life.shield = rules.SHIELD_DAMAGE

@@ -1,0 +1,44 @@
+"""The stands: what those who do not fly are looking at.
+
+Owns the choice of the liveliest spot.  All spectators share it, so their deltas cost one body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from gameserver.games.arena import rules
+from gameserver.games.arena.flier import Flier
+from gameserver.room import Player
+
+
+class Stands:
+    """A camera that follows whoever fought last (or leads), and does not jump about."""
+
+    def __init__(self) -> None:
+        self.focus = (rules.WORLD_SIZE // 2, rules.WORLD_SIZE // 2)
+        self._followed = 0
+        self._cut_at = 0
+
+    def tick(self, tick: int, fliers: Mapping[int, Flier], players: Iterable[Player]) -> None:
+        """Move the camera, and with it the view of all who have no pilot."""
+        self._follow(tick, fliers)
+        for player in players:
+            if player.seat not in fliers:
+                player.focus = self.focus
+
+    def _follow(self, tick: int, fliers: Mapping[int, Flier]) -> None:
+        followed = fliers.get(self._followed)
+        if followed is None or followed.ship is None:
+            self._cut_at = min(self._cut_at, tick + rules.WRECK_TICKS)
+        if tick >= self._cut_at:
+            followed = max((f for f in fliers.values() if f.ship), key=_liveliness, default=None)
+            if followed is not None:
+                self._followed = followed.seat
+                self._cut_at = tick + rules.CUT_TICKS
+        if followed is not None and followed.ship is not None:
+            self.focus = (followed.ship.x, followed.ship.y)
+
+
+def _liveliness(flier: Flier) -> tuple[int, int, int]:
+    return flier.fought_at, flier.pilot.score, -flier.seat
