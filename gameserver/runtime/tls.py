@@ -1,0 +1,177 @@
+"""Certificates: the server's TLS context, and certificates for development.
+
+Owns reading certificate files and saying which one is wrong, and making certificates for
+this machine that nobody else trusts until told to. Never opens a connection.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib
+import ipaddress
+import os
+import socket
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from gameserver.errors import GameServerError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VALID_FOR = datetime.timedelta(days=397)
+"""Browsers on Apple's systems refuse certificates that are valid for longer than 825 days,
+public ones for longer than 398."""
+
+RENEW_BEFORE = datetime.timedelta(days=7)
+
+
+class CertificateError(GameServerError):
+    """A certificate or key cannot be used, or none can be made; the text names the file."""
+
+
+@attrs.frozen
+class CertificatePaths:
+    """The files of a development certificate."""
+
+    ca: Path
+    """The authority that signed it: what browsers and programs must be told to trust."""
+    certificate: Path
+    key: Path
+
+
+def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """A server's context of TLS 1.2 or later from PEM files.
+
+    ``certificate`` holds the server's certificate and whatever intermediate ones follow it.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])  # or browsers would try HTTP/2
+    for what, path in (("certificate", certificate), ("key", key)):
+        try:
+            path.read_bytes()
+        except OSError as error:
+            raise CertificateError(f"cannot read the {what} {path}: {error.strerror}") from error
+    try:
+        context.load_cert_chain(certificate, key, password=_no_password)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            problem = f"the key {key} does not belong to the certificate {certificate}"
+        else:
+            problem = f"{certificate} and {key} are not a certificate and its key in PEM form"
+        raise CertificateError(f"{problem} ({error.reason or error})") from error
+    except _EncryptedKeyError:
+        raise CertificateError(f"the key {key} is encrypted; store it without a password") from None
+    return context
+
+
+class _EncryptedKeyError(Exception):
+    """OpenSSL asked for a password."""
+
+
+def _no_password() -> str:
+    """Without this OpenSSL would ask at the terminal and hang a service."""
+    raise _EncryptedKeyError
+
+
+def make_development_certificate(directory: Path) -> CertificatePaths:
+    """A certificate for this machine's names in ``directory``; an existing good one is kept.
+
+    Writes ``ca.pem``, ``cert.pem`` and ``key.pem`` (readable by its owner only). The key of
+    the authority is thrown away: it can never sign anything else. Needs the extra ``tls``.
+    """
+    paths = CertificatePaths(
+        ca=directory / "ca.pem", certificate=directory / "cert.pem", key=directory / "key.pem"
+    )
+    names = development_names()
+    if _still_good(paths, names):
+        return paths
+    trustme = _load("trustme")
+    authority = trustme.CA(
+        organization_name="trio-gameserver", organization_unit_name="development only"
+    )
+    leaf = authority.issue_cert(*names, not_after=datetime.datetime.now(datetime.UTC) + VALID_FOR)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        _write_private(paths.key, leaf.private_key_pem.bytes())
+        paths.certificate.write_bytes(b"".join(pem.bytes() for pem in leaf.cert_chain_pems))
+        paths.ca.write_bytes(authority.cert_pem.bytes())
+    except OSError as error:
+        raise CertificateError(
+            f"cannot write a certificate to {directory}: {error.strerror}"
+        ) from error
+    return paths
+
+
+def development_names() -> tuple[str, ...]:
+    """What a development certificate is for: this machine, as it calls itself."""
+    names = ["localhost", "127.0.0.1", "::1"]
+    host = socket.gethostname()
+    if host not in names and host.isascii() and host.replace("-", "").replace(".", "").isalnum():
+        names.append(host)
+    return tuple(names)
+
+
+def how_to_trust(paths: CertificatePaths) -> str:
+    """What a person must do so that clients accept the development certificate."""
+    return f"""\
+This server's certificate is signed by an authority made for this machine: {paths.ca}
+Clients refuse it until they trust that authority.
+  Chrome, Edge: Settings > Privacy and security > Security > Manage certificates > import it
+                under "Trusted root certificates" ("Authorities" on Linux).
+  Firefox:      Settings > Privacy & Security > View Certificates > Authorities > Import.
+  macOS:        security add-trusted-cert -k ~/Library/Keychains/login.keychain-db {paths.ca}
+  Python:       ssl.create_default_context(cafile="{paths.ca}"), or SSL_CERT_FILE={paths.ca}
+  curl:         curl --cacert {paths.ca} https://localhost:PORT/
+Or open the page and accept the browser's warning, once for each browser."""
+
+
+def _still_good(paths: CertificatePaths, names: tuple[str, ...]) -> bool:
+    """Whether the files fit each other, are valid for a while yet, and cover ``names``."""
+    if not all(path.is_file() for path in (paths.ca, paths.certificate, paths.key)):
+        return False
+    x509, exceptions = _load("cryptography.x509"), _load("cryptography.exceptions")
+    try:
+        server_context(paths.certificate, paths.key)
+        leaf = x509.load_pem_x509_certificate(paths.certificate.read_bytes())
+        authority = x509.load_pem_x509_certificate(paths.ca.read_bytes())
+        leaf.verify_directly_issued_by(authority)
+        covered = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (CertificateError, exceptions.InvalidSignature, x509.ExtensionNotFound):
+        return False
+    except (ValueError, TypeError):  # what cryptography says of files that are no certificates
+        return False
+    known = set(covered.get_values_for_type(x509.DNSName))
+    known |= {str(address) for address in covered.get_values_for_type(x509.IPAddress)}
+    until = leaf.not_valid_after_utc - RENEW_BEFORE
+    return set(map(_normal_name, names)) <= known and until > datetime.datetime.now(datetime.UTC)
+
+
+def _normal_name(name: str) -> str:
+    try:
+        return str(ipaddress.ip_address(name))
+    except ValueError:
+        return name
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    """Write so that no one else can read it, not even for a moment."""
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+    new.replace(path)
+
+
+def _load(module: str) -> Any:
+    """Import what only the extra ``tls`` installs."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise CertificateError(
+            "making development certificates needs trustme: pip install trio-gameserver[tls]"
+        ) from error

@@ -1,0 +1,124 @@
+"""Connected sockets, certificates and clients that several test files share."""
+
+from __future__ import annotations
+
+import functools
+import socket
+import ssl
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import trio
+import trustme
+from wsproto import WSConnection
+from wsproto.connection import ConnectionType
+from wsproto.events import AcceptConnection, Event, Request
+
+from gameserver.runtime.link import Link
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from trio import Nursery
+
+SMALL_BUFFER_BYTES = 4096
+
+
+@functools.cache
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@functools.cache
+def server_tls() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority().issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    return context
+
+
+@functools.cache
+def client_tls() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    authority().configure_trust(context)
+    return context
+
+
+def small_socketpair() -> tuple[socket.socket, socket.socket]:
+    """Two connected sockets whose kernel buffers hold few bytes."""
+    left, right = socket.socketpair()
+    for sock in (left, right):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER_BYTES)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER_BYTES)
+    return left, right
+
+
+async def linked(
+    nursery: Nursery, *, tls: bool, stall_timeout_s: float = 20.0
+) -> tuple[Link, Link]:
+    """A server's link and the link of its client, with small buffers between them."""
+    left, right = small_socketpair()
+    if not tls:
+        return (
+            Link(left, nursery, stall_timeout_s=stall_timeout_s),
+            Link(right, nursery, stall_timeout_s=stall_timeout_s),
+        )
+    server = Link(
+        server_tls().wrap_socket(left, server_side=True, do_handshake_on_connect=False),
+        nursery,
+        stall_timeout_s=stall_timeout_s,
+    )
+    client = Link(
+        client_tls().wrap_socket(right, server_hostname="localhost", do_handshake_on_connect=False),
+        nursery,
+        stall_timeout_s=stall_timeout_s,
+    )
+    async with trio.open_nursery() as handshakes:
+        handshakes.start_soon(server.handshake)
+        handshakes.start_soon(client.handshake)
+    return server, client
+
+
+@asynccontextmanager
+async def two_links(
+    *, tls: bool, stall_timeout_s: float = 20.0
+) -> AsyncIterator[tuple[Link, Link]]:
+    async with trio.open_nursery() as nursery:
+        server, client = await linked(nursery, tls=tls, stall_timeout_s=stall_timeout_s)
+        try:
+            yield server, client
+        finally:
+            server.drop()
+            client.drop()
+
+
+class WirePeer:
+    """A WebSocket client by wsproto that does exactly what a test says, over any stream."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self.stream = stream
+        self.wire = WSConnection(ConnectionType.CLIENT)
+        self.events: list[Event] = []
+
+    async def open(self, path: str = "/echo", *subprotocols: str) -> None:
+        await self.send(Request(host="localhost", target=path, subprotocols=list(subprotocols)))
+        while not self.events:
+            await self.receive()
+        assert isinstance(self.events.pop(0), AcceptConnection)
+
+    async def send(self, event: Event) -> None:
+        await self.stream.send_all(self.wire.send(event))
+
+    async def receive(self, max_bytes: int = 65536) -> bytes:
+        """Read once; what arrived is parsed into ``events``."""
+        data = await self.stream.receive_some(max_bytes)
+        if data:
+            self.wire.receive_data(data)
+            self.events.extend(self.wire.events())
+        return bytes(data)
+
+    async def next_event(self) -> Event | None:
+        """The next event, or None when the stream has ended."""
+        while not self.events:
+            if not await self.receive():
+                return None
+        return self.events.pop(0)
