@@ -434,6 +434,15 @@ def test_floats() -> None:
     assert pack_float64([1.5]) == b"\x91\xcb" + struct.pack(">d", 1.5)
 
 
+def test_the_tick_of_a_pong_is_always_a_float64() -> None:
+    assert Pong(1, 2, 3).encode() == b"\x94\x13\x01\x02\xcb" + struct.pack(">d", 3)
+
+
+def test_a_float_beyond_float32_is_our_error() -> None:
+    with pytest.raises(LocalProtocolError):
+        pack([1e39])
+
+
 @pytest.mark.parametrize("packer", [pack, pack_float64])
 @pytest.mark.parametrize("wrong", [object(), 2**64, -(2**63) - 1, "\ud800", [[{1, 2}]]])
 def test_what_cannot_be_packed_is_our_error_and_leaves_no_trace(packer: Any, wrong: Any) -> None:
