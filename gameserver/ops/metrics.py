@@ -1,0 +1,198 @@
+"""What is counted, and how Prometheus reads it.
+
+Owns the counters that sessions and rooms fill in, their totals, and the text of ``/metrics``.
+Everything is made when somebody asks, so that a tick pays for nothing but its integers.
+Never reaches into rooms or sockets: it is handed plain figures.
+
+Labels are room kinds and close codes, never names that a client chose: those have no bound.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, TypeVar
+
+import attrs
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
+
+
+@attrs.define
+class Counters:
+    """What all game sessions of a server add to while they go on.
+
+    ``refusals`` and ``endings`` are by close code: of sessions that never joined, and of those that did.
+    """
+
+    joins: int = 0
+    messages: int = 0
+    resyncs: int = 0
+    refusals: Counter[int] = attrs.field(factory=Counter)
+    endings: Counter[int] = attrs.field(factory=Counter)
+
+
+@attrs.frozen
+class Tally:
+    """What one connection counts for itself, or the sum of many."""
+
+    bytes_in: int = 0
+    bytes_out: int = 0
+    posts_refused: int = 0
+    commands_dropped: int = 0
+    commands_stale: int = 0
+    deltas_skipped: int = 0
+    events_dropped: int = 0
+    notices_dropped: int = 0
+
+
+@attrs.frozen
+class RoomTally:
+    """What one room counts, or the sum of many."""
+
+    ticks: int = 0
+    ticks_dropped: int = 0
+    catch_ups: int = 0
+    deltas: int = 0
+    delta_bytes: int = 0
+    general_road: int = 0
+    texts_dropped: int = 0
+    hook_failures: int = 0
+
+
+@attrs.frozen
+class KindFigures:
+    """The rooms of one kind as they are now, and all that there ever were.
+
+    ``work_s`` and ``lateness_s`` are by quantile (0.5, 0.99, 1) and those of the worst room.
+    """
+
+    rooms: int
+    players: int
+    total: RoomTally
+    work_s: Mapping[float, float]
+    lateness_s: Mapping[float, float]
+
+
+@attrs.frozen
+class ServerFigures:
+    """All that ``/metrics`` tells.  ``connections`` are open now, ``door`` counts since the start."""
+
+    connections: int
+    door: Mapping[str, int]
+    sessions: Tally
+    counters: Counters
+    kinds: Mapping[str, KindFigures]
+
+
+def exposition(figures: ServerFigures) -> bytes:
+    """Return ``figures`` in the text format of Prometheus."""
+    registry = CollectorRegistry()
+    registry.register(_Once(figures))
+    return generate_latest(registry)
+
+
+class _Once(Collector):
+    """Hands one set of figures to prometheus-client."""
+
+    def __init__(self, figures: ServerFigures) -> None:
+        self._figures = figures
+
+    def collect(self) -> Iterator[Metric]:
+        figures = self._figures
+        yield _gauge("connections", "Connections open now", figures.connections)
+        for name, count in figures.door.items():
+            yield _count(f"door_{name}", f"Connections and requests: {name}", count)
+        for name, what in _TALLY.items():
+            yield _count(name, what, getattr(figures.sessions, name))
+        yield from _counters(figures.counters)
+        yield from _by_kind(figures.kinds)
+
+
+_TALLY: Final = {
+    "bytes_in": "Bytes received on game connections",
+    "bytes_out": "Bytes sent on game connections",
+    "posts_refused": "Frames that a link did not take at once",
+    "commands_dropped": "Commands dropped because too many waited for a tick",
+    "commands_stale": "Commands dropped because their seq was not new",
+    "deltas_skipped": "Deltas left out because a link was behind",
+    "events_dropped": "Events dropped because a link was behind for long",
+    "notices_dropped": "Texts and answers dropped because a link was behind for long",
+}
+_ROOM_TALLY: Final = {
+    "ticks": "Ticks run",
+    "ticks_dropped": "Ticks that never ran because the room was too late",
+    "catch_ups": "Ticks run a whole tick late or more",
+    "deltas": "Deltas sent",
+    "delta_bytes": "Bytes of deltas sent",
+    "general_road": "Deltas made for one seat alone",
+    "texts_dropped": "Texts dropped because too many waited for a tick",
+    "hook_failures": "Hooks of the game that raised",
+}
+
+
+def _counters(counters: Counters) -> Iterator[Metric]:
+    yield _count("joins", "Players let in", counters.joins)
+    yield _count("messages", "Messages received in game sessions", counters.messages)
+    yield _count("resyncs", "Full states asked for by clients", counters.resyncs)
+    yield _by_code("refusals", "Sessions that ended before they joined", counters.refusals)
+    yield _by_code("endings", "Sessions that ended after they joined", counters.endings)
+
+
+def _by_kind(kinds: Mapping[str, KindFigures]) -> Iterator[Metric]:
+    rooms = _gauge("rooms", "Rooms open now")
+    players = _gauge("players", "Players in rooms now")
+    work = _gauge(
+        "tick_work_seconds", "Time that a tick takes, of the worst room", labels=_QUANTILE
+    )
+    lateness = _gauge(
+        "tick_lateness_seconds", "How late a tick begins, of the worst room", labels=_QUANTILE
+    )
+    totals = {name: _count(name, what, labels=["kind"]) for name, what in _ROOM_TALLY.items()}
+    for kind, figures in kinds.items():
+        rooms.add_metric([kind], figures.rooms)
+        players.add_metric([kind], figures.players)
+        for quantile, seconds in figures.work_s.items():
+            work.add_metric([kind, f"{quantile:g}"], seconds)
+        for quantile, seconds in figures.lateness_s.items():
+            lateness.add_metric([kind, f"{quantile:g}"], seconds)
+        for name, family in totals.items():
+            family.add_metric([kind], getattr(figures.total, name))
+    yield from (rooms, players, work, lateness, *totals.values())
+
+
+_QUANTILE: Final = ["kind", "quantile"]
+
+
+def _gauge(
+    name: str, what: str, value: float | None = None, *, labels: list[str] | None = None
+) -> GaugeMetricFamily:
+    if value is None:
+        return GaugeMetricFamily(f"gameserver_{name}", what, labels=labels or ["kind"])
+    return GaugeMetricFamily(f"gameserver_{name}", what, value=value)
+
+
+def _count(
+    name: str, what: str, value: int | None = None, *, labels: list[str] | None = None
+) -> CounterMetricFamily:
+    return CounterMetricFamily(f"gameserver_{name}", what, value=value, labels=labels)
+
+
+def _by_code(name: str, what: str, counts: Mapping[int, int]) -> CounterMetricFamily:
+    family = _count(name, what, labels=["code"])
+    for code, count in sorted(counts.items()):
+        family.add_metric([str(int(code))], count)
+    return family
+
+
+_Sums = TypeVar("_Sums", Tally, RoomTally)
+
+
+def total(start: _Sums, parts: Iterable[_Sums]) -> _Sums:
+    """Return ``start`` and all ``parts`` added up, field by field."""
+    columns = zip(attrs.astuple(start), *map(attrs.astuple, parts), strict=True)
+    return type(start)(*map(sum, columns))

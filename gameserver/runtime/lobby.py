@@ -1,0 +1,231 @@
+"""Which rooms there are, and who gets which seat in them.
+
+Owns the room kinds, finding and making rooms, seat numbers, resume tokens, and closing what is empty.
+Never talks to clients and never runs a tick: each room has its own ``RoomTask``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import random
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import attrs
+import structlog
+import trio
+
+from gameserver.config import Settings
+from gameserver.errors import JoinRefused, LocalProtocolError
+from gameserver.ops.metrics import RoomTally, total
+from gameserver.protocol.closing import CloseCode
+from gameserver.protocol.names import parse_room_request
+from gameserver.room import Room
+from gameserver.runtime.room_task import RoomTask
+
+log = structlog.get_logger(__name__)
+
+#: What a client is told to wait before it tries again where everything is taken.
+RETRY_AFTER_S: Final = 5.0
+RESUME_TOKEN_BYTES: Final = 18
+
+_KIND: Final = re.compile(r"[a-z0-9_-]{1,32}")
+
+
+@attrs.frozen
+class Place:
+    """A seat that is taken: by one who is joining, or plays."""
+
+    task: RoomTask
+    number: int
+    resume_token: str
+
+
+@attrs.define(eq=False)
+class _Open:
+    """A room that can be joined."""
+
+    kind: str
+    name: str
+    task: RoomTask
+    seats: set[int] = attrs.field(factory=set)
+    #: Set while the room is empty: the wait until it closes.
+    empty: trio.CancelScope | None = None
+
+    def has_free_seat(self) -> bool:
+        return len(self.seats) < self.task.room.max_players
+
+
+class Lobby:
+    """The rooms of one server.
+
+    ``kinds`` are the room classes by kind; the first is what a client gets that asks for nothing.
+    Rooms, and the waits of empty ones, run in ``nursery``.
+    """
+
+    def __init__(
+        self, kinds: Mapping[str, type[Room]], nursery: trio.Nursery, settings: Settings
+    ) -> None:
+        _check_kinds(kinds)
+        self._kinds = dict(kinds)
+        self._nursery = nursery
+        self._settings = settings
+        self._open: dict[str, _Open] = {}
+        self._running = 0
+        self._all_stopped = trio.Event()
+        #: Why nobody may join any more; None while they may.
+        self._closing: str | None = None
+        #: Label → set when the room of that name that is stopping has stopped.
+        self._stopping: dict[str, trio.Event] = {}
+        #: By kind: what the rooms counted that are no more.
+        self.past = {kind: RoomTally() for kind in kinds}
+
+    # ------------------------------------------------------------ finding
+
+    @property
+    def rooms(self) -> list[tuple[str, RoomTask]]:
+        """The kinds and tasks of the rooms that can be joined, oldest first."""
+        return [(opened.kind, opened.task) for opened in self._open.values()]
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of rooms, the default first."""
+        return list(self._kinds)
+
+    def room_class(self, request: str) -> type[Room]:
+        """Return the class of the room that ``request`` asks for; ``JoinRefused`` (4004) if none."""
+        return self._kinds[self._parse(request)[0]]
+
+    def _parse(self, request: str) -> tuple[str, str | None]:
+        kind, name = parse_room_request(request)
+        kind = kind or next(iter(self._kinds))
+        if kind not in self._kinds:
+            raise JoinRefused(CloseCode.NO_SUCH_ROOM, f"no such room: {kind}")
+        return kind, name
+
+    @contextlib.contextmanager
+    def reserve(self, request: str) -> Iterator[Place]:
+        """Hold a seat, from before the joining to after the leaving, in the room asked for.
+
+        The room is made if need be.  ``JoinRefused``: 4004, 4005, 1001 while the server stops, 1011
+        if the room's ``on_create`` raised.
+        """
+        if self._closing is not None:
+            raise JoinRefused(CloseCode.GOING_AWAY, self._closing)
+        self._forget_ended()
+        opened = self._find_or_make(*self._parse(request))
+        number = next(n for n in itertools.count(1) if n not in opened.seats)
+        opened.seats.add(number)
+        if opened.empty is not None:
+            opened.empty.cancel()
+            opened.empty = None
+        try:
+            yield Place(opened.task, number, secrets.token_urlsafe(RESUME_TOKEN_BYTES))
+        finally:
+            opened.seats.remove(number)
+            if not opened.seats:
+                opened.empty = trio.CancelScope()
+                self._nursery.start_soon(self._close_when_empty_for_long, opened, opened.empty)
+
+    def _find_or_make(self, kind: str, name: str | None) -> _Open:
+        if name is None:
+            for opened in self._open.values():
+                if opened.kind == kind and opened.has_free_seat():
+                    return opened
+            return self._make(kind, self._free_name(kind))
+        found = self._open.get(f"{kind}/{name}")
+        if found is None:
+            return self._make(kind, name)
+        if not found.has_free_seat():
+            raise JoinRefused(CloseCode.ROOM_FULL, f"{kind}/{name} is full")
+        return found
+
+    def _free_name(self, kind: str) -> str:
+        names = map(str, itertools.count(1))
+        return next(name for name in names if f"{kind}/{name}" not in self._open)
+
+    # ------------------------------------------------------------ making and closing
+
+    def _make(self, kind: str, name: str) -> _Open:
+        if len(self._open) >= self._settings.max_rooms:
+            raise JoinRefused(CloseCode.ROOM_FULL, "all rooms are taken")
+        label = f"{kind}/{name}"
+        try:
+            room = self._kinds[kind](label, seed=self._seed(label))
+        except Exception:
+            log.exception("a room could not be made", room=label)
+            raise JoinRefused(CloseCode.INTERNAL_ERROR, "the room could not be made") from None
+        opened = _Open(kind, name, RoomTask(room, label))
+        self._open[label] = opened
+        self._running += 1
+        self._nursery.start_soon(self._run, opened)
+        return opened
+
+    def _seed(self, label: str) -> int:
+        if self._settings.seed is None:
+            return secrets.randbits(32)
+        return random.Random(f"{self._settings.seed} {label}").getrandbits(32)
+
+    async def _run(self, opened: _Open) -> None:
+        label = opened.task.label
+        if label in self._stopping:
+            # What the room of that name saves in on_stop, this one may load in on_start.
+            await self._stopping[label].wait()
+        stopped = self._stopping[label] = trio.Event()
+        log.info("room opened", room=label)
+        try:
+            await opened.task.run()
+        finally:
+            self._forget(opened)
+            del self._stopping[label]
+            stopped.set()
+            self.past[opened.kind] = total(self.past[opened.kind], [opened.task.tally()])
+            self._running -= 1
+            if self._running == 0:
+                self._all_stopped.set()
+            log.info("room ended", room=label, reason=opened.task.ended)
+
+    def _forget(self, opened: _Open) -> None:
+        """Let nobody in any more, so that a room of that name may be made anew."""
+        if self._open.get(opened.task.label) is opened:
+            del self._open[opened.task.label]
+
+    def _forget_ended(self) -> None:
+        """Forget the rooms that failed, though some may still be in their ``on_stop``."""
+        for opened in list(self._open.values()):
+            if opened.task.ended is not None:
+                self._forget(opened)
+
+    async def _close_when_empty_for_long(self, opened: _Open, wait: trio.CancelScope) -> None:
+        with wait:
+            await trio.sleep(self._settings.empty_room_s)
+            self._forget(opened)
+            opened.task.stop()
+
+    # ------------------------------------------------------------ the end
+
+    def stop_joining(self, why: str) -> None:
+        """Refuse everyone from now on, with 1001 and ``why``."""
+        self._closing = why
+
+    async def close_all(self) -> None:
+        """Stop every room and wait for their ``on_stop``; for after the last session."""
+        for opened in list(self._open.values()):
+            opened.task.stop()
+        if self._running:
+            self._all_stopped = trio.Event()
+            await self._all_stopped.wait()
+
+
+def _check_kinds(kinds: Mapping[str, type[Room]]) -> None:
+    if not kinds:
+        raise LocalProtocolError("a server needs at least one kind of room")
+    for kind, room in kinds.items():
+        if not _KIND.fullmatch(kind):
+            raise LocalProtocolError(f"{kind!r} is no room kind: 1 to 32 characters of a-z 0-9 - _")
+        if not (isinstance(room, type) and issubclass(room, Room)):
+            raise LocalProtocolError(f"{room!r} is not a Room class")
+        room.schema()  # wrong declarations show here, not when the first player comes

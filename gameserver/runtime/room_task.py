@@ -1,0 +1,245 @@
+"""The task of one room: start it, step it at its rate, publish, end it.
+
+Owns the order of a tick (step → failures → kicks → texts → publish) and what becomes of a
+hook that raises: a failure about one player ends that player's session, one of ``tick`` or of a
+publish ends the room.  Never awaits inside a tick, never touches a socket, never knows how a
+session ends: it calls the ``End`` that the session gave it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+import structlog
+import trio
+
+from gameserver.errors import JoinRefused, LocalProtocolError
+from gameserver.ops.metrics import RoomTally
+from gameserver.protocol.closing import CloseCode
+from gameserver.protocol.frames import binary_frame
+from gameserver.protocol.messages import Said
+from gameserver.replication.publisher import Publisher
+from gameserver.replication.seat import Seat, Sink
+from gameserver.room import HookFailure, Player, Room
+from gameserver.runtime.ticker import Ticker, TickStatistics
+
+log = structlog.get_logger(__name__)
+
+#: Ends a session, from anywhere and at once: close code and reason.
+End: TypeAlias = Callable[[int, str], None]
+
+#: How often every seat gets the checksum of what it should know.
+CHECK_EVERY_S: Final = 5.0
+#: A seat for which nothing changes gets an empty delta this often (README.md, "delta").
+QUIET_S: Final = 1.0
+#: How long ``on_stop`` may take.
+STOP_TIMEOUT_S: Final = 3.0
+
+
+class RoomTask:
+    """Runs ``room``, which is called ``label`` (``kind/name``) on the wire and in the log.
+
+    ``ready`` is set when the first tick may come, or when the room ended before it.
+    """
+
+    def __init__(self, room: Room, label: str) -> None:
+        self.room = room
+        self.label = label
+        self.ready = trio.Event()
+        #: Why the room ended; None while it lives.
+        self.ended: str | None = None
+        self.hook_failures = 0
+        self.publisher = Publisher(
+            room.world,
+            check_every_ticks=round(CHECK_EVERY_S * room.tick_rate),
+            quiet_ticks=round(QUIET_S * room.tick_rate),
+        )
+        self._life = trio.CancelScope()
+        self._ticker: Ticker | None = None
+        self._ends: dict[Player, End] = {}
+        self._published_tick = 0
+        self._log = log.bind(room=label)
+
+    # ------------------------------------------------------------ what it is doing
+
+    @property
+    def now_ticks(self) -> float:
+        """The room's time in ticks, with its fraction; 0.0 before it has started."""
+        return 0.0 if self._ticker is None else self._ticker.now_ticks
+
+    @property
+    def last_work_s(self) -> float | None:
+        """How long the last tick took, its publish included; None before there was one."""
+        return None if self._ticker is None else self._ticker.last_work_s
+
+    def statistics(self) -> TickStatistics | None:
+        """Return how the ticks did; None before the first."""
+        return None if self._ticker is None else self._ticker.statistics()
+
+    def tally(self) -> RoomTally:
+        """Return what this room has counted so far."""
+        ticks = self.statistics()
+        published = self.publisher.statistics
+        return RoomTally(
+            ticks=0 if ticks is None else ticks.ticks,
+            ticks_dropped=0 if ticks is None else ticks.dropped,
+            catch_ups=0 if ticks is None else ticks.catch_ups,
+            deltas=published.deltas,
+            delta_bytes=published.delta_bytes,
+            general_road=published.general_road,
+            texts_dropped=self.room.texts_dropped,
+            hook_failures=self.hook_failures,
+        )
+
+    # ------------------------------------------------------------ who is in it
+
+    def join(self, number: int, sink: Sink, name: str, identity: str | None, end: End) -> Player:
+        """Seat a player; its deltas begin with ``publish_to``.
+
+        ``JoinRefused`` with 1011 if the room has ended or ``on_join`` raised.
+        """
+        if self.ended is not None:
+            raise JoinRefused(CloseCode.INTERNAL_ERROR, self.ended)
+        player = self.room.join(number, sink, name, identity)
+        self._ends[player] = end
+        if any(failure.player is player for failure in self.room.failures):
+            self.leave(player, "could not join")
+            raise JoinRefused(CloseCode.INTERNAL_ERROR, "the game failed to let you in")
+        return player
+
+    def publish_to(self, player: Player) -> None:
+        """Send deltas to this player from the next publish on.
+
+        Apart from ``join`` because the welcome must be on the wire before the first delta.
+        """
+        if self._ends.get(player) is not None:
+            self.publisher.add(seat_of(player))
+
+    def leave(self, player: Player, reason: str) -> None:
+        """Unseat a player.  Harmless if it has left already."""
+        self._ends.pop(player, None)
+        self.publisher.remove(seat_of(player))
+        self.room.leave(player, reason)
+        self._take_failures()
+
+    # ------------------------------------------------------------ its life
+
+    def stop(self) -> None:
+        """Have ``run`` end, by way of ``on_stop``."""
+        self._life.cancel()
+
+    async def run(self) -> None:
+        """Live from ``on_start`` to ``on_stop``; returns when stopped, or when the room failed.
+
+        Never raises what the game raised.  Cancelled, it ends without ``on_stop``.
+        """
+        started = False
+        try:
+            with self._life:
+                started = await self._guarded("on_start")
+                if started:
+                    await self._tick_until_it_fails()
+        finally:
+            if self.ended is None:
+                self.ended = "the room is closed"
+            self.ready.set()
+        if started:
+            with trio.move_on_after(STOP_TIMEOUT_S) as patience:
+                await self._guarded("on_stop")
+            if patience.cancelled_caught:
+                self._log.error("on_stop took too long", timeout_s=STOP_TIMEOUT_S)
+
+    async def _tick_until_it_fails(self) -> None:
+        self._ticker = Ticker(self.room.tick_rate)
+        self.ready.set()
+        async for tick_number in self._ticker:
+            self._tick(tick_number)
+            if self.ended is not None:
+                return
+
+    async def _guarded(self, hook: str) -> bool:
+        """Await a hook; whether it went well.  If not, the room is over."""
+        try:
+            await getattr(self.room, hook)()
+        except Exception as error:  # noqa: BLE001 - a game's bug must not take the server down
+            self._report(HookFailure(hook, None, error))
+            self._fail(f"the room failed in {hook}")
+            return False
+        return True
+
+    # ------------------------------------------------------------ one tick
+
+    def _tick(self, tick_number: int) -> None:
+        room = self.room
+        room.step(tick_number)
+        if room.failures:
+            self._take_failures()
+        for player in room.players.values():
+            if player.kicked is not None:
+                self._end(player, CloseCode.KICKED, player.kicked)
+        if self.ended is None and tick_number - self._published_tick >= room.publish_every:
+            self._published_tick = tick_number
+            self._publish(tick_number)
+
+    def _publish(self, tick_number: int) -> None:
+        room = self.room
+        emissions, room.emissions = room.emissions, []
+        texts, room.texts = room.texts, []
+        try:
+            for seat, name, text, to in texts:
+                self._pass_on(binary_frame(Said(seat, name, text).encode()), to)
+            self.publisher.publish(tick_number, emissions)
+        except LocalProtocolError as error:
+            self._report(HookFailure("publish", None, error))
+            self._fail("the room failed: a value that cannot be sent")
+        except Exception as error:  # noqa: BLE001 - a property of the game's entities, or our bug
+            self._report(HookFailure("publish", None, error))
+            self._fail("the room failed while publishing")
+
+    def _pass_on(self, frame: bytes, to: int | None) -> None:
+        for number, player in self.room.players.items():
+            if to is None or to == number:
+                seat_of(player).notify(frame)
+
+    # ------------------------------------------------------------ failures
+
+    def _take_failures(self) -> None:
+        failures, self.room.failures = self.room.failures, []
+        for failure in failures:
+            self._report(failure)
+            if failure.player is not None:
+                self._end(failure.player, CloseCode.INTERNAL_ERROR, "the game failed on you")
+            else:
+                self._fail(f"the room failed in {failure.hook}")
+
+    def _report(self, failure: HookFailure) -> None:
+        self.hook_failures += 1
+        about: dict[str, Any] = {}
+        if failure.player is not None:
+            about = {"seat": failure.player.seat, "player": failure.player.name}
+        self._log.error(
+            "hook failed",
+            hook=failure.hook,
+            tick=self.room.tick_number,
+            **about,
+            exc_info=failure.error,
+        )
+
+    def _fail(self, why: str) -> None:
+        """End the room, and with it every session in it."""
+        if self.ended is not None:
+            return
+        self.ended = why
+        for player in list(self._ends):
+            self._end(player, CloseCode.INTERNAL_ERROR, why)
+
+    def _end(self, player: Player, code: int, reason: str) -> None:
+        end = self._ends.pop(player, None)
+        if end is not None:
+            end(code, reason)
+
+
+def seat_of(player: Player) -> Seat:
+    """Return what replication keeps of a player."""
+    return player._seat  # noqa: SLF001 - the seat is the runtime's half of a player

@@ -1,0 +1,303 @@
+"""The server: the nursery that holds doors, rooms and sessions, its routes, and its end.
+
+Owns what starts, and in which order everything stops.  Never touches a message or a world.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import signal
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+import structlog
+import trio
+
+from gameserver.config import Settings
+from gameserver.errors import GameServerError
+from gameserver.ops.metrics import (
+    CONTENT_TYPE,
+    Counters,
+    KindFigures,
+    ServerFigures,
+    Tally,
+    exposition,
+    total,
+)
+from gameserver.protocol.closing import CloseCode
+from gameserver.protocol.messages import MAX_CLIENT_MESSAGE_BYTES, SUBPROTOCOL
+from gameserver.room import Room
+from gameserver.runtime import plain
+from gameserver.runtime.assets import Assets, web_client
+from gameserver.runtime.door import Door, DoorSettings, Endpoint, open_listeners
+from gameserver.runtime.http import JSON, Response, Site, text_response
+from gameserver.runtime.link import Link
+from gameserver.runtime.lobby import Lobby
+from gameserver.runtime.session import Session
+from gameserver.runtime.ticker import Percentiles
+from gameserver.runtime.tls import server_context
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+
+    from trio_websocket import WebSocketConnection
+
+log = structlog.get_logger(__name__)
+
+GOING: Final = "the server is shutting down"
+#: Of the grace period; the rest is for the rooms' ``on_stop``.
+SESSIONS_SHARE_OF_GRACE: Final = 0.6
+#: What of a door's statistics is told: the counters.
+DOOR_COUNTS: Final = (
+    "accepted",
+    "requests",
+    "websockets",
+    "refused",
+    "rejected",
+    "failed",
+    "crashed",
+    "accept_errors",
+)
+
+
+class StartError(GameServerError):
+    """The server cannot start; the text is one line for whoever started it."""
+
+
+class Server:
+    """A running server; made by ``open_server``.
+
+    ``port`` (http, ws) and ``tls_port`` (https, wss; None without a certificate) are those in use.
+    """
+
+    def __init__(
+        self, kinds: Mapping[str, type[Room]], settings: Settings, nursery: trio.Nursery
+    ) -> None:
+        self.settings = settings
+        self.port = 0
+        self.tls_port: int | None = None
+        self.counters = Counters()
+        self.lobby = Lobby(kinds, nursery, settings)
+        self._nursery = nursery
+        self._sessions: set[Session] = set()
+        self._no_session = trio.Event()
+        self._past = Tally()
+        self._doors: list[Door] = []
+        self._doors_scope = trio.CancelScope()
+        self._site = self._make_site()
+        self._chat = plain.Chat()
+        self._ready = False
+
+    # ------------------------------------------------------------ starting
+
+    async def start(self) -> None:
+        """Open the ports; ``StartError`` or ``CertificateError`` if that cannot be."""
+        settings = self.settings
+        context = _ssl_context(settings)
+        plain_sockets = await _listen(settings.host, settings.port)
+        self.port = plain_sockets[0].getsockname()[1]
+        await self._open_door(plain_sockets, None)
+        if context is not None:
+            tls_sockets = await _listen(settings.host, settings.tls_port)
+            self.tls_port = tls_sockets[0].getsockname()[1]
+            await self._open_door(tls_sockets, context)
+        self._ready = True
+
+    async def _open_door(
+        self, sockets: Sequence[socket.socket], context: ssl.SSLContext | None
+    ) -> None:
+        door = Door(
+            site=self._site,
+            endpoints={
+                "/echo": Endpoint(handler=plain.echo, max_message_bytes=plain.ECHO_MESSAGE_BYTES),
+                "/chat": Endpoint(
+                    handler=self._chat.join, max_message_bytes=plain.CHAT_MESSAGE_BYTES
+                ),
+            },
+            game=Endpoint(
+                handler=self._handle,
+                subprotocol=SUBPROTOCOL,
+                max_message_bytes=MAX_CLIENT_MESSAGE_BYTES,
+            ),
+            ssl_context=context,
+            settings=DoorSettings(max_connections=self.settings.max_connections),
+        )
+        self._doors.append(door)
+        await self._nursery.start(self._run_door, door, sockets)
+
+    async def _run_door(
+        self,
+        door: Door,
+        sockets: Sequence[socket.socket],
+        *,
+        task_status: trio.TaskStatus[None],
+    ) -> None:
+        with self._doors_scope:
+            await door.serve(sockets, task_status=task_status)
+
+    async def _handle(self, ws: WebSocketConnection, link: Link, peer: str) -> None:
+        session = Session(ws, link, peer, self.lobby, self.settings, self.counters)
+        self._sessions.add(session)
+        if not self._ready:
+            session.end(CloseCode.GOING_AWAY, GOING)
+        try:
+            await session.run()
+        finally:
+            self._sessions.remove(session)
+            self._past = total(self._past, [session.tally()])
+            if not self._sessions:
+                self._no_session.set()
+
+    # ------------------------------------------------------------ stopping
+
+    async def stop(self) -> None:
+        """Say bye to everyone with 1001, then stop the rooms; over within ``grace_s``.
+
+        Until the end the ports answer, so that ``/readyz`` can say that nobody else should come.
+        """
+        self._ready = False
+        self.lobby.stop_joining(GOING)
+        log.info("stopping", players=self.players)
+        with trio.move_on_after(self.settings.grace_s, shield=True) as grace:
+            with trio.move_on_after(self.settings.grace_s * SESSIONS_SHARE_OF_GRACE):
+                for session in list(self._sessions):
+                    session.end(CloseCode.GOING_AWAY, GOING)
+                while self._sessions:
+                    self._no_session = trio.Event()
+                    await self._no_session.wait()
+            self._doors_scope.cancel()
+            await self.lobby.close_all()
+        if grace.cancelled_caught:
+            log.warning("the grace period is over; not everything had ended")
+
+    # ------------------------------------------------------------ what it tells
+
+    @property
+    def players(self) -> int:
+        """How many play now, in all rooms."""
+        return sum(len(task.room.players) for _, task in self.lobby.rooms)
+
+    def figures(self) -> ServerFigures:
+        """Return everything that is counted, as of now."""
+        return ServerFigures(
+            connections=sum(door.statistics().open_connections for door in self._doors),
+            door={
+                name: sum(getattr(door.statistics(), name) for door in self._doors)
+                for name in DOOR_COUNTS
+            },
+            sessions=total(self._past, [session.tally() for session in self._sessions]),
+            counters=self.counters,
+            kinds={kind: self._kind_figures(kind) for kind in self.lobby.kinds},
+        )
+
+    def _kind_figures(self, kind: str) -> KindFigures:
+        tasks = [task for of, task in self.lobby.rooms if of == kind]
+        statistics = [s for task in tasks if (s := task.statistics()) is not None]
+        return KindFigures(
+            rooms=len(tasks),
+            players=sum(len(task.room.players) for task in tasks),
+            total=total(self.lobby.past[kind], [task.tally() for task in tasks]),
+            work_s=_worst([s.work_s for s in statistics]),
+            lateness_s=_worst([s.lateness_s for s in statistics]),
+        )
+
+    def _make_site(self) -> Site:
+        return Site(
+            routes={
+                "/healthz": lambda: text_response(200, "ok"),
+                "/readyz": self._readiness,
+                "/metrics": lambda: Response(200, CONTENT_TYPE, exposition(self.figures())),
+                "/rooms": self._room_list,
+            },
+            assets=Assets(web_client()),
+        )
+
+    def _readiness(self) -> Response:
+        if self._ready:
+            return text_response(200, "ready")
+        return text_response(503, "not ready")
+
+    def _room_list(self) -> Response:
+        rooms = [
+            {
+                "name": task.label,
+                "kind": kind,
+                "players": len(task.room.players),
+                "max_players": task.room.max_players,
+                "tick": task.room.tick_number,
+                "tick_rate": task.room.tick_rate,
+            }
+            for kind, task in self.lobby.rooms
+        ]
+        return Response(200, JSON, json.dumps(rooms).encode())
+
+
+@contextlib.asynccontextmanager
+async def open_server(
+    kinds: Mapping[str, type[Room]], settings: Settings | None = None
+) -> AsyncIterator[Server]:
+    """Serve rooms of these ``kinds`` (name → class; the first is the default) in this block.
+
+    Leaving the block stops the server gracefully.  ``StartError`` if a port cannot be opened.
+    """
+    async with trio.open_nursery() as nursery:
+        server = Server(kinds, settings or Settings(), nursery)
+        await server.start()
+        try:
+            yield server
+        finally:
+            await server.stop()
+            nursery.cancel_scope.cancel()
+
+
+async def serve(
+    kinds: Mapping[str, type[Room]],
+    settings: Settings | None = None,
+    *,
+    task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve until SIGINT or SIGTERM, then stop gracefully; a second signal ends the process at once."""
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with open_server(kinds, settings) as server:
+            task_status.started(server)
+            async for _ in signals:
+                break
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_DFL)
+
+
+async def _listen(host: str, port: int) -> list[socket.socket]:
+    try:
+        return await open_listeners(host, port)
+    except OSError as error:
+        # Not strerror: where several addresses failed, the reasons are in the group behind it.
+        reason = "the port is in use" if _is_in_use(error) else str(error)
+        raise StartError(f"cannot listen on {host} port {port}: {reason}") from error
+
+
+def _is_in_use(error: BaseException | None) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(_is_in_use, error.exceptions))
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return True
+    return error is not None and _is_in_use(error.__cause__)
+
+
+def _ssl_context(settings: Settings) -> ssl.SSLContext | None:
+    if settings.certificate is None or settings.key is None:
+        return None
+    return server_context(settings.certificate, settings.key)
+
+
+def _worst(rooms: Sequence[Percentiles]) -> dict[float, float]:
+    """Return quantile → the worst of the rooms; empty if there is no room."""
+    if not rooms:
+        return {}
+    return {
+        0.5: max(room.p50 for room in rooms),
+        0.99: max(room.p99 for room in rooms),
+        1.0: max(room.max for room in rooms),
+    }

@@ -1,0 +1,340 @@
+"""The task of one player: hello, join, play, leave, and every way in which that can end.
+
+Owns the conversation of one connection and its deadlines.  Never touches the game but through
+its ``RoomTask`` and ``Player``, and nothing that one client sends reaches any other session.
+
+Whoever reads from a client must not wait for that client to read: answers of the play loop
+are posted, or go with the next delta, so that a slow link can always still answer pings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Final
+
+import attrs
+import structlog
+import trio
+from trio_websocket import ConnectionClosed, WebSocketConnection
+
+from gameserver.config import Settings
+from gameserver.errors import JoinRefused, RemoteProtocolError
+from gameserver.ops.logging import shown
+from gameserver.ops.metrics import Counters, Tally
+from gameserver.protocol.closing import CloseCode, close_reason
+from gameserver.protocol.frames import binary_frame
+from gameserver.protocol.latency import Latency
+from gameserver.protocol.messages import (
+    MAX_CLIENT_MESSAGE_BYTES,
+    MAX_SAY_LENGTH,
+    VERSION,
+    Ack,
+    Bye,
+    ClientMessage,
+    CommandMessage,
+    Hello,
+    Ping,
+    Pong,
+    Resync,
+    Say,
+    ServerMessage,
+    Status,
+    Welcome,
+    decode_from_client,
+    valid_name,
+)
+from gameserver.room import Player
+from gameserver.runtime.door import close_websocket
+from gameserver.runtime.heartbeat import Heartbeat
+from gameserver.runtime.link import Link
+from gameserver.runtime.lobby import RETRY_AFTER_S, Lobby, Place
+from gameserver.runtime.room_task import seat_of
+
+log = structlog.get_logger(__name__)
+
+#: For ``on_auth``, and for a new room's ``on_start`` before it.
+AUTH_TIMEOUT_S: Final = 10.0
+#: For the peer to take our welcome, and our bye.
+WELCOME_TIMEOUT_S: Final = 10.0
+BYE_TIMEOUT_S: Final = 2.0
+#: Full states cost more than deltas; a client that asks more often is closed with 4008.
+RESYNC_INTERVAL_S: Final = 1.0
+#: Close codes that a game's ``JoinRefused`` may carry (RFC 6455, 7.4.2: private use).
+GAME_CODES: Final = range(4000, 5000)
+
+
+@attrs.frozen
+class Ending:
+    """Why a session ended.  ``by_peer``: the connection is closed or lost already."""
+
+    code: int
+    reason: str
+    by_peer: bool = False
+
+
+class _Close(Exception):  # noqa: N818 - not an error: the session's own way out of nested calls
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.ending = Ending(code, reason)
+
+
+class Session:
+    """One game connection, from its WebSocket to its close frame."""
+
+    def __init__(
+        self,
+        ws: WebSocketConnection,
+        link: Link,
+        peer: str,
+        lobby: Lobby,
+        settings: Settings,
+        counters: Counters,
+    ) -> None:
+        self._ws = ws
+        self._link = link
+        self._lobby = lobby
+        self._settings = settings
+        self._counters = counters
+        self._greeted = False
+        self._player: Player | None = None
+        self._scope = trio.CancelScope()
+        self._ending: Ending | None = None
+        self._resync_allowed_s = 0.0
+        self._log = log.bind(peer=peer)
+
+    def end(self, code: int, reason: str) -> None:
+        """End this session now, from any task; the first call decides code and reason."""
+        if self._ending is None:
+            self._ending = Ending(code, reason)
+            self._scope.cancel()
+
+    def tally(self) -> Tally:
+        """Return what this session has counted so far."""
+        link, player = self._link, self._player
+        if player is None:
+            return Tally(link.bytes_in, link.bytes_out, link.posts_refused)
+        seat = seat_of(player)
+        return Tally(
+            bytes_in=link.bytes_in,
+            bytes_out=link.bytes_out,
+            posts_refused=link.posts_refused,
+            commands_dropped=player.commands_dropped,
+            commands_stale=player.commands_stale,
+            deltas_skipped=seat.skipped,
+            events_dropped=seat.events_dropped,
+            notices_dropped=seat.notices_dropped,
+        )
+
+    async def run(self) -> None:
+        """Converse until the end, then say bye and close; each with a deadline."""
+        ending = Ending(CloseCode.INTERNAL_ERROR, "internal error")
+        with self._scope:
+            ending = await self._until_closed(self._join_and_play())
+        ending = self._ending or ending
+        joined = self._player is not None
+        (self._counters.endings if joined else self._counters.refusals)[ending.code] += 1
+        self._log.info("session ended", code=int(ending.code), reason=shown(ending.reason))
+        if not ending.by_peer:
+            await self._say_bye(ending)
+
+    async def _until_closed(self, work: Awaitable[Ending]) -> Ending:
+        """Return how ``work`` ended, whichever way that was."""
+        try:
+            return await work
+        except _Close as close:
+            return close.ending
+        except RemoteProtocolError as error:
+            return Ending(CloseCode.PROTOCOL_ERROR, str(error))
+        except JoinRefused as refusal:
+            return Ending(refusal.code, refusal.reason)
+        except ConnectionClosed as closed:
+            code = CloseCode.NORMAL if closed.reason is None else closed.reason.code
+            return Ending(code, "left" if code < 1002 else "connection lost", by_peer=True)
+
+    # ------------------------------------------------------------ joining
+
+    async def _join_and_play(self) -> Ending:
+        hello = await self._hello()
+        with self._lobby.reserve(self._checked_request(hello)) as place:
+            player = await self._join(hello, place)
+            ending = Ending(CloseCode.INTERNAL_ERROR, "internal error")
+            try:
+                await self._welcome(player, place)
+                ending = await self._play(player, place)
+            finally:
+                place.task.leave(player, (self._ending or ending).reason)
+        return ending
+
+    async def _hello(self) -> Hello:
+        with trio.move_on_after(self._settings.hello_deadline_s):
+            message = await self._next_message()
+            if not isinstance(message, Hello):
+                raise RemoteProtocolError("the first message must be hello")
+            self._greeted = True
+            return message
+        raise _Close(CloseCode.TOO_SLOW, f"no hello within {self._settings.hello_deadline_s:g} s")
+
+    def _checked_request(self, hello: Hello) -> str:
+        """Return the room request of a hello that may go on; ``JoinRefused`` if it may not."""
+        if hello.version != VERSION:
+            raise JoinRefused(
+                CloseCode.VERSION, f"this server speaks version {VERSION} of the protocol"
+            )
+        schema = self._lobby.room_class(hello.room).schema()
+        if hello.schema_hash is not None and hello.schema_hash != schema.hash:
+            raise JoinRefused(CloseCode.SCHEMA, "the game has changed: reload the client")
+        if not valid_name(hello.name):
+            raise JoinRefused(
+                CloseCode.BAD_NAME,
+                "a name is 1 to 24 printable characters with no space at either end",
+            )
+        return hello.room
+
+    async def _join(self, hello: Hello, place: Place) -> Player:
+        identity = await self._authenticated(hello, place)
+        self._player = place.task.join(place.number, self._link, hello.name, identity, self.end)
+        self._counters.joins += 1
+        self._log = self._log.bind(room=place.task.label, player=shown(hello.name))
+        self._log.info("joined", seat=place.number)
+        return self._player
+
+    async def _authenticated(self, hello: Hello, place: Place) -> str | None:
+        with trio.move_on_after(AUTH_TIMEOUT_S):
+            await place.task.ready.wait()
+            try:
+                return await place.task.room.on_auth(hello.name, hello.token)
+            except JoinRefused as refusal:
+                if refusal.code not in GAME_CODES:
+                    raise JoinRefused(CloseCode.REFUSED, refusal.reason) from refusal
+                raise
+            except Exception:
+                self._log.exception("on_auth failed", room=place.task.label)
+                raise JoinRefused(
+                    CloseCode.INTERNAL_ERROR, "the game failed to sign you in"
+                ) from None
+        self._log.error("on_auth took too long", room=place.task.label, timeout_s=AUTH_TIMEOUT_S)
+        raise JoinRefused(CloseCode.INTERNAL_ERROR, "signing in took too long")
+
+    async def _welcome(self, player: Player, place: Place) -> None:
+        """Send the welcome, and only then have deltas sent."""
+        task = place.task
+        room = task.room
+        welcome = Welcome(
+            room=task.label,
+            seat=player.seat,
+            own_entity=room.id_of(player.entity),
+            tick=room.tick_number,
+            tick_rate=room.tick_rate,
+            schema=room.schema().describe(),
+            resume=place.resume_token,
+            limits={
+                "message_bytes": MAX_CLIENT_MESSAGE_BYTES,
+                "say_length": MAX_SAY_LENGTH,
+                "publish_every": room.publish_every,
+            },
+        )
+        with trio.move_on_after(WELCOME_TIMEOUT_S) as patience:
+            await self._ws.send_message(welcome.encode())
+        if patience.cancelled_caught:
+            raise _Close(CloseCode.TOO_SLOW, "the welcome was not taken")
+        task.publish_to(player)
+
+    # ------------------------------------------------------------ playing
+
+    async def _play(self, player: Player, place: Place) -> Ending:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._beat, player, place)
+            ending = await self._until_closed(self._listen(player, place))
+            nursery.cancel_scope.cancel()
+        return ending
+
+    async def _beat(self, player: Player, place: Place) -> None:
+        def answered(latency: Latency) -> None:
+            player.latency = latency
+            self._post(_status(latency, place), player)
+
+        heartbeat = Heartbeat(self._ws, self._settings.ping_interval_s, answered)
+        await heartbeat.run_until_unanswered()
+        self.end(CloseCode.PING_TIMEOUT, "three pings in a row went unanswered")
+
+    async def _listen(self, player: Player, place: Place) -> Ending:
+        while True:
+            self._take(await self._next_message(), player, place)
+
+    async def _next_message(self) -> ClientMessage:
+        data = await self._ws.get_message()
+        self._counters.messages += 1
+        if isinstance(data, str):
+            raise _Close(CloseCode.UNSUPPORTED_DATA, "messages are binary here, not text")
+        return decode_from_client(data)
+
+    def _take(self, message: ClientMessage, player: Player, place: Place) -> None:
+        """Do what a message asks for; never waits."""
+        room = place.task.room
+        match message:
+            case CommandMessage():
+                self._check_acked(message.acked, place)
+                commands = room.schema().commands
+                if message.kind >= len(commands):
+                    raise RemoteProtocolError("command.command is a kind that this room has not")
+                command = commands[message.kind].from_wire(message.values)
+                player.take_command(message.seq, command)
+            case Ack():
+                self._check_acked(message.tick, place)
+            case Ping():
+                pong = Pong(message.nonce, message.client_time, place.task.now_ticks)
+                self._post(pong, player)
+            case Say():
+                room.hear(player, message.text)
+            case Resync():
+                self._resync(player, place)
+            case Hello():
+                raise RemoteProtocolError("a second hello")
+
+    def _check_acked(self, tick: int, place: Place) -> None:
+        if tick > place.task.room.tick_number:
+            raise RemoteProtocolError("acknowledged a tick that has not been")
+
+    def _resync(self, player: Player, place: Place) -> None:
+        now_s = trio.current_time()
+        if now_s < self._resync_allowed_s:
+            raise _Close(CloseCode.RATE, f"more than one resync in {RESYNC_INTERVAL_S:g} s")
+        self._resync_allowed_s = now_s + RESYNC_INTERVAL_S
+        self._counters.resyncs += 1
+        self._log.warning("resync", tick=place.task.room.tick_number)
+        seat_of(player).forget()
+
+    def _post(self, message: ServerMessage, player: Player) -> None:
+        """Send now if the link is free, else with the next delta."""
+        frame = binary_frame(message.encode())
+        if not (self._link.clear and self._link.post(frame)):
+            seat_of(player).notify(frame)
+
+    # ------------------------------------------------------------ the end
+
+    async def _say_bye(self, ending: Ending) -> None:
+        reason = close_reason(ending.reason)
+        if self._greeted:
+            wait_s = RETRY_AFTER_S if ending.code == CloseCode.ROOM_FULL else None
+            with trio.move_on_after(BYE_TIMEOUT_S):
+                try:
+                    await self._ws.send_message(Bye(ending.code, reason, wait_s).encode())
+                except ConnectionClosed:
+                    return
+        await close_websocket(self._ws, self._link, ending.code, reason)
+
+
+def _status(latency: Latency, place: Place) -> Status:
+    """Return what the client is told after an answered ping frame."""
+    return Status(
+        rtt_us=_microseconds(latency.rtt_s),
+        smoothed_us=_microseconds(latency.smoothed_s),
+        jitter_us=_microseconds(latency.jitter_s),
+        min_us=_microseconds(latency.minimum_s),
+        work_us=_microseconds(place.task.last_work_s),
+        players=len(place.task.room.players),
+    )
+
+
+def _microseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1e6)
