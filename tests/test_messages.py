@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import msgpack
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameserver.errors import JoinRefused, LocalProtocolError, RemoteProtocolError
@@ -165,12 +165,14 @@ def test_server_messages_round_trip(message: ServerMessage) -> None:
         assert identical(decoded, message)
 
 
+@settings(max_examples=30)
 @given(server_messages, sections)
 def test_appended_elements_of_a_server_are_ignored(message: ServerMessage, more: list[Any]) -> None:
     array = msgpack.unpackb(message.encode()) + more
     assert decode_from_server(msgpack.packb(array)) == message
 
 
+@settings(max_examples=30)
 @given(client_messages.filter(lambda m: not isinstance(m, CommandMessage)), leaves)
 def test_client_messages_are_exact(message: ClientMessage, more: Any) -> None:
     array = msgpack.unpackb(message.encode())
@@ -179,6 +181,7 @@ def test_client_messages_are_exact(message: ClientMessage, more: Any) -> None:
         refuses(msgpack.packb(array[:-1]))
 
 
+@settings(max_examples=30)
 @given(server_messages, st.data())
 def test_missing_elements_of_a_server_are_not(message: ServerMessage, data: st.DataObject) -> None:
     array = msgpack.unpackb(message.encode())
