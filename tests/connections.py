@@ -5,23 +5,33 @@ from __future__ import annotations
 import functools
 import socket
 import ssl
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
+import attrs
 import trio
+import trio_websocket
 import trustme
 from wsproto import WSConnection
 from wsproto.connection import ConnectionType
 from wsproto.events import AcceptConnection, Event, Request
 
+from gameserver.runtime.door import Door, Endpoint, open_listeners
+from gameserver.runtime.http import Site
 from gameserver.runtime.link import Link
+from gameserver.runtime.plain import plain_endpoints
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from contextlib import AbstractAsyncContextManager
 
     from trio import Nursery
+    from trio_websocket import WebSocketConnection
+
+    from gameserver.runtime.door import DoorSettings, Handler
 
 SMALL_BUFFER_BYTES = 4096
+SUBPROTOCOL = "gameserver.v1.msgpack"
 
 
 @functools.cache
@@ -122,3 +132,80 @@ class WirePeer:
             if not await self.receive():
                 return None
         return self.events.pop(0)
+
+
+@attrs.frozen
+class OpenDoor:
+    """A door that serves on loopback, and ways in."""
+
+    door: Door
+    port: int
+    tls: bool
+
+    @property
+    def url(self) -> str:
+        return f"{'wss' if self.tls else 'ws'}://127.0.0.1:{self.port}"
+
+    async def connect(self) -> trio.abc.Stream:
+        """A connection that sends only what a test sends."""
+        stream = await trio.open_tcp_stream("127.0.0.1", self.port)
+        if not self.tls:
+            return stream
+        encrypted = trio.SSLStream(stream, client_tls(), server_hostname="127.0.0.1")
+        await encrypted.do_handshake()
+        return encrypted
+
+    async def ask(self, request: bytes) -> bytes:
+        """Everything that comes back for these bytes, until the door ends the connection."""
+        stream = await self.connect()
+        try:
+            await stream.send_all(request)
+            return await rest_of(stream)
+        finally:
+            await trio.aclose_forcefully(stream)
+
+    def websocket(self, path: str, *subprotocols: str) -> AbstractAsyncContextManager:
+        """A client by trio-websocket."""
+        return trio_websocket.open_websocket_url(
+            self.url + path,
+            ssl_context=client_tls() if self.tls else None,
+            subprotocols=subprotocols,
+        )
+
+
+async def rest_of(stream: trio.abc.Stream) -> bytes:
+    """What still comes until the end, be it clean or not."""
+    data = b""
+    with suppress(trio.BrokenResourceError):
+        while part := await stream.receive_some():
+            data += part
+    return data
+
+
+async def no_game(ws: WebSocketConnection, link: Link, peer: str) -> None:
+    """A session that waits for its client to go."""
+    while True:
+        await ws.get_message()
+
+
+@asynccontextmanager
+async def open_door(
+    *,
+    tls: bool = False,
+    site: Site | None = None,
+    game: Handler = no_game,
+    settings: DoorSettings | None = None,
+) -> AsyncIterator[OpenDoor]:
+    door = Door(
+        site=site or Site(),
+        endpoints=plain_endpoints(),
+        game=Endpoint(handler=game, subprotocol=SUBPROTOCOL),
+        ssl_context=server_tls() if tls else None,
+        settings=settings,
+    )
+    listeners = await open_listeners("127.0.0.1", 0)
+    port = listeners[0].getsockname()[1]
+    async with trio.open_nursery() as nursery:
+        await nursery.start(door.serve, listeners)
+        yield OpenDoor(door=door, port=port, tls=tls)
+        nursery.cancel_scope.cancel()

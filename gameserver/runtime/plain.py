@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
-from gameserver.runtime.door import close_websocket
+from gameserver.runtime.door import Endpoint, close_websocket
 
 if TYPE_CHECKING:
     from trio_websocket import WebSocketConnection
@@ -27,12 +27,37 @@ CHAT_QUEUE_MESSAGES = 64
 
 UNSUPPORTED_DATA = 1003
 
+PING_EVERY_S = 20.0
+PONG_TIMEOUT_S = 20.0
+"""A client whose machine vanished is noticed after these two together."""
 
-async def echo(ws: WebSocketConnection, link: Link, peer: str) -> None:  # noqa: ARG001 - a handler
+
+def plain_endpoints() -> dict[str, Endpoint]:
+    """``/echo`` and ``/chat`` for a door; the chat room lives as long as they do."""
+    return {
+        "/echo": Endpoint(handler=echo, max_message_bytes=ECHO_MESSAGE_BYTES),
+        "/chat": Endpoint(handler=Chat().join, max_message_bytes=CHAT_MESSAGE_BYTES),
+    }
+
+
+async def echo(ws: WebSocketConnection, link: Link, peer: str) -> None:  # noqa: ARG001
     """Return every message until the client goes."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_keep_alive, ws, link)
+        while True:
+            message = await ws.get_message()
+            await ws.send_message("__pong__" if message == "__ping__" else message)
+
+
+async def _keep_alive(ws: WebSocketConnection, link: Link) -> None:
+    """Drop a client that does not answer a ping frame in time."""
     while True:
-        message = await ws.get_message()
-        await ws.send_message("__pong__" if message == "__ping__" else message)
+        await trio.sleep(PING_EVERY_S)
+        with trio.move_on_after(PONG_TIMEOUT_S) as patience:
+            await ws.ping()
+        if patience.cancelled_caught:
+            link.drop()
+            return
 
 
 @attrs.define(eq=False)
@@ -66,6 +91,7 @@ class Chat:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write, ws, member)
+                nursery.start_soon(_keep_alive, ws, link)
                 await self._read(ws, member)
                 await close_websocket(ws, link, UNSUPPORTED_DATA, "only text is spoken here")
                 nursery.cancel_scope.cancel()

@@ -1,0 +1,283 @@
+"""No peer can end the server: each way in which one can crash a bare trio-websocket server.
+
+In every test another client is connected to the same door; it exchanges messages before and
+after, and the door has to take a new client too.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+import trio.testing
+from connections import SUBPROTOCOL, OpenDoor, WirePeer, open_door, rest_of
+from wsproto.events import BytesMessage, CloseConnection, TextMessage
+
+from gameserver.runtime.door import DoorSettings, close_websocket
+
+HEAD = {
+    "Host": b"localhost",
+    "Connection": b"Upgrade",
+    "Upgrade": b"websocket",
+    "Sec-WebSocket-Version": b"13",
+    "Sec-WebSocket-Key": b"dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Protocol": SUBPROTOCOL.encode(),
+}
+
+both = pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
+
+
+def head(*, method: bytes = b"GET", version: bytes = b"1.1", **changes: bytes | None) -> bytes:
+    """An upgrade request; a keyword changes a header (underscores for hyphens), None omits it."""
+    headers = HEAD | {name.replace("_", "-"): value for name, value in changes.items()}
+    lines = [method + b" /arena HTTP/" + version]
+    lines += [name.encode() + b": " + value for name, value in headers.items() if value is not None]
+    return b"\r\n".join([*lines, b"", b""])
+
+
+@asynccontextmanager
+async def witnessed(*, tls: bool, **options):
+    """A door with a second client on it that must not notice anything."""
+    async with open_door(tls=tls, **options) as opened, opened.websocket("/echo") as witness:
+        await exchange(witness, "before")
+        yield opened
+        await exchange(witness, "after")
+        async with opened.websocket("/echo") as late:
+            await exchange(late, "a new client")
+        assert opened.door.statistics().crashed == 0
+
+
+async def exchange(ws, text: str) -> None:
+    await ws.send_message(text)
+    assert await ws.get_message() == text
+
+
+def reset(stream: trio.abc.Stream) -> None:
+    """End the connection with a TCP reset."""
+    transport = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
+    transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.socket.close()
+
+
+# Requests that wsproto would crash on, accept, or hold a task for
+
+REFUSED = {
+    "non-ascii host": head(Host=b"loc\xe4lhost"),
+    "host that is no punycode": head(Host=b"xn--\x7f"),
+    "host too long": head(Host=b"a." * 200),
+    "non-ascii connection": head(Connection=b"Upgrade, \xff"),
+    "non-ascii subprotocol": head(Sec_WebSocket_Protocol=SUBPROTOCOL.encode() + b", \xe9"),
+    "non-ascii extensions": head(Sec_WebSocket_Extensions=b"\xe9"),
+    "non-ascii upgrade": head(Upgrade=b"websocket, \xe9"),
+    "HTTP/1.0": head(version=b"1.0"),
+    "HTTP/1.2": head(version=b"1.2"),
+    "empty key": head(Sec_WebSocket_Key=b""),
+    "no key": head(Sec_WebSocket_Key=None),
+    "key that is no base64": head(Sec_WebSocket_Key=b"!" * 24),
+    "key of 17 bytes": head(Sec_WebSocket_Key=b"dGhlIHNhbXBsZSBub25jZTE="),
+    "two keys": head(Sec_WebSocket_Key=HEAD["Sec-WebSocket-Key"])[:-2]
+    + b"Sec-WebSocket-Key: "
+    + HEAD["Sec-WebSocket-Key"]
+    + b"\r\n\r\n",
+    "no connection header": head(Connection=None),
+    "no subprotocol": head(Sec_WebSocket_Protocol=None),
+    "foreign subprotocol": head(Sec_WebSocket_Protocol=b"chat, superchat"),
+    "not GET": head(method=b"POST"),
+    "no host": head(Host=None),
+    "bytes before the answer": head() + b"\x82\x80abcd",
+}
+
+
+@both
+@pytest.mark.parametrize("request_head", REFUSED.values(), ids=REFUSED.keys())
+async def test_a_bad_upgrade_is_answered_and_hurts_nobody(tls, request_head):
+    async with witnessed(tls=tls) as opened:
+        stream = await opened.connect()
+        await stream.send_all(request_head)
+        assert (await stream.receive_some()).startswith(b"HTTP/1.1 400 ")
+        await trio.aclose_forcefully(stream)
+
+
+@both
+@pytest.mark.parametrize("version", [b"12", b"", b"13, 8", None])
+async def test_another_websocket_version_is_told_the_right_one(tls, version):
+    async with witnessed(tls=tls) as opened:
+        stream = await opened.connect()
+        await stream.send_all(head(Sec_WebSocket_Version=version))
+        answer = await stream.receive_some()
+        assert answer.startswith(b"HTTP/1.1 426 ")
+        assert b"\r\nsec-websocket-version: 13\r\n" in answer.lower()
+        await trio.aclose_forcefully(stream)
+
+
+@both
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"Connection": b"keep-alive, Upgrade"},
+        {"Connection": b"Upgrade\r\nConnection: keep-alive"},
+        {"Sec_WebSocket_Protocol": b"x\r\nSec-WebSocket-Protocol: " + SUBPROTOCOL.encode()},
+        {"Sec_WebSocket_Extensions": b"permessage-deflate"},
+        {"Origin": b"http://\xe9"},
+        {"Cookie": b"\xff\xfe"},
+    ],
+    ids=["list", "two headers", "two protocols", "extensions", "origin", "cookie"],
+)
+async def test_what_a_good_client_may_send_is_accepted(tls, changes):
+    async with witnessed(tls=tls) as opened:
+        stream = await opened.connect()
+        await stream.send_all(head(**changes))
+        answer = await stream.receive_some()
+        assert answer.startswith(b"HTTP/1.1 101 ")
+        assert b"extensions" not in answer.lower()
+        await trio.aclose_forcefully(stream)
+
+
+@both
+@pytest.mark.parametrize(
+    "sent", [b"\x00\xff\r\n\r\n", head(Connection=None), head(), b"GET / HTTP/1.1\r\nHos"]
+)
+async def test_a_request_followed_by_a_reset(tls, sent):
+    async with witnessed(tls=tls) as opened:
+        for _ in range(10):
+            stream = await opened.connect()
+            await stream.send_all(sent)
+            reset(stream)
+        await all_but(opened, 1)
+
+
+async def all_but(opened: OpenDoor, count: int) -> None:
+    """Until only ``count`` connections are open; fails by the deadline that no good door needs."""
+    with trio.fail_after(10):
+        while opened.door.statistics().open_connections > count:
+            await trio.lowlevel.checkpoint()
+
+
+async def test_a_connection_that_says_nothing_is_ended():
+    async with witnessed(tls=False, settings=DoorSettings(handshake_timeout_s=0.05)) as opened:
+        assert await opened.ask(b"") == b""
+        assert (await opened.ask(b"GET / HT")).startswith(b"HTTP/1.1 408 ")
+
+
+async def test_a_tls_handshake_that_stops_or_is_none():
+    settings = DoorSettings(handshake_timeout_s=0.05)
+    async with open_door(tls=True, settings=settings) as opened:
+        for said in (b"", b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n"):
+            stream = await trio.open_tcp_stream("127.0.0.1", opened.port)
+            await stream.send_all(said)
+            await rest_of(stream)
+            await stream.aclose()
+        assert opened.door.statistics().crashed == 0
+        assert opened.door.statistics().failed == 3
+
+
+# Sessions
+
+
+async def playing(opened: OpenDoor) -> WirePeer:
+    peer = WirePeer(await opened.connect())
+    await peer.open("/arena", SUBPROTOCOL)
+    return peer
+
+
+@both
+async def test_a_ping_during_our_close_handshake(tls):
+    """The client still learns why it was closed."""
+
+    async def closing_game(ws, link, peer):
+        await close_websocket(ws, link, 4010, "kicked")
+
+    async with witnessed(tls=tls, game=closing_game) as opened:
+        peer = await playing(opened)
+        await peer.stream.send_all(MASKED_PING)
+        event = await peer.next_event()
+        assert isinstance(event, CloseConnection)
+        assert (event.code, event.reason) == (4010, "kicked")
+        await rest_of(peer.stream)
+        await trio.aclose_forcefully(peer.stream)
+        await all_but(opened, 1)
+
+
+MASKED_PING = b"\x89\x81\0\0\0\0p"
+
+BROKEN_FRAMES = {
+    "unmasked": b"\x82\x01x",
+    "reserved bit": b"\xc2\x81\0\0\0\0x",
+    "unknown opcode": b"\x83\x81\0\0\0\0x",
+    "fragmented ping": b"\x09\x80\0\0\0\0",
+    "long ping": b"\x89\xfe\x00\x7e\0\0\0\0" + bytes(126),
+    "continuation of nothing": b"\x80\x81\0\0\0\0x",
+    "message within a message": b"\x02\x81\0\0\0\0x\x82\x81\0\0\0\0x",
+    "text that is no utf-8": b"\x81\x81\0\0\0\0\xff",
+    "length in too many bytes": b"\x82\xfe\x00\x01\0\0\0\0x",
+    "length beyond 2^63": b"\x82\xff\xff\0\0\0\0\0\0\0\0\0\0\0",
+    "close with one byte": b"\x88\x81\0\0\0\0x",
+    "close with a bad code": b"\x88\x82\0\0\0\0\0\1",
+    "close with a reason that is no utf-8": b"\x88\x83\0\0\0\0\x03\xe8\xff",
+    "frames after a close": b"\x88\x82\0\0\0\0\x03\xe8" + b"\x82\x81\0\0\0\0x" * 50,
+}
+
+
+@both
+@pytest.mark.parametrize("frames", BROKEN_FRAMES.values(), ids=BROKEN_FRAMES.keys())
+async def test_a_broken_frame_ends_only_its_connection(tls, frames):
+    async with witnessed(tls=tls) as opened:
+        peer = await playing(opened)
+        await peer.stream.send_all(frames)
+        await rest_of(peer.stream)
+        await trio.aclose_forcefully(peer.stream)
+        await all_but(opened, 1)
+
+
+@both
+async def test_a_message_that_is_too_big_is_closed_1009(tls):
+    """And the close frame arrives although the rest of the message was never read."""
+    async with witnessed(tls=tls) as opened:
+        peer = await playing(opened)
+        await peer.send(BytesMessage(data=bytes(40_000)))
+        event = await peer.next_event()
+        assert isinstance(event, CloseConnection)
+        assert event.code == 1009
+        await trio.aclose_forcefully(peer.stream)
+        await all_but(opened, 1)
+
+
+@both
+@pytest.mark.parametrize("part", [1, 3, 7])
+async def test_a_reset_in_mid_message(tls, part):
+    async with witnessed(tls=tls) as opened:
+        peer = await playing(opened)
+        await peer.stream.send_all(peer.wire.send(TextMessage(data="hello"))[:part])
+        reset(peer.stream)
+        await all_but(opened, 1)
+
+
+@both
+async def test_a_flood_of_pings_from_a_client_that_reads_nothing(tls):
+    async with witnessed(tls=tls) as opened:
+        peer = await playing(opened)
+        await peer.stream.send_all(MASKED_PING * 3000)
+        reset(peer.stream)
+        await all_but(opened, 1)
+
+
+@both
+async def test_a_handler_that_crashes_closes_1011_and_is_logged_once(tls, capsys):
+    async def bug(ws, link, peer):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            raise FileNotFoundError("a bug of the game")
+
+    async with open_door(tls=tls, game=bug) as opened, opened.websocket("/echo") as witness:
+        await exchange(witness, "before")
+        peer = await playing(opened)
+        event = await peer.next_event()
+        assert isinstance(event, CloseConnection)
+        assert event.code == 1011
+        await trio.aclose_forcefully(peer.stream)
+        await exchange(witness, "after")
+        assert opened.door.statistics().crashed == 1
+    assert capsys.readouterr().out.count("session crashed") == 1
