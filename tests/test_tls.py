@@ -1,0 +1,176 @@
+"""Certificates: what is made, what is kept, and what is said when one cannot be used."""
+
+from __future__ import annotations
+
+import datetime
+import socket
+import ssl
+import stat
+import sys
+
+import pytest
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from gameserver.runtime import tls
+
+
+def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> ssl.SSLObject:
+    """Both handshakes in memory; the client's side of the result."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    one = server.wrap_bio(to_server, to_client, server_side=True)
+    other = client.wrap_bio(to_client, to_server, server_hostname=name)
+    waiting = [other, one]
+    for _ in range(10):
+        for side in list(waiting):
+            try:
+                side.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+            waiting.remove(side)
+    assert not waiting
+    return other
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory):
+    return tls.make_development_certificate(tmp_path_factory.mktemp("certificates") / "new")
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "::1"])
+def test_a_client_that_trusts_the_authority_is_content(paths, name):
+    client = ssl.create_default_context(cafile=paths.ca)
+    client.set_alpn_protocols(["h2", "http/1.1"])
+    done = shake_hands(tls.server_context(paths.certificate, paths.key), client, name)
+    assert done.selected_alpn_protocol() == "http/1.1"
+
+
+def test_a_client_that_does_not_is_not(paths):
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shake_hands(
+            tls.server_context(paths.certificate, paths.key),
+            ssl.create_default_context(),
+            "localhost",
+        )
+
+
+def test_old_tls_is_refused(paths):
+    assert tls.server_context(paths.certificate, paths.key).minimum_version == (
+        ssl.TLSVersion.TLSv1_2
+    )
+
+
+def test_the_machine_name_is_in_it(paths, monkeypatch):
+    monkeypatch.setattr(socket, "gethostname", lambda: "game-box.lan")
+    assert tls.development_names() == ("localhost", "127.0.0.1", "::1", "game-box.lan")
+    monkeypatch.setattr(socket, "gethostname", lambda: "what ever!")
+    assert tls.development_names() == ("localhost", "127.0.0.1", "::1")
+
+
+def test_only_the_owner_reads_the_key(paths):
+    assert stat.S_IMODE(paths.key.stat().st_mode) == 0o600
+
+
+def test_browsers_accept_how_long_it_is_valid(paths):
+    leaf = x509.load_pem_x509_certificate(paths.certificate.read_bytes())
+    left = leaf.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
+    assert datetime.timedelta(days=390) < left < datetime.timedelta(days=398)
+
+
+def test_a_good_certificate_is_kept(paths):
+    before = paths.certificate.read_bytes()
+    assert tls.make_development_certificate(paths.key.parent) == paths
+    assert paths.certificate.read_bytes() == before
+
+
+def write_expiring(paths, days: int) -> None:
+    authority = trustme.CA()
+    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
+    leaf = authority.issue_cert(*tls.development_names(), not_after=until)
+    paths.key.write_bytes(leaf.private_key_pem.bytes())
+    paths.certificate.write_bytes(leaf.cert_chain_pems[0].bytes())
+    paths.ca.write_bytes(authority.cert_pem.bytes())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda paths: paths.ca.unlink(),
+        lambda paths: paths.ca.write_text("no certificate"),
+        lambda paths: paths.key.write_text("no key"),
+        lambda paths: paths.certificate.write_bytes(b"\0"),
+        lambda paths: paths.ca.write_bytes(trustme.CA().cert_pem.bytes()),
+        lambda paths: paths.key.write_bytes(
+            trustme.CA().issue_cert("localhost").private_key_pem.bytes()
+        ),
+        lambda paths: write_expiring(paths, days=3),
+    ],
+    ids=[
+        "no authority",
+        "bad authority",
+        "bad key",
+        "bad certificate",
+        "other authority",
+        "other key",
+        "expiring",
+    ],
+)
+def test_a_bad_one_is_replaced(tmp_path, damage):
+    paths = tls.make_development_certificate(tmp_path)
+    damage(paths)
+    assert not tls._still_good(paths, tls.development_names())
+    assert tls.make_development_certificate(tmp_path) == paths
+    assert tls._still_good(paths, tls.development_names())
+    assert stat.S_IMODE(paths.key.stat().st_mode) == 0o600
+
+
+def test_another_machine_name_needs_another_certificate(tmp_path, monkeypatch):
+    paths = tls.make_development_certificate(tmp_path)
+    monkeypatch.setattr(socket, "gethostname", lambda: "renamed")
+    assert not tls._still_good(paths, tls.development_names())
+
+
+def test_errors_name_the_file(paths, tmp_path):
+    missing = tmp_path / "missing.pem"
+    with pytest.raises(tls.CertificateError, match=r"certificate .*missing.pem: No such file"):
+        tls.server_context(missing, paths.key)
+    with pytest.raises(tls.CertificateError, match=r"key .*missing.pem: No such file"):
+        tls.server_context(paths.certificate, missing)
+    with pytest.raises(tls.CertificateError, match="are not a certificate and its key"):
+        tls.server_context(paths.key, paths.key)
+    other = tmp_path / "other.pem"
+    trustme.CA().issue_cert("localhost").private_key_pem.write_to_path(other)
+    with pytest.raises(tls.CertificateError, match=r"other.pem does not belong to .*cert.pem"):
+        tls.server_context(paths.certificate, other)
+
+
+def test_a_key_with_a_password_is_refused_without_asking(paths, tmp_path):
+    locked = tmp_path / "locked.pem"
+    key = load_pem_private_key(paths.key.read_bytes(), password=None)
+    locked.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    )
+    with pytest.raises(tls.CertificateError, match=r"locked.pem is encrypted"):
+        tls.server_context(paths.certificate, locked)
+
+
+def test_a_directory_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(tls.CertificateError, match="cannot write a certificate to"):
+        tls.make_development_certificate(tmp_path / "file" / "below")
+
+
+def test_without_trustme_it_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "trustme", None)
+    with pytest.raises(tls.CertificateError, match=r"pip install trio-gameserver\[tls\]"):
+        tls.make_development_certificate(tmp_path)
+
+
+def test_how_to_trust_names_the_authority(paths):
+    assert str(paths.ca) in tls.how_to_trust(paths)
