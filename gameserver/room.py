@@ -16,18 +16,20 @@ from typing import Any, ClassVar, Final, TypeVar
 import attrs
 
 from gameserver.errors import LocalProtocolError
-from gameserver.model.schema import EventSpec, Schema, spec_of
+from gameserver.model.schema import Schema, spec_of
+from gameserver.model.specs import EventSpec
 from gameserver.model.world import World
 from gameserver.protocol.latency import Latency
+from gameserver.replication.events import Emission, Point
 from gameserver.replication.seat import Seat, Sink
 
 E = TypeVar("E")
-Point = tuple[float, float]
 
 #: Commands of one player that wait for their tick.  Overflow policy ``drop-oldest``, counted in
 #: ``Player.commands_dropped``.
 MAX_WAITING_COMMANDS: Final = 64
-#: Texts said in a room that wait for its tick.  Policy ``drop-newest``, counted in ``Room.texts_dropped``.
+#: Texts said in a room that wait for its tick.  Overflow policy ``drop-newest``, counted in
+#: ``Room.texts_dropped``.
 MAX_WAITING_TEXTS: Final = 256
 
 _FAILED: Final = object()
@@ -51,7 +53,6 @@ class Player:
         #: Set by ``kick``; the session ends after this tick.
         self.kicked: str | None = None
         self._seat = seat
-        self._entity: Any = None
         self._newest_seq = 0
         self._inbox: deque[tuple[int, Any]] = deque(maxlen=MAX_WAITING_COMMANDS)
 
@@ -65,18 +66,24 @@ class Player:
 
     @property
     def entity(self) -> Any:
-        """The entity that this player steers, or None.  Its position is what the view follows."""
-        return self._entity
+        """The spawned entity that this player steers, or None.
+
+        Its position is what the view follows.  Despawning it leaves None.
+        """
+        record = self._seat.own
+        return record.entity if record is not None and record.world.holds(record) else None
 
     @entity.setter
     def entity(self, entity: Any) -> None:
-        self._entity = entity
-        self._seat.own = None if entity is None else entity._record
+        record = None if entity is None else entity._record
+        if entity is not None and record is None:
+            raise LocalProtocolError(f"spawn the {type(entity).__name__} before a player has it")
+        self._seat.own = record
         self._seat.own_changed = True
 
     @property
     def focus(self) -> Point | None:
-        """A point to look at instead of the own entity, in the units of positions; None: the entity.
+        """A point to look at, in the units of positions; None: look at the own entity.
 
         A player with neither keeps looking where it last looked.
         """
@@ -108,15 +115,6 @@ class Player:
 
 
 @attrs.frozen
-class Emission:
-    """An event on its way out: to one seat, or to all that see one of the points (None: to all)."""
-
-    event: Any
-    points: Sequence[Point] | None
-    seat: int | None
-
-
-@attrs.frozen
 class HookFailure:
     """A hook of the game that raised; ``player`` is None if it was not about one player."""
 
@@ -128,10 +126,10 @@ class HookFailure:
 class Room:
     """Subclass this and override the hooks.
 
-    Class attributes to set: ``tick_rate`` (ticks per second), ``view_radius`` (in the units of positions;
-    None shows everything to everyone), ``max_players``, ``publish_every`` (ticks per delta),
-    ``classes`` (the entity, command and event classes; by default all of them that the module of the
-    room, and of its base rooms, contains).
+    Class attributes to set: ``tick_rate`` (ticks per second), ``view_radius`` (in the units of
+    positions; None shows everything to everyone), ``max_players``, ``publish_every`` (ticks
+    per delta), ``classes`` (the entity, command and event classes; by default all of them that
+    the module of the room, and of its base rooms, contains).
     """
 
     tick_rate: ClassVar[int] = 20
@@ -226,8 +224,9 @@ class Room:
     def emit(
         self, event: Any, *, at: Point | Sequence[Point] | None = None, to: Player | None = None
     ) -> None:
-        """Tell of ``event``: to one player, to all that see (one of) the points ``at``, or to all."""
-        if not isinstance(spec_of(type(event)), EventSpec) or type(event) not in self.world.schema.kinds:
+        """Tell of ``event``: to one player, to all that see (one of) the points ``at``, or all."""
+        known = type(event) in self.world.schema.kinds
+        if not known or not isinstance(spec_of(type(event)), EventSpec):
             raise LocalProtocolError(
                 f"{type(event).__name__} is not an event class of this room; see Room.classes"
             )
@@ -241,16 +240,23 @@ class Room:
     # ------------------------------------------------------------ what the runtime calls
 
     def join(self, number: int, sink: Sink, name: str, identity: str | None = None) -> Player:
-        """Seat a player and run ``on_join``; a failing hook is in ``failures`` and unseats it again."""
+        """Seat a player and run ``on_join``; if that raises it is noted in ``failures``."""
         player = Player(Seat(number, sink), name, identity)
         self.players[number] = player
         self._guarded("on_join", player, player)
         return player
 
     def leave(self, player: Player, reason: str) -> None:
-        """Run ``on_leave`` and free the seat.  Harmless if the player has left already."""
-        if self.players.pop(player.seat, None) is not None:
-            self._guarded("on_leave", player, player, reason)
+        """Run ``on_leave`` and free the seat; what the player owned is nobody's then.
+
+        Harmless if the player has left already.
+        """
+        if self.players.get(player.seat) is not player:
+            return
+        del self.players[player.seat]
+        self._guarded("on_leave", player, player, reason)
+        for record in list(self.world.owned.get(player.seat, {}).values()):
+            self.world.set_owner(record.entity, 0)
 
     def hear(self, player: Player, text: str) -> None:
         """Queue a text that a player said for the next tick."""

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import attrs
 
 from gameserver.errors import LocalProtocolError
-from gameserver.model.fieldtypes import INT_LIMIT, FieldType
+from gameserver.model.fieldtypes import INT_LIMIT, FieldType, Steps
 
 Values = tuple[Any, ...]
 NamedTypes = Sequence[tuple[str, FieldType]]
@@ -34,14 +34,21 @@ class CompiledEntity:
 
     values: Callable[[Any], Values]
     owner_values: Callable[[Any], Values]
+    #: From wire values to ``x, y`` in the game's units; None if the entity has no position.
+    position: Callable[[Values], tuple[float, float]] | None
     append_changes: AppendChanges
     append_owner_changes: AppendChanges
     #: Raise ``LocalProtocolError`` unless all fields of this entity have values of their types.
     check: Callable[[Any], None]
 
 
-def compile_entity(name: str, public: NamedTypes, owner: NamedTypes) -> CompiledEntity:
-    """Return the compiled functions of the entity class called ``name``."""
+def compile_entity(
+    name: str, public: NamedTypes, owner: NamedTypes, at: tuple[int, ...]
+) -> CompiledEntity:
+    """Return the compiled functions of the entity class called ``name``.
+
+    ``at``: indices of x and y in ``public``, or empty.
+    """
     everything = [*public, *owner]
 
     def check(entity: Any) -> None:
@@ -59,6 +66,7 @@ def compile_entity(name: str, public: NamedTypes, owner: NamedTypes) -> Compiled
     return CompiledEntity(
         compile_values(name, public),
         compile_values(name, owner),
+        _compile_position(name, public, at),
         _compile_changes(name, public, additive=True),
         _compile_changes(name, owner, additive=False),
         check,
@@ -69,7 +77,24 @@ def compile_values(name: str, fields: NamedTypes) -> Callable[[Any], Values]:
     """Return a function from an instance to the tuple of its wire values."""
     names: dict[str, Any] = {}
     expressions = "".join(f"{t.source(f'o.{field}', names)}, " for field, t in fields)
-    return _define(name, "values", f"def values(o):\n    return ({expressions})\n", names)
+    source = f"def values(o):\n    return ({expressions})\n"
+    function: Callable[[Any], Values] = _define(name, "values", source, names)
+    return function
+
+
+def _compile_position(
+    name: str, public: NamedTypes, at: tuple[int, ...]
+) -> Callable[[Values], tuple[float, float]] | None:
+    if not at:
+        return None
+    expressions = []
+    for i in at:
+        field_type = public[i][1]
+        scale = f" * {field_type.step!r}" if isinstance(field_type, Steps) else ""
+        expressions.append(f"values[{i}]{scale}")
+    source = f"def position(values):\n    return ({', '.join(expressions)})\n"
+    function: Callable[[Values], tuple[float, float]] = _define(name, "position", source, {})
+    return function
 
 
 def _compile_changes(name: str, fields: NamedTypes, *, additive: bool) -> AppendChanges:
@@ -102,7 +127,8 @@ def _compile_changes(name: str, fields: NamedTypes, *, additive: bool) -> Append
             f"        out.append({sent})",
         ]
     lines.append("    out[at] = mask")
-    return _define(name, "append_changes", "\n".join(lines) + "\n", names)
+    function: AppendChanges = _define(name, "append_changes", "\n".join(lines) + "\n", names)
+    return function
 
 
 def _define(class_name: str, function: str, source: str, names: dict[str, Any]) -> Any:

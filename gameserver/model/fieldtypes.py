@@ -30,9 +30,9 @@ _FLOAT32_MAX: Final = 3.4028234663852886e38
 
 
 def _float32(value: float) -> float:
-    """Round to the nearest float 32, so that equal wire bytes compare equal."""
+    """Round to the nearest float 32, so that equal values have equal wire bytes (-0.0 is 0.0)."""
     result: float = _FLOAT32.unpack(_FLOAT32.pack(value))[0]
-    return result
+    return result + 0.0
 
 
 @attrs.frozen
@@ -70,6 +70,8 @@ class FieldType:
 
 @attrs.frozen
 class Bool(FieldType):
+    """True or False."""
+
     def describe(self) -> list[Any]:
         return ["bool"]
 
@@ -82,6 +84,8 @@ class Bool(FieldType):
 
 @attrs.frozen
 class Int(FieldType):
+    """An integer within ±2^52."""
+
     additive = True
 
     def describe(self) -> list[Any]:
@@ -123,6 +127,8 @@ class Steps(FieldType):
 
 @attrs.frozen
 class Float32(FieldType):
+    """A float that travels as float 32."""
+
     def describe(self) -> list[Any]:
         return ["float32"]
 
@@ -135,6 +141,8 @@ class Float32(FieldType):
 
 @attrs.frozen
 class Str(FieldType):
+    """A str of any length."""
+
     def describe(self) -> list[Any]:
         return ["str"]
 
@@ -153,6 +161,8 @@ class Str(FieldType):
 
 @attrs.frozen
 class Bytes(FieldType):
+    """A byte string of any length."""
+
     def describe(self) -> list[Any]:
         return ["bytes"]
 
@@ -238,6 +248,8 @@ class List(FieldType):
 
 @attrs.frozen
 class Optional(FieldType):
+    """A value or None."""
+
     item: FieldType
 
     def describe(self) -> list[Any]:
@@ -319,12 +331,12 @@ def _optional_of(description: Sequence[Any]) -> FieldType:
 
 
 _DESCRIBED: Final[dict[str, Callable[[Sequence[Any]], FieldType]]] = {
-    "bool": lambda d: Bool(),
-    "int": lambda d: Int(),
-    "float32": lambda d: Float32(),
+    "bool": lambda _: Bool(),
+    "int": lambda _: Int(),
+    "float32": lambda _: Float32(),
     "steps": lambda d: Steps(d[1]),
-    "str": lambda d: Str(),
-    "bytes": lambda d: Bytes(),
+    "str": lambda _: Str(),
+    "bytes": lambda _: Bytes(),
     "enum": lambda d: Enumeration(d[1], tuple(d[2])),
     "tuple": lambda d: Tuple(tuple(map(from_description, d[1]))),
     "list": lambda d: List(from_description(d[1])),
@@ -339,8 +351,9 @@ def from_description(description: Any) -> FieldType:
     """
     try:
         field_type = _DESCRIBED[description[0]](description)
-        if field_type.describe() != list(description):
-            raise ValueError(description)
-    except (TypeError, LookupError, ValueError, AttributeError, RecursionError) as error:
-        raise RemoteProtocolError(f"not a field type: {str(description)[:80]}") from error
+        faithful = field_type.describe() == list(description)
+    except (TypeError, LookupError, ValueError, AttributeError, RecursionError):
+        faithful = False
+    if not faithful:
+        raise RemoteProtocolError(f"not a field type: {str(description)[:80]}")
     return field_type

@@ -3,9 +3,10 @@
 Owns cell geometry, hysteresis and cell membership.  Never decides what is sent.
 
 Interest is by cell: everybody whose focus lies in one cell sees the same cells.  The
-guarantee, whatever hysteresis does: *an entity within ``view_radius`` of a focus (on each axis) is
-in a cell of its view*.  A cell is half the view radius plus one margin wide and a view reaches two cells
-to each side, which covers the worst case of both focus and entity lingering a margin outside their cell.
+guarantee, whatever hysteresis does: *an entity within ``view_radius`` of a focus (on each
+axis) is in a cell of its view*.  A cell is half the view radius plus one margin wide and a
+view reaches two cells to each side, which covers the worst case of both focus and entity
+lingering a margin outside their cell.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Grid:
         return (column << _SHIFT) + row
 
     def settle(self, cell: int | None, x: float, y: float) -> int:
-        """Return the cell of something at ``x, y`` that was in ``cell``: it lingers for a margin."""
+        """Return the cell of what is at ``x, y`` and was in ``cell``: it lingers for a margin."""
         if cell is not None and cell != EVERYWHERE:
             x_low, x_high, y_low, y_high = self._bounds_of(cell)
             if x_low <= x < x_high and y_low <= y < y_high:
@@ -95,7 +96,7 @@ class Grid:
         record.cell = cell
 
     def within(self, x: float, y: float, reach: float) -> Iterator[Record]:
-        """Yield the members of all cells that meet the square of half-width ``reach`` around a point."""
+        """Yield the members of all cells within ``reach`` of a point on each axis."""
         if not self.cell_size:
             yield from self.members[EVERYWHERE].values()
             return

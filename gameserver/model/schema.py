@@ -1,16 +1,16 @@
 """Declaring entities, commands and events, and the schema that a room sends to its clients.
 
 Owns ``@entity @command @event``, the field declarations ``synced() number() text()``, and
-the specs that they turn into.  A wrong declaration fails here, at class creation, with a
-message that names the class and the field.  Never holds live entities, never packs
-messages; the per-class functions that publish an entity are made in ``model/compiled.py``.
+``Schema``.  A wrong declaration fails here, at class creation, with a message that names the
+class and the field.  Never holds live entities, never packs messages; what the decorators
+learn is kept in ``model/specs.py``, the functions that publish an entity are made in
+``model/compiled.py``.
 """
 
 from __future__ import annotations
 
 import hashlib
-import sys
-import typing
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Literal, TypeVar, dataclass_transform, overload
 
@@ -19,8 +19,9 @@ import msgpack
 
 from gameserver.errors import LocalProtocolError, RemoteProtocolError
 from gameserver.model import fieldtypes
-from gameserver.model.compiled import CompiledEntity, compile_entity, compile_values
+from gameserver.model.compiled import compile_entity, compile_values
 from gameserver.model.fieldtypes import INT_LIMIT, FieldType
+from gameserver.model.specs import CommandField, CommandSpec, EntitySpec, EventSpec, FieldSpec
 
 T = TypeVar("T")
 C = TypeVar("C", bound=type)
@@ -92,162 +93,6 @@ def text(max_length: int, *, default: str = "") -> str:
     return result
 
 
-# ---------------------------------------------------------------- specs
-
-
-@attrs.frozen
-class FieldSpec:
-    """One field of an entity or event as it travels."""
-
-    name: str
-    type: FieldType
-
-    def describe(self) -> list[Any]:
-        return [self.name, self.type.describe()]
-
-
-@attrs.frozen
-class EntitySpec:
-    """A declared entity class, or what a client learnt of one.
-
-    ``at`` holds the indices of x and y in ``fields`` (empty: the entity has no position).
-    ``compiled`` is None where only the description is known.
-    """
-
-    name: str
-    at: tuple[int, ...]
-    fields: tuple[FieldSpec, ...]
-    owner_fields: tuple[FieldSpec, ...]
-    rare: bool = attrs.field(default=False, eq=False)
-    compiled: CompiledEntity | None = attrs.field(default=None, eq=False, repr=False)
-
-    @property
-    def full_owner_mask(self) -> int:
-        return (1 << len(self.owner_fields)) - 1
-
-    def describe(self) -> list[Any]:
-        return [
-            self.name,
-            list(self.at),
-            [f.describe() for f in self.fields],
-            [f.describe() for f in self.owner_fields],
-        ]
-
-
-@attrs.frozen
-class CommandField:
-    """One field of a command with its limits; None where there is no such limit."""
-
-    name: str
-    type: FieldType
-    default: Any
-    low: float | None
-    high: float | None
-    max_length: int | None
-
-    def describe(self) -> list[Any]:
-        """Return the field as ``welcome`` carries it; the limits are in the game's units."""
-        return [
-            self.name,
-            self.type.describe(),
-            self.default,
-            self.low,
-            self.high,
-            self.max_length,
-        ]
-
-    def complaint(self, wire: Any) -> str | None:
-        """Return why ``wire`` is not allowed here, or None if it is."""
-        if not self.type.holds(wire):
-            return f"{_shown(wire)} is not a value of type {self.type.describe()[0]}"
-        if self.low is None and self.max_length is None:
-            return None
-        return self._limit_complaint(self.type.from_wire(wire))
-
-    def _limit_complaint(self, value: Any) -> str | None:
-        if value is None:
-            return None
-        if self.max_length is not None and len(value) > self.max_length:
-            return f"longer than {self.max_length}"
-        if self.low is not None and self.high is not None:
-            for element in value if isinstance(value, tuple) else (value,):
-                if element is not None and not self.low <= element <= self.high:
-                    return f"{_shown(element)} is outside {self.low} … {self.high}"
-        return None
-
-
-@attrs.frozen
-class CommandSpec:
-    """A declared command class, or what a client learnt of one."""
-
-    name: str
-    fields: tuple[CommandField, ...]
-    cls: Callable[..., Any] | None = attrs.field(default=None, eq=False)
-    _values: Callable[[Any], tuple[Any, ...]] | None = attrs.field(default=None, eq=False)
-
-    def describe(self) -> list[Any]:
-        return [self.name, [f.describe() for f in self.fields]]
-
-    def from_wire(self, values: Sequence[Any]) -> Any:
-        """Return the command that ``values`` carry; ``RemoteProtocolError`` if they may not."""
-        if len(values) != len(self.fields):
-            raise RemoteProtocolError(
-                f"{self.name} has {len(self.fields)} fields, not {len(values)}"
-            )
-        arguments = []
-        for field, wire in zip(self.fields, values, strict=True):
-            if (why := field.complaint(wire)) is not None:
-                raise RemoteProtocolError(f"{self.name}.{field.name}: {why}")
-            arguments.append(field.type.from_wire(wire))
-        assert self.cls is not None, "a description cannot make commands"
-        return self.cls(*arguments)
-
-    def to_wire(self, command: Any) -> tuple[Any, ...]:
-        """Return the wire values of ``command``; ``LocalProtocolError`` if it breaks a limit.
-
-        Reads the fields by name, so a client may use a class of its own.
-        """
-        try:
-            values = tuple(f.type.to_wire(getattr(command, f.name)) for f in self.fields)
-        except (TypeError, ValueError, OverflowError, AttributeError) as error:
-            raise LocalProtocolError(f"{self.name}: {error}") from error
-        for field, wire in zip(self.fields, values, strict=True):
-            if (why := field.complaint(wire)) is not None:
-                raise LocalProtocolError(f"{self.name}.{field.name}: {why}")
-        return values
-
-
-@attrs.frozen
-class EventSpec:
-    """A declared event class, or what a client learnt of one."""
-
-    name: str
-    fields: tuple[FieldSpec, ...]
-    values: Callable[[Any], tuple[Any, ...]] | None = attrs.field(default=None, eq=False)
-
-    def describe(self) -> list[Any]:
-        return [self.name, [f.describe() for f in self.fields]]
-
-    def to_wire(self, event: Any) -> tuple[Any, ...]:
-        """Return the wire values of ``event``; ``LocalProtocolError`` if one has a wrong type."""
-        assert self.values is not None, "a description cannot send events"
-        try:
-            values = self.values(event)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise LocalProtocolError(f"{self.name}: {error}") from error
-        for field, wire in zip(self.fields, values, strict=True):
-            if not field.type.holds(wire):
-                raise LocalProtocolError(
-                    f"{self.name}.{field.name}: {getattr(event, field.name)!r} is not "
-                    f"a value of type {field.type.describe()[0]}"
-                )
-        return values
-
-
-def _shown(wire: Any) -> str:
-    return repr(wire)[:40]
-
-
 # ---------------------------------------------------------------- decorators
 
 
@@ -268,7 +113,7 @@ def entity(cls: Any = None, /, *, at: tuple[str, str] | None = None, rare: bool 
 
     def decorate(plain: type) -> type:
         made = _attrs_class(plain, eq=False, entity=True, rare=rare)
-        setattr(made, _SPEC, _entity_spec(made, at, rare))
+        setattr(made, _SPEC, _entity_spec(made, at, rare=rare))
         return made
 
     return decorate if cls is None else decorate(cls)
@@ -309,20 +154,20 @@ def event(cls: Any = None, /) -> Any:
     return decorate if cls is None else decorate(cls)
 
 
-def _attrs_class(plain: type, *, eq: bool, entity: bool = False, rare: bool = False) -> type:
+def _attrs_class(plain: Any, *, eq: bool, entity: bool = False, rare: bool = False) -> type:
     """Turn ``plain`` into an attrs class with slots, its annotations resolved."""
-    annotations = dict(plain.__dict__.get("__annotations__", {}))
+    annotations = inspect.get_annotations(plain)
     if entity and not hasattr(plain, "_record"):
         # The world's bookkeeping of a spawned entity; see model/world.py.
-        annotations["_record"] = Any
-        setattr(plain, "_record", attrs.field(init=False, default=None, repr=False))
+        annotations = {**annotations, "_record": Any}
+        plain._record = attrs.field(init=False, default=None, repr=False)
     plain.__annotations__ = annotations
     for name, value in list(vars(plain).items()):
         declared = getattr(value, "metadata", {}).get(_METADATA)
         if declared is not None and name not in annotations:
             raise LocalProtocolError(f"{plain.__name__}.{name}: has no type annotation")
     try:
-        made = attrs.define(plain, eq=eq, slots=True, on_setattr=_touch if rare else None)
+        made: type = attrs.define(plain, eq=eq, slots=True, on_setattr=_touch if rare else None)
     except (TypeError, ValueError) as error:
         raise LocalProtocolError(f"{plain.__name__}: {error}") from error
     attrs.resolve_types(made, localns=_visible_names(), include_extras=False)
@@ -332,10 +177,10 @@ def _attrs_class(plain: type, *, eq: bool, entity: bool = False, rare: bool = Fa
 def _visible_names() -> dict[str, Any]:
     """Return the local names of all callers, so that classes made in functions resolve."""
     names: dict[str, Any] = {}
-    frame = sys._getframe(1)
-    while frame.f_back is not None:
-        frame = frame.f_back
+    frame = inspect.currentframe()
+    while frame is not None:
         names = {**frame.f_locals, **names}
+        frame = frame.f_back
     return names
 
 
@@ -380,7 +225,7 @@ def _declared(cls: type, attribute: Any, *allowed: str) -> _Declared | None:
     return declared
 
 
-def _entity_spec(cls: type, at: tuple[str, str] | None, rare: bool) -> EntitySpec:
+def _entity_spec(cls: type, at: tuple[str, str] | None, *, rare: bool) -> EntitySpec:
     public: list[FieldSpec] = []
     owner: list[FieldSpec] = []
     for attribute in attrs.fields(cls):
@@ -389,17 +234,17 @@ def _entity_spec(cls: type, at: tuple[str, str] | None, rare: bool) -> EntitySpe
             continue
         if declared.to not in ("all", "owner"):
             raise LocalProtocolError(
-                f'{cls.__name__}.{attribute.name}: to must be "all" or "owner", '
-                f"not {declared.to!r}"
+                f'{cls.__name__}.{attribute.name}: to must be "all" or "owner", not {declared.to!r}'
             )
         field_type = _field_type(cls, attribute, declared.step)
         _check_default(cls, attribute, field_type)
         (public if declared.to == "all" else owner).append(FieldSpec(attribute.name, field_type))
     if max(len(public), len(owner)) > MAX_FIELDS:
         raise LocalProtocolError(f"{cls.__name__}: more than {MAX_FIELDS} synced fields")
+    indices = _position_indices(cls, at, public)
     return EntitySpec(
         cls.__name__,
-        _position_indices(cls, at, public),
+        indices,
         tuple(public),
         tuple(owner),
         rare,
@@ -407,6 +252,7 @@ def _entity_spec(cls: type, at: tuple[str, str] | None, rare: bool) -> EntitySpe
             cls.__name__,
             [(f.name, f.type) for f in public],
             [(f.name, f.type) for f in owner],
+            indices,
         ),
     )
 
@@ -581,10 +427,10 @@ class Schema:
                 ),
                 tuple(EventSpec(_text(name), _fields(fields)) for name, fields in events),
             )
-            if any(not 0 <= i < len(e.fields) for e in schema.entities for i in e.at):
-                raise ValueError("at is out of range")
         except (TypeError, ValueError) as error:
             raise RemoteProtocolError(f"not a schema: {error}") from error
+        if any(i not in range(len(e.fields)) for e in schema.entities for i in e.at):
+            raise RemoteProtocolError("not a schema: a position outside the fields")
         return schema
 
     def command(self, name: str) -> tuple[int, CommandSpec]:

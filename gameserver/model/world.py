@@ -13,12 +13,14 @@ from typing import Any, Final, TypeVar
 
 from gameserver.errors import LocalProtocolError
 from gameserver.model.grid import Grid
-from gameserver.model.schema import EntitySpec, Schema
+from gameserver.model.schema import Schema
+from gameserver.model.specs import EntitySpec
 
 E = TypeVar("E")
 
-#: An id rests for this many publishes after its entity went.  Replication would be right without (a
-#: reused id always leaves before it enters); commands that name an id which a screen still shows would not.
+#: An id rests for this many publishes after its entity went.  Replication would be right
+#: without (a reused id always leaves before it enters), but commands that name an id which
+#: some screen still shows would hit another entity.
 ID_REST_PUBLISHES: Final = 128
 
 
@@ -65,7 +67,7 @@ class Record:
 
     def touch(self) -> None:
         """Have the publisher look at this entity of a rarely changing class."""
-        self.world.touched[self.id] = self
+        self.world.touched[self.kind][self.id] = self
 
 
 class World:
@@ -78,9 +80,11 @@ class World:
         self.schema = schema
         self.grid = Grid(view_radius)
         self.records: dict[int, Record] = {}
-        #: What the publisher must look at: at each publish, and only once.
-        self.busy: dict[int, Record] = {}
-        self.touched: dict[int, Record] = {}
+        #: What the publisher must look at: at each publish, and only once; by kind.
+        self.busy: list[dict[int, Record]] = [{} for _ in schema.entities]
+        self.touched: list[dict[int, Record]] = [{} for _ in schema.entities]
+        #: Seat → id → record of what it owns.
+        self.owned: dict[int, dict[int, Record]] = {}
         #: What came, went and changed hands since the last publish; the publisher empties these.
         self.spawned: list[Record] = []
         self.despawned: list[Record] = []
@@ -107,7 +111,9 @@ class World:
         entity._record = record
         self.records[record.id] = record
         if not spec.rare:
-            self.busy[record.id] = record
+            self.busy[kind][record.id] = record
+        if owner:
+            self.owned.setdefault(owner, {})[record.id] = record
         self.spawned.append(record)
         return entity
 
@@ -120,8 +126,9 @@ class World:
         record = self.record_of(entity)
         entity._record = None
         del self.records[record.id]
-        self.busy.pop(record.id, None)
-        self.touched.pop(record.id, None)
+        self.busy[record.kind].pop(record.id, None)
+        self.touched[record.kind].pop(record.id, None)
+        self._disown(record)
         self.despawned.append(record)
 
     def record_of(self, entity: Any) -> Record:
@@ -130,6 +137,10 @@ class World:
         if record is None or record.world is not self:
             raise LocalProtocolError(f"this {type(entity).__name__} is not in this world")
         return record
+
+    def holds(self, record: Record) -> bool:
+        """Whether ``record`` is of an entity that is in this world now."""
+        return self.records.get(record.id) is record
 
     def id_of(self, entity: Any) -> int:
         """Return the id under which clients know ``entity``; 0 if it is not in this world."""
@@ -152,7 +163,17 @@ class World:
         record = self.record_of(entity)
         if owner != record.owner:
             self.owner_changed.append((record, record.owner))
+            self._disown(record)
             record.owner = owner
+            if owner:
+                self.owned.setdefault(owner, {})[record.id] = record
+
+    def _disown(self, record: Record) -> None:
+        owned = self.owned.get(record.owner)
+        if owned is not None:
+            del owned[record.id]
+            if not owned:
+                del self.owned[record.owner]
 
     def near(self, x: float, y: float, radius: float, cls: type[E]) -> Iterator[E]:
         """Yield the entities of ``cls`` whose position lies within ``radius`` of a point.
@@ -168,7 +189,7 @@ class World:
         limit = radius * radius
         for entity in candidates:
             dx, dy = getattr(entity, names[0]) - x, getattr(entity, names[1]) - y
-            if dx * dx + dy * dy <= limit and entity._record is not None:
+            if dx * dx + dy * dy <= limit and self.id_of(entity):
                 yield entity
 
     def _position_names(self, cls: type) -> tuple[str, str]:

@@ -7,7 +7,7 @@ publisher keeps what the client knows.
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from gameserver.model.world import Record
 
@@ -44,7 +44,6 @@ class Seat:
         "notices_dropped",
         "number",
         "own",
-        "owned",
         "own_changed",
         "posted_tick",
         "sent_own_id",
@@ -78,16 +77,16 @@ class Seat:
         self.known: set[int] | None = None
         #: … and the tick of the last publish that it has.
         self.since = -1
-        #: Records with owner fields that this seat owns, and those whose owner fields it was sent.
-        self.owned: dict[int, Record] = {}
+        #: The records whose owner fields the client holds.
         self.holds: dict[int, Record] = {}
         self.own_changed = True
-        self.sent_own_id = 0
+        #: The own entity that the client knows of; -1 for it must be told.
+        self.sent_own_id = -1
         self.sent_seq = 0
         #: The tick of the last delta posted.
         self.posted_tick = -1
         self.skipped = 0
-        self.waiting_events: deque[Any] = deque(maxlen=MAX_WAITING_EVENTS)
+        self.waiting_events: deque[bytes] = deque(maxlen=MAX_WAITING_EVENTS)
         self.events_dropped = 0
 
     def notify(self, frame: bytes) -> None:
@@ -107,4 +106,6 @@ class Seat:
         self.in_step = False
         self.known = None
         self.since = -1
+        self.sent_own_id = -1
+        self.holds.clear()
         self.waiting_events.clear()

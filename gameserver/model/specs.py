@@ -1,0 +1,175 @@
+"""What is known of an entity, command or event class: its fields, types and limits.
+
+Owns the specs and the checking of commands and events against them.  Made either by the
+decorators of ``schema.py`` (then they know the Python class) or from the description that a
+``welcome`` carries (then they do not).  Never packs bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+
+from gameserver.errors import LocalProtocolError, RemoteProtocolError
+from gameserver.model.compiled import CompiledEntity
+from gameserver.model.fieldtypes import FieldType
+
+
+@attrs.frozen
+class FieldSpec:
+    """One field of an entity or event as it travels."""
+
+    name: str
+    type: FieldType
+
+    def describe(self) -> list[Any]:
+        """Return the description that ``welcome`` carries."""
+        return [self.name, self.type.describe()]
+
+
+@attrs.frozen
+class EntitySpec:
+    """A declared entity class, or what a client learnt of one.
+
+    ``at`` holds the indices of x and y in ``fields`` (empty: the entity has no position).
+    ``compiled`` is None where only the description is known.
+    """
+
+    name: str
+    at: tuple[int, ...]
+    fields: tuple[FieldSpec, ...]
+    owner_fields: tuple[FieldSpec, ...]
+    rare: bool = attrs.field(default=False, eq=False)
+    compiled: CompiledEntity | None = attrs.field(default=None, eq=False, repr=False)
+
+    @property
+    def full_owner_mask(self) -> int:
+        """The mask with a bit for each owner field."""
+        return (1 << len(self.owner_fields)) - 1
+
+    def describe(self) -> list[Any]:
+        """Return the description that ``welcome`` carries."""
+        return [
+            self.name,
+            list(self.at),
+            [f.describe() for f in self.fields],
+            [f.describe() for f in self.owner_fields],
+        ]
+
+
+@attrs.frozen
+class CommandField:
+    """One field of a command with its limits; None where there is no such limit."""
+
+    name: str
+    type: FieldType
+    default: Any
+    low: float | None
+    high: float | None
+    max_length: int | None
+
+    def describe(self) -> list[Any]:
+        """Return the field as ``welcome`` carries it; the limits are in the game's units."""
+        return [
+            self.name,
+            self.type.describe(),
+            self.default,
+            self.low,
+            self.high,
+            self.max_length,
+        ]
+
+    def complaint(self, wire: Any) -> str | None:
+        """Return why ``wire`` is not allowed here, or None if it is."""
+        if not self.type.holds(wire):
+            return f"{_shown(wire)} is not a value of type {self.type.describe()[0]}"
+        if self.low is None and self.max_length is None:
+            return None
+        return self._limit_complaint(self.type.from_wire(wire))
+
+    def _limit_complaint(self, value: Any) -> str | None:
+        if value is None:
+            return None
+        if self.max_length is not None and len(value) > self.max_length:
+            return f"longer than {self.max_length}"
+        if self.low is not None and self.high is not None:
+            for element in value if isinstance(value, tuple) else (value,):
+                if element is not None and not self.low <= element <= self.high:
+                    return f"{_shown(element)} is outside {self.low} … {self.high}"
+        return None
+
+
+@attrs.frozen
+class CommandSpec:
+    """A declared command class, or what a client learnt of one."""
+
+    name: str
+    fields: tuple[CommandField, ...]
+    cls: Callable[..., Any] | None = attrs.field(default=None, eq=False)
+    _values: Callable[[Any], tuple[Any, ...]] | None = attrs.field(default=None, eq=False)
+
+    def describe(self) -> list[Any]:
+        """Return the description that ``welcome`` carries."""
+        return [self.name, [f.describe() for f in self.fields]]
+
+    def from_wire(self, values: Sequence[Any]) -> Any:
+        """Return the command that ``values`` carry; ``RemoteProtocolError`` if they may not."""
+        if len(values) != len(self.fields):
+            raise RemoteProtocolError(
+                f"{self.name} has {len(self.fields)} fields, not {len(values)}"
+            )
+        arguments = []
+        for field, wire in zip(self.fields, values, strict=True):
+            if (why := field.complaint(wire)) is not None:
+                raise RemoteProtocolError(f"{self.name}.{field.name}: {why}")
+            arguments.append(field.type.from_wire(wire))
+        assert self.cls is not None, "a description cannot make commands"
+        return self.cls(*arguments)
+
+    def to_wire(self, command: Any) -> tuple[Any, ...]:
+        """Return the wire values of ``command``; ``LocalProtocolError`` if it breaks a limit.
+
+        Reads the fields by name, so a client may use a class of its own.
+        """
+        try:
+            values = tuple(f.type.to_wire(getattr(command, f.name)) for f in self.fields)
+        except (TypeError, ValueError, OverflowError, AttributeError) as error:
+            raise LocalProtocolError(f"{self.name}: {error}") from error
+        for field, wire in zip(self.fields, values, strict=True):
+            if (why := field.complaint(wire)) is not None:
+                raise LocalProtocolError(f"{self.name}.{field.name}: {why}")
+        return values
+
+
+@attrs.frozen
+class EventSpec:
+    """A declared event class, or what a client learnt of one."""
+
+    name: str
+    fields: tuple[FieldSpec, ...]
+    values: Callable[[Any], tuple[Any, ...]] | None = attrs.field(default=None, eq=False)
+
+    def describe(self) -> list[Any]:
+        """Return the description that ``welcome`` carries."""
+        return [self.name, [f.describe() for f in self.fields]]
+
+    def to_wire(self, event: Any) -> tuple[Any, ...]:
+        """Return the wire values of ``event``; ``LocalProtocolError`` if one has a wrong type."""
+        assert self.values is not None, "a description cannot send events"
+        try:
+            values = self.values(event)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise LocalProtocolError(f"{self.name}: {error}") from error
+        for field, wire in zip(self.fields, values, strict=True):
+            if not field.type.holds(wire):
+                raise LocalProtocolError(
+                    f"{self.name}.{field.name}: {getattr(event, field.name)!r} is not "
+                    f"a value of type {field.type.describe()[0]}"
+                )
+        return values
+
+
+def _shown(wire: Any) -> str:
+    return repr(wire)[:40]

@@ -1,0 +1,194 @@
+"""What one publish found changed in the world: values, cells, comings and goings.
+
+Owns the scan (quantise, compare, encode once) and the moves between cells.  Never knows
+seats.  The scan and the moves are two steps, because seats that leave the short road must
+write down what they know *between* them: from cells as they were at the last publish,
+but with the focus where the entities now are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gameserver.model.grid import EVERYWHERE
+from gameserver.model.specs import EntitySpec
+from gameserver.model.world import Record, World
+from gameserver.replication.fragments import fragment
+
+
+class Crossing:
+    """An entity that changed its cell.  ``origin`` None: it is new; ``target`` None: it is gone.
+
+    ``adds`` is its ``adds`` fragment for those who see both cells, of ``count`` elements.
+    """
+
+    __slots__ = ("adds", "count", "origin", "record", "target")
+
+    def __init__(
+        self, record: Record, origin: int | None, target: int | None, flat: list[Any]
+    ) -> None:
+        self.record = record
+        self.origin = origin
+        self.target = target
+        self.adds = fragment(flat) if flat else b""
+        self.count = len(flat)
+
+
+class Changes:
+    """The changes of one publish."""
+
+    __slots__ = ("arrivals", "crossings", "departures", "owner_touched", "stayed", "tick")
+
+    def __init__(self, tick: int) -> None:
+        self.tick = tick
+        #: Cell → number of elements and bytes of the ``adds`` of what stayed in it.
+        self.stayed: dict[int, tuple[int, bytes]] = {}
+        self.crossings: list[Crossing] = []
+        #: The crossings by the cell that they lead into, and out of.
+        self.arrivals: dict[int, list[Crossing]] = {}
+        self.departures: dict[int, list[Crossing]] = {}
+        #: Seats whose part of a delta may differ: owner fields or ownership changed.
+        self.owner_touched: set[int] = set()
+
+
+def find_changes(world: World, tick: int) -> Changes:
+    """Compare the world with what was last published and note what differs.
+
+    Updates the records' values; ``LocalProtocolError`` names class and field if the game set a
+    value that the declared type cannot hold.  The world's lists of news are emptied.
+    """
+    changes = Changes(tick)
+    stayed: dict[int, list[Any]] = {}
+    _note_spawned(world, changes)
+    _note_owners(world, changes)
+    for kind, spec in enumerate(world.schema.entities):
+        _scan(world, spec, world.busy[kind], changes, stayed)
+        if world.touched[kind]:
+            _scan(world, spec, world.touched[kind], changes, stayed)
+            world.touched[kind] = {}
+    _note_despawned(world, changes)
+    for cell, flat in stayed.items():
+        changes.stayed[cell] = (len(flat), fragment(flat))
+    return changes
+
+
+def apply_crossings(world: World, changes: Changes) -> None:
+    """Make what crossed a member of its new cell, and note the owners whose view it may touch."""
+    for crossing in changes.crossings:
+        record, origin, target = crossing.record, crossing.origin, crossing.target
+        world.grid.move(record, target)
+        if target is not None:
+            changes.arrivals.setdefault(target, []).append(crossing)
+        if origin is not None:
+            changes.departures.setdefault(origin, []).append(crossing)
+        if record.owner:
+            changes.owner_touched.add(record.owner)
+
+
+def _note_spawned(world: World, changes: Changes) -> None:
+    for record in world.spawned:
+        if not world.holds(record):
+            continue  # despawned before anyone saw it
+        compiled = record.spec.compiled
+        assert compiled is not None
+        compiled.check(record.entity)
+        record.values = compiled.values(record.entity)
+        record.owner_values = compiled.owner_values(record.entity)
+        record.born_at = changes.tick
+        record.changed_at = [changes.tick] * len(record.values)
+        record.owner_changed_at = [changes.tick] * len(record.owner_values)
+        changes.crossings.append(Crossing(record, None, _cell_of(world, record), []))
+    world.spawned = []
+
+
+def _cell_of(world: World, record: Record) -> int:
+    """Return the cell that the record's present values put it in."""
+    position = record.spec.compiled.position if record.spec.compiled else None
+    if position is None:
+        return EVERYWHERE
+    return world.grid.settle(record.cell, *position(record.values))
+
+
+def _scan(
+    world: World,
+    spec: EntitySpec,
+    records: dict[int, Record],
+    changes: Changes,
+    stayed: dict[int, list[Any]],
+) -> None:
+    """Compare all ``records``, which are of one class, with what was last published."""
+    compiled = spec.compiled
+    assert compiled is not None
+    values, owner_values = compiled.values, compiled.owner_values
+    has_owner_fields = bool(spec.owner_fields)
+    try:
+        for record in records.values():
+            new = values(record.entity)
+            if new != record.values:
+                _note_changed(world, record, new, changes, stayed)
+            if has_owner_fields and record.owner:
+                new = owner_values(record.entity)
+                if new != record.owner_values:
+                    compiled.append_owner_changes(
+                        record.id,
+                        record.owner_values,
+                        new,
+                        record.owner_changed_at,
+                        changes.tick,
+                        [],
+                    )
+                    record.owner_values = new
+                    changes.owner_touched.add(record.owner)
+    except (TypeError, ValueError, OverflowError):
+        for record in records.values():
+            compiled.check(record.entity)  # says which field it was
+        raise
+
+
+def _note_changed(
+    world: World,
+    record: Record,
+    new: tuple[Any, ...],
+    changes: Changes,
+    stayed: dict[int, list[Any]],
+) -> None:
+    old, record.values = record.values, new
+    record.full = record.crc = None
+    compiled = record.spec.compiled
+    assert compiled is not None
+    cell = record.cell
+    assert cell is not None, "only spawned records have no cell, and they have no changes"
+    target = cell if cell == EVERYWHERE else _cell_of(world, record)
+    if target == cell:
+        flat = stayed.get(cell)
+        if flat is None:
+            flat = stayed[cell] = []
+    else:
+        flat = []
+    compiled.append_changes(record.id, old, new, record.changed_at, changes.tick, flat)
+    if target != cell:
+        changes.crossings.append(Crossing(record, cell, target, flat))
+
+
+def _note_owners(world: World, changes: Changes) -> None:
+    """Ownership changed: all owner fields count as changed, for whoever owns them now."""
+    for record, former in world.owner_changed:
+        changes.owner_touched.add(former)
+        if world.holds(record):
+            compiled = record.spec.compiled
+            assert compiled is not None
+            compiled.check(record.entity)
+            record.owner_values = compiled.owner_values(record.entity)
+            changes.owner_touched.add(record.owner)
+            record.owner_changed_at = [changes.tick] * len(record.owner_changed_at)
+    world.owner_changed = []
+
+
+def _note_despawned(world: World, changes: Changes) -> None:
+    gone = []
+    for record in world.despawned:
+        gone.append(record.id)
+        if record.cell is not None:
+            changes.crossings.append(Crossing(record, record.cell, None, []))
+    world.despawned = []
+    world.rest_ids(gone)

@@ -1,0 +1,66 @@
+"""The events of one publish: encoded once, sorted by who may hear them.
+
+Owns their bytes and their order (as they happened, also where they come from several
+cells).  Never decides who is behind: a seat that is skipped is told later by the publisher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import attrs
+
+from gameserver.model.grid import EVERYWHERE, Grid
+from gameserver.model.schema import Schema
+from gameserver.protocol.wire import array_header, pack
+
+Point = tuple[float, float]
+#: An event with its place in the order of the publish.
+Placed = tuple[int, bytes]
+
+
+@attrs.frozen
+class Emission:
+    """An event on its way out: to one seat, or to all that see one of the points (None: to all)."""
+
+    event: Any
+    points: Sequence[Point] | None
+    seat: int | None
+
+
+class RoundEvents:
+    """All events of a publish, by cell and by seat."""
+
+    __slots__ = ("by_cell", "by_seat")
+
+    def __init__(self, schema: Schema, grid: Grid, emissions: Iterable[Emission]) -> None:
+        self.by_cell: dict[int, list[Placed]] = {}
+        self.by_seat: dict[int, list[Placed]] = {}
+        for order, emission in enumerate(emissions):
+            kind = schema.kinds[type(emission.event)]
+            placed = (order, pack((kind, *schema.events[kind].to_wire(emission.event))))
+            if emission.seat is not None:
+                self.by_seat.setdefault(emission.seat, []).append(placed)
+            elif emission.points is None:
+                self.by_cell.setdefault(EVERYWHERE, []).append(placed)
+            else:
+                for cell in {grid.cell_at(x, y) for x, y in emission.points}:
+                    self.by_cell.setdefault(cell, []).append(placed)
+
+    def in_view(self, view: Sequence[int]) -> list[Placed]:
+        """Return what is heard from these cells, in order."""
+        if not self.by_cell:
+            return []
+        # A set, for one event may have happened in several of the cells.
+        return sorted({placed for cell in view for placed in self.by_cell.get(cell, ())})
+
+    def with_private(self, placed: list[Placed], seat: int) -> list[Placed]:
+        """Return ``placed`` with what only ``seat`` is told."""
+        private = self.by_seat.get(seat)
+        return sorted([*placed, *private]) if private else placed
+
+
+def events_section(events: Sequence[bytes]) -> bytes:
+    """Return the ``events`` of a delta."""
+    return array_header(len(events)) + b"".join(events)

@@ -1,0 +1,297 @@
+"""Sends what changed: one finished frame per seat and publish, joined from shared bytes.
+
+Owns the order of a publish and the choice between its two roads.  The *short road*, for a
+seat that has the last publish and kept its focus cell: a body that all seats of that cell
+share.  The *general road* (``interest.catch_up``) for all others: from what the seat knows.
+Never awaits, never touches a socket: a seat's ``Sink`` takes the frames.
+
+Invariant: a seat that is in step knows exactly the members of its view as of the last
+publish.  That is why ``publish`` first scans, then writes down what seats know that are about to
+lose step, and only then moves entities between cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import attrs
+
+from gameserver.model.world import World
+from gameserver.protocol.frames import binary_frame_header
+from gameserver.protocol.messages import Kind
+from gameserver.protocol.wire import array_header, pack
+from gameserver.replication import checksum
+from gameserver.replication.changes import Changes, apply_crossings, find_changes
+from gameserver.replication.events import Emission, Placed, RoundEvents, events_section
+from gameserver.replication.fragments import enter_fragment, fragment
+from gameserver.replication.interest import (
+    EMPTY,
+    catch_up,
+    focus_cell,
+    members_of,
+    own_section,
+)
+from gameserver.replication.seat import Seat
+
+_DELTA_HEAD: Final = array_header(10) + pack(int(Kind.DELTA))
+#: A body in which nothing happened: no leaves, enters, sets or adds.
+_NOTHING: Final = EMPTY * 4
+
+
+@attrs.frozen
+class _Body:
+    """What all seats in step with one focus cell share: sections 1 to 4, and the events."""
+
+    sections: bytes
+    placed: list[Placed]
+    events: bytes
+
+
+@attrs.define
+class PublisherStatistics:
+    """Counts since the room began."""
+
+    publishes: int = 0
+    deltas: int = 0
+    delta_bytes: int = 0
+    general_road: int = 0
+    skipped: int = 0
+    quiet: int = 0
+    checks: int = 0
+
+
+class Publisher:
+    """Publishes one world to its seats.
+
+    ``check_every_ticks``: how often all seats get the checksum of what they should know.
+    ``quiet_ticks``: how long a seat may go without a delta while nothing changes for it.
+    """
+
+    def __init__(self, world: World, *, check_every_ticks: int, quiet_ticks: int) -> None:
+        self.world = world
+        self.statistics = PublisherStatistics()
+        self._check_every_ticks = check_every_ticks
+        self._quiet_ticks = quiet_ticks
+        self._seats: dict[int, Seat] = {}
+        self._last_check = 0
+
+    def add(self, seat: Seat) -> None:
+        """Publish to ``seat`` from now on, beginning with a full state."""
+        self._seats[seat.number] = seat
+
+    def remove(self, seat: Seat) -> None:
+        """Publish to ``seat`` no more."""
+        if self._seats.get(seat.number) is seat:
+            del self._seats[seat.number]
+
+    def publish(self, tick: int, emissions: Iterable[Emission] = ()) -> None:
+        """Post to every seat what it does not know yet.
+
+        Raises ``LocalProtocolError`` if the game set a field to something that its type cannot
+        hold; the room cannot go on after that.
+        """
+        world = self.world
+        changes = find_changes(world, tick)
+        events = RoundEvents(world.schema, world.grid, emissions)
+        short, general, behind = self._choose_roads()
+        apply_crossings(world, changes)
+        for number in changes.owner_touched:
+            if (seat := self._seats.get(number)) is not None:
+                seat.own_changed = True
+        post = _Round(world, changes, events, self._check_due(tick), self.statistics)
+        for seat in short:
+            post.in_step(seat, self._quiet_ticks)
+        for seat in general:
+            post.out_of_step(seat)
+        for seat in behind:
+            post.miss(seat)
+        self.statistics.publishes += 1
+
+    def _choose_roads(self) -> tuple[list[Seat], list[Seat], list[Seat]]:
+        """Sort the seats, and write down what those know that leave the short road."""
+        short: list[Seat] = []
+        general: list[Seat] = []
+        behind: list[Seat] = []
+        for seat in self._seats.values():
+            if seat.own is not None and not self.world.holds(seat.own):
+                seat.own = None
+                seat.own_changed = True
+            cell = focus_cell(self.world, seat)
+            clear = seat.sink.clear
+            if seat.in_step and clear and cell == seat.cell:
+                short.append(seat)
+                continue
+            if seat.in_step:
+                assert seat.cell is not None
+                seat.known = members_of(self.world, seat.cell)
+                seat.in_step = False
+            seat.cell = cell
+            (general if clear else behind).append(seat)
+        return short, general, behind
+
+    def _check_due(self, tick: int) -> bool:
+        if tick - self._last_check < self._check_every_ticks:
+            return False
+        self._last_check = tick
+        return True
+
+
+class _Round:
+    """One publish on its way out: what is made once for all seats, made when first needed."""
+
+    def __init__(
+        self,
+        world: World,
+        changes: Changes,
+        events: RoundEvents,
+        check: bool,  # noqa: FBT001
+        statistics: PublisherStatistics,
+    ) -> None:
+        self.world = world
+        self.changes = changes
+        self.events = events
+        self.check = check
+        self.statistics = statistics
+        self.head = _DELTA_HEAD + pack(changes.tick)
+        self.bodies: dict[int, _Body] = {}
+        self.sums: dict[int, int] = {}
+
+    def in_step(self, seat: Seat, quiet_ticks: int) -> None:
+        """The short road."""
+        tick = self.changes.tick
+        cell = seat.cell
+        assert cell is not None
+        body = self.bodies.get(cell)
+        if body is None:
+            body = self.bodies[cell] = self._body(cell)
+        own = EMPTY
+        if seat.own_changed:
+            own = own_section(self.world, seat, cell)
+            seat.own_changed = False
+        elif (
+            body.sections == _NOTHING
+            and not body.placed
+            and seat.command_seq == seat.sent_seq
+            and tick - seat.posted_tick < quiet_ticks
+            and not self.check
+            and not seat.notices
+            and seat.number not in self.events.by_seat
+        ):
+            seat.since = tick
+            self.statistics.quiet += 1
+            return
+        events = body.events
+        if seat.number in self.events.by_seat:
+            heard = self.events.with_private(body.placed, seat.number)
+            events = events_section([e for _, e in heard])
+        self._post(seat, body.sections, own, events)
+
+    def out_of_step(self, seat: Seat) -> None:
+        """The general road."""
+        cell = seat.cell
+        assert cell is not None
+        sections = catch_up(self.world, seat, cell)
+        own = own_section(self.world, seat, cell)
+        seat.own_changed = False
+        missed = list(seat.waiting_events)
+        seat.waiting_events.clear()
+        self.statistics.general_road += 1
+        self._post(seat, sections, own, events_section(missed + self._heard(seat, cell)))
+
+    def miss(self, seat: Seat) -> None:
+        """The seat is behind: its next delta covers this one; only events must be kept."""
+        seat.skipped += 1
+        self.statistics.skipped += 1
+        if seat.known is not None:  # else a full state is due, and the past is not news
+            assert seat.cell is not None
+            for event in self._heard(seat, seat.cell):
+                seat.miss_event(event)
+
+    def _heard(self, seat: Seat, cell: int) -> list[bytes]:
+        placed = self.events.in_view(self.world.grid.view(cell))
+        return [event for _, event in self.events.with_private(placed, seat.number)]
+
+    def _post(self, seat: Seat, sections: bytes, own: bytes, events: bytes) -> None:
+        head = self.head + pack(seat.command_seq) + pack(seat.margin)
+        length = len(head) + len(sections) + len(own) + len(events)
+        frame = b"".join((binary_frame_header(length), head, sections, own, events))
+        if self.check or seat.notices:
+            frame += self._extras(seat)
+        if not seat.sink.post(frame):
+            seat.forget()  # broken; should it ever take frames again, it starts anew
+            return
+        seat.in_step = True
+        seat.known = None
+        seat.since = seat.posted_tick = self.changes.tick
+        seat.sent_seq = seat.command_seq
+        self.statistics.deltas += 1
+        self.statistics.delta_bytes += len(frame)
+
+    def _extras(self, seat: Seat) -> bytes:
+        """Return the frames that follow the delta: the checksum, and texts."""
+        frames: list[bytes] = []
+        if self.check:
+            frames.append(self._check_frame(seat))
+            self.statistics.checks += 1
+        frames += seat.notices
+        seat.notices.clear()
+        return b"".join(frames)
+
+    def _check_frame(self, seat: Seat) -> bytes:
+        assert seat.cell is not None
+        total = checksum.sum_owner(seat.holds.values())
+        for cell in self.world.grid.view(seat.cell):
+            known = self.sums.get(cell)
+            if known is None:
+                members = self.world.grid.members.get(cell, {})
+                known = self.sums[cell] = checksum.sum_public(members.values())
+            total += known
+        payload = pack((int(Kind.CHECK), self.changes.tick, total % checksum.MODULUS))
+        return binary_frame_header(len(payload)) + payload
+
+    def _body(self, cell: int) -> _Body:
+        """Join what everyone in step who looks from ``cell`` gets."""
+        view = self.world.grid.view(cell)
+        adds: list[bytes] = []
+        adds_count = 0
+        for seen in view:
+            stayed = self.changes.stayed.get(seen)
+            if stayed is not None:
+                adds_count += stayed[0]
+                adds.append(stayed[1])
+        leaves: list[Any] = []
+        enters: list[bytes] = []
+        enters_count = 0
+        if self.changes.crossings:
+            within = frozenset(view)
+            for seen in within & self.changes.arrivals.keys():
+                for crossing in self.changes.arrivals[seen]:
+                    if crossing.origin in within:
+                        adds_count += crossing.count
+                        adds.append(crossing.adds)
+                    else:
+                        enters_count += 2 + len(crossing.record.values)
+                        enters.append(enter_fragment(crossing.record))
+            for seen in within & self.changes.departures.keys():
+                leaves += [
+                    crossing.record.id
+                    for crossing in self.changes.departures[seen]
+                    if crossing.target not in within
+                ]
+        placed = self.events.in_view(view)
+        return _Body(
+            b"".join(
+                (
+                    array_header(len(leaves)),
+                    fragment(leaves),
+                    array_header(enters_count),
+                    *enters,
+                    EMPTY,
+                    array_header(adds_count),
+                    *adds,
+                )
+            ),
+            placed,
+            events_section([event for _, event in placed]),
+        )

@@ -1,0 +1,372 @@
+"""The central property: at every delta, a replica equals what its seat may see.
+
+A stateful model plays a random world with random seats against real replicas.  The oracle
+never looks at fragments, caches or crossings: it quantises the game's objects anew, field
+by field, and takes visibility from geometry.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from clients.replica import Replica
+from gameserver.model.schema import Schema, entity, event, synced
+from gameserver.model import world
+from gameserver.model.world import World
+from gameserver.protocol.messages import Check, Delta, decode_from_server
+from gameserver.replication.events import Emission
+from gameserver.replication.publisher import Publisher
+from gameserver.replication.seat import MAX_WAITING_EVENTS, Seat
+
+RADIUS = 100.0
+
+
+class Mood(enum.Enum):
+    CALM = 1
+    ANGRY = 2
+
+
+@entity(at=("x", "y"))
+class Ship:
+    x: float = synced(0.0, step=1 / 8)
+    y: float = synced(0.0, step=1 / 8)
+    hull: int = synced(100)
+    mood: Mood | None = synced(None)
+    secret: bytes = synced(b"", to="owner")
+    fuel: int = synced(0, to="owner")
+    hidden: bytes = b""
+
+
+@entity(at=("x", "y"), rare=True)
+class Crate:
+    x: float = synced(0.0)  # float 32
+    y: float = synced(0.0)
+    label: str = synced("")
+    sides: tuple[int, ...] = synced(())
+    secret: bytes = synced(b"", to="owner")
+
+
+@entity
+class Score:
+    points: int = synced(0)
+    secret: bytes = synced(b"", to="owner")
+
+
+@event
+class Noise:
+    number: int
+
+
+SCHEMA = Schema.of([Ship, Crate, Score, Noise])
+CLASSES = (Ship, Crate, Score)
+
+
+class FakeSink:
+    """Takes frames as a link would, and cuts them into messages as a browser would."""
+
+    def __init__(self) -> None:
+        self.clear = True
+        self.broken = False
+        self.frames: list[bytes] = []
+
+    def post(self, frame: bytes) -> bool:
+        assert self.clear
+        if not self.broken:
+            self.frames.append(frame)
+        return not self.broken
+
+    def take_messages(self) -> list[Any]:
+        data, self.frames = b"".join(self.frames), []
+        messages = []
+        while data:
+            assert data[0] == 0x82, "one unfragmented binary frame after the other"
+            length, start = data[1], 2
+            if length == 126:
+                length, start = int.from_bytes(data[2:4], "big"), 4
+            elif length == 127:
+                length, start = int.from_bytes(data[2:10], "big"), 10
+            messages.append(decode_from_server(data[start : start + length]))
+            data = data[start + length :]
+        return messages
+
+
+class Client:
+    def __init__(self, seat: Seat, sink: FakeSink) -> None:
+        self.seat = seat
+        self.sink = sink
+        self.replica = Replica(SCHEMA)
+        self.expected_events: deque[int] = deque()
+
+
+def wire_values(thing: Any, fields: Any) -> list[Any]:
+    return [f.type.to_wire(getattr(thing, f.name)) for f in fields]
+
+
+class Replication(RuleBasedStateMachine):
+    view_radius: float | None = RADIUS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World(SCHEMA, self.view_radius)
+        self.publisher = Publisher(self.world, check_every_ticks=1, quiet_ticks=3)
+        self.tick = 0
+        self.clients: dict[int, Client] = {}
+        self.entities: list[Any] = []
+        self.emissions: list[Emission] = []
+        self.count = 0
+
+    @initialize()
+    def begin_populated(self) -> None:
+        """Three seats watch a crowd, or most examples would never see a border crossed."""
+        for i in range(8):
+            self.spawn(Ship, i * 40.0 - 160, 0.0, i % 4)
+        for number in (1, 2, 3):
+            self.join_or_leave(number)
+        self.steer(1, 0)
+        self.look(2, -60.0, 0.0, on=True)
+        self.steer(3, 7)
+        self.publish(1)
+
+    def number(self) -> int:
+        self.count += 1
+        return self.count
+
+    def a_secret(self, owner: int) -> bytes:
+        return f"<secret {self.number()} of {owner}>".encode()
+
+    positions = st.floats(-400, 400)
+    pick = st.integers(0, 10**6)
+
+    def picked(self, pick: int) -> Any:
+        return self.entities[pick % len(self.entities)]
+
+    # ------------------------------------------------------------ the world changes
+
+    @rule(cls=st.sampled_from(CLASSES), x=positions, y=positions, owner=st.integers(0, 4))
+    def spawn(self, cls: Any, x: float, y: float, owner: int) -> None:
+        thing = cls() if cls is Score else cls(x, y)
+        thing.secret = self.a_secret(owner)
+        if cls is Ship:
+            thing.hidden = b"<hidden>"
+        self.entities.append(self.world.spawn(thing, owner=owner))
+
+    @precondition(lambda self: self.entities)
+    @rule(pick=pick)
+    def despawn(self, pick: int) -> None:
+        thing = self.picked(pick)
+        self.entities.remove(thing)
+        self.world.despawn(thing)
+
+    @precondition(lambda self: self.entities)
+    @rule(pick=pick)
+    def respawn_the_same_object(self, pick: int) -> None:
+        thing = self.picked(pick)
+        owner = thing._record.owner
+        self.world.despawn(thing)
+        self.world.spawn(thing, owner=owner)
+
+    @precondition(lambda self: self.entities)
+    @rule(
+        pick=pick,
+        dx=st.one_of(st.floats(-30, 30), st.floats(-700, 700)),
+        dy=st.floats(-30, 30),
+    )
+    def move(self, pick: int, dx: float, dy: float) -> None:
+        thing = self.picked(pick)
+        if not isinstance(thing, Score):
+            thing.x += dx
+            thing.y += dy
+
+    @rule(step=st.floats(-40, 40))
+    def drift_and_publish(self, step: float) -> None:
+        for thing in self.entities:
+            if isinstance(thing, Ship):
+                thing.x += step
+        self.publish(1)
+
+    @precondition(lambda self: self.entities)
+    @rule(pick=pick, value=st.integers(-(2**40), 2**40), word=st.text(max_size=3))
+    def change(self, pick: int, value: int, word: str) -> None:
+        thing = self.picked(pick)
+        if isinstance(thing, Ship):
+            thing.hull = value
+            thing.mood = (None, Mood.CALM, Mood.ANGRY)[value % 3]
+            thing.fuel = value % 50
+        elif isinstance(thing, Crate):
+            thing.label = word
+            thing.sides = tuple(range(value % 4))
+        else:
+            thing.points = value
+
+    @precondition(lambda self: self.entities)
+    @rule(pick=pick)
+    def change_secret(self, pick: int) -> None:
+        thing = self.picked(pick)
+        thing.secret = self.a_secret(thing._record.owner)
+
+    @precondition(lambda self: self.entities)
+    @rule(pick=pick, owner=st.integers(0, 4))
+    def give(self, pick: int, owner: int) -> None:
+        thing = self.picked(pick)
+        thing.secret = self.a_secret(owner)  # what the former owner knew is not a leak
+        self.world.set_owner(thing, owner)
+
+    @rule(x=positions, y=positions, seat=st.integers(0, 4), where=st.integers(0, 3))
+    def emit(self, x: float, y: float, seat: int, where: int) -> None:
+        noise = Noise(self.number())
+        if where == 0 and seat:
+            self.emissions.append(Emission(noise, None, seat))
+        elif where == 1:
+            self.emissions.append(Emission(noise, None, None))
+        else:
+            points = ((x, y), (-x, y))[: where - 1]
+            self.emissions.append(Emission(noise, points, None))
+
+    # ------------------------------------------------------------ the seats change
+
+    @rule(number=st.integers(1, 4))
+    def join_or_leave(self, number: int) -> None:
+        if (client := self.clients.pop(number, None)) is not None:
+            self.publisher.remove(client.seat)
+            return
+        sink = FakeSink()
+        client = self.clients[number] = Client(Seat(number, sink), sink)
+        self.publisher.add(client.seat)
+
+    @precondition(lambda self: self.clients and self.entities)
+    @rule(number=st.integers(1, 4), pick=pick)
+    def steer(self, number: int, pick: int) -> None:
+        if number in self.clients:
+            seat = self.clients[number].seat
+            seat.own = self.picked(pick)._record
+            seat.own_changed = True
+
+    @precondition(lambda self: self.clients)
+    @rule(number=st.integers(1, 4), x=positions, y=positions, on=st.booleans())
+    def look(self, number: int, x: float, y: float, on: bool) -> None:
+        if number in self.clients:
+            self.clients[number].seat.focus = (x, y) if on else None
+
+    @precondition(lambda self: self.clients)
+    @rule(number=st.integers(1, 4))
+    def fall_behind_or_recover(self, number: int) -> None:
+        if number in self.clients:
+            sink = self.clients[number].sink
+            sink.clear = not sink.clear
+
+    @precondition(lambda self: self.clients)
+    @rule(number=st.integers(1, 4))
+    def resync(self, number: int) -> None:
+        if number in self.clients:
+            self.clients[number].seat.forget()
+            self.clients[number].expected_events.clear()
+
+    # ------------------------------------------------------------ a publish, and the oracle
+
+    @rule(ticks=st.integers(1, 3))
+    def publish(self, ticks: int) -> None:
+        self.tick += ticks
+        heard = {n: c.seat.known is not None or c.seat.in_step for n, c in self.clients.items()}
+        emissions, self.emissions = self.emissions, []
+        self.publisher.publish(self.tick, emissions)
+        for number, client in self.clients.items():
+            self.expect_events(client, emissions, waits=heard[number])
+            if client.sink.clear:
+                self.receive(client)
+
+    def expect_events(self, client: Client, emissions: list[Emission], *, waits: bool) -> None:
+        if not waits and not client.sink.clear:
+            return  # a full state is due: what happened before it is not news
+        view = self.world.grid.view(client.seat.cell)
+        for emission in emissions:
+            if emission.seat is not None:
+                hears = emission.seat == client.seat.number
+            elif emission.points is None:
+                hears = True
+            else:
+                hears = any(self.world.grid.cell_at(*p) in view for p in emission.points)
+            if hears:
+                client.expected_events.append(emission.event.number)
+        if not client.sink.clear:
+            while len(client.expected_events) > MAX_WAITING_EVENTS:
+                client.expected_events.popleft()
+
+    def receive(self, client: Client) -> None:
+        data = b"".join(client.sink.frames)
+        self.assert_no_secret_of_others(client, data)
+        messages = client.sink.take_messages()
+        assert [type(m) for m in messages] == [Delta, Check]
+        delta, check = messages
+        assert delta.tick == check.tick == self.tick
+        events = client.replica.apply(delta)
+        assert [e.number for e in events] == list(client.expected_events)
+        client.expected_events.clear()
+        self.assert_equal_to_world(client)
+        self.assert_view_keeps_its_promise(client)
+        assert client.replica.checksum() == check.checksum
+
+    def assert_no_secret_of_others(self, client: Client, data: bytes) -> None:
+        assert b"<hidden>" not in data
+        mine = f" of {client.seat.number}>".encode()
+        for part in data.split(b"<secret ")[1:]:
+            assert part.split(b" ", 1)[1].startswith(mine[1:])
+
+    def assert_equal_to_world(self, client: Client) -> None:
+        seat, replica = client.seat, client.replica
+        view = set(self.world.grid.view(seat.cell))
+        visible = {t._record.id: t for t in self.entities if t._record.cell in view}
+        assert set(replica.entities) == set(visible)
+        for entity_id, thing in visible.items():
+            remote = replica.entities[entity_id]
+            spec = thing._record.spec
+            assert remote.spec.name == type(thing).__name__
+            assert [tuple(v) if isinstance(v, list) else v for v in remote.values] == wire_values(
+                thing, spec.fields
+            )
+            if thing._record.owner == seat.number:
+                assert remote.owner_values == wire_values(thing, spec.owner_fields)
+            else:
+                assert remote.owner_values is None
+        own = seat.own
+        assert replica.own_entity == (own.id if own and self.world.holds(own) else 0)
+
+    def assert_view_keeps_its_promise(self, client: Client) -> None:
+        """All within the view radius is seen, nothing beyond three cells and two margins is."""
+        own = client.seat.own
+        if self.view_radius is None or own is None or own.spec.compiled.position is None:
+            return
+        if client.seat.focus is not None:
+            x, y = client.seat.focus
+        else:
+            x, y = own.spec.compiled.position(own.values)
+        view = self.world.grid.view(client.seat.cell)
+        for record in self.world.records.values():
+            if record.spec.at:
+                other_x, other_y = record.spec.compiled.position(record.values)
+                distance = max(abs(other_x - x), abs(other_y - y))
+                if distance <= self.view_radius:
+                    assert record.cell in view
+                if record.cell in view:
+                    assert distance <= 3 * self.world.grid.cell_size + 2 * self.world.grid.margin
+
+
+class OneCellReplication(Replication):
+    view_radius = None
+
+
+@pytest.fixture(autouse=True)
+def ids_are_reused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world, "ID_REST_PUBLISHES", 0)
+
+
+TestReplication = Replication.TestCase
+TestReplication.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+TestOneCellReplication = OneCellReplication.TestCase
+TestOneCellReplication.settings = settings(max_examples=50, stateful_step_count=50, deadline=None)
