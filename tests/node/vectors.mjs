@@ -35,7 +35,7 @@ export function unmarked(json, wrapped) {
   if ("f32" in json) return wrapped ? new Float32(json.f32) : json.f32;
   if ("f64" in json) return wrapped ? new Float64(json.f64) : json.f64;
   if ("bin" in json) return fromHex(json.bin);
-  return Object.fromEntries(
-    Object.entries(json.map).map(([key, value]) => [key, unmarked(value, wrapped)]),
-  );
+  const entries = Object.entries(json.map).map(([key, value]) => [key, unmarked(value, wrapped)]);
+  // Without prototype, as the codec reads maps.
+  return Object.assign(Object.create(null), Object.fromEntries(entries));
 }

@@ -38,16 +38,21 @@
  * codes says it: `action` is `stop` or `sign in again` (make a new GameClient with another name or
  * token).  While it is `reconnecting`, the replica stays as it was, to be drawn frozen; with the
  * next welcome all its entities leave and `client.replica` is a new one.
+ *
+ * The types of options and signals are in `client_types.js`.
  */
 
+import { Backoff } from "./backoff.js";
 import { closeCode, Code } from "./closing.js";
 import { ProtocolError } from "./errors.js";
+import { Line } from "./line.js";
 import * as messages from "./messages.js";
-import { Kind, SUBPROTOCOL } from "./messages.js";
-import { Rate } from "./rates.js";
+import { Kind } from "./messages.js";
+import { Pings } from "./pings.js";
 import { Replica } from "./replica.js";
 import { Signals } from "./signals.js";
 import { TickClock } from "./tickclock.js";
+import { Traffic } from "./traffic.js";
 
 export { ProtocolError };
 
@@ -55,85 +60,24 @@ export { ProtocolError };
 const PING_EVERY_MS = 1000;
 /** An ack is due when no command carried one for this long. */
 const ACK_AFTER_MS = 1000;
-/** From the first try to connect until the welcome. */
+/** From opening the socket until the welcome. */
 const JOIN_DEADLINE_MS = 10_000;
-/** The server sends at least one delta a second: after this long without any it is lost. */
-const SILENCE_DEADLINE_MS = 10_000;
-/** Unanswered pings that are remembered; the oldest is forgotten first. */
-const PINGS_REMEMBERED = 8;
-/** Pauses between tries: doubled each time, and taken back to the first by a lasting connection. */
-const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 8_000;
-/** The longest `retry_after_s` that is believed. */
-const LONGEST_RETRY_AFTER_S = 3600;
 /** Commands are dropped (and counted) while this much is still unsent: late input is worthless. */
 const MAX_UNSENT_BYTES = 16 * 1024;
 const SEQ_MAX = 2 ** 31 - 1;
-/** RFC 6455, 5.5: a control frame has at most 125 bytes, of which the code takes two. */
-const MAX_REASON_BYTES = 123;
 
+/** @typedef {import("./client_types.js").Options} Options */
+/** @typedef {import("./client_types.js").Payloads} Payloads */
+/** @typedef {import("./client_types.js").State} State */
+/** @typedef {import("./client_types.js").StateChange} StateChange */
 /** @typedef {import("./closing.js").CloseAction} CloseAction */
-/** @typedef {import("./messages.js").Welcome} Welcome */
-/** @typedef {import("./messages.js").Status} Status */
-/** @typedef {import("./messages.js").Said} Said */
 /** @typedef {import("./messages.js").Bye} Bye */
+/** @typedef {import("./messages.js").Said} Said */
+/** @typedef {import("./messages.js").Status} Status */
+/** @typedef {import("./messages.js").Welcome} Welcome */
 /** @typedef {import("./replica.js").Delta} Delta */
 /** @typedef {import("./schema.js").EntityView} EntityView */
 /** @typedef {import("./schema.js").GameEvent} GameEvent */
-
-/** @typedef {"idle" | "connecting" | "joining" | "playing" | "reconnecting" | "closed"} State */
-
-/**
- * Code, reason and action say why the connection ended: null where it has not.
- * @typedef {object} StateChange
- * @property {State} state
- * @property {number | null} code
- * @property {string} reason  for a person to read
- * @property {CloseAction | null} action
- * @property {number | null} retryInS  the pause before the next try, while reconnecting
- */
-
-/**
- * @typedef {object} Payloads
- * @property {StateChange} state
- * @property {Welcome} welcome
- * @property {EntityView} enter
- * @property {EntityView} leave
- * @property {{ entity: EntityView, tick: number }} change
- * @property {GameEvent} event
- * @property {Delta} delta
- * @property {Said} said
- * @property {Status} status
- * @property {Bye} bye
- */
-
-/**
- * The part of a browser's WebSocket (or of Node's `ws`) that is used.
- * @typedef {object} Socket
- * @property {string} binaryType
- * @property {number} bufferedAmount
- * @property {string} protocol
- * @property {((event: any) => void) | null} onopen
- * @property {((event: any) => void) | null} onmessage
- * @property {((event: any) => void) | null} onclose
- * @property {((event: any) => void) | null} onerror
- * @property {(data: Uint8Array<ArrayBuffer>) => void} send
- * @property {(code?: number, reason?: string) => void} close
- */
-
-/**
- * @typedef {object} Options
- * @property {string} url  `ws://` or `wss://`
- * @property {string} [room]  `"kind"`, `"kind/name"`, or `""` for the server's first kind
- * @property {string} name  the player's, 1–24 characters
- * @property {string | null} [token]  what the game's `on_auth` wants
- * @property {string | null} [schemaHash]  to insist on; null takes what the server brings
- * @property {new (url: string, protocol: string) => Socket} [socketFactory]
- * @property {() => number} [clock]  milliseconds, steady
- * @property {(callback: () => void, ms: number) => any} [setTimer]
- * @property {(timer: any) => void} [clearTimer]
- * @property {() => number} [random]  0 ≤ x < 1
- */
 
 export class GameClient {
   /** @param {Options} options */
@@ -155,7 +99,7 @@ export class GameClient {
     this.#clock = clock;
     this.#setTimer = setTimer;
     this.#clearTimer = clearTimer;
-    this.#random = random;
+    this.#backoff = new Backoff(random);
   }
 
   /** @type {Replica | null} what this player sees; null before the first welcome */
@@ -173,35 +117,21 @@ export class GameClient {
   #clock;
   #setTimer;
   #clearTimer;
-  #random;
   /** @type {Signals<Payloads>} */ #signals = new Signals();
   /** @type {State} */ #state = "idle";
-  /** @type {Socket | null} */ #socket = null;
-  /** @type {any} the one timer: the next try, the join deadline, or the next ping */ #timer = null;
+  /** @type {Line | null} */ #line = null;
+  /** The one timer: the next try, the join deadline, or the next ping. @type {any} */
+  #timer = null;
   /** @type {Bye | null} */ #bye = null;
   /** @type {TickClock | null} */ #tickClock = null;
-  /** @type {Map<number, number>} nonce → when sent */ #pings = new Map();
-  #nonce = 0;
+  #pings = new Pings();
+  #traffic = new Traffic();
+  /** @type {Backoff} */ #backoff;
   #seq = 0;
-  #failedTries = 0;
-  #welcomedMs = 0;
-  #heardMs = 0;
+  /** @type {number | null} null while not playing */ #welcomedMs = null;
   #ackedMs = 0;
-  #resyncing = false;
+  /** Whether this connection has had its one malformed delta. */
   #forgiven = false;
-  #bytesIn = new Rate();
-  #bytesOut = new Rate();
-  #messagesIn = new Rate();
-  #messagesOut = new Rate();
-  #deltas = new Rate();
-  #counts = {
-    checksPassed: 0,
-    checksumFailures: 0,
-    protocolErrors: 0,
-    resyncs: 0,
-    reconnects: 0,
-    commandsDropped: 0,
-  };
 
   /** @returns {State} */
   get state() {
@@ -241,8 +171,8 @@ export class GameClient {
     if (this.#state !== "playing" || this.replica === null) return 0;
     const kind = this.replica.schema.command(command);
     const wire = kind.toWire(fields);
-    if ((this.#socket?.bufferedAmount ?? 0) > MAX_UNSENT_BYTES || this.#seq === SEQ_MAX) {
-      this.#counts.commandsDropped += 1;
+    if ((this.#line?.unsentBytes ?? 0) > MAX_UNSENT_BYTES || this.#seq === SEQ_MAX) {
+      this.#traffic.commandsDropped += 1;
       return 0;
     }
     const acked = this.replica.tick;
@@ -282,24 +212,10 @@ export class GameClient {
     return this.#tickClock === null ? NaN : this.#tickClock.tickAt(this.#clock());
   }
 
-  /**
-   * Figures of this moment: totals since the client was made, rates over two seconds.  Bytes are
-   * those of messages, without WebSocket headers.
-   */
+  /** Figures of this moment; see `traffic.js` for those of the line. */
   statistics() {
-    const now = this.#clock();
     return {
-      ...this.#counts,
-      bytesIn: this.#bytesIn.total,
-      bytesOut: this.#bytesOut.total,
-      messagesIn: this.#messagesIn.total,
-      messagesOut: this.#messagesOut.total,
-      deltas: this.#deltas.total,
-      bytesInPerS: this.#bytesIn.perSecond(now),
-      bytesOutPerS: this.#bytesOut.perSecond(now),
-      messagesInPerS: this.#messagesIn.perSecond(now),
-      messagesOutPerS: this.#messagesOut.perSecond(now),
-      deltasPerS: this.#deltas.perSecond(now),
+      ...this.#traffic.figures(this.#clock()),
       /** Round trips of our own ping messages, which wait for frames and ticks as the game does. */
       appRttMs: this.#tickClock?.rttMs ?? null,
       appMinRttMs: this.#tickClock?.minRttMs ?? null,
@@ -312,30 +228,27 @@ export class GameClient {
   // -------------------------------------------------------------- the life of a connection
 
   #open() {
-    const socket = new this.#Socket(this.#url, SUBPROTOCOL);
-    this.#socket = socket;
     this.#bye = null;
-    socket.binaryType = "arraybuffer";
-    socket.onopen = () => this.#join(socket.protocol);
-    socket.onmessage = (event) => this.#receive(event.data);
-    socket.onclose = (event) => this.#lost(event.code, event.reason);
-    // An error is always followed by a close, which says more.
-    socket.onerror = () => {};
+    this.#line = new Line(this.#Socket, this.#url, {
+      opened: () => this.#join(),
+      message: (bytes) => this.#receive(bytes),
+      closed: (code, reason) => this.#lost(code, reason),
+      refused: (code, reason) => this.#end(code, reason),
+    });
     this.#arm(() => this.#lost(Code.LOST, "no welcome in time"), JOIN_DEADLINE_MS);
     this.#enter("connecting");
   }
 
-  /** @param {string} protocol what the server chose */
-  #join(protocol) {
-    if (protocol !== SUBPROTOCOL) {
-      this.#end(Code.VERSION, `the server does not speak ${SUBPROTOCOL}`);
-      return;
-    }
+  #join() {
     this.#post(messages.encodeHello(this.#hello));
     this.#enter("joining");
   }
 
-  /** The connection is gone, or must be taken for gone. @param {number} code @param {string} reason */
+  /**
+   * The connection is gone, or must be taken for gone.
+   * @param {number} code
+   * @param {string} reason
+   */
   #lost(code, reason) {
     const bye = this.#bye;
     this.#drop(Code.NORMAL, "");
@@ -348,34 +261,33 @@ export class GameClient {
     this.#comeBack(said.code, said.reason || name, said.retryAfterS ?? 0);
   }
 
-  /** Try again after a pause. @param {number} code @param {string} reason @param {number} atLeastS */
+  /**
+   * Try again after a pause.
+   * @param {number} code
+   * @param {string} reason
+   * @param {number} atLeastS
+   */
   #comeBack(code, reason, atLeastS) {
-    const lasted = this.#state === "playing" && this.#clock() - this.#welcomedMs >= LONGEST_PAUSE_MS;
-    this.#failedTries = lasted ? 0 : this.#failedTries;
-    const fullMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#failedTries, LONGEST_PAUSE_MS);
-    // Half of it is random: a thousand clients of a restarted server must not come at once.
-    const pauseMs = fullMs * (0.5 + 0.5 * this.#random());
-    const waitMs = Math.max(pauseMs, Math.min(atLeastS, LONGEST_RETRY_AFTER_S) * 1000);
-    this.#failedTries += 1;
-    this.#counts.reconnects += 1;
+    const lastedMs = this.#welcomedMs === null ? 0 : this.#clock() - this.#welcomedMs;
+    this.#welcomedMs = null;
+    const waitMs = this.#backoff.nextPauseMs(lastedMs, atLeastS);
+    this.#traffic.reconnects += 1;
     this.#arm(() => this.#open(), waitMs);
     this.#enter("reconnecting", code, reason, "resume", waitMs / 1000);
   }
 
   /** Close for good, for a reason of our own. @param {number} code @param {string} reason */
   #end(code, reason) {
-    this.#drop(code === Code.VERSION ? Code.NORMAL : code, reason);
+    if (code === Code.PROTOCOL_ERROR) this.#traffic.protocolErrors += 1;
+    this.#drop(code, reason);
     this.#enter("closed", code, reason, closeCode(code).action);
   }
 
-  /** Let go of the socket, whatever state it is in. @param {number} code @param {string} reason */
+  /** Let go of the line, whatever state it is in. @param {number} code @param {string} reason */
   #drop(code, reason) {
     this.#disarm();
-    const socket = this.#socket;
-    this.#socket = null;
-    if (socket === null) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close(code, truncated(reason));
+    this.#line?.drop(code, reason);
+    this.#line = null;
   }
 
   /**
@@ -392,21 +304,16 @@ export class GameClient {
 
   // -------------------------------------------------------------- messages in
 
-  /** @param {ArrayBuffer | string} data */
-  #receive(data) {
+  /** @param {Uint8Array} bytes */
+  #receive(bytes) {
     try {
-      if (typeof data === "string") throw new ProtocolError("a text message");
-      const bytes = new Uint8Array(data);
-      const now = this.#clock();
-      this.#heardMs = now;
-      this.#bytesIn.add(now, bytes.length);
-      this.#messagesIn.add(now);
+      this.#pings.heard();
+      this.#traffic.received(this.#clock(), bytes.length);
       const { kind } = messages.openMessage(bytes);
       if (kind === Kind.DELTA) this.#applyDelta(bytes);
       else this.#take(messages.decodeMessage(bytes));
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      this.#counts.protocolErrors += 1;
       this.#end(Code.PROTOCOL_ERROR, `the server sent nonsense: ${error.message}`);
     }
   }
@@ -416,6 +323,10 @@ export class GameClient {
     if (message.kind === Kind.BYE) {
       this.#bye = message;
       this.#signals.emit("bye", message);
+      return;
+    }
+    if (message.kind === Kind.MOVED) {
+      this.#move(message);
       return;
     }
     if ((message.kind === Kind.WELCOME) !== (this.#state === "joining")) {
@@ -433,18 +344,17 @@ export class GameClient {
         return this.#signals.emit("said", message);
       case Kind.CHECK:
         return this.#check(message);
-      case Kind.MOVED:
-        return this.#move(message);
     }
   }
 
   /** @param {Welcome} welcome */
   #begin(welcome) {
-    const now = this.#clock();
     this.replica?.clear();
+    if (this.#line === null) return; // a listener to `leave` has closed us
+    const now = this.#clock();
     this.welcome = welcome;
     this.status = null;
-    this.#hello.resume = welcome.resume;
+    this.#hello.resume = welcome.resume === "" ? null : welcome.resume;
     this.replica = new Replica(welcome.schema, welcome.ownEntity, {
       onEnter: (entity) => this.#signals.emit("enter", entity),
       onLeave: (entity) => this.#signals.emit("leave", entity),
@@ -453,11 +363,11 @@ export class GameClient {
     });
     this.#tickClock = new TickClock(welcome.tickRate, welcome.tick, now);
     this.#welcomedMs = this.#ackedMs = now;
-    this.#resyncing = this.#forgiven = false;
-    this.#pings.clear();
+    this.#forgiven = false;
+    this.#pings = new Pings();
     this.#beat();
     this.#enter("playing");
-    this.#signals.emit("welcome", welcome);
+    if (this.#line !== null) this.#signals.emit("welcome", welcome);
   }
 
   /** @param {Uint8Array} bytes */
@@ -466,10 +376,10 @@ export class GameClient {
       throw new ProtocolError(`a delta while ${this.#state}`);
     }
     const delta = this.#applied(this.replica, bytes);
-    if (delta === null) return;
+    if (delta === null || this.#line === null) return; // null: a hook has closed us
     const now = this.#clock();
-    this.#deltas.add(now);
-    if (delta.full) this.#resyncing = false;
+    this.#traffic.appliedDelta(now);
+    if (delta.full) this.#pings.fullStateCame();
     if (now - this.#ackedMs >= ACK_AFTER_MS) {
       this.#ackedMs = now;
       this.#post(messages.encodeAck(delta.tick));
@@ -490,7 +400,7 @@ export class GameClient {
     } catch (error) {
       if (!(error instanceof ProtocolError) || this.#forgiven) throw error;
       this.#forgiven = true;
-      this.#counts.protocolErrors += 1;
+      this.#traffic.protocolErrors += 1;
       this.#resync();
       return null;
     }
@@ -499,25 +409,28 @@ export class GameClient {
   /** @param {messages.Check} check */
   #check({ checksum }) {
     // While a full state is on its way, what is held is known to be wrong.
-    if (this.#resyncing || this.replica === null) return;
+    if (this.#pings.awaitsFullState || this.replica === null) return;
     if (this.replica.checksum() === checksum) {
-      this.#counts.checksPassed += 1;
+      this.#traffic.checksPassed += 1;
     } else {
-      this.#counts.checksumFailures += 1;
+      this.#traffic.checksumFailures += 1;
       this.#resync();
     }
   }
 
   #resync() {
-    if (this.#resyncing) return;
-    this.#resyncing = true;
-    this.#counts.resyncs += 1;
+    this.#pings.askedForFullState();
+    this.#traffic.resyncs += 1;
     this.#post(messages.encodeResync());
   }
 
-  /** @param {messages.Moved} moved */
+  /** Go on at another server, with its token from now on. @param {messages.Moved} moved */
   #move({ url, token }) {
-    if (!/^wss?:\/\//.test(url)) throw new ProtocolError(`moved to ${url}, no WebSocket address`);
+    // Never from wss: to ws:, whoever asks for it.
+    const allowed = this.#url.startsWith("wss:") ? ["wss:"] : ["ws:", "wss:"];
+    if (!URL.canParse(url) || !allowed.includes(new URL(url).protocol)) {
+      throw new ProtocolError(`moved to ${url}`);
+    }
     this.#url = url;
     this.#hello.token = token;
     this.#drop(Code.NORMAL, "moved");
@@ -526,28 +439,22 @@ export class GameClient {
 
   // -------------------------------------------------------------- pings and timers
 
-  /** Once a second while playing: ping, unless the server has fallen silent. */
+  /** Once a second while playing: ping, unless the server lets us wait for too long. */
   #beat() {
-    const now = this.#clock();
-    if (now - this.#heardMs >= SILENCE_DEADLINE_MS) {
-      this.#lost(Code.LOST, "the server fell silent");
+    const complaint = this.#pings.complaint;
+    if (complaint !== null) {
+      this.#lost(Code.LOST, complaint);
       return;
     }
-    this.#nonce = (this.#nonce + 1) % 2 ** 32;
-    this.#pings.set(this.#nonce, now);
-    for (const oldest of this.#pings.keys()) {
-      if (this.#pings.size <= PINGS_REMEMBERED) break;
-      this.#pings.delete(oldest);
-    }
-    this.#post(messages.encodePing(this.#nonce, now));
+    const now = this.#clock();
+    this.#post(messages.encodePing(this.#pings.next(now), now));
     this.#arm(() => this.#beat(), PING_EVERY_MS);
   }
 
   /** @param {messages.Pong} pong */
   #pong({ nonce, tick }) {
-    const sentMs = this.#pings.get(nonce);
-    if (sentMs === undefined) return; // so late that it says nothing
-    this.#pings.delete(nonce);
+    const sentMs = this.#pings.answered(nonce);
+    if (sentMs === null) return; // so late that it says nothing
     this.#tickClock?.add(sentMs, this.#clock(), tick);
   }
 
@@ -564,26 +471,17 @@ export class GameClient {
 
   /** @param {Uint8Array<ArrayBuffer>} bytes */
   #post(bytes) {
+    if (this.#line === null) return; // a listener has closed us
     const limit = this.welcome?.limits.messageBytes ?? Infinity;
     if (bytes.length > limit) {
       throw new RangeError(`a message of ${bytes.length} bytes; the server takes ${limit}`);
     }
-    const now = this.#clock();
-    this.#socket?.send(bytes);
-    this.#bytesOut.add(now, bytes.length);
-    this.#messagesOut.add(now);
+    this.#line.send(bytes);
+    this.#traffic.sent(this.#clock(), bytes.length);
   }
 }
 
 /** @param {number | null | undefined} us @returns {number | null} */
 function inMs(us) {
   return us === null || us === undefined ? null : us / 1000;
-}
-
-/** What fits into a close frame. @param {string} reason @returns {string} */
-function truncated(reason) {
-  const encoder = new TextEncoder();
-  let kept = reason;
-  while (encoder.encode(kept).length > MAX_REASON_BYTES) kept = kept.slice(0, -1);
-  return kept;
 }

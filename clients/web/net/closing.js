@@ -12,7 +12,12 @@
  * @typedef {"resume" | "sign in again" | "stop"} CloseAction
  */
 
-/** @typedef {{ readonly code: number, readonly name: string, readonly action: CloseAction }} CloseCode */
+/**
+ * @typedef {object} CloseCode
+ * @property {number} code
+ * @property {string} name
+ * @property {CloseAction} action
+ */
 
 /** @type {readonly CloseCode[]} */
 export const CLOSE_CODES = Object.freeze([

@@ -10,6 +10,7 @@
  */
 
 import { ProtocolError } from "./errors.js";
+import { isWellFormed } from "./msgpack.js";
 
 /** Wire integers lie within ±2^52, so that the difference of two is exact in a double. */
 export const INT_LIMIT = 2 ** 52;
@@ -30,8 +31,8 @@ export const INT_LIMIT = 2 ** 52;
  * @property {number | null} step  of `steps` only
  */
 
-/** @param {any} same @returns {any} */
-const same = (same) => same;
+/** @param {any} wire @returns {any} */
+const same = (wire) => wire;
 
 /**
  * @param {string} name
@@ -79,6 +80,7 @@ const str = make("str", {
   write: (writer, wire) => writer.str(wire),
   toWire: (value) => {
     if (typeof value !== "string") throw unfit(value, "a string");
+    if (!isWellFormed(value)) throw new RangeError("half a character (a lone surrogate)");
     return value;
   },
 });
@@ -218,7 +220,8 @@ export function fieldType(description) {
 
 /** @param {any} value @returns {value is string[]} */
 function isNames(value) {
-  return Array.isArray(value) && value.length > 0 && value.every((name) => typeof name === "string");
+  if (!Array.isArray(value) || value.length === 0) return false;
+  return value.every((name) => typeof name === "string");
 }
 
 /** @param {any} description @returns {ProtocolError} */

@@ -57,12 +57,18 @@ const UINT32_MAX = 2 ** 32 - 1;
  * @property {number | null} jitterUs
  * @property {number | null} minUs
  * @property {number | null} workUs  what the room's last tick took
- * @property {number | null} players
+ * @property {number} players
  */
 /** @typedef {{ kind: typeof Kind.SAID, seat: number, name: string, text: string }} Said */
 /** @typedef {{ kind: typeof Kind.CHECK, tick: number, checksum: number }} Check */
 /** @typedef {{ kind: typeof Kind.MOVED, url: string, token: string }} Moved */
-/** @typedef {{ kind: typeof Kind.BYE, code: number, reason: string, retryAfterS: number | null }} Bye */
+/**
+ * @typedef {object} Bye
+ * @property {typeof Kind.BYE} kind
+ * @property {number} code  of the close that follows; see `closing.js`
+ * @property {string} reason
+ * @property {number | null} retryAfterS
+ */
 /** @typedef {Welcome | Pong | Status | Said | Check | Moved | Bye} ServerMessage */
 
 // ---------------------------------------------------------------- from the client
@@ -102,7 +108,7 @@ export function encodeHello({ schemaHash, room, name, token, resume }) {
  * @param {number} seq
  * @param {number} shown  the tick that the screen showed
  * @param {number} acked  the tick of the newest delta applied, 0 for none
- * @param {import("./schema.js").CommandKind} command
+ * @param {import("./commands.js").CommandKind} command
  * @param {any[]} wire  its wire values, as `command.toWire` returned them
  */
 export function encodeCommand(seq, shown, acked, command, wire) {
@@ -174,7 +180,7 @@ const LAYOUTS = {
       kind: Kind.PONG,
       nonce: reader.int(0, UINT32_MAX),
       clientTime: reader.number(),
-      tick: reader.number(),
+      tick: reader.float64(),
     }),
   },
   [Kind.STATUS]: {
@@ -186,7 +192,7 @@ const LAYOUTS = {
       jitterUs: countOrNull(reader),
       minUs: countOrNull(reader),
       workUs: countOrNull(reader),
-      players: countOrNull(reader),
+      players: reader.int(0, INT_LIMIT),
     }),
   },
   [Kind.SAID]: {
@@ -243,7 +249,7 @@ function readWelcome(reader) {
   return {
     kind: Kind.WELCOME,
     room: reader.str(),
-    seat: reader.int(0, INT_LIMIT),
+    seat: reader.int(1, INT_LIMIT),
     ownEntity: reader.int(0, INT_LIMIT),
     tick: reader.int(0, INT_LIMIT),
     tickRate: positive(reader.number()),
@@ -256,15 +262,18 @@ function readWelcome(reader) {
 /** @param {Reader} reader @returns {Welcome["limits"]} */
 function readLimits(reader) {
   const limits = reader.value();
-  const limit = (/** @type {string} */ name) => {
-    const value = limits?.[name];
+  if (typeof limits !== "object" || limits === null || Array.isArray(limits)) {
+    throw new ProtocolError("the limits of a welcome are not a map");
+  }
+  const limit = (/** @type {string} */ name, /** @type {number} */ usual) => {
+    const value = limits[name] ?? usual;
     if (Number.isInteger(value) && value > 0) return value;
-    throw new ProtocolError(`welcome without the limit ${name}`);
+    throw new ProtocolError(`the limit ${name} is not a positive integer`);
   };
   return {
-    messageBytes: limit("message_bytes"),
-    sayLength: limit("say_length"),
-    publishEvery: limit("publish_every"),
+    messageBytes: limit("message_bytes", 4096),
+    sayLength: limit("say_length", 256),
+    publishEvery: limit("publish_every", 1),
   };
 }
 

@@ -147,7 +147,11 @@ export class Replica {
     return crc32(writer.written());
   }
 
-  /** Up to the nil that begins a full state, that included. @param {Reader} reader @param {Delta} delta */
+  /**
+   * Up to the nil that begins a full state, that included.
+   * @param {Reader} reader
+   * @param {Delta} delta
+   */
   #readHeader(reader, delta) {
     delta.tick = reader.int(0, INT_LIMIT);
     delta.ack = reader.int(0, SEQ_MAX);
@@ -279,7 +283,10 @@ export class Replica {
     return entity;
   }
 
-  /** Empty the view after a malformed delta; what it had entered was never announced. @param {Delta} delta */
+  /**
+   * Empty the view after a malformed delta; what it had entered was never announced.
+   * @param {Delta} delta
+   */
   #abandon(delta) {
     this.needsFullState = true;
     for (const entity of delta.entered) {
@@ -309,7 +316,12 @@ function readMask(reader, fields) {
   return reader.int(0, 2 ** fields.length - 1);
 }
 
-/** What is left of a flat section after a record's two leading numbers and `count` values. @param {number} left @param {number} count */
+/**
+ * What is left of a flat section after a record: its two leading numbers and `count` values.
+ * @param {number} left
+ * @param {number} count
+ * @returns {number}
+ */
 function fitting(left, count) {
   const rest = left - 2 - count;
   if (rest < 0) throw new ProtocolError("a section ends inside an entity");
@@ -338,7 +350,11 @@ function added(value, reader) {
   return sum;
 }
 
-/** Note that fields of `entity` came in this delta. @param {EntityView} entity @param {Delta} delta */
+/**
+ * Note that fields of `entity` came in this delta.
+ * @param {EntityView} entity
+ * @param {Delta} delta
+ */
 function touch(entity, delta) {
   if (entity.changedAt === delta.tick) return;
   entity.changedAt = delta.tick;

@@ -1,19 +1,19 @@
 /**
  * The schema of a room: what `welcome` says once, so that all else travels by position.
  *
- * Owns the tables of entity, command and event kinds, the entity objects' shape (one prototype
- * per kind, with a getter per field), and the checking of command values against their limits.
- * Never holds live entities, never sends.
+ * Owns the tables of entity and event kinds and the entity objects' shape: one prototype per kind,
+ * with a getter per field.  Commands and their limits are in `commands.js`.  Never holds live
+ * entities, never sends.
  *
  * Entity and event objects have properties of their own beside their fields.  A field whose name
  * is one of them (`RESERVED`) is reached with an underscore behind it: `pickup.kind_`.
  */
 
+import { CommandKind } from "./commands.js";
 import { ProtocolError } from "./errors.js";
 import { fieldType } from "./fieldtypes.js";
 
 /** @typedef {import("./fieldtypes.js").FieldType} FieldType */
-/** @typedef {import("./msgpack.js").Writer} Writer */
 /** @typedef {{ readonly name: string, readonly type: FieldType }} Field */
 
 /**
@@ -131,7 +131,10 @@ export class EventKind {
 
   /** @type {string[]} */ #names;
 
-  /** @param {import("./msgpack.js").Reader} reader at the first of its fields @returns {GameEvent} */
+  /**
+   * @param {import("./msgpack.js").Reader} reader  at the first of its fields
+   * @returns {GameEvent}
+   */
   read(reader) {
     /** @type {GameEvent} */
     const event = { kind: this.name };
@@ -139,77 +142,6 @@ export class EventKind {
       event[this.#names[index]] = type.fromWire(type.read(reader));
     });
     return event;
-  }
-}
-
-/**
- * A field of a command; null where there is no such limit.  `fallback` is a wire value; null with
- * a type that is not optional means that the field must be given.
- * @typedef {object} CommandField
- * @property {string} name
- * @property {FieldType} type
- * @property {any} fallback
- * @property {number | null} low  in the game's units
- * @property {number | null} high
- * @property {number | null} maxLength  of a str in characters, of bytes or a list in elements
- */
-
-/** A command kind: checks what the page asks for before the server would refuse it. */
-export class CommandKind {
-  /** @param {number} index @param {string} name @param {CommandField[]} fields */
-  constructor(index, name, fields) {
-    this.index = index;
-    this.name = name;
-    this.fields = fields;
-  }
-
-  /**
-   * The wire values for `values`, in field order; fields left out take their default.
-   *
-   * Throws `TypeError` for a field that is unknown, missing or of the wrong type and `RangeError`
-   * for a value outside its limits, with a text such as `Steer.turn: 3 is outside -1 … 1`.
-   * What only rounding would carry over a limit (to whole steps, to a float 32) is rounded the
-   * other way instead.
-   * @param {Record<string, any>} values
-   * @returns {any[]}
-   */
-  toWire(values) {
-    for (const name of Object.keys(values)) {
-      if (!this.fields.some((field) => field.name === name)) {
-        throw new TypeError(
-          `${this.name} has no field ${name}; it has ${this.fields.map((f) => f.name).join(", ")}`,
-        );
-      }
-    }
-    return this.fields.map((field) => this.#fieldToWire(field, values[field.name]));
-  }
-
-  /** @param {CommandField} field @param {any} value @returns {any} */
-  #fieldToWire(field, value) {
-    const where = `${this.name}.${field.name}`;
-    if (value === undefined) {
-      if (field.fallback === null && field.type.name !== "optional") {
-        throw new TypeError(`${where} must be given`);
-      }
-      return field.fallback;
-    }
-    try {
-      checkLength(field, value);
-      checkRange(field.type, field.low, field.high, value);
-      return withinLimits(field.type, field.low, field.high, field.type.toWire(value));
-    } catch (error) {
-      if (error instanceof TypeError) throw new TypeError(`${where}: ${error.message}`);
-      if (error instanceof RangeError) throw new RangeError(`${where}: ${error.message}`);
-      throw error;
-    }
-  }
-
-  /**
-   * @param {Writer} writer
-   * @param {any[]} wire  as `toWire` returned them
-   */
-  write(writer, wire) {
-    this.fields.forEach((field, index) => field.type.write(writer, wire[index]));
   }
 }
 
@@ -236,13 +168,21 @@ export class Schema {
     return new Schema(
       rows(entities, 4, "an entity").map(
         ([name, at, fields, owner], index) =>
-          new EntityKind(index, text(name), position(at, fields), fieldsOf(fields), fieldsOf(owner)),
+          new EntityKind(
+            index,
+            text(name),
+            position(at, fields),
+            fieldsOf(fields),
+            fieldsOf(owner),
+          ),
       ),
       rows(commands, 2, "a command").map(
         ([name, fields], index) =>
           new CommandKind(index, text(name), rows(fields, 6, "a command field").map(commandField)),
       ),
-      rows(events, 2, "an event").map(([name, fields]) => new EventKind(text(name), fieldsOf(fields))),
+      rows(events, 2, "an event").map(
+        ([name, fields]) => new EventKind(text(name), fieldsOf(fields)),
+      ),
     );
   }
 
@@ -264,67 +204,6 @@ function propertyName(name) {
 /** @param {object} prototype @param {string} name @param {() => any} get */
 function defineGetter(prototype, name, get) {
   Object.defineProperty(prototype, propertyName(name), { get, enumerable: true });
-}
-
-/** @param {CommandField} field @param {any} value */
-function checkLength({ maxLength }, value) {
-  if (maxLength === null || (typeof value !== "string" && typeof value?.length !== "number")) return;
-  // The server counts characters, JavaScript counts UTF-16 units.
-  const length = typeof value === "string" ? [...value].length : value.length;
-  if (length > maxLength) throw new RangeError(`longer than ${maxLength}`);
-}
-
-/**
- * @param {FieldType} type
- * @param {number | null} low
- * @param {number | null} high
- * @param {any} value
- */
-function checkRange(type, low, high, value) {
-  if (low === null || high === null) return;
-  if (Array.isArray(value)) {
-    value.forEach((element, index) => checkRange(elementType(type, index), low, high, element));
-  } else if (typeof value === "number" && (value < low || value > high)) {
-    throw new RangeError(`${value} is outside ${low} … ${high}`);
-  }
-}
-
-/**
- * `wire`, moved back inside the limits if rounding a value inside them has carried it over.
- * @param {FieldType} type
- * @param {number | null} low
- * @param {number | null} high
- * @param {any} wire
- * @returns {any}
- */
-function withinLimits(type, low, high, wire) {
-  if (low === null || high === null || wire === null) return wire;
-  if (Array.isArray(wire)) {
-    return wire.map((element, index) => withinLimits(elementType(type, index), low, high, element));
-  }
-  const value = type.name === "optional" ? elementType(type, 0).fromWire(wire) : type.fromWire(wire);
-  if (value >= low && value <= high) return wire;
-  const inward = value > high ? -1 : 1;
-  const number = type.name === "optional" ? elementType(type, 0) : type;
-  return number.step === null ? nextFloat32(wire, inward) : wire + inward;
-}
-
-/** @param {FieldType} type @param {number} index @returns {FieldType} */
-function elementType(type, index) {
-  if (type.name === "optional") {
-    const inner = /** @type {FieldType} */ (type.items[0]);
-    return inner.items.length > 0 ? elementType(inner, index) : inner;
-  }
-  return type.items[type.name === "list" ? 0 : index] ?? type;
-}
-
-/** The neighbour of a float 32. @param {number} value @param {1 | -1} direction */
-function nextFloat32(value, direction) {
-  const floats = new Float32Array([value]);
-  const bits = new Int32Array(floats.buffer);
-  if (value === 0) return direction * 2 ** -149;
-  bits[0] = bits[0] + (value > 0 ? direction : -direction);
-  return floats[0];
 }
 
 /** @param {any} value @param {number} count @param {string} what @returns {any[]} */
@@ -362,7 +241,7 @@ function position(at, fields) {
   return at;
 }
 
-/** @param {any[]} description @returns {CommandField} */
+/** @param {any[]} description @returns {import("./commands.js").CommandField} */
 function commandField([name, type, fallback, low, high, maxLength]) {
   for (const limit of [low, high, maxLength]) {
     if (limit !== null && typeof limit !== "number") {

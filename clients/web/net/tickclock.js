@@ -64,7 +64,12 @@ export class TickClock {
     this.#offset = best.reduce((sum, each) => sum + each.offset, 0) / best.length;
   }
 
-  /** @param {Sample} a @param {Sample} b @returns {boolean} whether one offset could explain both */
+  /**
+   * Whether one offset could explain both.
+   * @param {Sample} a
+   * @param {Sample} b
+   * @returns {boolean}
+   */
   #agree(a, b) {
     const slack = ((a.rttMs + b.rttMs) / 2) * this.#ticksPerMs;
     // One tick: a server that stamps whole ticks is not lying.

@@ -1,0 +1,149 @@
+/**
+ * The commands that a room knows, and the limits of their fields.
+ *
+ * Owns checking what the page asks for, with a text that can be read, before the server would
+ * refuse it and close the connection.  Never sends.
+ */
+
+/** @typedef {import("./fieldtypes.js").FieldType} FieldType */
+/** @typedef {import("./msgpack.js").Writer} Writer */
+
+/** What a server takes as one str or byte string. */
+const MAX_TEXT_BYTES = 2048;
+
+const utf8 = new TextEncoder();
+
+/**
+ * A field of a command; null where there is no such limit.  `fallback` is a wire value; null with
+ * a type that is not optional means that the field must be given.
+ * @typedef {object} CommandField
+ * @property {string} name
+ * @property {FieldType} type
+ * @property {any} fallback
+ * @property {number | null} low  in the game's units
+ * @property {number | null} high
+ * @property {number | null} maxLength  of a str in characters, of bytes or a list in elements
+ */
+
+/** A command kind: checks what the page asks for before the server would refuse it. */
+export class CommandKind {
+  /** @param {number} index @param {string} name @param {CommandField[]} fields */
+  constructor(index, name, fields) {
+    this.index = index;
+    this.name = name;
+    this.fields = fields;
+  }
+
+  /**
+   * The wire values for `values`, in field order; fields left out take their default.
+   *
+   * Throws `TypeError` for a field that is unknown, missing or of the wrong type and `RangeError`
+   * for a value outside its limits, with a text such as `Steer.turn: 3 is outside -1 … 1`.
+   * What only rounding would carry over a limit (to whole steps, to a float 32) is rounded the
+   * other way instead.
+   * @param {Record<string, any>} values
+   * @returns {any[]}
+   */
+  toWire(values) {
+    for (const name of Object.keys(values)) {
+      if (!this.fields.some((field) => field.name === name)) {
+        throw new TypeError(
+          `${this.name} has no field ${name}; it has ${this.fields.map((f) => f.name).join(", ")}`,
+        );
+      }
+    }
+    return this.fields.map((field) => this.#fieldToWire(field, values[field.name]));
+  }
+
+  /** @param {CommandField} field @param {any} value @returns {any} */
+  #fieldToWire(field, value) {
+    const where = `${this.name}.${field.name}`;
+    if (value === undefined) {
+      if (field.fallback === null && field.type.name !== "optional") {
+        throw new TypeError(`${where} must be given`);
+      }
+      return field.fallback;
+    }
+    try {
+      checkLength(field, value);
+      checkRange(field.type, field.low, field.high, value);
+      return withinLimits(field.type, field.low, field.high, field.type.toWire(value));
+    } catch (error) {
+      if (error instanceof TypeError) throw new TypeError(`${where}: ${error.message}`);
+      if (error instanceof RangeError) throw new RangeError(`${where}: ${error.message}`);
+      throw error;
+    }
+  }
+
+  /**
+   * @param {Writer} writer
+   * @param {any[]} wire  as `toWire` returned them
+   */
+  write(writer, wire) {
+    this.fields.forEach((field, index) => field.type.write(writer, wire[index]));
+  }
+}
+
+/** @param {CommandField} field @param {any} value */
+function checkLength({ maxLength }, value) {
+  const isText = typeof value === "string";
+  const bytes = isText ? utf8.encode(value).length : value instanceof Uint8Array ? value.length : 0;
+  if (bytes > MAX_TEXT_BYTES) throw new RangeError(`longer than ${MAX_TEXT_BYTES} bytes`);
+  if (maxLength === null) return;
+  // The server counts characters, JavaScript counts UTF-16 units.
+  const length = isText ? [...value].length : (value?.length ?? 0);
+  if (length > maxLength) throw new RangeError(`longer than ${maxLength}`);
+}
+
+/**
+ * @param {FieldType} type
+ * @param {number | null} low
+ * @param {number | null} high
+ * @param {any} value
+ */
+function checkRange(type, low, high, value) {
+  if (low === null || high === null) return;
+  if (Array.isArray(value)) {
+    value.forEach((element, index) => checkRange(elementType(type, index), low, high, element));
+  } else if (typeof value === "number" && (value < low || value > high)) {
+    throw new RangeError(`${value} is outside ${low} … ${high}`);
+  }
+}
+
+/**
+ * `wire`, moved back inside the limits if rounding a value inside them has carried it over.
+ * @param {FieldType} type
+ * @param {number | null} low
+ * @param {number | null} high
+ * @param {any} wire
+ * @returns {any}
+ */
+function withinLimits(type, low, high, wire) {
+  if (low === null || high === null || wire === null) return wire;
+  if (Array.isArray(wire)) {
+    return wire.map((element, index) => withinLimits(elementType(type, index), low, high, element));
+  }
+  const number = type.name === "optional" ? elementType(type, 0) : type;
+  const value = number.fromWire(wire);
+  if (value >= low && value <= high) return wire;
+  const inward = value > high ? -1 : 1;
+  return number.step === null ? nextFloat32(wire, inward) : wire + inward;
+}
+
+/** @param {FieldType} type @param {number} index @returns {FieldType} */
+function elementType(type, index) {
+  if (type.name === "optional") {
+    const inner = /** @type {FieldType} */ (type.items[0]);
+    return inner.items.length > 0 ? elementType(inner, index) : inner;
+  }
+  return type.items[type.name === "list" ? 0 : index] ?? type;
+}
+
+/** The neighbour of a float 32. @param {number} value @param {1 | -1} direction */
+function nextFloat32(value, direction) {
+  const floats = new Float32Array([value]);
+  const bits = new Int32Array(floats.buffer);
+  if (value === 0) return direction * 2 ** -149;
+  bits[0] = bits[0] + (value > 0 ? direction : -direction);
+  return floats[0];
+}

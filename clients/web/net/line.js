@@ -1,0 +1,87 @@
+/**
+ * One WebSocket, from opening it to letting go of it.
+ *
+ * Owns the socket: its subprotocol, binary messages only, what may be said in a close frame.  Once
+ * dropped or lost it calls nobody any more.  Knows no messages, never reconnects.
+ */
+
+import { Code } from "./closing.js";
+import { SUBPROTOCOL } from "./messages.js";
+
+/** RFC 6455, 5.5: a control frame has at most 125 bytes, of which the code takes two. */
+const MAX_REASON_BYTES = 123;
+
+/**
+ * The part of a browser's WebSocket (or of Node's `ws`) that is used.
+ * @typedef {object} Socket
+ * @property {string} binaryType
+ * @property {number} bufferedAmount
+ * @property {string} protocol
+ * @property {((event: any) => void) | null} onopen
+ * @property {((event: any) => void) | null} onmessage
+ * @property {((event: any) => void) | null} onclose
+ * @property {((event: any) => void) | null} onerror
+ * @property {(data: Uint8Array<ArrayBuffer>) => void} send
+ * @property {(code?: number, reason?: string) => void} close
+ */
+
+/** @typedef {new (url: string, protocol: string) => Socket} SocketFactory */
+
+/**
+ * `refused` is a reason of this side not to go on: the code says which.
+ * @typedef {object} LineHooks
+ * @property {() => void} opened
+ * @property {(bytes: Uint8Array) => void} message
+ * @property {(code: number, reason: string) => void} closed  the other side, or the network, did it
+ * @property {(code: number, reason: string) => void} refused
+ */
+
+export class Line {
+  /** @param {SocketFactory} Socket @param {string} url @param {LineHooks} hooks */
+  constructor(Socket, url, hooks) {
+    const socket = new Socket(url, SUBPROTOCOL);
+    this.#socket = socket;
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
+      if (socket.protocol === SUBPROTOCOL) hooks.opened();
+      else hooks.refused(Code.VERSION, `the server does not speak ${SUBPROTOCOL}`);
+    };
+    socket.onmessage = ({ data }) => {
+      if (data instanceof ArrayBuffer) hooks.message(new Uint8Array(data));
+      else hooks.refused(Code.PROTOCOL_ERROR, "the server sent a text message");
+    };
+    socket.onclose = ({ code, reason }) => hooks.closed(code, reason);
+    // An error is always followed by a close, which says more.
+    socket.onerror = () => {};
+  }
+
+  #socket;
+
+  /** What was sent, but is still here. */
+  get unsentBytes() {
+    return this.#socket.bufferedAmount;
+  }
+
+  /** @param {Uint8Array<ArrayBuffer>} bytes */
+  send(bytes) {
+    this.#socket.send(bytes);
+  }
+
+  /**
+   * Close, and hear no more of it.
+   * @param {number} [code]
+   * @param {string} [reason]  cut to what a close frame holds
+   */
+  drop(code = Code.NORMAL, reason = "") {
+    this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
+    this.#socket.close(code, truncated(reason));
+  }
+}
+
+/** @param {string} reason @returns {string} */
+function truncated(reason) {
+  const encoder = new TextEncoder();
+  let kept = reason;
+  while (encoder.encode(kept).length > MAX_REASON_BYTES) kept = kept.slice(0, -1);
+  return kept;
+}

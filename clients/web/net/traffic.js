@@ -1,0 +1,68 @@
+/**
+ * What went over the line, and what went wrong on it.
+ *
+ * Owns the counters behind `GameClient.statistics()`.  Totals since the client was made, rates over
+ * two seconds.  Bytes are those of messages, without WebSocket headers.  Times are arguments.
+ */
+
+import { Rate } from "./rates.js";
+
+export class Traffic {
+  /** Checks that agreed. */
+  checksPassed = 0;
+  /** Checks that did not. */
+  checksumFailures = 0;
+  /** Messages of the server that broke the protocol. */
+  protocolErrors = 0;
+  /** Full states asked for. */
+  resyncs = 0;
+  /** Tries to come back. */
+  reconnects = 0;
+  /** Commands not sent because too much before them was still unsent. */
+  commandsDropped = 0;
+
+  #bytesIn = new Rate();
+  #bytesOut = new Rate();
+  #messagesIn = new Rate();
+  #messagesOut = new Rate();
+  #deltas = new Rate();
+
+  /** @param {number} nowMs @param {number} bytes */
+  received(nowMs, bytes) {
+    this.#bytesIn.add(nowMs, bytes);
+    this.#messagesIn.add(nowMs);
+  }
+
+  /** @param {number} nowMs @param {number} bytes */
+  sent(nowMs, bytes) {
+    this.#bytesOut.add(nowMs, bytes);
+    this.#messagesOut.add(nowMs);
+  }
+
+  /** @param {number} nowMs */
+  appliedDelta(nowMs) {
+    this.#deltas.add(nowMs);
+  }
+
+  /** @param {number} nowMs */
+  figures(nowMs) {
+    return {
+      checksPassed: this.checksPassed,
+      checksumFailures: this.checksumFailures,
+      protocolErrors: this.protocolErrors,
+      resyncs: this.resyncs,
+      reconnects: this.reconnects,
+      commandsDropped: this.commandsDropped,
+      bytesIn: this.#bytesIn.total,
+      bytesOut: this.#bytesOut.total,
+      messagesIn: this.#messagesIn.total,
+      messagesOut: this.#messagesOut.total,
+      deltas: this.#deltas.total,
+      bytesInPerS: this.#bytesIn.perSecond(nowMs),
+      bytesOutPerS: this.#bytesOut.perSecond(nowMs),
+      messagesInPerS: this.#messagesIn.perSecond(nowMs),
+      messagesOutPerS: this.#messagesOut.perSecond(nowMs),
+      deltasPerS: this.#deltas.perSecond(nowMs),
+    };
+  }
+}

@@ -1,0 +1,125 @@
+// The schema: field types both ways, the shape of entities and events, refusal of what is none.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { ProtocolError } from "../../clients/web/net/errors.js";
+import { fieldType, roundHalfEven } from "../../clients/web/net/fieldtypes.js";
+import { Reader, Writer } from "../../clients/web/net/msgpack.js";
+import { Schema } from "../../clients/web/net/schema.js";
+
+const COLOR = ["enum", "Color", ["RED", "GREEN"]];
+
+/** Description, value, wire value. */
+const CONVERSIONS = [
+  [["bool"], true, true],
+  [["int"], -7, -7],
+  [["steps", 0.25], 1.5, 6],
+  [["steps", 0.25], -0.05, 0],
+  [["float32"], 0.1, Math.fround(0.1)],
+  [["str"], "Zoë", "Zoë"],
+  [["bytes"], new Uint8Array([1, 2]), new Uint8Array([1, 2])],
+  [COLOR, "GREEN", 1],
+  [["tuple", [["int"], COLOR]], [3, "RED"], [3, 0]],
+  [["list", ["steps", 0.5]], [0.5, 1], [1, 2]],
+  [["optional", COLOR], null, null],
+  [["optional", COLOR], "RED", 0],
+];
+
+test("values become wire values, are written, read and become values again", () => {
+  for (const [description, value, wire] of CONVERSIONS) {
+    const type = fieldType(description);
+    assert.deepEqual(type.toWire(value), wire, description[0]);
+    const writer = new Writer();
+    type.write(writer, wire);
+    const reader = new Reader(writer.written());
+    assert.deepEqual(type.read(reader), wire, description[0]);
+    reader.end();
+    assert.deepEqual(type.toWire(type.fromWire(wire)), wire, description[0]);
+  }
+});
+
+test("values of another type are refused", () => {
+  const refused = [
+    [["bool"], 1],
+    [["int"], 1.5],
+    [["int"], true],
+    [["int"], "1"],
+    [["steps", 0.5], NaN],
+    [["float32"], Infinity],
+    [["float32"], null],
+    [["str"], 5],
+    [["bytes"], [1]],
+    [COLOR, "BLUE"],
+    [COLOR, 0],
+    [["tuple", [["int"]]], [1, 2]],
+    [["tuple", [["int"]]], 1],
+    [["list", ["int"]], "12"],
+    [["optional", ["int"]], "x"],
+  ];
+  for (const [description, value] of refused) {
+    assert.throws(() => fieldType(description).toWire(value), TypeError, `${description} ${value}`);
+  }
+  for (const [description, value] of [[["int"], 2 ** 53], [["float32"], 1e300], [["str"], "\ud800"]]) {
+    assert.throws(() => fieldType(description).toWire(value), RangeError, `${description}`);
+  }
+});
+
+test("halves are rounded to even, as the server does", () => {
+  const values = [0.5, 1.5, 2.5, -0.5, -1.5, 0.49, 0.51, 3];
+  assert.deepEqual(values.map((value) => roundHalfEven(value) + 0), [0, 2, 2, 0, -2, 0, 1, 3]);
+});
+
+test("only int and steps are sent as differences", () => {
+  const additive = CONVERSIONS.filter(([description]) => fieldType(description).additive);
+  assert.deepEqual(additive.map(([description]) => description[0]), ["int", "steps", "steps"]);
+});
+
+test("a description that is no type is refused", () => {
+  const wrong = [null, 5, [], ["int", 1], ["steps"], ["steps", 0], ["steps", "1"], ["enum", "E", []]];
+  wrong.push(["enum", "E", [1]], ["tuple", ["int"]], ["list"], ["nonsense"]);
+  wrong.push(["optional", ["optional", ["int"]]]);
+  for (const description of wrong) {
+    assert.throws(() => fieldType(description), ProtocolError, JSON.stringify(description));
+  }
+});
+
+test("what is no schema is refused", () => {
+  const fields = [["x", ["int"]], ["y", ["int"]]];
+  const wrong = [
+    null,
+    [],
+    [[], []],
+    [[["E", [], fields]], [], []],
+    [[["E", [0], fields, []]], [], []],
+    [[["E", [0, 2], fields, []]], [], []],
+    [[["E", [0, -1], fields, []]], [], []],
+    [[[5, [], fields, []]], [], []],
+    [[["E", [], [["x"]], []]], [], []],
+    [[["E", [], [[7, ["int"]]], []]], [], []],
+    [[["E", [], Array(32).fill(["x", ["int"]]), []]], [], []],
+    [[], [["C", [["f", ["int"]]]]], []],
+    [[], [["C", [["f", ["int"], 0, "low", 1, null]]]], []],
+    [[], [], [["E"]]],
+  ];
+  for (const description of wrong) {
+    const text = JSON.stringify(description);
+    assert.throws(() => Schema.fromDescription(description), ProtocolError, text);
+  }
+  assert.ok(Schema.fromDescription([[["E", [0, 1], fields, []]], [], []]));
+});
+
+test("a field with the name of an entity's own property has an underscore behind it", () => {
+  const names = ["id", "kind", "values", "constructor", "__proto__", "x"];
+  const fields = names.map((name) => [name, ["str"]]);
+  const schema = Schema.fromDescription([[["Pickup", [], fields, []]], [], [["Took", fields]]]);
+  const entity = schema.entities[0].create(7, names.map((name) => `of ${name}`), 3);
+  assert.deepEqual([entity.id, entity.kind, entity.x], [7, "Pickup", "of x"]);
+  assert.deepEqual([entity.id_, entity.kind_], ["of id", "of kind"]);
+  assert.equal(entity.constructor_, "of constructor");
+  const writer = new Writer();
+  for (const name of names) writer.str(name);
+  const event = schema.events[0].read(new Reader(writer.written()));
+  assert.deepEqual([event.kind, event.kind_, event.x], ["Took", "kind", "x"]);
+  assert.equal(Object.getPrototypeOf(event), Object.prototype);
+});
