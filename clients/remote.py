@@ -19,7 +19,7 @@ import attrs
 from gameserver.errors import RemoteProtocolError
 from gameserver.model import fieldtypes
 from gameserver.model.fieldtypes import INT_LIMIT
-from gameserver.model.schema import EntitySpec, EventSpec, FieldSpec
+from gameserver.model.specs import EntitySpec, EventSpec, FieldSpec
 from gameserver.protocol.messages import pack
 
 #: ``(values, mask, section, at)``: write the fields of ``mask`` into ``values`` from

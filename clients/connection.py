@@ -1,0 +1,308 @@
+"""One WebSocket connection to a game server: bytes in, bytes out, and how it ended.
+
+Owns connecting (TCP, TLS, the opening handshake), the deadlines of sending and closing, and
+turning every way in which trio-websocket can fail into ``ConnectionLost``.  Never looks into a
+message: that is ``game_client.py``.
+"""
+
+from __future__ import annotations
+
+import ssl
+import urllib.parse
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import attrs
+import trio
+from trio_websocket import (
+    ConnectionClosed,
+    ConnectionRejected,
+    WebSocketConnection,
+    wrap_client_stream,
+)
+from wsproto.utilities import LocalProtocolError as WsprotoLocalError
+
+from clients.errors import ConnectionLost
+from gameserver.errors import LocalProtocolError
+from gameserver.protocol.closing import CONNECTION_LOST, ClientAction, CloseCode, close_reason
+from gameserver.protocol.messages import SUBPROTOCOL
+
+#: For a message that the server's socket does not take.
+SEND_DEADLINE_S: Final = 5.0
+#: For the closing handshake; after it TCP is dropped.
+CLOSE_DEADLINE_S: Final = 2.0
+#: Above ``MAX_SERVER_MESSAGE_BYTES``, so that it is the decoder that refuses.
+MAX_MESSAGE_BYTES: Final = 4 << 20
+#: Messages read from the socket but not taken yet; then TCP makes the server wait.
+MESSAGE_QUEUE: Final = 16
+#: HTTP answers to the opening handshake that may be another a little later (RFC 9110, 15.5 and
+#: 15.6; RFC 6585, 4).
+_PASSING_STATUS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+@attrs.frozen
+class Address:
+    """What a ws:// or wss:// URL says."""
+
+    host: str
+    port: int
+    #: For the ``Host`` header.
+    authority: str
+    resource: str
+    secure: bool
+
+    @classmethod
+    def from_url(cls, url: str) -> Address:
+        """Return the address that ``url`` names; ``LocalProtocolError`` if it names none."""
+        try:
+            parts = urllib.parse.urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError as error:
+            raise LocalProtocolError(f"{url!r} is not an address: {error}") from error
+        plain = url.isascii() and url.isprintable() and " " not in url
+        if parts.scheme not in ("ws", "wss") or not host or not plain:
+            raise LocalProtocolError(f"{url!r} is not an address such as ws://localhost:8080/")
+        secure = parts.scheme == "wss"
+        return cls(
+            host,
+            port or (443 if secure else 80),
+            parts.netloc.rpartition("@")[2],
+            (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+            secure,
+        )
+
+
+class CountedStream(trio.abc.Stream):
+    """A stream that counts its bytes and notes when the peer is gone."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+        self.bytes_received = 0
+        self.bytes_sent = 0
+        self.ended = trio.Event()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """As the stream beneath."""
+        try:
+            data = bytes(await self._stream.receive_some(max_bytes))
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self.ended.set()
+            raise
+        if not data:
+            self.ended.set()
+        self.bytes_received += len(data)
+        return data
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """As the stream beneath."""
+        await self._stream.send_all(data)
+        self.bytes_sent += len(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """As the stream beneath."""
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        """As the stream beneath."""
+        self.ended.set()
+        await self._stream.aclose()
+
+
+class Connection:
+    """An open WebSocket; ``open_connection`` makes it and closes it.
+
+    ``tasks`` is a nursery that lives as long as the connection.
+    """
+
+    def __init__(self, stream: CountedStream, tasks: trio.Nursery) -> None:
+        self.stream: Final = stream
+        self.tasks: Final = tasks
+        self._ws: WebSocketConnection | None = None
+        self._carried = trio.Event()
+        #: Why it ended, if trio-websocket cannot know.
+        self._failure: ConnectionLost | None = None
+
+    async def receive(self) -> bytes:
+        """Return the next binary message; ``ConnectionLost`` if there will be none."""
+        assert self._ws is not None
+        try:
+            message = await self._ws.get_message()
+        except ConnectionClosed as closed:
+            if closed.reason is None:  # the layer below failed: let it say why
+                await trio.aclose_forcefully(self.stream)
+                await self._carried.wait()
+            raise self._lost(closed) from None
+        if isinstance(message, str):
+            raise await self.fail(CloseCode.UNSUPPORTED_DATA, "a text message came")
+        return message
+
+    async def send(self, data: bytes) -> None:
+        """Send one binary message; ``ConnectionLost`` if that is not possible.
+
+        Once begun it is not cancelled: half a frame would ruin all that follows.
+        """
+        assert self._ws is not None
+        await trio.lowlevel.checkpoint_if_cancelled()
+        try:
+            with trio.fail_after(SEND_DEADLINE_S, shield=True):
+                await self._ws.send_message(data)
+        except ConnectionClosed as closed:
+            raise self._lost(closed) from None
+        except WsprotoLocalError:  # closing, from either side
+            raise self._lost(None) from None
+        except trio.TooSlowError:
+            self._failure = ConnectionLost(CONNECTION_LOST, "the server takes no more bytes")
+            await trio.aclose_forcefully(self.stream)
+            raise self._lost(None) from None
+
+    async def fail(self, code: int, reason: str) -> ConnectionLost:
+        """Close because of what the server did; return the error that says so."""
+        if self._failure is None:
+            self._failure = ConnectionLost(code, reason)
+        await self.close(code, reason)
+        return self._lost(None)
+
+    async def close(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
+        """Close with a handshake, or without one if the server does not join in."""
+        with trio.move_on_after(CLOSE_DEADLINE_S, shield=True):
+            try:
+                if self._ws is not None:
+                    await self._ws.aclose(code, close_reason(reason) or None)
+            except WsprotoLocalError:  # both sides close at once
+                pass
+        await trio.aclose_forcefully(self.stream)
+
+    def _lost(self, closed: ConnectionClosed | None) -> ConnectionLost:
+        """Return the reason of the end, as a new exception each time."""
+        if (known := self._failure) is not None:
+            return ConnectionLost(known.code, known.reason, action=known.action)
+        reason = closed.reason if closed is not None else self._ws.closed if self._ws else None
+        if reason is None or reason.code == CONNECTION_LOST:
+            return ConnectionLost(CONNECTION_LOST, "the connection was lost")
+        return ConnectionLost(reason.code, reason.reason or "")
+
+    # ------------------------------------------------------------ the opening handshake
+
+    async def shake_hands(self, address: Address) -> None:
+        """Return once the WebSocket is open; ``ConnectionLost`` if it will not be."""
+        settled = trio.Event()
+        self.tasks.start_soon(self._carry, address, settled)
+        await settled.wait()
+        if self._ws is None:
+            raise self._lost(None)
+        if self._ws.subprotocol != SUBPROTOCOL:
+            raise await self.fail(
+                CloseCode.PROTOCOL_ERROR, f"the server does not speak {SUBPROTOCOL}"
+            )
+
+    async def _carry(self, address: Address, settled: trio.Event) -> None:
+        """Run trio-websocket's own task, so that no error of it reaches anyone else.
+
+        Sets ``settled`` once the handshake succeeded or failed.
+        """
+        try:
+            async with trio.open_nursery() as nursery:
+                with trio.CancelScope() as opening:
+                    # It would wait for ever for the answer of a peer that has hung up.
+                    nursery.start_soon(_cancel_after, self.stream.ended, opening)
+                    self._ws = await wrap_client_stream(
+                        nursery,
+                        self.stream,  # type: ignore[arg-type]  # any stream does
+                        address.authority,
+                        address.resource,
+                        subprotocols=[SUBPROTOCOL],
+                        message_queue_size=MESSAGE_QUEUE,
+                        max_message_size=MAX_MESSAGE_BYTES,
+                    )
+                    settled.set()
+        except* ConnectionRejected as group:
+            self._failure = _rejected(group)
+        except* Exception as group:  # noqa: BLE001 - becomes the reason of ConnectionLost
+            # trio-websocket can fail on what a peer sends, e.g. a ping while it closes.
+            self._failure = ConnectionLost(
+                CONNECTION_LOST, f"the WebSocket failed: {group.exceptions[0]!r}"
+            )
+        finally:
+            self._carried.set()
+            settled.set()
+            await trio.aclose_forcefully(self.stream)
+
+
+def _rejected(group: BaseExceptionGroup[ConnectionRejected]) -> ConnectionLost:
+    error = group.exceptions[0]
+    assert isinstance(error, ConnectionRejected)
+    passing = error.status_code in _PASSING_STATUS
+    return ConnectionLost(
+        CONNECTION_LOST,
+        f"the server answered with HTTP status {error.status_code}",
+        action=ClientAction.RESUME if passing else ClientAction.STOP,
+    )
+
+
+async def _cancel_after(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()
+
+
+async def _open_stream(address: Address, ssl_context: ssl.SSLContext | None) -> trio.abc.Stream:
+    """Connect TCP, and TLS over it; trio sets TCP_NODELAY on the streams that it opens."""
+    try:
+        if not address.secure:
+            return await trio.open_tcp_stream(address.host, address.port)
+        stream = await trio.open_ssl_over_tcp_stream(
+            address.host,
+            address.port,
+            ssl_context=ssl_context or ssl.create_default_context(),
+            https_compatible=True,
+        )
+        try:
+            await stream.do_handshake()
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
+    except OSError as error:
+        raise ConnectionLost(CONNECTION_LOST, f"cannot connect: {error}") from error
+    except trio.BrokenResourceError as error:
+        cause = error.__cause__
+        # A certificate that is wrong now will be wrong in a minute.
+        wrong = isinstance(cause, ssl.SSLCertVerificationError)
+        raise ConnectionLost(
+            CONNECTION_LOST,
+            f"cannot connect: {cause or error}",
+            action=ClientAction.STOP if wrong else ClientAction.RESUME,
+        ) from error
+    return stream
+
+
+@asynccontextmanager
+async def open_connection(
+    url: str, *, ssl_context: ssl.SSLContext | None, deadline_s: float
+) -> AsyncIterator[Connection]:
+    """Connect to ``url`` within ``deadline_s``; close at the end of the block.
+
+    An exception of the block comes out as it is, not in an ``ExceptionGroup``.
+    """
+    address = Address.from_url(url)
+    failed: BaseException | None = None
+    async with trio.open_nursery() as tasks:
+        connection: Connection | None = None
+        try:
+            try:
+                with trio.fail_after(deadline_s):
+                    stream = await _open_stream(address, ssl_context)
+                    connection = Connection(CountedStream(stream), tasks)
+                    await connection.shake_hands(address)
+            except trio.TooSlowError:
+                raise ConnectionLost(
+                    CONNECTION_LOST, f"no answer within {deadline_s:g} seconds"
+                ) from None
+            yield connection
+        except BaseException as error:  # noqa: BLE001 - raised again outside of the nursery
+            failed = error
+        finally:
+            if connection is not None:
+                await connection.close()
+            tasks.cancel_scope.cancel()
+    if failed is not None:
+        raise failed

@@ -1,0 +1,48 @@
+"""How a connection to a game ends, as exceptions.
+
+Owns the classes only.  Both carry what the server said and what it asks of the client
+(protocol README, "Close codes"), so that a caller can decide about coming back.
+"""
+
+from __future__ import annotations
+
+from gameserver.errors import GameServerError, JoinRefused
+from gameserver.protocol.closing import ClientAction, action_for
+from gameserver.protocol.messages import Moved
+
+
+class ConnectionLost(GameServerError):
+    """The connection could not be made, or has ended.
+
+    ``code`` is the close code, 1006 if there was none.  ``retry_after_s``: how long the server
+    asks to wait before the next try, None if it did not say.  ``moved``: where to connect to
+    instead, None if it did not say.
+    """
+
+    def __init__(
+        self,
+        code: int,
+        reason: str,
+        *,
+        action: ClientAction | None = None,
+        retry_after_s: float | None = None,
+        moved: Moved | None = None,
+    ) -> None:
+        self.code = code
+        self.reason = reason
+        self.action = action_for(code) if action is None else action
+        self.retry_after_s = retry_after_s
+        self.moved = moved
+        super().__init__(f"{code} {reason}".rstrip())
+
+
+class Refused(JoinRefused):
+    """The server did not let us in; ``code`` and ``reason`` say why."""
+
+    def __init__(self, code: int, reason: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(code, reason)
+        self.action = action_for(code)
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.reason}".rstrip()
