@@ -52,7 +52,11 @@ class Conversation:
         while True:
             event = self._h11.next_event()
             if event is h11.NEED_DATA:
-                self._h11.receive_data(await self._link.receive_some(self._head_bytes))
+                # h11 itself minds only heads that have not ended yet.
+                room_bytes = self._head_bytes - len(self.early_bytes)
+                if room_bytes == 0:
+                    raise h11.RemoteProtocolError("head too large", error_status_hint=431)
+                self._h11.receive_data(await self._link.receive_some(room_bytes))
             elif isinstance(event, h11.Request):
                 self._method = event.method
                 self._has_body = not isinstance(self._h11.next_event(), h11.EndOfMessage)

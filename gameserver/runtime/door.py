@@ -307,6 +307,8 @@ class Door:
     ) -> bool:
         if response.status >= 400:
             self._rejected += 1
+            # A client that is only lost may ask again; one that is wrong may not.
+            last = last or response.status not in (404, 405)
         with trio.fail_after(self._settings.answer_timeout_s):
             return await conversation.answer(response, last=last or not self._accepting)
 

@@ -1,0 +1,387 @@
+"""The door: HTTP on a connection, admission, sessions, and stopping."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+import attrs
+import h11
+import pytest
+import trio
+import trio.testing
+from connections import SUBPROTOCOL, WirePeer, client_tls, open_door, rest_of
+from wsproto.events import BytesMessage, CloseConnection, TextMessage
+
+from gameserver.protocol.frames import binary_frame
+from gameserver.runtime.assets import Assets
+from gameserver.runtime.door import (
+    Door,
+    DoorSettings,
+    Endpoint,
+    close_websocket,
+    open_listeners,
+)
+from gameserver.runtime.http import Site, text_response
+from gameserver.runtime.plain import echo
+
+both = pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
+
+
+def broken_page():
+    raise ZeroDivisionError("a bug of the page")
+
+
+SITE = Site({"/healthz": lambda: text_response(200, "ok"), "/broken": broken_page})
+
+
+@attrs.frozen
+class Answer:
+    status: int
+    headers: dict[bytes, bytes]
+    body: bytes
+
+
+def parse(data: bytes, *methods: str) -> list[Answer]:
+    """The answers to requests of these methods; nothing may follow them."""
+    answers = []
+    for method in methods:
+        reader = h11.Connection(h11.CLIENT)
+        reader.send(h11.Request(method=method, target="/", headers=[("Host", "x")]))
+        reader.send(h11.EndOfMessage())
+        reader.receive_data(data)
+        body = b""
+        while not isinstance(event := reader.next_event(), h11.EndOfMessage):
+            if isinstance(event, h11.Response):
+                head = event
+            else:
+                assert isinstance(event, h11.Data), event
+                body += event.data
+        answers.append(Answer(head.status_code, dict(head.headers), body))
+        data = reader.trailing_data[0]
+    assert data == b""
+    return answers
+
+
+def get(path: str = "/healthz", method: str = "GET", *headers: str) -> bytes:
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: x", *headers, "", ""]).encode()
+
+
+LAST = "Connection: close"
+
+
+# HTTP
+
+
+@both
+async def test_an_answer_and_its_headers(tls):
+    async with open_door(tls=tls, site=SITE) as opened:
+        [answer] = parse(await opened.ask(get("/healthz", "GET", LAST)), "GET")
+    assert (answer.status, answer.body) == (200, b"ok\n")
+    assert answer.headers[b"content-length"] == b"3"
+    assert answer.headers[b"content-type"] == b"text/plain; charset=utf-8"
+    assert answer.headers[b"x-content-type-options"] == b"nosniff"
+    assert answer.headers[b"content-security-policy"] == (
+        b"default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; "
+        b"style-src 'self' 'unsafe-inline'"
+    )
+    assert answer.headers[b"date"].endswith(b" GMT")
+    assert answer.headers[b"connection"] == b"close"
+
+
+@both
+async def test_pipelined_requests_are_answered_in_order(tls):
+    async with open_door(tls=tls, site=SITE) as opened:
+        asked = get() + get("/none") + get("/healthz", "HEAD") + get("/healthz", "GET", LAST)
+        answers = parse(await opened.ask(asked + get()), "GET", "GET", "HEAD", "GET")
+        assert [answer.status for answer in answers] == [200, 404, 200, 200]
+        assert [answer.body for answer in answers[2:]] == [b"", b"ok\n"]
+        assert answers[2].headers[b"content-length"] == b"3"
+        assert opened.door.statistics().requests == 4
+        assert opened.door.statistics().rejected == 1
+
+
+async def test_requests_may_come_in_any_pieces():
+    async with open_door(site=SITE) as opened:
+        stream = await opened.connect()
+        for byte in get() + get("/healthz", "GET", LAST):
+            await stream.send_all(bytes([byte]))
+        assert [a.status for a in parse(await rest_of(stream), "GET", "GET")] == [200, 200]
+        await stream.aclose()
+
+
+async def test_http_1_0_is_answered_once():
+    async with open_door(site=SITE) as opened:
+        [answer] = parse(await opened.ask(b"GET /healthz HTTP/1.0\r\n\r\n"), "GET")
+        assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+        (b"GET /healthz HTTP/1.1\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"GET /healthz HTTP/2.0\r\nHost: x\r\n\r\n", 505),
+        (get("/healthz", "GET", "X: " + "y" * 9000), 431),
+        (get("/healthz", "GET", LAST, "X: " + "y" * (8192 - 58)), 200),
+        (get("/healthz", "GET", LAST, "X: " + "y" * (8192 - 57)), 431),
+        (b"GET /" + b"x" * 9000, 431),
+        (get("/healthz", "DELETE", LAST), 405),
+        (get("/broken", "GET", LAST), 500),
+    ],
+)
+async def test_refusals(sent, status, capsys):
+    async with open_door(site=SITE) as opened:
+        [answer] = parse(await opened.ask(sent), "POST")
+        assert answer.status == status
+        assert opened.door.statistics().rejected == (1 if status >= 400 else 0)
+        assert opened.door.statistics().crashed == (1 if status == 500 else 0)
+    assert ("a bug of the page" in capsys.readouterr().out) is (status == 500)
+
+
+@both
+@pytest.mark.parametrize("expect", [[], ["Expect: 100-continue"]])
+async def test_a_body_is_not_read_and_the_answer_still_arrives(tls, expect):
+    """What follows a body is not taken for a request either."""
+    async with open_door(tls=tls, site=SITE) as opened:
+        stream = await opened.connect()
+        await stream.send_all(get("/healthz", "POST", "Content-Length: 200000", *expect))
+        await stream.send_all(get() * 1000)
+        [answer] = parse(await rest_of(stream), "POST")
+        assert answer.status == 405
+        assert answer.headers[b"connection"] == b"close"
+        assert opened.door.statistics().requests == 1
+        await trio.aclose_forcefully(stream)
+
+
+@both
+async def test_a_large_file_arrives_whole(tls, tmp_path):
+    (tmp_path / "big.wasm").write_bytes(bytes(range(256)) * 8192)
+    async with open_door(tls=tls, site=Site(assets=Assets(tmp_path))) as opened:
+        asked = get("/big.wasm") + get("/big.wasm", "GET", LAST)
+        answers = parse(await opened.ask(asked), "GET", "GET")
+    assert [answer.body == bytes(range(256)) * 8192 for answer in answers] == [True, True]
+    assert answers[0].headers[b"content-type"] == b"application/wasm"
+
+
+async def test_a_304_has_no_body(tmp_path):
+    (tmp_path / "a.js").write_text("a")
+    async with open_door(site=Site(assets=Assets(tmp_path))) as opened:
+        asked = get("/a.js", "GET", "If-None-Match: *") + get("/a.js", "GET", LAST)
+        answers = parse(await opened.ask(asked), "GET", "GET")
+    assert [answer.status for answer in answers] == [304, 200]
+    assert b"content-length" not in answers[0].headers
+    assert answers[0].headers[b"etag"] == answers[1].headers[b"etag"]
+
+
+async def test_an_idle_connection_is_ended():
+    async with open_door(site=SITE, settings=DoorSettings(idle_timeout_s=0.05)) as opened:
+        assert [a.status for a in parse(await opened.ask(get()), "GET")] == [200]
+        assert opened.door.statistics().failed == 0
+
+
+async def test_an_upgrade_after_a_request_on_one_connection():
+    async with open_door(site=SITE) as opened:
+        stream = await opened.connect()
+        await stream.send_all(get())
+        while not (await stream.receive_some()).endswith(b"ok\n"):
+            pass
+        peer = WirePeer(stream)
+        await peer.open("/echo")
+        await peer.send(TextMessage(data="hi"))
+        assert await peer.next_event() == TextMessage(data="hi")
+        await stream.aclose()
+
+
+# Sessions
+
+
+@both
+async def test_a_session_gets_its_websocket_its_link_and_its_peer(tls):
+    seen = []
+
+    async def game(ws, link, peer):
+        seen.append((ws.path, ws.subprotocol, peer))
+        assert link.post(binary_frame(b"posted"))
+        seen.append(await ws.get_message())
+
+    async with open_door(tls=tls, game=game) as opened:
+        peer = WirePeer(await opened.connect())
+        await peer.open("/arena?room=1", "other", SUBPROTOCOL)
+        assert await peer.next_event() == BytesMessage(data=b"posted")
+        await peer.send(BytesMessage(data=b"command"))
+        assert await peer.next_event() == CloseConnection(code=1000, reason="")
+        await peer.send(CloseConnection(code=1000))
+        assert await rest_of(peer.stream) == b""
+        await trio.aclose_forcefully(peer.stream)
+        assert opened.door.statistics().websockets == 1
+    (path, subprotocol, address), message = seen
+    assert (path, subprotocol, message) == ("/arena?room=1", SUBPROTOCOL, b"command")
+    assert address.startswith("127.0.0.1:")
+
+
+async def test_without_the_subprotocol_there_is_no_game():
+    async with open_door() as opened:
+        stream = await opened.connect()
+        peer = WirePeer(stream)
+        with pytest.raises(AssertionError):
+            await peer.open("/arena", "other")
+        await trio.aclose_forcefully(stream)
+
+
+async def test_the_last_posted_frame_arrives_before_the_end():
+    """It is still flushed when the handler has gone."""
+
+    async def game(ws, link, peer):
+        link.post(binary_frame(bytes(3_000_000)))
+
+    async with open_door(game=game) as opened:
+        peer = WirePeer(await opened.connect())
+        await peer.open("/arena", SUBPROTOCOL)
+        size = 0
+        while not isinstance(event := await peer.next_event(), CloseConnection):
+            size += len(event.data)
+        assert size == 3_000_000
+        await trio.aclose_forcefully(peer.stream)
+
+
+async def test_closing_waits_only_so_long_for_the_peer():
+    closed = trio.Event()
+
+    async def game(ws, link, peer):
+        await close_websocket(ws, link, 4010, "kicked", timeout_s=0.05)
+        assert not link.clear
+        await close_websocket(ws, link, 4000, "again")
+        closed.set()
+
+    async with open_door(game=game) as opened:
+        peer = WirePeer(await opened.connect())
+        await peer.open("/arena", SUBPROTOCOL)
+        await closed.wait()
+        assert await peer.next_event() == CloseConnection(code=4010, reason="kicked")
+        assert await peer.next_event() is None
+        await trio.aclose_forcefully(peer.stream)
+
+
+# Admission and stopping
+
+
+async def settled(condition) -> None:
+    """Until ``condition``; fails by a deadline that no good door comes near."""
+    with trio.fail_after(10):
+        while not condition():
+            await trio.lowlevel.checkpoint()
+
+
+async def test_more_connections_than_allowed_are_turned_away():
+    async with open_door(site=SITE, settings=DoorSettings(max_connections=1)) as opened:
+        async with opened.websocket("/echo") as ws:
+            assert await opened.ask(b"") == b""
+            assert opened.door.statistics().refused == 1
+            await ws.send_message("still")
+            assert await ws.get_message() == "still"
+        await settled(lambda: opened.door.statistics().open_connections == 0)
+        assert b" 200 OK" in await opened.ask(get("/healthz", "GET", LAST))
+        assert opened.door.statistics().accepted == 3
+
+
+async def test_stopping_ends_idle_connections_and_keeps_sessions():
+    door = Door(
+        site=SITE,
+        endpoints={"/echo": Endpoint(handler=echo)},
+        game=Endpoint(handler=echo, subprotocol=SUBPROTOCOL),
+    )
+    listeners = await open_listeners("127.0.0.1", 0)
+    port = listeners[0].getsockname()[1]
+    async with trio.open_nursery() as nursery:
+        await nursery.start(door.serve, listeners)
+        playing = WirePeer(await trio.open_tcp_stream("127.0.0.1", port))
+        await playing.open("/echo")
+        idle = await trio.open_tcp_stream("127.0.0.1", port)
+        await idle.send_all(get())
+        await settled(lambda: door._idle)
+        door.stop_accepting()
+        door.stop_accepting()
+        assert (await rest_of(idle)).endswith(b"ok\n")
+        with pytest.raises(OSError, match="failed"):
+            await trio.open_tcp_stream("127.0.0.1", port)
+        await playing.send(TextMessage(data="still"))
+        assert await playing.next_event() == TextMessage(data="still")
+        await trio.aclose_forcefully(playing.stream)
+        await idle.aclose()
+    assert door.statistics().open_connections == 0  # serve has returned by itself
+
+
+async def test_cancelling_ends_everything():
+    async with open_door() as opened:
+        peer = WirePeer(await opened.connect())
+        await peer.open("/echo")
+    assert await rest_of(peer.stream) == b""
+    await trio.aclose_forcefully(peer.stream)
+    assert opened.door.statistics().open_connections == 0
+    assert opened.door.statistics().crashed == 0
+
+
+class FailingListener(socket.socket):
+    """A listener whose next accepts fail with these errors."""
+
+    errors: list[int]
+
+    def accept(self):
+        if self.errors:
+            code = self.errors.pop(0)
+            raise OSError(code, "made up")
+        return super().accept()
+
+
+@pytest.mark.parametrize(
+    ("code", "wait_s"), [(errno.EMFILE, 0.5), (errno.ENFILE, 0.5), (errno.ECONNABORTED, 0)]
+)
+async def test_a_failing_accept_is_tried_again_later(code, wait_s, autojump_clock, capsys):
+    """Late enough not to spin: each failure costs one wait, and one line is logged for all."""
+    [plain] = await open_listeners("127.0.0.1", 0)
+    listener = FailingListener(fileno=plain.detach())
+    listener.settimeout(0)
+    listener.errors = [code] * 5
+    door = Door(site=SITE, endpoints={}, game=Endpoint(handler=echo, subprotocol=SUBPROTOCOL))
+    client = socket.create_connection(listener.getsockname())
+    async with trio.open_nursery() as nursery:
+        await nursery.start(door.serve, [listener])
+        if wait_s:
+            await trio.sleep(wait_s - 0.05)
+            assert door.statistics().accepted == 0
+        await trio.sleep(0.1)
+        assert door.statistics().accepted == 1
+        assert door.statistics().accept_errors == 5
+        client.close()
+        nursery.cancel_scope.cancel()
+    assert capsys.readouterr().out.count("cannot accept connections") == (1 if wait_s else 0)
+
+
+async def test_listeners_of_a_taken_port():
+    [listener] = await open_listeners("127.0.0.1", 0)
+    with pytest.raises(OSError, match="in use"):
+        await open_listeners("127.0.0.1", listener.getsockname()[1])
+    listener.close()
+
+
+async def test_a_tls_client_by_ssl_alone():
+    async with open_door(tls=True, site=SITE) as opened:
+
+        def ask() -> bytes:
+            with (
+                socket.create_connection(("127.0.0.1", opened.port)) as raw,
+                client_tls().wrap_socket(raw, server_hostname="127.0.0.1") as sock,
+            ):
+                sock.sendall(get("/healthz", "GET", LAST))
+                data = b""
+                while part := sock.recv(4096):
+                    data += part
+                return data
+
+        [answer] = parse(await trio.to_thread.run_sync(ask), "GET")
+        assert answer.body == b"ok\n"
