@@ -1,0 +1,238 @@
+/**
+ * The page, wired: client → scene → canvas and panels; keys and thumbs → commands.
+ *
+ * Owns the frame loop, the steering beat and whether the player flies or watches.  Each part does
+ * its own work in its own file; here is only who tells whom.
+ */
+
+import { Board } from "./board.js";
+import { Camera } from "./camera.js";
+import { Chat } from "./chat.js";
+import { Beat, Controls } from "./controls.js";
+import { Cooldowns } from "./cooldowns.js";
+import { Effects } from "./effects.js";
+import { byId } from "./elements.js";
+import { happen } from "./happenings.js";
+import { Input } from "./input.js";
+import { Minimap } from "./minimap.js";
+import { Notices } from "./notices.js";
+import { Overlay } from "./overlay.js";
+import { Painter } from "./painter.js";
+import { Scene } from "./scene.js";
+import { Sound } from "./sound.js";
+import { StartCard } from "./start_card.js";
+import { Touch } from "./touch.js";
+import { Viewpoint } from "./viewpoint.js";
+
+/** @typedef {import("../net/client.js").GameClient} GameClient */
+/** @typedef {import("./start_card.js").Pilot} Pilot */
+
+/** A frame never counts for more: after a pause the world jumps, it does not race. */
+const LONGEST_FRAME_S = 0.1;
+
+/** What tests may look at. @typedef {{frames: number, fps: number, drawMs: number}} Stats */
+
+export class ArenaPage {
+  /** @type {Stats} */
+  stats = { frames: 0, fps: 0, drawMs: 0 };
+
+  #client;
+  #scene = new Scene();
+  #camera = new Camera();
+  #viewpoint = new Viewpoint();
+  #painter = new Painter(byId("stage", HTMLCanvasElement));
+  #minimap = new Minimap(byId("minimap", HTMLCanvasElement));
+  #effects = new Effects();
+  #overlay = new Overlay();
+  #board = new Board();
+  #cooldowns = new Cooldowns();
+  #notices = new Notices();
+  #sound = new Sound();
+  #controls = new Controls();
+  #beat = new Beat();
+  #chat;
+  #card;
+  #input;
+  #touch;
+  /** Who flies; null while watching. @type {Pilot | null} */
+  #pilot = null;
+  #lastMs = NaN;
+
+  /**
+   * @param {GameClient} client  not yet connected
+   * @param {Pilot | null} given  the pilot that the address names
+   */
+  constructor(client, given) {
+    this.#client = client;
+    const stage = byId("stage");
+    this.#card = new StartCard(given, (pilot) => this.play(pilot));
+    this.#chat = new Chat((text) => client.say(text));
+    const isFlying = () => this.#pilot !== null;
+    this.#input = new Input(
+      this.#controls,
+      {
+        chat: () => this.#openChat(),
+        sound: () => this.#toggleSound(),
+        board: (whole) => (this.#board.whole = whole),
+        isFlying,
+      },
+      stage,
+    );
+    this.#touch = new Touch(this.#controls, stage, { dash: byId("dash"), mine: byId("mine") }, isFlying);
+    this.#wireButtons();
+    this.#wireClient();
+    this.#wireMotion();
+    requestAnimationFrame((nowMs) => this.#frame(nowMs));
+  }
+
+  /** Leave the stands and fly. @param {Pilot} pilot */
+  play(pilot) {
+    this.#pilot = pilot;
+    this.#card.show(false);
+    byId("leave").hidden = false;
+    // Not connected: nothing is sent now, and the next welcome sends it.
+    this.#client.send("Play", { ...pilot });
+  }
+
+  #watch() {
+    this.#pilot = null;
+    this.#controls.releaseAll();
+    byId("leave").hidden = true;
+    this.#client.send("Watch");
+    this.#card.show(true);
+  }
+
+  #openChat() {
+    if (this.#pilot === null) {
+      byId("start-form", HTMLFormElement).requestSubmit(byId("play"));
+    } else {
+      this.#controls.releaseAll();
+      this.#chat.open();
+    }
+  }
+
+  #toggleSound() {
+    byId("sound").setAttribute("aria-pressed", String(this.#sound.toggle()));
+  }
+
+  #wireButtons() {
+    byId("chat-open").addEventListener("click", () => this.#chat.open());
+    byId("sound").addEventListener("click", () => this.#toggleSound());
+    byId("leave").addEventListener("click", () => this.#watch());
+    byId("banner-again").addEventListener("click", () => location.reload());
+  }
+
+  #wireClient() {
+    const client = this.#client;
+    const scene = this.#scene;
+    client.on("state", (change) => {
+      this.#notices.connection(change, performance.now());
+      this.#card.ready(change.state === "playing");
+    });
+    client.on("welcome", ({ seat, tickRate, limits }) => {
+      scene.reset({ seat, tickRate, publishEvery: limits.publishEvery });
+      this.#overlay.attacker = null;
+      if (this.#pilot !== null) client.send("Play", { ...this.#pilot });
+    });
+    client.on("enter", (entity) => scene.enter(entity));
+    client.on("leave", (entity) => scene.leave(entity));
+    client.on("event", (event) => scene.event(event));
+    client.on("delta", ({ tick }) => scene.applied(tick, performance.now()));
+    client.on("said", (said) => this.#chat.heard(said, scene));
+  }
+
+  /** Who asks for less motion gets less shake. */
+  #wireMotion() {
+    const reduced = matchMedia("(prefers-reduced-motion: reduce)");
+    const apply = () => (this.#camera.shakeStrength = reduced.matches ? 0.15 : 1);
+    reduced.addEventListener("change", apply);
+    apply();
+  }
+
+  /** @param {number} nowMs */
+  #frame(nowMs) {
+    requestAnimationFrame((nextMs) => this.#frame(nextMs));
+    const whole_s = Number.isNaN(this.#lastMs) ? 0 : (nowMs - this.#lastMs) / 1000;
+    const elapsed_s = Math.min(whole_s, LONGEST_FRAME_S);
+    this.#lastMs = nowMs;
+    const startedMs = performance.now();
+    this.#painter.fit(this.#camera);
+    this.#advance(nowMs, elapsed_s);
+    this.#painter.draw(
+      { scene: this.#scene, camera: this.#camera, effects: this.#effects, overlay: this.#overlay, touch: this.#touch },
+      nowMs / 1000,
+      elapsed_s,
+    );
+    this.#refreshPanels(nowMs, elapsed_s);
+    this.#count(whole_s, performance.now() - startedMs);
+  }
+
+  /** Let the world on the screen go on, and steer. @param {number} nowMs @param {number} elapsed_s */
+  #advance(nowMs, elapsed_s) {
+    const scene = this.#scene;
+    const events = scene.frame(nowMs);
+    this.#client.shownTick = Number.isNaN(scene.playbackTick) ? null : scene.playbackTick;
+    this.#viewpoint.choose(scene, this.#look(), elapsed_s);
+    this.#camera.follow(this.#viewpoint, elapsed_s);
+    const show = {
+      scene,
+      effects: this.#effects,
+      camera: this.#camera,
+      sound: this.#sound,
+      board: this.#board,
+      overlay: this.#overlay,
+      notices: this.#notices,
+      now_s: nowMs / 1000,
+    };
+    for (const event of events) happen(event, show);
+    this.#effects.pass(elapsed_s);
+    this.#steer(elapsed_s);
+  }
+
+  /** Where the mouse is between the middle of the screen and its edge, -1 … 1 each way. */
+  #look() {
+    const { pointer } = this.#input;
+    if (pointer === null || this.#touch.inUse) return null;
+    const { width, height } = this.#camera;
+    return { x: (2 * pointer.x) / width - 1, y: (2 * pointer.y) / height - 1 };
+  }
+
+  /** Once a tick, while flying. @param {number} elapsed_s */
+  #steer(elapsed_s) {
+    const due = this.#beat.pass(elapsed_s, this.#scene.tickRate);
+    const own = this.#scene.ownShip;
+    if (own === undefined || this.#pilot === null || document.hidden) return;
+    const { pointer } = this.#input;
+    if (pointer !== null && !this.#touch.inUse) {
+      const { pose } = own;
+      this.#controls.aimAt(Math.atan2(pointer.y - this.#camera.screenY(pose.y), pointer.x - this.#camera.screenX(pose.x)));
+    }
+    if (due > 0) this.#client.send("Steer", this.#controls.take(own.entity.heading));
+  }
+
+  /** @param {number} nowMs @param {number} elapsed_s */
+  #refreshPanels(nowMs, elapsed_s) {
+    const scene = this.#scene;
+    const serverTick = this.#client.serverTickNow();
+    this.#minimap.draw(scene, this.#camera, this.#painter.pixelRatio);
+    this.#board.refresh(scene, serverTick, () => this.#network(), elapsed_s);
+    this.#notices.refresh(scene, serverTick, nowMs);
+    this.#cooldowns.refresh(scene.ownShip !== undefined, this.#overlay.readiness(scene));
+  }
+
+  /** @returns {import("./board.js").Network} */
+  #network() {
+    const { rttMs, appRttMs, jitterMs, deltasPerS, bytesInPerS } = this.#client.statistics();
+    const { tickRate, delayMs } = this.#scene;
+    const players = this.#client.status?.players ?? null;
+    return { rttMs: rttMs ?? appRttMs, jitterMs, tickRate, deltasPerS, bytesInPerS, delayMs, players };
+  }
+
+  /** @param {number} whole_s @param {number} drawMs */
+  #count(whole_s, drawMs) {
+    const { stats } = this;
+    stats.frames += 1;
+    if (whole_s > 0) stats.fps += (1 / whole_s - stats.fps) * 0.05;
+    stats.drawMs += (drawMs - stats.drawMs) * 0.05;
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * What part of the world the screen shows.
+ *
+ * Owns the centre, the scale and the shake.  Follows a target without lag; when the target itself
+ * jumps (death, respawn, a new ship to watch) it glides there instead.  Never draws; pure but for
+ * the random of the shake.
+ */
+
+import { clamp, VIEW_RADIUS } from "./units.js";
+
+/** A step longer than this in one frame is a new target, in world units. */
+const JUMP = 90;
+/** How far the view leans towards the aim, in world units. */
+const LOOK_AHEAD = 70;
+const GLIDE_PER_S = 4;
+const LEAN_PER_S = 5;
+const ZOOM_PER_S = 3;
+const SHAKE_FADE_PER_S = 5;
+
+export class Camera {
+  /** Centre, in world units. */
+  x = 2000;
+  y = 2000;
+  /** CSS pixels per world unit. */
+  scale = 1;
+  /** Size of the screen in CSS pixels. */
+  width = 1;
+  height = 1;
+  /** 0 takes all shake away (prefers-reduced-motion: see `main.js`). */
+  shakeStrength = 1;
+
+  #targetX = NaN;
+  #targetY = NaN;
+  /** What is left of the way from the last target to this one. */
+  #slipX = 0;
+  #slipY = 0;
+  #leanX = 0;
+  #leanY = 0;
+  #zoom = 0.8;
+  #shake = 0;
+
+  /** @param {number} width  CSS pixels @param {number} height */
+  resize(width, height) {
+    this.width = Math.max(width, 1);
+    this.height = Math.max(height, 1);
+    this.#rescale();
+  }
+
+  /**
+   * @param {object} target
+   * @param {number} target.x  world units
+   * @param {number} target.y
+   * @param {number} target.leanX  -1 … 1: where the pilot looks
+   * @param {number} target.leanY
+   * @param {number} target.zoom  1 while flying, less to see more
+   * @param {number} elapsed_s
+   */
+  follow({ x, y, leanX, leanY, zoom }, elapsed_s) {
+    if (Number.isNaN(this.#targetX)) {
+      this.#targetX = x;
+      this.#targetY = y;
+    }
+    if (Math.hypot(x - this.#targetX, y - this.#targetY) > JUMP) {
+      this.#slipX += this.#targetX - x;
+      this.#slipY += this.#targetY - y;
+    }
+    this.#targetX = x;
+    this.#targetY = y;
+    const glide = Math.exp(-GLIDE_PER_S * elapsed_s);
+    this.#slipX *= glide;
+    this.#slipY *= glide;
+    const lean = 1 - Math.exp(-LEAN_PER_S * elapsed_s);
+    this.#leanX += (leanX * LOOK_AHEAD - this.#leanX) * lean;
+    this.#leanY += (leanY * LOOK_AHEAD - this.#leanY) * lean;
+    this.#zoom += (zoom - this.#zoom) * (1 - Math.exp(-ZOOM_PER_S * elapsed_s));
+    this.#rescale();
+    this.#shake *= Math.exp(-SHAKE_FADE_PER_S * elapsed_s);
+    const reach = this.#shake * this.shakeStrength;
+    this.x = x + this.#slipX + this.#leanX + reach * (Math.random() - 0.5);
+    this.y = y + this.#slipY + this.#leanY + reach * (Math.random() - 0.5);
+  }
+
+  /** Shake the view by about this many world units. @param {number} units */
+  shake(units) {
+    this.#shake = Math.min(this.#shake + units, 40);
+  }
+
+  /** @param {number} x  world units @returns {number} CSS pixels from the left */
+  screenX(x) {
+    return (x - this.x) * this.scale + this.width / 2;
+  }
+
+  /** @param {number} y  world units @returns {number} CSS pixels from the top */
+  screenY(y) {
+    return (y - this.y) * this.scale + this.height / 2;
+  }
+
+  /**
+   * Whether a disc may be seen.
+   * @param {number} x
+   * @param {number} y
+   * @param {number} radius
+   */
+  sees(x, y, radius) {
+    const halfWidth = this.width / 2 / this.scale + radius;
+    const halfHeight = this.height / 2 / this.scale + radius;
+    return Math.abs(x - this.x) < halfWidth && Math.abs(y - this.y) < halfHeight;
+  }
+
+  /** The longer side of the screen shows what the server sends, whatever the window. */
+  #rescale() {
+    const whole = Math.max(this.width, this.height) / (2 * VIEW_RADIUS - 2 * LOOK_AHEAD);
+    this.scale = clamp(whole * this.#zoom, 0.2, 4);
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * Keyboard and mouse.
+ *
+ * Owns the listeners and the key table; moves `Controls` and calls the page's shortcuts.  While a
+ * text field has the focus, keys belong to it.
+ */
+
+/** @typedef {import("./controls.js").Control} Control */
+/** @typedef {import("./controls.js").Controls} Controls */
+
+/** By `KeyboardEvent.code`, so that the places are the same on every keyboard layout. */
+const KEYS = /** @type {Record<string, Control>} */ ({
+  KeyW: "thrust",
+  ArrowUp: "thrust",
+  KeyA: "left",
+  ArrowLeft: "left",
+  KeyD: "right",
+  ArrowRight: "right",
+  Space: "fire",
+  ShiftLeft: "dash",
+  ShiftRight: "dash",
+  KeyE: "mine",
+  KeyQ: "mine",
+});
+
+/**
+ * What keys do beside flying.
+ * @typedef {object} Shortcuts
+ * @property {() => void} chat
+ * @property {() => void} sound
+ * @property {(shown: boolean) => void} board  the whole leaderboard
+ * @property {() => boolean} isFlying
+ */
+
+export class Input {
+  /** Where the mouse is, in CSS pixels; null before it moved, or when touch plays. @type {{x: number, y: number} | null} */
+  pointer = null;
+
+  #controls;
+  #shortcuts;
+
+  /**
+   * @param {Controls} controls
+   * @param {Shortcuts} shortcuts
+   * @param {HTMLElement} stage  clicks on it fire
+   */
+  constructor(controls, shortcuts, stage) {
+    this.#controls = controls;
+    this.#shortcuts = shortcuts;
+    addEventListener("keydown", (event) => this.#keyDown(event));
+    addEventListener("keyup", (event) => this.#keyUp(event));
+    addEventListener("blur", () => controls.releaseAll());
+    stage.addEventListener("contextmenu", (event) => event.preventDefault());
+    stage.addEventListener("pointerdown", (event) => this.#pointerDown(event));
+    addEventListener("pointerup", (event) => this.#pointerUp(event));
+    addEventListener("pointermove", (event) => {
+      if (event.pointerType !== "touch") this.pointer = { x: event.clientX, y: event.clientY };
+    });
+  }
+
+  /** @param {KeyboardEvent} event */
+  #keyDown(event) {
+    if (isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
+    const control = KEYS[event.code];
+    if (control !== undefined && this.#shortcuts.isFlying()) {
+      event.preventDefault();
+      this.#controls.press(control);
+    } else if (event.code === "Tab" && this.#shortcuts.isFlying()) {
+      event.preventDefault();
+      this.#shortcuts.board(true);
+    } else if (event.code === "Enter" && !isButton(event.target)) {
+      event.preventDefault();
+      this.#shortcuts.chat();
+    } else if (event.code === "KeyM" && !event.repeat) {
+      this.#shortcuts.sound();
+    }
+  }
+
+  /** @param {KeyboardEvent} event */
+  #keyUp(event) {
+    const control = KEYS[event.code];
+    if (control !== undefined) this.#controls.release(control);
+    if (event.code === "Tab") this.#shortcuts.board(false);
+  }
+
+  /** @param {PointerEvent} event */
+  #pointerDown(event) {
+    if (event.pointerType === "touch" || !this.#shortcuts.isFlying()) return;
+    this.pointer = { x: event.clientX, y: event.clientY };
+    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+    if (event.button === 0) this.#controls.press("fire");
+    if (event.button === 2) this.#controls.press("mine");
+  }
+
+  /** @param {PointerEvent} event */
+  #pointerUp(event) {
+    if (event.pointerType === "touch") return;
+    if (event.button === 0) this.#controls.release("fire");
+    if (event.button === 2) this.#controls.release("mine");
+  }
+}
+
+/** @param {EventTarget | null} target */
+function isTyping(target) {
+  return target instanceof HTMLInputElement && target.type === "text";
+}
+
+/** @param {EventTarget | null} target */
+function isButton(target) {
+  return target instanceof HTMLButtonElement || target instanceof HTMLInputElement;
+}

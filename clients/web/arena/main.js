@@ -1,0 +1,28 @@
+/**
+ * Where the page begins: the address → a client and the page around it.
+ *
+ * Owns the reading of the address: `?room=arena/x` names the room, `?name=Ada` the pilot, and
+ * `&autoplay=1` flies at once (for tests and screenshots).
+ *
+ * Leaves `window.arena = { client, stats }` for tests: the `GameClient`, and how many frames were
+ * drawn, how many per second, and how many milliseconds of script each took.
+ */
+
+import { GameClient } from "../net/client.js";
+import { ArenaPage } from "./app.js";
+import { PALETTE } from "./palette.js";
+import { cleanName } from "./start_card.js";
+
+const asked = new URLSearchParams(location.search);
+const name = cleanName(asked.get("name") ?? "");
+const given = name === "" ? null : { name, colour: Math.floor(Math.random() * PALETTE.length) };
+
+const client = new GameClient({
+  url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/`,
+  room: asked.get("room") ?? "arena",
+  name: name || "Guest",
+});
+const page = new ArenaPage(client, given);
+Object.assign(window, { arena: { client, stats: page.stats } });
+client.connect();
+if (asked.get("autoplay") === "1") page.play(given ?? { name: "Pilot", colour: 0 });

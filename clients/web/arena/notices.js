@@ -1,0 +1,113 @@
+/**
+ * What the player must be told at once: the connection is lost or refused, the ship was destroyed.
+ *
+ * Owns the banner, the death card and the red edge of the screen.  Says things in plain words;
+ * never decides what to do about them.
+ */
+
+import { pilotName } from "./board.js";
+import { byId, make } from "./elements.js";
+
+/** @typedef {import("../net/client.js").StateChange} StateChange */
+/** @typedef {import("../net/schema.js").GameEvent} GameEvent */
+/** @typedef {import("./scene.js").Scene} Scene */
+
+/** Plain words for close codes; see "Close codes" in the protocol document. @type {Record<number, string>} */
+const WORDS = {
+  1001: "The server is restarting.",
+  1003: "The server did not understand this page.",
+  1006: "The connection was lost.",
+  1009: "The server did not understand this page.",
+  1011: "The room had an accident.",
+  4000: "This page and the server do not understand each other. Reload the page.",
+  4001: "The server did not hear from this page in time.",
+  4002: "This page is of another version than the server. Reload the page.",
+  4003: "This page is of another version than the server. Reload the page.",
+  4004: "There is no such room.",
+  4005: "The room is full.",
+  4006: "The server does not accept this name.",
+  4007: "The server refused to let you in.",
+  4008: "This page sent too much at once.",
+  4009: "The connection was too slow to go on.",
+  4010: "You were removed from the room.",
+  4011: "The room has closed.",
+  4012: "You are playing from another place now.",
+};
+
+export class Notices {
+  #banner = byId("banner");
+  #bannerText = byId("banner-text");
+  #death = byId("death");
+  #deathBy = byId("death-by");
+  #deathCount = byId("death-count");
+  #vignette = byId("vignette");
+  #retryAtMs = NaN;
+  #why = "";
+  #wasConnected = false;
+
+  /** @param {StateChange} change @param {number} nowMs */
+  connection({ state, code, reason, retryInS }, nowMs) {
+    this.#retryAtMs = NaN;
+    if (state === "playing") {
+      this.#wasConnected = true;
+      this.#banner.hidden = true;
+    } else if (state === "reconnecting") {
+      this.#retryAtMs = nowMs + (retryInS ?? 0) * 1000;
+      this.#why = plainWords(code, reason, this.#wasConnected);
+      this.#say(this.#why, "trying");
+    } else if (state === "closed") {
+      this.#say(plainWords(code, reason, this.#wasConnected), "stopped");
+    } else if (this.#why !== "") {
+      this.#say(`${this.#why} Trying again now…`, "trying");
+    }
+  }
+
+  /** Keep the countdowns going. @param {Scene} scene @param {number} serverTick @param {number} nowMs */
+  refresh(scene, serverTick, nowMs) {
+    if (!Number.isNaN(this.#retryAtMs)) {
+      const left_s = Math.max(0, Math.ceil((this.#retryAtMs - nowMs) / 1000));
+      this.#say(`${this.#why} Trying again in ${left_s} s…`, "trying");
+    }
+    const pilot = scene.ownPilot;
+    const dead = pilot !== undefined && pilot.ship === 0 && scene.round?.phase !== "PODIUM";
+    this.#death.hidden = !dead;
+    if (!dead) return;
+    const left_s = Math.max(0, (pilot.respawn_at - serverTick) / scene.tickRate);
+    this.#deathCount.textContent = left_s > 0 ? `Back in ${left_s.toFixed(1)} s` : "Back any moment";
+  }
+
+  /** @param {GameEvent} event  a Kill of the own ship @param {Scene} scene */
+  died({ by, seat, reward }, scene) {
+    const killer = scene.pilots.get(by);
+    const words = killer === undefined || by === seat ? [make("span", "", "You were lost to the arena")] : [
+      make("span", "", "Destroyed by "),
+      pilotName(killer),
+      make("span", "reward", ` +${reward}`),
+    ];
+    this.#deathBy.replaceChildren(...words);
+  }
+
+  /** The edge of the screen glows red for a moment. */
+  hurt() {
+    this.#vignette.classList.remove("hurt");
+    // Reading the size makes the browser notice that the class was gone, so the glow starts anew.
+    void this.#vignette.offsetWidth;
+    this.#vignette.classList.add("hurt");
+  }
+
+  /** @param {string} text @param {"trying" | "stopped"} kind */
+  #say(text, kind) {
+    this.#banner.hidden = false;
+    this.#banner.className = kind;
+    if (this.#bannerText.textContent !== text) this.#bannerText.textContent = text;
+  }
+}
+
+/** @param {number | null} code @param {string} reason @param {boolean} wasConnected */
+function plainWords(code, reason, wasConnected) {
+  if (code === 1006 && !wasConnected) return "The server cannot be reached.";
+  const words = code === null ? undefined : WORDS[code];
+  if (words === undefined) return `The connection ended: ${reason}.`;
+  // A game's own reason (why it refused, who kicked) is worth reading too.
+  return [4006, 4007, 4010].includes(Number(code)) && reason !== "" ? `${words} (${reason})` : words;
+}

@@ -1,0 +1,100 @@
+/**
+ * The card over the living arena: name, colour, Play.
+ *
+ * Owns the card's elements and what is remembered of the pilot between visits.  Never talks to
+ * the server: the page does, when the card calls `onPlay`.
+ */
+
+import { byId, make } from "./elements.js";
+import { PALETTE } from "./palette.js";
+
+/** @typedef {{name: string, colour: number}} Pilot */
+
+const REMEMBERED = "gameserver.arena.pilot";
+const MAX_NAME = 24;
+
+export class StartCard {
+  #card = byId("start");
+  #form = byId("start-form", HTMLFormElement);
+  #name = byId("name", HTMLInputElement);
+  #colours = byId("colours");
+  #play = byId("play", HTMLButtonElement);
+  #colour = 0;
+
+  /**
+   * @param {Pilot | null} given  from the address, before what is remembered
+   * @param {(pilot: Pilot) => void} onPlay
+   */
+  constructor(given, onPlay) {
+    const pilot = given ?? remembered() ?? { name: "", colour: Math.floor(Math.random() * PALETTE.length) };
+    this.#colour = pilot.colour;
+    this.#name.value = pilot.name;
+    this.#name.maxLength = MAX_NAME;
+    this.#colours.append(...PALETTE.map((colour, index) => this.#choice(colour, index)));
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const chosen = { name: cleanName(this.#name.value) || "Pilot", colour: this.#colour };
+      remember(chosen);
+      onPlay(chosen);
+    });
+  }
+
+  /** @param {boolean} shown */
+  show(shown) {
+    if (this.#card.hidden !== shown) return;
+    this.#card.hidden = !shown;
+    if (shown && matchMedia("(hover: hover)").matches) this.#name.focus();
+    if (!shown && document.activeElement instanceof HTMLElement) document.activeElement.blur();
+  }
+
+  /** Whether Play can work now. @param {boolean} ready */
+  ready(ready) {
+    this.#play.disabled = !ready;
+    this.#play.textContent = ready ? "Play" : "Connecting…";
+  }
+
+  /** @param {import("./palette.js").PilotColour} colour @param {number} index */
+  #choice({ name, hex }, index) {
+    const input = document.createElement("input");
+    input.type = "radio";
+    input.name = "colour";
+    input.checked = index === this.#colour;
+    input.setAttribute("aria-label", name);
+    input.addEventListener("change", () => (this.#colour = index));
+    const dot = make("span", "dot");
+    dot.style.setProperty("--colour", hex);
+    const label = make("label", "choice", "", [input, dot]);
+    label.title = name;
+    return label;
+  }
+}
+
+/**
+ * A name as the server takes it: printable, no spaces at the ends, at most 24 characters.
+ * @param {string} typed
+ */
+export function cleanName(typed) {
+  const printable = typed.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "").replace(/\p{Zs}+/gu, " ").trim();
+  return [...printable].slice(0, MAX_NAME).join("").trim();
+}
+
+/** @returns {Pilot | null} */
+function remembered() {
+  try {
+    const { name, colour } = JSON.parse(localStorage.getItem(REMEMBERED) ?? "null") ?? {};
+    if (typeof name !== "string" || PALETTE[colour] === undefined) return null;
+    return { name: cleanName(name), colour };
+  } catch {
+    // No storage (a private window), or not our JSON: then nothing is remembered.
+    return null;
+  }
+}
+
+/** @param {Pilot} pilot */
+function remember(pilot) {
+  try {
+    localStorage.setItem(REMEMBERED, JSON.stringify(pilot));
+  } catch {
+    // A private window keeps nothing; the game does not need it to.
+  }
+}
