@@ -1,0 +1,109 @@
+"""The geometry of the pulse, against floats and by hand."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from gameserver.games.arena.model import UNIT, Ship
+from gameserver.games.arena.pulse import SEARCH_RADIUS, entry, middle, trace
+from gameserver.games.arena.rules import PULSE_HIT_RADIUS, PULSE_RANGE
+
+coordinates = st.integers(-30_000, 30_000)
+
+
+def ship(x, y):
+    return Ship(x=x, y=y)
+
+
+def test_a_pulse_that_meets_nothing_ends_at_its_range():
+    end = trace(100, 200, 0, [], [])
+    assert (end.x, end.y, end.ship) == (100 + PULSE_RANGE, 200, None)
+
+
+def test_the_nearest_ship_is_hit():
+    near, far = ship(5000, 10), ship(9000, 0)
+    for order in ([near, far], [far, near]):
+        end = trace(0, 0, 0, [], order)
+        assert end.ship is near
+        assert abs(end.x - (5000 - PULSE_HIT_RADIUS)) <= 1
+
+
+def test_a_rock_in_between_stops_it():
+    end = trace(0, 0, 0, [(4000, 0, 1000)], [ship(9000, 0)])
+    assert (end.x, end.y, end.ship) == (3000, 0, None)
+
+
+def test_a_rock_behind_the_ship_does_not():
+    target = ship(5000, 0)
+    assert trace(0, 0, 0, [(9000, 0, 1000)], [target]).ship is target
+
+
+def test_what_is_behind_or_beyond_is_not_hit():
+    assert trace(0, 0, 0, [], [ship(-2000, 0)]).ship is None
+    assert trace(0, 0, 0, [], [ship(PULSE_RANGE + PULSE_HIT_RADIUS, 0)]).ship is None
+    just_in = ship(PULSE_RANGE + PULSE_HIT_RADIUS - 2, 0)
+    assert trace(0, 0, 0, [], [just_in]).ship is just_in
+
+
+def test_a_ship_on_top_of_the_gun_is_hit_at_once():
+    target = ship(-100, 50)
+    end = trace(0, 0, 0, [], [target])
+    assert (end.x, end.y, end.ship) == (0, 0, target)
+
+
+def test_a_pulse_past_the_edge_misses():
+    assert trace(0, 0, 0, [], [ship(5000, PULSE_HIT_RADIUS + 1)]).ship is None
+    assert trace(0, 0, 0, [], [ship(5000, PULSE_HIT_RADIUS - 1)]).ship is not None
+
+
+def exact_entry(x, y, radius, aim):
+    """The same in floats: distance to the disc along the ray, None if it misses."""
+    angle = aim * math.tau / 256
+    along = x * math.cos(angle) + y * math.sin(angle)
+    across = x * math.sin(angle) - y * math.cos(angle)
+    if abs(across) > radius:
+        return None
+    half = math.sqrt(radius * radius - across * across)
+    return None if along + half < 0 else max(along - half, 0.0)
+
+
+@given(coordinates, coordinates, st.integers(100, 4000), st.integers(0, 255))
+def test_entry_agrees_with_floats(x, y, radius, aim):
+    from gameserver.games.arena.movement import COSINE, SINE
+
+    limit = 100_000
+    got = entry(x, y, radius, COSINE[aim], SINE[aim], limit)
+    angle = aim * math.tau / 256
+    across = abs(x * math.sin(angle) - y * math.cos(angle))
+    # The table turns a line by up to 1/1500: near an edge either answer is right.
+    assume(abs(across - radius) > 80)
+    want = exact_entry(x, y, radius, aim)
+    if want is None:
+        assert got == limit
+    else:
+        slack = 100 + 80 * radius / math.sqrt(radius * radius - across * across)
+        assert got != limit
+        assert abs(got - want) < slack
+
+
+@given(st.integers(0, 255), st.integers(0, PULSE_RANGE), st.integers(-1, 1))
+def test_the_search_circle_holds_all_that_can_be_hit(aim, distance, side):
+    angle = aim * math.tau / 256
+    off = side * (PULSE_HIT_RADIUS - 40)
+    target = ship(
+        round(distance * math.cos(angle) - off * math.sin(angle)),
+        round(distance * math.sin(angle) + off * math.cos(angle)),
+    )
+    assert trace(0, 0, aim, [], [target]).ship is target
+    x, y = middle(0, 0, aim)
+    assert math.hypot(target.x - x, target.y - y) <= SEARCH_RADIUS + 40 * UNIT // 32
+
+
+@given(coordinates, coordinates, st.integers(0, 255))
+def test_the_end_is_integers(x, y, aim):
+    end = trace(x, y, aim, [(3000, 0, 500)], [ship(0, 4000)])
+    assert type(end.x) is int
+    assert type(end.y) is int
