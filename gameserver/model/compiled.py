@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import attrs
 
 from gameserver.errors import LocalProtocolError
-from gameserver.model.fieldtypes import INT_LIMIT, FieldType, Steps
+from gameserver.model.fieldtypes import INT_LIMIT, QUANTISE_ERRORS, FieldType, Steps
 
 Values = tuple[Any, ...]
 NamedTypes = Sequence[tuple[str, FieldType]]
@@ -28,7 +28,7 @@ class CompiledEntity:
     """The functions of one entity class.
 
     ``values`` and ``owner_values`` return the wire values of the fields to all and to the
-    owner.  They raise TypeError, ValueError or OverflowError for some wrong values and
+    owner.  They raise one of ``QUANTISE_ERRORS`` for some wrong values and
     return wrong wire values for others; ``check`` tells which field it was.
     """
 
@@ -56,7 +56,7 @@ def compile_entity(
             value = getattr(entity, field)
             try:
                 good = field_type.holds(field_type.to_wire(value))
-            except (TypeError, ValueError, OverflowError):
+            except QUANTISE_ERRORS:
                 good = False
             if not good:
                 raise LocalProtocolError(

@@ -25,6 +25,9 @@ from gameserver.errors import LocalProtocolError, RemoteProtocolError
 #: Wire integers lie within ±2^52, so the difference of two is exact in a double.
 INT_LIMIT: Final = 2**52
 
+#: What ``FieldType.to_wire`` raises for values that are far from its type.
+QUANTISE_ERRORS: Final = (TypeError, ValueError, OverflowError, AttributeError, struct.error)
+
 _FLOAT32 = struct.Struct(">f")
 _FLOAT32_MAX: Final = 3.4028234663852886e38
 

@@ -31,6 +31,8 @@ MAX_FIELDS: Final = 31
 #: Limits of command fields that declare none.
 DEFAULT_MAX_LENGTH: Final = 256
 DEFAULT_MAX_ITEMS: Final = 64
+#: A command message is an array of at most 64 elements, five of which come before its fields.
+MAX_COMMAND_FIELDS: Final = 59
 
 _METADATA: Final = "gameserver"
 _SPEC: Final = "__gameserver_spec__"
@@ -130,6 +132,8 @@ def command(cls: Any = None, /) -> Any:
     def decorate(plain: type) -> type:
         made = _attrs_class(plain, eq=True)
         fields = tuple(_command_field(made, a) for a in attrs.fields(made))
+        if len(fields) > MAX_COMMAND_FIELDS:
+            raise LocalProtocolError(f"{made.__name__}: more than {MAX_COMMAND_FIELDS} fields")
         setattr(made, _SPEC, CommandSpec(made.__name__, fields, made))
         return made
 
@@ -205,7 +209,7 @@ def _check_default(cls: type, attribute: Any, field_type: FieldType) -> Any:
         return None
     try:
         wire = field_type.to_wire(attribute.default)
-    except (TypeError, ValueError, OverflowError):
+    except fieldtypes.QUANTISE_ERRORS:
         wire = attrs.NOTHING
     if not field_type.holds(wire):
         raise LocalProtocolError(

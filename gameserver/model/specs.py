@@ -14,7 +14,7 @@ import attrs
 
 from gameserver.errors import LocalProtocolError, RemoteProtocolError
 from gameserver.model.compiled import CompiledEntity
-from gameserver.model.fieldtypes import FieldType
+from gameserver.model.fieldtypes import QUANTISE_ERRORS, FieldType
 
 
 @attrs.frozen
@@ -135,7 +135,7 @@ class CommandSpec:
         """
         try:
             values = tuple(f.type.to_wire(getattr(command, f.name)) for f in self.fields)
-        except (TypeError, ValueError, OverflowError, AttributeError) as error:
+        except QUANTISE_ERRORS as error:
             raise LocalProtocolError(f"{self.name}: {error}") from error
         for field, wire in zip(self.fields, values, strict=True):
             if (why := field.complaint(wire)) is not None:
@@ -160,7 +160,7 @@ class EventSpec:
         assert self.values is not None, "a description cannot send events"
         try:
             values = self.values(event)
-        except (TypeError, ValueError, OverflowError) as error:
+        except QUANTISE_ERRORS as error:
             raise LocalProtocolError(f"{self.name}: {error}") from error
         for field, wire in zip(self.fields, values, strict=True):
             if not field.type.holds(wire):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gameserver.model.fieldtypes import QUANTISE_ERRORS
 from gameserver.model.grid import EVERYWHERE
 from gameserver.model.specs import EntitySpec
 from gameserver.model.world import Record, World
@@ -139,7 +140,7 @@ def _scan(
                     )
                     record.owner_values = new
                     changes.owner_touched.add(record.owner)
-    except (TypeError, ValueError, OverflowError):
+    except QUANTISE_ERRORS:
         for record in records.values():
             compiled.check(record.entity)  # says which field it was
         raise

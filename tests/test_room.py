@@ -1,0 +1,187 @@
+"""The game's side of a tick: order of commands, hooks that fail, events, chat, ownership."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gameserver.errors import LocalProtocolError
+from gameserver.model.schema import command, entity, event, number, synced
+from gameserver.room import MAX_WAITING_COMMANDS, MAX_WAITING_TEXTS, Player, Room
+
+
+@entity(at=("x", "y"))
+class Ship:
+    x: float = synced(0.0)
+    y: float = synced(0.0)
+
+
+@command
+class Push:
+    by: int = number(-100, 100)
+
+
+@event
+class Bump:
+    by: int
+
+
+class Sink:
+    clear = True
+
+    def post(self, frame: bytes) -> bool:
+        return True
+
+
+class Recorder(Room):
+    """Notes what its hooks were called with."""
+
+    def on_create(self) -> None:
+        self.calls: list[Any] = []
+
+    def on_join(self, player: Player) -> None:
+        self.calls.append(("join", player.seat))
+
+    def on_leave(self, player: Player, reason: str) -> None:
+        self.calls.append(("leave", player.seat, reason))
+
+    def on_command(self, player: Player, command: Push) -> None:
+        self.calls.append((player.seat, command.by))
+        if command.by == 13:
+            raise RuntimeError("unlucky")
+
+    def on_say(self, player: Player, text: str) -> str | None:
+        if text == "boom":
+            raise RuntimeError(text)
+        return text.upper() if text != "secret" else None
+
+    def tick(self) -> None:
+        self.calls.append(("tick", self.tick_number))
+
+
+def test_the_schema_is_what_the_module_declares() -> None:
+    schema = Recorder.schema()
+    assert set(schema.kinds) == {Ship, Push, Bump}
+    assert Recorder.schema() is schema
+
+    class Explicit(Recorder):
+        classes = (Ship,)
+
+    assert set(Explicit.schema().kinds) == {Ship}
+
+
+def test_commands_are_applied_in_seat_and_seq_order_before_the_tick() -> None:
+    room = Recorder()
+    second, first = room.join(2, Sink(), "b"), room.join(1, Sink(), "a")
+    second.take_command(1, Push(21))
+    first.take_command(1, Push(11))
+    first.take_command(5, Push(12))
+    room.step(7)
+    assert room.calls == [("join", 2), ("join", 1), (1, 11), (1, 12), (2, 21), ("tick", 7)]
+    assert first._seat.command_seq == 5
+
+
+def test_stale_commands_are_counted_and_dropped() -> None:
+    room = Recorder()
+    player = room.join(1, Sink(), "a")
+    for seq in (2, 2, 1):
+        player.take_command(seq, Push(seq))
+    room.step(1)
+    player.take_command(2, Push(99))
+    room.step(2)
+    assert player.commands_stale == 3
+    assert [c for c in room.calls if c[0] == 1] == [(1, 2)]
+
+
+def test_too_many_commands_drop_the_oldest_and_are_counted() -> None:
+    room = Recorder()
+    player = room.join(1, Sink(), "a")
+    for seq in range(1, MAX_WAITING_COMMANDS + 4):
+        player.take_command(seq, Push(0))
+    assert player.commands_dropped == 3
+    assert next(iter(player._inbox))[0] == 4
+
+
+def test_a_failing_hook_is_noted_and_the_others_go_on() -> None:
+    room = Recorder()
+    bad, good = room.join(1, Sink(), "bad"), room.join(2, Sink(), "good")
+    bad.take_command(1, Push(13))
+    bad.take_command(2, Push(1))
+    good.take_command(1, Push(5))
+    room.hear(bad, "boom")
+    room.step(3)
+    assert [(f.hook, f.player, str(f.error)) for f in room.failures] == [
+        ("on_command", bad, "unlucky"),
+        ("on_say", bad, "boom"),
+    ]
+    assert (1, 1) not in room.calls, "nothing more of a player whose command failed"
+    assert (2, 5) in room.calls
+    assert ("tick", 3) in room.calls
+
+
+def test_what_is_said_goes_through_the_hook() -> None:
+    room = Recorder()
+    player = room.join(1, Sink(), "a")
+    room.hear(player, "hello")
+    room.hear(player, "secret")
+    room.say("welcome", to=player)
+    room.step(1)
+    assert room.texts == [(0, "", "welcome", 1), (1, "a", "HELLO", None)]
+
+
+def test_texts_are_bounded() -> None:
+    room = Recorder()
+    player = room.join(1, Sink(), "a")
+    for _ in range(MAX_WAITING_TEXTS + 2):
+        room.hear(player, "x")
+    assert room.texts_dropped == 2
+
+
+def test_leaving_frees_what_was_owned_once() -> None:
+    room = Recorder()
+    player = room.join(1, Sink(), "a")
+    ship = room.spawn(Ship(), owner=player)
+    player.entity = ship
+    room.hear(player, "too late")
+    room.leave(player, "bye")
+    room.leave(player, "bye again")
+    assert room.calls[-1] == ("leave", 1, "bye")
+    assert room.world.owned == {}
+    assert room.id_of(ship) == 1
+    room.step(1)
+    assert room.texts == []
+
+
+def test_a_despawned_entity_is_no_longer_steered() -> None:
+    room = Recorder()
+    player = room.join(1, Sink(), "a")
+    ship = Ship()
+    with pytest.raises(LocalProtocolError, match="spawn the Ship before"):
+        player.entity = ship
+    player.entity = room.spawn(ship)
+    assert player.entity is ship
+    room.despawn(ship)
+    assert player.entity is None
+
+
+def test_events_must_be_declared() -> None:
+    room = Recorder()
+    room.emit(Bump(1))
+    room.emit(Bump(2), at=(1, 2))
+    room.emit(Bump(3), at=[(1, 2), (3, 4)])
+    room.emit(Bump(4), to=room.join(1, Sink(), "a"))
+    assert [(e.points, e.seat) for e in room.emissions] == [
+        (None, None),
+        (((1, 2),), None),
+        ([(1, 2), (3, 4)], None),
+        (None, 1),
+    ]
+    for wrong in (Ship(), Push(), 3):
+        with pytest.raises(LocalProtocolError, match="is not an event class of this room"):
+            room.emit(wrong)
+
+
+def test_the_seed_decides_what_is_random() -> None:
+    assert Recorder(seed=5).random.random() == Recorder(seed=5).random.random()
+    assert Recorder().dt == 1 / 20
