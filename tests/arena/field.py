@@ -42,11 +42,13 @@ class Field:
         return player
 
     def play(self, seat: int, name: str = "", *, bot: bool = False, at: Any = None) -> Flier:
-        """Seat a player who flies from the next tick on: at a place, no longer protected."""
+        """Seat a player who flies now, weapons warm; at a given place, no longer protected."""
         player = self.join(seat, name)
         self.tell(player, Play(name, bot=bot))
         self.step()
         flier = self.room.fliers[seat]
+        assert flier.ship is not None
+        flier.ship.fire_wait = flier.ship.mine_wait = 0
         if at is not None:
             self.put(flier, *at)
         return flier

@@ -370,6 +370,18 @@ def test_the_dead_look_at_the_wreck_until_they_respawn():
     assert victim.ship.flags & Flag.PROTECTED
 
 
+def test_a_trigger_still_held_does_not_end_the_protection_at_once():
+    field = Field(rocks=False)
+    killer, victim = duel(field)
+    kill(field, killer, victim)
+    waited = 0
+    while victim.ship is None or victim.ship.flags & Flag.PROTECTED:
+        waited += victim.ship is not None
+        field.steer(victim, fire=True)
+        field.step()
+    assert waited == rules.COLD_TICKS
+
+
 def test_the_protection_lasts_two_seconds():
     field = Field()
     flier = field.play(1)

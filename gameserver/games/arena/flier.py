@@ -40,8 +40,9 @@ class Flier:
     fought_at: int = -1
     #: The own mines, the oldest first.
     mines: deque[Mine] = attrs.field(factory=deque)
+    #: The controls of this tick.
+    steer: Steer = attrs.field(factory=Steer)
     _held: Steer = attrs.field(factory=Steer)
-    _steer: Steer = attrs.field(factory=Steer)
     _heard_at: int = -1
 
     @property
@@ -51,9 +52,9 @@ class Flier:
 
     def hold(self, steer: Steer, tick: int) -> None:
         """Take over the controls.  What was pressed in another command of this tick counts too."""
-        before, self._held, self._steer = self._steer, steer, steer
+        before, self.steer, self._held = self.steer, steer, steer
         if self._heard_at == tick:
-            self._steer = Steer(
+            self.steer = Steer(
                 steer.turn,
                 steer.thrust,
                 steer.dash or before.dash,
@@ -63,10 +64,10 @@ class Flier:
             )
         self._heard_at = tick
 
-    def controls(self, tick: int) -> Steer:
-        """Return the controls of this tick: the last that were held, or neutral after a while."""
+    def go_on(self, tick: int) -> None:
+        """Steer as last told if nothing was heard this tick; after a while, let go."""
         if self._heard_at == tick:
-            return self._steer
-        if tick - self._heard_at <= rules.HOLD_TICKS:
-            return self._held
-        return Steer(aim=self._held.aim)
+            return
+        self.steer = self._held
+        if tick - self._heard_at > rules.HOLD_TICKS:
+            self.steer = self._held = Steer(aim=self._held.aim)

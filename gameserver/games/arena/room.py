@@ -80,6 +80,7 @@ class Arena(Room):
         """Play one tick: all move, then all shoot, then the rest of the world has its turn."""
         now = self.tick_number
         for flier in self.fliers.values():
+            flier.go_on(now)
             if flier.ship is not None:
                 self._fly(flier, flier.ship)
             elif now >= flier.pilot.respawn_at:
@@ -135,6 +136,7 @@ class Arena(Room):
         heading = self.random.randrange(model.TURN)
         ship = Ship(x, y, heading, heading, rules.MAX_HULL, _PROTECTED, flier.seat)
         ship.energy = MAX_ENERGY
+        ship.fire_wait = ship.mine_wait = rules.COLD_TICKS
         self.spawn(ship, owner=flier.player)
         flier.ship = ship
         flier.life = Life(protected_until=self.tick_number + rules.PROTECTED_TICKS)
@@ -170,7 +172,6 @@ class Arena(Room):
     # ------------------------------------------------------------ flying and fighting
 
     def _fly(self, flier: Flier, ship: Ship) -> None:
-        controls = flier.controls(self.tick_number)
         before = ship.dash_left
         state = Motion(ship.x, ship.y, ship.vx, ship.vy, ship.heading, ship.energy, before)
         rocks = self.rocks.touching(ship.x, ship.y)
@@ -182,8 +183,8 @@ class Arena(Room):
             ship.heading,
             ship.energy,
             ship.dash_left,
-        ) = move(state, controls, rocks, rules.WORLD_SIZE)
-        ship.aim = controls.aim
+        ) = move(state, flier.steer, rocks, rules.WORLD_SIZE)
+        ship.aim = flier.steer.aim
         if ship.dash_left > before:
             self.emit(Dashed(ship.seat, ship.x, ship.y), at=(ship.x, ship.y))
 
@@ -192,14 +193,13 @@ class Arena(Room):
         ship = flier.ship
         if ship is None:
             return
-        controls = flier.controls(self.tick_number)
         if ship.fire_wait:
             ship.fire_wait -= 1
-        elif controls.fire and ship.energy >= rules.PULSE_COST:
+        elif flier.steer.fire and ship.energy >= rules.PULSE_COST:
             self._fire(flier, ship)
         if ship.mine_wait:
             ship.mine_wait -= 1
-        elif controls.mine and ship.energy >= rules.MINE_COST:
+        elif flier.steer.mine and ship.energy >= rules.MINE_COST:
             ship.energy -= rules.MINE_COST
             ship.mine_wait = rules.MINE_WAIT_TICKS - 1
             flier.life.protected_until = 0
@@ -281,7 +281,7 @@ class Arena(Room):
 
     def _flags(self, flier: Flier, ship: Ship) -> int:
         """Return what everyone sees of the ship's state."""
-        flags: int = _THRUST if flier.controls(self.tick_number).thrust else 0
+        flags: int = _THRUST if flier.steer.thrust else 0
         if ship.dash_left:
             flags |= _DASH
         if flier.life.protected_until > self.tick_number:

@@ -32,6 +32,9 @@ BORDER_SPACE: Final = 200 * UNIT
 MAX_HULL: Final = 100
 RESPAWN_TICKS: Final = 3 * TICK_RATE // 2
 PROTECTED_TICKS: Final = 2 * TICK_RATE
+#: The weapons of a new ship are cold: a trigger still held from the last life must not end the
+#: protection at once.
+COLD_TICKS: Final = TICK_RATE // 2
 #: Of so many free places, the one farthest from all enemies is the calm one.
 PLACES_TRIED: Final = 8
 
