@@ -101,6 +101,27 @@ async def test_pipelined_requests_are_answered_in_order(tls):
         assert opened.door.statistics().rejected == 1
 
 
+async def test_nonsense_after_a_head_request_is_answered_with_a_body():
+    async with open_door(site=SITE) as opened:
+        asked = get("/healthz", "HEAD") + b"nonsense\r\n\r\n"
+        answers = parse(await opened.ask(asked), "HEAD", "GET")
+    assert [answer.status for answer in answers] == [200, 400]
+    assert answers[1].body == b"This is no request in HTTP/1.1.\n"
+
+
+async def test_an_answer_that_nobody_takes_is_given_up(tmp_path):
+    (tmp_path / "big.wasm").write_bytes(bytes(16_000_000))
+    settings = DoorSettings(answer_timeout_s=0.05)
+    async with open_door(site=Site(assets=Assets(tmp_path)), settings=settings) as opened:
+        stream = await opened.connect()
+        await stream.send_all(get("/big.wasm"))
+        await settled(lambda: opened.door.statistics().failed == 1)
+        await settled(lambda: opened.door.statistics().open_connections == 0)
+        assert b"408" not in (await rest_of(stream))[:100]
+        assert opened.door.statistics().rejected == 0
+        await stream.aclose()
+
+
 async def test_requests_may_come_in_any_pieces():
     async with open_door(site=SITE) as opened:
         stream = await opened.connect()

@@ -94,5 +94,6 @@ class Conversation:
         await self._link.send_all(b"".join(self._h11.send(event) or b"" for event in events))
         if self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE:
             self._h11.start_next_cycle()
+            self._method = b""
             return True
         return False

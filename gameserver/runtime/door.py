@@ -309,8 +309,10 @@ class Door:
             self._rejected += 1
             # A client that is only lost may ask again; one that is wrong may not.
             last = last or response.status not in (404, 405)
-        with trio.fail_after(self._settings.answer_timeout_s):
+        with trio.move_on_after(self._settings.answer_timeout_s):
             return await conversation.answer(response, last=last or not self._accepting)
+        self._failed += 1  # half an answer is out, so that the link is broken and nothing follows
+        return False
 
     async def _another_begins(self, conversation: Conversation) -> bool:
         with trio.move_on_after(self._settings.idle_timeout_s) as idle:
