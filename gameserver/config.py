@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import pathlib
 import tomllib
-import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import attrs
@@ -73,10 +72,6 @@ class Settings:
     log_level: LogLevel = "info"
     log_format: LogFormat = "auto"
 
-    def __attrs_post_init__(self) -> None:
-        if (self.certificate is None) != (self.key is None):
-            raise ValueError("certificate and key must be given together")
-
 
 @attrs.frozen
 class _Given:
@@ -88,16 +83,19 @@ class _Given:
 
 def load_settings(
     *,
+    defaults: Mapping[str, Any] | None = None,
     file: pathlib.Path | None = None,
     environment: Mapping[str, str] | None = None,
     flags: Mapping[str, Any] | None = None,
 ) -> Settings:
-    """Return the settings of ``file``, overridden by ``environment``, overridden by ``flags``.
+    """Return ``defaults``, overridden by ``file``, then ``environment``, then ``flags``.
 
     ``environment`` is that of the process if None; ``flags`` that are None were not given.
     ``ConfigError`` for whatever cannot be used.
     """
-    given = _from_file(file) if file is not None else {}
+    given = {name: _Given(value, name) for name, value in (defaults or {}).items()}
+    if file is not None:
+        given |= _from_file(file)
     given |= _from_environment(os.environ if environment is None else environment)
     for name, value in (flags or {}).items():
         if value is not None:
@@ -148,57 +146,64 @@ def _settings(given: Mapping[str, _Given]) -> Settings:
     for name, item in given.items():
         try:
             values[name] = _CONVERTER.structure(item.value, _TYPES[name])
-            Settings(**{name: values[name]} if name not in _PAIR else {})
-        except (ValueError, TypeError, cattrs.BaseValidationError) as error:
-            raise ConfigError(f"{item.where}: {_why(error, item.value, _TYPES[name])}") from error
-    try:
-        return Settings(**values)
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+            validate = attrs.fields_dict(Settings)[name].validator
+            if validate is not None:
+                validate(None, attrs.fields_dict(Settings)[name], values[name])
+        except _WrongTypeError as error:
+            raise ConfigError(
+                f"{item.where}: {item.value!r} is not {_described(_TYPES[name])}"
+            ) from error
+        except ValueError as error:
+            raise ConfigError(f"{item.where}: {error}") from error
+    if (values.get("certificate") is None) != (values.get("key") is None):
+        raise ConfigError("certificate and key must be given together")
+    return Settings(**values)
 
 
-def _why(error: Exception, value: Any, wanted: Any) -> str:
-    if isinstance(error, ValueError) and not isinstance(error, _WrongType):
-        return str(error)
-    return f"{value!r} is not {_DESCRIPTIONS.get(wanted) or _choices(wanted)}"
+class _WrongTypeError(ValueError):
+    """A value that a setting does not take; cattrs alone would convert some of these."""
 
 
-def _choices(wanted: Any) -> str:
-    return "one of " + ", ".join(map(str, typing.get_args(wanted)))
+def _described(wanted: Any) -> str:
+    """Return what a setting of this type takes, in words."""
+    if wanted in (LogLevel, LogFormat):
+        return "one of " + ", ".join(typing.get_args(wanted))
+    return _PLAIN_TYPES[wanted][0]
 
 
-class _WrongType(ValueError):
-    """A value of a type that a setting does not take; cattrs alone would convert it."""
+#: Type of a setting → in words, what TOML and flags may give, how it is made of that.
+_PLAIN_TYPES: Final[dict[Any, tuple[str, tuple[type, ...], Callable[[Any], Any]]]] = {
+    str: ("a text", (str,), str),
+    int: ("a whole number", (int,), int),
+    int | None: ("a whole number", (int,), int),
+    float: ("a number", (int, float), float),
+    pathlib.Path | None: ("a path", (str, pathlib.PosixPath, pathlib.WindowsPath), pathlib.Path),
+}
 
 
-def _exactly(*allowed: type) -> Any:
-    def structure(value: Any, wanted: Any) -> Any:
-        if type(value) not in allowed and not isinstance(value, pathlib.Path):
-            raise _WrongType
-        for made in typing.get_args(wanted) or (wanted,):
-            if made is not types.NoneType:
-                return made(value)
-        raise AssertionError(wanted)
+def _structure_plain(value: Any, wanted: Any) -> Any:
+    _, allowed, make = _PLAIN_TYPES[wanted]
+    if type(value) not in allowed:
+        raise _WrongTypeError
+    return make(value)
 
-    return structure
+
+def _structure_choice(value: Any, wanted: Any) -> Any:
+    if value not in typing.get_args(wanted):
+        raise _WrongTypeError
+    return value
+
+
+def _make_converter() -> cattrs.Converter:
+    converter = cattrs.Converter()
+    for wanted in _PLAIN_TYPES:
+        converter.register_structure_hook(wanted, _structure_plain)
+    converter.register_structure_hook_func(
+        lambda wanted: wanted in (LogLevel, LogFormat), _structure_choice
+    )
+    return converter
 
 
 _TYPES: Final[dict[str, Any]] = typing.get_type_hints(Settings)
 _NAMES: Final = ", ".join(_TYPES)
-_PAIR: Final = ("certificate", "key")
-_DESCRIPTIONS: Final[dict[Any, str]] = {
-    str: "a text",
-    int: "a whole number",
-    int | None: "a whole number",
-    float: "a number",
-    pathlib.Path | None: "a path",
-}
-_CONVERTER: Final = cattrs.Converter()
-for _type, _allowed in (
-    (str, (str,)),
-    (int, (int,)),
-    (int | None, (int,)),
-    (float, (int, float)),
-    (pathlib.Path | None, (str,)),
-):
-    _CONVERTER.register_structure_hook(_type, _exactly(*_allowed))
+_CONVERTER: Final = _make_converter()

@@ -26,7 +26,7 @@ CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 class Counters:
     """What all game sessions of a server add to while they go on.
 
-    ``refusals`` and ``endings`` are by close code: of sessions that never joined, and of those that did.
+    By close code: ``refusals`` of sessions that never joined, ``endings`` of those that did.
     """
 
     joins: int = 0
@@ -80,7 +80,7 @@ class KindFigures:
 
 @attrs.frozen
 class ServerFigures:
-    """All that ``/metrics`` tells.  ``connections`` are open now, ``door`` counts since the start."""
+    """All that ``/metrics`` tells: ``connections`` open now, ``door`` counts since the start."""
 
     connections: int
     door: Mapping[str, int]

@@ -33,7 +33,7 @@ class Pingable(Protocol):
 
 
 class Heartbeat:
-    """Pings ``peer`` every ``interval_s``; calls ``on_answer`` with what is known after each answer."""
+    """Pings ``peer`` every ``interval_s``; tells ``on_answer`` what is known after an answer."""
 
     def __init__(
         self, peer: Pingable, interval_s: float, on_answer: Callable[[Latency], None]

@@ -1,7 +1,7 @@
 """Which rooms there are, and who gets which seat in them.
 
-Owns the room kinds, finding and making rooms, seat numbers, resume tokens, and closing what is empty.
-Never talks to clients and never runs a tick: each room has its own ``RoomTask``.
+Owns the room kinds, finding and making rooms, seat numbers, resume tokens, and closing what is
+empty.  Never talks to clients and never runs a tick: each room has its own ``RoomTask``.
 """
 
 from __future__ import annotations
@@ -63,15 +63,13 @@ class Lobby:
     """The rooms of one server.
 
     ``kinds`` are the room classes by kind; the first is what a client gets that asks for nothing.
-    Rooms, and the waits of empty ones, run in ``nursery``.
+    Rooms, and the waits of empty ones, run in the nursery given to ``start``.
     """
 
-    def __init__(
-        self, kinds: Mapping[str, type[Room]], nursery: trio.Nursery, settings: Settings
-    ) -> None:
+    def __init__(self, kinds: Mapping[str, type[Room]], settings: Settings) -> None:
         _check_kinds(kinds)
         self._kinds = dict(kinds)
-        self._nursery = nursery
+        self._nursery: trio.Nursery | None = None
         self._settings = settings
         self._open: dict[str, _Open] = {}
         self._running = 0
@@ -82,6 +80,10 @@ class Lobby:
         self._stopping: dict[str, trio.Event] = {}
         #: By kind: what the rooms counted that are no more.
         self.past = {kind: RoomTally() for kind in kinds}
+
+    def start(self, nursery: trio.Nursery) -> None:
+        """Run rooms in ``nursery`` from now on; before that nobody can join."""
+        self._nursery = nursery
 
     # ------------------------------------------------------------ finding
 
@@ -96,7 +98,7 @@ class Lobby:
         return list(self._kinds)
 
     def room_class(self, request: str) -> type[Room]:
-        """Return the class of the room that ``request`` asks for; ``JoinRefused`` (4004) if none."""
+        """Return the class of room that ``request`` asks for; ``JoinRefused`` (4004) if none."""
         return self._kinds[self._parse(request)[0]]
 
     def _parse(self, request: str) -> tuple[str, str | None]:
@@ -128,7 +130,12 @@ class Lobby:
             opened.seats.remove(number)
             if not opened.seats:
                 opened.empty = trio.CancelScope()
-                self._nursery.start_soon(self._close_when_empty_for_long, opened, opened.empty)
+                self._tasks.start_soon(self._close_when_empty_for_long, opened, opened.empty)
+
+    @property
+    def _tasks(self) -> trio.Nursery:
+        assert self._nursery is not None, "start comes first"
+        return self._nursery
 
     def _find_or_make(self, kind: str, name: str | None) -> _Open:
         if name is None:
@@ -161,7 +168,7 @@ class Lobby:
         opened = _Open(kind, name, RoomTask(room, label))
         self._open[label] = opened
         self._running += 1
-        self._nursery.start_soon(self._run, opened)
+        self._tasks.start_soon(self._run, opened)
         return opened
 
     def _seed(self, label: str) -> int:

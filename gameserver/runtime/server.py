@@ -9,9 +9,10 @@ import contextlib
 import errno
 import json
 import signal
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+import attrs
 import structlog
 import trio
 
@@ -67,21 +68,35 @@ class StartError(GameServerError):
     """The server cannot start; the text is one line for whoever started it."""
 
 
+@attrs.frozen
+class _Port:
+    """Listening sockets of one port; more than one if its host has several addresses."""
+
+    sockets: list[socket.socket]
+    ssl_context: ssl.SSLContext | None
+
+    @property
+    def number(self) -> int:
+        number: int = self.sockets[0].getsockname()[1]
+        return number
+
+    def close(self) -> None:
+        for listener in self.sockets:
+            listener.close()
+
+
 class Server:
     """A running server; made by ``open_server``.
 
     ``port`` (http, ws) and ``tls_port`` (https, wss; None without a certificate) are those in use.
     """
 
-    def __init__(
-        self, kinds: Mapping[str, type[Room]], settings: Settings, nursery: trio.Nursery
-    ) -> None:
+    def __init__(self, kinds: Mapping[str, type[Room]], settings: Settings) -> None:
         self.settings = settings
         self.port = 0
         self.tls_port: int | None = None
         self.counters = Counters()
-        self.lobby = Lobby(kinds, nursery, settings)
-        self._nursery = nursery
+        self.lobby = Lobby(kinds, settings)
         self._sessions: set[Session] = set()
         self._no_session = trio.Event()
         self._past = Tally()
@@ -93,22 +108,33 @@ class Server:
 
     # ------------------------------------------------------------ starting
 
-    async def start(self) -> None:
-        """Open the ports; ``StartError`` or ``CertificateError`` if that cannot be."""
+    async def open_ports(self) -> list[_Port]:
+        """Listen, without taking connections yet.
+
+        ``StartError`` or ``CertificateError`` if that cannot be.
+        """
         settings = self.settings
-        context = _ssl_context(settings)
-        plain_sockets = await _listen(settings.host, settings.port)
-        self.port = plain_sockets[0].getsockname()[1]
-        await self._open_door(plain_sockets, None)
-        if context is not None:
-            tls_sockets = await _listen(settings.host, settings.tls_port)
-            self.tls_port = tls_sockets[0].getsockname()[1]
-            await self._open_door(tls_sockets, context)
+        ports = [_Port(await _listen(settings.host, settings.port, "port"), None)]
+        self.port = ports[0].number
+        if settings.certificate is not None and settings.key is not None:
+            try:
+                context = server_context(settings.certificate, settings.key)
+                sockets = await _listen(settings.host, settings.tls_port, "tls_port")
+            except GameServerError:
+                ports[0].close()
+                raise
+            ports.append(_Port(sockets, context))
+            self.tls_port = ports[1].number
+        return ports
+
+    async def start(self, ports: Sequence[_Port], nursery: trio.Nursery) -> None:
+        """Take connections, and run everything in ``nursery``."""
+        self.lobby.start(nursery)
+        for port in ports:
+            await nursery.start(self._run_door, port)
         self._ready = True
 
-    async def _open_door(
-        self, sockets: Sequence[socket.socket], context: ssl.SSLContext | None
-    ) -> None:
+    async def _run_door(self, port: _Port, *, task_status: trio.TaskStatus[None]) -> None:
         door = Door(
             site=self._site,
             endpoints={
@@ -122,21 +148,12 @@ class Server:
                 subprotocol=SUBPROTOCOL,
                 max_message_bytes=MAX_CLIENT_MESSAGE_BYTES,
             ),
-            ssl_context=context,
+            ssl_context=port.ssl_context,
             settings=DoorSettings(max_connections=self.settings.max_connections),
         )
         self._doors.append(door)
-        await self._nursery.start(self._run_door, door, sockets)
-
-    async def _run_door(
-        self,
-        door: Door,
-        sockets: Sequence[socket.socket],
-        *,
-        task_status: trio.TaskStatus[None],
-    ) -> None:
         with self._doors_scope:
-            await door.serve(sockets, task_status=task_status)
+            await door.serve(port.sockets, task_status=task_status)
 
     async def _handle(self, ws: WebSocketConnection, link: Link, peer: str) -> None:
         session = Session(ws, link, peer, self.lobby, self.settings, self.counters)
@@ -241,11 +258,13 @@ async def open_server(
 ) -> AsyncIterator[Server]:
     """Serve rooms of these ``kinds`` (name → class; the first is the default) in this block.
 
-    Leaving the block stops the server gracefully.  ``StartError`` if a port cannot be opened.
+    Leaving the block stops the server gracefully.  ``StartError`` or ``CertificateError`` if the
+    ports cannot be opened.
     """
+    server = Server(kinds, settings or Settings())
+    ports = await server.open_ports()
     async with trio.open_nursery() as nursery:
-        server = Server(kinds, settings or Settings(), nursery)
-        await server.start()
+        await server.start(ports, nursery)
         try:
             yield server
         finally:
@@ -256,25 +275,31 @@ async def open_server(
 async def serve(
     kinds: Mapping[str, type[Room]],
     settings: Settings | None = None,
-    *,
-    task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
+    beside: Callable[[Server], Awaitable[None]] | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then stop gracefully; a second signal ends the process at once."""
+    """Serve until SIGINT or SIGTERM, then stop gracefully; a second signal ends all at once.
+
+    ``beside`` is called with the running server, and cancelled when the stopping begins.
+    """
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with open_server(kinds, settings) as server:
-            task_status.started(server)
-            async for _ in signals:
-                break
+            async with trio.open_nursery() as nursery:
+                if beside is not None:
+                    nursery.start_soon(beside, server)
+                await anext(signals)
+                nursery.cancel_scope.cancel()
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_DFL)
 
 
-async def _listen(host: str, port: int) -> list[socket.socket]:
+async def _listen(host: str, port: int, setting: str) -> list[socket.socket]:
     try:
         return await open_listeners(host, port)
     except OSError as error:
-        # Not strerror: where several addresses failed, the reasons are in the group behind it.
-        reason = "the port is in use" if _is_in_use(error) else str(error)
+        reason = str(error)
+        if _is_in_use(error):
+            flag = f"--{setting.replace('_', '-')}"
+            reason = f"the port is in use; choose another with {flag}, or 0 for any free one"
         raise StartError(f"cannot listen on {host} port {port}: {reason}") from error
 
 

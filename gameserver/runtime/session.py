@@ -72,7 +72,9 @@ class Ending:
     by_peer: bool = False
 
 
-class _Close(Exception):  # noqa: N818 - not an error: the session's own way out of nested calls
+class _Close(Exception):
+    """Not an error: the session's own way out of nested calls."""
+
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
         self.ending = Ending(code, reason)
@@ -207,7 +209,7 @@ class Session:
                 if refusal.code not in GAME_CODES:
                     raise JoinRefused(CloseCode.REFUSED, refusal.reason) from refusal
                 raise
-            except Exception:
+            except Exception:  # noqa: BLE001 - a bug of the game; logged, and this player is told
                 self._log.exception("on_auth failed", room=place.task.label)
                 raise JoinRefused(
                     CloseCode.INTERNAL_ERROR, "the game failed to sign you in"

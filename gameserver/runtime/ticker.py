@@ -30,7 +30,8 @@ WINDOW_TICKS: Final = 1024
 class Schedule:
     """Which tick is due when.
 
-    ``rate`` in ticks per second, ``start_s`` on any steady clock: the time of tick 0, which never runs.
+    ``rate`` in ticks per second; ``start_s`` on any steady clock is the time of tick 0, which
+    never runs.
     """
 
     rate: float
@@ -105,7 +106,8 @@ class Percentiles:
 class TickStatistics:
     """How a ticker did: counts since its start, percentiles over the last ``WINDOW_TICKS`` ticks.
 
-    ``work_s`` is how long the body of a tick took, ``lateness_s`` how long after its deadline it began.
+    ``work_s`` is how long the body of a tick took, ``lateness_s`` how long after its deadline it
+    began.
     """
 
     ticks: int

@@ -1,0 +1,243 @@
+"""The command line: ``demo``, ``serve`` and ``bots``.
+
+Owns flags, what is printed for people, and turning expected errors into one line and exit code 1.
+Never serves or plays by itself: that is ``runtime/server.py`` and ``clients/swarm.py``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import pathlib
+import re
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Annotated, Any, Final
+
+import attrs
+import trio
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from gameserver.config import Settings, load_settings
+from gameserver.errors import GameServerError
+from gameserver.games.arena.room import Arena
+from gameserver.games.chat import Chat
+from gameserver.games.echo import Echo
+from gameserver.ops.live import show_figures
+from gameserver.ops.logging import LogFormat, LogLevel, configure_logging
+from gameserver.room import Room
+from gameserver.runtime.server import Server, serve
+from gameserver.runtime.tls import how_to_trust, make_development_certificate
+
+#: Where ``demo --tls`` keeps its certificate, so that it need be trusted only once.
+DEVELOPMENT_CERTIFICATE: Final = pathlib.Path("~/.gameserver/tls")
+DEMO_KINDS: Final[dict[str, type[Room]]] = {"arena": Arena, "chat": Chat, "echo": Echo}
+
+app = App(
+    name="gameserver",
+    help="An authoritative multiplayer game server.",
+    version=lambda: importlib.metadata.version("trio-gameserver"),
+)
+
+
+class UsageError(GameServerError):
+    """What was asked for on the command line cannot be."""
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class Flags:
+    """The settings as flags, all of them; None where a flag was not given."""
+
+    host: Annotated[str | None, Parameter(help="Address to listen on; 0.0.0.0 for all.")] = None
+    port: Annotated[int | None, Parameter(help="For http and ws; 0 for any free port.")] = None
+    tls_port: Annotated[int | None, Parameter(help="For https and wss.")] = None
+    certificate: Annotated[pathlib.Path | None, Parameter(help="TLS certificate, PEM.")] = None
+    key: Annotated[pathlib.Path | None, Parameter(help="Its private key, PEM.")] = None
+    grace_s: Annotated[float | None, Parameter(help="How long a shutdown may take.")] = None
+    hello_deadline_s: Annotated[float | None, Parameter(help="For a client's first message.")] = (
+        None
+    )
+    ping_interval_s: Annotated[float | None, Parameter(help="Between ping frames.")] = None
+    empty_room_s: Annotated[float | None, Parameter(help="Until an empty room closes.")] = None
+    max_rooms: Annotated[int | None, Parameter(help="Most rooms at a time.")] = None
+    max_connections: Annotated[int | None, Parameter(help="Most connections at a time.")] = None
+    seed: Annotated[int | None, Parameter(help="Makes rooms' random numbers repeatable.")] = None
+    log_level: Annotated[LogLevel | None, Parameter(help="The least that is logged.")] = None
+    log_format: Annotated[LogFormat | None, Parameter(help="auto: text on a terminal.")] = None
+
+    def settings(self, file: pathlib.Path | None, **defaults: Any) -> Settings:
+        """Return the settings of ``file``, environment and flags, over ``defaults``."""
+        return load_settings(defaults=defaults, file=file, flags=attrs.asdict(self))
+
+
+ConfigFile = Annotated[pathlib.Path | None, Parameter(help="A TOML file of settings.")]
+
+
+# ---------------------------------------------------------------- commands
+
+
+@app.command
+def demo(
+    *,
+    bots: Annotated[int, Parameter(help="How many bots play in the arena.")] = 12,
+    fill: Annotated[bool, Parameter(help="Each person who joins replaces a bot.")] = True,
+    tls: Annotated[bool, Parameter(help="Also https and wss, with a certificate made here.")] = (
+        False
+    ),
+    config: ConfigFile = None,
+    flags: Flags = Flags(),
+) -> None:
+    """Serve the arena, with bots to play against, and the page to play it on."""
+    console = Console()
+    defaults: dict[str, Any] = {"log_level": "warning"}
+    if tls:
+        paths = make_development_certificate(DEVELOPMENT_CERTIFICATE.expanduser())
+        defaults |= {"certificate": paths.certificate, "key": paths.key}
+        console.print(how_to_trust(paths), markup=False, highlight=False)
+    settings = flags.settings(config, **defaults)
+
+    async def accompany(server: Server) -> None:
+        async with trio.open_nursery() as nursery:
+            if bots:
+                nursery.start_soon(
+                    partial(_run_bots_beside, server, bots, fill=fill, console=console)
+                )
+            await show_figures(console, server.figures, "arena")
+
+    _serve(DEMO_KINDS, settings, console, accompany)
+
+
+@app.command(name="serve")
+def serve_command(
+    *rooms: Annotated[str, Parameter(help="Rooms as module:Class; the first is the default.")],
+    config: ConfigFile = None,
+    flags: Flags = Flags(),
+) -> None:
+    """Serve your own rooms, found from the working directory."""
+    if not rooms:
+        raise UsageError("name a room to serve, as in: gameserver serve mygame:MyRoom")
+    kinds = load_rooms(rooms)
+    _serve(kinds, flags.settings(config), Console())
+
+
+@app.command(name="bots")
+def bots_command(
+    url: str,
+    *,
+    count: Annotated[int, Parameter(help="How many bots.")] = 10,
+    room: Annotated[str, Parameter(help="The room that they ask for.")] = "arena",
+    processes: Annotated[int, Parameter(help="How many processes they are spread over.")] = 1,
+    seed: Annotated[int, Parameter(help="Makes what they decide repeatable.")] = 0,
+    duration: Annotated[float | None, Parameter(help="Seconds to play; else until Ctrl-C.")] = None,
+    fill: Annotated[bool, Parameter(help="Each person who joins replaces a bot.")] = False,
+) -> None:
+    """Have bots play on a server: for company, or as a load."""
+    from clients.swarm import run_bots
+
+    run_bots(url, count=count, room=room, processes=processes, seed=seed, duration_s=duration)
+
+
+def main() -> None:
+    """Run the command line; the console script ``gameserver``."""
+    try:
+        app()
+    except GameServerError as error:
+        Console(stderr=True).print(f"gameserver: {error}", markup=False, highlight=False)
+        sys.exit(1)
+
+
+# ---------------------------------------------------------------- rooms by name
+
+
+def load_rooms(targets: Sequence[str]) -> dict[str, type[Room]]:
+    """Return the rooms that ``module:Class`` name, by kind: the class name in lower case.
+
+    Modules are found from the working directory first.  ``UsageError`` says what is not there.
+    """
+    here = str(pathlib.Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    kinds: dict[str, type[Room]] = {}
+    for target in targets:
+        room = _load_room(target, here)
+        kind = room.__name__.lower()
+        if kind in kinds:
+            raise UsageError(f"two rooms are both called {kind}")
+        kinds[kind] = room
+    return kinds
+
+
+def _load_room(target: str, here: str) -> type[Room]:
+    module_name, colon, class_name = target.partition(":")
+    if not (re.fullmatch(r"\w+(\.\w+)*", module_name) and colon and class_name.isidentifier()):
+        raise UsageError(f"{target!r} is not of the form module:Class, as in mygame:MyRoom")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise  # the module is there; what it imports is not
+        raise UsageError(f"there is no module {module_name} in {here}") from error
+    room = getattr(module, class_name, None)
+    if room is None:
+        names = [n for n, v in vars(module).items() if _is_room(v)]
+        there = f"; it has {', '.join(names)}" if names else ""
+        raise UsageError(f"{module_name} has no room {class_name}{there}")
+    if not _is_room(room):
+        raise UsageError(f"{target} is not a subclass of gameserver.Room")
+    return room  # type: ignore[no-any-return]
+
+
+def _is_room(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, Room) and value is not Room
+
+
+# ---------------------------------------------------------------- serving
+
+
+def _serve(
+    kinds: Mapping[str, type[Room]],
+    settings: Settings,
+    console: Console,
+    accompany: Callable[[Server], Awaitable[None]] | None = None,
+) -> None:
+    """Serve until a signal, with ``accompany`` beside it."""
+    configure_logging(settings.log_level, settings.log_format)
+
+    async def beside(server: Server) -> None:
+        for address in _addresses(server):
+            console.print(address, markup=False, highlight=False, soft_wrap=True)
+        if accompany is not None:
+            await accompany(server)
+
+    trio.run(serve, kinds, settings, beside)
+
+
+async def _run_bots_beside(server: Server, count: int, *, fill: bool, console: Console) -> None:
+    """Run the bots in a process of their own, so that the simulation has its core."""
+    command = [sys.executable, "-m", "gameserver", "bots", f"ws://{_host(server)}:{server.port}/"]
+    command += ["--count", str(count), "--fill" if fill else "--no-fill"]
+    # In a session of its own: Ctrl-C is for the server, which then ends the bots.
+    done = await trio.run_process(
+        command, check=False, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    console.print(f"the bots ended, with exit code {done.returncode}")
+
+
+def _host(server: Server) -> str:
+    """Return the host under which this machine reaches the server."""
+    host = server.settings.host
+    if host in ("0.0.0.0", "::"):
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
+
+
+def _addresses(server: Server) -> list[str]:
+    """Return the lines that tell where to go, the best first."""
+    lines = [f"open http://{_host(server)}:{server.port}/"]
+    if server.tls_port is not None:
+        lines.insert(0, f"open https://{_host(server)}:{server.tls_port}/")
+    return lines

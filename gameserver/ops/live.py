@@ -1,0 +1,62 @@
+"""The line of figures that ``gameserver demo`` shows while it runs.
+
+Owns what the line says and how often: rewritten in place on a terminal, printed now and then
+elsewhere.  Never counts anything itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+import trio
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from gameserver.ops.metrics import ServerFigures
+
+ON_TERMINAL_EVERY_S: Final = 1.0
+PIPED_EVERY_S: Final = 5.0
+
+
+def figure_line(before: ServerFigures, now: ServerFigures, elapsed_s: float, kind: str) -> str:
+    """Return the figures of the rooms of ``kind``, and the traffic of all, since ``before``."""
+    figures = now.kinds[kind]
+    out = (now.sessions.bytes_out - before.sessions.bytes_out) / elapsed_s / 1000
+    into = (now.sessions.bytes_in - before.sessions.bytes_in) / elapsed_s / 1000
+    return (
+        f"players {figures.players}"
+        f"   tick p99 {_milliseconds(figures.work_s)}"
+        f"   late p99 {_milliseconds(figures.lateness_s)}"
+        f"   dropped {figures.total.ticks_dropped}"
+        f"   out {out:.1f} KB/s   in {into:.1f} KB/s"
+    )
+
+
+def _milliseconds(by_quantile: Mapping[float, float]) -> str:
+    seconds = by_quantile.get(0.99)
+    return "-" if seconds is None else f"{seconds * 1000:.2f} ms"
+
+
+async def show_figures(console: Console, figures: Callable[[], ServerFigures], kind: str) -> None:
+    """Show a line about the rooms of ``kind`` until cancelled."""
+    before, before_s = figures(), trio.current_time()
+    with _line_on(console) as show:
+        while True:
+            await trio.sleep(ON_TERMINAL_EVERY_S if console.is_terminal else PIPED_EVERY_S)
+            now, now_s = figures(), trio.current_time()
+            show(figure_line(before, now, now_s - before_s, kind))
+            before, before_s = now, now_s
+
+
+@contextlib.contextmanager
+def _line_on(console: Console) -> Iterator[Callable[[str], None]]:
+    """Yield what shows a line: over the one before on a terminal, below it elsewhere."""
+    if not console.is_terminal:
+        yield lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
+        return
+    # No thread of rich's own: only the event loop's thread may look at the server.
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        yield lambda line: live.update(Text(line, no_wrap=True, overflow="crop"), refresh=True)

@@ -1,0 +1,376 @@
+"""One player's task over memory streams; a mock clock rules all deadlines."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+import pytest
+import trio
+import trio.testing
+from trio.testing import MockClock
+
+from gameserver import Settings
+from gameserver.ops.metrics import Counters
+from gameserver.protocol.messages import (
+    Ack,
+    Bye,
+    CommandMessage,
+    Delta,
+    Hello,
+    Ping,
+    Pong,
+    Resync,
+    Said,
+    Say,
+    Status,
+    Welcome,
+)
+from gameserver.runtime.lobby import Lobby
+from gameserver.runtime.session import AUTH_TIMEOUT_S, Session
+from playing import Field, MemoryLink, Mutable, RawClient, connected
+
+
+@attrs.frozen
+class Table:
+    """A session and all that a test wants to look at."""
+
+    session: Session
+    client: RawClient
+    stream: Mutable
+    link: MemoryLink
+    lobby: Lobby
+    counters: Counters
+    over: trio.Event
+
+    @property
+    def field(self) -> Field:
+        room = self.lobby.rooms[0][1].room
+        assert isinstance(room, Field)
+        return room
+
+
+@asynccontextmanager
+async def table(**settings: Any) -> AsyncIterator[Table]:
+    async with trio.open_nursery() as nursery, connected() as (ws, link, client, stream):
+        lobby = Lobby({"field": Field}, Settings(empty_room_s=1000, **settings))
+        lobby.start(nursery)
+        counters, over = Counters(), trio.Event()
+        session = Session(ws, link, "peer", lobby, Settings(**settings), counters)  # type: ignore[arg-type]
+
+        async def run() -> None:
+            await session.run()
+            over.set()
+
+        nursery.start_soon(run)
+        yield Table(session, client, stream, link, lobby, counters, over)
+        nursery.cancel_scope.cancel()
+
+
+async def test_welcome_comes_first_then_a_full_state(autojump_clock: MockClock) -> None:
+    async with table() as t:
+        await t.client.hello("ann")
+        welcome = await t.client.receive()
+        assert isinstance(welcome, Welcome)
+        assert (welcome.room, welcome.seat, welcome.own_entity) == ("field/1", 1, 1)
+        assert welcome.tick_rate == 20
+        assert welcome.schema == Field.schema().describe()
+        assert welcome.limits == {"message_bytes": 4096, "say_length": 256, "publish_every": 1}
+        assert len(welcome.resume) >= 16
+        delta = await t.client.next_of(Delta)
+        assert delta.leaves is None
+        assert delta.enters == [1, 0, 0, 0]
+        assert delta.own == [1, 1, 1, 0]
+
+
+async def test_commands_are_applied_and_acknowledged(autojump_clock: MockClock) -> None:
+    async with table() as t:
+        await t.client.hello()
+        await t.client.next_of(Welcome)
+        await t.client.step(1)
+        await t.client.step(7)
+        while (delta := await t.client.next_of(Delta)).ack != 7:
+            pass
+        assert t.field.players[1].entity.x == 2.0
+        await t.client.step(7)
+        await t.client.send(Ping(1, 0.0))
+        await t.client.next_of(Pong)
+        assert t.field.players[1].commands_stale == 1
+        assert delta.tick > 0
+
+
+async def test_a_ping_message_tells_the_time_in_ticks(autojump_clock: MockClock) -> None:
+    async with table() as t:
+        await t.client.hello()
+        await t.client.next_of(Welcome)
+        await t.client.send(Ping(77, 12.5))
+        pong = await t.client.next_of(Pong)
+        assert (pong.nonce, pong.client_time) == (77, 12.5)
+        task = t.lobby.rooms[0][1]
+        assert pong.tick == pytest.approx(task.now_ticks, abs=1.0)
+
+
+async def test_a_pong_waits_for_a_link_that_is_busy(autojump_clock: MockClock) -> None:
+    async with table() as t:
+        await t.client.hello()
+        await t.client.next_of(Welcome)
+        await t.client.next_of(Delta)
+        t.link.clear = False
+        await t.client.send(Ping(5, 0.0))
+        await trio.testing.wait_all_tasks_blocked()
+        t.link.clear = True
+        assert (await t.client.next_of(Pong)).nonce == 5
+
+
+async def test_what_is_said_comes_back_as_said(autojump_clock: MockClock) -> None:
+    async with table() as t:
+        await t.client.hello("ann")
+        await t.client.next_of(Welcome)
+        await t.client.send(Say("good evening"))
+        assert await t.client.next_of(Said) == Said(1, "ann", "good evening")
+
+
+async def test_answered_pings_fill_latency_and_status(autojump_clock: MockClock) -> None:
+    async with table() as t:
+        await t.client.hello()
+        await t.client.next_of(Welcome)
+        status = await t.client.next_of(Status)
+        assert status.players == 1
+        assert status.rtt_us is not None
+        assert t.field.players[1].latency.count == 1
+        await t.client.next_of(Status)
+        assert t.field.players[1].latency.count == 2
+
+
+async def test_a_resync_brings_a_full_state_and_two_at_once_are_too_many(
+    autojump_clock: MockClock,
+) -> None:
+    async with table() as t:
+        await t.client.hello()
+        await t.client.next_of(Welcome)
+        assert (await t.client.next_of(Delta)).leaves is None
+        await t.client.send(Resync())
+        while (await t.client.next_of(Delta)).leaves is not None:
+            pass
+        assert t.counters.resyncs == 1
+        await trio.sleep(1.0)
+        await t.client.send(Resync())
+        await t.client.send(Resync())
+        assert await t.client.closed() == (4008, "more than one resync in 1 s")
+        assert t.counters.resyncs == 2
+
+
+# ---------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("hello", "code", "reason"),
+    [
+        ({"version": 2}, 4002, "this server speaks version 1 of the protocol"),
+        ({"schema_hash": "0" * 16}, 4003, "the game has changed: reload the client"),
+        ({"room": "nowhere"}, 4004, "no such room: nowhere"),
+        ({"room": "Field"}, 4004, "a room is kind or kind/name"),
+        ({"room": "field/a/b"}, 4004, "a room is kind or kind/name"),
+        ({"name": ""}, 4006, "a name is 1 to 24 printable characters"),
+        ({"name": " ann"}, 4006, "a name is"),
+        ({"name": "a\x1b[2J"}, 4006, "a name is"),
+        ({"token": "wrong"}, 4007, "that token is not good"),
+        ({"token": "odd code"}, 4007, "a code that no one may send"),
+        ({"token": "bug"}, 1011, "the game failed to sign you in"),
+        ({"name": "join-bug"}, 1011, "the game failed to let you in"),
+    ],
+)
+async def test_a_refused_hello_gets_bye_and_close(
+    autojump_clock: MockClock, hello: dict[str, Any], code: int, reason: str
+) -> None:
+    async with table() as t:
+        await t.client.hello(**hello)
+        got, text = await t.client.closed()
+        assert got == code
+        assert text is not None
+        assert text.startswith(reason)
+        assert t.client.bye == Bye(code, text, None)
+        await t.over.wait()
+        assert t.counters.refusals == {code: 1}
+        assert all(not task.room.players for _, task in t.lobby.rooms)
+
+
+async def test_the_right_schema_hash_is_let_in(autojump_clock: MockClock) -> None:
+    async with table() as t:
+        await t.client.hello(schema_hash=Field.schema().hash)
+        assert isinstance(await t.client.receive(), Welcome)
+
+
+async def test_a_full_room_says_when_to_come_back(autojump_clock: MockClock) -> None:
+    async with table() as t:
+        with t.lobby.reserve("field/x"), t.lobby.reserve("field/x"), t.lobby.reserve("field/x"):
+            await t.client.hello(room="field/x")
+            assert await t.client.closed() == (4005, "field/x is full")
+            assert t.client.bye == Bye(4005, "field/x is full", 5.0)
+
+
+async def test_no_hello_in_time(autojump_clock: MockClock) -> None:
+    async with table(hello_deadline_s=5.0) as t:
+        begun_s = trio.current_time()
+        assert await t.client.closed() == (4001, "no hello within 5 s")
+        assert trio.current_time() - begun_s == pytest.approx(5.0)
+        assert t.client.bye is None  # bye is for those who greeted
+
+
+async def test_a_slow_on_auth_is_given_up(autojump_clock: MockClock) -> None:
+    async with table() as t:
+        begun_s = trio.current_time()
+        await t.client.hello(token="slow")
+        assert await t.client.closed() == (1011, "signing in took too long")
+        assert trio.current_time() - begun_s == pytest.approx(AUTH_TIMEOUT_S)
+
+
+async def test_nobody_joins_while_the_server_stops(autojump_clock: MockClock) -> None:
+    async with table() as t:
+        t.lobby.stop_joining("the server is shutting down")
+        await t.client.hello()
+        assert await t.client.closed() == (1001, "the server is shutting down")
+        assert t.client.bye is not None
+
+
+# ---------------------------------------------------------------- what a client must not do
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "reason"),
+    [
+        ([99], 4000, "unknown message kind"),
+        (Hello(1, None, "", "ann", None, None), 4000, "a second hello"),
+        ([2, 1, 0, 0, 9, 1], 4000, "command.command is a kind that this room has not"),
+        ([2, 1, 0, 0, 0, 5], 4000, "Step.dx: 5 is outside -1 … 1"),
+        ([2, 1, 0, 0, 0], 4000, "Step has 1 fields, not 0"),
+        (CommandMessage(1, 0, 10**9, 0, [1]), 4000, "acknowledged a tick that has not been"),
+        (Ack(10**9), 4000, "acknowledged a tick that has not been"),
+    ],
+)
+async def test_a_message_against_the_protocol_ends_the_session(
+    autojump_clock: MockClock, message: Any, code: int, reason: str
+) -> None:
+    async with table() as t:
+        await t.client.hello()
+        await t.client.next_of(Welcome)
+        await t.client.send(message)
+        assert await t.client.closed() == (code, reason)
+        assert t.client.bye == Bye(code, reason, None)
+        assert t.field.left == [("ann", reason)]
+        assert t.counters.endings == {code: 1}
+
+
+async def test_a_first_message_that_is_no_hello(autojump_clock: MockClock) -> None:
+    async with table() as t:
+        await t.client.send(Ack(0))
+        assert await t.client.closed() == (4000, "the first message must be hello")
+        assert t.client.bye is None
+
+
+@pytest.mark.parametrize("greeted", [False, True])
+async def test_text_is_refused(autojump_clock: MockClock, greeted: bool) -> None:
+    async with table() as t:
+        if greeted:
+            await t.client.hello()
+            await t.client.next_of(Welcome)
+        await t.client.ws.send_message("hello?")
+        assert await t.client.closed() == (1003, "messages are binary here, not text")
+        assert (t.client.bye is not None) == greeted
+
+
+async def test_a_message_that_is_too_long(autojump_clock: MockClock) -> None:
+    async with table() as t:
+        await t.client.hello()
+        await t.client.next_of(Welcome)
+        await t.client.ws.send_message(bytes(4097))
+        assert (await t.client.closed())[0] == 1009
+        await t.over.wait()
+        assert t.field.left == [("ann", "connection lost")]
+
+
+# ---------------------------------------------------------------- other ends
+
+
+async def test_a_client_that_closes_has_left(autojump_clock: MockClock) -> None:
+    async with table() as t:
+        await t.client.hello()
+        await t.client.next_of(Status)  # a ping that arrives while it closes would crash the client
+        await t.client.ws.aclose()
+        await t.over.wait()
+        assert t.field.left == [("ann", "left")]
+        assert t.counters.endings == {1000: 1}
+
+
+async def test_a_client_whose_connection_breaks_is_lost(autojump_clock: MockClock) -> None:
+    async with table() as t:
+        await t.client.hello()
+        await t.client.next_of(Welcome)
+        await t.stream.aclose()
+        await t.over.wait()
+        assert t.field.left == [("ann", "connection lost")]
+        assert t.counters.endings == {1006: 1}
+
+
+async def test_three_unanswered_pings_end_the_session(autojump_clock: MockClock) -> None:
+    async with table(ping_interval_s=2.0) as t:
+        await t.client.hello()
+        await t.client.next_of(Status)
+        t.stream.muted = True
+        code, reason = await t.client.closed()
+        # Muted as it is, it never answers the close frame either: dropped after the deadline.
+        assert t.client.bye == Bye(4009, "three pings in a row went unanswered", None)
+        assert (code, reason) in ((4009, "three pings in a row went unanswered"), (1006, None))
+        await t.over.wait()
+        assert t.link.dropped
+        assert t.field.left == [("ann", "three pings in a row went unanswered")]
+
+
+async def test_kicked(autojump_clock: MockClock) -> None:
+    async with table() as t:
+        await t.client.hello("kick-me")
+        await t.client.next_of(Welcome)
+        await t.client.step(1)
+        assert await t.client.closed() == (4010, "you asked for it")
+        assert t.client.bye == Bye(4010, "you asked for it", None)
+
+
+async def test_the_first_end_decides_and_reasons_fit_a_close_frame(
+    autojump_clock: MockClock,
+) -> None:
+    async with table() as t:
+        await t.client.hello()
+        await t.client.next_of(Welcome)
+        t.session.end(4010, "ä" * 200)
+        t.session.end(1011, "later")
+        code, reason = await t.client.closed()
+        assert code == 4010
+        assert reason == "ä" * 61
+
+
+async def test_an_end_before_the_hello_closes_without_bye(autojump_clock: MockClock) -> None:
+    async with table() as t:
+        await trio.testing.wait_all_tasks_blocked()
+        t.session.end(1001, "the server is shutting down")
+        assert await t.client.closed() == (1001, "the server is shutting down")
+        assert t.client.bye is None
+
+
+async def test_a_peer_that_takes_nothing_is_dropped_in_the_end(
+    autojump_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with table() as t:
+        await t.client.hello()
+        await t.client.next_of(Welcome)
+
+        async def stuck(_data: Any) -> None:
+            await trio.sleep_forever()
+
+        monkeypatch.setattr(t.link, "send_all", stuck)
+        t.link.clear = False
+        t.session.end(4010, "out")
+        await t.over.wait()
+        assert t.link.dropped
