@@ -23,7 +23,6 @@ from clients.replica import Replica
 from gameserver.errors import LocalProtocolError, RemoteProtocolError
 from gameserver.model.schema import Schema
 from gameserver.model.specs import CommandSpec
-from gameserver.model.specs import CommandSpec
 from gameserver.protocol.closing import CONNECTION_LOST, NO_STATUS, CloseCode
 from gameserver.protocol.latency import ClockOffset, Latency, LatencyEstimator
 from gameserver.protocol.messages import (

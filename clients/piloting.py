@@ -1,0 +1,204 @@
+"""What any arena bot knows of flying: looking around, steering clear, aiming, holding controls.
+
+Owns geometry on a replica of the arena.  Pure; lengths in 1/32 units, angles in 1/256 turns, as
+in ``gameserver/games/arena/model.py``.  Never decides what a bot wants: that is ``bots.py``.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import deque
+from collections.abc import Iterable
+from typing import Final
+
+import attrs
+
+from clients.remote import RemoteEntity
+from clients.replica import Replica
+from gameserver.games.arena.model import TURN, UNIT, Flag
+from gameserver.games.arena.movement import SHIP_RADIUS, TURN_RATE
+from gameserver.games.arena.rules import MINE_TRIGGER_RADIUS, WORLD_SIZE
+
+Vector = tuple[float, float]
+
+#: How far ahead in time a pilot watches out for rocks.
+_LOOK_AHEAD_TICKS: Final = 24
+#: Space kept from rocks, mines and the border.
+_ROCK_SPACE: Final = SHIP_RADIUS + 30 * UNIT
+_MINE_SPACE: Final = MINE_TRIGGER_RADIUS + 90 * UNIT
+_BORDER_SPACE: Final = 150 * UNIT
+#: Positions of a target that are remembered: more than anyone's reaction takes.
+_MEMORY: Final = 8
+#: How far the target will have moved when the shot is fired: a decision, and the way there.
+_SHOT_DELAY_TICKS: Final = 2
+_PROTECTED: Final = Flag.PROTECTED.value
+
+
+def angle_of(x: float, y: float) -> int:
+    """Return the heading that points along a vector."""
+    return round(math.atan2(y, x) * (TURN / math.tau)) % TURN
+
+
+def turn_between(heading: int, wanted: int) -> int:
+    """Return how far to turn from one heading to another, -128 to 127."""
+    return (wanted - heading + TURN // 2) % TURN - TURN // 2
+
+
+def unit(x: float, y: float) -> Vector:
+    """Return the vector of length 1 in this direction; a zero vector stays one."""
+    length = math.hypot(x, y)
+    return (x / length, y / length) if length else (0.0, 0.0)
+
+
+@attrs.frozen
+class Contact:
+    """Something in view, as seen from the own ship."""
+
+    entity: RemoteEntity
+    dx: int
+    dy: int
+    distance: float
+
+    @property
+    def direction(self) -> Vector:
+        """The unit vector towards it."""
+        return unit(self.dx, self.dy)
+
+
+@attrs.frozen
+class Sight:
+    """What a pilot sees at one moment.  Enemies and pickups are sorted, the nearest first."""
+
+    me: RemoteEntity
+    enemies: list[Contact]
+    pickups: list[Contact]
+    mines: list[Contact]
+    rocks: list[Contact]
+
+
+def look(replica: Replica, me: RemoteEntity, seat: int) -> Sight:
+    """Return what the pilot of ``me`` sees; protected ships are no enemies for now."""
+    x, y = me.x, me.y
+    ships = (s for s in replica.of_kind("Ship") if s is not me and not s.flags & _PROTECTED)
+    mines = (m for m in replica.of_kind("Mine") if m.seat != seat)
+    enemies = _contacts(x, y, ships)
+    enemies.sort(key=_distance)
+    pickups = _contacts(x, y, replica.of_kind("Pickup"))
+    pickups.sort(key=_distance)
+    rocks = _contacts(x, y, replica.of_kind("Rock"))
+    return Sight(me, enemies, pickups, _contacts(x, y, mines), rocks)
+
+
+def _contacts(x: int, y: int, entities: Iterable[RemoteEntity]) -> list[Contact]:
+    found = []
+    for entity in entities:
+        dx, dy = entity.x - x, entity.y - y
+        found.append(Contact(entity, dx, dy, math.hypot(dx, dy)))
+    return found
+
+
+def _distance(contact: Contact) -> float:
+    return contact.distance
+
+
+# ---------------------------------------------------------------- steering clear
+
+
+def clear_of_danger(sight: Sight, wish: Vector) -> Vector:
+    """Bend the direction ``wish`` so that it avoids rocks, mines and the border."""
+    me = sight.me
+    ahead_x, ahead_y = wish
+    x, y = wish
+    speed = math.hypot(me.vx, me.vy)
+    reach = speed * _LOOK_AHEAD_TICKS
+    for rock in sight.rocks:
+        space = rock.entity.radius + _ROCK_SPACE
+        if rock.distance > space + reach:
+            continue
+        along = rock.dx * ahead_x + rock.dy * ahead_y
+        across = rock.dx * ahead_y - rock.dy * ahead_x
+        if along > 0 and abs(across) < space:
+            # Past it on the side on which we already are: sideways, the more the nearer.
+            side = 1.0 if across > 0 else -1.0
+            urgency = 1.5 * space / max(rock.distance - rock.entity.radius, UNIT)
+            push = min(urgency, 3.0)
+            x -= side * ahead_y * push
+            y += side * ahead_x * push
+    for mine in sight.mines:
+        if mine.distance < _MINE_SPACE:
+            away_x, away_y = mine.direction
+            x -= 2 * away_x
+            y -= 2 * away_y
+    x += _inwards(me.x + me.vx * _LOOK_AHEAD_TICKS)
+    y += _inwards(me.y + me.vy * _LOOK_AHEAD_TICKS)
+    return x, y
+
+
+def _inwards(position: float) -> float:
+    if position < _BORDER_SPACE:
+        return 2.0
+    if position > WORLD_SIZE - _BORDER_SPACE:
+        return -2.0
+    return 0.0
+
+
+def controls_towards(heading: int, wish: Vector, hold_ticks: int) -> tuple[int, bool]:
+    """Return turn and thrust that bring a ship onto the direction ``wish``.
+
+    The turn is held for ``hold_ticks``; a smaller one than half of that would overshoot.
+    """
+    if wish == (0.0, 0.0):
+        return 0, False
+    off = turn_between(heading, angle_of(*wish))
+    turn = 0 if abs(off) * 2 <= TURN_RATE * hold_ticks else 1 if off > 0 else -1
+    return turn, abs(off) < TURN // 5
+
+
+# ---------------------------------------------------------------- aiming
+
+
+def line_is_free(target: Contact, rocks: Iterable[Contact]) -> bool:
+    """Whether no rock stands between the own ship and ``target``."""
+    ahead_x, ahead_y = target.direction
+    for rock in rocks:
+        along = rock.dx * ahead_x + rock.dy * ahead_y
+        across = rock.dx * ahead_y - rock.dy * ahead_x
+        if 0 < along < target.distance and abs(across) < rock.entity.radius:
+            return False
+    return True
+
+
+class Gunner:
+    """Aims like a person: sees a target late, guesses where it goes, and is a little off.
+
+    ``reaction_ticks`` is how old the picture is that it aims by, ``spread`` the standard
+    deviation of its hand in 1/256 turns.
+    """
+
+    def __init__(self, rng: random.Random, reaction_ticks: int, spread: float) -> None:
+        self._rng = rng
+        self._reaction_ticks = reaction_ticks
+        self._spread = spread
+        self._target_id = 0
+        self._seen: deque[tuple[int, int, int]] = deque(maxlen=_MEMORY)
+
+    def watch(self, target: RemoteEntity, tick: int) -> bool:
+        """Follow ``target``; whether it has been in sight for long enough to shoot at it."""
+        if target.id != self._target_id:
+            self._target_id = target.id
+            self._seen.clear()
+        self._seen.append((tick, target.x, target.y))
+        return tick - self._seen[0][0] >= self._reaction_ticks
+
+    def aim_from(self, x: int, y: int, tick: int) -> int:
+        """Return the angle to shoot at from ``x, y``; ``watch`` has been called this tick."""
+        known = [seen for seen in self._seen if tick - seen[0] >= self._reaction_ticks]
+        then, then_x, then_y = known[-1] if known else self._seen[0]
+        before, before_x, before_y = self._seen[0]
+        ahead_ticks = tick - then + _SHOT_DELAY_TICKS
+        lead = ahead_ticks / (then - before) if then > before else 0.0
+        to_x = then_x + (then_x - before_x) * lead - x
+        to_y = then_y + (then_y - before_y) * lead - y
+        off = self._rng.gauss(0.0, self._spread)
+        return round(math.atan2(to_y, to_x) * (TURN / math.tau) + off) % TURN
