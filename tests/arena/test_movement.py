@@ -6,13 +6,13 @@ import itertools
 import json
 import math
 import random
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from node_tools import require_node
 
 from arena import traces
 from gameserver.games.arena import movement as m
@@ -213,11 +213,13 @@ def test_the_vectors_hold_what_they_promise():
 
 
 def node(*arguments: str, stdin: str = "") -> str:
-    command = shutil.which("node")
-    if command is None:
-        pytest.skip("no node")
     done = subprocess.run(
-        [command, *arguments], input=stdin, capture_output=True, text=True, cwd=HERE, check=False
+        [*require_node(), *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        cwd=HERE,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
