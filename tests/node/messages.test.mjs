@@ -77,7 +77,10 @@ test("a welcome is read with its schema and limits", () => {
   const welcomes = valid.filter(({ message }) => message[0] === Kind.WELCOME);
   assert.ok(welcomes.length >= 3);
   for (const { name, message, hex } of welcomes) {
-    const [, room, seat, ownEntity, tick, tickRate, schema, resume, limits] = unmarked(message, false);
+    const [, room, seat, ownEntity, tick, tickRate, schema, resume, limits] = unmarked(
+      message,
+      false,
+    );
     const read = messages.decodeMessage(fromHex(hex));
     assert.deepEqual(
       [read.room, read.seat, read.ownEntity, read.tick, read.tickRate, read.resume],

@@ -43,8 +43,11 @@ function anyValue(random, depth) {
     case 6:
       return Array.from({ length: count() }, () => anyValue(random, depth - 1));
     default:
-      return Object.fromEntries(
-        Array.from({ length: count() }, (_, i) => [`${i}${texts()}`, anyValue(random, depth - 1)]),
+      return Object.assign(
+        Object.create(null), // as the codec reads maps
+        ...Array.from({ length: count() }, (_, i) => ({
+          [`key ${i} ${texts()}`]: anyValue(random, depth - 1),
+        })),
       );
   }
 }
@@ -55,7 +58,6 @@ test("random values are written and read as by @msgpack/msgpack", () => {
     const value = anyValue(random, 4);
     const bytes = encode(value);
     assert.equal(toHex(bytes), toHex(reference.encode(value)), `round ${round}`);
-    // Not strict: what is read has no prototype.
     assert.deepEqual(decode(bytes), value, `round ${round}`);
   }
 });
@@ -72,14 +74,15 @@ test("integers take their shortest form", () => {
 });
 
 test("integers are read in longer forms too, within the range asked for", () => {
-  for (const hex of ["05", "cc05", "cd0005", "ce00000005", "cf0000000000000005", "d005", "d10005"]) {
+  const forms = ["05", "cc05", "cd0005", "ce00000005", "cf0000000000000005", "d005", "d10005"];
+  for (const hex of forms) {
     assert.equal(new Reader(fromHex(hex)).int(0, 5), 5, hex);
     assert.throws(() => new Reader(fromHex(hex)).int(0, 4), ProtocolError, hex);
     assert.throws(() => new Reader(fromHex(hex)).int(6, 9), ProtocolError, hex);
   }
-  for (const [hex, value] of [["cf0020000000000000", 2 ** 53], ["d3ffe0000000000000", -(2 ** 53)]]) {
-    assert.equal(new Reader(fromHex(hex)).int(-(2 ** 53), 2 ** 53), value);
-  }
+  const widest = (hex) => new Reader(fromHex(hex)).int(-(2 ** 53), 2 ** 53);
+  assert.equal(widest("cf0020000000000000"), 2 ** 53);
+  assert.equal(widest("d3ffe0000000000000"), -(2 ** 53));
   assert.equal(new Reader(fromHex("d3ffffffffffffffff")).int(-1, 0), -1);
 });
 

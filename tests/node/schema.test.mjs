@@ -60,7 +60,12 @@ test("values of another type are refused", () => {
   for (const [description, value] of refused) {
     assert.throws(() => fieldType(description).toWire(value), TypeError, `${description} ${value}`);
   }
-  for (const [description, value] of [[["int"], 2 ** 53], [["float32"], 1e300], [["str"], "\ud800"]]) {
+  const outside = [
+    [["int"], 2 ** 53],
+    [["float32"], 1e300],
+    [["str"], "\ud800"],
+  ];
+  for (const [description, value] of outside) {
     assert.throws(() => fieldType(description).toWire(value), RangeError, `${description}`);
   }
 });
@@ -76,8 +81,8 @@ test("only int and steps are sent as differences", () => {
 });
 
 test("a description that is no type is refused", () => {
-  const wrong = [null, 5, [], ["int", 1], ["steps"], ["steps", 0], ["steps", "1"], ["enum", "E", []]];
-  wrong.push(["enum", "E", [1]], ["tuple", ["int"]], ["list"], ["nonsense"]);
+  const wrong = [null, 5, [], ["int", 1], ["steps"], ["steps", 0], ["steps", "1"], ["nonsense"]];
+  wrong.push(["enum", "E", []], ["enum", "E", [1]], ["tuple", ["int"]], ["list"]);
   wrong.push(["optional", ["optional", ["int"]]]);
   for (const description of wrong) {
     assert.throws(() => fieldType(description), ProtocolError, JSON.stringify(description));

