@@ -217,7 +217,7 @@ export class ArenaPage {
     this.#minimap.draw(scene, this.#camera, this.#painter.pixelRatio);
     this.#board.refresh(scene, serverTick, () => this.#network(), elapsed_s);
     this.#notices.refresh(scene, serverTick, nowMs);
-    this.#cooldowns.refresh(scene.ownShip !== undefined, this.#overlay.readiness(scene));
+    this.#cooldowns.refresh(scene.ownShip);
   }
 
   /** @returns {import("./board.js").Network} */

@@ -21,9 +21,9 @@ const LAYERS = [
 
 /** Colours and places of the haze, in parts of the screen. */
 const HAZE = [
-  { x: 0.2, y: 0.25, radius: 0.6, colour: "rgba(38,66,140,0.30)" },
-  { x: 0.8, y: 0.7, radius: 0.55, colour: "rgba(88,40,120,0.24)" },
-  { x: 0.6, y: 0.1, radius: 0.4, colour: "rgba(20,104,112,0.20)" },
+  { x: 0.2, y: 0.25, radius: 0.6, colour: "rgba(42,74,160,0.42)" },
+  { x: 0.8, y: 0.7, radius: 0.55, colour: "rgba(100,44,136,0.34)" },
+  { x: 0.6, y: 0.1, radius: 0.4, colour: "rgba(22,112,122,0.28)" },
 ];
 
 export class Background {
@@ -147,7 +147,7 @@ function drawGrid(context, camera, worldSize) {
       context.lineTo(camera.screenX(right), at);
     }
     context.lineWidth = 1;
-    context.strokeStyle = strong ? "rgba(126,160,230,0.13)" : "rgba(126,160,230,0.055)";
+    context.strokeStyle = strong ? "rgba(126,160,230,0.15)" : "rgba(126,160,230,0.07)";
     context.stroke();
   }
 }

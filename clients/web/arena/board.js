@@ -48,7 +48,7 @@ export class Board {
     this.#since_s = 0;
     this.#showLeaders(scene);
     this.#showRound(scene, serverTick);
-    setText(this.#network, networkText(network()));
+    showParts(this.#network, networkParts(network()));
   }
 
   /** @param {GameEvent} event  a Kill @param {Scene} scene */
@@ -141,7 +141,7 @@ function clock(left_s) {
 }
 
 /** @param {Network} network */
-function networkText({ rttMs, jitterMs, tickRate, deltasPerS, bytesInPerS, delayMs, players }) {
+function networkParts({ rttMs, jitterMs, tickRate, deltasPerS, bytesInPerS, delayMs, players }) {
   const parts = [
     `RTT ${rttMs === null ? "–" : rttMs.toFixed(rttMs < 10 ? 1 : 0)} ms`,
     `jitter ${jitterMs === null ? "–" : jitterMs.toFixed(1)} ms`,
@@ -150,10 +150,17 @@ function networkText({ rttMs, jitterMs, tickRate, deltasPerS, bytesInPerS, delay
     `view −${Math.round(delayMs)} ms`,
   ];
   if (players !== null) parts.push(`${players} here`);
-  return parts.join("  ·  ");
+  return parts;
 }
 
 /** @param {HTMLElement} element @param {string} text */
 function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
+}
+
+/** One span for each part: small screens hide the last ones. @param {HTMLElement} element @param {string[]} parts */
+function showParts(element, parts) {
+  while (element.children.length > parts.length) element.lastElementChild?.remove();
+  while (element.children.length < parts.length) element.append(make("span", ""));
+  parts.forEach((part, index) => setText(/** @type {HTMLElement} */ (element.children[index]), part));
 }

@@ -10,6 +10,8 @@ import { clamp, VIEW_RADIUS } from "./units.js";
 
 /** A step longer than this in one frame is a new target, in world units. */
 const JUMP = 90;
+/** A longer one is not glided over but cut: the way there would be a blur of unknown space. */
+const CUT = 900;
 /** How far the view leans towards the aim, in world units. */
 const LOOK_AHEAD = 70;
 const GLIDE_PER_S = 4;
@@ -48,7 +50,7 @@ export class Camera {
 
   /**
    * @param {object} target
-   * @param {number} target.x  world units
+   * @param {number} target.x  world units; NaN while there is nothing to see
    * @param {number} target.y
    * @param {number} target.leanX  -1 … 1: where the pilot looks
    * @param {number} target.leanY
@@ -56,11 +58,15 @@ export class Camera {
    * @param {number} elapsed_s
    */
   follow({ x, y, leanX, leanY, zoom }, elapsed_s) {
+    if (Number.isNaN(x)) return;
     if (Number.isNaN(this.#targetX)) {
       this.#targetX = x;
       this.#targetY = y;
     }
-    if (Math.hypot(x - this.#targetX, y - this.#targetY) > JUMP) {
+    const step = Math.hypot(x - this.#targetX, y - this.#targetY);
+    if (step > CUT) {
+      this.#slipX = this.#slipY = 0;
+    } else if (step > JUMP) {
       this.#slipX += this.#targetX - x;
       this.#slipY += this.#targetY - y;
     }

@@ -1,33 +1,30 @@
 /**
  * The two chips at the bottom: may I dash, may I drop a mine.
  *
- * Owns their elements; they are the touch buttons as well.
+ * Owns their elements' shading; on touch screens the chips are the buttons as well.
  */
 
 import { byId } from "./elements.js";
-
-/** What a dash needs; the server decides, this only shades the chip. */
-const DASH_ENERGY = 25;
+import { DASH_ENERGY, MINE_ENERGY, MINE_WAIT_TICKS } from "./units.js";
 
 export class Cooldowns {
   #panel = byId("abilities");
-  #dash = byId("dash", HTMLButtonElement);
-  #mine = byId("mine", HTMLButtonElement);
+  #dash = byId("dash");
+  #mine = byId("mine");
 
-  /**
-   * @param {boolean} shown
-   * @param {{mine: number, dashing: boolean, energy: number}} readiness  see `Overlay.readiness`
-   */
-  refresh(shown, { mine, dashing, energy }) {
-    this.#panel.hidden = !shown;
-    if (!shown) return;
-    fill(this.#dash, dashing ? 0 : Math.min(1, energy / DASH_ENERGY));
-    fill(this.#mine, mine);
+  /** @param {import("./scene.js").ShipView | undefined} own */
+  refresh(own) {
+    this.#panel.hidden = own === undefined;
+    if (own === undefined) return;
+    // Undefined until the owner fields have come.
+    const { energy = 0, dash_left: dashLeft = 0, mine_wait: mineWait = 0 } = own.entity;
+    fill(this.#dash, dashLeft > 0 ? 0 : energy / DASH_ENERGY);
+    fill(this.#mine, Math.min(energy / MINE_ENERGY, 1 - mineWait / MINE_WAIT_TICKS));
   }
 }
 
 /** @param {HTMLElement} chip @param {number} part  1 is ready */
 function fill(chip, part) {
-  chip.style.setProperty("--ready", part.toFixed(2));
+  chip.style.setProperty("--ready", Math.min(Math.max(part, 0), 1).toFixed(2));
   chip.classList.toggle("ready", part >= 1);
 }

@@ -103,16 +103,7 @@ export class Effects {
   drawBelow(context, camera) {
     context.globalCompositeOperation = "lighter";
     context.lineCap = "round";
-    for (const { x, y, toX, toY, hex, age } of this.#streaks) {
-      const left = 1 - age / STREAK_S;
-      const ends = /** @type {const} */ ([
-        camera.screenX(x), camera.screenY(y), camera.screenX(toX), camera.screenY(toY),
-      ]);
-      const gradient = context.createLinearGradient(...ends);
-      gradient.addColorStop(0, withAlpha(hex, 0));
-      gradient.addColorStop(1, withAlpha(hex, 0.7 * left));
-      line(context, ends, gradient, 20 * left * camera.scale);
-    }
+    for (const streak of this.#streaks) drawStreak(context, camera, streak);
     context.globalCompositeOperation = "source-over";
   }
 
@@ -192,6 +183,27 @@ function drawBeam(context, camera, sprites, { x, y, toX, toY, hex, age, own }) {
   context.globalAlpha = 1;
 }
 
+/** A wedge of light that widens towards the ship. @param {CanvasRenderingContext2D} context @param {Camera} camera @param {Streak} streak */
+function drawStreak(context, camera, { x, y, toX, toY, hex, age }) {
+  const left = 1 - age / STREAK_S;
+  const tail = /** @type {const} */ ([camera.screenX(x), camera.screenY(y)]);
+  const head = /** @type {const} */ ([camera.screenX(toX), camera.screenY(toY)]);
+  const angle = Math.atan2(head[1] - tail[1], head[0] - tail[0]);
+  const gradient = context.createLinearGradient(...tail, ...head);
+  gradient.addColorStop(0, withAlpha(hex, 0));
+  gradient.addColorStop(1, withAlpha(hex, 0.55 * left));
+  for (const wide of [13, 5]) {
+    const asideX = -Math.sin(angle) * wide * left * camera.scale;
+    const asideY = Math.cos(angle) * wide * left * camera.scale;
+    context.beginPath();
+    context.moveTo(...tail);
+    context.lineTo(head[0] + asideX, head[1] + asideY);
+    context.lineTo(head[0] - asideX, head[1] - asideY);
+    context.fillStyle = gradient;
+    context.fill();
+  }
+}
+
 /** @param {CanvasRenderingContext2D} context @param {Camera} camera @param {Ring} ring */
 function drawRing(context, camera, { x, y, radius, life, hex, age }) {
   const part = age / life;
@@ -199,7 +211,7 @@ function drawRing(context, camera, { x, y, radius, life, hex, age }) {
   context.beginPath();
   context.arc(camera.screenX(x), camera.screenY(y), reach, 0, 2 * Math.PI);
   context.strokeStyle = withAlpha(hex, 0.9 * (1 - part) ** 1.5);
-  context.lineWidth = (1 + 9 * (1 - part)) * camera.scale;
+  context.lineWidth = (1 + Math.min(9, radius * 0.1) * (1 - part)) * camera.scale;
   context.stroke();
   if (part > 0.4) return;
   context.fillStyle = withAlpha(hex, 0.3 * (1 - part / 0.4));

@@ -22,6 +22,9 @@ import { SHIP_RADIUS, toRadians, UNIT } from "./units.js";
  * @property {number} now_s
  */
 
+/** About how far a dash carries, in world units. */
+const DASH_LENGTH = 150;
+
 /** @type {Record<string, (event: GameEvent, show: Show) => void>} */
 const SHOWN = {
   Shot: showShot,
@@ -153,7 +156,7 @@ function showDash(event, show) {
   const from = place(event);
   const ship = scene.drawnShipOf(event.seat);
   const heading = toRadians(ship?.pose.heading ?? 0);
-  const to = { x: from.x + Math.cos(heading) * 110, y: from.y + Math.sin(heading) * 110 };
+  const to = { x: from.x + Math.cos(heading) * DASH_LENGTH, y: from.y + Math.sin(heading) * DASH_LENGTH };
   effects.streak(from, to, seatColour(show, event.seat));
   effects.ring(from, 30, 0.35, seatColour(show, event.seat));
   sound.play("dash", event.seat === scene.seat ? 1 : 0.4 * loudness(show, from));

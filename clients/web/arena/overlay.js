@@ -1,15 +1,13 @@
 /**
  * What is drawn on the canvas about the own ship: its arcs, and the arrows at the screen's edge.
  *
- * Owns their looks and the memory of the longest wait seen (a cooldown's whole length is not on
- * the wire).  Text panels are not here; they are HTML, see `board.js`.
+ * Owns their looks.  Text panels are not here; they are HTML, see `board.js`.
  */
 
 import { shipColour } from "./ships.js";
 import { clamp, FULL_ENERGY, FULL_HULL, SHIP_RADIUS } from "./units.js";
 
 /** @typedef {import("./camera.js").Camera} Camera */
-/** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {import("./ships.js").Stage} Stage */
 
 const ARC_RADIUS = SHIP_RADIUS * 2.55;
@@ -25,15 +23,12 @@ export class Overlay {
   /** @type {Attacker | null} */
   attacker = null;
 
-  #longestMineWait = 1;
-
   /** @param {Stage} stage */
   draw(stage) {
     const { scene, camera, context } = stage;
     const own = scene.ownShip;
     if (own === undefined) return;
-    const { hull, energy = FULL_ENERGY, mine_wait: mineWait = 0 } = own.entity;
-    this.#longestMineWait = Math.max(this.#longestMineWait, mineWait);
+    const { hull, energy = FULL_ENERGY } = own.entity;
     context.save();
     context.translate(camera.screenX(own.pose.x), camera.screenY(own.pose.y));
     context.scale(camera.scale, camera.scale);
@@ -42,16 +37,6 @@ export class Overlay {
     arc(context, "right", energy / FULL_ENERGY, "#5cc4ff");
     context.restore();
     this.#drawArrows(stage);
-  }
-
-  /**
-   * How far the own waits are over, 0 … 1 each; 1 is ready.
-   * @param {Scene} scene
-   */
-  readiness(scene) {
-    const entity = scene.ownShip?.entity;
-    const mine = 1 - (entity?.mine_wait ?? 0) / this.#longestMineWait;
-    return { mine: clamp(mine, 0, 1), dashing: (entity?.dash_left ?? 0) > 0, energy: entity?.energy ?? 0 };
   }
 
   /** @param {Stage} stage */

@@ -58,7 +58,7 @@ export class Painter {
     const { pixelRatio } = this;
     const stage = { context, camera, scene, sprites, pixelRatio, now_s };
     sprites.prepare(camera.scale, pixelRatio);
-    this.#ships.pass(scene, elapsed_s);
+    this.#ships.pass(scene, now_s, elapsed_s);
     context.setTransform(pixelRatio, 0, 0, pixelRatio, 0, 0);
     this.#background.draw(context, camera, scene.worldSize, pixelRatio);
     effects.drawBelow(context, camera);

@@ -33,7 +33,7 @@ export class ShipView {
     this.leftTick = Infinity;
     /** 1 just after a hit, fading to 0. */
     this.flash = 0;
-    /** Where its engine was lately: x, y by turns, newest last, in world units. @type {number[]} */
+    /** Where its engine was lately, oldest first. @type {{x: number, y: number, at_s: number}[]} */
     this.trail = [];
   }
 }

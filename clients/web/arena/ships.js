@@ -13,9 +13,11 @@ import { Flag, FULL_HULL, SHIP_RADIUS, toRadians } from "./units.js";
 /** @typedef {import("./scene.js").ShipView} ShipView */
 /** @typedef {import("./sprites.js").Sprites} Sprites */
 
-/** Points of a trail, one per step of this many seconds. */
-const TRAIL_POINTS = 14;
+/** A trail has a point this often, and each lives so long. */
 const TRAIL_STEP_S = 0.03;
+const TRAIL_S = 0.5;
+/** A ship that moved farther in one step did not fly there. */
+const TRAIL_JUMP = 150;
 const FLASH_S = 0.22;
 const BOUNTY_COLOUR = "#ffd166";
 const BOT_NAME = "#9fb0cc";
@@ -33,16 +35,11 @@ const NAME = "#e8eefc";
  */
 
 export class ShipPainter {
-  #sinceStep_s = 0;
-
-  /** Let `elapsed_s` pass for trails and flashes. @param {Scene} scene @param {number} elapsed_s */
-  pass(scene, elapsed_s) {
-    this.#sinceStep_s += elapsed_s;
-    const steps = Math.min(Math.floor(this.#sinceStep_s / TRAIL_STEP_S), TRAIL_POINTS);
-    this.#sinceStep_s -= Math.floor(this.#sinceStep_s / TRAIL_STEP_S) * TRAIL_STEP_S;
+  /** Let `elapsed_s` pass for trails and flashes. @param {Scene} scene @param {number} now_s @param {number} elapsed_s */
+  pass(scene, now_s, elapsed_s) {
     for (const ship of scene.drawnShips()) {
       ship.flash = Math.max(0, ship.flash - elapsed_s / FLASH_S);
-      for (let step = 0; step < steps; step += 1) lengthenTrail(ship);
+      lengthenTrail(ship, now_s);
     }
   }
 
@@ -63,52 +60,49 @@ export function shipColour(scene, ship) {
   return colourOf(scene.pilots.get(ship.seat)?.colour ?? -1);
 }
 
-/** @param {ShipView} ship */
-function lengthenTrail(ship) {
+/** @param {ShipView} ship @param {number} now_s */
+function lengthenTrail(ship, now_s) {
   const { trail, pose, entity } = ship;
-  const engineOn = (entity.flags & (Flag.THRUST | Flag.DASH)) !== 0;
-  if (engineOn) {
-    const heading = toRadians(pose.heading);
-    const x = pose.x - Math.cos(heading) * SHIP_RADIUS * 0.55;
-    const y = pose.y - Math.sin(heading) * SHIP_RADIUS * 0.55;
-    const jumped = trail.length > 0 && Math.hypot(Number(trail.at(-2)) - x, Number(trail.at(-1)) - y) > 90;
-    if (jumped) trail.length = 0;
-    trail.push(x, y);
-  } else if (trail.length > 0) {
-    trail.splice(0, 2);
-  }
-  if (trail.length > 2 * TRAIL_POINTS) trail.splice(0, trail.length - 2 * TRAIL_POINTS);
+  while (trail.length > 0 && now_s - Number(trail[0]?.at_s) > TRAIL_S) trail.shift();
+  const last = trail.at(-1);
+  if ((entity.flags & (Flag.THRUST | Flag.DASH)) === 0) return;
+  if (last !== undefined && now_s - last.at_s < TRAIL_STEP_S) return;
+  if (last !== undefined && Math.hypot(pose.x - last.x, pose.y - last.y) > TRAIL_JUMP) trail.length = 0;
+  const heading = toRadians(pose.heading);
+  const x = pose.x - Math.cos(heading) * SHIP_RADIUS * 0.5;
+  const y = pose.y - Math.sin(heading) * SHIP_RADIUS * 0.5;
+  trail.push({ x, y, at_s: now_s });
 }
 
-/** A ribbon that narrows towards its oldest end. @param {Stage} stage @param {ShipView} ship @param {string} hex */
-function drawTrail({ context, camera }, { trail }, hex) {
-  const points = trail.length / 2;
-  if (points < 3) return;
+/** A ribbon that narrows as its points age. @param {Stage} stage @param {ShipView} ship @param {string} hex */
+function drawTrail({ context, camera, now_s }, { trail }, hex) {
+  const oldest = trail[0];
+  const newest = trail.at(-1);
+  if (oldest === undefined || newest === undefined || trail.length < 3) return;
   /** @type {number[]} */
   const otherSide = [];
   context.beginPath();
-  for (let point = 0; point < points; point += 1) {
-    const x = Number(trail[2 * point]);
-    const y = Number(trail[2 * point + 1]);
-    const next = Math.min(point + 1, points - 1);
-    const before = next - 1;
-    const alongX = Number(trail[2 * next]) - Number(trail[2 * before]);
-    const alongY = Number(trail[2 * next + 1]) - Number(trail[2 * before + 1]);
-    const wide = (SHIP_RADIUS * 0.34 * (point / points)) / (Math.hypot(alongX, alongY) || 1);
-    context.lineTo(camera.screenX(x - alongY * wide), camera.screenY(y + alongX * wide));
-    otherSide.push(camera.screenX(x + alongY * wide), camera.screenY(y - alongX * wide));
-  }
+  trail.forEach(({ x, y, at_s }, point) => {
+    const before = trail[Math.max(point - 1, 0)] ?? newest;
+    const next = trail[Math.min(point + 1, trail.length - 1)] ?? newest;
+    const length = Math.hypot(next.x - before.x, next.y - before.y) || 1;
+    const wide = (SHIP_RADIUS * 0.36 * Math.max(0, 1 - (now_s - at_s) / TRAIL_S)) / length;
+    const asideX = (next.y - before.y) * wide;
+    const asideY = (before.x - next.x) * wide;
+    context.lineTo(camera.screenX(x + asideX), camera.screenY(y + asideY));
+    otherSide.push(camera.screenX(x - asideX), camera.screenY(y - asideY));
+  });
   for (let at = otherSide.length - 2; at >= 0; at -= 2) {
     context.lineTo(Number(otherSide[at]), Number(otherSide[at + 1]));
   }
   const gradient = context.createLinearGradient(
-    camera.screenX(Number(trail[0])),
-    camera.screenY(Number(trail[1])),
-    camera.screenX(Number(trail.at(-2))),
-    camera.screenY(Number(trail.at(-1))),
+    camera.screenX(oldest.x),
+    camera.screenY(oldest.y),
+    camera.screenX(newest.x),
+    camera.screenY(newest.y),
   );
   gradient.addColorStop(0, withAlpha(hex, 0));
-  gradient.addColorStop(1, withAlpha(hex, 0.6));
+  gradient.addColorStop(1, withAlpha(hex, 0.65));
   context.fillStyle = gradient;
   context.fill();
 }
@@ -124,7 +118,7 @@ function drawShip(stage, ship) {
   context.save();
   context.translate(camera.screenX(pose.x), camera.screenY(pose.y));
   context.scale(camera.scale, camera.scale);
-  drawAim(context, toRadians(pose.aim), hex);
+  drawAim(context, toRadians(pose.aim), hex, ship.seat === scene.seat);
   context.rotate(toRadians(pose.heading));
   if (flags & (Flag.THRUST | Flag.DASH)) drawFlame(context, (flags & Flag.DASH) !== 0, now_s + ship.seat, hex);
   if (flags & Flag.PROTECTED) context.globalAlpha = 0.55 + 0.25 * Math.sin(now_s * 9);
@@ -142,18 +136,39 @@ function drawShip(stage, ship) {
   if (flags & Flag.BOOSTED) drawBoost(stage, ship);
 }
 
-/** A small barb that circles the hull. @param {CanvasRenderingContext2D} context @param {number} aim @param {string} hex */
-function drawAim(context, aim, hex) {
-  const reach = SHIP_RADIUS * 1.55;
-  const x = Math.cos(aim);
-  const y = Math.sin(aim);
+/**
+ * A small barb that circles the hull; the own one casts a fading line.
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} aim  radians
+ * @param {string} hex
+ * @param {boolean} own
+ */
+function drawAim(context, aim, hex, own) {
+  const reach = SHIP_RADIUS * 1.5;
+  context.save();
+  context.rotate(aim);
   context.beginPath();
-  context.moveTo(x * (reach + 7), y * (reach + 7));
-  context.lineTo(x * reach - y * 4, y * reach + x * 4);
-  context.lineTo(x * reach + y * 4, y * reach - x * 4);
+  context.moveTo(reach + 7, 0);
+  context.lineTo(reach - 1, 4.2);
+  context.lineTo(reach + 1.2, 0);
+  context.lineTo(reach - 1, -4.2);
   context.closePath();
-  context.fillStyle = withAlpha(hex, 0.85);
+  context.fillStyle = withAlpha(hex, 0.9);
   context.fill();
+  if (own) {
+    const far = SHIP_RADIUS * 11;
+    const gradient = context.createLinearGradient(SHIP_RADIUS * 3, 0, far, 0);
+    gradient.addColorStop(0, withAlpha(hex, 0.4));
+    gradient.addColorStop(1, withAlpha(hex, 0));
+    context.beginPath();
+    context.moveTo(SHIP_RADIUS * 3, 0);
+    context.lineTo(far, 0);
+    context.setLineDash([3, 7]);
+    context.lineWidth = 1.4;
+    context.strokeStyle = gradient;
+    context.stroke();
+  }
+  context.restore();
 }
 
 /** @param {CanvasRenderingContext2D} context @param {boolean} dash @param {number} phase @param {string} hex */

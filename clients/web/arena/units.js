@@ -1,7 +1,8 @@
 /**
  * The arena's numbers as the page needs them: units, angles, flags, sizes to draw.
  *
- * Owns constants that mirror `gameserver/games/arena/model.py` and conversions.  Holds no state.
+ * Owns constants that mirror the game's own (`model.py`, `rules.py`, `movement.py` in
+ * `gameserver/games/arena`; `tests/node/arena_units.test.mjs` compares them) and conversions.  Holds no state.
  */
 
 /** Fixed-point steps in one world unit. */
@@ -14,6 +15,11 @@ export const VIEW_RADIUS = 600;
 export const SHIP_RADIUS = 16;
 export const FULL_HULL = 100;
 export const FULL_ENERGY = 100;
+/** What a dash and a mine cost; the server decides, this only shades the chips. */
+export const DASH_ENERGY = 35;
+export const MINE_ENERGY = 25;
+/** Ticks from one mine to the next. */
+export const MINE_WAIT_TICKS = 30;
 
 /** Bits of `Ship.flags`. */
 export const Flag = Object.freeze({ THRUST: 1, DASH: 2, PROTECTED: 4, BOOSTED: 8, SHIELDED: 16 });

@@ -1,17 +1,21 @@
 /**
  * Whom the camera follows.
  *
- * Owns the choice: the own ship; where it died until it is back; for spectators the leader, or
- * the middle of the ships in view.  Pure but for what it remembers; never moves the camera itself.
+ * Owns the choice: the own ship; where it died until it is back; for spectators the middle of
+ * what is in view.  Pure but for what it remembers; never moves the camera itself.
  */
 
-import { clamp } from "./units.js";
+import { clamp, UNIT } from "./units.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
 
 const SPECTATE_PER_S = 1.6;
+/** Farther away than this is another place: the view is cut, as in a film. */
+const CUT = 800;
+const SHIP_WEIGHT = 3;
 
 export class Viewpoint {
+  /** NaN until there is anything to see. */
   x = NaN;
   y = NaN;
   leanX = 0;
@@ -39,29 +43,38 @@ export class Viewpoint {
     }
   }
 
-  /** @param {{x: number, y: number}} to @param {number} elapsed_s */
+  /** @param {{x: number, y: number} | null} to @param {number} elapsed_s */
   #drift(to, elapsed_s) {
-    const first = Number.isNaN(this.x);
-    const part = first ? 1 : 1 - Math.exp(-SPECTATE_PER_S * elapsed_s);
-    const from = first ? to : this;
+    if (to === null) return;
+    const cut = Number.isNaN(this.x) || Math.hypot(to.x - this.x, to.y - this.y) > CUT;
+    const part = cut ? 1 : 1 - Math.exp(-SPECTATE_PER_S * elapsed_s);
+    const from = cut ? to : this;
     this.x = from.x + (to.x - from.x) * part;
     this.y = from.y + (to.y - from.y) * part;
   }
 }
 
-/** What a spectator watches: the leader, else the middle of all ships, else of the world. @param {Scene} scene */
+/**
+ * What a spectator watches.  The server sends what lies around a spot of its choice and does not
+ * say where that is, but all that is in view lies around it; ships count for more.
+ * @param {Scene} scene
+ */
 function watched(scene) {
-  const leader = scene.leader === undefined ? undefined : scene.shipOf(scene.leader);
-  if (leader?.shown) return leader.pose;
-  let count = 0;
+  let weight = 0;
   let x = 0;
   let y = 0;
   for (const { pose, shown } of scene.ships.values()) {
     if (!shown) continue;
-    count += 1;
-    x += pose.x;
-    y += pose.y;
+    weight += SHIP_WEIGHT;
+    x += pose.x * SHIP_WEIGHT;
+    y += pose.y * SHIP_WEIGHT;
   }
-  if (count > 0) return { x: x / count, y: y / count };
-  return { x: scene.worldSize / 2, y: scene.worldSize / 2 };
+  for (const still of [scene.rocks, scene.pickups]) {
+    for (const thing of still) {
+      weight += 1;
+      x += thing.x / UNIT;
+      y += thing.y / UNIT;
+    }
+  }
+  return weight === 0 ? null : { x: x / weight, y: y / weight };
 }
