@@ -504,6 +504,32 @@ test("a listener may close the client at any moment", () => {
   }
 });
 
+test("a listener may close the client while a new connection clears the old view", () => {
+  const { client, socket, time } = playing();
+  socket().say(delta(11, { enters: ship(1) }));
+  socket().lose(1006);
+  client.on("leave", () => client.close());
+  time.advance(500);
+  socket().accept();
+  socket().say(welcome());
+  assert.equal(client.state, "closed");
+  assert.deepEqual(time.timers, []);
+});
+
+test("a new connection owes nothing to the old one", () => {
+  const { client, socket, time } = playing();
+  socket().say(delta(11, { leaves: [7] })); // its one malformed delta
+  socket().lose(1006);
+  time.advance(500);
+  socket().accept();
+  socket().say(welcome());
+  socket().take();
+  socket().say(wrongCheck(client, 10));
+  assert.deepEqual(socket().take(), [[6]], "no full state is on its way here");
+  socket().say(delta(11, { leaves: [7] }));
+  assert.equal(client.state, "playing", "a malformed delta is forgiven anew");
+});
+
 // ---------------------------------------------------------------- figures
 
 test("bytes, messages and deltas are counted, and their rates", () => {

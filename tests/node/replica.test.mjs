@@ -243,6 +243,14 @@ for (const [what, bytes] of Object.entries(BROKEN)) {
   });
 }
 
+test("a section that ends inside an entity does not go on in the next one", () => {
+  const { replica } = watched();
+  replica.apply(delta(1, { enters: crate(2) }));
+  // The mask says that a path follows: `adds`, an empty array, would do, and so on to the end.
+  const shifted = encode([Kind.DELTA, 2, 0, null, [], [], [2, 32], [], [], [], [], []]);
+  assert.throws(() => replica.apply(shifted), /a section ends inside an entity/);
+});
+
 test("a delta cut at any byte is refused", () => {
   const whole = delta(2, { sets: [1, 9, 5, new Float32(2)], own: [1, 1, 1, 3], events: [[1]] });
   for (let length = 0; length < whole.length; length += 1) {
