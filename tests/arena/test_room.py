@@ -80,6 +80,14 @@ def test_play_again_changes_name_and_colour_only():
     assert len(field.all(Pilot)) == 1
 
 
+def test_ones_own_name_is_not_taken():
+    field = Field()
+    flier = field.play(1, "Ann")
+    field.tell(flier.player, Play("ANN", 3))
+    field.step()
+    assert flier.pilot.name == "ANN"
+
+
 def test_watch_takes_pilot_ship_and_mines_away():
     field = Field()
     flier = field.play(1, "Ann")
@@ -412,6 +420,7 @@ def test_a_respawn_avoids_mines():
     flier.ship.energy = MAX_ENERGY
     field.room.mines.drop(flier, flier.ship)
     mine = flier.mines[0]
+    field.put(flier, MIDDLE // 2, MIDDLE)  # far from the mine is near to a ship
     places = iter([(mine.x, mine.y)] * 3 + [(MIDDLE // 2, MIDDLE)] + [(mine.x, mine.y)] * 4)
     field.room._free_place = lambda: next(places)
     assert field.room._calm_place() == (MIDDLE // 2, MIDDLE)

@@ -1,5 +1,7 @@
 """The arena: the demo game, and the example that authors copy from.
 
-``model`` declares what is on the wire, ``movement`` moves a ship in integers, ``rules`` holds
-the numbers of the game, ``room`` plays it.
+Read ``model`` first, which declares what is on the wire, then ``room``, which plays a tick.  All
+numbers are in ``rules``, and in ``movement``, which moves a ship and has a twin in JavaScript.
+The other files are one matter each: ``rocks``, ``pulse``, ``minefield``, ``pickups``, ``scoring``,
+``rounds``, ``stands``, and ``still`` and ``flier``, which those share.
 """

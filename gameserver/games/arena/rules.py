@@ -43,7 +43,8 @@ PULSE_RANGE: Final = 700 * UNIT
 #: A little more than the ship that is drawn: aim comes in 256 angles.
 PULSE_HIT_RADIUS: Final = 20 * UNIT
 PULSE_DAMAGE: Final = 10
-PULSE_COST: Final = 5
+#: More than refills while the trigger is held: a full load lasts about eight seconds.
+PULSE_COST: Final = 7
 PULSE_WAIT_TICKS: Final = 5
 
 # ---- mines
