@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameserver.games.chat import HISTORY_LINES, Chat, Line, Member, Rename
@@ -85,6 +85,7 @@ def test_the_last_lines_are_kept():
     assert not room.failures
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.one_of(

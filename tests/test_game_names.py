@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameserver.games.names import cleaned, unique_name
@@ -36,6 +36,7 @@ def test_a_taken_name_gets_a_number():
     assert unique_name("x" * 24, ["x" * 24], fallback="-") == "x" * 22 + " 2"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40), st.lists(st.text(max_size=24), max_size=20))
 def test_every_name_can_be_shown_and_told_apart(name, others):
     taken = []

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from node_tools import require_node
 
@@ -75,6 +75,7 @@ def test_thrust_goes_where_the_ship_points(heading, vx, vy):
     assert (end.vx, end.vy) == (vx * m.TOP_SPEED, vy * m.TOP_SPEED)
 
 
+@settings(deadline=None)
 @given(motions)
 def test_a_ship_that_is_let_go_drifts_to_rest(state):
     state = state._replace(x=MIDDLE, y=MIDDLE, dash_left=0)
@@ -83,6 +84,7 @@ def test_a_ship_that_is_let_go_drifts_to_rest(state):
     assert all(speed(b) <= speed(a) for a, b in itertools.pairwise(path))
 
 
+@settings(deadline=None)
 @given(st.integers(-m.TOP_SPEED, m.TOP_SPEED))
 def test_drag_is_alike_in_both_directions(v):
     right = move(REST._replace(vx=v), NEUTRAL, (), SIZE)
@@ -90,6 +92,7 @@ def test_drag_is_alike_in_both_directions(v):
     assert (right.vx, right.vy) == (-left.vx, left.vy)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 255), st.lists(st.integers(-1, 1), min_size=40, max_size=60))
 def test_without_a_dash_nobody_is_faster_than_the_top_speed(heading, turns):
     state = REST._replace(heading=heading)
@@ -144,6 +147,7 @@ def test_the_push_of_the_wall_grows_with_the_depth():
     assert mirrored == [-push for push in pushes]
 
 
+@settings(deadline=None)
 @given(motions, st.lists(steers, max_size=40))
 def test_even_a_dashing_ship_comes_back_from_beyond_the_wall(state, controls):
     for steer in controls:
@@ -154,6 +158,7 @@ def test_even_a_dashing_ship_comes_back_from_beyond_the_wall(state, controls):
     assert -UNIT <= end.y <= SIZE + UNIT
 
 
+@settings(deadline=None)
 @given(motions, st.lists(steers, min_size=1, max_size=40), st.booleans())
 def test_a_ship_is_never_in_a_rock(state, controls, near):
     if near:
@@ -184,6 +189,7 @@ def test_a_ship_in_the_dead_centre_of_a_rock_gets_out():
     assert after.x - MIDDLE == ROCK[2] + m.SHIP_RADIUS + m.ROCK_GAP
 
 
+@settings(deadline=None)
 @given(motions, steers)
 def test_all_is_integers(state, steer):
     assert {type(value) for value in move(state, steer, (ROCK,), SIZE)} == {int}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameserver.games.arena import rules
@@ -15,6 +15,7 @@ from gameserver.games.arena.still import StillGrid
 places = st.integers(-20_000, 20_000)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(places, places, st.integers(0, 12_000))),
     st.sets(st.integers(0, 20)),
@@ -51,6 +52,7 @@ def gap(a, b):
     return ((a.x - b.x) ** 2 + (a.y - b.y) ** 2) ** 0.5 - a.radius - b.radius
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32))
 def test_rocks_lie_apart_and_inside(seed):
     rocks = place_rocks(random.Random(seed))
@@ -75,6 +77,7 @@ def test_a_seed_is_a_field():
     assert field(4) != field(5)
 
 
+@settings(deadline=None)
 @given(st.integers(0, rules.WORLD_SIZE), st.integers(0, rules.WORLD_SIZE))
 def test_the_field_finds_what_a_ship_touches_and_a_pulse_meets(x, y):
     rocks = place_rocks(random.Random(9))
