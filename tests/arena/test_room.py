@@ -181,8 +181,10 @@ def test_the_last_command_of_a_tick_steers_but_no_press_is_lost():
     assert flier.ship.aim == 5
     assert len(field.told(Shot)) == 1
     assert len(field.all(Mine)) == 1
-    field.step(rules.MINE_WAIT_TICKS + 5)
-    assert len(field.all(Mine)) == 1, "only the last command is held"
+    flier.ship.mine_wait = 0
+    told = field.step(rules.HOLD_TICKS)
+    assert not list(of(told, Shot)), "only the last command is held"
+    assert len(field.all(Mine)) == 1
 
 
 def test_a_dash_is_told_once():

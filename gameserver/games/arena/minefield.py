@@ -46,9 +46,7 @@ class Minefield:
         """Arm the mines that are due, and clear away the old ones."""
         now = self._room.tick_number
         while self._arming and self._arming[0][0] <= now:
-            _, mine = self._arming.popleft()
-            if self._room.id_of(mine):
-                mine.armed = True
+            self._arming.popleft()[1].armed = True
         while self._ending and self._ending[0][0] <= now:
             _, mine, flier = self._ending.popleft()
             if self._room.id_of(mine):
