@@ -1,0 +1,185 @@
+"""The lane in: splits a client's byte stream into plain frames and all the rest.
+
+Owns the recognition of frames (RFC 6455, 5.2) and nothing else.  *Plain* frames are complete,
+unfragmented, masked binary frames of at most ``MAX_CLIENT_MESSAGE_BYTES``; they, and pongs, are
+unmasked and handed out at once.  Every other byte is *foreign*: trio-websocket gets it, unchanged
+and in order, and so stays in charge of text, fragments, pings, closing and every error.
+Never touches a socket.
+
+Messages keep their order.  A foreign message is taken by the session some time later, so while
+one is on its way (``outstanding``), or is being received, plain frames are foreign too.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gameserver.protocol.wire import MAX_CLIENT_MESSAGE_BYTES
+
+#: First bytes: FIN, no RSV bit, and the opcode.
+_WHOLE_BINARY: Final = 0x82
+_PONG: Final = 0x8A
+_FIN: Final = 0x80
+_RSV: Final = 0x70
+_CLOSE_OPCODE: Final = 8
+_CONTROL: Final = 8
+_KNOWN_OPCODES: Final = frozenset({0, 1, 2, 8, 9, 10})
+#: Second byte: the mask bit, and the two codes for a length that follows.
+_MASKED: Final = 0x80
+_SHORT: Final = 125
+_LENGTH_16: Final = 126
+_MASK_BYTES: Final = 4
+
+
+class LaneScanner:
+    """Follows the frames of one connection, from the first byte after its HTTP head.
+
+    ``open``: whether plain frames may be handed out at all; until then, and again after it is
+    set to False, everything but pongs is foreign.
+    """
+
+    __slots__ = (
+        "_ends_message",
+        "_foreign_left",
+        "_held",
+        "_in_message",
+        "_lost",
+        "open",
+        "outstanding",
+    )
+
+    def __init__(self) -> None:
+        self.open = False
+        #: Foreign messages handed on that the session has not taken yet; it counts them down.
+        self.outstanding = 0
+        #: The beginning of a frame whose kind or end is not here yet; at most one plain frame.
+        self._held = b""
+        #: Bytes to come of the foreign frame that was begun, and whether it ends a message.
+        self._foreign_left = 0
+        self._ends_message = False
+        #: Between the first and the last frame of a fragmented message.
+        self._in_message = False
+        #: After a close frame or an error: the rest of the stream is trio-websocket's.
+        self._lost = False
+
+    def feed(self, data: bytes) -> tuple[list[bytes], list[bytes], bytes]:
+        """Return ``(payloads, pongs, foreign)`` of what ``data`` completes.
+
+        ``payloads`` and ``pongs`` are unmasked, in order; ``foreign`` are the bytes to hand on.
+        """
+        payloads: list[bytes] = []
+        pongs: list[bytes] = []
+        foreign: list[bytes] = []
+        if self._held:
+            data, self._held = self._held + data, b""
+        at, end = 0, len(data)
+        while at < end:
+            if self._lost:
+                foreign.append(data[at:])
+                break
+            if self._foreign_left:
+                passed = data[at : at + self._foreign_left]
+                foreign.append(passed)
+                at += len(passed)
+                self._pass(len(passed))
+                continue
+            first = data[at]
+            plain = (
+                first == _WHOLE_BINARY
+                and self.open
+                and not self.outstanding
+                and not self._in_message
+            )
+            if plain or first == _PONG:
+                payload_at, length = _small_frame(data, at, end)
+                if length >= 0:
+                    if end - payload_at < length:
+                        self._held = data[at:]
+                        break
+                    payload = _unmasked(data, payload_at, length)
+                    (payloads if plain else pongs).append(payload)
+                    at = payload_at + length
+                    continue
+            header_bytes = self._begin_foreign(data, at, end)
+            if not header_bytes:
+                self._held = data[at:]
+                break
+            foreign.append(data[at : at + header_bytes])
+            at += header_bytes
+            self._pass(0)
+        return payloads, pongs, b"".join(foreign)
+
+    def _begin_foreign(self, data: bytes, at: int, end: int) -> int:
+        """Note the foreign frame at ``at`` and return its header's length; 0 if it is not all here.
+
+        Marks the stream as lost where nobody can know where the next frame begins.
+        """
+        if end - at < 2:
+            return 0
+        first, second = data[at], data[at + 1]
+        opcode = first & 0x0F
+        code = second & ~_MASKED
+        length_bytes = 0 if code <= _SHORT else 2 if code == _LENGTH_16 else 8
+        if not self._may_follow(first, opcode) or not second & _MASKED:
+            self._lost = True
+            return end - at
+        header_bytes = 2 + length_bytes + _MASK_BYTES
+        if end - at < header_bytes:
+            return 0
+        if length_bytes:
+            code = int.from_bytes(data[at + 2 : at + 2 + length_bytes], "big")
+        self._foreign_left = code
+        self._lost = opcode == _CLOSE_OPCODE
+        self._ends_message = opcode < _CONTROL and bool(first & _FIN)
+        if opcode < _CONTROL:
+            self._in_message = True
+        return header_bytes
+
+    def _may_follow(self, first: int, opcode: int) -> bool:
+        """Whether a frame with this first byte is right here (RFC 6455, 5.4 and 5.5)."""
+        if first & _RSV or opcode not in _KNOWN_OPCODES:
+            return False
+        if opcode >= _CONTROL:
+            return bool(first & _FIN)
+        return (opcode == 0) == self._in_message
+
+    def _pass(self, passed_bytes: int) -> None:
+        """Count bytes of the foreign frame as handed on; at its end, mind whose message it was."""
+        self._foreign_left -= passed_bytes
+        if not self._foreign_left and self._ends_message:
+            self._ends_message = False
+            self._in_message = False
+            self.outstanding += 1
+
+
+def _small_frame(data: bytes, at: int, end: int) -> tuple[int, int]:
+    """Return where the payload of the frame at ``at`` begins, and its length.
+
+    The length is -1 if the frame is not small, or not right.  Where the header is not all here
+    yet, both are such that the frame counts as incomplete.
+    """
+    if end - at < 2:
+        return end, 1
+    length = data[at + 1] - _MASKED
+    if 0 <= length <= _SHORT:
+        return at + 2 + _MASK_BYTES, length
+    if length != _LENGTH_16 or data[at] == _PONG:  # no mask, or of 64 bits; pongs are short
+        return at, -1
+    if end - at < 4:
+        return end, 1
+    length = data[at + 2] << 8 | data[at + 3]
+    # Not the shortest form is an error (RFC 6455, 5.2), which is for trio-websocket to answer.
+    if not _SHORT < length <= MAX_CLIENT_MESSAGE_BYTES:
+        return at, -1
+    return at + 4 + _MASK_BYTES, length
+
+
+def _unmasked(data: bytes, payload_at: int, length: int) -> bytes:
+    """Return the payload, whose mask stands right before it (RFC 6455, 5.3).
+
+    XOR of two large integers: one operation for the whole payload instead of one per byte.
+    """
+    mask = data[payload_at - _MASK_BYTES : payload_at]
+    key = (mask * (length // _MASK_BYTES + 1))[:length]
+    masked = data[payload_at : payload_at + length]
+    return (int.from_bytes(masked, "big") ^ int.from_bytes(key, "big")).to_bytes(length, "big")

@@ -1,0 +1,55 @@
+"""The game in README is a whole file, short enough, typed, and plays as printed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.system.servers import running_server
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def printed(tmp_path: Path) -> Path:
+    """A folder with the two files of README, as a reader would save them."""
+    game, player = BLOCKS
+    assert game.startswith('"""mygame.py')
+    (tmp_path / "mygame.py").write_text(game)
+    (tmp_path / "fly.py").write_text(player)
+    return tmp_path
+
+
+def test_the_first_game_is_short() -> None:
+    assert len(BLOCKS[0].splitlines()) <= 60
+
+
+def test_the_first_game_is_typed(printed: Path) -> None:
+    command = [sys.executable, "-m", "mypy", "--strict", "mygame.py", "fly.py"]
+    run = subprocess.run(command, cwd=printed, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+
+
+def test_the_first_game_is_played_as_printed(printed: Path) -> None:
+    serve = next(line for line in README.splitlines() if line.endswith("serve mygame:Arena"))
+    arguments = serve.split()[1:]
+    with running_server([*arguments, "--port", "0"], cwd=printed) as server:
+        script = (printed / "fly.py").read_text()
+        assert "ws://127.0.0.1:8000" in script
+        (printed / "fly.py").write_text(script.replace("ws://127.0.0.1:8000", server.ws_url))
+        run = subprocess.run(
+            [sys.executable, "fly.py"], cwd=printed, capture_output=True, text=True, check=False
+        )
+    assert run.returncode == 0, run.stderr
+    assert re.match(r"I am at \d+\.\d+ \d+\.\d+ with ammo 10\nI see 1 ships; round trip ", run.stdout)
+
+
+def test_the_two_commands_are_one_line_each() -> None:
+    commands = [line for line in README.splitlines() if line.startswith("python3 -m venv")]
+    assert [c.split()[-1] for c in commands] == ["demo", ".venv/bin/pytest"]
