@@ -10,7 +10,7 @@ from gameserver.games.arena.flier import Flier
 from gameserver.games.arena.model import Pilot, Play, Ship, Steer
 from gameserver.games.arena.rocks import RockField
 from gameserver.games.arena.room import Arena
-from gameserver.model.grid import EVERYWHERE
+from gameserver.replication.publisher import Publisher
 from gameserver.room import Player
 
 E = TypeVar("E")
@@ -34,6 +34,7 @@ class Field:
         if not rocks:
             self.room.rocks = RockField([])
         self.events: list[Any] = []
+        self._publisher = Publisher(self.room.world, check_every_ticks=100, quiet_ticks=30)
         self._seqs: dict[int, int] = {}
 
     def join(self, seat: int, name: str = "") -> Player:
@@ -104,24 +105,11 @@ class Field:
         return [event for event in self.events if type(event) is cls]
 
     def _settle(self) -> None:
-        """Note where everything is, as a publish would."""
-        world, grid = self.room.world, self.room.world.grid
-        for record in world.despawned:
-            if record.cell is not None:
-                grid.move(record, None)
-        for record in world.records.values():
-            entity = record.entity
-            cell = EVERYWHERE
-            if record.spec.at:
-                cell = grid.settle(record.cell, entity.x, entity.y)
-            if cell != record.cell:
-                grid.move(record, cell)
-        world.rest_ids([record.id for record in world.despawned])
-        world.spawned.clear()
-        world.despawned.clear()
-        world.owner_changed.clear()
-        self.room.emissions.clear()
-        self.room.texts.clear()
+        """Publish, to nobody: notes where everything is, and checks every synced value."""
+        room = self.room
+        self._publisher.publish(room.tick_number, room.emissions)
+        room.emissions.clear()
+        room.texts.clear()
 
     def _raise_failure(self) -> None:
         if self.room.failures:

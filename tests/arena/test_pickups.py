@@ -92,6 +92,18 @@ def test_a_shield_is_seen():
     assert flier.life.shield == rules.SHIELD_DAMAGE
 
 
+def test_two_at_one_place_are_both_taken():
+    field = Field(rocks=False)
+    flier = field.play(1)
+    first, second = field.all(Pickup)[:2]
+    field.room.pickups._grid.remove(second)
+    second.x, second.y = first.x, first.y
+    field.room.pickups._grid.add(second, first.x, first.y, rules.PICKUP_RADIUS)
+    field.put(flier, first.x, first.y)
+    field.step()
+    assert len(field.told(Taken)) == 2
+
+
 @pytest.mark.parametrize(("more", "taken"), [(0, True), (1, False)])
 def test_a_ship_must_touch_it(more, taken):
     field, _, pickup = over_a_pickup(PickupKind.ENERGY, rules.PICKUP_RADIUS + SHIP_RADIUS + more)
