@@ -44,7 +44,7 @@ from gameserver.games.arena.rules import (
 DECIDE_EVERY_TICKS: Final = 3
 KEEP_ALIVE_TICKS: Final = 10
 #: A bot without a pilot asks again after so long.
-PLAY_AGAIN_TICKS: Final = 2 * TICK_RATE
+PLAY_AGAIN_TICKS: Final = TICK_RATE
 #: A hull that lost this much within a second wants away.
 _HURT: Final = 20
 #: A waypoint is good for so long, or until it is this near.

@@ -85,6 +85,7 @@ class ClientStatistics:
     bytes_sent: int = 0
     messages_received: int = 0
     messages_sent: int = 0
+    commands: int = 0
     deltas: int = 0
     #: Deltas that did not fit the replica.
     deltas_refused: int = 0
@@ -160,8 +161,10 @@ class GameClient:
         self._seq += 1
         tick = max(self.replica.tick, 0)
         self._acked_at_s = trio.current_time()
-        await self._send(CommandMessage(self._seq, tick, tick, kind, values))
-        return self._seq
+        seq = self._seq
+        await self._send(CommandMessage(seq, tick, tick, kind, values))
+        self._counts.commands += 1
+        return seq
 
     async def say(self, text: str) -> None:
         """Say ``text`` (1 to 256 characters); the room decides who hears it."""
