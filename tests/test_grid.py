@@ -6,7 +6,21 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
+from gameserver.model import grid as grid_module
 from gameserver.model.grid import EVERYWHERE, REACH, Grid
+
+
+def test_what_is_kept_of_cells_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grid_module, "MAX_CACHED_CELLS", 10)
+    grid = Grid(100)
+    for i in range(100):
+        cell = grid.settle(grid.cell_at(i * 500, 0), i * 500, 0)
+        assert len(grid.view_set(cell)) == len(grid.view(cell))
+        assert len(grid._views) <= 12
+        assert len(grid._view_sets) <= 12
+        assert len(grid._bounds) <= 12
+    assert grid.view(EVERYWHERE) == (EVERYWHERE,)
+
 
 coordinates = st.one_of(st.floats(-1000, 1000), st.floats(-1e12, 1e12))
 

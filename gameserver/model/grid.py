@@ -29,6 +29,10 @@ REACH: Final = 2
 #: Hysteresis margin as a share of the view radius.
 _MARGIN_SHARE: Final = 1 / 16
 
+#: Views and bounds kept for reuse; all are forgotten when there are more, so that an endless
+#: world does not fill the memory.
+MAX_CACHED_CELLS: Final = 1 << 15
+
 #: ``x_low, x_high, y_low, y_high`` of a cell with its margin.
 Bounds = tuple[float, float, float, float]
 
@@ -36,7 +40,7 @@ Bounds = tuple[float, float, float, float]
 class Grid:
     """The cells of one room.  ``view_radius`` None: there is one cell, ``EVERYWHERE``."""
 
-    __slots__ = ("_bounds", "_views", "cell_size", "margin", "members")
+    __slots__ = ("_bounds", "_view_sets", "_views", "cell_size", "margin", "members")
 
     def __init__(self, view_radius: float | None) -> None:
         if view_radius is not None and not 0 < view_radius < math.inf:
@@ -48,6 +52,7 @@ class Grid:
         self.members: dict[int, dict[int, Record]] = {EVERYWHERE: {}}
         self._bounds: dict[int, Bounds] = {}
         self._views: dict[int, tuple[int, ...]] = {EVERYWHERE: (EVERYWHERE,)}
+        self._view_sets: dict[int, frozenset[int]] = {}
 
     def cell_at(self, x: float, y: float) -> int:
         """Return the cell that holds the point, without hysteresis."""
@@ -68,6 +73,8 @@ class Grid:
     def _bounds_of(self, cell: int) -> Bounds:
         bounds = self._bounds.get(cell)
         if bounds is None:
+            if len(self._bounds) > MAX_CACHED_CELLS:
+                self._bounds.clear()
             left = ((cell >> _SHIFT) - _HALF) * self.cell_size
             top = ((cell & ((1 << _SHIFT) - 1)) - _HALF) * self.cell_size
             far = self.cell_size + self.margin
@@ -79,10 +86,20 @@ class Grid:
         """Return the cells that are seen by a focus in ``cell``, ``EVERYWHERE`` first."""
         view = self._views.get(cell)
         if view is None:
+            if len(self._views) > MAX_CACHED_CELLS:
+                self._views = {EVERYWHERE: self._views[EVERYWHERE]}
+                self._view_sets.clear()
             span = range(-REACH, REACH + 1)
             around = (cell + (column << _SHIFT) + row for column in span for row in span)
             view = self._views[cell] = (EVERYWHERE, *around)
         return view
+
+    def view_set(self, cell: int) -> frozenset[int]:
+        """Return ``view`` as a set."""
+        cells = self._view_sets.get(cell)
+        if cells is None:
+            cells = self._view_sets[cell] = frozenset(self.view(cell))
+        return cells
 
     def move(self, record: Record, cell: int | None) -> None:
         """Make ``record`` a member of ``cell`` (None: of no cell) instead of its present one."""

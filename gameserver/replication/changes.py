@@ -38,12 +38,21 @@ class Crossing:
 class Changes:
     """The changes of one publish."""
 
-    __slots__ = ("arrivals", "crossings", "departures", "owner_touched", "stayed", "tick")
+    __slots__ = (
+        "arrivals",
+        "crossings",
+        "departures",
+        "owner_touched",
+        "stayed",
+        "stayed_counts",
+        "tick",
+    )
 
     def __init__(self, tick: int) -> None:
         self.tick = tick
-        #: Cell → number of elements and bytes of the ``adds`` of what stayed in it.
-        self.stayed: dict[int, tuple[int, bytes]] = {}
+        #: Cell → the ``adds`` of what stayed in it: the bytes, and how many elements.
+        self.stayed: dict[int, bytes] = {}
+        self.stayed_counts: dict[int, int] = {}
         self.crossings: list[Crossing] = []
         #: The crossings by the cell that they lead into, and out of.
         self.arrivals: dict[int, list[Crossing]] = {}
@@ -69,7 +78,8 @@ def find_changes(world: World, tick: int) -> Changes:
             world.touched[kind] = {}
     _note_despawned(world, changes)
     for cell, flat in stayed.items():
-        changes.stayed[cell] = (len(flat), fragment(flat))
+        changes.stayed[cell] = fragment(flat)
+        changes.stayed_counts[cell] = len(flat)
     return changes
 
 

@@ -253,18 +253,14 @@ class _Round:
     def _body(self, cell: int) -> _Body:
         """Join what everyone in step who looks from ``cell`` gets."""
         view = self.world.grid.view(cell)
-        adds: list[bytes] = []
-        adds_count = 0
-        for seen in view:
-            stayed = self.changes.stayed.get(seen)
-            if stayed is not None:
-                adds_count += stayed[0]
-                adds.append(stayed[1])
+        # Most cells of a view have no changes; map and filter pass over them without a loop.
+        adds = list(filter(None, map(self.changes.stayed.get, view)))
+        adds_count = sum(filter(None, map(self.changes.stayed_counts.get, view)))
         leaves: list[Any] = []
         enters: list[bytes] = []
         enters_count = 0
         if self.changes.crossings:
-            within = frozenset(view)
+            within = self.world.grid.view_set(cell)
             for seen in within & self.changes.arrivals.keys():
                 for crossing in self.changes.arrivals[seen]:
                     if crossing.origin in within:
