@@ -1,8 +1,11 @@
 /**
  * Everything behind the ships: space, stars in three depths, the grid, the border of the world.
  *
- * Owns the pre-rendered star tiles and haze.  Draws in CSS pixels (the canvas is scaled by the
- * device's pixel ratio); knows the camera, nothing of the game.
+ * Owns the pre-rendered haze and the places of the stars.  Draws in CSS pixels (the canvas is
+ * scaled by the device's pixel ratio); knows the camera, nothing of the game.
+ *
+ * The haze is one opaque picture larger than the screen, copied pixel by pixel, and stars are small
+ * rectangles: without a graphics card, blending whole layers over the screen took half of a frame.
  */
 
 import { newCanvas, seeded } from "./offscreen.js";
@@ -10,27 +13,30 @@ import { newCanvas, seeded } from "./offscreen.js";
 /** @typedef {import("./camera.js").Camera} Camera */
 
 const GRID = 100;
+/** Side of the square of stars that is repeated, in CSS pixels. */
 const TILE = 512;
 
 /** The layers, farthest first: how much of the camera's way each moves, and its stars. */
 const LAYERS = [
-  { depth: 0.06, stars: 90, size: 0.7, alpha: 0.5 },
-  { depth: 0.14, stars: 46, size: 1.0, alpha: 0.65 },
-  { depth: 0.28, stars: 16, size: 1.5, alpha: 0.8 },
+  { depth: 0.06, stars: 64, size: 1.1, colour: "rgba(190,205,245,0.42)" },
+  { depth: 0.14, stars: 30, size: 1.6, colour: "rgba(214,226,255,0.6)" },
+  { depth: 0.28, stars: 10, size: 2.2, colour: "rgba(240,244,255,0.85)" },
 ];
 
-/** Colours and places of the haze, in parts of the screen. */
+/** Colours and places of the haze, in parts of the picture. */
 const HAZE = [
   { x: 0.2, y: 0.25, radius: 0.6, colour: "rgba(42,74,160,0.42)" },
   { x: 0.8, y: 0.7, radius: 0.55, colour: "rgba(100,44,136,0.34)" },
   { x: 0.6, y: 0.1, radius: 0.4, colour: "rgba(22,112,122,0.28)" },
 ];
+/** How far the haze may sway, in CSS pixels, and how much of the camera's way it does. */
+const SWAY = 200;
+const HAZE_DEPTH = 0.03;
 
 export class Background {
-  #pixelRatio = 0;
-  /** @type {HTMLCanvasElement[]} */
-  #tiles = [];
-  #haze = hazeTile();
+  /** @type {HTMLCanvasElement | null} */
+  #haze = null;
+  #fields = LAYERS.map(({ stars }, index) => starField(stars, index + 1));
 
   /**
    * @param {CanvasRenderingContext2D} context
@@ -39,78 +45,67 @@ export class Background {
    * @param {number} pixelRatio
    */
   draw(context, camera, worldSize, pixelRatio) {
-    if (pixelRatio !== this.#pixelRatio) {
-      this.#pixelRatio = pixelRatio;
-      this.#tiles = LAYERS.map((layer, index) => starTile(layer, index + 1, pixelRatio));
-    }
-    context.fillStyle = "#060a14";
-    context.fillRect(0, 0, camera.width, camera.height);
-    this.#drawHaze(context, camera);
-    LAYERS.forEach(({ depth }, index) => {
-      const tile = this.#tiles[index];
-      if (tile !== undefined) drawTiled(context, camera, tile, depth);
-    });
+    this.#drawHaze(context, camera, pixelRatio);
+    LAYERS.forEach((layer, index) => drawStars(context, camera, layer, this.#fields[index] ?? []));
     drawGrid(context, camera, worldSize);
     drawBorder(context, camera, worldSize);
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {Camera} camera */
-  #drawHaze(context, camera) {
-    // Drawn larger than the screen and moved a little: the slowest layer of all.
-    const sway = 0.03;
-    const shiftX = -camera.x * sway;
-    const shiftY = -camera.y * sway;
-    context.drawImage(this.#haze, shiftX, shiftY, camera.width + 260, camera.height + 260);
+  /** @param {CanvasRenderingContext2D} context @param {Camera} camera @param {number} pixelRatio */
+  #drawHaze(context, camera, pixelRatio) {
+    const width = Math.ceil((camera.width + SWAY) * pixelRatio);
+    const height = Math.ceil((camera.height + SWAY) * pixelRatio);
+    if (this.#haze?.width !== width || this.#haze.height !== height) this.#haze = hazePicture(width, height);
+    const shift = (/** @type {number} */ way) => Math.round(Math.min(Math.max(way * HAZE_DEPTH, 0), SWAY) * pixelRatio);
+    context.save();
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.drawImage(this.#haze, -shift(camera.x), -shift(camera.y));
+    context.restore();
   }
 }
 
-/** Small, because it holds nothing sharp. */
-function hazeTile() {
-  const { canvas, context } = newCanvas(256, 256);
+/** @param {number} width  device pixels @param {number} height */
+function hazePicture(width, height) {
+  const { canvas, context } = newCanvas(width, height, { alpha: false });
+  context.fillStyle = "#060a14";
+  context.fillRect(0, 0, width, height);
+  context.scale(width, height);
   for (const { x, y, radius, colour } of HAZE) {
-    const gradient = context.createRadialGradient(x * 256, y * 256, 0, x * 256, y * 256, radius * 256);
+    const gradient = context.createRadialGradient(x, y, 0, x, y, radius);
     gradient.addColorStop(0, colour);
     gradient.addColorStop(1, "rgba(0,0,0,0)");
     context.fillStyle = gradient;
-    context.fillRect(0, 0, 256, 256);
+    context.fillRect(0, 0, 1, 1);
   }
   return canvas;
 }
 
-/**
- * @param {{stars: number, size: number, alpha: number}} layer
- * @param {number} seed
- * @param {number} pixelRatio
- */
-function starTile({ stars, size, alpha }, seed, pixelRatio) {
-  const { canvas, context } = newCanvas(TILE * pixelRatio, TILE * pixelRatio);
-  context.scale(pixelRatio, pixelRatio);
+/** Places in a tile and a size each, 0.5 … 1.2 of the layer's. @param {number} stars @param {number} seed */
+function starField(stars, seed) {
   const random = seeded(seed);
-  for (let star = 0; star < stars; star += 1) {
-    const x = 4 + random() * (TILE - 8);
-    const y = 4 + random() * (TILE - 8);
-    const radius = size * (0.5 + random());
-    context.globalAlpha = alpha * (0.35 + 0.65 * random());
-    context.fillStyle = random() < 0.8 ? "#dfe8ff" : random() < 0.5 ? "#ffe3c2" : "#a8c6ff";
-    context.beginPath();
-    context.arc(x, y, radius, 0, 2 * Math.PI);
-    context.fill();
-  }
-  return canvas;
+  return Array.from({ length: stars }, () => ({
+    x: random() * TILE,
+    y: random() * TILE,
+    size: 0.5 + 0.7 * random(),
+  }));
 }
 
 /**
  * @param {CanvasRenderingContext2D} context
  * @param {Camera} camera
- * @param {HTMLCanvasElement} tile
- * @param {number} depth
+ * @param {{depth: number, size: number, colour: string}} layer
+ * @param {{x: number, y: number, size: number}[]} field
  */
-function drawTiled(context, camera, tile, depth) {
+function drawStars(context, camera, { depth, size, colour }, field) {
   const offsetX = wrapped(-camera.x * depth * camera.scale);
   const offsetY = wrapped(-camera.y * depth * camera.scale);
-  for (let x = offsetX - TILE; x < camera.width; x += TILE) {
-    for (let y = offsetY - TILE; y < camera.height; y += TILE) {
-      context.drawImage(tile, x, y, TILE, TILE);
+  context.fillStyle = colour;
+  for (const star of field) {
+    const side = size * star.size;
+    for (let x = wrapped(star.x + offsetX); x < camera.width; x += TILE) {
+      for (let y = wrapped(star.y + offsetY); y < camera.height; y += TILE) {
+        context.fillRect(x, y, side, side);
+      }
     }
   }
 }

@@ -8,12 +8,13 @@
  * A canvas that is never shown.
  * @param {number} width  device pixels
  * @param {number} height
+ * @param {CanvasRenderingContext2DSettings} [settings]
  */
-export function newCanvas(width, height) {
+export function newCanvas(width, height, settings) {
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.ceil(width));
   canvas.height = Math.max(1, Math.ceil(height));
-  return { canvas, context: /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")) };
+  return { canvas, context: /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", settings)) };
 }
 
 /**

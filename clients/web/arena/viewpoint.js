@@ -1,18 +1,21 @@
 /**
  * Whom the camera follows.
  *
- * Owns the choice: the own ship; where it died until it is back; for spectators the middle of
- * what is in view.  Pure but for what it remembers; never moves the camera itself.
+ * Owns the choice: the own ship; where it died until it is back; for spectators one ship after
+ * another.  Pure but for what it remembers; never moves the camera itself.
  */
 
 import { clamp, UNIT } from "./units.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
+/** @typedef {import("./scene.js").ShipView} ShipView */
 
-const SPECTATE_PER_S = 1.6;
+/** How quickly the view comes to rest on a ship that is newly watched. */
+const SETTLE_PER_S = 2.5;
 /** Farther away than this is another place: the view is cut, as in a film. */
-const CUT = 800;
-const SHIP_WEIGHT = 3;
+const CUT = 700;
+/** The view stays at a wreck for so long. */
+const WRECK_S = 1.5;
 
 export class Viewpoint {
   /** NaN until there is anything to see. */
@@ -20,7 +23,13 @@ export class Viewpoint {
   y = NaN;
   leanX = 0;
   leanY = 0;
-  zoom = 0.8;
+  zoom = 0.85;
+
+  /** @type {ShipView | null} */ #watched = null;
+  #wreck_s = 0;
+  /** What is left of the way from the last place to the watched ship. */
+  #slipX = 0;
+  #slipY = 0;
 
   /**
    * @param {Scene} scene
@@ -35,46 +44,56 @@ export class Viewpoint {
       this.leanX = clamp(look?.x ?? 0, -1, 1);
       this.leanY = clamp(look?.y ?? 0, -1, 1);
       this.zoom = 1;
+      this.#watched = null;
     } else if (scene.ownPilot !== undefined && !Number.isNaN(this.x)) {
       this.zoom = 0.9;
     } else {
-      this.zoom = 0.82;
-      this.#drift(watched(scene), elapsed_s);
+      this.zoom = 0.85;
+      this.#spectate(scene, elapsed_s);
     }
   }
 
-  /** @param {{x: number, y: number} | null} to @param {number} elapsed_s */
-  #drift(to, elapsed_s) {
-    if (to === null) return;
-    const cut = Number.isNaN(this.x) || Math.hypot(to.x - this.x, to.y - this.y) > CUT;
-    const part = cut ? 1 : 1 - Math.exp(-SPECTATE_PER_S * elapsed_s);
-    const from = cut ? to : this;
-    this.x = from.x + (to.x - from.x) * part;
-    this.y = from.y + (to.y - from.y) * part;
+  /** @param {Scene} scene @param {number} elapsed_s */
+  #spectate(scene, elapsed_s) {
+    if (this.#watched === null || scene.ships.get(this.#watched.entity.id) !== this.#watched) {
+      this.#wreck_s += elapsed_s;
+      if (this.#watched === null || this.#wreck_s > WRECK_S) this.#turnTo(mostCentral(scene));
+    }
+    if (this.#watched === null) return;
+    const settle = Math.exp(-SETTLE_PER_S * elapsed_s);
+    this.#slipX *= settle;
+    this.#slipY *= settle;
+    this.x = this.#watched.pose.x + this.#slipX;
+    this.y = this.#watched.pose.y + this.#slipY;
+  }
+
+  /** @param {ShipView | null} ship */
+  #turnTo(ship) {
+    this.#watched = ship;
+    this.#wreck_s = 0;
+    if (ship === null) return;
+    const wayX = this.x - ship.pose.x;
+    const wayY = this.y - ship.pose.y;
+    const glides = Math.hypot(wayX, wayY) < CUT;
+    this.#slipX = glides ? wayX : 0;
+    this.#slipY = glides ? wayY : 0;
   }
 }
 
 /**
- * What a spectator watches.  The server sends what lies around a spot of its choice and does not
- * say where that is, but all that is in view lies around it; ships count for more.
+ * The ship to watch: the server sends what lies around a spot of its choice and does not say where
+ * that is, but it is the middle of all that is in view.
  * @param {Scene} scene
+ * @returns {ShipView | null}
  */
-function watched(scene) {
-  let weight = 0;
-  let x = 0;
-  let y = 0;
-  for (const { pose, shown } of scene.ships.values()) {
-    if (!shown) continue;
-    weight += SHIP_WEIGHT;
-    x += pose.x * SHIP_WEIGHT;
-    y += pose.y * SHIP_WEIGHT;
-  }
+function mostCentral(scene) {
+  const ships = [...scene.ships.values()].filter(({ shown }) => shown);
+  const places = ships.map(({ pose }) => pose);
   for (const still of [scene.rocks, scene.pickups]) {
-    for (const thing of still) {
-      weight += 1;
-      x += thing.x / UNIT;
-      y += thing.y / UNIT;
-    }
+    for (const { x, y } of still) places.push({ x: x / UNIT, y: y / UNIT, heading: 0, aim: 0 });
   }
-  return weight === 0 ? null : { x: x / weight, y: y / weight };
+  const middleX = places.reduce((sum, { x }) => sum + x, 0) / places.length;
+  const middleY = places.reduce((sum, { y }) => sum + y, 0) / places.length;
+  const away = (/** @type {ShipView} */ { pose }) => Math.hypot(pose.x - middleX, pose.y - middleY);
+  return ships.reduce((best, ship) => (best === null || away(ship) < away(best) ? ship : best), /** @type {ShipView | null} */ (null));
 }
