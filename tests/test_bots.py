@@ -1,7 +1,7 @@
 """Bots: their flying and aiming in numbers, and whole fights in a stepped arena, no sockets.
 
 Every bot of a fight sees only a replica, fed with the deltas that the publisher makes for its
-seat; so these fights also check the checksum at every tick.
+seat; so these fights also check checksums.
 """
 
 from __future__ import annotations
@@ -289,7 +289,7 @@ def test_they_steer_around_rocks_mines_and_the_border(character: type[Bot]) -> N
     flier = None
     touched = 0
     outside = 0
-    for _ in range(60 * rules.TICK_RATE):
+    for _ in range(20 * rules.TICK_RATE):
         field.step()
         flier = flier or field.room.fliers.get(1)
         if flier is not None and flier.ship is not None:
@@ -299,8 +299,8 @@ def test_they_steer_around_rocks_mines_and_the_border(character: type[Bot]) -> N
                 for x, y, radius in field.room.rocks.touching(ship.x, ship.y)
             )
             outside += not (0 <= ship.x <= rules.WORLD_SIZE and 0 <= ship.y <= rules.WORLD_SIZE)
-    assert touched < 30
-    assert outside < 30
+    assert touched < 10
+    assert outside < 10
 
 
 # ---------------------------------------------------------------- who they are
@@ -349,7 +349,7 @@ class Fight:
 
     def __init__(self, seed: int, count: int) -> None:
         self.room = Arena(seed=seed)
-        self.publisher = Publisher(self.room.world, check_every_ticks=1, quiet_ticks=30)
+        self.publisher = Publisher(self.room.world, check_every_ticks=10, quiet_ticks=30)
         self.bots: list[tuple[Bot, Inlet, Any]] = []
         self.told: Counter[str] = Counter()
         self.commands = 0
@@ -383,11 +383,11 @@ class Fight:
 
 
 def test_bots_fight_like_bots_that_understand_the_game() -> None:
-    fight = Fight(seed=5, count=12)
-    ticks = 30 * rules.TICK_RATE
+    fight = Fight(seed=5, count=10)
+    ticks = 20 * rules.TICK_RATE
     for _ in range(ticks):
         fight.step()
-    assert len(fight.room.fliers) == 12
+    assert len(fight.room.fliers) == 10
     assert all(flier.pilot.bot for flier in fight.room.fliers.values())
     told = fight.told
     assert told["Kill"] >= 3
@@ -396,8 +396,8 @@ def test_bots_fight_like_bots_that_understand_the_game() -> None:
     # They miss like people do, but not always.
     assert 0.1 < told["Hit"] / told["Shot"] < 0.9
     # About ten commands a second, not thirty.
-    assert fight.commands < 15 * 12 * 30
-    assert all(inlet.checks > ticks / 2 for _, inlet, _ in fight.bots)
+    assert fight.commands < 15 * 10 * 20
+    assert all(inlet.checks >= ticks // 10 - 1 for _, inlet, _ in fight.bots)
 
 
 # ---------------------------------------------------------------- any replica at all

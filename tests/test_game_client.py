@@ -482,6 +482,26 @@ async def test_a_checksum_that_fails_asks_once_for_a_full_state(game: Game, auto
         assert len(resyncs) == 1
 
 
+async def test_only_one_full_state_is_asked_for_at_a_time(game: Game, autojump_clock) -> None:
+    heard: list[object] = []
+
+    async def script(server: Server) -> None:
+        await server.let_in()
+        await server.tell(full(11), Check(11, 1), delta(12, adds=[9, 1, 1]), Said(0, "", "a"))
+        await server.hear(Resync)
+        heard.append(await server.hear(Say))  # fails on a second resync
+        await server.tell(full(13), Check(13, 1))
+        heard.append(await server.hear(Resync))
+        await server.tell(Said(0, "", "b"))
+
+    async with game(script) as client:
+        await client.next_text()
+        await client.say("nothing in between")
+        await client.next_text()
+        assert len(heard) == 2
+        assert client.statistics().resyncs == 2
+
+
 async def test_a_check_of_another_tick_fails(game: Game, autojump_clock) -> None:
     async def script(server: Server) -> None:
         await server.let_in()
@@ -589,6 +609,33 @@ async def test_a_server_that_takes_no_bytes_is_dropped(
         assert trio.current_time() - began_s == pytest.approx(connection.SEND_DEADLINE_S)
         with pytest.raises(ConnectionLost, match="takes no more bytes"):
             await client.next_delta()
+
+
+async def test_a_cancelled_send_leaves_no_half_frame(
+    game: Game, monkeypatch, autojump_clock
+) -> None:
+    heard: list[str] = []
+
+    async def script(server: Server) -> None:
+        await server.let_in()
+        heard.extend([(await server.hear(Say)).text for _ in range(2)])
+        await server.tell(Said(0, "", "done"))
+
+    async with game(script) as client:
+        stream = client._connection.stream
+        plain_send = stream.send_all
+
+        async def slowly(data: bytes) -> None:
+            await plain_send(data[:3])
+            await trio.sleep(1.2)
+            await plain_send(data[3:])
+
+        monkeypatch.setattr(stream, "send_all", slowly)
+        with trio.move_on_after(0.5):
+            await client.say("one")
+        await client.say("two")
+        await client.next_text()
+    assert heard == ["one", "two"]
 
 
 async def test_a_fault_inside_the_websocket_layer_ends_only_this_connection(
