@@ -51,7 +51,12 @@ test("without a target it stays", () => {
 });
 
 test("it leans towards the aim, and never shows more than the server sends", () => {
-  for (const [width, height] of [[1440, 900], [390, 844], [3440, 1440], [320, 320]]) {
+  for (const [width, height] of [
+    [1440, 900],
+    [390, 844],
+    [3440, 1440],
+    [320, 320],
+  ]) {
     const camera = new Camera();
     camera.resize(width, height);
     for (let frame = 0; frame < 600; frame += 1) {

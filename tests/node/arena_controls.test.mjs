@@ -38,7 +38,12 @@ test("when the window loses the focus, everything is let go", () => {
   controls.steerTowards(1);
   controls.releaseAll();
   assert.deepEqual(controls.take(0), {
-    turn: 0, thrust: false, dash: false, fire: false, mine: false, aim: 0,
+    turn: 0,
+    thrust: false,
+    dash: false,
+    fire: false,
+    mine: false,
+    aim: 0,
   });
 });
 

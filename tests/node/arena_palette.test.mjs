@@ -3,14 +3,27 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { channels, colourOf, mixed, NEUTRAL, PALETTE, withAlpha } from "../../clients/web/arena/palette.js";
+import {
+  channels,
+  colourOf,
+  mixed,
+  NEUTRAL,
+  PALETTE,
+  withAlpha,
+} from "../../clients/web/arena/palette.js";
 
 /** Machado, Oliveira and Fernandes (2009), severity 1.0, on linear RGB. */
 const SIGHTS = {
   normal: [1, 0, 0, 0, 1, 0, 0, 0, 1],
-  protanopia: [0.152286, 1.052583, -0.204868, 0.114503, 0.786281, 0.099216, -0.003882, -0.048116, 1.051998],
-  deuteranopia: [0.367322, 0.860646, -0.227968, 0.280085, 0.672501, 0.047413, -0.01182, 0.04294, 0.968881],
-  tritanopia: [1.255528, -0.076749, -0.178779, -0.078411, 0.930809, 0.147602, 0.004733, 0.691367, 0.3039],
+  protanopia: [
+    0.152286, 1.052583, -0.204868, 0.114503, 0.786281, 0.099216, -0.003882, -0.048116, 1.051998,
+  ],
+  deuteranopia: [
+    0.367322, 0.860646, -0.227968, 0.280085, 0.672501, 0.047413, -0.01182, 0.04294, 0.968881,
+  ],
+  tritanopia: [
+    1.255528, -0.076749, -0.178779, -0.078411, 0.930809, 0.147602, 0.004733, 0.691367, 0.3039,
+  ],
 };
 
 /** A difference that one just sees is about 0.02 in OKLab. */
@@ -35,7 +48,8 @@ function okLab([red, green, blue]) {
 
 function seen(hex, matrix) {
   const rgb = channels(hex).map(linear);
-  const row = (at) => matrix.slice(at, at + 3).reduce((sum, part, index) => sum + part * rgb[index], 0);
+  const row = (at) =>
+    matrix.slice(at, at + 3).reduce((sum, part, index) => sum + part * rgb[index], 0);
   return okLab([row(0), row(3), row(6)].map((value) => Math.min(Math.max(value, 0), 1)));
 }
 

@@ -35,8 +35,12 @@ function run(scene, from, to, eachTick = () => {}) {
 test("entities are sorted by kind and forgotten when they leave", () => {
   const scene = newScene();
   const things = [
-    ship(1, 2), pilot(2, 2, 1), { kind: "Rock", id: 3 }, { kind: "Mine", id: 4 },
-    { kind: "Pickup", id: 5 }, { kind: "Round", id: 6, world_size: 2000 * UNIT },
+    ship(1, 2),
+    pilot(2, 2, 1),
+    { kind: "Rock", id: 3 },
+    { kind: "Mine", id: 4 },
+    { kind: "Pickup", id: 5 },
+    { kind: "Round", id: 6, world_size: 2000 * UNIT },
   ];
   for (const thing of things) scene.enter(thing);
   assert.deepEqual(

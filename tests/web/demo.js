@@ -8,14 +8,20 @@ import { DemoClient } from "./demo_world.js";
 
 const asked = new URLSearchParams(location.search);
 const markup = await (await fetch("../../clients/web/index.html")).text();
-const page = new DOMParser().parseFromString(markup.replace(/<script.*<\/script>/, ""), "text/html");
+const page = new DOMParser().parseFromString(
+  markup.replace(/<script.*<\/script>/, ""),
+  "text/html",
+);
 const base = document.createElement("base");
 base.href = "../../clients/web/";
 document.head.append(base, ...page.head.querySelectorAll("meta[name], link"));
 document.body.replaceChildren(...page.body.childNodes);
 
 const { ArenaPage } = await import("../../clients/web/arena/app.js");
-const client = new DemoClient({ ships: Number(asked.get("ships") ?? 30), crowd: asked.get("crowd") === "1" });
+const client = new DemoClient({
+  ships: Number(asked.get("ships") ?? 30),
+  crowd: asked.get("crowd") === "1",
+});
 const arena = new ArenaPage(/** @type {any} */ (client), null);
 Object.assign(window, { arena: { client, stats: arena.stats } });
 client.connect();

@@ -10,7 +10,10 @@ import { Signals } from "../../clients/web/net/signals.js";
 const UNIT = 32;
 const WORLD = 4000;
 const TICK_RATE = 30;
-const NAMES = "Vesper Kestrel Orion Juno Nimbus Talon Echo Lyra Rook Sable Quill Mira Atlas Pike Wren Zephyr".split(" ");
+const NAMES =
+  "Vesper Kestrel Orion Juno Nimbus Talon Echo Lyra Rook Sable Quill Mira Atlas Pike Wren Zephyr".split(
+    " ",
+  );
 
 export class DemoClient {
   shownTick = null;
@@ -48,7 +51,11 @@ export class DemoClient {
     this.#state("connecting");
     setTimeout(() => {
       this.#state("playing");
-      this.#signals.emit("welcome", { seat: 1, tickRate: TICK_RATE, limits: { publishEvery: 1, sayLength: 256 } });
+      this.#signals.emit("welcome", {
+        seat: 1,
+        tickRate: TICK_RATE,
+        limits: { publishEvery: 1, sayLength: 256 },
+      });
       this.#begin();
     }, 50);
   }
@@ -63,7 +70,10 @@ export class DemoClient {
 
   say(text) {
     this.#signals.emit("said", { seat: 1, name: "Guest", text });
-    setTimeout(() => this.#signals.emit("said", { seat: 5, name: NAMES[3], text: "good fight" }), 400);
+    setTimeout(
+      () => this.#signals.emit("said", { seat: 5, name: NAMES[3], text: "good fight" }),
+      400,
+    );
     return true;
   }
 
@@ -104,12 +114,24 @@ export class DemoClient {
 
   #state(state, code = null, reason = "", retryInS = null) {
     this.state = state;
-    this.#signals.emit("state", { state, code, reason, action: code === null ? null : "resume", retryInS });
+    this.#signals.emit("state", {
+      state,
+      code,
+      reason,
+      action: code === null ? null : "resume",
+      retryInS,
+    });
   }
 
   #begin() {
     this.#startedMs = performance.now();
-    this.#round = this.#enter("Round", { number: 1, phase: "PLAYING", podium: [], ends_at: 1000 + 247 * 30, world_size: WORLD * UNIT });
+    this.#round = this.#enter("Round", {
+      number: 1,
+      phase: "PLAYING",
+      podium: [],
+      ends_at: 1000 + 247 * 30,
+      world_size: WORLD * UNIT,
+    });
     for (let rock = 0; rock < 60; rock += 1) {
       const [x, y] = this.#place(1);
       this.#enter("Rock", { x, y, radius: [24, 42, 70][rock % 3] * UNIT, shape: rock * 13 });
@@ -130,19 +152,36 @@ export class DemoClient {
   }
 
   #place(spread = this.#crowd ? 0.16 : 1) {
-    const at = () => Math.round((WORLD / 2 + (Math.random() - 0.5) * (WORLD - 100) * spread) * UNIT);
+    const at = () =>
+      Math.round((WORLD / 2 + (Math.random() - 0.5) * (WORLD - 100) * spread) * UNIT);
     return [at(), at()];
   }
 
   #newPickup() {
     const [x, y] = this.#place(this.#crowd ? 0.25 : 1);
-    this.#pickups.push(this.#enter("Pickup", { x, y, kind_: ["HULL", "ENERGY", "DAMAGE", "SHIELD"][this.#pickups.length % 4] }));
+    this.#pickups.push(
+      this.#enter("Pickup", {
+        x,
+        y,
+        kind_: ["HULL", "ENERGY", "DAMAGE", "SHIELD"][this.#pickups.length % 4],
+      }),
+    );
   }
 
   #join(seat, name, colour, bot) {
     let pilot = this.#pilots.get(seat);
     if (pilot === undefined) {
-      pilot = this.#enter("Pilot", { seat, name, colour, bot, score: bot ? Math.floor(Math.random() * 20) * 25 : 0, kills: 0, deaths: 0, ship: 0, respawn_at: 0 });
+      pilot = this.#enter("Pilot", {
+        seat,
+        name,
+        colour,
+        bot,
+        score: bot ? Math.floor(Math.random() * 20) * 25 : 0,
+        kills: 0,
+        deaths: 0,
+        ship: 0,
+        respawn_at: 0,
+      });
       this.#pilots.set(seat, pilot);
     }
     Object.assign(pilot, { name, colour });
@@ -162,9 +201,23 @@ export class DemoClient {
     const [x, y] = this.#place();
     const heading = Math.floor(Math.random() * 256);
     const ship = this.#enter("Ship", {
-      x, y, heading, aim: heading, hull: 100, flags: 4, seat: pilot.seat, bounty: pilot.seat % 9 === 3 ? 75 : 0,
-      energy: 100, dash_left: 0, fire_wait: 0, mine_wait: 0,
-      vx: 0, vy: 0, safeUntil: this.#tick + 60, turn: 0, target: 2 + Math.floor(Math.random() * this.#count),
+      x,
+      y,
+      heading,
+      aim: heading,
+      hull: 100,
+      flags: 4,
+      seat: pilot.seat,
+      bounty: pilot.seat % 9 === 3 ? 75 : 0,
+      energy: 100,
+      dash_left: 0,
+      fire_wait: 0,
+      mine_wait: 0,
+      vx: 0,
+      vy: 0,
+      safeUntil: this.#tick + 60,
+      turn: 0,
+      target: 2 + Math.floor(Math.random() * this.#count),
     });
     this.#ships.set(pilot.seat, ship);
     pilot.ship = ship.id;
@@ -184,7 +237,8 @@ export class DemoClient {
     for (const pilot of this.#pilots.values()) {
       if (pilot.ship === 0 && this.#tick >= pilot.respawn_at) this.#spawn(pilot);
     }
-    if (this.#round.ends_at <= this.#tick) Object.assign(this.#round, { phase: "PLAYING", ends_at: this.#tick + 9000 });
+    if (this.#round.ends_at <= this.#tick)
+      Object.assign(this.#round, { phase: "PLAYING", ends_at: this.#tick + 9000 });
     this.replica.tick = this.#tick;
     this.#signals.emit("delta", { tick: this.#tick });
   }
@@ -204,7 +258,11 @@ export class DemoClient {
     ship.vy = (ship.vy + Math.sin(angle) * push) * 0.975;
     ship.x = Math.min(Math.max(ship.x + Math.round(ship.vx * UNIT), 0), WORLD * UNIT);
     ship.y = Math.min(Math.max(ship.y + Math.round(ship.vy * UNIT), 0), WORLD * UNIT);
-    ship.flags = (ship.flags & 24) | (steer.thrust ? 1 : 0) | (ship.dash_left > 0 ? 2 : 0) | (this.#tick < ship.safeUntil ? 4 : 0);
+    ship.flags =
+      (ship.flags & 24) |
+      (steer.thrust ? 1 : 0) |
+      (ship.dash_left > 0 ? 2 : 0) |
+      (this.#tick < ship.safeUntil ? 4 : 0);
     if (steer.dash && ship.dash_left === 0 && ship.energy > 25) {
       ship.dash_left = 6;
       ship.energy -= 25;
@@ -212,7 +270,15 @@ export class DemoClient {
     }
     if (steer.mine && ship.mine_wait === 0) {
       ship.mine_wait = 90;
-      this.#mines.push(this.#enter("Mine", { x: ship.x, y: ship.y, seat: ship.seat, armed: false, made: this.#tick }));
+      this.#mines.push(
+        this.#enter("Mine", {
+          x: ship.x,
+          y: ship.y,
+          seat: ship.seat,
+          armed: false,
+          made: this.#tick,
+        }),
+      );
     }
     if (steer.fire && ship.fire_wait === 0 && ship.energy > 4) this.#shoot(ship);
   }
@@ -225,7 +291,8 @@ export class DemoClient {
     const middle = WORLD * UNIT * 0.5;
     const reach = this.#crowd ? 300 * UNIT : middle * 0.9;
     const astray = Math.hypot(ship.x - middle, ship.y - middle) > reach;
-    const home = (Math.round((Math.atan2(middle - ship.y, middle - ship.x) * 128) / Math.PI) + 256) & 255;
+    const home =
+      (Math.round((Math.atan2(middle - ship.y, middle - ship.x) * 128) / Math.PI) + 256) & 255;
     const way = ((home - ship.heading + 384) & 255) - 128;
     return {
       turn: astray ? Math.sign(way) : ship.turn,
@@ -233,7 +300,12 @@ export class DemoClient {
       dash: random < 0.002,
       fire: random < 0.025 && Math.hypot(target.x - ship.x, target.y - ship.y) < 600 * UNIT,
       mine: random > 0.9985,
-      aim: (Math.round((Math.atan2(target.y - ship.y, target.x - ship.x) * 128) / Math.PI + (random - 0.5) * 6) + 256) & 255,
+      aim:
+        (Math.round(
+          (Math.atan2(target.y - ship.y, target.x - ship.x) * 128) / Math.PI + (random - 0.5) * 6,
+        ) +
+          256) &
+        255,
     };
   }
 
@@ -246,15 +318,32 @@ export class DemoClient {
     for (const other of this.#ships.values()) {
       if (other === ship) continue;
       const along = (other.x - ship.x) * Math.cos(angle) + (other.y - ship.y) * Math.sin(angle);
-      const aside = Math.abs((other.y - ship.y) * Math.cos(angle) - (other.x - ship.x) * Math.sin(angle));
+      const aside = Math.abs(
+        (other.y - ship.y) * Math.cos(angle) - (other.x - ship.x) * Math.sin(angle),
+      );
       if (along > 0 && along < best && aside < 20 * UNIT) [best, hit] = [along, other];
     }
     const to_x = Math.round(ship.x + Math.cos(angle) * best);
     const to_y = Math.round(ship.y + Math.sin(angle) * best);
-    this.#signals.emit("event", { kind: "Shot", seat: ship.seat, x: ship.x, y: ship.y, to_x, to_y });
+    this.#signals.emit("event", {
+      kind: "Shot",
+      seat: ship.seat,
+      x: ship.x,
+      y: ship.y,
+      to_x,
+      to_y,
+    });
     if (hit === null || hit.flags & 4) return;
     hit.hull -= 12;
-    this.#signals.emit("event", { kind: "Hit", seat: hit.seat, by: ship.seat, damage: 12, x: to_x, y: to_y, shielded: (hit.flags & 16) !== 0 });
+    this.#signals.emit("event", {
+      kind: "Hit",
+      seat: hit.seat,
+      by: ship.seat,
+      damage: 12,
+      x: to_x,
+      y: to_y,
+      shielded: (hit.flags & 16) !== 0,
+    });
     if (hit.hull <= 0) this.#kill(hit, ship.seat);
   }
 
@@ -266,6 +355,14 @@ export class DemoClient {
     pilot.respawn_at = this.#tick + 45;
     const killer = this.#pilots.get(by);
     if (killer) killer.score += 100;
-    this.#signals.emit("event", { kind: "Kill", seat: ship.seat, by, assists: [], reward: 100, x: ship.x, y: ship.y });
+    this.#signals.emit("event", {
+      kind: "Kill",
+      seat: ship.seat,
+      by,
+      assists: [],
+      reward: 100,
+      x: ship.x,
+      y: ship.y,
+    });
   }
 }

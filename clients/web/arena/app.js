@@ -78,7 +78,12 @@ export class ArenaPage {
       },
       stage,
     );
-    this.#touch = new Touch(this.#controls, stage, { dash: byId("dash"), mine: byId("mine") }, isFlying);
+    this.#touch = new Touch(
+      this.#controls,
+      stage,
+      { dash: byId("dash"), mine: byId("mine") },
+      isFlying,
+    );
     this.#wireButtons();
     this.#wireClient();
     this.#wireMotion();
@@ -127,7 +132,7 @@ export class ArenaPage {
     const scene = this.#scene;
     client.on("state", (change) => {
       this.#notices.connection(change, performance.now());
-      this.#card.ready(change.state === "playing");
+      this.#card.connection(change.state);
     });
     client.on("welcome", ({ seat, tickRate, limits }) => {
       scene.reset({ seat, tickRate, publishEvery: limits.publishEvery });
@@ -159,7 +164,13 @@ export class ArenaPage {
     this.#painter.fit(this.#camera);
     this.#advance(nowMs, elapsed_s);
     this.#painter.draw(
-      { scene: this.#scene, camera: this.#camera, effects: this.#effects, overlay: this.#overlay, touch: this.#touch },
+      {
+        scene: this.#scene,
+        camera: this.#camera,
+        effects: this.#effects,
+        overlay: this.#overlay,
+        touch: this.#touch,
+      },
       nowMs / 1000,
       elapsed_s,
     );
@@ -205,7 +216,12 @@ export class ArenaPage {
     const { pointer } = this.#input;
     if (pointer !== null && !this.#touch.inUse) {
       const { pose } = own;
-      this.#controls.aimAt(Math.atan2(pointer.y - this.#camera.screenY(pose.y), pointer.x - this.#camera.screenX(pose.x)));
+      this.#controls.aimAt(
+        Math.atan2(
+          pointer.y - this.#camera.screenY(pose.y),
+          pointer.x - this.#camera.screenX(pose.x),
+        ),
+      );
     }
     if (due > 0) this.#client.send("Steer", this.#controls.take(own.entity.heading));
   }
@@ -225,7 +241,15 @@ export class ArenaPage {
     const { rttMs, appRttMs, jitterMs, deltasPerS, bytesInPerS } = this.#client.statistics();
     const { tickRate, delayMs } = this.#scene;
     const players = this.#client.status?.players ?? null;
-    return { rttMs: rttMs ?? appRttMs, jitterMs, tickRate, deltasPerS, bytesInPerS, delayMs, players };
+    return {
+      rttMs: rttMs ?? appRttMs,
+      jitterMs,
+      tickRate,
+      deltasPerS,
+      bytesInPerS,
+      delayMs,
+      players,
+    };
   }
 
   /** @param {number} whole_s @param {number} drawMs */

@@ -36,7 +36,7 @@ const HAZE_DEPTH = 0.03;
 export class Background {
   /** @type {HTMLCanvasElement | null} */
   #haze = null;
-  #fields = LAYERS.map(({ stars }, index) => starField(stars, index + 1));
+  #fields = LAYERS.map(({ stars }, index) => starField(stars, 1009 * (index + 3)));
 
   /**
    * @param {CanvasRenderingContext2D} context
@@ -55,8 +55,10 @@ export class Background {
   #drawHaze(context, camera, pixelRatio) {
     const width = Math.ceil((camera.width + SWAY) * pixelRatio);
     const height = Math.ceil((camera.height + SWAY) * pixelRatio);
-    if (this.#haze?.width !== width || this.#haze.height !== height) this.#haze = hazePicture(width, height);
-    const shift = (/** @type {number} */ way) => Math.round(Math.min(Math.max(way * HAZE_DEPTH, 0), SWAY) * pixelRatio);
+    if (this.#haze?.width !== width || this.#haze.height !== height)
+      this.#haze = hazePicture(width, height);
+    const shift = (/** @type {number} */ way) =>
+      Math.round(Math.min(Math.max(way * HAZE_DEPTH, 0), SWAY) * pixelRatio);
     context.save();
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.drawImage(this.#haze, -shift(camera.x), -shift(camera.y));
@@ -164,7 +166,11 @@ function drawBorder(context, camera, worldSize) {
   context.rect(left, top, side, side);
   context.fillStyle = "rgba(2,4,9,0.72)";
   context.fill("evenodd");
-  for (const [width, alpha] of /** @type {const} */ ([[14, 0.08], [6, 0.18], [2, 0.8]])) {
+  for (const [width, alpha] of /** @type {const} */ ([
+    [14, 0.08],
+    [6, 0.18],
+    [2, 0.8],
+  ])) {
     context.lineWidth = width;
     context.strokeStyle = `rgba(96,165,255,${alpha})`;
     context.strokeRect(left, top, side, side);

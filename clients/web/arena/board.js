@@ -75,33 +75,49 @@ export class Board {
       .map((pilot, index) => ({ pilot, rank: index + 1 }))
       .filter(({ pilot, rank }) => this.whole || rank <= TOP || pilot.seat === scene.seat);
     const seen = JSON.stringify(
-      listed.map(({ pilot: { seat, name, colour, score, ship, bot }, rank }) => [seat, name, colour, score, ship > 0, bot, rank]),
+      listed.map(({ pilot: { seat, name, colour, score, ship, bot }, rank }) => [
+        seat,
+        name,
+        colour,
+        score,
+        ship > 0,
+        bot,
+        rank,
+      ]),
     );
     if (seen === this.#leadersSeen) return;
     this.#leadersSeen = seen;
-    this.#leaders.replaceChildren(...listed.map(({ pilot, rank }) => leaderLine(pilot, rank, scene.seat)));
+    this.#leaders.replaceChildren(
+      ...listed.map(({ pilot, rank }) => leaderLine(pilot, rank, scene.seat)),
+    );
   }
 
   /** @param {Scene} scene @param {number} serverTick */
   #showRound(scene, serverTick) {
     const { round } = scene;
     const onPodium = round?.phase === "PODIUM";
-    const left_s = round === null ? NaN : Math.max(0, (round.ends_at - serverTick) / scene.tickRate);
-    setText(this.#timer, Number.isNaN(left_s) ? "" : onPodium ? `Next round in ${Math.ceil(left_s)}` : clock(left_s));
+    const left_s =
+      round === null ? NaN : Math.max(0, (round.ends_at - serverTick) / scene.tickRate);
+    setText(
+      this.#timer,
+      Number.isNaN(left_s) ? "" : onPodium ? `Next round in ${Math.ceil(left_s)}` : clock(left_s),
+    );
     this.#timer.classList.toggle("last", !onPodium && left_s < 30);
     this.#podium.hidden = !onPodium;
     if (round === null || !onPodium) return;
     const seen = `${round.number} ${round.podium}`;
     if (seen === this.#podiumSeen) return;
     this.#podiumSeen = seen;
-    const places = round.podium.slice(0, 3).map((/** @type {number} */ seat, /** @type {number} */ index) => {
-      const pilot = scene.pilots.get(seat);
-      return make("li", `place place-${index + 1}`, "", [
-        make("span", "medal", String(index + 1)),
-        pilotName(pilot),
-        make("span", "points", String(pilot?.score ?? "")),
-      ]);
-    });
+    const places = round.podium
+      .slice(0, 3)
+      .map((/** @type {number} */ seat, /** @type {number} */ index) => {
+        const pilot = scene.pilots.get(seat);
+        return make("li", `place place-${index + 1}`, "", [
+          make("span", "medal", String(index + 1)),
+          pilotName(pilot),
+          make("span", "points", String(pilot?.score ?? "")),
+        ]);
+      });
     this.#podiumPlaces.replaceChildren(...places);
   }
 }
@@ -162,5 +178,7 @@ function setText(element, text) {
 function showParts(element, parts) {
   while (element.children.length > parts.length) element.lastElementChild?.remove();
   while (element.children.length < parts.length) element.append(make("span", ""));
-  parts.forEach((part, index) => setText(/** @type {HTMLElement} */ (element.children[index]), part));
+  parts.forEach((part, index) =>
+    setText(/** @type {HTMLElement} */ (element.children[index]), part),
+  );
 }

@@ -63,7 +63,8 @@ export class Controls {
    * @returns {Steer}
    */
   take(heading) {
-    const on = (/** @type {Control} */ control) => this.#held.has(control) || this.#pressed.has(control);
+    const on = (/** @type {Control} */ control) =>
+      this.#held.has(control) || this.#pressed.has(control);
     const steer = {
       turn: Number(on("right")) - Number(on("left")),
       thrust: on("thrust"),

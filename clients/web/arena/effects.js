@@ -38,7 +38,15 @@ export class Effects {
    * @param {boolean} own  drawn a little stronger
    */
   beam(from, to, hex, own) {
-    bounded(this.#beams, MAX_OTHERS, { x: from.x, y: from.y, toX: to.x, toY: to.y, hex, age: 0, own });
+    bounded(this.#beams, MAX_OTHERS, {
+      x: from.x,
+      y: from.y,
+      toX: to.x,
+      toY: to.y,
+      hex,
+      age: 0,
+      own,
+    });
   }
 
   /**
@@ -130,7 +138,13 @@ export class Effects {
       const width = label.width / pixelRatio;
       context.globalAlpha = Math.min(1, 2 * (1 - age / WORDS_S));
       const top = camera.screenY(y) - 26 - 34 * (age / WORDS_S);
-      context.drawImage(label, camera.screenX(x) - width / 2, top, width, label.height / pixelRatio);
+      context.drawImage(
+        label,
+        camera.screenX(x) - width / 2,
+        top,
+        width,
+        label.height / pixelRatio,
+      );
     }
     context.globalAlpha = 1;
   }

@@ -128,7 +128,8 @@ function showBlast(event, show) {
   show.effects.ring(at, radius * 0.6, 0.35, "#ffe0b0");
   show.effects.sparks(at, "#ff8a4c", { count: 26, speed: radius * 4, life: 0.7, size: 0.6 });
   const own = show.scene.ownShip;
-  if (own !== undefined && Math.hypot(own.pose.x - at.x, own.pose.y - at.y) < radius * 1.5) show.camera.shake(9);
+  if (own !== undefined && Math.hypot(own.pose.x - at.x, own.pose.y - at.y) < radius * 1.5)
+    show.camera.shake(9);
   show.sound.play("blast", loudness(show, at));
 }
 
@@ -156,7 +157,10 @@ function showDash(event, show) {
   const from = place(event);
   const ship = scene.drawnShipOf(event.seat);
   const heading = toRadians(ship?.pose.heading ?? 0);
-  const to = { x: from.x + Math.cos(heading) * DASH_LENGTH, y: from.y + Math.sin(heading) * DASH_LENGTH };
+  const to = {
+    x: from.x + Math.cos(heading) * DASH_LENGTH,
+    y: from.y + Math.sin(heading) * DASH_LENGTH,
+  };
   effects.streak(from, to, seatColour(show, event.seat));
   effects.ring(from, 30, 0.35, seatColour(show, event.seat));
   sound.play("dash", event.seat === scene.seat ? 1 : 0.4 * loudness(show, from));

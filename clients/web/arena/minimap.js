@@ -32,7 +32,12 @@ export class Minimap {
     context.clearRect(0, 0, side, side);
     context.fillStyle = "rgba(132,150,184,0.75)";
     for (const rock of scene.rocks) {
-      dot(context, (rock.x / UNIT) * scale, (rock.y / UNIT) * scale, Math.max((rock.radius / UNIT) * scale, 1));
+      dot(
+        context,
+        (rock.x / UNIT) * scale,
+        (rock.y / UNIT) * scale,
+        Math.max((rock.radius / UNIT) * scale, 1),
+      );
     }
     this.#drawFrame(camera, scale);
     for (const ship of scene.drawnShips()) {
@@ -52,7 +57,12 @@ export class Minimap {
     const height = (camera.height / camera.scale) * scale;
     this.#context.strokeStyle = "rgba(190,210,250,0.35)";
     this.#context.lineWidth = 1;
-    this.#context.strokeRect(camera.x * scale - width / 2, camera.y * scale - height / 2, width, height);
+    this.#context.strokeRect(
+      camera.x * scale - width / 2,
+      camera.y * scale - height / 2,
+      width,
+      height,
+    );
   }
 }
 

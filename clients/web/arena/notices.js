@@ -73,17 +73,21 @@ export class Notices {
     this.#death.hidden = !dead;
     if (!dead) return;
     const left_s = Math.max(0, (pilot.respawn_at - serverTick) / scene.tickRate);
-    this.#deathCount.textContent = left_s > 0 ? `Back in ${left_s.toFixed(1)} s` : "Back any moment";
+    this.#deathCount.textContent =
+      left_s > 0 ? `Back in ${left_s.toFixed(1)} s` : "Back any moment";
   }
 
   /** @param {GameEvent} event  a Kill of the own ship @param {Scene} scene */
   died({ by, seat, reward }, scene) {
     const killer = scene.pilots.get(by);
-    const words = killer === undefined || by === seat ? [make("span", "", "You were lost to the arena")] : [
-      make("span", "", "Destroyed by "),
-      pilotName(killer),
-      make("span", "reward", ` +${reward}`),
-    ];
+    const words =
+      killer === undefined || by === seat
+        ? [make("span", "", "You were lost to the arena")]
+        : [
+            make("span", "", "Destroyed by "),
+            pilotName(killer),
+            make("span", "reward", ` +${reward}`),
+          ];
     this.#deathBy.replaceChildren(...words);
   }
 
@@ -109,5 +113,7 @@ function plainWords(code, reason, wasConnected) {
   const words = code === null ? undefined : WORDS[code];
   if (words === undefined) return `The connection ended: ${reason}.`;
   // A game's own reason (why it refused, who kicked) is worth reading too.
-  return [4006, 4007, 4010].includes(Number(code)) && reason !== "" ? `${words} (${reason})` : words;
+  return [4006, 4007, 4010].includes(Number(code)) && reason !== ""
+    ? `${words} (${reason})`
+    : words;
 }

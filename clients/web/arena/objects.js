@@ -15,8 +15,14 @@ import { UNIT } from "./units.js";
 const PICKUPS = /** @type {Record<string, {colour: string, icon: Path2D}>} */ ({
   HULL: { colour: "#4be38a", icon: new Path2D("M-.2-.6h.4v.4h.4v.4h-.4v.4h-.4v-.4h-.4v-.4h.4z") },
   ENERGY: { colour: "#58c8ff", icon: new Path2D("M.15-.7-.4.12h.32l-.1.58.6-.84h-.34z") },
-  DAMAGE: { colour: "#ffb340", icon: new Path2D("M0-.7 .55-.12h-.3L0-.36-.25-.12h-.3zM0-.05 .55.53h-.3L0 .29-.25.53h-.3z") },
-  SHIELD: { colour: "#c9b6ff", icon: new Path2D("M0-.68.55-.45V.02C.55.36.3.58 0 .7-.3.58-.55.36-.55.02v-.47z") },
+  DAMAGE: {
+    colour: "#ffb340",
+    icon: new Path2D("M0-.7 .55-.12h-.3L0-.36-.25-.12h-.3zM0-.05 .55.53h-.3L0 .29-.25.53h-.3z"),
+  },
+  SHIELD: {
+    colour: "#c9b6ff",
+    icon: new Path2D("M0-.68.55-.45V.02C.55.36.3.58 0 .7-.3.58-.55.36-.55.02v-.47z"),
+  },
 });
 
 const MINE_RADIUS = 9;
@@ -37,10 +43,12 @@ export function drawObjects(context, camera, scene, sprites, now_s) {
     stamp(context, camera, sprites.rock(radius, rock.shape), rock.x / UNIT, rock.y / UNIT);
   }
   for (const pickup of scene.pickups) {
-    if (camera.sees(pickup.x / UNIT, pickup.y / UNIT, 40)) drawPickup(context, camera, sprites, pickup, now_s);
+    if (camera.sees(pickup.x / UNIT, pickup.y / UNIT, 40))
+      drawPickup(context, camera, sprites, pickup, now_s);
   }
   for (const mine of scene.mines) {
-    if (camera.sees(mine.x / UNIT, mine.y / UNIT, 40)) drawMine(context, camera, scene, sprites, mine, now_s);
+    if (camera.sees(mine.x / UNIT, mine.y / UNIT, 40))
+      drawMine(context, camera, scene, sprites, mine, now_s);
   }
 }
 
@@ -55,7 +63,13 @@ export function drawObjects(context, camera, scene, sprites, now_s) {
  */
 export function stamp(context, camera, { canvas, half }, x, y, size = 1) {
   const reach = half * camera.scale * size;
-  context.drawImage(canvas, camera.screenX(x) - reach, camera.screenY(y) - reach, 2 * reach, 2 * reach);
+  context.drawImage(
+    canvas,
+    camera.screenX(x) - reach,
+    camera.screenY(y) - reach,
+    2 * reach,
+    2 * reach,
+  );
 }
 
 /**

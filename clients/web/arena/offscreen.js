@@ -14,7 +14,10 @@ export function newCanvas(width, height, settings) {
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.ceil(width));
   canvas.height = Math.max(1, Math.ceil(height));
-  return { canvas, context: /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", settings)) };
+  return {
+    canvas,
+    context: /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", settings)),
+  };
 }
 
 /**

@@ -55,7 +55,14 @@ export class Overlay {
     }
     const ship = scene.drawnShipOf(this.attacker.seat);
     const { x, y } = ship?.pose ?? this.attacker;
-    drawArrow(stage, x, y, ship === undefined ? "#ff6a57" : shipColour(scene, ship), "!", Math.min(1, 2 * left));
+    drawArrow(
+      stage,
+      x,
+      y,
+      ship === undefined ? "#ff6a57" : shipColour(scene, ship),
+      "!",
+      Math.min(1, 2 * left),
+    );
   }
 }
 

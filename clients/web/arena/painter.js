@@ -31,7 +31,9 @@ export class Painter {
   /** @param {HTMLCanvasElement} canvas */
   constructor(canvas) {
     this.#canvas = canvas;
-    this.#context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { alpha: false }));
+    this.#context = /** @type {CanvasRenderingContext2D} */ (
+      canvas.getContext("2d", { alpha: false })
+    );
   }
 
   /** Take the window's size and density. @param {Camera} camera */
@@ -44,7 +46,8 @@ export class Painter {
       this.#canvas.height = height;
     }
     this.pixelRatio = ratio;
-    if (camera.width !== innerWidth || camera.height !== innerHeight) camera.resize(innerWidth, innerHeight);
+    if (camera.width !== innerWidth || camera.height !== innerHeight)
+      camera.resize(innerWidth, innerHeight);
   }
 
   /**

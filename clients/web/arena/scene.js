@@ -79,7 +79,8 @@ export class Scene {
     const delay = Math.max(MIN_DELAY_MS, 2 * publishEvery * tickMs);
     this.#clock = new PlaybackClock({ tickMs, intervalTicks: publishEvery, minDelayMs: delay });
     this.#ownMotion = new OwnMotion(tickMs, publishEvery);
-    for (const known of [this.ships, this.pilots, this.rocks, this.mines, this.pickups]) known.clear();
+    for (const known of [this.ships, this.pilots, this.rocks, this.mines, this.pickups])
+      known.clear();
     this.ghosts = [];
     this.round = null;
     this.playbackTick = NaN;

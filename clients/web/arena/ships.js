@@ -47,6 +47,8 @@ export class ShipPainter {
   draw(stage) {
     const { context, camera, scene } = stage;
     const ships = [...scene.drawnShips()].filter(({ pose }) => camera.sees(pose.x, pose.y, 160));
+    // The own ship is never hidden under another.
+    ships.sort((a, b) => Number(a.seat === scene.seat) - Number(b.seat === scene.seat));
     context.globalCompositeOperation = "lighter";
     for (const ship of ships) drawTrail(stage, ship, shipColour(scene, ship));
     context.globalCompositeOperation = "source-over";
@@ -67,7 +69,8 @@ function lengthenTrail(ship, now_s) {
   const last = trail.at(-1);
   if ((entity.flags & (Flag.THRUST | Flag.DASH)) === 0) return;
   if (last !== undefined && now_s - last.at_s < TRAIL_STEP_S) return;
-  if (last !== undefined && Math.hypot(pose.x - last.x, pose.y - last.y) > TRAIL_JUMP) trail.length = 0;
+  if (last !== undefined && Math.hypot(pose.x - last.x, pose.y - last.y) > TRAIL_JUMP)
+    trail.length = 0;
   const heading = toRadians(pose.heading);
   const x = pose.x - Math.cos(heading) * SHIP_RADIUS * 0.5;
   const y = pose.y - Math.sin(heading) * SHIP_RADIUS * 0.5;
@@ -120,7 +123,8 @@ function drawShip(stage, ship) {
   context.scale(camera.scale, camera.scale);
   drawAim(context, toRadians(pose.aim), hex, ship.seat === scene.seat);
   context.rotate(toRadians(pose.heading));
-  if (flags & (Flag.THRUST | Flag.DASH)) drawFlame(context, (flags & Flag.DASH) !== 0, now_s + ship.seat, hex);
+  if (flags & (Flag.THRUST | Flag.DASH))
+    drawFlame(context, (flags & Flag.DASH) !== 0, now_s + ship.seat, hex);
   if (flags & Flag.PROTECTED) context.globalAlpha = 0.55 + 0.25 * Math.sin(now_s * 9);
   const { canvas, half } = sprites.ship(hex, colour);
   context.drawImage(canvas, -half, -half, 2 * half, 2 * half);
@@ -175,11 +179,24 @@ function drawAim(context, aim, hex, own) {
 function drawFlame(context, dash, phase, hex) {
   const flicker = 0.82 + 0.18 * Math.sin(phase * 47) * Math.sin(phase * 29);
   const length = SHIP_RADIUS * (dash ? 2.6 : 1.25) * flicker;
-  for (const [part, colour] of /** @type {const} */ ([[1, withAlpha(hex, 0.55)], [0.55, "rgba(255,255,255,0.9)"]])) {
+  for (const [part, colour] of /** @type {const} */ ([
+    [1, withAlpha(hex, 0.55)],
+    [0.55, "rgba(255,255,255,0.9)"],
+  ])) {
     context.beginPath();
     context.moveTo(-SHIP_RADIUS * 0.5, SHIP_RADIUS * 0.3 * part);
-    context.quadraticCurveTo(-SHIP_RADIUS * 0.9, SHIP_RADIUS * 0.2 * part, -SHIP_RADIUS * 0.5 - length * part, 0);
-    context.quadraticCurveTo(-SHIP_RADIUS * 0.9, -SHIP_RADIUS * 0.2 * part, -SHIP_RADIUS * 0.5, -SHIP_RADIUS * 0.3 * part);
+    context.quadraticCurveTo(
+      -SHIP_RADIUS * 0.9,
+      SHIP_RADIUS * 0.2 * part,
+      -SHIP_RADIUS * 0.5 - length * part,
+      0,
+    );
+    context.quadraticCurveTo(
+      -SHIP_RADIUS * 0.9,
+      -SHIP_RADIUS * 0.2 * part,
+      -SHIP_RADIUS * 0.5,
+      -SHIP_RADIUS * 0.3 * part,
+    );
     context.fillStyle = colour;
     context.fill();
   }
@@ -219,7 +236,14 @@ function drawBoost({ context, camera, sprites, now_s }, { pose }) {
   for (const side of [0, Math.PI]) {
     const angle = now_s * 5 + side;
     const reach = SHIP_RADIUS * 1.5;
-    stamp(context, camera, light, pose.x + Math.cos(angle) * reach, pose.y + Math.sin(angle) * reach, 0.55);
+    stamp(
+      context,
+      camera,
+      light,
+      pose.x + Math.cos(angle) * reach,
+      pose.y + Math.sin(angle) * reach,
+      0.55,
+    );
   }
   context.globalCompositeOperation = "source-over";
 }

@@ -16,9 +16,28 @@ const MAX_LABELS = 400;
 
 /** Hull outlines, nose to the right, in ship radii; the other half mirrors this one. */
 const HULLS = [
-  [[1.2, 0], [-0.85, 0.85], [-0.5, 0.28], [-0.5, 0]],
-  [[1.1, 0], [0.25, 0.34], [-0.35, 0.98], [-0.85, 0.8], [-0.62, 0.3], [-0.62, 0]],
-  [[1.25, 0], [0.1, 0.3], [-0.1, 0.86], [-0.62, 0.96], [-0.95, 0.34], [-0.7, 0]],
+  [
+    [1.2, 0],
+    [-0.85, 0.85],
+    [-0.5, 0.28],
+    [-0.5, 0],
+  ],
+  [
+    [1.1, 0],
+    [0.25, 0.34],
+    [-0.35, 0.98],
+    [-0.85, 0.8],
+    [-0.62, 0.3],
+    [-0.62, 0],
+  ],
+  [
+    [1.25, 0],
+    [0.1, 0.3],
+    [-0.1, 0.86],
+    [-0.62, 0.96],
+    [-0.95, 0.34],
+    [-0.7, 0],
+  ],
 ];
 
 /**
@@ -127,7 +146,14 @@ export class Sprites {
     let sprite = this.#sprites.get(key);
     if (sprite === undefined) {
       const { canvas, context } = newCanvas(2 * half * this.#scale, 2 * half * this.#scale);
-      context.setTransform(canvas.width / 2 / half, 0, 0, canvas.height / 2 / half, canvas.width / 2, canvas.height / 2);
+      context.setTransform(
+        canvas.width / 2 / half,
+        0,
+        0,
+        canvas.height / 2 / half,
+        canvas.width / 2,
+        canvas.height / 2,
+      );
       draw(context, half);
       sprite = { canvas, half };
       this.#sprites.set(key, sprite);
@@ -194,7 +220,14 @@ function drawRock(context, radius, random) {
   const path = new Path2D();
   outline.forEach(([x, y]) => path.lineTo(x, y));
   path.closePath();
-  const body = context.createRadialGradient(-radius * 0.4, -radius * 0.45, radius * 0.1, 0, 0, radius * 1.1);
+  const body = context.createRadialGradient(
+    -radius * 0.4,
+    -radius * 0.45,
+    radius * 0.1,
+    0,
+    0,
+    radius * 1.1,
+  );
   body.addColorStop(0, "#3a465e");
   body.addColorStop(0.6, "#222b3f");
   body.addColorStop(1, "#141a29");

@@ -26,7 +26,8 @@ export class StartCard {
    * @param {(pilot: Pilot) => void} onPlay
    */
   constructor(given, onPlay) {
-    const pilot = given ?? remembered() ?? { name: "", colour: Math.floor(Math.random() * PALETTE.length) };
+    const pilot = given ??
+      remembered() ?? { name: "", colour: Math.floor(Math.random() * PALETTE.length) };
     this.#colour = pilot.colour;
     this.#name.value = pilot.name;
     this.#name.maxLength = MAX_NAME;
@@ -47,10 +48,11 @@ export class StartCard {
     if (!shown && document.activeElement instanceof HTMLElement) document.activeElement.blur();
   }
 
-  /** Whether Play can work now. @param {boolean} ready */
-  ready(ready) {
-    this.#play.disabled = !ready;
-    this.#play.textContent = ready ? "Play" : "Connecting…";
+  /** Play works only while connected. @param {import("../net/client.js").State} state */
+  connection(state) {
+    this.#play.disabled = state !== "playing";
+    this.#play.textContent =
+      state === "playing" ? "Play" : state === "closed" ? "Not connected" : "Connecting…";
   }
 
   /** @param {import("./palette.js").PilotColour} colour @param {number} index */
@@ -74,7 +76,10 @@ export class StartCard {
  * @param {string} typed
  */
 export function cleanName(typed) {
-  const printable = typed.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "").replace(/\p{Zs}+/gu, " ").trim();
+  const printable = typed
+    .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "")
+    .replace(/\p{Zs}+/gu, " ")
+    .trim();
   return [...printable].slice(0, MAX_NAME).join("").trim();
 }
 

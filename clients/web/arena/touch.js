@@ -54,7 +54,14 @@ export class Touch {
       const away = Math.hypot(toX - x, toY - y);
       const part = Math.min(1, STICK_RADIUS / (away || 1));
       disc(context, x, y, STICK_RADIUS, "rgba(160,190,255,0.08)", "rgba(190,212,255,0.35)");
-      disc(context, x + (toX - x) * part, y + (toY - y) * part, 24, "rgba(190,212,255,0.28)", "rgba(220,232,255,0.6)");
+      disc(
+        context,
+        x + (toX - x) * part,
+        y + (toY - y) * part,
+        24,
+        "rgba(190,212,255,0.28)",
+        "rgba(220,232,255,0.6)",
+      );
     }
   }
 

@@ -95,5 +95,8 @@ function mostCentral(scene) {
   const middleX = places.reduce((sum, { x }) => sum + x, 0) / places.length;
   const middleY = places.reduce((sum, { y }) => sum + y, 0) / places.length;
   const away = (/** @type {ShipView} */ { pose }) => Math.hypot(pose.x - middleX, pose.y - middleY);
-  return ships.reduce((best, ship) => (best === null || away(ship) < away(best) ? ship : best), /** @type {ShipView | null} */ (null));
+  return ships.reduce(
+    (best, ship) => (best === null || away(ship) < away(best) ? ship : best),
+    /** @type {ShipView | null} */ (null),
+  );
 }
