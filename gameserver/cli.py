@@ -131,14 +131,25 @@ def bots_command(
     count: Annotated[int, Parameter(help="How many bots.")] = 10,
     room: Annotated[str, Parameter(help="The room that they ask for.")] = "arena",
     processes: Annotated[int, Parameter(help="How many processes they are spread over.")] = 1,
-    seed: Annotated[int, Parameter(help="Makes what they decide repeatable.")] = 0,
+    seed: Annotated[int | None, Parameter(help="Makes what they decide repeatable.")] = None,
     duration: Annotated[float | None, Parameter(help="Seconds to play; else until Ctrl-C.")] = None,
     fill: Annotated[bool, Parameter(help="Each person who joins replaces a bot.")] = False,
+    ca_file: Annotated[pathlib.Path | None, Parameter(help="Whom to trust for wss, PEM.")] = None,
 ) -> None:
     """Have bots play on a server: for company, or as a load."""
     from clients.swarm import run_bots
 
-    run_bots(url, count=count, room=room, processes=processes, seed=seed, duration_s=duration)
+    code = run_bots(
+        url,
+        count=count,
+        room=room,
+        processes=processes,
+        seed=seed,
+        fill_to=count if fill else None,
+        ca_file=ca_file,
+        duration_s=duration,
+    )
+    sys.exit(code)
 
 
 def main() -> None:

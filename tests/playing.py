@@ -5,6 +5,7 @@ Over memory streams, so that a mock clock may rule (``connected``), or over real
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -207,8 +208,19 @@ class RawClient:
 async def join(server: Server, path: str = "/") -> AsyncIterator[RawClient]:
     """Connect to a real server; nothing is sent yet."""
     url = f"ws://127.0.0.1:{server.port}{path}"
-    async with trio_websocket.open_websocket_url(url, subprotocols=[SUBPROTOCOL]) as ws:
-        yield RawClient(ws)
+    async with open_url(url) as client:
+        yield client
+
+
+@asynccontextmanager
+async def open_url(url: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[RawClient]:
+    """Connect to a real server by its address."""
+    async with trio_websocket.open_websocket_url(url, tls, subprotocols=[SUBPROTOCOL]) as ws:
+        try:
+            yield RawClient(ws)
+        finally:
+            if ws.closed is not None:  # then trio-websocket leaves the socket open
+                await ws._stream.aclose()
 
 
 @asynccontextmanager

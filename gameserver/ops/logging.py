@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Final, Literal, TextIO
+from typing import Any, Final, Literal, TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor
+from structlog.typing import Processor
 
 #: The most of a client's own characters that one value in the log may hold.
 MAX_SHOWN_CHARACTERS: Final = 128
@@ -41,7 +41,7 @@ def configure_logging(
     out = sys.stderr if stream is None else stream
     as_text = log_format == "text" or (log_format == "auto" and out.isatty())
     structlog.configure(
-        processors=[*_common_processors(), *(_text(out) if as_text else _json())],
+        processors=[*_common_processors(), *(_text(out) if as_text else _json()), _encodable],
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]
         ),
@@ -70,14 +70,10 @@ def _text(out: TextIO) -> list[Processor]:
 def _json() -> list[Processor]:
     return [
         structlog.processors.format_exc_info,
-        _without_surrogates,
         structlog.processors.JSONRenderer(),
     ]
 
 
-def _without_surrogates(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Tracebacks may quote lone surrogates, which no stream could write."""
-    for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = value.encode("utf-8", "backslashreplace").decode()
-    return event
+def _encodable(_logger: object, _method: str, line: Any) -> str:
+    """Escape lone surrogates, which a traceback may quote and no stream could write."""
+    return str(line).encode("utf-8", "backslashreplace").decode()

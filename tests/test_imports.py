@@ -1,0 +1,131 @@
+"""The arrows of the design: who may import whom, and what pure files never import."""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+FILES = sorted(file for top in ("gameserver", "clients") for file in (ROOT / top).rglob("*.py"))
+
+#: Time, sockets, tasks, chance from outside: arguments in a pure file, never imports.
+IMPURE = {
+    "asyncio",
+    "os",
+    "secrets",
+    "select",
+    "selectors",
+    "signal",
+    "socket",
+    "ssl",
+    "subprocess",
+    "threading",
+    "time",
+    "trio",
+    "trio_websocket",
+}
+
+PURE = (
+    "gameserver.errors",
+    "gameserver.room",
+    "gameserver.model",
+    "gameserver.replication",
+    "gameserver.protocol",
+    "gameserver.games",
+    "clients.replica",
+    "clients.remote",
+    "clients.prediction",
+    "clients.interpolation",
+)
+
+#: Package → all that it may import of ours besides itself.
+ARROWS = {
+    "gameserver.errors": (),
+    "gameserver.model": ("gameserver.errors",),
+    "gameserver.protocol": ("gameserver.errors", "gameserver.model"),
+    "gameserver.replication": ("gameserver.errors", "gameserver.model", "gameserver.protocol"),
+    "gameserver.room": (
+        "gameserver.errors",
+        "gameserver.model",
+        "gameserver.protocol",
+        "gameserver.replication",
+    ),
+    "gameserver.games": (
+        "gameserver.errors",
+        "gameserver.model",
+        "gameserver.protocol",
+        "gameserver.room",
+    ),
+    "gameserver.ops": ("gameserver.errors",),
+    "gameserver.config": ("gameserver.errors", "gameserver.ops.logging"),
+    "clients": (
+        "gameserver.errors",
+        "gameserver.games",
+        "gameserver.model",
+        "gameserver.protocol",
+    ),
+}
+
+#: Modules whose imports are not ruled: they are at the top and nothing below imports them.
+TOP = ("gameserver.runtime", "gameserver.cli", "gameserver.__main__", "gameserver")
+
+
+def module_of(file: pathlib.Path) -> str:
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(source: str) -> Iterator[str]:
+    """Yield the full names of all that ``source`` imports, wherever in the file."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute here"
+            assert node.module is not None
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}"
+
+
+def within(name: str, packages: tuple[str, ...] | dict[str, object]) -> str | None:
+    """Return the package of ``packages`` that ``name`` lies in, the narrowest first."""
+    for package in sorted(packages, key=len, reverse=True):
+        if name == package or name.startswith(f"{package}."):
+            return package
+    return None
+
+
+@pytest.mark.parametrize("file", FILES, ids=module_of)
+def test_imports_follow_the_arrows(file: pathlib.Path) -> None:
+    module = module_of(file)
+    home = within(module, ARROWS)  # type: ignore[arg-type]
+    if home is None:
+        assert within(module, TOP) is not None, f"{module} has no place in the design"
+        return
+    for name in imports_of(file.read_text()):
+        if name.split(".")[0] in ("gameserver", "clients"):
+            assert within(name, (home, *ARROWS[home])), f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("file", [f for f in FILES if within(module_of(f), PURE)], ids=module_of)
+def test_pure_files_import_nothing_that_waits_or_looks_at_a_clock(file: pathlib.Path) -> None:
+    used = {name.split(".")[0] for name in imports_of(file.read_text())}
+    assert not used & IMPURE
+
+
+def test_the_walk_sees_every_form_of_import() -> None:
+    source = "import a.b\nfrom c import d\nif x:\n    import e\ndef f():\n    from g.h import i\n"
+    assert list(imports_of(source)) == ["a.b", "c.d", "e", "g.h.i"]
+
+
+def test_the_narrowest_package_rules() -> None:
+    assert within("gameserver.model.grid", PURE) == "gameserver.model"
+    assert within("gameserver.modelling", PURE) is None
+
+
+def test_there_is_something_to_walk() -> None:
+    modules = {module_of(file) for file in FILES}
+    assert {"gameserver", "gameserver.room", "gameserver.runtime.server", "clients"} <= modules

@@ -1,0 +1,208 @@
+"""Rooms found, made, filled, closed and made anew; on a mock clock, with no clients."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from typing import Any
+
+import pytest
+import trio
+from playing import Field
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from gameserver import JoinRefused, LocalProtocolError, Room, Settings
+from gameserver.runtime.lobby import Lobby
+
+
+class Yard(Field):
+    max_players = 2
+
+
+class Unmakable(Field):
+    def on_create(self) -> None:
+        raise ZeroDivisionError("a bug in on_create")
+
+
+KINDS = {"field": Field, "yard": Yard, "unmakable": Unmakable}
+
+
+@asynccontextmanager
+async def lobby(**settings: Any) -> AsyncIterator[Lobby]:
+    async with trio.open_nursery() as nursery:
+        made = Lobby(KINDS, Settings(**settings))
+        made.start(nursery)
+        yield made
+        nursery.cancel_scope.cancel()
+
+
+def labels(made: Lobby) -> list[str]:
+    return [task.label for _, task in made.rooms]
+
+
+async def test_requests_find_or_make(autojump_clock: MockClock) -> None:
+    async with lobby() as made:
+        with ExitStack() as held:
+            get = [
+                held.enter_context(made.reserve(request)).task.label
+                for request in ("", "yard", "yard", "yard", "field/mine", "field")
+            ]
+        assert get == ["field/1", "yard/1", "yard/1", "yard/2", "field/mine", "field/1"]
+        assert labels(made) == ["field/1", "yard/1", "yard/2", "field/mine"]
+
+
+async def test_seats_are_smallest_first_and_used_again(autojump_clock: MockClock) -> None:
+    async with lobby() as made:
+        with made.reserve("field") as a, made.reserve("field") as c:
+            with made.reserve("field") as b:
+                assert (a.number, c.number, b.number) == (1, 2, 3)
+            with made.reserve("field") as again:
+                assert again.number == 3
+                assert len({p.resume_token for p in (a, b, c, again)}) == 4
+
+
+async def test_named_and_full(autojump_clock: MockClock) -> None:
+    async with lobby() as made:
+        with made.reserve("yard/a"), made.reserve("yard/a"):
+            with pytest.raises(JoinRefused) as refusal, made.reserve("yard/a"):
+                pass
+            assert refusal.value.code == 4005
+
+
+@pytest.mark.parametrize("request_", ["attic", "Field", "field/", "field/A", "/x", "a" * 33])
+async def test_unknown_and_malformed(autojump_clock: MockClock, request_: str) -> None:
+    async with lobby() as made:
+        with pytest.raises(JoinRefused) as refusal, made.reserve(request_):
+            pass
+        assert refusal.value.code == 4004
+        with pytest.raises(JoinRefused):
+            made.room_class(request_)
+        assert made.rooms == []
+
+
+async def test_the_number_of_rooms_has_a_limit(autojump_clock: MockClock) -> None:
+    async with lobby(max_rooms=2) as made:
+        with made.reserve("field/a"), made.reserve("field/b"):
+            with pytest.raises(JoinRefused) as refusal, made.reserve("field/c"):
+                pass
+            assert (refusal.value.code, refusal.value.reason) == (4005, "all rooms are taken")
+            with made.reserve("field/b") as there:
+                assert there.number == 2
+
+
+async def test_a_room_that_cannot_be_made(autojump_clock: MockClock) -> None:
+    async with lobby() as made:
+        with pytest.raises(JoinRefused) as refusal, made.reserve("unmakable"):
+            pass
+        assert refusal.value.code == 1011
+        assert made.rooms == []
+
+
+async def test_an_empty_room_closes_after_a_while(autojump_clock: MockClock) -> None:
+    async with lobby(empty_room_s=30) as made:
+        with made.reserve("field/a") as place:
+            await trio.sleep(100)  # taken, though nobody plays: someone is joining
+            assert labels(made) == ["field/a"]
+        await trio.sleep(29)
+        assert labels(made) == ["field/a"]
+        with made.reserve("field/a") as back:
+            assert back.task is place.task
+            await trio.sleep(100)
+            assert labels(made) == ["field/a"]
+        await trio.sleep(31)
+        assert labels(made) == []
+        assert place.task.ended == "the room is closed"
+        assert isinstance(place.task.room, Field)
+        assert place.task.room.log == ["start", "stop"]
+        assert made.past["field"].ticks == place.task.tally().ticks > 0
+
+
+async def test_a_room_that_failed_is_made_anew(autojump_clock: MockClock) -> None:
+    async with lobby() as made:
+        with made.reserve("field/a") as place:
+            await place.task.ready.wait()
+            assert isinstance(place.task.room, Field)
+            place.task.room.log.append("tick-bug")
+            await trio.sleep(1)
+            assert labels(made) == []
+            with made.reserve("field/a") as anew:
+                assert anew.task is not place.task
+                await anew.task.ready.wait()
+                assert labels(made) == ["field/a"]
+        await trio.sleep(1)
+        assert labels(made) == ["field/a"]  # the end of the old one did not forget the new one
+
+
+class Saving(Field):
+    saved: list[str] = []  # noqa: RUF012 - shared on purpose
+
+    async def on_start(self) -> None:
+        self.saved.append("load")
+
+    async def on_stop(self) -> None:
+        await trio.sleep(1)
+        self.saved.append("save")
+
+
+async def test_a_successor_starts_after_its_predecessor_has_saved(
+    autojump_clock: MockClock,
+) -> None:
+    Saving.saved.clear()
+    async with trio.open_nursery() as nursery:
+        made = Lobby({"saving": Saving}, Settings(empty_room_s=5))
+        made.start(nursery)
+        with made.reserve("") as first:
+            await first.task.ready.wait()
+        await trio.sleep(5.5)  # in the middle of on_stop
+        with made.reserve("saving/1") as second:
+            await second.task.ready.wait()
+            assert Saving.saved == ["load", "save", "load"]
+        await made.close_all()
+    assert Saving.saved == ["load", "save", "load", "save"]
+
+
+async def test_seeds_repeat_if_the_server_has_one(autojump_clock: MockClock) -> None:
+    def numbers(made: Lobby) -> list[float]:
+        with made.reserve("field/a") as a, made.reserve("field/b") as b:
+            return [p.task.room.random.random() for p in (a, b)]
+
+    async with lobby(seed=7) as one, lobby(seed=7) as same, lobby(seed=8) as other:
+        assert numbers(one) == numbers(same)
+        assert numbers(other) != numbers(one)
+    async with lobby() as one, lobby() as other:
+        assert numbers(one) != numbers(other)
+        assert len(set(numbers(one))) == 2
+
+
+async def test_closing(autojump_clock: MockClock) -> None:
+    async with trio.open_nursery() as nursery:
+        made = Lobby(KINDS, Settings(empty_room_s=1000))
+        made.start(nursery)
+        with made.reserve("field") as place:
+            await place.task.ready.wait()
+            made.stop_joining("closing time")
+            with pytest.raises(JoinRefused) as refusal, made.reserve("field"):
+                pass
+            assert (refusal.value.code, refusal.value.reason) == (1001, "closing time")
+            await made.close_all()
+            assert place.task.ended is not None
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+
+
+async def test_close_all_of_nothing() -> None:
+    async with lobby() as made:
+        await made.close_all()
+
+
+@pytest.mark.parametrize(
+    ("kinds", "complaint"),
+    [
+        ({}, "at least one kind"),
+        ({"Field": Field}, "'Field' is no room kind"),
+        ({"field": Room.tick}, "is not a Room class"),
+    ],
+)
+def test_wrong_kinds(kinds: Any, complaint: str) -> None:
+    with pytest.raises(LocalProtocolError, match=complaint):
+        Lobby(kinds, Settings())

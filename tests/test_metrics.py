@@ -1,0 +1,91 @@
+"""The text of ``/metrics``, and the sums behind it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import attrs
+from prometheus_client.parser import text_string_to_metric_families
+
+from gameserver.ops import metrics
+from gameserver.ops.metrics import (
+    Counters,
+    KindFigures,
+    RoomTally,
+    ServerFigures,
+    Tally,
+    exposition,
+    total,
+)
+
+
+def figures(**changes: object) -> ServerFigures:
+    plain = ServerFigures(
+        connections=3,
+        door={"accepted": 10, "crashed": 0},
+        sessions=Tally(bytes_in=100, bytes_out=2000, commands_stale=4),
+        counters=Counters(5, 60, 1, Counter({4005: 2}), Counter({1000: 3, 4009: 1})),
+        kinds={
+            "field": KindFigures(
+                rooms=2,
+                players=7,
+                total=RoomTally(ticks=1000, ticks_dropped=3),
+                work_s={0.5: 0.001, 0.99: 0.004, 1.0: 0.01},
+                lateness_s={},
+            )
+        },
+    )
+    return attrs.evolve(plain, **changes)
+
+
+def samples(given: ServerFigures) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    families = text_string_to_metric_families(exposition(given).decode())
+    return {
+        (
+            sample.name.removeprefix("gameserver_"),
+            tuple(sorted(sample.labels.items())),
+        ): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_everything_is_told() -> None:
+    told = samples(figures())
+    assert told["connections", ()] == 3
+    assert told["door_accepted_total", ()] == 10
+    assert told["bytes_out_total", ()] == 2000
+    assert told["commands_stale_total", ()] == 4
+    assert told["joins_total", ()] == 5
+    assert told["messages_total", ()] == 60
+    assert told["resyncs_total", ()] == 1
+    assert told["refusals_total", (("code", "4005"),)] == 2
+    assert told["endings_total", (("code", "4009"),)] == 1
+    kind = ("kind", "field")
+    assert told["rooms", (kind,)] == 2
+    assert told["players", (kind,)] == 7
+    assert told["ticks_dropped_total", (kind,)] == 3
+    assert told["tick_work_seconds", (kind, ("quantile", "0.99"))] == 0.004
+    assert told["tick_work_seconds", (kind, ("quantile", "1"))] == 0.01
+
+
+def test_every_field_of_the_tallies_is_told() -> None:
+    names = {name for name, _ in samples(figures())}
+    for tally in (Tally, RoomTally):
+        assert {f"{field.name}_total" for field in attrs.fields(tally)} <= names
+
+
+def test_no_label_is_a_name_that_clients_choose() -> None:
+    labels = {name for _, labels in samples(figures()) for name, _ in labels}
+    assert labels == {"kind", "code", "quantile"}
+
+
+def test_tallies_add_up_field_by_field() -> None:
+    one, two = Tally(bytes_in=1, events_dropped=5), Tally(bytes_in=2, bytes_out=7)
+    assert total(Tally(), []) == Tally()
+    assert total(one, [two, two]) == Tally(bytes_in=5, bytes_out=14, events_dropped=5)
+    assert total(RoomTally(ticks=1), [RoomTally(ticks=2)]) == RoomTally(ticks=3)
+
+
+def test_the_content_type_has_a_version() -> None:
+    assert metrics.CONTENT_TYPE.startswith("text/plain; version=")

@@ -1,0 +1,285 @@
+"""The task of one room, stepped by a mock clock, with sinks that only remember."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import attrs
+import pytest
+import structlog
+import trio
+from playing import Field, Pawn, Step
+from trio.testing import MockClock
+
+from gameserver import JoinRefused, Player, Room
+from gameserver.protocol.messages import Check, Delta, Said, decode_from_server
+from gameserver.runtime.room_task import STOP_TIMEOUT_S, RoomTask
+
+TICK_S = 1 / 20
+
+
+@attrs.define
+class Sink:
+    """Keeps the messages that it was posted."""
+
+    clear: bool = True
+    messages: list[object] = attrs.field(factory=list)
+
+    def post(self, frame: bytes) -> bool:
+        while frame:
+            length, start = frame[1], 2
+            if length == 126:
+                length, start = int.from_bytes(frame[2:4], "big"), 4
+            self.messages.append(decode_from_server(frame[start : start + length]))
+            frame = frame[start + length :]
+        return True
+
+    def of(self, kind: type) -> list[object]:
+        return [m for m in self.messages if isinstance(m, kind)]
+
+
+@attrs.define
+class Seated:
+    """A player in the room, and how its session was ended."""
+
+    player: Player
+    sink: Sink
+    ended: list[tuple[int, str]]
+
+
+def seat(task: RoomTask, number: int, name: str) -> Seated:
+    sink, ended = Sink(), list[tuple[int, str]]()
+    player = task.join(number, sink, name, None, lambda code, why: ended.append((code, why)))
+    task.publish_to(player)
+    return Seated(player, sink, ended)
+
+
+@asynccontextmanager
+async def running(room: Room) -> AsyncIterator[RoomTask]:
+    task = RoomTask(room, "field/1")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(task.run)
+        await task.ready.wait()
+        yield task
+        nursery.cancel_scope.cancel()
+
+
+async def test_ticks_and_deltas_keep_the_rate(autojump_clock: MockClock) -> None:
+    async with running(Field()) as task:
+        ann = seat(task, 1, "ann")
+        await trio.sleep(1.0 + TICK_S / 2)
+        assert task.room.tick_number == 20
+        ticks = [m.tick for m in ann.sink.messages if isinstance(m, Delta)]
+        assert ticks[0] == 1
+        statistics = task.statistics()
+        assert statistics is not None
+        assert (statistics.ticks, statistics.dropped) == (20, 0)
+        assert task.last_work_s is not None
+        assert task.now_ticks == pytest.approx(20.5)
+        assert task.tally().ticks == 20
+
+
+async def test_a_room_may_publish_less_often_than_it_ticks(autojump_clock: MockClock) -> None:
+    class Seldom(Field):
+        publish_every = 4
+
+        def tick(self) -> None:
+            for pawn in self.world.of_class(Pawn):
+                pawn.y += 1
+
+    async with running(Seldom()) as task:
+        ann = seat(task, 1, "ann")
+        await trio.sleep(1.0 + TICK_S / 2)
+        assert [m.tick for m in ann.sink.messages if isinstance(m, Delta)] == [4, 8, 12, 16, 20]
+
+
+async def test_events_are_handed_over_once(autojump_clock: MockClock) -> None:
+    async with running(Field()) as task:
+        seat(task, 1, "ann")
+        task.room.say("once")
+        await trio.sleep(3 * TICK_S)
+        assert task.room.texts == []
+        assert task.room.emissions == []
+
+
+async def test_checks_go_out_every_few_seconds(autojump_clock: MockClock) -> None:
+    async with running(Field()) as task:
+        ann = seat(task, 1, "ann")
+        await trio.sleep(11)
+        assert [m.tick for m in ann.sink.messages if isinstance(m, Check)] == [100, 200]
+
+
+async def test_texts_reach_all_or_one(autojump_clock: MockClock) -> None:
+    async with running(Field()) as task:
+        ann, bob = seat(task, 1, "ann"), seat(task, 2, "bob")
+        task.room.hear(ann.player, "to all")
+        task.room.say("to bob", to=bob.player)
+        await trio.sleep(2 * TICK_S)
+        assert ann.sink.of(Said) == [Said(1, "ann", "to all")]
+        assert bob.sink.of(Said) == [Said(0, "", "to bob"), Said(1, "ann", "to all")]
+
+
+async def test_no_delta_before_publish_to(autojump_clock: MockClock) -> None:
+    async with running(Field()) as task:
+        sink = Sink()
+        player = task.join(1, sink, "ann", None, lambda *_: None)
+        await trio.sleep(3 * TICK_S)
+        assert sink.messages == []
+        task.publish_to(player)
+        await trio.sleep(2 * TICK_S)
+        assert sink.of(Delta)
+
+
+async def test_no_delta_after_leave(autojump_clock: MockClock) -> None:
+    async with running(Field()) as task:
+        ann = seat(task, 1, "ann")
+        await trio.sleep(2 * TICK_S)
+        task.leave(ann.player, "left")
+        task.leave(ann.player, "left again")
+        task.publish_to(ann.player)  # as a session does that was ended while it said welcome
+        count = len(ann.sink.messages)
+        await trio.sleep(2)
+        assert len(ann.sink.messages) == count
+        assert isinstance(task.room, Field)
+        assert task.room.left == [("ann", "left")]
+        assert ann.ended == []
+
+
+# ---------------------------------------------------------------- hooks that raise
+
+
+async def test_on_command_that_raises_ends_that_player_only(autojump_clock: MockClock) -> None:
+    async with running(Field()) as task:
+        ann, bad = seat(task, 1, "ann"), seat(task, 2, "command-bug")
+        bad.player.take_command(1, Step(1))
+        with structlog.testing.capture_logs() as logs:
+            await trio.sleep(2 * TICK_S)
+        assert bad.ended == [(1011, "the game failed on you")]
+        assert ann.ended == []
+        assert task.ended is None
+        assert task.hook_failures == 1
+        (entry,) = [e for e in logs if e["event"] == "hook failed"]
+        assert entry["room"] == "field/1"
+        assert entry["hook"] == "on_command"
+        assert entry["tick"] == 1
+        assert (entry["seat"], entry["player"]) == (2, "command-bug")
+        assert isinstance(entry["exc_info"], ZeroDivisionError)
+        ann.player.take_command(1, Step(1))
+        await trio.sleep(2 * TICK_S)
+        assert ann.player.entity.x == 1.0
+
+
+async def test_a_tick_that_raises_ends_the_room(autojump_clock: MockClock) -> None:
+    room = Field()
+    task = RoomTask(room, "field/1")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(task.run)
+        await task.ready.wait()
+        ann, bob = seat(task, 1, "ann"), seat(task, 2, "bob")
+        room.log.append("tick-bug")
+        # Leaves the nursery by itself: a failed room's task ends.
+    assert ann.ended == bob.ended == [(1011, "the room failed in tick")]
+    assert task.ended == "the room failed in tick"
+    assert room.log == ["start", "tick-bug", "stop"]
+    with pytest.raises(JoinRefused) as refusal:
+        seat(task, 3, "cal")
+    assert refusal.value.code == 1011
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), "text", None])
+async def test_a_field_that_cannot_be_sent_ends_the_room(
+    autojump_clock: MockClock, wrong: object
+) -> None:
+    task = RoomTask(Field(), "field/1")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(task.run)
+        await task.ready.wait()
+        ann = seat(task, 1, "ann")
+        ann.player.entity.x = wrong
+    assert [code for code, _ in ann.ended] == [1011]
+    assert task.ended is not None
+    assert task.hook_failures == 1
+
+
+async def test_a_text_that_cannot_be_sent_ends_the_room(autojump_clock: MockClock) -> None:
+    task = RoomTask(Field(), "field/1")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(task.run)
+        await task.ready.wait()
+        ann = seat(task, 1, "ann")
+        task.room.say("\ud800")
+    assert ann.ended == [(1011, "the room failed: a value that cannot be sent")]
+
+
+async def test_on_join_that_raises_leaves_no_trace(autojump_clock: MockClock) -> None:
+    async with running(Field()) as task:
+        with pytest.raises(JoinRefused) as refusal:
+            seat(task, 1, "join-bug")
+        assert refusal.value.code == 1011
+        assert task.room.players == {}
+        assert task.room.failures == []
+        assert task.ended is None
+
+
+async def test_on_leave_that_raises_is_reported_at_once(autojump_clock: MockClock) -> None:
+    class Clingy(Field):
+        def on_leave(self, player: Player, reason: str) -> None:
+            raise ZeroDivisionError("a bug in on_leave")
+
+    async with running(Clingy()) as task:
+        ann = seat(task, 1, "ann")
+        task.leave(ann.player, "left")
+        assert task.hook_failures == 1
+        assert task.room.failures == []
+        assert task.ended is None
+
+
+async def test_on_start_that_raises_ends_the_room_before_it_began() -> None:
+    class Stillborn(Field):
+        async def on_start(self) -> None:
+            raise ZeroDivisionError("a bug in on_start")
+
+    room = Stillborn()
+    task = RoomTask(room, "field/1")
+    await task.run()
+    assert task.ready.is_set()
+    assert task.ended == "the room failed in on_start"
+    assert room.log == []  # on_stop is for rooms that started
+    assert task.statistics() is None
+    assert task.now_ticks == 0.0
+
+
+async def test_stop_runs_on_stop_once(autojump_clock: MockClock) -> None:
+    room = Field()
+    task = RoomTask(room, "field/1")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(task.run)
+        await trio.sleep(1)
+        task.stop()
+    assert room.log == ["start", "stop"]
+    assert task.ended == "the room is closed"
+
+
+async def test_on_stop_may_not_take_for_ever(autojump_clock: MockClock) -> None:
+    class Slow(Field):
+        async def on_stop(self) -> None:
+            await trio.sleep_forever()
+
+    task = RoomTask(Slow(), "field/1")
+    begun_s = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(task.run)
+        await task.ready.wait()
+        task.stop()
+    assert trio.current_time() - begun_s == pytest.approx(STOP_TIMEOUT_S)
+
+
+async def test_kicked_players_are_ended_after_the_tick(autojump_clock: MockClock) -> None:
+    async with running(Field()) as task:
+        ann, bob = seat(task, 1, "ann"), seat(task, 2, "bob")
+        bob.player.kick("enough")
+        assert bob.ended == []
+        await trio.sleep(3 * TICK_S)
+        assert bob.ended == [(4010, "enough")]  # once, though the session takes its time
+        assert ann.ended == []
