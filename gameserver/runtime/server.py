@@ -101,7 +101,6 @@ class Server:
         self._no_session = trio.Event()
         self._past = Tally()
         self._doors: list[Door] = []
-        self._doors_scope = trio.CancelScope()
         self._site = self._make_site()
         self._chat = plain.Chat()
         self._ready = False
@@ -152,8 +151,7 @@ class Server:
             settings=DoorSettings(max_connections=self.settings.max_connections),
         )
         self._doors.append(door)
-        with self._doors_scope:
-            await door.serve(port.sockets, task_status=task_status)
+        await door.serve(port.sockets, task_status=task_status)
 
     async def _handle(self, ws: WebSocketConnection, link: Link, peer: str) -> None:
         session = Session(ws, link, peer, self.lobby, self.settings, self.counters)
@@ -185,7 +183,7 @@ class Server:
                 while self._sessions:
                     self._no_session = trio.Event()
                     await self._no_session.wait()
-            self._doors_scope.cancel()
+            # Those that still wait for their peers have left their rooms.
             await self.lobby.close_all()
         if grace.cancelled_caught:
             log.warning("the grace period is over; not everything had ended")
