@@ -101,6 +101,17 @@ test("after a pause playback jumps ahead instead of racing", () => {
   assert.ok(Math.abs(after - (600 - 66 / TICK_MS)) < 0.1, `${after}`);
 });
 
+test("when the server's ticks jump ahead, playback is there at once", () => {
+  const clock = newClock();
+  for (let tick = 0; tick < 60; tick += 1) {
+    clock.arrived(tick, tick * TICK_MS);
+    clock.tickAt(tick * TICK_MS);
+  }
+  clock.arrived(360, 60 * TICK_MS);
+  const after = clock.tickAt(60 * TICK_MS);
+  assert.ok(Math.abs(after - (360 - 66 / TICK_MS)) < 0.1, `${after}`);
+});
+
 test("small errors are made good by running at most a tenth faster or slower", () => {
   const clock = newClock();
   for (let tick = 0; tick < 60; tick += 1) {

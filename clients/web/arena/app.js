@@ -124,6 +124,11 @@ export class ArenaPage {
     byId("chat-open").addEventListener("click", () => this.#chat.open());
     byId("sound").addEventListener("click", () => this.#toggleSound());
     byId("leave").addEventListener("click", () => this.#watch());
+    byId("hud").addEventListener("click", ({ detail }) => {
+      // A button that the mouse pressed must not keep the focus: space and Enter are for flying.
+      const pressed = document.activeElement;
+      if (detail > 0 && pressed instanceof HTMLButtonElement) pressed.blur();
+    });
     byId("banner-again").addEventListener("click", () => location.reload());
   }
 
