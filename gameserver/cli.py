@@ -34,6 +34,8 @@ from gameserver.runtime.tls import how_to_trust, make_development_certificate
 
 #: Where ``demo --tls`` keeps its certificate, so that it need be trusted only once.
 DEVELOPMENT_CERTIFICATE: Final = pathlib.Path("~/.gameserver/tls")
+#: How long the demo's bots may take to leave, before the server itself stops.
+BOTS_GOODBYE_S: Final = 1.0
 DEMO_KINDS: Final[dict[str, type[Room]]] = {"arena": Arena, "chat": Chat, "echo": Echo}
 
 app = App(
@@ -92,6 +94,8 @@ def demo(
     flags: Flags = Flags(),
 ) -> None:
     """Serve the arena, with bots to play against, and the page to play it on."""
+    if bots < 0:
+        raise UsageError("--bots: at least 0")
     console = Console()
     defaults: dict[str, Any] = {"log_level": "warning"}
     if tls:
@@ -152,12 +156,13 @@ def bots_command(
     sys.exit(code)
 
 
-def main() -> None:
-    """Run the command line; the console script ``gameserver``."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line, by default that of the process; the console script ``gameserver``."""
     try:
-        app()
+        app(arguments)
     except GameServerError as error:
-        Console(stderr=True).print(f"gameserver: {error}", markup=False, highlight=False)
+        console = Console(stderr=True)
+        console.print(f"gameserver: {error}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
 
 
@@ -233,9 +238,19 @@ async def _run_bots_beside(server: Server, count: int, *, fill: bool, console: C
     command += ["--count", str(count), "--fill" if fill else "--no-fill"]
     # In a session of its own: Ctrl-C is for the server, which then ends the bots.
     done = await trio.run_process(
-        command, check=False, stdout=subprocess.DEVNULL, start_new_session=True
+        command,
+        check=False,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+        deliver_cancel=_end_bots,
     )
     console.print(f"the bots ended, with exit code {done.returncode}")
+
+
+async def _end_bots(process: trio.Process) -> None:
+    process.terminate()
+    await trio.sleep(BOTS_GOODBYE_S)
+    process.kill()
 
 
 def _host(server: Server) -> str:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import msgpack
+import pytest
 import trio
 import trio.testing
 import trio_websocket
@@ -25,7 +26,6 @@ from gameserver.protocol.messages import (
     decode_from_server,
 )
 from gameserver.runtime.server import Server
-
 
 T = TypeVar("T")
 
@@ -196,12 +196,15 @@ class RawClient:
 
     async def closed(self) -> tuple[int, str | None]:
         """Read to the end; return code and reason of the close frame."""
-        try:
-            while True:
-                await self.receive()
-        except trio_websocket.ConnectionClosed as closed:
-            assert closed.reason is not None
-            return closed.reason.code, closed.reason.reason
+        with pytest.raises(trio_websocket.ConnectionClosed) as closed:
+            await self._receive_for_ever()
+        reason = closed.value.reason
+        assert reason is not None
+        return reason.code, reason.reason
+
+    async def _receive_for_ever(self) -> None:
+        while True:
+            await self.receive()
 
 
 @asynccontextmanager

@@ -96,5 +96,5 @@ def test_a_wrong_flag_is_named_as_it_was_typed() -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(ConfigError, match="cannot read .*nowhere.toml: No such file"):
+    with pytest.raises(ConfigError, match=r"cannot read .*nowhere\.toml: No such file"):
         load_settings(file=tmp_path / "nowhere.toml", environment={})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import trio
@@ -134,7 +134,7 @@ async def test_a_room_that_failed_is_made_anew(autojump_clock: MockClock) -> Non
 
 
 class Saving(Field):
-    saved: list[str] = []  # noqa: RUF012 - shared on purpose
+    saved: ClassVar[list[str]] = []
 
     async def on_start(self) -> None:
         self.saved.append("load")

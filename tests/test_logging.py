@@ -61,10 +61,8 @@ def test_text_on_a_terminal() -> None:
 def test_a_traceback_is_shown_and_cannot_break_the_stream(log_format: str) -> None:
     out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
     configure_logging("info", log_format, out)  # type: ignore[arg-type]
-    try:
-        raise ZeroDivisionError("half a character: \ud800")
-    except ZeroDivisionError:
-        structlog.get_logger("test").exception("hook failed", room="field/1")
+    error = ZeroDivisionError("half a character: \ud800")
+    structlog.get_logger("test").error("hook failed", room="field/1", exc_info=error)
     written = out.buffer.getvalue().decode()  # type: ignore[attr-defined]
     assert "ZeroDivisionError" in written
     assert "field/1" in written

@@ -67,16 +67,19 @@ async def test_routes() -> None:
 
 
 async def test_players_see_each_other() -> None:
-    async with open_server({"field": Field}, SETTINGS) as server:
-        async with join(server) as ann, join(server) as bob:
-            assert (await playing(ann, "ann")).seat == 1
-            welcome = await playing(bob, "bob")
-            assert (welcome.seat, welcome.room) == (2, "field/1")
-            await bob.next_of(Delta)  # or the step might come before the publish of bob's pawn
-            await bob.step(1)
-            while not (await ann.next_of(Delta)).adds:
-                pass
-            assert server.players == 2
+    async with (
+        open_server({"field": Field}, SETTINGS) as server,
+        join(server) as ann,
+        join(server) as bob,
+    ):
+        assert (await playing(ann, "ann")).seat == 1
+        welcome = await playing(bob, "bob")
+        assert (welcome.seat, welcome.room) == (2, "field/1")
+        await bob.next_of(Delta)  # or the step might come before the publish of bob's pawn
+        await bob.step(1)
+        while not (await ann.next_of(Delta)).adds:
+            pass
+        assert server.players == 2
 
 
 async def bad_text(client: RawClient) -> None:
@@ -116,43 +119,45 @@ async def vanish(client: RawClient) -> None:
     ],
 )
 async def test_what_one_client_does_never_touches_another(name: str, deed: object) -> None:
-    async with open_server({"field": Field}, SETTINGS) as server:
-        async with join(server) as ann:
-            await playing(ann, "ann")
-            async with join(server) as other:
-                await playing(other, name)
-                await ann.next_of(Delta)
-                await deed(other)  # type: ignore[operator]
-                with pytest.raises(trio_websocket.ConnectionClosed):
-                    while True:
-                        await other.receive()
-            await ann.step(1)
-            while (await ann.next_of(Delta)).ack != 1:
-                pass
-            while server.players != 1:
-                await ann.next_of(Delta)
+    async with open_server({"field": Field}, SETTINGS) as server, join(server) as ann:
+        await playing(ann, "ann")
+        async with join(server) as other:
+            await playing(other, name)
+            await ann.next_of(Delta)
+            await deed(other)  # type: ignore[operator]
+            await other.closed()
+        await ann.step(1)
+        while (await ann.next_of(Delta)).ack != 1:
+            pass
+        while server.players != 1:
+            await ann.next_of(Delta)
 
 
 async def test_a_room_that_fails_takes_only_its_own_players() -> None:
-    async with open_server({"field": Field}, SETTINGS) as server:
-        async with join(server) as ann, join(server) as bad:
-            await playing(ann, "ann", room="field/good")
-            await playing(bad, "nan", room="field/bad")
-            await bad.step(1)
-            assert (await bad.closed())[0] == 1011
-            assert bad.bye is not None
-            await ann.step(1)
-            while (await ann.next_of(Delta)).ack != 1:
-                pass
-            async with join(server) as again:
-                await playing(again, "cal", room="field/bad")
+    async with (
+        open_server({"field": Field}, SETTINGS) as server,
+        join(server) as ann,
+        join(server) as bad,
+    ):
+        await playing(ann, "ann", room="field/good")
+        await playing(bad, "nan", room="field/bad")
+        await bad.step(1)
+        assert (await bad.closed())[0] == 1011
+        assert bad.bye is not None
+        await ann.step(1)
+        while (await ann.next_of(Delta)).ack != 1:
+            pass
+        async with join(server) as again:
+            await playing(again, "cal", room="field/bad")
 
 
 async def test_plain_websockets() -> None:
-    async with open_server({"field": Field}, SETTINGS) as server:
-        async with trio_websocket.open_websocket_url(f"ws://127.0.0.1:{server.port}/echo") as ws:
-            await ws.send_message("hello")
-            assert await ws.get_message() == "hello"
+    async with (
+        open_server({"field": Field}, SETTINGS) as server,
+        trio_websocket.open_websocket_url(f"ws://127.0.0.1:{server.port}/echo") as ws,
+    ):
+        await ws.send_message("hello")
+        assert await ws.get_message() == "hello"
 
 
 async def test_tls_has_a_port_of_its_own(tmp_path: pathlib.Path) -> None:
@@ -209,16 +214,15 @@ async def test_not_ready_while_it_stops() -> None:
             await told.wait()
 
     told = trio.Event()
-    async with open_server({"slow": Slow}, Settings(port=0)) as server:
-        async with join(server) as ann:
-            await playing(ann)
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(server.stop)
-                await ann.closed()
-                status, _ = await get(server, "/readyz")
-                assert status == 503
-                assert (await get(server, "/healthz"))[0] == 200
-                told.set()
+    async with open_server({"slow": Slow}, Settings(port=0)) as server, join(server) as ann:
+        await playing(ann)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(server.stop)
+            await ann.closed()
+            status, _ = await get(server, "/readyz")
+            assert status == 503
+            assert (await get(server, "/healthz"))[0] == 200
+            told.set()
 
 
 async def test_a_port_in_use_is_one_readable_line() -> None:
@@ -232,7 +236,7 @@ async def test_a_port_in_use_is_one_readable_line() -> None:
 
 
 async def test_a_host_of_another_machine() -> None:
-    with pytest.raises(StartError, match="cannot listen on 192.0.2.1 port 0"):
+    with pytest.raises(StartError, match=r"cannot listen on 192\.0\.2\.1 port 0"):
         async with open_server({"field": Field}, Settings(host="192.0.2.1", port=0)):
             pass
 

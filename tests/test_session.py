@@ -10,6 +10,7 @@ import attrs
 import pytest
 import trio
 import trio.testing
+from playing import Field, MemoryLink, Mutable, RawClient, connected
 from trio.testing import MockClock
 
 from gameserver import Settings
@@ -30,7 +31,6 @@ from gameserver.protocol.messages import (
 )
 from gameserver.runtime.lobby import Lobby
 from gameserver.runtime.session import AUTH_TIMEOUT_S, Session
-from playing import Field, MemoryLink, Mutable, RawClient, connected
 
 
 @attrs.frozen
