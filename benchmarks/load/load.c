@@ -1,0 +1,513 @@
+/* The load generator: many WebSocket clients in one thread, cheaper than any server.
+ *
+ * Owns connecting, counting what arrives, the time between deltas, and sending commands evenly
+ * spread in time.  Knows no server: what to say and which frames are deltas comes as flags from
+ * benchmarks/generator.py.  Tells on stdout, one JSON object a line: joined, begin, end.
+ */
+#define _GNU_SOURCE
+#include <getopt.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "histogram.h"
+#include "transport.h"
+#include "wire.h"
+
+enum { READ_BYTES = 1 << 18, LINE_BYTES = 256, EVENTS = 512 };
+/* The longest command (head, three stamps, tail) as a frame, and what may wait to be taken. */
+enum { COMMAND_BYTES = 2 * LINE_BYTES + 15, FRAME_BYTES = COMMAND_BYTES + 8, OUT_BYTES = 1024 };
+/* A client that is behind its schedule by this does not make up for it: the sends are skipped. */
+#define SKIP_NS 1000000000LL
+/* How long to play on after the window; whoever started this program ends it earlier. */
+#define LINGER_NS 60000000000LL
+
+typedef struct {
+    uint8_t bytes[LINE_BYTES];
+    size_t length;
+} Bytes;
+
+typedef enum { FRESH, UPGRADING, OPEN, PLAYING, GONE } State;
+
+typedef struct {
+    Transport transport;
+    State state;
+    int wants_write;
+    size_t have, out_length;
+    uint64_t skip;           /* payload bytes of the current frame still to come */
+    int64_t began_ns, delta_ns;
+    uint32_t seq, tick, deltas;
+    int greeted;
+    uint8_t head[MAX_HEAD];  /* the beginning of a frame that came in pieces; while upgrading unused */
+    uint8_t out[OUT_BYTES];
+} Client;
+
+/* What the flags said. */
+static struct {
+    int port, clients, joining, tls, core, delta_at, delta_byte, tick_at, status_byte, stamps;
+    double rate, warmup_s, window_s, join_timeout_s;
+    const char *protocol;
+    Bytes open, first, head;
+    char **paths;
+    size_t path_count;
+    Bytes *tails;
+    size_t tail_count;
+} flags = {.clients = 1, .joining = 64, .core = -1, .delta_at = -1, .tick_at = -1,
+           .status_byte = -1, .warmup_s = 1, .window_s = 5, .join_timeout_s = 60, .protocol = ""};
+
+/* What is being counted; set to zero when the window begins. */
+static struct {
+    uint64_t deltas, delta_bytes, frames, bytes, pings, texts;
+    uint64_t sent, sent_bytes, refused, skipped;
+    Histogram interval, lateness, rtt;
+} count;
+
+static Client *clients;
+static int poller;
+static int counting, joined, failed, in_flight, begun, lost_after_joining;
+static Histogram join_time;
+static uint8_t buffer[READ_BYTES];
+static uint32_t mask_state = 0x9e3779b9;
+
+static int64_t now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static uint32_t next_mask(void) {
+    mask_state ^= mask_state << 13;
+    mask_state ^= mask_state >> 17;
+    return mask_state ^= mask_state << 5;
+}
+
+static void die(const char *what) {
+    fprintf(stderr, "load: %s\n", what);
+    exit(1);
+}
+
+/* ------------------------------------------------------------ one client: its end and output */
+
+static void lose(Client *c) {
+    if (c->state == GONE) return;
+    if (c->state == PLAYING) {
+        lost_after_joining++;
+    } else {
+        failed++;
+        in_flight--;
+    }
+    c->state = GONE;
+    transport_close(&c->transport);
+}
+
+static void watch(Client *c, int operation, int writing) {
+    struct epoll_event event = {.events = EPOLLIN | (writing ? EPOLLOUT : 0), .data.ptr = c};
+    if (epoll_ctl(poller, operation, c->transport.fd, &event) < 0) die("epoll_ctl failed");
+    c->wants_write = writing;
+}
+
+static void flush(Client *c) {
+    while (c->out_length > 0) {
+        ssize_t taken = transport_write(&c->transport, c->out, c->out_length);
+        if (taken == LOST) {
+            lose(c);
+            return;
+        }
+        if (taken == LATER) break;
+        c->out_length -= (size_t)taken;
+        memmove(c->out, c->out + taken, c->out_length);
+    }
+    int writing = c->out_length > 0;
+    if (writing != c->wants_write) watch(c, EPOLL_CTL_MOD, writing);
+}
+
+/* Send now, or keep what the kernel does not take; 0 if there is no room to keep it. */
+static int post(Client *c, const uint8_t *data, size_t length) {
+    if (length > OUT_BYTES - c->out_length) return 0;
+    memcpy(c->out + c->out_length, data, length);
+    c->out_length += length;
+    flush(c);
+    return 1;
+}
+
+static int post_frame(Client *c, int opcode, const uint8_t *payload, size_t length) {
+    uint8_t frame[FRAME_BYTES];
+    return post(c, frame, frame_masked(frame, opcode, payload, length, next_mask()));
+}
+
+/* ------------------------------------------------------------ what arrives */
+
+static void join_done(Client *c, int64_t now) {
+    c->state = PLAYING;
+    joined++;
+    in_flight--;
+    histogram_add(&join_time, now - c->began_ns);
+}
+
+static void take_delta(Client *c, const Frame *f, int64_t now) {
+    if (c->state == OPEN) join_done(c, now);
+    if (flags.tick_at >= 0 && (size_t)flags.tick_at < f->peeked)
+        c->tick = get_uint(f->payload + flags.tick_at, f->peeked - (size_t)flags.tick_at);
+    if (counting) {
+        count.deltas++;
+        count.delta_bytes += f->length;
+        c->deltas++;
+        if (c->delta_ns) histogram_add(&count.interval, now - c->delta_ns);
+    }
+    c->delta_ns = now;
+}
+
+static int byte_is(const Frame *f, int at, int byte) {
+    return (size_t)at < f->peeked && f->payload[at] == byte;
+}
+
+static void take_binary(Client *c, const Frame *f, int64_t now) {
+    if (flags.delta_at < 0 || byte_is(f, flags.delta_at, flags.delta_byte)) {
+        take_delta(c, f, now);
+    } else if (counting && flags.status_byte >= 0 && byte_is(f, flags.delta_at, flags.status_byte)) {
+        size_t at = (size_t)flags.delta_at + 1; /* the round trip that the server measured, in µs */
+        if (f->peeked > at && f->payload[at] != 0xc0)
+            histogram_add(&count.rtt, 1000LL * get_uint(f->payload + at, f->peeked - at));
+    }
+    if (!c->greeted) {
+        c->greeted = 1;
+        if (flags.first.length) post_frame(c, OP_BINARY, flags.first.bytes, flags.first.length);
+    }
+}
+
+static void take_frame(Client *c, const Frame *f, int64_t now) {
+    if (counting) count.frames++;
+    if (f->opcode == OP_BINARY) {
+        take_binary(c, f, now);
+    } else if (f->opcode == OP_PING) {
+        if (counting) count.pings++;
+        post_frame(c, OP_PONG, f->payload, f->peeked);
+    } else if (f->opcode == OP_CLOSE) {
+        lose(c);
+    } else if (f->opcode == OP_TEXT && counting) {
+        count.texts++;
+    }
+}
+
+static void take_frames(Client *c, const uint8_t *data, size_t length, int64_t now) {
+    while (length > 0 && c->state != GONE) {
+        if (c->skip > 0) {
+            size_t skipped = c->skip < length ? (size_t)c->skip : length;
+            c->skip -= skipped;
+            data += skipped;
+            length -= skipped;
+            continue;
+        }
+        const uint8_t *frame = data;
+        if (c->have > 0 || length < frame_wanted(data, length)) {
+            size_t wanted = frame_wanted(c->head, c->have) - c->have;
+            size_t taken = wanted < length ? wanted : length;
+            memcpy(c->head + c->have, data, taken);
+            c->have += taken;
+            data += taken;
+            length -= taken;
+            if (c->have < frame_wanted(c->head, c->have)) continue;
+            frame = c->head;
+        }
+        Frame f = frame_start(frame);
+        c->skip = f.length - f.peeked;
+        if (frame == data) {
+            data += f.consumed;
+            length -= f.consumed;
+        }
+        c->have = 0;
+        take_frame(c, &f, now);
+    }
+}
+
+/* ------------------------------------------------------------ joining */
+
+static void send_upgrade(Client *c) {
+    char request[OUT_BYTES];
+    const char *path = flags.path_count ? flags.paths[(size_t)(c - clients) % flags.path_count] : "/";
+    int length = snprintf(request, sizeof request,
+                          "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
+                          "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                          "Sec-WebSocket-Version: 13\r\n%s%s%s\r\n",
+                          path, flags.port, *flags.protocol ? "Sec-WebSocket-Protocol: " : "",
+                          flags.protocol, *flags.protocol ? "\r\n" : "");
+    if (length >= (int)sizeof request) die("a path is too long");
+    post(c, (uint8_t *)request, (size_t)length);
+}
+
+static void begin_join(Client *c) {
+    c->began_ns = now_ns();
+    c->state = UPGRADING;
+    in_flight++;
+    if (transport_connect(&c->transport, flags.port) == LOST) {
+        lose(c);
+        return;
+    }
+    watch(c, EPOLL_CTL_ADD, 0);
+    send_upgrade(c); /* kept until the connection is there */
+}
+
+/* The answer to the upgrade comes in one piece on loopback; anything else is a failure. */
+static void take_upgrade(Client *c, const uint8_t *data, size_t length, int64_t now) {
+    const uint8_t *end = memmem(data, length, "\r\n\r\n", 4);
+    if (end == NULL || length < 12 || memcmp(data, "HTTP/1.1 101", 12) != 0) {
+        lose(c);
+        return;
+    }
+    c->state = OPEN;
+    if (flags.open.length) post_frame(c, OP_BINARY, flags.open.bytes, flags.open.length);
+    take_frames(c, end + 4, length - (size_t)(end + 4 - data), now);
+}
+
+static void read_from(Client *c) {
+    do {
+        ssize_t length = transport_read(&c->transport, buffer, READ_BYTES);
+        if (length == LATER) break;
+        if (length == LOST) {
+            lose(c);
+            return;
+        }
+        int64_t now = now_ns();
+        if (counting) count.bytes += (uint64_t)length;
+        if (c->state == UPGRADING)
+            take_upgrade(c, buffer, (size_t)length, now);
+        else
+            take_frames(c, buffer, (size_t)length, now);
+    } while (c->state != GONE && transport_keeps_bytes(&c->transport));
+    if (c->state != GONE && c->out_length > 0) flush(c);
+}
+
+/* ------------------------------------------------------------ commands */
+
+static void send_command(Client *c) {
+    if (c->state != PLAYING) return;
+    uint8_t payload[COMMAND_BYTES];
+    size_t length = flags.head.length;
+    memcpy(payload, flags.head.bytes, length);
+    uint32_t seq = ++c->seq;
+    if (flags.stamps > 0) length += put_uint(payload + length, seq);
+    for (int i = 1; i < flags.stamps; i++) length += put_uint(payload + length, c->tick);
+    if (flags.tail_count) {
+        const Bytes *tail = &flags.tails[((size_t)(c - clients) * 97 + seq) % flags.tail_count];
+        memcpy(payload + length, tail->bytes, tail->length);
+        length += tail->length;
+    }
+    int taken = post_frame(c, OP_BINARY, payload, length);
+    if (!counting) return;
+    count.refused += !taken;
+    count.sent += (unsigned)taken;
+    count.sent_bytes += taken ? length : 0;
+}
+
+/* Commands are due at start + g * gap, one client after the other: even load at every moment. */
+static struct {
+    int64_t start_ns, gap_ns_256; /* the gap in 1/256 ns, or rounding would drift */
+    uint64_t next;
+} schedule;
+
+static int64_t due_ns(void) {
+    return schedule.start_ns + (int64_t)(((__int128)schedule.next * schedule.gap_ns_256) >> 8);
+}
+
+static void send_due(void) {
+    int64_t now = now_ns();
+    for (int64_t due; (due = due_ns()) <= now; schedule.next++) {
+        if (now - due > SKIP_NS) {
+            count.skipped += (unsigned)counting;
+            continue;
+        }
+        send_command(&clients[schedule.next % (uint64_t)flags.clients]);
+        if (counting) histogram_add(&count.lateness, now - due);
+        if (schedule.next % 16 == 0) now = now_ns();
+    }
+}
+
+/* ------------------------------------------------------------ the loop */
+
+static void take_events(int timeout_ms) {
+    struct epoll_event events[EVENTS];
+    int ready = epoll_wait(poller, events, EVENTS, timeout_ms);
+    for (int i = 0; i < ready; i++) {
+        Client *c = events[i].data.ptr;
+        if (c->state == GONE) continue;
+        if (events[i].events & EPOLLOUT) flush(c);
+        if (c->state != GONE && (events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP))) read_from(c);
+        /* Long rounds must not make commands late. */
+        if (i % 64 == 63 && schedule.gap_ns_256) send_due();
+    }
+}
+
+static void run_until(int64_t end_ns) {
+    for (int64_t now; (now = now_ns()) < end_ns;) {
+        int64_t wake = end_ns;
+        if (schedule.gap_ns_256) {
+            send_due();
+            if (due_ns() < wake) wake = due_ns();
+        }
+        int64_t wait = wake - now_ns();
+        take_events(wait <= 0 ? 0 : (int)((wait + 999999) / 1000000));
+    }
+}
+
+static void join_all(void) {
+    int64_t start = now_ns(), deadline = start + (int64_t)(flags.join_timeout_s * 1e9);
+    while (joined + failed < flags.clients && now_ns() < deadline) {
+        while (begun < flags.clients && in_flight < flags.joining) begin_join(&clients[begun++]);
+        take_events(10);
+    }
+    double took_s = (double)(now_ns() - start) / 1e9;
+    printf("{\"event\":\"joined\",\"joined\":%d,\"failed\":%d,\"unfinished\":%d,\"seconds\":%.4f", joined,
+           failed, flags.clients - joined - failed, took_s);
+    histogram_print(&join_time, "join_ms");
+    printf("}\n");
+    fflush(stdout);
+}
+
+static double cpu_s(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static void measure(void) {
+    if (flags.rate > 0) {
+        schedule.start_ns = now_ns();
+        schedule.gap_ns_256 = (int64_t)(256e9 / (flags.rate * flags.clients));
+    }
+    run_until(now_ns() + (int64_t)(flags.warmup_s * 1e9));
+    memset(&count, 0, sizeof count);
+    counting = 1;
+    printf("{\"event\":\"begin\"}\n");
+    fflush(stdout);
+    int64_t start = now_ns();
+    double start_cpu_s = cpu_s();
+    run_until(start + (int64_t)(flags.window_s * 1e9));
+    counting = 0;
+    double seconds = (double)(now_ns() - start) / 1e9, cpu = cpu_s() - start_cpu_s;
+    uint32_t least = UINT32_MAX, most = 0;
+    int playing = 0;
+    for (int i = 0; i < flags.clients; i++) {
+        if (clients[i].state != PLAYING) continue;
+        playing++;
+        if (clients[i].deltas < least) least = clients[i].deltas;
+        if (clients[i].deltas > most) most = clients[i].deltas;
+    }
+    printf("{\"event\":\"end\",\"seconds\":%.4f,\"playing\":%d,\"lost\":%d,\"cpu_share\":%.4f", seconds,
+           playing, lost_after_joining, cpu / seconds);
+    printf(",\"deltas\":%llu,\"delta_bytes\":%llu,\"frames\":%llu,\"bytes\":%llu,\"pings\":%llu,"
+           "\"texts\":%llu,\"fewest_deltas\":%u,\"most_deltas\":%u",
+           (unsigned long long)count.deltas, (unsigned long long)count.delta_bytes,
+           (unsigned long long)count.frames, (unsigned long long)count.bytes,
+           (unsigned long long)count.pings, (unsigned long long)count.texts,
+           playing ? least : 0, most);
+    printf(",\"sent\":%llu,\"sent_bytes\":%llu,\"refused\":%llu,\"skipped\":%llu",
+           (unsigned long long)count.sent, (unsigned long long)count.sent_bytes,
+           (unsigned long long)count.refused, (unsigned long long)count.skipped);
+    histogram_print(&count.interval, "interval_ms");
+    histogram_print(&count.lateness, "send_late_ms");
+    histogram_print(&count.rtt, "rtt_ms");
+    printf("}\n");
+    fflush(stdout);
+}
+
+/* ------------------------------------------------------------ flags */
+
+static Bytes from_hex(const char *text) {
+    Bytes bytes = {.length = 0};
+    unsigned value;
+    for (; sscanf(text, "%2x", &value) == 1 && text[0] && text[1]; text += 2) {
+        if (bytes.length == LINE_BYTES) die("a message is too long");
+        bytes.bytes[bytes.length++] = (uint8_t)value;
+    }
+    return bytes;
+}
+
+/* Call take with every line of a file. */
+static void each_line(const char *name, void (*take)(char *)) {
+    FILE *file = fopen(name, "r");
+    if (file == NULL) die("cannot open a file of paths or tails");
+    char *line = NULL;
+    size_t size = 0;
+    for (ssize_t length; (length = getline(&line, &size, file)) > 0;) {
+        if (line[length - 1] == '\n') line[length - 1] = 0;
+        take(line);
+    }
+    free(line);
+    fclose(file);
+}
+
+static void add_path(char *line) {
+    flags.paths = realloc(flags.paths, (flags.path_count + 1) * sizeof *flags.paths);
+    flags.paths[flags.path_count++] = strdup(line);
+}
+
+static void add_tail(char *line) {
+    flags.tails = realloc(flags.tails, (flags.tail_count + 1) * sizeof *flags.tails);
+    flags.tails[flags.tail_count++] = from_hex(line);
+}
+
+static void read_flags(int argc, char **argv) {
+    static const struct option options[] = {
+        {"port", 1, 0, 'p'},        {"clients", 1, 0, 'n'},  {"paths", 1, 0, 'a'},
+        {"protocol", 1, 0, 's'},    {"open", 1, 0, 'o'},     {"first", 1, 0, 'f'},
+        {"head", 1, 0, 'h'},        {"stamps", 1, 0, 'm'},   {"tails", 1, 0, 't'},
+        {"rate", 1, 0, 'r'},        {"joining", 1, 0, 'j'},  {"warmup", 1, 0, 'w'},
+        {"window", 1, 0, 'W'},      {"core", 1, 0, 'c'},     {"tls", 0, 0, 'T'},
+        {"delta-at", 1, 0, 'd'},    {"delta-byte", 1, 0, 'D'}, {"tick-at", 1, 0, 'k'},
+        {"status-byte", 1, 0, 'u'}, {"join-timeout", 1, 0, 'J'},
+        {0, 0, 0, 0}};
+    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        switch (o) {
+        case 'p': flags.port = atoi(optarg); break;
+        case 'n': flags.clients = atoi(optarg); break;
+        case 'a': each_line(optarg, add_path); break;
+        case 's': flags.protocol = optarg; break;
+        case 'o': flags.open = from_hex(optarg); break;
+        case 'f': flags.first = from_hex(optarg); break;
+        case 'h': flags.head = from_hex(optarg); break;
+        case 'm': flags.stamps = atoi(optarg); break;
+        case 't': each_line(optarg, add_tail); break;
+        case 'r': flags.rate = atof(optarg); break;
+        case 'j': flags.joining = atoi(optarg); break;
+        case 'w': flags.warmup_s = atof(optarg); break;
+        case 'W': flags.window_s = atof(optarg); break;
+        case 'c': flags.core = atoi(optarg); break;
+        case 'T': flags.tls = 1; break;
+        case 'd': flags.delta_at = atoi(optarg); break;
+        case 'D': flags.delta_byte = atoi(optarg); break;
+        case 'k': flags.tick_at = atoi(optarg); break;
+        case 'u': flags.status_byte = atoi(optarg); break;
+        case 'J': flags.join_timeout_s = atof(optarg); break;
+        default: exit(2);
+        }
+    }
+    if (flags.clients < 1 || flags.joining < 1) die("--clients and --joining must be at least 1");
+    if (flags.stamps > 3) die("--stamps is at most 3");
+    if (flags.tls && transport_use_tls() < 0) die("built without TLS");
+}
+
+int main(int argc, char **argv) {
+    read_flags(argc, argv);
+    if (flags.core >= 0) {
+        cpu_set_t cores;
+        CPU_ZERO(&cores);
+        CPU_SET(flags.core, &cores);
+        if (sched_setaffinity(0, sizeof cores, &cores) < 0) die("cannot pin to this core");
+    }
+    struct rlimit files = {(rlim_t)flags.clients + 64, (rlim_t)flags.clients + 64}, have;
+    getrlimit(RLIMIT_NOFILE, &have);
+    if (have.rlim_cur < files.rlim_cur) {
+        if (files.rlim_max < have.rlim_max) files.rlim_max = have.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &files) < 0) die("not enough open files allowed (ulimit -n)");
+    }
+    clients = calloc((size_t)flags.clients, sizeof *clients);
+    poller = epoll_create1(EPOLL_CLOEXEC);
+    if (clients == NULL || poller < 0) die("no memory or no epoll");
+    join_all();
+    measure();
+    run_until(now_ns() + LINGER_NS); /* the driver looks at the server while all still play */
+    return 0;
+}

@@ -1,0 +1,1 @@
+"""What several peers share: the simulated field."""

@@ -1,0 +1,26 @@
+"""The command line that all Python peers take."""
+
+from __future__ import annotations
+
+import argparse
+from typing import NamedTuple
+
+
+class Flags(NamedTuple):
+    """Which world, for how many, at how many ticks a second, and on which port (0: any)."""
+
+    world: str
+    players: int
+    rate: float
+    port: int
+
+
+def read_flags() -> Flags:
+    """Return what the command line says."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--world", default="bigworld")
+    parser.add_argument("--players", type=int, default=100)
+    parser.add_argument("--rate", type=float, default=20.0)
+    parser.add_argument("--port", type=int, default=0)
+    given = parser.parse_args()
+    return Flags(given.world, given.players, given.rate, given.port)

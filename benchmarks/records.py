@@ -1,0 +1,125 @@
+"""What was measured: one ``Record`` per measurement, kept as lines of JSON.
+
+Owns the fields of a result, what is derived from them, and the file.  Pure but for ``append``
+and ``load``.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+
+#: A server holds its rate if it delivers this share of the deltas and p99 of the intervals between
+#: two deltas stays under one tick and a half.
+HELD_SHARE: Final = 0.98
+HELD_P99_TICKS: Final = 1.5
+
+
+@attrs.frozen(kw_only=True)
+class Record:
+    """One server, one world, one number of players, one window."""
+
+    study: str
+    server: str
+    world: str
+    players: int
+    tick_rate: int = 20
+    seconds: float
+    #: CPU seconds of the server in the window.
+    cpu_s: float
+    rss_bytes: int
+    #: Resident memory before anyone joined.
+    rss_empty_bytes: int = 0
+    deltas: int
+    delta_bytes: int
+    #: Milliseconds: between two deltas of a client.
+    interval_p50_ms: float
+    interval_p99_ms: float
+    interval_p999_ms: float
+    interval_max_ms: float
+    #: Who was still there at the end, and how fast they came.
+    playing: int
+    joins_per_s: float
+    load_cpu_share: float
+    #: Why this result cannot be believed.
+    complaints: Sequence[str] = ()
+    #: Whatever else belongs to the study.
+    more: Mapping[str, Any] = attrs.field(factory=dict)
+    machine: Mapping[str, Any] = attrs.field(factory=dict)
+    when: str = ""
+
+    @property
+    def valid(self) -> bool:
+        """Whether the load generator kept up."""
+        return not self.complaints
+
+    @property
+    def cpu_per_delta_us(self) -> float:
+        """Microseconds of CPU per delivered delta; infinite if none was delivered."""
+        return self.cpu_s / self.deltas * 1e6 if self.deltas else float("inf")
+
+    @property
+    def cpu_share(self) -> float:
+        """The share of a core that the server used."""
+        return self.cpu_s / self.seconds
+
+    @property
+    def hz(self) -> float:
+        """Deltas per second and player."""
+        return self.deltas / self.seconds / max(self.playing, 1)
+
+    @property
+    def bytes_per_delta(self) -> float:
+        """Bytes of a delta without its frame header."""
+        return self.delta_bytes / self.deltas if self.deltas else 0.0
+
+    @property
+    def rss_per_player_bytes(self) -> float:
+        """Resident memory that came with the players, for each of them."""
+        return (self.rss_bytes - self.rss_empty_bytes) / max(self.playing, 1)
+
+    @property
+    def held(self) -> bool:
+        """Whether everyone joined, stayed, and got deltas at the tick rate."""
+        return (
+            self.playing == self.players
+            and self.hz >= HELD_SHARE * self.tick_rate
+            and self.interval_p99_ms < HELD_P99_TICKS * 1000 / self.tick_rate
+        )
+
+
+def median_of(records: Sequence[Record], value: Callable[[Record], float]) -> float:
+    """Return the median of a value over the valid records; NaN if there is none."""
+    values = [value(record) for record in records if record.valid]
+    return statistics.median(values) if values else float("nan")
+
+
+def grouped(records: Iterable[Record]) -> dict[tuple[str, str, int], list[Record]]:
+    """Return world, server and players → the records of the repeats, in the order seen."""
+    groups: dict[tuple[str, str, int], list[Record]] = {}
+    for record in records:
+        groups.setdefault((record.world, record.server, record.players), []).append(record)
+    return groups
+
+
+def append(file: pathlib.Path, record: Record) -> None:
+    """Add one line."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a") as out:
+        out.write(json.dumps(attrs.asdict(record)) + "\n")
+
+
+def load(file: pathlib.Path, study: str | None = None) -> list[Record]:
+    """Return the records of a file, of one study or all; fields of other versions are left out."""
+    known = {field.name for field in attrs.fields(Record)}
+    records = []
+    for line in file.read_text().splitlines():
+        values = {k: v for k, v in json.loads(line).items() if k in known}
+        if study is None or values["study"] == study:
+            records.append(Record(**values))
+    return records

@@ -1,0 +1,228 @@
+"""How to start each server and what to say to it; one ``Contender`` each.
+
+Owns command lines, environments and readiness.  A contender that cannot be installed raises
+``BenchmarkError`` in ``prepare``, which whoever runs a table reports.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import pathlib
+import re
+import selectors
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from typing import Final, Self
+
+import attrs
+
+from benchmarks.building import PEERS, floor_program, node_folder_of, node_of, python_of
+from benchmarks.machine import ROOT, BenchmarkError
+from benchmarks.speech import Speech, colyseus_speech, mover_speech, plain_speech
+
+START_TIMEOUT_S: Final = 30.0
+STOP_TIMEOUT_S: Final = 15.0
+_LISTENING: Final = re.compile(r"(?:listening |open https?://[^ ]*:)(\d+)")
+
+
+@attrs.frozen(kw_only=True)
+class Setting:
+    """What a server is started for."""
+
+    world: str
+    players: int
+    tick_rate: int = 20
+    #: Movers besides those of the players; only our own server has them.
+    entities: int = 0
+    #: What the floor writes at each tick to each player.
+    delta_bytes: int = 0
+    #: "default": what the server does by itself; "frozen": see ``worlds.GC``.
+    gc: str = "default"
+    #: Folder with ``cert.pem`` and ``key.pem``, for wss.
+    certificate: pathlib.Path | None = None
+
+
+@attrs.frozen
+class Started:
+    """How to run a server: the command, and what its environment has besides ours."""
+
+    command: list[str]
+    environment: Mapping[str, str] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class Contender:
+    """One server of a table.  ``prepare`` installs what it needs and says how to start it."""
+
+    name: str
+    prepare: Callable[[Setting], Started]
+    #: What to say to it, once it listens on a port.
+    speech: Callable[[Setting, int], Speech]
+    worlds: tuple[str, ...] = ("broadcast", "bigworld")
+
+
+class RunningServer:
+    """A server pinned to a core; use as a context manager, which stops it."""
+
+    def __init__(self, contender: Contender, setting: Setting, core: int) -> None:
+        started = contender.prepare(setting)
+        self._name = contender.name
+        self._errors = tempfile.TemporaryFile("w+")
+        self._process = subprocess.Popen(
+            ["taskset", "--cpu-list", str(core), *started.command],
+            cwd=ROOT,
+            env={**os.environ, **started.environment},
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            start_new_session=True,
+        )
+        self.pid = self._process.pid
+        try:
+            self.port = self._wait_for_port()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._errors.close()
+
+    def _wait_for_port(self) -> int:
+        assert self._process.stdout is not None
+        deadline_s = time.monotonic() + START_TIMEOUT_S
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            while selector.select(max(0.0, deadline_s - time.monotonic())):
+                line = self._process.stdout.readline()
+                if not line:
+                    break
+                if (found := _LISTENING.search(line)) is not None:
+                    return int(found[1])
+        self._errors.seek(0)
+        last = self._errors.read().strip().splitlines()[-1:] or ["it said nothing"]
+        raise BenchmarkError(f"{self._name} did not start: {last[0]}")
+
+    def get(self, path: str) -> str:
+        """Return what our own server answers to a GET, once it is serving plain HTTP."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
+
+
+# ---------------------------------------------------------------- ourselves
+
+_ROOMS: Final = {
+    "broadcast": "Broadcast",
+    "bigworld": "BigWorld",
+    "idle": "Idle",
+    "arena": "BigArena",
+}
+
+
+def _start_ourselves(setting: Setting) -> Started:
+    room = f"benchmarks.worlds:{_ROOMS[setting.world]}"
+    command = [sys.executable, "-m", "gameserver", "serve", room, "--port", "0"]
+    command += ["--log-level", "warning", "--max-connections", "20000"]
+    if setting.certificate is not None:
+        command += ["--certificate", str(setting.certificate / "cert.pem")]
+        command += ["--key", str(setting.certificate / "key.pem"), "--tls-port", "0"]
+    return Started(
+        command,
+        {
+            "BENCHMARK_PLAYERS": str(setting.players),
+            "BENCHMARK_TICK_RATE": str(setting.tick_rate),
+            "BENCHMARK_ENTITIES": str(setting.entities),
+            "BENCHMARK_GC": setting.gc,
+            # Beside its own hook the server then also takes what is imported from this tree.
+            "PYTHONPATH": str(ROOT),
+        },
+    )
+
+
+OURSELVES: Final = Contender(
+    "gameserver", _start_ourselves, lambda _setting, _port: mover_speech(), tuple(_ROOMS)
+)
+
+# ---------------------------------------------------------------- peers
+
+
+def _flags(setting: Setting) -> list[str]:
+    flags = ["--world", setting.world, "--players", str(setting.players)]
+    return [*flags, "--rate", str(setting.tick_rate), "--port", "0"]
+
+
+def _start_floor(setting: Setting) -> Started:
+    command = [str(floor_program()), "--bytes", str(setting.delta_bytes)]
+    return Started([*command, "--rate", str(setting.tick_rate), "--port", "0"])
+
+
+def _start_python(peer: str, setting: Setting) -> Started:
+    server = PEERS / peer / "server.py"
+    return Started(
+        [str(python_of(peer)), str(server), *_flags(setting)], {"PYTHONPATH": str(ROOT)}
+    )
+
+
+def _start_node(peer: str, setting: Setting) -> Started:
+    folder = node_folder_of(peer)
+    return Started(
+        [str(node_of(folder)), str(folder / "server.mjs"), *_flags(setting)],
+        {"NODE_ENV": "production"},
+    )
+
+
+def _colyseus_seats(setting: Setting, port: int) -> Speech:
+    """Reserve a seat for everyone over HTTP, as Colyseus' matchmaking wants it."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    paths = []
+    for _ in range(setting.players):
+        connection.request(
+            "POST", "/matchmake/joinOrCreate/world", "{}", {"Content-Type": "application/json"}
+        )
+        response = connection.getresponse()
+        seat = json.loads(response.read())
+        if response.status != 200:
+            raise BenchmarkError(f"colyseus gave no seat: {seat}")
+        paths.append(f"/{seat['processId']}/{seat['roomId']}?sessionId={seat['sessionId']}")
+    connection.close()
+    return colyseus_speech(paths)
+
+
+def _plain(_setting: Setting, _port: int) -> Speech:
+    return plain_speech()
+
+
+def _python_peer(name: str) -> Contender:
+    return Contender(name, lambda setting: _start_python(name, setting), _plain)
+
+
+FLOOR: Final = Contender("floor", _start_floor, _plain)
+PEERS_OF_TABLE: Final = (
+    FLOOR,
+    _python_peer("picows"),
+    Contender("node_ws", lambda setting: _start_node("node_ws", setting), _plain),
+    _python_peer("websockets"),
+    Contender("colyseus", lambda setting: _start_node("colyseus", setting), _colyseus_seats),
+    _python_peer("plain_trio"),
+)
+#: Ourselves first: the floor writes as many bytes as we did in the same round.
+CONTENDERS: Final = {c.name: c for c in (OURSELVES, *PEERS_OF_TABLE)}

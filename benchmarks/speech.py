@@ -1,0 +1,117 @@
+"""What the load generator says to each kind of server, so that the C program need not know.
+
+Pure.  A ``Speech`` is the messages as bytes, and where in a server's messages to look; ``flags``
+turns it into the command line of the load generator.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import random
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import attrs
+
+from benchmarks.moves import HEADINGS
+from gameserver.protocol.messages import SUBPROTOCOL, VERSION, Hello, Kind, array_header, pack
+
+#: Commands are taken from a list of this many, at another place by every client.
+TAILS: Final = 4096
+_COLYSEUS_JOIN_ROOM: Final = 10
+_COLYSEUS_ROOM_DATA: Final = 13
+_COLYSEUS_ROOM_STATE_PATCH: Final = 15
+
+
+@attrs.frozen(kw_only=True)
+class Speech:
+    """How to talk to one kind of server; messages are payloads of binary WebSocket messages."""
+
+    protocol: str = ""
+    #: Sent once the WebSocket is open, and in answer to the first message; empty: nothing.
+    open: bytes = b""
+    first: bytes = b""
+    #: A command is ``head``, then so many ``stamps`` (its seq, then the tick of the last delta,
+    #: once or twice, as msgpack integers), then one of ``tails``.
+    head: bytes = b""
+    stamps: int = 0
+    tails: Sequence[bytes] = ()
+    #: A message is a delta if its byte ``delta_at`` is ``delta_byte``; None: every one is.
+    delta_at: int | None = None
+    delta_byte: int = 0
+    #: Where a delta holds its tick.
+    tick_at: int | None = None
+    #: What the byte ``delta_at`` is of messages that tell the round trip in microseconds.
+    status_byte: int | None = None
+    #: Where to connect to, one for each client; empty: to ``/``.
+    paths: Sequence[str] = ()
+
+    def flags(self, folder: pathlib.Path) -> list[str]:
+        """Return the command line; lists are written to files in ``folder``."""
+        flags = ["--protocol", self.protocol, "--stamps", str(self.stamps)]
+        flags += ["--open", self.open.hex(), "--first", self.first.hex(), "--head", self.head.hex()]
+        if self.delta_at is not None:
+            flags += ["--delta-at", str(self.delta_at), "--delta-byte", str(self.delta_byte)]
+        if self.tick_at is not None:
+            flags += ["--tick-at", str(self.tick_at)]
+        if self.status_byte is not None:
+            flags += ["--status-byte", str(self.status_byte)]
+        for name, lines in (("tails", [t.hex() for t in self.tails]), ("paths", self.paths)):
+            if lines:
+                file = folder / name
+                file.write_text("".join(f"{line}\n" for line in lines))
+                flags += [f"--{name}", str(file)]
+        return flags
+
+
+def headings(count: int = TAILS) -> list[int]:
+    """Return the headings of somebody who turns a little, or not, at each command."""
+    rng = random.Random(1)
+    heading = 0
+    found = []
+    for _ in range(count):
+        heading = (heading + rng.choice((-1, 0, 0, 1))) % len(HEADINGS)
+        found.append(heading)
+    return found
+
+
+def plain_speech() -> Speech:
+    """Commands ``[seq, heading]``; every message is a delta."""
+    return Speech(head=b"\x92", stamps=1, tails=[bytes((h,)) for h in headings()])
+
+
+def colyseus_speech(paths: Iterable[str]) -> Speech:
+    """Colyseus: confirm JOIN_ROOM, then messages of type ``t``; ROOM_STATE_PATCH is the delta."""
+    return Speech(
+        first=bytes((_COLYSEUS_JOIN_ROOM,)),
+        head=bytes((_COLYSEUS_ROOM_DATA,)) + b"\xa1t",
+        tails=[bytes((h,)) for h in headings()],
+        delta_at=0,
+        delta_byte=_COLYSEUS_ROOM_STATE_PATCH,
+        paths=list(paths),
+    )
+
+
+def game_speech(
+    *, tails: Sequence[bytes] = (), fields: int = 0, first: bytes = b""
+) -> Speech:
+    """Our protocol.  ``tails``: commands of so many ``fields``; ``first`` answers the welcome."""
+    hello = Hello(VERSION, None, room="", name="load", token=None, resume=None)
+    return Speech(
+        protocol=SUBPROTOCOL,
+        open=hello.encode(),
+        first=first,
+        head=array_header(5 + fields) + pack(int(Kind.COMMAND)),
+        stamps=3,
+        tails=tails,
+        # An array of at most 15 elements has a header of one byte: the kind is at 1.
+        delta_at=1,
+        delta_byte=int(Kind.DELTA),
+        tick_at=2,
+        status_byte=int(Kind.STATUS),
+    )
+
+
+def mover_speech() -> Speech:
+    """Our protocol in our worlds, where ``Turn`` is the only command."""
+    return game_speech(tails=[pack(0) + bytes((h,)) for h in headings()], fields=1)

@@ -1,0 +1,134 @@
+"""The benchmark worlds as rooms of this server, declared with the public API.
+
+Owns ``Broadcast``, ``BigWorld``, ``Idle`` and ``BigArena``; served by
+``gameserver serve benchmarks.worlds:BigWorld``.  What a run is about comes from the environment,
+because rooms are made by the server: see ``World``.  Measures nothing.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from typing import Final
+
+from benchmarks.moves import HEADINGS, STEP, VIEW_WIDTH, start_of, world_side
+from gameserver import Player, Room, command, entity, number, synced
+from gameserver.games.arena.room import Arena
+from gameserver.model.grid import Grid
+
+PLAYERS: Final = int(os.environ.get("BENCHMARK_PLAYERS", "100"))
+TICK_RATE: Final = int(os.environ.get("BENCHMARK_TICK_RATE", "20"))
+#: Movers that nobody steers.
+ENTITIES: Final = int(os.environ.get("BENCHMARK_ENTITIES", "0"))
+#: "frozen": everything that is there once all have joined is kept out of garbage collections.
+GC: Final = os.environ.get("BENCHMARK_GC", "default")
+
+#: Seats beyond those that the world is made for, for storms of joins.
+SPARE_SEATS: Final = 5_000
+
+_UNIT_GRID: Final = Grid(1.0)
+_CELLS_ACROSS: Final = round((len(_UNIT_GRID.view(_UNIT_GRID.cell_at(0, 0))) - 1) ** 0.5)
+#: So that a view, in whole cells, is as wide as the three cells of the peers.
+VIEW_RADIUS: Final = VIEW_WIDTH / (_CELLS_ACROSS * _UNIT_GRID.cell_size)
+
+
+@entity(at=("x", "y"))
+class Mover:
+    """Something that always moves."""
+
+    x: float = synced(0.0, step=STEP)
+    y: float = synced(0.0, step=STEP)
+    colour: int = synced(0)
+    dx: float = 0.0
+    dy: float = 0.0
+
+
+@command
+class Turn:
+    """Go that way from now on."""
+
+    heading: int = number(0, len(HEADINGS) - 1)
+
+
+class BigWorld(Room):
+    """Everyone moves at every tick; about 20 others are in view."""
+
+    tick_rate = TICK_RATE
+    max_players = PLAYERS + SPARE_SEATS
+    view_radius: float | None = VIEW_RADIUS
+    classes = (Mover, Turn)
+
+    def on_create(self) -> None:
+        """Spread the movers that nobody steers."""
+        self.side = world_side(PLAYERS + ENTITIES)
+        self.made = 0
+        self.movers: set[Mover] = set()
+        self.frozen = GC != "frozen"
+        for _ in range(ENTITIES):
+            self.make_mover(None)
+
+    def make_mover(self, player: Player | None) -> Mover:
+        """Spawn the next mover at its place."""
+        self.made += 1
+        x, y = start_of(self.made, self.side)
+        mover = Mover(x=x * STEP, y=y * STEP, colour=self.made % 256)
+        _turn(mover, self.made % len(HEADINGS))
+        self.movers.add(mover)
+        return self.spawn(mover, owner=player)
+
+    def on_join(self, player: Player) -> None:
+        """Give everyone a mover."""
+        player.entity = self.make_mover(player)
+
+    def on_leave(self, player: Player, reason: str) -> None:
+        """Take it away."""
+        self.movers.discard(player.entity)
+        self.despawn(player.entity)
+
+    def on_command(self, player: Player, command: Turn) -> None:
+        """Turn."""
+        _turn(player.entity, command.heading)
+
+    def tick(self) -> None:
+        """Move everyone by one step, within the world."""
+        limit = self.side * STEP
+        for mover in self.movers:
+            x = mover.x + mover.dx
+            if not 0.0 <= x <= limit:
+                mover.dx = -mover.dx
+                x = mover.x + mover.dx
+            mover.x = x
+            y = mover.y + mover.dy
+            if not 0.0 <= y <= limit:
+                mover.dy = -mover.dy
+                y = mover.y + mover.dy
+            mover.y = y
+        if not self.frozen and len(self.players) >= PLAYERS:
+            self.frozen = True
+            gc.collect()
+            gc.freeze()
+
+
+class Broadcast(BigWorld):
+    """Everyone sees everyone."""
+
+    view_radius = None
+
+
+class Idle(BigWorld):
+    """The big world when nothing happens."""
+
+    def tick(self) -> None:
+        """Nothing moves."""
+
+
+class BigArena(Arena):
+    """The arena with its own rules, open to more players than it is meant for."""
+
+    max_players = PLAYERS + SPARE_SEATS
+
+
+def _turn(mover: Mover, heading: int) -> None:
+    dx, dy = HEADINGS[heading]
+    mover.dx = dx * STEP
+    mover.dy = dy * STEP
