@@ -1,7 +1,8 @@
-"""The non-blocking socket under trio-websocket, with its lane out.
+"""The non-blocking socket under trio-websocket, with its two lanes.
 
-Owns the order of the bytes of one connection: what trio-websocket sends through the
-stream interface and what a room's tick posts go out one whole frame after another.
+Owns the order of the bytes of one connection.  Out: what trio-websocket sends through the
+stream interface and what a room's tick posts go out one whole frame after another.  In: plain
+frames are handed to the session at once, all other bytes to trio-websocket unchanged.
 Never parses a message, never decides when to close, and never raises anything at the
 tick: a broken link refuses and wakes its reader, who ends the session.
 
@@ -11,7 +12,8 @@ Rules that everything here keeps:
 - A frame once begun is finished, or the link is broken: after half a frame only dropping
   the connection is right, since the peer would read the next frame as the rest of this one.
 - Whoever waits for the peer to take bytes gives up after ``STALL_TIMEOUT_S``.
-- Bytes come in at one place, ``receive_some``.
+- Bytes come in at one place, ``_take_in``, whoever reads: the task in ``receive_some``, or the
+  pump (``pump.py``), for which that task then waits.
 """
 
 from __future__ import annotations
@@ -23,8 +25,13 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from gameserver.errors import LocalProtocolError
+from gameserver.protocol.lane import LaneScanner
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
+
+    from gameserver.runtime.pump import Pump
 
 STALL_TIMEOUT_S = 20.0
 """A peer that takes not one byte for so long, while bytes wait for it, is dropped."""
@@ -46,8 +53,20 @@ with ``H``, 0x48). A flag set by the session would not be exact: trio-websocket'
 also sends close frames by itself, to answer the peer's and for a message that is too big.
 """
 
+MAX_UNREAD_BYTES = 256 * 1024
+"""The pump reads no more of a link whose reader has so much waiting for it; the rest stays in
+the kernel, whose window then stops the peer."""
+
+TLS_RECORDS_PER_TURN = 32
+"""What one turn of the pump reads of a TLS link, a record at a time. What the peer sent beyond
+that waits for the next turn."""
+
 _BLOCKED_WRITE = (BlockingIOError, ssl.SSLWantWriteError)
 _BLOCKED_READ = (BlockingIOError, ssl.SSLWantReadError)
+
+
+def _ignore(_payload: bytes) -> None:
+    """Where messages and pongs go that nobody waits for."""
 
 
 class Link(trio.abc.Stream):
@@ -81,6 +100,12 @@ class Link(trio.abc.Stream):
         self._waiting: dict[object, trio.lowlevel.ParkingLot] = {}
         self._closed = False
         self._broken: str | None = None
+        self._ended = False
+        self._scanner: LaneScanner | None = None
+        self._on_message: Callable[[bytes], None] = _ignore
+        self._on_pong: Callable[[bytes], None] = _ignore
+        self._pump: Pump | None = None
+        self._fed = trio.lowlevel.ParkingLot()
         self.clear = True
         self.closing = False
         self.bytes_in = 0
@@ -219,24 +244,105 @@ class Link(trio.abc.Stream):
         self._unread = data + self._unread
 
     async def _read(self, max_bytes: int) -> bytes:
-        if self._unread:
-            data, self._unread = self._unread[:max_bytes], self._unread[max_bytes:]
-            return data
-        while True:
+        while not self._unread and not self._ended:
+            if self._pump is not None:
+                await self._fed.park()
+                self._check_usable()
+                continue
             try:
-                data = self._socket.recv(max_bytes)
+                self._take_in(self._socket.recv(max_bytes))
             except _BLOCKED_READ:
                 await self._wait_until(trio.lowlevel.wait_readable)
             except ssl.SSLWantWriteError:
                 await self._wait_until(trio.lowlevel.wait_writable)
             except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
-                return b""
+                self._ended = True
             except OSError as error:
                 self._break(f"connection broken: {error}")
                 raise trio.BrokenResourceError(self._broken) from error
-            else:
-                self.bytes_in += len(data)
-                return data
+        data, self._unread = self._unread[:max_bytes], self._unread[max_bytes:]
+        return data
+
+    # The lane in
+
+    def follow_frames(self) -> None:
+        """Follow the frames in all that is received from now on.
+
+        Must be called between an HTTP head and the first frame.  Until ``open_lane``, messages
+        still go through trio-websocket.
+        """
+        self._scanner = LaneScanner()
+
+    def open_lane(
+        self, on_message: Callable[[bytes], None], on_pong: Callable[[bytes], None]
+    ) -> None:
+        """Hand plain messages and pongs to these from now on, in order with all other messages.
+
+        They are called within a tick, or while a task reads: they must neither wait nor raise.
+        """
+        if self._scanner is None:
+            raise LocalProtocolError("follow_frames comes before open_lane")
+        self._on_message = on_message
+        self._on_pong = on_pong
+        self._scanner.open = True
+
+    def close_lane(self) -> None:
+        """Hand out no more messages: trio-websocket gets them, and drops them when closing."""
+        if self._scanner is not None:
+            self._scanner.open = False
+        self._on_message = self._on_pong = _ignore
+
+    def message_taken(self) -> None:
+        """The session has dealt with one message that it got through trio-websocket."""
+        if self._scanner is not None:
+            self._scanner.outstanding -= 1
+
+    def pumped_by(self, pump: Pump | None) -> None:
+        """Leave reading to ``pump`` from now on (None: to ``receive_some`` again)."""
+        self._pump = pump
+        self._fed.unpark_all()
+
+    def fileno(self) -> int:
+        """The descriptor of the socket; -1 once it is closed."""
+        return self._socket.fileno()
+
+    def read_now(self) -> None:
+        """Take in what has arrived, without waiting; called by the pump."""
+        if len(self._unread) > MAX_UNREAD_BYTES:
+            if self._pump is not None:
+                self._pump.calm(self)  # else the pump would be woken for it again and again
+            return
+        try:
+            for _ in range(TLS_RECORDS_PER_TURN if self._encrypted else 1):
+                self._take_in(self._socket.recv(RECEIVE_BYTES))
+                if self._ended:
+                    break
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            pass
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            self._ended = True
+        except OSError as error:
+            self._break(f"connection broken: {error}")
+        if self._ended:
+            self._leave_pump()
+        elif self._unread:
+            self._fed.unpark_all()
+
+    def _take_in(self, data: bytes) -> None:
+        """Sort received bytes: to the session, or for trio-websocket to read; none: the end."""
+        if not data:
+            self._ended = True
+            return
+        self.bytes_in += len(data)
+        if self._scanner is None:
+            self._unread += data
+            return
+        payloads, pongs, foreign = self._scanner.feed(data)
+        for payload in payloads:
+            self._on_message(payload)
+        for pong in pongs:
+            self._on_pong(pong)
+        self._unread += foreign
 
     async def _write(self, view: memoryview, *, begun: bool) -> None:
         """Write all of ``view``; called by one task at a time.
@@ -348,6 +454,7 @@ class Link(trio.abc.Stream):
             return
         self._closed = True
         self._refresh_clear()
+        self._leave_pump()
         trio.lowlevel.notify_closing(self._socket)
         self._socket.close()
         self._backlog_gone.set()
@@ -361,8 +468,14 @@ class Link(trio.abc.Stream):
         if self._broken is None and not self._closed:
             self._broken = why
             self._refresh_clear()
+            self._leave_pump()
             trio.lowlevel.notify_closing(self._socket)
             self._backlog_gone.set()
+
+    def _leave_pump(self) -> None:
+        """Not read any more, and not waited for: the descriptor may soon be another socket's."""
+        if self._pump is not None:
+            self._pump.remove(self)
 
     def _check_usable(self) -> None:
         if self._closed:

@@ -1,0 +1,290 @@
+"""The lane in through real sockets: who reads, in which order, and when nobody must."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+import trio
+import trustme
+from hypothesis import HealthCheck, given, settings
+from trio.testing import wait_all_tasks_blocked
+
+from gameserver.errors import LocalProtocolError
+from gameserver.runtime import link as link_module
+from gameserver.runtime.link import Link
+from gameserver.runtime.pump import AVAILABLE, Pump
+from tests.test_lane import Receiver, frame, messages_only, streams
+
+pytestmark = pytest.mark.skipif(not AVAILABLE, reason="this system has no epoll")
+
+TEXT = frame(b"text", 0x81)
+
+
+class Session:
+    """Does with a link what a session does: an open lane, and a task that reads the rest."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.seen: list[Any] = []
+        self.pongs: list[bytes] = []
+        self.foreign = b""
+        self.behind = Receiver()
+        self.ended = trio.Event()
+        link.follow_frames()
+        link.open_lane(self.seen.append, self.pongs.append)
+
+    async def read(self) -> None:
+        taken = 0
+        with contextlib.suppress(trio.ClosedResourceError, trio.BrokenResourceError):
+            while data := await self.link.receive_some():
+                self.foreign += data
+                for _ in range(self.behind.feed(data)):
+                    self.seen.append(messages_only(self.behind.seen)[taken])
+                    taken += 1
+                    self.link.message_taken()
+        self.ended.set()
+
+
+@pytest.fixture
+async def played() -> AsyncIterator[tuple[Session, Pump, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    pump = Pump()
+    async with trio.open_nursery() as nursery:
+        link = Link(ours, nursery)
+        session = Session(link)
+        nursery.start_soon(session.read)
+        pump.add(link)
+        await wait_all_tasks_blocked()
+        yield session, pump, theirs
+        link.drop()
+        theirs.close()
+        pump.close()
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_calm_link_is_read_at_the_tick_only(
+    played: tuple[Session, Pump, socket.socket],
+) -> None:
+    session, pump, theirs = played
+    theirs.send(frame(b"one") + frame(b"two"))
+    await wait_all_tasks_blocked()
+    assert session.seen == []
+    pump.read_ready()
+    assert session.seen == [b"one", b"two"]
+    assert session.link.bytes_in == 2 * len(frame(b"one"))
+
+
+async def test_a_hurried_link_is_read_at_once(
+    played: tuple[Session, Pump, socket.socket], nursery: trio.Nursery
+) -> None:
+    session, pump, theirs = played
+    nursery.start_soon(pump.run)
+    pump.hurry(session.link)
+    await wait_all_tasks_blocked()
+    theirs.send(frame(b"pong", 0x8A))
+    await wait_all_tasks_blocked()
+    assert session.pongs == [b"pong"]
+    pump.calm(session.link)
+    theirs.send(frame(b"later"))
+    await wait_all_tasks_blocked()
+    assert session.seen == []
+    pump.read_ready()
+    assert session.seen == [b"later"]
+
+
+async def test_foreign_bytes_wake_the_reader_and_order_is_kept(
+    played: tuple[Session, Pump, socket.socket],
+) -> None:
+    session, pump, theirs = played
+    theirs.send(frame(b"1") + TEXT + frame(b"2"))
+    pump.read_ready()
+    assert session.seen == [b"1"], "the text is still on its way, so 2 must wait behind it"
+    await wait_all_tasks_blocked()
+    assert session.seen == [b"1", "text", b"2"]
+    assert session.foreign == TEXT + frame(b"2")
+    theirs.send(frame(b"3"))
+    pump.read_ready()
+    assert session.seen[-1] == b"3"
+
+
+async def test_the_end_reaches_the_reader(
+    played: tuple[Session, Pump, socket.socket],
+) -> None:
+    session, pump, theirs = played
+    theirs.send(frame(b"last"))
+    theirs.shutdown(socket.SHUT_WR)
+    pump.read_ready()
+    pump.read_ready()
+    await session.ended.wait()
+    assert session.seen == [b"last"]
+    assert len(pump) == 0, "an ended link would be reported by every poll"
+
+
+async def test_a_reset_breaks_the_link_and_leaves_the_pump() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        theirs = socket.create_connection(server.getsockname())
+        ours, _ = server.accept()
+    pump = Pump()
+    async with trio.open_nursery() as nursery:
+        link = Link(ours, nursery)
+        pump.add(link)
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        theirs.close()
+        with trio.fail_after(5):
+            await trio.lowlevel.wait_readable(ours)
+        pump.read_ready()
+        assert len(pump) == 0
+        assert not link.clear
+        with pytest.raises(trio.BrokenResourceError):
+            await link.receive_some()
+        link.drop()
+    pump.close()
+
+
+async def test_a_dropped_link_leaves(
+    played: tuple[Session, Pump, socket.socket],
+) -> None:
+    session, pump, _ = played
+    pump.hurry(session.link)
+    session.link.drop()
+    assert len(pump) == 0
+    pump.remove(session.link)
+    pump.calm(session.link)
+    pump.read_ready()
+
+
+async def test_given_back_links_read_for_themselves(
+    played: tuple[Session, Pump, socket.socket],
+) -> None:
+    session, pump, theirs = played
+    pump.remove(session.link)
+    await wait_all_tasks_blocked()
+    theirs.send(frame(b"alone"))
+    await wait_all_tasks_blocked()
+    assert session.seen == [b"alone"]
+
+
+async def test_a_reader_that_sleeps_is_not_fed_without_bound(
+    played: tuple[Session, Pump, socket.socket],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    session, pump, theirs = played
+    monkeypatch.setattr(link_module, "MAX_UNREAD_BYTES", 1000)
+    theirs.send(frame(bytes(1500), 0x82, length_bytes=8))  # wrong, so all of it is foreign
+    pump.read_ready()
+    pump.hurry(session.link)
+    theirs.send(b"x" * 100)
+    pump.read_ready()
+    session.link.read_now()
+    assert len(session.link._unread) == 1514
+    await wait_all_tasks_blocked()
+    pump.read_ready()
+    await wait_all_tasks_blocked()
+    assert len(session.foreign) == 1614
+
+
+async def test_more_links_than_one_poll_reports_by_default() -> None:
+    pump = Pump()
+    async with trio.open_nursery() as nursery:
+        pairs = [socket.socketpair() for _ in range(40)]
+        sessions = [Session(Link(ours, nursery)) for ours, _ in pairs]
+        for session in sessions:
+            pump.add(session.link)
+        for _, theirs in pairs:
+            theirs.send(frame(b"x"))
+        pump.read_ready()
+        assert all(session.seen == [b"x"] for session in sessions)
+        for session, (_, theirs) in zip(sessions, pairs, strict=True):
+            session.link.drop()
+            theirs.close()
+    pump.close()
+
+
+async def test_open_lane_needs_frames_to_follow() -> None:
+    ours, theirs = socket.socketpair()
+    async with trio.open_nursery() as nursery:
+        link = Link(ours, nursery)
+        with pytest.raises(LocalProtocolError):
+            link.open_lane(print, print)
+        link.drop()
+        theirs.close()
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    stream=streams,
+    turns=st.lists(st.tuples(st.integers(0, 300), st.sampled_from("tick hurry calm")), max_size=8),
+)
+def test_whoever_reads_the_messages_are_the_same(
+    stream: bytes, turns: list[tuple[int, str]]
+) -> None:
+    alone = Receiver()
+    alone.feed(stream)
+    seen: list[Any] = []
+
+    async def play() -> None:
+        ours, theirs = socket.socketpair()
+        pump = Pump()
+        async with trio.open_nursery() as nursery:
+            session = Session(Link(ours, nursery))
+            nursery.start_soon(session.read)
+            nursery.start_soon(pump.run)
+            pump.add(session.link)
+            at = 0
+            theirs.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+            while at < len(stream):
+                length, turn = turns.pop(0) if turns else (len(stream), "t")
+                with contextlib.suppress(BlockingIOError):
+                    at += theirs.send(stream[at : at + length])
+                if turn == "h":
+                    pump.hurry(session.link)
+                elif turn == "c":
+                    pump.calm(session.link)
+                else:
+                    pump.read_ready()
+                await wait_all_tasks_blocked()
+            theirs.shutdown(socket.SHUT_WR)
+            while not session.ended.is_set():
+                pump.read_ready()
+                await wait_all_tasks_blocked()
+            session.link.drop()
+            theirs.close()
+            pump.close()
+            nursery.cancel_scope.cancel()
+        seen.extend(session.seen)
+
+    trio.run(play)
+    assert seen == messages_only(alone.seen)
+
+
+async def test_tls_records_that_came_together_are_all_read_in_one_turn() -> None:
+    authority = trustme.CA()
+    server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(server_context)
+    client_context = ssl.create_default_context()
+    authority.configure_trust(client_context)
+    ours, theirs = socket.socketpair()
+    pump = Pump()
+    async with trio.open_nursery() as nursery:
+        link = Link.accepted(ours, nursery, ssl_context=server_context)
+        nursery.start_soon(link.handshake)
+        client = await trio.to_thread.run_sync(
+            lambda: client_context.wrap_socket(theirs, server_hostname="localhost")
+        )
+        session = Session(link)
+        pump.add(link)
+        for i in range(5):
+            client.send(frame(b"%d" % i))
+        pump.read_ready()
+        assert session.seen == [b"%d" % i for i in range(5)]
+        link.drop()
+        client.close()
+    pump.close()
