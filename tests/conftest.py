@@ -1,0 +1,37 @@
+"""What holds for all tests: in CI (the environment variable ``CI``) a skipped test is a failure.
+
+Otherwise a machine without Chromium or Node.js would be green for having tested nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that skips.  One that is expected to fail ran, and is none of our business."""
+    report = yield
+    if not hasattr(report, "wasxfail"):
+        _fail_if_skipped(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Fail a whole file that skips, as one does with ``importorskip`` at its top."""
+    report = yield
+    _fail_if_skipped(report)
+    return report
+
+
+def _fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if not (report.skipped and os.environ.get("CI")):
+        return
+    where_and_why = report.longrepr
+    why = where_and_why[2] if isinstance(where_and_why, tuple) else str(where_and_why)
+    report.outcome = "failed"
+    report.longrepr = f"skipped, which is a failure where CI is set: {why}"
