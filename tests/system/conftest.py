@@ -1,0 +1,44 @@
+"""What the system tests share: a certificate, and pictures of the pages of a test that failed."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from gameserver.runtime.tls import CertificatePaths, make_development_certificate
+from system.pages import Pages
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home directory, in which ``demo --tls`` keeps its certificate."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def certificate(home: Path) -> CertificatePaths:
+    """The certificate that ``demo --tls`` finds in ``home``."""
+    return make_development_certificate(home / ".gameserver" / "tls")
+
+
+@pytest.fixture
+def trusting(certificate: CertificatePaths) -> ssl.SSLContext:
+    """A client's context that trusts the certificate, and checks it."""
+    return ssl.create_default_context(cafile=certificate.ca)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Take a screenshot of every page of a test that failed, into ``.pytest_cache``."""
+    report = yield
+    pages = getattr(item, "funcargs", {}).get("pages")
+    if report.failed and call.when == "call" and isinstance(pages, Pages):
+        folder = item.config.cache.mkdir("screenshots") if item.config.cache else None
+        if folder is not None:
+            report.sections.append(("pages", pages.picture(folder, item.name)))
+    return report

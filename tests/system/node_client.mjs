@@ -1,0 +1,231 @@
+/**
+ * A client of the protocol written from `gameserver/protocol/README.md` alone, with Node's `ws` and
+ * `@msgpack/msgpack`: shares no code with `clients/web`, so that both cannot be wrong alike.
+ *
+ * `node node_client.mjs URL` plays a while in the echo room and in the arena, and prints what it saw
+ * as JSON.  Whatever is not as the document says ends it with an error.
+ */
+
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+
+const require = createRequire(new URL("../node/package.json", import.meta.url));
+const { WebSocket } = require("ws");
+const { encode, decode } = require("@msgpack/msgpack");
+
+const [WELCOME, DELTA, PONG, STATUS, SAID, CHECK, BYE] = [17, 18, 19, 20, 21, 22, 24];
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, c) => {
+  for (let bit = 0; bit < 8; bit += 1) c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1;
+  return c;
+});
+const crc32 = (bytes) => ~bytes.reduce((crc, b) => CRC_TABLE[(crc ^ b) & 0xff] ^ (crc >>> 8), -1) >>> 0;
+const bytesOf = (values) => Buffer.concat(values.map((value) => encode(value)));
+
+class Client {
+  constructor(url) {
+    this.socket = new WebSocket(url, "gameserver.v1.msgpack", { perMessageDeflate: false });
+    this.socket.binaryType = "nodebuffer";
+    this.inbox = [];
+    this.entities = new Map(); // id → { kind, values, owner }
+    this.seen = { adds: 0, sets: 0, checks: 0, fullStates: 0, bytes: 0 };
+    this.tick = 0;
+    this.seq = 0;
+    this.socket.on("message", (data, isBinary) => {
+      assert.ok(isBinary);
+      this.seen.bytes += data.length;
+      this.inbox.push(this.note(decode(data)));
+      this.wake?.();
+    });
+    this.closed = new Promise((resolve, reject) => {
+      this.socket.on("close", (code, reason) => resolve({ code, reason: String(reason) }));
+      this.socket.on("error", reject);
+    });
+    this.closed.catch(() => {}); // told by whoever awaits it
+    this.closed.finally(() => this.wake?.()).catch(() => {});
+  }
+
+  send(...message) {
+    this.socket.send(encode(message));
+  }
+
+  async join(room, name) {
+    await Promise.race([new Promise((resolve) => this.socket.on("open", resolve)), this.closed]);
+    this.send(1, 1, null, room, name, null, null);
+    return this.next((message) => [WELCOME, BYE].includes(message[0]));
+  }
+
+  command(name, ...values) {
+    this.seq += 1;
+    const kind = this.schema[1].findIndex(([each]) => each === name);
+    this.send(2, this.seq, this.tick, this.tick, kind, ...values);
+    return this.seq;
+  }
+
+  /** The next message for which `test` holds. */
+  async next(test) {
+    for (;;) {
+      while (this.inbox.length > 0) {
+        const message = this.inbox.shift();
+        if (test(message)) return message;
+      }
+      assert.ok(this.socket.readyState <= WebSocket.OPEN, "closed while waiting");
+      await new Promise((resolve) => (this.wake = resolve));
+    }
+  }
+
+  delta(test) {
+    return this.next((message) => message[0] === DELTA && test(message));
+  }
+
+  /** Events called `name` of a delta, as arrays of their values. */
+  events(delta, name) {
+    return delta[9].filter(([kind]) => this.schema[2][kind][0] === name).map(([, ...values]) => values);
+  }
+
+  /** The entities called `name`, as objects. */
+  all(name) {
+    const named = ({ kind, values }) =>
+      Object.fromEntries(this.schema[0][kind][2].map(([field], i) => [field, values[i]]));
+    return [...this.entities]
+      .filter(([, { kind }]) => this.schema[0][kind][0] === name)
+      .map(([id, entity]) => ({ id, ...named(entity), owned: entity.owner !== null }));
+  }
+
+  note(message) {
+    if (message[0] === WELCOME) this.schema = message[6];
+    if (message[0] === DELTA) this.apply(message);
+    // The server's time now cannot be before the newest delta.
+    if (message[0] === PONG) assert.ok(message[3] >= this.tick, `${message[3]} < ${this.tick}`);
+    if (message[0] === CHECK) {
+      assert.deepEqual([message[1], message[2]], [this.tick, this.checksum()]);
+      this.seen.checks += 1;
+    }
+    return message;
+  }
+
+  apply([, tick, , , leaves, enters, sets, adds, own]) {
+    assert.ok(tick > this.tick || this.seen.fullStates === 0);
+    this.tick = tick;
+    if (leaves === null) {
+      this.entities.clear();
+      this.seen.fullStates += 1;
+    }
+    for (const id of leaves ?? []) assert.ok(this.entities.delete(id));
+    for (let at = 0; at < enters.length; ) {
+      const [id, kind] = [enters[at], enters[at + 1]];
+      const count = this.schema[0][kind][2].length;
+      assert.ok(!this.entities.has(id));
+      this.entities.set(id, { kind, values: enters.slice(at + 2, at + 2 + count), owner: null });
+      at += 2 + count;
+    }
+    this.change(sets, "sets", false);
+    this.change(adds, "adds", true);
+    if (own.length > 0) this.ownEntity = own[0];
+    for (let at = 1; at < own.length; ) {
+      const [entity, mask] = [this.entities.get(own[at]), own[at + 1]];
+      entity.owner = mask === 0 ? null : (entity.owner ?? []);
+      at += 2;
+      for (let bit = 0; mask >> bit; bit += 1) if ((mask >> bit) & 1) entity.owner[bit] = own[at++];
+    }
+  }
+
+  change(section, called, additive) {
+    for (let at = 0; at < section.length; ) {
+      const [{ kind, values }, mask] = [this.entities.get(section[at]), section[at + 1]];
+      at += 2;
+      for (let bit = 0; mask >> bit; bit += 1) {
+        if (((mask >> bit) & 1) === 0) continue;
+        const isNumber = ["int", "steps"].includes(this.schema[0][kind][2][bit][1][0]);
+        values[bit] = section[at++] + (additive && isNumber ? values[bit] : 0);
+        this.seen[called] += 1;
+      }
+    }
+  }
+
+  checksum() {
+    let sum = 0;
+    for (const [id, { kind, values, owner }] of this.entities) {
+      sum += crc32(bytesOf([id, kind, ...values]));
+      if (owner !== null) sum += crc32(bytesOf([id, 2 ** this.schema[0][kind][3].length - 1, ...owner]));
+    }
+    return sum % 2 ** 32;
+  }
+}
+
+async function playEcho(url) {
+  const client = new Client(url);
+  const [, room, seat, ownEntity, , tickRate, , resume, limits] = await client.join("echo/node", "Nell");
+  const answers = [];
+  for (const [number, text] of [[1, "one"], [-(2 ** 31), "ünïcødé 🚀"], [2 ** 31 - 1, ""]]) {
+    const seq = client.command("Ask", number, text);
+    const delta = await client.delta((each) => client.events(each, "Told").length > 0);
+    answers.push([...client.events(delta, "Told")[0].slice(0, 2), delta[2] === seq]);
+  }
+  client.send(4, 7, 1234.5);
+  const pong = await client.next(([kind]) => kind === PONG);
+  const status = await client.next(([kind]) => kind === STATUS);
+  client.socket.close(1000);
+  return {
+    welcome: { room, seat, ownEntity, tickRate, resume: typeof resume, limits },
+    answers,
+    pong: pong.slice(1, 3),
+    rtt_us: status[1],
+    closed: await client.closed,
+  };
+}
+
+async function playArena(url) {
+  const client = new Client(url);
+  await client.join("arena", "Nell");
+  client.command("Play", "Nell", 3, false);
+  await client.delta(() => client.ownEntity);
+  const own = () => client.all("Ship").find(({ id }) => id === client.ownEntity);
+  const start = own();
+  for (let flown = 0; flown < 45; flown += 1) {
+    client.command("Steer", 1, true, false, flown > 30, false, 64);
+    await client.delta(() => true);
+  }
+  const flew = own();
+  client.send(5, "hello from Node");
+  const said = await client.next(([kind]) => kind === SAID);
+  client.send(6);
+  await client.delta((delta) => delta[4] === null);
+  client.send(3, client.tick);
+  await client.next(([kind]) => kind === CHECK);
+  const pilots = client.all("Pilot").map(({ name }) => name);
+  client.socket.close(1000);
+  return {
+    moved: Math.hypot(flew.x - start.x, flew.y - start.y),
+    turned: flew.heading !== start.heading,
+    aim: flew.aim,
+    owned: client.all("Ship").filter(({ owned }) => owned).map(({ id }) => id === client.ownEntity),
+    said: said.slice(1),
+    pilots,
+    seen: client.seen,
+    closed: await client.closed,
+  };
+}
+
+async function refused(url, room, name) {
+  const client = new Client(url);
+  const [kind, code] = await client.join(room, name);
+  return { bye: kind === BYE && code, closed: (await client.closed).code };
+}
+
+async function nonsense(url) {
+  const client = new Client(url);
+  await client.join("echo", "Nell");
+  client.send(2, 1, 0, 0, 99);
+  const bye = await client.next(([kind]) => kind === BYE);
+  return { bye: bye[1], closed: (await client.closed).code };
+}
+
+const url = process.argv[2];
+const results = {
+  echo: await playEcho(url),
+  arena: await playArena(url),
+  noSuchRoom: await refused(url, "nowhere", "Nell"),
+  badName: await refused(url, "echo", " Nell "),
+  nonsense: await nonsense(url),
+};
+console.log(JSON.stringify(results));
