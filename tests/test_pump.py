@@ -221,7 +221,9 @@ async def test_open_lane_needs_frames_to_follow() -> None:
 )
 @given(
     stream=streams,
-    turns=st.lists(st.tuples(st.integers(0, 300), st.sampled_from("tick hurry calm")), max_size=8),
+    turns=st.lists(
+        st.tuples(st.integers(0, 300), st.sampled_from(["tick", "hurry", "calm"])), max_size=8
+    ),
 )
 def test_whoever_reads_the_messages_are_the_same(
     stream: bytes, turns: list[tuple[int, str]]
@@ -239,14 +241,15 @@ def test_whoever_reads_the_messages_are_the_same(
             nursery.start_soon(pump.run)
             pump.add(session.link)
             at = 0
-            theirs.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+            theirs.setblocking(False)
+            coming = iter(turns)
             while at < len(stream):
-                length, turn = turns.pop(0) if turns else (len(stream), "t")
+                length, turn = next(coming, (len(stream), "tick"))
                 with contextlib.suppress(BlockingIOError):
                     at += theirs.send(stream[at : at + length])
-                if turn == "h":
+                if turn == "hurry":
                     pump.hurry(session.link)
-                elif turn == "c":
+                elif turn == "calm":
                     pump.calm(session.link)
                 else:
                     pump.read_ready()
