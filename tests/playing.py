@@ -16,7 +16,7 @@ import trio
 import trio.testing
 import trio_websocket
 
-from gameserver import JoinRefused, Player, Room, command, entity, number, synced
+from gameserver import JoinRefused, Player, Room, command, entity, event, number, synced
 from gameserver.protocol.messages import (
     SUBPROTOCOL,
     Bye,
@@ -28,6 +28,9 @@ from gameserver.protocol.messages import (
 from gameserver.runtime.server import Server
 
 T = TypeVar("T")
+
+#: A test that waits for a message which never comes fails after this.
+PATIENCE_S = 30.0
 
 
 @entity(at=("x", "y"))
@@ -42,12 +45,17 @@ class Step:
     dx: int = number(-1, 1)
 
 
+@event
+class Rang:
+    times: int = 0
+
+
 class Field(Room):
     """Pawns that step; what players are called decides what goes wrong."""
 
     tick_rate = 20
     max_players = 3
-    classes = (Pawn, Step)
+    classes = (Pawn, Step, Rang)
 
     def on_create(self) -> None:
         self.left: list[tuple[str, str]] = []
@@ -180,7 +188,8 @@ class RawClient:
         await self.send(CommandMessage(seq=seq, shown=0, acked=0, kind=0, values=[dx]))
 
     async def receive(self) -> ServerMessage:
-        data = await self.ws.get_message()
+        with trio.fail_after(PATIENCE_S):
+            data = await self.ws.get_message()
         assert isinstance(data, bytes)
         message = decode_from_server(data)
         if isinstance(message, Bye):

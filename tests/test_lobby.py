@@ -161,6 +161,20 @@ async def test_a_successor_starts_after_its_predecessor_has_saved(
     assert Saving.saved == ["load", "save", "load", "save"]
 
 
+async def test_a_failed_room_that_still_saves_is_not_joined(autojump_clock: MockClock) -> None:
+    async with trio.open_nursery() as nursery:
+        made = Lobby({"saving": Saving}, Settings())
+        made.start(nursery)
+        with made.reserve("") as failing:
+            await failing.task.ready.wait()
+            assert isinstance(failing.task.room, Field)
+            failing.task.room.log.append("tick-bug")
+            await trio.sleep(0.5)  # in the middle of on_stop
+            with made.reserve("saving/1") as anew:
+                assert anew.task is not failing.task
+        nursery.cancel_scope.cancel()
+
+
 async def test_seeds_repeat_if_the_server_has_one(autojump_clock: MockClock) -> None:
     def numbers(made: Lobby) -> list[float]:
         with made.reserve("field/a") as a, made.reserve("field/b") as b:

@@ -9,7 +9,7 @@ import attrs
 import pytest
 import structlog
 import trio
-from playing import Field, Pawn, Step
+from playing import Field, Pawn, Rang, Step
 from trio.testing import MockClock
 
 from gameserver import JoinRefused, Player, Room
@@ -96,11 +96,13 @@ async def test_a_room_may_publish_less_often_than_it_ticks(autojump_clock: MockC
 
 async def test_events_are_handed_over_once(autojump_clock: MockClock) -> None:
     async with running(Field()) as task:
-        seat(task, 1, "ann")
+        ann = seat(task, 1, "ann")
+        await trio.sleep(TICK_S)
+        task.room.emit(Rang(3))
         task.room.say("once")
         await trio.sleep(3 * TICK_S)
-        assert task.room.texts == []
-        assert task.room.emissions == []
+        assert [e for m in ann.sink.messages if isinstance(m, Delta) for e in m.events] == [[0, 3]]
+        assert ann.sink.of(Said) == [Said(0, "", "once")]
 
 
 async def test_checks_go_out_every_few_seconds(autojump_clock: MockClock) -> None:
