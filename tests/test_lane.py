@@ -192,8 +192,26 @@ def test_what_is_held_is_bounded() -> None:
     assert lane.feed(big[:2000]) == ([], [], big[:2000])
 
 
-def test_after_an_error_all_is_handed_on() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        frame(b"x", 0xC2),
+        frame(b"x", 0x83),
+        frame(b"x", mask=None),
+        frame(b"x", 0x80),
+        frame(b"x", 0x09),
+        frame(bytes(126), 0x8A),
+        frame(bytes(126), 0x89),
+        frame(b"x", length_bytes=2),
+        frame(bytes(126), length_bytes=8),
+        frame(b"x", 0x81, length_bytes=2),
+        b"\x82\xff" + b"\xff" * 12,
+        frame(b"a", 0x01) + frame(b"b", 0x81),
+        frame(b"\x03\xe8", 0x88),
+    ],
+)
+def test_after_an_error_all_is_handed_on(error: bytes) -> None:
     lane = an_open_lane()
-    wrong = frame(b"x", 0xC2) + frame(b"plain")
+    wrong = error + frame(b"plain")
     assert lane.feed(wrong) == ([], [], wrong)
     assert lane.feed(frame(b"y")) == ([], [], frame(b"y"))

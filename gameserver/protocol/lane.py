@@ -126,9 +126,15 @@ class LaneScanner:
         header_bytes = 2 + length_bytes + _MASK_BYTES
         if end - at < header_bytes:
             return 0
+        length = code
         if length_bytes:
-            code = int.from_bytes(data[at + 2 : at + 2 + length_bytes], "big")
-        self._foreign_left = code
+            length = int.from_bytes(data[at + 2 : at + 2 + length_bytes], "big")
+            # RFC 6455, 5.2 and 5.5: the shortest form, 63 bits, and control frames are short.
+            shortest = length > (_SHORT if length_bytes == 2 else 0xFFFF)
+            if not shortest or length >> 63 or opcode >= _CONTROL:
+                self._lost = True
+                return end - at
+        self._foreign_left = length
         self._lost = opcode == _CLOSE_OPCODE
         self._ends_message = opcode < _CONTROL and bool(first & _FIN)
         if opcode < _CONTROL:
