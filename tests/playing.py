@@ -188,8 +188,7 @@ class RawClient:
         await self.send(CommandMessage(seq=seq, shown=0, acked=0, kind=0, values=[dx]))
 
     async def receive(self) -> ServerMessage:
-        with trio.fail_after(PATIENCE_S):
-            data = await self.ws.get_message()
+        data = await self.ws.get_message()
         assert isinstance(data, bytes)
         message = decode_from_server(data)
         if isinstance(message, Bye):
@@ -198,10 +197,10 @@ class RawClient:
 
     async def next_of(self, kind: type[T]) -> T:
         """Read until there is a message of this class."""
-        while True:
-            message = await self.receive()
-            if isinstance(message, kind):
-                return message
+        with trio.fail_after(PATIENCE_S):
+            while not isinstance(message := await self.receive(), kind):
+                pass
+        return message
 
     async def closed(self) -> tuple[int, str | None]:
         """Read to the end; return code and reason of the close frame."""
@@ -212,8 +211,9 @@ class RawClient:
         return reason.code, reason.reason
 
     async def _receive_for_ever(self) -> None:
-        while True:
-            await self.receive()
+        with trio.fail_after(PATIENCE_S):
+            while True:
+                await self.receive()
 
 
 @asynccontextmanager
