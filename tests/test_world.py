@@ -117,7 +117,7 @@ def test_near_finds_exactly_what_a_search_of_all_finds(
     out.publish(1)
     made += [world.spawn(Ship(x, y)) for x, y in ships[20:]]  # not yet published
     for ship in made[::2]:
-        ship.x += 20  # less than a cell
+        ship.x += 7  # less than an eighth of the radius
     found = list(world.near(*centre, radius, Ship))
     wanted = [s for s in made if (s.x - centre[0]) ** 2 + (s.y - centre[1]) ** 2 <= radius * radius]
     assert sorted(map(world.id_of, found)) == sorted(map(world.id_of, wanted))

@@ -28,6 +28,8 @@ _HALF: Final = 1 << (_SHIFT - 1)
 REACH: Final = 2
 #: Hysteresis margin as a share of the view radius.
 _MARGIN_SHARE: Final = 1 / 16
+#: How far searches reach beyond what they look for, as a share of the view radius.
+_SLACK_SHARE: Final = 1 / 8
 
 #: Views and bounds kept for reuse; all are forgotten when there are more, so that an endless
 #: world does not fill the memory.
@@ -40,7 +42,7 @@ Bounds = tuple[float, float, float, float]
 class Grid:
     """The cells of one room.  ``view_radius`` None: there is one cell, ``EVERYWHERE``."""
 
-    __slots__ = ("_bounds", "_view_sets", "_views", "cell_size", "margin", "members")
+    __slots__ = ("_bounds", "_view_sets", "_views", "cell_size", "margin", "members", "near_slack")
 
     def __init__(self, view_radius: float | None) -> None:
         if view_radius is not None and not 0 < view_radius < math.inf:
@@ -48,6 +50,8 @@ class Grid:
         self.margin = 0.0 if view_radius is None else view_radius * _MARGIN_SHARE
         #: Width of a cell in the game's units; 0 where there is only one.
         self.cell_size = 0.0 if view_radius is None else view_radius / REACH + self.margin
+        #: How far something may move between two publishes and still be found from its cell.
+        self.near_slack = 0.0 if view_radius is None else view_radius * _SLACK_SHARE
         #: Cell → id → record, as of the last publish.
         self.members: dict[int, dict[int, Record]] = {EVERYWHERE: {}}
         self._bounds: dict[int, Bounds] = {}

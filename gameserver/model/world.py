@@ -179,16 +179,17 @@ class World:
         """Yield the entities of ``cls`` whose position lies within ``radius`` of a point.
 
         Found through the cells of the last publish and tested at their present position: what
-        has since moved by more than one cell (half a view radius) may be missed.  Spawned ones
+        has since moved by more than an eighth of the view radius may be missed.  Spawned ones
         are always found.
         """
-        names = self._position_names(cls)
-        reach = radius + self.grid.cell_size
-        candidates = [r.entity for r in self.grid.within(x, y, reach) if type(r.entity) is cls]
-        candidates += [r.entity for r in self.spawned if type(r.entity) is cls]
+        x_name, y_name = self._position_names(cls)
+        kind = self.schema.kinds[cls]
+        reach = radius + self.grid.margin + self.grid.near_slack
+        candidates = [r.entity for r in self.grid.within(x, y, reach) if r.kind == kind]
+        candidates += [r.entity for r in self.spawned if r.kind == kind]
         limit = radius * radius
         for entity in candidates:
-            dx, dy = getattr(entity, names[0]) - x, getattr(entity, names[1]) - y
+            dx, dy = getattr(entity, x_name) - x, getattr(entity, y_name) - y
             if dx * dx + dy * dy <= limit and self.id_of(entity):
                 yield entity
 
