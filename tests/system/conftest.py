@@ -38,7 +38,8 @@ def pytest_runtest_makereport(
     report = yield
     pages = getattr(item, "funcargs", {}).get("pages")
     if report.failed and call.when == "call" and isinstance(pages, Pages):
-        folder = item.config.cache.mkdir("screenshots") if item.config.cache else None
-        if folder is not None:
+        cache: pytest.Cache | None = getattr(item.config, "cache", None)
+        if cache is not None:  # it may be switched off
+            folder = cache.mkdir("screenshots")
             report.sections.append(("pages", pages.picture(folder, item.name)))
     return report
