@@ -47,7 +47,7 @@ class Record:
     joins_per_s: float
     load_cpu_share: float
     #: Why this result cannot be believed.
-    complaints: Sequence[str] = ()
+    complaints: Sequence[str] = attrs.field(default=(), converter=tuple)
     #: Whatever else belongs to the study.
     more: Mapping[str, Any] = attrs.field(factory=dict)
     machine: Mapping[str, Any] = attrs.field(factory=dict)

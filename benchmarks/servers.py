@@ -43,8 +43,8 @@ class Setting:
     delta_bytes: int = 0
     #: "default": what the server does by itself; "frozen": see ``worlds.GC``.
     gc: str = "default"
-    #: Folder with ``cert.pem`` and ``key.pem``, for wss.
-    certificate: pathlib.Path | None = None
+    #: Certificate and key in PEM, for wss.
+    certificate: tuple[pathlib.Path, pathlib.Path] | None = None
 
 
 @attrs.frozen
@@ -67,12 +67,15 @@ class Contender:
 
 
 class RunningServer:
-    """A server pinned to a core; use as a context manager, which stops it."""
+    """A server pinned to a core; use as a context manager, which stops it.
+
+    ``port`` is the first that it names: that of wss, if it serves that.
+    """
 
     def __init__(self, contender: Contender, setting: Setting, core: int) -> None:
         started = contender.prepare(setting)
         self._name = contender.name
-        self._errors = tempfile.TemporaryFile("w+")
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by __exit__
         self._process = subprocess.Popen(
             ["taskset", "--cpu-list", str(core), *started.command],
             cwd=ROOT,
@@ -119,7 +122,7 @@ class RunningServer:
         raise BenchmarkError(f"{self._name} did not start: {last[0]}")
 
     def get(self, path: str) -> str:
-        """Return what our own server answers to a GET, once it is serving plain HTTP."""
+        """Return what our own server answers to a GET (without TLS)."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
             connection.request("GET", path)
@@ -143,8 +146,8 @@ def _start_ourselves(setting: Setting) -> Started:
     command = [sys.executable, "-m", "gameserver", "serve", room, "--port", "0"]
     command += ["--log-level", "warning", "--max-connections", "20000"]
     if setting.certificate is not None:
-        command += ["--certificate", str(setting.certificate / "cert.pem")]
-        command += ["--key", str(setting.certificate / "key.pem"), "--tls-port", "0"]
+        certificate, key = setting.certificate
+        command += ["--certificate", str(certificate), "--key", str(key), "--tls-port", "0"]
     return Started(
         command,
         {
@@ -152,7 +155,6 @@ def _start_ourselves(setting: Setting) -> Started:
             "BENCHMARK_TICK_RATE": str(setting.tick_rate),
             "BENCHMARK_ENTITIES": str(setting.entities),
             "BENCHMARK_GC": setting.gc,
-            # Beside its own hook the server then also takes what is imported from this tree.
             "PYTHONPATH": str(ROOT),
         },
     )
@@ -177,9 +179,7 @@ def _start_floor(setting: Setting) -> Started:
 
 def _start_python(peer: str, setting: Setting) -> Started:
     server = PEERS / peer / "server.py"
-    return Started(
-        [str(python_of(peer)), str(server), *_flags(setting)], {"PYTHONPATH": str(ROOT)}
-    )
+    return Started([str(python_of(peer)), str(server), *_flags(setting)], {"PYTHONPATH": str(ROOT)})
 
 
 def _start_node(peer: str, setting: Setting) -> Started:

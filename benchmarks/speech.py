@@ -92,9 +92,7 @@ def colyseus_speech(paths: Iterable[str]) -> Speech:
     )
 
 
-def game_speech(
-    *, tails: Sequence[bytes] = (), fields: int = 0, first: bytes = b""
-) -> Speech:
+def game_speech(*, tails: Sequence[bytes] = (), fields: int = 0, first: bytes = b"") -> Speech:
     """Our protocol.  ``tails``: commands of so many ``fields``; ``first`` answers the welcome."""
     hello = Hello(VERSION, None, room="", name="load", token=None, resume=None)
     return Speech(

@@ -29,7 +29,7 @@ SPARE_SEATS: Final = 5_000
 _UNIT_GRID: Final = Grid(1.0)
 _CELLS_ACROSS: Final = round((len(_UNIT_GRID.view(_UNIT_GRID.cell_at(0, 0))) - 1) ** 0.5)
 #: So that a view, in whole cells, is as wide as the three cells of the peers.
-VIEW_RADIUS: Final = VIEW_WIDTH / (_CELLS_ACROSS * _UNIT_GRID.cell_size)
+VIEW_RADIUS: Final[float | None] = VIEW_WIDTH / (_CELLS_ACROSS * _UNIT_GRID.cell_size)
 
 
 @entity(at=("x", "y"))
@@ -55,7 +55,7 @@ class BigWorld(Room):
 
     tick_rate = TICK_RATE
     max_players = PLAYERS + SPARE_SEATS
-    view_radius: float | None = VIEW_RADIUS
+    view_radius = VIEW_RADIUS
     classes = (Mover, Turn)
 
     def on_create(self) -> None:
@@ -80,7 +80,7 @@ class BigWorld(Room):
         """Give everyone a mover."""
         player.entity = self.make_mover(player)
 
-    def on_leave(self, player: Player, reason: str) -> None:
+    def on_leave(self, player: Player, reason: str) -> None:  # noqa: ARG002
         """Take it away."""
         self.movers.discard(player.entity)
         self.despawn(player.entity)

@@ -173,7 +173,10 @@ static void take_binary(Client *c, const Frame *f, int64_t now) {
     }
     if (!c->greeted) {
         c->greeted = 1;
-        if (flags.first.length) post_frame(c, OP_BINARY, flags.first.bytes, flags.first.length);
+        if (flags.first.length) {
+            post_frame(c, OP_BINARY, flags.first.bytes, flags.first.length);
+            c->seq = 1; /* it may be a command */
+        }
     }
 }
 

@@ -1,8 +1,8 @@
-/* The floor: what the kernel alone asks for.
+/* The floor: about what the kernel alone asks for.
  *
  * An epoll server that answers the WebSocket handshake, writes the same prebuilt frame to every
- * client at every tick with one write each, and drains what the clients send without looking at
- * it.  No game, no parsing, no bookkeeping: nothing that delivers deltas this way can cost less.
+ * client at every tick with one write each, and drains what the clients send as it comes, without
+ * looking at it.  No game, no parsing, no bookkeeping.
  *
  *     floor --bytes 120 [--rate 20] [--port 0]
  */

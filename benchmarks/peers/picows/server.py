@@ -10,7 +10,7 @@ import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
 
 from benchmarks.peers.shared.field import Field, Mover
-from benchmarks.peers.shared.flags import Flags, read_flags
+from benchmarks.peers.shared.flags import Flags, announce, read_flags
 
 #: Room that picows wants in front of a message for the frame header.
 HEADROOM = bytes(14)
@@ -40,7 +40,7 @@ class Player(WSListener):
             transport.send_close(frame.get_close_code())
             transport.disconnect()
 
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
+    def on_ws_disconnected(self, _transport: WSTransport) -> None:
         """Leave."""
         self.players.discard(self)
         self.field.leave(self.mover)
@@ -69,7 +69,7 @@ async def main(flags: Flags) -> None:
     server = await ws_create_server(
         listener, "127.0.0.1", flags.port, max_frame_size=4096, backlog=4096
     )
-    print(f"listening {server.sockets[0].getsockname()[1]}", flush=True)
+    announce(server.sockets[0].getsockname()[1])
     start = time.monotonic()
     ticks = 0
     while True:

@@ -6,10 +6,10 @@ import functools
 
 import msgpack
 import trio
-from trio_websocket import ConnectionClosed, WebSocketRequest, serve_websocket
+from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, serve_websocket
 
 from benchmarks.peers.shared.field import Field, Mover
-from benchmarks.peers.shared.flags import Flags, read_flags
+from benchmarks.peers.shared.flags import Flags, announce, read_flags
 
 
 class World:
@@ -44,7 +44,7 @@ class World:
         finally:
             self.field.leave(mover)
 
-    async def _send(self, connection, mover: Mover) -> None:
+    async def _send(self, connection: WebSocketConnection, mover: Mover) -> None:
         while True:
             await self.ticked.wait()
             moves = self.field.moves(mover.cell)
@@ -57,7 +57,7 @@ async def main(flags: Flags) -> None:
     async with trio.open_nursery() as nursery:
         serve = functools.partial(serve_websocket, ssl_context=None, handler_nursery=nursery)
         server = await nursery.start(serve, world.play, "127.0.0.1", flags.port)
-        print(f"listening {server.port}", flush=True)
+        announce(server.port)
         await world.run()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import NamedTuple
 
 
@@ -24,3 +25,9 @@ def read_flags() -> Flags:
     parser.add_argument("--port", type=int, default=0)
     given = parser.parse_args()
     return Flags(given.world, given.players, given.rate, given.port)
+
+
+def announce(port: int) -> None:
+    """Tell whoever started this server where it listens."""
+    sys.stdout.write(f"listening {port}\n")
+    sys.stdout.flush()

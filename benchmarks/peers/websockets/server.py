@@ -1,4 +1,4 @@
-"""asyncio ``websockets`` on uvloop, as its documentation recommends: ``broadcast``, no compression."""
+"""asyncio ``websockets`` on uvloop, as its documentation advises: ``broadcast``, no compression."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import uvloop
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
 from benchmarks.peers.shared.field import Field, Mover
-from benchmarks.peers.shared.flags import Flags, read_flags
+from benchmarks.peers.shared.flags import Flags, announce, read_flags
 
 
 class World:
@@ -49,7 +49,7 @@ async def main(flags: Flags) -> None:
         world.play, "127.0.0.1", flags.port, compression=None, max_size=4096, backlog=4096
     )
     async with server:
-        print(f"listening {server.sockets[0].getsockname()[1]}", flush=True)
+        announce(server.sockets[0].getsockname()[1])
         start = time.monotonic()
         ticks = 0
         while True:

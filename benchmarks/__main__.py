@@ -1,0 +1,270 @@
+"""``python -m benchmarks``: one subcommand per question; see README.md in this folder."""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import attrs
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from benchmarks import plots, records, tables
+from benchmarks.machine import ROOT, BenchmarkError
+from benchmarks.studies import capacity as capacity_study
+from benchmarks.studies import compare as compare_study
+from benchmarks.studies import growth as growth_study
+from benchmarks.studies import joins as joins_study
+from benchmarks.studies import micro as micro_study
+from benchmarks.studies import single as single_study
+from benchmarks.studies import ticks as ticks_study
+from benchmarks.studies.session import Session
+
+app = App(name="benchmarks", help="Measures the server beside its peers.", version_flags=[])
+
+Players = Annotated[tuple[int, ...], Parameter(help="Numbers of players.", consume_multiple=True)]
+Servers = Annotated[
+    tuple[str, ...], Parameter(help="Which servers; all if not given.", consume_multiple=True)
+]
+DEFAULT_OUTPUT = ROOT / "benchmarks" / "results.jsonl"
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class Common:
+    """What every measurement has."""
+
+    output: Annotated[pathlib.Path, Parameter(help="File that results are appended to.")] = (
+        DEFAULT_OUTPUT
+    )
+    repeats: Annotated[int, Parameter(help="Rounds; figures are medians.")] = 3
+    warmup: Annotated[float, Parameter(help="Seconds between joining and counting.")] = 2.0
+    window: Annotated[float, Parameter(help="Seconds of counting.")] = 5.0
+
+    def session(self) -> Session:
+        """Return a session with these settings."""
+        return Session(self.output, self.repeats, self.warmup, self.window)
+
+
+@app.command
+def compare(
+    *,
+    worlds: Annotated[
+        tuple[str, ...], Parameter(help="broadcast, bigworld", consume_multiple=True)
+    ] = ("bigworld", "broadcast"),
+    players: Players = (
+        500,
+        1000,
+        2000,
+    ),
+    broadcast_players: Players = (
+        50,
+        200,
+        500,
+    ),
+    servers: Servers = (),
+    plot: Annotated[
+        pathlib.Path | None, Parameter(help="Folder for SVG plots; needs matplotlib.")
+    ] = None,
+    common: Common = Common(),
+) -> None:
+    """Every server on the same worlds, interleaved: the main table."""
+    session = common.session()
+    found = []
+    for world in worlds:
+        counts = broadcast_players if world == "broadcast" else players
+        found += compare_study.run(session, world, counts, servers)
+    session.say("\n" + tables.details(found))
+    for world in worlds:
+        session.say("\n" + tables.comparison(found, world))
+    if plot is not None:
+        _plot_all(found, worlds, plot)
+    session.close()
+
+
+@app.command
+def capacity(
+    *,
+    world: str = "bigworld",
+    servers: Servers = (),
+    limit: Annotated[int, Parameter(help="Most players to try.")] = 8000,
+    delta_bytes: Annotated[int, Parameter(help="What the floor writes.")] = 100,
+    common: Common = Common(),
+) -> None:
+    """Search the largest number of players that each server holds."""
+    session = common.session()
+    largest = capacity_study.run(session, world, servers, limit, delta_bytes)
+    session.say("\n" + tables.capacity(largest))
+    session.close()
+
+
+@app.command
+def growth(
+    *,
+    players: Players = (
+        100,
+        250,
+        500,
+        1000,
+        1500,
+        2000,
+    ),
+    entities: Annotated[
+        tuple[int, ...], Parameter(help="Movers besides the players'.", consume_multiple=True)
+    ] = (0, 500, 1000, 2000, 4000),
+    entities_players: Annotated[int, Parameter(help="Players beside those entities.")] = 200,
+    common: Common = Common(),
+) -> None:
+    """Fit CPU against players, and against entities in the room."""
+    session = common.session()
+    by_players = growth_study.run_players(session, players)
+    by_entities = growth_study.run_entities(session, entities_players, entities)
+    session.say("\n" + tables.details(by_players))
+    session.say("\n" + tables.line("players", growth_study.fit_players(by_players)))
+    session.say(tables.line("entities", growth_study.fit_entities(by_entities)))
+    session.close()
+
+
+@app.command
+def ticks(
+    *,
+    players: Annotated[int, Parameter(help="How many play.")] = 800,
+    rates: Annotated[
+        tuple[int, ...], Parameter(help="Ticks per second.", consume_multiple=True)
+    ] = (20, 30, 60),
+    common: Common = Common(),
+) -> None:
+    """Lateness and work of ticks, with garbage collection as it is and frozen."""
+    session = common.session()
+    session.say("\n" + tables.by_more(ticks_study.run(session, players, rates), _TICK_FIGURES))
+    session.close()
+
+
+@app.command
+def arena(
+    *,
+    players: Annotated[int, Parameter(help="How many fly.")] = 500,
+    common: Common = Common(),
+) -> None:
+    """The arena's own rules, everyone sending recorded controls at every tick."""
+    session = common.session()
+    session.say("\n" + tables.by_more(ticks_study.run_arena(session, players), _TICK_FIGURES))
+    session.close()
+
+
+_TICK_FIGURES = [f"{w}_{q}_ms" for w in ("lateness", "work") for q in ("p50", "p99", "max")] + [
+    "ticks_dropped"
+]
+
+
+@app.command
+def joins(
+    *,
+    playing: Annotated[int, Parameter(help="How many play meanwhile.")] = 500,
+    joining: Annotated[int, Parameter(help="How many join.")] = 2000,
+    at_once: Annotated[int, Parameter(help="How many at the same time.")] = 64,
+    common: Common = Common(),
+) -> None:
+    """Joins per second to the first delta, while others play."""
+    session = common.session()
+    found = joins_study.run(session, playing, joining, at_once)
+    figures = ["storm_joins_per_s", "not_joined", "fewest_deltas", "most_deltas"]
+    session.say("\n" + tables.by_more(found, figures))
+    session.say("\n" + tables.details(found))
+    session.close()
+
+
+@app.command
+def memory(
+    *,
+    players: Players = (
+        500,
+        1000,
+        2000,
+    ),
+    common: Common = Common(),
+) -> None:
+    """Resident memory per player."""
+    session = common.session()
+    session.say("\n" + tables.memory(single_study.run_memory(session, players)))
+    session.close()
+
+
+@app.command
+def wss(
+    *,
+    players: Players = (500,),
+    common: Common = Common(),
+) -> None:
+    """The big world over wss and over ws in turn."""
+    session = common.session()
+    session.say("\n" + tables.by_more(single_study.run_wss(session, players), []))
+    session.close()
+
+
+@app.command
+def idle(
+    *,
+    players: Players = (1000,),
+    common: Common = Common(),
+) -> None:
+    """What a room costs in which nothing happens."""
+    session = common.session()
+    session.say("\n" + tables.details(single_study.run_idle(session, players)))
+    session.close()
+
+
+@app.command
+def micro() -> None:
+    """Parts of a tick by plain timing, and bytes per entity on the wire."""
+    console = Console(highlight=False)
+    rows = []
+    for what, figure, unit in micro_study.run():
+        console.print(f"{what}: {figure:.2f} {unit}", markup=False)
+        rows.append([what, f"{figure:.2f} {unit}"])
+    console.print("\n" + tables.markdown(["part", "cost"], rows), markup=False, soft_wrap=True)
+
+
+@app.command
+def report(
+    file: pathlib.Path = DEFAULT_OUTPUT,
+    *,
+    plot: Annotated[pathlib.Path | None, Parameter(help="Folder for SVG plots.")] = None,
+) -> None:
+    """Make the main table (and plots) again from a file of results."""
+    found = records.load(file, "compare")
+    console = Console(highlight=False)
+    worlds = list(dict.fromkeys(record.world for record in found))
+    for text in (tables.details(found), *(tables.comparison(found, world) for world in worlds)):
+        console.print("\n" + text, markup=False, soft_wrap=True)
+    if plot is not None:
+        _plot_all(found, worlds, plot)
+
+
+def _plot_all(found: list[records.Record], worlds: Sequence[str], folder: pathlib.Path) -> None:
+    for world in worlds:
+        plots.draw(
+            found, world, lambda r: r.cpu_share * 100, "% of a core", folder / f"{world}-cpu.svg"
+        )
+        plots.draw(
+            found,
+            world,
+            lambda r: r.cpu_per_delta_us,
+            "µs of CPU per delta",
+            folder / f"{world}-delta.svg",
+        )
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except BenchmarkError as error:
+        Console(stderr=True).print(f"benchmarks: {error}", markup=False, highlight=False)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""``joins``: how many join per second, to their first delta, while others play."""
+
+from __future__ import annotations
+
+from benchmarks import measure
+from benchmarks.generator import Generator
+from benchmarks.records import Record
+from benchmarks.servers import OURSELVES, RunningServer, Setting
+from benchmarks.studies.session import Session
+
+
+def run(session: Session, playing: int, joining: int, at_once: int) -> list[Record]:
+    """Have ``joining`` players storm in, ``at_once`` at a time; record how those who play fare."""
+    return [_storm(session, playing, joining, at_once) for _ in range(session.repeats)]
+
+
+def _storm(session: Session, playing: int, joining: int, at_once: int) -> Record:
+    driver = session.driver
+    setting = Setting(world="bigworld", players=playing)
+    with RunningServer(OURSELVES, setting, driver.cores.server) as server:
+        empty = measure.rss_bytes(server.pid)
+        speech = OURSELVES.speech(setting, server.port)
+        base = Generator(server.port, speech, session.load(playing), driver.cores.load)
+        with base:
+            joined = base.wait_for("joined")
+            base.wait_for("begin")
+            before_s = measure.cpu_s(server.pid)
+            load = session.load(joining, commands_per_s=0, joining=at_once, window_s=0.1)
+            with Generator(server.port, speech, load, driver.cores.load) as storm:
+                stormed = storm.wait_for("joined")
+                told = base.wait_for("end")
+            cpu_s = measure.cpu_s(server.pid) - before_s
+            resident = measure.rss_bytes(server.pid)
+        more = {
+            "joined": stormed["joined"],
+            "not_joined": stormed["failed"] + stormed["unfinished"],
+            "storm_s": stormed["seconds"],
+            "storm_joins_per_s": stormed["joined"] / stormed["seconds"],
+            "join_ms": stormed["join_ms"],
+            "fewest_deltas": told["fewest_deltas"],
+            "most_deltas": told["most_deltas"],
+        }
+    record = driver.record("joins", OURSELVES, setting, told, joined, more, cpu_s, empty, resident)
+    return session.keep(record)

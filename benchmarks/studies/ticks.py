@@ -1,0 +1,57 @@
+"""``ticks`` and ``arena``: lateness and work of ticks, as the server itself counts them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from benchmarks.exposition import tick_times
+from benchmarks.pilots import arena_speech
+from benchmarks.records import Record
+from benchmarks.servers import OURSELVES, RunningServer, Setting
+from benchmarks.studies.session import Session
+
+#: The server's percentiles are about so many ticks: all of them must come after the joining.
+WINDOW_TICKS: Final = 1024
+ARENA_TICK_RATE: Final = 30
+
+
+def _tick_times(server: RunningServer) -> Mapping[str, Any]:
+    return tick_times(server.get("/metrics"))
+
+
+def _warmup_s(session: Session, rate: int) -> float:
+    return max(session.warmup_s, WINDOW_TICKS / rate - session.window_s + 1)
+
+
+def run(session: Session, players: int, rates: Sequence[int]) -> list[Record]:
+    """Measure the big world at these tick rates, with garbage collection as it is and frozen."""
+    found: list[Record] = []
+    for _ in range(session.repeats):
+        for rate in rates:
+            for gc in ("default", "frozen"):
+                setting = Setting(world="bigworld", players=players, tick_rate=rate, gc=gc)
+                load = session.load(players, warmup_s=_warmup_s(session, rate))
+                record = session.measure(
+                    "ticks", OURSELVES, setting, load, at_end=_tick_times, more={"gc": gc}
+                )
+                found += [record] if record is not None else []
+    return found
+
+
+def run_arena(session: Session, players: int) -> list[Record]:
+    """Measure the arena's own rules, everyone sending recorded controls at every tick."""
+    found: list[Record] = []
+    speech = arena_speech()
+    for _ in range(session.repeats):
+        setting = Setting(world="arena", players=players, tick_rate=ARENA_TICK_RATE)
+        load = session.load(
+            players,
+            commands_per_s=ARENA_TICK_RATE,
+            warmup_s=_warmup_s(session, ARENA_TICK_RATE),
+        )
+        record = session.measure(
+            "arena", OURSELVES, setting, load, speech=speech, at_end=_tick_times
+        )
+        found += [record] if record is not None else []
+    return found
