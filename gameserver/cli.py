@@ -21,7 +21,7 @@ import trio
 from cyclopts import App, Parameter
 from rich.console import Console
 
-from gameserver.config import Settings, load_settings
+from gameserver.config import Reading, Settings, load_settings
 from gameserver.errors import GameServerError
 from gameserver.games.arena.room import Arena
 from gameserver.games.chat import Chat
@@ -68,6 +68,7 @@ class Flags:
     max_rooms: Annotated[int | None, Parameter(help="Most rooms at a time.")] = None
     max_connections: Annotated[int | None, Parameter(help="Most connections at a time.")] = None
     seed: Annotated[int | None, Parameter(help="Makes rooms' random numbers repeatable.")] = None
+    reading: Annotated[Reading | None, Parameter(help="pump: commands at the tick.")] = None
     log_level: Annotated[LogLevel | None, Parameter(help="The least that is logged.")] = None
     log_format: Annotated[LogFormat | None, Parameter(help="auto: text on a terminal.")] = None
 

@@ -11,7 +11,7 @@ import pathlib
 import tomllib
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import attrs
 import cattrs
@@ -21,6 +21,12 @@ from gameserver.ops.logging import LogFormat, LogLevel
 
 #: ``GAMESERVER_PORT`` in the environment is ``port`` in the file and ``--port`` as a flag.
 ENVIRONMENT_PREFIX: Final = "GAMESERVER_"
+
+
+#: Who reads what players send: one reader per room, or one task per player.
+Reading = Literal["pump", "tasks"]
+
+_CHOICES: Final = (LogLevel, LogFormat, Reading)
 
 
 class ConfigError(GameServerError):
@@ -69,6 +75,8 @@ class Settings:
     max_connections: int = attrs.field(default=10_000, validator=_at_least(1))
     #: Makes the random numbers of rooms repeatable; without it they differ at every start.
     seed: int | None = None
+    #: "pump": the commands of a room are read at its tick (Linux; elsewhere the same as "tasks").
+    reading: Reading = "pump"
     log_level: LogLevel = "info"
     log_format: LogFormat = "auto"
 
@@ -166,7 +174,7 @@ class _WrongTypeError(ValueError):
 
 def _described(wanted: Any) -> str:
     """Return what a setting of this type takes, in words."""
-    if wanted in (LogLevel, LogFormat):
+    if wanted in _CHOICES:
         return "one of " + ", ".join(typing.get_args(wanted))
     return _PLAIN_TYPES[wanted][0]
 
@@ -198,9 +206,7 @@ def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter()
     for wanted in _PLAIN_TYPES:
         converter.register_structure_hook(wanted, _structure_plain)
-    converter.register_structure_hook_func(
-        lambda wanted: wanted in (LogLevel, LogFormat), _structure_choice
-    )
+    converter.register_structure_hook_func(lambda wanted: wanted in _CHOICES, _structure_choice)
     return converter
 
 

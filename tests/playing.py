@@ -17,6 +17,7 @@ import trio.testing
 import trio_websocket
 
 from gameserver import JoinRefused, Player, Room, command, entity, event, number, synced
+from gameserver.protocol.lane import LaneScanner
 from gameserver.protocol.messages import (
     SUBPROTOCOL,
     Bye,
@@ -105,7 +106,7 @@ class Field(Room):
 
 
 class MemoryLink(trio.abc.Stream):
-    """The server's end of a memory stream, with a link's lane out."""
+    """The server's end of a memory stream, with a link's lanes."""
 
     def __init__(self, stream: Any, peer: Any) -> None:
         self._stream = stream
@@ -115,6 +116,20 @@ class MemoryLink(trio.abc.Stream):
         self.posts_refused = 0
         self.bytes_in = 0
         self.bytes_out = 0
+        self._scanner = LaneScanner()
+        self._on_message: Any = lambda _: None
+        self._on_pong: Any = lambda _: None
+        self._head_is_read = False
+
+    def open_lane(self, on_message: Any, on_pong: Any) -> None:
+        self._on_message, self._on_pong = on_message, on_pong
+        self._scanner.open = True
+
+    def close_lane(self) -> None:
+        self._scanner.open = False
+
+    def message_taken(self) -> None:
+        self._scanner.outstanding -= 1
 
     def post(self, frame: bytes) -> bool:
         if self.clear and not self.dropped:
@@ -130,8 +145,18 @@ class MemoryLink(trio.abc.Stream):
         await self._stream.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        data: bytes = await self._stream.receive_some(max_bytes)
-        return data
+        while True:
+            data: bytes = await self._stream.receive_some(max_bytes)
+            if not data or not self._head_is_read:
+                self._head_is_read = True
+                return data
+            payloads, pongs, foreign = self._scanner.feed(data)
+            for payload in payloads:
+                self._on_message(payload)
+            for pong in pongs:
+                self._on_pong(pong)
+            if foreign:
+                return foreign
 
     async def aclose(self) -> None:
         self.drop()

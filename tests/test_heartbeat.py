@@ -1,142 +1,159 @@
-"""Ping frames against a peer that answers when the test says so; the clock is a mock."""
+"""Ping frames to links that take what they are given; the clock is a mock."""
 
 from __future__ import annotations
-
-from collections import OrderedDict
 
 import pytest
 import trio
 import trio.testing
-import trio_websocket
+from trio.testing import wait_all_tasks_blocked
 
 from gameserver.protocol.latency import Latency
-from gameserver.runtime.heartbeat import MAX_UNANSWERED, Heartbeat
+from gameserver.runtime.heartbeat import GRAIN_S, MAX_UNANSWERED, PAYLOAD_BYTES, Beat, Heartbeat
+
+INTERVAL_S = 2.0
 
 
-class FakePeer:
-    """Keeps its pings in order and wakes them as trio-websocket does."""
+class FakeLink:
+    """Takes frames, and keeps the payloads of the pings that they are."""
 
     def __init__(self) -> None:
-        self.pings: OrderedDict[bytes, trio.Event] = OrderedDict()
-        self.payloads: list[bytes] = []
-        self.closed = False
+        self.clear = True
+        self.pings: list[bytes] = []
 
-    async def ping(self, payload: bytes | None = None) -> None:
-        if self.closed:
-            raise trio_websocket.ConnectionClosed(None)
-        assert payload is not None
-        event = self.pings[payload] = trio.Event()
-        self.payloads.append(payload)
-        await event.wait()
+    def post(self, frame: bytes) -> bool:
+        assert frame[:2] == bytes((0x89, PAYLOAD_BYTES))
+        self.pings.append(frame[2:])
+        return True
+
+
+class FakePump:
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def hurry(self, _: object) -> None:
+        self.calls.append("hurry")
+
+    def calm(self, _: object) -> None:
+        self.calls.append("calm")
+
+
+class Peer:
+    """A link that is pinged, and what became of it."""
+
+    def __init__(self, heartbeat: Heartbeat) -> None:
+        self.link = FakeLink()
+        self.answers: list[Latency] = []
+        self.silent_s: list[float] = []
+        self.beat: Beat = heartbeat.add(
+            self.link,  # type: ignore[arg-type]
+            self.answers.append,
+            lambda: self.silent_s.append(trio.current_time()),
+        )
 
     def pong(self, number: int) -> None:
-        """Answer the ping of this number, from 0."""
-        while self.pings:
-            payload, event = self.pings.popitem(last=False)
-            event.set()
-            if payload == self.payloads[number]:
-                return
+        self.beat.pong(self.link.pings[number])
 
 
-async def _run(heartbeat: Heartbeat, done: trio.Event) -> None:
-    await heartbeat.run_until_unanswered()
-    done.set()
+@pytest.fixture
+def pump() -> FakePump:
+    return FakePump()
 
 
-async def test_three_unanswered_pings_end_it(autojump_clock: trio.testing.MockClock) -> None:
-    peer = FakePeer()
+@pytest.fixture
+def heartbeat(
+    pump: FakePump, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> Heartbeat:
+    made = Heartbeat(INTERVAL_S, pump)  # type: ignore[arg-type]
+    nursery.start_soon(made.run)
+    return made
+
+
+async def test_three_unanswered_pings_end_it_once(heartbeat: Heartbeat) -> None:
     begun_s = trio.current_time()
-    await Heartbeat(peer, 2.0, lambda _: pytest.fail("nobody answered")).run_until_unanswered()
-    assert trio.current_time() - begun_s == MAX_UNANSWERED * 2.0
-    assert len(peer.payloads) == MAX_UNANSWERED
+    peer = Peer(heartbeat)
+    await trio.sleep(30)
+    assert len(peer.link.pings) == MAX_UNANSWERED
+    (silent_s,) = peer.silent_s
+    assert MAX_UNANSWERED * INTERVAL_S <= silent_s - begun_s <= MAX_UNANSWERED * INTERVAL_S + 0.5
 
 
-async def test_payloads_differ_and_cannot_be_guessed(
-    autojump_clock: trio.testing.MockClock,
+async def test_an_answer_is_a_measurement_and_starts_the_count_anew(heartbeat: Heartbeat) -> None:
+    peer = Peer(heartbeat)
+    await trio.sleep(0.25)
+    for number in range(5):
+        peer.pong(number)
+        await trio.sleep(INTERVAL_S)
+    # Pings are a little later each time, by what the task sleeps between two looks.
+    assert [a.rtt_s for a in peer.answers] == pytest.approx([0.25] * 5, abs=5 * GRAIN_S)
+    assert peer.answers[-1].count == 5
+    assert peer.silent_s == []
+
+
+async def test_a_pong_settles_older_pings_too(heartbeat: Heartbeat) -> None:
+    peer = Peer(heartbeat)
+    await trio.sleep(INTERVAL_S + 2 * GRAIN_S)
+    assert peer.beat.unanswered == 2
+    peer.pong(1)
+    assert peer.beat.unanswered == 0
+    assert len(peer.answers) == 1
+    peer.pong(0)
+    assert len(peer.answers) == 1, "an answer to what is settled is no measurement"
+
+
+async def test_a_late_pong_leaves_newer_pings_open(heartbeat: Heartbeat) -> None:
+    peer = Peer(heartbeat)
+    await trio.sleep(INTERVAL_S + 2 * GRAIN_S)
+    peer.pong(0)
+    assert peer.beat.unanswered == 1
+    rtt_s = peer.answers[0].rtt_s
+    assert rtt_s is not None
+    assert rtt_s > INTERVAL_S
+
+
+async def test_pongs_that_answer_nothing_are_ignored(heartbeat: Heartbeat) -> None:
+    peer, other = Peer(heartbeat), Peer(heartbeat)
+    await trio.sleep(2 * GRAIN_S)
+    for payload in (b"", bytes(PAYLOAD_BYTES), other.link.pings[0]):
+        peer.beat.pong(payload)
+    assert peer.answers == []
+    assert len({*peer.link.pings, *other.link.pings}) == 2, "nobody can answer in advance"
+
+
+async def test_a_link_is_hurried_while_a_pong_is_awaited(
+    heartbeat: Heartbeat, pump: FakePump
 ) -> None:
-    peers = FakePeer(), FakePeer()
-    for peer in peers:
-        await Heartbeat(peer, 2.0, lambda _: None).run_until_unanswered()
-    assert len({*peers[0].payloads, *peers[1].payloads}) == 2 * MAX_UNANSWERED
+    peer = Peer(heartbeat)
+    await trio.sleep(2 * GRAIN_S)
+    assert pump.calls == ["hurry"]
+    peer.pong(0)
+    assert pump.calls == ["hurry", "calm"]
 
 
-async def test_each_answer_is_a_sample(mock_clock: trio.testing.MockClock) -> None:
-    peer, samples, done = FakePeer(), list[Latency](), trio.Event()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_run, Heartbeat(peer, 2.0, samples.append), done)
-        for number in range(5):
-            await trio.testing.wait_all_tasks_blocked()
-            mock_clock.jump(0.25)
-            peer.pong(number)
-            await trio.testing.wait_all_tasks_blocked()
-            assert len(samples) == number + 1
-            mock_clock.jump(1.75)
-        assert not done.is_set()
-        nursery.cancel_scope.cancel()
-    assert [s.rtt_s for s in samples] == [0.25] * 5
-    assert samples[-1].smoothed_s == 0.25
+async def test_a_link_that_is_not_clear_counts_as_unanswered(heartbeat: Heartbeat) -> None:
+    peer = Peer(heartbeat)
+    peer.link.clear = False
+    await trio.sleep(4 * INTERVAL_S)
+    assert peer.link.pings == []
+    assert len(peer.silent_s) == 1
 
 
-async def test_a_pong_that_wakes_older_pings_is_a_sample_of_the_newest_only(
-    mock_clock: trio.testing.MockClock,
-) -> None:
-    peer, samples, done = FakePeer(), list[Latency](), trio.Event()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_run, Heartbeat(peer, 2.0, samples.append), done)
-        for _ in range(2):
-            await trio.testing.wait_all_tasks_blocked()
-            mock_clock.jump(2.0)
-        await trio.testing.wait_all_tasks_blocked()
-        assert len(peer.payloads) == 3
-        mock_clock.jump(0.5)
-        peer.pong(2)
-        await trio.testing.wait_all_tasks_blocked()
-        assert [s.rtt_s for s in samples] == [0.5]
-        nursery.cancel_scope.cancel()
+async def test_a_removed_link_is_left_alone(heartbeat: Heartbeat) -> None:
+    peer, other = Peer(heartbeat), Peer(heartbeat)
+    await trio.sleep(2 * GRAIN_S)
+    heartbeat.remove(peer.beat)
+    await trio.sleep(20)
+    assert len(peer.link.pings) == 1
+    assert peer.silent_s == []
+    assert len(other.silent_s) == 1
+    assert heartbeat._removed == set()
 
 
-async def test_late_answers_keep_a_slow_line_alive(mock_clock: trio.testing.MockClock) -> None:
-    # A round trip of 5 s: two pings are always unanswered, never three.
-    peer, samples, done = FakePeer(), list[Latency](), trio.Event()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_run, Heartbeat(peer, 2.0, samples.append), done)
-        await trio.testing.wait_all_tasks_blocked()
-        mock_clock.jump(2.0)
-        await trio.testing.wait_all_tasks_blocked()
-        mock_clock.jump(2.0)
-        for number in range(6):
-            await trio.testing.wait_all_tasks_blocked()
-            mock_clock.jump(1.0)
-            peer.pong(number)
-            await trio.testing.wait_all_tasks_blocked()
-            mock_clock.jump(1.0)
-        assert not done.is_set()
-        nursery.cancel_scope.cancel()
-    assert [s.rtt_s for s in samples] == [5.0] * 6
-
-
-async def test_answers_start_the_count_anew(mock_clock: trio.testing.MockClock) -> None:
-    peer, samples, done = FakePeer(), list[Latency](), trio.Event()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_run, Heartbeat(peer, 2.0, samples.append), done)
-        for _ in range(2):
-            await trio.testing.wait_all_tasks_blocked()
-            mock_clock.jump(2.0)
-        await trio.testing.wait_all_tasks_blocked()
-        peer.pong(1)  # of three; the third is still out
-        for _ in range(2):
-            await trio.testing.wait_all_tasks_blocked()
-            assert not done.is_set()
-            mock_clock.jump(2.0)
-        await trio.testing.wait_all_tasks_blocked()
-        assert not done.is_set()
-        mock_clock.jump(2.0)
-        await done.wait()
-
-
-async def test_a_closed_connection_is_left_to_the_reader(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
-    peer = FakePeer()
-    peer.closed = True
-    await Heartbeat(peer, 2.0, lambda _: pytest.fail("closed")).run_until_unanswered()
+async def test_one_that_comes_later_is_pinged_at_once(heartbeat: Heartbeat) -> None:
+    await wait_all_tasks_blocked()
+    first = Peer(heartbeat)
+    await trio.sleep(1.0)
+    second = Peer(heartbeat)
+    await trio.sleep(2 * GRAIN_S)
+    assert len(second.link.pings) == 1
+    await trio.sleep(INTERVAL_S - 1.0)
+    assert (len(first.link.pings), len(second.link.pings)) == (2, 1)

@@ -55,7 +55,7 @@ class Table:
 @asynccontextmanager
 async def table(**settings: Any) -> AsyncIterator[Table]:
     async with trio.open_nursery() as nursery, connected() as (ws, link, client, stream):
-        lobby = Lobby({"field": Field}, Settings(empty_room_s=1000, **settings))
+        lobby = Lobby({"field": Field}, Settings(empty_room_s=1000, reading="tasks", **settings))
         lobby.start(nursery)
         counters, over = Counters(), trio.Event()
         session = Session(ws, link, "peer", lobby, Settings(**settings), counters)  # type: ignore[arg-type]

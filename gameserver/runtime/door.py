@@ -89,12 +89,14 @@ class Endpoint:
     """What a WebSocket gets at a path: its handler and its limits.
 
     ``subprotocol``: the one that a client must offer; None takes any client and names none.
+    ``lane``: whether the handler may open the link's lane in.
     """
 
     handler: Handler
     subprotocol: str | None = None
     max_message_bytes: int = 4096
     queue_messages: int = 4
+    lane: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -357,6 +359,8 @@ class Door:
         endpoint = opening.endpoint
         async with trio.open_nursery() as nursery:
             link.unread(opening.upgrade.head)
+            if endpoint.lane:
+                link.follow_frames()
             with trio.fail_at(opening.deadline):
                 request = await trio_websocket.wrap_server_stream(
                     nursery,

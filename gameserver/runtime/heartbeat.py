@@ -1,72 +1,137 @@
-"""Measures one connection with WebSocket ping frames, and notices when nobody answers.
+"""Measures every connection of a room with WebSocket ping frames, and notices who is silent.
 
-Owns the payloads, which answers may be believed, and the count of unanswered pings.  Never
-closes anything and never reads messages: it tells its session.
+Owns the payloads, which pongs may be believed, and the count of unanswered pings.  Never
+closes anything: it tells the session.  One task serves all connections of a room, so that timers
+do not grow with players, and pings are posted between ticks, so that the work of a
+tick is not taken for the network's.
 
-What trio-websocket does with pings decides how this is written (its ``ping``): a pong wakes
-the ping that it answers *and all older ones*, so being woken proves that the peer lives but
-is a measurement only for the newest ping woken; and a cancelled ``ping`` stays in its books, so
-a ping here is never cancelled but with the whole session.
+The pongs come from the link's lane in (``protocol/lane.py``).  While a pong is awaited the link
+is hurried, for the answer would else be found no sooner than at the next tick.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import trio
-import trio_websocket
 
+from gameserver.protocol.frames import ping_frame
 from gameserver.protocol.latency import Latency, LatencyEstimator
 
-#: So many pings in a row without an answer, each given a whole interval, end the session.
+if TYPE_CHECKING:
+    from gameserver.runtime.link import Link
+    from gameserver.runtime.pump import Pump
+
+#: So many pings in a row without an answer, each given a whole interval: the peer is silent.
 MAX_UNANSWERED: Final = 3
 PAYLOAD_BYTES: Final = 8
+#: How often the room's task looks whose ping is due.
+GRAIN_S: Final = 0.05
 
 
-class Pingable(Protocol):
-    """What sends a ping frame and waits for its pong: a ``WebSocketConnection``."""
+class Beat:
+    """The ping frames of one connection.
 
-    async def ping(self, payload: bytes | None = None) -> None:
-        """Return when the pong for this or a later ping has arrived."""
+    ``on_answer`` is told what is known after each pong, ``on_silence`` is called once.
+    """
+
+    __slots__ = ("_estimator", "_on_answer", "_pump", "_sent", "due_s", "link", "on_silence")
+
+    def __init__(
+        self,
+        link: Link,
+        pump: Pump | None,
+        on_answer: Callable[[Latency], None],
+        on_silence: Callable[[], None],
+    ) -> None:
+        self.link = link
+        self.on_silence = on_silence
+        self.due_s = 0.0
+        self._pump = pump
+        self._on_answer = on_answer
+        self._estimator = LatencyEstimator()
+        #: Payload → when it was sent, oldest first; those that await their pong.
+        self._sent: dict[bytes, float] = {}
+
+    @property
+    def unanswered(self) -> int:
+        """How many pings in a row have got no answer yet."""
+        return len(self._sent)
+
+    def ping(self) -> None:
+        """Send a ping now.
+
+        A link that is not clear is not read by its peer; then the ping counts without being sent.
+        """
+        # Not to be guessed: a pong sent in advance would make a player look nearer.
+        payload = secrets.token_bytes(PAYLOAD_BYTES)
+        self._sent[payload] = trio.current_time()
+        if self.link.clear and self.link.post(ping_frame(payload)) and self._pump is not None:
+            self._pump.hurry(self.link)
+
+    def pong(self, payload: bytes) -> None:
+        """Take the payload of a pong frame; one that answers no ping of ours is ignored.
+
+        A peer may answer only the newest of several pings (RFC 6455, 5.5.3), so older ones are
+        settled too.
+        """
+        sent_s = self._sent.get(payload)
+        if sent_s is None:
+            return
+        for older in list(self._sent):
+            del self._sent[older]
+            if older == payload:
+                break
+        if not self._sent and self._pump is not None:
+            self._pump.calm(self.link)
+        self._on_answer(self._estimator.sample(trio.current_time() - sent_s))
 
 
 class Heartbeat:
-    """Pings ``peer`` every ``interval_s``; tells ``on_answer`` what is known after an answer."""
+    """The pings of all connections of one room, each every ``interval_s``."""
 
-    def __init__(
-        self, peer: Pingable, interval_s: float, on_answer: Callable[[Latency], None]
-    ) -> None:
-        self._peer = peer
+    def __init__(self, interval_s: float, pump: Pump | None) -> None:
         self._interval_s = interval_s
-        self._on_answer = on_answer
-        self._estimator = LatencyEstimator()
-        self._sent = 0
-        self._newest_answered = 0
+        self._pump = pump
+        #: In the order in which they are due: all wait equally long, so the queue stays sorted.
+        self._beats: deque[Beat] = deque()
+        self._removed: set[Beat] = set()
+        self._some = trio.Event()
 
-    async def run_until_unanswered(self) -> None:
-        """Ping until ``MAX_UNANSWERED`` pings in a row went unanswered; then return.
+    def add(
+        self, link: Link, on_answer: Callable[[Latency], None], on_silence: Callable[[], None]
+    ) -> Beat:
+        """Ping this connection from now on; the first ping is due at once."""
+        beat = Beat(link, self._pump, on_answer, on_silence)
+        beat.due_s = trio.current_time()
+        self._beats.appendleft(beat)
+        self._some.set()
+        return beat
 
-        The first ping goes out at once, so that a player's latency is known early.
-        """
-        async with trio.open_nursery() as nursery:
-            while self._sent - self._newest_answered < MAX_UNANSWERED:
-                self._sent += 1
-                nursery.start_soon(self._ping, self._sent)
-                await trio.sleep(self._interval_s)
-            nursery.cancel_scope.cancel()
+    def remove(self, beat: Beat) -> None:
+        """Ping this connection no more."""
+        self._removed.add(beat)
 
-    async def _ping(self, number: int) -> None:
-        sent_s = trio.current_time()
-        try:
-            # Not to be guessed: a pong sent in advance would make a player look nearer.
-            await self._peer.ping(secrets.token_bytes(PAYLOAD_BYTES))
-        except trio_websocket.ConnectionClosed:
-            return  # the session's reader learns it too, and ends the session
-        rtt_s = trio.current_time() - sent_s
-        self._newest_answered = max(self._newest_answered, number)
-        # All pings woken by one pong run before anything else does; then the newest is known.
-        await trio.lowlevel.checkpoint()
-        if number == self._newest_answered:
-            self._on_answer(self._estimator.sample(rtt_s))
+    async def run(self) -> None:
+        """Send the pings that are due, for ever."""
+        while True:
+            if not self._beats:
+                self._some = trio.Event()
+                await self._some.wait()
+            self._ping_due(trio.current_time())
+            await trio.sleep(GRAIN_S)
+
+    def _ping_due(self, now_s: float) -> None:
+        while self._beats and self._beats[0].due_s <= now_s:
+            beat = self._beats.popleft()
+            if beat in self._removed:
+                self._removed.remove(beat)
+            elif beat.unanswered >= MAX_UNANSWERED:
+                beat.on_silence()
+            else:
+                beat.ping()
+                beat.due_s = now_s + self._interval_s
+                self._beats.append(beat)

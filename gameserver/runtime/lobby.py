@@ -24,6 +24,7 @@ from gameserver.ops.metrics import RoomTally, total
 from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.names import parse_room_request
 from gameserver.room import Room
+from gameserver.runtime import pump
 from gameserver.runtime.room_task import RoomTask
 
 log = structlog.get_logger(__name__)
@@ -165,7 +166,13 @@ class Lobby:
         except Exception:
             log.exception("a room could not be made", room=label)
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the room could not be made") from None
-        opened = _Open(kind, name, RoomTask(room, label))
+        task = RoomTask(
+            room,
+            label,
+            ping_interval_s=self._settings.ping_interval_s,
+            pumped=self._settings.reading == "pump" and pump.AVAILABLE,
+        )
+        opened = _Open(kind, name, task)
         self._open[label] = opened
         self._running += 1
         self._tasks.start_soon(self._run, opened)

@@ -1,6 +1,6 @@
 """The task of one room: start it, step it at its rate, publish, end it.
 
-Owns the order of a tick (step → failures → kicks → texts → publish) and what becomes of a
+Owns the order of a tick (read → step → failures → kicks → texts → publish) and what becomes of a
 hook that raises: a failure about one player ends that player's session, one of ``tick`` or of a
 publish ends the room.  Never awaits inside a tick, never touches a socket, never knows how a
 session ends: it calls the ``End`` that the session gave it.
@@ -22,6 +22,9 @@ from gameserver.protocol.messages import Said
 from gameserver.replication.publisher import Publisher
 from gameserver.replication.seat import Seat, Sink
 from gameserver.room import HookFailure, Player, Room
+from gameserver.runtime.heartbeat import Heartbeat
+from gameserver.runtime.link import Link
+from gameserver.runtime.pump import Pump
 from gameserver.runtime.ticker import Ticker, TickStatistics
 
 log = structlog.get_logger(__name__)
@@ -41,9 +44,10 @@ class RoomTask:
     """Runs ``room``, which is called ``label`` (``kind/name``) on the wire and in the log.
 
     ``ready`` is set when the first tick may come, or when the room ended before it.
+    ``pumped``: commands are read at the tick (``pump.py``).
     """
 
-    def __init__(self, room: Room, label: str) -> None:
+    def __init__(self, room: Room, label: str, *, ping_interval_s: float, pumped: bool) -> None:
         self.room = room
         self.label = label
         self.ready = trio.Event()
@@ -55,6 +59,9 @@ class RoomTask:
             check_every_ticks=round(CHECK_EVERY_S * room.tick_rate),
             quiet_ticks=round(QUIET_S * room.tick_rate),
         )
+        #: Reads the links of all players at the tick; None: each link's own task reads it.
+        self.pump = Pump() if pumped else None
+        self.heartbeat = Heartbeat(ping_interval_s, self.pump)
         self._life = trio.CancelScope()
         self._ticker: Ticker | None = None
         self._ends: dict[Player, End] = {}
@@ -116,6 +123,11 @@ class RoomTask:
         if self._ends.get(player) is not None:
             self.publisher.add(seat_of(player))
 
+    def read(self, link: Link) -> None:
+        """Read this link, whose lane is open, from now on."""
+        if self.pump is not None and self.ended is None:
+            self.pump.add(link)
+
     def leave(self, player: Player, reason: str) -> None:
         """Unseat a player.  Harmless if it has left already."""
         self._ends.pop(player, None)
@@ -144,6 +156,8 @@ class RoomTask:
             if self.ended is None:
                 self.ended = "the room is closed"
             self.ready.set()
+            if self.pump is not None:
+                self.pump.close()
         if started:
             with trio.move_on_after(STOP_TIMEOUT_S) as patience:
                 await self._guarded("on_stop")
@@ -153,10 +167,15 @@ class RoomTask:
     async def _tick_until_it_fails(self) -> None:
         self._ticker = Ticker(self.room.tick_rate)
         self.ready.set()
-        async for tick_number in self._ticker:
-            self._tick(tick_number)
-            if self.ended is not None:
-                return
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.heartbeat.run)
+            if self.pump is not None:
+                nursery.start_soon(self.pump.run)
+            async for tick_number in self._ticker:
+                self._tick(tick_number)
+                if self.ended is not None:
+                    break
+            nursery.cancel_scope.cancel()
 
     async def _guarded(self, hook: str) -> bool:
         """Await a hook; whether it went well.  If not, the room is over."""
@@ -172,6 +191,8 @@ class RoomTask:
 
     def _tick(self, tick_number: int) -> None:
         room = self.room
+        if self.pump is not None:
+            self.pump.read_ready()
         room.step(tick_number)
         if room.failures:
             self._take_failures()

@@ -146,6 +146,7 @@ class Server:
                 handler=self._handle,
                 subprotocol=SUBPROTOCOL,
                 max_message_bytes=MAX_CLIENT_MESSAGE_BYTES,
+                lane=True,
             ),
             ssl_context=port.ssl_context,
             settings=DoorSettings(max_connections=self.settings.max_connections),
@@ -307,12 +308,6 @@ def _is_in_use(error: BaseException | None) -> bool:
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return True
     return error is not None and _is_in_use(error.__cause__)
-
-
-def _ssl_context(settings: Settings) -> ssl.SSLContext | None:
-    if settings.certificate is None or settings.key is None:
-        return None
-    return server_context(settings.certificate, settings.key)
 
 
 def _worst(rooms: Sequence[Percentiles]) -> dict[float, float]:

@@ -45,7 +45,6 @@ from gameserver.protocol.messages import (
 )
 from gameserver.room import Player
 from gameserver.runtime.door import close_websocket
-from gameserver.runtime.heartbeat import Heartbeat
 from gameserver.runtime.link import Link
 from gameserver.runtime.lobby import RETRY_AFTER_S, Lobby, Place
 from gameserver.runtime.room_task import seat_of
@@ -244,27 +243,49 @@ class Session:
     # ------------------------------------------------------------ playing
 
     async def _play(self, player: Player, place: Place) -> Ending:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._beat, player, place)
-            ending = await self._until_closed(self._listen(player, place))
-            nursery.cancel_scope.cancel()
-        return ending
+        """Take messages from both roads: the lane, and trio-websocket."""
 
-    async def _beat(self, player: Player, place: Place) -> None:
-        def answered(latency: Latency) -> None:
+        def on_message(data: bytes) -> None:
+            self._take_from_lane(data, player, place)
+
+        def on_answer(latency: Latency) -> None:
             player.latency = latency
             self._post(_status(latency, place), player)
 
-        heartbeat = Heartbeat(self._ws, self._settings.ping_interval_s, answered)
-        await heartbeat.run_until_unanswered()
-        self.end(CloseCode.PING_TIMEOUT, "three pings in a row went unanswered")
+        def on_silence() -> None:
+            self.end(CloseCode.PING_TIMEOUT, "three pings in a row went unanswered")
+
+        task = place.task
+        beat = task.heartbeat.add(self._link, on_answer, on_silence)
+        self._link.open_lane(on_message, beat.pong)
+        task.read(self._link)
+        try:
+            return await self._until_closed(self._listen(player, place))
+        finally:
+            self._link.close_lane()
+            task.heartbeat.remove(beat)
 
     async def _listen(self, player: Player, place: Place) -> Ending:
         while True:
             self._take(await self._next_message(), player, place)
 
+    def _take_from_lane(self, data: bytes, player: Player, place: Place) -> None:
+        """Take a message within a tick: nothing may be raised, for it would end the room."""
+        self._counters.messages += 1
+        try:
+            self._take(decode_from_client(data), player, place)
+        except RemoteProtocolError as error:
+            self.end(CloseCode.PROTOCOL_ERROR, str(error))
+        except _Close as close:
+            self.end(close.ending.code, close.ending.reason)
+        except Exception:  # noqa: BLE001 - a bug of ours; it costs this player the session
+            self._log.exception("a message could not be taken")
+            self.end(CloseCode.INTERNAL_ERROR, "internal error")
+
     async def _next_message(self) -> ClientMessage:
+        """Return the next message that came through trio-websocket."""
         data = await self._ws.get_message()
+        self._link.message_taken()
         self._counters.messages += 1
         if isinstance(data, str):
             raise _Close(CloseCode.UNSUPPORTED_DATA, "messages are binary here, not text")

@@ -47,7 +47,9 @@ def test_the_first_game_is_played_as_printed(printed: Path) -> None:
             [sys.executable, "fly.py"], cwd=printed, capture_output=True, text=True, check=False
         )
     assert run.returncode == 0, run.stderr
-    assert re.match(r"I am at \d+\.\d+ \d+\.\d+ with ammo 10\nI see 1 ships; round trip ", run.stdout)
+    assert re.match(
+        r"I am at \d+\.\d+ \d+\.\d+ with ammo 10\nI see 1 ships; round trip ", run.stdout
+    )
 
 
 def test_the_two_commands_are_one_line_each() -> None:
