@@ -95,8 +95,8 @@ def capacity(
 ) -> None:
     """Search the largest number of players that each server holds."""
     session = common.session()
-    largest = capacity_study.run(session, world, servers, limit, delta_bytes)
-    session.say("\n" + tables.capacity(largest))
+    found = capacity_study.run(session, world, servers, limit, delta_bytes)
+    session.say("\n" + tables.capacity(found))
     session.close()
 
 
@@ -155,7 +155,8 @@ def arena(
 
 
 _TICK_FIGURES = [f"{w}_{q}_ms" for w in ("lateness", "work") for q in ("p50", "p99", "max")] + [
-    "ticks_dropped"
+    "ticks_dropped",
+    "rtt_p50_ms",
 ]
 
 

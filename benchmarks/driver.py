@@ -68,7 +68,12 @@ class Driver:
     ) -> Record:
         """Return the record of what a generator told."""
         interval = told["interval_ms"]
-        sent = {"sent": told["sent"], "refused": told["refused"], "rtt_ms": told["rtt_ms"]}
+        counts = {
+            "sent": told["sent"],
+            "refused": told["refused"],
+            "rtt_p50_ms": told["rtt_ms"]["p50"],
+            "rtt_p99_ms": told["rtt_ms"]["p99"],
+        }
         return Record(
             study=study,
             server=contender.name,
@@ -89,7 +94,7 @@ class Driver:
             joins_per_s=joined["joined"] / max(joined["seconds"], 1e-9),
             load_cpu_share=told["cpu_share"],
             complaints=complaints(told),
-            more={**sent, **more},
+            more={**counts, **more},
             machine=self.machine,
             when=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         )

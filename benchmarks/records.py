@@ -20,6 +20,10 @@ HELD_SHARE: Final = 0.98
 HELD_P99_TICKS: Final = 1.5
 
 
+def _texts(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(texts)
+
+
 @attrs.frozen(kw_only=True)
 class Record:
     """One server, one world, one number of players, one window."""
@@ -47,7 +51,7 @@ class Record:
     joins_per_s: float
     load_cpu_share: float
     #: Why this result cannot be believed.
-    complaints: Sequence[str] = attrs.field(default=(), converter=tuple)
+    complaints: tuple[str, ...] = attrs.field(default=(), converter=_texts)
     #: Whatever else belongs to the study.
     more: Mapping[str, Any] = attrs.field(factory=dict)
     machine: Mapping[str, Any] = attrs.field(factory=dict)
@@ -91,6 +95,18 @@ class Record:
             and self.hz >= HELD_SHARE * self.tick_rate
             and self.interval_p99_ms < HELD_P99_TICKS * 1000 / self.tick_rate
         )
+
+
+@attrs.frozen
+class Largest:
+    """The largest number of players that a search found to hold.
+
+    ``at_least``: the server might hold more; the limit of the search, or the load generator, was
+    reached first.
+    """
+
+    players: int
+    at_least: bool
 
 
 def median_of(records: Sequence[Record], value: Callable[[Record], float]) -> float:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from benchmarks.fit import Line
-from benchmarks.records import Record, grouped, median_of
+from benchmarks.records import Largest, Record, grouped, median_of
 
 FLOOR = "floor"
 
@@ -100,13 +101,21 @@ def details(records: Sequence[Record]) -> str:
     return markdown(header, rows)
 
 
-def capacity(largest: Mapping[str, int]) -> str:
-    """Return the largest number of players by server, and its share of the floor's."""
-    floor = largest.get(FLOOR, 0)
+def capacity(found: Mapping[str, Sequence[Largest]]) -> str:
+    """Return the median of the largest numbers of players by server, and its share of the floor's.
+
+    ``≥``: in most searches the server might have held more.
+    """
+    medians = {
+        server: round(statistics.median(one.players for one in largest))
+        for server, largest in found.items()
+    }
+    floor = medians.get(FLOOR, 0)
     rows = []
-    for server, players in sorted(largest.items(), key=lambda item: -item[1]):
+    for server, players in sorted(medians.items(), key=lambda item: -item[1]):
+        open_ended = 2 * sum(one.at_least for one in found[server]) > len(found[server])
         share = f"{players / floor:.0%}" if floor else "–"
-        rows.append([server, str(players), share])
+        rows.append([server, f"≥ {players}" if open_ended else str(players), share])
     return markdown(["server", "players held at 20 Hz", "of the floor's"], rows)
 
 
