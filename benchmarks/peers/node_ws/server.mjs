@@ -31,6 +31,12 @@ sockets.on("connection", (socket) => {
   socket.on("error", () => socket.terminate());
 });
 
+/**
+ * What is seen from a cell; `blobs` keeps every cell's bytes for the others who see it.
+ * @param {number} cell
+ * @param {Map<number, number[]>} cells
+ * @param {Map<number, Buffer>} blobs
+ */
 function messageFor(cell, cells, blobs) {
   const parts = [null];
   for (const by of oneCell ? [0] : NINE) {
