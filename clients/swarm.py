@@ -6,6 +6,7 @@ What a bot does on the field is ``bots.py``; several processes are ``swarm_proce
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import ssl
@@ -242,12 +243,15 @@ def run_bots(
     fill_to: int | None = None,
     ca_file: Path | None = None,
     duration_s: float | None = None,
+    attached: bool = False,
 ) -> int:
     """Run ``count`` bots until interrupted, or for ``duration_s``; return an exit code.
 
     ``fill_to``: keep the room at so many pilots; each human who plays replaces a bot.  The code is
     0 if somebody got in, no checksum failed and no process crashed, else 1.  SIGINT and SIGTERM
-    end it in peace.  ``LocalProtocolError`` for a bad URL, OSError for a bad ``ca_file``.
+    end it in peace, and if ``attached`` so does the end of standard input, which tells that
+    whoever started this process is gone.  ``LocalProtocolError`` for a bad URL, OSError for a
+    bad ``ca_file``.
     """
     if seed is None:
         seed = random.SystemRandom().getrandbits(32)
@@ -257,7 +261,7 @@ def run_bots(
     )
     with Display(Console()) as display:
         try:
-            figures = trio.run(_until_told_to_stop, whole, processes, duration_s, display)
+            figures = trio.run(_until_told_to_stop, whole, processes, duration_s, attached, display)
         except KeyboardInterrupt:  # a second one, while they say goodbye
             return INTERRUPTED
     display.summarise(figures)
@@ -265,7 +269,11 @@ def run_bots(
 
 
 async def _until_told_to_stop(
-    whole: Assignment, processes: int, duration_s: float | None, display: Display
+    whole: Assignment,
+    processes: int,
+    duration_s: float | None,
+    attached: bool,  # noqa: FBT001 - trio.run passes by position
+    display: Display,
 ) -> Figures:
     newest = Figures()
 
@@ -277,6 +285,8 @@ async def _until_told_to_stop(
     with trio.move_on_after(float("inf") if duration_s is None else duration_s):
         async with trio.open_nursery() as nursery:
             await nursery.start(_cancel_on_signal, nursery.cancel_scope)
+            if attached:
+                nursery.start_soon(_cancel_on_end_of_input, nursery.cancel_scope)
             if processes > 1:
                 await run_split(whole, processes, report)
             else:
@@ -284,6 +294,13 @@ async def _until_told_to_stop(
                 await run_swarm(whole, ssl_context=context, report=report)
             nursery.cancel_scope.cancel()
     return newest
+
+
+async def _cancel_on_end_of_input(scope: trio.CancelScope) -> None:
+    async with trio.lowlevel.FdStream(os.dup(0)) as standard_input:
+        async for _ in standard_input:
+            pass
+    scope.cancel()
 
 
 async def _cancel_on_signal(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import os
 import pathlib
 import re
 import subprocess
@@ -140,6 +141,7 @@ def bots_command(
     duration: Annotated[float | None, Parameter(help="Seconds to play; else until Ctrl-C.")] = None,
     fill: Annotated[bool, Parameter(help="Each person who joins replaces a bot.")] = False,
     ca_file: Annotated[pathlib.Path | None, Parameter(help="Whom to trust for wss, PEM.")] = None,
+    attached: Annotated[bool, Parameter(help="End when standard input does.")] = False,
 ) -> None:
     """Have bots play on a server: for company, or as a load."""
     from clients.swarm import run_bots
@@ -153,6 +155,7 @@ def bots_command(
         fill_to=count if fill else None,
         ca_file=ca_file,
         duration_s=duration,
+        attached=attached,
     )
     sys.exit(code)
 
@@ -236,15 +239,22 @@ def _serve(
 async def _run_bots_beside(server: Server, count: int, *, fill: bool, console: Console) -> None:
     """Run the bots in a process of their own, so that the simulation has its core."""
     command = [sys.executable, "-m", "gameserver", "bots", f"ws://{_host(server)}:{server.port}/"]
-    command += ["--count", str(count), "--fill" if fill else "--no-fill"]
-    # In a session of its own: Ctrl-C is for the server, which then ends the bots.
-    done = await trio.run_process(
-        command,
-        check=False,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-        deliver_cancel=_end_bots,
-    )
+    command += ["--count", str(count), "--fill" if fill else "--no-fill", "--attached"]
+    # Should this process be killed, the pipe ends, and with it the bots.
+    ours, theirs = os.pipe()
+    try:
+        # In a session of its own: Ctrl-C is for the server, which then ends the bots.
+        done = await trio.run_process(
+            command,
+            check=False,
+            stdin=ours,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+            deliver_cancel=_end_bots,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
     console.print(f"the bots ended, with exit code {done.returncode}")
 
 

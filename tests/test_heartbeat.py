@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 import trio
-import trio.testing
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gameserver.protocol.latency import Latency
 from gameserver.runtime.heartbeat import GRAIN_S, MAX_UNANSWERED, PAYLOAD_BYTES, Beat, Heartbeat
@@ -60,15 +59,15 @@ def pump() -> FakePump:
 
 
 @pytest.fixture
-def heartbeat(
-    pump: FakePump, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
-) -> Heartbeat:
+def heartbeat(pump: FakePump, nursery: trio.Nursery) -> Heartbeat:
     made = Heartbeat(INTERVAL_S, pump)  # type: ignore[arg-type]
     nursery.start_soon(made.run)
     return made
 
 
-async def test_three_unanswered_pings_end_it_once(heartbeat: Heartbeat) -> None:
+async def test_three_unanswered_pings_end_it_once(
+    autojump_clock: MockClock, heartbeat: Heartbeat
+) -> None:
     begun_s = trio.current_time()
     peer = Peer(heartbeat)
     await trio.sleep(30)
@@ -77,7 +76,9 @@ async def test_three_unanswered_pings_end_it_once(heartbeat: Heartbeat) -> None:
     assert MAX_UNANSWERED * INTERVAL_S <= silent_s - begun_s <= MAX_UNANSWERED * INTERVAL_S + 0.5
 
 
-async def test_an_answer_is_a_measurement_and_starts_the_count_anew(heartbeat: Heartbeat) -> None:
+async def test_an_answer_is_a_measurement_and_starts_the_count_anew(
+    autojump_clock: MockClock, heartbeat: Heartbeat
+) -> None:
     peer = Peer(heartbeat)
     await trio.sleep(0.25)
     for number in range(5):
@@ -89,7 +90,9 @@ async def test_an_answer_is_a_measurement_and_starts_the_count_anew(heartbeat: H
     assert peer.silent_s == []
 
 
-async def test_a_pong_settles_older_pings_too(heartbeat: Heartbeat) -> None:
+async def test_a_pong_settles_older_pings_too(
+    autojump_clock: MockClock, heartbeat: Heartbeat
+) -> None:
     peer = Peer(heartbeat)
     await trio.sleep(INTERVAL_S + 2 * GRAIN_S)
     assert peer.beat.unanswered == 2
@@ -100,7 +103,9 @@ async def test_a_pong_settles_older_pings_too(heartbeat: Heartbeat) -> None:
     assert len(peer.answers) == 1, "an answer to what is settled is no measurement"
 
 
-async def test_a_late_pong_leaves_newer_pings_open(heartbeat: Heartbeat) -> None:
+async def test_a_late_pong_leaves_newer_pings_open(
+    autojump_clock: MockClock, heartbeat: Heartbeat
+) -> None:
     peer = Peer(heartbeat)
     await trio.sleep(INTERVAL_S + 2 * GRAIN_S)
     peer.pong(0)
@@ -110,7 +115,9 @@ async def test_a_late_pong_leaves_newer_pings_open(heartbeat: Heartbeat) -> None
     assert rtt_s > INTERVAL_S
 
 
-async def test_pongs_that_answer_nothing_are_ignored(heartbeat: Heartbeat) -> None:
+async def test_pongs_that_answer_nothing_are_ignored(
+    autojump_clock: MockClock, heartbeat: Heartbeat
+) -> None:
     peer, other = Peer(heartbeat), Peer(heartbeat)
     await trio.sleep(2 * GRAIN_S)
     for payload in (b"", bytes(PAYLOAD_BYTES), other.link.pings[0]):
@@ -120,7 +127,7 @@ async def test_pongs_that_answer_nothing_are_ignored(heartbeat: Heartbeat) -> No
 
 
 async def test_a_link_is_hurried_while_a_pong_is_awaited(
-    heartbeat: Heartbeat, pump: FakePump
+    autojump_clock: MockClock, heartbeat: Heartbeat, pump: FakePump
 ) -> None:
     peer = Peer(heartbeat)
     await trio.sleep(2 * GRAIN_S)
@@ -129,7 +136,9 @@ async def test_a_link_is_hurried_while_a_pong_is_awaited(
     assert pump.calls == ["hurry", "calm"]
 
 
-async def test_a_link_that_is_not_clear_counts_as_unanswered(heartbeat: Heartbeat) -> None:
+async def test_a_link_that_is_not_clear_counts_as_unanswered(
+    autojump_clock: MockClock, heartbeat: Heartbeat
+) -> None:
     peer = Peer(heartbeat)
     peer.link.clear = False
     await trio.sleep(4 * INTERVAL_S)
@@ -137,7 +146,9 @@ async def test_a_link_that_is_not_clear_counts_as_unanswered(heartbeat: Heartbea
     assert len(peer.silent_s) == 1
 
 
-async def test_a_removed_link_is_left_alone(heartbeat: Heartbeat) -> None:
+async def test_a_removed_link_is_left_alone(
+    autojump_clock: MockClock, heartbeat: Heartbeat
+) -> None:
     peer, other = Peer(heartbeat), Peer(heartbeat)
     await trio.sleep(2 * GRAIN_S)
     heartbeat.remove(peer.beat)
@@ -148,7 +159,9 @@ async def test_a_removed_link_is_left_alone(heartbeat: Heartbeat) -> None:
     assert heartbeat._removed == set()
 
 
-async def test_one_that_comes_later_is_pinged_at_once(heartbeat: Heartbeat) -> None:
+async def test_one_that_comes_later_is_pinged_at_once(
+    autojump_clock: MockClock, heartbeat: Heartbeat
+) -> None:
     await wait_all_tasks_blocked()
     first = Peer(heartbeat)
     await trio.sleep(1.0)

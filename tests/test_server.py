@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import sys
 
+import attrs
 import pytest
 import trio
 import trio_websocket
@@ -22,6 +23,12 @@ from gameserver.runtime.server import Server
 from gameserver.runtime.tls import make_development_certificate
 
 SETTINGS = Settings(port=0)
+
+
+@pytest.fixture(autouse=True, params=["pump", "tasks"])
+def both_ways_of_reading(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run everything here with the lanes as they are on Linux, and as they are elsewhere."""
+    monkeypatch.setitem(globals(), "SETTINGS", attrs.evolve(SETTINGS, reading=request.param))
 
 
 async def get(server: Server, path: str) -> tuple[int, bytes]:

@@ -45,6 +45,7 @@ class FakeTime {
 /** A client's socket, seen from the server. */
 class FakeSocket {
   bufferedAmount = 0;
+  readyState = 1;
   protocol = "";
   onopen = null;
   onmessage = null;

@@ -97,6 +97,18 @@ async def test_a_signal_ends_it_and_all_that_it_started(by: signal.Signals) -> N
         assert left == []
 
 
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux, to watch processes end")
+async def test_bots_do_not_outlive_a_demo_that_was_killed() -> None:
+    with running_server(["demo", "--bots", "2", "--port", "0"]) as server:
+        await wait_for_players(server, 2)
+        (bots,) = descendants(server.process.pid)
+        end = os.pidfd_open(bots)
+        server.process.kill()
+        server.process.wait()
+        assert select.select([end], [], [], FIGURES_DEADLINE_S)[0]
+        os.close(end)
+
+
 def descendants(pid: int) -> list[int]:
     """Return the processes that ``pid`` started, and those that they started."""
     children: dict[int, list[int]] = {}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.servers import running_server
+from system.servers import running_server
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

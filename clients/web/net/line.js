@@ -17,6 +17,7 @@ const MAX_REASON_BYTES = 123;
  * @property {string} binaryType
  * @property {number} bufferedAmount
  * @property {string} protocol
+ * @property {number} readyState
  * @property {((event: any) => void) | null} onopen
  * @property {((event: any) => void) | null} onmessage
  * @property {((event: any) => void) | null} onclose
@@ -26,6 +27,9 @@ const MAX_REASON_BYTES = 123;
  */
 
 /** @typedef {new (url: string, protocol: string) => Socket} SocketFactory */
+
+/** What `readyState` is between opening and closing (HTML, WebSocket interface). */
+const OPEN = 1;
 
 /**
  * `refused` is a reason of this side not to go on: the code says which.
@@ -62,9 +66,12 @@ export class Line {
     return this.#socket.bufferedAmount;
   }
 
-  /** @param {Uint8Array<ArrayBuffer>} bytes */
+  /**
+   * A socket that is closing takes nothing more, and its close is about to be told.
+   * @param {Uint8Array<ArrayBuffer>} bytes
+   */
   send(bytes) {
-    this.#socket.send(bytes);
+    if (this.#socket.readyState === OPEN) this.#socket.send(bytes);
   }
 
   /**
