@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from benchmarks.fit import Line
-from benchmarks.records import Largest, Record, grouped, median_of
+from benchmarks.records import HELD_SHARE, Largest, Record, grouped, median_of
 
 FLOOR = "floor"
 
@@ -25,7 +25,8 @@ def _figure(value: float, digits: int = 1) -> str:
 def comparison(records: Sequence[Record], world: str) -> str:
     """Return CPU per delta by server and players, with its ratio to the floor.
 
-    Of a server that did not hold the rate, what it fell to is told instead of a ratio.
+    Of a server that did not hold the rate, what it fell to is told instead, and of one that held it
+    only unevenly, how uneven it was.
     """
     groups = {
         (server, players): repeats
@@ -60,12 +61,15 @@ def _comparison_cell(
     if repeats is None or not any(record.valid for record in repeats):
         return "–"
     cost_us = median_of(repeats, lambda r: r.cpu_per_delta_us)
-    if not held(repeats):
+    if median_of(repeats, lambda r: r.hz) < HELD_SHARE * repeats[0].tick_rate:
         return f"falls to {median_of(repeats, lambda r: r.hz):.1f} Hz"
+    cell = f"{cost_us:.1f} µs"
     floor_us = median_of(groups.get((FLOOR, count), ()), lambda r: r.cpu_per_delta_us)
-    if server == FLOOR or math.isnan(floor_us):
-        return f"{cost_us:.1f} µs"
-    return f"{cost_us:.1f} µs ({cost_us / floor_us:.2f} ×)"
+    if server != FLOOR and not math.isnan(floor_us):
+        cell += f" ({cost_us / floor_us:.2f} ×)"
+    if not held(repeats):
+        cell += f", p99 {median_of(repeats, lambda r: r.interval_p99_ms):.0f} ms"
+    return cell
 
 
 def held(repeats: Sequence[Record]) -> bool:
