@@ -71,7 +71,7 @@ class Player:
         Its position is what the view follows.  Despawning it leaves None.
         """
         record = self._seat.own
-        return record.entity if record is not None and record.world.holds(record) else None
+        return record.entity if record is not None and record.alive else None
 
     @entity.setter
     def entity(self, entity: Any) -> None:
@@ -106,6 +106,11 @@ class Player:
         if len(self._inbox) == MAX_WAITING_COMMANDS:
             self.commands_dropped += 1
         self._inbox.append((seq, command))
+
+    @property
+    def has_commands(self) -> bool:
+        """Whether commands wait for the next tick."""
+        return bool(self._inbox)
 
     def drain_commands(self) -> Iterator[Any]:
         """Yield the waiting commands in seq order, each acknowledged as it is handed out."""
@@ -271,8 +276,9 @@ class Room:
         Never raises: what a hook raised is appended to ``failures``.
         """
         self.tick_number = tick_number
-        for number in sorted(self.players):
-            self._apply_commands(self.players[number])
+        waiting = [player for player in self.players.values() if player.has_commands]
+        for player in sorted(waiting, key=_seat_number):
+            self._apply_commands(player)
         for player, text in self._take_said():
             heard = self._guarded("on_say", player, player, text)
             if heard is not None and heard is not _FAILED:
@@ -295,6 +301,10 @@ class Room:
         except Exception as error:  # noqa: BLE001 - a game's bug must not take the server down
             self.failures.append(HookFailure(hook, player, error))
             return _FAILED
+
+
+def _seat_number(player: Player) -> int:
+    return player.seat
 
 
 def _points(at: Any) -> Sequence[Point]:

@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from clients.replica import Replica
 from gameserver.errors import LocalProtocolError
 from gameserver.model import world
+from gameserver.model.grid import REACH
 from gameserver.model.schema import Schema, entity, event, synced
 from gameserver.model.world import World
 from gameserver.protocol.frames import binary_frame
@@ -350,10 +351,10 @@ class Replication(RuleBasedStateMachine):
             else:
                 assert remote.owner_values is None
         own = seat.own
-        assert replica.own_entity == (own.id if own and self.world.holds(own) else 0)
+        assert replica.own_entity == (own.id if own and own.alive else 0)
 
     def assert_view_keeps_its_promise(self, client: Client) -> None:
-        """All within the view radius is seen, nothing beyond three cells and two margins is."""
+        """All within the view radius is seen, and nothing beyond the cells and two margins."""
         own = client.seat.own
         if self.view_radius is None or own is None or own.spec.compiled.position is None:
             return
@@ -369,7 +370,9 @@ class Replication(RuleBasedStateMachine):
                 if distance <= self.view_radius:
                     assert record.cell in view
                 if record.cell in view:
-                    assert distance <= 3 * self.world.grid.cell_size + 2 * self.world.grid.margin
+                    assert distance <= (REACH + 1) * self.world.grid.cell_size + 2 * (
+                        self.world.grid.margin
+                    )
 
 
 class OneCellReplication(Replication):

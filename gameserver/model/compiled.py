@@ -1,8 +1,9 @@
 """Per-class functions made from source text, so that the tick pays no loop over fields.
 
-Owns the code generation for quantising an entity and for finding what changed.  The
-generated functions are plain Python, a few lines per field; nothing from outside the
-game's own declarations ever gets into their text (field names are identifiers).
+Owns the code generation for quantising an entity, for finding what changed, and for
+checking a command.  The generated functions are plain Python, a few lines per field; nothing
+from outside the game's own declarations ever gets into their text (field names are
+identifiers).
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from typing import Any, NoReturn
 
 import attrs
 
-from gameserver.errors import LocalProtocolError
-from gameserver.model.fieldtypes import INT_LIMIT, QUANTISE_ERRORS, FieldType, Steps
+from gameserver.errors import LocalProtocolError, RemoteProtocolError
+from gameserver.model.fieldtypes import INT_LIMIT, QUANTISE_ERRORS, Bool, FieldType, Int, Steps
 
 Values = tuple[Any, ...]
 NamedTypes = Sequence[tuple[str, FieldType]]
@@ -79,6 +80,60 @@ def compile_values(name: str, fields: NamedTypes) -> Callable[[Any], Values]:
     expressions = "".join(f"{t.source(f'o.{field}', names)}, " for field, t in fields)
     source = f"def values(o):\n    return ({expressions})\n"
     function: Callable[[Any], Values] = _define(name, "values", source, names)
+    return function
+
+
+@attrs.frozen
+class CheckedField:
+    """One field of a command: its limits, and who says why a wire value is refused."""
+
+    name: str
+    type: FieldType
+    low: float | None
+    high: float | None
+    complaint: Callable[[Any], str | None]
+
+
+def compile_command(
+    name: str, cls: Callable[..., Any], fields: Sequence[CheckedField]
+) -> Callable[[Sequence[Any]], Any]:
+    """Return a function from wire values to a command made of them, all limits checked.
+
+    It raises ``RemoteProtocolError`` that names the field; every command of every player goes
+    through it.
+    """
+
+    def wrong(index: int, wire: Any) -> NoReturn:
+        field = fields[index]
+        raise RemoteProtocolError(f"{name}.{field.name}: {field.complaint(wire)}")
+
+    def wrong_count(values: Sequence[Any]) -> NoReturn:
+        raise RemoteProtocolError(f"{name} has {len(fields)} fields, not {len(values)}")
+
+    names: dict[str, Any] = {"cls": cls, "wrong": wrong, "wrong_count": wrong_count}
+    lines = ["def from_wire(values):", f"    if len(values) != {len(fields)}: wrong_count(values)"]
+    if fields:
+        lines.append(f"    {''.join(f'v{i}, ' for i in range(len(fields)))}= values")
+    arguments = []
+    for i, field in enumerate(fields):
+        argument = f"v{i}"
+        if isinstance(field.type, Int):
+            low = -INT_LIMIT if field.low is None else field.low
+            high = INT_LIMIT if field.high is None else field.high
+            check = f"v{i}.__class__ is not int or not {low!r} <= v{i} <= {high!r}"
+        elif isinstance(field.type, Bool):
+            check = f"v{i}.__class__ is not bool"
+        else:
+            names[f"complaint_{i}"] = field.complaint
+            names[f"value_{i}"] = field.type.from_wire
+            check = f"complaint_{i}(v{i}) is not None"
+            argument = f"value_{i}(v{i})"
+        lines.append(f"    if {check}: wrong({i}, v{i})")
+        arguments.append(argument)
+    lines.append(f"    return cls({', '.join(arguments)})")
+    function: Callable[[Sequence[Any]], Any] = _define(
+        name, "from_wire", "\n".join(lines) + "\n", names
+    )
     return function
 
 

@@ -4,8 +4,8 @@ Owns cell geometry, hysteresis and cell membership.  Never decides what is sent.
 
 Interest is by cell: everybody whose focus lies in one cell sees the same cells.  The
 guarantee, whatever hysteresis does: *an entity within ``view_radius`` of a focus (on each
-axis) is in a cell of its view*.  A cell is half the view radius plus one margin wide and a
-view reaches two cells to each side, which covers the worst case of both focus and entity
+axis) is in a cell of its view*.  The cells that a view reaches to each side are together as
+wide as the view radius plus two margins, which covers the worst case of both focus and entity
 lingering a margin outside their cell.
 """
 
@@ -24,8 +24,11 @@ EVERYWHERE: Final = -1
 #: A cell is ``(column << _SHIFT) + row``, both from 0; points beyond lie in the border cells.
 _SHIFT: Final = 24
 _HALF: Final = 1 << (_SHIFT - 1)
-#: How many cells a view reaches to each side.
-REACH: Final = 2
+#: How many cells a view reaches to each side.  With 1 a view is 3 × 3 cells of the view radius
+#: and a bit; with 2 it would fit the radius closer (5 × 5 cells, 0.7 times the area), but then
+#: publishing costs more: three times the cells to join for a body, fewer seats that share one,
+#: and twice the border crossings.
+REACH: Final = 1
 #: Hysteresis margin as a share of the view radius.
 _MARGIN_SHARE: Final = 1 / 16
 #: How far searches reach beyond what they look for, as a share of the view radius.
@@ -49,7 +52,7 @@ class Grid:
             raise ValueError(f"view_radius must be positive, not {view_radius!r}")
         self.margin = 0.0 if view_radius is None else view_radius * _MARGIN_SHARE
         #: Width of a cell in the game's units; 0 where there is only one.
-        self.cell_size = 0.0 if view_radius is None else view_radius / REACH + self.margin
+        self.cell_size = 0.0 if view_radius is None else (view_radius + 2 * self.margin) / REACH
         #: How far something may move between two publishes and still be found from its cell.
         self.near_slack = 0.0 if view_radius is None else view_radius * _SLACK_SHARE
         #: Cell → id → record, as of the last publish.

@@ -19,7 +19,12 @@ import msgpack
 
 from gameserver.errors import LocalProtocolError, RemoteProtocolError
 from gameserver.model import fieldtypes
-from gameserver.model.compiled import compile_entity, compile_values
+from gameserver.model.compiled import (
+    CheckedField,
+    compile_command,
+    compile_entity,
+    compile_values,
+)
 from gameserver.model.fieldtypes import INT_LIMIT, FieldType
 from gameserver.model.specs import CommandField, CommandSpec, EntitySpec, EventSpec, FieldSpec
 
@@ -134,7 +139,7 @@ def command(cls: Any = None, /) -> Any:
         fields = tuple(_command_field(made, a) for a in attrs.fields(made))
         if len(fields) > MAX_COMMAND_FIELDS:
             raise LocalProtocolError(f"{made.__name__}: more than {MAX_COMMAND_FIELDS} fields")
-        setattr(made, _SPEC, CommandSpec(made.__name__, fields, made))
+        setattr(made, _SPEC, _command_spec(made, fields))
         return made
 
     return decorate if cls is None else decorate(cls)
@@ -305,6 +310,11 @@ def _command_field(cls: type, attribute: Any) -> CommandField:
     if field.default is not None and (why := field.complaint(field.default)) is not None:
         raise LocalProtocolError(f"{where}: the default {attribute.default!r} is {why}")
     return field
+
+
+def _command_spec(cls: type, fields: tuple[CommandField, ...]) -> CommandSpec:
+    checked = [CheckedField(f.name, f.type, f.low, f.high, f.complaint) for f in fields]
+    return CommandSpec(cls.__name__, fields, compile_command(cls.__name__, cls, checked))
 
 
 def _is_numeric(field_type: FieldType) -> bool:

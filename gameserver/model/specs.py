@@ -8,11 +8,11 @@ decorators of ``schema.py`` (then they know the Python class) or from the descri
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import attrs
 
-from gameserver.errors import LocalProtocolError, RemoteProtocolError
+from gameserver.errors import LocalProtocolError
 from gameserver.model.compiled import CompiledEntity
 from gameserver.model.fieldtypes import QUANTISE_ERRORS, FieldType
 
@@ -101,32 +101,22 @@ class CommandField:
         return None
 
 
+def _unknown(values: Sequence[Any]) -> NoReturn:
+    raise LocalProtocolError(f"a description cannot make commands: {values!r}")
+
+
 @attrs.frozen
 class CommandSpec:
     """A declared command class, or what a client learnt of one."""
 
     name: str
     fields: tuple[CommandField, ...]
-    cls: Callable[..., Any] | None = attrs.field(default=None, eq=False)
-    _values: Callable[[Any], tuple[Any, ...]] | None = attrs.field(default=None, eq=False)
+    #: From wire values to the command; ``RemoteProtocolError`` names the field that is wrong.
+    from_wire: Callable[[Sequence[Any]], Any] = attrs.field(default=_unknown, eq=False)
 
     def describe(self) -> list[Any]:
         """Return the description that ``welcome`` carries."""
         return [self.name, [f.describe() for f in self.fields]]
-
-    def from_wire(self, values: Sequence[Any]) -> Any:
-        """Return the command that ``values`` carry; ``RemoteProtocolError`` if they may not."""
-        if len(values) != len(self.fields):
-            raise RemoteProtocolError(
-                f"{self.name} has {len(self.fields)} fields, not {len(values)}"
-            )
-        arguments = []
-        for field, wire in zip(self.fields, values, strict=True):
-            if (why := field.complaint(wire)) is not None:
-                raise RemoteProtocolError(f"{self.name}.{field.name}: {why}")
-            arguments.append(field.type.from_wire(wire))
-        assert self.cls is not None, "a description cannot make commands"
-        return self.cls(*arguments)
 
     def to_wire(self, command: Any) -> tuple[Any, ...]:
         """Return the wire values of ``command``; ``LocalProtocolError`` if it breaks a limit.

@@ -28,6 +28,7 @@ class Record:
     """The world's and the publisher's bookkeeping of one spawned entity."""
 
     __slots__ = (
+        "alive",
         "born_at",
         "cell",
         "changed_at",
@@ -39,6 +40,7 @@ class Record:
         "owner",
         "owner_changed_at",
         "owner_values",
+        "settled",
         "spec",
         "values",
         "world",
@@ -52,8 +54,12 @@ class Record:
         #: Seat number of the owner, 0 for none.
         self.owner = owner
         self.id = 0
+        #: Until it is despawned.
+        self.alive = True
         #: Grid cell as of the last publish; None before the first and after the last.
         self.cell: int | None = None
+        #: The cell that the values put it in; during a publish it may be ahead of ``cell``.
+        self.settled: int | None = None
         #: Wire values as last published, and the tick of each field's last change.
         self.values: tuple[Any, ...] = ()
         self.owner_values: tuple[Any, ...] = ()
@@ -124,6 +130,7 @@ class World:
     def despawn(self, entity: Any) -> None:
         """Take ``entity`` out of the world.  It may be spawned again later, as a new entity."""
         record = self.record_of(entity)
+        record.alive = False
         entity._record = None
         del self.records[record.id]
         self.busy[record.kind].pop(record.id, None)
@@ -137,10 +144,6 @@ class World:
         if record is None or record.world is not self:
             raise LocalProtocolError(f"this {type(entity).__name__} is not in this world")
         return record
-
-    def holds(self, record: Record) -> bool:
-        """Whether ``record`` is of an entity that is in this world now."""
-        return self.records.get(record.id) is record
 
     def id_of(self, entity: Any) -> int:
         """Return the id under which clients know ``entity``; 0 if it is not in this world."""

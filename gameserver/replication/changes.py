@@ -98,7 +98,7 @@ def apply_crossings(world: World, changes: Changes) -> None:
 
 def _note_spawned(world: World, changes: Changes) -> None:
     for record in world.spawned:
-        if not world.holds(record):
+        if not record.alive:
             continue  # despawned before anyone saw it
         compiled = record.spec.compiled
         assert compiled is not None
@@ -108,7 +108,8 @@ def _note_spawned(world: World, changes: Changes) -> None:
         record.born_at = changes.tick
         record.changed_at = [changes.tick] * len(record.values)
         record.owner_changed_at = [changes.tick] * len(record.owner_values)
-        changes.crossings.append(Crossing(record, None, _cell_of(world, record), []))
+        record.settled = _cell_of(world, record)
+        changes.crossings.append(Crossing(record, None, record.settled, []))
     world.spawned = []
 
 
@@ -178,6 +179,7 @@ def _note_changed(
         flat = []
     compiled.append_changes(record.id, old, new, record.changed_at, changes.tick, flat)
     if target != cell:
+        record.settled = target
         changes.crossings.append(Crossing(record, cell, target, flat))
 
 
@@ -185,7 +187,7 @@ def _note_owners(world: World, changes: Changes) -> None:
     """Ownership changed: all owner fields count as changed, for whoever owns them now."""
     for record, former in world.owner_changed:
         changes.owner_touched.add(former)
-        if world.holds(record):
+        if record.alive:
             compiled = record.spec.compiled
             assert compiled is not None
             compiled.check(record.entity)

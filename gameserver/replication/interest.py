@@ -20,16 +20,16 @@ EMPTY = array_header(0)
 
 
 def focus_cell(world: World, seat: Seat) -> int:
-    """Return the cell that the seat looks from now, by the values just scanned."""
-    former = seat.cell
+    """Return the cell that the seat looks from now, by the values just scanned.
+
+    A seat that follows its entity looks from that entity's cell, which has hysteresis already.
+    """
     if seat.focus is not None:
-        return world.grid.settle(former, *seat.focus)
+        return world.grid.settle(seat.cell, *seat.focus)
     own = seat.own
-    if own is not None and own.spec.compiled is not None:
-        position = own.spec.compiled.position
-        if position is not None:
-            return world.grid.settle(former, *position(own.values))
-    return EVERYWHERE if former is None else former
+    if own is not None and own.spec.at and own.settled is not None:
+        return own.settled
+    return EVERYWHERE if seat.cell is None else seat.cell
 
 
 def members_of(world: World, cell: int) -> set[int]:
@@ -100,9 +100,9 @@ def own_section(world: World, seat: Seat, cell: int) -> bytes:
     fulls: list[bytes] = []
     count = 1
     for entity_id, record in list(seat.holds.items()):
-        if record.owner != seat.number or record.cell not in view or not world.holds(record):
+        if record.owner != seat.number or record.cell not in view or not record.alive:
             del seat.holds[entity_id]
-            if world.holds(record) and record.cell in view:
+            if record.alive and record.cell in view:
                 flat += (entity_id, 0)
     for entity_id, record in world.owned.get(seat.number, {}).items():
         if not record.spec.owner_fields or record.cell not in view:

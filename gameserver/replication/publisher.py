@@ -114,7 +114,7 @@ class Publisher:
         general: list[Seat] = []
         behind: list[Seat] = []
         for seat in self._seats.values():
-            if seat.own is not None and not self.world.holds(seat.own):
+            if seat.own is not None and not seat.own.alive:
                 seat.own = None
                 seat.own_changed = True
             cell = focus_cell(self.world, seat)
