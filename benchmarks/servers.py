@@ -26,7 +26,8 @@ from benchmarks.machine import ROOT, BenchmarkError
 from benchmarks.speech import Speech, colyseus_speech, mover_speech, plain_speech
 
 START_TIMEOUT_S: Final = 30.0
-STOP_TIMEOUT_S: Final = 15.0
+#: After this a server is killed: there is nothing in it worth waiting for.
+STOP_TIMEOUT_S: Final = 6.0
 _LISTENING: Final = re.compile(r"(?:listening |open https?://[^ ]*:)(\d+)")
 
 
