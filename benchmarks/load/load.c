@@ -5,29 +5,24 @@
  * benchmarks/generator.py.  Tells on stdout, one JSON object a line: joined, begin, end.
  */
 #define _GNU_SOURCE
-#include <getopt.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <time.h>
 
+#include "flags.h"
 #include "histogram.h"
 #include "transport.h"
 #include "wire.h"
 
-enum { READ_BYTES = 1 << 18, LINE_BYTES = 256, EVENTS = 512 };
+enum { READ_BYTES = 1 << 18, EVENTS = 512 };
 /* The longest command (head, three stamps, tail) as a frame, and what may wait to be taken. */
 enum { COMMAND_BYTES = 2 * LINE_BYTES + 15, FRAME_BYTES = COMMAND_BYTES + 8, OUT_BYTES = 1024 };
 /* A client that is behind its schedule by this does not make up for it: the sends are skipped. */
 #define SKIP_NS 1000000000LL
 /* How long to play on after the window; whoever started this program ends it earlier. */
 #define LINGER_NS 60000000000LL
-
-typedef struct {
-    uint8_t bytes[LINE_BYTES];
-    size_t length;
-} Bytes;
 
 typedef enum { FRESH, UPGRADING, OPEN, PLAYING, GONE } State;
 
@@ -43,19 +38,6 @@ typedef struct {
     uint8_t head[MAX_HEAD];  /* the beginning of a frame that came in pieces; while upgrading unused */
     uint8_t out[OUT_BYTES];
 } Client;
-
-/* What the flags said. */
-static struct {
-    int port, clients, joining, tls, core, delta_at, delta_byte, tick_at, status_byte, stamps;
-    double rate, warmup_s, window_s, join_timeout_s;
-    const char *protocol;
-    Bytes open, first, head;
-    char **paths;
-    size_t path_count;
-    Bytes *tails;
-    size_t tail_count;
-} flags = {.clients = 1, .joining = 64, .core = -1, .delta_at = -1, .tick_at = -1,
-           .status_byte = -1, .warmup_s = 1, .window_s = 5, .join_timeout_s = 60, .protocol = ""};
 
 /* What is being counted; set to zero when the window begins. */
 static struct {
@@ -81,11 +63,6 @@ static uint32_t next_mask(void) {
     mask_state ^= mask_state << 13;
     mask_state ^= mask_state >> 17;
     return mask_state ^= mask_state << 5;
-}
-
-static void die(const char *what) {
-    fprintf(stderr, "load: %s\n", what);
-    exit(1);
 }
 
 /* ------------------------------------------------------------ one client: its end and output */
@@ -416,84 +393,9 @@ static void measure(void) {
     fflush(stdout);
 }
 
-/* ------------------------------------------------------------ flags */
-
-static Bytes from_hex(const char *text) {
-    Bytes bytes = {.length = 0};
-    unsigned value;
-    for (; sscanf(text, "%2x", &value) == 1 && text[0] && text[1]; text += 2) {
-        if (bytes.length == LINE_BYTES) die("a message is too long");
-        bytes.bytes[bytes.length++] = (uint8_t)value;
-    }
-    return bytes;
-}
-
-/* Call take with every line of a file. */
-static void each_line(const char *name, void (*take)(char *)) {
-    FILE *file = fopen(name, "r");
-    if (file == NULL) die("cannot open a file of paths or tails");
-    char *line = NULL;
-    size_t size = 0;
-    for (ssize_t length; (length = getline(&line, &size, file)) > 0;) {
-        if (line[length - 1] == '\n') line[length - 1] = 0;
-        take(line);
-    }
-    free(line);
-    fclose(file);
-}
-
-static void add_path(char *line) {
-    flags.paths = realloc(flags.paths, (flags.path_count + 1) * sizeof *flags.paths);
-    flags.paths[flags.path_count++] = strdup(line);
-}
-
-static void add_tail(char *line) {
-    flags.tails = realloc(flags.tails, (flags.tail_count + 1) * sizeof *flags.tails);
-    flags.tails[flags.tail_count++] = from_hex(line);
-}
-
-static void read_flags(int argc, char **argv) {
-    static const struct option options[] = {
-        {"port", 1, 0, 'p'},        {"clients", 1, 0, 'n'},  {"paths", 1, 0, 'a'},
-        {"protocol", 1, 0, 's'},    {"open", 1, 0, 'o'},     {"first", 1, 0, 'f'},
-        {"head", 1, 0, 'h'},        {"stamps", 1, 0, 'm'},   {"tails", 1, 0, 't'},
-        {"rate", 1, 0, 'r'},        {"joining", 1, 0, 'j'},  {"warmup", 1, 0, 'w'},
-        {"window", 1, 0, 'W'},      {"core", 1, 0, 'c'},     {"tls", 0, 0, 'T'},
-        {"delta-at", 1, 0, 'd'},    {"delta-byte", 1, 0, 'D'}, {"tick-at", 1, 0, 'k'},
-        {"status-byte", 1, 0, 'u'}, {"join-timeout", 1, 0, 'J'},
-        {0, 0, 0, 0}};
-    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        switch (o) {
-        case 'p': flags.port = atoi(optarg); break;
-        case 'n': flags.clients = atoi(optarg); break;
-        case 'a': each_line(optarg, add_path); break;
-        case 's': flags.protocol = optarg; break;
-        case 'o': flags.open = from_hex(optarg); break;
-        case 'f': flags.first = from_hex(optarg); break;
-        case 'h': flags.head = from_hex(optarg); break;
-        case 'm': flags.stamps = atoi(optarg); break;
-        case 't': each_line(optarg, add_tail); break;
-        case 'r': flags.rate = atof(optarg); break;
-        case 'j': flags.joining = atoi(optarg); break;
-        case 'w': flags.warmup_s = atof(optarg); break;
-        case 'W': flags.window_s = atof(optarg); break;
-        case 'c': flags.core = atoi(optarg); break;
-        case 'T': flags.tls = 1; break;
-        case 'd': flags.delta_at = atoi(optarg); break;
-        case 'D': flags.delta_byte = atoi(optarg); break;
-        case 'k': flags.tick_at = atoi(optarg); break;
-        case 'u': flags.status_byte = atoi(optarg); break;
-        case 'J': flags.join_timeout_s = atof(optarg); break;
-        default: exit(2);
-        }
-    }
-    if (flags.clients < 1 || flags.joining < 1) die("--clients and --joining must be at least 1");
-    if (flags.stamps > 3) die("--stamps is at most 3");
-    if (flags.tls && transport_use_tls() < 0) die("built without TLS");
-}
-
 int main(int argc, char **argv) {
     read_flags(argc, argv);
+    if (flags.tls && transport_use_tls() < 0) die("built without TLS");
     if (flags.core >= 0) {
         cpu_set_t cores;
         CPU_ZERO(&cores);
