@@ -6,6 +6,7 @@ What a bot does on the field is ``bots.py``; several processes are ``swarm_proce
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import signal
@@ -39,6 +40,8 @@ LONGEST_PAUSE_S: Final = 15.0
 #: How often the scout counts the humans, and figures are reported.
 COUNT_EVERY_TICKS: Final = 15
 REPORT_EVERY_S: Final = 1.0
+#: What one process can play at 30 Hz on a slow core with some room to spare.
+BOTS_PER_CORE: Final = 50
 
 #: Exit code of what was interrupted, as shells count it: 128 and the number of SIGINT.
 INTERRUPTED: Final = 130
@@ -238,7 +241,7 @@ def run_bots(
     *,
     count: int,
     room: str = "arena",
-    processes: int = 1,
+    processes: int | None = None,
     seed: int | None = None,
     fill_to: int | None = None,
     ca_file: Path | None = None,
@@ -247,12 +250,15 @@ def run_bots(
 ) -> int:
     """Run ``count`` bots until interrupted, or for ``duration_s``; return an exit code.
 
+    ``processes``: spread them over so many; None: as many as they need and the machine has cores.
     ``fill_to``: keep the room at so many pilots; each human who plays replaces a bot.  The code is
     0 if somebody got in, no checksum failed and no process crashed, else 1.  SIGINT and SIGTERM
     end it in peace, and if ``attached`` so does the end of standard input, which tells that
     whoever started this process is gone.  ``LocalProtocolError`` for a bad URL, OSError for a
     bad ``ca_file``.
     """
+    if processes is None:
+        processes = min(os.cpu_count() or 1, math.ceil(count / BOTS_PER_CORE) or 1)
     if seed is None:
         seed = random.SystemRandom().getrandbits(32)
     Address.from_url(url)  # better here than in every bot

@@ -136,7 +136,10 @@ def bots_command(
     *,
     count: Annotated[int, Parameter(help="How many bots.")] = 10,
     room: Annotated[str, Parameter(help="The room that they ask for.")] = "arena",
-    processes: Annotated[int, Parameter(help="How many processes they are spread over.")] = 1,
+    processes: Annotated[
+        int | None,
+        Parameter(help="Spread them over so many; by default one for each 50, as cores allow."),
+    ] = None,
     seed: Annotated[int | None, Parameter(help="Makes what they decide repeatable.")] = None,
     duration: Annotated[float | None, Parameter(help="Seconds to play; else until Ctrl-C.")] = None,
     fill: Annotated[bool, Parameter(help="Each person who joins replaces a bot.")] = False,
