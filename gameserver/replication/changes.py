@@ -42,6 +42,7 @@ class Changes:
         "arrivals",
         "crossings",
         "departures",
+        "owner_changes",
         "owner_touched",
         "stayed",
         "stayed_counts",
@@ -59,6 +60,8 @@ class Changes:
         self.departures: dict[int, list[Crossing]] = {}
         #: Seats whose part of a delta may differ: owner fields or ownership changed.
         self.owner_touched: set[int] = set()
+        #: Id → ``id, mask, value…`` of the owner fields that changed.
+        self.owner_changes: dict[int, list[Any]] = {}
 
 
 def find_changes(world: World, tick: int) -> Changes:
@@ -141,15 +144,17 @@ def _scan(
             if has_owner_fields and record.owner:
                 new = owner_values(record.entity)
                 if new != record.owner_values:
+                    flat: list[Any] = []
                     compiled.append_owner_changes(
                         record.id,
                         record.owner_values,
                         new,
                         record.owner_changed_at,
                         changes.tick,
-                        [],
+                        flat,
                     )
                     record.owner_values = new
+                    changes.owner_changes[record.id] = flat
                     changes.owner_touched.add(record.owner)
     except QUANTISE_ERRORS:
         for record in records.values():
@@ -194,6 +199,11 @@ def _note_owners(world: World, changes: Changes) -> None:
             record.owner_values = compiled.owner_values(record.entity)
             changes.owner_touched.add(record.owner)
             record.owner_changed_at = [changes.tick] * len(record.owner_changed_at)
+            changes.owner_changes[record.id] = [
+                record.id,
+                record.spec.full_owner_mask,
+                *record.owner_values,
+            ]
     world.owner_changed = []
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from gameserver.model.grid import EVERYWHERE
 from gameserver.model.world import Record, World
 from gameserver.protocol.wire import array_header, pack
+from gameserver.replication.changes import Changes
 from gameserver.replication.fragments import enter_fragment, fragment, owner_fragment
 from gameserver.replication.seat import Seat
 
@@ -89,10 +90,11 @@ def _append_since(
         out += (entity_id, mask, *changed)
 
 
-def own_section(world: World, seat: Seat, cell: int) -> bytes:
+def own_section(world: World, seat: Seat, cell: int, in_step_with: Changes | None = None) -> bytes:
     """Return ``own``: what the seat steers, and the owner fields that it does not have yet.
 
-    Works from what the client holds, so it serves both roads.
+    Works from what the client holds, so it serves both roads; a seat that is in step lacks
+    exactly the changes of this publish, which are given.
     """
     view = world.grid.view(cell)
     own_id = 0 if seat.own is None else seat.own.id
@@ -107,7 +109,9 @@ def own_section(world: World, seat: Seat, cell: int) -> bytes:
     for entity_id, record in world.owned.get(seat.number, {}).items():
         if not record.spec.owner_fields or record.cell not in view:
             continue
-        if entity_id in seat.holds:
+        if entity_id in seat.holds and in_step_with is not None:
+            flat += in_step_with.owner_changes.get(entity_id, ())
+        elif entity_id in seat.holds:
             _append_since(entity_id, record.owner_values, record.owner_changed_at, seat.since, flat)
         else:
             seat.holds[entity_id] = record

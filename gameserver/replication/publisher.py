@@ -37,15 +37,19 @@ from gameserver.replication.seat import Seat
 _DELTA_HEAD: Final = array_header(10) + pack(int(Kind.DELTA))
 #: A body in which nothing happened: no leaves, enters, sets or adds.
 _NOTHING: Final = EMPTY * 4
+#: No leaves, enters or sets; the adds follow.
+_NOTHING_CROSSED: Final = EMPTY * 3
 
 
-@attrs.frozen
 class _Body:
     """What all seats in step with one focus cell share: sections 1 to 4, and the events."""
 
-    sections: bytes
-    placed: list[Placed]
-    events: bytes
+    __slots__ = ("events", "placed", "sections")
+
+    def __init__(self, sections: bytes, placed: list[Placed]) -> None:
+        self.sections = sections
+        self.placed = placed
+        self.events = events_section([event for _, event in placed]) if placed else EMPTY
 
 
 @attrs.define
@@ -167,7 +171,7 @@ class _Round:
             body = self.bodies[cell] = self._body(cell)
         own = EMPTY
         if seat.own_changed:
-            own = own_section(self.world, seat, cell)
+            own = own_section(self.world, seat, cell, self.changes)
             seat.own_changed = False
         elif (
             body.sections == _NOTHING
@@ -275,19 +279,16 @@ class _Round:
                     for crossing in self.changes.departures[seen]
                     if crossing.target not in within
                 ]
-        placed = self.events.in_view(view)
-        return _Body(
-            b"".join(
+        came_and_went = _NOTHING_CROSSED
+        if leaves or enters:
+            came_and_went = b"".join(
                 (
                     array_header(len(leaves)),
                     fragment(leaves),
                     array_header(enters_count),
                     *enters,
                     EMPTY,
-                    array_header(adds_count),
-                    *adds,
                 )
-            ),
-            placed,
-            events_section([event for _, event in placed]),
-        )
+            )
+        sections = b"".join((came_and_went, array_header(adds_count), *adds))
+        return _Body(sections, self.events.in_view(view))
