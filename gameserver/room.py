@@ -42,7 +42,7 @@ class Player:
     the ping frames measured.
     """
 
-    def __init__(self, seat: Seat, name: str, identity: str | None = None) -> None:
+    def __init__(self, seat: Seat, name: str, identity: str | None, waiting: list[Player]) -> None:
         self.name = name
         self.identity = identity
         self.latency = Latency()
@@ -55,6 +55,8 @@ class Player:
         self._seat = seat
         self._newest_seq = 0
         self._inbox: deque[tuple[int, Any]] = deque(maxlen=MAX_WAITING_COMMANDS)
+        #: The room's list of players with commands; a tick looks at nobody else.
+        self._waiting = waiting
 
     def __repr__(self) -> str:
         return f"<Player {self.name!r} in seat {self.seat}>"
@@ -103,14 +105,16 @@ class Player:
             self.commands_stale += 1
             return
         self._newest_seq = seq
-        if len(self._inbox) == MAX_WAITING_COMMANDS:
+        if not self._inbox:
+            self._waiting.append(self)
+        elif len(self._inbox) == MAX_WAITING_COMMANDS:
             self.commands_dropped += 1
         self._inbox.append((seq, command))
 
-    @property
-    def has_commands(self) -> bool:
-        """Whether commands wait for the next tick."""
-        return bool(self._inbox)
+    def discard_commands(self) -> None:
+        """Drop what waits, counted."""
+        self.commands_dropped += len(self._inbox)
+        self._inbox.clear()
 
     def drain_commands(self) -> Iterator[Any]:
         """Yield the waiting commands in seq order, each acknowledged as it is handed out."""
@@ -157,6 +161,7 @@ class Room:
         self.emissions: list[Emission] = []
         self.texts: list[tuple[int, str, str, int | None]] = []
         self._said: list[tuple[Player, str]] = []
+        self._waiting: list[Player] = []
         self.on_create()
 
     @classmethod
@@ -246,7 +251,7 @@ class Room:
 
     def join(self, number: int, sink: Sink, name: str, identity: str | None = None) -> Player:
         """Seat a player and run ``on_join``; if that raises it is noted in ``failures``."""
-        player = Player(Seat(number, sink), name, identity)
+        player = Player(Seat(number, sink), name, identity, self._waiting)
         self.players[number] = player
         self._guarded("on_join", player, player)
         return player
@@ -276,8 +281,9 @@ class Room:
         Never raises: what a hook raised is appended to ``failures``.
         """
         self.tick_number = tick_number
-        waiting = [player for player in self.players.values() if player.has_commands]
-        for player in sorted(waiting, key=_seat_number):
+        waiting = sorted(self._waiting, key=_seat_number)
+        self._waiting.clear()
+        for player in waiting:
             self._apply_commands(player)
         for player, text in self._take_said():
             heard = self._guarded("on_say", player, player, text)
@@ -286,8 +292,11 @@ class Room:
         self._guarded("tick", None)
 
     def _apply_commands(self, player: Player) -> None:
+        if self.players.get(player.seat) is not player:
+            return  # left since
         for command in player.drain_commands():
             if self._guarded("on_command", player, player, command) is _FAILED:
+                player.discard_commands()
                 return
 
     def _take_said(self) -> list[tuple[Player, str]]:

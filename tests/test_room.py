@@ -116,6 +116,10 @@ def test_a_failing_hook_is_noted_and_the_others_go_on() -> None:
         ("on_say", bad, "boom"),
     ]
     assert (1, 1) not in room.calls, "nothing more of a player whose command failed"
+    assert bad.commands_dropped == 1
+    bad.take_command(3, Push(7))
+    room.step(4)
+    assert (1, 7) in room.calls, "unless its session lives on"
     assert (2, 5) in room.calls
     assert ("tick", 3) in room.calls
 

@@ -52,6 +52,9 @@ class _Body:
         self.events = events_section([event for _, event in placed]) if placed else EMPTY
 
 
+_QUIET_BODY: Final = _Body(_NOTHING, [])
+
+
 @attrs.define
 class PublisherStatistics:
     """Counts since the room began."""
@@ -182,7 +185,7 @@ class _Round:
             and not seat.notices
             and seat.number not in self.events.by_seat
         ):
-            seat.since = tick
+            # ``since`` stays: nothing that this seat knows has changed after it.
             self.statistics.quiet += 1
             return
         events = body.events
@@ -256,6 +259,9 @@ class _Round:
 
     def _body(self, cell: int) -> _Body:
         """Join what everyone in step who looks from ``cell`` gets."""
+        changes = self.changes
+        if not (changes.stayed or changes.crossings or self.events.by_cell):
+            return _QUIET_BODY
         view = self.world.grid.view(cell)
         # Most cells of a view have no changes; map and filter pass over them without a loop.
         adds = list(filter(None, map(self.changes.stayed.get, view)))

@@ -297,7 +297,7 @@ class Session:
         match message:
             case CommandMessage():
                 self._check_acked(message.acked, place)
-                commands = room.schema().commands
+                commands = room.world.schema.commands
                 if message.kind >= len(commands):
                     raise RemoteProtocolError("command.command is a kind that this room has not")
                 command = commands[message.kind].from_wire(message.values)
