@@ -265,6 +265,9 @@ class Room:
             return
         del self.players[player.seat]
         self._guarded("on_leave", player, player, reason)
+        # What is still on its way to this seat must not reach the next who takes it.
+        self.emissions = [e for e in self.emissions if e.seat != player.seat]
+        self.texts = [t for t in self.texts if t[3] != player.seat]
         for record in list(self.world.owned.get(player.seat, {}).values()):
             self.world.set_owner(record.entity, 0)
 
@@ -301,7 +304,7 @@ class Room:
 
     def _take_said(self) -> list[tuple[Player, str]]:
         said, self._said = self._said, []
-        return [(player, text) for player, text in said if player.seat in self.players]
+        return [(p, text) for p, text in said if self.players.get(p.seat) is p]
 
     def _guarded(self, hook: str, player: Player | None, *arguments: Any) -> Any:
         """Call a hook; if it raises, note the failure and return ``_FAILED``."""

@@ -156,7 +156,7 @@ async def test_a_removed_link_is_left_alone(
     assert len(peer.link.pings) == 1
     assert peer.silent_s == []
     assert len(other.silent_s) == 1
-    assert heartbeat._removed == set()
+    assert not heartbeat._beats
 
 
 async def test_one_that_comes_later_is_pinged_at_once(

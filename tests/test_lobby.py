@@ -161,6 +161,50 @@ async def test_a_successor_starts_after_its_predecessor_has_saved(
     assert Saving.saved == ["load", "save", "load", "save"]
 
 
+async def test_several_successors_of_a_room_that_saves_come_one_after_the_other(
+    autojump_clock: MockClock,
+) -> None:
+    Saving.saved.clear()
+    async with trio.open_nursery() as nursery:
+        made = Lobby({"saving": Saving}, Settings(empty_room_s=0.2))
+        made.start(nursery)
+        for _ in range(4):  # each is gone again before the one before it has saved
+            with made.reserve("saving/1"):
+                await trio.sleep(0.05)
+            await trio.sleep(0.3)
+        await trio.sleep(30)
+        assert made.rooms == []
+        nursery.cancel_scope.cancel()
+    assert Saving.saved[:4] == ["load", "save"] * 2
+    assert Saving.saved.count("load") == Saving.saved.count("save")
+
+
+async def test_a_room_that_crashes_takes_no_other_with_it(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with trio.open_nursery() as nursery:
+        made = Lobby(KINDS, Settings())
+        made.start(nursery)
+        with made.reserve("field/a") as doomed, made.reserve("field/b") as other:
+            await other.task.ready.wait()
+            monkeypatch.setattr(doomed.task.heartbeat, "_ping_due", None)
+            ended: list[int] = []
+            doomed.task.join(1, Sink(), "ann", None, lambda code, _: ended.append(code))
+            doomed.task.heartbeat.add(None, print, print)  # type: ignore[arg-type]
+            await trio.sleep(1)
+            assert doomed.task.ended == "the room crashed"
+            assert ended == [1011]
+            assert other.task.ended is None
+        nursery.cancel_scope.cancel()
+
+
+class Sink:
+    clear = True
+
+    def post(self, frame: bytes) -> bool:
+        return True
+
+
 async def test_a_failed_room_that_still_saves_is_not_joined(autojump_clock: MockClock) -> None:
     async with trio.open_nursery() as nursery:
         made = Lobby({"saving": Saving}, Settings())

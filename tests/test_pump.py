@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -12,10 +13,12 @@ import hypothesis.strategies as st
 import pytest
 import trio
 import trustme
+from connections import two_links
 from hypothesis import HealthCheck, given, settings
 from trio.testing import wait_all_tasks_blocked
 
 from gameserver.errors import LocalProtocolError
+from gameserver.protocol.lane import MAX_FRAGMENTS
 from gameserver.runtime import link as link_module
 from gameserver.runtime.link import Link
 from gameserver.runtime.pump import AVAILABLE, Pump
@@ -159,6 +162,36 @@ async def test_a_dropped_link_leaves(
     pump.read_ready()
 
 
+async def test_a_reader_that_waits_in_trio_is_moved_to_the_pump() -> None:
+    ours, theirs = socket.socketpair()
+    pump = Pump()
+    async with trio.open_nursery() as nursery:
+        session = Session(Link(ours, nursery))
+        nursery.start_soon(session.read)
+        await wait_all_tasks_blocked()  # in Trio's own wait
+        pump.add(session.link)
+        theirs.send(TEXT)
+        pump.read_ready()  # before Trio has polled
+        await wait_all_tasks_blocked()
+        assert session.seen == ["text"]
+        session.link.drop()
+        theirs.close()
+    pump.close()
+
+
+async def test_a_message_in_many_fragments_breaks_the_link(
+    played: tuple[Session, Pump, socket.socket],
+) -> None:
+    session, pump, theirs = played
+    theirs.send(frame(b"", 0x02) + frame(b"", 0x00) * (MAX_FRAGMENTS - 1))
+    pump.read_ready()
+    assert session.link.clear
+    theirs.send(frame(b"", 0x00))
+    pump.read_ready()
+    assert not session.link.clear
+    await session.ended.wait()
+
+
 async def test_given_back_links_read_for_themselves(
     played: tuple[Session, Pump, socket.socket],
 ) -> None:
@@ -266,6 +299,25 @@ def test_whoever_reads_the_messages_are_the_same(
 
     trio.run(play)
     assert seen == messages_only(alone.seen)
+
+
+async def test_bytes_inside_openssl_are_read_when_the_pump_takes_over() -> None:
+    pump = Pump()
+    got: list[bytes] = []
+    async with two_links(tls=True) as (server, client), trio.open_nursery() as nursery:
+        server.follow_frames()
+        server.open_lane(got.append, got.append)
+        nursery.start_soon(client.send_all, b"".join(frame(bytes([i]) * 900) for i in range(4)))
+        server._take_in((await trio.to_thread.run_sync(_first_bytes, server._socket)) or b"")
+        assert server._socket.pending()  # type: ignore[attr-defined]
+        pump.add(server)
+        assert got == [bytes([i]) * 900 for i in range(4)]
+        pump.close()
+
+
+def _first_bytes(sock: socket.socket) -> bytes:
+    select.select([sock], [], [], 10)
+    return sock.recv(1000)
 
 
 async def test_tls_records_that_came_together_are_all_read_in_one_turn() -> None:

@@ -157,6 +157,21 @@ def test_leaving_frees_what_was_owned_once() -> None:
     assert room.texts == []
 
 
+def test_what_was_for_one_who_left_does_not_reach_the_next_in_the_seat() -> None:
+    room = Recorder()
+    player = room.join(1, Sink(), "a")
+    room.emit(Bump(1), to=player)
+    room.say("psst", to=player)
+    room.emit(Bump(2))
+    room.say("hello all")
+    room.hear(player, "said by a")
+    room.leave(player, "bye")
+    room.join(1, Sink(), "b")
+    room.step(1)
+    assert [e.event.by for e in room.emissions] == [2]
+    assert room.texts == [(0, "", "hello all", None)]
+
+
 def test_a_despawned_entity_is_no_longer_steered() -> None:
     room = Recorder()
     player = room.join(1, Sink(), "a")

@@ -29,6 +29,8 @@ _MASKED: Final = 0x80
 _SHORT: Final = 125
 _LENGTH_16: Final = 126
 _MASK_BYTES: Final = 4
+#: Of one message; an honest client has no reason to send more than one.
+MAX_FRAGMENTS: Final = 64
 
 
 class LaneScanner:
@@ -41,11 +43,13 @@ class LaneScanner:
     __slots__ = (
         "_ends_message",
         "_foreign_left",
+        "_fragments",
         "_held",
         "_in_message",
         "_lost",
         "open",
         "outstanding",
+        "shredded",
     )
 
     def __init__(self) -> None:
@@ -59,6 +63,9 @@ class LaneScanner:
         self._ends_message = False
         #: Between the first and the last frame of a fragmented message.
         self._in_message = False
+        self._fragments = 0
+        #: A message came in more than ``MAX_FRAGMENTS``: trio-websocket would keep every one.
+        self.shredded = False
         #: After a close frame or an error: the rest of the stream is trio-websocket's.
         self._lost = False
 
@@ -157,7 +164,9 @@ class LaneScanner:
         self._lost = opcode == _CLOSE_OPCODE
         self._ends_message = opcode < _CONTROL and bool(first & _FIN)
         if opcode < _CONTROL:
+            self._fragments = self._fragments + 1 if self._in_message else 1
             self._in_message = True
+            self.shredded = self.shredded or self._fragments > MAX_FRAGMENTS
         return header_bytes
 
     def _may_follow(self, first: int, opcode: int) -> bool:

@@ -38,7 +38,16 @@ class Beat:
     ``on_answer`` is told what is known after each pong, ``on_silence`` is called once.
     """
 
-    __slots__ = ("_estimator", "_on_answer", "_pump", "_sent", "due_s", "link", "on_silence")
+    __slots__ = (
+        "_estimator",
+        "_on_answer",
+        "_pump",
+        "_sent",
+        "due_s",
+        "link",
+        "on_silence",
+        "removed",
+    )
 
     def __init__(
         self,
@@ -50,6 +59,7 @@ class Beat:
         self.link = link
         self.on_silence = on_silence
         self.due_s = 0.0
+        self.removed = False
         self._pump = pump
         self._on_answer = on_answer
         self._estimator = LatencyEstimator()
@@ -98,7 +108,6 @@ class Heartbeat:
         self._pump = pump
         #: In the order in which they are due: all wait equally long, so the queue stays sorted.
         self._beats: deque[Beat] = deque()
-        self._removed: set[Beat] = set()
         self._some = trio.Event()
 
     def add(
@@ -113,7 +122,7 @@ class Heartbeat:
 
     def remove(self, beat: Beat) -> None:
         """Ping this connection no more."""
-        self._removed.add(beat)
+        beat.removed = True  # and leaves the queue when it would be due
 
     async def run(self) -> None:
         """Send the pings that are due, for ever."""
@@ -127,9 +136,9 @@ class Heartbeat:
     def _ping_due(self, now_s: float) -> None:
         while self._beats and self._beats[0].due_s <= now_s:
             beat = self._beats.popleft()
-            if beat in self._removed:
-                self._removed.remove(beat)
-            elif beat.unanswered >= MAX_UNANSWERED:
+            if beat.removed:
+                continue
+            if beat.unanswered >= MAX_UNANSWERED:
                 beat.on_silence()
             else:
                 beat.ping()

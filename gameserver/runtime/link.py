@@ -57,7 +57,11 @@ MAX_UNREAD_BYTES = 256 * 1024
 """The pump reads no more of a link whose reader has so much waiting for it; the rest stays in
 the kernel, whose window then stops the peer."""
 
-TLS_RECORDS_PER_TURN = 32
+PUMP_BYTES = 16 * 1024
+"""What one turn of the pump reads of a link: more than an honest client sends between two ticks,
+and little enough that a flood costs a tick a few milliseconds, once, before it is closed."""
+
+TLS_RECORDS_PER_TURN = 8
 """What one turn of the pump reads of a TLS link, a record at a time. What the peer sent beyond
 that waits for the next turn."""
 
@@ -301,6 +305,12 @@ class Link(trio.abc.Stream):
         """Leave reading to ``pump`` from now on (None: to ``receive_some`` again)."""
         self._pump = pump
         self._fed.unpark_all()
+        if pump is None or self._closed or self._broken is not None:
+            return
+        # A reader that waits in Trio must wait for the pump instead; it is told so.
+        trio.lowlevel.notify_closing(self._socket)
+        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+            self.read_now()  # bytes inside OpenSSL, which no poll will ever report
 
     def fileno(self) -> int:
         """The descriptor of the socket; -1 once it is closed."""
@@ -314,7 +324,7 @@ class Link(trio.abc.Stream):
             return
         try:
             for _ in range(TLS_RECORDS_PER_TURN if self._encrypted else 1):
-                self._take_in(self._socket.recv(RECEIVE_BYTES))
+                self._take_in(self._socket.recv(PUMP_BYTES))
                 if self._ended:
                     break
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -343,6 +353,8 @@ class Link(trio.abc.Stream):
         for pong in pongs:
             self._on_pong(pong)
         self._unread += foreign
+        if self._scanner.shredded:
+            self._break("a message in too many fragments")
 
     async def _write(self, view: memoryview, *, begun: bool) -> None:
         """Write all of ``view``; called by one task at a time.

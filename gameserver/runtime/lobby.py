@@ -185,7 +185,7 @@ class Lobby:
 
     async def _run(self, opened: _Open) -> None:
         label = opened.task.label
-        if label in self._stopping:
+        while label in self._stopping:
             # What the room of that name saves in on_stop, this one may load in on_start.
             await self._stopping[label].wait()
         stopped = self._stopping[label] = trio.Event()

@@ -38,6 +38,8 @@ class Pump:
     def add(self, link: Link) -> None:
         """Read ``link`` from now on; it is calm."""
         descriptor = link.fileno()
+        if descriptor < 0:
+            return  # dropped meanwhile; its reader is told
         self._calm.register(descriptor, select.EPOLLIN)
         self._links[descriptor] = link
         link.pumped_by(self)

@@ -144,7 +144,8 @@ class RoomTask:
     async def run(self) -> None:
         """Live from ``on_start`` to ``on_stop``; returns when stopped, or when the room failed.
 
-        Never raises what the game raised.  Cancelled, it ends without ``on_stop``.
+        Raises no ``Exception``, neither the game's nor ours.  Cancelled, it ends without
+        ``on_stop``.
         """
         started = False
         try:
@@ -152,6 +153,9 @@ class RoomTask:
                 started = await self._guarded("on_start")
                 if started:
                     await self._tick_until_it_fails()
+        except Exception:  # noqa: BLE001 - a bug of ours; the other rooms play on
+            self._log.exception("the room crashed")
+            self._fail("the room crashed")
         finally:
             if self.ended is None:
                 self.ended = "the room is closed"

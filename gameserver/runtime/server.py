@@ -51,6 +51,7 @@ log = structlog.get_logger(__name__)
 GOING: Final = "the server is shutting down"
 #: Of the grace period; the rest is for the rooms' ``on_stop``.
 SESSIONS_SHARE_OF_GRACE: Final = 0.6
+METRICS_LIFE_S: Final = 1.0
 #: What of a door's statistics is told: the counters.
 DOOR_COUNTS: Final = (
     "accepted",
@@ -102,8 +103,10 @@ class Server:
         self._past = Tally()
         self._doors: list[Door] = []
         self._site = self._make_site()
-        self._chat = plain.Chat()
+        self._plain = plain.plain_endpoints()
         self._ready = False
+        self._exposition: bytes | None = None
+        self._exposed_s = 0.0
 
     # ------------------------------------------------------------ starting
 
@@ -136,12 +139,7 @@ class Server:
     async def _run_door(self, port: _Port, *, task_status: trio.TaskStatus[None]) -> None:
         door = Door(
             site=self._site,
-            endpoints={
-                "/echo": Endpoint(handler=plain.echo, max_message_bytes=plain.ECHO_MESSAGE_BYTES),
-                "/chat": Endpoint(
-                    handler=self._chat.join, max_message_bytes=plain.CHAT_MESSAGE_BYTES
-                ),
-            },
+            endpoints=self._plain,
             game=Endpoint(
                 handler=self._handle,
                 subprotocol=SUBPROTOCOL,
@@ -225,11 +223,19 @@ class Server:
             routes={
                 "/healthz": lambda: text_response(200, "ok"),
                 "/readyz": self._readiness,
-                "/metrics": lambda: Response(200, CONTENT_TYPE, exposition(self.figures())),
+                "/metrics": self._metrics,
                 "/rooms": self._room_list,
             },
             assets=Assets(web_client()),
         )
+
+    def _metrics(self) -> Response:
+        """Return the exposition; made at most once a second, for it sorts windows of every room."""
+        now_s = trio.current_time()
+        if self._exposition is None or now_s - self._exposed_s >= METRICS_LIFE_S:
+            self._exposition = exposition(self.figures())
+            self._exposed_s = now_s
+        return Response(200, CONTENT_TYPE, self._exposition)
 
     def _readiness(self) -> Response:
         if self._ready:

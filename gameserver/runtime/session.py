@@ -21,7 +21,8 @@ from gameserver.config import Settings
 from gameserver.errors import JoinRefused, RemoteProtocolError
 from gameserver.ops.logging import shown
 from gameserver.ops.metrics import Counters, Tally
-from gameserver.protocol.closing import CloseCode, close_reason
+from gameserver.protocol.allowance import Allowance
+from gameserver.protocol.closing import CONNECTION_LOST, CloseCode, close_reason
 from gameserver.protocol.frames import binary_frame
 from gameserver.protocol.latency import Latency
 from gameserver.protocol.messages import (
@@ -56,8 +57,12 @@ AUTH_TIMEOUT_S: Final = 10.0
 #: For the peer to take our welcome, and our bye.
 WELCOME_TIMEOUT_S: Final = 10.0
 BYE_TIMEOUT_S: Final = 2.0
-#: Full states cost more than deltas; a client that asks more often is closed with 4008.
-RESYNC_INTERVAL_S: Final = 1.0
+#: Who sends more is closed with 4008 (README.md of the protocol, "Transport").
+MESSAGES_PER_S: Final = 200
+MESSAGES_BURST: Final = 400
+TEXTS_PER_S: Final = 2
+TEXTS_BURST: Final = 8
+RESYNCS_PER_S: Final = 1
 #: Close codes that a game's ``JoinRefused`` may carry (RFC 6455, 7.4.2: private use).
 GAME_CODES: Final = range(4000, 5000)
 
@@ -100,7 +105,10 @@ class Session:
         self._player: Player | None = None
         self._scope = trio.CancelScope()
         self._ending: Ending | None = None
-        self._resync_allowed_s = 0.0
+        now_s = trio.current_time()
+        self._messages_allowed = Allowance(MESSAGES_PER_S, MESSAGES_BURST, now_s)
+        self._texts_allowed = Allowance(TEXTS_PER_S, TEXTS_BURST, now_s)
+        self._resyncs_allowed = Allowance(RESYNCS_PER_S, 1, now_s)
         self._log = log.bind(peer=peer)
 
     def end(self, code: int, reason: str) -> None:
@@ -132,11 +140,18 @@ class Session:
         with self._scope:
             ending = await self._until_closed(self._join_and_play())
         ending = self._ending or ending
-        joined = self._player is not None
-        (self._counters.endings if joined else self._counters.refusals)[ending.code] += 1
+        self._count(ending)
         self._log.info("session ended", code=int(ending.code), reason=shown(ending.reason))
         if not ending.by_peer:
             await self._say_bye(ending)
+
+    def _count(self, ending: Ending) -> None:
+        """Count an end by its code; a peer's own codes are not told apart, for it may send any."""
+        code = ending.code
+        if ending.by_peer:
+            code = CloseCode.NORMAL if code in (1000, 1001) else CONNECTION_LOST
+        joined = self._player is not None
+        (self._counters.endings if joined else self._counters.refusals)[code] += 1
 
     async def _until_closed(self, work: Awaitable[Ending]) -> Ending:
         """Return how ``work`` ended, whichever way that was."""
@@ -257,9 +272,9 @@ class Session:
 
         task = place.task
         beat = task.heartbeat.add(self._link, on_answer, on_silence)
-        self._link.open_lane(on_message, beat.pong)
-        task.read(self._link)
         try:
+            self._link.open_lane(on_message, beat.pong)
+            task.read(self._link)
             return await self._until_closed(self._listen(player, place))
         finally:
             self._link.close_lane()
@@ -271,8 +286,10 @@ class Session:
 
     def _take_from_lane(self, data: bytes, player: Player, place: Place) -> None:
         """Take a message within a tick: nothing may be raised, for it would end the room."""
-        self._counters.messages += 1
+        if self._ending is not None:
+            return  # what came in one read with the message that ended it
         try:
+            self._count_message()
             self._take(decode_from_client(data), player, place)
         except RemoteProtocolError as error:
             self.end(CloseCode.PROTOCOL_ERROR, str(error))
@@ -286,10 +303,15 @@ class Session:
         """Return the next message that came through trio-websocket."""
         data = await self._ws.get_message()
         self._link.message_taken()
-        self._counters.messages += 1
+        self._count_message()
         if isinstance(data, str):
             raise _Close(CloseCode.UNSUPPORTED_DATA, "messages are binary here, not text")
         return decode_from_client(data)
+
+    def _count_message(self) -> None:
+        self._counters.messages += 1
+        if not self._messages_allowed.spend(trio.current_time()):
+            raise _Close(CloseCode.RATE, f"more than {MESSAGES_PER_S} messages a second")
 
     def _take(self, message: ClientMessage, player: Player, place: Place) -> None:
         """Do what a message asks for; never waits."""
@@ -308,6 +330,8 @@ class Session:
                 pong = Pong(message.nonce, message.client_time, place.task.now_ticks)
                 self._post(pong, player)
             case Say():
+                if not self._texts_allowed.spend(trio.current_time()):
+                    raise _Close(CloseCode.RATE, f"more than {TEXTS_PER_S} texts a second")
                 room.hear(player, message.text)
             case Resync():
                 self._resync(player, place)
@@ -319,10 +343,8 @@ class Session:
             raise RemoteProtocolError("acknowledged a tick that has not been")
 
     def _resync(self, player: Player, place: Place) -> None:
-        now_s = trio.current_time()
-        if now_s < self._resync_allowed_s:
-            raise _Close(CloseCode.RATE, f"more than one resync in {RESYNC_INTERVAL_S:g} s")
-        self._resync_allowed_s = now_s + RESYNC_INTERVAL_S
+        if not self._resyncs_allowed.spend(trio.current_time()):
+            raise _Close(CloseCode.RATE, f"more than {RESYNCS_PER_S} resync a second")
         self._counters.resyncs += 1
         self._log.warning("resync", tick=place.task.room.tick_number)
         seat_of(player).forget()
