@@ -57,7 +57,8 @@ class RoomTask:
         self.publisher = Publisher(
             room.world,
             check_every_ticks=round(CHECK_EVERY_S * room.tick_rate),
-            quiet_ticks=round(QUIET_S * room.tick_rate),
+            # By the last publish that is still within the time.
+            quiet_ticks=max(1, round(QUIET_S * room.tick_rate) - room.publish_every),
         )
         #: Reads the links of all players at the tick; None: each link's own task reads it.
         self.pump = Pump() if pumped else None
