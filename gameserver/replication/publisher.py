@@ -27,6 +27,7 @@ from gameserver.replication.events import Emission, Placed, RoundEvents, events_
 from gameserver.replication.fragments import enter_fragment, fragment
 from gameserver.replication.interest import (
     EMPTY,
+    NIL,
     catch_up,
     focus_cell,
     members_of,
@@ -220,7 +221,8 @@ class _Round:
         return [event for _, event in self.events.with_private(placed, seat.number)]
 
     def _post(self, seat: Seat, sections: bytes, own: bytes, events: bytes) -> None:
-        head = self.head + pack(seat.command_seq) + pack(seat.margin)
+        margin = NIL if seat.margin is None else pack(seat.margin)
+        head = self.head + pack(seat.command_seq) + margin
         length = len(head) + len(sections) + len(own) + len(events)
         frame = b"".join((binary_frame_header(length), head, sections, own, events))
         if self.check or seat.notices:
@@ -264,27 +266,23 @@ class _Round:
             return _QUIET_BODY
         view = self.world.grid.view(cell)
         # Most cells of a view have no changes; map and filter pass over them without a loop.
-        adds = list(filter(None, map(self.changes.stayed.get, view)))
-        adds_count = sum(filter(None, map(self.changes.stayed_counts.get, view)))
+        adds = list(filter(None, map(changes.stayed.get, view)))
+        adds_count = sum(filter(None, map(changes.stayed_counts.get, view)))
         leaves: list[Any] = []
         enters: list[bytes] = []
         enters_count = 0
-        if self.changes.crossings:
+        if changes.crossings:
             within = self.world.grid.view_set(cell)
-            for seen in within & self.changes.arrivals.keys():
-                for crossing in self.changes.arrivals[seen]:
+            for arrived in filter(None, map(changes.arrivals.get, view)):
+                for crossing in arrived:
                     if crossing.origin in within:
                         adds_count += crossing.count
                         adds.append(crossing.adds)
                     else:
                         enters_count += 2 + len(crossing.record.values)
                         enters.append(enter_fragment(crossing.record))
-            for seen in within & self.changes.departures.keys():
-                leaves += [
-                    crossing.record.id
-                    for crossing in self.changes.departures[seen]
-                    if crossing.target not in within
-                ]
+            for departed in filter(None, map(changes.departures.get, view)):
+                leaves += [c.record.id for c in departed if c.target not in within]
         came_and_went = _NOTHING_CROSSED
         if leaves or enters:
             came_and_went = b"".join(
