@@ -18,7 +18,7 @@ def draw(
 ) -> None:
     """Draw ``value`` against players, a line per server; only where the server held its rate."""
     try:
-        from matplotlib.figure import Figure  # type: ignore[import-not-found]
+        from matplotlib.figure import Figure
     except ImportError as error:
         raise BenchmarkError("plots need matplotlib: pip install matplotlib") from error
     points: dict[str, list[tuple[int, float]]] = {}

@@ -17,7 +17,6 @@ import trio.testing
 import trio_websocket
 
 from gameserver import JoinRefused, Player, Room, command, entity, event, number, synced
-from gameserver.protocol.lane import LaneScanner
 from gameserver.protocol.messages import (
     SUBPROTOCOL,
     Bye,
@@ -26,6 +25,7 @@ from gameserver.protocol.messages import (
     ServerMessage,
     decode_from_server,
 )
+from gameserver.runtime.inlet import Inlet
 from gameserver.runtime.server import Server
 
 T = TypeVar("T")
@@ -130,20 +130,8 @@ class MemoryLink(trio.abc.Stream):
         self.posts_refused = 0
         self.bytes_in = 0
         self.bytes_out = 0
-        self._scanner = LaneScanner()
-        self._on_message: Any = lambda _: None
-        self._on_pong: Any = lambda _: None
+        self.inlet = Inlet()
         self._head_is_read = False
-
-    def open_lane(self, on_message: Any, on_pong: Any) -> None:
-        self._on_message, self._on_pong = on_message, on_pong
-        self._scanner.open = True
-
-    def close_lane(self) -> None:
-        self._scanner.open = False
-
-    def message_taken(self) -> None:
-        self._scanner.outstanding -= 1
 
     def post(self, frame: bytes) -> bool:
         if self.clear and not self.dropped:
@@ -162,14 +150,12 @@ class MemoryLink(trio.abc.Stream):
         while True:
             data: bytes = await self._stream.receive_some(max_bytes)
             if not data or not self._head_is_read:
+                if not self._head_is_read:
+                    self.inlet.follow_frames()
                 self._head_is_read = True
                 return data
-            payloads, pongs, foreign = self._scanner.feed(data)
-            for payload in payloads:
-                self._on_message(payload)
-            for pong in pongs:
-                self._on_pong(pong)
-            if foreign:
+            self.inlet.take_in(data)
+            if foreign := self.inlet.take(1 << 20):
                 return foreign
 
     async def aclose(self) -> None:

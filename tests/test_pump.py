@@ -39,8 +39,8 @@ class Session:
         self.foreign = b""
         self.behind = Receiver()
         self.ended = trio.Event()
-        link.follow_frames()
-        link.open_lane(self.seen.append, self.pongs.append)
+        link.inlet.follow_frames()
+        link.inlet.open_lane(self.seen.append, self.pongs.append)
 
     async def read(self) -> None:
         taken = 0
@@ -50,7 +50,7 @@ class Session:
                 for _ in range(self.behind.feed(data)):
                     self.seen.append(messages_only(self.behind.seen)[taken])
                     taken += 1
-                    self.link.message_taken()
+                    self.link.inlet.message_taken()
         self.ended.set()
 
 
@@ -215,7 +215,7 @@ async def test_a_reader_that_sleeps_is_not_fed_without_bound(
     theirs.send(b"x" * 100)
     pump.read_ready()
     session.link.read_now()
-    assert len(session.link._unread) == 1514
+    assert len(session.link.inlet.unread) == 1514
     await wait_all_tasks_blocked()
     pump.read_ready()
     await wait_all_tasks_blocked()
@@ -244,7 +244,7 @@ async def test_open_lane_needs_frames_to_follow() -> None:
     async with trio.open_nursery() as nursery:
         link = Link(ours, nursery)
         with pytest.raises(LocalProtocolError):
-            link.open_lane(print, print)
+            link.inlet.open_lane(print, print)
         link.drop()
         theirs.close()
 
@@ -305,8 +305,8 @@ async def test_bytes_inside_openssl_are_read_when_the_pump_takes_over() -> None:
     pump = Pump()
     got: list[bytes] = []
     async with two_links(tls=True) as (server, client), trio.open_nursery() as nursery:
-        server.follow_frames()
-        server.open_lane(got.append, got.append)
+        server.inlet.follow_frames()
+        server.inlet.open_lane(got.append, got.append)
         nursery.start_soon(client.send_all, b"".join(frame(bytes([i]) * 900) for i in range(4)))
         server._take_in((await trio.to_thread.run_sync(_first_bytes, server._socket)) or b"")
         assert server._socket.pending()  # type: ignore[attr-defined]

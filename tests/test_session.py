@@ -162,13 +162,13 @@ async def test_a_resync_brings_a_full_state_and_two_at_once_are_too_many(
         assert t.counters.resyncs == 2
 
 
-async def test_more_messages_than_allowed(autojump_clock: MockClock) -> None:
+async def test_after_an_end_the_rest_of_a_read_is_not_looked_at(autojump_clock: MockClock) -> None:
     async with table() as t:
         await t.client.hello()
         await t.client.next_of(Welcome)
-        t.link._on_message(b"")  # breaks off: what follows in the same read is not looked at
+        t.link.inlet._on_message(b"")  # breaks off: what follows in the same read is not looked at
         for seq in range(1, 500):
-            t.link._on_message(CommandMessage(seq, 0, 0, 0, [1]).encode())
+            t.link.inlet._on_message(CommandMessage(seq, 0, 0, 0, [1]).encode())
         assert t.counters.messages == 2
         assert (await t.client.closed())[0] == 4000
 
@@ -178,7 +178,7 @@ async def test_a_flood_ends_with_its_sender(autojump_clock: MockClock) -> None:
         await t.client.hello()
         await t.client.next_of(Welcome)
         for nonce in range(MESSAGES_BURST + 50):
-            t.link._on_message(Ping(nonce, 0.0).encode())
+            t.link.inlet._on_message(Ping(nonce, 0.0).encode())
         assert t.counters.messages == MESSAGES_BURST + 1, "the hello counts, and so does the last"
         assert await t.client.closed() == (4008, "more than 200 messages a second")
 
@@ -188,7 +188,7 @@ async def test_a_steady_sender_is_not_a_flood(autojump_clock: MockClock) -> None
         await t.client.hello()
         await t.client.next_of(Welcome)
         for seq in range(1, 600):
-            t.link._on_message(CommandMessage(seq, 0, 0, 0, [1]).encode())
+            t.link.inlet._on_message(CommandMessage(seq, 0, 0, 0, [1]).encode())
             await trio.sleep(1 / 190)
         assert t.field.players[1]._newest_seq == 599
 
@@ -198,7 +198,7 @@ async def test_more_texts_than_allowed(autojump_clock: MockClock) -> None:
         await t.client.hello()
         await t.client.next_of(Welcome)
         for _ in range(TEXTS_BURST + 1):
-            t.link._on_message(Say("a").encode())
+            t.link.inlet._on_message(Say("a").encode())
         assert await t.client.closed() == (4008, "more than 2 texts a second")
 
 

@@ -360,7 +360,7 @@ class Door:
         async with trio.open_nursery() as nursery:
             link.unread(opening.upgrade.head)
             if endpoint.lane:
-                link.follow_frames()
+                link.inlet.follow_frames()
             with trio.fail_at(opening.deadline):
                 request = await trio_websocket.wrap_server_stream(
                     nursery,

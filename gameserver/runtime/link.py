@@ -1,8 +1,8 @@
 """The non-blocking socket under trio-websocket, with its two lanes.
 
 Owns the order of the bytes of one connection.  Out: what trio-websocket sends through the
-stream interface and what a room's tick posts go out one whole frame after another.  In: plain
-frames are handed to the session at once, all other bytes to trio-websocket unchanged.
+stream interface and what a room's tick posts go out one whole frame after another.  In: all
+that is received goes through the ``inlet`` (``inlet.py``), which has the lane in.
 Never parses a message, never decides when to close, and never raises anything at the
 tick: a broken link refuses and wakes its reader, who ends the session.
 
@@ -25,8 +25,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from gameserver.errors import LocalProtocolError
-from gameserver.protocol.lane import LaneScanner
+from gameserver.runtime.inlet import Inlet
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
@@ -69,10 +68,6 @@ _BLOCKED_WRITE = (BlockingIOError, ssl.SSLWantWriteError)
 _BLOCKED_READ = (BlockingIOError, ssl.SSLWantReadError)
 
 
-def _ignore(_payload: bytes) -> None:
-    """Where messages and pongs go that nobody waits for."""
-
-
 class Link(trio.abc.Stream):
     """A stream over a connected ``socket.socket`` or ``ssl.SSLSocket``, made non-blocking.
 
@@ -96,7 +91,7 @@ class Link(trio.abc.Stream):
         self._nursery = nursery
         self._stall_timeout_s = stall_timeout_s
         self._encrypted = isinstance(sock, ssl.SSLSocket)
-        self._unread = b""
+        self.inlet = Inlet()
         self._receiving = False
         self._sending = False
         self._backlog: memoryview | None = None
@@ -104,15 +99,10 @@ class Link(trio.abc.Stream):
         self._waiting: dict[object, trio.lowlevel.ParkingLot] = {}
         self._closed = False
         self._broken: str | None = None
-        self._ended = False
-        self._scanner: LaneScanner | None = None
-        self._on_message: Callable[[bytes], None] = _ignore
-        self._on_pong: Callable[[bytes], None] = _ignore
         self._pump: Pump | None = None
         self._fed = trio.lowlevel.ParkingLot()
         self.clear = True
         self.closing = False
-        self.bytes_in = 0
         self.bytes_out = 0
         self.frames_posted = 0
         self.posts_refused = 0
@@ -139,6 +129,11 @@ class Link(trio.abc.Stream):
         if ssl_context is not None:
             sock = ssl_context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         return cls(sock, nursery)
+
+    @property
+    def bytes_in(self) -> int:
+        """How many bytes have been received, before any sorting."""
+        return self.inlet.bytes_in
 
     async def handshake(self) -> None:
         """The TLS handshake; nothing on a plain socket. The caller sets the deadline.
@@ -245,10 +240,10 @@ class Link(trio.abc.Stream):
 
     def unread(self, data: bytes) -> None:
         """Put ``data`` back: it is what ``receive_some`` returns next."""
-        self._unread = data + self._unread
+        self.inlet.unread = data + self.inlet.unread
 
     async def _read(self, max_bytes: int) -> bytes:
-        while not self._unread and not self._ended:
+        while not self.inlet.unread and not self.inlet.ended:
             if self._pump is not None:
                 await self._fed.park()
                 self._check_usable()
@@ -260,46 +255,13 @@ class Link(trio.abc.Stream):
             except ssl.SSLWantWriteError:
                 await self._wait_until(trio.lowlevel.wait_writable)
             except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
-                self._ended = True
+                self.inlet.ended = True
             except OSError as error:
                 self._break(f"connection broken: {error}")
                 raise trio.BrokenResourceError(self._broken) from error
-        data, self._unread = self._unread[:max_bytes], self._unread[max_bytes:]
-        return data
+        return self.inlet.take(max_bytes)
 
-    # The lane in
-
-    def follow_frames(self) -> None:
-        """Follow the frames in all that is received from now on.
-
-        Must be called between an HTTP head and the first frame.  Until ``open_lane``, messages
-        still go through trio-websocket.
-        """
-        self._scanner = LaneScanner()
-
-    def open_lane(
-        self, on_message: Callable[[bytes], None], on_pong: Callable[[bytes], None]
-    ) -> None:
-        """Hand plain messages and pongs to these from now on, in order with all other messages.
-
-        They are called within a tick, or while a task reads: they must neither wait nor raise.
-        """
-        if self._scanner is None:
-            raise LocalProtocolError("follow_frames comes before open_lane")
-        self._on_message = on_message
-        self._on_pong = on_pong
-        self._scanner.open = True
-
-    def close_lane(self) -> None:
-        """Hand out no more messages: trio-websocket gets them, and drops them when closing."""
-        if self._scanner is not None:
-            self._scanner.open = False
-        self._on_message = self._on_pong = _ignore
-
-    def message_taken(self) -> None:
-        """The session has dealt with one message that it got through trio-websocket."""
-        if self._scanner is not None:
-            self._scanner.outstanding -= 1
+    # The pump
 
     def pumped_by(self, pump: Pump | None) -> None:
         """Leave reading to ``pump`` from now on (None: to ``receive_some`` again)."""
@@ -318,42 +280,29 @@ class Link(trio.abc.Stream):
 
     def read_now(self) -> None:
         """Take in what has arrived, without waiting; called by the pump."""
-        if len(self._unread) > MAX_UNREAD_BYTES:
+        if len(self.inlet.unread) > MAX_UNREAD_BYTES:
             if self._pump is not None:
                 self._pump.calm(self)  # else the pump would be woken for it again and again
             return
         try:
             for _ in range(TLS_RECORDS_PER_TURN if self._encrypted else 1):
                 self._take_in(self._socket.recv(PUMP_BYTES))
-                if self._ended:
+                if self.inlet.ended:
                     break
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
-            self._ended = True
+            self.inlet.ended = True
         except OSError as error:
             self._break(f"connection broken: {error}")
-        if self._ended:
+        if self.inlet.ended:
             self._leave_pump()
-        elif self._unread:
+        elif self.inlet.unread:
             self._fed.unpark_all()
 
     def _take_in(self, data: bytes) -> None:
-        """Sort received bytes: to the session, or for trio-websocket to read; none: the end."""
-        if not data:
-            self._ended = True
-            return
-        self.bytes_in += len(data)
-        if self._scanner is None:
-            self._unread += data
-            return
-        payloads, pongs, foreign = self._scanner.feed(data)
-        for payload in payloads:
-            self._on_message(payload)
-        for pong in pongs:
-            self._on_pong(pong)
-        self._unread += foreign
-        if self._scanner.shredded:
+        self.inlet.take_in(data)
+        if self.inlet.shredded:
             self._break("a message in too many fragments")
 
     async def _write(self, view: memoryview, *, begun: bool) -> None:
@@ -439,7 +388,7 @@ class Link(trio.abc.Stream):
         what comes until the peer ends its own, for ``timeout_s`` and ``LINGER_BYTES`` at most.
         """
         enough_bytes = self.bytes_in + LINGER_BYTES
-        self._unread = b""
+        self.inlet.unread = b""
         self.closing = True
         self._refresh_clear()
         try:

@@ -273,11 +273,11 @@ class Session:
         task = place.task
         beat = task.heartbeat.add(self._link, on_answer, on_silence)
         try:
-            self._link.open_lane(on_message, beat.pong)
+            self._link.inlet.open_lane(on_message, beat.pong)
             task.read(self._link)
             return await self._until_closed(self._listen(player, place))
         finally:
-            self._link.close_lane()
+            self._link.inlet.close_lane()
             task.heartbeat.remove(beat)
 
     async def _listen(self, player: Player, place: Place) -> Ending:
@@ -302,7 +302,7 @@ class Session:
     async def _next_message(self) -> ClientMessage:
         """Return the next message that came through trio-websocket."""
         data = await self._ws.get_message()
-        self._link.message_taken()
+        self._link.inlet.message_taken()
         self._count_message()
         if isinstance(data, str):
             raise _Close(CloseCode.UNSUPPORTED_DATA, "messages are binary here, not text")
