@@ -15,14 +15,13 @@ import trio
 import trustme
 from connections import two_links
 from hypothesis import HealthCheck, given, settings
+from test_lane import Receiver, frame, messages_only, streams
 from trio.testing import wait_all_tasks_blocked
 
-from gameserver.errors import LocalProtocolError
 from gameserver.protocol.lane import MAX_FRAGMENTS
 from gameserver.runtime import link as link_module
 from gameserver.runtime.link import Link
 from gameserver.runtime.pump import AVAILABLE, Pump
-from tests.test_lane import Receiver, frame, messages_only, streams
 
 pytestmark = pytest.mark.skipif(not AVAILABLE, reason="this system has no epoll")
 
@@ -237,16 +236,6 @@ async def test_more_links_than_one_poll_reports_by_default() -> None:
             session.link.drop()
             theirs.close()
     pump.close()
-
-
-async def test_open_lane_needs_frames_to_follow() -> None:
-    ours, theirs = socket.socketpair()
-    async with trio.open_nursery() as nursery:
-        link = Link(ours, nursery)
-        with pytest.raises(LocalProtocolError):
-            link.inlet.open_lane(print, print)
-        link.drop()
-        theirs.close()
 
 
 @settings(
