@@ -115,7 +115,7 @@ def arena_speech() -> Speech:
     play_kind, play = schema.command("Play")
     steer_kind, steer = schema.command("Steer")
     taking_off = Play(name="load", colour=0, bot=True)
-    first = CommandMessage(1, 0, 0, play_kind, list(play.to_wire(taking_off)))
+    first = CommandMessage(1, 0, 0, 0, play_kind, list(play.to_wire(taking_off)))
     tails = [
         b"".join(map(pack, (steer_kind, *steer.to_wire(command)))) for command in record_steering()
     ]

@@ -31,10 +31,10 @@ class Speech:
     #: Sent once the WebSocket is open, and in answer to the first message; empty: nothing.
     open: bytes = b""
     first: bytes = b""
-    #: A command is ``head``, then so many ``stamps`` (its seq, then the tick of the last delta,
-    #: once or twice, as msgpack integers), then one of ``tails``.
+    #: A command is ``head``, then ``stamps`` (msgpack integers, a letter each: ``s`` its seq, ``0``
+    #: a zero, ``t`` the tick of the last delta, ``w`` that in 32nds), then one of ``tails``.
     head: bytes = b""
-    stamps: int = 0
+    stamps: str = ""
     tails: Sequence[bytes] = ()
     #: A message is a delta if its byte ``delta_at`` is ``delta_byte``; None: every one is.
     delta_at: int | None = None
@@ -48,7 +48,7 @@ class Speech:
 
     def flags(self, folder: pathlib.Path) -> list[str]:
         """Return the command line; lists are written to files in ``folder``."""
-        flags = ["--protocol", self.protocol, "--stamps", str(self.stamps)]
+        flags = ["--protocol", self.protocol, "--stamps", self.stamps]
         flags += ["--open", self.open.hex(), "--first", self.first.hex(), "--head", self.head.hex()]
         if self.delta_at is not None:
             flags += ["--delta-at", str(self.delta_at), "--delta-byte", str(self.delta_byte)]
@@ -77,7 +77,7 @@ def headings(count: int = TAILS) -> list[int]:
 
 def plain_speech() -> Speech:
     """Commands ``[seq, heading]``; every message is a delta."""
-    return Speech(head=b"\x92", stamps=1, tails=[bytes((h,)) for h in headings()])
+    return Speech(head=b"\x92", stamps="s", tails=[bytes((h,)) for h in headings()])
 
 
 def colyseus_speech(paths: Iterable[str]) -> Speech:
@@ -99,8 +99,9 @@ def game_speech(*, tails: Sequence[bytes] = (), fields: int = 0, first: bytes = 
         protocol=SUBPROTOCOL,
         open=hello.encode(),
         first=first,
-        head=array_header(5 + fields) + pack(int(Kind.COMMAND)),
-        stamps=3,
+        head=array_header(6 + fields) + pack(int(Kind.COMMAND)),
+        # For the next free tick; what the screen shows is the last delta.
+        stamps="s0wt",
         tails=tails,
         # An array of at most 15 elements has a header of one byte: the kind is at 1.
         delta_at=1,

@@ -29,6 +29,7 @@ from gameserver.protocol.messages import (
     MAX_NONCE,
     MAX_SAY_LENGTH,
     MAX_SEQ,
+    SHOWN_PER_TICK,
     VERSION,
     Ack,
     Bye,
@@ -162,7 +163,7 @@ class GameClient:
         tick = max(self.replica.tick, 0)
         self._acked_at_s = trio.current_time()
         seq = self._seq
-        await self._send(CommandMessage(seq, tick, tick, kind, values))
+        await self._send(CommandMessage(seq, 0, tick * SHOWN_PER_TICK, tick, kind, values))
         self._counts.commands += 1
         return seq
 

@@ -372,7 +372,10 @@ async def test_commands_carry_seq_shown_acked_and_are_checked(game: Game, autoju
             await client.send(Ball())
         assert await client.send(Push(force=-1)) == 2
         await done.wait()
-    assert heard == [CommandMessage(1, 11, 11, 0, [2]), CommandMessage(2, 11, 11, 0, [-1])]
+    assert heard == [
+        CommandMessage(1, 0, 11 * 32, 11, 0, [2]),
+        CommandMessage(2, 0, 11 * 32, 11, 0, [-1]),
+    ]
 
 
 async def test_events_come_with_their_delta_and_by_themselves(game: Game, autojump_clock) -> None:

@@ -84,7 +84,13 @@ micros = st.none() | ticks
 client_messages: st.SearchStrategy[ClientMessage] = st.one_of(
     st.builds(Hello, st.just(VERSION), st.none() | texts, texts, texts, tokens, tokens),
     st.builds(
-        CommandMessage, st.integers(1, MAX_SEQ), ticks, ticks, ticks, st.lists(values, max_size=8)
+        CommandMessage,
+        st.integers(1, MAX_SEQ),
+        ticks,
+        ticks,
+        ticks,
+        ticks,
+        st.lists(values, max_size=8),
     ),
     st.builds(Ack, ticks),
     st.builds(Ping, st.integers(0, MAX_NONCE), float64s | ints),
@@ -271,7 +277,7 @@ def test_types_that_look_alike_are_no_kinds() -> None:
 
 
 def command(*of: Any) -> bytes:
-    data: bytes = msgpack.packb([Kind.COMMAND, 1, 0, 0, 0, *of])
+    data: bytes = msgpack.packb([Kind.COMMAND, 1, 0, 0, 0, 0, *of])
     return data
 
 
@@ -340,12 +346,12 @@ def test_nesting_counts_the_message_itself() -> None:
 def test_a_doubled_key_hides_nothing() -> None:
     head = command()[1:]
     doubled = b"\x82\xa1a\xca\x7f\xc0\x00\x00\xa1a\x02"
-    assert "twice" in refuses(b"\x96" + head + doubled)
-    assert "finite" in refuses(b"\x96" + head + doubled.replace(b"\xa1a\x02", b"\xa1b\x02"))
+    assert "twice" in refuses(b"\x97" + head + doubled)
+    assert "finite" in refuses(b"\x97" + head + doubled.replace(b"\xa1a\x02", b"\xa1b\x02"))
 
 
 def test_longest_message() -> None:
-    longest = command("a" * 2045, "b" * (MAX_CLIENT_MESSAGE_BYTES - 2045 - 6 - 6))
+    longest = command("a" * 2045, "b" * (MAX_CLIENT_MESSAGE_BYTES - 2045 - 7 - 6))
     assert len(longest) == MAX_CLIENT_MESSAGE_BYTES
     decode_from_client(longest)
     assert "too long" in refuses(command("a" * 2046, "b" * (4096 - 2045 - 6 - 6)))

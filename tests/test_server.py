@@ -102,7 +102,7 @@ async def bad_size(client: RawClient) -> None:
 
 
 async def bad_command(client: RawClient) -> None:
-    await client.send([2, 1, 0, 0, 0, 9])
+    await client.send([2, 1, 0, 0, 0, 0, 9])
 
 
 async def bad_name_hook(client: RawClient) -> None:

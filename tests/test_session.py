@@ -168,7 +168,7 @@ async def test_after_an_end_the_rest_of_a_read_is_not_looked_at(autojump_clock: 
         await t.client.next_of(Welcome)
         t.link.inlet._on_message(b"")  # breaks off: what follows in the same read is not looked at
         for seq in range(1, 500):
-            t.link.inlet._on_message(CommandMessage(seq, 0, 0, 0, [1]).encode())
+            t.link.inlet._on_message(CommandMessage(seq, 0, 0, 0, 0, [1]).encode())
         assert t.counters.messages == 2
         assert (await t.client.closed())[0] == 4000
 
@@ -188,7 +188,7 @@ async def test_a_steady_sender_is_not_a_flood(autojump_clock: MockClock) -> None
         await t.client.hello()
         await t.client.next_of(Welcome)
         for seq in range(1, 600):
-            t.link.inlet._on_message(CommandMessage(seq, 0, 0, 0, [1]).encode())
+            t.link.inlet._on_message(CommandMessage(seq, 0, 0, 0, 0, [1]).encode())
             await trio.sleep(1 / 190)
         assert t.field.players[1]._newest_seq == 599
 
@@ -295,10 +295,10 @@ async def test_nobody_joins_while_the_server_stops(autojump_clock: MockClock) ->
     [
         ([99], 4000, "unknown message kind"),
         (Hello(1, None, "", "ann", None, None), 4000, "a second hello"),
-        ([2, 1, 0, 0, 9, 1], 4000, "command.command is a kind that this room has not"),
-        ([2, 1, 0, 0, 0, 5], 4000, "Step.dx: 5 is outside -1 … 1"),
-        ([2, 1, 0, 0, 0], 4000, "Step has 1 fields, not 0"),
-        (CommandMessage(1, 0, 10**9, 0, [1]), 4000, "acknowledged a tick that has not been"),
+        ([2, 1, 0, 0, 0, 9, 1], 4000, "command.command is a kind that this room has not"),
+        ([2, 1, 0, 0, 0, 0, 5], 4000, "Step.dx: 5 is outside -1 … 1"),
+        ([2, 1, 0, 0, 0, 0], 4000, "Step has 1 fields, not 0"),
+        (CommandMessage(1, 0, 0, 10**9, 0, [1]), 4000, "acknowledged a tick that has not been"),
         (Ack(10**9), 4000, "acknowledged a tick that has not been"),
     ],
 )

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/types.h>
 
-/* The longest message, tail or head of a command. */
-enum { LINE_BYTES = 256 };
+/* The longest message, tail or head of a command; the most integers between the two. */
+enum { LINE_BYTES = 256, MAX_STAMPS = 4 };
 
 typedef struct {
     uint8_t bytes[LINE_BYTES];
@@ -19,16 +19,16 @@ typedef struct {
 
 /* What the flags said. */
 static struct {
-    int port, clients, joining, tls, core, delta_at, delta_byte, tick_at, status_byte, stamps;
+    int port, clients, joining, tls, core, delta_at, delta_byte, tick_at, status_byte;
     double rate, warmup_s, window_s, join_timeout_s;
-    const char *protocol;
+    const char *protocol, *stamps;
     Bytes open, first, head;
     char **paths;
     size_t path_count;
     Bytes *tails;
     size_t tail_count;
 } flags = {.clients = 1, .joining = 64, .core = -1, .delta_at = -1, .tick_at = -1,
-           .status_byte = -1, .warmup_s = 1, .window_s = 5, .join_timeout_s = 60, .protocol = ""};
+           .status_byte = -1, .warmup_s = 1, .window_s = 5, .join_timeout_s = 60, .protocol = "", .stamps = ""};
 
 static void die(const char *what) {
     fprintf(stderr, "load: %s\n", what);
@@ -88,7 +88,7 @@ static void read_flags(int argc, char **argv) {
         case 'o': flags.open = from_hex(optarg); break;
         case 'f': flags.first = from_hex(optarg); break;
         case 'h': flags.head = from_hex(optarg); break;
-        case 'm': flags.stamps = atoi(optarg); break;
+        case 'm': flags.stamps = optarg; break;
         case 't': each_line(optarg, add_tail); break;
         case 'r': flags.rate = atof(optarg); break;
         case 'j': flags.joining = atoi(optarg); break;
@@ -105,7 +105,8 @@ static void read_flags(int argc, char **argv) {
         }
     }
     if (flags.clients < 1 || flags.joining < 1) die("--clients and --joining must be at least 1");
-    if (flags.stamps > 3) die("--stamps is at most 3");
+    if (strlen(flags.stamps) > MAX_STAMPS) die("--stamps has too many letters");
+    if (strspn(flags.stamps, "s0tw") < strlen(flags.stamps)) die("--stamps knows s, 0, t and w");
 }
 
 #endif

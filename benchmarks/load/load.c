@@ -17,8 +17,8 @@
 #include "wire.h"
 
 enum { READ_BYTES = 1 << 18, EVENTS = 512 };
-/* The longest command (head, three stamps, tail) as a frame, and what may wait to be taken. */
-enum { COMMAND_BYTES = 2 * LINE_BYTES + 15, FRAME_BYTES = COMMAND_BYTES + 8, OUT_BYTES = 1024 };
+/* The longest command (head, stamps, tail) as a frame, and what may wait to be taken. */
+enum { COMMAND_BYTES = 2 * LINE_BYTES + 5 * MAX_STAMPS, FRAME_BYTES = COMMAND_BYTES + 8, OUT_BYTES = 1024 };
 /* A client that is behind its schedule by this does not make up for it: the sends are skipped. */
 #define SKIP_NS 1000000000LL
 /* How long to play on after the window; whoever started this program ends it earlier. */
@@ -261,14 +261,24 @@ static void read_from(Client *c) {
 
 /* ------------------------------------------------------------ commands */
 
+/* What a letter of --stamps stands for. */
+static uint32_t stamp_value(char letter, uint32_t seq, uint32_t tick) {
+    switch (letter) {
+    case 's': return seq;
+    case 't': return tick;
+    case 'w': return tick * 32;
+    default: return 0;
+    }
+}
+
 static void send_command(Client *c) {
     if (c->state != PLAYING) return;
     uint8_t payload[COMMAND_BYTES];
     size_t length = flags.head.length;
     memcpy(payload, flags.head.bytes, length);
     uint32_t seq = ++c->seq;
-    if (flags.stamps > 0) length += put_uint(payload + length, seq);
-    for (int i = 1; i < flags.stamps; i++) length += put_uint(payload + length, c->tick);
+    for (const char *stamp = flags.stamps; *stamp; stamp++)
+        length += put_uint(payload + length, stamp_value(*stamp, seq, c->tick));
     if (flags.tail_count) {
         const Bytes *tail = &flags.tails[((size_t)(c - clients) * 97 + seq) % flags.tail_count];
         memcpy(payload + length, tail->bytes, tail->length);

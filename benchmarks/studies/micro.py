@@ -89,7 +89,7 @@ def publish_per_seat_us() -> float:
 
 def decode_command_us() -> float:
     """Return the time from the payload of a message to the command that a game gets."""
-    payload = CommandMessage(1000, 5000, 4999, 0, [7]).encode()
+    payload = CommandMessage(1000, 0, 32 * 5000, 4999, 0, [7]).encode()
     spec = BigWorld.schema().commands[BigWorld.schema().kinds[Turn]]
 
     def decode() -> object:

@@ -90,11 +90,14 @@ class Hello:
 class CommandMessage:
     """One command of a player.
 
-    ``shown`` and ``acked`` are ticks.  ``kind`` and ``values`` are as they came: the room's
-    schema may know no such kind, and ``CommandSpec.from_wire`` judges the values.
+    ``tick`` is the tick for which it is meant (0: the next free one), ``shown`` what the screen
+    showed, in parts of a tick (``SHOWN_PER_TICK``; 0: unknown), ``acked`` a tick.  ``kind`` and
+    ``values`` are as they came: the room's schema may know no such kind, and
+    ``CommandSpec.from_wire`` judges the values.
     """
 
     seq: int
+    tick: int
     shown: int
     acked: int
     kind: int
@@ -103,22 +106,26 @@ class CommandMessage:
     @classmethod
     def from_wire(cls, message: list[Any]) -> CommandMessage:
         """Read the array of a command.  The busiest decoder: kept flat."""
-        if len(message) < 5:
-            raise RemoteProtocolError(f"command has 5 elements or more, not {len(message)}")
-        _, seq, shown, acked, kind, *values = message
+        if len(message) < 6:
+            raise RemoteProtocolError(f"command has 6 elements or more, not {len(message)}")
+        _, seq, tick, shown, acked, kind, *values = message
         if type(seq) is not int or not 1 <= seq <= MAX_SEQ:
             raise RemoteProtocolError("command.seq is wrong")
+        if type(tick) is not int or tick < 0:
+            raise RemoteProtocolError("command.tick is wrong")
         if type(shown) is not int or shown < 0:
             raise RemoteProtocolError("command.shown is wrong")
         if type(acked) is not int or acked < 0:
             raise RemoteProtocolError("command.acked is wrong")
         if type(kind) is not int or kind < 0:
             raise RemoteProtocolError("command.command is wrong")
-        return cls(seq, shown, acked, kind, values)
+        return cls(seq, tick, shown, acked, kind, values)
 
     def encode(self) -> bytes:
         """Return the bytes of the message."""
-        return pack((Kind.COMMAND, self.seq, self.shown, self.acked, self.kind, *self.values))
+        return pack(
+            (Kind.COMMAND, self.seq, self.tick, self.shown, self.acked, self.kind, *self.values)
+        )
 
 
 @attrs.define

@@ -97,7 +97,7 @@ test("a delta is told as leaves, enters, changes, events, and then itself", () =
   assert.deepEqual(heard[3][1], { kind: "Hit", power: 1 });
 });
 
-test("a command carries seq, the shown tick and the newest tick", () => {
+test("a command carries seq, what the screen showed in 32nds of a tick, and the newest tick", () => {
   const { client, socket } = playing();
   assert.equal(client.send("Steer", { turn: 1 }), 1);
   socket().say(delta(11));
@@ -107,10 +107,10 @@ test("a command carries seq, the shown tick and the newest tick", () => {
   client.shownTick = -2;
   assert.equal(client.send("Steer"), 4);
   assert.deepEqual(socket().take(), [
-    [2, 1, 0, 0, 0, 1],
-    [2, 2, 11, 11, 0, -1],
-    [2, 3, 9, 11, 0, 0],
-    [2, 4, 0, 11, 0, 0],
+    [2, 1, 0, 0, 0, 0, 1],
+    [2, 2, 0, 11 * 32, 11, 0, -1],
+    [2, 3, 0, 310, 11, 0, 0],
+    [2, 4, 0, 0, 11, 0, 0],
   ]);
   assert.equal(client.seq, 4);
 });

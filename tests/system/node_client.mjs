@@ -57,7 +57,7 @@ class Client {
   command(name, ...values) {
     this.seq += 1;
     const kind = this.schema[1].findIndex(([each]) => each === name);
-    this.send(2, this.seq, this.tick, this.tick, kind, ...values);
+    this.send(2, this.seq, 0, 32 * this.tick, this.tick, kind, ...values);
     return this.seq;
   }
 
@@ -215,7 +215,7 @@ async function refused(url, room, name) {
 async function nonsense(url) {
   const client = new Client(url);
   await client.join("echo", "Nell");
-  client.send(2, 1, 0, 0, 99);
+  client.send(2, 1, 0, 0, 0, 99);
   const bye = await client.next(([kind]) => kind === BYE);
   return { bye: bye[1], closed: (await client.closed).code };
 }

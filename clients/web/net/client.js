@@ -176,8 +176,8 @@ export class GameClient {
       return 0;
     }
     const acked = this.replica.tick;
-    const shown = Math.max(0, Math.floor(this.shownTick ?? acked));
-    this.#post(messages.encodeCommand(this.#seq + 1, shown, acked, kind, wire));
+    const shown = Math.max(0, Math.round((this.shownTick ?? acked) * messages.SHOWN_PER_TICK));
+    this.#post(messages.encodeCommand(this.#seq + 1, 0, shown, acked, kind, wire));
     this.#ackedMs = this.#clock();
     this.#seq += 1;
     return this.#seq;

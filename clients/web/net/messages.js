@@ -33,6 +33,9 @@ export const Kind = Object.freeze({
 
 const UINT32_MAX = 2 ** 32 - 1;
 
+/** `shown` of a command counts these parts of a tick: screens show positions between two ticks. */
+export const SHOWN_PER_TICK = 32;
+
 /**
  * `kind/name` of the room, own seat and entity (0: none), the tick at which it was sent, ticks per
  * second, how to come back, and what the server accepts.
@@ -106,14 +109,16 @@ export function encodeHello({ schemaHash, room, name, token, resume }) {
 
 /**
  * @param {number} seq
- * @param {number} shown  the tick that the screen showed
+ * @param {number} tick  the tick for which it is meant; 0: the next free one
+ * @param {number} shown  what the screen showed, in parts of a tick (`SHOWN_PER_TICK`); 0: unknown
  * @param {number} acked  the tick of the newest delta applied, 0 for none
  * @param {import("./commands.js").CommandKind} command
  * @param {any[]} wire  its wire values, as `command.toWire` returned them
  */
-export function encodeCommand(seq, shown, acked, command, wire) {
-  const writer = begin(5 + wire.length, Kind.COMMAND);
+export function encodeCommand(seq, tick, shown, acked, command, wire) {
+  const writer = begin(6 + wire.length, Kind.COMMAND);
   writer.int(seq);
+  writer.int(tick);
   writer.int(shown);
   writer.int(acked);
   writer.int(command.index);
