@@ -1,9 +1,9 @@
 /**
  * A player's connection to a gameserver room: joins, keeps the replica, comes back when it is lost.
  *
- * Owns the socket, the states of the connection, pings, acks, checks and reconnecting.  Draws
- * nothing, predicts nothing; the world is in `client.replica`.  Clock, timers, randomness and the
- * socket are arguments, so tests need no waiting.
+ * Owns the socket, the states of the connection and reconnecting; what happens between a welcome and
+ * the end of its connection is in `session.js`.  Draws nothing, predicts nothing; the world is in
+ * `client.replica`.  Clock, timers, randomness and the socket are arguments, so tests need no waiting.
  *
  * ```js
  * import { GameClient } from "./net/client.js";
@@ -48,23 +48,16 @@ import { ProtocolError } from "./errors.js";
 import { Line } from "./line.js";
 import * as messages from "./messages.js";
 import { Kind } from "./messages.js";
-import { Pings } from "./pings.js";
-import { Replica } from "./replica.js";
+import { Session } from "./session.js";
 import { Signals } from "./signals.js";
-import { TickClock } from "./tickclock.js";
 import { Traffic } from "./traffic.js";
 
 export { ProtocolError };
 
 /** How often to ping, and to ask whether the server is still there. */
 const PING_EVERY_MS = 1000;
-/** An ack is due when no command carried one for this long. */
-const ACK_AFTER_MS = 1000;
 /** From opening the socket until the welcome. */
 const JOIN_DEADLINE_MS = 10_000;
-/** Commands are dropped (and counted) while this much is still unsent: late input is worthless. */
-const MAX_UNSENT_BYTES = 16 * 1024;
-const SEQ_MAX = 2 ** 31 - 1;
 
 /** @typedef {import("./client_types.js").Options} Options */
 /** @typedef {import("./client_types.js").Payloads} Payloads */
@@ -75,9 +68,7 @@ const SEQ_MAX = 2 ** 31 - 1;
 /** @typedef {import("./messages.js").Said} Said */
 /** @typedef {import("./messages.js").Status} Status */
 /** @typedef {import("./messages.js").Welcome} Welcome */
-/** @typedef {import("./replica.js").Delta} Delta */
-/** @typedef {import("./schema.js").EntityView} EntityView */
-/** @typedef {import("./schema.js").GameEvent} GameEvent */
+/** @typedef {import("./replica.js").Replica} Replica */
 
 export class GameClient {
   /** @param {Options} options */
@@ -102,12 +93,6 @@ export class GameClient {
     this.#backoff = new Backoff(random);
   }
 
-  /** @type {Replica | null} what this player sees; null before the first welcome */
-  replica = null;
-  /** @type {Welcome | null} the newest welcome */
-  welcome = null;
-  /** @type {Status | null} the newest status */
-  status = null;
   /** @type {number | null} the tick that the screen shows; null: that of the newest delta */
   shownTick = null;
 
@@ -123,24 +108,36 @@ export class GameClient {
   /** The one timer: the next try, the join deadline, or the next ping. @type {any} */
   #timer = null;
   /** @type {Bye | null} */ #bye = null;
-  /** @type {TickClock | null} */ #tickClock = null;
-  #pings = new Pings();
+  /** Of the newest welcome; frozen once its connection is gone. @type {Session | null} */
+  #session = null;
   #traffic = new Traffic();
   /** @type {Backoff} */ #backoff;
-  #seq = 0;
-  /** @type {number | null} null while not playing */ #welcomedMs = null;
-  #ackedMs = 0;
-  /** Whether this connection has had its one malformed delta. */
-  #forgiven = false;
+  /** Whether this connection got as far as its welcome. */
+  #hasPlayed = false;
 
   /** @returns {State} */
   get state() {
     return this.#state;
   }
 
+  /** What this player sees; null before the first welcome. @returns {Replica | null} */
+  get replica() {
+    return this.#session?.replica ?? null;
+  }
+
+  /** The newest welcome. @returns {Welcome | null} */
+  get welcome() {
+    return this.#session?.welcome ?? null;
+  }
+
+  /** The newest status of this connection. @returns {Status | null} */
+  get status() {
+    return this.#session?.status ?? null;
+  }
+
   /** The newest seq that was sent, 0 for none. */
   get seq() {
-    return this.#seq;
+    return this.#session?.seq ?? 0;
   }
 
   /**
@@ -165,22 +162,12 @@ export class GameClient {
    * server would refuse.
    * @param {string} command  its name, such as `"Steer"`
    * @param {Record<string, any>} [fields]  those left out take their defaults
+   * @param {number} [tick]  the tick for which it is meant; 0: the next free one
    * @returns {number} its seq; 0 if it was not sent, as we are not playing or the line is clogged
    */
-  send(command, fields = {}) {
-    if (this.#state !== "playing" || this.replica === null) return 0;
-    const kind = this.replica.schema.command(command);
-    const wire = kind.toWire(fields);
-    if ((this.#line?.unsentBytes ?? 0) > MAX_UNSENT_BYTES || this.#seq === SEQ_MAX) {
-      this.#traffic.commandsDropped += 1;
-      return 0;
-    }
-    const acked = this.replica.tick;
-    const shown = Math.max(0, Math.round((this.shownTick ?? acked) * messages.SHOWN_PER_TICK));
-    this.#post(messages.encodeCommand(this.#seq + 1, 0, shown, acked, kind, wire));
-    this.#ackedMs = this.#clock();
-    this.#seq += 1;
-    return this.#seq;
+  send(command, fields = {}, tick = 0) {
+    if (this.#state !== "playing" || this.#session === null) return 0;
+    return this.#session.send(command, fields, tick, this.shownTick);
   }
 
   /**
@@ -209,7 +196,7 @@ export class GameClient {
    * @returns {number}
    */
   serverTickNow() {
-    return this.#tickClock === null ? NaN : this.#tickClock.tickAt(this.#clock());
+    return this.#session?.tickClock.tickAt(this.#clock()) ?? NaN;
   }
 
   /** Figures of this moment; see `traffic.js` for those of the line. */
@@ -217,8 +204,8 @@ export class GameClient {
     return {
       ...this.#traffic.figures(this.#clock()),
       /** Round trips of our own ping messages, which wait for frames and ticks as the game does. */
-      appRttMs: this.#tickClock?.rttMs ?? null,
-      appMinRttMs: this.#tickClock?.minRttMs ?? null,
+      appRttMs: this.#session?.tickClock.rttMs ?? null,
+      appMinRttMs: this.#session?.tickClock.minRttMs ?? null,
       /** Round trips of ping frames, as the server measured them. */
       rttMs: inMs(this.status?.smoothedUs),
       jitterMs: inMs(this.status?.jitterUs),
@@ -268,8 +255,8 @@ export class GameClient {
    * @param {number} atLeastS
    */
   #comeBack(code, reason, atLeastS) {
-    const lastedMs = this.#welcomedMs === null ? 0 : this.#clock() - this.#welcomedMs;
-    this.#welcomedMs = null;
+    const lastedMs = this.#hasPlayed ? (this.#session?.lastedMs ?? 0) : 0;
+    this.#hasPlayed = false;
     const waitMs = this.#backoff.nextPauseMs(lastedMs, atLeastS);
     this.#traffic.reconnects += 1;
     this.#arm(() => this.#open(), waitMs);
@@ -307,10 +294,10 @@ export class GameClient {
   /** @param {Uint8Array} bytes */
   #receive(bytes) {
     try {
-      this.#pings.heard();
+      this.#session?.heard();
       this.#traffic.received(this.#clock(), bytes.length);
       const { kind } = messages.openMessage(bytes);
-      if (kind === Kind.DELTA) this.#applyDelta(bytes);
+      if (kind === Kind.DELTA) this.#playing(kind).applyDelta(bytes);
       else this.#take(messages.decodeMessage(bytes));
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
@@ -329,99 +316,34 @@ export class GameClient {
       this.#move(message);
       return;
     }
-    if ((message.kind === Kind.WELCOME) !== (this.#state === "joining")) {
-      throw new ProtocolError(`a message of kind ${message.kind} while ${this.#state}`);
+    if (message.kind === Kind.WELCOME && this.#state === "joining") this.#begin(message);
+    else this.#playing(message.kind).take(message);
+  }
+
+  /** The session that a message of this kind is for. @param {number} kind @returns {Session} */
+  #playing(kind) {
+    if (this.#state === "playing" && this.#session !== null && kind !== Kind.WELCOME) {
+      return this.#session;
     }
-    switch (message.kind) {
-      case Kind.WELCOME:
-        return this.#begin(message);
-      case Kind.PONG:
-        return this.#pong(message);
-      case Kind.STATUS:
-        this.status = message;
-        return this.#signals.emit("status", message);
-      case Kind.SAID:
-        return this.#signals.emit("said", message);
-      case Kind.CHECK:
-        return this.#check(message);
-    }
+    throw new ProtocolError(`a message of kind ${kind} while ${this.#state}`);
   }
 
   /** @param {Welcome} welcome */
   #begin(welcome) {
     this.replica?.clear();
     if (this.#line === null) return; // a listener to `leave` has closed us
-    const now = this.#clock();
-    this.welcome = welcome;
-    this.status = null;
     this.#hello.resume = welcome.resume === "" ? null : welcome.resume;
-    this.replica = new Replica(welcome.schema, welcome.ownEntity, {
-      onEnter: (entity) => this.#signals.emit("enter", entity),
-      onLeave: (entity) => this.#signals.emit("leave", entity),
-      onChange: (entity, tick) => this.#signals.emit("change", { entity, tick }),
-      onEvent: (event) => this.#signals.emit("event", event),
-    });
-    this.#tickClock = new TickClock(welcome.tickRate, welcome.tick, now);
-    this.#welcomedMs = this.#ackedMs = now;
-    this.#forgiven = false;
-    this.#pings = new Pings();
+    const connection = {
+      clock: this.#clock,
+      post: (/** @type {Uint8Array<ArrayBuffer>} */ bytes) => this.#post(bytes),
+      unsentBytes: () => this.#line?.unsentBytes ?? 0,
+      isOpen: () => this.#line !== null,
+    };
+    this.#session = new Session(welcome, connection, this.#signals, this.#traffic, this.seq);
+    this.#hasPlayed = true;
     this.#beat();
     this.#enter("playing");
     if (this.#line !== null) this.#signals.emit("welcome", welcome);
-  }
-
-  /** @param {Uint8Array} bytes */
-  #applyDelta(bytes) {
-    if (this.#state !== "playing" || this.replica === null) {
-      throw new ProtocolError(`a delta while ${this.#state}`);
-    }
-    const delta = this.#applied(this.replica, bytes);
-    if (delta === null || this.#line === null) return; // null: a hook has closed us
-    const now = this.#clock();
-    this.#traffic.appliedDelta(now);
-    if (delta.full) this.#pings.fullStateCame();
-    if (now - this.#ackedMs >= ACK_AFTER_MS) {
-      this.#ackedMs = now;
-      this.#post(messages.encodeAck(delta.tick));
-    }
-    this.#signals.emit("delta", delta);
-  }
-
-  /**
-   * The first malformed delta of a connection is answered by asking for a full state, a second
-   * one by closing.
-   * @param {Replica} replica
-   * @param {Uint8Array} bytes
-   * @returns {Delta | null}
-   */
-  #applied(replica, bytes) {
-    try {
-      return replica.apply(bytes);
-    } catch (error) {
-      if (!(error instanceof ProtocolError) || this.#forgiven) throw error;
-      this.#forgiven = true;
-      this.#traffic.protocolErrors += 1;
-      this.#resync();
-      return null;
-    }
-  }
-
-  /** @param {messages.Check} check */
-  #check({ checksum }) {
-    // While a full state is on its way, what is held is known to be wrong.
-    if (this.#pings.awaitsFullState || this.replica === null) return;
-    if (this.replica.checksum() === checksum) {
-      this.#traffic.checksPassed += 1;
-    } else {
-      this.#traffic.checksumFailures += 1;
-      this.#resync();
-    }
-  }
-
-  #resync() {
-    this.#pings.askedForFullState();
-    this.#traffic.resyncs += 1;
-    this.#post(messages.encodeResync());
   }
 
   /** Go on at another server, with its token from now on. @param {messages.Moved} moved */
@@ -437,25 +359,13 @@ export class GameClient {
     this.#comeBack(Code.NORMAL, "moved to another server", 0);
   }
 
-  // -------------------------------------------------------------- pings and timers
+  // -------------------------------------------------------------- timers and sending
 
-  /** Once a second while playing: ping, unless the server lets us wait for too long. */
+  /** Once a second while playing. */
   #beat() {
-    const complaint = this.#pings.complaint;
-    if (complaint !== null) {
-      this.#lost(Code.LOST, complaint);
-      return;
-    }
-    const now = this.#clock();
-    this.#post(messages.encodePing(this.#pings.next(now), now));
-    this.#arm(() => this.#beat(), PING_EVERY_MS);
-  }
-
-  /** @param {messages.Pong} pong */
-  #pong({ nonce, tick }) {
-    const sentMs = this.#pings.answered(nonce);
-    if (sentMs === null) return; // so late that it says nothing
-    this.#tickClock?.add(sentMs, this.#clock(), tick);
+    const complaint = this.#session?.beat() ?? null;
+    if (complaint !== null) this.#lost(Code.LOST, complaint);
+    else this.#arm(() => this.#beat(), PING_EVERY_MS);
   }
 
   /** Set the one timer. @param {() => void} callback @param {number} ms */

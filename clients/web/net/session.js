@@ -1,0 +1,192 @@
+/**
+ * One stay in a room: from its welcome until the connection is gone.
+ *
+ * Owns what begins and ends with that: the replica, the server's clock, pings, acks, checks and the
+ * commands sent.  Opens and closes nothing and sets no timers; that is `client.js`, which hands in
+ * the server's messages and how to send, and calls `beat` once a second.
+ */
+
+import { ProtocolError } from "./errors.js";
+import * as messages from "./messages.js";
+import { Kind } from "./messages.js";
+import { Pings } from "./pings.js";
+import { Replica } from "./replica.js";
+import { TickClock } from "./tickclock.js";
+
+/** An ack is due when no command carried one for this long. */
+const ACK_AFTER_MS = 1000;
+/** Commands are dropped (and counted) while this much is still unsent: late input is worthless. */
+const MAX_UNSENT_BYTES = 16 * 1024;
+const SEQ_MAX = 2 ** 31 - 1;
+
+/** @typedef {import("./client_types.js").Payloads} Payloads */
+/** @typedef {import("./messages.js").ServerMessage} ServerMessage */
+/** @typedef {import("./messages.js").Status} Status */
+/** @typedef {import("./messages.js").Welcome} Welcome */
+/** @typedef {import("./replica.js").Delta} Delta */
+/** @typedef {import("./signals.js").Signals<Payloads>} PlayerSignals */
+/** @typedef {import("./traffic.js").Traffic} Traffic */
+
+/**
+ * What a session needs of its connection.
+ * @typedef {object} Connection
+ * @property {() => number} clock  milliseconds, steady
+ * @property {(bytes: Uint8Array<ArrayBuffer>) => void} post
+ * @property {() => number} unsentBytes
+ * @property {() => boolean} isOpen  false once a listener has closed the client
+ */
+
+export class Session {
+  /**
+   * @param {Welcome} welcome
+   * @param {Connection} connection
+   * @param {PlayerSignals} signals
+   * @param {Traffic} traffic
+   * @param {number} seq  the last one used before
+   */
+  constructor(welcome, connection, signals, traffic, seq) {
+    const now = connection.clock();
+    this.welcome = welcome;
+    this.seq = seq;
+    this.replica = new Replica(welcome.schema, welcome.ownEntity, {
+      onEnter: (entity) => signals.emit("enter", entity),
+      onLeave: (entity) => signals.emit("leave", entity),
+      onChange: (entity, tick) => signals.emit("change", { entity, tick }),
+      onEvent: (event) => signals.emit("event", event),
+    });
+    this.tickClock = new TickClock(welcome.tickRate, welcome.tick, now);
+    this.#connection = connection;
+    this.#signals = signals;
+    this.#traffic = traffic;
+    this.#beganMs = this.#ackedMs = now;
+  }
+
+  /** @type {Status | null} the newest status */
+  status = null;
+
+  #connection;
+  #signals;
+  #traffic;
+  #pings = new Pings();
+  #beganMs;
+  #ackedMs;
+  /** Whether this connection has had its one malformed delta. */
+  #forgiven = false;
+
+  /** How long it has lasted. @returns {number} */
+  get lastedMs() {
+    return this.#connection.clock() - this.#beganMs;
+  }
+
+  /** Anything came. */
+  heard() {
+    this.#pings.heard();
+  }
+
+  /**
+   * Once a second: ping, unless the server lets us wait for too long.
+   * @returns {string | null} why the connection must be taken for lost
+   */
+  beat() {
+    const { complaint } = this.#pings;
+    if (complaint !== null) return complaint;
+    const now = this.#connection.clock();
+    this.#connection.post(messages.encodePing(this.#pings.next(now), now));
+    return null;
+  }
+
+  /**
+   * Send a command.
+   * @param {string} command  its name
+   * @param {Record<string, any>} fields
+   * @param {number} tick  the tick for which it is meant; 0: the next free one
+   * @param {number | null} shownTick  what the screen shows; null: the newest delta
+   * @returns {number} its seq, 0 if it was dropped
+   */
+  send(command, fields, tick, shownTick) {
+    const kind = this.replica.schema.command(command);
+    const wire = kind.toWire(fields);
+    if (this.#connection.unsentBytes() > MAX_UNSENT_BYTES || this.seq === SEQ_MAX) {
+      this.#traffic.commandsDropped += 1;
+      return 0;
+    }
+    const acked = this.replica.tick;
+    const shown = Math.max(0, Math.round((shownTick ?? acked) * messages.SHOWN_PER_TICK));
+    this.#connection.post(messages.encodeCommand(this.seq + 1, tick, shown, acked, kind, wire));
+    this.#ackedMs = this.#connection.clock();
+    this.seq += 1;
+    return this.seq;
+  }
+
+  /** Take in any message of a welcomed client but a delta. @param {ServerMessage} message */
+  take(message) {
+    switch (message.kind) {
+      case Kind.PONG:
+        return this.#pong(message);
+      case Kind.STATUS:
+        this.status = message;
+        return this.#signals.emit("status", message);
+      case Kind.SAID:
+        return this.#signals.emit("said", message);
+      case Kind.CHECK:
+        return this.#check(message);
+    }
+  }
+
+  /** @param {Uint8Array} bytes  a delta */
+  applyDelta(bytes) {
+    const delta = this.#applied(bytes);
+    if (delta === null || !this.#connection.isOpen()) return;
+    const now = this.#connection.clock();
+    this.#traffic.appliedDelta(now);
+    if (delta.full) this.#pings.fullStateCame();
+    if (now - this.#ackedMs >= ACK_AFTER_MS) {
+      this.#ackedMs = now;
+      this.#connection.post(messages.encodeAck(delta.tick));
+    }
+    this.#signals.emit("delta", delta);
+  }
+
+  /**
+   * The first malformed delta of a connection is answered by asking for a full state, a second
+   * one by closing.
+   * @param {Uint8Array} bytes
+   * @returns {Delta | null}
+   */
+  #applied(bytes) {
+    try {
+      return this.replica.apply(bytes);
+    } catch (error) {
+      if (!(error instanceof ProtocolError) || this.#forgiven) throw error;
+      this.#forgiven = true;
+      this.#traffic.protocolErrors += 1;
+      this.#resync();
+      return null;
+    }
+  }
+
+  /** @param {messages.Check} check */
+  #check({ checksum }) {
+    // While a full state is on its way, what is held is known to be wrong.
+    if (this.#pings.awaitsFullState) return;
+    if (this.replica.checksum() === checksum) {
+      this.#traffic.checksPassed += 1;
+    } else {
+      this.#traffic.checksumFailures += 1;
+      this.#resync();
+    }
+  }
+
+  #resync() {
+    this.#pings.askedForFullState();
+    this.#traffic.resyncs += 1;
+    this.#connection.post(messages.encodeResync());
+  }
+
+  /** @param {messages.Pong} pong */
+  #pong({ nonce, tick }) {
+    const sentMs = this.#pings.answered(nonce);
+    if (sentMs === null) return; // so late that it says nothing
+    this.tickClock.add(sentMs, this.#connection.clock(), tick);
+  }
+}
