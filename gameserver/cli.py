@@ -53,7 +53,10 @@ class UsageError(GameServerError):
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
 class Flags:
-    """The settings as flags, all of them; None where a flag was not given."""
+    """The settings as flags; None where a flag was not given.
+
+    All of them but secrets, which everyone on the machine could read in the list of processes.
+    """
 
     host: Annotated[str | None, Parameter(help="Address to listen on; 0.0.0.0 for all.")] = None
     port: Annotated[int | None, Parameter(help="For http and ws; 0 for any free port.")] = None
@@ -61,9 +64,9 @@ class Flags:
     certificate: Annotated[pathlib.Path | None, Parameter(help="TLS certificate, PEM.")] = None
     key: Annotated[pathlib.Path | None, Parameter(help="Its private key, PEM.")] = None
     grace_s: Annotated[float | None, Parameter(help="How long a shutdown may take.")] = None
-    hello_deadline_s: Annotated[float | None, Parameter(help="For a client's first message.")] = (
-        None
-    )
+    hello_deadline_s: Annotated[
+        float | None, Parameter(help="From accepting a connection to its first message.")
+    ] = None
     ping_interval_s: Annotated[float | None, Parameter(help="Between ping frames.")] = None
     empty_room_s: Annotated[float | None, Parameter(help="Until an empty room closes.")] = None
     max_rooms: Annotated[int | None, Parameter(help="Most rooms at a time.")] = None
@@ -74,6 +77,33 @@ class Flags:
     log_format: Annotated[LogFormat | None, Parameter(help="auto: text on a terminal.")] = None
 
     def settings(self, file: pathlib.Path | None, **defaults: Any) -> Settings:
+    max_connections_per_address: Annotated[
+        int | None, Parameter(help="Most connections of one address.")
+    ] = None
+    max_joining: Annotated[
+        int | None, Parameter(help="Most connections that have not joined a room.")
+    ] = None
+    connects_per_s: Annotated[
+        float | None, Parameter(help="New connections a second of one address.")
+    ] = None
+    joins_per_s: Annotated[float | None, Parameter(help="Players let in a second.")] = None
+    trusted: Annotated[
+        str | None, Parameter(help="Networks not limited by address; commas between them.")
+    ] = None
+    proxies: Annotated[
+        str | None, Parameter(help="Networks whose X-Forwarded-For is believed.")
+    ] = None
+    origins: Annotated[
+        str | None, Parameter(help="Whose pages may connect; self: the server's own.")
+    ] = None
+    bots_need_token: Annotated[
+        bool | None, Parameter(help="Programs need a token in every room.")
+    ] = None
+    secret_file: Annotated[
+        pathlib.Path | None, Parameter(help="Holds the secrets that sign tokens.")
+    ] = None
+    token_valid_s: Annotated[float | None, Parameter(help="How old a token may be.")] = None
+    metrics_from: Annotated[str | None, Parameter(help="Networks that may read /metrics.")] = None
         """Return the settings of ``file``, environment and flags, over ``defaults``."""
         return load_settings(defaults=defaults, file=file, flags=attrs.asdict(self))
 

@@ -6,11 +6,15 @@ one is wrong and where it was set.  Never knows what a setting is for.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import pathlib
+import re
 import tomllib
 import typing
 from collections.abc import Callable, Mapping
+from functools import partial
+from operator import eq
 from typing import Any, Final, Literal
 
 import attrs
@@ -27,6 +31,21 @@ ENVIRONMENT_PREFIX: Final = "GAMESERVER_"
 Reading = Literal["pump", "tasks"]
 
 _CHOICES: Final = (LogLevel, LogFormat, Reading)
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+#: This machine, as it calls itself.
+LOOPBACK: Final[tuple[Network, ...]] = (
+    ipaddress.IPv4Network("127.0.0.0/8"),
+    ipaddress.IPv6Network("::1/128"),
+)
+#: Among ``origins``: the host that the request itself names.
+OWN_HOST: Final = "self"
+MIN_SECRET_LENGTH: Final = 32
+
+#: RFC 6454, 6.2, as browsers send it, but for the letter case and a port that is the scheme's own.
+_ORIGIN: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://[a-z0-9._\[\]:-]+")
+_OWN_PORTS: Final = {"http": ":80", "https": ":443"}
 
 
 class ConfigError(GameServerError):
@@ -53,6 +72,18 @@ def _longer_than_zero(_instance: object, attribute: Any, value: float) -> None:
         raise ValueError(f"{attribute.name} must be more than 0")
 
 
+def _secret(_instance: object, attribute: Any, value: str | None) -> None:
+    if value is not None and not secrets_in(value):
+        raise ValueError(f"{attribute.name} is empty")
+    if any(len(one) < MIN_SECRET_LENGTH for one in secrets_in(value or "")):
+        raise ValueError(f"{attribute.name} must be at least {MIN_SECRET_LENGTH} characters")
+
+
+def secrets_in(text: str) -> tuple[str, ...]:
+    """Return the secrets in ``text``, which white space separates; the first one signs."""
+    return tuple(text.split())
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """All settings of a server; ``_s`` are seconds."""
@@ -67,12 +98,43 @@ class Settings:
     key: pathlib.Path | None = None
     #: How long a shutdown may take.
     grace_s: float = attrs.field(default=5.0, validator=_at_least(0))
+    #: From the moment a connection is taken, through TLS and the upgrade, to its hello.
     hello_deadline_s: float = attrs.field(default=5.0, validator=_longer_than_zero)
     ping_interval_s: float = attrs.field(default=2.0, validator=_longer_than_zero)
     #: An empty room closes after this.
     empty_room_s: float = attrs.field(default=30.0, validator=_at_least(0))
     max_rooms: int = attrs.field(default=100, validator=_at_least(1))
+    #: Open ones whose first player came from one address (in IPv6: from one /64).
+    max_rooms_per_address: int = attrs.field(default=10, validator=_at_least(1))
+    #: How many rooms may be made a second; as many as ten seconds' worth at once.
+    rooms_per_s: float = attrs.field(default=5.0, validator=_longer_than_zero)
+    #: In all; also bounded by how many files the system lets the process open.
     max_connections: int = attrs.field(default=10_000, validator=_at_least(1))
+    max_connections_per_address: int = attrs.field(default=200, validator=_at_least(1))
+    #: Connections that have not joined a room (yet): requests for the page too.
+    max_joining: int = attrs.field(default=2000, validator=_at_least(1))
+    #: New connections a second from one address; ``max_connections_per_address`` at once.
+    connects_per_s: float = attrs.field(default=20.0, validator=_longer_than_zero)
+    #: How many players are let in a second; a second's worth at once.
+    joins_per_s: float = attrs.field(default=100.0, validator=_longer_than_zero)
+    #: Addresses that are not limited one by one.
+    trusted: tuple[Network, ...] = LOOPBACK
+    #: Addresses whose ``X-Forwarded-For`` is believed.
+    proxies: tuple[Network, ...] = ()
+    #: Whose pages may connect; "self" is the server's own host, as the request names it.
+    origins: tuple[str, ...] = (OWN_HOST,)
+    #: Whether programs (whatever sends no Origin) need a token in rooms that require none.
+    bots_need_token: bool = False
+    #: Signs tokens; white space separates older ones, which are only believed still.
+    secret: str | None = attrs.field(default=None, repr=False, validator=_secret)
+    #: A file of such secrets, which is read again on SIGHUP.
+    secret_file: pathlib.Path | None = None
+    #: How old a token may be.
+    token_valid_s: float = attrs.field(default=300.0, validator=_longer_than_zero)
+    #: Addresses that may read /metrics.
+    metrics_from: tuple[Network, ...] = LOOPBACK
+    #: Who sends ``Authorization: Bearer`` and this may read /metrics from anywhere.
+    metrics_token: str | None = attrs.field(default=None, repr=False, validator=_secret)
     #: Makes the random numbers of rooms repeatable; without it they differ at every start.
     seed: int | None = None
     #: "pump": the commands of a room are read at its tick (Linux; elsewhere the same as "tasks").
@@ -139,7 +201,9 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, _Given]:
 
 
 def _from_text(text: str, wanted: Any) -> Any:
-    """Return the number that a text stands for, where a number is wanted; else the text."""
+    """Return what a text stands for, where a number or a yes or no is wanted; else the text."""
+    if wanted is bool:
+        return {"true": True, "false": False}.get(text.lower(), text)
     for number in (int, float):
         if wanted is number or number in typing.get_args(wanted):
             try:
@@ -158,11 +222,14 @@ def _settings(given: Mapping[str, _Given]) -> Settings:
             if validate is not None:
                 validate(None, attrs.fields_dict(Settings)[name], values[name])
         except _WrongTypeError as error:
+            given_as = "what was given" if name in _HIDDEN else repr(item.value)
             raise ConfigError(
-                f"{item.where}: {item.value!r} is not {_described(_TYPES[name])}"
+                f"{item.where}: {given_as} is not {_described(_TYPES[name])}"
             ) from error
         except ValueError as error:
             raise ConfigError(f"{item.where}: {error}") from error
+    if values.get("secret") is not None and values.get("secret_file") is not None:
+        raise ConfigError("give either secret or secret_file")
     if (values.get("certificate") is None) != (values.get("key") is None):
         raise ConfigError("certificate and key must be given together")
     return Settings(**values)
@@ -179,12 +246,56 @@ def _described(wanted: Any) -> str:
     return _PLAIN_TYPES[wanted][0]
 
 
+def _elements(value: str | list[Any] | tuple[Any, ...]) -> list[str]:
+    """Return the elements of a list; in the environment and in flags, commas separate them."""
+    elements = value.split(",") if isinstance(value, str) else value
+    if not all(isinstance(element, str) for element in elements):
+        raise _WrongTypeError
+    return [element.strip() for element in elements if element.strip()]
+
+
+def _networks(value: Any) -> tuple[Network, ...]:
+    try:
+        return tuple(map(ipaddress.ip_network, _elements(value)))
+    except _WrongTypeError:
+        raise
+    except ValueError as error:
+        raise _WrongTypeError from error
+
+
+def _origins(value: Any) -> tuple[str, ...]:
+    return tuple(map(_origin, _elements(value)))
+
+
+def _origin(text: str) -> str:
+    """Return an origin as browsers send it."""
+    text = text.lower()
+    if text in (OWN_HOST, "null"):
+        return text
+    match = _ORIGIN.fullmatch(text)
+    if match is None:
+        raise _WrongTypeError
+    return text.removesuffix(_OWN_PORTS.get(match["scheme"], "/"))
+
+
 #: Type of a setting → in words, what TOML and flags may give, how it is made of that.
 _PLAIN_TYPES: Final[dict[Any, tuple[str, tuple[type, ...], Callable[[Any], Any]]]] = {
     str: ("a text", (str,), str),
     int: ("a whole number", (int,), int),
     int | None: ("a whole number", (int,), int),
     float: ("a number", (int, float), float),
+    bool: ("true or false", (bool,), bool),
+    str | None: ("a text", (str,), str),
+    tuple[Network, ...]: (
+        "a list of networks, such as 10.0.0.0/8",
+        (str, list, tuple),
+        _networks,
+    ),
+    tuple[str, ...]: (
+        "a list of origins, such as https://play.example.org",
+        (str, list, tuple),
+        _origins,
+    ),
     pathlib.Path | None: ("a path", (str, pathlib.PosixPath, pathlib.WindowsPath), pathlib.Path),
 }
 
@@ -205,11 +316,16 @@ def _structure_choice(value: Any, wanted: Any) -> Any:
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter()
     for wanted in _PLAIN_TYPES:
-        converter.register_structure_hook(wanted, _structure_plain)
+        if typing.get_origin(wanted) is tuple:  # which cattrs would otherwise take apart itself
+            converter.register_structure_hook_func(partial(eq, wanted), _structure_plain)
+        else:
+            converter.register_structure_hook(wanted, _structure_plain)
     converter.register_structure_hook_func(lambda wanted: wanted in _CHOICES, _structure_choice)
     return converter
 
 
 _TYPES: Final[dict[str, Any]] = typing.get_type_hints(Settings)
 _NAMES: Final = ", ".join(_TYPES)
+#: Settings that no message repeats.
+_HIDDEN: Final = frozenset(f.name for f in attrs.fields(Settings) if not f.repr)
 _CONVERTER: Final = _make_converter()

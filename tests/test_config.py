@@ -65,6 +65,14 @@ def test_types_of_each_source(tmp_path: pathlib.Path) -> None:
         ("certificate = 'c.pem'", "certificate and key must be given together"),
         ("log_level = 'loud'", "'loud' is not one of debug, info, warning, error"),
         ("log_level = []", r"\[\] is not one of"),
+        ("trusted = '10.0.0.1/8'", "trusted in .*: '10.0.0.1/8' is not a list of networks"),
+        ("proxies = [1]", r"proxies in .*: \[1\] is not a list of networks"),
+        ("origins = ['https://example.org/']", "origins in .* is not a list of origins"),
+        ("origins = ['*']", "origins in .* is not a list of origins"),
+        ("bots_need_token = 1", "bots_need_token in .*: 1 is not true or false"),
+        ("joins_per_s = 0", "joins_per_s must be more than 0"),
+        ("secret_file = 's'\nsecret = 'sixteen letters, and sixteen more'", "must be at least 32"),
+        (f"secret_file = 's'\nsecret = '{'x' * 32}'", "give either secret or secret_file"),
         ("prot = 1", r"server.toml: there is no setting prot; there are host, port"),
         ("port = ", "server.toml is not TOML"),
     ],
@@ -98,3 +106,35 @@ def test_a_wrong_flag_is_named_as_it_was_typed() -> None:
 def test_a_file_that_is_not_there(tmp_path: pathlib.Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot read .*nowhere\.toml: No such file"):
         load_settings(file=tmp_path / "nowhere.toml", environment={})
+
+
+def test_lists_in_each_source(tmp_path: pathlib.Path) -> None:
+    file = write(
+        tmp_path, "trusted = ['10.0.0.0/8', '::1']\norigins = ['HTTPS://Play.Example:443']"
+    )
+    settings = load_settings(
+        file=file,
+        environment={"GAMESERVER_PROXIES": "192.0.2.0/24, 2001:db8::/32"},
+        flags={"metrics_from": ""},
+    )
+    assert list(map(str, settings.trusted)) == ["10.0.0.0/8", "::1/128"]
+    assert list(map(str, settings.proxies)) == ["192.0.2.0/24", "2001:db8::/32"]
+    assert settings.origins == ("https://play.example",)
+    assert settings.metrics_from == ()
+
+
+def test_yes_and_no_in_the_environment() -> None:
+    assert load_settings(environment={"GAMESERVER_BOTS_NEED_TOKEN": "True"}).bots_need_token
+    with pytest.raises(ConfigError, match="'yes' is not true or false"):
+        load_settings(environment={"GAMESERVER_BOTS_NEED_TOKEN": "yes"})
+
+
+@pytest.mark.parametrize("name", ["secret", "metrics_token"])
+@pytest.mark.parametrize("value", ["hunter2", 5, "hunter2 " * 5, "  "])
+def test_no_message_repeats_a_secret(tmp_path: pathlib.Path, name: str, value: object) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_settings(file=write(tmp_path, f"{name} = {value!r}"), environment={})
+    assert name in str(error.value)
+    assert str(value) not in str(error.value)
+    good = load_settings(environment={f"GAMESERVER_{name.upper()}": "hunter2" * 5})
+    assert "hunter2" not in repr(good)
