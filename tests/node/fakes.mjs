@@ -14,7 +14,7 @@ export const SCHEMA = [
 ];
 
 /** The clock and its timers; `advance` calls what falls due, in order. */
-class FakeTime {
+export class FakeTime {
   nowMs = 1000;
   /** @type {{ atMs: number, callback: () => void }[]} */
   timers = [];
@@ -43,7 +43,7 @@ class FakeTime {
 }
 
 /** A client's socket, seen from the server. */
-class FakeSocket {
+export class FakeSocket {
   bufferedAmount = 0;
   readyState = 1;
   protocol = "";
