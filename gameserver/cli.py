@@ -72,6 +72,10 @@ class Flags:
     max_rooms: Annotated[int | None, Parameter(help="Most rooms at a time.")] = None
     max_connections: Annotated[int | None, Parameter(help="Most connections at a time.")] = None
     seed: Annotated[int | None, Parameter(help="Makes rooms' random numbers repeatable.")] = None
+    max_rooms_per_address: Annotated[
+        int | None, Parameter(help="Most rooms that one address has opened.")
+    ] = None
+    rooms_per_s: Annotated[float | None, Parameter(help="Rooms opened a second.")] = None
     reading: Annotated[Reading | None, Parameter(help="pump: commands at the tick.")] = None
     log_level: Annotated[LogLevel | None, Parameter(help="The least that is logged.")] = None
     log_format: Annotated[LogFormat | None, Parameter(help="auto: text on a terminal.")] = None
