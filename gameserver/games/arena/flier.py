@@ -40,8 +40,10 @@ class Flier:
     fought_at: int = -1
     #: The own mines, the oldest first.
     mines: deque[Mine] = attrs.field(factory=deque)
-    #: The controls of this tick.
+    #: The controls of this tick, and whether they set off a pulse or drop a mine.
     steer: Steer = attrs.field(factory=Steer)
+    fires: bool = False
+    drops_mine: bool = False
     _held: Steer = attrs.field(factory=Steer)
     _heard_at: int = -1
 

@@ -80,8 +80,13 @@ class Controls(Protocol):
     dash: bool
 
 
-def move(state: Motion, controls: Controls, rocks: Iterable[Disc], size: int) -> Motion:
-    """Return the state one tick later.
+def move(
+    state: tuple[int, int, int, int, int, int, int],
+    controls: Controls,
+    rocks: Iterable[Disc],
+    size: int,
+) -> Motion:
+    """Return the state one tick later; ``state`` is a ``Motion`` or holds the same.
 
     ``rocks`` must hold every rock that the ship might touch (more do no harm, as rocks stand far
     enough apart that no ship touches two); ``size`` is the width of the square world.

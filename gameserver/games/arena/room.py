@@ -12,11 +12,12 @@ from gameserver.games.arena import model, rules, scoring
 from gameserver.games.arena.flier import Flier, Life
 from gameserver.games.arena.minefield import Minefield
 from gameserver.games.arena.model import Blast, Dashed, Flag, Hit, Kill, Mine, Ship, Shot
-from gameserver.games.arena.movement import MAX_ENERGY, Motion, move
+from gameserver.games.arena.movement import MAX_ENERGY
 from gameserver.games.arena.pickups import Pickups
 from gameserver.games.arena.pulse import SEARCH_RADIUS, middle, trace
 from gameserver.games.arena.rocks import RockField, place_rocks
 from gameserver.games.arena.rounds import Rounds
+from gameserver.games.arena.ship_step import ShipState, step_ship
 from gameserver.games.arena.stands import Stands
 from gameserver.games.names import unique_name
 from gameserver.room import Player, Room
@@ -81,10 +82,10 @@ class Arena(Room):
         now = self.tick_number
         for flier in self.fliers.values():
             flier.go_on(now)
+            if flier.ship is None and now >= flier.pilot.respawn_at:
+                self._launch(flier)
             if flier.ship is not None:
                 self._fly(flier, flier.ship)
-            elif now >= flier.pilot.respawn_at:
-                self._launch(flier)
         if self.rounds.playing:
             for flier in self.fliers.values():
                 self._fight(flier)
@@ -172,9 +173,20 @@ class Arena(Room):
     # ------------------------------------------------------------ flying and fighting
 
     def _fly(self, flier: Flier, ship: Ship) -> None:
-        before = ship.dash_left
-        state = Motion(ship.x, ship.y, ship.vx, ship.vy, ship.heading, ship.energy, before)
+        before = ShipState(
+            ship.x,
+            ship.y,
+            ship.vx,
+            ship.vy,
+            ship.heading,
+            ship.energy,
+            ship.dash_left,
+            ship.aim,
+            ship.fire_wait,
+            ship.mine_wait,
+        )
         rocks = self.rocks.touching(ship.x, ship.y)
+        after = step_ship(before, flier.steer, rocks, rules.WORLD_SIZE, armed=self.rounds.playing)
         (
             ship.x,
             ship.y,
@@ -183,9 +195,13 @@ class Arena(Room):
             ship.heading,
             ship.energy,
             ship.dash_left,
-        ) = move(state, flier.steer, rocks, rules.WORLD_SIZE)
-        ship.aim = flier.steer.aim
-        if ship.dash_left > before:
+            ship.aim,
+            ship.fire_wait,
+            ship.mine_wait,
+        ) = after
+        flier.fires = ship.fire_wait > before.fire_wait
+        flier.drops_mine = ship.mine_wait > before.mine_wait
+        if ship.dash_left > before.dash_left:
             self.emit(Dashed(ship.seat, ship.x, ship.y), at=(ship.x, ship.y))
 
     def _fight(self, flier: Flier) -> None:
@@ -193,15 +209,9 @@ class Arena(Room):
         ship = flier.ship
         if ship is None:
             return
-        if ship.fire_wait:
-            ship.fire_wait -= 1
-        elif flier.steer.fire and ship.energy >= rules.PULSE_COST:
+        if flier.fires:
             self._fire(flier, ship)
-        if ship.mine_wait:
-            ship.mine_wait -= 1
-        elif flier.steer.mine and ship.energy >= rules.MINE_COST:
-            ship.energy -= rules.MINE_COST
-            ship.mine_wait = rules.MINE_WAIT_TICKS - 1
+        if flier.drops_mine:
             flier.life.protected_until = 0
             self.mines.drop(flier, ship)
         if not self._is_protected(flier):
@@ -210,8 +220,6 @@ class Arena(Room):
                 self._blast(mine)
 
     def _fire(self, flier: Flier, ship: Ship) -> None:
-        ship.energy -= rules.PULSE_COST
-        ship.fire_wait = rules.PULSE_WAIT_TICKS - 1
         flier.life.protected_until = 0
         targets = (
             target
