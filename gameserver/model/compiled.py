@@ -8,13 +8,16 @@ identifiers).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import attrs
 
 from gameserver.errors import LocalProtocolError, RemoteProtocolError
 from gameserver.model.fieldtypes import INT_LIMIT, QUANTISE_ERRORS, Bool, FieldType, Int, Steps
+
+if TYPE_CHECKING:
+    from gameserver.model.world import Record
 
 Values = tuple[Any, ...]
 NamedTypes = Sequence[tuple[str, FieldType]]
@@ -22,6 +25,9 @@ NamedTypes = Sequence[tuple[str, FieldType]]
 #: ``(id, old, new, changed_at, tick, out)``: append ``id, mask, value…`` to ``out``, note
 #: ``tick`` in ``changed_at`` for each changed field, and check the new values.
 AppendChanges = Callable[[int, Values, Values, list[int], int, list[Any]], None]
+
+#: ``(records, tick, stayed, strays)``: see ``compile_scan``.
+Scan = Callable[[Iterable["Record"], int, dict[int, list[Any]], list[Any]], None]
 
 
 @attrs.frozen
@@ -37,7 +43,7 @@ class CompiledEntity:
     owner_values: Callable[[Any], Values]
     #: From wire values to ``x, y`` in the game's units; None if the entity has no position.
     position: Callable[[Values], tuple[float, float]] | None
-    append_changes: AppendChanges
+    scan: Scan
     append_owner_changes: AppendChanges
     #: Raise ``LocalProtocolError`` unless all fields of this entity have values of their types.
     check: Callable[[Any], None]
@@ -68,8 +74,8 @@ def compile_entity(
         compile_values(name, public),
         compile_values(name, owner),
         _compile_position(name, public, at),
-        _compile_changes(name, public, additive=True),
-        _compile_changes(name, owner, additive=False),
+        compile_scan(name, public, at),
+        _compile_changes(name, owner),
         check,
     )
 
@@ -142,24 +148,73 @@ def _compile_position(
 ) -> Callable[[Values], tuple[float, float]] | None:
     if not at:
         return None
-    expressions = []
-    for i in at:
-        field_type = public[i][1]
-        scale = f" * {field_type.step!r}" if isinstance(field_type, Steps) else ""
-        expressions.append(f"values[{i}]{scale}")
+    expressions = [f"values[{i}]{_scale(public[i][1])}" for i in at]
     source = f"def position(values):\n    return ({', '.join(expressions)})\n"
     function: Callable[[Values], tuple[float, float]] = _define(name, "position", source, {})
     return function
 
 
-def _compile_changes(name: str, fields: NamedTypes, *, additive: bool) -> AppendChanges:
-    def wrong(index: int, wire: Any) -> NoReturn:
-        field, field_type = fields[index]
-        raise LocalProtocolError(
-            f"{name}.{field}: {wire!r} is not a value of type {field_type.describe()[0]}"
-        )
+def compile_scan(name: str, fields: NamedTypes, at: tuple[int, ...]) -> Scan:
+    """Return the function that compares entities with what was last published.
 
-    names: dict[str, Any] = {"wrong": wrong, "low": -INT_LIMIT, "high": INT_LIMIT}
+    The one loop of a publish over all entities, so everything that a changed entity needs is in
+    it: quantise, compare, note the new values and the tick of each changed field, and append
+    ``id, mask, value…`` (differences, where the type has them) to ``stayed`` under the entity's
+    cell, or, once it is beyond the ``bounds`` of its cell, ``(record, [id, mask, value…])`` to
+    ``strays``.  Raises as ``values`` does, or ``LocalProtocolError`` that names the field.
+    """
+    names: dict[str, Any] = {"low": -INT_LIMIT, "high": INT_LIMIT}
+    names["wrong"] = _complainer(name, fields)
+    lines = ["def scan(records, tick, stayed, strays):", "    for r in records:"]
+    lines.append("        o = r.entity")
+    for i, (field, field_type) in enumerate(fields):
+        lines.append(f"        v{i} = {field_type.source(f'o.{field}', names)}")
+    listed = "".join(f"v{i}, " for i in range(len(fields)))
+    lines += [
+        f"        new = ({listed})",
+        "        old = r.values",
+        "        if new == old: continue",
+        "        r.values = new",
+        "        r.full = r.crc = None",
+    ]
+    join_stayed = [
+        "out = stayed.get(r.cell)",
+        "if out is None: out = stayed[r.cell] = []",
+    ]
+    if at:
+        x, y = (f"v{i}{_scale(fields[i][1])}" for i in at)
+        lines += [
+            "        x_low, x_high, y_low, y_high = r.bounds",
+            f"        if x_low <= {x} < x_high and y_low <= {y} < y_high:",
+            *(f"            {line}" for line in join_stayed),
+            "        else:",
+            "            out = []",
+            "            strays.append((r, out))",
+        ]
+    else:
+        lines += [f"        {line}" for line in join_stayed]
+    if fields:
+        lines.append(f"        {listed.replace('v', 'o')}= old")
+    lines += [
+        "        changed_at = r.changed_at",
+        "        mask = 0",
+        "        out += (r.id, 0)",
+        "        at = len(out) - 1",
+    ]
+    for i, (_, field_type) in enumerate(fields):
+        lines += [
+            f"        if v{i} != o{i}:",
+            *(f"            {line}" for line in _note_change(i, field_type, names)),
+            f"            out.append(v{i}{f' - o{i}' if field_type.additive else ''})",
+        ]
+    lines.append("        out[at] = mask")
+    function: Scan = _define(name, "scan", "\n".join(lines) + "\n", names)
+    return function
+
+
+def _compile_changes(name: str, fields: NamedTypes) -> AppendChanges:
+    names: dict[str, Any] = {"low": -INT_LIMIT, "high": INT_LIMIT}
+    names["wrong"] = _complainer(name, fields)
     lines = [
         "def append_changes(id, old, new, changed_at, tick, out):",
         "    mask = 0",
@@ -167,23 +222,40 @@ def _compile_changes(name: str, fields: NamedTypes, *, additive: bool) -> Append
         "    out += (id, 0)",
     ]
     for i, (_, field_type) in enumerate(fields):
-        lines += [f"    v = new[{i}]", f"    if v != old[{i}]:"]
-        if field_type.additive:
-            lines.append("        if v.__class__ is not int or not low <= v <= high:")
-            sent = f"v - old[{i}]" if additive else "v"
-        else:
-            names[f"holds_{i}"] = field_type.holds
-            lines.append(f"        if not holds_{i}(v):")
-            sent = "v"
         lines += [
-            f"            wrong({i}, v)",
-            f"        mask |= {1 << i}",
-            f"        changed_at[{i}] = tick",
-            f"        out.append({sent})",
+            f"    v{i} = new[{i}]",
+            f"    if v{i} != old[{i}]:",
+            *(f"        {line}" for line in _note_change(i, field_type, names)),
+            f"        out.append(v{i})",
         ]
     lines.append("    out[at] = mask")
     function: AppendChanges = _define(name, "append_changes", "\n".join(lines) + "\n", names)
     return function
+
+
+def _note_change(i: int, field_type: FieldType, names: dict[str, Any]) -> list[str]:
+    """Return lines that check the new value ``v<i>`` and note that it changed."""
+    if field_type.additive:
+        check = f"if v{i}.__class__ is not int or not low <= v{i} <= high: wrong({i}, v{i})"
+    else:
+        names[f"holds_{i}"] = field_type.holds
+        check = f"if not holds_{i}(v{i}): wrong({i}, v{i})"
+    return [check, f"mask |= {1 << i}", f"changed_at[{i}] = tick"]
+
+
+def _complainer(name: str, fields: NamedTypes) -> Callable[[int, Any], NoReturn]:
+    def wrong(index: int, wire: Any) -> NoReturn:
+        field, field_type = fields[index]
+        raise LocalProtocolError(
+            f"{name}.{field}: {wire!r} is not a value of type {field_type.describe()[0]}"
+        )
+
+    return wrong
+
+
+def _scale(field_type: FieldType) -> str:
+    """Return what turns a wire value of this type into the game's units, as source text."""
+    return f" * {field_type.step!r}" if isinstance(field_type, Steps) else ""
 
 
 def _define(class_name: str, function: str, source: str, names: dict[str, Any]) -> Any:

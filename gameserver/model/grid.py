@@ -40,12 +40,23 @@ MAX_CACHED_CELLS: Final = 1 << 15
 
 #: ``x_low, x_high, y_low, y_high`` of a cell with its margin.
 Bounds = tuple[float, float, float, float]
+#: Of ``EVERYWHERE``, which nothing ever leaves.
+UNBOUNDED: Final[Bounds] = (-math.inf, math.inf, -math.inf, math.inf)
 
 
 class Grid:
     """The cells of one room.  ``view_radius`` None: there is one cell, ``EVERYWHERE``."""
 
-    __slots__ = ("_bounds", "_view_sets", "_views", "cell_size", "margin", "members", "near_slack")
+    __slots__ = (
+        "_bounds",
+        "_columns",
+        "_view_sets",
+        "_views",
+        "cell_size",
+        "margin",
+        "members",
+        "near_slack",
+    )
 
     def __init__(self, view_radius: float | None) -> None:
         if view_radius is not None and not 0 < view_radius < math.inf:
@@ -57,9 +68,10 @@ class Grid:
         self.near_slack = 0.0 if view_radius is None else view_radius * _SLACK_SHARE
         #: Cell → id → record, as of the last publish.
         self.members: dict[int, dict[int, Record]] = {EVERYWHERE: {}}
-        self._bounds: dict[int, Bounds] = {}
+        self._bounds: dict[int, Bounds] = {EVERYWHERE: UNBOUNDED}
         self._views: dict[int, tuple[int, ...]] = {EVERYWHERE: (EVERYWHERE,)}
         self._view_sets: dict[int, frozenset[int]] = {}
+        self._columns: dict[int, tuple[int, ...]] = {EVERYWHERE: (EVERYWHERE,)}
 
     def cell_at(self, x: float, y: float) -> int:
         """Return the cell that holds the point, without hysteresis."""
@@ -72,16 +84,17 @@ class Grid:
     def settle(self, cell: int | None, x: float, y: float) -> int:
         """Return the cell of what is at ``x, y`` and was in ``cell``: it lingers for a margin."""
         if cell is not None and cell != EVERYWHERE:
-            x_low, x_high, y_low, y_high = self._bounds_of(cell)
+            x_low, x_high, y_low, y_high = self.bounds_of(cell)
             if x_low <= x < x_high and y_low <= y < y_high:
                 return cell
         return self.cell_at(x, y)
 
-    def _bounds_of(self, cell: int) -> Bounds:
+    def bounds_of(self, cell: int) -> Bounds:
+        """Return how far what is in ``cell`` may go before it has left it."""
         bounds = self._bounds.get(cell)
         if bounds is None:
             if len(self._bounds) > MAX_CACHED_CELLS:
-                self._bounds.clear()
+                self._bounds = {EVERYWHERE: UNBOUNDED}
             left = ((cell >> _SHIFT) - _HALF) * self.cell_size
             top = ((cell & ((1 << _SHIFT) - 1)) - _HALF) * self.cell_size
             far = self.cell_size + self.margin
@@ -96,10 +109,27 @@ class Grid:
             if len(self._views) > MAX_CACHED_CELLS:
                 self._views = {EVERYWHERE: self._views[EVERYWHERE]}
                 self._view_sets.clear()
+                self._columns = {EVERYWHERE: (EVERYWHERE,)}
             span = range(-REACH, REACH + 1)
             around = (cell + (column << _SHIFT) + row for column in span for row in span)
             view = self._views[cell] = (EVERYWHERE, *around)
         return view
+
+    def columns(self, cell: int) -> tuple[int, ...]:
+        """Return ``view`` as columns, each named by its middle cell: see ``column``."""
+        columns = self._columns.get(cell)
+        if columns is None:
+            self.view(cell)  # which bounds what is cached
+            span = range(-REACH, REACH + 1)
+            columns = (EVERYWHERE, *(cell + (column << _SHIFT) for column in span))
+            self._columns[cell] = columns
+        return columns
+
+    def column(self, middle: int) -> tuple[int, ...]:
+        """Return the cells of a column of a view.  Neighbouring views share columns."""
+        if middle == EVERYWHERE:
+            return (EVERYWHERE,)
+        return tuple(range(middle - REACH, middle + REACH + 1))
 
     def view_set(self, cell: int) -> frozenset[int]:
         """Return ``view`` as a set."""
@@ -117,6 +147,7 @@ class Grid:
                 del self.members[record.cell]
         if cell is not None:
             self.members.setdefault(cell, {})[record.id] = record
+            record.bounds = self.bounds_of(cell)
         record.cell = cell
 
     def within(self, x: float, y: float, reach: float) -> Iterator[Record]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any, Final, TypeVar
 
 from gameserver.errors import LocalProtocolError
-from gameserver.model.grid import Grid
+from gameserver.model.grid import UNBOUNDED, Bounds, Grid
 from gameserver.model.schema import Schema
 from gameserver.model.specs import EntitySpec
 
@@ -30,6 +30,7 @@ class Record:
     __slots__ = (
         "alive",
         "born_at",
+        "bounds",
         "cell",
         "changed_at",
         "crc",
@@ -58,6 +59,8 @@ class Record:
         self.alive = True
         #: Grid cell as of the last publish; None before the first and after the last.
         self.cell: int | None = None
+        #: How far it may go before it leaves its cell, margin included; of no use before the first.
+        self.bounds: Bounds = UNBOUNDED
         #: The cell that the values put it in; during a publish it may be ahead of ``cell``.
         self.settled: int | None = None
         #: Wire values as last published, and the tick of each field's last change.

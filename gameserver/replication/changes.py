@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gameserver.model.compiled import CompiledEntity
 from gameserver.model.fieldtypes import QUANTISE_ERRORS
 from gameserver.model.grid import EVERYWHERE
 from gameserver.model.specs import EntitySpec
@@ -45,15 +46,13 @@ class Changes:
         "owner_changes",
         "owner_touched",
         "stayed",
-        "stayed_counts",
         "tick",
     )
 
     def __init__(self, tick: int) -> None:
         self.tick = tick
         #: Cell → the ``adds`` of what stayed in it: the bytes, and how many elements.
-        self.stayed: dict[int, bytes] = {}
-        self.stayed_counts: dict[int, int] = {}
+        self.stayed: dict[int, tuple[bytes, int]] = {}
         self.crossings: list[Crossing] = []
         #: The crossings by the cell that they lead into, and out of.
         self.arrivals: dict[int, list[Crossing]] = {}
@@ -81,8 +80,7 @@ def find_changes(world: World, tick: int) -> Changes:
             world.touched[kind] = {}
     _note_despawned(world, changes)
     for cell, flat in stayed.items():
-        changes.stayed[cell] = fragment(flat)
-        changes.stayed_counts[cell] = len(flat)
+        changes.stayed[cell] = (fragment(flat), len(flat))
     return changes
 
 
@@ -134,58 +132,53 @@ def _scan(
     """Compare all ``records``, which are of one class, with what was last published."""
     compiled = spec.compiled
     assert compiled is not None
-    values, owner_values = compiled.values, compiled.owner_values
-    has_owner_fields = bool(spec.owner_fields)
+    strays: list[tuple[Record, list[Any]]] = []
     try:
-        for record in records.values():
-            new = values(record.entity)
-            if new != record.values:
-                _note_changed(world, record, new, changes, stayed)
-            if has_owner_fields and record.owner:
-                new = owner_values(record.entity)
-                if new != record.owner_values:
-                    flat: list[Any] = []
-                    compiled.append_owner_changes(
-                        record.id,
-                        record.owner_values,
-                        new,
-                        record.owner_changed_at,
-                        changes.tick,
-                        flat,
-                    )
-                    record.owner_values = new
-                    changes.owner_changes[record.id] = flat
-                    changes.owner_touched.add(record.owner)
+        compiled.scan(records.values(), changes.tick, stayed, strays)
+        if spec.owner_fields:
+            _scan_owner_fields(compiled, records, changes)
+        for record, flat in strays:
+            _note_crossing(world, record, flat, changes, stayed)
     except QUANTISE_ERRORS:
         for record in records.values():
             compiled.check(record.entity)  # says which field it was
         raise
 
 
-def _note_changed(
+def _scan_owner_fields(
+    compiled: CompiledEntity, records: dict[int, Record], changes: Changes
+) -> None:
+    owner_values = compiled.owner_values
+    for record in records.values():
+        if not record.owner:
+            continue
+        new = owner_values(record.entity)
+        if new != record.owner_values:
+            old, record.owner_values = record.owner_values, new
+            flat: list[Any] = []
+            compiled.append_owner_changes(
+                record.id, old, new, record.owner_changed_at, changes.tick, flat
+            )
+            changes.owner_changes[record.id] = flat
+            changes.owner_touched.add(record.owner)
+
+
+def _note_crossing(
     world: World,
     record: Record,
-    new: tuple[Any, ...],
+    flat: list[Any],
     changes: Changes,
     stayed: dict[int, list[Any]],
 ) -> None:
-    old, record.values = record.values, new
-    record.full = record.crc = None
-    compiled = record.spec.compiled
-    assert compiled is not None
+    """Note that a changed entity is beyond the bounds of its cell."""
     cell = record.cell
     assert cell is not None, "only spawned records have no cell, and they have no changes"
-    target = cell if cell == EVERYWHERE else _cell_of(world, record)
-    if target == cell:
-        flat = stayed.get(cell)
-        if flat is None:
-            flat = stayed[cell] = []
-    else:
-        flat = []
-    compiled.append_changes(record.id, old, new, record.changed_at, changes.tick, flat)
-    if target != cell:
-        record.settled = target
-        changes.crossings.append(Crossing(record, cell, target, flat))
+    target = _cell_of(world, record)
+    if target == cell:  # beyond the last cell of the grid there is no other
+        stayed.setdefault(cell, []).extend(flat)
+        return
+    record.settled = target
+    changes.crossings.append(Crossing(record, cell, target, flat))
 
 
 def _note_owners(world: World, changes: Changes) -> None:

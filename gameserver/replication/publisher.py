@@ -266,8 +266,9 @@ class _Round:
             return _QUIET_BODY
         view = self.world.grid.view(cell)
         # Most cells of a view have no changes; map and filter pass over them without a loop.
-        adds = list(filter(None, map(changes.stayed.get, view)))
-        adds_count = sum(filter(None, map(changes.stayed_counts.get, view)))
+        stayed = list(filter(None, map(changes.stayed.get, view)))
+        adds = [a for a, _ in stayed]
+        adds_count = sum([c for _, c in stayed])
         leaves: list[Any] = []
         enters: list[bytes] = []
         enters_count = 0
