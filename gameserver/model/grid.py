@@ -12,7 +12,7 @@ lingering a margin outside their cell.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -125,11 +125,11 @@ class Grid:
             self._columns[cell] = columns
         return columns
 
-    def column(self, middle: int) -> tuple[int, ...]:
+    def column(self, middle: int) -> Sequence[int]:
         """Return the cells of a column of a view.  Neighbouring views share columns."""
         if middle == EVERYWHERE:
             return (EVERYWHERE,)
-        return tuple(range(middle - REACH, middle + REACH + 1))
+        return range(middle - REACH, middle + REACH + 1)
 
     def view_set(self, cell: int) -> frozenset[int]:
         """Return ``view`` as a set."""

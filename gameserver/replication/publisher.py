@@ -13,7 +13,7 @@ lose step, and only then moves entities between cells.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
@@ -22,38 +22,13 @@ from gameserver.protocol.frames import binary_frame_header
 from gameserver.protocol.messages import Kind
 from gameserver.protocol.wire import array_header, pack
 from gameserver.replication import checksum
+from gameserver.replication.bodies import EMPTY, Bodies, Body
 from gameserver.replication.changes import Changes, apply_crossings, find_changes
-from gameserver.replication.events import Emission, Placed, RoundEvents, events_section
-from gameserver.replication.fragments import enter_fragment, fragment
-from gameserver.replication.interest import (
-    EMPTY,
-    NIL,
-    catch_up,
-    focus_cell,
-    members_of,
-    own_section,
-)
+from gameserver.replication.events import Emission, RoundEvents, events_section
+from gameserver.replication.interest import NIL, catch_up, focus_cell, members_of, own_section
 from gameserver.replication.seat import Seat
 
 _DELTA_HEAD: Final = array_header(10) + pack(int(Kind.DELTA))
-#: A body in which nothing happened: no leaves, enters, sets or adds.
-_NOTHING: Final = EMPTY * 4
-#: No leaves, enters or sets; the adds follow.
-_NOTHING_CROSSED: Final = EMPTY * 3
-
-
-class _Body:
-    """What all seats in step with one focus cell share: sections 1 to 4, and the events."""
-
-    __slots__ = ("events", "placed", "sections")
-
-    def __init__(self, sections: bytes, placed: list[Placed]) -> None:
-        self.sections = sections
-        self.placed = placed
-        self.events = events_section([event for _, event in placed]) if placed else EMPTY
-
-
-_QUIET_BODY: Final = _Body(_NOTHING, [])
 
 
 @attrs.define
@@ -102,41 +77,50 @@ class Publisher:
         world = self.world
         changes = find_changes(world, tick)
         events = RoundEvents(world.schema, world.grid, emissions)
-        short, general, behind = self._choose_roads()
+        still, moved, general, behind = self._choose_roads()
         apply_crossings(world, changes)
         for number in changes.owner_touched:
             if (seat := self._seats.get(number)) is not None:
                 seat.own_changed = True
         post = _Round(world, changes, events, self._check_due(tick), self.statistics)
-        for seat in short:
-            post.in_step(seat, self._quiet_ticks)
+        post.still(still, self._quiet_ticks)
+        for seat, before in moved:
+            post.moved(seat, before)
         for seat in general:
             post.out_of_step(seat)
         for seat in behind:
             post.miss(seat)
         self.statistics.publishes += 1
 
-    def _choose_roads(self) -> tuple[list[Seat], list[Seat], list[Seat]]:
+    def _choose_roads(
+        self,
+    ) -> tuple[list[Seat], list[tuple[Seat, int]], list[Seat], list[Seat]]:
         """Sort the seats, and write down what those know that leave the short road."""
-        short: list[Seat] = []
+        still: list[Seat] = []
+        moved: list[tuple[Seat, int]] = []
         general: list[Seat] = []
         behind: list[Seat] = []
         for seat in self._seats.values():
-            if seat.own is not None and not seat.own.alive:
+            own = seat.own
+            if own is not None and not own.alive:
                 seat.own = None
                 seat.own_changed = True
             cell = focus_cell(self.world, seat)
-            clear = seat.sink.clear
-            if seat.in_step and clear and cell == seat.cell:
-                short.append(seat)
-                continue
-            if seat.in_step:
-                assert seat.cell is not None
-                seat.known = members_of(self.world, seat.cell)
-                seat.in_step = False
-            seat.cell = cell
-            (general if clear else behind).append(seat)
-        return short, general, behind
+            before, seat.cell = seat.cell, cell
+            if not seat.sink.clear:
+                if seat.in_step:
+                    assert before is not None
+                    seat.known = members_of(self.world, before)
+                    seat.in_step = False
+                behind.append(seat)
+            elif not seat.in_step:
+                general.append(seat)
+            elif cell == before:
+                still.append(seat)
+            else:
+                assert before is not None
+                moved.append((seat, before))
+        return still, moved, general, behind
 
     def _check_due(self, tick: int) -> bool:
         if tick - self._last_check < self._check_every_ticks:
@@ -162,38 +146,53 @@ class _Round:
         self.check = check
         self.statistics = statistics
         self.head = _DELTA_HEAD + pack(changes.tick)
-        self.bodies: dict[int, _Body] = {}
+        self.bodies = Bodies(world, changes, events)
         self.sums: dict[int, int] = {}
 
-    def in_step(self, seat: Seat, quiet_ticks: int) -> None:
-        """The short road."""
-        tick = self.changes.tick
+    def still(self, seats: Iterable[Seat], quiet_ticks: int) -> None:
+        """The short road, for seats that look from where they looked before."""
+        body_of = self.bodies.still
+        for seat in seats:
+            cell = seat.cell
+            assert cell is not None
+            body = body_of(cell)
+            if seat.own_changed:
+                self._in_step(seat, cell, body)
+            elif body.quiet and self._may_rest(seat, quiet_ticks):
+                # ``since`` stays: nothing that this seat knows has changed after it.
+                self.statistics.quiet += 1
+            elif seat.number in self.events.by_seat:
+                self._in_step(seat, cell, body)
+            else:
+                self._post(seat, body.whole)
+
+    def _may_rest(self, seat: Seat, quiet_ticks: int) -> bool:
+        """Whether a seat for which nothing happened may go without a delta."""
+        return (
+            seat.command_seq == seat.sent_seq
+            and self.changes.tick - seat.posted_tick < quiet_ticks
+            and not self.check
+            and not seat.notices
+            and seat.number not in self.events.by_seat
+        )
+
+    def moved(self, seat: Seat, before: int) -> None:
+        """The short road, for a seat whose view went on."""
         cell = seat.cell
         assert cell is not None
-        body = self.bodies.get(cell)
-        if body is None:
-            body = self.bodies[cell] = self._body(cell)
+        seat.own_changed = True  # what it owns may have come into view, or gone
+        self._in_step(seat, cell, self.bodies.moved(before, cell))
+
+    def _in_step(self, seat: Seat, cell: int, body: Body) -> None:
         own = EMPTY
         if seat.own_changed:
             own = own_section(self.world, seat, cell, self.changes)
             seat.own_changed = False
-        elif (
-            body.sections == _NOTHING
-            and not body.placed
-            and seat.command_seq == seat.sent_seq
-            and tick - seat.posted_tick < quiet_ticks
-            and not self.check
-            and not seat.notices
-            and seat.number not in self.events.by_seat
-        ):
-            # ``since`` stays: nothing that this seat knows has changed after it.
-            self.statistics.quiet += 1
-            return
         events = body.events
         if seat.number in self.events.by_seat:
             heard = self.events.with_private(body.placed, seat.number)
             events = events_section([e for _, e in heard])
-        self._post(seat, body.sections, own, events)
+        self._post(seat, body.sections + own + events)
 
     def out_of_step(self, seat: Seat) -> None:
         """The general road."""
@@ -205,7 +204,7 @@ class _Round:
         missed = list(seat.waiting_events)
         seat.waiting_events.clear()
         self.statistics.general_road += 1
-        self._post(seat, sections, own, events_section(missed + self._heard(seat, cell)))
+        self._post(seat, sections + own + events_section(missed + self._heard(seat, cell)))
 
     def miss(self, seat: Seat) -> None:
         """The seat is behind: its next delta covers this one; only events must be kept."""
@@ -220,11 +219,11 @@ class _Round:
         placed = self.events.in_view(self.world.grid.view(cell))
         return [event for _, event in self.events.with_private(placed, seat.number)]
 
-    def _post(self, seat: Seat, sections: bytes, own: bytes, events: bytes) -> None:
+    def _post(self, seat: Seat, sections: bytes) -> None:
+        """Send the delta; what the seat knows is then that of this publish."""
         margin = NIL if seat.margin is None else pack(seat.margin)
         head = self.head + pack(seat.command_seq) + margin
-        length = len(head) + len(sections) + len(own) + len(events)
-        frame = b"".join((binary_frame_header(length), head, sections, own, events))
+        frame = binary_frame_header(len(head) + len(sections)) + head + sections
         if self.check or seat.notices:
             frame += self._extras(seat)
         if not seat.sink.post(frame):
@@ -258,42 +257,3 @@ class _Round:
             total += known
         payload = pack((int(Kind.CHECK), self.changes.tick, total % checksum.MODULUS))
         return binary_frame_header(len(payload)) + payload
-
-    def _body(self, cell: int) -> _Body:
-        """Join what everyone in step who looks from ``cell`` gets."""
-        changes = self.changes
-        if not (changes.stayed or changes.crossings or self.events.by_cell):
-            return _QUIET_BODY
-        view = self.world.grid.view(cell)
-        # Most cells of a view have no changes; map and filter pass over them without a loop.
-        stayed = list(filter(None, map(changes.stayed.get, view)))
-        adds = [a for a, _ in stayed]
-        adds_count = sum([c for _, c in stayed])
-        leaves: list[Any] = []
-        enters: list[bytes] = []
-        enters_count = 0
-        if changes.crossings:
-            within = self.world.grid.view_set(cell)
-            for arrived in filter(None, map(changes.arrivals.get, view)):
-                for crossing in arrived:
-                    if crossing.origin in within:
-                        adds_count += crossing.count
-                        adds.append(crossing.adds)
-                    else:
-                        enters_count += 2 + len(crossing.record.values)
-                        enters.append(enter_fragment(crossing.record))
-            for departed in filter(None, map(changes.departures.get, view)):
-                leaves += [c.record.id for c in departed if c.target not in within]
-        came_and_went = _NOTHING_CROSSED
-        if leaves or enters:
-            came_and_went = b"".join(
-                (
-                    array_header(len(leaves)),
-                    fragment(leaves),
-                    array_header(enters_count),
-                    *enters,
-                    EMPTY,
-                )
-            )
-        sections = b"".join((came_and_went, array_header(adds_count), *adds))
-        return _Body(sections, self.events.in_view(view))
