@@ -138,9 +138,8 @@ class Bodies:
                 else:
                     enters.append(crossing.record)
         for cell in had & self._crossed:
-            for crossing in self._changes.departures.get(cell, ()):
-                if crossing.target not in has:
-                    leaves.append(crossing.record.id)
+            departed = self._changes.departures.get(cell, ())
+            leaves += [c.record.id for c in departed if c.target not in has]
         return count
 
     def _were_there(self, cell: int) -> list[Record]:
