@@ -1,7 +1,8 @@
-"""The command line: ``demo``, ``serve`` and ``bots``.
+"""The command line: ``demo``, ``serve``, ``bots``, ``echo`` and ``lab``.
 
 Owns flags, what is printed for people, and turning expected errors into one line and exit code 1.
-Never serves or plays by itself: that is ``runtime/server.py`` and ``clients/swarm.py``.
+Never serves or plays by itself: that is ``runtime/server.py``, ``clients/swarm.py`` and
+``clients/lab``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import importlib.metadata
 import os
 import pathlib
 import re
+import secrets
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -27,11 +29,11 @@ from gameserver.errors import GameServerError
 from gameserver.games.arena.room import Arena
 from gameserver.games.chat import Chat
 from gameserver.games.echo import Echo
-from gameserver.ops.live import show_figures
+from gameserver.ops.live import keep_showing, show_figures
 from gameserver.ops.logging import LogFormat, LogLevel, configure_logging
 from gameserver.room import Room
 from gameserver.runtime.server import Server, serve
-from gameserver.runtime.tls import how_to_trust, make_development_certificate
+from gameserver.runtime.tls import how_to_trust, make_development_certificate, server_context
 
 #: Where ``demo --tls`` keeps its certificate, so that it need be trusted only once.
 DEVELOPMENT_CERTIFICATE: Final = pathlib.Path("~/.gameserver/tls")
@@ -70,17 +72,11 @@ class Flags:
     ping_interval_s: Annotated[float | None, Parameter(help="Between ping frames.")] = None
     empty_room_s: Annotated[float | None, Parameter(help="Until an empty room closes.")] = None
     max_rooms: Annotated[int | None, Parameter(help="Most rooms at a time.")] = None
-    max_connections: Annotated[int | None, Parameter(help="Most connections at a time.")] = None
-    seed: Annotated[int | None, Parameter(help="Makes rooms' random numbers repeatable.")] = None
     max_rooms_per_address: Annotated[
         int | None, Parameter(help="Most rooms that one address has opened.")
     ] = None
     rooms_per_s: Annotated[float | None, Parameter(help="Rooms opened a second.")] = None
-    reading: Annotated[Reading | None, Parameter(help="pump: commands at the tick.")] = None
-    log_level: Annotated[LogLevel | None, Parameter(help="The least that is logged.")] = None
-    log_format: Annotated[LogFormat | None, Parameter(help="auto: text on a terminal.")] = None
-
-    def settings(self, file: pathlib.Path | None, **defaults: Any) -> Settings:
+    max_connections: Annotated[int | None, Parameter(help="Most connections at a time.")] = None
     max_connections_per_address: Annotated[
         int | None, Parameter(help="Most connections of one address.")
     ] = None
@@ -108,6 +104,12 @@ class Flags:
     ] = None
     token_valid_s: Annotated[float | None, Parameter(help="How old a token may be.")] = None
     metrics_from: Annotated[str | None, Parameter(help="Networks that may read /metrics.")] = None
+    seed: Annotated[int | None, Parameter(help="Makes rooms' random numbers repeatable.")] = None
+    reading: Annotated[Reading | None, Parameter(help="pump: commands at the tick.")] = None
+    log_level: Annotated[LogLevel | None, Parameter(help="The least that is logged.")] = None
+    log_format: Annotated[LogFormat | None, Parameter(help="auto: text on a terminal.")] = None
+
+    def settings(self, file: pathlib.Path | None, **defaults: Any) -> Settings:
         """Return the settings of ``file``, environment and flags, over ``defaults``."""
         return load_settings(defaults=defaults, file=file, flags=attrs.asdict(self))
 
@@ -195,6 +197,59 @@ def bots_command(
         attached=attached,
     )
     sys.exit(code)
+
+
+@app.command(name="echo")
+def echo_command(
+    *,
+    port: Annotated[int, Parameter(help="For ws; 0 for any free port.")] = 8000,
+    host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
+    tls: Annotated[bool, Parameter(help="Also wss, with a certificate made here.")] = False,
+    tls_port: Annotated[int, Parameter(help="For wss.")] = 8443,
+) -> None:
+    """Return every message on every path, up to 16 MiB: for conformance tools, on loopback."""
+    from gameserver.runtime.echo_server import serve_echo
+
+    console = Console()
+    context = None
+    if tls:
+        paths = make_development_certificate(DEVELOPMENT_CERTIFICATE.expanduser())
+        console.print(how_to_trust(paths), markup=False, highlight=False)
+        context = server_context(paths.certificate, paths.key)
+
+    def tell(addresses: list[str]) -> None:
+        for address in addresses:
+            console.print(f"open {address}", markup=False, highlight=False, soft_wrap=True)
+
+    configure_logging("warning", "auto")
+    trio.run(partial(serve_echo, host, port, tell, tls_port=tls_port, ssl_context=context))
+
+
+@app.command
+def lab(
+    *,
+    profile: Annotated[
+        str,
+        Parameter(help="lan, cable, mobile, bad-wifi, other-continent, train, or e.g. 150ms."),
+    ],
+    to: Annotated[str, Parameter(help="The server: a port of this machine, or host:port.")],
+    listen: Annotated[str, Parameter(help="Where players connect instead; 0: any port.")] = "0",
+    seed: Annotated[str | None, Parameter(help="Makes delays and stalls repeatable.")] = None,
+) -> None:
+    """Put a bad network in front of a server: delay, jitter, a slow link, stalls."""
+    from clients.lab.profiles import profile_of
+    from clients.lab.proxy import Endpoint
+    from clients.lab.running import run_lab
+
+    console = Console()
+    run_lab(
+        profile_of(profile),
+        listen=Endpoint.from_text(listen),
+        to=Endpoint.from_text(to),
+        seed=secrets.token_hex(4) if seed is None else seed,
+        say=partial(console.print, markup=False, highlight=False, soft_wrap=True),
+        show=partial(keep_showing, console),
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -182,3 +182,15 @@ async def test_a_port_in_use_ends_the_demo_with_one_line(here: pathlib.Path) -> 
         printed = b"".join([chunk async for chunk in process.stderr]).decode()
         assert "the port is in use; choose another with --port" in " ".join(printed.split())
         assert "Traceback" not in printed
+
+
+async def test_the_echo_until_a_signal(here: pathlib.Path) -> None:
+    with trio.fail_after(60):
+        process = await _start("echo", "--port", "0", cwd=here)
+        async with open_url(f"ws://{await _address(process)}/any/path") as client:
+            await client.ws.send_message(b"small")
+            assert await client.ws.get_message() == b"small"
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+        assert process.stderr is not None
+        assert b"Traceback" not in b"".join([chunk async for chunk in process.stderr])

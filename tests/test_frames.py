@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from wsproto.connection import Connection, ConnectionType
-from wsproto.events import BytesMessage, Ping
+from wsproto.events import BytesMessage, CloseConnection, Ping
 
-from gameserver.protocol.frames import binary_frame, binary_frame_header, ping_frame
+from gameserver.protocol.frames import binary_frame, binary_frame_header, close_frame, ping_frame
 
 LENGTHS = [0, 1, 2, 3, 4, 5, 124, 125, 126, 127, 128, 4095, 4096, 4097, 65535, 65536, 70000]
 
@@ -30,3 +30,13 @@ def test_header_of_more_than_memory_holds() -> None:
 def test_pings_are_those_of_wsproto(length: int) -> None:
     payload = bytes(range(length))
     assert ping_frame(payload) == Connection(ConnectionType.SERVER).send(Ping(payload))
+
+
+@pytest.mark.parametrize("reason", ["", "kicked", "ü" * 61, "x" * 123])
+def test_closes_are_those_of_wsproto(reason: str) -> None:
+    expected = Connection(ConnectionType.SERVER).send(CloseConnection(code=4010, reason=reason))
+    assert close_frame(4010, reason) == expected
+
+
+def test_a_reason_that_is_too_long_is_cut_off() -> None:
+    assert close_frame(1002, "ü" * 100) == close_frame(1002, "ü" * 61)

@@ -228,13 +228,24 @@ BROKEN_FRAMES = {
 }
 
 
+CODES = {
+    "text that is no utf-8": 1007,
+    "close with a reason that is no utf-8": 1007,
+    "frames after a close": 1000,
+}
+
+
 @both
-@pytest.mark.parametrize("frames", BROKEN_FRAMES.values(), ids=BROKEN_FRAMES.keys())
-async def test_a_broken_frame_ends_only_its_connection(tls, frames):
+@pytest.mark.parametrize("name", BROKEN_FRAMES.keys())
+async def test_a_broken_frame_ends_only_its_connection(tls, name):
+    """With a close frame that says why, and an end that is no reset, whatever else was sent."""
     async with witnessed(tls=tls) as opened:
         peer = await playing(opened)
-        await peer.stream.send_all(frames)
-        await rest_of(peer.stream)
+        await peer.stream.send_all(BROKEN_FRAMES[name] + MASKED_PING * 100)
+        event = await peer.next_event()
+        assert isinstance(event, CloseConnection)
+        assert event.code == CODES.get(name, 1002)
+        assert await peer.stream.receive_some() == b""
         await trio.aclose_forcefully(peer.stream)
         await all_but(opened, 1)
 

@@ -1,6 +1,6 @@
 """The WebSocket frames (RFC 6455, 5.2) that a server writes without trio-websocket.
 
-Owns building unmasked binary and ping frames.  Never touches a socket; what clients send
+Owns building unmasked binary, ping and close frames.  Never touches a socket; what clients send
 is recognised in ``lane.py``.
 """
 
@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
-#: FIN, no RSV bit, and the opcode: a whole binary message; a ping.
+from gameserver.protocol.closing import close_reason
+
+#: FIN, no RSV bit, and the opcode: a whole binary message; a close; a ping.
 _WHOLE_BINARY: Final = 0x82
+_CLOSE: Final = 0x88
 _PING: Final = 0x89
 #: Longest payload whose length fits the second byte; the two codes say what follows it.
 _SHORT: Final = 125
@@ -48,3 +51,9 @@ def binary_frame(payload: bytes) -> bytes:
 def ping_frame(payload: bytes) -> bytes:
     """Return a server's ping frame (RFC 6455, 5.5.2); ``payload`` has at most 125 bytes."""
     return bytes((_PING, len(payload))) + payload
+
+
+def close_frame(code: int, reason: str) -> bytes:
+    """Return a server's close frame (RFC 6455, 5.5.1); a reason that is too long is cut off."""
+    payload = code.to_bytes(2, "big") + close_reason(reason).encode()
+    return bytes((_CLOSE, len(payload))) + payload

@@ -47,12 +47,13 @@ class LaneScanner:
         "_held",
         "_in_message",
         "_lost",
+        "_max_fragments",
         "open",
         "outstanding",
         "shredded",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, max_fragments: int = MAX_FRAGMENTS) -> None:
         self.open = False
         #: Foreign messages handed on that the session has not taken yet; it counts them down.
         self.outstanding = 0
@@ -64,7 +65,8 @@ class LaneScanner:
         #: Between the first and the last frame of a fragmented message.
         self._in_message = False
         self._fragments = 0
-        #: A message came in more than ``MAX_FRAGMENTS``: trio-websocket would keep every one.
+        self._max_fragments = max_fragments
+        #: A message came in more than ``max_fragments``: trio-websocket would keep every one.
         self.shredded = False
         #: After a close frame or an error: the rest of the stream is trio-websocket's.
         self._lost = False
@@ -166,7 +168,7 @@ class LaneScanner:
         if opcode < _CONTROL:
             self._fragments = self._fragments + 1 if self._in_message else 1
             self._in_message = True
-            self.shredded = self.shredded or self._fragments > MAX_FRAGMENTS
+            self.shredded = self.shredded or self._fragments > self._max_fragments
         return header_bytes
 
     def _may_follow(self, first: int, opcode: int) -> bool:

@@ -20,6 +20,8 @@ import trio
 import trio_websocket
 import wsproto.utilities
 
+from gameserver.protocol.lane import MAX_FRAGMENTS
+from gameserver.runtime.closing_stream import ClosingStream
 from gameserver.runtime.conversation import Conversation
 from gameserver.runtime.http import Response, Site, text_response
 from gameserver.runtime.link import Link
@@ -97,6 +99,8 @@ class Endpoint:
     max_message_bytes: int = 4096
     queue_messages: int = 4
     lane: bool = False
+    max_fragments: int = MAX_FRAGMENTS
+    """Of one message, where the frames are followed."""
 
 
 @attrs.frozen(kw_only=True)
@@ -360,15 +364,17 @@ class Door:
         async with trio.open_nursery() as nursery:
             link.unread(opening.upgrade.head)
             if endpoint.lane:
-                link.inlet.follow_frames()
+                link.inlet.follow_frames(endpoint.max_fragments)
+            stream = ClosingStream(link)
             with trio.fail_at(opening.deadline):
                 request = await trio_websocket.wrap_server_stream(
                     nursery,
-                    link,
+                    stream,
                     message_queue_size=endpoint.queue_messages,
                     max_message_size=endpoint.max_message_bytes,
                 )
                 ws = await request.accept(subprotocol=endpoint.subprotocol)
+            stream.opened(ws)
             self._websockets += 1
             code, reason = NORMAL_CLOSURE, ""
             try:
@@ -380,6 +386,7 @@ class Door:
                 log.exception("session crashed", peer=peer)
                 code, reason = INTERNAL_ERROR, "internal error"
             await close_websocket(ws, link, code, reason)
+            await stream.aclose()
             nursery.cancel_scope.cancel()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gameserver.errors import LocalProtocolError
-from gameserver.protocol.lane import LaneScanner
+from gameserver.protocol.lane import MAX_FRAGMENTS, LaneScanner
 
 
 def _ignore(_payload: bytes) -> None:
@@ -38,13 +38,13 @@ class Inlet:
         """Whether a message came in more fragments than anybody needs."""
         return self._scanner is not None and self._scanner.shredded
 
-    def follow_frames(self) -> None:
+    def follow_frames(self, max_fragments: int = MAX_FRAGMENTS) -> None:
         """Follow the frames in all that is received from now on.
 
         Must be called between an HTTP head and the first frame.  Until ``open_lane``, messages
         still go through trio-websocket.
         """
-        self._scanner = LaneScanner()
+        self._scanner = LaneScanner(max_fragments)
 
     def open_lane(
         self, on_message: Callable[[bytes], None], on_pong: Callable[[bytes], None]

@@ -1,0 +1,74 @@
+"""What trio-websocket is given instead of the link: the same bytes, and an orderly end.
+
+Owns two things that trio-websocket leaves out.  A frame that breaks RFC 6455 is answered with a
+close frame that says why (7.1.7), where trio-websocket would only drop the connection.  And
+what it believes to be the end of the socket is only the end of its own use: the door finishes the
+link, so that what was sent last still arrives although the peer sent more meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+import trio
+import trio_websocket
+
+from gameserver.protocol.closing import CONNECTION_LOST, NO_STATUS
+from gameserver.protocol.frames import close_frame
+from gameserver.runtime.link import Link
+
+CLOSE_FRAME_TIMEOUT_S = 2.0
+"""For a peer that broke the protocol to take the frame that says so."""
+
+_NEVER_SENT = (NO_STATUS, CONNECTION_LOST)
+
+
+class ClosingStream(trio.abc.Stream):
+    """``link`` as trio-websocket sees it; its unread bytes are the request for a WebSocket."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._sending = trio.Lock()
+        self._over = False
+        self._websocket: trio_websocket.WebSocketConnection | None = None
+        self._opened = trio.Event()
+
+    def opened(self, websocket: trio_websocket.WebSocketConnection) -> None:
+        """The WebSocket is open; no frame is read before."""
+        self._websocket = websocket
+        self._opened.set()
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send after whatever is being sent."""
+        async with self._sending:
+            await self._link.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait until the link takes bytes again."""
+        async with self._sending:
+            await self._link.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """What the link has for trio-websocket; an error once it has ended its use."""
+        if self._over:
+            raise trio.ClosedResourceError("the WebSocket is over")
+        if not self._link.inlet.unread:
+            await self._opened.wait()
+        return await self._link.receive_some(max_bytes)
+
+    async def aclose(self) -> None:
+        """End trio-websocket's use of the link, with a close frame if the peer is owed one.
+
+        Called by trio-websocket and, since its reader may be cancelled before it gets here, by the
+        door; the frame is sent once.
+        """
+        self._over = True
+        await trio.lowlevel.checkpoint()
+        with (
+            trio.move_on_after(CLOSE_FRAME_TIMEOUT_S),
+            contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError),
+        ):
+            async with self._sending:
+                reason = None if self._websocket is None else self._websocket.closed
+                if not (self._link.closing or reason is None or reason.code in _NEVER_SENT):
+                    await self._link.send_all(close_frame(reason.code, reason.reason or ""))

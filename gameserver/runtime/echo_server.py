@@ -1,0 +1,214 @@
+"""A server that returns every message on every path: ``gameserver echo``.
+
+Owns the echo through everything that a game's connection goes through: the door, the link with
+its lanes, and the pump.  It is for judging the WebSocket layer with tools that send what no game
+needs (messages of 16 MiB, one in thousands of fragments), so its limits are wide and it
+should stay on loopback; the public ``/echo`` keeps the ordinary ones (``plain.py``).
+
+The way in: small binary messages come from the lane, all others from trio-websocket.  The way
+out: a frame posted at once where the link is clear, else through trio-websocket.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+import attrs
+import trio
+
+from gameserver.protocol.closing import CloseCode
+from gameserver.protocol.frames import binary_frame
+from gameserver.runtime import pump
+from gameserver.runtime.door import Door, Endpoint, close_websocket, open_listeners
+from gameserver.runtime.http import Site, text_response
+from gameserver.runtime.server import StartError
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+
+    from trio_websocket import WebSocketConnection
+
+    from gameserver.runtime.link import Link
+
+ECHO_MESSAGE_BYTES: Final = 16 * 1024 * 1024
+#: The Autobahn suite cuts 4 MiB into pieces of 64 bytes.
+ECHO_FRAGMENTS: Final = ECHO_MESSAGE_BYTES // 64
+#: Messages whose echoes a client does not read; beyond it, it is closed with 4008,
+#: or dropped if half an echo is out.
+UNREAD_MESSAGES: Final = 1024
+#: How often the pump takes up links again that had more than enough to be read.
+TICK_S: Final = 1 / 60
+
+
+@attrs.frozen
+class EchoPorts:
+    """The ports in use; ``tls_port`` is None without TLS."""
+
+    port: int
+    tls_port: int | None
+
+
+class EchoServer:
+    """The echo of all connections, which share one pump as the players of a room do."""
+
+    def __init__(self) -> None:
+        self._pump = pump.Pump() if pump.AVAILABLE else None
+        self._links: set[Link] = set()
+
+    def door(self, ssl_context: ssl.SSLContext | None) -> Door:
+        """Return a door behind which there is only the echo."""
+        return Door(
+            site=Site({"/": lambda: text_response(200, "Connect with a WebSocket: it echoes.")}),
+            endpoints={},
+            game=Endpoint(
+                handler=self._handle,
+                max_message_bytes=ECHO_MESSAGE_BYTES,
+                lane=True,
+                max_fragments=ECHO_FRAGMENTS,
+            ),
+            ssl_context=ssl_context,
+        )
+
+    async def run(self) -> None:
+        """Read the connections, for ever."""
+        if self._pump is None:
+            await trio.sleep_forever()
+            return
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._pump.run)
+                while True:
+                    await trio.sleep(TICK_S)
+                    for link in self._links:
+                        self._pump.hurry(link)  # the pump calms those that have plenty unread
+                    self._pump.read_ready()
+        finally:
+            self._pump.close()
+
+    async def _handle(self, ws: WebSocketConnection, link: Link, _peer: str) -> None:
+        async with trio.open_nursery() as nursery:
+            echo = _Echo(ws, link)
+            link.inlet.open_lane(echo.take_small, _ignore_pong)
+            self._links.add(link)
+            if self._pump is not None:
+                self._pump.add(link)
+                self._pump.hurry(link)
+            try:
+                nursery.start_soon(echo.read)
+                await echo.write()
+            finally:
+                self._links.discard(link)
+                link.inlet.close_lane()
+                if self._pump is not None:
+                    self._pump.remove(link)
+            await close_websocket(ws, link, CloseCode.RATE, "read your echoes")
+            nursery.cancel_scope.cancel()
+
+
+class _Echo:
+    """One connection's messages on their way back, in the order in which they came."""
+
+    def __init__(self, ws: WebSocketConnection, link: Link) -> None:
+        self._ws = ws
+        self._link = link
+        self._waiting: deque[str | bytes] = deque()
+        self._changed = trio.Event()
+        self._patience = trio.CancelScope()
+
+    def take_small(self, payload: bytes) -> None:
+        """Return a message from the lane: at once, if nothing goes out before it."""
+        if not self._waiting and self._link.post(binary_frame(payload)):
+            return
+        self._put(payload)
+        if len(self._waiting) > UNREAD_MESSAGES:
+            self._patience.cancel()
+
+    async def read(self) -> None:
+        """Take the messages that came through trio-websocket, one at a time."""
+        while True:
+            self._put(await self._ws.get_message())
+            self._link.inlet.message_taken()
+            while self._waiting:
+                await self._changed.wait()
+
+    async def write(self) -> None:
+        """Return what could not be posted, until a client leaves too much unread."""
+        with self._patience:
+            while True:
+                while self._waiting:
+                    # It stays in the queue until it is sent: nothing is posted before it.
+                    await self._ws.send_message(self._waiting[0])
+                    self._waiting.popleft()
+                    self._tell()
+                await self._changed.wait()
+
+    def _put(self, message: str | bytes) -> None:
+        self._waiting.append(message)
+        self._tell()
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+
+def _ignore_pong(_payload: bytes) -> None:
+    """The echo sends no pings."""
+
+
+@asynccontextmanager
+async def open_echo_server(
+    host: str, port: int, *, tls_port: int = 0, ssl_context: ssl.SSLContext | None = None
+) -> AsyncIterator[EchoPorts]:
+    """Echo in this block; over TLS too if there is a context for it.
+
+    ``StartError`` if a port cannot be had (0: any free one).
+    """
+    echo = EchoServer()
+    plain = await _listen(host, port)
+    secure = None if ssl_context is None else await _listen(host, tls_port)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(echo.run)
+        await nursery.start(echo.door(None).serve, plain)
+        if secure is not None:
+            await nursery.start(echo.door(ssl_context).serve, secure)
+        yield EchoPorts(_number(plain), None if secure is None else _number(secure))
+        nursery.cancel_scope.cancel()
+
+
+async def serve_echo(
+    host: str,
+    port: int,
+    tell: Callable[[list[str]], None],
+    *,
+    tls_port: int = 0,
+    ssl_context: ssl.SSLContext | None = None,
+) -> None:
+    """Echo until SIGINT or SIGTERM; ``tell`` gets the addresses, the best first.
+
+    ``StartError`` if a port cannot be had.
+    """
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with open_echo_server(
+            host, port, tls_port=tls_port, ssl_context=ssl_context
+        ) as ports:
+            named = f"[{host}]" if ":" in host else host
+            secure = [] if ports.tls_port is None else [f"https://{named}:{ports.tls_port}/"]
+            tell([*secure, f"http://{named}:{ports.port}/"])
+            await anext(signals)
+
+
+async def _listen(host: str, port: int) -> list[socket.socket]:
+    try:
+        return await open_listeners(host, port)
+    except OSError as error:
+        raise StartError(f"cannot listen on {host} port {port}: {error}") from error
+
+
+def _number(listeners: list[socket.socket]) -> int:
+    number: int = listeners[0].getsockname()[1]
+    return number
