@@ -35,6 +35,8 @@ PURE = (
     "gameserver.replication",
     "gameserver.protocol",
     "gameserver.games",
+    "clients.lab.conditioner",
+    "clients.lab.profiles",
     "clients.replica",
     "clients.remote",
     "clients.prediction",

@@ -1,4 +1,4 @@
-"""The line of figures that ``gameserver demo`` shows while it runs.
+"""The line of figures that ``gameserver demo`` and ``gameserver lab`` show while they run.
 
 Owns what the line says and how often: rewritten in place on a terminal, printed now and then
 elsewhere.  Never counts anything itself.
@@ -42,13 +42,25 @@ def _milliseconds(by_quantile: Mapping[float, float]) -> str:
 
 async def show_figures(console: Console, figures: Callable[[], ServerFigures], kind: str) -> None:
     """Show a line about the rooms of ``kind`` until cancelled."""
-    before, before_s = figures(), trio.current_time()
+    before = figures()
+
+    def line(elapsed_s: float) -> str:
+        nonlocal before
+        then, before = before, figures()
+        return figure_line(then, before, elapsed_s, kind)
+
+    await keep_showing(console, line)
+
+
+async def keep_showing(console: Console, line: Callable[[float], str]) -> None:
+    """Show what ``line`` returns until cancelled; its argument is the seconds since last time."""
+    before_s = trio.current_time()
     with _line_on(console) as show:
         while True:
             await trio.sleep(ON_TERMINAL_EVERY_S if console.is_terminal else PIPED_EVERY_S)
-            now, now_s = figures(), trio.current_time()
-            show(figure_line(before, now, now_s - before_s, kind))
-            before, before_s = now, now_s
+            now_s = trio.current_time()
+            show(line(now_s - before_s))
+            before_s = now_s
 
 
 @contextlib.contextmanager

@@ -1,0 +1,82 @@
+"""One direction of a conditioned connection, for Trio tasks.
+
+Owns waiting: for room at one end, for the time at which bytes come out at the other.  What they
+go through is ``conditioner.py``.  Never touches a stream.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import trio
+from trio.lowlevel import ParkingLot
+
+from clients.lab.conditioner import Conditioner
+
+#: What one receive gives at most, and so what a task holds besides what is in the conditioner.
+RECEIVE_BYTES: Final = 16 * 1024
+
+
+class Pipe:
+    """Bytes go in by ``send`` and come out by ``receive``; one task at each end."""
+
+    def __init__(self, conditioner: Conditioner) -> None:
+        self.conditioner: Final = conditioner
+        self.broken = False
+        self._room = ParkingLot()
+        self._news = ParkingLot()
+
+    async def send(self, data: bytes | bytearray | memoryview) -> None:
+        """Put all of ``data`` in, once there is room; ``BrokenResourceError`` if it is broken."""
+        await trio.lowlevel.checkpoint()
+        rest = memoryview(data)
+        while rest and not self.broken:
+            room = self.conditioner.room_bytes
+            if not room:
+                await self._room.park()
+                continue
+            self.conditioner.push(trio.current_time(), bytes(rest[:room]))
+            rest = rest[room:]
+            self._news.unpark_all()
+        if self.broken:
+            raise trio.BrokenResourceError("the conditioned connection is broken")
+
+    def end(self) -> None:
+        """Let the receiver come to an end behind all that was sent."""
+        self.conditioner.push_end(trio.current_time())
+        self._news.unpark_all()
+
+    def break_off(self) -> None:
+        """End both sides at once; what is on its way is lost."""
+        self.broken = True
+        self._room.unpark_all()
+        self._news.unpark_all()
+
+    async def wait_for_room(self) -> None:
+        """Return once ``send`` would take something at once, or fail."""
+        await trio.lowlevel.checkpoint()
+        while not self.conditioner.room_bytes and not self.broken:
+            await self._room.park()
+
+    async def receive(self, max_bytes: int = RECEIVE_BYTES) -> bytes:
+        """Return what comes out next, ``b""`` at the end; ``BrokenResourceError`` if broken."""
+        await trio.lowlevel.checkpoint()
+        while not self.broken:
+            now_s = trio.current_time()
+            data = self.conditioner.pop(now_s, max_bytes)
+            if data:
+                self._room.unpark_all()
+                return data
+            if self.conditioner.ended(now_s):
+                return b""
+            await self._wait_for_news(self.conditioner.next_due_s)
+        raise trio.BrokenResourceError("the conditioned connection is broken")
+
+    async def _wait_for_news(self, due_s: float | None) -> None:
+        """Return at ``due_s`` (None: once something was sent), or when the pipe breaks."""
+        if due_s is None:
+            await self._news.park()
+            return
+        with trio.move_on_at(due_s):
+            while not self.broken:  # what is sent meanwhile comes out later than ``due_s``
+                await self._news.park()
