@@ -188,7 +188,7 @@ class World:
         has since moved by more than an eighth of the view radius may be missed.  Spawned ones
         are always found.
         """
-        x_name, y_name = self._position_names(cls)
+        x_name, y_name = self.position_names(cls)
         kind = self.schema.kinds[cls]
         reach = radius + self.grid.margin + self.grid.near_slack
         candidates = [r.entity for r in self.grid.within(x, y, reach) if r.kind == kind]
@@ -199,7 +199,8 @@ class World:
             if dx * dx + dy * dy <= limit and self.id_of(entity):
                 yield entity
 
-    def _position_names(self, cls: type) -> tuple[str, str]:
+    def position_names(self, cls: type) -> tuple[str, str]:
+        """Return the names of the fields that are x and y of ``cls``."""
         spec = self.schema.entities[self.schema.kinds[cls]]
         if not spec.at:
             raise LocalProtocolError(f"{cls.__name__} has no position; declare it with at=")

@@ -233,6 +233,7 @@ class _Round:
         seat.known = None
         seat.since = seat.posted_tick = self.changes.tick
         seat.sent_seq = seat.command_seq
+        seat.margin = None
         self.statistics.deltas += 1
         self.statistics.delta_bytes += len(frame)
 

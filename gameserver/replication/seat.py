@@ -62,7 +62,8 @@ class Seat:
         self.own: Record | None = None
         #: A point to look at instead, in the units of the entities' positions.
         self.focus: tuple[float, float] | None = None
-        #: The seq of the last command applied, and how early the newest one was, in ticks.
+        #: The seq of the newest command dealt with, and by how many ticks the newest one since the
+        #: last delta was early; None: none said its tick.
         self.command_seq = 0
         self.margin: int | None = None
         #: Frames of texts for everyone (chat); sent with the next delta.
