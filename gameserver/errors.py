@@ -32,11 +32,14 @@ class RemoteProtocolError(GameServerError):
 class JoinRefused(GameServerError):
     """A player may not join; ``code`` is the close code that the client receives.
 
+    ``retry_after_s``: how many seconds the client shall wait before it tries again, or None.
+
     Raised by the lobby (room full, unknown kind, bad name) and by a game's
     ``on_auth``.  Codes are listed in ``gameserver/protocol/README.md``.
     """
 
-    def __init__(self, code: int, reason: str) -> None:
+    def __init__(self, code: int, reason: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
+        self.retry_after_s = retry_after_s

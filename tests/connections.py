@@ -16,7 +16,10 @@ from wsproto import WSConnection
 from wsproto.connection import ConnectionType
 from wsproto.events import AcceptConnection, Event, Request
 
+from gameserver.config import Settings
+from gameserver.runtime.admission import Admission
 from gameserver.runtime.door import Door, Endpoint, open_listeners
+from gameserver.runtime.gate import Gate
 from gameserver.runtime.http import Site
 from gameserver.runtime.link import Link
 from gameserver.runtime.plain import plain_endpoints
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from trio import Nursery
     from trio_websocket import WebSocketConnection
 
+    from gameserver.runtime.admission import Peer
     from gameserver.runtime.door import DoorSettings, Handler
 
 SMALL_BUFFER_BYTES = 4096
@@ -182,7 +186,7 @@ async def rest_of(stream: trio.abc.Stream) -> bytes:
     return data
 
 
-async def no_game(ws: WebSocketConnection, link: Link, peer: str) -> None:
+async def no_game(ws: WebSocketConnection, link: Link, peer: Peer) -> None:
     """A session that waits for its client to go."""
     while True:
         await ws.get_message()
@@ -195,10 +199,14 @@ async def open_door(
     site: Site | None = None,
     game: Handler = no_game,
     settings: DoorSettings | None = None,
+    limits: Settings | None = None,
 ) -> AsyncIterator[OpenDoor]:
+    limits = limits or Settings()
+    plain = plain_endpoints()
     door = Door(
         site=site or Site(),
-        endpoints=plain_endpoints(),
+        endpoints=plain,
+        gate=Gate(limits, Admission(limits), plain),
         game=Endpoint(handler=game, subprotocol=SUBPROTOCOL),
         ssl_context=server_tls() if tls else None,
         settings=settings,

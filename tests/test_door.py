@@ -13,6 +13,7 @@ import trio.testing
 from connections import SUBPROTOCOL, WirePeer, client_tls, open_door, rest_of
 from wsproto.events import BytesMessage, CloseConnection, TextMessage
 
+from gameserver.config import Settings
 from gameserver.protocol.frames import binary_frame
 from gameserver.runtime.assets import Assets
 from gameserver.runtime.door import (
@@ -229,7 +230,7 @@ async def test_a_session_gets_its_websocket_its_link_and_its_peer(tls):
     seen = []
 
     async def game(ws, link, peer):
-        seen.append((ws.path, ws.subprotocol, peer))
+        seen.append((ws.path, ws.subprotocol, peer.name))
         assert link.post(binary_frame(b"posted"))
         seen.append(await ws.get_message())
 
@@ -302,9 +303,9 @@ async def settled(condition) -> None:
 
 
 async def test_more_connections_than_allowed_are_turned_away():
-    async with open_door(site=SITE, settings=DoorSettings(max_connections=1)) as opened:
+    async with open_door(site=SITE, limits=Settings(max_connections=1)) as opened:
         async with opened.websocket("/echo") as ws:
-            assert await opened.ask(b"") == b""
+            assert (await opened.ask(b"")).startswith(b"HTTP/1.1 503 ")
             assert opened.door.statistics().refused == 1
             await ws.send_message("still")
             assert await ws.get_message() == "still"

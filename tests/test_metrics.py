@@ -23,6 +23,8 @@ def figures(**changes: object) -> ServerFigures:
     plain = ServerFigures(
         connections=3,
         door={"accepted": 10, "crashed": 0},
+        turned_away={"address": 8, "origin": 0},
+        malformed_forwards=9,
         sessions=Tally(bytes_in=100, bytes_out=2000, commands_stale=4),
         counters=Counters(5, 60, 1, Counter({4005: 2}), Counter({1000: 3, 4009: 1})),
         kinds={
@@ -54,6 +56,9 @@ def test_everything_is_told() -> None:
     told = samples(figures())
     assert told["connections", ()] == 3
     assert told["door_accepted_total", ()] == 10
+    assert told["turned_away_total", (("reason", "address"),)] == 8
+    assert told["turned_away_total", (("reason", "origin"),)] == 0
+    assert told["malformed_forwards_total", ()] == 9
     assert told["bytes_out_total", ()] == 2000
     assert told["commands_stale_total", ()] == 4
     assert told["joins_total", ()] == 5
@@ -77,7 +82,7 @@ def test_every_field_of_the_tallies_is_told() -> None:
 
 def test_no_label_is_a_name_that_clients_choose() -> None:
     labels = {name for _, labels in samples(figures()) for name, _ in labels}
-    assert labels == {"kind", "code", "quantile"}
+    assert labels == {"kind", "code", "quantile", "reason"}
 
 
 def test_tallies_add_up_field_by_field() -> None:

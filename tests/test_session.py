@@ -29,6 +29,7 @@ from gameserver.protocol.messages import (
     Status,
     Welcome,
 )
+from gameserver.runtime.admission import Admission
 from gameserver.runtime.lobby import Lobby
 from gameserver.runtime.session import AUTH_TIMEOUT_S, MESSAGES_BURST, TEXTS_BURST, Session
 
@@ -58,7 +59,8 @@ async def table(**settings: Any) -> AsyncIterator[Table]:
         lobby = Lobby({"field": Field}, Settings(empty_room_s=1000, reading="tasks", **settings))
         lobby.start(nursery)
         counters, over = Counters(), trio.Event()
-        session = Session(ws, link, "peer", lobby, Settings(**settings), counters)  # type: ignore[arg-type]
+        peer = Admission(Settings(**settings)).admit("peer", 0, trio.current_time())
+        session = Session(ws, link, peer, lobby, Settings(**settings), counters)  # type: ignore[arg-type]
 
         async def run() -> None:
             await session.run()

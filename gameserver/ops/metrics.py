@@ -80,10 +80,15 @@ class KindFigures:
 
 @attrs.frozen
 class ServerFigures:
-    """All that ``/metrics`` tells: ``connections`` open now, ``door`` counts since the start."""
+    """All that ``/metrics`` tells: ``connections`` open now, ``door`` counts since the start.
+
+    ``turned_away`` counts by reason whoever was told to come later or not at all.
+    """
 
     connections: int
     door: Mapping[str, int]
+    turned_away: Mapping[str, int]
+    malformed_forwards: int
     sessions: Tally
     counters: Counters
     kinds: Mapping[str, KindFigures]
@@ -107,6 +112,17 @@ class _Once(Collector):
         yield _gauge("connections", "Connections open now", figures.connections)
         for name, count in figures.door.items():
             yield _count(f"door_{name}", f"Connections and requests: {name}", count)
+        yield _by_label(
+            "turned_away",
+            "Connections, requests and joins that were turned away",
+            "reason",
+            figures.turned_away,
+        )
+        yield _count(
+            "malformed_forwards",
+            "X-Forwarded-For of listed proxies that held no address",
+            figures.malformed_forwards,
+        )
         for name, what in _TALLY.items():
             yield _count(name, what, getattr(figures.sessions, name))
         yield from _counters(figures.counters)
@@ -139,8 +155,12 @@ def _counters(counters: Counters) -> Iterator[Metric]:
     yield _count("joins", "Players let in", counters.joins)
     yield _count("messages", "Messages received in game sessions", counters.messages)
     yield _count("resyncs", "Full states asked for by clients", counters.resyncs)
-    yield _by_code("refusals", "Sessions that ended before they joined", counters.refusals)
-    yield _by_code("endings", "Sessions that ended after they joined", counters.endings)
+    yield _by_label(
+        "refusals", "Sessions that ended before they joined", "code", _codes(counters.refusals)
+    )
+    yield _by_label(
+        "endings", "Sessions that ended after they joined", "code", _codes(counters.endings)
+    )
 
 
 def _by_kind(kinds: Mapping[str, KindFigures]) -> Iterator[Metric]:
@@ -182,11 +202,15 @@ def _count(
     return CounterMetricFamily(f"gameserver_{name}", what, value=value, labels=labels)
 
 
-def _by_code(name: str, what: str, counts: Mapping[int, int]) -> CounterMetricFamily:
-    family = _count(name, what, labels=["code"])
-    for code, count in sorted(counts.items()):
-        family.add_metric([str(int(code))], count)
+def _by_label(name: str, what: str, label: str, counts: Mapping[str, int]) -> CounterMetricFamily:
+    family = _count(name, what, labels=[label])
+    for value, count in sorted(counts.items()):
+        family.add_metric([value], count)
     return family
+
+
+def _codes(counts: Mapping[int, int]) -> dict[str, int]:
+    return {str(int(code)): count for code, count in counts.items()}
 
 
 _Sums = TypeVar("_Sums", Tally, RoomTally)

@@ -1,9 +1,9 @@
 """The accept loop, and one connection until it is answered or is a WebSocket session.
 
-Owns admission (how many connections, how long each may take to say what it wants), the
-guard around every connection, and the counters of both. Knows nothing of rooms: a session is a
-handler that is given its WebSocket. Whatever one peer sends, and however its connection ends,
-the accept loop and all other connections go on.
+Owns how long each may take to say what it wants, the guard around every connection, and the
+counters. Who may come in is asked of ``admission.py`` (connections) and ``gate.py`` (requests).
+Knows nothing of rooms: a session is a handler that is given its WebSocket. Whatever one peer
+sends, and however its connection ends, the accept loop and all other connections go on.
 """
 
 from __future__ import annotations
@@ -20,11 +20,16 @@ import trio
 import trio_websocket
 import wsproto.utilities
 
+from gameserver.config import Settings
+from gameserver.ops.logging import shown
 from gameserver.protocol.lane import MAX_FRAGMENTS
+from gameserver.runtime.admission import Admission, Peer, Reason
 from gameserver.runtime.closing_stream import ClosingStream
 from gameserver.runtime.conversation import Conversation
+from gameserver.runtime.gate import Gate
 from gameserver.runtime.http import Response, Site, text_response
 from gameserver.runtime.link import Link
+from gameserver.runtime.turning_away import TurningAway
 from gameserver.runtime.upgrade import Upgrade, read_upgrade, wants_upgrade
 
 if TYPE_CHECKING:
@@ -32,11 +37,11 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-Handler = Callable[[trio_websocket.WebSocketConnection, Link, str], Awaitable[None]]
+Handler = Callable[[trio_websocket.WebSocketConnection, Link, Peer], Awaitable[None]]
 """A session: ``await handler(ws, link, peer)``; when it returns the connection is over.
 
-``peer`` is ``address:port``. The handler closes with ``close_websocket`` if it wants a code of
-its own; ``ConnectionClosed`` may leave it.
+By ``peer.deadline_s`` a session that wants a first message must have it. The handler closes with
+``close_websocket`` if it wants a code of its own; ``ConnectionClosed`` may leave it.
 """
 
 ACCEPTS_PER_TURN = 64
@@ -71,17 +76,16 @@ _BAD_HEADS = {
 
 @attrs.frozen(kw_only=True)
 class DoorSettings:
-    """Limits of admission."""
+    """Limits of time and size."""
 
     handshake_timeout_s: float = 5.0
     """From the first moment (or the first byte of a later request) to the end of the head;
-    for a WebSocket until it is open."""
+    for a WebSocket until it is open, and on to the session's first message."""
     answer_timeout_s: float = 30.0
     """For taking an answer."""
     idle_timeout_s: float = 15.0
     """Between two requests on a connection."""
     head_bytes: int = 8 * 1024
-    max_connections: int = 10_000
     accept_retry_s: float = 0.1
     """How long to wait when the system has no socket left to give."""
 
@@ -114,7 +118,7 @@ class DoorStatistics:
     websockets: int
     """Sessions begun."""
     refused: int
-    """Connections turned away because ``max_connections`` were open."""
+    """Connections turned away as soon as they were accepted; ``Admission`` knows why."""
     rejected: int
     """Requests answered with a status of 400 or more."""
     failed: int
@@ -128,7 +132,9 @@ class Door:
     """One port. ``serve`` runs it; nothing else here is for calling while it does, but
     ``stop_accepting`` and ``statistics``.
 
-    ``endpoints`` are WebSockets by exact path, ``game`` the one for every other path.
+    ``endpoints`` are WebSockets by exact path, ``game`` the one for every other path. ``gate``
+    may be shared by several doors. ``ssl_context`` may be replaced at any time: whoever comes
+    then gets the new one.
     """
 
     def __init__(
@@ -137,14 +143,17 @@ class Door:
         site: Site,
         endpoints: Mapping[str, Endpoint],
         game: Endpoint,
+        gate: Gate | None = None,
         ssl_context: ssl.SSLContext | None = None,
         settings: DoorSettings | None = None,
     ) -> None:
         self._site = site
         self._endpoints = endpoints
         self._game = game
-        self._ssl_context = ssl_context
+        self._gate = gate or _ordinary_gate()
+        self.ssl_context = ssl_context
         self._settings = settings or DoorSettings()
+        self._turning_away = TurningAway()
         self._listeners: list[socket.socket] = []
         self._accepting = True
         self._idle: set[trio.CancelScope] = set()
@@ -184,10 +193,13 @@ class Door:
         """
         self._listeners = list(listeners)
         try:
-            async with trio.open_nursery() as nursery:
-                for listener in self._listeners:
-                    nursery.start_soon(self._accept_from, listener, nursery)
-                task_status.started()
+            async with trio.open_nursery() as apart:
+                apart.start_soon(self._turning_away.run)
+                async with trio.open_nursery() as nursery:
+                    for listener in self._listeners:
+                        nursery.start_soon(self._accept_from, listener, nursery)
+                    task_status.started()
+                apart.cancel_scope.cancel()
         finally:
             self.stop_accepting()
 
@@ -236,14 +248,17 @@ class Door:
                 self._accept_errors += 1
                 continue
             self._accepted += 1
-            if self._open_connections >= self._settings.max_connections:
+            now_s = trio.current_time()
+            peer = self._gate.admission.admit(address[0], address[1], now_s)
+            if isinstance(peer, Reason):
                 self._refused += 1
-                sock.close()
+                self._turning_away.turn_away(sock, tls=self.ssl_context is not None)
                 continue
+            peer.deadline_s = now_s + self._settings.handshake_timeout_s
             self._open_connections += 1
-            nursery.start_soon(self._guard, sock, _name_of(address))
+            nursery.start_soon(self._guard, sock, peer)
 
-    async def _guard(self, sock: socket.socket, peer: str) -> None:
+    async def _guard(self, sock: socket.socket, peer: Peer) -> None:
         """Run one connection so that no error of it, single or grouped, gets any further.
 
         Cancellation does: ``except*`` takes only the errors out of a group.
@@ -254,18 +269,19 @@ class Door:
             self._failed += 1
         except* Exception:
             self._crashed += 1
-            log.exception("connection crashed", peer=peer)
+            log.exception("connection crashed", peer=peer.name)
         finally:
             sock.close()
+            peer.leave()
             self._open_connections -= 1
 
     # One connection
 
-    async def _connection(self, sock: socket.socket, peer: str) -> None:
+    async def _connection(self, sock: socket.socket, peer: Peer) -> None:
         async with trio.open_nursery() as nursery:
-            link = Link.accepted(sock, nursery, ssl_context=self._ssl_context)
+            link = Link.accepted(sock, nursery, ssl_context=self.ssl_context)
             try:
-                opening = await self._opening_of(link)
+                opening = await self._opening_of(link, peer)
                 if opening is not None:
                     await self._session(link, opening, peer)
                 await link.finish()
@@ -273,29 +289,28 @@ class Door:
                 link.drop()
                 nursery.cancel_scope.cancel()
 
-    async def _opening_of(self, link: Link) -> _Opening | None:
+    async def _opening_of(self, link: Link, peer: Peer) -> _Opening | None:
         """Answer requests until the connection is over, or is to become a session."""
         conversation = Conversation(link, head_bytes=self._settings.head_bytes)
         try:
-            deadline = trio.current_time() + self._settings.handshake_timeout_s
-            with trio.fail_at(deadline):
+            with trio.fail_at(peer.deadline_s):
                 await link.handshake()
                 if not await conversation.wait_for_request():
                     return None
             while True:
-                with trio.fail_at(deadline):
+                with trio.fail_at(peer.deadline_s):
                     request = await conversation.next_request()
                 if request is None:
                     return None
                 self._requests += 1
-                reaction = self._react(request, conversation, deadline)
+                reaction = self._react(request, conversation, peer)
                 if isinstance(reaction, _Opening):
                     return reaction
                 if not await self._answer(conversation, reaction):
                     return None
                 if not await self._another_begins(conversation):
                     return None
-                deadline = trio.current_time() + self._settings.handshake_timeout_s
+                peer.deadline_s = trio.current_time() + self._settings.handshake_timeout_s
         except h11.RemoteProtocolError as error:
             status = error.error_status_hint
             refusal = text_response(
@@ -330,8 +345,11 @@ class Door:
         return False
 
     def _react(
-        self, request: h11.Request, conversation: Conversation, deadline: float
+        self, request: h11.Request, conversation: Conversation, peer: Peer
     ) -> Response | _Opening:
+        refusal = self._gate.question(peer, request, trio.current_time())
+        if refusal is not None:
+            return refusal
         if not wants_upgrade(request):
             return self._site_answer(request)
         upgrade = read_upgrade(request)
@@ -344,17 +362,17 @@ class Door:
             return text_response(
                 400, f"Offer the WebSocket subprotocol {endpoint.subprotocol} to play here."
             )
-        return _Opening(upgrade=upgrade, endpoint=endpoint, deadline=deadline)
+        return _Opening(upgrade=upgrade, endpoint=endpoint)
 
     def _site_answer(self, request: h11.Request) -> Response:
         try:
             return self._site.answer(request)
         except Exception:
             self._crashed += 1
-            log.exception("route crashed", target=request.target.decode("ascii"))
+            log.exception("route crashed", target=shown(request.target.decode("ascii")))
             return text_response(500, "This page is broken; the server goes on.")
 
-    async def _session(self, link: Link, opening: _Opening, peer: str) -> None:
+    async def _session(self, link: Link, opening: _Opening, peer: Peer) -> None:
         """Open the WebSocket and run its handler to the end.
 
         trio-websocket's reader lives in the nursery here, so that it is gone when the link is
@@ -366,7 +384,7 @@ class Door:
             if endpoint.lane:
                 link.inlet.follow_frames(endpoint.max_fragments)
             stream = ClosingStream(link)
-            with trio.fail_at(opening.deadline):
+            with trio.fail_at(peer.deadline_s):
                 request = await trio_websocket.wrap_server_stream(
                     nursery,
                     stream,
@@ -376,6 +394,8 @@ class Door:
                 ws = await request.accept(subprotocol=endpoint.subprotocol)
             stream.opened(ws)
             self._websockets += 1
+            if endpoint.subprotocol is None:
+                peer.joined()  # there is no hello to wait for
             code, reason = NORMAL_CLOSURE, ""
             try:
                 await endpoint.handler(ws, link, peer)
@@ -383,7 +403,7 @@ class Door:
                 pass  # how a session ends: the handler was waiting for its peer
             except* Exception:
                 self._crashed += 1
-                log.exception("session crashed", peer=peer)
+                log.exception("session crashed", peer=peer.name)
                 code, reason = INTERNAL_ERROR, "internal error"
             await close_websocket(ws, link, code, reason)
             await stream.aclose()
@@ -425,13 +445,13 @@ async def open_listeners(
 
 @attrs.frozen(kw_only=True)
 class _Opening:
-    """A WebSocket that is to be opened, and until when it must be."""
+    """A WebSocket that is to be opened."""
 
     upgrade: Upgrade
     endpoint: Endpoint
-    deadline: float
 
 
-def _name_of(address: tuple[str, int] | tuple[str, int, int, int]) -> str:
-    host, port = address[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+def _ordinary_gate() -> Gate:
+    """A gate with the settings that a server has by default."""
+    settings = Settings()
+    return Gate(settings, Admission(settings))

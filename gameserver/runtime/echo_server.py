@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from trio_websocket import WebSocketConnection
 
+    from gameserver.runtime.admission import Peer
     from gameserver.runtime.link import Link
 
 ECHO_MESSAGE_BYTES: Final = 16 * 1024 * 1024
@@ -90,7 +91,7 @@ class EchoServer:
         finally:
             self._pump.close()
 
-    async def _handle(self, ws: WebSocketConnection, link: Link, _peer: str) -> None:
+    async def _handle(self, ws: WebSocketConnection, link: Link, _peer: Peer) -> None:
         async with trio.open_nursery() as nursery:
             echo = _Echo(ws, link)
             link.inlet.open_lane(echo.take_small, _ignore_pong)

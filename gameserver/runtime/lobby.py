@@ -25,6 +25,7 @@ from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.names import parse_room_request
 from gameserver.room import Room
 from gameserver.runtime import pump
+from gameserver.runtime.room_quota import RoomQuota
 from gameserver.runtime.room_task import RoomTask
 
 log = structlog.get_logger(__name__)
@@ -52,6 +53,8 @@ class _Open:
     kind: str
     name: str
     task: RoomTask
+    #: Whom the room is counted for; None for nobody.
+    maker: str | None
     seats: set[int] = attrs.field(factory=set)
     #: Set while the room is empty: the wait until it closes.
     empty: trio.CancelScope | None = None
@@ -79,6 +82,7 @@ class Lobby:
         self._closing: str | None = None
         #: Label → set when the room of that name that is stopping has stopped.
         self._stopping: dict[str, trio.Event] = {}
+        self.quota = RoomQuota(settings)
         #: By kind: what the rooms counted that are no more.
         self.past = {kind: RoomTally() for kind in kinds}
 
@@ -110,16 +114,17 @@ class Lobby:
         return kind, name
 
     @contextlib.contextmanager
-    def reserve(self, request: str) -> Iterator[Place]:
+    def reserve(self, request: str, maker: str | None = None) -> Iterator[Place]:
         """Hold a seat, from before the joining to after the leaving, in the room asked for.
 
-        The room is made if need be.  ``JoinRefused``: 4004, 4005, 1001 while the server stops, 1011
-        if the room's ``on_create`` raised.
+        The room is made if need be, and is then counted for ``maker`` (see ``RoomQuota``) until it
+        ends.  ``JoinRefused``: 4004, 4005, 1001 while the server stops, 1011 if the room's
+        ``on_create`` raised.
         """
         if self._closing is not None:
             raise JoinRefused(CloseCode.GOING_AWAY, self._closing)
         self._forget_ended()
-        opened = self._find_or_make(*self._parse(request))
+        opened = self._find_or_make(*self._parse(request), maker)
         number = next(n for n in itertools.count(1) if n not in opened.seats)
         opened.seats.add(number)
         if opened.empty is not None:
@@ -138,17 +143,19 @@ class Lobby:
         assert self._nursery is not None, "start comes first"
         return self._nursery
 
-    def _find_or_make(self, kind: str, name: str | None) -> _Open:
+    def _find_or_make(self, kind: str, name: str | None, maker: str | None) -> _Open:
         if name is None:
             for opened in self._open.values():
                 if opened.kind == kind and opened.has_free_seat():
                     return opened
-            return self._make(kind, self._free_name(kind))
+            return self._make(kind, self._free_name(kind), maker)
         found = self._open.get(f"{kind}/{name}")
         if found is None:
-            return self._make(kind, name)
+            return self._make(kind, name, maker)
         if not found.has_free_seat():
-            raise JoinRefused(CloseCode.ROOM_FULL, f"{kind}/{name} is full")
+            raise JoinRefused(
+                CloseCode.ROOM_FULL, f"{kind}/{name} is full", retry_after_s=RETRY_AFTER_S
+            )
         return found
 
     def _free_name(self, kind: str) -> str:
@@ -157,13 +164,17 @@ class Lobby:
 
     # ------------------------------------------------------------ making and closing
 
-    def _make(self, kind: str, name: str) -> _Open:
+    def _make(self, kind: str, name: str, maker: str | None) -> _Open:
         if len(self._open) >= self._settings.max_rooms:
-            raise JoinRefused(CloseCode.ROOM_FULL, "all rooms are taken")
+            raise JoinRefused(
+                CloseCode.ROOM_FULL, "all rooms are taken", retry_after_s=RETRY_AFTER_S
+            )
+        self.quota.take(maker, trio.current_time())
         label = f"{kind}/{name}"
         try:
             room = self._kinds[kind](label, seed=self._seed(label))
         except Exception:
+            self.quota.give_back(maker)
             log.exception("a room could not be made", room=label)
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the room could not be made") from None
         task = RoomTask(
@@ -172,7 +183,7 @@ class Lobby:
             ping_interval_s=self._settings.ping_interval_s,
             pumped=self._settings.reading == "pump" and pump.AVAILABLE,
         )
-        opened = _Open(kind, name, task)
+        opened = _Open(kind, name, task, maker)
         self._open[label] = opened
         self._running += 1
         self._tasks.start_soon(self._run, opened)
@@ -196,6 +207,7 @@ class Lobby:
             self._forget(opened)
             del self._stopping[label]
             stopped.set()
+            self.quota.give_back(opened.maker)
             self.past[opened.kind] = total(self.past[opened.kind], [opened.task.tally()])
             self._running -= 1
             if self._running == 0:

@@ -18,6 +18,7 @@ from gameserver.runtime.door import Endpoint, close_websocket
 if TYPE_CHECKING:
     from trio_websocket import WebSocketConnection
 
+    from gameserver.runtime.admission import Peer
     from gameserver.runtime.link import Link
 
 ECHO_MESSAGE_BYTES = 64 * 1024
@@ -40,7 +41,7 @@ def plain_endpoints() -> dict[str, Endpoint]:
     }
 
 
-async def echo(ws: WebSocketConnection, link: Link, peer: str) -> None:  # noqa: ARG001
+async def echo(ws: WebSocketConnection, link: Link, peer: Peer) -> None:  # noqa: ARG001
     """Return every message until the client goes."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_keep_alive, ws, link)
@@ -84,7 +85,7 @@ class Chat:
     def __len__(self) -> int:
         return len(self._members)
 
-    async def join(self, ws: WebSocketConnection, link: Link, peer: str) -> None:  # noqa: ARG002
+    async def join(self, ws: WebSocketConnection, link: Link, peer: Peer) -> None:  # noqa: ARG002
         """Take part until the client goes or sends bytes (close 1003)."""
         member = _Member()
         self._members.add(member)

@@ -31,8 +31,10 @@ from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.messages import MAX_CLIENT_MESSAGE_BYTES, SUBPROTOCOL
 from gameserver.room import Room
 from gameserver.runtime import plain
+from gameserver.runtime.admission import Admission, Peer, Reason
 from gameserver.runtime.assets import Assets, web_client
 from gameserver.runtime.door import Door, DoorSettings, Endpoint, open_listeners
+from gameserver.runtime.gate import METRICS_PATH, Gate
 from gameserver.runtime.http import JSON, Response, Site, text_response
 from gameserver.runtime.link import Link
 from gameserver.runtime.lobby import Lobby
@@ -98,12 +100,14 @@ class Server:
         self.tls_port: int | None = None
         self.counters = Counters()
         self.lobby = Lobby(kinds, settings)
+        self.admission = Admission(settings)
         self._sessions: set[Session] = set()
         self._no_session = trio.Event()
         self._past = Tally()
         self._doors: list[Door] = []
         self._site = self._make_site()
         self._plain = plain.plain_endpoints()
+        self._gate = Gate(settings, self.admission, self._plain)
         self._ready = False
         self._exposition: bytes | None = None
         self._exposed_s = 0.0
@@ -146,13 +150,14 @@ class Server:
                 max_message_bytes=MAX_CLIENT_MESSAGE_BYTES,
                 lane=True,
             ),
+            gate=self._gate,
             ssl_context=port.ssl_context,
-            settings=DoorSettings(max_connections=self.settings.max_connections),
+            settings=DoorSettings(handshake_timeout_s=self.settings.hello_deadline_s),
         )
         self._doors.append(door)
         await door.serve(port.sockets, task_status=task_status)
 
-    async def _handle(self, ws: WebSocketConnection, link: Link, peer: str) -> None:
+    async def _handle(self, ws: WebSocketConnection, link: Link, peer: Peer) -> None:
         session = Session(ws, link, peer, self.lobby, self.settings, self.counters)
         self._sessions.add(session)
         if not self._ready:
@@ -202,10 +207,17 @@ class Server:
                 name: sum(getattr(door.statistics(), name) for door in self._doors)
                 for name in DOOR_COUNTS
             },
+            turned_away=self._turned_away(),
+            malformed_forwards=self.admission.malformed_forwards,
             sessions=total(self._past, [session.tally() for session in self._sessions]),
             counters=self.counters,
             kinds={kind: self._kind_figures(kind) for kind in self.lobby.kinds},
         )
+
+    def _turned_away(self) -> dict[str, int]:
+        """Return how many were turned away, by reason; all reasons, so that graphs begin at 0."""
+        counts = self.admission.turned_away + self.lobby.quota.refused
+        return {reason.value: counts[reason] for reason in Reason}
 
     def _kind_figures(self, kind: str) -> KindFigures:
         tasks = [task for of, task in self.lobby.rooms if of == kind]
@@ -223,7 +235,7 @@ class Server:
             routes={
                 "/healthz": lambda: text_response(200, "ok"),
                 "/readyz": self._readiness,
-                "/metrics": self._metrics,
+                METRICS_PATH: self._metrics,
                 "/rooms": self._room_list,
             },
             assets=Assets(web_client()),

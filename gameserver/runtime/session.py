@@ -45,9 +45,10 @@ from gameserver.protocol.messages import (
     valid_name,
 )
 from gameserver.room import Player
+from gameserver.runtime.admission import Peer
 from gameserver.runtime.door import close_websocket
 from gameserver.runtime.link import Link
-from gameserver.runtime.lobby import RETRY_AFTER_S, Lobby, Place
+from gameserver.runtime.lobby import Lobby, Place
 from gameserver.runtime.room_task import seat_of
 
 log = structlog.get_logger(__name__)
@@ -74,6 +75,7 @@ class Ending:
     code: int
     reason: str
     by_peer: bool = False
+    retry_after_s: float | None = None
 
 
 class _Close(Exception):
@@ -91,7 +93,7 @@ class Session:
         self,
         ws: WebSocketConnection,
         link: Link,
-        peer: str,
+        peer: Peer,
         lobby: Lobby,
         settings: Settings,
         counters: Counters,
@@ -109,7 +111,8 @@ class Session:
         self._messages_allowed = Allowance(MESSAGES_PER_S, MESSAGES_BURST, now_s)
         self._texts_allowed = Allowance(TEXTS_PER_S, TEXTS_BURST, now_s)
         self._resyncs_allowed = Allowance(RESYNCS_PER_S, 1, now_s)
-        self._log = log.bind(peer=peer)
+        self._peer = peer
+        self._log = log.bind(peer=peer.name)
 
     def end(self, code: int, reason: str) -> None:
         """End this session now, from any task; the first call decides code and reason."""
@@ -162,7 +165,7 @@ class Session:
         except RemoteProtocolError as error:
             return Ending(CloseCode.PROTOCOL_ERROR, str(error))
         except JoinRefused as refusal:
-            return Ending(refusal.code, refusal.reason)
+            return Ending(refusal.code, refusal.reason, retry_after_s=refusal.retry_after_s)
         except ConnectionClosed as closed:
             code = CloseCode.NORMAL if closed.reason is None else closed.reason.code
             return Ending(code, "left" if code < 1002 else "connection lost", by_peer=True)
@@ -171,7 +174,9 @@ class Session:
 
     async def _join_and_play(self) -> Ending:
         hello = await self._hello()
-        with self._lobby.reserve(self._checked_request(hello)) as place:
+        request = self._checked_request(hello)
+        self._peer.admission.let_join(trio.current_time())
+        with self._lobby.reserve(request, self._peer.counted_as) as place:
             player = await self._join(hello, place)
             ending = Ending(CloseCode.INTERNAL_ERROR, "internal error")
             try:
@@ -182,7 +187,7 @@ class Session:
         return ending
 
     async def _hello(self) -> Hello:
-        with trio.move_on_after(self._settings.hello_deadline_s):
+        with trio.move_on_at(self._peer.deadline_s):
             message = await self._next_message()
             if not isinstance(message, Hello):
                 raise RemoteProtocolError("the first message must be hello")
@@ -209,6 +214,7 @@ class Session:
     async def _join(self, hello: Hello, place: Place) -> Player:
         identity = await self._authenticated(hello, place)
         self._player = place.task.join(place.number, self._link, hello.name, identity, self.end)
+        self._peer.joined()
         self._counters.joins += 1
         self._log = self._log.bind(room=place.task.label, player=shown(hello.name))
         self._log.info("joined", seat=place.number)
@@ -360,10 +366,11 @@ class Session:
     async def _say_bye(self, ending: Ending) -> None:
         reason = close_reason(ending.reason)
         if self._greeted:
-            wait_s = RETRY_AFTER_S if ending.code == CloseCode.ROOM_FULL else None
             with trio.move_on_after(BYE_TIMEOUT_S):
                 try:
-                    await self._ws.send_message(Bye(ending.code, reason, wait_s).encode())
+                    await self._ws.send_message(
+                        Bye(ending.code, reason, ending.retry_after_s).encode()
+                    )
                 except ConnectionClosed:
                     return
         await close_websocket(self._ws, self._link, ending.code, reason)

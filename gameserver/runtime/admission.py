@@ -1,0 +1,208 @@
+"""Who is let in, and when the answer is *later*: caps that keep the house from overflowing.
+
+Owns counting connections (in all, by address, and those that have not joined yet), how fast they
+may come and players join, and what was turned away, by reason.  Pure: time is an argument; no
+sockets, no tasks.  Says no, but never answers anybody: that is the door's and the session's doing.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter, OrderedDict
+from typing import Final
+
+import attrs
+
+from gameserver.config import Settings
+from gameserver.errors import JoinRefused
+from gameserver.protocol.allowance import Allowance
+from gameserver.protocol.closing import CloseCode
+from gameserver.runtime.addresses import Address, Sender, counted_as, is_in, read_address
+
+#: What a connection over a cap is told to wait; by then others have gone, or it was no accident.
+RETRY_AFTER_S: Final = 5
+#: The longest that one who wants to join is told to wait.
+LONGEST_WAIT_S: Final = 30.0
+#: Addresses without a connection whose haste is still remembered.  Overflow policy
+#: ``drop-oldest``: it gets a fresh allowance, which the caps in all make harmless.
+MAX_REMEMBERED_ADDRESSES: Final = 10_000
+
+
+class Reason(enum.StrEnum):
+    """Why somebody was turned away; the label in the metrics."""
+
+    CONNECTIONS = "connections"
+    JOINING = "joining"
+    ADDRESS = "address"
+    HASTE = "haste"
+    JOINS = "joins"
+    ROOMS = "rooms"
+    ROOM_HASTE = "room haste"
+    ORIGIN = "origin"
+    BOT = "bot"
+    METRICS = "metrics"
+
+
+@attrs.define(eq=False)
+class _Address:
+    """What is known of one address (in IPv6: of one /64)."""
+
+    allowance: Allowance
+    connections: int = 0
+
+
+@attrs.define(eq=False)
+class Peer:
+    """The other end of one connection.
+
+    ``name`` is for the log, ``address`` whom requests are from (None if it is no IP address),
+    ``deadline_s`` until when it must have said hello, by Trio's clock.
+    """
+
+    admission: Admission = attrs.field(repr=False)
+    name: str
+    connected_from: Address | None
+    address: Address | None
+    deadline_s: float
+    #: The key under which the connection is counted; None if it is only counted in all.
+    counted_as: str | None = None
+    #: Whether it sent no Origin, as programs do; browsers always send one.
+    is_bot: bool = True
+    joining: bool = True
+
+    def joined(self) -> None:
+        """It takes part now, and counts no more among those who may be up to nothing."""
+        self.admission.joined(self)
+
+    def leave(self) -> None:
+        """The connection is over."""
+        self.admission.leave(self)
+
+
+class Admission:
+    """The count of all connections of one server, whatever ports they came through.
+
+    ``turned_away`` counts by ``Reason``, ``malformed_forwards`` the ``X-Forwarded-For`` of proxies
+    that held something else than addresses.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._addresses: dict[str, _Address] = {}
+        self._remembered: OrderedDict[str, _Address] = OrderedDict()
+        self._joins: Allowance | None = None
+        self._next_join_s = 0.0
+        self.connections = 0
+        self.joining = 0
+        self.turned_away: Counter[Reason] = Counter()
+        self.malformed_forwards = 0
+
+    # ------------------------------------------------------------ connections
+
+    def admit(self, host: str, port: int, now_s: float) -> Peer | Reason:
+        """Count a connection that was just accepted, or say why it must go."""
+        address = read_address(host)
+        peer = Peer(
+            self,
+            f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            connected_from=address,
+            address=address,
+            deadline_s=now_s + self._settings.hello_deadline_s,
+        )
+        if self.connections >= self._settings.max_connections:
+            return self.turn_away(Reason.CONNECTIONS)
+        if self.joining >= self._settings.max_joining:
+            return self.turn_away(Reason.JOINING)
+        if (reason := self._count_at(peer, address, now_s)) is not None:
+            return reason
+        self.connections += 1
+        self.joining += 1
+        return peer
+
+    def identify(self, peer: Peer, sender: Sender, now_s: float) -> Reason | None:
+        """Count the connection as that of ``sender``, by the word of its proxy, or say why not."""
+        if sender.malformed:
+            self.malformed_forwards += 1
+        if sender.address == peer.address:
+            return None
+        peer.address = sender.address
+        peer.name = f"{sender.address} via {peer.connected_from}"
+        self._uncount(peer)
+        return self._count_at(peer, sender.address, now_s)
+
+    def joined(self, peer: Peer) -> None:
+        """See ``Peer.joined``.  Idempotent."""
+        if peer.joining:
+            peer.joining = False
+            self.joining -= 1
+
+    def leave(self, peer: Peer) -> None:
+        """See ``Peer.leave``; once for each peer that was admitted."""
+        self.joined(peer)
+        self._uncount(peer)
+        self.connections -= 1
+
+    def turn_away(self, reason: Reason) -> Reason:
+        """Count one that is turned away; return ``reason``."""
+        self.turned_away[reason] += 1
+        return reason
+
+    def _count_at(self, peer: Peer, address: Address | None, now_s: float) -> Reason | None:
+        """Count ``peer`` at its address, unless that speaks for many, or is over its cap."""
+        settings = self._settings
+        if address is None or is_in(address, settings.trusted) or is_in(address, settings.proxies):
+            return None
+        key = counted_as(address)
+        known = self._known(key, now_s)
+        if known.connections >= settings.max_connections_per_address:
+            return self.turn_away(Reason.ADDRESS)
+        if not known.allowance.spend(now_s):
+            return self.turn_away(Reason.HASTE)
+        self._remembered.pop(key, None)
+        self._addresses[key] = known
+        known.connections += 1
+        peer.counted_as = key
+        return None
+
+    def _known(self, key: str, now_s: float) -> _Address:
+        known = self._addresses.get(key) or self._remembered.get(key)
+        if known is None:
+            settings = self._settings
+            burst = settings.max_connections_per_address
+            known = _Address(Allowance(settings.connects_per_s, burst, now_s))
+        return known
+
+    def _uncount(self, peer: Peer) -> None:
+        key, peer.counted_as = peer.counted_as, None
+        if key is None:
+            return
+        known = self._addresses[key]
+        known.connections -= 1
+        if known.connections == 0:
+            del self._addresses[key]
+            self._remembered[key] = known
+            if len(self._remembered) > MAX_REMEMBERED_ADDRESSES:
+                self._remembered.popitem(last=False)
+
+    # ------------------------------------------------------------ joining
+
+    def let_join(self, now_s: float) -> None:
+        """Take one from what may join a second; ``JoinRefused`` (4005) says when to come again.
+
+        Those who are refused are given a place each in a line, so that they do not all come
+        back at once.
+        """
+        rate = self._settings.joins_per_s
+        if self._joins is None:
+            self._joins = Allowance(rate, max(1.0, rate), now_s)
+        if self._joins.spend(now_s):
+            return
+        self.turn_away(Reason.JOINS)
+        self._next_join_s = max(self._next_join_s, now_s) + 1 / rate
+        if self._next_join_s > now_s + LONGEST_WAIT_S:
+            self._next_join_s = now_s + 1 / rate
+        raise JoinRefused(
+            CloseCode.ROOM_FULL,
+            "too many want to join just now",
+            retry_after_s=round(self._next_join_s - now_s, 3) + 1.0,
+        )
