@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import node_tools
 import pytest
+
+from clients.lab.profiles import PROFILES
 
 ROOT = Path(__file__).parent.parent
 SUITES = sorted(node_tools.NODE_TESTS.glob("*.test.mjs"))
@@ -94,3 +97,28 @@ def test_node_and_npm_of_the_wheel_stand_in(monkeypatch: pytest.MonkeyPatch) -> 
     for command in (node_tools.node_command(), node_tools.npm_command()):
         assert command is not None
         assert run(*command, "--version").returncode == 0
+
+
+def test_the_page_has_the_links_of_the_lab(node: list[str]) -> None:
+    """One profile is one link, in the page and in ``gameserver lab``."""
+    module = (ROOT / "clients" / "web" / "lab" / "profiles.js").as_uri()
+    script = f"import {{ LINKS }} from {json.dumps(module)}; console.log(JSON.stringify(LINKS))"
+    done = run(*node, "--input-type=module", "--eval", script)
+    assert done.returncode == 0, done.stderr
+    links = json.loads(done.stdout)
+    assert list(links) == list(PROFILES)
+    for name, profile in PROFILES.items():
+        for way, path in (("up", profile.up), ("down", profile.down)):
+            expected = {
+                "delayMs": path.delay_s * 1000,
+                "jitterMs": path.jitter_s * 1000,
+                "bytesPerS": path.bytes_per_s,
+                "loss": path.loss,
+            }
+            assert links[name][way] == pytest.approx(expected), (name, way)
+        outages = links[name]["outages"]
+        assert outages["everyMs"] == (
+            None if profile.outage_every_s == math.inf else profile.outage_every_s * 1000
+        ), name
+        lasts_ms = [each * 1000 for each in profile.outage_s]
+        assert [outages["leastMs"], outages["mostMs"]] == pytest.approx(lasts_ms), name
