@@ -114,12 +114,11 @@ class Conditioner:
         self._rng = random.Random(seed)
         self._timeout_s = timeout_s
         self._outages = outages
-        #: (when it comes out, what), in order; the end is an empty one.
+        #: (when it arrives, what), in order; the end is an empty one.  Only the first is looked at:
+        #: what arrives before it waits behind it.
         self._segments: deque[tuple[float, bytes]] = deque()
         #: When the last byte taken so far has left the sender.
         self._left_s = -math.inf
-        #: When the last segment so far comes out: no later one does before.
-        self._last_s = -math.inf
         self._has_end = False
         #: Bytes taken and not yet given out.
         self.waiting_bytes = 0
@@ -179,7 +178,7 @@ class Conditioner:
         return not segment and due_s <= now_s
 
     def _arrival_s(self, leaves_s: float) -> float:
-        """Return when what leaves at ``leaves_s`` comes out, behind all that left before."""
+        """Return when what leaves at ``leaves_s`` arrives, after as many tries as it takes."""
         jitter_s = self._rng.expovariate(1.0) * self._path.jitter_s
         arrives_s = leaves_s + self._path.delay_s + jitter_s
         timeout_s = self._timeout_s
@@ -187,5 +186,4 @@ class Conditioner:
             self.stalls += 1
             arrives_s += timeout_s
             timeout_s = min(2 * timeout_s, LONGEST_TIMEOUT_S)
-        self._last_s = max(self._last_s, arrives_s)
-        return self._last_s
+        return arrives_s
