@@ -143,6 +143,7 @@ class OpenDoor:
     """A door that serves on loopback, and ways in."""
 
     door: Door
+    admission: Admission
     port: int
     tls: bool
 
@@ -203,10 +204,11 @@ async def open_door(
 ) -> AsyncIterator[OpenDoor]:
     limits = limits or Settings()
     plain = plain_endpoints()
+    admission = Admission(limits)
     door = Door(
         site=site or Site(),
         endpoints=plain,
-        gate=Gate(limits, Admission(limits), plain),
+        gate=Gate(limits, admission, plain),
         game=Endpoint(handler=game, subprotocol=SUBPROTOCOL),
         ssl_context=server_tls() if tls else None,
         settings=settings,
@@ -215,5 +217,5 @@ async def open_door(
     port = listeners[0].getsockname()[1]
     async with trio.open_nursery() as nursery:
         await nursery.start(door.serve, listeners)
-        yield OpenDoor(door=door, port=port, tls=tls)
+        yield OpenDoor(door=door, admission=admission, port=port, tls=tls)
         nursery.cancel_scope.cancel()

@@ -12,6 +12,7 @@ from playing import Field
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gameserver import JoinRefused, LocalProtocolError, Room, Settings
+from gameserver.runtime.admission import Reason
 from gameserver.runtime.lobby import Lobby
 
 
@@ -264,3 +265,50 @@ async def test_close_all_of_nothing() -> None:
 def test_wrong_kinds(kinds: Any, complaint: str) -> None:
     with pytest.raises(LocalProtocolError, match=complaint):
         Lobby(kinds, Settings())
+
+
+# ---------------------------------------------------------------- who makes rooms
+
+
+async def test_one_address_opens_only_so_many_rooms(autojump_clock: MockClock) -> None:
+    async with lobby(max_rooms_per_address=2, empty_room_s=10) as made:
+        for name in "ab":
+            with made.reserve(f"field/{name}", "192.0.2.1"):
+                pass
+        with pytest.raises(JoinRefused) as refusal, made.reserve("field/c", "192.0.2.1"):
+            pass
+        assert (refusal.value.code, refusal.value.retry_after_s) == (4005, 10)
+        assert made.quota.refused == {Reason.ROOMS: 1}
+        with made.reserve("field/b", "192.0.2.1"), made.reserve("field/c", "192.0.2.2"):
+            pass  # what is there may be joined, and another address is another
+        with made.reserve("field/d"), made.reserve("field/e"), made.reserve("field/f"):
+            pass  # nobody is counted for these
+        await trio.sleep(11)
+        with made.reserve("field/g", "192.0.2.1"):
+            assert labels(made) == ["field/g"]
+
+
+async def test_a_room_that_could_not_be_made_counts_for_nobody(autojump_clock: MockClock) -> None:
+    async with lobby(max_rooms_per_address=1) as made:
+        for _ in range(3):
+            with pytest.raises(JoinRefused) as refusal, made.reserve("unmakable", "192.0.2.1"):
+                pass
+            assert refusal.value.code == 1011
+        with made.reserve("field", "192.0.2.1"):
+            pass
+
+
+async def test_rooms_a_second(autojump_clock: MockClock) -> None:
+    async with lobby(rooms_per_s=0.5) as made:
+        for number in range(5):  # ten seconds' worth
+            with made.reserve(f"field/{number}", f"192.0.2.{number}"):
+                pass
+        with pytest.raises(JoinRefused) as refusal, made.reserve("field/x", "192.0.2.9"):
+            pass
+        assert (refusal.value.code, refusal.value.retry_after_s) == (4005, 3.0)
+        assert made.quota.refused == {Reason.ROOM_HASTE: 1}
+        with made.reserve("field/0", "192.0.2.9"):
+            pass
+        await trio.sleep(2.1)
+        with made.reserve("field/x", "192.0.2.9"):
+            pass

@@ -1,0 +1,366 @@
+"""Who is let in: the counting alone, and through real sockets with an honest second client."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import Any
+
+import pytest
+import trio
+from connections import OpenDoor, WirePeer, open_door, rest_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gameserver.config import Settings
+from gameserver.errors import JoinRefused
+from gameserver.runtime import admission as module
+from gameserver.runtime.addresses import Sender
+from gameserver.runtime.admission import LONGEST_WAIT_S, Admission, Peer, Reason
+
+PROXY = ipaddress.ip_network("10.0.0.0/8")
+
+
+def made(**changes: Any) -> Admission:
+    return Admission(Settings(**{"trusted": (), "connects_per_s": 1000.0, **changes}))
+
+
+def let_in(admission: Admission, host: str = "192.0.2.1", now_s: float = 0.0) -> Peer:
+    peer = admission.admit(host, 1234, now_s)
+    assert isinstance(peer, Peer), peer
+    return peer
+
+
+def by(address: str, *, malformed: bool = False) -> Sender:
+    return Sender(ipaddress.ip_address(address), malformed)
+
+
+# ---------------------------------------------------------------- the counting
+
+
+def test_a_peer_has_a_name_an_address_and_a_deadline() -> None:
+    admission = made(hello_deadline_s=5.0)
+    peer = let_in(admission, "::ffff:192.0.2.1", 100.0)
+    assert (peer.name, peer.counted_as) == ("[::ffff:192.0.2.1]:1234", "192.0.2.1")
+    assert peer.deadline_s == 105.0
+
+
+def test_connections_in_all() -> None:
+    admission = made(max_connections=2)
+    first = let_in(admission, "192.0.2.1")
+    let_in(admission, "192.0.2.2")
+    assert admission.admit("192.0.2.3", 1, 0.0) is Reason.CONNECTIONS
+    first.leave()
+    let_in(admission, "192.0.2.3")
+    assert admission.turned_away == {Reason.CONNECTIONS: 1}
+
+
+def test_those_who_have_not_joined() -> None:
+    admission = made(max_joining=2)
+    first, second = let_in(admission, "192.0.2.1"), let_in(admission, "192.0.2.2")
+    assert admission.admit("192.0.2.3", 1, 0.0) is Reason.JOINING
+    first.joined()
+    first.joined()
+    let_in(admission, "192.0.2.3")
+    assert admission.admit("192.0.2.4", 1, 0.0) is Reason.JOINING
+    second.leave()  # without ever joining
+    let_in(admission, "192.0.2.4")
+    first.leave()
+    assert (admission.connections, admission.joining) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("same", "another"),
+    [("192.0.2.1", "192.0.2.2"), ("2001:db8::1", "2001:db8:0:1::1")],
+)
+def test_connections_of_one_address(same: str, another: str) -> None:
+    admission = made(max_connections_per_address=2)
+    first = let_in(admission, same)
+    let_in(admission, same)
+    assert admission.admit(same, 1, 0.0) is Reason.ADDRESS
+    let_in(admission, another)
+    first.leave()
+    let_in(admission, same, 1.0)
+
+
+def test_a_whole_64_is_one_customer_and_mapped_addresses_are_what_they_map() -> None:
+    admission = made(max_connections_per_address=1)
+    let_in(admission, "2001:db8::1")
+    assert admission.admit("2001:db8::ffff:1", 1, 0.0) is Reason.ADDRESS
+    let_in(admission, "192.0.2.1")
+    assert admission.admit("::ffff:192.0.2.1", 1, 0.0) is Reason.ADDRESS
+
+
+def test_haste_of_one_address_is_remembered_after_it_left() -> None:
+    admission = made(max_connections_per_address=3, connects_per_s=0.5)
+    for _ in range(3):
+        let_in(admission).leave()
+    assert admission.admit("192.0.2.1", 1, 0.0) is Reason.HASTE
+    let_in(admission, "192.0.2.2")
+    assert admission.admit("192.0.2.1", 1, 1.9) is Reason.HASTE
+    let_in(admission, "192.0.2.1", 2.0)
+
+
+def test_no_more_addresses_are_remembered_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_REMEMBERED_ADDRESSES", 10)
+    admission = made()
+    for number in range(50):
+        let_in(admission, f"192.0.2.{number}").leave()
+    assert list(admission._remembered) == [f"192.0.2.{number}" for number in range(40, 50)]
+    assert admission._addresses == {}
+
+
+def test_trusted_addresses_are_only_counted_in_all() -> None:
+    admission = made(trusted=(PROXY,), max_connections_per_address=1, max_connections=3)
+    assert [let_in(admission, "10.0.0.1").counted_as for _ in range(3)] == [None] * 3
+    assert admission.admit("10.0.0.1", 1, 0.0) is Reason.CONNECTIONS
+
+
+def test_who_comes_by_a_proxy_is_counted_by_its_own_address() -> None:
+    admission = made(proxies=(PROXY,), max_connections_per_address=1)
+    one, two, three = (let_in(admission, "10.0.0.1") for _ in range(3))
+    assert admission.identify(one, by("192.0.2.1"), 0.0) is None
+    assert one.name == "192.0.2.1 via 10.0.0.1"
+    assert admission.identify(two, by("192.0.2.1"), 0.0) is Reason.ADDRESS
+    assert admission.identify(three, by("192.0.2.2"), 0.0) is None
+    # The proxy uses the same connection for a request of another client.
+    assert admission.identify(three, by("192.0.2.3"), 0.0) is None
+    assert (one.counted_as, two.counted_as, three.counted_as) == ("192.0.2.1", None, "192.0.2.3")
+    for peer in (one, two, three):
+        peer.leave()
+    assert (admission.connections, admission._addresses) == (0, {})
+
+
+def test_what_a_proxy_should_not_send_is_counted() -> None:
+    admission = made(proxies=(PROXY,))
+    peer = let_in(admission, "10.0.0.1")
+    assert admission.identify(peer, by("10.0.0.1", malformed=True), 0.0) is None
+    assert admission.malformed_forwards == 1
+
+
+def test_joins_a_second_and_when_to_come_again() -> None:
+    admission = made(joins_per_s=2.0)
+    for _ in range(2):
+        admission.let_join(10.0)
+    waits = []
+    for _ in range(3):
+        with pytest.raises(JoinRefused) as refusal:
+            admission.let_join(10.0)
+        assert refusal.value.code == 4005
+        waits.append(refusal.value.retry_after_s)
+    assert waits == [1.5, 2.0, 2.5]  # not all at once
+    admission.let_join(10.5)
+    assert admission.turned_away == {Reason.JOINS: 3}
+
+
+def test_nobody_is_told_to_wait_for_long() -> None:
+    admission = made(joins_per_s=1.0)
+    admission.let_join(0.0)
+    for _ in range(200):
+        with pytest.raises(JoinRefused) as refusal:
+            admission.let_join(0.0)
+        assert 0 < (refusal.value.retry_after_s or 0) <= LONGEST_WAIT_S + 1
+
+
+DEEDS = st.lists(
+    st.tuples(
+        st.sampled_from(["admit", "join", "identify", "leave"]),
+        st.integers(0, 7),
+        st.sampled_from(["192.0.2.1", "192.0.2.2", "2001:db8::1", "10.0.0.1"]),
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=200)
+@given(DEEDS)
+def test_counts_are_what_is_there_whatever_happens(deeds: list[tuple[str, int, str]]) -> None:
+    admission = made(
+        proxies=(PROXY,), max_connections=6, max_joining=4, max_connections_per_address=2
+    )
+    inside: list[Peer] = []
+    for step, (deed, which, address) in enumerate(deeds):
+        if deed == "admit":
+            if isinstance(peer := admission.admit(address, 1, float(step)), Peer):
+                inside.append(peer)
+        elif inside:
+            peer = inside[which % len(inside)]
+            if deed == "join":
+                peer.joined()
+            elif deed == "identify":
+                admission.identify(peer, by(address), float(step))
+            else:
+                inside.remove(peer)
+                peer.leave()
+        assert admission.connections == len(inside) <= 6
+        assert admission.joining == sum(peer.joining for peer in inside) <= 4
+        counted = [peer.counted_as for peer in inside if peer.counted_as]
+        assert {k: a.connections for k, a in admission._addresses.items()} == {
+            key: counted.count(key) for key in counted
+        }
+        assert all(counted.count(key) <= 2 for key in counted)
+
+
+# ---------------------------------------------------------------- through real sockets
+
+both = pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
+
+
+async def connect(opened: OpenDoor, source: str) -> trio.SocketStream:
+    return await trio.open_tcp_stream("127.0.0.1", opened.port, local_address=source)
+
+
+async def answer(stream: trio.abc.Stream) -> bytes:
+    with trio.fail_after(10):
+        return await rest_of(stream)
+
+
+async def settled(opened: OpenDoor, connections: int) -> None:
+    with trio.fail_after(10):
+        while opened.door.statistics().open_connections != connections:
+            await trio.lowlevel.checkpoint()
+
+
+async def exchange(ws: Any, text: str) -> None:
+    await ws.send_message(text)
+    assert await ws.get_message() == text
+
+
+@both
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        ({"max_connections": 4}, Reason.CONNECTIONS),
+        ({"max_joining": 3}, Reason.JOINING),
+        ({"max_connections_per_address": 3}, Reason.ADDRESS),
+    ],
+)
+async def test_one_over_a_cap_is_told_and_the_others_go_on(
+    tls: bool, limits: dict[str, int], reason: Reason
+) -> None:
+    """The honest client plays; three others say nothing, and the fourth is one too many."""
+    chosen = Settings(trusted=(), connects_per_s=1000.0, **limits)  # type: ignore[arg-type]
+    async with open_door(tls=tls, limits=chosen) as opened, opened.websocket("/echo") as honest:
+        silent = [await connect(opened, "127.0.0.2") for _ in range(3)]
+        await settled(opened, 4)
+        late = await connect(opened, "127.0.0.2")
+        told = await answer(late)
+        if tls:
+            assert told == b""
+        else:
+            assert told.startswith(b"HTTP/1.1 503 ")
+            assert b"\r\nRetry-After: 5\r\n" in told
+        assert opened.admission.turned_away == {reason: 1}
+        assert opened.door.statistics().refused == 1
+        await exchange(honest, "still here")
+        for stream in (*silent, late):
+            await stream.aclose()
+        await settled(opened, 1)
+        assert opened.admission.joining == 0
+        again = await connect(opened, "127.0.0.2")
+        await settled(opened, 2)
+        await again.aclose()
+
+
+async def test_haste_of_one_address_harms_no_other() -> None:
+    limits = Settings(trusted=(), max_connections_per_address=5, connects_per_s=0.001)
+    async with open_door(limits=limits) as opened:
+        for _ in range(5):
+            await (await connect(opened, "127.0.0.2")).aclose()
+        await settled(opened, 0)
+        hasty = await connect(opened, "127.0.0.2")
+        assert (await answer(hasty)).startswith(b"HTTP/1.1 503 ")
+        await hasty.aclose()
+        assert opened.admission.turned_away == {Reason.HASTE: 1}
+        async with opened.websocket("/echo") as honest:
+            await exchange(honest, "in")
+
+
+async def test_the_answer_to_one_over_a_cap_survives_its_request() -> None:
+    """A socket closed with the request unread would be reset, and the answer lost."""
+    limits = Settings(max_connections=1)
+    async with open_door(limits=limits) as opened, opened.websocket("/echo"):
+        # The request is there before the door has even accepted.
+        raw = socket.create_connection(("127.0.0.1", opened.port))
+        raw.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 10)
+        raw.settimeout(0)
+        stream = trio.SocketStream(trio.socket.from_stdlib_socket(raw))
+        data = b""
+        with trio.fail_after(10):
+            while part := await stream.receive_some():  # to an end, not to a reset
+                data += part
+        assert data.startswith(b"HTTP/1.1 503 ")
+        await stream.aclose()
+
+
+def upgrade(path: str, *headers: str) -> bytes:
+    return "\r\n".join(
+        [
+            f"GET {path} HTTP/1.1",
+            "Host: play.example",
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            *headers,
+            "",
+            "",
+        ]
+    ).encode()
+
+
+async def test_behind_a_proxy_each_client_has_its_own_cap() -> None:
+    loopback = ipaddress.ip_network("127.0.0.1/32")
+    limits = Settings(trusted=(), proxies=(loopback,), max_connections_per_address=1)
+    async with open_door(limits=limits) as opened:
+        answers = []
+        streams = []
+        for client in ("192.0.2.1", "192.0.2.1", "192.0.2.2", "6.6.6.6, 192.0.2.2"):
+            stream = await opened.connect()
+            await stream.send_all(upgrade("/echo", f"X-Forwarded-For: {client}"))
+            answers.append((await stream.receive_some())[:13])
+            streams.append(stream)
+        assert answers == [b"HTTP/1.1 101 ", b"HTTP/1.1 503 "] * 2
+        assert opened.admission.turned_away == {Reason.ADDRESS: 2}
+        for stream in streams:
+            await trio.aclose_forcefully(stream)
+
+
+async def test_from_whom_is_no_listed_proxy_the_header_is_ignored() -> None:
+    limits = Settings(trusted=(), max_connections_per_address=2)
+    async with open_door(limits=limits) as opened:
+        streams = []
+        for client in ("192.0.2.1", "192.0.2.2"):
+            stream = await opened.connect()
+            await stream.send_all(upgrade("/echo", f"X-Forwarded-For: {client}"))
+            assert (await stream.receive_some()).startswith(b"HTTP/1.1 101 ")
+            streams.append(stream)
+        stream = await opened.connect()
+        assert (await answer(stream)).startswith(b"HTTP/1.1 503 ")
+        for each in (*streams, stream):
+            await trio.aclose_forcefully(each)
+
+
+async def test_one_deadline_from_accept_to_the_first_message(autojump_clock: object) -> None:
+    """A client that is slow at each step has no more time than one that is slow at one."""
+    seen: list[float] = []
+
+    async def game(ws: Any, link: Any, peer: Peer) -> None:
+        with trio.move_on_at(peer.deadline_s):
+            await ws.get_message()
+        seen.append(trio.current_time() - accepted_s)
+
+    async with open_door(game=game) as opened:
+        stream = await opened.connect()
+        await settled(opened, 1)
+        accepted_s = trio.current_time()
+        peer = WirePeer(stream)
+        head = upgrade("/arena", "Sec-WebSocket-Protocol: gameserver.v1.msgpack")
+        await trio.sleep(2)
+        await stream.send_all(head[:50])
+        await trio.sleep(2)
+        await stream.send_all(head[50:])
+        assert (await stream.receive_some()).startswith(b"HTTP/1.1 101 ")
+        await peer.receive()
+        await trio.aclose_forcefully(stream)
+    assert seen == [pytest.approx(5.0)]
