@@ -17,6 +17,7 @@ import msgpack
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from sinks import FakeSink
 
 from clients.replica import Replica
 from gameserver.errors import LocalProtocolError
@@ -25,7 +26,7 @@ from gameserver.model.grid import REACH
 from gameserver.model.schema import Schema, entity, event, synced
 from gameserver.model.world import World
 from gameserver.protocol.frames import binary_frame
-from gameserver.protocol.messages import Check, Delta, Said, decode_from_server
+from gameserver.protocol.messages import Check, Delta, Said
 from gameserver.replication.events import Emission
 from gameserver.replication.publisher import Publisher
 from gameserver.replication.seat import MAX_WAITING_EVENTS, MAX_WAITING_NOTICES, Seat
@@ -72,35 +73,6 @@ class Noise:
 
 SCHEMA = Schema.of([Ship, Crate, Score, Noise])
 CLASSES = (Ship, Crate, Score)
-
-
-class FakeSink:
-    """Takes frames as a link would, and cuts them into messages as a browser would."""
-
-    def __init__(self) -> None:
-        self.clear = True
-        self.broken = False
-        self.frames: list[bytes] = []
-
-    def post(self, frame: bytes) -> bool:
-        assert self.clear
-        if not self.broken:
-            self.frames.append(frame)
-        return not self.broken
-
-    def take_messages(self) -> list[Any]:
-        data, self.frames = b"".join(self.frames), []
-        messages = []
-        while data:
-            assert data[0] == 0x82, "one unfragmented binary frame after the other"
-            length, start = data[1], 2
-            if length == 126:
-                length, start = int.from_bytes(data[2:4], "big"), 4
-            elif length == 127:
-                length, start = int.from_bytes(data[2:10], "big"), 10
-            messages.append(decode_from_server(data[start : start + length]))
-            data = data[start + length :]
-        return messages
 
 
 class Client:

@@ -62,6 +62,11 @@ class Changes:
         #: Id → ``id, mask, value…`` of the owner fields that changed.
         self.owner_changes: dict[int, list[Any]] = {}
 
+    @property
+    def any(self) -> bool:
+        """Whether anything changed for anyone."""
+        return bool(self.stayed or self.crossings or self.owner_touched)
+
 
 def find_changes(world: World, tick: int) -> Changes:
     """Compare the world with what was last published and note what differs.

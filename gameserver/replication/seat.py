@@ -39,6 +39,7 @@ class Seat:
         "holds",
         "in_step",
         "known",
+        "looked_at",
         "margin",
         "notices",
         "notices_dropped",
@@ -72,6 +73,8 @@ class Seat:
         # --- kept by the publisher
         #: The cell of the focus; its view is what the client sees.
         self.cell: int | None = None
+        #: ``focus`` as of then.
+        self.looked_at: tuple[float, float] | None = None
         #: In step: the client has the last publish, and so knows the members of its view.
         self.in_step = False
         #: Out of step: the ids that it knows (None: nothing, a full state is due) …

@@ -1,0 +1,158 @@
+"""A quiet world: nothing changes, and still some seats must be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from sinks import FakeSink
+
+from gameserver import Room, entity, synced
+from gameserver.protocol.frames import binary_frame
+from gameserver.protocol.messages import Check, Delta, Said
+from gameserver.replication.publisher import Publisher
+from gameserver.replication.seat import Seat
+
+QUIET_TICKS = 20
+
+
+@entity(at=("x", "y"))
+class Stone:
+    x: int = synced(0)
+    y: int = synced(0)
+
+
+class Field(Room):
+    view_radius = 10
+    classes = (Stone,)
+
+
+class Quiet:
+    """Two stones far apart; seat 1 looks at the first, has the state, and nothing moves."""
+
+    def __init__(self, check_every_ticks: int = 1000) -> None:
+        self.world = Field().world
+        self.near = self.world.record_of(self.world.spawn(Stone(0, 0)))
+        self.far = self.world.record_of(self.world.spawn(Stone(1000, 0)))
+        self.publisher = Publisher(
+            self.world, check_every_ticks=check_every_ticks, quiet_ticks=QUIET_TICKS
+        )
+        self.seat, self.sink = self.seat_of(1)
+        self.seat.own = self.near
+        self.tick = 0
+        self.publish()
+        self.sink.take_messages()
+
+    def seat_of(self, number: int) -> tuple[Seat, FakeSink]:
+        sink = FakeSink()
+        seat = Seat(number, sink)
+        self.publisher.add(seat)
+        return seat, sink
+
+    def publish(self) -> None:
+        self.tick += 1
+        self.publisher.publish(self.tick)
+
+    def told(self) -> Delta:
+        self.publish()
+        (delta,) = self.sink.take_messages()
+        assert isinstance(delta, Delta)
+        return delta
+
+
+def test_nobody_is_told_anything_and_it_is_counted() -> None:
+    quiet = Quiet()
+    for _ in range(QUIET_TICKS - 1):
+        quiet.publish()
+    assert quiet.sink.frames == []
+    assert quiet.publisher.statistics.quiet == QUIET_TICKS - 1
+
+
+def test_but_now_and_then() -> None:
+    quiet = Quiet()
+    for _ in range(3 * QUIET_TICKS):
+        quiet.publish()
+    ticks = [delta.tick for delta in quiet.sink.take_messages()]
+    assert ticks == [1 + QUIET_TICKS, 1 + 2 * QUIET_TICKS, 1 + 3 * QUIET_TICKS]
+
+
+def acknowledge(quiet: Quiet) -> None:
+    quiet.seat.command_seq = 7
+
+
+def say_how_early(quiet: Quiet) -> None:
+    quiet.seat.margin = 2
+
+
+def steer_another(quiet: Quiet) -> None:
+    quiet.seat.own = quiet.far
+    quiet.seat.own_changed = True
+
+
+def look_elsewhere(quiet: Quiet) -> None:
+    quiet.seat.focus = (1000.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("happening", "told"),
+    [
+        (acknowledge, lambda delta: delta.ack == 7),
+        (say_how_early, lambda delta: delta.margin == 2),
+        (steer_another, lambda delta: delta.own[0] == 2 and delta.enters[0] == 2),
+        (look_elsewhere, lambda delta: delta.enters[0] == 2 and delta.leaves == [1]),
+    ],
+)
+def test_what_is_a_seats_own_reaches_it(
+    happening: Callable[[Quiet], None], told: Callable[[Delta], bool]
+) -> None:
+    quiet = Quiet()
+    quiet.publish()
+    happening(quiet)
+    assert told(quiet.told())
+    quiet.publish()
+    assert quiet.sink.frames == []
+
+
+def test_looking_back_at_the_own_entity_reaches_it() -> None:
+    quiet = Quiet()
+    look_elsewhere(quiet)
+    quiet.told()
+    quiet.seat.focus = None
+    assert quiet.told().leaves == [2]
+
+
+def test_a_text_reaches_it() -> None:
+    quiet = Quiet()
+    quiet.seat.notify(binary_frame(Said(0, "", "hello").encode()))
+    quiet.publish()
+    _, said = quiet.sink.take_messages()
+    assert said.text == "hello"
+
+
+def test_who_joins_gets_the_state_and_nobody_else_anything() -> None:
+    quiet = Quiet()
+    seat, sink = quiet.seat_of(2)
+    seat.focus = (0.0, 0.0)
+    quiet.publish()
+    (delta,) = sink.take_messages()
+    assert delta.leaves is None
+    assert delta.enters[0] == 1
+    assert quiet.sink.frames == []
+
+
+def test_who_is_not_clear_loses_nothing_while_it_is_quiet() -> None:
+    quiet = Quiet()
+    quiet.sink.clear = False
+    quiet.publish()
+    quiet.near.entity.x = 5
+    quiet.publish()
+    quiet.publish()
+    quiet.sink.clear = True
+    assert quiet.told().sets == [1, 1, 5]
+
+
+def test_a_checksum_is_due_in_the_quiet_too() -> None:
+    quiet = Quiet(check_every_ticks=5)
+    for _ in range(5):
+        quiet.publish()
+    assert [type(m) for m in quiet.sink.take_messages()] == [Delta, Check]
