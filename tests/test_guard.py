@@ -102,6 +102,17 @@ async def test_a_bad_upgrade_is_answered_and_hurts_nobody(tls, request_head):
 
 
 @both
+async def test_an_upgrade_with_a_head_over_8_kib_is_refused(tls):
+    async with witnessed(tls=tls) as opened:
+        for spare_bytes, status in ((0, b"101"), (-1, b"431")):
+            padding = 8192 - len(head(Cookie=b"")) - spare_bytes
+            stream = await opened.connect()
+            await stream.send_all(head(Cookie=b"x" * padding))
+            assert (await stream.receive_some()).startswith(b"HTTP/1.1 " + status)
+            await trio.aclose_forcefully(stream)
+
+
+@both
 @pytest.mark.parametrize("version", [b"12", b"", b"13, 8", None])
 async def test_another_websocket_version_is_told_the_right_one(tls, version):
     async with witnessed(tls=tls) as opened:

@@ -215,3 +215,9 @@ def test_after_an_error_all_is_handed_on(error: bytes) -> None:
     wrong = error + frame(b"plain")
     assert lane.feed(wrong) == ([], [], wrong)
     assert lane.feed(frame(b"y")) == ([], [], frame(b"y"))
+
+
+@pytest.mark.parametrize("wrong", [b"\x82\xfe\x00\x01", b"\x81\xff" + bytes(8), b"\x89\xfe"])
+def test_a_wrong_length_is_handed_on_before_its_mask_is_here(wrong: bytes) -> None:
+    lane = an_open_lane()
+    assert lane.feed(wrong) == ([], [], wrong)

@@ -151,17 +151,23 @@ class LaneScanner:
         if not self._may_follow(first, opcode) or not second & _MASKED:
             self._lost = True
             return end - at
-        header_bytes = 2 + length_bytes + _MASK_BYTES
-        if end - at < header_bytes:
+        if length_bytes and opcode >= _CONTROL:  # RFC 6455, 5.5: control frames are short
+            self._lost = True
+            return end - at
+        # Wrong lengths are handed on at once, not only when the mask is here too.
+        if end - at < 2 + length_bytes:
             return 0
         length = code
         if length_bytes:
             length = int.from_bytes(data[at + 2 : at + 2 + length_bytes], "big")
-            # RFC 6455, 5.2 and 5.5: the shortest form, 63 bits, and control frames are short.
+            # RFC 6455, 5.2: the shortest form, and 63 bits.
             shortest = length > (_SHORT if length_bytes == 2 else 0xFFFF)
-            if not shortest or length >> 63 or opcode >= _CONTROL:
+            if not shortest or length >> 63:
                 self._lost = True
                 return end - at
+        header_bytes = 2 + length_bytes + _MASK_BYTES
+        if end - at < header_bytes:
+            return 0
         self._foreign_left = length
         self._lost = opcode == _CLOSE_OPCODE
         self._ends_message = opcode < _CONTROL and bool(first & _FIN)

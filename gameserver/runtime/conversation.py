@@ -59,10 +59,17 @@ class Conversation:
                 self._h11.receive_data(await self._link.receive_some(room_bytes))
             elif isinstance(event, h11.Request):
                 self._method = event.method
-                self._has_body = not isinstance(self._h11.next_event(), h11.EndOfMessage)
+                self._has_body = not self._ends_here()
                 return event
             else:
                 return None
+
+    def _ends_here(self) -> bool:
+        """Whether the request that was just read has no body."""
+        try:
+            return isinstance(self._h11.next_event(), h11.EndOfMessage)
+        except h11.RemoteProtocolError:
+            return False  # a body that is wrong, which nobody is going to read
 
     async def answer(self, response: Response, *, last: bool = False) -> bool:
         """Send ``response``; whether another request may follow on this connection.

@@ -1,0 +1,216 @@
+"""A real server with an honest player on it, who must get every tick whatever the others do.
+
+The judge knows nothing of time: the room writes down the ticks that it ran, the witness those
+whose deltas it got, and the two must be the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+import trio
+from connections import WirePeer, client_tls, server_tls
+from playing import RawClient, join
+
+from gameserver import Player, Room, command, entity, number, synced
+from gameserver.config import Settings
+from gameserver.protocol.messages import SUBPROTOCOL, Ack, Delta, Hello, Welcome
+from gameserver.runtime import server as server_module
+from gameserver.runtime.server import Server, open_server
+
+PATIENCE_S = 60.0
+MORE_TICKS = 5
+"""So many deltas after an attack say that it is survived."""
+
+
+@entity
+class Clock:
+    ticks: int = synced(0)
+
+
+@command
+class Nudge:
+    by: int = number(-1, 1)
+
+
+class Steady(Room):
+    """Something changes at every tick, so that every tick has its delta."""
+
+    tick_rate = 60
+    max_players = 400
+    classes = (Clock, Nudge)
+
+    def on_create(self) -> None:
+        self.ran: list[int] = []
+        self.clock = self.spawn(Clock())
+
+    def tick(self) -> None:
+        self.ran.append(self.tick_number)
+        self.clock.ticks = self.tick_number
+
+    def on_command(self, player: Player, command: Nudge) -> None:
+        pass
+
+
+@attrs.define
+class Attacked:
+    """The server, where to attack it, and the witness."""
+
+    server: Server
+    tls: bool
+    seen: list[int] = attrs.field(factory=list)
+    _another: trio.Event = attrs.field(factory=trio.Event)
+
+    @property
+    def port(self) -> int:
+        port = self.server.tls_port if self.tls else self.server.port
+        assert port is not None
+        return port
+
+    @property
+    def room(self) -> Steady:
+        [(_, task)] = self.server.lobby.rooms
+        assert isinstance(task.room, Steady)
+        return task.room
+
+    async def connect(self) -> trio.abc.Stream:
+        """Connect, over TLS if this server is attacked there, and say nothing yet."""
+        stream = await self.connect_tcp()
+        if not self.tls:
+            return stream
+        secure = trio.SSLStream(stream, client_tls(), server_hostname="127.0.0.1")
+        await secure.do_handshake()
+        return secure
+
+    async def connect_tcp(self) -> trio.SocketStream:
+        """Connect, and leave the rest to the attack."""
+        return await trio.open_tcp_stream("127.0.0.1", self.port)
+
+    async def open(self) -> WirePeer:
+        """Connect as far as the WebSocket."""
+        peer = WirePeer(await self.connect())
+        await peer.open("/", SUBPROTOCOL)
+        return peer
+
+    async def enter(self, name: str = "mallory") -> WirePeer:
+        """Connect, and join the witness's room."""
+        peer = await self.open()
+        await peer.stream.send_all(masked(hello(name)))
+        await next_message(peer)
+        return peer
+
+    async def more_ticks(self, count: int = MORE_TICKS) -> None:
+        """Until the witness has got ``count`` deltas more."""
+        until = len(self.seen) + count
+        while len(self.seen) < until:
+            await self._another.wait()
+
+    async def watch(self, client: RawClient) -> None:
+        """Be the witness."""
+        while True:
+            message = await client.receive()
+            if isinstance(message, Delta):
+                self.seen.append(message.tick)
+                await client.send(Ack(message.tick))
+                self._another.set()
+                self._another = trio.Event()
+
+    async def alone(self) -> None:
+        """Until only the witness is connected."""
+        await until(lambda: self.server.figures().connections == 1)
+
+
+def hello(name: str, **fields: Any) -> bytes:
+    """Return the bytes of a hello."""
+    given = {"version": 1, "schema_hash": None, "room": "", "token": None, "resume": None, **fields}
+    return Hello(name=name, **given).encode()
+
+
+def masked(payload: bytes, first: int = 0x82, *, mask: bytes = b"\x12\x34\x56\x78") -> bytes:
+    """Return a client's frame; ``first`` is FIN, the reserved bits and the opcode."""
+    length = len(payload)
+    code = length if length < 126 else 126 if length < 65536 else 127
+    extended = {126: length.to_bytes(2, "big"), 127: length.to_bytes(8, "big")}.get(code, b"")
+    key = (mask * (length // 4 + 1))[:length]
+    body = int.from_bytes(payload, "big") ^ int.from_bytes(key, "big")
+    return bytes([first, code | 0x80]) + extended + mask + body.to_bytes(length, "big")
+
+
+async def next_message(peer: WirePeer) -> bytes:
+    """Return the next whole message."""
+    parts = b""
+    while True:
+        event = await peer.next_event()
+        assert event is not None, "the connection ended"
+        parts += bytes(event.data)  # type: ignore[attr-defined]
+        if event.message_finished:  # type: ignore[attr-defined]
+            return parts
+
+
+def reset(stream: trio.abc.Stream) -> None:
+    """End the connection with a TCP reset."""
+    transport = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
+    transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.socket.close()
+
+
+async def until(condition: Any) -> None:
+    """Until ``condition()``; fails by a deadline that no good server comes near."""
+    with trio.fail_after(PATIENCE_S):
+        while not condition():
+            await trio.lowlevel.checkpoint()
+
+
+@asynccontextmanager
+async def attacked(*, tls: bool = False, **settings: Any) -> AsyncIterator[Attacked]:
+    """Serve ``Steady`` in this block, at whose end the witness must have got every tick.
+
+    And nobody else may be connected any more, nothing of ours crashed, and a new player can join.
+    """
+    with contextlib.ExitStack() as patches:
+        if tls:
+            settings |= patches.enter_context(_certificate())
+        async with (
+            open_server({"steady": Steady}, Settings(port=0, tls_port=0, **settings)) as server,
+            join(server) as honest,
+            trio.open_nursery() as nursery,
+        ):
+            with trio.fail_after(PATIENCE_S):
+                await honest.hello("witness")
+                await honest.next_of(Welcome)
+                it = Attacked(server, tls)
+                nursery.start_soon(it.watch, honest)
+                await it.more_ticks(1)
+                yield it
+                await it.alone()
+                await it.more_ticks()
+                async with join(server) as late:
+                    await late.hello("late")
+                    await late.next_of(Welcome)
+                    await late.next_of(Delta)
+            nursery.cancel_scope.cancel()
+            ran = [tick for tick in it.room.ran if it.seen[0] <= tick <= it.seen[-1]]
+            assert it.seen == ran, "the witness missed a tick"
+            assert server.figures().door["crashed"] == 0
+
+
+@contextlib.contextmanager
+def _certificate() -> Any:
+    """Let servers use the certificate of the tests, which clients of the tests trust."""
+    real = server_module.server_context
+
+    def context(_certificate: object, _key: object) -> ssl.SSLContext:
+        return server_tls()
+
+    server_module.server_context = context  # type: ignore[assignment]
+    try:
+        yield {"certificate": "cert.pem", "key": "key.pem"}
+    finally:
+        server_module.server_context = real
