@@ -30,6 +30,9 @@ IMPURE = {
 
 PURE = (
     "gameserver.errors",
+    "gameserver.inputs",
+    "gameserver.player",
+    "gameserver.rewind",
     "gameserver.room",
     "gameserver.model",
     "gameserver.replication",
@@ -39,8 +42,12 @@ PURE = (
     "clients.lab.profiles",
     "clients.replica",
     "clients.remote",
+    "clients.tickclock",
+    "clients.lead",
     "clients.prediction",
     "clients.interpolation",
+    "clients.effects",
+    "clients.budget",
 )
 
 #: Package → all that it may import of ours besides itself.
@@ -49,7 +56,17 @@ ARROWS = {
     "gameserver.model": ("gameserver.errors",),
     "gameserver.protocol": ("gameserver.errors", "gameserver.model"),
     "gameserver.replication": ("gameserver.errors", "gameserver.model", "gameserver.protocol"),
+    "gameserver.inputs": (),
+    "gameserver.rewind": ("gameserver.protocol.latency",),
+    "gameserver.player": (
+        "gameserver.errors",
+        "gameserver.inputs",
+        "gameserver.protocol",
+        "gameserver.replication",
+    ),
     "gameserver.room": (
+        "gameserver.player",
+        "gameserver.rewind",
         "gameserver.errors",
         "gameserver.model",
         "gameserver.protocol",

@@ -1,0 +1,153 @@
+"""How far ahead of the server a client plays: which tick its next command is for.
+
+Owns the client's tick, a line of its own that runs at the server's rate, only up to
+``MAX_SLEW`` faster or slower while it seeks its place.  Pure: times are arguments, in seconds of
+any steady clock; ``clients/web/net/lead.js`` is the same in milliseconds, held together with this
+by ``tests/vectors/netcode_lead.json``.
+
+All is told in *offsets*: ticks minus ``local time * rate``, so that nothing here depends on when
+it is asked.  With ``a`` the offset at which commands arrive (the server's tick at which one due at
+local time 0 is read; a loop that wakes late adds to it as a slow link does), a command for tick k
+arrives ``offset - a`` ticks before it is needed.  ``a`` begins as the clock's offset and half the
+round trip.  Then the margins in deltas correct it: a command sent when the offset was ``o``, that
+was ``m`` ticks early, arrived within ``o - m - 1 < a <= o - m``.  As this holds whatever the offset
+is by now, a correction is never made twice, and there is nothing that could swing.
+
+- Later than ``a``: ``a`` grows by ``LATE_STEP_TICKS``, and after ``LATE_RUN`` in a row to the
+  least late of them.
+- Earlier: ``a`` shrinks by ``EARLY_STEP_TICKS``, and after ``EARLY_RUN`` in a row to the least
+  early of them.
+- Within: nothing is known to be wrong.
+
+The two steps balance where one command in ``LATE_STEP / EARLY_STEP`` is late: the smallest lead
+that the jitter allows.  Where the jitter is below a tick, no command is late at all.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from clients.tickclock import TickClock
+
+#: The client's tick runs at most this much faster or slower than the server's.
+MAX_SLEW: Final = 0.05
+#: An error is made good in about this long, while ``MAX_SLEW`` allows.
+SETTLE_S: Final = 0.5
+#: Further off than this (the machine slept, the server's time jumped) the tick is set, not slewed.
+JUMP_TICKS: Final = 8.0
+#: Commands are to arrive this long before they are needed: the clock may be half a tick off.
+MARGIN_TICKS: Final = 0.5
+LATE_STEP_TICKS: Final = 0.5
+EARLY_STEP_TICKS: Final = 0.001
+LATE_RUN: Final = 4
+EARLY_RUN: Final = 60
+#: Sent commands that are remembered until a delta tells of them; the oldest is forgotten.
+REMEMBERED: Final = 128
+
+
+class Lead:
+    """The client's tick.  ``clock`` is that of the same connection, and fed by someone else."""
+
+    __slots__ = (
+        "_arrival",
+        "_at_s",
+        "_clock",
+        "_clock_jumps",
+        "_offset",
+        "_run",
+        "_run_edge",
+        "_sent",
+        "jumps",
+    )
+
+    def __init__(self, clock: TickClock) -> None:
+        #: How often the tick was set instead of slewed; the first setting does not count.
+        self.jumps = 0
+        self._clock = clock
+        self._clock_jumps = 0
+        #: The offset at which commands arrive, NaN before the first ``advance``.
+        self._arrival = math.nan
+        self._offset = math.nan
+        self._at_s = 0.0
+        #: Tick of a sent command → the offset when it was sent.
+        self._sent: dict[int, float] = {}
+        #: Margins in a row that said late (negative) or early (positive), and the least of them.
+        self._run = 0
+        self._run_edge = 0.0
+
+    @property
+    def started(self) -> bool:
+        """Whether there is a tick to speak of."""
+        return not math.isnan(self._offset)
+
+    @property
+    def lead_ticks(self) -> float:
+        """How far the client's tick is ahead of the server's, as the clock has it."""
+        return self._offset - self._clock.offset
+
+    def advance(self, now_s: float) -> float:
+        """Move the client's tick on to ``now_s`` and return it, with its fraction.
+
+        ``now_s`` must not decrease from call to call.  The tick grows, but for a jump.
+        """
+        rate = self._clock.tick_rate
+        if self._clock.jumps != self._clock_jumps or math.isnan(self._arrival):
+            self._clock_jumps = self._clock.jumps
+            self._arrival = self._clock.offset + (self._clock.min_rtt_s or 0.0) / 2 * rate
+            self._run = 0
+        wanted = self._arrival + MARGIN_TICKS
+        error = wanted - self._offset
+        if math.isnan(error):
+            self._offset = wanted
+        elif abs(error) > JUMP_TICKS:
+            self._offset = wanted
+            self.jumps += 1
+        else:
+            elapsed_s = now_s - self._at_s
+            slew = min(max(error / (SETTLE_S * rate), -MAX_SLEW), MAX_SLEW)
+            change = slew * elapsed_s * rate
+            self._offset += change if abs(change) < abs(error) else error
+        self._at_s = now_s
+        return self._offset + now_s * rate
+
+    def time_of(self, tick: int) -> float:
+        """Return the local time, in seconds, at which the client's tick will be ``tick``."""
+        return (tick - self._offset) / self._clock.tick_rate
+
+    def sent(self, tick: int) -> None:
+        """Remember that the command for ``tick`` is sent, by the client's tick as it runs now."""
+        self._sent[tick] = self._offset
+        if len(self._sent) > REMEMBERED:
+            del self._sent[next(iter(self._sent))]
+
+    def margin(self, tick: int, margin_ticks: int) -> None:
+        """Take in the margin of the delta of ``tick``."""
+        offset = self._sent.get(tick + margin_ticks, self._offset)
+        if math.isnan(offset) or math.isnan(self._arrival):
+            return
+        latest = offset - margin_ticks
+        if self._arrival < latest - 1:
+            self._late(latest - 1)
+        elif self._arrival > latest:
+            self._early(latest)
+        else:
+            self._run = 0
+
+    def _late(self, edge: float) -> None:
+        """A command arrived at ``edge`` at the earliest, which is later than counted on."""
+        self._run_edge = min(self._run_edge, edge) if self._run < 0 else edge
+        self._run = min(self._run, 0) - 1
+        self._arrival += LATE_STEP_TICKS
+        if self._run <= -LATE_RUN:
+            self._arrival = max(self._arrival, self._run_edge)
+            self._run = 0
+
+    def _early(self, edge: float) -> None:
+        """A command arrived at ``edge`` at the latest, which is earlier than counted on."""
+        self._run_edge = max(self._run_edge, edge) if self._run > 0 else edge
+        self._run = max(self._run, 0) + 1
+        self._arrival -= EARLY_STEP_TICKS
+        if self._run >= EARLY_RUN:
+            self._arrival = min(self._arrival, self._run_edge)
+            self._run = 0

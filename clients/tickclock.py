@@ -1,0 +1,167 @@
+"""Which tick the server is at, from pongs and deltas.
+
+Owns the estimate of ``offset``: the server's time in ticks when this side's clock showed 0.  Pure:
+times are arguments, in seconds of any steady clock.  ``clients/web/net/tickclock.js`` is the same
+in milliseconds; ``tests/vectors/netcode_tickclock.json`` holds the two together.
+
+What is certain, with ``rate`` ticks per second (whatever the delays and however they vary):
+
+- a delta of tick n that came at t was sent at tick n or later:  ``offset >= n - t * rate``
+- a pong with tick n, sent for at s and received at r, was written in between:
+  ``n - r * rate <= offset <= n - s * rate``
+
+So each pong is an interval, and a delta narrows the newest one from below.  The estimate is the
+middle of the intersection of the last ``WINDOW`` intervals (as in RFC 5905, 11.2.1, where NTP
+intersects the intervals of servers).  The intersection is as narrow as the quickest way up and
+the quickest way down together, so its middle is exact if those two are equal, however many of
+the other samples were slow: a slow sample changes nothing at all.  Samples that contradict the
+newest one tell that the server's time has jumped; they are dropped at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import Final
+
+import attrs
+
+from gameserver.errors import LocalProtocolError
+
+#: Intervals that count: at one ping a second, how far back the estimate looks.
+WINDOW: Final = 20
+#: Two intervals this far apart still agree: clocks drift a little within the window.
+AGREE_TICKS: Final = 0.5
+#: A server may read pings only at its ticks.  Pings that come at ever other phases of a tick (the
+#: golden ratio spreads them best) meet it just before it reads soon enough.
+PING_PHASE_TICKS: Final = (math.sqrt(5) - 1) / 2
+
+
+def ping_interval_s(about_s: float, tick_rate: float) -> float:
+    """Return how long to wait for the next ping: whole ticks, about ``about_s``, and a phase."""
+    return (round(about_s * tick_rate) + PING_PHASE_TICKS) / tick_rate
+
+
+@attrs.define
+class _Interval:
+    """``low <= offset <= high``; ``rtt_s`` is infinite if no pong has come for it."""
+
+    low: float
+    high: float
+    rtt_s: float
+
+
+class TickClock:
+    """The server's tick at a local time.
+
+    ``tick`` is one that the server just said (in ``welcome``), the first guess.  The estimate may
+    step, forwards or backwards: whoever draws or simulates by it has to smooth.
+    """
+
+    __slots__ = ("_held", "_high", "_low", "_offset", "_rtt_s", "jumps", "tick_rate")
+
+    def __init__(self, tick_rate: float, tick: float, now_s: float) -> None:
+        #: Ticks per second.
+        self.tick_rate: Final = tick_rate
+        #: How often the server's time turned out to have jumped.
+        self.jumps = 0
+        self._held: deque[_Interval] = deque(maxlen=WINDOW)
+        self._rtt_s: float | None = None
+        self._low = -math.inf
+        self._high = math.inf
+        self._offset = 0.0
+        self._begin(tick - now_s * tick_rate)
+
+    # ------------------------------------------------------------ what came
+
+    def pong(self, sent_s: float, received_s: float, tick: float) -> None:
+        """Take in a pong: ``tick`` was read between these local times.
+
+        ``sent_s`` is what the caller noted under the nonce; the time that a pong echoes is the
+        server's word.  ``LocalProtocolError`` if that is no round trip.
+        """
+        rtt_s = received_s - sent_s
+        if not (0 <= rtt_s < math.inf and math.isfinite(tick)):
+            raise LocalProtocolError(f"{sent_s!r} … {received_s!r} is not a round trip")
+        rate = self.tick_rate
+        self._rtt_s = rtt_s
+        new = _Interval(tick - received_s * rate, tick - sent_s * rate, rtt_s)
+        if self._held[-1].rtt_s == math.inf:  # only a guess from before the first pong
+            guess = self._held.pop()
+            if _agree(guess, new):
+                new.low = max(new.low, guess.low)
+        self._keep_what_agrees(new)
+        self._held.append(new)
+        self._intersect()
+
+    def delta(self, tick: int, now_s: float) -> None:
+        """Take in that the delta of ``tick`` was received at ``now_s``."""
+        low = tick - now_s * self.tick_rate
+        if low > self._high + AGREE_TICKS:
+            self.jumps += 1
+            self._begin(low)
+            return
+        newest = self._held[-1]
+        if low > newest.low:
+            newest.low = low
+            if low > self._low:
+                self._intersect()
+
+    # ------------------------------------------------------------ what is known
+
+    @property
+    def known(self) -> bool:
+        """Whether there was a pong; before it, ``tick_at`` is behind by the way down."""
+        return self._rtt_s is not None
+
+    @property
+    def rtt_s(self) -> float | None:
+        """The newest round trip, None before the first."""
+        return self._rtt_s
+
+    @property
+    def min_rtt_s(self) -> float | None:
+        """The quickest round trip of the window, None before the first."""
+        least = min(interval.rtt_s for interval in self._held)
+        return least if least < math.inf else self._rtt_s
+
+    @property
+    def offset(self) -> float:
+        """The server's time in ticks when the local clock showed 0."""
+        return self._offset
+
+    def tick_at(self, now_s: float) -> float:
+        """Return the server's tick, with its fraction, at the local time ``now_s``."""
+        return self._offset + now_s * self.tick_rate
+
+    def time_of(self, tick: float) -> float:
+        """Return the local time, in seconds, at which the server is at ``tick``."""
+        return (tick - self._offset) / self.tick_rate
+
+    # ------------------------------------------------------------ the intersection
+
+    def _begin(self, low: float) -> None:
+        """Forget all but this: the server is at least there."""
+        self._held.clear()
+        self._held.append(_Interval(low, math.inf, math.inf))
+        self._intersect()
+
+    def _keep_what_agrees(self, new: _Interval) -> None:
+        agreeing = [old for old in self._held if _agree(old, new)]
+        if len(agreeing) < len(self._held):
+            self.jumps += 1
+            self._held.clear()
+            self._held.extend(agreeing)
+
+    def _intersect(self) -> None:
+        self._low = max(interval.low for interval in self._held)
+        self._high = min(interval.high for interval in self._held)
+        if self._high < math.inf:
+            self._offset = (self._low + self._high) / 2
+        else:  # by the newest round trip, a delta that is quick takes half of it
+            self._offset = self._low + (self._rtt_s or 0.0) / 2 * self.tick_rate
+
+
+def _agree(one: _Interval, other: _Interval) -> bool:
+    """Whether one offset could explain both."""
+    return max(one.low, other.low) <= min(one.high, other.high) + AGREE_TICKS
