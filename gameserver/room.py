@@ -1,4 +1,4 @@
-"""What a game author subclasses: ``Room``, and the ``Player`` that it is given.
+"""What a game author subclasses: ``Room``.  The ``Player`` that it is given is in ``player.py``.
 
 Owns the game's side of a tick: players, their commands in order, events, chat, and the
 hooks.  Never sends, never waits, never looks at a clock: ``runtime/room_task.py`` calls
@@ -9,118 +9,33 @@ from __future__ import annotations
 
 import random
 import sys
-from collections import deque
+from bisect import insort
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final, Literal, TypeVar
 
 import attrs
 
 from gameserver.errors import LocalProtocolError
+from gameserver.identity import Verified
+from gameserver.model.history import History, Present, Seen
 from gameserver.model.schema import Schema, spec_of
-from gameserver.model.specs import EventSpec
+from gameserver.model.specs import CommandSpec, EventSpec
 from gameserver.model.world import World
-from gameserver.protocol.latency import Latency
+from gameserver.player import InputTimes, Player, Waiting
+from gameserver.protocol.kinds import SHOWN_PER_TICK
 from gameserver.replication.events import Emission, Point
 from gameserver.replication.seat import Seat, Sink
+from gameserver.rewind import believed_age, bounds
+
+__all__ = ["HookFailure", "Player", "Room", "Seen"]
 
 E = TypeVar("E")
 
-#: Commands of one player that wait for their tick.  Overflow policy ``drop-oldest``, counted in
-#: ``Player.commands_dropped``.
-MAX_WAITING_COMMANDS: Final = 64
 #: Texts said in a room that wait for its tick.  Overflow policy ``drop-newest``, counted in
 #: ``Room.texts_dropped``.
 MAX_WAITING_TEXTS: Final = 256
 
 _FAILED: Final = object()
-
-
-class Player:
-    """One who plays in a room: a person or a bot.
-
-    ``seat`` is the place in the room, ``identity`` what ``Room.on_auth`` returned, ``latency`` what
-    the ping frames measured.
-    """
-
-    def __init__(self, seat: Seat, name: str, identity: str | None, waiting: list[Player]) -> None:
-        self.name = name
-        self.identity = identity
-        self.latency = Latency()
-        #: Free for the game: whatever it wants to keep with a player.
-        self.data: Any = None
-        self.commands_dropped = 0
-        self.commands_stale = 0
-        #: Set by ``kick``; the session ends after this tick.
-        self.kicked: str | None = None
-        self._seat = seat
-        self._newest_seq = 0
-        self._inbox: deque[tuple[int, Any]] = deque(maxlen=MAX_WAITING_COMMANDS)
-        #: The room's list of players with commands; a tick looks at nobody else.
-        self._waiting = waiting
-
-    def __repr__(self) -> str:
-        return f"<Player {self.name!r} in seat {self.seat}>"
-
-    @property
-    def seat(self) -> int:
-        """The number of the seat, from 1."""
-        return self._seat.number
-
-    @property
-    def entity(self) -> Any:
-        """The spawned entity that this player steers, or None.
-
-        Its position is what the view follows.  Despawning it leaves None.
-        """
-        record = self._seat.own
-        return record.entity if record is not None and record.alive else None
-
-    @entity.setter
-    def entity(self, entity: Any) -> None:
-        record = None if entity is None else entity._record
-        if entity is not None and record is None:
-            raise LocalProtocolError(f"spawn the {type(entity).__name__} before a player has it")
-        self._seat.own = record
-        self._seat.own_changed = True
-
-    @property
-    def focus(self) -> Point | None:
-        """A point to look at, in the units of positions; None: look at the own entity.
-
-        A player with neither keeps looking where it last looked.
-        """
-        return self._seat.focus
-
-    @focus.setter
-    def focus(self, point: Point | None) -> None:
-        self._seat.focus = point
-
-    def kick(self, reason: str) -> None:
-        """End this player's session after this tick, with close code 4010 and ``reason``."""
-        self.kicked = reason
-
-    def take_command(self, seq: int, command: Any) -> None:
-        """Queue a checked command for the next tick; called by the session."""
-        if seq <= self._newest_seq:
-            self.commands_stale += 1
-            return
-        self._newest_seq = seq
-        if not self._inbox:
-            self._waiting.append(self)
-        elif len(self._inbox) == MAX_WAITING_COMMANDS:
-            self.commands_dropped += 1
-        self._inbox.append((seq, command))
-
-    def discard_commands(self) -> None:
-        """Drop what waits, counted."""
-        self.commands_dropped += len(self._inbox)
-        self._inbox.clear()
-
-    def drain_commands(self) -> Iterator[Any]:
-        """Yield the waiting commands in seq order, each acknowledged as it is handed out."""
-        while self._inbox:
-            self._seat.command_seq, command = self._inbox.popleft()
-            yield command
 
 
 @attrs.frozen
@@ -139,6 +54,19 @@ class Room:
     positions; None shows everything to everyone), ``max_players``, ``publish_every`` (ticks
     per delta), ``classes`` (the entity, command and event classes; by default all of them that
     the module of the room, and of its base rooms, contains).
+
+    For commands that a player gives at every tick, such as controls held: ``input`` is their class.
+    From a player's first one on, ``on_command`` is called with exactly one per tick, the one that
+    the client meant for it.  Where none has come, ``idle`` says what goes on: ``"repeat"`` the last
+    one for up to ``idle_repeat_ticks``, then ``on_idle``; ``"neutral"``: ``on_idle`` at once.
+
+    For hit tests: ``rewinds`` names the located entity classes whose past ``seen_by`` can look
+    at, kept for ``history_s``; nobody sees further back than ``max_rewind_ms``.
+    ``lag_compensation`` False makes ``seen_by`` show the present to all.
+
+    ``requires_token``: only those with a token that the server's secret signed come in, and
+    ``on_auth`` is given whom it stands for.  ``second_sign_in``: what happens when someone joins
+    whose identity plays here already; ``"take over"`` ends the older session (close code 4012).
     """
 
     tick_rate: ClassVar[int] = 20
@@ -146,6 +74,18 @@ class Room:
     max_players: ClassVar[int] = 64
     publish_every: ClassVar[int] = 1
     classes: ClassVar[Sequence[type] | None] = None
+
+    input: ClassVar[type | None] = None
+    idle: ClassVar[Literal["repeat", "neutral"]] = "repeat"
+    idle_repeat_ticks: ClassVar[int] = 10
+
+    rewinds: ClassVar[Sequence[type]] = ()
+    history_s: ClassVar[float] = 1.0
+    max_rewind_ms: ClassVar[int] = 500
+    lag_compensation: bool = True
+
+    requires_token: ClassVar[bool] = False
+    second_sign_in: ClassVar[Literal["take over", "refuse"]] = "take over"
 
     def __init__(self, name: str = "room", *, seed: int = 0) -> None:
         self.name = name
@@ -161,8 +101,27 @@ class Room:
         self.emissions: list[Emission] = []
         self.texts: list[tuple[int, str, str, int | None]] = []
         self._said: list[tuple[Player, str]] = []
-        self._waiting: list[Player] = []
+        self._waiting = Waiting(self._checked_input())
+        #: In the order of their seats; kept only where every tick needs all.
+        self._seated: list[Player] = []
+        self._past = self._make_past()
         self.on_create()
+
+    def _checked_input(self) -> type | None:
+        if self.input is not None and not isinstance(spec_of(self.input), CommandSpec):
+            raise LocalProtocolError(f"{type(self).__name__}.input is not a command class")
+        if self.input is not None and self.input not in self.world.schema.kinds:
+            raise LocalProtocolError(f"{self.input.__name__} is not in {type(self).__name__}")
+        return self.input
+
+    def _make_past(self) -> History | None:
+        if not self.rewinds:
+            return None
+        if self.max_rewind_ms > 1000 * self.history_s:
+            raise LocalProtocolError("history_s is shorter than max_rewind_ms")
+        # Two more publishes: those on both sides of the oldest moment.
+        length_ticks = round(self.history_s * self.tick_rate) + 2 * self.publish_every
+        return History(self.world, self.rewinds, length_ticks)
 
     @classmethod
     def schema(cls) -> Schema:
@@ -184,12 +143,14 @@ class Room:
     async def on_stop(self) -> None:
         """Save what must outlive the room.  Called once, after the last tick."""
 
-    async def on_auth(self, name: str, token: str | None) -> str | None:
+    async def on_auth(self, name: str, token: Any) -> str | None:
         """Return the identity of one who wants to join, or raise ``JoinRefused``.
 
-        The default lets everyone in, with no identity.
+        ``token`` is a ``Verified``, with the ``identity`` that the server has verified, in a room
+        that ``requires_token``; in any other it is the text that the client sent (or None), which
+        only this hook can check.  The default lets everyone in, with the verified identity or none.
         """
-        return None
+        return token.identity if isinstance(token, Verified) else None
 
     def on_join(self, player: Player) -> None:
         """``player`` has a seat and will receive the world after this tick."""
@@ -200,6 +161,14 @@ class Room:
     def on_command(self, player: Player, command: Any) -> None:
         """``player`` asks for ``command``; its limits have been checked."""
 
+    def on_idle(self, player: Player) -> Any:
+        """Return the input of a player of whom nothing is heard.
+
+        The default is the input class with all defaults: nothing is held.
+        """
+        assert self.input is not None
+        return self.input()
+
     def on_say(self, player: Player, text: str) -> str | None:
         """Return what everyone shall hear, None for nothing.  The default lets all text through."""
         return text
@@ -208,6 +177,11 @@ class Room:
         """Advance the world by ``dt``."""
 
     # ------------------------------------------------------------ what hooks call
+
+    @property
+    def input_times(self) -> InputTimes:
+        """How long the latest inputs of all players took at the server."""
+        return self._waiting.times
 
     @property
     def dt(self) -> float:
@@ -231,6 +205,36 @@ class Room:
         """Yield the entities of ``cls`` within ``radius`` of a point; see ``World.near``."""
         return self.world.near(x, y, radius, cls)
 
+    def seen_by(self, player: Player) -> Seen:
+        """Return the world as ``player``'s screen showed it when it gave its last command.
+
+        For hit tests, with the shooter itself where it is now (clients predict their own entity).
+        What the command claims is believed as far as the measured latency bears it out (see
+        ``rewind.py``), and to at most ``max_rewind_ms`` before this tick.
+        """
+        if self._past is None:
+            raise LocalProtocolError(f"{type(self).__name__}.rewinds names no classes")
+        newest = self._past.newest_tick
+        if not (self.lag_compensation and player.lag_compensation) or newest is None:
+            return Present(self.world, self.tick_number)
+        return self._past.at(min(self._seen_tick(player), newest))
+
+    def _seen_tick(self, player: Player) -> float:
+        """Return the tick that the player saw, bounded and counted."""
+        limits = bounds(player.latency, self.tick_rate, self.publish_every)
+        shown, arrived = player.claim(self.tick_number)
+        age, believed = limits.usual, True
+        if shown:
+            age, believed = believed_age(arrived - shown / SHOWN_PER_TICK, limits)
+        if not believed:
+            player.rewinds_disputed += 1
+        seen = arrived - age
+        oldest = self.tick_number - self.max_rewind_ms * self.tick_rate / 1000
+        if seen < oldest:
+            player.rewinds_clamped += 1
+            return oldest
+        return seen
+
     def emit(
         self, event: Any, *, at: Point | Sequence[Point] | None = None, to: Player | None = None
     ) -> None:
@@ -253,6 +257,8 @@ class Room:
         """Seat a player and run ``on_join``; if that raises it is noted in ``failures``."""
         player = Player(Seat(number, sink), name, identity, self._waiting)
         self.players[number] = player
+        if self.input is not None:
+            insort(self._seated, player, key=_seat_number)
         self._guarded("on_join", player, player)
         return player
 
@@ -264,6 +270,8 @@ class Room:
         if self.players.get(player.seat) is not player:
             return
         del self.players[player.seat]
+        if self.input is not None:
+            self._seated.remove(player)
         self._guarded("on_leave", player, player, reason)
         # What is still on its way to this seat must not reach the next who takes it.
         self.emissions = [e for e in self.emissions if e.seat != player.seat]
@@ -278,16 +286,24 @@ class Room:
         else:
             self._said.append((player, text))
 
-    def step(self, tick_number: int) -> None:
-        """Simulate one tick: commands in (seat, seq) order, texts, then ``tick``.
+    def expect(self, tick_number: int) -> None:
+        """Take commands from now on for ``tick_number`` or later: it is about to be stepped."""
+        self._waiting.upcoming_tick = tick_number
 
+    def step(self, tick_number: int, begun_s: float = 0.0) -> None:
+        """Simulate one tick: commands in (seat, seq) order, inputs, texts, then ``tick``.
+
+        ``begun_s``: when it began, on the clock by which commands were read (0.0: unknown).
         Never raises: what a hook raised is appended to ``failures``.
         """
         self.tick_number = tick_number
-        waiting = sorted(self._waiting, key=_seat_number)
-        self._waiting.clear()
+        self._waiting.upcoming_tick = tick_number + 1
+        waiting = sorted(self._waiting.players, key=_seat_number)
+        self._waiting.players.clear()
         for player in waiting:
             self._apply_commands(player)
+        if self.input is not None:
+            self._apply_inputs(begun_s)
         for player, text in self._take_said():
             heard = self._guarded("on_say", player, player, text)
             if heard is not None and heard is not _FAILED:
@@ -297,10 +313,34 @@ class Room:
     def _apply_commands(self, player: Player) -> None:
         if self.players.get(player.seat) is not player:
             return  # left since
-        for command in player.drain_commands():
+        for command in player.drain_commands(self.tick_number):
             if self._guarded("on_command", player, player, command) is _FAILED:
                 player.discard_commands()
                 return
+
+    def _apply_inputs(self, begun_s: float) -> None:
+        """Give every player's input of this tick to ``on_command``."""
+        repeat_ticks = self.idle_repeat_ticks if self.idle == "repeat" else 0
+        for player in tuple(self._seated):
+            due, command = player.next_input(self.tick_number, begun_s, repeat_ticks)
+            if not due:
+                continue
+            if command is None:
+                command = self._guarded("on_idle", player, player)
+            if command is _FAILED or (
+                self._guarded("on_command", player, player, command) is _FAILED
+            ):
+                player.discard_commands()
+
+    def published(self, tick_number: int, sent_s: float = 0.0, simulate_s: float = 0.0) -> None:
+        """Note what has just been published, for ``seen_by`` and for the latency budget.
+
+        ``sent_s``: when the last delta was written; ``simulate_s``: how long the step had taken.
+        """
+        if self._past is not None:
+            self._past.record(tick_number)
+        for player in self._seated:
+            player.note_published(tick_number, sent_s - simulate_s)
 
     def _take_said(self) -> list[tuple[Player, str]]:
         said, self._said = self._said, []

@@ -25,7 +25,7 @@ def figures(**changes: object) -> ServerFigures:
         door={"accepted": 10, "crashed": 0},
         turned_away={"address": 8, "origin": 0},
         malformed_forwards=9,
-        sessions=Tally(bytes_in=100, bytes_out=2000, commands_stale=4),
+        sessions=Tally(bytes_in=100, bytes_out=2000, commands_duplicate=4),
         counters=Counters(5, 60, 1, Counter({4005: 2}), Counter({1000: 3, 4009: 1})),
         kinds={
             "field": KindFigures(
@@ -60,7 +60,7 @@ def test_everything_is_told() -> None:
     assert told["turned_away_total", (("reason", "origin"),)] == 0
     assert told["malformed_forwards_total", ()] == 9
     assert told["bytes_out_total", ()] == 2000
-    assert told["commands_stale_total", ()] == 4
+    assert told["commands_duplicate_total", ()] == 4
     assert told["joins_total", ()] == 5
     assert told["messages_total", ()] == 60
     assert told["resyncs_total", ()] == 1

@@ -44,7 +44,12 @@ class Tally:
     bytes_out: int = 0
     posts_refused: int = 0
     commands_dropped: int = 0
-    commands_stale: int = 0
+    commands_duplicate: int = 0
+    commands_late: int = 0
+    commands_early: int = 0
+    idle_ticks: int = 0
+    rewinds_disputed: int = 0
+    rewinds_clamped: int = 0
     deltas_skipped: int = 0
     events_dropped: int = 0
     notices_dropped: int = 0
@@ -68,7 +73,8 @@ class RoomTally:
 class KindFigures:
     """The rooms of one kind as they are now, and all that there ever were.
 
-    ``work_s`` and ``lateness_s`` are by quantile (0.5, 0.99, 1) and those of the worst room.
+    ``work_s`` and ``lateness_s`` are by quantile (0.5, 0.99, 1) and those of the worst room; so is
+    each of ``stages_s``, the latency budget of inputs by the name of the stage (``STAGES``).
     """
 
     rooms: int
@@ -76,6 +82,12 @@ class KindFigures:
     total: RoomTally
     work_s: Mapping[float, float]
     lateness_s: Mapping[float, float]
+    stages_s: Mapping[str, Mapping[float, float]] = attrs.field(factory=dict)
+
+
+#: The stages of an input, in order.  Those that end in ``_estimate`` are half of what ping frames
+#: measured; ``send`` is from the end of the simulation until its delta was written.
+STAGES: Final = ("up_estimate", "wait", "simulate", "send", "down_estimate")
 
 
 @attrs.frozen
@@ -133,8 +145,13 @@ _TALLY: Final = {
     "bytes_in": "Bytes received on game connections",
     "bytes_out": "Bytes sent on game connections",
     "posts_refused": "Frames that a link did not take at once",
-    "commands_dropped": "Commands dropped because too many waited for a tick",
-    "commands_stale": "Commands dropped because their seq was not new",
+    "commands_dropped": "Commands that were taken in but never applied",
+    "commands_duplicate": "Commands refused because their seq or their tick had been there",
+    "commands_late": "Inputs that came after their tick",
+    "commands_early": "Inputs refused because their tick was too far ahead",
+    "idle_ticks": "Ticks of players for which no input had come",
+    "rewinds_disputed": "Claims of what a screen showed that the measured latency refuted",
+    "rewinds_clamped": "Hit tests that would have looked further back than allowed",
     "deltas_skipped": "Deltas left out because a link was behind",
     "events_dropped": "Events dropped because a link was behind for long",
     "notices_dropped": "Texts and answers dropped because a link was behind for long",
@@ -172,6 +189,11 @@ def _by_kind(kinds: Mapping[str, KindFigures]) -> Iterator[Metric]:
     lateness = _gauge(
         "tick_lateness_seconds", "How late a tick begins, of the worst room", labels=_QUANTILE
     )
+    stages = _gauge(
+        "input_stage_seconds",
+        "Latency budget of inputs, of the worst room; up and down are estimates",
+        labels=["kind", "stage", "quantile"],
+    )
     totals = {name: _count(name, what, labels=["kind"]) for name, what in _ROOM_TALLY.items()}
     for kind, figures in kinds.items():
         rooms.add_metric([kind], figures.rooms)
@@ -180,9 +202,12 @@ def _by_kind(kinds: Mapping[str, KindFigures]) -> Iterator[Metric]:
             work.add_metric([kind, f"{quantile:g}"], seconds)
         for quantile, seconds in figures.lateness_s.items():
             lateness.add_metric([kind, f"{quantile:g}"], seconds)
+        for stage in STAGES:
+            for quantile, seconds in figures.stages_s.get(stage, {}).items():
+                stages.add_metric([kind, stage, f"{quantile:g}"], seconds)
         for name, family in totals.items():
             family.add_metric([kind], getattr(figures.total, name))
-    yield from (rooms, players, work, lateness, *totals.values())
+    yield from (rooms, players, work, lateness, stages, *totals.values())
 
 
 _QUANTILE: Final = ["kind", "quantile"]

@@ -163,7 +163,11 @@ class Pong:
 
 @attrs.define
 class Status:
-    """What the server measured: times in microseconds, None where not yet known."""
+    """What the server measured: times in microseconds, None where not yet known.
+
+    From ``late`` on it is about this player's own commands: counts since the seat was taken, and
+    medians of the latest inputs.  All of it is None if the server is older.
+    """
 
     rtt_us: int | None
     smoothed_us: int | None
@@ -171,17 +175,24 @@ class Status:
     min_us: int | None
     work_us: int | None
     players: int
+    late: int | None = None
+    early: int | None = None
+    dropped: int | None = None
+    idle_ticks: int | None = None
+    wait_us: int | None = None
+    simulate_us: int | None = None
+    send_us: int | None = None
+    disputed: int | None = None
 
     @classmethod
     def from_wire(cls, message: list[Any]) -> Status:
         """Read the array of a status."""
         require_at_least("status", message, 7)
-        for name, value in zip(
-            ("rtt", "smoothed", "jitter", "min", "work"), message[1:6], strict=True
-        ):
-            require(f"status.{name}_us", ok=value is None or is_int(value, 0, INT_LIMIT))
-        require("status.players", ok=is_int(message[6], 0, INT_LIMIT))
-        return cls(*message[1:7])
+        require("status.players", ok=message[6] is not None)
+        fields = message[1 : 1 + len(attrs.fields(cls))]
+        for field, value in zip(attrs.fields(cls), fields, strict=False):
+            require(f"status.{field.name}", ok=value is None or is_int(value, 0, INT_LIMIT))
+        return cls(*fields)
 
     def encode(self) -> bytes:
         """Return the bytes of the message."""
@@ -194,6 +205,14 @@ class Status:
                 self.min_us,
                 self.work_us,
                 self.players,
+                self.late,
+                self.early,
+                self.dropped,
+                self.idle_ticks,
+                self.wait_us,
+                self.simulate_us,
+                self.send_us,
+                self.disputed,
             )
         )
 

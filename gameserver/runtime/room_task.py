@@ -8,6 +8,7 @@ session ends: it calls the ``End`` that the session gave it.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
@@ -25,7 +26,8 @@ from gameserver.room import HookFailure, Player, Room
 from gameserver.runtime.heartbeat import Heartbeat
 from gameserver.runtime.link import Link
 from gameserver.runtime.pump import Pump
-from gameserver.runtime.ticker import Ticker, TickStatistics
+from gameserver.runtime.stages import InputStages, stages_of
+from gameserver.runtime.ticker import WINDOW_TICKS, Ticker, TickStatistics
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +69,8 @@ class RoomTask:
         self._ticker: Ticker | None = None
         self._ends: dict[Player, End] = {}
         self._published_tick = 0
+        #: How long the latest steps took, without their publishes.
+        self._simulate_s: deque[float] = deque(maxlen=WINDOW_TICKS)
         self._log = log.bind(room=label)
 
     # ------------------------------------------------------------ what it is doing
@@ -80,6 +84,17 @@ class RoomTask:
     def last_work_s(self) -> float | None:
         """How long the last tick took, its publish included; None before there was one."""
         return None if self._ticker is None else self._ticker.last_work_s
+
+    @property
+    def last_simulate_s(self) -> float | None:
+        """How long the last tick took until its publish; None before there was one."""
+        return self._simulate_s[-1] if self._simulate_s else None
+
+    def input_stages(self, player: Player | None = None) -> InputStages:
+        """Return the latency budget of the inputs of one player, or of all; sorts windows."""
+        of = list(self.room.players.values()) if player is None else [player]
+        times = self.room.input_times if player is None else player.input_times
+        return stages_of(times, self._simulate_s, [p.latency for p in of])
 
     def statistics(self) -> TickStatistics | None:
         """Return how the ticks did; None before the first."""
@@ -105,16 +120,37 @@ class RoomTask:
     def join(self, number: int, sink: Sink, name: str, identity: str | None, end: End) -> Player:
         """Seat a player; its deltas begin with ``publish_to``.
 
-        ``JoinRefused`` with 1011 if the room has ended or ``on_join`` raised.
+        Whoever plays with the same ``identity`` is out first, or, where the room wants that,
+        the new one is refused (4007).  ``JoinRefused`` with 1011 if the room has ended or
+        ``on_join`` raised.
         """
         if self.ended is not None:
             raise JoinRefused(CloseCode.INTERNAL_ERROR, self.ended)
+        self._settle_second_sign_in(identity)
+        if number in self.room.players:
+            raise JoinRefused(CloseCode.INTERNAL_ERROR, "the seat is another's")
         player = self.room.join(number, sink, name, identity)
         self._ends[player] = end
         if any(failure.player is player for failure in self.room.failures):
             self.leave(player, "could not join")
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the game failed to let you in")
         return player
+
+    def plays(self, identity: str | None) -> Player | None:
+        """Return the player who signed in as ``identity``."""
+        if identity is None:
+            return None
+        return next((p for p in self.room.players.values() if p.identity == identity), None)
+
+    def _settle_second_sign_in(self, identity: str | None) -> None:
+        older = self.plays(identity)
+        if older is None:
+            return
+        if self.room.second_sign_in == "refuse":
+            raise JoinRefused(CloseCode.REFUSED, "you play here already")
+        reason = "signed in elsewhere"
+        self._ends[older](CloseCode.TAKEN_OVER, reason)
+        self.leave(older, reason)
 
     def publish_to(self, player: Player) -> None:
         """Send deltas to this player from the next publish on.
@@ -196,9 +232,12 @@ class RoomTask:
 
     def _tick(self, tick_number: int) -> None:
         room = self.room
+        room.expect(tick_number)
         if self.pump is not None:
             self.pump.read_ready()
-        room.step(tick_number)
+        begun_s = trio.current_time()
+        room.step(tick_number, begun_s)
+        self._simulate_s.append(trio.current_time() - begun_s)
         if room.failures:
             self._take_failures()
         for player in room.players.values():
@@ -216,6 +255,7 @@ class RoomTask:
             for seat, name, text, to in texts:
                 self._pass_on(binary_frame(Said(seat, name, text).encode()), to)
             self.publisher.publish(tick_number, emissions)
+            room.published(tick_number, trio.current_time(), self._simulate_s[-1])
         except LocalProtocolError as error:
             self._report(HookFailure("publish", None, error))
             self._fail("the room failed: a value that cannot be sent")

@@ -20,6 +20,7 @@ from gameserver.config import Settings
 from gameserver.errors import GameServerError
 from gameserver.ops.metrics import (
     CONTENT_TYPE,
+    STAGES,
     Counters,
     KindFigures,
     ServerFigures,
@@ -39,6 +40,7 @@ from gameserver.runtime.http import JSON, Response, Site, text_response
 from gameserver.runtime.link import Link
 from gameserver.runtime.lobby import Lobby
 from gameserver.runtime.session import Session
+from gameserver.runtime.stages import InputStages
 from gameserver.runtime.ticker import Percentiles
 from gameserver.runtime.tls import server_context
 
@@ -228,6 +230,7 @@ class Server:
             total=total(self.lobby.past[kind], [task.tally() for task in tasks]),
             work_s=_worst([s.work_s for s in statistics]),
             lateness_s=_worst([s.lateness_s for s in statistics]),
+            stages_s=_worst_stages([task.input_stages() for task in tasks if task.room.input]),
         )
 
     def _make_site(self) -> Site:
@@ -326,6 +329,13 @@ def _is_in_use(error: BaseException | None) -> bool:
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return True
     return error is not None and _is_in_use(error.__cause__)
+
+
+def _worst_stages(rooms: Sequence[InputStages]) -> dict[str, dict[float, float]]:
+    """Return stage → quantile → the worst of the rooms; empty if there is no room."""
+    if not rooms:
+        return {}
+    return {stage: _worst([getattr(room, f"{stage}_s") for room in rooms]) for stage in STAGES}
 
 
 def _worst(rooms: Sequence[Percentiles]) -> dict[float, float]:

@@ -9,6 +9,7 @@ are posted, or go with the next delta, so that a slow link can always still answ
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable
 from typing import Final
 
@@ -19,6 +20,8 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from gameserver.config import Settings
 from gameserver.errors import JoinRefused, RemoteProtocolError
+from gameserver.identity import Verified
+from gameserver.inputs import LENGTH_TICKS
 from gameserver.ops.logging import shown
 from gameserver.ops.metrics import Counters, Tally
 from gameserver.protocol.allowance import Allowance
@@ -131,7 +134,12 @@ class Session:
             bytes_out=link.bytes_out,
             posts_refused=link.posts_refused,
             commands_dropped=player.commands_dropped,
-            commands_stale=player.commands_stale,
+            commands_duplicate=player.commands_duplicate,
+            commands_late=player.commands_late,
+            commands_early=player.commands_early,
+            idle_ticks=player.idle_ticks,
+            rewinds_disputed=player.rewinds_disputed,
+            rewinds_clamped=player.rewinds_clamped,
             deltas_skipped=seat.skipped,
             events_dropped=seat.events_dropped,
             notices_dropped=seat.notices_dropped,
@@ -176,8 +184,14 @@ class Session:
         hello = await self._hello()
         request = self._checked_request(hello)
         self._peer.admission.let_join(trio.current_time())
-        with self._lobby.reserve(request, self._peer.counted_as) as place:
-            player = await self._join(hello, place)
+        verified = self._lobby.sign_in.verify(
+            hello.token, self._lobby.room_class(request), is_bot=self._peer.is_bot
+        )
+        identity = None if verified is None else verified.identity
+        with self._lobby.reserve(request, self._peer.counted_as, identity) as place:
+            if verified is not None:
+                self._lobby.sign_in.use(verified)
+            player = await self._join(hello, place, verified)
             ending = Ending(CloseCode.INTERNAL_ERROR, "internal error")
             try:
                 await self._welcome(player, place)
@@ -188,7 +202,7 @@ class Session:
 
     async def _hello(self) -> Hello:
         with trio.move_on_at(self._peer.deadline_s):
-            message = await self._next_message()
+            message, _ = await self._next_message()
             if not isinstance(message, Hello):
                 raise RemoteProtocolError("the first message must be hello")
             self._greeted = True
@@ -211,8 +225,8 @@ class Session:
             )
         return hello.room
 
-    async def _join(self, hello: Hello, place: Place) -> Player:
-        identity = await self._authenticated(hello, place)
+    async def _join(self, hello: Hello, place: Place, verified: Verified | None) -> Player:
+        identity = await self._authenticated(hello, place, verified)
         self._player = place.task.join(place.number, self._link, hello.name, identity, self.end)
         self._peer.joined()
         self._counters.joins += 1
@@ -220,11 +234,16 @@ class Session:
         self._log.info("joined", seat=place.number)
         return self._player
 
-    async def _authenticated(self, hello: Hello, place: Place) -> str | None:
+    async def _authenticated(
+        self, hello: Hello, place: Place, verified: Verified | None
+    ) -> str | None:
+        room = place.task.room
         with trio.move_on_after(AUTH_TIMEOUT_S):
             await place.task.ready.wait()
             try:
-                return await place.task.room.on_auth(hello.name, hello.token)
+                return await room.on_auth(
+                    hello.name, verified if room.requires_token else hello.token
+                )
             except JoinRefused as refusal:
                 if refusal.code not in GAME_CODES:
                     raise JoinRefused(CloseCode.REFUSED, refusal.reason) from refusal
@@ -253,6 +272,8 @@ class Session:
                 "message_bytes": MAX_CLIENT_MESSAGE_BYTES,
                 "say_length": MAX_SAY_LENGTH,
                 "publish_every": room.publish_every,
+                **({} if room.input is None else {"input_buffer_ticks": LENGTH_TICKS}),
+                **({"max_rewind_ms": room.max_rewind_ms} if room.rewinds else {}),
             },
         )
         with trio.move_on_after(WELCOME_TIMEOUT_S) as patience:
@@ -271,7 +292,7 @@ class Session:
 
         def on_answer(latency: Latency) -> None:
             player.latency = latency
-            self._post(_status(latency, place), player)
+            self._post(_status(player, place), player)
 
         def on_silence() -> None:
             self.end(CloseCode.PING_TIMEOUT, "three pings in a row went unanswered")
@@ -288,15 +309,16 @@ class Session:
 
     async def _listen(self, player: Player, place: Place) -> Ending:
         while True:
-            self._take(await self._next_message(), player, place)
+            message, now_s = await self._next_message()
+            self._take(message, player, place, now_s)
 
     def _take_from_lane(self, data: bytes, player: Player, place: Place) -> None:
         """Take a message within a tick: nothing may be raised, for it would end the room."""
         if self._ending is not None:
             return  # what came in one read with the message that ended it
         try:
-            self._count_message()
-            self._take(decode_from_client(data), player, place)
+            now_s = self._count_message()
+            self._take(decode_from_client(data), player, place, now_s)
         except RemoteProtocolError as error:
             self.end(CloseCode.PROTOCOL_ERROR, str(error))
         except _Close as close:
@@ -305,22 +327,25 @@ class Session:
             self._log.exception("a message could not be taken")
             self.end(CloseCode.INTERNAL_ERROR, "internal error")
 
-    async def _next_message(self) -> ClientMessage:
-        """Return the next message that came through trio-websocket."""
+    async def _next_message(self) -> tuple[ClientMessage, float]:
+        """Return the next message that came through trio-websocket, and when that was."""
         data = await self._ws.get_message()
         self._link.inlet.message_taken()
-        self._count_message()
+        now_s = self._count_message()
         if isinstance(data, str):
             raise _Close(CloseCode.UNSUPPORTED_DATA, "messages are binary here, not text")
-        return decode_from_client(data)
+        return decode_from_client(data), now_s
 
-    def _count_message(self) -> None:
+    def _count_message(self) -> float:
+        """Count a message, and return when that was."""
+        now_s = trio.current_time()
         self._counters.messages += 1
-        if not self._messages_allowed.spend(trio.current_time()):
+        if not self._messages_allowed.spend(now_s):
             raise _Close(CloseCode.RATE, f"more than {MESSAGES_PER_S} messages a second")
+        return now_s
 
-    def _take(self, message: ClientMessage, player: Player, place: Place) -> None:
-        """Do what a message asks for; never waits."""
+    def _take(self, message: ClientMessage, player: Player, place: Place, now_s: float) -> None:
+        """Do what a message that was read at ``now_s`` asks for; never waits."""
         room = place.task.room
         match message:
             case CommandMessage():
@@ -329,14 +354,16 @@ class Session:
                 if message.kind >= len(commands):
                     raise RemoteProtocolError("command.command is a kind that this room has not")
                 command = commands[message.kind].from_wire(message.values)
-                player.take_command(message.seq, command)
+                player.take_command(
+                    message.seq, command, tick=message.tick, shown=message.shown, read_s=now_s
+                )
             case Ack():
                 self._check_acked(message.tick, place)
             case Ping():
                 pong = Pong(message.nonce, message.client_time, place.task.now_ticks)
                 self._post(pong, player)
             case Say():
-                if not self._texts_allowed.spend(trio.current_time()):
+                if not self._texts_allowed.spend(now_s):
                     raise _Close(CloseCode.RATE, f"more than {TEXTS_PER_S} texts a second")
                 room.hear(player, message.text)
             case Resync():
@@ -376,8 +403,9 @@ class Session:
         await close_websocket(self._ws, self._link, ending.code, reason)
 
 
-def _status(latency: Latency, place: Place) -> Status:
+def _status(player: Player, place: Place) -> Status:
     """Return what the client is told after an answered ping frame."""
+    latency, times = player.latency, player.input_times
     return Status(
         rtt_us=_microseconds(latency.rtt_s),
         smoothed_us=_microseconds(latency.smoothed_s),
@@ -385,7 +413,19 @@ def _status(latency: Latency, place: Place) -> Status:
         min_us=_microseconds(latency.minimum_s),
         work_us=_microseconds(place.task.last_work_s),
         players=len(place.task.room.players),
+        late=player.commands_late,
+        early=player.commands_early,
+        dropped=player.commands_dropped + player.commands_duplicate,
+        idle_ticks=player.idle_ticks,
+        wait_us=_median_us(times.waits_s),
+        simulate_us=_microseconds(place.task.last_simulate_s),
+        send_us=_median_us(times.sends_s),
+        disputed=player.rewinds_disputed,
     )
+
+
+def _median_us(durations_s: deque[float]) -> int | None:
+    return round(sorted(durations_s)[len(durations_s) // 2] * 1e6) if durations_s else None
 
 
 def _microseconds(seconds: float | None) -> int | None:

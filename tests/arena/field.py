@@ -108,6 +108,7 @@ class Field:
         """Publish, to nobody: notes where everything is, and checks every synced value."""
         room = self.room
         self._publisher.publish(room.tick_number, room.emissions)
+        room.published(room.tick_number)
         room.emissions.clear()
         room.texts.clear()
 

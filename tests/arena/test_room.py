@@ -170,20 +170,21 @@ def test_controls_are_held_for_a_while_and_then_let_go():
     assert flier.ship.aim == 77, "the aim stays"
 
 
-def test_the_last_command_of_a_tick_steers_but_no_press_is_lost():
+def test_controls_that_come_in_one_tick_are_played_one_a_tick():
     field = Field(rocks=False)
     flier = field.play(1, at=(MIDDLE, MIDDLE))
     field.steer(flier, turn=1, mine=True)
     field.steer(flier, fire=True)
     field.steer(flier, turn=-1, aim=5)
-    field.step()
-    assert flier.ship.heading == 250
-    assert flier.ship.aim == 5
-    assert len(field.told(Shot)) == 1
-    assert len(field.all(Mine)) == 1
-    flier.ship.mine_wait = 0
-    told = field.step(rules.HOLD_TICKS)
-    assert not list(of(told, Shot)), "only the last command is held"
+    headings, shots, aims = [], [], []
+    for _ in range(4):
+        field.step()
+        headings.append(flier.ship.heading)
+        shots.append(len(field.told(Shot)))
+        aims.append(flier.ship.aim)
+    assert headings == [6, 6, 0, 250], "the last one is held"
+    assert shots == [0, 1, 0, 0]
+    assert aims == [0, 0, 5, 5]
     assert len(field.all(Mine)) == 1
 
 

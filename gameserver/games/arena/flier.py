@@ -9,7 +9,6 @@ from collections import deque
 
 import attrs
 
-from gameserver.games.arena import rules
 from gameserver.games.arena.model import Mine, Pilot, Ship, Steer
 from gameserver.room import Player
 
@@ -44,32 +43,8 @@ class Flier:
     steer: Steer = attrs.field(factory=Steer)
     fires: bool = False
     drops_mine: bool = False
-    _held: Steer = attrs.field(factory=Steer)
-    _heard_at: int = -1
 
     @property
     def seat(self) -> int:
         """The number of the player's seat."""
         return self.player.seat
-
-    def hold(self, steer: Steer, tick: int) -> None:
-        """Take over the controls.  What was pressed in another command of this tick counts too."""
-        before, self.steer, self._held = self.steer, steer, steer
-        if self._heard_at == tick:
-            self.steer = Steer(
-                steer.turn,
-                steer.thrust,
-                steer.dash or before.dash,
-                steer.fire or before.fire,
-                steer.mine or before.mine,
-                steer.aim,
-            )
-        self._heard_at = tick
-
-    def go_on(self, tick: int) -> None:
-        """Steer as last told if nothing was heard this tick; after a while, let go."""
-        if self._heard_at == tick:
-            return
-        self.steer = self._held
-        if tick - self._heard_at > rules.HOLD_TICKS:
-            self.steer = self._held = Steer(aim=self._held.aim)

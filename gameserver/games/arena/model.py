@@ -8,7 +8,7 @@ a turn, clockwise on the screen from "to the right" (y grows downwards), times i
 from __future__ import annotations
 
 import enum
-from typing import Final
+from typing import Final, TypeAlias
 
 from gameserver.model.schema import command, entity, event, number, synced, text
 
@@ -148,6 +148,17 @@ class Steer:
     aim: int = number(0, TURN - 1)
 
 
+@command
+class Compensate:
+    """Whether own shots hit what the own screen showed; off shows what that is good for."""
+
+    on: bool = True
+
+
+#: Any of the commands.
+ArenaCommand: TypeAlias = Play | Watch | Steer | Compensate
+
+
 @event
 class Shot:
     """A pulse was fired by the ship of ``seat``, along a line."""
@@ -229,6 +240,6 @@ class RoundEnded:
 #: All that travels, for ``Room.classes``.
 CLASSES: Final = (
     *(Ship, Pilot, Rock, Mine, Pickup, Round),
-    *(Play, Watch, Steer),
+    *(Play, Watch, Steer, Compensate),
     *(Shot, Hit, Kill, Blast, Taken, Dashed, RoundStarted, RoundEnded),
 )

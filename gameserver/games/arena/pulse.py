@@ -1,7 +1,7 @@
 """The pulse: a shot along a line that hits at once.
 
 Owns the geometry only, in integers: which of the given discs does the line meet first?  Who is
-hurt by that, and how much, is the room's.  Being pure, it would work on past positions too.
+hurt by that, and how much, is the room's; where ships were seen is its caller's.
 """
 
 from __future__ import annotations
@@ -34,14 +34,19 @@ def middle(x: int, y: int, aim: int) -> tuple[int, int]:
     return _along(x, y, aim, PULSE_RANGE // 2)
 
 
-def trace(x: int, y: int, aim: int, rocks: Iterable[Disc], ships: Iterable[Ship]) -> Trace:
-    """Follow a pulse from ``x, y``: the nearest ship or rock within range stops it."""
+def trace(
+    x: int, y: int, aim: int, rocks: Iterable[Disc], ships: Iterable[tuple[Ship, int, int]]
+) -> Trace:
+    """Follow a pulse from ``x, y``: the nearest ship or rock within range stops it.
+
+    ``ships``: each with the x and y at which it counts, which need not be where it is now.
+    """
     dx, dy = COSINE[aim], SINE[aim]
     nearest, hit = PULSE_RANGE, None
     for rock_x, rock_y, radius in rocks:
         nearest = min(nearest, entry(rock_x - x, rock_y - y, radius, dx, dy, nearest))
-    for ship in ships:
-        distance = entry(ship.x - x, ship.y - y, PULSE_HIT_RADIUS, dx, dy, nearest)
+    for ship, ship_x, ship_y in ships:
+        distance = entry(ship_x - x, ship_y - y, PULSE_HIT_RADIUS, dx, dy, nearest)
         if distance < nearest:
             nearest, hit = distance, ship
     return Trace(*_along(x, y, aim, nearest), hit)

@@ -40,6 +40,10 @@ class Arena(Room):
     view_radius = rules.VIEW_RADIUS
     max_players = rules.MAX_PLAYERS
     classes = model.CLASSES
+    input = model.Steer
+    idle_repeat_ticks = rules.HOLD_TICKS
+    rewinds = (Ship,)
+    max_rewind_ms = rules.MAX_REWIND_MS
 
     # ------------------------------------------------------------ the room's life
 
@@ -65,23 +69,29 @@ class Arena(Room):
         """Take the pilot, and all that is theirs, off the field."""
         self._retire(player)
 
-    def on_command(self, player: Player, command: model.Play | model.Watch | model.Steer) -> None:
+    def on_command(self, player: Player, command: model.ArenaCommand) -> None:
         """Every command is harmless at any time: one that does not fit is no mistake, only late."""
         match command:
             case model.Steer():
                 if (flier := self.fliers.get(player.seat)) is not None:
-                    flier.hold(command, self.tick_number)
+                    flier.steer = command
             case model.Play():
                 self._play(player, command)
             case model.Watch():
                 self._retire(player)
                 player.focus = self.stands.focus
+            case model.Compensate():
+                player.lag_compensation = command.on
+
+    def on_idle(self, player: Player) -> model.Steer:
+        """Let the ship go; it looks where it looked."""
+        flier = self.fliers.get(player.seat)
+        return model.Steer() if flier is None else model.Steer(aim=flier.steer.aim)
 
     def tick(self) -> None:
         """Play one tick: all move, then all shoot, then the rest of the world has its turn."""
         now = self.tick_number
         for flier in self.fliers.values():
-            flier.go_on(now)
             if flier.ship is None and now >= flier.pilot.respawn_at:
                 self._launch(flier)
             if flier.ship is not None:
@@ -221,9 +231,10 @@ class Arena(Room):
 
     def _fire(self, flier: Flier, ship: Ship) -> None:
         flier.life.protected_until = 0
+        seen = self.seen_by(flier.player)
         targets = (
-            target
-            for target in self.near(*middle(ship.x, ship.y, ship.aim), SEARCH_RADIUS, Ship)
+            (target, round(x), round(y))
+            for target, x, y in seen.near(*middle(ship.x, ship.y, ship.aim), SEARCH_RADIUS, Ship)
             if target is not ship and not self._is_protected(self.fliers[target.seat])
         )
         rocks = self.rocks.in_range(ship.x, ship.y)

@@ -17,6 +17,8 @@ VIEW_RADIUS: Final = 600 * UNIT
 MAX_PLAYERS: Final = 200
 
 # ---- controls
+#: A shot looks at most this far into the past for what its shooter's screen showed.
+MAX_REWIND_MS: Final = 750
 #: Controls are held this long without a new command; then the ship is let go.
 HOLD_TICKS: Final = 15
 

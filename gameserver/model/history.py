@@ -1,0 +1,220 @@
+"""Where things were: a ring of what was published, that lag compensation rewinds to.
+
+Owns past wire values and the interpolation between them.  It holds what clients were *sent*, at the
+ticks at which it was sent, and is linear between two of them, because that is what clients
+draw: what a player aims at is then hit where it was drawn.  Never decides how far back anyone may
+look (``gameserver/rewind.py``), never changes the world.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from gameserver.errors import LocalProtocolError
+from gameserver.model.world import Record, World
+
+E = TypeVar("E")
+
+Point: TypeAlias = tuple[float, float]
+
+
+class Seen(Protocol):
+    """The located entities as one player's screen showed them (``Room.seen_by``)."""
+
+    @property
+    def tick(self) -> float:
+        """The tick that is seen, with its fraction."""
+
+    def position(self, entity: Any) -> Point | None:
+        """Return where ``entity`` was seen, in the units of positions; None: it was not."""
+
+    def near(self, x: float, y: float, radius: float, cls: type[E]) -> Iterator[tuple[E, Any, Any]]:
+        """Yield the entities of ``cls`` seen within ``radius`` of a point: ``entity, x, y``.
+
+        All of them are still in the world.  As ``World.near`` it may miss what moved by more than
+        an eighth of the view radius between two publishes.
+        """
+
+
+class Frame:
+    """What one publish told of the rewound classes; found by place once somebody looks."""
+
+    __slots__ = ("_cell_size", "_cells", "tick", "values")
+
+    def __init__(self, tick: int, values: dict[Record, tuple[Any, ...]], cell_size: float) -> None:
+        self.tick = tick
+        self.values = values
+        self._cell_size = cell_size
+        #: Column and row → the records that were there; None until ``within`` is asked.
+        self._cells: dict[tuple[int, int], list[Record]] | None = None
+
+    def position(self, record: Record) -> Point | None:
+        """Return where ``record`` was."""
+        values = self.values.get(record)
+        if values is None:
+            return None
+        compiled = record.spec.compiled
+        assert compiled is not None
+        assert compiled.position is not None
+        return compiled.position(values)
+
+    def within(self, x: float, y: float, reach: float) -> Iterator[Record]:
+        """Yield the records of all cells within ``reach`` of a point on each axis."""
+        size = self._cell_size
+        if not size:
+            yield from self.values
+            return
+        if self._cells is None:
+            self._cells = self._by_cell()
+        rows = range(int((y - reach) // size), int((y + reach) // size) + 1)
+        for column in range(int((x - reach) // size), int((x + reach) // size) + 1):
+            for row in rows:
+                yield from self._cells.get((column, row), ())
+
+    def _by_cell(self) -> dict[tuple[int, int], list[Record]]:
+        cells: dict[tuple[int, int], list[Record]] = {}
+        for record in self.values:
+            x, y = self.position(record) or (0.0, 0.0)
+            cell = (int(x // self._cell_size), int(y // self._cell_size))
+            cells.setdefault(cell, []).append(record)
+        return cells
+
+
+class History:
+    """The publishes of one world in the last ``length_ticks`` ticks, of the ``classes`` named.
+
+    ``LocalProtocolError`` if one of them is no located entity class of the world.
+    """
+
+    def __init__(self, world: World, classes: Sequence[type], length_ticks: int) -> None:
+        self._world = world
+        self._length_ticks = length_ticks
+        self._frames: deque[Frame] = deque()
+        self._kinds: dict[type, int] = {}
+        for cls in classes:
+            kind = world.schema.kinds.get(cls)
+            if kind is None or not getattr(world.schema.entities[kind], "at", ()):
+                raise LocalProtocolError(f"{cls.__name__} has no positions to rewind to")
+            if world.schema.entities[kind].rare:
+                raise LocalProtocolError(f"{cls.__name__} is rare: it has no history")
+            self._kinds[cls] = kind
+
+    @property
+    def newest_tick(self) -> int | None:
+        """The tick of the last publish; None before the first."""
+        return self._frames[-1].tick if self._frames else None
+
+    def record(self, tick: int) -> None:
+        """Keep what was published at ``tick``; called after each publish."""
+        values = {
+            record: record.values
+            for kind in self._kinds.values()
+            for record in self._world.busy[kind].values()
+        }
+        frames = self._frames
+        frames.append(Frame(tick, values, self._world.grid.cell_size))
+        while frames[0].tick < tick - self._length_ticks:
+            frames.popleft()
+
+    def at(self, tick: float) -> Rewound:
+        """Return the world at ``tick``, or as near to it as there is.
+
+        ``LocalProtocolError`` before the first publish.
+        """
+        frames = self._frames
+        if not frames:
+            raise LocalProtocolError("nothing has been published yet")
+        after = frames[-1]
+        for before in reversed(frames):
+            if before.tick <= tick:
+                return Rewound(self, before, after, min(tick, after.tick))
+            after = before
+        return Rewound(self, after, after, after.tick)
+
+    def kind_of(self, cls: type) -> int:
+        """Return the kind of a rewound class; ``LocalProtocolError`` for any other."""
+        kind = self._kinds.get(cls)
+        if kind is None:
+            raise LocalProtocolError(f"name {cls.__name__} in Room.rewinds to look at its past")
+        return kind
+
+    @property
+    def slack(self) -> float:
+        """How far something may move between two publishes and still be found."""
+        return self._world.grid.near_slack
+
+
+class Rewound:
+    """A past moment: between two publishes, or at one (then both are the same)."""
+
+    __slots__ = ("_after", "_before", "_history", "_part", "tick")
+
+    def __init__(self, history: History, before: Frame, after: Frame, tick: float) -> None:
+        self.tick = float(tick)
+        self._history = history
+        self._before = before
+        self._after = after if tick > before.tick else before
+        span = self._after.tick - before.tick
+        self._part = (tick - before.tick) / span if span else 0.0
+
+    def position(self, entity: Any) -> Point | None:
+        """See ``Seen.position``."""
+        record: Record | None = getattr(entity, "_record", None)
+        self._history.kind_of(type(entity))
+        return None if record is None else self._position(record)
+
+    def _position(self, record: Record) -> Point | None:
+        """Return where a record was between the two; one that came only with the second was not."""
+        before = self._before.position(record)
+        if before is None or not self._part:
+            return before
+        after = self._after.position(record)
+        if after is None:
+            return before
+        part = self._part
+        return (
+            before[0] + (after[0] - before[0]) * part,
+            before[1] + (after[1] - before[1]) * part,
+        )
+
+    def near(
+        self, x: float, y: float, radius: float, cls: type[E]
+    ) -> Iterator[tuple[E, float, float]]:
+        """See ``Seen.near``."""
+        kind = self._history.kind_of(cls)
+        limit = radius * radius
+        for record in self._before.within(x, y, radius + self._history.slack):
+            if record.kind != kind or not record.alive:
+                continue
+            position = self._position(record)
+            assert position is not None
+            seen_x, seen_y = position
+            dx, dy = seen_x - x, seen_y - y
+            if dx * dx + dy * dy <= limit:
+                yield record.entity, seen_x, seen_y
+
+
+class Present:
+    """The world as it is now, for a player that is not rewound for."""
+
+    __slots__ = ("_world", "tick")
+
+    def __init__(self, world: World, tick: int) -> None:
+        self.tick = float(tick)
+        self._world = world
+
+    def position(self, entity: Any) -> Point | None:
+        """See ``Seen.position``."""
+        record: Record | None = getattr(entity, "_record", None)
+        if record is None:
+            return None
+        x_name, y_name = self._world.position_names(type(entity))
+        return getattr(entity, x_name), getattr(entity, y_name)
+
+    def near(self, x: float, y: float, radius: float, cls: type[E]) -> Iterator[tuple[E, Any, Any]]:
+        """See ``Seen.near``."""
+        x_name, y_name = self._world.position_names(cls)
+        for entity in self._world.near(x, y, radius, cls):
+            yield entity, getattr(entity, x_name), getattr(entity, y_name)
