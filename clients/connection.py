@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ssl
 import urllib.parse
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -39,6 +39,10 @@ MESSAGE_QUEUE: Final = 16
 #: HTTP answers to the opening handshake that may be another a little later (RFC 9110, 15.5 and
 #: 15.6; RFC 6585, 4).
 _PASSING_STATUS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+#: Puts something between us and TCP (a link of ``clients/lab``); its tasks go into the nursery.
+Via = Callable[[trio.abc.HalfCloseableStream, trio.Nursery], trio.abc.HalfCloseableStream]
 
 
 @attrs.frozen
@@ -245,15 +249,21 @@ async def _cancel_after(event: trio.Event, scope: trio.CancelScope) -> None:
     scope.cancel()
 
 
-async def _open_stream(address: Address, ssl_context: ssl.SSLContext | None) -> trio.abc.Stream:
+async def _open_stream(
+    address: Address, ssl_context: ssl.SSLContext | None, via: Via | None, tasks: trio.Nursery
+) -> trio.abc.Stream:
     """Connect TCP, and TLS over it; trio sets TCP_NODELAY on the streams that it opens."""
     try:
+        tcp: trio.abc.HalfCloseableStream
+        tcp = await trio.open_tcp_stream(address.host, address.port)
+        if via is not None:
+            tcp = via(tcp, tasks)
         if not address.secure:
-            return await trio.open_tcp_stream(address.host, address.port)
-        stream = await trio.open_ssl_over_tcp_stream(
-            address.host,
-            address.port,
-            ssl_context=ssl_context or ssl.create_default_context(),
+            return tcp
+        stream = trio.SSLStream(
+            tcp,
+            ssl_context or ssl.create_default_context(),
+            server_hostname=address.host,
             https_compatible=True,
         )
         try:
@@ -277,9 +287,11 @@ async def _open_stream(address: Address, ssl_context: ssl.SSLContext | None) -> 
 
 @asynccontextmanager
 async def open_connection(
-    url: str, *, ssl_context: ssl.SSLContext | None, deadline_s: float
+    url: str, *, ssl_context: ssl.SSLContext | None, deadline_s: float, via: Via | None = None
 ) -> AsyncIterator[Connection]:
     """Connect to ``url`` within ``deadline_s``; close at the end of the block.
+
+    ``via`` puts something between us and TCP.
 
     An exception of the block comes out as it is, not in an ``ExceptionGroup``.
     """
@@ -290,7 +302,7 @@ async def open_connection(
         try:
             try:
                 with trio.fail_after(deadline_s):
-                    stream = await _open_stream(address, ssl_context)
+                    stream = await _open_stream(address, ssl_context, via, tasks)
                     connection = Connection(CountedStream(stream), tasks)
                     await connection.shake_hands(address)
             except trio.TooSlowError:

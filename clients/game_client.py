@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import attrs
 import trio
 
-from clients.connection import Connection, open_connection
+from clients.connection import Connection, Via, open_connection
 from clients.errors import ConnectionLost, Refused
 from clients.inbox import Inbox
 from clients.remote import RemoteEvent
@@ -443,13 +443,14 @@ async def open_game(
     token: str | None = None,
     schema: Schema | None = None,
     ssl_context: ssl.SSLContext | None = None,
+    via: Via | None = None,
 ) -> AsyncIterator[GameClient]:
     """Join a room and leave it at the end of the block.
 
     ``url`` starts with ws:// or wss://; ``room`` is ``""``, ``"kind"`` or ``"kind/name"``;
     ``token`` is what the game's ``on_auth`` wants.  With ``schema`` (``MyRoom.schema()``) the
     server must have the very same, and enum fields give members; without it they give the
-    members' names.
+    members' names.  ``via`` puts a link between us and the server: ``clients.lab.stream.over``.
 
     Raises ``Refused`` (a ``JoinRefused``) if the server does not let us in, and
     ``ConnectionLost`` if it cannot be reached or does not answer in time.  An exception of the
@@ -458,7 +459,7 @@ async def open_game(
     digest = None if schema is None else schema.hash
     hello = Hello(VERSION, digest, room, name, token, None)
     async with open_connection(
-        url, ssl_context=ssl_context, deadline_s=OPEN_DEADLINE_S
+        url, ssl_context=ssl_context, deadline_s=OPEN_DEADLINE_S, via=via
     ) as connection:
         try:
             with trio.fail_after(OPEN_DEADLINE_S):

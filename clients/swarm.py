@@ -21,10 +21,12 @@ import trio
 from rich.console import Console
 
 from clients.bots import Persona, personas
-from clients.connection import Address
+from clients.connection import Address, Via
 from clients.errors import ConnectionLost, Refused
 from clients.figures import Display, Figures, total
 from clients.game_client import GameClient, open_game
+from clients.lab.profiles import profiles_of
+from clients.lab.stream import over
 from clients.swarm_processes import Assignment, run_split
 from gameserver.games.arena.model import CLASSES, Watch
 from gameserver.model.schema import Schema
@@ -73,6 +75,7 @@ class Swarm:
         self._assignment = assignment
         self._ssl_context = ssl_context
         self._rng = random.Random(assignment.seed ^ assignment.first)
+        self._profiles = profiles_of(assignment.profiles) if assignment.profiles else []
         #: Which bots play: those whose number is below this.
         self._places = assignment.first + assignment.count
         if assignment.fill_to is not None:
@@ -130,6 +133,7 @@ class Swarm:
             name=persona.name,
             schema=SCHEMA,
             ssl_context=self._ssl_context,
+            via=self._link_of(number),
         ) as client:
             self._welcomed.add(number)
             self._past.joins += 1
@@ -163,6 +167,13 @@ class Swarm:
             elif not watching:
                 watching = True
                 await client.send(Watch())
+
+    def _link_of(self, number: int) -> Via | None:
+        """Return the link of bot ``number``; None for a plain one."""
+        if not self._profiles:
+            return None
+        profile = self._profiles[number % len(self._profiles)]
+        return over(profile, f"{self._assignment.seed}/{number}")
 
     # ------------------------------------------------------------ places
 
@@ -245,25 +256,36 @@ def run_bots(
     seed: int | None = None,
     fill_to: int | None = None,
     ca_file: Path | None = None,
+    profiles: str = "",
     duration_s: float | None = None,
     attached: bool = False,
 ) -> int:
     """Run ``count`` bots until interrupted, or for ``duration_s``; return an exit code.
 
     ``processes``: spread them over so many; None: as many as they need and the machine has cores.
-    ``fill_to``: keep the room at so many pilots; each human who plays replaces a bot.  The code is
+    ``fill_to``: keep the room at so many pilots; each human who plays replaces a bot.
+    ``profiles``: links of the lab, with commas between them, that the bots share.  The code is
     0 if somebody got in, no checksum failed and no process crashed, else 1.  SIGINT and SIGTERM
     end it in peace, and if ``attached`` so does the end of standard input, which tells that
     whoever started this process is gone.  ``LocalProtocolError`` for a bad URL, OSError for a
-    bad ``ca_file``.
+    bad ``ca_file``, ``UnknownProfile`` for a link that there is not.
     """
     if processes is None:
         processes = min(os.cpu_count() or 1, math.ceil(count / BOTS_PER_CORE) or 1)
     if seed is None:
         seed = random.SystemRandom().getrandbits(32)
     Address.from_url(url)  # better here than in every bot
+    if profiles:
+        profiles_of(profiles)
     whole = Assignment(
-        url=url, room=room, first=0, count=count, seed=seed, fill_to=fill_to, ca_file=ca_file
+        url=url,
+        room=room,
+        first=0,
+        count=count,
+        seed=seed,
+        fill_to=fill_to,
+        ca_file=ca_file,
+        profiles=profiles,
     )
     with Display(Console()) as display:
         try:

@@ -32,7 +32,8 @@ class Assignment:
     """What one process is to do: run ``count`` bots with numbers from ``first``.
 
     Numbers are those of the whole swarm: with ``fill_to`` (None: no such limit), bot ``n`` plays if
-    fewer than ``fill_to - n`` humans do, whichever process it is in.
+    fewer than ``fill_to - n`` humans do, whichever process it is in.  ``profiles`` are names of
+    links of the lab with commas between them (empty: none); bot ``n`` has the ``n``-th, in turn.
     """
 
     url: str
@@ -42,6 +43,7 @@ class Assignment:
     seed: int
     fill_to: int | None = None
     ca_file: Path | None = None
+    profiles: str = ""
 
     def to_json(self) -> str:
         """Return one line that ``from_json`` reads."""

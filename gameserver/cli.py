@@ -180,6 +180,9 @@ def bots_command(
     duration: Annotated[float | None, Parameter(help="Seconds to play; else until Ctrl-C.")] = None,
     fill: Annotated[bool, Parameter(help="Each person who joins replaces a bot.")] = False,
     ca_file: Annotated[pathlib.Path | None, Parameter(help="Whom to trust for wss, PEM.")] = None,
+    profile: Annotated[
+        str, Parameter(help="Links of the lab that they share, as in mobile,train,150ms.")
+    ] = "",
     attached: Annotated[bool, Parameter(help="End when standard input does.")] = False,
 ) -> None:
     """Have bots play on a server: for company, or as a load."""
@@ -193,6 +196,7 @@ def bots_command(
         seed=seed,
         fill_to=count if fill else None,
         ca_file=ca_file,
+        profiles=profile,
         duration_s=duration,
         attached=attached,
     )

@@ -152,7 +152,7 @@ async def dial(monkeypatch: pytest.MonkeyPatch, nursery: trio.Nursery) -> Dial:
     def serve_next(serving: Callable[[trio.abc.Stream], Awaitable[None]]) -> None:
         ours, theirs = memory_stream_pair()
 
-        async def open_stream(address: Address, ssl_context: Any) -> trio.abc.Stream:
+        async def open_stream(address: Address, *_: Any) -> trio.abc.Stream:
             await trio.lowlevel.checkpoint()
             return ours
 

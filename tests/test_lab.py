@@ -19,13 +19,15 @@ import trio
 import trio.testing
 import trustme
 
+from clients.errors import ConnectionLost
+from clients.game_client import open_game
 from clients.lab import proxy as proxy_module
 from clients.lab.conditioner import Path
 from clients.lab.pipe import Pipe
 from clients.lab.profiles import Profile, profile_of
 from clients.lab.proxy import Endpoint, LabError, LabFigures, Proxy, open_proxy
 from clients.lab.running import figure_line, opening_line
-from clients.lab.stream import ConditionedStream
+from clients.lab.stream import LINGER_S, ConditionedStream, over
 from gameserver import cli
 
 HERE = Endpoint("127.0.0.1", 0)
@@ -139,9 +141,11 @@ async def conditioned(
 ) -> AsyncIterator[tuple[ConditionedStream, trio.abc.HalfCloseableStream]]:
     """A player's end with the link, and the server's end."""
     near, far = trio.testing.memory_stream_pair()
-    async with trio.open_nursery() as tasks:
-        yield ConditionedStream(near, profile, "seed", tasks), far
-        tasks.cancel_scope.cancel()
+    async with (
+        trio.open_nursery() as tasks,
+        ConditionedStream(near, profile, "seed", tasks) as player,
+    ):
+        yield player, far
 
 
 async def test_a_round_trip_takes_both_ways(autojump_clock: trio.testing.MockClock) -> None:
@@ -194,6 +198,35 @@ async def test_closing_wakes_those_who_wait(autojump_clock: trio.testing.MockClo
             with pytest.raises(trio.ClosedResourceError):
                 await call()
         assert await server.receive_some() == b""
+
+
+async def test_what_was_sent_before_closing_still_arrives(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Also out of a nursery that is cancelled, as a swarm's is at Ctrl-C."""
+    near, far = trio.testing.memory_stream_pair()
+    begin_s = trio.current_time()
+    async with trio.open_nursery() as tasks:
+        player = ConditionedStream(near, slow(0.1), "seed", tasks)
+        await far.send_all(b"nobody will read this")
+        await player.send_all(b"goodbye")
+        await player.aclose()
+        await player.aclose()
+        tasks.cancel_scope.cancel()
+    assert trio.current_time() - begin_s == pytest.approx(0.1)
+    assert await far.receive_some() == b"goodbye"
+    assert await far.receive_some() == b""
+
+
+async def test_closing_does_not_wait_for_ever(autojump_clock: trio.testing.MockClock) -> None:
+    near, far = trio.testing.memory_stream_pair()
+    begin_s = trio.current_time()
+    async with trio.open_nursery() as tasks:
+        player = ConditionedStream(near, slow(60.0), "seed", tasks)
+        await player.send_all(b"too late")
+        await player.aclose()
+    assert trio.current_time() - begin_s == pytest.approx(LINGER_S)
+    assert await far.receive_some() == b""
 
 
 async def test_a_broken_stream_breaks_both_ways(autojump_clock: trio.testing.MockClock) -> None:
@@ -452,6 +485,43 @@ async def test_tls_passes_unchanged() -> None:
                 assert await tls.receive_some() == b"secret"
                 await trio.aclose_forcefully(tls)
             nursery.cancel_scope.cancel()
+
+
+async def test_a_game_over_wss_and_a_link() -> None:
+    ca = trustme.CA()
+    server_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    ca.issue_cert("localhost").configure_cert(server_context)
+    client_context = ssl.create_default_context()
+    ca.configure_trust(client_context)
+    streams: list[trio.abc.HalfCloseableStream] = []
+
+    def via(
+        stream: trio.abc.HalfCloseableStream, tasks: trio.Nursery
+    ) -> trio.abc.HalfCloseableStream:
+        streams.append(over(profile_of("40ms"), "seed")(stream, tasks))
+        return streams[0]
+
+    async def hang_up(stream: trio.SSLStream[trio.SocketStream]) -> None:
+        await stream.receive_some()
+        await stream.aclose()
+
+    with trio.fail_after(30):
+        listeners = await trio.open_ssl_over_tcp_listeners(0, server_context, host="127.0.0.1")
+        tcp_listener = listeners[0].transport_listener
+        assert isinstance(tcp_listener, trio.SocketListener)
+        port = tcp_listener.socket.getsockname()[1]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.serve_listeners, hang_up, listeners)
+            begin_s = trio.current_time()
+            with pytest.raises(ConnectionLost):
+                async with open_game(
+                    f"wss://localhost:{port}/", ssl_context=client_context, via=via
+                ):
+                    raise AssertionError
+            # TLS 1.3 shakes hands in one round trip, and the request went through it.
+            assert trio.current_time() - begin_s >= 0.08
+            nursery.cancel_scope.cancel()
+    assert isinstance(streams[0], ConditionedStream)
 
 
 # ---------------------------------------------------------------- in a terminal

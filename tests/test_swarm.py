@@ -12,6 +12,7 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
+import attrs
 import pytest
 import trio
 from hypothesis import given
@@ -21,10 +22,12 @@ from rich.console import Console
 from clients.errors import ConnectionLost, Refused
 from clients.figures import MAX_REASONS, Display, Figures, line, percentile, total
 from clients.game_client import GameClient, open_game
+from clients.lab.profiles import UnknownProfile
 from clients.swarm import (
     FIRST_PAUSE_S,
     LONGEST_PAUSE_S,
     SCHEMA,
+    Swarm,
     comes_back,
     pauses,
     run_bots,
@@ -125,8 +128,8 @@ def test_an_assignment_splits_into_all_its_bots(count: int, processes: int) -> N
     assert [Assignment.from_json(part.to_json()) for part in parts] == parts
 
 
-def test_an_assignment_keeps_its_ca_file() -> None:
-    whole = Assignment("wss://x/", "arena", 0, 1, 1, 5, Path("ca.pem"))
+def test_an_assignment_keeps_its_ca_file_and_profiles() -> None:
+    whole = Assignment("wss://x/", "arena", 0, 1, 1, 5, Path("ca.pem"), "lan,mobile")
     assert Assignment.from_json(whole.to_json()) == whole
 
 
@@ -164,6 +167,11 @@ def test_only_wss_needs_a_context() -> None:
 def test_a_bad_url_is_said_at_once() -> None:
     with pytest.raises(LocalProtocolError, match="not an address"):
         run_bots("http://x/", count=1)
+
+
+def test_a_bad_profile_is_said_at_once() -> None:
+    with pytest.raises(UnknownProfile, match="no profile 'moon'"):
+        run_bots("ws://x/", count=1, profiles="lan,moon")
 
 
 # ---------------------------------------------------------------- on a real server
@@ -219,6 +227,26 @@ async def test_each_human_who_plays_replaces_a_bot() -> None:
                 await until_bots(watcher, 1)
             await until_bots(watcher, 2)
             nursery.cancel_scope.cancel()
+
+
+async def test_bots_share_the_profiles() -> None:
+    """Every other one plays over 80 ms, which the server's ping frames must see."""
+    async with open_server({"arena": Arena}, SETTINGS) as server:
+        work = attrs.evolve(assignment(f"ws://127.0.0.1:{server.port}/", 3), profiles="0ms,80ms")
+        rtts_s: list[float] = []
+
+        def report(figures: Figures) -> None:
+            if len(figures.rtts_s) == 3 and not rtts_s:
+                rtts_s.extend(sorted(figures.rtts_s))
+                nursery.cancel_scope.cancel()
+
+        with trio.fail_after(20):
+            async with trio.open_nursery() as nursery:
+                await run_swarm(work, ssl_context=None, report=report)
+    assert rtts_s[2] >= 0.08
+    swarm = Swarm(work, None)
+    assert [swarm._link_of(number) is None for number in range(3)] == [False] * 3
+    assert Swarm(assignment("ws://x/", 3), None)._link_of(0) is None
 
 
 async def test_bots_that_are_refused_for_good_end_the_swarm() -> None:

@@ -6,17 +6,33 @@ Owns carrying bytes between a stream and the two pipes.  What the link does to t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
 import trio
 
 from clients.lab.pipe import RECEIVE_BYTES, Pipe
 from clients.lab.profiles import Profile
 
+#: For what was sent before closing.
+LINGER_S: Final = 5.0
+
+
+def over(
+    profile: Profile, seed: str
+) -> Callable[[trio.abc.HalfCloseableStream, trio.Nursery], trio.abc.HalfCloseableStream]:
+    """Return what puts a link under a client: ``open_game(…, via=over(profile, seed))``."""
+    return lambda stream, tasks: ConditionedStream(stream, profile, seed, tasks)
+
 
 class ConditionedStream(trio.abc.HalfCloseableStream):
     """``stream``, through the link ``profile``; this side is the player's.
 
-    Two tasks in the nursery ``tasks`` carry the bytes.  Closing is at once and drops what is still
-    on its way.  ``wrap`` a TCP stream before TLS, so that TLS' own round trips take their time too.
+    A task in the nursery ``tasks`` carries the bytes.  Closing returns at once; as with a socket,
+    what was sent before still arrives: for up to ``LINGER_S`` the task stays for that, even in
+    a nursery that is cancelled.  So the stream must be closed, or that nursery never ends.
+
+    Goes between TCP and TLS, so that TLS' own round trips take their time too.
     """
 
     def __init__(
@@ -29,10 +45,11 @@ class ConditionedStream(trio.abc.HalfCloseableStream):
         up, down = profile.conditioners(seed, begin_s=trio.current_time())
         self._stream = stream
         self._up, self._down = Pipe(up), Pipe(down)
-        self._closed = False
+        self._closed = trio.Event()
         self._has_end = False
-        tasks.start_soon(self._carry_up)
-        tasks.start_soon(self._carry_down)
+        #: Around the task that carries; its deadline is set when the stream is closed.
+        self._lingering = trio.CancelScope(shield=True)
+        tasks.start_soon(self._carry)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Return once all is on its way, which waits while the link's window is full."""
@@ -63,31 +80,46 @@ class ConditionedStream(trio.abc.HalfCloseableStream):
             raise
 
     async def aclose(self) -> None:
-        """Close at once."""
-        self._closed = True
-        self._break_off()
-        await self._stream.aclose()
+        """Take no more, in either direction; what was sent still arrives."""
+        if not self._closed.is_set():
+            self._closed.set()
+            self._lingering.deadline = trio.current_time() + LINGER_S
+            self._down.break_off()
+            self._up.end()
+        await trio.lowlevel.checkpoint()
 
     def _check_open(self) -> None:
-        if self._closed:
+        if self._closed.is_set():
             raise trio.ClosedResourceError("the stream was closed")
 
     def _break_off(self) -> None:
         self._up.break_off()
         self._down.break_off()
 
+    async def _carry(self) -> None:
+        with self._lingering:
+            async with trio.open_nursery() as both:
+                both.start_soon(self._carry_down)
+                await self._carry_up()
+                await self._closed.wait()
+                both.cancel_scope.cancel()
+        await trio.aclose_forcefully(self._stream)
+
     async def _carry_up(self) -> None:
         try:
             while data := await self._up.receive():
                 await self._stream.send_all(data)
             await self._stream.send_eof()
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
+        except trio.BrokenResourceError:
             self._break_off()
 
     async def _carry_down(self) -> None:
         try:
             while data := await self._stream.receive_some(RECEIVE_BYTES):
-                await self._down.send(data)
+                # Read on once closed: unread bytes would make the kernel reset the connection.
+                if not self._closed.is_set():
+                    await self._down.send(data)
             self._down.end()
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self._break_off()
+        except trio.BrokenResourceError:
+            if not self._closed.is_set():
+                self._break_off()
