@@ -12,6 +12,7 @@ from gameserver.errors import (
     LocalProtocolError,
     RemoteProtocolError,
 )
+from gameserver.identity import Verified
 from gameserver.model.schema import command, entity, event, number, synced, text
 from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.latency import Latency
@@ -31,6 +32,7 @@ __all__ = [
     "Server",
     "Settings",
     "StartError",
+    "Verified",
     "command",
     "entity",
     "event",

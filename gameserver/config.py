@@ -84,6 +84,23 @@ def secrets_in(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
+def secrets_of(settings: Settings) -> tuple[str, ...]:
+    """Return the secrets that sign tokens, the signing one first; none if there is none.
+
+    ``ConfigError`` if the file of secrets cannot be used.
+    """
+    file = settings.secret_file
+    if file is None:
+        return secrets_in(settings.secret or "")
+    try:
+        secrets = secrets_in(file.read_text())
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"cannot read the secrets in {file}") from None
+    if not secrets or any(len(one) < MIN_SECRET_LENGTH for one in secrets):
+        raise ConfigError(f"{file} must hold secrets of at least {MIN_SECRET_LENGTH} characters")
+    return secrets
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """All settings of a server; ``_s`` are seconds."""

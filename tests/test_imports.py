@@ -30,6 +30,7 @@ IMPURE = {
 
 PURE = (
     "gameserver.errors",
+    "gameserver.identity",
     "gameserver.inputs",
     "gameserver.player",
     "gameserver.rewind",
@@ -64,7 +65,10 @@ ARROWS = {
         "gameserver.protocol",
         "gameserver.replication",
     ),
+    "gameserver.identity": (),
+    "gameserver.tokens": ("gameserver.errors", "gameserver.identity"),
     "gameserver.room": (
+        "gameserver.identity",
         "gameserver.player",
         "gameserver.rewind",
         "gameserver.errors",

@@ -11,6 +11,7 @@ import itertools
 import random
 import re
 import secrets
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -27,6 +28,7 @@ from gameserver.room import Room
 from gameserver.runtime import pump
 from gameserver.runtime.room_quota import RoomQuota
 from gameserver.runtime.room_task import RoomTask
+from gameserver.runtime.sign_in import SignIn
 
 log = structlog.get_logger(__name__)
 
@@ -55,12 +57,25 @@ class _Open:
     task: RoomTask
     #: Whom the room is counted for; None for nobody.
     maker: str | None
-    seats: set[int] = attrs.field(factory=set)
+    #: How many hold each seat: two while one takes it over from another.
+    seats: Counter[int] = attrs.field(factory=Counter)
     #: Set while the room is empty: the wait until it closes.
     empty: trio.CancelScope | None = None
 
     def has_free_seat(self) -> bool:
         return len(self.seats) < self.task.room.max_players
+
+    def seat_for(self, identity: str | None) -> int:
+        """Return the seat where ``identity`` plays already, else the smallest that is free."""
+        older = self.task.plays(identity)
+        if older is not None:
+            return older.seat
+        return next(n for n in itertools.count(1) if n not in self.seats)
+
+    def release(self, seat: int) -> None:
+        self.seats[seat] -= 1
+        if not self.seats[seat]:
+            del self.seats[seat]
 
 
 class Lobby:
@@ -83,6 +98,7 @@ class Lobby:
         #: Label → set when the room of that name that is stopping has stopped.
         self._stopping: dict[str, trio.Event] = {}
         self.quota = RoomQuota(settings)
+        self.sign_in = SignIn(kinds, settings)
         #: By kind: what the rooms counted that are no more.
         self.past = {kind: RoomTally() for kind in kinds}
 
@@ -114,26 +130,30 @@ class Lobby:
         return kind, name
 
     @contextlib.contextmanager
-    def reserve(self, request: str, maker: str | None = None) -> Iterator[Place]:
+    def reserve(
+        self, request: str, maker: str | None = None, identity: str | None = None
+    ) -> Iterator[Place]:
         """Hold a seat, from before the joining to after the leaving, in the room asked for.
 
         The room is made if need be, and is then counted for ``maker`` (see ``RoomQuota``) until it
-        ends.  ``JoinRefused``: 4004, 4005, 1001 while the server stops, 1011 if the room's
-        ``on_create`` raised.
+        ends.  A verified ``identity`` gets the seat that it has already, even in a full room.
+        ``JoinRefused``: 4004, 4005, 1001 while the server stops, 1011 if the room's ``on_create``
+        raised.
         """
         if self._closing is not None:
             raise JoinRefused(CloseCode.GOING_AWAY, self._closing)
         self._forget_ended()
-        opened = self._find_or_make(*self._parse(request), maker)
-        number = next(n for n in itertools.count(1) if n not in opened.seats)
-        opened.seats.add(number)
+        kind, name = self._parse(request)
+        opened = self._where(kind, name, identity) or self._find_or_make(kind, name, maker)
+        number = opened.seat_for(identity)
+        opened.seats[number] += 1
         if opened.empty is not None:
             opened.empty.cancel()
             opened.empty = None
         try:
             yield Place(opened.task, number, secrets.token_urlsafe(RESUME_TOKEN_BYTES))
         finally:
-            opened.seats.remove(number)
+            opened.release(number)
             if not opened.seats:
                 opened.empty = trio.CancelScope()
                 self._tasks.start_soon(self._close_when_empty_for_long, opened, opened.empty)
@@ -142,6 +162,11 @@ class Lobby:
     def _tasks(self) -> trio.Nursery:
         assert self._nursery is not None, "start comes first"
         return self._nursery
+
+    def _where(self, kind: str, name: str | None, identity: str | None) -> _Open | None:
+        """Return the room among those asked for where ``identity`` plays already."""
+        rooms = [o for o in self._open.values() if o.kind == kind and name in (None, o.name)]
+        return next((opened for opened in rooms if opened.task.plays(identity)), None)
 
     def _find_or_make(self, kind: str, name: str | None, maker: str | None) -> _Open:
         if name is None:

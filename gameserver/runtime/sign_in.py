@@ -1,0 +1,98 @@
+"""Who needs a token, whether a token is good, and that it is good only once.
+
+Owns the server's secrets, the memory of used tokens, and the count of refused ones by fault.
+Never asks the game anything, and never logs or repeats a token.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from gameserver.config import ConfigError, Settings, secrets_of
+from gameserver.errors import JoinRefused
+from gameserver.identity import UsedTokens, Verified
+from gameserver.protocol.closing import CloseCode
+from gameserver.room import Room
+from gameserver.tokens import Fault, TokenRefused, Tokens
+
+log = structlog.get_logger(__name__)
+
+
+class SignIn:
+    """The tokens of one server.
+
+    ``ConfigError`` if a room of ``kinds`` requires tokens, or all bots need one, and there is no
+    secret; or if the file of secrets cannot be used.
+    """
+
+    def __init__(
+        self,
+        kinds: Mapping[str, type[Room]],
+        settings: Settings,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._used = UsedTokens()
+        self._tokens = self._read()
+        self.refused: Counter[Fault] = Counter()
+        if self._tokens is None:
+            _check_that_none_is_needed(kinds, settings)
+
+    def reload(self) -> None:
+        """Read the file of secrets again; if it cannot be used the old ones stay."""
+        if self._settings.secret_file is None:
+            return
+        try:
+            self._tokens = self._read()
+        except ConfigError as error:
+            log.warning("the secrets stay as they were", problem=str(error))
+        else:
+            log.info("secrets read again", file=str(self._settings.secret_file))
+
+    def _read(self) -> Tokens | None:
+        secrets = secrets_of(self._settings)
+        if not secrets:
+            return None
+        return Tokens(secrets, valid_s=self._settings.token_valid_s, clock=self._clock)
+
+    def verify(self, token: str | None, room: type[Room], *, is_bot: bool) -> Verified | None:
+        """Return whom the token of a hello stands for, None if none is needed.
+
+        ``JoinRefused`` (4007) if it is needed and no good.  The token is not used up yet.
+        """
+        if not (room.requires_token or (is_bot and self._settings.bots_need_token)):
+            return None
+        assert self._tokens is not None, "checked at the start, and reading again keeps some"
+        if token is None:
+            raise self._counted(TokenRefused(Fault.MISSING, "a token is needed here"))
+        try:
+            return self._tokens.verify(token)
+        except TokenRefused as refusal:
+            raise self._counted(refusal) from None
+
+    def use(self, verified: Verified) -> None:
+        """Use a token up; ``JoinRefused`` (4007) if it was used before."""
+        if self._used.is_full(self._clock()):
+            raise self._counted(TokenRefused(Fault.MEMORY, "too many sign in just now"))
+        if not self._used.use(verified):
+            raise self._counted(TokenRefused(Fault.USED, "the token was used before"))
+
+    def _counted(self, refusal: TokenRefused) -> JoinRefused:
+        self.refused[refusal.fault] += 1
+        return JoinRefused(CloseCode.REFUSED, str(refusal))
+
+
+def _check_that_none_is_needed(kinds: Mapping[str, type[Room]], settings: Settings) -> None:
+    needing = [f"the room {kind}" for kind, room in kinds.items() if room.requires_token]
+    if settings.bots_need_token:
+        needing.append("bots_need_token")
+    if needing:
+        raise ConfigError(
+            f"{needing[0]} requires tokens, so there must be a secret that signs them: "
+            "set GAMESERVER_SECRET, or secret_file to a file that holds one"
+        )

@@ -1,0 +1,125 @@
+"""Tokens: what a login service gives a player, and the server believes.
+
+Owns signing and reading them, with itsdangerous.  A token says who its holder is, when it was
+made, and a number of its own by which it is used once.  Never decides who needs one (that is
+``runtime/sign_in.py``), and no error of it repeats a token or a secret.
+
+The login service may be any program that has the secret::
+
+    from gameserver.tokens import Tokens
+    token = Tokens([secret]).issue("account-17")
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import secrets as chance
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
+
+from gameserver.errors import GameServerError, LocalProtocolError
+from gameserver.identity import Verified
+
+#: So that a token fits in a hello (1,024 bytes).
+MAX_IDENTITY_BYTES: Final = 256
+#: How far the clock of the login service may be ahead of ours.
+CLOCK_SKEW_S: Final = 30.0
+TOKEN_ID_BYTES: Final = 12
+#: Signatures for this purpose say nothing about any other use of the same secret.
+_SALT: Final = "gameserver.token.v1"
+
+
+class Fault(enum.StrEnum):
+    """What is wrong with a token; the label in the metrics."""
+
+    MISSING = "missing"
+    FORGED = "forged"
+    EXPIRED = "expired"
+    FUTURE = "future"
+    USED = "used"
+    MEMORY = "memory"
+
+
+class TokenRefused(GameServerError):
+    """A token is not believed; ``fault`` says why.  The text never holds any of it."""
+
+    def __init__(self, fault: Fault, text: str) -> None:
+        super().__init__(text)
+        self.fault = fault
+
+
+class Tokens:
+    """Issues and verifies tokens.
+
+    ``secrets``: the first one signs, all are believed, so that a new one can be put in front
+    while tokens of the old one are still about.  ``clock`` returns seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        secrets: Sequence[str],
+        *,
+        valid_s: float = 300.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if not secrets:
+            raise LocalProtocolError("tokens need a secret")
+        self._valid_s = valid_s
+        self._clock = clock
+        self._serializer: URLSafeTimedSerializer = URLSafeTimedSerializer(
+            list(reversed(secrets)),  # itsdangerous signs with the last
+            salt=_SALT,
+            signer=_Signer,
+            signer_kwargs={
+                "clock": clock,
+                "key_derivation": "hmac",
+                "digest_method": hashlib.sha256,
+            },
+        )
+
+    def issue(self, identity: str) -> str:
+        """Return a new token for ``identity``, which is 1 to 256 bytes of UTF-8."""
+        if not 0 < len(identity.encode()) <= MAX_IDENTITY_BYTES:
+            raise LocalProtocolError(f"an identity is 1 to {MAX_IDENTITY_BYTES} bytes of UTF-8")
+        token = self._serializer.dumps([identity, chance.token_urlsafe(TOKEN_ID_BYTES)])
+        return token if isinstance(token, str) else token.decode()
+
+    def verify(self, token: str) -> Verified:
+        """Return whom ``token`` stands for; ``TokenRefused`` for any other text."""
+        try:
+            payload, issued = self._serializer.loads(token, return_timestamp=True)
+            identity, token_id = _checked(payload)
+        except (BadData, ValueError):
+            raise TokenRefused(Fault.FORGED, "the token is not one of ours") from None
+        issued_s = issued.timestamp()
+        age_s = self._clock() - issued_s
+        if age_s > self._valid_s:
+            raise TokenRefused(Fault.EXPIRED, "the token has expired")
+        if age_s < -CLOCK_SKEW_S:
+            raise TokenRefused(Fault.FUTURE, "the token was made in the future")
+        return Verified(identity, token_id, expires_s=issued_s + self._valid_s)
+
+
+class _Signer(TimestampSigner):
+    """A signer that can be told the time."""
+
+    def __init__(self, *arguments: Any, clock: Callable[[], float], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._clock = clock
+
+    def get_timestamp(self) -> int:
+        return int(self._clock())
+
+
+def _checked(payload: Any) -> tuple[str, str]:
+    """Return identity and number of a payload that was signed, though maybe for another use."""
+    if not (isinstance(payload, list) and len(payload) == 2):
+        raise ValueError("not of this form")
+    identity, token_id = payload
+    if not (isinstance(identity, str) and isinstance(token_id, str) and identity and token_id):
+        raise ValueError("not of this form")
+    return identity, token_id
