@@ -24,7 +24,7 @@ import trio
 from cyclopts import App, Parameter
 from rich.console import Console
 
-from gameserver.config import Reading, Settings, load_settings
+from gameserver.config import Reading, Settings, load_settings, secrets_of
 from gameserver.errors import GameServerError
 from gameserver.games.arena.room import Arena
 from gameserver.games.chat import Chat
@@ -34,6 +34,7 @@ from gameserver.ops.logging import LogFormat, LogLevel, configure_logging
 from gameserver.room import Room
 from gameserver.runtime.server import Server, serve
 from gameserver.runtime.tls import how_to_trust, make_development_certificate, server_context
+from gameserver.tokens import Tokens
 
 #: Where ``demo --tls`` keeps its certificate, so that it need be trusted only once.
 DEVELOPMENT_CERTIFICATE: Final = pathlib.Path("~/.gameserver/tls")
@@ -201,6 +202,26 @@ def bots_command(
         attached=attached,
     )
     sys.exit(code)
+
+
+@app.command(name="token")
+def token_command(
+    identity: Annotated[str, Parameter(help="Whom the token stands for.")],
+    *,
+    secret_file: Annotated[
+        pathlib.Path | None, Parameter(help="Holds the secrets; else GAMESERVER_SECRET does.")
+    ] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Print a token for one sign-in, as a login service would issue it: for development."""
+    settings = load_settings(file=config, flags={"secret_file": secret_file})
+    known = secrets_of(settings)
+    if not known:
+        raise UsageError(
+            "there is no secret to sign with; set GAMESERVER_SECRET or give --secret-file. "
+            "To make one: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        )
+    print(Tokens(known).issue(identity))  # noqa: T201 - for scripts: nothing but the token
 
 
 @app.command(name="echo")

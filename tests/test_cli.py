@@ -18,6 +18,7 @@ from gameserver import cli
 from gameserver.cli import Flags, UsageError, load_rooms
 from gameserver.config import Settings
 from gameserver.protocol.messages import Delta, Welcome
+from gameserver.tokens import Tokens
 
 GAME = """
 from gameserver import Room
@@ -117,6 +118,54 @@ def test_expected_errors_are_one_line_and_exit_code_1(
     assert printed.startswith("gameserver: ")
     assert complaint in printed
     assert len(printed.splitlines()) == 1
+
+
+SECRET = "a-secret-of-the-tests-long-enough"
+
+
+def test_a_token_for_development(
+    here: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GAMESERVER_SECRET", SECRET)
+    (here / "secrets").write_text("s" * 32)
+    (here / "server.toml").write_text("secret_file = 'secrets'")
+    for arguments, secret in (
+        (["token", "ann"], SECRET),
+        (["token", "bob", "--secret-file", "secrets"], "s" * 32),
+        (["token", "cal", "--config", "server.toml"], "s" * 32),
+    ):
+        if secret != SECRET:
+            monkeypatch.delenv("GAMESERVER_SECRET", raising=False)
+        with pytest.raises(SystemExit) as exit_:
+            cli.main(arguments)
+        assert not exit_.value.code
+        printed = capsys.readouterr()
+        assert Tokens([secret]).verify(printed.out.strip()).identity == arguments[1]
+        assert secret not in printed.out + printed.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["token", "ann"], "there is no secret to sign with"),
+        (["token", ""], "there is no secret to sign with"),
+        (["token", "ann", "--secret-file", "none"], "cannot read the secrets in none"),
+        (["token", "", "--secret-file", "secrets"], "an identity is 1 to 256 bytes"),
+    ],
+)
+def test_a_token_that_cannot_be(
+    here: pathlib.Path,
+    arguments: list[str],
+    complaint: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (here / "secrets").write_text("s" * 32)
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(arguments)
+    assert exit_.value.code == 1
+    printed = capsys.readouterr()
+    assert complaint in printed.err
+    assert not printed.out
 
 
 async def _start(*arguments: str, cwd: pathlib.Path) -> trio.Process:

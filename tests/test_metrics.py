@@ -25,6 +25,7 @@ def figures(**changes: object) -> ServerFigures:
         door={"accepted": 10, "crashed": 0},
         turned_away={"address": 8, "origin": 0},
         malformed_forwards=9,
+        tokens_refused={"expired": 4},
         sessions=Tally(bytes_in=100, bytes_out=2000, commands_duplicate=4),
         counters=Counters(5, 60, 1, Counter({4005: 2}), Counter({1000: 3, 4009: 1})),
         kinds={
@@ -59,6 +60,7 @@ def test_everything_is_told() -> None:
     assert told["turned_away_total", (("reason", "address"),)] == 8
     assert told["turned_away_total", (("reason", "origin"),)] == 0
     assert told["malformed_forwards_total", ()] == 9
+    assert told["tokens_refused_total", (("fault", "expired"),)] == 4
     assert told["bytes_out_total", ()] == 2000
     assert told["commands_duplicate_total", ()] == 4
     assert told["joins_total", ()] == 5
@@ -82,7 +84,7 @@ def test_every_field_of_the_tallies_is_told() -> None:
 
 def test_no_label_is_a_name_that_clients_choose() -> None:
     labels = {name for _, labels in samples(figures()) for name, _ in labels}
-    assert labels == {"kind", "code", "quantile", "reason"}
+    assert labels == {"kind", "code", "quantile", "reason", "fault"}
 
 
 def test_tallies_add_up_field_by_field() -> None:

@@ -94,13 +94,15 @@ STAGES: Final = ("up_estimate", "wait", "simulate", "send", "down_estimate")
 class ServerFigures:
     """All that ``/metrics`` tells: ``connections`` open now, ``door`` counts since the start.
 
-    ``turned_away`` counts by reason whoever was told to come later or not at all.
+    ``turned_away`` counts by reason whoever was told to come later or not at all,
+    ``tokens_refused`` by fault.
     """
 
     connections: int
     door: Mapping[str, int]
     turned_away: Mapping[str, int]
     malformed_forwards: int
+    tokens_refused: Mapping[str, int]
     sessions: Tally
     counters: Counters
     kinds: Mapping[str, KindFigures]
@@ -134,6 +136,9 @@ class _Once(Collector):
             "malformed_forwards",
             "X-Forwarded-For of listed proxies that held no address",
             figures.malformed_forwards,
+        )
+        yield _by_label(
+            "tokens_refused", "Tokens that were not believed", "fault", figures.tokens_refused
         )
         for name, what in _TALLY.items():
             yield _count(name, what, getattr(figures.sessions, name))

@@ -43,6 +43,7 @@ from gameserver.runtime.session import Session
 from gameserver.runtime.stages import InputStages
 from gameserver.runtime.ticker import Percentiles
 from gameserver.runtime.tls import server_context
+from gameserver.tokens import Fault
 
 if TYPE_CHECKING:
     import socket
@@ -211,6 +212,7 @@ class Server:
             },
             turned_away=self._turned_away(),
             malformed_forwards=self.admission.malformed_forwards,
+            tokens_refused={fault.value: self.lobby.sign_in.refused[fault] for fault in Fault},
             sessions=total(self._past, [session.tally() for session in self._sessions]),
             counters=self.counters,
             kinds={kind: self._kind_figures(kind) for kind in self.lobby.kinds},
