@@ -92,17 +92,14 @@ class InputBuffer:
         waiting = self._waiting
         _, seq, shown, upcoming, read_s, command = entry
         tick = max(upcoming, waiting[-1][0] + 1) if waiting else upcoming
-        if tick >= upcoming + UNTIMED_AHEAD_TICKS and waiting:
+        if tick >= upcoming + UNTIMED_AHEAD_TICKS:
             tick = waiting.pop()[0]
             self.dropped += 1
         waiting.append((tick, seq, shown, upcoming, read_s, command))
 
     def _keep_late(self, entry: Input) -> None:
-        """Of the inputs whose tick has passed only the newest may still be used."""
-        if self._late is not None:
-            self.dropped += 1
-            if self._late[1] > entry[1]:
-                return
+        """Of the inputs whose tick has passed only the newest, which is this one, may be used."""
+        self.dropped += self._late is not None
         self._late = entry
 
     def take(self, tick: int) -> Input | None:

@@ -157,7 +157,10 @@ class Player:
 
     @property
     def idle_ticks(self) -> int:
-        """Ticks for which an input was due and none had come, until the player was let go."""
+        """Ticks for which no input had come, in the first ``Room.idle_repeat_ticks`` of a gap.
+
+        A longer silence is taken to be meant.
+        """
         return 0 if self._inputs is None else self._inputs.idle_ticks
 
     # ------------------------------------------------------------ commands
@@ -200,11 +203,13 @@ class Player:
         while self._inbox:
             yield self._note_applied(self._inbox.popleft(), tick)
 
-    def next_input(self, tick: int, begun_s: float, repeat_ticks: int) -> tuple[bool, Any]:
+    def next_input(
+        self, tick: int, begun_s: float, idle_ticks: int, *, repeats: bool
+    ) -> tuple[bool, Any]:
         """Return whether an input is due at ``tick``, and which: None if it shall be neutral.
 
-        None is due before the first.  ``begun_s``: when the tick began (0.0: unknown);
-        ``repeat_ticks``: for how long the last one goes on if nothing comes.
+        None is due before the first.  ``begun_s``: when the tick began (0.0: unknown).  If nothing
+        came, the last one goes on for ``idle_ticks`` where it ``repeats``.
         """
         inputs = self._inputs
         assert inputs is not None
@@ -219,10 +224,10 @@ class Player:
             return True, self._note_applied(entry, tick)
         if inputs.applied is None:
             return False, None
-        if inputs.silent_ticks > repeat_ticks:
+        if inputs.silent_ticks > idle_ticks:
             return True, None
         inputs.idle_ticks += 1
-        return True, inputs.applied[5]
+        return True, inputs.applied[5] if repeats else None
 
     def _note_applied(self, entry: Input, tick: int) -> Any:
         self._applied = entry

@@ -214,10 +214,10 @@ class Room:
         """
         if self._past is None:
             raise LocalProtocolError(f"{type(self).__name__}.rewinds names no classes")
-        newest = self._past.newest_tick
-        if not (self.lag_compensation and player.lag_compensation) or newest is None:
+        compensated = self.lag_compensation and player.lag_compensation
+        if not compensated or self._past.newest_tick is None:
             return Present(self.world, self.tick_number)
-        return self._past.at(min(self._seen_tick(player), newest))
+        return self._past.at(self._seen_tick(player))
 
     def _seen_tick(self, player: Player) -> float:
         """Return the tick that the player saw, bounded and counted."""
@@ -320,9 +320,9 @@ class Room:
 
     def _apply_inputs(self, begun_s: float) -> None:
         """Give every player's input of this tick to ``on_command``."""
-        repeat_ticks = self.idle_repeat_ticks if self.idle == "repeat" else 0
+        tick, repeats = self.tick_number, self.idle == "repeat"
         for player in tuple(self._seated):
-            due, command = player.next_input(self.tick_number, begun_s, repeat_ticks)
+            due, command = player.next_input(tick, begun_s, self.idle_repeat_ticks, repeats=repeats)
             if not due:
                 continue
             if command is None:
