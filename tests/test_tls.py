@@ -9,6 +9,7 @@ import stat
 import sys
 
 import pytest
+import structlog
 import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import (
@@ -174,3 +175,90 @@ def test_without_trustme_it_says_what_to_install(tmp_path, monkeypatch):
 
 def test_how_to_trust_names_the_authority(paths):
     assert str(paths.ca) in tls.how_to_trust(paths)
+
+
+# What clients are shown, and replacing it
+
+
+def write(folder, leaf) -> None:
+    leaf.private_key_pem.write_to_path(str(folder / "key.pem"))
+    (folder / "cert.pem").write_bytes(b"".join(pem.bytes() for pem in leaf.cert_chain_pems))
+
+
+def issued(*names: str, days: int = 30, since_days: int = 60):
+    now = datetime.datetime.now(datetime.UTC)
+    return trustme.CA().issue_cert(
+        *names,
+        not_before=now - datetime.timedelta(days=since_days),
+        not_after=now + datetime.timedelta(days=days),
+    )
+
+
+def test_what_a_certificate_is_for_and_until_when(tmp_path):
+    write(tmp_path, issued("play.example", "192.0.2.1", days=30))
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    facts = tls.certificate_facts(tls.server_context(certificate, key), certificate)
+    leaf = x509.load_pem_x509_certificate(certificate.read_bytes())
+    assert facts.names == ("play.example", "192.0.2.1")
+    assert facts.valid_until == leaf.not_valid_after_utc
+    assert int(facts.serial, 16) == leaf.serial_number
+
+
+@pytest.mark.parametrize(
+    ("days", "since_days", "problem"),
+    [(-1, 60, "certificate has expired"), (30, -1, "certificate is not yet valid")],
+)
+def test_what_every_client_would_refuse(tmp_path, days, since_days, problem):
+    write(tmp_path, issued("play.example", days=days, since_days=since_days))
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    with pytest.raises(tls.CertificateError, match=f"cert.pem: {problem}"):
+        tls.certificate_facts(tls.server_context(certificate, key), certificate)
+    with structlog.testing.capture_logs() as logged:
+        tls.Certificate(certificate, key)  # the server starts nevertheless
+    assert [entry["event"] for entry in logged] == ["clients will refuse the certificate"]
+
+
+def shown(certificate) -> int:
+    """The serial number of what a client is shown."""
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    seen = shake_hands(certificate.context, client, "play.example").getpeercert(binary_form=True)
+    return x509.load_der_x509_certificate(seen).serial_number
+
+
+def test_a_new_certificate_is_shown_and_logged(tmp_path):
+    write(tmp_path, issued("old.example"))
+    certificate = tls.Certificate(tmp_path / "cert.pem", tmp_path / "key.pem")
+    before = shown(certificate)
+    write(tmp_path, issued("new.example"))
+    assert shown(certificate) == before  # not before it is told to
+    with structlog.testing.capture_logs() as logged:
+        assert certificate.reload()
+    assert shown(certificate) != before
+    [entry] = logged
+    assert (entry["event"], entry["names"]) == ("certificate replaced", "new.example")
+    assert datetime.datetime.fromisoformat(entry["valid_until"]).year >= 2024
+    assert entry["file"].endswith("cert.pem")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: (folder / "cert.pem").write_text("no certificate"),
+        lambda folder: (folder / "cert.pem").unlink(),
+        lambda folder: (folder / "key.pem").unlink(),
+        lambda folder: issued("x").private_key_pem.write_to_path(str(folder / "key.pem")),
+        lambda folder: write(folder, issued("x", days=-1)),
+    ],
+    ids=["no certificate", "no file", "no key", "another key", "expired"],
+)
+def test_a_broken_new_certificate_leaves_the_old_one(tmp_path, damage):
+    write(tmp_path, issued("old.example"))
+    certificate = tls.Certificate(tmp_path / "cert.pem", tmp_path / "key.pem")
+    before = shown(certificate)
+    damage(tmp_path)
+    with structlog.testing.capture_logs() as logged:
+        assert not certificate.reload()
+    assert [entry["event"] for entry in logged] == ["the certificate stays as it was"]
+    assert str(tmp_path) in logged[0]["problem"]
+    assert shown(certificate) == before

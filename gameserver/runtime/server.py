@@ -39,10 +39,11 @@ from gameserver.runtime.gate import METRICS_PATH, Gate
 from gameserver.runtime.http import JSON, Response, Site, text_response
 from gameserver.runtime.link import Link
 from gameserver.runtime.lobby import Lobby
+from gameserver.runtime.open_files import within_open_files
 from gameserver.runtime.session import Session
 from gameserver.runtime.stages import InputStages
 from gameserver.runtime.ticker import Percentiles
-from gameserver.runtime.tls import server_context
+from gameserver.runtime.tls import Certificate
 from gameserver.tokens import Fault
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ GOING: Final = "the server is shutting down"
 #: Of the grace period; the rest is for the rooms' ``on_stop``.
 SESSIONS_SHARE_OF_GRACE: Final = 0.6
 METRICS_LIFE_S: Final = 1.0
+ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 #: What of a door's statistics is told: the counters.
 DOOR_COUNTS: Final = (
     "accepted",
@@ -108,6 +110,7 @@ class Server:
         self._no_session = trio.Event()
         self._past = Tally()
         self._doors: list[Door] = []
+        self._certificate: Certificate | None = None
         self._site = self._make_site()
         self._plain = plain.plain_endpoints()
         self._gate = Gate(settings, self.admission, self._plain)
@@ -127,12 +130,12 @@ class Server:
         self.port = ports[0].number
         if settings.certificate is not None and settings.key is not None:
             try:
-                context = server_context(settings.certificate, settings.key)
+                self._certificate = Certificate(settings.certificate, settings.key)
                 sockets = await _listen(settings.host, settings.tls_port, "tls_port")
             except GameServerError:
                 ports[0].close()
                 raise
-            ports.append(_Port(sockets, context))
+            ports.append(_Port(sockets, self._certificate.context))
             self.tls_port = ports[1].number
         return ports
 
@@ -172,6 +175,20 @@ class Server:
             self._past = total(self._past, [session.tally()])
             if not self._sessions:
                 self._no_session.set()
+
+    # ------------------------------------------------------------ certificates and secrets
+
+    def reload(self) -> None:
+        """Read certificate, key and secrets again; whatever cannot be used stays as it was.
+
+        Connections that are open keep the certificate that they were shown.
+        """
+        self.lobby.sign_in.reload()
+        if self._certificate is None or not self._certificate.reload():
+            return
+        for door in self._doors:
+            if door.ssl_context is not None:
+                door.ssl_context = self._certificate.context
 
     # ------------------------------------------------------------ stopping
 
@@ -283,7 +300,7 @@ async def open_server(
     Leaving the block stops the server gracefully.  ``StartError`` or ``CertificateError`` if the
     ports cannot be opened.
     """
-    server = Server(kinds, settings or Settings())
+    server = Server(kinds, within_open_files(settings or Settings()))
     ports = await server.open_ports()
     async with trio.open_nursery() as nursery:
         await server.start(ports, nursery)
@@ -301,17 +318,30 @@ async def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM, then stop gracefully; a second signal ends all at once.
 
-    ``beside`` is called with the running server, and cancelled when the stopping begins.
+    SIGHUP reads certificate and secrets again, if there are any in files.  ``beside`` is called
+    with the running server, and cancelled when the stopping begins.
     """
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    reloading = _reload_signals(settings or Settings())
+    with trio.open_signal_receiver(*ENDING_SIGNALS, *reloading) as signals:
         async with open_server(kinds, settings) as server:
             async with trio.open_nursery() as nursery:
                 if beside is not None:
                     nursery.start_soon(beside, server)
-                await anext(signals)
+                while await anext(signals) in reloading:
+                    server.reload()
                 nursery.cancel_scope.cancel()
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in ENDING_SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
+
+
+def _reload_signals(settings: Settings) -> list[signal.Signals]:
+    """Return SIGHUP where there is something to read again; elsewhere it ends the process.
+
+    A server in a terminal must not outlive it, and Windows has no such signal.
+    """
+    if settings.certificate is None and settings.secret_file is None:
+        return []
+    return [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []
 
 
 async def _listen(host: str, port: int, setting: str) -> list[socket.socket]:

@@ -1,7 +1,8 @@
 """Certificates: the server's TLS context, and certificates for development.
 
-Owns reading certificate files and saying which one is wrong, and making certificates for
-this machine that nobody else trusts until told to. Never opens a connection.
+Owns reading certificate files and saying which one is wrong, what a certificate is for and until
+when, and making certificates for this machine that nobody else trusts until told to. Never opens
+a connection.
 """
 
 from __future__ import annotations
@@ -15,17 +16,23 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import structlog
 
 from gameserver.errors import GameServerError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+log = structlog.get_logger(__name__)
+
 VALID_FOR = datetime.timedelta(days=397)
 """Browsers on Apple's systems refuse certificates that are valid for longer than 825 days,
 public ones for longer than 398."""
 
 RENEW_BEFORE = datetime.timedelta(days=7)
+
+HANDSHAKE_TURNS = 20
+"""More than any handshake in memory takes; TLS 1.2 takes four."""
 
 
 class CertificateError(GameServerError):
@@ -40,6 +47,55 @@ class CertificatePaths:
     """The authority that signed it: what browsers and programs must be told to trust."""
     certificate: Path
     key: Path
+
+
+class Certificate:
+    """The certificate that a server shows, from files that are read at the start and on ``reload``.
+
+    ``context`` is for new connections.  ``CertificateError`` if the files cannot be used.
+    """
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        self._certificate = certificate
+        self._key = key
+        self.context = server_context(certificate, key)
+        try:
+            self._tell("certificate", certificate_facts(self.context, certificate))
+        except CertificateError as error:
+            log.warning("clients will refuse the certificate", problem=str(error))
+
+    def reload(self) -> bool:
+        """Read the files again; False if clients would refuse what they hold now.
+
+        Then, and this is logged, the old certificate stays.
+        """
+        try:
+            context = server_context(self._certificate, self._key)
+            facts = certificate_facts(context, self._certificate)
+        except CertificateError as error:
+            log.warning("the certificate stays as it was", problem=str(error))
+            return False
+        self.context = context
+        self._tell("certificate replaced", facts)
+        return True
+
+    def _tell(self, event: str, facts: CertificateFacts) -> None:
+        log.info(
+            event,
+            file=str(self._certificate),
+            names=", ".join(facts.names),
+            valid_until=facts.valid_until.isoformat(),
+            serial=facts.serial,
+        )
+
+
+@attrs.frozen
+class CertificateFacts:
+    """What clients are shown: the names that a certificate is for, and its last moment."""
+
+    names: tuple[str, ...]
+    valid_until: datetime.datetime
+    serial: str
 
 
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
@@ -66,6 +122,48 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     except _EncryptedKeyError:
         raise CertificateError(f"the key {key} is encrypted; store it without a password") from None
     return context
+
+
+def certificate_facts(context: ssl.SSLContext, certificate: Path) -> CertificateFacts:
+    """What a client sees of ``context``, by a handshake in memory with one that trusts it.
+
+    Raises ``CertificateError`` where every client would refuse it: it has expired, is not valid
+    yet, or is for another use.
+    """
+    try:
+        client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        client.check_hostname = False
+        client.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN  # its own authority
+        client.load_verify_locations(cafile=certificate)
+        seen: dict[str, Any] = _handshake_in_memory(context, client).getpeercert() or {}
+    except ssl.SSLCertVerificationError as error:
+        raise CertificateError(f"{certificate}: {error.verify_message}") from error
+    except (OSError, ssl.SSLError) as error:
+        raise CertificateError(f"{certificate}: no handshake with it succeeds ({error})") from error
+    return CertificateFacts(
+        names=tuple(name for _, name in seen.get("subjectAltName", ())),
+        valid_until=datetime.datetime.fromtimestamp(
+            ssl.cert_time_to_seconds(seen["notAfter"]), datetime.UTC
+        ),
+        serial=seen["serialNumber"],
+    )
+
+
+def _handshake_in_memory(server: ssl.SSLContext, client: ssl.SSLContext) -> ssl.SSLObject:
+    """The client's side of a handshake between the two."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ours = server.wrap_bio(to_server, to_client, server_side=True)
+    theirs = client.wrap_bio(to_client, to_server)
+    unfinished = [theirs, ours]
+    for _ in range(HANDSHAKE_TURNS):
+        side = unfinished.pop(0)
+        try:
+            side.do_handshake()
+        except ssl.SSLWantReadError:
+            unfinished.append(side)
+        if not unfinished:
+            return theirs
+    raise ssl.SSLError("the handshake does not end")
 
 
 class _EncryptedKeyError(Exception):
