@@ -146,6 +146,8 @@ def _start_ourselves(setting: Setting) -> Started:
     room = f"benchmarks.worlds:{_ROOMS[setting.world]}"
     command = [sys.executable, "-m", "gameserver", "serve", room, "--port", "0"]
     command += ["--log-level", "warning", "--max-connections", "20000"]
+    # Everyone joins at once here; a limit on that would be all that a storm of joins measures.
+    command += ["--joins-per-s", "100000", "--max-joining", "20000"]
     if setting.certificate is not None:
         certificate, key = setting.certificate
         command += ["--certificate", str(certificate), "--key", str(key), "--tls-port", "0"]

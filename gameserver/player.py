@@ -166,7 +166,7 @@ class Player:
     # ------------------------------------------------------------ commands
 
     def take_command(
-        self, seq: int, command: Any, *, tick: int = 0, shown: int = 0, read_s: float = 0.0
+        self, seq: int, command: Any, tick: int = 0, shown: int = 0, read_s: float = 0.0
     ) -> None:
         """Queue a checked command for its tick; called by the session.
 

@@ -31,7 +31,8 @@ from gameserver.protocol.messages import (
 )
 from gameserver.runtime.admission import Admission
 from gameserver.runtime.lobby import Lobby
-from gameserver.runtime.session import AUTH_TIMEOUT_S, MESSAGES_BURST, TEXTS_BURST, Session
+from gameserver.runtime.reception import MESSAGES_BURST, TEXTS_BURST
+from gameserver.runtime.session import AUTH_TIMEOUT_S, Session
 
 
 @attrs.frozen

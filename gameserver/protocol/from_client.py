@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from gameserver.errors import RemoteProtocolError
+from gameserver.model.fieldtypes import INT_LIMIT
 from gameserver.protocol.kinds import (
     MAX_NONCE,
     MAX_SAY_LENGTH,
@@ -30,6 +31,7 @@ from gameserver.protocol.wire import (
     require,
     require_length,
     unpack_from_client,
+    unpack_short,
 )
 
 # ``from_wire`` of these takes an array that ``unpack_from_client`` returned, so numbers are
@@ -207,6 +209,9 @@ def _is_token(value: Any) -> bool:
     return value is None or (type(value) is str and len(value.encode()) <= MAX_TOKEN_BYTES)
 
 
+_COMMAND: Final = int(Kind.COMMAND)
+_COMMAND_HEAD: Final = 6
+
 _FROM_CLIENT: Final[dict[int, Callable[[list[Any]], ClientMessage]]] = {
     Kind.HELLO: Hello.from_wire,
     Kind.COMMAND: CommandMessage.from_wire,
@@ -215,6 +220,36 @@ _FROM_CLIENT: Final[dict[int, Callable[[list[Any]], ClientMessage]]] = {
     Kind.SAY: Say.from_wire,
     Kind.RESYNC: Resync.from_wire,
 }
+
+
+def short_command(data: bytes) -> list[Any] | None:
+    """Return the array of a command with its head checked, but not its values; None for all else.
+
+    The quick road of nearly all that clients send.  None says nothing about the bytes: they are for
+    ``decode_from_client`` to judge.  The values may hold anything that msgpack can say, so they
+    must go through ``CommandSpec.from_wire``; being short, they cannot hold much of it.
+    """
+    message = unpack_short(data)
+    if message is None or len(message) < _COMMAND_HEAD:
+        return None
+    kind, seq, tick, shown, acked, command = message[:_COMMAND_HEAD]
+    if (
+        kind.__class__
+        is seq.__class__
+        is tick.__class__
+        is shown.__class__
+        is acked.__class__
+        is command.__class__
+        is int
+        and kind == _COMMAND
+        and 0 < seq <= MAX_SEQ
+        and 0 <= tick <= INT_LIMIT
+        and 0 <= shown <= INT_LIMIT
+        and 0 <= acked <= INT_LIMIT
+        and command >= 0
+    ):
+        return message
+    return None
 
 
 def decode_from_client(data: bytes) -> ClientMessage:

@@ -18,6 +18,7 @@ from gameserver.protocol.from_client import (
     Resync,
     Say,
     decode_from_client,
+    short_command,
 )
 from gameserver.protocol.from_server import (
     Bye,
@@ -86,5 +87,6 @@ __all__ = [
     "pack",
     "pack_float64",
     "parse_room_request",
+    "short_command",
     "valid_name",
 ]

@@ -9,7 +9,6 @@ are posted, or go with the next delta, so that a slow link can always still answ
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Awaitable
 from typing import Final
 
@@ -24,25 +23,14 @@ from gameserver.identity import Verified
 from gameserver.inputs import LENGTH_TICKS
 from gameserver.ops.logging import shown
 from gameserver.ops.metrics import Counters, Tally
-from gameserver.protocol.allowance import Allowance
 from gameserver.protocol.closing import CONNECTION_LOST, CloseCode, close_reason
-from gameserver.protocol.frames import binary_frame
-from gameserver.protocol.latency import Latency
 from gameserver.protocol.messages import (
     MAX_CLIENT_MESSAGE_BYTES,
     MAX_SAY_LENGTH,
     VERSION,
-    Ack,
     Bye,
     ClientMessage,
-    CommandMessage,
     Hello,
-    Ping,
-    Pong,
-    Resync,
-    Say,
-    ServerMessage,
-    Status,
     Welcome,
     decode_from_client,
     valid_name,
@@ -52,6 +40,7 @@ from gameserver.runtime.admission import Peer
 from gameserver.runtime.door import close_websocket
 from gameserver.runtime.link import Link
 from gameserver.runtime.lobby import Lobby, Place
+from gameserver.runtime.reception import MessageCount, Reception, SessionOver
 from gameserver.runtime.room_task import seat_of
 
 log = structlog.get_logger(__name__)
@@ -61,12 +50,6 @@ AUTH_TIMEOUT_S: Final = 10.0
 #: For the peer to take our welcome, and our bye.
 WELCOME_TIMEOUT_S: Final = 10.0
 BYE_TIMEOUT_S: Final = 2.0
-#: Who sends more is closed with 4008 (README.md of the protocol, "Transport").
-MESSAGES_PER_S: Final = 200
-MESSAGES_BURST: Final = 400
-TEXTS_PER_S: Final = 2
-TEXTS_BURST: Final = 8
-RESYNCS_PER_S: Final = 1
 #: Close codes that a game's ``JoinRefused`` may carry (RFC 6455, 7.4.2: private use).
 GAME_CODES: Final = range(4000, 5000)
 
@@ -79,14 +62,6 @@ class Ending:
     reason: str
     by_peer: bool = False
     retry_after_s: float | None = None
-
-
-class _Close(Exception):
-    """Not an error: the session's own way out of nested calls."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.ending = Ending(code, reason)
 
 
 class Session:
@@ -110,10 +85,7 @@ class Session:
         self._player: Player | None = None
         self._scope = trio.CancelScope()
         self._ending: Ending | None = None
-        now_s = trio.current_time()
-        self._messages_allowed = Allowance(MESSAGES_PER_S, MESSAGES_BURST, now_s)
-        self._texts_allowed = Allowance(TEXTS_PER_S, TEXTS_BURST, now_s)
-        self._resyncs_allowed = Allowance(RESYNCS_PER_S, 1, now_s)
+        self._count_of_messages = MessageCount(counters)
         self._peer = peer
         self._log = log.bind(peer=peer.name)
 
@@ -168,8 +140,8 @@ class Session:
         """Return how ``work`` ended, whichever way that was."""
         try:
             return await work
-        except _Close as close:
-            return close.ending
+        except SessionOver as over:
+            return Ending(over.code, over.reason)
         except RemoteProtocolError as error:
             return Ending(CloseCode.PROTOCOL_ERROR, str(error))
         except JoinRefused as refusal:
@@ -207,7 +179,9 @@ class Session:
                 raise RemoteProtocolError("the first message must be hello")
             self._greeted = True
             return message
-        raise _Close(CloseCode.TOO_SLOW, f"no hello within {self._settings.hello_deadline_s:g} s")
+        raise SessionOver(
+            CloseCode.TOO_SLOW, f"no hello within {self._settings.hello_deadline_s:g} s"
+        )
 
     def _checked_request(self, hello: Hello) -> str:
         """Return the room request of a hello that may go on; ``JoinRefused`` if it may not."""
@@ -279,114 +253,49 @@ class Session:
         with trio.move_on_after(WELCOME_TIMEOUT_S) as patience:
             await self._ws.send_message(welcome.encode())
         if patience.cancelled_caught:
-            raise _Close(CloseCode.TOO_SLOW, "the welcome was not taken")
+            raise SessionOver(CloseCode.TOO_SLOW, "the welcome was not taken")
         task.publish_to(player)
 
     # ------------------------------------------------------------ playing
 
     async def _play(self, player: Player, place: Place) -> Ending:
         """Take messages from both roads: the lane, and trio-websocket."""
-
-        def on_message(data: bytes) -> None:
-            self._take_from_lane(data, player, place)
-
-        def on_answer(latency: Latency) -> None:
-            player.latency = latency
-            self._post(_status(player, place), player)
-
-        def on_silence() -> None:
-            self.end(CloseCode.PING_TIMEOUT, "three pings in a row went unanswered")
-
         task = place.task
-        beat = task.heartbeat.add(self._link, on_answer, on_silence)
+        reception = Reception(
+            player,
+            task,
+            self._link,
+            self._count_of_messages,
+            self._counters,
+            self.end,
+            self._log,
+        )
+        beat = task.heartbeat.add(self._link, reception.take_latency, self._end_silent)
         try:
-            self._link.inlet.open_lane(on_message, beat.pong)
+            self._link.inlet.open_lane(reception.take_bytes, beat.pong)
             task.read(self._link)
-            return await self._until_closed(self._listen(player, place))
+            return await self._until_closed(self._listen(reception))
         finally:
             self._link.inlet.close_lane()
             task.heartbeat.remove(beat)
 
-    async def _listen(self, player: Player, place: Place) -> Ending:
+    def _end_silent(self) -> None:
+        self.end(CloseCode.PING_TIMEOUT, "three pings in a row went unanswered")
+
+    async def _listen(self, reception: Reception) -> Ending:
         while True:
             message, now_s = await self._next_message()
-            self._take(message, player, place, now_s)
-
-    def _take_from_lane(self, data: bytes, player: Player, place: Place) -> None:
-        """Take a message within a tick: nothing may be raised, for it would end the room."""
-        if self._ending is not None:
-            return  # what came in one read with the message that ended it
-        try:
-            now_s = self._count_message()
-            self._take(decode_from_client(data), player, place, now_s)
-        except RemoteProtocolError as error:
-            self.end(CloseCode.PROTOCOL_ERROR, str(error))
-        except _Close as close:
-            self.end(close.ending.code, close.ending.reason)
-        except Exception:  # noqa: BLE001 - a bug of ours; it costs this player the session
-            self._log.exception("a message could not be taken")
-            self.end(CloseCode.INTERNAL_ERROR, "internal error")
+            reception.take(message, now_s)
 
     async def _next_message(self) -> tuple[ClientMessage, float]:
         """Return the next message that came through trio-websocket, and when that was."""
         data = await self._ws.get_message()
         self._link.inlet.message_taken()
-        now_s = self._count_message()
-        if isinstance(data, str):
-            raise _Close(CloseCode.UNSUPPORTED_DATA, "messages are binary here, not text")
-        return decode_from_client(data), now_s
-
-    def _count_message(self) -> float:
-        """Count a message, and return when that was."""
         now_s = trio.current_time()
-        self._counters.messages += 1
-        if not self._messages_allowed.spend(now_s):
-            raise _Close(CloseCode.RATE, f"more than {MESSAGES_PER_S} messages a second")
-        return now_s
-
-    def _take(self, message: ClientMessage, player: Player, place: Place, now_s: float) -> None:
-        """Do what a message that was read at ``now_s`` asks for; never waits."""
-        room = place.task.room
-        match message:
-            case CommandMessage():
-                self._check_acked(message.acked, place)
-                commands = room.world.schema.commands
-                if message.kind >= len(commands):
-                    raise RemoteProtocolError("command.command is a kind that this room has not")
-                command = commands[message.kind].from_wire(message.values)
-                player.take_command(
-                    message.seq, command, tick=message.tick, shown=message.shown, read_s=now_s
-                )
-            case Ack():
-                self._check_acked(message.tick, place)
-            case Ping():
-                pong = Pong(message.nonce, message.client_time, place.task.now_ticks)
-                self._post(pong, player)
-            case Say():
-                if not self._texts_allowed.spend(now_s):
-                    raise _Close(CloseCode.RATE, f"more than {TEXTS_PER_S} texts a second")
-                room.hear(player, message.text)
-            case Resync():
-                self._resync(player, place)
-            case Hello():
-                raise RemoteProtocolError("a second hello")
-
-    def _check_acked(self, tick: int, place: Place) -> None:
-        if tick > place.task.room.tick_number:
-            raise RemoteProtocolError("acknowledged a tick that has not been")
-
-    def _resync(self, player: Player, place: Place) -> None:
-        if not self._resyncs_allowed.spend(trio.current_time()):
-            raise _Close(CloseCode.RATE, f"more than {RESYNCS_PER_S} resync a second")
-        self._counters.resyncs += 1
-        self._log.warning("resync", tick=place.task.room.tick_number)
-        seat_of(player).forget()
-
-    def _post(self, message: ServerMessage, player: Player) -> None:
-        """Send now if the link is free, else with the next delta."""
-        frame = binary_frame(message.encode())
-        if not (self._link.clear and self._link.post(frame)):
-            seat_of(player).notify(frame)
+        self._count_of_messages.add(now_s)
+        if isinstance(data, str):
+            raise SessionOver(CloseCode.UNSUPPORTED_DATA, "messages are binary here, not text")
+        return decode_from_client(data), now_s
 
     # ------------------------------------------------------------ the end
 
@@ -401,32 +310,3 @@ class Session:
                 except ConnectionClosed:
                     return
         await close_websocket(self._ws, self._link, ending.code, reason)
-
-
-def _status(player: Player, place: Place) -> Status:
-    """Return what the client is told after an answered ping frame."""
-    latency, times = player.latency, player.input_times
-    return Status(
-        rtt_us=_microseconds(latency.rtt_s),
-        smoothed_us=_microseconds(latency.smoothed_s),
-        jitter_us=_microseconds(latency.jitter_s),
-        min_us=_microseconds(latency.minimum_s),
-        work_us=_microseconds(place.task.last_work_s),
-        players=len(place.task.room.players),
-        late=player.commands_late,
-        early=player.commands_early,
-        dropped=player.commands_dropped + player.commands_duplicate,
-        idle_ticks=player.idle_ticks,
-        wait_us=_median_us(times.waits_s),
-        simulate_us=_microseconds(place.task.last_simulate_s),
-        send_us=_median_us(times.sends_s),
-        disputed=player.rewinds_disputed,
-    )
-
-
-def _median_us(durations_s: deque[float]) -> int | None:
-    return round(sorted(durations_s)[len(durations_s) // 2] * 1e6) if durations_s else None
-
-
-def _microseconds(seconds: float | None) -> int | None:
-    return None if seconds is None else round(seconds * 1e6)
