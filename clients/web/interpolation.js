@@ -1,34 +1,52 @@
 /**
- * Drawing others in the past, smoothly: when to draw, and where a thing was then.
+ * Drawing others in the past, smoothly: which tick the screen shows, and where a thing was then.
  *
- * Owns the playback clock (which tick the screen shows now) and the snapshot buffer of one moving
- * thing.  Pure: times are arguments, nothing here reads a clock, a socket or the page.
+ * Owns the playback clock and the last snapshots of one moving thing.  Pure: times are arguments, in
+ * milliseconds of any steady clock, and ticks otherwise; nothing here reads a clock, a socket or the
+ * page.  `clients/interpolation.py` is the same in seconds, held together with this by
+ * `tests/vectors/netcode_interpolation.json`.
  *
- * Two invariants: the playback tick never runs backwards, and a pose between two snapshots lies
- * between them.  Break the first and ships twitch back at every late delta; break the second and
- * they leave their true path.
+ * Three invariants: the playback tick never runs backwards; a place between two snapshots lies on
+ * the straight line between them, as the server's rewinding has it, so that who aims at what is
+ * shown hits; and after the newest snapshot a thing goes on for `EXTRAPOLATION_MS` at the most, and
+ * then stands still.
  */
 
 /** Weight of a new arrival in the running means: 1/16, the gain of RFC 3550 (6.4.1) for jitter. */
 const GAIN = 1 / 16;
-/** A late burst or a sleeping tab moves the clock at once; below that it only runs faster. */
+/** A late burst or a sleeping tab moves playback at once; below that it only runs faster. */
 const SNAP_MS = 500;
 /** How much faster or slower than real time playback may run while it seeks its place. */
 const MAX_SLEW = 0.1;
-/** Whole error is made good in about this long (while MAX_SLEW allows). */
+/** A whole error is made good in about this long (while `MAX_SLEW` allows). */
 const SETTLE_MS = 500;
+/** Playback is one publish interval and this many mean deviations behind the mean arrival … */
+const JITTERS = 4;
+/** … but never further than this. */
 const MAX_DELAY_MS = 400;
+/** Going on at the last speed for longer than this guesses wrong more often than it helps. */
+const EXTRAPOLATION_MS = 100;
+/** What extrapolation got wrong fades over this time. */
+const CORRECTION_MS = 200;
+/** Snapshots of one thing: more than the longest delay at any usual rate. */
+const CAPACITY = 32;
 
 /** Which tick the screen shows: behind the newest delta by as much as the jitter asks for. */
 export class PlaybackClock {
+  /** Gaps in which playback passed the time that the next delta told of, when it came. */
+  underruns = 0;
+
   #tickMs;
-  #intervalMs;
+  #intervalTicks;
   #minDelayMs;
-  /** Mean of arrival time minus tick time, NaN before the first arrival. */
+  /** Mean of the arrival time minus the time of the tick, NaN before the first arrival. */
   #lagMs = NaN;
   #jitterMs = 0;
+  #newest = -Infinity;
+  #missing = false;
   #shown = NaN;
-  #shownAtMs = 0;
+  #held = false;
+  #atMs = 0;
 
   /**
    * @param {object} options
@@ -38,7 +56,7 @@ export class PlaybackClock {
    */
   constructor({ tickMs, intervalTicks, minDelayMs }) {
     this.#tickMs = tickMs;
-    this.#intervalMs = intervalTicks * tickMs;
+    this.#intervalTicks = intervalTicks;
     this.#minDelayMs = minDelayMs;
   }
 
@@ -49,8 +67,8 @@ export class PlaybackClock {
 
   /** How far behind the mean arrival playback aims to be, in milliseconds. */
   get delayMs() {
-    const safe = this.#intervalMs + 4 * this.#jitterMs;
-    return Math.min(Math.max(this.#minDelayMs, safe), MAX_DELAY_MS);
+    const safeMs = this.#intervalTicks * this.#tickMs + JITTERS * this.#jitterMs;
+    return Math.min(Math.max(this.#minDelayMs, safeMs), MAX_DELAY_MS);
   }
 
   /**
@@ -59,6 +77,11 @@ export class PlaybackClock {
    * @param {number} nowMs
    */
   arrived(tick, nowMs) {
+    // Ticks of which no delta told were quiet: nothing moved that could have been missed.
+    const missed = this.#shown > Math.max(this.#newest, tick - this.#intervalTicks);
+    if (missed && !this.#missing) this.underruns += 1;
+    this.#missing = missed;
+    this.#newest = tick;
     const lagMs = nowMs - tick * this.#tickMs;
     const offMs = lagMs - this.#lagMs;
     if (Number.isNaN(this.#lagMs) || Math.abs(offMs) > SNAP_MS) {
@@ -70,23 +93,36 @@ export class PlaybackClock {
   }
 
   /**
-   * The tick (with its fraction) to draw at `nowMs`; NaN before the first delta.
+   * The tick, with its fraction, to draw at `nowMs`; NaN before the first delta.  It does not decrease.
    * @param {number} nowMs  must not decrease from call to call
    */
   tickAt(nowMs) {
     const target = (nowMs - this.#lagMs - this.delayMs) / this.#tickMs;
     if (Number.isNaN(target)) return NaN;
-    if (Number.isNaN(this.#shown)) {
-      this.#shown = target;
-    } else {
-      this.#shown += this.#advance(target, nowMs - this.#shownAtMs);
-    }
-    this.#shownAtMs = nowMs;
+    if (Number.isNaN(this.#shown)) this.#shown = target;
+    else this.#shown = this.#next(target, nowMs - this.#atMs);
+    this.#atMs = nowMs;
     return this.#shown;
   }
 
   /**
-   * Ticks to move on by in `elapsedMs`, seeking `target`; never negative.
+   * The tick to show after `elapsedMs`; no less than the one shown before.
+   * @param {number} target
+   * @param {number} elapsedMs
+   */
+  #next(target, elapsedMs) {
+    const shown =
+      this.#held && target > this.#shown // all stood still: nothing is passed over
+        ? target
+        : this.#shown + this.#advance(target, elapsedMs);
+    // A server that paused must not find playback far ahead of it when it goes on.
+    const limit = Math.max(this.#newest + SNAP_MS / this.#tickMs, this.#shown);
+    this.#held = shown >= limit;
+    return Math.min(shown, limit);
+  }
+
+  /**
+   * Ticks to move on by in `elapsedMs`, seeking `target`; 0 or more.
    * @param {number} target
    * @param {number} elapsedMs
    */
@@ -94,9 +130,13 @@ export class PlaybackClock {
     const elapsed = elapsedMs / this.#tickMs;
     const errorMs = (target - this.#shown - elapsed) * this.#tickMs;
     if (errorMs > SNAP_MS) return target - this.#shown;
-    if (errorMs < -SNAP_MS) return 0;
+    const guessing = this.#shown > this.#newest;
+    if (errorMs < (guessing ? -EXTRAPOLATION_MS : -SNAP_MS)) return 0;
     const slew = Math.min(Math.max(errorMs / SETTLE_MS, -MAX_SLEW), MAX_SLEW);
-    return elapsed * (1 + slew);
+    const off = Math.abs(errorMs);
+    // Not beyond the target, however long nobody asked.
+    const changeMs = Math.max(Math.min(slew * elapsedMs, off), -off);
+    return Math.max(elapsed + changeMs / this.#tickMs, 0);
   }
 }
 
@@ -125,12 +165,6 @@ export function newPose() {
   return { x: 0, y: 0, heading: 0, aim: 0 };
 }
 
-const CAPACITY = 32;
-/** Going on at the last speed for longer than this guesses wrong more often than it helps. */
-const MAX_EXTRAPOLATION_TICKS = 3;
-/** What extrapolation got wrong is bled off over this many ticks. */
-const CORRECTION_TICKS = 6;
-
 /** The last poses of one moving thing, by tick, and the pose at any tick between. */
 export class Track {
   /** @type {{tick: number, pose: Pose}[]} oldest first */
@@ -140,11 +174,18 @@ export class Track {
   #sampledTick = -Infinity;
   #errorX = 0;
   #errorY = 0;
-  #errorTick = 0;
+  #errorTick = -Infinity;
+  #extrapolationTicks;
+  #correctionTicks;
 
-  /** @param {number} jumpDistance  the farthest that it can honestly move in one tick */
-  constructor(jumpDistance) {
+  /**
+   * @param {number} jumpDistance  the farthest that it can honestly move in one tick
+   * @param {number} tickMs  milliseconds in one tick
+   */
+  constructor(jumpDistance, tickMs) {
     this.#jumpDistance = jumpDistance;
+    this.#extrapolationTicks = EXTRAPOLATION_MS / tickMs;
+    this.#correctionTicks = CORRECTION_MS / tickMs;
   }
 
   /** Tick of the first snapshot still held, Infinity if there is none. */
@@ -186,12 +227,27 @@ export class Track {
     if (this.#snapshots.length === 0) return out;
     this.#raw(tick, out);
     this.#sampledTick = tick;
-    const left = 1 - (tick - this.#errorTick) / CORRECTION_TICKS;
+    const left = 1 - (tick - this.#errorTick) / this.#correctionTicks;
     if (left > 0 && left <= 1) {
       out.x += this.#errorX * left;
       out.y += this.#errorY * left;
     }
     return out;
+  }
+
+  /**
+   * Where it will be at a tick to come, if it goes on as it does; not for drawing the thing itself.
+   * @param {number} tick
+   * @returns {{x: number, y: number}}
+   */
+  ahead(tick) {
+    const last = this.#snapshots.at(-1);
+    const before = this.#snapshots.at(-2);
+    if (last === undefined) return { x: NaN, y: NaN };
+    const { x, y } = last.pose;
+    if (before === undefined || this.#isJump(before, last)) return { x, y };
+    const part = Math.max(tick - last.tick, 0) / (last.tick - before.tick);
+    return { x: x + (x - before.pose.x) * part, y: y + (y - before.pose.y) * part };
   }
 
   /**
@@ -203,7 +259,7 @@ export class Track {
     this.#errorX = drawn.x - known.x;
     this.#errorY = drawn.y - known.y;
     this.#errorTick = this.#sampledTick;
-    const reach = this.#jumpDistance * MAX_EXTRAPOLATION_TICKS;
+    const reach = this.#jumpDistance * this.#extrapolationTicks;
     if (Math.hypot(this.#errorX, this.#errorY) > reach) this.#errorX = this.#errorY = 0;
   }
 
@@ -238,7 +294,7 @@ export class Track {
     Object.assign(out, last.pose);
     const before = this.#snapshots.at(-2);
     if (before === undefined || this.#isJump(before, last)) return out;
-    const ahead = Math.min(tick - last.tick, MAX_EXTRAPOLATION_TICKS);
+    const ahead = Math.min(tick - last.tick, this.#extrapolationTicks);
     const part = ahead / (last.tick - before.tick);
     out.x += (last.pose.x - before.pose.x) * part;
     out.y += (last.pose.y - before.pose.y) * part;

@@ -1,9 +1,9 @@
-// What the player holds becomes `Steer` commands, once a tick, with no press lost.
+// What the player holds becomes `Steer` commands, with no press lost.
 
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Beat, Controls } from "../../clients/web/arena/controls.js";
+import { Controls } from "../../clients/web/arena/controls.js";
 
 test("held keys steer until they are let go", () => {
   const controls = new Controls();
@@ -56,20 +56,11 @@ test("a stick turns the ship the shorter way and thrusts once it points there", 
   assert.deepEqual([controls.take(2).turn, controls.take(2).thrust], [0, true]);
 });
 
-test("the beat sends thirty commands a second at 60 frames, one a frame at fewer", () => {
-  const count = (frames, rate) => {
-    const beat = new Beat();
-    let sent = 0;
-    for (let frame = 0; frame < frames; frame += 1) sent += beat.pass(1 / rate, 30);
-    return sent;
-  };
-  assert.ok(Math.abs(count(600, 60) - 300) <= 1);
-  assert.ok(Math.abs(count(1440, 144) - 300) <= 1);
-  assert.equal(count(100, 10), 100);
-});
-
-test("after a pause there is no burst", () => {
-  const beat = new Beat();
-  assert.equal(beat.pass(10, 30), 1);
-  assert.ok(beat.pass(0.001, 30) <= 1);
+test("looking at the controls uses no press up", () => {
+  const controls = new Controls();
+  controls.press("dash");
+  controls.release("dash");
+  assert.equal(controls.held(0).dash, true);
+  assert.equal(controls.take(0).dash, true);
+  assert.equal(controls.held(0).dash, false);
 });

@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 
+import { REPEAT_TICKS } from "../../clients/web/arena/own_motion.js";
+import { PULSE_HIT_RADIUS, PULSE_RANGE } from "../../clients/web/arena/pulse.js";
 import * as units from "../../clients/web/arena/units.js";
 
 const GAME = new URL("../../gameserver/games/arena/", import.meta.url);
@@ -23,10 +25,11 @@ test("numbers of the game", () => {
   assert.equal(declared("movement.py", "SHIP_RADIUS"), `${units.SHIP_RADIUS} * UNIT`);
   assert.equal(declared("rules.py", "MAX_HULL"), String(units.FULL_HULL));
   assert.equal(declared("movement.py", "MAX_ENERGY"), String(units.FULL_ENERGY));
-  assert.equal(declared("movement.py", "DASH_COST"), String(units.DASH_ENERGY));
-  assert.equal(declared("rules.py", "MINE_COST"), String(units.MINE_ENERGY));
-  assert.equal(declared("rules.py", "MINE_WAIT_TICKS"), "TICK_RATE");
-  assert.equal(declared("rules.py", "TICK_RATE"), String(units.MINE_WAIT_TICKS));
+  assert.equal(declared("rules.py", "PICKUP_RADIUS"), `${units.PICKUP_RADIUS} * UNIT`);
+  assert.equal(declared("rules.py", "PULSE_RANGE"), `${PULSE_RANGE} * UNIT`);
+  assert.equal(declared("rules.py", "PULSE_HIT_RADIUS"), `${PULSE_HIT_RADIUS} * UNIT`);
+  assert.equal(declared("rules.py", "HOLD_TICKS"), String(REPEAT_TICKS));
+  assert.match(readFileSync(new URL("room.py", GAME), "utf8"), /idle_repeat_ticks = rules.HOLD_TICKS/);
   for (const [flag, bit] of Object.entries(units.Flag)) {
     assert.equal(declared("model.py", flag), String(bit));
   }

@@ -189,9 +189,9 @@ test("an ack is sent when no command carried one for a second", () => {
   assert.deepEqual(socket().take(), [[3, 14]]);
 });
 
-test("a ping at once and then every second, each with its own nonce", () => {
+test("a ping at once and then about every second, each with its own nonce", () => {
   const { socket, time } = playing();
-  time.advance(3000);
+  time.advance(3100);
   const nonces = socket().take(Kind.PING).map(([, nonce]) => nonce);
   assert.deepEqual(nonces, [2, 3, 4]); // the first was sent with the welcome
 });
@@ -213,11 +213,80 @@ test("pongs set the clock", () => {
   assert.ok(Math.abs(client.serverTickNow() - 20.85) < 1e-9, "a pong to no ping says nothing");
 });
 
+// ---------------------------------------------------------------- timed commands
+
+/** A client that knows how far away the server is: 50 ms each way, at tick 20 when it read. */
+function timed() {
+  const made = world();
+  made.client.connect();
+  made.socket().accept();
+  made.socket().say(welcome({ tick: 10 }));
+  const [[, nonce, sentMs]] = made.socket().take(Kind.PING);
+  made.time.advance(100);
+  made.socket().say([Kind.PONG, nonce, new Float64(sentMs), new Float64(20)]);
+  made.socket().take();
+  return made;
+}
+
+test("until the server's distance is known there is no tick to command", () => {
+  const { client } = playing();
+  assert.ok(Number.isNaN(client.commandTickNow()));
+  client.close();
+  assert.ok(Number.isNaN(client.commandTickNow()));
+});
+
+test("a command is meant for the tick at which it arrives, and a little later", () => {
+  const { client, time } = timed();
+  assert.ok(Math.abs(client.serverTickNow() - 21.5) < 1e-9);
+  assert.ok(Math.abs(client.commandTickNow() - (21.5 + 1.5 + 0.5)) < 1e-9);
+  time.advance(1000);
+  assert.ok(Math.abs(client.commandTickNow() - 53.5) < 1e-9);
+  assert.ok(Math.abs(client.statistics().leadTicks - 2) < 1e-9);
+});
+
+test("a timed command carries its tick and what the screen shows, in 32nds", () => {
+  const { client, socket } = timed();
+  client.shownTick = 17.25;
+  client.send("Steer", { turn: 1 }, 24);
+  client.send("Steer", { turn: 1 });
+  assert.deepEqual(socket().take(), [
+    [Kind.COMMAND, 1, 24, 17.25 * 32, 0, 0, 1],
+    [Kind.COMMAND, 2, 0, 17.25 * 32, 0, 0, 1],
+  ]);
+});
+
+test("a margin that says late moves the lead up, smoothly", () => {
+  const { client, socket, time } = timed();
+  const before = client.commandTickNow();
+  client.send("Steer", {}, 24);
+  socket().say([Kind.DELTA, 26, 1, -2, ...delta(26).slice(4)]);
+  assert.equal(client.statistics().marginTicks, -2);
+  time.advance(100);
+  const moved = client.commandTickNow() - before;
+  assert.ok(moved > 3 && moved <= 3 * 1.05 + 1e-9, `${moved} ticks in the time of three`);
+  socket().say(delta(27));
+  assert.equal(client.statistics().marginTicks, -2, "no news is no margin");
+});
+
+test("a budget says where a command's time went", () => {
+  const { client, socket, time } = timed();
+  client.commandTickNow();
+  client.send("Steer", {}, 24);
+  assert.equal(client.budget.newest, null);
+  time.advance(120);
+  client.shownTick = 22;
+  socket().say(delta(24));
+  const { up, wait, down, drawn } = client.budget.newest;
+  assert.equal(up, 50);
+  assert.ok(Math.abs(up + wait + down - 120) < 1e-9);
+  assert.ok(Math.abs(drawn - 2000 / 30) < 1e-9);
+});
+
 test("a server that falls silent is lost", () => {
   const { client, socket, time, told } = playing();
-  time.advance(9000);
+  time.advance(10_000);
   assert.equal(client.state, "playing");
-  time.advance(1000);
+  time.advance(300);
   assert.equal(client.state, "reconnecting");
   assert.equal(told("state").at(-1).reason, "the server fell silent");
   assert.ok(socket().closed);
@@ -285,7 +354,7 @@ test("a full state that never comes is a lost connection", () => {
   const { client, socket, time, told } = playing();
   socket().say(wrongCheck(client, 10));
   for (let second = 1; second <= 11; second += 1) {
-    time.advance(1000);
+    time.advance(1030);
     socket().say(delta(10 + second));
   }
   assert.equal(client.state, "reconnecting");

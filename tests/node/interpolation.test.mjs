@@ -131,7 +131,7 @@ test("small errors are made good by running at most a tenth faster or slower", (
 });
 
 test("a pose lies on the line between its neighbours", () => {
-  const track = new Track(60);
+  const track = new Track(60, TICK_MS);
   track.push(10, at(0, { y: 8, heading: 250, aim: 100 }));
   track.push(12, at(20, { y: 0, heading: 6, aim: 104 }));
   assert.deepEqual(track.sample(11, newPose()), { x: 10, y: 4, heading: 0, aim: 102 });
@@ -139,20 +139,20 @@ test("a pose lies on the line between its neighbours", () => {
 });
 
 test("before its first snapshot a thing stands there", () => {
-  const track = new Track(60);
+  const track = new Track(60, TICK_MS);
   track.push(10, at(5));
   assert.equal(track.sample(3, newPose()).x, 5);
   assert.equal(track.firstTick, 10);
 });
 
 test("without a snapshot the pose is left alone", () => {
-  const track = new Track(60);
+  const track = new Track(60, TICK_MS);
   assert.equal(track.sample(3, at(77)).x, 77);
   assert.equal(track.firstTick, Infinity);
 });
 
 test("in a gap a thing goes on for three ticks and then stops", () => {
-  const track = new Track(60);
+  const track = new Track(60, TICK_MS);
   track.push(10, at(0));
   track.push(11, at(4));
   assert.equal(track.sample(12, newPose()).x, 8);
@@ -161,13 +161,13 @@ test("in a gap a thing goes on for three ticks and then stops", () => {
 });
 
 test("a thing that was still does not creep through a gap", () => {
-  const track = new Track(60);
+  const track = new Track(60, TICK_MS);
   for (let tick = 1; tick <= 3; tick += 1) track.push(tick, at(9));
   assert.equal(track.sample(30, newPose()).x, 9);
 });
 
 test("what was guessed wrong is bled off without a step", () => {
-  const track = new Track(60);
+  const track = new Track(60, TICK_MS);
   track.push(10, at(0));
   track.push(11, at(10));
   const guessed = track.sample(13, newPose()).x;
@@ -188,7 +188,7 @@ test("what was guessed wrong is bled off without a step", () => {
 });
 
 test("a jump is no movement: nothing slides across the world", () => {
-  const track = new Track(60);
+  const track = new Track(60, TICK_MS);
   track.push(10, at(0));
   track.push(11, at(500));
   assert.equal(track.sample(10.9, newPose()).x, 0);
@@ -197,7 +197,7 @@ test("a jump is no movement: nothing slides across the world", () => {
 });
 
 test("snapshots are copied, bounded, and never older than the newest", () => {
-  const track = new Track(60);
+  const track = new Track(60, TICK_MS);
   const pose = at(1);
   track.push(1, pose);
   pose.x = 50;

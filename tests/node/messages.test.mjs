@@ -53,7 +53,7 @@ test("the client's messages have the vectors' bytes", async () => {
 /** What the fields of a server's message are called here, in their order. */
 const NAMES = {
   [Kind.PONG]: ["nonce", "clientTime", "tick"],
-  [Kind.STATUS]: ["rttUs", "smoothedUs", "jitterUs", "minUs", "workUs", "players"],
+  [Kind.STATUS]: ["rttUs", "smoothedUs", "jitterUs", "minUs", "workUs", "players", "late", "early", "dropped", "idleTicks", "waitUs", "simulateUs", "sendUs", "disputed"],
   [Kind.SAID]: ["seat", "name", "text"],
   [Kind.CHECK]: ["tick", "checksum"],
   [Kind.MOVED]: ["url", "token"],
@@ -71,6 +71,16 @@ test("the server's messages are read as the vectors say", () => {
     assert.deepEqual(messages.decodeMessage(fromHex(hex)), { kind, ...expected }, name);
   }
   assert.equal(seen.size, 6);
+});
+
+test("a server that is older tells less in a status, and one that is newer more", () => {
+  const old = messages.decodeMessage(encode([Kind.STATUS, 1, 2, 3, 4, 5, 6]));
+  assert.deepEqual([old.players, old.late, old.simulateUs, old.disputed], [6, null, null, null]);
+  const values = Array.from({ length: 20 }, (_, i) => i);
+  const fresh = messages.decodeMessage(encode([Kind.STATUS, ...values]));
+  assert.deepEqual([fresh.late, fresh.disputed], [6, 13]);
+  const wrong = encode([Kind.STATUS, ...values.with(6, -1)]);
+  assert.throws(() => messages.decodeMessage(wrong), ProtocolError);
 });
 
 test("a welcome is read with its schema and limits", () => {

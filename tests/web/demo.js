@@ -18,12 +18,13 @@ document.head.append(base, ...page.head.querySelectorAll("meta[name], link"));
 document.body.replaceChildren(...page.body.childNodes);
 
 const { ArenaPage } = await import("../../clients/web/arena/app.js");
+const { LabLink } = await import("../../clients/web/lab/conditioned_socket.js");
 const client = new DemoClient({
   ships: Number(asked.get("ships") ?? 30),
   crowd: asked.get("crowd") === "1",
 });
-const arena = new ArenaPage(/** @type {any} */ (client), null);
-Object.assign(window, { arena: { client, stats: arena.stats } });
+const arena = new ArenaPage(/** @type {any} */ (client), null, new LabLink(1));
+Object.assign(window, { arena: { client, scene: arena.scene, stats: arena.stats } });
 client.connect();
 if (asked.get("autoplay") === "1") {
   client.on("welcome", () => setTimeout(() => arena.play({ name: "Ada", colour: 0 }), 100));

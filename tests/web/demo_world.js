@@ -19,6 +19,7 @@ export class DemoClient {
   shownTick = null;
   status = { players: 31, rttUs: 18400, jitterUs: 2100 };
   replica = { tick: 0 };
+  budget = null;
   state = "idle";
   seq = 0;
 
@@ -81,8 +82,17 @@ export class DemoClient {
     return 1000 + ((performance.now() - this.#startedMs) * TICK_RATE) / 1000;
   }
 
+  commandTickNow() {
+    return this.serverTickNow() + 1;
+  }
+
+  msUntilCommandTick(tick) {
+    return ((tick - this.commandTickNow()) * 1000) / TICK_RATE;
+  }
+
   statistics() {
-    return { rttMs: 18.4, appRttMs: 30, jitterMs: 2.1, deltasPerS: 30, bytesInPerS: 5400 };
+    const rates = { deltasPerS: 30, bytesInPerS: 5400, bytesOutPerS: 700 };
+    return { rttMs: 18.4, appRttMs: 30, jitterMs: 2.1, marginTicks: 1, ...rates };
   }
 
   /** For looking at the banner. */

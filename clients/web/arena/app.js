@@ -5,16 +5,18 @@
  * its own work in its own file; here is only who tells whom.
  */
 
+import { byId } from "../elements.js";
+import { NetworkPanel } from "../panel/panel.js";
 import { Board } from "./board.js";
 import { Camera } from "./camera.js";
 import { Chat } from "./chat.js";
-import { Beat, Controls } from "./controls.js";
+import { Controls } from "./controls.js";
 import { Cooldowns } from "./cooldowns.js";
 import { Effects } from "./effects.js";
-import { byId } from "./elements.js";
 import { happen } from "./happenings.js";
 import { Input } from "./input.js";
 import { Minimap } from "./minimap.js";
+import { ArenaNetcode } from "./netcode.js";
 import { Notices } from "./notices.js";
 import { Overlay } from "./overlay.js";
 import { Painter } from "./painter.js";
@@ -36,8 +38,10 @@ export class ArenaPage {
   /** @type {Stats} */
   stats = { frames: 0, fps: 0, drawMs: 0 };
 
+  /** What the screen shows; tests may look at it. */
+  scene = new Scene();
+
   #client;
-  #scene = new Scene();
   #camera = new Camera();
   #viewpoint = new Viewpoint();
   #painter = new Painter(byId("stage", HTMLCanvasElement));
@@ -49,11 +53,14 @@ export class ArenaPage {
   #notices = new Notices();
   #sound = new Sound();
   #controls = new Controls();
-  #beat = new Beat();
   #chat;
   #card;
   #input;
   #touch;
+  #netcode;
+  #panel;
+  /** Wakes for the next command, which would be late if it waited for the next frame. */
+  #beat = 0;
   /** Who flies; null while watching. @type {Pilot | null} */
   #pilot = null;
   #lastMs = NaN;
@@ -61,9 +68,12 @@ export class ArenaPage {
   /**
    * @param {GameClient} client  not yet connected
    * @param {Pilot | null} given  the pilot that the address names
+   * @param {import("../lab/conditioned_socket.js").LabLink} lab  the link that the client's sockets go through
    */
-  constructor(client, given) {
+  constructor(client, given, lab) {
     this.#client = client;
+    this.#netcode = new ArenaNetcode(client, this.scene, lab);
+    this.#panel = new NetworkPanel(this.#netcode);
     const stage = byId("stage");
     this.#card = new StartCard(given, (pilot) => this.play(pilot));
     this.#chat = new Chat((text) => client.say(text));
@@ -74,6 +84,7 @@ export class ArenaPage {
         chat: () => this.#openChat(),
         sound: () => this.#toggleSound(),
         board: (whole) => (this.#board.whole = whole),
+        network: () => this.#panel.toggle(true),
         isFlying,
       },
       stage,
@@ -134,7 +145,7 @@ export class ArenaPage {
 
   #wireClient() {
     const client = this.#client;
-    const scene = this.#scene;
+    const scene = this.scene;
     client.on("state", (change) => {
       this.#notices.connection(change, performance.now());
       this.#card.connection(change.state);
@@ -170,11 +181,12 @@ export class ArenaPage {
     this.#advance(nowMs, elapsed_s);
     this.#painter.draw(
       {
-        scene: this.#scene,
+        scene: this.scene,
         camera: this.#camera,
         effects: this.#effects,
         overlay: this.#overlay,
         touch: this.#touch,
+        ghost: this.#netcode.switches.ghost,
       },
       nowMs / 1000,
       elapsed_s,
@@ -185,8 +197,8 @@ export class ArenaPage {
 
   /** Let the world on the screen go on, and steer. @param {number} nowMs @param {number} elapsed_s */
   #advance(nowMs, elapsed_s) {
-    const scene = this.#scene;
-    const events = scene.frame(nowMs);
+    const scene = this.scene;
+    const events = scene.frame(nowMs, this.#steer());
     this.#client.shownTick = Number.isNaN(scene.playbackTick) ? null : scene.playbackTick;
     this.#viewpoint.choose(scene, this.#look(), elapsed_s);
     this.#camera.follow(this.#viewpoint, elapsed_s);
@@ -202,7 +214,6 @@ export class ArenaPage {
     };
     for (const event of events) happen(event, show);
     this.#effects.pass(elapsed_s);
-    this.#steer(elapsed_s);
   }
 
   /** Where the mouse is between the middle of the screen and its edge, -1 … 1 each way. */
@@ -213,38 +224,52 @@ export class ArenaPage {
     return { x: (2 * pointer.x) / width - 1, y: (2 * pointer.y) / height - 1 };
   }
 
-  /** Once a tick, while flying. @param {number} elapsed_s */
-  #steer(elapsed_s) {
-    const due = this.#beat.pass(elapsed_s, this.#scene.tickRate);
-    const own = this.#scene.ownShip;
-    if (own === undefined || this.#pilot === null || document.hidden) return;
-    const { pointer } = this.#input;
-    if (pointer !== null && !this.#touch.inUse) {
-      const { pose } = own;
-      this.#controls.aimAt(
-        Math.atan2(
-          pointer.y - this.#camera.screenY(pose.y),
-          pointer.x - this.#camera.screenX(pose.x),
-        ),
-      );
+  /**
+   * Send the commands that are due: one for each tick of the client's time, while flying.
+   * @returns {import("./controls.js").Steer | undefined} the controls as they are now
+   */
+  #steer() {
+    const scene = this.scene;
+    const commandTick = this.#client.commandTickNow();
+    if (this.#pilot === null || document.hidden) return undefined;
+    const own = scene.ownShip;
+    if (own !== undefined) this.#aim(own.pose);
+    const heading = scene.ownState?.heading ?? own?.entity.heading ?? 0;
+    for (const { tick, steer } of scene.steer(commandTick, () => this.#controls.take(heading))) {
+      this.#client.send("Steer", steer, tick);
     }
-    if (due > 0) this.#client.send("Steer", this.#controls.take(own.entity.heading));
+    clearTimeout(this.#beat);
+    if (!Number.isNaN(commandTick)) {
+      const ms = this.#client.msUntilCommandTick(Math.floor(commandTick) + 1);
+      this.#beat = setTimeout(() => this.#steer(), ms);
+    }
+    return this.#controls.held(heading);
+  }
+
+  /** Where the mouse points, from the own ship. @param {{x: number, y: number}} from */
+  #aim(from) {
+    const { pointer } = this.#input;
+    if (pointer === null || this.#touch.inUse) return;
+    const dx = pointer.x - this.#camera.screenX(from.x);
+    const dy = pointer.y - this.#camera.screenY(from.y);
+    this.#controls.aimAt(Math.atan2(dy, dx));
   }
 
   /** @param {number} nowMs @param {number} elapsed_s */
   #refreshPanels(nowMs, elapsed_s) {
-    const scene = this.#scene;
+    const scene = this.scene;
     const serverTick = this.#client.serverTickNow();
     this.#minimap.draw(scene, this.#camera, this.#painter.pixelRatio);
     this.#board.refresh(scene, serverTick, () => this.#network(), elapsed_s);
     this.#notices.refresh(scene, serverTick, nowMs);
-    this.#cooldowns.refresh(scene.ownShip);
+    this.#cooldowns.refresh(scene);
+    this.#panel.refresh(elapsed_s);
   }
 
   /** @returns {import("./board.js").Network} */
   #network() {
     const { rttMs, appRttMs, jitterMs, deltasPerS, bytesInPerS } = this.#client.statistics();
-    const { tickRate, delayMs } = this.#scene;
+    const { tickRate, delayMs } = this.scene;
     const players = this.#client.status?.players ?? null;
     return {
       rttMs: rttMs ?? appRttMs,

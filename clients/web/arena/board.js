@@ -5,7 +5,7 @@
  * come from other players: they are only ever set as text, never as HTML.
  */
 
-import { byId, make } from "./elements.js";
+import { byId, make } from "../elements.js";
 import { colourOf } from "./palette.js";
 
 /** @typedef {import("../net/schema.js").EntityView} EntityView */

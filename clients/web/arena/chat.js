@@ -4,7 +4,7 @@
  * Owns its elements.  What others say is set as text, never as HTML.
  */
 
-import { byId, make } from "./elements.js";
+import { byId, make } from "../elements.js";
 import { colourOf } from "./palette.js";
 
 /** @typedef {import("../net/messages.js").Said} Said */

@@ -1,9 +1,9 @@
 /**
- * The controls as the player holds them, and when they are sent.
+ * The controls as the player holds them.
  *
- * Owns the state of the stick, whoever moves it (keyboard and mouse, or touch), and the beat of
- * sending: once per tick.  A press that is shorter than a tick is kept until it was sent, for a
- * dash must not be lost between two beats.  Pure: no page, no clock, no socket.
+ * Owns the state of the stick, whoever moves it (keyboard and mouse, or touch).  A press that is
+ * shorter than a tick is kept until it was sent, for a dash must not be lost between two commands.
+ * Pure: no page, no clock, no socket.
  */
 
 import { toTurn, turnTowards } from "./units.js";
@@ -60,9 +60,19 @@ export class Controls {
   /**
    * The command for this tick; presses are then used up.
    * @param {number} heading  where the own ship points now, 0 … 255
-   * @returns {Steer}
    */
   take(heading) {
+    const steer = this.held(heading);
+    this.#pressed.clear();
+    return steer;
+  }
+
+  /**
+   * What the command would be now.
+   * @param {number} heading  where the own ship points now, 0 … 255
+   * @returns {Steer}
+   */
+  held(heading) {
     const on = (/** @type {Control} */ control) =>
       this.#held.has(control) || this.#pressed.has(control);
     const steer = {
@@ -78,25 +88,6 @@ export class Controls {
       steer.turn = Math.abs(way) <= HEADING_SLACK ? 0 : Math.sign(way);
       steer.thrust = Math.abs(way) <= THRUST_CONE;
     }
-    this.#pressed.clear();
     return steer;
-  }
-}
-
-/** Says when the next commands are due: as many as ticks have passed, but never a burst. */
-export class Beat {
-  #owed = 0;
-
-  /**
-   * Let time pass.
-   * @param {number} elapsed_s
-   * @param {number} tickRate  ticks per second
-   * @returns {number} how many commands to send now: after a pause 1, the past cannot be steered
-   */
-  pass(elapsed_s, tickRate) {
-    this.#owed += elapsed_s * tickRate;
-    const due = Math.floor(this.#owed);
-    this.#owed -= due;
-    return Math.min(due, 1);
   }
 }

@@ -36,17 +36,12 @@ export class Effects {
    * @param {{x: number, y: number}} to
    * @param {string} hex
    * @param {boolean} own  drawn a little stronger
+   * @returns {Beam}
    */
   beam(from, to, hex, own) {
-    bounded(this.#beams, MAX_OTHERS, {
-      x: from.x,
-      y: from.y,
-      toX: to.x,
-      toY: to.y,
-      hex,
-      age: 0,
-      own,
-    });
+    const beam = { x: from.x, y: from.y, toX: to.x, toY: to.y, hex, age: 0, own };
+    bounded(this.#beams, MAX_OTHERS, beam);
+    return beam;
   }
 
   /**

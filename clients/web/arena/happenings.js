@@ -70,7 +70,8 @@ function showShot(event, show) {
     from = { x: ship.pose.x + Math.cos(angle) * reach, y: ship.pose.y + Math.sin(angle) * reach };
   }
   const own = event.seat === scene.seat;
-  effects.beam(from, to, seatColour(show, event.seat), own);
+  // Foresight may have to put it right.
+  event.beam = effects.beam(from, to, seatColour(show, event.seat), own);
   sound.play("shot", own ? 1 : 0.45 * loudness(show, from));
 }
 

@@ -29,6 +29,7 @@ const KEYS = /** @type {Record<string, Control>} */ ({
  * @property {() => void} chat
  * @property {() => void} sound
  * @property {(shown: boolean) => void} board  the whole leaderboard
+ * @property {() => void} network  its panel
  * @property {() => boolean} isFlying
  */
 
@@ -60,7 +61,7 @@ export class Input {
 
   /** @param {KeyboardEvent} event */
   #keyDown(event) {
-    if (isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || takesKey(event.target, event.code)) return;
     const control = KEYS[event.code];
     if (control !== undefined && this.#shortcuts.isFlying()) {
       event.preventDefault();
@@ -73,6 +74,8 @@ export class Input {
       this.#shortcuts.chat();
     } else if (event.code === "KeyM" && !event.repeat) {
       this.#shortcuts.sound();
+    } else if (["KeyN", "F2"].includes(event.code) && !event.repeat) {
+      this.#shortcuts.network();
     }
   }
 
@@ -100,9 +103,16 @@ export class Input {
   }
 }
 
-/** @param {EventTarget | null} target */
-function isTyping(target) {
-  return target instanceof HTMLInputElement && target.type === "text";
+/**
+ * Whether a key is for what has the focus: a text field takes all of them, a form all but those of
+ * letters and Shift, by which one still flies.
+ * @param {EventTarget | null} target
+ * @param {string} code
+ */
+function takesKey(target, code) {
+  if (target instanceof HTMLInputElement && target.type === "text") return true;
+  const inForm = target instanceof Element && target.closest("#panel") !== null;
+  return inForm && !/^(Key|Shift|F2)/.test(code);
 }
 
 /** @param {EventTarget | null} target */

@@ -2,12 +2,15 @@
  * Where the page begins: the address → a client and the page around it.
  *
  * Owns the reading of the address: `?room=arena/x` names the room, `?name=Ada` the pilot, and
- * `&autoplay=1` flies at once (for tests and screenshots).
+ * `&autoplay=1` flies at once (for tests and screenshots); `&network=train` plays over that link (see
+ * `lab/profiles.js`), with `&seed=7` over the same one each time.
  *
- * Leaves `window.arena = { client, stats }` for tests: the `GameClient`, and how many frames were
- * drawn, how many per second, and how many milliseconds of script each took.
+ * Leaves `window.arena = { client, scene, stats }` for tests: the `GameClient`, what the screen shows,
+ * and how many frames were drawn, how many per second, and how many milliseconds of script each took.
  */
 
+import { LabLink } from "../lab/conditioned_socket.js";
+import { LINKS } from "../lab/profiles.js";
 import { GameClient } from "../net/client.js";
 import { ArenaPage } from "./app.js";
 import { PALETTE } from "./palette.js";
@@ -17,12 +20,16 @@ const asked = new URLSearchParams(location.search);
 const name = cleanName(asked.get("name") ?? "");
 const given = name === "" ? null : { name, colour: Math.floor(Math.random() * PALETTE.length) };
 
+const lab = new LabLink(Number(asked.get("seed") ?? Date.now()) | 0);
+lab.link = LINKS[asked.get("network") ?? ""] ?? null;
+
 const client = new GameClient({
   url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/`,
   room: asked.get("room") ?? "arena",
   name: name || "Guest",
+  socketFactory: lab.sockets(WebSocket),
 });
-const page = new ArenaPage(client, given);
-Object.assign(window, { arena: { client, stats: page.stats } });
+const page = new ArenaPage(client, given, lab);
+Object.assign(window, { arena: { client, scene: page.scene, stats: page.stats } });
 client.connect();
 if (asked.get("autoplay") === "1") page.play(given ?? { name: "Pilot", colour: 0 });

@@ -6,7 +6,7 @@
  */
 
 import { pilotName } from "./board.js";
-import { byId, make } from "./elements.js";
+import { byId, make } from "../elements.js";
 
 /** @typedef {import("../net/client.js").StateChange} StateChange */
 /** @typedef {import("../net/schema.js").GameEvent} GameEvent */

@@ -43,7 +43,7 @@ export function drawObjects(context, camera, scene, sprites, now_s) {
     stamp(context, camera, sprites.rock(radius, rock.shape), rock.x / UNIT, rock.y / UNIT);
   }
   for (const pickup of scene.pickups) {
-    if (camera.sees(pickup.x / UNIT, pickup.y / UNIT, 40))
+    if (!scene.foresight.taken.has(pickup) && camera.sees(pickup.x / UNIT, pickup.y / UNIT, 40))
       drawPickup(context, camera, sprites, pickup, now_s);
   }
   for (const mine of scene.mines) {

@@ -28,7 +28,8 @@ export class Overlay {
     const { scene, camera, context } = stage;
     const own = scene.ownShip;
     if (own === undefined) return;
-    const { hull, energy = FULL_ENERGY } = own.entity;
+    const { hull } = own.entity;
+    const { energy = FULL_ENERGY } = scene.ownState ?? own.entity;
     context.save();
     context.translate(camera.screenX(own.pose.x), camera.screenY(own.pose.y));
     context.scale(camera.scale, camera.scale);

@@ -1,43 +1,220 @@
 /**
- * Where the own ship is drawn.
+ * The own ship, where its pilot has steered it already.
  *
- * Owns that one decision, so that prediction can take its place without touching the scene: now
- * it is interpolated like any other ship, only as close to the newest delta as one delta allows.
- * Pure: times are arguments.
+ * Owns the beat of commands (one for each tick of the client's own time, see `net/lead.js`), the
+ * prediction from them, and where the ship is drawn: part of the way to where the controls as they
+ * are held *now* will have it after the next tick, so that a key shows in the next frame.  What the
+ * server corrects fades.  Pure: times are arguments, and what is to be sent is returned.
  */
 
-import { PlaybackClock } from "../interpolation.js";
+import { turnBetween } from "../interpolation.js";
+import { Predictor, Smoothing } from "../net/prediction.js";
+import { stepShip } from "./ship_step.js";
+import { clamp, turnTowards, UNIT } from "./units.js";
 
 /** @typedef {import("../interpolation.js").Pose} Pose */
-/** @typedef {import("../interpolation.js").Track} Track */
+/** @typedef {import("../net/schema.js").EntityView} EntityView */
+/** @typedef {import("./controls.js").Steer} Steer */
+/** @typedef {import("./movement.js").Disc} Disc */
+/** @typedef {import("./ship_step.js").ShipState} ShipState */
+
+/** After a pause at most so many commands are made up for: older ones would come too late. */
+const MOST_AT_ONCE = 3;
+/** A client's tick that was set back by more than this begins anew. */
+const REWOUND_TICKS = 8;
+/** Ticks that are predicted beyond the server's word, at most: two seconds. */
+const MAX_PENDING = 60;
+/** Where no command has come, the server repeats the last one for so long (`rules.HOLD_TICKS`). */
+export const REPEAT_TICKS = 15;
+/** Corrections that are longer are no errors but another place, in world units. */
+const SNAP_DISTANCE = 250;
+/** … and, for the heading, in angles: any. */
+const SNAP_ANGLE = 129;
+/** @type {Steer} */
+const NEUTRAL = { turn: 0, thrust: false, dash: false, fire: false, mine: false, aim: 0 };
+
+/**
+ * What of the world moves or disarms a ship.
+ * @typedef {object} Surroundings
+ * @property {Iterable<Disc>} rocks
+ * @property {number} size  of the square world, in steps
+ * @property {(tick: number) => boolean} armed  whether weapons work in that tick
+ */
+
+/** A command to send. @typedef {{tick: number, steer: Steer}} Timed */
+/** A tick that was predicted for the first time. @typedef {Timed & {before: ShipState, after: ShipState}} Stepped */
 
 export class OwnMotion {
-  #clock;
+  /** @type {Predictor<ShipState, Timed>} */ #predictor;
+  #smoothing = new Smoothing(SNAP_DISTANCE);
+  #turning = new Smoothing(SNAP_ANGLE);
+  /** What was commanded for each tick. @type {Map<number, Steer>} */
+  #commands = new Map();
+  /** The tick of the newest command, NaN before the first. */
+  #lastTick = NaN;
+  /** The newest tick that was ever predicted: what a ship does there is new. */
+  #newestStep = -Infinity;
+  /** The ship that is predicted, and the server's word on it. @type {EntityView | null} */
+  #ship = null;
+  #knownTick = 0;
+  /** @type {Stepped[]} */ #fresh = [];
 
-  /**
-   * @param {number} tickMs  milliseconds in one tick
-   * @param {number} intervalTicks  ticks from one delta to the next
-   */
-  constructor(tickMs, intervalTicks) {
-    this.#clock = new PlaybackClock({ tickMs, intervalTicks, minDelayMs: intervalTicks * tickMs });
+  /** @param {Surroundings} surroundings  looked at in every step */
+  constructor(surroundings) {
+    this.#predictor = new Predictor({
+      step: (state, { tick, steer }) => {
+        const { rocks, size, armed } = surroundings;
+        return stepShip(state, steer, rocks, size, armed(tick));
+      },
+      equal: sameState,
+      distance: (before, after) => Math.hypot(before.x - after.x, before.y - after.y) / UNIT,
+      maxPending: MAX_PENDING,
+    });
+  }
+
+  /** What reconciling had to mend, since the session began; distances in world units. */
+  get counts() {
+    return this.#predictor.counts;
+  }
+
+  /** The predicted state; null while no ship is predicted. */
+  get state() {
+    return this.#predictor.state;
   }
 
   /**
-   * A delta of this tick was applied at `nowMs`.
+   * A delta was applied.
    * @param {number} tick
+   * @param {EntityView | undefined} ship  the own one
    * @param {number} nowMs
    */
-  arrived(tick, nowMs) {
-    this.#clock.arrived(tick, nowMs);
+  applied(tick, ship, nowMs) {
+    this.#knownTick = tick;
+    if (ship === undefined) {
+      this.#ship = null;
+      this.#predictor.reset(tick, null);
+    } else if (ship !== this.#ship && ship.id !== this.#ship?.id) {
+      this.#ship = ship;
+      this.#predictor.reset(tick, stateOf(ship));
+      this.#smoothing.clear();
+      this.#turning.clear();
+    } else {
+      this.#ship = ship; // of a full state it is another object
+      this.#reconcile(tick, stateOf(ship), nowMs);
+    }
+    this.#predict();
+    for (const old of this.#commands.keys()) {
+      if (old < tick - REPEAT_TICKS) this.#commands.delete(old);
+    }
   }
 
   /**
-   * Write the pose to draw at `nowMs` into `out`.
-   * @param {Track} track
+   * Let the client's tick go on.
+   * @param {number} commandTick  with its fraction; NaN: not known yet
+   * @param {() => Steer} take  the controls, used up
+   * @returns {Timed[]} what to send
+   */
+  advance(commandTick, take) {
+    const due = Math.floor(commandTick);
+    if (Number.isNaN(due)) return [];
+    if (this.#lastTick - due > REWOUND_TICKS) this.#rewind(due);
+    const first = Number.isNaN(this.#lastTick) ? due : this.#lastTick + 1;
+    /** @type {Timed[]} */
+    const sent = [];
+    for (let tick = Math.max(first, due - MOST_AT_ONCE + 1); tick <= due; tick += 1) {
+      const steer = take();
+      this.#commands.set(tick, steer);
+      this.#lastTick = tick;
+      sent.push({ tick, steer });
+    }
+    if (sent.length > 0) this.#predict();
+    return sent;
+  }
+
+  /** What was predicted for the first time since the last call. @returns {Stepped[]} */
+  takeSteps() {
+    return this.#fresh.splice(0);
+  }
+
+  /**
+   * Write where to draw the ship into `out`.
+   * @param {number} commandTick  with its fraction
+   * @param {Steer} steer  the controls as they are held now
    * @param {number} nowMs
    * @param {Pose} out
+   * @returns {ShipState | null} the state that is drawn a part of; null: nothing is predicted
    */
-  pose(track, nowMs, out) {
-    track.sample(this.#clock.tickAt(nowMs), out);
+  pose(commandTick, steer, nowMs, out) {
+    const { state, tick } = this.#predictor;
+    const next = this.#predictor.peek({ tick: tick + 1, steer });
+    if (state === null || next === null || Number.isNaN(commandTick)) return null;
+    const part = clamp(commandTick - tick, 0, 1);
+    const off = this.#smoothing.offset(nowMs);
+    out.x = (state.x + (next.x - state.x) * part) / UNIT + off.x;
+    out.y = (state.y + (next.y - state.y) * part) / UNIT + off.y;
+    out.heading = turnBetween(state.heading, next.heading, part) + this.#turning.offset(nowMs).x;
+    out.aim = steer.aim;
+    return next;
   }
+
+  /** @param {number} tick @param {ShipState} known @param {number} nowMs */
+  #reconcile(tick, known, nowMs) {
+    const before = this.#predictor.reconcile(tick, known);
+    const after = this.#predictor.state;
+    if (before === null || after === null) return;
+    this.#smoothing.add((before.x - after.x) / UNIT, (before.y - after.y) / UNIT, nowMs);
+    this.#turning.add(turnTowards(after.heading, before.heading), 0, nowMs);
+  }
+
+  /** Predict all that was commanded and can be predicted. */
+  #predict() {
+    while (this.#predictor.state !== null && this.#predictor.tick < this.#lastTick) {
+      const before = this.#predictor.state;
+      const tick = this.#predictor.tick + 1;
+      const steer = this.#commandOf(tick);
+      if (!this.#predictor.apply(tick, { tick, steer })) return;
+      if (tick <= this.#newestStep) continue;
+      this.#newestStep = tick;
+      this.#fresh.push({ tick, steer, before, after: this.#predictor.state });
+    }
+  }
+
+  /** What the server applies at `tick`: where nothing was sent, what it makes of that. @param {number} tick @returns {Steer} */
+  #commandOf(tick) {
+    for (let ago = 0; ago <= REPEAT_TICKS; ago += 1) {
+      const steer = this.#commands.get(tick - ago);
+      if (steer !== undefined) return steer;
+    }
+    return { ...NEUTRAL, aim: this.#predictor.state?.aim ?? 0 };
+  }
+
+  /** The client's time was set back: what was commanded for later never was. @param {number} due */
+  #rewind(due) {
+    for (const tick of this.#commands.keys()) if (tick >= due) this.#commands.delete(tick);
+    this.#lastTick = due - 1;
+    this.#newestStep = due - 1;
+    if (this.#ship !== null) this.#predictor.reset(this.#knownTick, stateOf(this.#ship));
+  }
+}
+
+/** @param {EntityView} ship @returns {ShipState} */
+function stateOf(ship) {
+  const { x, y, vx, vy, heading, energy, dash_left, aim, fire_wait, mine_wait } = ship;
+  return { x, y, vx, vy, heading, energy, dash_left, aim, fire_wait, mine_wait };
+}
+
+/** @param {ShipState} one @param {ShipState} other */
+function sameState(one, other) {
+  return (
+    one.x === other.x &&
+    one.y === other.y &&
+    one.vx === other.vx &&
+    one.vy === other.vy &&
+    one.heading === other.heading &&
+    one.energy === other.energy &&
+    one.dash_left === other.dash_left &&
+    one.aim === other.aim &&
+    one.fire_wait === other.fire_wait &&
+    one.mine_wait === other.mine_wait
+  );
 }

@@ -6,6 +6,7 @@
  */
 
 import { Background } from "./background.js";
+import { drawGhost, drawTargets } from "./netcode_marks.js";
 import { drawObjects } from "./objects.js";
 import { ShipPainter } from "./ships.js";
 import { Sprites } from "./sprites.js";
@@ -51,11 +52,11 @@ export class Painter {
   }
 
   /**
-   * @param {{scene: Scene, camera: Camera, effects: Effects, overlay: Overlay, touch: Touch}} shown
+   * @param {{scene: Scene, camera: Camera, effects: Effects, overlay: Overlay, touch: Touch, ghost: boolean}} shown
    * @param {number} now_s
    * @param {number} elapsed_s
    */
-  draw({ scene, camera, effects, overlay, touch }, now_s, elapsed_s) {
+  draw({ scene, camera, effects, overlay, touch, ghost }, now_s, elapsed_s) {
     const context = this.#context;
     const sprites = this.#sprites;
     const { pixelRatio } = this;
@@ -67,6 +68,8 @@ export class Painter {
     effects.drawBelow(context, camera);
     drawObjects(context, camera, scene, sprites, now_s);
     this.#ships.draw(stage);
+    drawTargets(stage);
+    if (ghost) drawGhost(stage);
     effects.drawAbove(context, camera, sprites);
     effects.drawWords(context, camera, sprites, pixelRatio);
     overlay.draw(stage);

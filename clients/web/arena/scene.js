@@ -3,28 +3,44 @@
  *
  * Owns the sorting of entities by kind, the track of every ship, and the waiting of events and
  * departures until playback reaches their tick, so that a beam leaves the muzzle that is drawn
- * and a ship vanishes where it was hit.  Never draws, never sends, reads no clock.
+ * and a ship vanishes where it was hit; and which of its netcode is switched on.  The own ship is
+ * ahead of all that: see `own_motion.js` and `foresight.js`.  Never draws, never sends, reads no clock.
  */
 
 import { newPose, PlaybackClock, Track } from "../interpolation.js";
+import { Foresight } from "./foresight.js";
+import { Marksmanship } from "./marksmanship.js";
 import { OwnMotion } from "./own_motion.js";
-import { UNIT } from "./units.js";
+import { Flag, UNIT } from "./units.js";
 
 /** @typedef {import("../net/schema.js").EntityView} EntityView */
 /** @typedef {import("../net/schema.js").GameEvent} GameEvent */
 
+/** @typedef {import("./controls.js").Steer} Steer */
+
+/** What a ship does by its own controls: of the own ship's, foresight may have shown it already. */
+const OWN_DEEDS = new Set(["Shot", "Dashed", "Taken"]);
 /** Others are drawn at least this far in the past, in milliseconds. */
 const MIN_DELAY_MS = 66;
 /** No ship, not even a dashing one, covers more than this in a tick, in world units. */
 const JUMP_DISTANCE = 60;
+/** Events that wait; overflow policy `drop-oldest`: in a hidden tab nothing is shown for hours. */
+const MAX_WAITING = 500;
+/** What is overdue by more than this is not worth showing. */
+const STALE_S = 1;
+const DEFAULT_WORLD = 4000 * UNIT;
+/** Bits of a ship's flags that its own controls decide. */
+const STEERED = Flag.THRUST | Flag.DASH;
 
 /** One ship as drawn. */
 export class ShipView {
-  /** @param {EntityView} entity */
-  constructor(entity) {
+  /** @param {EntityView} entity @param {number} tickMs */
+  constructor(entity, tickMs) {
     this.entity = entity;
     this.seat = /** @type {number} */ (entity.seat);
-    this.track = new Track(JUMP_DISTANCE);
+    this.track = new Track(JUMP_DISTANCE, tickMs);
+    /** What it is seen to do; see `Flag`. */
+    this.flags = /** @type {number} */ (entity.flags);
     /** Where it is drawn, in world units. */
     this.pose = newPose();
     /** Whether playback has reached its entering. */
@@ -58,13 +74,29 @@ export class Scene {
   round = null;
   /** The tick that others are drawn at, NaN before the first delta. */
   playbackTick = NaN;
+  /** Whether the own ship is drawn where its controls have it, or where the server last saw it. */
+  predicts = true;
+  /** Whether others glide between deltas, or jump. */
+  interpolates = true;
+  /** Whether the server tests shots against what this screen showed. */
+  compensates = true;
+  foresight = new Foresight();
+  marksmanship = new Marksmanship();
 
   #clock = new PlaybackClock({ tickMs: 1000 / 30, intervalTicks: 1, minDelayMs: MIN_DELAY_MS });
-  #ownMotion = new OwnMotion(1000 / 30, 1);
+  /** Where the own ship is drawn without prediction: as near to the newest delta as it allows. */
+  #ownClock = new PlaybackClock({ tickMs: 1000 / 30, intervalTicks: 1, minDelayMs: 0 });
+  #ownMotion = new OwnMotion(this.#surroundings());
+  /** @type {import("./ship_step.js").ShipState | null} */ #ownState = null;
+  #newestTick = NaN;
+  /** The tick for which a command of this moment is meant; NaN: unknown. */
+  #commandTick = NaN;
   /** @type {GameEvent[]} of the delta that is being announced */
   #fresh = [];
   /** @type {{tick: number, event: GameEvent}[]} */
   #waiting = [];
+  /** Shown ahead, at the next frame. @type {GameEvent[]} */
+  #foreseen = [];
   /** @type {Map<number, ShipView>} left in the delta that is being announced */
   #leaving = new Map();
 
@@ -78,7 +110,12 @@ export class Scene {
     const tickMs = 1000 / tickRate;
     const delay = Math.max(MIN_DELAY_MS, 2 * publishEvery * tickMs);
     this.#clock = new PlaybackClock({ tickMs, intervalTicks: publishEvery, minDelayMs: delay });
-    this.#ownMotion = new OwnMotion(tickMs, publishEvery);
+    this.#ownClock = new PlaybackClock({ tickMs, intervalTicks: publishEvery, minDelayMs: 0 });
+    this.#ownMotion = new OwnMotion(this.#surroundings());
+    this.#ownState = null;
+    this.#newestTick = this.#commandTick = NaN;
+    this.#foreseen = [];
+    this.foresight.forget();
     for (const known of [this.ships, this.pilots, this.rocks, this.mines, this.pickups])
       known.clear();
     this.ghosts = [];
@@ -91,7 +128,27 @@ export class Scene {
 
   /** How far in the past others are drawn, in milliseconds. */
   get delayMs() {
-    return this.#clock.delayMs;
+    return this.interpolates ? this.#clock.delayMs : 0;
+  }
+
+  /** How evenly deltas come: mean deviation of their times. */
+  get jitterMs() {
+    return this.#clock.jitterMs;
+  }
+
+  /** Deltas that came too late to be drawn in their place. */
+  get underruns() {
+    return this.#clock.underruns;
+  }
+
+  /** What the server had to put right about the own ship. */
+  get corrections() {
+    return this.#ownMotion.counts;
+  }
+
+  /** The own ship's state as its controls have it; null while it is not predicted. */
+  get ownState() {
+    return this.predicts ? this.#ownState : null;
   }
 
   /** The pilot of the own seat, if it plays. @returns {EntityView | undefined} */
@@ -170,8 +227,9 @@ export class Scene {
    * @param {number} nowMs
    */
   applied(tick, nowMs) {
+    this.#newestTick = tick;
     this.#clock.arrived(tick, nowMs);
-    this.#ownMotion.arrived(tick, nowMs);
+    this.#ownClock.arrived(tick, nowMs);
     for (const ship of this.#leaving.values()) {
       ship.leftTick = tick;
       this.ghosts.push(ship);
@@ -181,22 +239,51 @@ export class Scene {
       const { heading, aim } = entity;
       track.push(tick, { x: entity.x / UNIT, y: entity.y / UNIT, heading, aim });
     }
-    for (const event of this.#fresh) this.#waiting.push({ tick, event });
+    this.#ownApplied(tick, nowMs);
+    for (const event of this.#fresh) {
+      const own = OWN_DEEDS.has(event.kind) && event.seat === this.seat;
+      if (!own || !this.foresight.confirms(event, tick)) this.#waiting.push({ tick, event });
+    }
+    this.#waiting.splice(0, Math.max(0, this.#waiting.length - MAX_WAITING));
+    this.foresight.expire(tick);
+    this.marksmanship.take(this.#fresh, this.seat);
     this.#fresh = [];
+  }
+
+  /**
+   * Steer the own ship.
+   * @param {number} commandTick  for which a command of this moment is meant; NaN: unknown
+   * @param {() => Steer} take  the controls, used up
+   * @returns {import("./own_motion.js").Timed[]} what to send
+   */
+  steer(commandTick, take) {
+    this.#commandTick = commandTick;
+    const sent = this.#ownMotion.advance(commandTick, take);
+    this.#foresee();
+    return sent;
+  }
+
+  /** Where the server will look for a ship when a pulse of this moment arrives. @param {ShipView} ship */
+  targetOf({ pose, track, shown }) {
+    if (this.compensates || !shown || Number.isNaN(this.#commandTick)) return pose;
+    return track.ahead(this.#commandTick);
   }
 
   /**
    * Move everything to where it is drawn at `nowMs`.
    * @param {number} nowMs
+   * @param {Steer} [steer]  the controls as they are held now; left out: nobody steers
    * @returns {GameEvent[]} the events that happen on the screen now
    */
-  frame(nowMs) {
-    const tick = this.#clock.tickAt(nowMs);
+  frame(nowMs, steer) {
+    const glide = this.#clock.tickAt(nowMs);
+    const tick = this.interpolates ? glide : this.#newestTick;
     this.playbackTick = tick;
     const own = this.ownShip;
     for (const ship of this.ships.values()) {
       ship.shown = ship === own || ship.track.firstTick <= tick;
-      if (ship === own) this.#ownMotion.pose(ship.track, nowMs, ship.pose);
+      ship.flags = ship.entity.flags;
+      if (ship === own) this.#moveOwn(ship, nowMs, steer);
       else ship.track.sample(tick, ship.pose);
     }
     this.ghosts = this.ghosts.filter((ghost) => ghost.leftTick > tick && ghost.seat !== this.seat);
@@ -227,8 +314,50 @@ export class Scene {
       known.entity = entity;
       this.ships.set(entity.id, known);
     } else {
-      this.ships.set(entity.id, new ShipView(entity));
+      this.ships.set(entity.id, new ShipView(entity, 1000 / this.tickRate));
     }
+  }
+
+  /** What steps of the own ship look at. @returns {import("./own_motion.js").Surroundings} */
+  #surroundings() {
+    const scene = this;
+    return {
+      get rocks() {
+        return /** @type {Iterable<any>} */ (scene.rocks);
+      },
+      get size() {
+        return scene.round?.world_size ?? DEFAULT_WORLD;
+      },
+      armed: (tick) => {
+        const { round } = scene;
+        // The phase ends after the tick that it names: until then the next one is known, too.
+        return round !== null && (round.phase === "PLAYING") === (tick <= round.ends_at);
+      },
+    };
+  }
+
+  /** Tell the prediction what the server says. @param {number} tick @param {number} nowMs */
+  #ownApplied(tick, nowMs) {
+    const entity = this.ownShip?.entity;
+    // Without the owner's fields there is nothing to go by.
+    this.#ownMotion.applied(tick, entity?.vx === undefined ? undefined : entity, nowMs);
+    this.#foresee();
+  }
+
+  #foresee() {
+    const steps = this.#ownMotion.takeSteps();
+    if (this.predicts) this.#foreseen.push(...this.foresight.events(steps, this));
+  }
+
+  /** @param {ShipView} ship  the own one @param {number} nowMs @param {Steer | undefined} steer */
+  #moveOwn(ship, nowMs, steer) {
+    ship.track.sample(this.#ownClock.tickAt(nowMs), ship.pose);
+    this.#ownState = null;
+    if (steer === undefined || !this.predicts) return;
+    this.#ownState = this.#ownMotion.pose(this.#commandTick, steer, nowMs, ship.pose);
+    if (this.#ownState === null) return;
+    const steered = (steer.thrust ? Flag.THRUST : 0) | (this.#ownState.dash_left > 0 ? Flag.DASH : 0);
+    ship.flags = (ship.flags & ~STEERED) | steered;
   }
 
   /**
@@ -237,12 +366,13 @@ export class Scene {
    */
   #due(tick) {
     /** @type {GameEvent[]} */
-    const due = [];
+    const due = this.#foreseen.splice(0);
+    const stale = tick - STALE_S * this.tickRate;
     this.#waiting = this.#waiting.filter((waiting) => {
       const { event } = waiting;
       const own = this.seat !== 0 && (event.seat === this.seat || event.by === this.seat);
       if (!own && waiting.tick > tick) return true;
-      due.push(event);
+      if (waiting.tick >= stale || event.kind === "Kill") due.push(event);
       return false;
     });
     return due;

@@ -64,10 +64,10 @@ export function shipColour(scene, ship) {
 
 /** @param {ShipView} ship @param {number} now_s */
 function lengthenTrail(ship, now_s) {
-  const { trail, pose, entity } = ship;
+  const { trail, pose, flags } = ship;
   while (trail.length > 0 && now_s - Number(trail[0]?.at_s) > TRAIL_S) trail.shift();
   const last = trail.at(-1);
-  if ((entity.flags & (Flag.THRUST | Flag.DASH)) === 0) return;
+  if ((flags & (Flag.THRUST | Flag.DASH)) === 0) return;
   if (last !== undefined && now_s - last.at_s < TRAIL_STEP_S) return;
   if (last !== undefined && Math.hypot(pose.x - last.x, pose.y - last.y) > TRAIL_JUMP)
     trail.length = 0;
@@ -113,11 +113,10 @@ function drawTrail({ context, camera, now_s }, { trail }, hex) {
 /** @param {Stage} stage @param {ShipView} ship */
 function drawShip(stage, ship) {
   const { context, camera, scene, sprites, now_s } = stage;
-  const { pose, entity } = ship;
+  const { pose, flags } = ship;
   const pilot = scene.pilots.get(ship.seat);
   const colour = pilot?.colour ?? 0;
   const hex = shipColour(scene, ship);
-  const flags = /** @type {number} */ (entity.flags);
   context.save();
   context.translate(camera.screenX(pose.x), camera.screenY(pose.y));
   context.scale(camera.scale, camera.scale);

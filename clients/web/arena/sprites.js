@@ -162,8 +162,8 @@ export class Sprites {
   }
 }
 
-/** @param {number} colour */
-function hullPath(colour) {
+/** A ship's outline, nose to the right, in world units. @param {number} colour */
+export function hullPath(colour) {
   const half = /** @type {number[][]} */ (HULLS[colour % HULLS.length]);
   const path = new Path2D();
   const mirrored = half.map(([x, y]) => [Number(x), -Number(y)]).reverse();

@@ -5,7 +5,7 @@
  * the server: the page does, when the card calls `onPlay`.
  */
 
-import { byId, make } from "./elements.js";
+import { byId, make } from "../elements.js";
 import { PALETTE } from "./palette.js";
 
 /** @typedef {{name: string, colour: number}} Pilot */

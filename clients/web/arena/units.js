@@ -15,11 +15,8 @@ export const VIEW_RADIUS = 600;
 export const SHIP_RADIUS = 16;
 export const FULL_HULL = 100;
 export const FULL_ENERGY = 100;
-/** What a dash and a mine cost; the server decides, this only shades the chips. */
-export const DASH_ENERGY = 35;
-export const MINE_ENERGY = 25;
-/** Ticks from one mine to the next. */
-export const MINE_WAIT_TICKS = 30;
+/** Radius of a pickup, in world units. */
+export const PICKUP_RADIUS = 14;
 
 /** Bits of `Ship.flags`. */
 export const Flag = Object.freeze({ THRUST: 1, DASH: 2, PROTECTED: 4, BOOSTED: 8, SHIELDED: 16 });

@@ -23,8 +23,10 @@
  *
  * client.send("Steer", { turn: 1, thrust: true });   // → seq, or 0 if it was not sent
  * client.say("hello");
- * client.shownTick = 1234;                  // what the screen shows; null: the newest delta
+ * client.shownTick = 1234.5;                // what the screen shows; null: the newest delta
  * client.serverTickNow();                   // the server's tick at this moment, with fraction
+ * client.commandTickNow();                  // … and the one for which a command is sent now
+ * client.send("Steer", { turn: 1 }, 1240);  // a command for that tick
  * client.replica.own?.x;                    // null before the first welcome
  * client.statistics().bytesInPerS;
  * client.close();
@@ -50,12 +52,13 @@ import * as messages from "./messages.js";
 import { Kind } from "./messages.js";
 import { Session } from "./session.js";
 import { Signals } from "./signals.js";
+import { pingIntervalMs } from "./tickclock.js";
 import { Traffic } from "./traffic.js";
 
 export { ProtocolError };
 
 /** How often to ping, and to ask whether the server is still there. */
-const PING_EVERY_MS = 1000;
+const PING_ABOUT_EVERY_MS = 1000;
 /** From opening the socket until the welcome. */
 const JOIN_DEADLINE_MS = 10_000;
 
@@ -93,8 +96,6 @@ export class GameClient {
     this.#backoff = new Backoff(random);
   }
 
-  /** @type {number | null} the tick that the screen shows; null: that of the newest delta */
-  shownTick = null;
 
   #url;
   #hello;
@@ -135,6 +136,16 @@ export class GameClient {
     return this.#session?.status ?? null;
   }
 
+  /** What the screen shows, which goes with every command: a tick; null: the newest delta. */
+  set shownTick(/** @type {number | null} */ tick) {
+    if (this.#session !== null) this.#session.shownTick = tick;
+  }
+
+  /** Where the time of the newest commands went; null before the first welcome. */
+  get budget() {
+    return this.#session?.budget ?? null;
+  }
+
   /** The newest seq that was sent, 0 for none. */
   get seq() {
     return this.#session?.seq ?? 0;
@@ -167,7 +178,7 @@ export class GameClient {
    */
   send(command, fields = {}, tick = 0) {
     if (this.#state !== "playing" || this.#session === null) return 0;
-    return this.#session.send(command, fields, tick, this.shownTick);
+    return this.#session.send(command, fields, tick);
   }
 
   /**
@@ -199,6 +210,24 @@ export class GameClient {
     return this.#session?.tickClock.tickAt(this.#clock()) ?? NaN;
   }
 
+  /**
+   * The tick, with its fraction, for which a command of this moment is meant: it runs evenly, ahead
+   * of the server by the way up and a margin.  NaN while it is not known how far that is.
+   * @returns {number}
+   */
+  commandTickNow() {
+    if (this.#state !== "playing") return NaN;
+    return this.#session?.commandTickAt(this.#clock()) ?? NaN;
+  }
+
+  /**
+   * How long until `commandTickNow()` reaches `tick`, in milliseconds, as it runs now; not below 0.
+   * @param {number} tick
+   */
+  msUntilCommandTick(tick) {
+    return Math.max(0, (this.#session?.lead.timeOf(tick) ?? NaN) - this.#clock());
+  }
+
   /** Figures of this moment; see `traffic.js` for those of the line. */
   statistics() {
     return {
@@ -206,6 +235,10 @@ export class GameClient {
       /** Round trips of our own ping messages, which wait for frames and ticks as the game does. */
       appRttMs: this.#session?.tickClock.rttMs ?? null,
       appMinRttMs: this.#session?.tickClock.minRttMs ?? null,
+      /** By how many ticks the newest timed command was early, as the server last told. */
+      marginTicks: this.#session?.margin ?? null,
+      /** How far ahead of the server's clock commands are meant; NaN before the first. */
+      leadTicks: this.#session?.lead.leadTicks ?? NaN,
       /** Round trips of ping frames, as the server measured them. */
       rttMs: inMs(this.status?.smoothedUs),
       jitterMs: inMs(this.status?.jitterUs),
@@ -365,7 +398,7 @@ export class GameClient {
   #beat() {
     const complaint = this.#session?.beat() ?? null;
     if (complaint !== null) this.#lost(Code.LOST, complaint);
-    else this.#arm(() => this.#beat(), PING_EVERY_MS);
+    else this.#arm(() => this.#beat(), pingIntervalMs(PING_ABOUT_EVERY_MS, this.welcome?.tickRate ?? 1));
   }
 
   /** Set the one timer. @param {() => void} callback @param {number} ms */

@@ -52,7 +52,9 @@ export const SHOWN_PER_TICK = 32;
  */
 /** @typedef {{ kind: typeof Kind.PONG, nonce: number, clientTime: number, tick: number }} Pong */
 /**
- * What the server measured; microseconds, null where it does not know yet.
+ * What the server measured; microseconds, null where it does not know yet.  From `late` on it is
+ * about this player's own commands: counts since the seat was taken, and medians of the latest
+ * inputs; all of it null if the server is older.
  * @typedef {object} Status
  * @property {typeof Kind.STATUS} kind
  * @property {number | null} rttUs  the last ping frame's round trip
@@ -61,6 +63,14 @@ export const SHOWN_PER_TICK = 32;
  * @property {number | null} minUs
  * @property {number | null} workUs  what the room's last tick took
  * @property {number} players
+ * @property {number | null} late  inputs that came after their tick
+ * @property {number | null} early  refused: too far ahead
+ * @property {number | null} dropped  all others that were refused, or never applied
+ * @property {number | null} idleTicks  ticks for which no input had come
+ * @property {number | null} waitUs  from when the server read it to the beginning of its tick
+ * @property {number | null} simulateUs  what the room's last step took
+ * @property {number | null} sendUs  from there until the delta that tells of it was written
+ * @property {number | null} disputed  `shown` that the measured latency refuted
  */
 /** @typedef {{ kind: typeof Kind.SAID, seat: number, name: string, text: string }} Said */
 /** @typedef {{ kind: typeof Kind.CHECK, tick: number, checksum: number }} Check */
@@ -176,7 +186,10 @@ export function closeMessage(reader, extra) {
   reader.end();
 }
 
-/** @type {Record<number, { count: number, read: (reader: Reader) => ServerMessage }>} */
+/**
+ * `appended`: counts or null that newer servers tell, too.
+ * @type {Record<number, { count: number, read: (reader: Reader) => ServerMessage, appended?: string[] }>}
+ */
 const LAYOUTS = {
   [Kind.WELCOME]: { count: 8, read: readWelcome },
   [Kind.PONG]: {
@@ -198,7 +211,16 @@ const LAYOUTS = {
       minUs: countOrNull(reader),
       workUs: countOrNull(reader),
       players: reader.int(0, INT_LIMIT),
+      late: null,
+      early: null,
+      dropped: null,
+      idleTicks: null,
+      waitUs: null,
+      simulateUs: null,
+      sendUs: null,
+      disputed: null,
     }),
+    appended: ["late", "early", "dropped", "idleTicks", "waitUs", "simulateUs", "sendUs", "disputed"],
   },
   [Kind.SAID]: {
     count: 3,
@@ -245,8 +267,10 @@ export function decodeMessage(bytes) {
     throw new ProtocolError(`a message of kind ${kind} with ${count} fields, not ${layout.count}`);
   }
   const message = layout.read(reader);
-  closeMessage(reader, count - layout.count);
-  return message;
+  const appended = (layout.appended ?? []).slice(0, count - layout.count);
+  const more = Object.fromEntries(appended.map((name) => [name, countOrNull(reader)]));
+  closeMessage(reader, count - layout.count - appended.length);
+  return Object.assign(message, more);
 }
 
 /** @param {Reader} reader @returns {Welcome} */

@@ -1,12 +1,14 @@
 /**
  * One stay in a room: from its welcome until the connection is gone.
  *
- * Owns what begins and ends with that: the replica, the server's clock, pings, acks, checks and the
- * commands sent.  Opens and closes nothing and sets no timers; that is `client.js`, which hands in
+ * Owns what begins and ends with that: the replica, the server's clock and the lead over it, pings,
+ * acks, checks, the commands sent and where their time went.  Opens and closes nothing and sets no timers; that is `client.js`, which hands in
  * the server's messages and how to send, and calls `beat` once a second.
  */
 
+import { LatencyBudget } from "./budget.js";
 import { ProtocolError } from "./errors.js";
+import { Lead } from "./lead.js";
 import * as messages from "./messages.js";
 import { Kind } from "./messages.js";
 import { Pings } from "./pings.js";
@@ -55,6 +57,7 @@ export class Session {
       onEvent: (event) => signals.emit("event", event),
     });
     this.tickClock = new TickClock(welcome.tickRate, welcome.tick, now);
+    this.lead = new Lead(this.tickClock);
     this.#connection = connection;
     this.#signals = signals;
     this.#traffic = traffic;
@@ -63,6 +66,11 @@ export class Session {
 
   /** @type {Status | null} the newest status */
   status = null;
+  /** @type {number | null} by how many ticks the newest timed command was early, as last told */
+  margin = null;
+  /** @type {number | null} the tick that the screen shows; null: that of the newest delta */
+  shownTick = null;
+  budget = new LatencyBudget();
 
   #connection;
   #signals;
@@ -100,10 +108,9 @@ export class Session {
    * @param {string} command  its name
    * @param {Record<string, any>} fields
    * @param {number} tick  the tick for which it is meant; 0: the next free one
-   * @param {number | null} shownTick  what the screen shows; null: the newest delta
    * @returns {number} its seq, 0 if it was dropped
    */
-  send(command, fields, tick, shownTick) {
+  send(command, fields, tick) {
     const kind = this.replica.schema.command(command);
     const wire = kind.toWire(fields);
     if (this.#connection.unsentBytes() > MAX_UNSENT_BYTES || this.seq === SEQ_MAX) {
@@ -111,11 +118,24 @@ export class Session {
       return 0;
     }
     const acked = this.replica.tick;
-    const shown = Math.max(0, Math.round((shownTick ?? acked) * messages.SHOWN_PER_TICK));
+    const shown = Math.max(0, Math.round((this.shownTick ?? acked) * messages.SHOWN_PER_TICK));
     this.#connection.post(messages.encodeCommand(this.seq + 1, tick, shown, acked, kind, wire));
     this.#ackedMs = this.#connection.clock();
     this.seq += 1;
+    if (tick > 0) {
+      this.lead.sent(tick);
+      this.budget.sent(tick, this.#ackedMs);
+    }
     return this.seq;
+  }
+
+  /**
+   * The tick, with its fraction, for which a command of this moment is meant; NaN while nothing is
+   * known of how far away the server is.
+   * @param {number} nowMs
+   */
+  commandTickAt(nowMs) {
+    return this.tickClock.known ? this.lead.advance(nowMs) : NaN;
   }
 
   /** Take in any message of a welcomed client but a delta. @param {ServerMessage} message */
@@ -140,11 +160,31 @@ export class Session {
     const now = this.#connection.clock();
     this.#traffic.appliedDelta(now);
     if (delta.full) this.#pings.fullStateCame();
+    this.#measure(delta, now);
     if (now - this.#ackedMs >= ACK_AFTER_MS) {
       this.#ackedMs = now;
       this.#connection.post(messages.encodeAck(delta.tick));
     }
     this.#signals.emit("delta", delta);
+  }
+
+  /** Learn from a delta about clock, lead and budget. @param {Delta} delta @param {number} now */
+  #measure({ tick, margin }, now) {
+    const { tickClock } = this;
+    tickClock.delta(tick, now);
+    if (margin !== null) {
+      this.margin = margin;
+      this.lead.margin(tick, margin);
+    }
+    const tickMs = 1 / tickClock.ticksPerMs;
+    this.budget.answered(tick, now, {
+      tickTimeMs: tickClock.timeOf(tick),
+      tickMs,
+      halfRttMs: (tickClock.minRttMs ?? 0) / 2,
+      simulateMs: (this.status?.simulateUs ?? 0) / 1000,
+      postMs: (this.status?.sendUs ?? 0) / 1000,
+      drawnMs: Math.max(0, (tick - (this.shownTick ?? tick)) * tickMs),
+    });
   }
 
   /**
@@ -187,6 +227,6 @@ export class Session {
   #pong({ nonce, tick }) {
     const sentMs = this.#pings.answered(nonce);
     if (sentMs === null) return; // so late that it says nothing
-    this.tickClock.add(sentMs, this.#connection.clock(), tick);
+    this.tickClock.pong(sentMs, this.#connection.clock(), tick);
   }
 }

@@ -1,21 +1,51 @@
 /**
- * Which tick the server is at, and how far away it is, from pings and their pongs.
+ * Which tick the server is at, from pongs and deltas.
  *
- * Owns the estimate of the offset between this side's clock and the server's ticks.  Times are
- * arguments, in milliseconds of any steady clock; nothing here reads a clock.
+ * Owns the estimate of `offset`: the server's time in ticks when this side's clock showed 0.  Pure:
+ * times are arguments, in milliseconds of any steady clock.  `clients/tickclock.py` is the same in
+ * seconds; `tests/vectors/netcode_tickclock.json` holds the two together.
  *
- * A pong says the server's tick at some moment between sending and receiving.  Taking the middle
- * (as NTP does, RFC 5905, section 8) is wrong by at most half the round trip, so of the last
- * samples the ones with the shortest round trips decide, and a slow one changes nothing.
+ * What is certain, with `rate` ticks per millisecond (whatever the delays and however they vary):
+ *
+ * - a delta of tick n that came at t was sent at tick n or later:  `offset >= n - t * rate`
+ * - a pong with tick n, sent for at s and received at r, was written in between:
+ *   `n - r * rate <= offset <= n - s * rate`
+ *
+ * So each pong is an interval, and a delta narrows the newest one from below.  The estimate is the
+ * middle of the intersection of the last `WINDOW` intervals (as in RFC 5905, 11.2.1, where NTP
+ * intersects the intervals of servers).  It is as narrow as the quickest way up and the quickest way
+ * down together, so a slow sample changes nothing at all.  Samples that contradict the newest one
+ * tell that the server's time has jumped; they are dropped at once.
  */
 
-/** Pings are sent every second: how far back the estimate looks. */
-const WINDOW = 12;
-/** How many of the window's quickest samples are averaged. */
-const BEST = 3;
+/** Intervals that count: at one ping a second, how far back the estimate looks. */
+const WINDOW = 20;
+/** Two intervals this far apart still agree: clocks drift a little within the window. */
+const AGREE_TICKS = 0.5;
+/**
+ * A server may read pings only at its ticks.  Pings that come at ever other phases of a tick (the
+ * golden ratio spreads them best) meet it just before it reads soon enough.
+ */
+const PING_PHASE_TICKS = (Math.sqrt(5) - 1) / 2;
 
-/** @typedef {{ rttMs: number, offset: number }} Sample  `offset`: the tick when this clock was 0 */
+/**
+ * How long to wait for the next ping: whole ticks, about `aboutMs`, and a phase.
+ * @param {number} aboutMs
+ * @param {number} tickRate  ticks per second
+ */
+export function pingIntervalMs(aboutMs, tickRate) {
+  return ((Math.round((aboutMs * tickRate) / 1000) + PING_PHASE_TICKS) * 1000) / tickRate;
+}
 
+/**
+ * `low <= offset <= high`; `rttMs` is Infinity if no pong has come for it.
+ * @typedef {{ low: number, high: number, rttMs: number }} Interval
+ */
+
+/**
+ * The server's tick at a local time.  The estimate may step, forwards or backwards: whoever draws
+ * or simulates by it has to smooth.
+ */
 export class TickClock {
   /**
    * @param {number} tickRate  ticks per second
@@ -23,56 +53,125 @@ export class TickClock {
    * @param {number} nowMs
    */
   constructor(tickRate, tick, nowMs) {
-    this.#ticksPerMs = tickRate / 1000;
-    this.#offset = tick - nowMs * this.#ticksPerMs;
+    this.ticksPerMs = tickRate / 1000;
+    this.#begin(tick - nowMs * this.ticksPerMs);
   }
 
-  #ticksPerMs;
-  /** @type {Sample[]} oldest first */
-  #samples = [];
-  #offset;
+  /** How often the server's time turned out to have jumped. */
+  jumps = 0;
 
-  /** The last round trip of a ping message, null before the first. @returns {number | null} */
+  /** @type {Interval[]} oldest first, never empty */
+  #held = [];
+  /** @type {number | null} */ #rttMs = null;
+  #low = -Infinity;
+  #high = Infinity;
+  #offset = 0;
+
+  // -------------------------------------------------------------- what came
+
+  /**
+   * Take in a pong: `tick` was read between these local times.
+   * @param {number} sentMs  as noted under the nonce: the time that a pong echoes is the server's word
+   * @param {number} receivedMs  not before `sentMs`, else `RangeError`
+   * @param {number} tick
+   */
+  pong(sentMs, receivedMs, tick) {
+    const rttMs = receivedMs - sentMs;
+    if (!(rttMs >= 0 && rttMs < Infinity && Number.isFinite(tick))) {
+      throw new RangeError(`${sentMs} … ${receivedMs} is not a round trip`);
+    }
+    const rate = this.ticksPerMs;
+    this.#rttMs = rttMs;
+    const fresh = { low: tick - receivedMs * rate, high: tick - sentMs * rate, rttMs };
+    if (this.#newest.rttMs === Infinity) {
+      const guess = this.#newest; // only a guess from before the first pong
+      this.#held.pop();
+      if (agree(guess, fresh)) fresh.low = Math.max(fresh.low, guess.low);
+    }
+    this.#keepWhatAgrees(fresh);
+    this.#held.push(fresh);
+    if (this.#held.length > WINDOW) this.#held.shift();
+    this.#intersect();
+  }
+
+  /** Take in that the delta of `tick` was received at `nowMs`. @param {number} tick @param {number} nowMs */
+  delta(tick, nowMs) {
+    const low = tick - nowMs * this.ticksPerMs;
+    if (low > this.#high + AGREE_TICKS) {
+      this.jumps += 1;
+      this.#begin(low);
+      return;
+    }
+    if (low <= this.#newest.low) return;
+    this.#newest.low = low;
+    if (low > this.#low) this.#intersect();
+  }
+
+  // -------------------------------------------------------------- what is known
+
+  /** Whether there was a pong; before it, `tickAt` is behind by the way down. */
+  get known() {
+    return this.#rttMs !== null;
+  }
+
+  /** The newest round trip of a ping message, null before the first. */
   get rttMs() {
-    return this.#samples.at(-1)?.rttMs ?? null;
+    return this.#rttMs;
   }
 
-  /** The shortest round trip of the window, null before the first. @returns {number | null} */
+  /** The quickest round trip of the window, null before the first. @returns {number | null} */
   get minRttMs() {
-    return this.#samples.length === 0 ? null : Math.min(...this.#samples.map((s) => s.rttMs));
+    const least = Math.min(...this.#held.map(({ rttMs }) => rttMs));
+    return least < Infinity ? least : this.#rttMs;
+  }
+
+  /** The server's time in ticks when the local clock showed 0. */
+  get offset() {
+    return this.#offset;
   }
 
   /** The server's tick at `nowMs`, with its fraction. @param {number} nowMs @returns {number} */
   tickAt(nowMs) {
-    return this.#offset + nowMs * this.#ticksPerMs;
+    return this.#offset + nowMs * this.ticksPerMs;
   }
 
-  /**
-   * Take in a pong.
-   * @param {number} sentMs  when its ping was sent
-   * @param {number} receivedMs
-   * @param {number} tick  the server's tick that it carries
-   */
-  add(sentMs, receivedMs, tick) {
-    const rttMs = receivedMs - sentMs;
-    const sample = { rttMs, offset: tick - ((sentMs + receivedMs) / 2) * this.#ticksPerMs };
-    // The true offset is within half a round trip of every sample.  Where old samples leave no
-    // room for the new one, the server's ticks have jumped (it dropped some): they are worthless.
-    this.#samples = this.#samples.filter((old) => this.#agree(old, sample)).slice(1 - WINDOW);
-    this.#samples.push(sample);
-    const best = [...this.#samples].sort((a, b) => a.rttMs - b.rttMs).slice(0, BEST);
-    this.#offset = best.reduce((sum, each) => sum + each.offset, 0) / best.length;
+  /** The local time at which the server is at `tick`. @param {number} tick @returns {number} */
+  timeOf(tick) {
+    return (tick - this.#offset) / this.ticksPerMs;
   }
 
-  /**
-   * Whether one offset could explain both.
-   * @param {Sample} a
-   * @param {Sample} b
-   * @returns {boolean}
-   */
-  #agree(a, b) {
-    const slack = ((a.rttMs + b.rttMs) / 2) * this.#ticksPerMs;
-    // One tick: a server that stamps whole ticks is not lying.
-    return Math.abs(a.offset - b.offset) <= slack + 1;
+  // -------------------------------------------------------------- the intersection
+
+  /** @returns {Interval} */
+  get #newest() {
+    return /** @type {Interval} */ (this.#held.at(-1));
   }
+
+  /** Forget all but this: the server is at least there. @param {number} low */
+  #begin(low) {
+    this.#held = [{ low, high: Infinity, rttMs: Infinity }];
+    this.#intersect();
+  }
+
+  /** @param {Interval} fresh */
+  #keepWhatAgrees(fresh) {
+    const agreeing = this.#held.filter((old) => agree(old, fresh));
+    if (agreeing.length < this.#held.length) this.jumps += 1;
+    this.#held = agreeing;
+  }
+
+  #intersect() {
+    this.#low = Math.max(...this.#held.map(({ low }) => low));
+    this.#high = Math.min(...this.#held.map(({ high }) => high));
+    this.#offset =
+      this.#high < Infinity
+        ? (this.#low + this.#high) / 2
+        : // By the newest round trip, a delta that is quick takes half of it.
+          this.#low + ((this.#rttMs ?? 0) / 2) * this.ticksPerMs;
+  }
+}
+
+/** Whether one offset could explain both. @param {Interval} one @param {Interval} other */
+function agree(one, other) {
+  return Math.max(one.low, other.low) <= Math.min(one.high, other.high) + AGREE_TICKS;
 }
