@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import attrs
 from prometheus_client.parser import text_string_to_metric_families
 
 from gameserver.ops import metrics
 from gameserver.ops.metrics import (
+    STAGES,
     Counters,
     KindFigures,
     RoomTally,
@@ -19,7 +21,7 @@ from gameserver.ops.metrics import (
 )
 
 
-def figures(**changes: object) -> ServerFigures:
+def figures(**changes: Any) -> ServerFigures:
     plain = ServerFigures(
         connections=3,
         door={"accepted": 10, "crashed": 0},
@@ -74,6 +76,16 @@ def test_everything_is_told() -> None:
     assert told["ticks_dropped_total", (kind,)] == 3
     assert told["tick_work_seconds", (kind, ("quantile", "0.99"))] == 0.004
     assert told["tick_work_seconds", (kind, ("quantile", "1"))] == 0.01
+
+
+def test_the_latency_budget_is_told_by_stage() -> None:
+    plain = figures()
+    stages = {stage: {0.5: 0.01 * i, 1.0: 0.02 * i} for i, stage in enumerate(STAGES, 1)}
+    kind = attrs.evolve(plain.kinds["field"], stages_s=stages)
+    told = samples(attrs.evolve(plain, kinds={"field": kind}))
+    for i, stage in enumerate(STAGES, 1):
+        labels = (("kind", "field"), ("quantile", "0.5"), ("stage", stage))
+        assert told["input_stage_seconds", labels] == 0.01 * i
 
 
 def test_every_field_of_the_tallies_is_told() -> None:

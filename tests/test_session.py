@@ -10,7 +10,7 @@ import attrs
 import pytest
 import trio
 import trio.testing
-from playing import Field, MemoryLink, Mutable, RawClient, connected
+from playing import Field, MemoryLink, Mutable, Pawn, RawClient, Step, connected
 from trio.testing import MockClock
 
 from gameserver import Settings
@@ -55,9 +55,9 @@ class Table:
 
 
 @asynccontextmanager
-async def table(**settings: Any) -> AsyncIterator[Table]:
+async def table(kind: type[Field] = Field, **settings: Any) -> AsyncIterator[Table]:
     async with trio.open_nursery() as nursery, connected() as (ws, link, client, stream):
-        lobby = Lobby({"field": Field}, Settings(empty_room_s=1000, reading="tasks", **settings))
+        lobby = Lobby({"field": kind}, Settings(empty_room_s=1000, reading="tasks", **settings))
         lobby.start(nursery)
         counters, over = Counters(), trio.Event()
         peer = Admission(Settings(**settings)).admit("peer", 0, trio.current_time())
@@ -102,6 +102,55 @@ async def test_commands_are_applied_and_acknowledged(autojump_clock: MockClock) 
         await t.client.next_of(Pong)
         assert t.field.players[1].commands_duplicate == 1
         assert delta.tick > 0
+
+
+class Timed(Field):
+    """A field whose steps are inputs."""
+
+    input = Step
+    idle = "neutral"
+    rewinds = (Pawn,)
+
+
+async def test_an_input_waits_for_its_tick_and_its_margin_is_told(
+    autojump_clock: MockClock,
+) -> None:
+    async with table(Timed) as t:
+        await t.client.hello()
+        welcome = await t.client.next_of(Welcome)
+        assert welcome.limits["input_buffer_ticks"] == 32
+        assert welcome.limits["max_rewind_ms"] == 500
+        first = await t.client.next_of(Delta)
+        assert first.margin is None
+        await t.client.send(CommandMessage(1, first.tick + 5, 0, first.tick, 0, [1]))
+        early = await t.client.next_of(Delta)
+        assert early.margin is not None
+        assert early.margin == 5 - (early.tick - first.tick)
+        applied = await t.client.next_of(Delta)
+        while applied.ack == 0:
+            assert applied.margin is None
+            applied = await t.client.next_of(Delta)
+        assert (applied.tick, applied.ack) == (first.tick + 5, 1)
+        assert t.field.players[1].entity.x == 1.0
+
+
+async def test_the_status_tells_of_own_commands(autojump_clock: MockClock) -> None:
+    async with table(Timed) as t:
+        await t.client.hello()
+        await t.client.next_of(Welcome)
+        while (delta := await t.client.next_of(Delta)).tick < 5:
+            pass
+        # In time, a second one for that tick, late, too early.
+        for seq, ahead in enumerate((2, 2, -1, 50), 1):
+            await t.client.send(CommandMessage(seq, delta.tick + ahead, 0, 0, 0, [1]))
+        status = await t.client.next_of(Status)
+        while status.wait_us is None:
+            status = await t.client.next_of(Status)
+        assert (status.late, status.early, status.disputed) == (1, 1, 0)
+        assert status.dropped == 2, "the second one, and what the late one took back"
+        assert status.idle_ticks == 10
+        assert status.wait_us >= 0
+        assert status.simulate_us == status.send_us == 0, "no time passes on this clock"
 
 
 async def test_a_ping_message_tells_the_time_in_ticks(autojump_clock: MockClock) -> None:
