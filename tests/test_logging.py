@@ -10,7 +10,12 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameserver.ops.logging import MAX_SHOWN_CHARACTERS, configure_logging, shown
+from gameserver.ops.logging import (
+    MAX_SHOWN_CHARACTERS,
+    configure_logging,
+    shown,
+    traceback_text,
+)
 
 
 class Terminal(io.StringIO):
@@ -74,3 +79,72 @@ def test_levels() -> None:
     structlog.get_logger("test").info("quiet")
     structlog.get_logger("test").warning("loud")
     assert [json.loads(line)["event"] for line in out.getvalue().splitlines()] == ["loud"]
+
+
+# ---------------------------------------------------------------- tracebacks
+
+
+def raised(make: object) -> BaseException:
+    try:
+        make()  # type: ignore[operator]
+    except ValueError as error:
+        return error
+    raise AssertionError("nothing was raised")
+
+
+def nested() -> None:
+    try:
+        {}["the cause"]
+    except KeyError as error:
+        raise ValueError("the error") from error
+
+
+def in_passing() -> None:
+    try:
+        {}["the first"]
+    except KeyError:
+        raise ValueError("the second")  # noqa: B904 - the implicit chain is what is tested
+
+
+def test_a_traceback_tells_where_and_what_and_why() -> None:
+    text = traceback_text(raised(nested))
+    assert text.index("KeyError: 'the cause'") < text.index("which led to")
+    assert text.index("which led to") < text.index("ValueError: the error")
+    assert text.count("in nested") == 2
+    assert "KeyError: 'the first'" in traceback_text(raised(in_passing))
+
+
+def test_a_group_tells_its_parts_and_a_circle_ends() -> None:
+    one, other = raised(nested), ValueError("other")
+    other.__cause__ = one
+    one.__cause__.__context__ = other  # type: ignore[union-attr]
+    text = traceback_text(ExceptionGroup("many", [one, other]))
+    assert "ExceptionGroup: many (2 sub-exceptions)" in text
+    assert text.count("ValueError: the error") == 1
+    assert text.count("ValueError: other") == 1
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise ZeroDivisionError
+
+
+def test_messages_are_cut_and_escaped_and_may_fail() -> None:
+    text = traceback_text(ValueError("\x1b[2J\n" + "x" * 500))
+    assert text.splitlines()[-1] == "ValueError: \\x1b[2J\\n" + "x" * 123 + "…"
+    assert "Unspeakable: (ZeroDivisionError in its __str__)" in traceback_text(Unspeakable())
+
+
+@given(st.text(max_size=300))
+def test_any_message_is_one_printable_line(message: str) -> None:
+    lines = traceback_text(ValueError(message)).split("\n")
+    assert len(lines) == 3
+    assert all(line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_what_somebody_forgot_to_show_cannot_be_seen_either(log_format: str) -> None:
+    out = io.StringIO()
+    configure_logging("info", log_format, out)  # type: ignore[arg-type]
+    structlog.get_logger("test").info("joined", name="\x1b[2J\nforged")
+    assert out.getvalue().removesuffix("\n").isprintable()

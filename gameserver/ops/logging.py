@@ -1,17 +1,21 @@
 """The log: readable lines on a terminal, one JSON object a line elsewhere.
 
 Owns how structlog is set up, and ``shown``, through which everything goes that a
-client chose itself.  Never decides what is worth logging.
+client chose itself; also the messages of exceptions, which may quote a client.  Never decides what
+is worth logging.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+import textwrap
+import traceback
+from collections.abc import Iterator
 from typing import Any, Final, Literal, TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, ExcInfo, Processor
 
 #: The most of a client's own characters that one value in the log may hold.
 MAX_SHOWN_CHARACTERS: Final = 128
@@ -26,9 +30,42 @@ def shown(text: str) -> str:
     Whatever cannot be printed appears as a Python escape, so that nobody can forge a line or
     send commands to a terminal; quotes and backslashes are left alone.
     """
-    cut = text[:MAX_SHOWN_CHARACTERS]
-    clean = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut)
+    clean = _escaped(text[:MAX_SHOWN_CHARACTERS])
     return clean + "…" if len(text) > MAX_SHOWN_CHARACTERS else clean
+
+
+def _escaped(text: str) -> str:
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def traceback_text(error: BaseException) -> str:
+    """Return the traceback of ``error``, its causes before it, the parts of a group after it.
+
+    As Python would print it, but that messages are ``shown``: they may hold what a client sent.
+    """
+    return "".join(_traceback(error, set()))
+
+
+def _traceback(error: BaseException, told: set[int]) -> Iterator[str]:
+    told.add(id(error))
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before is not None and id(before) not in told:
+        yield from _traceback(before, told)
+        yield "\nwhich led to:\n\n"
+    yield "Traceback (most recent call last):\n"
+    yield from traceback.format_tb(error.__traceback__)
+    yield f"{type(error).__qualname__}: {shown(_message(error))}\n"
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            if id(part) not in told:
+                yield textwrap.indent("".join(_traceback(part, told)), "  | ")
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as worse:  # noqa: BLE001 - an author's __str__ must not cost us the traceback
+        return f"({type(worse).__qualname__} in its __str__)"
 
 
 def configure_logging(
@@ -56,22 +93,33 @@ def _common_processors() -> list[Processor]:
         structlog.processors.add_log_level,
         structlog.processors.StackInfoRenderer(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _printable,
     ]
+
+
+def _printable(_logger: object, _method: str, entry: EventDict) -> EventDict:
+    """Escape what cannot be printed in any text, should somebody have forgotten ``shown``."""
+    return {
+        key: value if not isinstance(value, str) or value.isprintable() else _escaped(value)
+        for key, value in entry.items()
+    }
 
 
 def _text(out: TextIO) -> list[Processor]:
     return [
-        structlog.dev.ConsoleRenderer(
-            colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
+        structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=_write_traceback)
     ]
 
 
 def _json() -> list[Processor]:
     return [
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(lambda info: traceback_text(info[1])),
         structlog.processors.JSONRenderer(),
     ]
+
+
+def _write_traceback(out: TextIO, info: ExcInfo) -> None:
+    out.write("\n" + traceback_text(info[1]).rstrip("\n"))
 
 
 def _encodable(_logger: object, _method: str, line: Any) -> str:
