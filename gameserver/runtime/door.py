@@ -375,7 +375,7 @@ class Door:
     async def _session(self, link: Link, opening: _Opening, peer: Peer) -> None:
         """Open the WebSocket and run its handler to the end.
 
-        trio-websocket's reader lives in the nursery here, so that it is gone when the link is
+        trio-websocket's reader lives in a task here, so that it is gone when the link is
         finished, while the link still flushes.
         """
         endpoint = opening.endpoint
@@ -384,9 +384,10 @@ class Door:
             if endpoint.lane:
                 link.inlet.follow_frames(endpoint.max_fragments)
             stream = ClosingStream(link)
+            readers = await nursery.start(self._home_of_reader, link)
             with trio.fail_at(peer.deadline_s):
                 request = await trio_websocket.wrap_server_stream(
-                    nursery,
+                    readers,
                     stream,
                     message_queue_size=endpoint.queue_messages,
                     max_message_size=endpoint.max_message_bytes,
@@ -408,6 +409,23 @@ class Door:
             await close_websocket(ws, link, code, reason)
             await stream.aclose()
             nursery.cancel_scope.cancel()
+
+    async def _home_of_reader(
+        self, link: Link, *, task_status: trio.TaskStatus[trio.Nursery]
+    ) -> None:
+        """Have a nursery for trio-websocket's reader, which a ping kills while we are closing.
+
+        The session must not die of that, for its close frame may be still to come.  What else the
+        peer sends is read here then, so that no reset overtakes that frame.
+        """
+        try:
+            async with trio.open_nursery() as readers:
+                task_status.started(readers)
+                await trio.sleep_forever()
+        except* wsproto.utilities.LocalProtocolError:
+            self._failed += 1
+        while await link.receive_some():
+            pass
 
 
 async def close_websocket(

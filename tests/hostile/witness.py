@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import struct
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import attrs
 import trio
-from connections import WirePeer, client_tls, server_tls
+from connections import WirePeer, authority, client_tls
 from playing import RawClient, join
 
 from gameserver import Player, Room, command, entity, number, synced
 from gameserver.config import Settings
 from gameserver.protocol.messages import SUBPROTOCOL, Ack, Delta, Hello, Welcome
-from gameserver.runtime import server as server_module
 from gameserver.runtime.server import Server, open_server
 
 PATIENCE_S = 60.0
@@ -67,6 +67,7 @@ class Attacked:
     tls: bool
     seen: list[int] = attrs.field(factory=list)
     _another: trio.Event = attrs.field(factory=trio.Event)
+    _sockets: list[trio.SocketStream] = attrs.field(factory=list)
 
     @property
     def port(self) -> int:
@@ -91,7 +92,14 @@ class Attacked:
 
     async def connect_tcp(self) -> trio.SocketStream:
         """Connect, and leave the rest to the attack."""
-        return await trio.open_tcp_stream("127.0.0.1", self.port)
+        stream = await trio.open_tcp_stream("127.0.0.1", self.port)
+        self._sockets.append(stream)
+        return stream
+
+    def close(self) -> None:
+        """Close what is still connected."""
+        for stream in self._sockets:
+            stream.socket.close()
 
     async def open(self) -> WirePeer:
         """Connect as far as the WebSocket."""
@@ -137,7 +145,7 @@ def masked(payload: bytes, first: int = 0x82, *, mask: bytes = b"\x12\x34\x56\x7
     """Return a client's frame; ``first`` is FIN, the reserved bits and the opcode."""
     length = len(payload)
     code = length if length < 126 else 126 if length < 65536 else 127
-    extended = {126: length.to_bytes(2, "big"), 127: length.to_bytes(8, "big")}.get(code, b"")
+    extended = length.to_bytes({126: 2, 127: 8}.get(code, 0), "big") if code > 125 else b""
     key = (mask * (length // 4 + 1))[:length]
     body = int.from_bytes(payload, "big") ^ int.from_bytes(key, "big")
     return bytes([first, code | 0x80]) + extended + mask + body.to_bytes(length, "big")
@@ -186,6 +194,7 @@ async def attacked(*, tls: bool = False, **settings: Any) -> AsyncIterator[Attac
                 await honest.hello("witness")
                 await honest.next_of(Welcome)
                 it = Attacked(server, tls)
+                patches.callback(it.close)
                 nursery.start_soon(it.watch, honest)
                 await it.more_ticks(1)
                 yield it
@@ -202,15 +211,11 @@ async def attacked(*, tls: bool = False, **settings: Any) -> AsyncIterator[Attac
 
 
 @contextlib.contextmanager
-def _certificate() -> Any:
-    """Let servers use the certificate of the tests, which clients of the tests trust."""
-    real = server_module.server_context
-
-    def context(_certificate: object, _key: object) -> ssl.SSLContext:
-        return server_tls()
-
-    server_module.server_context = context  # type: ignore[assignment]
-    try:
-        yield {"certificate": "cert.pem", "key": "key.pem"}
-    finally:
-        server_module.server_context = real
+def _certificate() -> Iterator[dict[str, Path]]:
+    """Yield the settings of a certificate that clients of the tests trust."""
+    leaf = authority().issue_cert("127.0.0.1")
+    with tempfile.TemporaryDirectory() as directory:
+        certificate, key = Path(directory) / "cert.pem", Path(directory) / "key.pem"
+        certificate.write_bytes(b"".join(pem.bytes() for pem in leaf.cert_chain_pems))
+        key.write_bytes(leaf.private_key_pem.bytes())
+        yield {"certificate": certificate, "key": key}

@@ -1,0 +1,253 @@
+"""One test per threat, over real sockets, with an honest player who must get every tick."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from functools import partial
+
+import pytest
+import trio
+from connections import WirePeer, rest_of
+from test_guard import REFUSED, head
+from wsproto.events import CloseConnection
+
+from gameserver.protocol.closing import CloseCode
+from gameserver.protocol.messages import (
+    MAX_CLIENT_MESSAGE_BYTES,
+    Ack,
+    Bye,
+    CommandMessage,
+    Welcome,
+    decode_from_server,
+)
+
+from .witness import Attacked, attacked, hello, masked, next_message, reset
+
+both = pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
+
+PING = masked(b"p", 0x89)
+GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
+
+
+async def close_code_of(peer: WirePeer) -> int | None:
+    """Read to the end; return the code of the close frame, None if there was none."""
+    code = None
+    with suppress(*GONE):
+        while (event := await peer.next_event()) is not None:
+            if isinstance(event, CloseConnection):
+                code = int(event.code)
+                await peer.send(event.response())
+                break
+        await rest_of(peer.stream)
+    await trio.aclose_forcefully(peer.stream)
+    return code
+
+
+# What kills a bare trio-websocket server
+
+
+@both
+async def test_heads_that_wsproto_stumbles_over(tls):
+    async with attacked(tls=tls) as it:
+        for name in ("non-ascii host", "non-ascii connection", "non-ascii subprotocol"):
+            stream = await it.connect()
+            await stream.send_all(REFUSED[name])
+            assert (await stream.receive_some()).startswith(b"HTTP/1.1 400 ")
+            await trio.aclose_forcefully(stream)
+
+
+@both
+@pytest.mark.parametrize("sent", [head(Connection=None), head(), b"\xff" * 100, b""])
+async def test_requests_followed_by_resets(tls, sent):
+    async with attacked(tls=tls) as it:
+        for _ in range(20):
+            stream = await it.connect()
+            await stream.send_all(sent)
+            reset(stream)
+
+
+@both
+async def test_pings_during_our_close_handshake(tls):
+    async with attacked(tls=tls) as it:
+        peer = await it.enter()
+        await peer.stream.send_all(masked(b"\xc1"))
+        await peer.stream.send_all(PING * 50)
+        assert await close_code_of(peer) == CloseCode.PROTOCOL_ERROR
+
+
+# Slowly
+
+
+async def dribble(stream: trio.abc.Stream, data: bytes) -> None:
+    """Send a byte now and then, until the server has had enough of it."""
+    async with trio.open_nursery() as nursery:
+
+        async def send() -> None:
+            with suppress(*GONE):
+                for byte in data:
+                    await stream.send_all(bytes([byte]))
+                    await trio.sleep(0.02)
+
+        nursery.start_soon(send)
+        await rest_of(stream)
+        nursery.cancel_scope.cancel()
+    await trio.aclose_forcefully(stream)
+
+
+@both
+async def test_slowloris_in_http(tls):
+    async with attacked(tls=tls, hello_deadline_s=0.3) as it, trio.open_nursery() as nursery:
+        for _ in range(20):
+            request = b"GET / HTTP/1.1\r\nX: " + b"x" * 8000
+            nursery.start_soon(dribble, await it.connect(), request)
+
+
+async def test_slowloris_in_tls():
+    client_hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500)
+    async with attacked(tls=True, hello_deadline_s=0.3) as it, trio.open_nursery() as nursery:
+        for _ in range(20):
+            nursery.start_soon(dribble, await it.connect_tcp(), client_hello)
+
+
+@both
+async def test_slowloris_in_websocket(tls):
+    """The hello comes a byte at a time; the rest of the stream would too."""
+    async with attacked(tls=tls, hello_deadline_s=0.3) as it, trio.open_nursery() as nursery:
+        for _ in range(20):
+            slow = masked(hello("mallory", token="x" * 1000))
+            nursery.start_soon(dribble, (await it.open()).stream, slow)
+
+
+@both
+async def test_a_player_whose_frame_never_ends_is_noticed_by_its_pings(tls):
+    async with attacked(tls=tls, ping_interval_s=0.1) as it:
+        peer = await it.enter()
+        await peer.stream.send_all(masked(bytes(4000))[:2000])
+        assert await close_code_of(peer) == CloseCode.PING_TIMEOUT
+
+
+# Too much at once
+
+
+@both
+async def test_messages_that_are_too_big(tls):
+    async with attacked(tls=tls) as it:
+        for payload in (bytes(MAX_CLIENT_MESSAGE_BYTES + 1), bytes(100_000)):
+            peer = await it.enter()
+            await peer.stream.send_all(masked(payload))
+            assert await close_code_of(peer) == CloseCode.TOO_BIG
+
+
+@both
+async def test_a_frame_that_announces_more_than_there_is(tls):
+    async with attacked(tls=tls) as it:
+        peer = await it.enter()
+        await peer.stream.send_all(b"\x82\xff" + (2**62).to_bytes(8, "big") + bytes(4 + 5000))
+        assert await close_code_of(peer) == CloseCode.TOO_BIG
+
+
+NO_MESSAGES = {
+    "deep arrays": b"\x91" * 4000,
+    "deep maps": b"\x81\xa1k" * 1300,
+    "deep in a command": b"\x97\x02\x01\x00\x00\x00" + b"\x91" * 100 + b"\x00",
+    "four billion elements": b"\xdd\xff\xff\xff\xff",
+    "four billion pairs": b"\x92\x02\xdf\xff\xff\xff\xff",
+    "four gigabytes of text": b"\x92\x05\xdb\xff\xff\xff\xff",
+    "four gigabytes of bytes": b"\x92\x05\xc6\xff\xff\xff\xff",
+    "an extension": b"\x92\x05\xc9\xff\xff\xff\xff\x01",
+    "many small arrays": b"\xdc\x00\x40" + b"\x9f" * 60,
+    "a long text": b"\x92\x05\xda\x08\x01" + b"x" * 2049,
+    "a key twice": b"\x92\x05\x82\xa1k\x01\xa1k\x02",
+    "no array": b"\x01",
+    "nothing": b"",
+    "too much": b"\x91\x06\x00",
+    "a number beyond a double": b"\x92\x03\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
+    "not a number": b"\x93\x04\x01\xcb\x7f\xf8\x00\x00\x00\x00\x00\x00",
+}
+
+
+@pytest.mark.parametrize("payload", NO_MESSAGES.values(), ids=NO_MESSAGES.keys())
+async def test_bytes_that_are_no_message(payload):
+    """Through the lane and, in two fragments, through trio-websocket."""
+    async with attacked() as it:
+        for frames in (masked(payload), masked(payload, 0x02) + masked(b"", 0x80)):
+            peer = await it.enter()
+            await peer.stream.send_all(frames)
+            assert await close_code_of(peer) == CloseCode.PROTOCOL_ERROR
+
+
+# Lies
+
+
+@pytest.mark.parametrize("tick", [2**31, 2**52])
+async def test_an_acknowledgement_of_what_has_not_been(tick):
+    lying_command = CommandMessage(seq=1, tick=0, shown=0, acked=tick, kind=0, values=[1])
+    async with attacked() as it:
+        for lie in (Ack(tick), lying_command):
+            peer = await it.enter()
+            await peer.stream.send_all(masked(lie.encode()))
+            assert await close_code_of(peer) == CloseCode.PROTOCOL_ERROR
+
+
+# Clients that stop, and clients that all come back
+
+
+STOPPING = """
+import socket
+sock = socket.create_connection(("127.0.0.1", {port}))
+sock.sendall({upgrade!r})
+sock.recv(4096)
+sock.sendall({hello!r})
+sock.recv(4096)
+print("in", flush=True)
+while sock.recv(65536):
+    pass
+"""
+
+
+async def test_a_client_stopped_with_sigstop():
+    """It answers nothing and reads nothing, while the kernel still takes bytes for it."""
+    async with attacked(ping_interval_s=0.1) as it, trio.open_nursery() as nursery:
+        program = STOPPING.format(port=it.port, upgrade=head(), hello=masked(hello("stopped")))
+        run = partial(trio.run_process, stdout=subprocess.PIPE, check=False)
+        process: trio.Process = await nursery.start(
+            run, [sys.executable, "-I", "-S", "-c", program]
+        )
+        assert process.stdout is not None
+        assert await process.stdout.receive_some() == b"in\n"
+        process.send_signal(signal.SIGSTOP)
+        try:
+            await it.alone()
+            await it.more_ticks()
+        finally:
+            process.kill()
+
+
+async def test_200_clients_that_come_back_at_once():
+    """More than may join in a second: some are told when to try again, and do."""
+
+    async def come(it: Attacked, number: int, peers: list[WirePeer]) -> None:
+        while True:
+            peer = await it.open()
+            await peer.stream.send_all(masked(hello(f"player {number}")))
+            answer = decode_from_server(await next_message(peer))
+            if isinstance(answer, Welcome):
+                peers.append(peer)
+                return
+            assert isinstance(answer, Bye)
+            assert answer.retry_after_s is not None
+            reset(peer.stream)
+            await trio.sleep(answer.retry_after_s)
+
+    async with attacked(joins_per_s=150.0) as it:
+        for _ in range(2):
+            peers: list[WirePeer] = []
+            async with trio.open_nursery() as nursery:
+                for number in range(200):
+                    nursery.start_soon(come, it, number, peers)
+            assert len(it.room.players) >= 201
+            for peer in peers:
+                reset(peer.stream)
