@@ -233,7 +233,8 @@ class Player:
         self._applied = entry
         self._applied_tick = tick
         # A refused one may have been acknowledged before one that was sent earlier and waited.
-        self._seat.command_seq = max(entry[1], self._seat.command_seq)
+        if entry[1] > self._seat.command_seq:
+            self._seat.command_seq = entry[1]
         return entry[5]
 
     def note_published(self, tick: int, sent_s: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 import attrs
 import pytest
@@ -14,6 +15,7 @@ from trio.testing import MockClock
 from gameserver.ops.metrics import STAGES
 from gameserver.player import InputTimes
 from gameserver.protocol.latency import Latency
+from gameserver.runtime.room_task import seat_of
 from gameserver.runtime.stages import InputStages, stages_of
 from gameserver.runtime.ticker import Percentiles
 
@@ -69,3 +71,43 @@ async def test_who_is_behind_is_told_later(autojump_clock: MockClock) -> None:
         ann.sink.clear = True
         await trio.sleep(TICK_S)
         assert task.input_stages(ann.player).send_s.max == pytest.approx(3 * TICK_S)
+
+
+class Reader:
+    """In place of the pump: does something at each tick's reading."""
+
+    def __init__(self, read_ready: Callable[[], None]) -> None:
+        self.read_ready = read_ready
+
+    async def run(self) -> None:
+        await trio.sleep_forever()
+
+    def close(self) -> None:
+        pass
+
+
+async def test_what_is_read_at_a_tick_after_dropped_ones_is_for_that_tick(
+    autojump_clock: MockClock,
+) -> None:
+    class Slow(Timed):
+        def tick(self) -> None:
+            if self.tick_number == 3:
+                autojump_clock.jump(10 * TICK_S)
+
+    read: list[tuple[int, int | None]] = []
+
+    def read_ready() -> None:
+        ticks = task.statistics()
+        player = ann.player
+        if ticks is not None and ticks.dropped and not read:
+            player.take_command(1, Step(1), tick=task.room.tick_number + 1)
+            read.append((task.room.tick_number, seat_of(player).margin))
+
+    async with running(Slow()) as task:
+        ann = seat(task, 1, "ann")
+        task.pump = Reader(read_ready)  # type: ignore[assignment]
+        await trio.sleep(20 * TICK_S)
+    ((before, margin),) = read
+    assert margin is not None
+    assert margin < -1, "it is for the tick after the last one, which was dropped"
+    assert before + 1 - margin in range(12, 15)
