@@ -51,6 +51,11 @@ class ConditionedStream(trio.abc.HalfCloseableStream):
         self._lingering = trio.CancelScope(shield=True)
         tasks.start_soon(self._carry)
 
+    @property
+    def stalls(self) -> int:
+        """Segments that were lost so far, either way."""
+        return self._up.conditioner.stalls + self._down.conditioner.stalls
+
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Return once all is on its way, which waits while the link's window is full."""
         self._check_open()
