@@ -37,7 +37,7 @@ End: TypeAlias = Callable[[int, str], None]
 #: How often every seat gets the checksum of what it should know.
 CHECK_EVERY_S: Final = 5.0
 #: A seat for which nothing changes gets an empty delta this often (README.md, "delta").
-QUIET_S: Final = 1.0
+QUIET_S: Final = 2.0
 #: How long ``on_stop`` may take.
 STOP_TIMEOUT_S: Final = 3.0
 
