@@ -6,7 +6,8 @@ Owns no code: what a Python program needs to play, in one place.
 from __future__ import annotations
 
 from clients.errors import ConnectionLost, Refused
-from clients.game_client import Applied, ClientStatistics, GameClient, open_game
+from clients.game_client import Applied, ClientStatistics, GameClient
+from clients.joining import open_game
 from clients.remote import RemoteEntity, RemoteEvent
 from clients.replica import Replica
 

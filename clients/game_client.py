@@ -1,64 +1,61 @@
-"""The Python client: join a room, see it through a replica, send commands.
+"""The Python client: see a room through a replica, send commands.
 
-Owns the client's side of the protocol's conversation: hello and welcome, sequence numbers,
-acks, pings, checksums and resyncs.  Each delta is applied as it comes; what it told waits in
-bounded inboxes.  Never comes back by itself after the connection ended, never draws or predicts.
+Owns the client's side of the protocol's conversation after the welcome (``joining.py``): sequence
+numbers, acks, pings, checksums and resyncs.  Each delta is applied as it comes; what it told waits
+in bounded inboxes.  Never comes back by itself after the connection ended, never draws;
+predicting is ``steering.py``'s, to which it gives what came.
 """
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
 import attrs
 import trio
 
-from clients.connection import Connection, Via, open_connection
-from clients.errors import ConnectionLost, Refused
+from clients.connection import Connection
+from clients.errors import ConnectionLost
 from clients.inbox import Inbox
+from clients.pings import Pings
+from clients.predicted_play import PredictedPlay
 from clients.remote import RemoteEvent
 from clients.replica import Replica
+from clients.steering import Steering, Vehicle
+from clients.tickclock import TickClock
 from gameserver.errors import LocalProtocolError, RemoteProtocolError
 from gameserver.model.schema import Schema
 from gameserver.model.specs import CommandSpec
 from gameserver.protocol.closing import CONNECTION_LOST, NO_STATUS, CloseCode
-from gameserver.protocol.latency import ClockOffset, Latency, LatencyEstimator
+from gameserver.protocol.latency import Latency, LatencyEstimator
 from gameserver.protocol.messages import (
-    MAX_NONCE,
     MAX_SAY_LENGTH,
     MAX_SEQ,
     SHOWN_PER_TICK,
-    VERSION,
     Ack,
     Bye,
     Check,
     CommandMessage,
     Delta,
-    Hello,
     Moved,
     Ping,
     Pong,
     Resync,
     Said,
     Say,
-    ServerMessage,
     Status,
     Welcome,
     decode_from_server,
 )
 
 T = TypeVar("T")
+S = TypeVar("S")
+C = TypeVar("C")
 
-#: For TCP, TLS, the opening handshake and the welcome, each.
-OPEN_DEADLINE_S: Final = 10.0
 #: An ack goes out when no command did for so long (protocol README, "ack").
 ACK_AFTER_S: Final = 1.0
-#: Pings are more frequent until the clock filter has its eight samples.
-PING_EVERY_S: Final = 2.0
-FIRST_PINGS: Final = 8
-FIRST_PING_EVERY_S: Final = 0.25
+#: After a silence as long as this the server's time is asked for at once.
+SILENCE_S: Final = 0.5
 #: Inboxes; overflow policy ``drop-oldest``, counted in ``ClientStatistics``.
 MAX_WAITING_DELTAS: Final = 64
 MAX_WAITING_EVENTS: Final = 1024
@@ -67,12 +64,16 @@ MAX_WAITING_TEXTS: Final = 256
 
 @attrs.frozen
 class Applied:
-    """A delta that the replica has applied: ``tick``, ``ack``, ``margin`` as in the protocol."""
+    """A delta that the replica has applied: ``tick``, ``ack``, ``margin`` as in the protocol.
+
+    ``news`` are those of its ``events`` that no effect shown ahead of the server has foreseen.
+    """
 
     tick: int
     ack: int
     margin: int | None
     events: list[RemoteEvent]
+    news: list[RemoteEvent]
 
 
 @attrs.define
@@ -102,7 +103,7 @@ class GameClient:
     """A seat in a room; ``open_game`` makes it.
 
     ``replica`` is always the newest state.  ``status`` is the newest ``status`` message, None
-    before the first; ``clock`` estimates the server's tick (see ``server_tick``).
+    before the first; ``clock`` knows the server's tick.
     """
 
     def __init__(self, connection: Connection, welcome: Welcome, schema: Schema) -> None:
@@ -114,7 +115,8 @@ class GameClient:
         self.schema: Final = schema
         self.replica: Final = Replica(schema, own_entity=welcome.own_entity)
         self.status: Status | None = None
-        self.clock: Final = ClockOffset(welcome.tick_rate)
+        now_s = trio.current_time()
+        self.clock: Final = TickClock(welcome.tick_rate, welcome.tick, now_s)
         self._connection = connection
         self._round_trips = LatencyEstimator()
         self._deltas: Inbox[Applied] = Inbox(MAX_WAITING_DELTAS)
@@ -123,9 +125,11 @@ class GameClient:
         self._counts = ClientStatistics()
         self._commands: dict[str, tuple[int, CommandSpec]] = {}
         self._seq = 0
-        self._acked_at_s = trio.current_time()
-        self._nonce = 0
-        self._ping_sent_s: float | None = None
+        self._acked_at_s = self._heard_at_s = now_s
+        self._pings = Pings(welcome.tick_rate, now_s)
+        self._nap = trio.CancelScope()
+        self._steering: Steering[Any, Any] | None = None
+        self._clock_known = trio.Event()
         #: A full state has been asked for and has not come yet.
         self._resyncing = False
         self._bye: Bye | None = None
@@ -144,10 +148,12 @@ class GameClient:
 
     # ------------------------------------------------------------ what a player does
 
-    async def send(self, command: Any) -> int:
+    async def send(self, command: Any, *, tick: int = 0, shown: int | None = None) -> int:
         """Send ``command`` and return its seq.
 
         Any object whose class is named like a command of the room, with its fields as attributes.
+        ``tick`` and ``shown`` as in the protocol; by default it is for the next free tick, from
+        one who looks at the replica as it is.
         ``LocalProtocolError`` if the room knows no such command or a value breaks a limit;
         ``ConnectionLost`` if the connection has ended.
         """
@@ -160,12 +166,21 @@ class GameClient:
         if self._seq >= MAX_SEQ:
             raise LocalProtocolError("all sequence numbers of this session are used up")
         self._seq += 1
-        tick = max(self.replica.tick, 0)
+        acked = max(self.replica.tick, 0)
+        if shown is None:
+            shown = acked * SHOWN_PER_TICK
         self._acked_at_s = trio.current_time()
         seq = self._seq
-        await self._send(CommandMessage(seq, 0, tick * SHOWN_PER_TICK, tick, kind, values))
+        await self._send(CommandMessage(seq, tick, shown, acked, kind, values))
         self._counts.commands += 1
         return seq
+
+    def steering(self, vehicle: Vehicle[S, C]) -> PredictedPlay[S, C]:
+        """Return the loop in which to steer ``vehicle``, predicted; for the whole connection."""
+        publish_every = self.limits.get("publish_every", 1)
+        steering = Steering(vehicle, self.replica, self.clock, publish_every=publish_every)
+        self._steering = steering
+        return PredictedPlay(self, steering)
 
     async def say(self, text: str) -> None:
         """Say ``text`` (1 to 256 characters); the room decides who hears it."""
@@ -228,6 +243,16 @@ class GameClient:
         """What our own pings measured: to the server's room and back, its queues included."""
         return self._round_trips.latency
 
+    async def wait_for_clock(self) -> None:
+        """Wait until the first pong has come; ``ConnectionLost`` if none will."""
+        await self._clock_known.wait()
+        self.check()
+
+    def check(self) -> None:
+        """Raise ``ConnectionLost`` if the connection has ended."""
+        if self._lost is not None:
+            raise self._end()
+
     def server_tick(self) -> float | None:
         """Return an estimate of the server's tick at this moment; None before the first pong."""
         return self.clock.tick_at(trio.current_time()) if self.clock.known else None
@@ -248,7 +273,7 @@ class GameClient:
     async def _send(self, message: Any) -> None:
         if self._lost is not None:
             await trio.lowlevel.checkpoint()
-            raise self._end()
+            self.check()
         try:
             await self._connection.send(message.encode())
         except ConnectionLost as lost:
@@ -280,6 +305,7 @@ class GameClient:
         self._lost = _explained(lost, self._bye, self._moved)
         for inbox in (self._deltas, self._events, self._texts):
             inbox.end()
+        self._clock_known.set()
 
     # ------------------------------------------------------------ tasks
 
@@ -301,26 +327,20 @@ class GameClient:
 
     async def upkeep(self) -> None:
         """Send acks and pings while the connection lasts; a task of ``open_game``."""
-        ping_due_s = trio.current_time()
         try:
             while self._lost is None:
                 now_s = trio.current_time()
-                if now_s >= ping_due_s:
-                    await self._ping(now_s)
-                    early = self._nonce < FIRST_PINGS
-                    ping_due_s = now_s + (FIRST_PING_EVERY_S if early else PING_EVERY_S)
+                if now_s >= self._pings.due_s:
+                    await self._send(Ping(self._pings.next(now_s), now_s))
                 if now_s >= self._acked_at_s + ACK_AFTER_S:
                     self._acked_at_s = now_s
                     if self.replica.tick >= 0:
                         await self._send(Ack(self.replica.tick))
-                await trio.sleep_until(min(ping_due_s, self._acked_at_s + ACK_AFTER_S))
+                with trio.CancelScope() as self._nap:
+                    self._nap.deadline = min(self._pings.due_s, self._acked_at_s + ACK_AFTER_S)
+                    await trio.sleep_forever()
         except ConnectionLost:
             return  # noted where it was raised
-
-    async def _ping(self, now_s: float) -> None:
-        self._nonce = (self._nonce + 1) & MAX_NONCE
-        self._ping_sent_s = now_s
-        await self._send(Ping(self._nonce, now_s))
 
     async def _ask_for_full_state(self) -> None:
         try:
@@ -331,6 +351,11 @@ class GameClient:
     # ------------------------------------------------------------ what the server sends
 
     def _on_delta(self, delta: Delta) -> None:
+        now_s = trio.current_time()
+        if now_s - self._heard_at_s > SILENCE_S:
+            self._pings.hurry(now_s)
+            self._nap.deadline = min(self._nap.deadline, self._pings.due_s)
+        self._heard_at_s = now_s
         full = delta.leaves is None
         try:
             events = self.replica.apply(delta)
@@ -345,7 +370,11 @@ class GameClient:
         if full:
             self._resyncing = False
         self._counts.deltas += 1
-        self._deltas.put(Applied(delta.tick, delta.ack, delta.margin, events))
+        self.clock.delta(delta.tick, now_s)
+        news = events
+        if self._steering is not None:
+            news = self._steering.delta(delta.margin, events, now_s)
+        self._deltas.put(Applied(delta.tick, delta.ack, delta.margin, events, news))
         for event in events:
             self._events.put(event)
 
@@ -365,15 +394,18 @@ class GameClient:
             self._connection.tasks.start_soon(self._ask_for_full_state)
 
     def _on_pong(self, pong: Pong) -> None:
-        if self._ping_sent_s is None or pong.nonce != self._nonce:
-            return  # of an older ping, whose time is no longer known
+        sent_s = self._pings.answered(pong.nonce)
+        if sent_s is None:
+            return  # of one that is forgotten, or that we never sent
         now_s = trio.current_time()
-        self._round_trips.sample(now_s - self._ping_sent_s)
-        self.clock.sample(self._ping_sent_s, now_s, pong.tick)
-        self._ping_sent_s = None
+        self._round_trips.sample(now_s - sent_s)
+        self.clock.pong(sent_s, now_s, pong.tick)
+        self._clock_known.set()
 
     def _on_status(self, status: Status) -> None:
         self.status = status
+        if self._steering is not None:
+            self._steering.served(_seconds(status.simulate_us), _seconds(status.send_us))
 
     def _on_said(self, said: Said) -> None:
         self._texts.put(said)
@@ -397,81 +429,3 @@ def _explained(lost: ConnectionLost, bye: Bye | None, moved: Moved | None) -> Co
     if bye is None or lost.code not in (bye.code, CONNECTION_LOST, NO_STATUS):
         return ConnectionLost(lost.code, lost.reason, action=lost.action, moved=moved)
     return ConnectionLost(bye.code, bye.reason, retry_after_s=bye.retry_after_s, moved=moved)
-
-
-# ---------------------------------------------------------------- joining
-
-
-async def _welcomed(connection: Connection, hello: Hello) -> Welcome:
-    """Say hello and return the welcome; ``Refused`` or ``ConnectionLost`` if there is none."""
-    bye: Bye | None = None
-    try:
-        await connection.send(hello.encode())
-        while True:
-            message = decode_from_server(await connection.receive())
-            if isinstance(message, Welcome):
-                return message
-            bye = _only_bye(message)
-    except RemoteProtocolError as error:
-        raise await connection.fail(CloseCode.PROTOCOL_ERROR, str(error)) from error
-    except ConnectionLost as lost:
-        if bye is not None:
-            raise Refused(bye.code, bye.reason, retry_after_s=bye.retry_after_s) from None
-        if lost.code in (CONNECTION_LOST, NO_STATUS):
-            raise
-        raise Refused(lost.code, lost.reason) from None
-
-
-def _only_bye(message: ServerMessage) -> Bye:
-    if not isinstance(message, Bye):
-        raise RemoteProtocolError(f"{type(message).__name__.lower()} before the welcome")
-    return message
-
-
-def _schema_of(welcome: Welcome, ours: Schema | None) -> Schema:
-    """Return the schema to read by: ours if it is the room's, else the one described."""
-    described = Schema.from_description(welcome.schema)
-    return ours if ours is not None and ours.hash == described.hash else described
-
-
-@asynccontextmanager
-async def open_game(
-    url: str,
-    *,
-    room: str = "",
-    name: str = "player",
-    token: str | None = None,
-    schema: Schema | None = None,
-    ssl_context: ssl.SSLContext | None = None,
-    via: Via | None = None,
-) -> AsyncIterator[GameClient]:
-    """Join a room and leave it at the end of the block.
-
-    ``url`` starts with ws:// or wss://; ``room`` is ``""``, ``"kind"`` or ``"kind/name"``;
-    ``token`` is what the game's ``on_auth`` wants.  With ``schema`` (``MyRoom.schema()``) the
-    server must have the very same, and enum fields give members; without it they give the
-    members' names.  ``via`` puts a link between us and the server: ``clients.lab.stream.over``.
-
-    Raises ``Refused`` (a ``JoinRefused``) if the server does not let us in, and
-    ``ConnectionLost`` if it cannot be reached or does not answer in time.  An exception of the
-    block comes out as it is, not in an ``ExceptionGroup``.
-    """
-    digest = None if schema is None else schema.hash
-    hello = Hello(VERSION, digest, room, name, token, None)
-    async with open_connection(
-        url, ssl_context=ssl_context, deadline_s=OPEN_DEADLINE_S, via=via
-    ) as connection:
-        try:
-            with trio.fail_after(OPEN_DEADLINE_S):
-                welcome = await _welcomed(connection, hello)
-        except trio.TooSlowError:
-            raise ConnectionLost(
-                CONNECTION_LOST, f"no welcome within {OPEN_DEADLINE_S:g} seconds"
-            ) from None
-        try:
-            client = GameClient(connection, welcome, _schema_of(welcome, schema))
-        except RemoteProtocolError as error:
-            raise await connection.fail(CloseCode.PROTOCOL_ERROR, str(error)) from error
-        connection.tasks.start_soon(client.read)
-        connection.tasks.start_soon(client.upkeep)
-        yield client

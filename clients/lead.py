@@ -15,9 +15,11 @@ is by now, a correction is never made twice, and there is nothing that could swi
 
 - Later than ``a``: ``a`` grows by ``LATE_STEP_TICKS``, and after ``LATE_RUN`` in a row to the
   least late of them.
-- Earlier: ``a`` shrinks by ``EARLY_STEP_TICKS``, and after ``EARLY_RUN`` in a row to the least
-  early of them.
+- Earlier: ``a`` shrinks by ``EARLY_STEP_TICKS``, and after ``EARLY_RUN`` in a row, in no less than
+  ``EARLY_RUN_TICKS``, to the least early of them.
 - Within: nothing is known to be wrong.
+
+If the clock itself changes its mind by more than ``BELIEVE_TICKS``, all begins anew from there.
 
 The two steps balance where one command in ``LATE_STEP / EARLY_STEP`` is late: the smallest lead
 that the jitter allows.  Where the jitter is below a tick, no command is late at all.
@@ -36,12 +38,16 @@ MAX_SLEW: Final = 0.05
 SETTLE_S: Final = 0.5
 #: Further off than this (the machine slept, the server's time jumped) the tick is set, not slewed.
 JUMP_TICKS: Final = 8.0
+#: Where the clock's word changes by more than this, margins from before say nothing any more.
+BELIEVE_TICKS: Final = 2.0
 #: Commands are to arrive this long before they are needed: the clock may be half a tick off.
 MARGIN_TICKS: Final = 0.5
 LATE_STEP_TICKS: Final = 0.5
 EARLY_STEP_TICKS: Final = 0.001
 LATE_RUN: Final = 4
-EARLY_RUN: Final = 60
+#: Both must be reached: commands may be sent at every tick or only now and then.
+EARLY_RUN: Final = 12
+EARLY_RUN_TICKS: Final = 60
 #: Sent commands that are remembered until a delta tells of them; the oldest is forgotten.
 REMEMBERED: Final = 128
 
@@ -52,11 +58,12 @@ class Lead:
     __slots__ = (
         "_arrival",
         "_at_s",
+        "_by_clock",
         "_clock",
-        "_clock_jumps",
         "_offset",
         "_run",
         "_run_edge",
+        "_run_tick",
         "_sent",
         "jumps",
     )
@@ -65,8 +72,9 @@ class Lead:
         #: How often the tick was set instead of slewed; the first setting does not count.
         self.jumps = 0
         self._clock = clock
-        self._clock_jumps = 0
-        #: The offset at which commands arrive, NaN before the first ``advance``.
+        #: The offset at which commands arrive: as the clock has it (NaN before the first
+        #: ``advance``), and as margins have corrected that.
+        self._by_clock = math.nan
         self._arrival = math.nan
         self._offset = math.nan
         self._at_s = 0.0
@@ -75,6 +83,8 @@ class Lead:
         #: Margins in a row that said late (negative) or early (positive), and the least of them.
         self._run = 0
         self._run_edge = 0.0
+        #: The tick whose delta told of the first early one in a row.
+        self._run_tick = 0
 
     @property
     def started(self) -> bool:
@@ -92,9 +102,9 @@ class Lead:
         ``now_s`` must not decrease from call to call.  The tick grows, but for a jump.
         """
         rate = self._clock.tick_rate
-        if self._clock.jumps != self._clock_jumps or math.isnan(self._arrival):
-            self._clock_jumps = self._clock.jumps
-            self._arrival = self._clock.offset + (self._clock.min_rtt_s or 0.0) / 2 * rate
+        by_clock = self._clock.offset + (self._clock.min_rtt_s or 0.0) / 2 * rate
+        if not abs(by_clock - self._by_clock) <= BELIEVE_TICKS:
+            self._arrival = self._by_clock = by_clock
             self._run = 0
         wanted = self._arrival + MARGIN_TICKS
         error = wanted - self._offset
@@ -130,7 +140,7 @@ class Lead:
         if self._arrival < latest - 1:
             self._late(latest - 1)
         elif self._arrival > latest:
-            self._early(latest)
+            self._early(latest, tick)
         else:
             self._run = 0
 
@@ -143,11 +153,13 @@ class Lead:
             self._arrival = max(self._arrival, self._run_edge)
             self._run = 0
 
-    def _early(self, edge: float) -> None:
+    def _early(self, edge: float, tick: int) -> None:
         """A command arrived at ``edge`` at the latest, which is earlier than counted on."""
-        self._run_edge = max(self._run_edge, edge) if self._run > 0 else edge
-        self._run = max(self._run, 0) + 1
+        if self._run <= 0:
+            self._run, self._run_edge, self._run_tick = 0, edge, tick
+        self._run += 1
+        self._run_edge = max(self._run_edge, edge)
         self._arrival -= EARLY_STEP_TICKS
-        if self._run >= EARLY_RUN:
+        if self._run >= EARLY_RUN and tick - self._run_tick >= EARLY_RUN_TICKS:
             self._arrival = min(self._arrival, self._run_edge)
             self._run = 0

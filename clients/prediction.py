@@ -181,6 +181,10 @@ class Smoothing:
             self.snaps += 1
         self._x, self._y, self._at_s = x, y, now_s
 
+    def clear(self) -> None:
+        """Forget what was corrected: what is drawn now is another thing."""
+        self._x = self._y = 0.0
+
     def offset(self, now_s: float) -> tuple[float, float]:
         """Return what to add to the predicted place at ``now_s``."""
         if self._x == 0 and self._y == 0:

@@ -24,7 +24,8 @@ from clients.bots import Persona, personas
 from clients.connection import Address, Via
 from clients.errors import ConnectionLost, Refused
 from clients.figures import Display, Figures, total
-from clients.game_client import GameClient, open_game
+from clients.game_client import GameClient
+from clients.joining import open_game
 from clients.lab.profiles import profiles_of
 from clients.lab.stream import over
 from clients.swarm_processes import Assignment, run_split

@@ -17,13 +17,9 @@ from trio_websocket import ConnectionClosed, serve_websocket, wrap_server_stream
 from clients import connection
 from clients.connection import Address
 from clients.errors import ConnectionLost, Refused
-from clients.game_client import (
-    MAX_WAITING_DELTAS,
-    OPEN_DEADLINE_S,
-    GameClient,
-    open_game,
-)
+from clients.game_client import MAX_WAITING_DELTAS, GameClient
 from clients.inbox import Inbox
+from clients.joining import OPEN_DEADLINE_S, open_game
 from gameserver.errors import GameServerError, JoinRefused, LocalProtocolError
 from gameserver.model.schema import Schema, command, entity, event, number, synced
 from gameserver.protocol.closing import ClientAction

@@ -49,6 +49,10 @@ PURE = (
     "clients.interpolation",
     "clients.effects",
     "clients.budget",
+    "clients.others",
+    "clients.steering",
+    "clients.arena_ship",
+    "clients.pings",
 )
 
 #: Package → all that it may import of ours besides itself.

@@ -20,7 +20,7 @@ import trio.testing
 import trustme
 
 from clients.errors import ConnectionLost
-from clients.game_client import open_game
+from clients.joining import open_game
 from clients.lab import proxy as proxy_module
 from clients.lab.conditioner import Path
 from clients.lab.pipe import Pipe

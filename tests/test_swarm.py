@@ -21,7 +21,8 @@ from rich.console import Console
 
 from clients.errors import ConnectionLost, Refused
 from clients.figures import MAX_REASONS, Display, Figures, line, percentile, total
-from clients.game_client import GameClient, open_game
+from clients.game_client import GameClient
+from clients.joining import open_game
 from clients.lab.profiles import UnknownProfile
 from clients.swarm import (
     FIRST_PAUSE_S,
