@@ -22,12 +22,16 @@ const MAX_SLEW = 0.05;
 const SETTLE_MS = 500;
 /** Further off than this (the machine slept, the server's time jumped) the tick is set, not slewed. */
 const JUMP_TICKS = 8;
+/** Where the clock's word changes by more than this, margins from before say nothing any more. */
+const BELIEVE_TICKS = 2;
 /** Commands are to arrive this long before they are needed: the clock may be half a tick off. */
 const MARGIN_TICKS = 0.5;
 const LATE_STEP_TICKS = 0.5;
 const EARLY_STEP_TICKS = 0.001;
 const LATE_RUN = 4;
-const EARLY_RUN = 60;
+/** Both must be reached: commands may be sent at every tick or only now and then. */
+const EARLY_RUN = 12;
+const EARLY_RUN_TICKS = 60;
 /** Sent commands that are remembered until a delta tells of them; the oldest is forgotten. */
 const REMEMBERED = 128;
 
@@ -42,8 +46,9 @@ export class Lead {
   jumps = 0;
 
   #clock;
-  #clockJumps = 0;
-  /** The offset at which commands arrive, NaN before the first `advance`. */
+  /** The offset at which commands arrive: as the clock has it, NaN before the first `advance` … */
+  #byClock = NaN;
+  /** … and as margins have corrected that. */
   #arrival = NaN;
   #offset = NaN;
   #atMs = 0;
@@ -52,6 +57,8 @@ export class Lead {
   /** Margins in a row that said late (negative) or early (positive), and the least of them. */
   #run = 0;
   #runEdge = 0;
+  /** The tick whose delta told of the first early one in a row. */
+  #runTick = 0;
 
   /** Whether there is a tick to speak of. */
   get started() {
@@ -69,9 +76,9 @@ export class Lead {
    */
   advance(nowMs) {
     const rate = this.#clock.ticksPerMs;
-    if (this.#clock.jumps !== this.#clockJumps || Number.isNaN(this.#arrival)) {
-      this.#clockJumps = this.#clock.jumps;
-      this.#arrival = this.#clock.offset + ((this.#clock.minRttMs ?? 0) / 2) * rate;
+    const byClock = this.#clock.offset + ((this.#clock.minRttMs ?? 0) / 2) * rate;
+    if (!(Math.abs(byClock - this.#byClock) <= BELIEVE_TICKS)) {
+      this.#arrival = this.#byClock = byClock;
       this.#run = 0;
     }
     const wanted = this.#arrival + MARGIN_TICKS;
@@ -110,7 +117,7 @@ export class Lead {
     if (Number.isNaN(offset) || Number.isNaN(this.#arrival)) return;
     const latest = offset - marginTicks;
     if (this.#arrival < latest - 1) this.#late(latest - 1);
-    else if (this.#arrival > latest) this.#early(latest);
+    else if (this.#arrival > latest) this.#early(latest, tick);
     else this.#run = 0;
   }
 
@@ -124,12 +131,21 @@ export class Lead {
     this.#run = 0;
   }
 
-  /** A command arrived at `edge` at the latest, which is earlier than counted on. @param {number} edge */
-  #early(edge) {
-    this.#runEdge = this.#run > 0 ? Math.max(this.#runEdge, edge) : edge;
-    this.#run = Math.max(this.#run, 0) + 1;
+  /**
+   * A command arrived at `edge` at the latest, which is earlier than counted on.
+   * @param {number} edge
+   * @param {number} tick  whose delta tells of it
+   */
+  #early(edge, tick) {
+    if (this.#run <= 0) {
+      this.#run = 0;
+      this.#runEdge = edge;
+      this.#runTick = tick;
+    }
+    this.#run += 1;
+    this.#runEdge = Math.max(this.#runEdge, edge);
     this.#arrival -= EARLY_STEP_TICKS;
-    if (this.#run < EARLY_RUN) return;
+    if (this.#run < EARLY_RUN || tick - this.#runTick < EARLY_RUN_TICKS) return;
     this.#arrival = Math.min(this.#arrival, this.#runEdge);
     this.#run = 0;
   }
