@@ -9,7 +9,8 @@ import { make } from "../elements.js";
 /** Samples that a graph remembers, and how often one is taken. */
 const SAMPLES = 200;
 export const SAMPLE_EVERY_S = 0.1;
-const HEIGHT = 34;
+/** As in `panel.css`. */
+const HEIGHT = 30;
 
 /**
  * What the panel shows of one moment; NaN where it is not known.
