@@ -262,6 +262,40 @@ async def test_one_over_a_cap_is_told_and_the_others_go_on(
         await again.aclose()
 
 
+async def test_idling_between_requests_keeps_nobody_out() -> None:
+    async with open_door(limits=Settings(max_joining=2)) as opened:
+        idle = [await connect(opened, "127.0.0.1") for _ in range(2)]
+        for stream in idle:
+            await stream.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            await stream.receive_some()
+        late = await connect(opened, "127.0.0.1")
+        assert (await answer(late)).startswith(b"HTTP/1.1 503 ")
+        assert await answer(idle[0]) == b""  # the one that has waited longest
+        await settled(opened, 1)
+        again = await connect(opened, "127.0.0.1")
+        await again.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await again.receive_some()).startswith(b"HTTP/1.1 404 ")
+        for stream in (*idle, late, again):
+            await stream.aclose()
+
+
+async def test_who_is_over_its_own_cap_ends_nobody_elses_idling() -> None:
+    async with open_door(limits=Settings(trusted=(), max_connections_per_address=1)) as opened:
+        idle = await connect(opened, "127.0.0.1")
+        await idle.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await idle.receive_some()
+        silent = await connect(opened, "127.0.0.2")
+        await settled(opened, 2)
+        for _ in range(3):
+            late = await connect(opened, "127.0.0.2")
+            assert (await answer(late)).startswith(b"HTTP/1.1 503 ")
+            await late.aclose()
+        await idle.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await idle.receive_some()).startswith(b"HTTP/1.1 404 ")
+        await idle.aclose()
+        await silent.aclose()
+
+
 async def test_haste_of_one_address_harms_no_other() -> None:
     limits = Settings(trusted=(), max_connections_per_address=5, connects_per_s=0.001)
     async with open_door(limits=limits) as opened:

@@ -156,7 +156,8 @@ class Door:
         self._turning_away = TurningAway()
         self._listeners: list[socket.socket] = []
         self._accepting = True
-        self._idle: set[trio.CancelScope] = set()
+        #: Connections between two requests, the one that has waited longest first.
+        self._idle: dict[trio.CancelScope, None] = {}
         self._open_connections = 0
         self._accepted = 0
         self._requests = 0
@@ -258,12 +259,20 @@ class Door:
             self._open_connections += 1
             nursery.start_soon(self._guard, sock, peer)
 
+                if peer in (Reason.CONNECTIONS, Reason.JOINING):
+                    self._make_room()  # not for one address that is over its own cap
     async def _guard(self, sock: socket.socket, peer: Peer) -> None:
         """Run one connection so that no error of it, single or grouped, gets any further.
 
         Cancellation does: ``except*`` takes only the errors out of a group.
         """
         try:
+    def _make_room(self) -> None:
+        """End the connection that has idled longest, so that idling keeps nobody else out."""
+        idle = next(iter(self._idle), None)
+        if idle is not None:
+            idle.cancel()
+
             await self._connection(sock, peer)
         except* _PEER_MISBEHAVED:
             self._failed += 1
@@ -337,11 +346,11 @@ class Door:
 
     async def _another_begins(self, conversation: Conversation) -> bool:
         with trio.move_on_after(self._settings.idle_timeout_s) as idle:
-            self._idle.add(idle)
+            self._idle[idle] = None
             try:
                 return await conversation.wait_for_request()
             finally:
-                self._idle.discard(idle)
+                del self._idle[idle]
         return False
 
     def _react(
