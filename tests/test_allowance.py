@@ -5,7 +5,8 @@ from __future__ import annotations
 import hypothesis.strategies as st
 from hypothesis import given
 
-from gameserver.protocol.allowance import Allowance
+from gameserver.protocol.allowance import Allowance, Intake
+from gameserver.runtime.reception import MESSAGES_BURST, MESSAGES_PER_S
 
 
 def test_a_burst_then_the_rate() -> None:
@@ -34,3 +35,17 @@ def test_no_window_holds_more_than_burst_and_rate(
     for i, begin_s in enumerate(passed):
         for count, end_s in enumerate(passed[i:], start=1):
             assert count <= burst + rate * (end_s - begin_s) + 1e-6
+
+
+def test_more_than_one_may_be_spent_at_once() -> None:
+    allowance = Allowance(10, 20, 0.0)
+    assert not allowance.spend(0.0, 20.5)
+    assert allowance.spend(0.0, 20)
+    assert not allowance.spend(0.5, 5.5)
+    assert allowance.spend(0.5, 5)
+
+
+def test_frames_and_bytes_leave_room_for_what_messages_may_come_to() -> None:
+    """Who keeps to the limits on messages, in small ones, must never meet these."""
+    assert Intake().frames_per_s > MESSAGES_PER_S
+    assert Intake().frames_burst > MESSAGES_BURST

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import trio
+import trio.testing
 from test_lane import frame
 
 from gameserver.errors import LocalProtocolError
+from gameserver.protocol.allowance import Intake
 from gameserver.protocol.lane import MAX_FRAGMENTS
 from gameserver.runtime.inlet import Inlet
 
@@ -46,10 +49,63 @@ def test_nothing_received_is_the_end() -> None:
     assert inlet.take(10) == b"last"
 
 
-def test_a_shredded_message_is_noticed() -> None:
+def test_a_shredded_message_is_a_flood() -> None:
     inlet = Inlet()
     inlet.follow_frames()
+    told: list[str] = []
+    inlet.on_flood = lambda: told.append("flood")
     inlet.take_in(frame(b"", 0x02) + frame(b"", 0x00) * (MAX_FRAGMENTS - 1))
-    assert not inlet.shredded
+    assert not inlet.flooded
     inlet.take_in(frame(b"", 0x00))
-    assert inlet.shredded
+    assert inlet.flooded
+    assert inlet.unread == b""
+    inlet.take_in(frame(b"more"))
+    assert inlet.unread == b""
+    assert told == ["flood"]
+
+
+KINDS = {
+    "messages": frame(b"x"),
+    "pongs": frame(b"", 0x8A),
+    "pings": frame(b"", 0x89),
+    "texts": frame(b"x", 0x81),
+    "empty fragments": frame(b"", 0x02) + frame(b"", 0x80),
+    "long messages": frame(bytes(4000)),
+    "long pings": frame(bytes(125), 0x89),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+async def test_who_sends_more_than_allowed_floods(
+    name: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    """As many as are allowed, for a minute, and then too many at once."""
+    inlet = Inlet()
+    inlet.follow_frames()
+    messages: list[bytes] = []
+    inlet.open_lane(messages.append, messages.append)
+    told: list[str] = []
+    inlet.limit(Intake(), lambda: told.append("flood"))
+    sent = KINDS[name]
+    frames = 2 if name == "empty fragments" else 1
+    fit = min(Intake().frames_per_s / frames, Intake().bytes_per_s / len(sent))
+    for _ in range(60):
+        inlet.take_in(sent * int(fit))
+        inlet.take(1 << 20)
+        await trio.sleep(1)
+    assert not inlet.flooded
+    assert told == []
+    before = len(messages)
+    burst = min(Intake().frames_burst / frames, Intake().bytes_burst / len(sent))
+    inlet.take_in(sent * int(burst + fit))
+    assert inlet.flooded
+    assert told == ["flood"]
+    assert len(messages) == before, "nothing of it was handed on"
+    assert inlet.unread == b""
+
+
+async def test_without_a_limit_all_is_let_in() -> None:
+    inlet = Inlet()
+    inlet.follow_frames()
+    inlet.take_in(frame(b"", 0x89) * 100_000)
+    assert not inlet.flooded

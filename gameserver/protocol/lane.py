@@ -48,13 +48,19 @@ class LaneScanner:
         "_in_message",
         "_lost",
         "_max_fragments",
+        "_takes_pongs",
+        "foreign_frames",
         "open",
         "outstanding",
         "shredded",
     )
 
-    def __init__(self, max_fragments: int = MAX_FRAGMENTS) -> None:
+    def __init__(self, max_fragments: int = MAX_FRAGMENTS, *, takes_pongs: bool = True) -> None:
         self.open = False
+        #: Foreign frames begun so far.
+        self.foreign_frames = 0
+        #: Whether pongs are handed out, or foreign as all the rest.
+        self._takes_pongs = takes_pongs
         #: Foreign messages handed on that the session has not taken yet; it counts them down.
         self.outstanding = 0
         #: The beginning of a frame whose kind or end is not here yet; at most one plain frame.
@@ -101,7 +107,7 @@ class LaneScanner:
                 and not self.outstanding
                 and not self._in_message
             )
-            if plain or first == _PONG:
+            if plain or (first == _PONG and self._takes_pongs):
                 payload_at, length = _small_frame(data, at, end)
                 if length >= 0:
                     if end - payload_at < length:
@@ -168,6 +174,7 @@ class LaneScanner:
         header_bytes = 2 + length_bytes + _MASK_BYTES
         if end - at < header_bytes:
             return 0
+        self.foreign_frames += 1
         self._foreign_left = length
         self._lost = opcode == _CLOSE_OPCODE
         self._ends_message = opcode < _CONTROL and bool(first & _FIN)

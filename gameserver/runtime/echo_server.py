@@ -71,6 +71,7 @@ class EchoServer:
                 max_message_bytes=ECHO_MESSAGE_BYTES,
                 lane=True,
                 max_fragments=ECHO_FRAGMENTS,
+                intake=None,
             ),
             ssl_context=ssl_context,
         )

@@ -6,24 +6,54 @@ socket and never waits: ``link.py`` reads into it, from whichever task or tick.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
+import trio
+
 from gameserver.errors import LocalProtocolError
+from gameserver.protocol.allowance import Allowance, Intake
 from gameserver.protocol.lane import MAX_FRAGMENTS, LaneScanner
+
+FRAMES_PER_LOOK = 32
+BYTES_PER_LOOK = 4096
+"""So many more are let in before it is looked again, by the clock, whether they are too many."""
 
 
 def _ignore(_payload: bytes) -> None:
     """Where messages and pongs go that nobody waits for."""
 
 
+def _ignore_flood() -> None:
+    """Who is told of a flood where nothing limits what may come."""
+
+
 class Inlet:
     """The received side of a link.
 
     Attributes to read: ``unread`` (what trio-websocket has yet to read), ``ended`` (the peer has
-    ended its side), ``bytes_in``.
+    ended its side), ``bytes_in``, ``flooded`` (more came than the peer may send: what else
+    comes is thrown away).  ``on_flood`` is called once, when that begins; within a tick, or while
+    a task reads, so it must neither wait nor raise.
     """
 
-    __slots__ = ("_on_message", "_on_pong", "_scanner", "bytes_in", "ended", "unread")
+    __slots__ = (
+        "_allowed_bytes",
+        "_allowed_frames",
+        "_frames_in",
+        "_look_at_bytes",
+        "_look_at_frames",
+        "_on_message",
+        "_on_pong",
+        "_paid_bytes",
+        "_paid_frames",
+        "_scanner",
+        "bytes_in",
+        "ended",
+        "flooded",
+        "on_flood",
+        "unread",
+    )
 
     def __init__(self) -> None:
         self.unread = b""
@@ -32,19 +62,34 @@ class Inlet:
         self._scanner: LaneScanner | None = None
         self._on_message: Callable[[bytes], None] = _ignore
         self._on_pong: Callable[[bytes], None] = _ignore
+        self.flooded = False
+        self.on_flood: Callable[[], None] = _ignore_flood
+        self._frames_in = 0
+        self._allowed_frames: Allowance | None = None
+        self._allowed_bytes: Allowance | None = None
+        self._paid_frames = self._paid_bytes = 0
+        #: Beyond one of these counts the allowances are asked; until then they cost nothing.
+        self._look_at_frames = self._look_at_bytes = sys.maxsize
 
-    @property
-    def shredded(self) -> bool:
-        """Whether a message came in more fragments than anybody needs."""
-        return self._scanner is not None and self._scanner.shredded
+    def limit(self, intake: Intake, on_flood: Callable[[], None]) -> None:
+        """Let in no more than ``intake`` from now on, the frames being followed."""
+        now_s = trio.current_time()
+        self._allowed_frames = Allowance(intake.frames_per_s, intake.frames_burst, now_s)
+        self._allowed_bytes = Allowance(intake.bytes_per_s, intake.bytes_burst, now_s)
+        self._paid_bytes = self.bytes_in
+        self._look_at_frames = FRAMES_PER_LOOK
+        self._look_at_bytes = self.bytes_in + BYTES_PER_LOOK
+        self.on_flood = on_flood
 
-    def follow_frames(self, max_fragments: int = MAX_FRAGMENTS) -> None:
+    def follow_frames(
+        self, max_fragments: int = MAX_FRAGMENTS, *, takes_pongs: bool = True
+    ) -> None:
         """Follow the frames in all that is received from now on.
 
         Must be called between an HTTP head and the first frame.  Until ``open_lane``, messages
         still go through trio-websocket.
         """
-        self._scanner = LaneScanner(max_fragments)
+        self._scanner = LaneScanner(max_fragments, takes_pongs=takes_pongs)
 
     def open_lane(
         self, on_message: Callable[[bytes], None], on_pong: Callable[[bytes], None]
@@ -79,12 +124,40 @@ class Inlet:
         if self._scanner is None:
             self.unread += data
             return
+        if self.flooded:
+            return
         payloads, pongs, foreign = self._scanner.feed(data)
+        self._frames_in += len(payloads) + len(pongs)
+        if (
+            self.bytes_in > self._look_at_bytes
+            or self._frames_in + self._scanner.foreign_frames > self._look_at_frames
+            or self._scanner.shredded
+        ) and self._is_flood(self._scanner):
+            return
         for payload in payloads:
             self._on_message(payload)
         for pong in pongs:
             self._on_pong(pong)
         self.unread += foreign
+
+    def _is_flood(self, scanner: LaneScanner) -> bool:
+        """Pay for what came since the last look; whether that cannot be paid."""
+        frames_in = self._frames_in + scanner.foreign_frames
+        flooded = scanner.shredded
+        if self._allowed_frames is not None and self._allowed_bytes is not None:
+            now_s = trio.current_time()
+            # Both are to be paid, also where one is too much.
+            frames_paid = self._allowed_frames.spend(now_s, frames_in - self._paid_frames)
+            bytes_paid = self._allowed_bytes.spend(now_s, self.bytes_in - self._paid_bytes)
+            flooded = flooded or not (frames_paid and bytes_paid)
+            self._paid_frames, self._paid_bytes = frames_in, self.bytes_in
+            self._look_at_frames = frames_in + FRAMES_PER_LOOK
+            self._look_at_bytes = self.bytes_in + BYTES_PER_LOOK
+        if flooded:
+            self.flooded = True
+            self.unread = b""
+            self.on_flood()
+        return flooded
 
     def take(self, max_bytes: int) -> bytes:
         """Take what is to be read, at most so much; ``b""`` if there is nothing."""

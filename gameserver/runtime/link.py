@@ -60,6 +60,9 @@ PUMP_BYTES = 16 * 1024
 """What one turn of the pump reads of a link: more than an honest client sends between two ticks,
 and little enough that a flood costs a tick a few milliseconds, once, before it is closed."""
 
+FLOOD_PAUSE_S = 0.05
+"""Between two reads of a connection of which nothing is wanted any more but its end."""
+
 TLS_RECORDS_PER_TURN = 8
 """What one turn of the pump reads of a TLS link, a record at a time. What the peer sent beyond
 that waits for the next turn."""
@@ -250,6 +253,9 @@ class Link(trio.abc.Stream):
                 continue
             try:
                 self._take_in(self._socket.recv(max_bytes))
+                if self.inlet.flooded:
+                    # It is thrown away, and a little at a time, for the loop is for all.
+                    await trio.sleep(FLOOD_PAUSE_S)
             except _BLOCKED_READ:
                 await self._wait_until(trio.lowlevel.wait_readable)
             except ssl.SSLWantWriteError:
@@ -302,8 +308,6 @@ class Link(trio.abc.Stream):
 
     def _take_in(self, data: bytes) -> None:
         self.inlet.take_in(data)
-        if self.inlet.shredded:
-            self._break("a message in too many fragments")
 
     async def _write(self, view: memoryview, *, begun: bool) -> None:
         """Write all of ``view``; called by one task at a time.

@@ -37,7 +37,7 @@ from gameserver.protocol.messages import (
 )
 from gameserver.room import Player
 from gameserver.runtime.admission import Peer
-from gameserver.runtime.door import close_websocket
+from gameserver.runtime.door import FLOOD, close_websocket
 from gameserver.runtime.link import Link
 from gameserver.runtime.lobby import Lobby, Place
 from gameserver.runtime.reception import MessageCount, Reception, SessionOver
@@ -86,6 +86,7 @@ class Session:
         self._scope = trio.CancelScope()
         self._ending: Ending | None = None
         self._count_of_messages = MessageCount(counters)
+        link.inlet.on_flood = self._end_flood
         self._peer = peer
         self._log = log.bind(peer=peer.name)
 
@@ -94,6 +95,9 @@ class Session:
         if self._ending is None:
             self._ending = Ending(code, reason)
             self._scope.cancel()
+
+    def _end_flood(self) -> None:
+        self.end(CloseCode.RATE, FLOOD)
 
     def tally(self) -> Tally:
         """Return what this session has counted so far."""

@@ -20,6 +20,7 @@ from gameserver.protocol.messages import (
     Ack,
     Bye,
     CommandMessage,
+    Ping,
     Welcome,
     decode_from_server,
 )
@@ -32,14 +33,15 @@ PING = masked(b"p", 0x89)
 GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
 
 
-async def close_code_of(peer: WirePeer) -> int | None:
+async def close_code_of(peer: WirePeer, *, answer: bool = True) -> int | None:
     """Read to the end; return the code of the close frame, None if there was none."""
     code = None
     with suppress(*GONE):
         while (event := await peer.next_event()) is not None:
             if isinstance(event, CloseConnection):
                 code = int(event.code)
-                await peer.send(event.response())
+                if answer:
+                    await peer.send(event.response())
                 break
         await rest_of(peer.stream)
     await trio.aclose_forcefully(peer.stream)
@@ -169,14 +171,70 @@ NO_MESSAGES = {
 }
 
 
-@pytest.mark.parametrize("payload", NO_MESSAGES.values(), ids=NO_MESSAGES.keys())
-async def test_bytes_that_are_no_message(payload):
+async def test_bytes_that_are_no_message():
     """Through the lane and, in two fragments, through trio-websocket."""
     async with attacked() as it:
-        for frames in (masked(payload), masked(payload, 0x02) + masked(b"", 0x80)):
-            peer = await it.enter()
-            await peer.stream.send_all(frames)
-            assert await close_code_of(peer) == CloseCode.PROTOCOL_ERROR
+        for name, payload in NO_MESSAGES.items():
+            for frames in (masked(payload), masked(payload, 0x02) + masked(b"", 0x80)):
+                peer = await it.enter()
+                await peer.stream.send_all(frames)
+                assert await close_code_of(peer) == CloseCode.PROTOCOL_ERROR, name
+
+
+# Floods
+
+FLOODS = {
+    "messages": masked(Ping(nonce=1, client_time=0).encode()),
+    "nonsense": masked(b""),
+    "pings": PING,
+    "pongs": masked(b"", 0x8A),
+    "texts": masked(b"hello", 0x81),
+    "empty fragments": masked(b"", 0x02) + masked(b"", 0x00) * 1000,
+    "messages of empty fragments": masked(b"", 0x02) + masked(b"", 0x80),
+    "bytes": masked(bytes(125), 0x89),
+}
+CODES = {
+    "nonsense": CloseCode.PROTOCOL_ERROR,
+    "messages of empty fragments": CloseCode.PROTOCOL_ERROR,
+    "texts": CloseCode.UNSUPPORTED_DATA,
+}
+
+
+async def flood(peer: WirePeer, name: str, codes: dict[str, int | None]) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send_for_ever, peer.stream, FLOODS[name])
+        codes[name] = await close_code_of(peer, answer=False)
+        nursery.cancel_scope.cancel()
+
+
+@both
+async def test_floods_are_closed_with_4008_or_for_what_is_wrong_with_them(tls):
+    codes: dict[str, int | None] = {}
+    async with attacked(tls=tls) as it, trio.open_nursery() as nursery:
+        for name in FLOODS:
+            nursery.start_soon(flood, await it.enter(), name, codes)
+    assert {
+        name: code
+        for name, code in codes.items()
+        if code not in (CloseCode.RATE, CODES.get(name, CloseCode.RATE))
+    } == {}
+    assert len(codes) == len(FLOODS)
+
+
+@both
+async def test_floods_before_the_hello(tls):
+    names = ("pings", "pongs", "empty fragments")
+    codes: dict[str, int | None] = {}
+    async with attacked(tls=tls) as it, trio.open_nursery() as nursery:
+        for name in names:
+            nursery.start_soon(flood, await it.open(), name, codes)
+    assert codes == dict.fromkeys(names, CloseCode.RATE)
+
+
+async def send_for_ever(stream: trio.abc.Stream, data: bytes) -> None:
+    with suppress(*GONE):
+        while True:
+            await stream.send_all(data * 10)
 
 
 # Lies
