@@ -13,14 +13,17 @@ from rich.console import Console
 
 from benchmarks import plots, records, tables
 from benchmarks.machine import ROOT, BenchmarkError, stay_off_the_server
+from benchmarks.netcode import results as netcode_results
 from benchmarks.studies import capacity as capacity_study
 from benchmarks.studies import compare as compare_study
 from benchmarks.studies import growth as growth_study
 from benchmarks.studies import joins as joins_study
 from benchmarks.studies import micro as micro_study
+from benchmarks.studies import netcode as netcode_study
 from benchmarks.studies import single as single_study
 from benchmarks.studies import ticks as ticks_study
 from benchmarks.studies.session import Session
+from clients.lab.profiles import PROFILES
 
 app = App(name="benchmarks", help="Measures the server beside its peers.", version_flags=[])
 
@@ -231,19 +234,58 @@ def micro() -> None:
 
 
 @app.command
+def netcode(
+    *,
+    profiles: Annotated[
+        tuple[str, ...], Parameter(help="Links of the lab.", consume_multiple=True)
+    ] = tuple(PROFILES),
+    rtts: Annotated[
+        tuple[int, ...], Parameter(help="Round trips to aim over, in ms.", consume_multiple=True)
+    ] = (0, 50, 150, 300),
+    window: Annotated[float, Parameter(help="Seconds of counting, in each of both parts.")] = 90.0,
+    plot: Annotated[
+        pathlib.Path | None, Parameter(help="Folder for an SVG plot; needs matplotlib.")
+    ] = None,
+    output: Annotated[pathlib.Path, Parameter(help="File that results are appended to.")] = (
+        DEFAULT_OUTPUT
+    ),
+) -> None:
+    """What a player sees and hits over bad links: a row per link, hit rates per round trip."""
+    session = Session(output, repeats=1, warmup_s=netcode_study.SETTLE_S, window_s=window)
+    stay_off_the_server(session.driver.cores)
+    links, aims = netcode_study.run(session, profiles, rtts)
+    session.say("\n" + netcode_results.links_table(links))
+    session.say("\n" + netcode_results.aim_table(aims))
+    for short in netcode_results.falls_short(aims):
+        session.say(f"FALLS SHORT: {short.rtt_ms} ms hits only {short.rate:.1%}")
+    if plot is not None:
+        plots.draw_hit_rates(aims, plot / "hit-rate.svg")
+    session.close()
+
+
+@app.command
 def report(
     file: pathlib.Path = DEFAULT_OUTPUT,
     *,
     plot: Annotated[pathlib.Path | None, Parameter(help="Folder for SVG plots.")] = None,
 ) -> None:
-    """Make the main table (and plots) again from a file of results."""
+    """Make the tables (and plots) of ``compare`` and ``netcode`` again from a file of results."""
     found = records.load(file, "compare")
+    links = netcode_results.newest(netcode_results.load(file, netcode_results.LinkRecord))
+    aims = netcode_results.newest(netcode_results.load(file, netcode_results.AimRecord))
     console = Console(highlight=False)
     worlds = list(dict.fromkeys(record.world for record in found))
-    for text in (tables.details(found), *(tables.comparison(found, world) for world in worlds)):
+    texts = [tables.details(found), *(tables.comparison(found, world) for world in worlds)]
+    if links:
+        texts.append(netcode_results.links_table(links))
+    if aims:
+        texts.append(netcode_results.aim_table(aims))
+    for text in texts:
         console.print("\n" + text, markup=False, soft_wrap=True)
     if plot is not None:
         _plot_all(found, worlds, plot)
+        if aims:
+            plots.draw_hit_rates(aims, plot / "hit-rate.svg")
 
 
 def _plot_all(found: list[records.Record], worlds: Sequence[str], folder: pathlib.Path) -> None:

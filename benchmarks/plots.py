@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from benchmarks.machine import BenchmarkError
+from benchmarks.netcode.results import AimRecord
 from benchmarks.records import Record, grouped, median_of
 
 
@@ -17,16 +19,12 @@ def draw(
     file: pathlib.Path,
 ) -> None:
     """Draw ``value`` against players, a line per server; only where the server held its rate."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise BenchmarkError("plots need matplotlib: pip install matplotlib") from error
+    figure = _new_figure()
     points: dict[str, list[tuple[int, float]]] = {}
     for (of, server, players), repeats in grouped(records).items():
         valid = [record for record in repeats if record.valid and record.held]
         if of == world and valid:
             points.setdefault(server, []).append((players, median_of(valid, value)))
-    figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
     for server, line in points.items():
         ours = server == "gameserver"
@@ -44,5 +42,50 @@ def draw(
     axes.set_ylim(bottom=0)
     axes.grid(visible=True, alpha=0.3)
     axes.legend()
+    _save(figure, file)
+
+
+def draw_hit_rates(records: Sequence[AimRecord], file: pathlib.Path) -> None:
+    """Draw the share of shots that hit against the round trip, with and without compensation."""
+    figure = _new_figure()
+    axes = figure.subplots()
+    for compensated, label in ((True, "lag compensation on"), (False, "lag compensation off")):
+        line = sorted((r for r in records if r.compensated is compensated), key=_rtt_ms)
+        rates = [100 * record.rate for record in line]
+        low = [rate - 100 * record.interval[0] for rate, record in zip(rates, line, strict=True)]
+        high = [100 * record.interval[1] - rate for rate, record in zip(rates, line, strict=True)]
+        axes.errorbar(
+            [record.rtt_ms for record in line],
+            rates,
+            # Rounding must not make a length negative.
+            yerr=([max(x, 0.0) for x in low], [max(x, 0.0) for x in high]),
+            marker="o",
+            capsize=4,
+            linewidth=2.5 if compensated else 1.4,
+            label=label,
+        )
+    axes.set_xlabel("round trip in ms")
+    axes.set_ylabel("shots that hit, in %")
+    axes.set_title("A bot that aims exactly at what its screen shows")
+    axes.set_xlim(left=-10)
+    axes.set_ylim(0, 105)
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend()
+    _save(figure, file)
+
+
+def _rtt_ms(record: AimRecord) -> int:
+    return record.rtt_ms
+
+
+def _new_figure() -> Any:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise BenchmarkError("plots need matplotlib: pip install matplotlib") from error
+    return Figure(figsize=(8, 5), layout="constrained")
+
+
+def _save(figure: Any, file: pathlib.Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, format="svg", metadata={"Date": None})

@@ -124,8 +124,8 @@ def grouped(records: Iterable[Record]) -> dict[tuple[str, str, int], list[Record
     return groups
 
 
-def append(file: pathlib.Path, record: Record) -> None:
-    """Add one line."""
+def append(file: pathlib.Path, record: attrs.AttrsInstance) -> None:
+    """Add one line: a ``Record``, or one of another study, which has a ``study`` as well."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a") as out:
         out.write(json.dumps(attrs.asdict(record)) + "\n")
