@@ -22,6 +22,8 @@ import wsproto.utilities
 
 from gameserver.config import Settings
 from gameserver.ops.logging import shown
+from gameserver.protocol.allowance import Intake
+from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.lane import MAX_FRAGMENTS
 from gameserver.runtime.admission import Admission, Peer, Reason
 from gameserver.runtime.closing_stream import ClosingStream
@@ -50,6 +52,8 @@ ACCEPTS_PER_TURN = 64
 CLOSE_TIMEOUT_S = 2.0
 NORMAL_CLOSURE = 1000
 INTERNAL_ERROR = 1011
+ORDINARY_INTAKE = Intake()
+FLOOD = "more frames or bytes than allowed"
 
 _PEER_IS_GONE = (
     trio.BrokenResourceError,
@@ -104,7 +108,9 @@ class Endpoint:
     queue_messages: int = 4
     lane: bool = False
     max_fragments: int = MAX_FRAGMENTS
-    """Of one message, where the frames are followed."""
+    """Of one message; one in more counts as a flood."""
+    intake: Intake | None = ORDINARY_INTAKE
+    """What a client may send; beyond it, it is closed with 4008. None: as much as it likes."""
 
 
 @attrs.frozen(kw_only=True)
@@ -390,8 +396,10 @@ class Door:
         endpoint = opening.endpoint
         async with trio.open_nursery() as nursery:
             link.unread(opening.upgrade.head)
-            if endpoint.lane:
-                link.inlet.follow_frames(endpoint.max_fragments)
+            flooded = trio.CancelScope()
+            link.inlet.follow_frames(endpoint.max_fragments, takes_pongs=endpoint.lane)
+            if endpoint.intake is not None:
+                link.inlet.limit(endpoint.intake, flooded.cancel)
             stream = ClosingStream(link)
             readers = await nursery.start(self._home_of_reader, link)
             with trio.fail_at(peer.deadline_s):
@@ -408,13 +416,17 @@ class Door:
                 peer.joined()  # there is no hello to wait for
             code, reason = NORMAL_CLOSURE, ""
             try:
-                await endpoint.handler(ws, link, peer)
+                with flooded:
+                    await endpoint.handler(ws, link, peer)
             except* _PEER_IS_GONE:
                 pass  # how a session ends: the handler was waiting for its peer
             except* Exception:
                 self._crashed += 1
                 log.exception("session crashed", peer=peer.name)
                 code, reason = INTERNAL_ERROR, "internal error"
+            if flooded.cancelled_caught:
+                self._failed += 1
+                code, reason = CloseCode.RATE, FLOOD
             await close_websocket(ws, link, code, reason)
             await stream.aclose()
             nursery.cancel_scope.cancel()
