@@ -22,12 +22,11 @@ if TYPE_CHECKING:
 Values = tuple[Any, ...]
 NamedTypes = Sequence[tuple[str, FieldType]]
 
-#: ``(id, old, new, changed_at, tick, out)``: append ``id, mask, value…`` to ``out``, note
-#: ``tick`` in ``changed_at`` for each changed field, and check the new values.
-AppendChanges = Callable[[int, Values, Values, list[int], int, list[Any]], None]
-
 #: ``(records, tick, stayed, strays)``: see ``compile_scan``.
 Scan = Callable[[Iterable["Record"], int, dict[int, list[Any]], list[Any]], None]
+
+#: ``(records, tick, changed)``: see ``compile_owner_scan``.
+OwnerScan = Callable[[Iterable["Record"], int, dict[int, dict[int, list[Any]]]], None]
 
 
 @attrs.frozen
@@ -44,7 +43,7 @@ class CompiledEntity:
     #: From wire values to ``x, y`` in the game's units; None if the entity has no position.
     position: Callable[[Values], tuple[float, float]] | None
     scan: Scan
-    append_owner_changes: AppendChanges
+    scan_owner: OwnerScan
     #: Raise ``LocalProtocolError`` unless all fields of this entity have values of their types.
     check: Callable[[Any], None]
 
@@ -75,7 +74,7 @@ def compile_entity(
         compile_values(name, owner),
         _compile_position(name, public, at),
         compile_scan(name, public, at),
-        _compile_changes(name, owner),
+        compile_owner_scan(name, owner),
         check,
     )
 
@@ -165,13 +164,11 @@ def compile_scan(name: str, fields: NamedTypes, at: tuple[int, ...]) -> Scan:
     """
     names: dict[str, Any] = {"low": -INT_LIMIT, "high": INT_LIMIT}
     names["wrong"] = _complainer(name, fields)
-    lines = ["def scan(records, tick, stayed, strays):", "    for r in records:"]
-    lines.append("        o = r.entity")
-    for i, (field, field_type) in enumerate(fields):
-        lines.append(f"        v{i} = {field_type.source(f'o.{field}', names)}")
-    listed = "".join(f"v{i}, " for i in range(len(fields)))
-    lines += [
-        f"        new = ({listed})",
+    lines = [
+        "def scan(records, tick, stayed, strays):",
+        "    for r in records:",
+        "        o = r.entity",
+        *_quantise(fields, names),
         "        old = r.values",
         "        if new == old: continue",
         "        r.values = new",
@@ -194,7 +191,7 @@ def compile_scan(name: str, fields: NamedTypes, at: tuple[int, ...]) -> Scan:
     else:
         lines += [f"        {line}" for line in join_stayed]
     if fields:
-        lines.append(f"        {listed.replace('v', 'o')}= old")
+        lines.append(f"        {_listed('o', fields)}= old")
     lines += [
         "        changed_at = r.changed_at",
         "        mask = 0",
@@ -212,25 +209,52 @@ def compile_scan(name: str, fields: NamedTypes, at: tuple[int, ...]) -> Scan:
     return function
 
 
-def _compile_changes(name: str, fields: NamedTypes) -> AppendChanges:
+def compile_owner_scan(name: str, fields: NamedTypes) -> OwnerScan:
+    """Return ``compile_scan`` for the fields to the owner, of entities that have one.
+
+    Puts ``[id, mask, value…]`` (absolute) into ``changed`` under the owner's seat and the id.
+    """
     names: dict[str, Any] = {"low": -INT_LIMIT, "high": INT_LIMIT}
     names["wrong"] = _complainer(name, fields)
     lines = [
-        "def append_changes(id, old, new, changed_at, tick, out):",
-        "    mask = 0",
-        "    at = len(out) + 1",
-        "    out += (id, 0)",
+        "def scan_owner(records, tick, changed):",
+        "    for r in records:",
+        "        if not r.owner: continue",
+        "        o = r.entity",
+        *_quantise(fields, names),
+        "        old = r.owner_values",
+        "        if new == old: continue",
+        "        r.owner_values = new",
+        "        changed_at = r.owner_changed_at",
+        "        mask = 0",
+        "        out = [r.id, 0]",
     ]
     for i, (_, field_type) in enumerate(fields):
         lines += [
-            f"    v{i} = new[{i}]",
-            f"    if v{i} != old[{i}]:",
-            *(f"        {line}" for line in _note_change(i, field_type, names)),
-            f"        out.append(v{i})",
+            f"        if v{i} != old[{i}]:",
+            *(f"            {line}" for line in _note_change(i, field_type, names)),
+            f"            out.append(v{i})",
         ]
-    lines.append("    out[at] = mask")
-    function: AppendChanges = _define(name, "append_changes", "\n".join(lines) + "\n", names)
+    lines += [
+        "        out[1] = mask",
+        "        mine = changed.get(r.owner)",
+        "        if mine is None: mine = changed[r.owner] = {}",
+        "        mine[r.id] = out",
+    ]
+    function: OwnerScan = _define(name, "scan_owner", "\n".join(lines) + "\n", names)
     return function
+
+
+def _quantise(fields: NamedTypes, names: dict[str, Any]) -> list[str]:
+    """Return lines that make ``v<i>`` of the fields of ``o``, and ``new`` of all of them."""
+    return [
+        *(f"        v{i} = {t.source(f'o.{field}', names)}" for i, (field, t) in enumerate(fields)),
+        f"        new = ({_listed('v', fields)})",
+    ]
+
+
+def _listed(letter: str, fields: NamedTypes) -> str:
+    return "".join(f"{letter}{i}, " for i in range(len(fields)))
 
 
 def _note_change(i: int, field_type: FieldType, names: dict[str, Any]) -> list[str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from gameserver.model.compiled import CompiledEntity
 from gameserver.model.fieldtypes import QUANTISE_ERRORS
 from gameserver.model.grid import EVERYWHERE
 from gameserver.model.specs import EntitySpec
@@ -57,15 +56,15 @@ class Changes:
         #: The crossings by the cell that they lead into, and out of.
         self.arrivals: dict[int, list[Crossing]] = {}
         self.departures: dict[int, list[Crossing]] = {}
-        #: Seats whose part of a delta may differ: owner fields or ownership changed.
+        #: Seats that may own, or see of what they own, something else than before.
         self.owner_touched: set[int] = set()
-        #: Id → ``id, mask, value…`` of the owner fields that changed.
-        self.owner_changes: dict[int, list[Any]] = {}
+        #: Seat → id → ``id, mask, value…`` of the owner fields that changed.
+        self.owner_changes: dict[int, dict[int, list[Any]]] = {}
 
     @property
     def any(self) -> bool:
         """Whether anything changed for anyone."""
-        return bool(self.stayed or self.crossings or self.owner_touched)
+        return bool(self.stayed or self.crossings or self.owner_touched or self.owner_changes)
 
 
 def find_changes(world: World, tick: int) -> Changes:
@@ -141,31 +140,13 @@ def _scan(
     try:
         compiled.scan(records.values(), changes.tick, stayed, strays)
         if spec.owner_fields:
-            _scan_owner_fields(compiled, records, changes)
+            compiled.scan_owner(records.values(), changes.tick, changes.owner_changes)
         for record, flat in strays:
             _note_crossing(world, record, flat, changes, stayed)
     except QUANTISE_ERRORS:
         for record in records.values():
             compiled.check(record.entity)  # says which field it was
         raise
-
-
-def _scan_owner_fields(
-    compiled: CompiledEntity, records: dict[int, Record], changes: Changes
-) -> None:
-    owner_values = compiled.owner_values
-    for record in records.values():
-        if not record.owner:
-            continue
-        new = owner_values(record.entity)
-        if new != record.owner_values:
-            old, record.owner_values = record.owner_values, new
-            flat: list[Any] = []
-            compiled.append_owner_changes(
-                record.id, old, new, record.owner_changed_at, changes.tick, flat
-            )
-            changes.owner_changes[record.id] = flat
-            changes.owner_touched.add(record.owner)
 
 
 def _note_crossing(
@@ -197,11 +178,8 @@ def _note_owners(world: World, changes: Changes) -> None:
             record.owner_values = compiled.owner_values(record.entity)
             changes.owner_touched.add(record.owner)
             record.owner_changed_at = [changes.tick] * len(record.owner_changed_at)
-            changes.owner_changes[record.id] = [
-                record.id,
-                record.spec.full_owner_mask,
-                *record.owner_values,
-            ]
+            full = [record.id, record.spec.full_owner_mask, *record.owner_values]
+            changes.owner_changes.setdefault(record.owner, {})[record.id] = full
     world.owner_changed = []
 
 

@@ -7,6 +7,7 @@ publisher; the short road of ``publisher.py`` must equal it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from gameserver.model.grid import EVERYWHERE
@@ -97,6 +98,9 @@ def own_section(world: World, seat: Seat, cell: int, in_step_with: Changes | Non
     exactly the changes of this publish, which are given.
     """
     view = world.grid.view(cell)
+    changed: Mapping[int, list[Any]] = {}
+    if in_step_with is not None:
+        changed = in_step_with.owner_changes.get(seat.number, {})
     own_id = 0 if seat.own is None else seat.own.id
     flat: list[Any] = []
     fulls: list[bytes] = []
@@ -110,7 +114,7 @@ def own_section(world: World, seat: Seat, cell: int, in_step_with: Changes | Non
         if not record.spec.owner_fields or record.cell not in view:
             continue
         if entity_id in seat.holds and in_step_with is not None:
-            flat += in_step_with.owner_changes.get(entity_id, ())
+            flat += changed.get(entity_id, ())
         elif entity_id in seat.holds:
             _append_since(entity_id, record.owner_values, record.owner_changed_at, seat.since, flat)
         else:
@@ -121,3 +125,12 @@ def own_section(world: World, seat: Seat, cell: int, in_step_with: Changes | Non
         return EMPTY
     seat.sent_own_id = own_id
     return b"".join((array_header(count + len(flat)), pack(own_id), fragment(flat), *fulls))
+
+
+def own_values_section(seat: Seat, changed: Mapping[int, list[Any]]) -> bytes:
+    """Return ``own`` for a seat in step that owns and sees what it did: only values changed."""
+    flat = [0 if seat.own is None else seat.own.id]
+    for entity_id, fields in changed.items():
+        if entity_id in seat.holds:
+            flat += fields
+    return pack(flat) if len(flat) > 1 else EMPTY

@@ -25,7 +25,14 @@ from gameserver.replication import checksum
 from gameserver.replication.bodies import EMPTY, Bodies, Body
 from gameserver.replication.changes import Changes, apply_crossings, find_changes
 from gameserver.replication.events import Emission, RoundEvents, events_section
-from gameserver.replication.interest import NIL, catch_up, focus_cell, members_of, own_section
+from gameserver.replication.interest import (
+    NIL,
+    catch_up,
+    focus_cell,
+    members_of,
+    own_section,
+    own_values_section,
+)
 from gameserver.replication.seat import Seat
 
 _DELTA_HEAD: Final = array_header(10) + pack(int(Kind.DELTA))
@@ -178,11 +185,12 @@ class _Round:
     def still(self, seats: Iterable[Seat], quiet_ticks: int) -> None:
         """The short road, for seats that look from where they looked before."""
         body_of = self.bodies.still
+        changed = self.changes.owner_changes
         for seat in seats:
             cell = seat.cell
             assert cell is not None
             body = body_of(cell)
-            if seat.own_changed:
+            if seat.own_changed or seat.number in changed:
                 self._in_step(seat, cell, body)
             elif body.quiet and self._may_rest(seat, quiet_ticks):
                 # ``since`` stays: nothing that this seat knows has changed after it.
@@ -215,6 +223,8 @@ class _Round:
         if seat.own_changed:
             own = own_section(self.world, seat, cell, self.changes)
             seat.own_changed = False
+        elif (changed := self.changes.owner_changes.get(seat.number)) is not None:
+            own = own_values_section(seat, changed)
         events = body.events
         if seat.number in self.events.by_seat:
             heard = self.events.with_private(body.placed, seat.number)
