@@ -198,9 +198,10 @@ def test_pairs_reach_each_other_and_nobody_else() -> None:
         )
         assert PAIR_SPACE - across > PULSE_RANGE
         assert PAIR_SPACE - PAIR_DISTANCE - along > PULSE_RANGE
-    for role in (MARKSMAN, WEAVER):
+        way = max(max(abs(state.x), abs(state.y)) for state in weaving)
         for pair in range(MAX_PAIRS):
-            assert all(across < c < WORLD_SIZE - across for c in place_of(name_of(role, pair)))
+            assert all(way < c < WORLD_SIZE - way for c in place_of(name_of(WEAVER, pair)))
+    assert place_of(name_of(MARKSMAN, 0))[1] == place_of(name_of(WEAVER, 0))[1] - PAIR_DISTANCE
 
 
 def test_a_marksman_aims_where_the_target_is_shown() -> None:

@@ -24,7 +24,7 @@ BEAT_EVERY_TICKS: Final = 10
 #: Pairs stand on a grid: farther apart than a pulse reaches.
 PAIRS_ACROSS: Final = 3
 MAX_PAIRS: Final = PAIRS_ACROSS**2
-PAIR_SPACE: Final = 1350 * UNIT
+PAIR_SPACE: Final = 1400 * UNIT
 #: Between a marksman and the middle of its target's way.
 PAIR_DISTANCE: Final = 250 * UNIT
 MARKSMAN: Final = "Marksman"
