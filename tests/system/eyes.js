@@ -41,6 +41,57 @@ window.eyes = {
     return banner.hidden ? null : banner.innerText;
   },
 
+  /** Whether the own ship is drawn where its controls have it. */
+  predicted: () => eyes.playing() && (window.arena.scene.ownState ?? null) !== null,
+
+  /**
+   * From the next key on: after how many drawn frames, and milliseconds, is the own ship drawn
+   * elsewhere?  A promise, as it must listen before the key is pressed.
+   */
+  answer: null,
+  listenForAnswer: () => {
+    eyes.answer = new Promise((resolve) => {
+      const pressed = () => {
+        const { pose } = arena.scene.ownShip;
+        const { x, y, heading } = pose;
+        const startMs = performance.now();
+        let frames = 0;
+        const look = () => {
+          frames += 1;
+          if (pose.x !== x || pose.y !== y || pose.heading !== heading || frames > 600) {
+            resolve({ frames, ms: performance.now() - startMs });
+          } else {
+            requestAnimationFrame(look);
+          }
+        };
+        requestAnimationFrame(look);
+      };
+      addEventListener("keydown", pressed, { once: true, capture: true });
+    });
+  },
+
+  /** From now on: how many corrections the own ship had, how many commands came late, since which tick. */
+  record: null,
+  startRecord: () => {
+    const { corrections, adjustments } = arena.scene.corrections;
+    const record = { since: eyes.tick(), late: 0, corrections: 0, adjustments: 0, ticks: 0 };
+    eyes.record = record;
+    arena.client.on("delta", ({ tick, margin }) => {
+      if (margin !== null && margin < 0) record.late += 1;
+      record.ticks = tick - record.since;
+      record.corrections = arena.scene.corrections.corrections - corrections;
+      record.adjustments = arena.scene.corrections.adjustments - adjustments;
+    });
+  },
+
+  /** What the page believes of time, in ticks. */
+  times: () => ({
+    newest: eyes.tick(),
+    shown: arena.scene.playbackTick,
+    server: arena.client.serverTickNow(),
+    command: arena.client.commandTickNow(),
+  }),
+
   /** All that the banner has said; a word may be gone before a test looks. */
   said: [],
 };

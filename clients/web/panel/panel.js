@@ -42,7 +42,7 @@ export class NetworkPanel {
   constructor(netcode) {
     this.#netcode = netcode;
     new LinkControls(byId("panel-link"), netcode.lab);
-    showSwitches(byId("panel-switches"), netcode.switches, netcode.switched);
+    showSwitches(byId("panel-switches"), netcode.switches, (name) => netcode.switched(name));
     this.#opener.addEventListener("click", () => this.toggle());
     byId("panel-close").addEventListener("click", () => this.toggle());
     this.#panel.addEventListener("keydown", (event) => {

@@ -1,0 +1,201 @@
+"""The page's netcode in a real browser: over its own network lab, its panel, after a sleep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from system.pages import ARGUMENTS, PHONE, GamePage, Pages, chromium_path
+from system.servers import RunningServer, running_server
+
+pytestmark = pytest.mark.browser
+
+ROOMS = Path(__file__).with_name("rooms")
+#: The link's own delay there and back, without jitter and frames.
+OTHER_CONTINENT_RTT_MS = 220
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = chromium_path(playwright)
+        if path is None:
+            pytest.skip(
+                "needs Chromium: on the PATH, or named by the environment variable CHROMIUM"
+            )
+        with playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS)) as browser:
+            yield browser
+
+
+@pytest.fixture
+def pages(browser: Browser) -> Iterator[Pages]:
+    pages = Pages(browser)
+    yield pages
+    pages.close()
+
+
+@pytest.fixture(scope="module")
+def quiet() -> Iterator[RunningServer]:
+    """A field without rocks and bots."""
+    with running_server(["serve", "quiet:Arena", "--port", "0"], cwd=ROOMS) as server:
+        yield server
+
+
+def fly(pages: Pages, server: RunningServer, name: str, *, over: str = "") -> GamePage:
+    """Fly over a link of the page's lab, until the own ship is predicted."""
+    page = pages.open(f"{server.url()}/?name={name}&autoplay=1&network={over}&seed=7")
+    page.wait("eyes.predicted()")
+    return page
+
+
+def answer(page: GamePage, key: str) -> dict[str, float]:
+    """Press a key; return after how many frames, and ms, the own ship moved on the screen."""
+    page.ask("eyes.listenForAnswer()")
+    page.page.keyboard.down(key)
+    measured: dict[str, float] = page.ask("eyes.answer")
+    page.page.keyboard.up(key)
+    return measured
+
+
+@pytest.mark.parametrize("key", ["KeyD", "KeyW"])
+def test_at_the_other_end_of_the_world_a_key_shows_within_two_frames(
+    quiet: RunningServer, pages: Pages, key: str
+) -> None:
+    page = fly(pages, quiet, "Ada", over="other-continent")
+    page.wait_for_ticks(30)
+    assert page.ask("arena.client.statistics().appMinRttMs") >= OTHER_CONTINENT_RTT_MS
+    assert answer(page, key)["frames"] <= 2
+    assert page.complaints == []
+
+
+def test_without_prediction_it_shows_after_a_round_trip(quiet: RunningServer, pages: Pages) -> None:
+    page = fly(pages, quiet, "Ada", over="other-continent")
+    page.page.locator("#panel-open").click()
+    page.page.locator("#switch-prediction").click()
+    page.wait("!eyes.predicted()")
+    assert answer(page, "KeyD")["ms"] >= OTHER_CONTINENT_RTT_MS
+    page.page.locator("#switch-prediction").click()
+    page.wait("eyes.predicted()")
+    assert page.complaints == []
+
+
+def test_on_a_clean_link_nothing_is_corrected(quiet: RunningServer, pages: Pages) -> None:
+    """Over 300 ticks in which no command came late: on a busy machine one may, and is corrected."""
+    page = fly(pages, quiet, "Ada", over="other-continent")
+    for _ in range(5):
+        page.wait_for_ticks(30)
+        page.ask("eyes.startRecord()")
+        for number in range(10):
+            for key in ("KeyW", "KeyD", "KeyA", "Space", "ShiftLeft"):
+                pressed = page.page.keyboard.down if number % 2 else page.page.keyboard.up
+                pressed(key)
+                page.wait_for_ticks(6)
+        record = page.ask("eyes.record")
+        if not record["late"]:
+            break
+    assert record["late"] == 0, "the machine was too busy in each of five tries"
+    assert record["ticks"] >= 300
+    assert (record["corrections"], record["adjustments"]) == (0, 0)
+    assert page.complaints == []
+
+
+def test_the_own_shot_is_foreseen_and_confirmed(quiet: RunningServer, pages: Pages) -> None:
+    page = fly(pages, quiet, "Ada", over="mobile")
+    page.wait_for_ticks(30)
+    page.page.keyboard.down("Space")
+    page.wait("arena.scene.foresight.counts.confirmed >= 5")
+    page.page.keyboard.up("Space")
+    assert page.complaints == []
+
+
+def test_the_panel_is_used_by_the_keyboard_while_flying(quiet: RunningServer, pages: Pages) -> None:
+    page = fly(pages, quiet, "Ada")
+    keyboard = page.page.keyboard
+    panel = page.page.locator("#panel")
+    assert panel.is_hidden()
+    keyboard.press("KeyN")
+    assert panel.is_visible()
+    assert page.ask("document.activeElement.value") == "as it is"
+    for _ in range(3):
+        keyboard.press("ArrowRight")
+    assert page.ask("document.activeElement.value") == "mobile"
+    page.wait("arena.client.statistics().appRttMs >= 50")
+
+    before = page.own_ship()
+    keyboard.down("KeyW")  # letters still fly …
+    page.wait_until_moved({"Ada": before})
+    keyboard.up("KeyW")
+    for _ in range(2):
+        keyboard.press("Tab")
+    assert page.ask("document.activeElement.type") == "range"
+    keyboard.press("ArrowRight")  # … arrows do not
+    assert page.page.locator(".chip input[value=custom]").is_checked()
+
+    keyboard.press("Escape")
+    assert page.ask("document.activeElement === document.body")
+    heading = page.own_ship()["heading"]
+    keyboard.down("ArrowRight")
+    page.wait("eyes.own().heading !== argument", heading)
+    keyboard.up("ArrowRight")
+    keyboard.press("KeyN")
+    assert panel.is_hidden()
+    assert page.complaints == []
+
+
+def test_every_switch_and_slider_can_be_moved(quiet: RunningServer, pages: Pages) -> None:
+    page = fly(pages, quiet, "Ada")
+    page.page.locator("#panel-open").click()
+    for name in ("prediction", "interpolation", "compensation", "ghost"):
+        switch = page.page.locator(f"#switch-{name}")
+        was_on = switch.is_checked()
+        note = page.page.locator(f"#switch-{name}-note").inner_text()
+        switch.click()
+        assert switch.is_checked() is not was_on
+        assert page.page.locator(f"#switch-{name}-note").inner_text() != note
+        page.wait_for_ticks(10)
+    assert page.ask("document.activeElement === document.body")  # the mouse leaves it to the game
+    for slider in page.page.locator("#panel input[type=range]").all():
+        slider.focus()
+        page.page.keyboard.press("PageUp")
+    page.wait("document.querySelector('#panel-total').innerText.endsWith(' ms')")
+    page.page.locator("#panel-close").click()
+    page.wait_for_ticks(30)
+    assert page.ask("window.arena.client.state") == "playing"
+    assert page.complaints == []
+
+
+def test_on_a_phone_the_panel_leaves_room_to_fly(quiet: RunningServer, pages: Pages) -> None:
+    page = pages.open(f"{quiet.url()}/?name=Eve&autoplay=1", phone=True)
+    page.wait("eyes.predicted()")
+    page.page.locator("#panel-open").tap()
+    box = page.page.locator("#panel").bounding_box()
+    assert box is not None
+    assert box["width"] == PHONE["width"]
+    assert box["y"] + box["height"] < PHONE["height"] / 2
+    assert page.ask("document.documentElement.scrollWidth") <= PHONE["width"]
+    page.page.locator("#switch-ghost").scroll_into_view_if_needed()
+    page.page.locator("#switch-ghost").tap()
+    assert page.complaints == []
+
+
+def test_a_page_put_to_sleep_plays_on_within_a_second(quiet: RunningServer, pages: Pages) -> None:
+    witness = fly(pages, quiet, "Bob")
+    page = fly(pages, quiet, "Ada", over="cable")
+    page.wait_for_ticks(30)
+    session = page.page.context.new_cdp_session(page.page)
+    session.send("Page.setWebLifecycleState", {"state": "frozen"})
+    witness.wait_for_ticks(90)
+    session.send("Page.setWebLifecycleState", {"state": "active"})
+    woken_ms = page.ask("performance.now()")
+    page.wait(
+        "(({ newest, shown, server, command }) => eyes.predicted()"
+        " && shown <= newest && shown > newest - 20"
+        " && command > server && command < server + 10"
+        " && newest > server - 20)(eyes.times())"
+    )
+    assert page.ask("performance.now()") - woken_ms < 1000
+    assert answer(page, "KeyD")["frames"] <= 2
+    assert page.complaints + witness.complaints == []
