@@ -34,7 +34,7 @@ def made(clock: Clock | None = None, *secrets: str, **options: Any) -> Tokens:
 def fault_of(tokens: Tokens, token: str) -> Fault:
     with pytest.raises(TokenRefused) as refused:
         tokens.verify(token)
-    assert token not in str(refused.value) or not token
+    assert len(token) < 20 or token not in str(refused.value)
     return refused.value.fault
 
 
