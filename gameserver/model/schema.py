@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import Any, Final, Literal, TypeVar, dataclass_transform, overload
 
 import attrs
@@ -404,14 +405,18 @@ class Schema:
         )
 
     def describe(self) -> list[Any]:
-        """Return the schema as ``welcome`` carries it."""
+        """Return the schema as ``welcome`` carries it; not to be changed, for it is shared."""
+        return self._description
+
+    @cached_property
+    def _description(self) -> list[Any]:
         return [
             [e.describe() for e in self.entities],
             [c.describe() for c in self.commands],
             [e.describe() for e in self.events],
         ]
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """The schema hash of the protocol: 16 hexadecimal digits."""
         packed: bytes = msgpack.packb(self.describe())
