@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameserver.runtime.addresses import (
@@ -16,6 +16,9 @@ from gameserver.runtime.addresses import (
     is_in,
     read_address,
 )
+
+#: On a busy machine an example may take long.
+calm = settings(deadline=None)
 
 PROXIES = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("2001:db8:f::/48")]
 
@@ -44,6 +47,7 @@ def test_what_is_no_address(text: str) -> None:
     assert read_address(text) is None
 
 
+@calm
 @given(st.text())
 def test_any_text_is_an_address_or_none(text: str) -> None:
     read_address(text)
@@ -102,6 +106,7 @@ def test_a_chain_of_proxies_ends_somewhere() -> None:
     assert sender.address == ipaddress.ip_address("10.0.0.2")
 
 
+@calm
 @given(st.lists(st.binary(max_size=60), max_size=4))
 def test_any_header_makes_someone_the_client(headers: list[bytes]) -> None:
     forwarded_for(ipaddress.ip_address("10.0.0.1"), headers, PROXIES)

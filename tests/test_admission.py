@@ -172,7 +172,7 @@ DEEDS = st.lists(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(DEEDS)
 def test_counts_are_what_is_there_whatever_happens(deeds: list[tuple[str, int, str]]) -> None:
     admission = made(

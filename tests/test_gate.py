@@ -9,13 +9,16 @@ import h11
 import pytest
 import trio
 from connections import open_door
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameserver.config import Settings, load_settings
 from gameserver.runtime.admission import Admission, Peer, Reason
 from gameserver.runtime.gate import Gate
 from gameserver.runtime.http import Response
+
+#: On a busy machine an example may take long.
+calm = settings(deadline=None)
 
 UPGRADE = [("Connection", "Upgrade"), ("Upgrade", "websocket")]
 
@@ -105,6 +108,7 @@ def test_requests_for_pages_may_come_from_any_page() -> None:
     assert asked(Settings(), request("/", ("Origin", "https://evil.example")))[0] is None
 
 
+@calm
 @given(st.binary(max_size=40), st.binary(max_size=40))
 def test_any_bytes_get_an_answer(origin: bytes, host: bytes) -> None:
     headers = [(b"origin", origin), (b"host", host), (b"upgrade", b"websocket")]
