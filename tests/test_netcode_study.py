@@ -389,7 +389,7 @@ def test_the_clock_is_compared_with_the_earliest_beat() -> None:
 
 def test_a_record_is_made_of_what_was_seen() -> None:
     figures = LinkFigures(
-        rtt_s=0.05,
+        rtts_us=[40_000, 90_000, 50_000],
         counts=Counts(corrections=4, distance_sum=4 * 3 * UNIT, underruns=2),
         correction_worst=5 * UNIT,
         shown=[Shown(1, 0.01), Shown(1, 0.02), Shown(3, 0.06)],
@@ -403,6 +403,7 @@ def test_a_record_is_made_of_what_was_seen() -> None:
     assert (record.correction_mean, record.correction_worst) == (3.0, 5.0)
     assert record.clock_error_ms_p95 == pytest.approx(0.5 * 1000 / 30)
     assert record.late_per_1000 == 100
+    assert record.rtt_ms == 50
     nothing = netcode.link_record("lan", LinkFigures(), 60.0, {"load_cpu_share": 0.1})
     assert math.isnan(nothing.key_frames_p50)
     assert nothing.correction_mean == 0

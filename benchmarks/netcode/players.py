@@ -27,6 +27,7 @@ from clients.predicted_play import PredictedPlay
 from clients.remote import RemoteEntity
 from gameserver.games.arena.model import Compensate, Play, Steer
 from gameserver.games.arena.ship_step import ShipState
+from gameserver.protocol.messages import Status
 
 #: One who is dead, or was refused while the podium is shown, asks again after so long.
 ASK_AGAIN_TICKS: Final = 30
@@ -103,11 +104,12 @@ class Counts:
 class LinkFigures:
     """What one player on one link saw in the window.
 
-    ``clock``: pairs of the machine's time in seconds and the tick believed at it; ``beats``: the
-    true ones.  ``late`` of ``commands`` came after their tick, as the server told in between.
+    ``rtts_us``: what the server's ping frames measured.  ``clock``: pairs of the machine's time in
+    seconds and the tick believed at it; ``beats``: the true ones.  ``late`` of ``commands`` came
+    after their tick, as the server told in between.  ``frames_late``: late ones, and missed ones.
     """
 
-    rtt_s: float = 0.0
+    rtts_us: list[int] = attrs.field(factory=list)
     counts: Counts = attrs.field(factory=Counts)
     correction_worst: float = 0.0
     shown: list[Shown] = attrs.field(factory=list)
@@ -131,6 +133,7 @@ class LinkPlayer:
         self._screen = Screen(flying.steering)
         self._figures = LinkFigures()
         self._asked_at = 0
+        self._status: Status | None = None
 
     async def play(self, window: Window) -> LinkFigures:
         """Play until the end of the window, and return what was seen in it."""
@@ -152,7 +155,6 @@ class LinkPlayer:
         )
         figures.correction_worst = self._flying.steering.predictor.counts.distance_worst
         figures.late, figures.commands = late_after - late, commands_after - commands
-        figures.rtt_s = self._game.latency.smoothed_s or 0.0
         figures.shown = self._screen.shown
         return figures
 
@@ -197,21 +199,28 @@ class LinkPlayer:
 
     async def _draw(self, window: Window) -> None:
         """Draw sixty frames a second, at times that depend on nothing else."""
-        figures, clock = self._figures, self._flying.steering.clock
-        offset_s = time.perf_counter() - trio.current_time()
         frame_at_s = trio.current_time()
         while True:
             frame_at_s += FRAME_S
             await trio.sleep_until(frame_at_s)
             now_s = trio.current_time()
             self._screen.draw(self._keys.controls, now_s)
+            late_s = now_s - frame_at_s
+            missed = int(late_s / FRAME_S)
+            frame_at_s += missed * FRAME_S
             if now_s in window:
-                figures.frames += 1
-                figures.frames_late += now_s > frame_at_s + LATE_FRAME_S
-                figures.clock.append((now_s + offset_s, clock.tick_at(now_s)))
-            while frame_at_s < now_s - FRAME_S:  # missed for good
-                frame_at_s += FRAME_S
-                figures.frames_late += now_s in window
+                self._figures.frames += 1 + missed
+                self._figures.frames_late += missed + (late_s > LATE_FRAME_S)
+                self._look_at_clocks(now_s)
+
+    def _look_at_clocks(self, now_s: float) -> None:
+        machine_s = time.perf_counter() - trio.current_time() + now_s
+        believed = self._flying.steering.clock.tick_at(now_s)
+        self._figures.clock.append((machine_s, believed))
+        status = self._game.status
+        if status is not self._status and status is not None and status.rtt_us is not None:
+            self._status = status
+            self._figures.rtts_us.append(status.rtt_us)
 
 
 async def play_link(url: str, profile: Profile, window: Window) -> LinkFigures:
@@ -226,7 +235,8 @@ async def play_link(url: str, profile: Profile, window: Window) -> LinkFigures:
 async def weave(url: str, pair: int) -> None:
     """Be the target of ``pair`` until cancelled."""
     name = name_of(WEAVER, pair)
-    weaver = Weaver(random.Random(name), place_of(name))
+    # The same for all pairs, that their shots can be compared.
+    weaver = Weaver(random.Random(WEAVER), place_of(name))
     async with joined(url, ROOM_OF_AIM, name, profile_of("lan")) as (_, flying, _):
         async for tick in flying:
             own = flying.own
@@ -254,7 +264,7 @@ async def shoot(
     async with joined(url, ROOM_OF_AIM, name, profile) as (game, flying, _):
         await game.send(Compensate(on=compensated))
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_aim, game, flying, random.Random(name), place_of(name))
+            nursery.start_soon(_aim, game, flying, random.Random(MARKSMAN), place_of(name))
             nursery.start_soon(_count, game, figures, window)
             await trio.sleep_until(window.begin_s)
             disputed, missed = _disputed(game), flying.steering.missed_ticks

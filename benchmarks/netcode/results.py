@@ -55,7 +55,7 @@ class LinkRecord:
     clock_error_ticks_p95: float
     clock_error_ms_p95: float
     stalls: int
-    #: Frames drawn, and those of them that came over half a frame late: the machine's doing.
+    #: Frames that were due, and those of them drawn over half a frame late or not at all.
     frames: int
     frames_late: int
     #: Of its core, by the process that all players of the study are in.

@@ -124,7 +124,7 @@ def link_record(
     return LinkRecord(
         profile=profile,
         seconds=seconds,
-        rtt_ms=1000 * figures.rtt_s,
+        rtt_ms=_percentile(sorted(figures.rtts_us), 0.5) / 1000,
         keys=len(frames),
         key_frames_p50=_percentile(frames, 0.5),
         key_frames_max=_percentile(frames, 1.0),
