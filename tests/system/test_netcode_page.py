@@ -181,14 +181,8 @@ def test_on_a_phone_the_panel_leaves_room_to_fly(quiet: RunningServer, pages: Pa
     assert page.complaints == []
 
 
-def test_a_page_put_to_sleep_plays_on_within_a_second(quiet: RunningServer, pages: Pages) -> None:
-    witness = fly(pages, quiet, "Bob")
-    page = fly(pages, quiet, "Ada", over="cable")
-    page.wait_for_ticks(30)
-    session = page.page.context.new_cdp_session(page.page)
-    session.send("Page.setWebLifecycleState", {"state": "frozen"})
-    witness.wait_for_ticks(90)
-    session.send("Page.setWebLifecycleState", {"state": "active"})
+def assert_plays_on_within_a_second(page: GamePage) -> None:
+    """What is shown, known and commanded fits together again: in ticks of 1/30 s."""
     woken_ms = page.ask("performance.now()")
     page.wait(
         "(({ newest, shown, server, command }) => eyes.predicted()"
@@ -198,4 +192,42 @@ def test_a_page_put_to_sleep_plays_on_within_a_second(quiet: RunningServer, page
     )
     assert page.ask("performance.now()") - woken_ms < 1000
     assert answer(page, "KeyD")["frames"] <= 2
-    assert page.complaints + witness.complaints == []
+
+
+def test_a_page_that_stood_still_plays_on_within_a_second(
+    quiet: RunningServer, pages: Pages
+) -> None:
+    """As when the machine was suspended: no timer, no frame and no message for four seconds."""
+    page = fly(pages, quiet, "Ada", over="cable")
+    page.wait_for_ticks(30)
+    before = page.ask("eyes.tick()")
+    page.ask("(() => { const now = performance.now(); while (performance.now() < now + 4000); })()")
+    assert_plays_on_within_a_second(page)
+    assert page.ask("eyes.tick()") >= before + 90
+    assert page.complaints == []
+
+
+def test_a_tab_in_the_background_plays_on_within_a_second(
+    quiet: RunningServer, pages: Pages
+) -> None:
+    page = fly(pages, quiet, "Ada", over="cable")
+    page.wait_for_ticks(30)
+    front = page.page.context.new_page()
+    page.wait_for_ticks(60)
+    front.close()
+    page.page.bring_to_front()
+    assert_plays_on_within_a_second(page)
+    assert page.complaints == []
+
+
+def test_a_full_state_interrupts_nothing(quiet: RunningServer, pages: Pages) -> None:
+    page = fly(pages, quiet, "Ada", over="cable")
+    page.wait_for_ticks(30)
+    # As if the page had got something wrong: the next check makes it ask for everything.
+    page.ask("(() => { arena.client.replica.own.values[4] += 1; })()")
+    page.wait("arena.client.statistics().resyncs === 1")
+    passed = page.ask("arena.client.statistics().checksPassed")
+    page.wait("arena.client.statistics().checksPassed > argument", passed)
+    assert_plays_on_within_a_second(page)
+    assert page.ask("eyes.own()") is not None
+    assert page.complaints == []

@@ -7,10 +7,11 @@
  * ahead of all that: see `own_motion.js` and `foresight.js`.  Never draws, never sends, reads no clock.
  */
 
-import { newPose, PlaybackClock, Track } from "../interpolation.js";
+import { PlaybackClock } from "../interpolation.js";
 import { Foresight } from "./foresight.js";
 import { Marksmanship } from "./marksmanship.js";
 import { OwnMotion } from "./own_motion.js";
+import { ShipView } from "./ship_view.js";
 import { Flag, UNIT } from "./units.js";
 
 /** @typedef {import("../net/schema.js").EntityView} EntityView */
@@ -22,8 +23,6 @@ import { Flag, UNIT } from "./units.js";
 const OWN_DEEDS = new Set(["Shot", "Dashed", "Taken"]);
 /** Others are drawn at least this far in the past, in milliseconds. */
 const MIN_DELAY_MS = 66;
-/** No ship, not even a dashing one, covers more than this in a tick, in world units. */
-const JUMP_DISTANCE = 60;
 /** Events that wait; overflow policy `drop-oldest`: in a hidden tab nothing is shown for hours. */
 const MAX_WAITING = 500;
 /** What is overdue by more than this is not worth showing. */
@@ -31,28 +30,6 @@ const STALE_S = 1;
 const DEFAULT_WORLD = 4000 * UNIT;
 /** Bits of a ship's flags that its own controls decide. */
 const STEERED = Flag.THRUST | Flag.DASH;
-
-/** One ship as drawn. */
-export class ShipView {
-  /** @param {EntityView} entity @param {number} tickMs */
-  constructor(entity, tickMs) {
-    this.entity = entity;
-    this.seat = /** @type {number} */ (entity.seat);
-    this.track = new Track(JUMP_DISTANCE, tickMs);
-    /** What it is seen to do; see `Flag`. */
-    this.flags = /** @type {number} */ (entity.flags);
-    /** Where it is drawn, in world units. */
-    this.pose = newPose();
-    /** Whether playback has reached its entering. */
-    this.shown = false;
-    /** The tick at which it left, Infinity while it is in view. */
-    this.leftTick = Infinity;
-    /** 1 just after a hit, fading to 0. */
-    this.flash = 0;
-    /** Where its engine was lately, oldest first. @type {{x: number, y: number, at_s: number}[]} */
-    this.trail = [];
-  }
-}
 
 export class Scene {
   /** The own seat, 0 before `welcome`. */

@@ -10,7 +10,7 @@ import { Flag, FULL_HULL, SHIP_RADIUS, toRadians } from "./units.js";
 
 /** @typedef {import("./camera.js").Camera} Camera */
 /** @typedef {import("./scene.js").Scene} Scene */
-/** @typedef {import("./scene.js").ShipView} ShipView */
+/** @typedef {import("./ship_view.js").ShipView} ShipView */
 /** @typedef {import("./sprites.js").Sprites} Sprites */
 
 /** A trail has a point this often, and each lives so long. */

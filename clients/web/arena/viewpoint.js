@@ -8,7 +8,7 @@
 import { clamp, UNIT } from "./units.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
-/** @typedef {import("./scene.js").ShipView} ShipView */
+/** @typedef {import("./ship_view.js").ShipView} ShipView */
 
 /** How quickly the view comes to rest on a ship that is newly watched. */
 const SETTLE_PER_S = 2.5;

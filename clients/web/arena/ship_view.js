@@ -1,0 +1,34 @@
+/**
+ * One ship as the screen has it: the server's entity, and what the page adds to draw it.
+ *
+ * Owns nothing but that record; `scene.js` keeps it up to date.
+ */
+
+import { newPose, Track } from "../interpolation.js";
+
+/** @typedef {import("../net/schema.js").EntityView} EntityView */
+
+/** No ship, not even a dashing one, covers more than this in a tick, in world units. */
+const JUMP_DISTANCE = 60;
+
+/** One ship as drawn. */
+export class ShipView {
+  /** @param {EntityView} entity @param {number} tickMs */
+  constructor(entity, tickMs) {
+    this.entity = entity;
+    this.seat = /** @type {number} */ (entity.seat);
+    this.track = new Track(JUMP_DISTANCE, tickMs);
+    /** What it is seen to do; see `Flag`. */
+    this.flags = /** @type {number} */ (entity.flags);
+    /** Where it is drawn, in world units. */
+    this.pose = newPose();
+    /** Whether playback has reached its entering. */
+    this.shown = false;
+    /** The tick at which it left, Infinity while it is in view. */
+    this.leftTick = Infinity;
+    /** 1 just after a hit, fading to 0. */
+    this.flash = 0;
+    /** Where its engine was lately, oldest first. @type {{x: number, y: number, at_s: number}[]} */
+    this.trail = [];
+  }
+}
