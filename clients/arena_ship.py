@@ -19,6 +19,10 @@ from gameserver.games.arena.ship_step import ShipState, step_ship
 
 #: A ship takes a pickup whose middle is this near to its own.
 _REACH: Final = PICKUP_RADIUS + SHIP_RADIUS
+#: A ship is this much nearer to a rock after a step at the most, whatever pushes it.
+_STEP: Final = 2 * DASH_SPEED
+#: Cells by which rocks are found: 256 units wide.
+_CELL_SHIFT: Final = 13
 _PLAYING: Final = (Phase.PLAYING, Phase.PLAYING.name)
 
 
@@ -32,35 +36,37 @@ class ArenaShip:
     snap_distance: ClassVar[float] = 300 * UNIT
 
     def __init__(self, replica: Replica, seat: int) -> None:
+        self._replica = replica
         self._seat = seat
-        self._ships = replica.of_kind("Ship")
+        #: Where the fields of ``ShipState`` are: whether the owner's, and which; all are integers,
+        #: so that their wire values are their values.
+        self._fields = _fields_of(replica)
         self._rocks = replica.of_kind("Rock")
         self._rounds = replica.of_kind("Round")
         self._pickups = replica.of_kind("Pickup")
-        #: The rocks in view, made anew when there are others.
-        self._discs: list[Disc] = []
-        self._discs_of: list[int] = []
+        #: The tick as of which the following is known.
+        self._seen_tick = -1
+        self._armed = False
+        self._rock_ids: list[int] = []
+        #: The rocks that a ship in a cell might touch, by cell, as far as anyone has asked.
+        self._near: dict[tuple[int, int], list[Disc]] = {}
 
     def state_of(self, entity: RemoteEntity) -> ShipState | None:
         """Return the state of the own ship as the server has it; None while in the stands."""
         if entity.spec.name != "Ship" or entity.owner_values is None:
             return None
-        return ShipState(
-            entity.x,
-            entity.y,
-            entity.vx,
-            entity.vy,
-            entity.heading,
-            entity.energy,
-            entity.dash_left,
-            entity.aim,
-            entity.fire_wait,
-            entity.mine_wait,
-        )
+        public, owned = entity.values, entity.owner_values
+        return ShipState(*[(owned if own else public)[i] for own, i in self._fields])
 
     def step(self, state: ShipState, command: Steer) -> ShipState:
         """Return the state one tick later."""
-        return step_ship(state, command, self._near_rocks(), WORLD_SIZE, armed=self._armed())
+        if self._replica.tick != self._seen_tick:
+            self._look_around()
+        cell = (state.x >> _CELL_SHIFT, state.y >> _CELL_SHIFT)
+        rocks = self._near.get(cell)
+        if rocks is None:
+            rocks = self._near[cell] = self._rocks_near(cell)
+        return step_ship(state, command, rocks, WORLD_SIZE, armed=self._armed)
 
     def idle(self, last: Steer | None, silent_ticks: int) -> Steer:
         """Return the controls as held, and let go after a while (``Arena.on_idle``)."""
@@ -90,12 +96,29 @@ class ArenaShip:
             return None
         return kind, (event.x, event.y) if kind == "Taken" else None
 
-    def _armed(self) -> bool:
-        return any(round_.phase in _PLAYING for round_ in self._rounds)
-
-    def _near_rocks(self) -> list[Disc]:
+    def _look_around(self) -> None:
+        """Note what of the surroundings has changed with the newest delta."""
+        self._seen_tick = self._replica.tick
+        self._armed = any(round_.phase in _PLAYING for round_ in self._rounds)
         ids = [rock.id for rock in self._rocks]
-        if ids != self._discs_of:
-            self._discs_of = ids
-            self._discs = [(rock.x, rock.y, rock.radius) for rock in self._rocks]
-        return self._discs
+        if ids != self._rock_ids:
+            self._rock_ids = ids
+            self._near.clear()
+
+    def _rocks_near(self, cell: tuple[int, int]) -> list[Disc]:
+        """Return the rocks in view that a ship may touch within a step that begins in ``cell``."""
+        half = 1 << (_CELL_SHIFT - 1)
+        x, y = ((index << _CELL_SHIFT) + half for index in cell)
+        near = []
+        for rock in self._rocks:
+            reach = half + rock.radius + SHIP_RADIUS + _STEP
+            if abs(rock.x - x) <= reach and abs(rock.y - y) <= reach:
+                near.append((rock.x, rock.y, rock.radius))
+        return near
+
+
+def _fields_of(replica: Replica) -> list[tuple[bool, int]]:
+    spec = next(spec for spec in replica.schema.entities if spec.name == "Ship")
+    places = {field.name: (False, index) for index, field in enumerate(spec.fields)}
+    places |= {field.name: (True, index) for index, field in enumerate(spec.owner_fields)}
+    return [places[name] for name in ShipState._fields]

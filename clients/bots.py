@@ -1,12 +1,13 @@
 """Bots that play the arena: four characters, each with ideas of its own about a good life.
 
-Owns what a bot wants and the commands that follow from it.  Pure: sees only the replica of its
-own client, like any player, and draws chance from the ``random.Random`` that it is given.
+Owns what a bot wants and the commands that follow from it.  Pure: sees only what its own client
+shows, like any player, and draws chance from the ``random.Random`` that it is given.
 
-A bot decides ten times a second and holds its controls in between.  It sends a ``Steer`` only
-when they change, and every ``KEEP_ALIVE_TICKS`` otherwise: the arena holds the last controls for
-``rules.HOLD_TICKS`` (15), so a command each tick would cost the server and the bots three times
-as much and change nothing on the field.
+A bot decides ten times a second and holds its controls in between.  By ``controls`` it plays
+through the netcode (``steering.py``): its own ship is predicted, others are where the screen
+shows them.  By ``steer`` it plays on the bare replica, and then says what to send: controls that
+change, and every ``KEEP_ALIVE_TICKS`` those that do not, as the arena holds the last ones for
+``rules.HOLD_TICKS`` (15).
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ import attrs
 
 from clients.piloting import (
     Contact,
+    Craft,
     Gunner,
+    PlaceOf,
+    PredictedCraft,
     Sight,
     Vector,
     clear_of_danger,
@@ -28,7 +32,6 @@ from clients.piloting import (
     look,
     unit,
 )
-from clients.remote import RemoteEntity
 from clients.replica import Replica
 from gameserver.games.arena.model import COLOURS, TURN, UNIT, PickupKind, Play, Steer
 from gameserver.games.arena.movement import DASH_COST
@@ -40,6 +43,7 @@ from gameserver.games.arena.rules import (
     TICK_RATE,
     WORLD_SIZE,
 )
+from gameserver.games.arena.ship_step import ShipState
 
 DECIDE_EVERY_TICKS: Final = 3
 KEEP_ALIVE_TICKS: Final = 10
@@ -70,8 +74,8 @@ NAMES: Final = (
 class Bot:
     """Base of the characters: looks, wants, and turns that into controls.
 
-    ``seat`` is the seat of its client.  Call ``steer`` after each delta; it returns the command to
-    send, None for none.
+    ``seat`` is the seat of its client.  Call ``controls`` at each tick of the client's loop, or
+    ``steer`` after each delta.
     """
 
     #: How the character is called in logs and on the command line.
@@ -96,6 +100,7 @@ class Bot:
         # No two people are alike: a third quicker or slower, steadier or shakier.
         skill = rng.uniform(0.7, 1.3)
         self._gunner = Gunner(rng, round(self.reaction_ticks * skill), self.spread * skill)
+        self._held = Steer()
         self._sent = Steer()
         self._sent_at = -KEEP_ALIVE_TICKS
         self._decide_at = 0
@@ -109,20 +114,32 @@ class Bot:
 
     # ------------------------------------------------------------ the command of a tick
 
+    def controls(
+        self, replica: Replica, own: ShipState | None, place_of: PlaceOf, tick: int
+    ) -> Steer | Play | None:
+        """Return the controls at ``tick``, ``Play`` to send while not flying, None for nothing.
+
+        ``own`` is the own ship as predicted for now, ``place_of`` says where others are shown.
+        """
+        ship = replica.own
+        if own is None or ship is None:
+            return self._ask_to_play(replica, tick)
+        if tick >= self._decide_at:
+            me = PredictedCraft.of(own, ship.hull)
+            self._decide(look(replica, me, self.seat, place_of), tick)
+        return self._held
+
     def steer(self, replica: Replica, tick: int) -> Steer | Play | None:
-        """Return what to send at ``tick``, given what the client knows; None for nothing."""
+        """Return what to send at ``tick``, given what the replica has; None for nothing."""
         me = replica.own
         if me is None or me.spec.name != "Ship" or me.owner_values is None:
             return self._ask_to_play(replica, tick)
         if tick >= self._decide_at:
-            self._decide_at = tick + DECIDE_EVERY_TICKS
-            wanted = self._decide(look(replica, me, self.seat), tick)
-        else:
-            wanted = self._sent
-        if wanted == self._sent and tick - self._sent_at < KEEP_ALIVE_TICKS:
+            self._decide(look(replica, me, self.seat), tick)
+        if self._held == self._sent and tick - self._sent_at < KEEP_ALIVE_TICKS:
             return None
-        self._sent, self._sent_at = wanted, tick
-        return wanted
+        self._sent, self._sent_at = self._held, tick
+        return self._held
 
     def _ask_to_play(self, replica: Replica, tick: int) -> Play | None:
         if tick - self._asked_at < PLAY_AGAIN_TICKS:
@@ -132,14 +149,16 @@ class Bot:
             return None  # dead, or not launched yet
         return Play(name=self.name, colour=self._colour, bot=True)
 
-    def _decide(self, sight: Sight, tick: int) -> Steer:
+    def _decide(self, sight: Sight, tick: int) -> None:
+        """Set the controls to hold until the next decision."""
+        self._decide_at = tick + DECIDE_EVERY_TICKS
         me = sight.me
         hurt = self._feels_hurt(me, tick)
         target = self.choose_target(sight)
         wish = clear_of_danger(sight, self.wish(sight, target, tick))
         turn, thrust = controls_towards(me.heading, wish, DECIDE_EVERY_TICKS)
         aim, fire = self._gun(sight, target, tick)
-        return Steer(
+        self._held = Steer(
             turn=turn,
             thrust=thrust,
             dash=hurt and turn == 0 and me.energy >= DASH_COST,
@@ -148,10 +167,10 @@ class Bot:
             aim=aim,
         )
 
-    def _feels_hurt(self, me: RemoteEntity, tick: int) -> bool:
+    def _feels_hurt(self, me: Craft, tick: int) -> bool:
         """Whether much hull was lost within the last second."""
         since, hull = self._hull_before
-        lost: int = hull - me.hull
+        lost = hull - me.hull
         if lost >= _HURT:
             self._afraid_until = tick + _FEAR_TICKS
         if lost >= _HURT or lost < 0 or tick - since >= TICK_RATE:
@@ -181,9 +200,9 @@ class Bot:
             return self.engage(target, tick)
         return self.wander(sight.me, tick)
 
-    def is_afraid(self, me: RemoteEntity, tick: int) -> bool:
+    def is_afraid(self, me: Craft, tick: int) -> bool:
         """Whether it would rather be elsewhere."""
-        return bool(me.hull < self.fear_below or tick < self._afraid_until)
+        return me.hull < self.fear_below or tick < self._afraid_until
 
     # ------------------------------------------------------------ what they have in common
 
@@ -227,15 +246,15 @@ class Bot:
                 best, best_worth = pickup, worth
         return best
 
-    def _use_of(self, pickup: Contact, me: RemoteEntity) -> float:
+    def _use_of(self, pickup: Contact, me: Craft) -> float:
         kind = pickup.entity.kind
         if kind in (PickupKind.HULL, PickupKind.HULL.name):
-            return float(2 * (MAX_HULL - me.hull) / MAX_HULL)
+            return 2 * (MAX_HULL - me.hull) / MAX_HULL
         if kind in (PickupKind.ENERGY, PickupKind.ENERGY.name):
             return 0.8 if me.energy < DASH_COST else 0.2
         return 1.0
 
-    def wander(self, me: RemoteEntity, tick: int) -> Vector:
+    def wander(self, me: Craft, tick: int) -> Vector:
         """Return the direction of a waypoint; they lie towards the middle, where others are."""
         x, y = self._waypoint
         near = abs(x - me.x) + abs(y - me.y) < _WAYPOINT_NEAR
@@ -252,7 +271,7 @@ class Bot:
         me = sight.me
         if target is None or target.distance > PULSE_RANGE * 1.2:
             return me.heading % TURN, False
-        ready = self._gunner.watch(target.entity, tick)
+        ready = self._gunner.watch(target.entity.id, me.x + target.dx, me.y + target.dy, tick)
         aim = self._gunner.aim_from(me.x, me.y, tick)
         fire = (
             ready

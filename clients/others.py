@@ -6,7 +6,7 @@ goes on with the tracks that are there; what left the view loses its track.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from clients.interpolation import Track
@@ -22,20 +22,23 @@ class Others:
     ) -> None:
         self._jump_distance: Final = jump_distance
         self._tick_s: Final = tick_s
-        self._kinds: Final = [_Positions(replica, kind) for kind in kinds]
+        self._kinds: Final = [_Kind(replica, name) for name in kinds]
         self._tracks: dict[int, Track] = {}
 
     def follow(self, tick: int) -> None:
         """Note where all of them are after the delta of ``tick``."""
+        # For every ship in view at every delta: kept flat.
         tracks = self._tracks
         count = 0
-        for positions in self._kinds:
-            for entity_id, x, y in positions.now():
+        for kind in self._kinds:
+            at_x, at_y, to_x, to_y = kind.at_x, kind.at_y, kind.to_x, kind.to_y
+            for entity in kind.entities:
                 count += 1
-                track = tracks.get(entity_id)
+                values = entity.values
+                track = tracks.get(entity.id)
                 if track is None:
-                    track = tracks[entity_id] = Track(self._jump_distance, self._tick_s)
-                track.push(tick, x, y)
+                    track = tracks[entity.id] = Track(self._jump_distance, self._tick_s)
+                track.push(tick, to_x(values[at_x]), to_y(values[at_y]))
         if count < len(tracks):
             self._tracks = {i: t for i, t in tracks.items() if t.last_tick == tick}
 
@@ -45,20 +48,14 @@ class Others:
         return None if track is None or not tick >= track.first_tick else track.sample(tick)
 
 
-class _Positions:
-    """The positions of all entities of one kind, in the units of the game."""
+class _Kind:
+    """How to read the positions of one kind of entity, in the units of the game."""
 
-    def __init__(self, replica: Replica, kind: str) -> None:
-        spec = next((spec for spec in replica.schema.entities if spec.name == kind), None)
+    def __init__(self, replica: Replica, name: str) -> None:
+        spec = next((spec for spec in replica.schema.entities if spec.name == name), None)
         if spec is None or not spec.at:
-            raise LocalProtocolError(f"the room knows no entity {kind} with a position")
-        self._entities = replica.of_kind(kind)
-        self._x, self._y = spec.at
-        self._to_x = spec.fields[self._x].type.from_wire
-        self._to_y = spec.fields[self._y].type.from_wire
-
-    def now(self) -> Iterator[tuple[int, float, float]]:
-        x, y, to_x, to_y = self._x, self._y, self._to_x, self._to_y
-        for entity in self._entities:
-            values = entity.values
-            yield entity.id, to_x(values[x]), to_y(values[y])
+            raise LocalProtocolError(f"the room knows no entity {name} with a position")
+        self.entities: Final = replica.of_kind(name)
+        self.at_x, self.at_y = spec.at
+        self.to_x: Final = spec.fields[self.at_x].type.from_wire
+        self.to_y: Final = spec.fields[self.at_y].type.from_wire

@@ -1,7 +1,8 @@
 """What any arena bot knows of flying: looking around, steering clear, aiming, holding controls.
 
-Owns geometry on a replica of the arena.  Pure; lengths in 1/32 units, angles in 1/256 turns, as
-in ``gameserver/games/arena/model.py``.  Never decides what a bot wants: that is ``bots.py``.
+Owns geometry on what a pilot sees of the arena.  Pure; lengths in 1/32 units, angles in 1/256
+turns, as in ``gameserver/games/arena/model.py``.  Never decides what a bot wants: that is
+``bots.py``.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import math
 import random
 from collections import deque
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
 
 import attrs
 
@@ -19,8 +20,11 @@ from clients.replica import Replica
 from gameserver.games.arena.model import TURN, UNIT, Flag
 from gameserver.games.arena.movement import SHIP_RADIUS, TURN_RATE
 from gameserver.games.arena.rules import MINE_TRIGGER_RADIUS, WORLD_SIZE
+from gameserver.games.arena.ship_step import ShipState
 
 Vector = tuple[float, float]
+#: Where an entity is shown; None: not yet.
+PlaceOf = Callable[[RemoteEntity], Vector | None]
 
 #: How far ahead in time a pilot watches out for rocks.
 _LOOK_AHEAD_TICKS: Final = 24
@@ -30,8 +34,8 @@ _MINE_SPACE: Final = MINE_TRIGGER_RADIUS + 90 * UNIT
 _BORDER_SPACE: Final = 150 * UNIT
 #: Positions of a target that are remembered: more than anyone's reaction takes.
 _MEMORY: Final = 8
-#: How far the target will have moved when the shot is fired: a decision, and the way there.
-_SHOT_DELAY_TICKS: Final = 2
+#: How far the target will have moved on the screen when the shot is fired: half a decision.
+_SHOT_DELAY_TICKS: Final = 1
 _PROTECTED: Final = Flag.PROTECTED.value
 
 
@@ -51,13 +55,54 @@ def unit(x: float, y: float) -> Vector:
     return (x / length, y / length) if length else (0.0, 0.0)
 
 
+class Craft(Protocol):
+    """What a pilot reads of the own ship."""
+
+    @property
+    def x(self) -> int: ...  # noqa: D102 - the fields of Ship, as all of these
+    @property
+    def y(self) -> int: ...  # noqa: D102
+    @property
+    def vx(self) -> int: ...  # noqa: D102
+    @property
+    def vy(self) -> int: ...  # noqa: D102
+    @property
+    def heading(self) -> int: ...  # noqa: D102
+    @property
+    def energy(self) -> int: ...  # noqa: D102
+    @property
+    def mine_wait(self) -> int: ...  # noqa: D102
+    @property
+    def hull(self) -> int: ...  # noqa: D102
+
+
+@attrs.frozen
+class PredictedCraft:
+    """The own ship as it is predicted to be now; its hull is what the server last said."""
+
+    x: int
+    y: int
+    vx: int
+    vy: int
+    heading: int
+    energy: int
+    mine_wait: int
+    hull: int
+
+    @classmethod
+    def of(cls, state: ShipState, hull: int) -> PredictedCraft:
+        """Return what a prediction and the server together say."""
+        x, y, vx, vy, heading, energy, _, _, _, mine_wait = state
+        return cls(x, y, vx, vy, heading, energy, mine_wait, hull)
+
+
 @attrs.frozen
 class Contact:
     """Something in view, as seen from the own ship."""
 
     entity: RemoteEntity
-    dx: int
-    dy: int
+    dx: float
+    dy: float
     distance: float
 
     @property
@@ -70,19 +115,22 @@ class Contact:
 class Sight:
     """What a pilot sees at one moment.  Enemies and pickups are sorted, the nearest first."""
 
-    me: RemoteEntity
+    me: Craft
     enemies: list[Contact]
     pickups: list[Contact]
     mines: list[Contact]
     rocks: list[Contact]
 
 
-def look(replica: Replica, me: RemoteEntity, seat: int) -> Sight:
-    """Return what the pilot of ``me`` sees; protected ships are no enemies for now."""
+def look(replica: Replica, me: Craft, seat: int, place_of: PlaceOf | None = None) -> Sight:
+    """Return what the pilot of ``me``, in ``seat``, sees; protected ships are no enemies for now.
+
+    ``place_of`` says where ships are shown; None: as the replica has them.
+    """
     x, y = me.x, me.y
-    ships = (s for s in replica.of_kind("Ship") if s is not me and not s.flags & _PROTECTED)
+    ships = [s for s in replica.of_kind("Ship") if s.seat != seat and not s.flags & _PROTECTED]
     mines = (m for m in replica.of_kind("Mine") if m.seat != seat)
-    enemies = _contacts(x, y, ships)
+    enemies = _contacts(x, y, ships) if place_of is None else _shown(x, y, ships, place_of)
     enemies.sort(key=_distance)
     pickups = _contacts(x, y, replica.of_kind("Pickup"))
     pickups.sort(key=_distance)
@@ -95,6 +143,16 @@ def _contacts(x: int, y: int, entities: Iterable[RemoteEntity]) -> list[Contact]
     for entity in entities:
         dx, dy = entity.x - x, entity.y - y
         found.append(Contact(entity, dx, dy, math.hypot(dx, dy)))
+    return found
+
+
+def _shown(x: int, y: int, ships: Iterable[RemoteEntity], place_of: PlaceOf) -> list[Contact]:
+    found = []
+    for ship in ships:
+        place = place_of(ship)
+        if place is not None:
+            dx, dy = place[0] - x, place[1] - y
+            found.append(Contact(ship, dx, dy, math.hypot(dx, dy)))
     return found
 
 
@@ -181,14 +239,14 @@ class Gunner:
         self._reaction_ticks = reaction_ticks
         self._spread = spread
         self._target_id = 0
-        self._seen: deque[tuple[int, int, int]] = deque(maxlen=_MEMORY)
+        self._seen: deque[tuple[int, float, float]] = deque(maxlen=_MEMORY)
 
-    def watch(self, target: RemoteEntity, tick: int) -> bool:
-        """Follow ``target``; whether it has been in sight for long enough to shoot at it."""
-        if target.id != self._target_id:
-            self._target_id = target.id
+    def watch(self, target_id: int, x: float, y: float, tick: int) -> bool:
+        """Follow a target that is seen at ``x, y``; whether it was for long enough to shoot."""
+        if target_id != self._target_id:
+            self._target_id = target_id
             self._seen.clear()
-        self._seen.append((tick, target.x, target.y))
+        self._seen.append((tick, x, y))
         return tick - self._seen[0][0] >= self._reaction_ticks
 
     def aim_from(self, x: int, y: int, tick: int) -> int:

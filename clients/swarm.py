@@ -20,6 +20,7 @@ import attrs
 import trio
 from rich.console import Console
 
+from clients.arena_ship import ArenaShip
 from clients.bots import Persona, personas
 from clients.connection import Address, Via
 from clients.errors import ConnectionLost, Refused
@@ -29,7 +30,7 @@ from clients.joining import open_game
 from clients.lab.profiles import profiles_of
 from clients.lab.stream import over
 from clients.swarm_processes import Assignment, run_split
-from gameserver.games.arena.model import CLASSES, Watch
+from gameserver.games.arena.model import CLASSES, Steer, Watch
 from gameserver.model.schema import Schema
 from gameserver.protocol.closing import ClientAction, CloseCode
 
@@ -149,25 +150,27 @@ class Swarm:
 
     async def _play(self, client: GameClient, number: int, persona: Persona) -> None:
         bot = persona.take_seat(client.seat)
+        play = client.steering(ArenaShip(client.replica, client.seat))
         scout = number == self._assignment.first and self._assignment.fill_to is not None
         watching = False
         count_at = 0
-        while True:
-            await client.next_delta()
-            tick = client.replica.tick
+        async for tick in play:
             if scout and tick >= count_at:
                 count_at = tick + COUNT_EVERY_TICKS
                 self._count_places(client)
             if number < self._places:
                 watching = False
-                command = bot.steer(client.replica, tick)
-                if command is not None:
+                command = bot.controls(client.replica, play.own, play.place_of, tick)
+                if isinstance(command, Steer):
+                    await play.steer(command)
+                elif command is not None:
                     await client.send(command)
             elif not scout:
                 return
             elif not watching:
                 watching = True
                 await client.send(Watch())
+        client.check()  # it ended in peace: not ours to come back
 
     def _link_of(self, number: int) -> Via | None:
         """Return the link of bot ``number``; None for a plain one."""

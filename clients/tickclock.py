@@ -58,7 +58,7 @@ class TickClock:
     step, forwards or backwards: whoever draws or simulates by it has to smooth.
     """
 
-    __slots__ = ("_held", "_high", "_low", "_offset", "_rtt_s", "jumps", "tick_rate")
+    __slots__ = ("_held", "_high", "_low", "_min_rtt_s", "_offset", "_rtt_s", "jumps", "tick_rate")
 
     def __init__(self, tick_rate: float, tick: float, now_s: float) -> None:
         #: Ticks per second.
@@ -67,6 +67,7 @@ class TickClock:
         self.jumps = 0
         self._held: deque[_Interval] = deque(maxlen=WINDOW)
         self._rtt_s: float | None = None
+        self._min_rtt_s: float | None = None
         self._low = -math.inf
         self._high = math.inf
         self._offset = 0.0
@@ -92,6 +93,7 @@ class TickClock:
                 new.low = max(new.low, guess.low)
         self._keep_what_agrees(new)
         self._held.append(new)
+        self._min_rtt_s = min(interval.rtt_s for interval in self._held)
         self._intersect()
 
     def delta(self, tick: int, now_s: float) -> None:
@@ -122,8 +124,7 @@ class TickClock:
     @property
     def min_rtt_s(self) -> float | None:
         """The quickest round trip of the window, None before the first."""
-        least = min(interval.rtt_s for interval in self._held)
-        return least if least < math.inf else self._rtt_s
+        return self._min_rtt_s
 
     @property
     def offset(self) -> float:

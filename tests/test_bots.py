@@ -162,9 +162,9 @@ def test_a_gunner_without_a_shaking_hand_leads_what_flies_straight() -> None:
     ready = []
     for tick in range(0, 18, 3):
         target.values[1] = MIDDLE + tick * 300  # y: 300 steps a tick
-        ready.append(gunner.watch(target, tick))
+        ready.append(gunner.watch(target.id, target.x, target.y, tick))
     assert ready == [False, False, True, True, True, True]
-    meets = angle_of(300 * UNIT, (15 + 2) * 300)
+    meets = angle_of(300 * UNIT, (15 + 1) * 300)
     assert gunner.aim_from(MIDDLE, MIDDLE, 15) == meets
 
 
@@ -173,9 +173,9 @@ def test_a_gunner_is_late_when_the_target_turns_round() -> None:
     target = view(enemy(300, 0)).entities[2]
     for tick, y in ((0, 0), (3, 900), (6, 1800), (9, 900)):
         target.values[1] = MIDDLE + y
-        gunner.watch(target, tick)
+        gunner.watch(target.id, target.x, target.y, tick)
     # It saw tick 3, when the target was still on its way down.
-    assert gunner.aim_from(MIDDLE, MIDDLE, 9) == angle_of(300 * UNIT, 900 + 8 * 300)
+    assert gunner.aim_from(MIDDLE, MIDDLE, 9) == angle_of(300 * UNIT, 900 + 7 * 300)
 
 
 # ---------------------------------------------------------------- what they want
