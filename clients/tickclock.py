@@ -145,6 +145,7 @@ class TickClock:
         """Forget all but this: the server is at least there."""
         self._held.clear()
         self._held.append(_Interval(low, math.inf, math.inf))
+        self._min_rtt_s = self._rtt_s
         self._intersect()
 
     def _keep_what_agrees(self, new: _Interval) -> None:
