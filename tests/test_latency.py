@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 from gameserver.errors import LocalProtocolError
 from gameserver.protocol.latency import (
     MINIMUM_WINDOW,
-    OFFSET_WINDOW,
-    ClockOffset,
     Latency,
     LatencyEstimator,
 )
@@ -93,83 +91,3 @@ def test_what_is_no_duration_is_refused_and_leaves_no_trace(wrong: float) -> Non
         estimator.sample(wrong)
     assert estimator.latency is before
     assert estimator.sample(1.0).minimum_s == 0.5
-
-
-# ---------------------------------------------------------------- ClockOffset
-
-
-def test_no_offset_before_the_first_sample() -> None:
-    offset = ClockOffset(30)
-    assert not offset.known
-    with pytest.raises(LocalProtocolError, match="no pong"):
-        offset.tick_at(1.0)
-
-
-def test_offset_is_taken_from_the_middle_of_the_round_trip() -> None:
-    offset = ClockOffset(20)
-    offset.sample(10.0, 10.5, 1000.0)
-    assert offset.known
-    assert offset.tick_at(10.25) == 1000.0
-    assert offset.tick_at(11.25) == 1020.0
-    assert offset.tick_at(9.25) == 980.0
-
-
-def test_a_slow_sample_changes_nothing() -> None:
-    offset = ClockOffset(20)
-    offset.sample(10.0, 10.5, 1000.0)
-    offset.sample(11.0, 13.0, 1016.0)  # the way there was quick, the way back slow
-    assert offset.tick_at(10.25) == 1000.0
-
-
-def test_a_quicker_sample_is_believed_at_once() -> None:
-    offset = ClockOffset(20)
-    offset.sample(11.0, 13.0, 1016.0)
-    offset.sample(14.0, 14.5, 2000.0)
-    assert offset.tick_at(14.25) == 2000.0
-
-
-def test_of_equally_quick_samples_the_newest_is_believed() -> None:
-    offset = ClockOffset(20)
-    offset.sample(10.0, 10.5, 1000.0)
-    offset.sample(11.0, 11.5, 1021.0)
-    assert offset.tick_at(11.25) == 1021.0
-
-
-def test_a_server_that_dropped_ticks_is_followed_after_the_window() -> None:
-    offset = ClockOffset(20)
-    offset.sample(0.0, 0.25, 0.0)
-    for i in range(1, OFFSET_WINDOW + 1):
-        assert offset.tick_at(i) == pytest.approx(20 * (i - 0.125))
-        offset.sample(i, i + 0.5, 20 * i - 95.0)  # five seconds late
-    assert offset.tick_at(100.25) == 20 * 100 - 95.0
-
-
-@given(
-    rate=st.integers(1, 128),
-    start=st.floats(-1e6, 1e6),
-    paths=st.lists(st.tuples(st.floats(0, 2), st.floats(0, 2)), min_size=1, max_size=30),
-)
-def test_error_is_at_most_half_the_shortest_round_trip(
-    rate: int, start: float, paths: list[tuple[float, float]]
-) -> None:
-    """For any delays there and back, of a server whose clock runs steadily."""
-    offset = ClockOffset(rate)
-    sent_s = 0.0
-    for there_s, back_s in paths:
-        read_s = sent_s + there_s
-        offset.sample(sent_s, read_s + back_s, start + read_s * rate)
-        sent_s = read_s + back_s + 1.0
-    shortest_s = min(a + b for a, b in paths[-OFFSET_WINDOW:])
-    error_ticks = abs(offset.tick_at(sent_s) - (start + sent_s * rate))
-    assert error_ticks <= shortest_s / 2 * rate + 1e-6
-
-
-@pytest.mark.parametrize(
-    ("sent_s", "received_s", "tick"),
-    [(1.0, 0.5, 0.0), (math.nan, 1.0, 0.0), (0.0, math.inf, 0.0), (0.0, 1.0, math.nan)],
-)
-def test_what_is_no_round_trip_is_refused(sent_s: float, received_s: float, tick: float) -> None:
-    offset = ClockOffset(30)
-    with pytest.raises(LocalProtocolError):
-        offset.sample(sent_s, received_s, tick)
-    assert not offset.known

@@ -1,8 +1,8 @@
-"""How long a round trip takes, and what time it is at the server.
+"""How long a round trip takes.
 
-Owns the estimators: ``LatencyEstimator`` for the server, which times its ping frames, and
-``ClockOffset`` for clients, which time their ``ping`` messages.  Never reads a clock: every
-time is an argument, in seconds, of whichever steady clock the caller uses throughout.
+Owns ``LatencyEstimator``: the server times its ping frames with it, clients their ``ping``
+messages.  Never reads a clock: every time is an argument, in seconds, of whichever steady clock
+the caller uses throughout.  What time it is at the server is ``clients/tickclock.py``'s.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ _BETA: Final = 1 / 4
 _JITTER_GAIN: Final = 1 / 16
 #: The minimum is that of the last so many round trips: about a minute, at a ping frame each 2 s.
 MINIMUM_WINDOW: Final = 32
-#: RFC 5905, 10: the clock filter of NTP keeps eight samples.
-OFFSET_WINDOW: Final = 8
 
 
 @attrs.frozen
@@ -83,47 +81,3 @@ def _next_jitter_s(old: Latency, rtt_s: float) -> float:
     if old.rtt_s is None or old.jitter_s is None:
         return 0.0
     return old.jitter_s + _JITTER_GAIN * (abs(rtt_s - old.rtt_s) - old.jitter_s)
-
-
-class ClockOffset:
-    """Estimates the server's tick at a local time, from pongs.
-
-    As NTP's clock filter does (RFC 5905, 10): of the last ``OFFSET_WINDOW`` samples, the one
-    with the shortest round trip is believed, because the server's reading was taken somewhere
-    within the round trip, and so is off by at most half of it.  A slow sample therefore changes
-    nothing, and a server that dropped ticks is followed once the samples from before have left
-    the window.  The estimate may step, forwards or backwards: whoever draws by it has to smooth.
-    """
-
-    __slots__ = ("_samples", "tick_rate")
-
-    def __init__(self, tick_rate: float) -> None:
-        #: Ticks per second.
-        self.tick_rate: Final = tick_rate
-        #: (round trip in s, server time minus local time in ticks)
-        self._samples: deque[tuple[float, float]] = deque(maxlen=OFFSET_WINDOW)
-
-    def sample(self, sent_s: float, received_s: float, server_tick: float) -> None:
-        """Take in a pong: ``server_tick`` was read between the local times of ping and pong.
-
-        ``sent_s`` is what the caller noted under the nonce; the time that a pong echoes is the
-        server's word.
-        """
-        rtt_s = received_s - sent_s
-        if not (0 <= rtt_s < math.inf and math.isfinite(server_tick)):
-            raise LocalProtocolError(f"{sent_s!r} … {received_s!r} is not a round trip")
-        middle_s = sent_s + rtt_s / 2
-        self._samples.append((rtt_s, server_tick - middle_s * self.tick_rate))
-
-    @property
-    def known(self) -> bool:
-        """Whether there was a sample, so that ``tick_at`` has an answer."""
-        return bool(self._samples)
-
-    def tick_at(self, now_s: float) -> float:
-        """Return the server's tick, with its fraction, at the local time ``now_s``."""
-        if not self._samples:
-            raise LocalProtocolError("no pong has been sampled yet")
-        # Of equally short ones the newest: clocks drift apart.
-        _, offset_ticks = min(reversed(self._samples), key=lambda sample: sample[0])
-        return now_s * self.tick_rate + offset_ticks
