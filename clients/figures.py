@@ -42,6 +42,11 @@ class Figures:
     rtts_s: list[float] = attrs.field(factory=list)
     #: Why connections ended against our will, and how often.
     errors: Counter[str] = attrs.field(factory=Counter)
+    #: Of the netcode: predictions that had to be mended, gaps in which others stood still, and
+    #: commands that came after their tick, as the server last told.
+    corrections: int = 0
+    underruns: int = 0
+    late: int = 0
 
     def note_error(self, reason: str) -> None:
         """Count one more connection that ended for ``reason``."""
@@ -98,6 +103,9 @@ def line(now: Figures, before: Figures, span_s: float) -> str:
         f"{(now.bytes_received - before.bytes_received) / span_s / 1000:.1f} KB/s in",
         f"{(now.commands - before.commands) / span_s:.0f} commands/s",
         f"rtt {_ms(middle)} p95 {_ms(high)} ms",
+        f"{now.late} late",
+        f"{now.corrections} corrected",
+        f"{now.underruns} underruns",
         f"checks {now.checks}, {now.checksum_failures} failed",
         f"reconnects {now.reconnects}",
         f"errors {now.errors.total()}",
@@ -149,7 +157,9 @@ class Display:
         """Say how it went, at the end."""
         self._console.print(
             f"{now.joins} joins, {now.reconnects} reconnects, {now.deltas} deltas, "
-            f"{now.checks} checks, {now.checksum_failures} failed",
+            f"{now.checks} checks, {now.checksum_failures} failed, "
+            f"{now.commands} commands, {now.late} late, {now.corrections} corrections, "
+            f"{now.underruns} underruns",
             soft_wrap=True,
             highlight=False,
         )

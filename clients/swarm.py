@@ -29,8 +29,11 @@ from clients.game_client import GameClient
 from clients.joining import open_game
 from clients.lab.profiles import profiles_of
 from clients.lab.stream import over
+from clients.predicted_play import PredictedPlay
+from clients.steering import Steering
 from clients.swarm_processes import Assignment, run_split
 from gameserver.games.arena.model import CLASSES, Steer, Watch
+from gameserver.games.arena.ship_step import ShipState
 from gameserver.model.schema import Schema
 from gameserver.protocol.closing import ClientAction, CloseCode
 
@@ -85,7 +88,7 @@ class Swarm:
         self._places_changed = trio.Event()
         #: With ``fill_to`` all must be in the scout's room.
         self._room = assignment.room
-        self._clients: dict[int, GameClient] = {}
+        self._playing: dict[int, tuple[GameClient, Steering[ShipState, Steer]]] = {}
         #: Who got in since its last pause.
         self._welcomed: set[int] = set()
         self._past = Figures()
@@ -100,7 +103,7 @@ class Swarm:
 
     def figures(self) -> Figures:
         """Return the figures as of now."""
-        present = [_figures_of(client) for client in self._clients.values()]
+        present = [_figures_of(*playing) for playing in self._playing.values()]
         return total([self._past, *present])
 
     # ------------------------------------------------------------ one bot
@@ -140,17 +143,23 @@ class Swarm:
             self._welcomed.add(number)
             self._past.joins += 1
             self._past.reconnects += again
-            self._clients[number] = client
+            play = client.steering(ArenaShip(client.replica, client.seat))
+            self._playing[number] = (client, play.steering)
             try:
-                await self._play(client, number, persona)
+                await self._play(client, play, number, persona)
             finally:
-                del self._clients[number]
-                gone = attrs.evolve(_figures_of(client), connected=0, rtts_s=[])
+                del self._playing[number]
+                gone = attrs.evolve(_figures_of(client, play.steering), connected=0, rtts_s=[])
                 self._past = total([self._past, gone])
 
-    async def _play(self, client: GameClient, number: int, persona: Persona) -> None:
+    async def _play(
+        self,
+        client: GameClient,
+        play: PredictedPlay[ShipState, Steer],
+        number: int,
+        persona: Persona,
+    ) -> None:
         bot = persona.take_seat(client.seat)
-        play = client.steering(ArenaShip(client.replica, client.seat))
         scout = number == self._assignment.first and self._assignment.fill_to is not None
         watching = False
         count_at = 0
@@ -198,8 +207,9 @@ class Swarm:
             self._places_changed = trio.Event()
 
 
-def _figures_of(client: GameClient) -> Figures:
+def _figures_of(client: GameClient, steering: Steering[ShipState, Steer]) -> Figures:
     statistics = client.statistics()
+    status = client.status
     rtt_s = client.latency.rtt_s
     if rtt_s is None:
         rtt_s = client.round_trips.rtt_s
@@ -211,6 +221,9 @@ def _figures_of(client: GameClient) -> Figures:
         checks=statistics.checks,
         checksum_failures=statistics.checksum_failures,
         rtts_s=[] if rtt_s is None else [rtt_s],
+        corrections=steering.predictor.counts.corrections,
+        underruns=steering.playback.underruns,
+        late=(status.late if status is not None else None) or 0,
     )
 
 

@@ -53,11 +53,12 @@ def assignment(url: str, count: int, *, fill_to: int | None = None) -> Assignmen
 
 
 def test_figures_add_up_and_travel() -> None:
-    one = Figures(2, 3, 1, 100, 5000, 40, 7, 1, 1, [0.1], Counter({"4005 full": 2}))
-    two = Figures(1, 1, 0, 50, 1000, 10, 3, 0, 0, [0.2, 0.3], Counter({"4005 full": 1, "x": 1}))
+    one = Figures(2, 3, 1, 100, 5000, 40, 7, 1, 1, [0.1], Counter({"4005 full": 2}), 4, 5, 6)
+    two = Figures(1, 1, 0, 50, 1000, 10, 3, 0, 0, [0.2, 0.3], Counter({"4005 full": 1, "x": 1}), 1)
     both = total([one, Figures.from_json(two.to_json())])
     expected = Figures(3, 4, 1, 150, 6000, 50, 10, 1, 1, [0.1, 0.2, 0.3])
     expected.errors = Counter({"4005 full": 3, "x": 1})
+    expected.corrections, expected.underruns, expected.late = 5, 5, 6
     assert both == expected
 
 
@@ -98,9 +99,10 @@ def test_percentiles_of_few() -> None:
 def test_the_line_shows_rates() -> None:
     before = Figures(deltas=100, bytes_received=10_000, commands=5)
     now = Figures(2, 2, 0, 160, 16_000, 25, 4, 0, 0, [0.001, 0.004])
+    now.late, now.corrections, now.underruns = 7, 8, 9
     assert line(now, before, 2.0) == (
         "2 bots  30 deltas/s  3.0 KB/s in  10 commands/s  rtt 4.0 p95 4.0 ms  "
-        "checks 4, 0 failed  reconnects 0  errors 0"
+        "7 late  8 corrected  9 underruns  checks 4, 0 failed  reconnects 0  errors 0"
     )
 
 
