@@ -121,18 +121,28 @@ class Inlet:
             self.ended = True
             return
         self.bytes_in += len(data)
-        if self._scanner is None:
+        scanner = self._scanner
+        if scanner is None:
             self.unread += data
             return
         if self.flooded:
             return
-        payloads, pongs, foreign = self._scanner.feed(data)
+        only = scanner.only_frame(data)
+        if (
+            only is not None
+            and self.bytes_in <= self._look_at_bytes
+            and self._frames_in + scanner.foreign_frames < self._look_at_frames
+        ):
+            self._frames_in += 1
+            self._on_message(only)
+            return
+        payloads, pongs, foreign = scanner.feed(data)
         self._frames_in += len(payloads) + len(pongs)
         if (
             self.bytes_in > self._look_at_bytes
-            or self._frames_in + self._scanner.foreign_frames > self._look_at_frames
-            or self._scanner.shredded
-        ) and self._is_flood(self._scanner):
+            or self._frames_in + scanner.foreign_frames > self._look_at_frames
+            or scanner.shredded
+        ) and self._is_flood(scanner):
             return
         for payload in payloads:
             self._on_message(payload)
