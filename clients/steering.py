@@ -46,7 +46,8 @@ EAGER_TICKS: Final = 30
 REMEMBERED: Final = 128
 #: Others are drawn at least two publishes in the past, and never less than this.
 MIN_DELAY_S: Final = 0.066
-#: Changes of effects that wait to be drawn; overflow policy ``drop-oldest``.
+#: Changes of effects that wait to be drawn; overflow policy ``drop-oldest``, counted in
+#: ``Steering.changes_dropped`` (one who draws nothing never takes them).
 MAX_CHANGES: Final = 256
 
 
@@ -134,6 +135,7 @@ class Steering(Generic[S, C]):
         self.shown = math.nan
         #: Ticks that the loop missed: it was not asked in time.
         self.missed_ticks = 0
+        self.changes_dropped = 0
         #: The server's own shares of the latency, as its last ``status`` had them.
         self._simulate_s = 0.0
         self._post_s = 0.0
@@ -254,7 +256,7 @@ class Steering(Generic[S, C]):
         self._answer(tick, now_s)
         news = [event for event in events if not self._confirms(event, tick)]
         for effect in self.effects.expire(tick):
-            self._changes.append(Change(effect, undo=True))
+            self._tell(Change(effect, undo=True))
         return news
 
     def served(self, simulate_s: float | None, post_s: float | None) -> None:
@@ -336,10 +338,15 @@ class Steering(Generic[S, C]):
     def _show(self, effect: Effect) -> None:
         if effect.key is not None and self.effects.is_shown(effect.kind, effect.key):
             return
-        self._changes.append(Change(effect))
+        self._tell(Change(effect))
         dropped = self.effects.show(effect)
         if dropped is not None:
-            self._changes.append(Change(dropped, undo=True))
+            self._tell(Change(dropped, undo=True))
+
+    def _tell(self, change: Change) -> None:
+        if len(self._changes) == MAX_CHANGES:
+            self.changes_dropped += 1
+        self._changes.append(change)
 
     def _confirms(self, event: RemoteEvent, tick: int) -> bool:
         found = self.vehicle.effect_of(event)
