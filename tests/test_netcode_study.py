@@ -426,34 +426,36 @@ def test_there_are_places_for_so_many_only(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- the real thing, for a moment
 
 
+async def watch(url: str, seconds: float) -> tuple[LinkFigures, AimFigures]:
+    begin_s = trio.current_time() + seconds
+    window = Window(begin_s, begin_s + seconds)
+    seen: list[LinkFigures] = []
+    aimed: list[AimFigures] = []
+
+    async def play() -> None:
+        seen.append(await play_link(url, profile_of("20ms"), window))
+
+    async def aim_at() -> None:
+        aimed.append(await shoot(url, 0, profile_of("20ms"), compensated=True, window=window))
+
+    async with trio.open_nursery() as targets:
+        targets.start_soon(weave, url, 0)
+        async with trio.open_nursery() as players:
+            players.start_soon(play)
+            players.start_soon(aim_at)
+        targets.cancel_scope.cancel()
+    return seen[0], aimed[0]
+
+
 async def test_players_are_watched_on_a_real_server() -> None:
     settings = Settings(host="127.0.0.1", port=0, log_level="error")
     with trio.fail_after(60):
         async with open_server({"timed": Timed, "range": Range}, settings) as server:
-            url = f"ws://127.0.0.1:{server.port}/"
-            begin_s = trio.current_time() + 1.5
-            window = Window(begin_s, begin_s + 1.5)
-            seen: list[LinkFigures] = []
-            aimed: list[AimFigures] = []
-
-            async def play() -> None:
-                seen.append(await play_link(url, profile_of("20ms"), window))
-
-            async def aim_at() -> None:
-                aimed.append(
-                    await shoot(url, 0, profile_of("20ms"), compensated=True, window=window)
-                )
-
-            async with trio.open_nursery() as targets:
-                targets.start_soon(weave, url, 0)
-                async with trio.open_nursery() as players:
-                    players.start_soon(play)
-                    players.start_soon(aim_at)
-                targets.cancel_scope.cancel()
-    (figures,) = seen
-    assert figures.frames > 0
-    assert len(figures.clock) == figures.frames
-    assert figures.beats
-    assert figures.shown
-    assert figures.commands > 0
-    assert aimed[0].shots > 0
+            for seconds in (1.5, 4.0, 9.0):  # a slow machine is given more time
+                figures, aimed = await watch(f"ws://127.0.0.1:{server.port}/", seconds)
+                if figures.shown and figures.beats and figures.commands and aimed.shots:
+                    break
+            else:
+                pytest.fail(f"{figures}, {aimed}")
+    assert figures.frames - figures.frames_late <= len(figures.clock) <= figures.frames
+    assert aimed.hits <= aimed.shots
