@@ -185,8 +185,13 @@ async def test_closing_wakes_those_who_wait(autojump_clock: trio.testing.MockClo
             with pytest.raises(trio.ClosedResourceError):
                 await player.receive_some()
 
+        async def write() -> None:
+            with pytest.raises(trio.ClosedResourceError):
+                await player.send_all(bytes(1001))  # one more than the window
+
         async with trio.open_nursery() as nursery:
             nursery.start_soon(read)
+            nursery.start_soon(write)
             await trio.testing.wait_all_tasks_blocked()
             await player.aclose()
         for call in (
@@ -197,6 +202,7 @@ async def test_closing_wakes_those_who_wait(autojump_clock: trio.testing.MockClo
         ):
             with pytest.raises(trio.ClosedResourceError):
                 await call()
+        assert await server.receive_some() == bytes(1000)
         assert await server.receive_some() == b""
 
 

@@ -23,14 +23,15 @@ class Pipe:
     def __init__(self, conditioner: Conditioner) -> None:
         self.conditioner: Final = conditioner
         self.broken = False
+        self._has_end = False
         self._room = ParkingLot()
         self._news = ParkingLot()
 
     async def send(self, data: bytes | bytearray | memoryview) -> None:
-        """Put all of ``data`` in, once there is room; ``BrokenResourceError`` if it is broken."""
+        """Put all of ``data`` in, once there is room; ``BrokenResourceError`` if it will not be."""
         await trio.lowlevel.checkpoint()
         rest = memoryview(data)
-        while rest and not self.broken:
+        while rest and not self.broken and not self._has_end:
             room = self.conditioner.room_bytes
             if not room:
                 await self._room.park()
@@ -38,11 +39,13 @@ class Pipe:
             self.conditioner.push(trio.current_time(), bytes(rest[:room]))
             rest = rest[room:]
             self._news.unpark_all()
-        if self.broken:
-            raise trio.BrokenResourceError("the conditioned connection is broken")
+        if rest or self.broken:
+            raise trio.BrokenResourceError("the conditioned connection takes no more")
 
     def end(self) -> None:
-        """Let the receiver come to an end behind all that was sent."""
+        """Take no more, and let the receiver come to an end behind all that was sent."""
+        self._has_end = True
+        self._room.unpark_all()
         self.conditioner.push_end(trio.current_time())
         self._news.unpark_all()
 
@@ -55,7 +58,7 @@ class Pipe:
     async def wait_for_room(self) -> None:
         """Return once ``send`` would take something at once, or fail."""
         await trio.lowlevel.checkpoint()
-        while not self.conditioner.room_bytes and not self.broken:
+        while not (self.conditioner.room_bytes or self.broken or self._has_end):
             await self._room.park()
 
     async def receive(self, max_bytes: int = RECEIVE_BYTES) -> bytes:

@@ -61,7 +61,11 @@ class ConditionedStream(trio.abc.HalfCloseableStream):
         self._check_open()
         if self._has_end:
             raise trio.ClosedResourceError("the sending side has ended")
-        await self._up.send(data)
+        try:
+            await self._up.send(data)
+        except trio.BrokenResourceError:
+            self._check_open()  # closed meanwhile, by ourselves
+            raise
 
     async def wait_send_all_might_not_block(self) -> None:
         """Return once the link's window has room."""
