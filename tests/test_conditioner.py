@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clients.lab.conditioner import (
@@ -83,6 +83,7 @@ def run(
     return sent, got
 
 
+@settings(deadline=None)
 @given(paths, writes, seeds)
 def test_every_byte_comes_out_once_and_in_order(
     path: Path, writes: list[tuple[float, int]], seed: str
@@ -97,6 +98,7 @@ def test_every_byte_comes_out_once_and_in_order(
     assert made.ended(made.next_due_s or 0.0)
 
 
+@settings(deadline=None)
 @given(paths, writes, seeds)
 def test_no_byte_is_faster_than_the_delay_and_the_bandwidth_allow(
     path: Path, writes: list[tuple[float, int]], seed: str
@@ -117,6 +119,7 @@ def test_no_byte_is_faster_than_the_delay_and_the_bandwidth_allow(
         sent_before += length
 
 
+@settings(deadline=None)
 @given(paths, writes, seeds)
 def test_the_window_is_never_exceeded(
     path: Path, writes: list[tuple[float, int]], seed: str
@@ -129,6 +132,7 @@ def test_the_window_is_never_exceeded(
     assert all(length <= path.window_bytes for _, length in sent)
 
 
+@settings(deadline=None)
 @given(paths, writes, seeds)
 def test_a_seed_decides_everything(path: Path, writes: list[tuple[float, int]], seed: str) -> None:
     first = run(conditioner(path, seed, outages=outages_of(seed)), writes)
@@ -136,6 +140,7 @@ def test_a_seed_decides_everything(path: Path, writes: list[tuple[float, int]], 
     assert first == again
 
 
+@settings(deadline=None)
 @given(paths, writes, st.integers(1, 2000))
 def test_it_does_not_matter_how_much_is_read_at_a_time(
     path: Path, writes: list[tuple[float, int]], at_once: int
@@ -268,6 +273,7 @@ def test_the_end_has_a_delay_of_its_own() -> None:
 # ---------------------------------------------------------------- outages
 
 
+@settings(deadline=None)
 @given(seeds)
 def test_there_is_one_outage_in_each_span_as_long_as_told(seed: str) -> None:
     step_s = 0.005
@@ -280,6 +286,7 @@ def test_there_is_one_outage_in_each_span_as_long_as_told(seed: str) -> None:
         assert sum(a != b for a, b in itertools.pairwise(part)) <= 2
 
 
+@settings(deadline=None)
 @given(seeds, st.lists(st.floats(-5.0, 100.0)))
 def test_outages_do_not_depend_on_who_asks_when(seed: str, times_s: list[float]) -> None:
     asked_before = outages_of(seed)
