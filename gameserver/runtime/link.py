@@ -12,7 +12,7 @@ Rules that everything here keeps:
 - A frame once begun is finished, or the link is broken: after half a frame only dropping
   the connection is right, since the peer would read the next frame as the rest of this one.
 - Whoever waits for the peer to take bytes gives up after ``STALL_TIMEOUT_S``.
-- Bytes come in at one place, ``_take_in``, whoever reads: the task in ``receive_some``, or the
+- Bytes come in at one place, ``inlet.take_in``, whoever reads: the task in ``receive_some``, or the
   pump (``pump.py``), for which that task then waits.
 """
 
@@ -252,7 +252,7 @@ class Link(trio.abc.Stream):
                 self._check_usable()
                 continue
             try:
-                self._take_in(self._socket.recv(max_bytes))
+                self.inlet.take_in(self._socket.recv(max_bytes))
                 if self.inlet.flooded:
                     # It is thrown away, and a little at a time, for the loop is for all.
                     await trio.sleep(FLOOD_PAUSE_S)
@@ -286,28 +286,28 @@ class Link(trio.abc.Stream):
 
     def read_now(self) -> None:
         """Take in what has arrived, without waiting; called by the pump."""
-        if len(self.inlet.unread) > MAX_UNREAD_BYTES:
+        inlet = self.inlet
+        if len(inlet.unread) > MAX_UNREAD_BYTES:
             if self._pump is not None:
                 self._pump.calm(self)  # else the pump would be woken for it again and again
             return
         try:
-            for _ in range(TLS_RECORDS_PER_TURN if self._encrypted else 1):
-                self._take_in(self._socket.recv(PUMP_BYTES))
-                if self.inlet.ended:
-                    break
+            inlet.take_in(self._socket.recv(PUMP_BYTES))
+            if self._encrypted:
+                for _ in range(TLS_RECORDS_PER_TURN - 1):
+                    if inlet.ended:
+                        break
+                    inlet.take_in(self._socket.recv(PUMP_BYTES))
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
-            self.inlet.ended = True
+            inlet.ended = True
         except OSError as error:
             self._break(f"connection broken: {error}")
-        if self.inlet.ended:
+        if inlet.ended:
             self._leave_pump()
-        elif self.inlet.unread:
+        elif inlet.unread:
             self._fed.unpark_all()
-
-    def _take_in(self, data: bytes) -> None:
-        self.inlet.take_in(data)
 
     async def _write(self, view: memoryview, *, begun: bool) -> None:
         """Write all of ``view``; called by one task at a time.
