@@ -297,7 +297,7 @@ async def test_bytes_inside_openssl_are_read_when_the_pump_takes_over() -> None:
         server.inlet.follow_frames()
         server.inlet.open_lane(got.append, got.append)
         nursery.start_soon(client.send_all, b"".join(frame(bytes([i]) * 900) for i in range(4)))
-        server._take_in((await trio.to_thread.run_sync(_first_bytes, server._socket)) or b"")
+        server.inlet.take_in((await trio.to_thread.run_sync(_first_bytes, server._socket)) or b"")
         assert server._socket.pending()  # type: ignore[attr-defined]
         pump.add(server)
         assert got == [bytes([i]) * 900 for i in range(4)]
