@@ -12,7 +12,7 @@ lingering a margin outside their cell.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -49,7 +49,6 @@ class Grid:
 
     __slots__ = (
         "_bounds",
-        "_columns",
         "_view_sets",
         "_views",
         "cell_size",
@@ -71,7 +70,6 @@ class Grid:
         self._bounds: dict[int, Bounds] = {EVERYWHERE: UNBOUNDED}
         self._views: dict[int, tuple[int, ...]] = {EVERYWHERE: (EVERYWHERE,)}
         self._view_sets: dict[int, frozenset[int]] = {}
-        self._columns: dict[int, tuple[int, ...]] = {EVERYWHERE: (EVERYWHERE,)}
 
     def cell_at(self, x: float, y: float) -> int:
         """Return the cell that holds the point, without hysteresis."""
@@ -109,27 +107,10 @@ class Grid:
             if len(self._views) > MAX_CACHED_CELLS:
                 self._views = {EVERYWHERE: self._views[EVERYWHERE]}
                 self._view_sets.clear()
-                self._columns = {EVERYWHERE: (EVERYWHERE,)}
             span = range(-REACH, REACH + 1)
             around = (cell + (column << _SHIFT) + row for column in span for row in span)
             view = self._views[cell] = (EVERYWHERE, *around)
         return view
-
-    def columns(self, cell: int) -> tuple[int, ...]:
-        """Return ``view`` as columns, each named by its middle cell: see ``column``."""
-        columns = self._columns.get(cell)
-        if columns is None:
-            self.view(cell)  # which bounds what is cached
-            span = range(-REACH, REACH + 1)
-            columns = (EVERYWHERE, *(cell + (column << _SHIFT) for column in span))
-            self._columns[cell] = columns
-        return columns
-
-    def column(self, middle: int) -> Sequence[int]:
-        """Return the cells of a column of a view.  Neighbouring views share columns."""
-        if middle == EVERYWHERE:
-            return (EVERYWHERE,)
-        return range(middle - REACH, middle + REACH + 1)
 
     def view_set(self, cell: int) -> frozenset[int]:
         """Return ``view`` as a set."""

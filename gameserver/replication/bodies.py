@@ -3,15 +3,17 @@
 Owns what is joined from the bytes of one publish: leaves, enters, sets, adds and events, for
 those who have the last publish.  Never knows seats.
 
-A body goes from one focus cell to another, which nearly always is the same.  Neighbouring views
-overlap, so what stayed is joined column by column: a column belongs to three views.
+A body goes from one focus cell to another, which nearly always is the same.  Those are made with
+no loop over cells: what stayed is joined and counted by ``map``, and what crossed a border was
+sorted by the focus cells that it concerns, for there are fewer crossings than bodies.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
 from typing import Final
 
+from gameserver.model.grid import EVERYWHERE
 from gameserver.model.world import Record, World
 from gameserver.protocol.wire import array_header
 from gameserver.replication.changes import Changes, Crossing
@@ -21,7 +23,8 @@ from gameserver.replication.fragments import enter_fragment, fragment
 #: An empty section, and ``own`` and ``events`` where there is nothing.
 EMPTY: Final = array_header(0)
 _NOTHING_OWN: Final = EMPTY
-_NOTHING_STAYED: Final = (b"", 0)
+_NO_CELLS: Final[frozenset[int]] = frozenset()
+_EVERYWHERE: Final = frozenset({EVERYWHERE})
 #: No leaves, enters or sets; the adds follow.
 _NOTHING_CROSSED: Final = EMPTY * 3
 
@@ -47,6 +50,28 @@ _NOTHING: Final = EMPTY * 4
 _QUIET_BODY: Final = Body(_NOTHING, [])
 
 
+class _Crossed:
+    """What crossings mean to who looks from one cell as before."""
+
+    __slots__ = ("adds", "count", "enters", "leaves")
+
+    def __init__(self) -> None:
+        self.leaves: list[int] = []
+        self.enters: list[Record] = []
+        #: Fragments of ``adds``, and how many elements they have together.
+        self.adds: list[bytes] = []
+        self.count = 0
+
+    def joined(self, other: _Crossed) -> _Crossed:
+        """Return all of both."""
+        both = _Crossed()
+        both.leaves = self.leaves + other.leaves
+        both.enters = self.enters + other.enters
+        both.adds = self.adds + other.adds
+        both.count = self.count + other.count
+        return both
+
+
 class Bodies:
     """The bodies of one publish, each made when it is first asked for.
 
@@ -57,12 +82,37 @@ class Bodies:
         self._grid = world.grid
         self._changes = changes
         self._events = events
-        #: The cells that something came into or went out of.
-        self._crossed = changes.arrivals.keys() | changes.departures.keys()
-        self._nothing_at_all = not (changes.stayed or self._crossed or events.by_cell)
+        #: By cell, and nothing for all others.
+        self._adds = defaultdict(bytes, changes.stayed)
+        self._counts = defaultdict(int, changes.stayed_counts)
         #: By focus cell.
+        self._crossed: dict[int, _Crossed] = {}
         self._bodies: dict[int, Body] = {}
-        self._columns: dict[int, tuple[bytes, int]] = {}
+        for crossing in changes.crossings:
+            self._sort(crossing)
+        self._nothing_at_all = not (changes.stayed or changes.crossings or events.by_cell)
+
+    def _sort(self, crossing: Crossing) -> None:
+        """Note a crossing for all cells that it is seen from."""
+        view = self._grid.view_set
+        had = _NO_CELLS if crossing.origin is None else view(crossing.origin)
+        has = _NO_CELLS if crossing.target is None else view(crossing.target)
+        # Seeing is mutual: the cells that see a cell are those of the view from there.  But all
+        # see ``EVERYWHERE``: what comes and goes there is noted for it alone (``_seen_from``).
+        concerned = had | has
+        if len(concerned) > 1:
+            concerned -= _EVERYWHERE
+        for cell in concerned:
+            crossed = self._crossed.get(cell)
+            if crossed is None:
+                crossed = self._crossed[cell] = _Crossed()
+            if cell not in has:
+                crossed.leaves.append(crossing.record.id)
+            elif cell not in had:
+                crossed.enters.append(crossing.record)
+            else:
+                crossed.adds.append(crossing.adds)
+                crossed.count += crossing.count
 
     def still(self, cell: int) -> Body:
         """Return the body for who looks from ``cell`` as before."""
@@ -73,22 +123,24 @@ class Bodies:
         return body
 
     def _still(self, cell: int) -> Body:
-        grid = self._grid
-        adds: list[bytes] = []
-        count = 0
-        for middle in grid.columns(cell):
-            column = self._columns.get(middle)
-            if column is None:
-                column = self._columns[middle] = self._join(grid.column(middle))
-            adds.append(column[0])
-            count += column[1]
-        view = grid.view_set(cell)
-        if view.isdisjoint(self._crossed):
-            return self._body(cell, _NOTHING_CROSSED, adds, count)
-        leaves: list[int] = []
-        enters: list[Record] = []
-        count += self._cross(view, view, leaves, enters, adds)
-        return self._body(cell, _came_and_went(leaves, enters), adds, count)
+        view = self._grid.view(cell)
+        adds = b"".join(map(self._adds.__getitem__, view))
+        count = sum(map(self._counts.__getitem__, view))
+        crossed = self._seen_from(cell)
+        if crossed is None:
+            return self._body(cell, _NOTHING_CROSSED, count, [adds])
+        return self._body(
+            cell,
+            _came_and_went(crossed.leaves, crossed.enters),
+            count + crossed.count,
+            [adds, *crossed.adds],
+        )
+
+    def _seen_from(self, cell: int) -> _Crossed | None:
+        crossed, for_all = self._crossed.get(cell), self._crossed.get(EVERYWHERE)
+        if for_all is None or cell == EVERYWHERE:
+            return crossed
+        return for_all if crossed is None else crossed.joined(for_all)
 
     def moved(self, before: int, after: int) -> Body:
         """Return the body for who looked from the cell ``before`` and now looks from ``after``."""
@@ -96,8 +148,9 @@ class Bodies:
         had, has = grid.view_set(before), grid.view_set(after)
         leaves: list[int] = []
         enters: list[Record] = []
-        stayed, count = self._join([c for c in grid.view(after) if c in had])
-        adds = [stayed]
+        both = had & has
+        adds = [*map(self._adds.__getitem__, both)]
+        count = sum(map(self._counts.__getitem__, both))
         count += self._cross(had, has, leaves, enters, adds)
         for cell in grid.view(before):
             if cell not in has:
@@ -105,17 +158,7 @@ class Bodies:
         for cell in grid.view(after):
             if cell not in had:
                 enters += self._were_there(cell)
-        return self._body(after, _came_and_went(leaves, enters), adds, count)
-
-    def _join(self, cells: Iterable[int]) -> tuple[bytes, int]:
-        """Return the ``adds`` of all that stayed in one of these cells, and how many elements."""
-        found = [stayed for stayed in map(self._changes.stayed.get, cells) if stayed]
-        match found:
-            case []:
-                return _NOTHING_STAYED
-            case [(adds, count)]:
-                return adds, count
-        return b"".join([adds for adds, _ in found]), sum([count for _, count in found])
+        return self._body(after, _came_and_went(leaves, enters), count, adds)
 
     def _cross(
         self,
@@ -130,14 +173,14 @@ class Bodies:
         Returns how many elements came to ``adds``.
         """
         count = 0
-        for cell in has & self._crossed:
+        for cell in has:
             for crossing in self._changes.arrivals.get(cell, ()):
                 if crossing.origin in had:
                     adds.append(crossing.adds)
                     count += crossing.count
                 else:
                     enters.append(crossing.record)
-        for cell in had & self._crossed:
+        for cell in had:
             departed = self._changes.departures.get(cell, ())
             leaves += [c.record.id for c in departed if c.target not in has]
         return count
@@ -151,8 +194,8 @@ class Bodies:
         fresh = {crossing.record for crossing in arrived}
         return [record for record in members.values() if record not in fresh]
 
-    def _body(self, cell: int, came_and_went: bytes, adds: list[bytes], adds_count: int) -> Body:
-        sections = b"".join((came_and_went, array_header(adds_count), *adds))
+    def _body(self, cell: int, came_and_went: bytes, count: int, adds: list[bytes]) -> Body:
+        sections = b"".join((came_and_went, array_header(count), *adds))
         placed = self._events.in_view(self._grid.view(cell)) if self._events.by_cell else []
         return Body(sections, placed)
 

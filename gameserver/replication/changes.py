@@ -45,13 +45,15 @@ class Changes:
         "owner_changes",
         "owner_touched",
         "stayed",
+        "stayed_counts",
         "tick",
     )
 
     def __init__(self, tick: int) -> None:
         self.tick = tick
         #: Cell → the ``adds`` of what stayed in it: the bytes, and how many elements.
-        self.stayed: dict[int, tuple[bytes, int]] = {}
+        self.stayed: dict[int, bytes] = {}
+        self.stayed_counts: dict[int, int] = {}
         self.crossings: list[Crossing] = []
         #: The crossings by the cell that they lead into, and out of.
         self.arrivals: dict[int, list[Crossing]] = {}
@@ -84,7 +86,8 @@ def find_changes(world: World, tick: int) -> Changes:
             world.touched[kind] = {}
     _note_despawned(world, changes)
     for cell, flat in stayed.items():
-        changes.stayed[cell] = (fragment(flat), len(flat))
+        changes.stayed[cell] = fragment(flat)
+        changes.stayed_counts[cell] = len(flat)
     return changes
 
 
