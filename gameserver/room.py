@@ -97,6 +97,10 @@ class Room:
         self.players: dict[int, Player] = {}
         #: The tick being simulated, or the last one between ticks.  Dropped ticks leave gaps.
         self.tick_number = 0
+        #: What the overload ladder leaves: game time as a share of real time, and how many ticks
+        #: lie between two deltas.
+        self.pace = 1.0
+        self.publish_interval = self.publish_every
         self.texts_dropped = 0
         self.failures: list[HookFailure] = []
         #: What the publisher has yet to send: events, and texts as (seat, name, text, to).
@@ -121,8 +125,9 @@ class Room:
             return None
         if self.max_rewind_ms > 1000 * self.history_s:
             raise LocalProtocolError("history_s is shorter than max_rewind_ms")
-        # Two more publishes: those on both sides of the oldest moment.
-        length_ticks = round(self.history_s * self.tick_rate) + 2 * self.publish_every
+        # Two more publishes: those on both sides of the oldest moment; they may be twice as far
+        # apart where the room is overloaded.
+        length_ticks = round(self.history_s * self.tick_rate) + 4 * self.publish_every
         return History(self.world, self.rewinds, length_ticks)
 
     @classmethod
@@ -178,6 +183,12 @@ class Room:
     def tick(self) -> None:
         """Advance the world by ``dt``."""
 
+    def on_overload(self, level: int) -> None:
+        """The room stands at ``level`` of the overload ladder now, from 0 (all is well) to 5.
+
+        Called after the tick that made it so.  A game may give up something of its own.
+        """
+
     # ------------------------------------------------------------ what hooks call
 
     @property
@@ -223,7 +234,8 @@ class Room:
 
     def _seen_tick(self, player: Player) -> float:
         """Return the tick that the player saw, bounded and counted."""
-        limits = bounds(player.latency, self.tick_rate, self.publish_every)
+        rate = self.tick_rate * self.pace  # in real time, as latency is
+        limits = bounds(player.latency, rate, self.publish_interval)
         shown, arrived = player.claim(self.tick_number)
         age, believed = limits.usual, True
         if shown:
@@ -231,7 +243,7 @@ class Room:
         if not believed:
             player.rewinds_disputed += 1
         seen = arrived - age
-        oldest = self.tick_number - self.max_rewind_ms * self.tick_rate / 1000
+        oldest = self.tick_number - self.max_rewind_ms * rate / 1000
         if seen < oldest:
             player.rewinds_clamped += 1
             return oldest
@@ -291,6 +303,10 @@ class Room:
     def expect(self, tick_number: int) -> None:
         """Take commands from now on for ``tick_number`` or later: it is about to be stepped."""
         self._waiting.upcoming_tick = tick_number
+
+    def overloaded(self, level: int) -> None:
+        """Run ``on_overload``; what it raises is noted in ``failures``."""
+        self._guarded("on_overload", None, level)
 
     def step(self, tick_number: int, begun_s: float = 0.0) -> None:
         """Simulate one tick: commands in (seat, seq) order, inputs, texts, then ``tick``.

@@ -253,17 +253,29 @@ class Replication(RuleBasedStateMachine):
             self.clients[number].seat.forget()
             self.clients[number].expected_events.clear()
 
+    # ------------------------------------------------------------ the room is overloaded
+
+    @rule(view_share=st.sampled_from([1.0, 2 / 3]), thins_spectators=st.booleans())
+    def take_a_step_of_the_ladder(self, view_share: float, thins_spectators: bool) -> None:
+        self.publisher.view_share = view_share
+        self.publisher.thins_spectators = thins_spectators
+
     # ------------------------------------------------------------ a publish, and the oracle
 
     @rule(ticks=st.integers(1, 3))
     def publish(self, ticks: int) -> None:
         self.tick += ticks
         heard = {n: c.seat.known is not None or c.seat.in_step for n, c in self.clients.items()}
+        thinned = {n: c.seat.thinned for n, c in self.clients.items()}
         emissions, self.emissions = self.emissions, []
         self.publisher.publish(self.tick, emissions)
         for number, client in self.clients.items():
             self.expect_events(client, emissions, waits=heard[number])
-            if client.sink.clear:
+            if client.seat.thinned > thinned[number]:
+                assert self.publisher.thins_spectators
+                assert client.seat.own is None
+                assert client.sink.frames == []
+            elif client.sink.clear:
                 self.receive(client)
 
     def expect_events(self, client: Client, emissions: list[Emission], *, waits: bool) -> None:
@@ -279,7 +291,7 @@ class Replication(RuleBasedStateMachine):
                 hears = any(self.world.grid.cell_at(*p) in view for p in emission.points)
             if hears:
                 client.expected_events.append(emission.event.number)
-        if not client.sink.clear:
+        if not (client.sink.clear and client.seat.in_step):
             while len(client.expected_events) > MAX_WAITING_EVENTS:
                 client.expected_events.popleft()
 
@@ -330,6 +342,7 @@ class Replication(RuleBasedStateMachine):
         own = client.seat.own
         if self.view_radius is None or own is None or own.spec.compiled.position is None:
             return
+        radius = self.view_radius * self.publisher.view_share
         if client.seat.focus is not None:
             x, y = client.seat.focus
         else:
@@ -339,7 +352,7 @@ class Replication(RuleBasedStateMachine):
             if record.spec.at:
                 other_x, other_y = record.spec.compiled.position(record.values)
                 distance = max(abs(other_x - x), abs(other_y - y))
-                if distance <= self.view_radius:
+                if distance <= radius:
                     assert record.cell in view
                 if record.cell in view:
                     assert distance <= (REACH + 1) * self.world.grid.cell_size + 2 * (

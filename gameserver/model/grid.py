@@ -49,24 +49,47 @@ class Grid:
 
     __slots__ = (
         "_bounds",
+        "_radius",
         "_view_sets",
         "_views",
         "cell_size",
         "margin",
         "members",
         "near_slack",
+        "share",
     )
 
     def __init__(self, view_radius: float | None) -> None:
         if view_radius is not None and not 0 < view_radius < math.inf:
             raise ValueError(f"view_radius must be positive, not {view_radius!r}")
-        self.margin = 0.0 if view_radius is None else view_radius * _MARGIN_SHARE
+        self._radius = view_radius or 0.0
+        #: How far one sees, as a share of the view radius.
+        self.share = 1.0
+        #: How far things linger beyond their cell.
+        self.margin = self._radius * _MARGIN_SHARE
         #: Width of a cell in the game's units; 0 where there is only one.
-        self.cell_size = 0.0 if view_radius is None else (view_radius + 2 * self.margin) / REACH
+        self.cell_size = (self._radius + 2 * self.margin) / REACH
         #: How far something may move between two publishes and still be found from its cell.
         self.near_slack = 0.0 if view_radius is None else view_radius * _SLACK_SHARE
         #: Cell → id → record, as of the last publish.
         self.members: dict[int, dict[int, Record]] = {EVERYWHERE: {}}
+        self._forget_cells()
+
+    def resize(self, share: float) -> None:
+        """See as far as ``share`` of the view radius from now on.
+
+        All cells are others then, and empty but for ``EVERYWHERE``: whatever has a place must
+        ``enter`` its cell again.  Where there is only one cell nothing changes.
+        """
+        self.share = share
+        if not self._radius:
+            return
+        self.margin = self._radius * share * _MARGIN_SHARE
+        self.cell_size = (self._radius * share + 2 * self.margin) / REACH
+        self.members = {EVERYWHERE: self.members[EVERYWHERE]}
+        self._forget_cells()
+
+    def _forget_cells(self) -> None:
         self._bounds: dict[int, Bounds] = {EVERYWHERE: UNBOUNDED}
         self._views: dict[int, tuple[int, ...]] = {EVERYWHERE: (EVERYWHERE,)}
         self._view_sets: dict[int, frozenset[int]] = {}
@@ -78,6 +101,12 @@ class Grid:
         column = _clamped(x // self.cell_size)
         row = _clamped(y // self.cell_size)
         return (column << _SHIFT) + row
+
+    def centre_of(self, cell: int) -> tuple[float, float]:
+        """Return the middle of a cell that is not ``EVERYWHERE``."""
+        column, row = cell >> _SHIFT, cell & ((1 << _SHIFT) - 1)
+        size = self.cell_size
+        return (column - _HALF + 0.5) * size, (row - _HALF + 0.5) * size
 
     def settle(self, cell: int | None, x: float, y: float) -> int:
         """Return the cell of what is at ``x, y`` and was in ``cell``: it lingers for a margin."""
@@ -126,9 +155,15 @@ class Grid:
             del members[record.id]
             if not members and record.cell != EVERYWHERE:
                 del self.members[record.cell]
-        if cell is not None:
-            self.members.setdefault(cell, {})[record.id] = record
-            record.bounds = self.bounds_of(cell)
+        if cell is None:
+            record.cell = None
+        else:
+            self.enter(record, cell)
+
+    def enter(self, record: Record, cell: int) -> None:
+        """Make ``record`` a member of ``cell``; it must be one of no other."""
+        self.members.setdefault(cell, {})[record.id] = record
+        record.bounds = self.bounds_of(cell)
         record.cell = cell
 
     def within(self, x: float, y: float, reach: float) -> Iterator[Record]:

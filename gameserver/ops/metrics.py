@@ -67,6 +67,10 @@ class RoomTally:
     general_road: int = 0
     texts_dropped: int = 0
     hook_failures: int = 0
+    overload_ups: int = 0
+    overload_downs: int = 0
+    deltas_thinned: int = 0
+    blocks: int = 0
 
 
 @attrs.frozen
@@ -83,6 +87,9 @@ class KindFigures:
     work_s: Mapping[float, float]
     lateness_s: Mapping[float, float]
     stages_s: Mapping[str, Mapping[float, float]] = attrs.field(factory=dict)
+    #: Of the room that stands highest on the overload ladder: its level, and its pace.
+    overload_level: int = 0
+    pace: float = 1.0
 
 
 #: The stages of an input, in order.  Those that end in ``_estimate`` are half of what ping frames
@@ -170,6 +177,10 @@ _ROOM_TALLY: Final = {
     "general_road": "Deltas made for one seat alone",
     "texts_dropped": "Texts dropped because too many waited for a tick",
     "hook_failures": "Hooks of the game that raised",
+    "overload_ups": "Steps up on the overload ladder",
+    "overload_downs": "Steps down on the overload ladder",
+    "deltas_thinned": "Deltas of spectators left out because the room was overloaded",
+    "blocks": "Hooks of the game that blocked the whole server",
 }
 
 
@@ -199,10 +210,14 @@ def _by_kind(kinds: Mapping[str, KindFigures]) -> Iterator[Metric]:
         "Latency budget of inputs, of the worst room; up and down are estimates",
         labels=["kind", "stage", "quantile"],
     )
+    level = _gauge("overload_level", "Level on the overload ladder, of the worst room")
+    pace = _gauge("pace", "Game time as a share of real time, of the slowest room")
     totals = {name: _count(name, what, labels=["kind"]) for name, what in _ROOM_TALLY.items()}
     for kind, figures in kinds.items():
         rooms.add_metric([kind], figures.rooms)
         players.add_metric([kind], figures.players)
+        level.add_metric([kind], figures.overload_level)
+        pace.add_metric([kind], figures.pace)
         for quantile, seconds in figures.work_s.items():
             work.add_metric([kind, f"{quantile:g}"], seconds)
         for quantile, seconds in figures.lateness_s.items():
@@ -212,7 +227,7 @@ def _by_kind(kinds: Mapping[str, KindFigures]) -> Iterator[Metric]:
                 stages.add_metric([kind, stage, f"{quantile:g}"], seconds)
         for name, family in totals.items():
             family.add_metric([kind], getattr(figures.total, name))
-    yield from (rooms, players, work, lateness, stages, *totals.values())
+    yield from (rooms, players, work, lateness, stages, level, pace, *totals.values())
 
 
 _QUANTILE: Final = ["kind", "quantile"]

@@ -18,7 +18,7 @@ import attrs
 
 from gameserver.errors import RemoteProtocolError
 from gameserver.model.fieldtypes import INT_LIMIT
-from gameserver.protocol.kinds import MAX_CHECKSUM, MAX_NONCE, MAX_SEQ, Kind
+from gameserver.protocol.kinds import MAX_CHECKSUM, MAX_NONCE, MAX_SEQ, MIN_PACE, Kind
 from gameserver.protocol.wire import (
     is_int,
     is_number,
@@ -304,7 +304,34 @@ class Bye:
         return pack((Kind.BYE, self.code, self.reason, self.retry_after_s))
 
 
-ServerMessage: TypeAlias = Welcome | Delta | Pong | Status | Said | Check | Moved | Bye
+@attrs.define
+class Pace:
+    """How time passes from ``tick`` on.
+
+    ``pace`` is game time as a share of real time (``MIN_PACE`` to 1), ``publish_every`` how many
+    ticks lie between two deltas.
+    """
+
+    tick: int
+    pace: float
+    publish_every: int
+
+    @classmethod
+    def from_wire(cls, message: list[Any]) -> Pace:
+        """Read the array of a pace."""
+        require_at_least("pace", message, 4)
+        _, tick, pace, publish_every = message[:4]
+        require("pace.tick", ok=is_tick(tick))
+        require("pace.pace", ok=is_number(pace) and MIN_PACE <= pace <= 1)
+        require("pace.publish_every", ok=is_int(publish_every, 1, INT_LIMIT))
+        return cls(tick, float(pace), publish_every)
+
+    def encode(self) -> bytes:
+        """Return the bytes of the message; the pace travels as float 32."""
+        return pack((Kind.PACE, self.tick, self.pace, self.publish_every))
+
+
+ServerMessage: TypeAlias = Welcome | Delta | Pong | Status | Said | Check | Moved | Bye | Pace
 
 
 _FROM_SERVER: Final[dict[int, Callable[[list[Any]], ServerMessage]]] = {
@@ -316,6 +343,7 @@ _FROM_SERVER: Final[dict[int, Callable[[list[Any]], ServerMessage]]] = {
     Kind.CHECK: Check.from_wire,
     Kind.MOVED: Moved.from_wire,
     Kind.BYE: Bye.from_wire,
+    Kind.PACE: Pace.from_wire,
 }
 
 

@@ -20,6 +20,8 @@ MAX_TOKEN_BYTES: Final = 1024
 MAX_SAY_LENGTH: Final = 256
 #: ``shown`` of a command counts these parts of a tick: screens show positions between two ticks.
 SHOWN_PER_TICK: Final = 32
+#: The slowest that game time runs, as a share of real time.
+MIN_PACE: Final = 1 / 16
 
 
 class Kind(enum.IntEnum):
@@ -39,3 +41,4 @@ class Kind(enum.IntEnum):
     CHECK = 22
     MOVED = 23
     BYE = 24
+    PACE = 25

@@ -33,6 +33,7 @@ from gameserver.replication.interest import (
     own_section,
     own_values_section,
 )
+from gameserver.replication.resizing import resize_views
 from gameserver.replication.seat import Seat
 
 _DELTA_HEAD: Final = array_header(10) + pack(int(Kind.DELTA))
@@ -47,6 +48,7 @@ class PublisherStatistics:
     delta_bytes: int = 0
     general_road: int = 0
     skipped: int = 0
+    thinned: int = 0
     quiet: int = 0
     checks: int = 0
 
@@ -62,7 +64,13 @@ class Publisher:
         self.world = world
         self.statistics = PublisherStatistics()
         self._check_every_ticks = check_every_ticks
-        self._quiet_ticks = quiet_ticks
+        self.quiet_ticks = quiet_ticks
+        #: How wide views are, as a share of the room's; kept from the next publish on.
+        self.view_share = 1.0
+        #: Whether seats that steer nothing get only every second delta.
+        self.thins_spectators = False
+        #: Tells the pace of the room to whoever comes or comes back; empty if it never changed.
+        self.pace_frame = b""
         self._seats: dict[int, Seat] = {}
         self._last_check = 0
 
@@ -82,24 +90,38 @@ class Publisher:
         hold; the room cannot go on after that.
         """
         world = self.world
+        if self.view_share != world.grid.share:
+            resize_views(world, self._seats.values(), self.view_share)
         changes = find_changes(world, tick)
         events = RoundEvents(world.schema, world.grid, emissions)
         check = self._check_due(tick)
         seats: Collection[Seat] = self._seats.values()
         if not (check or changes.any or events.any):
             seats = self._awake(tick)
+        thinned: Collection[Seat] = ()
+        if self.thins_spectators and not check:
+            thinned = self._thin(seats, tick)
+            seats = [seat for seat in seats if seat not in thinned]
         still, moved, general, behind = self._choose_roads(seats)
         apply_crossings(world, changes)
         for number in changes.owner_touched:
             if (seat := self._seats.get(number)) is not None:
                 seat.own_changed = True
         post = _Round(world, changes, events, check, self.statistics)
-        post.still(still, self._quiet_ticks)
+        post.still(still, self.quiet_ticks)
         for seat, before in moved:
             post.moved(seat, before)
         for seat in general:
+            if self.pace_frame and self.pace_frame not in seat.notices:
+                seat.notify(self.pace_frame)
             post.out_of_step(seat)
         for seat in behind:
+            seat.skipped += 1
+            self.statistics.skipped += 1
+            post.miss(seat)
+        for seat in thinned:
+            seat.thinned += 1
+            self.statistics.thinned += 1
             post.miss(seat)
         self.statistics.publishes += 1
 
@@ -109,7 +131,7 @@ class Publisher:
         What costs a quiet room most is looking at every seat, so this is all that is looked at.
         The others are in step, and stay so.
         """
-        latest = tick - self._quiet_ticks
+        latest = tick - self.quiet_ticks
         awake = [
             seat
             for seat in self._seats.values()
@@ -123,6 +145,32 @@ class Publisher:
         ]
         self.statistics.quiet += len(self._seats) - len(awake)
         return awake
+
+    def _thin(self, seats: Iterable[Seat], tick: int) -> dict[Seat, None]:
+        """Return the spectators that go without this publish, having had the last one.
+
+        Those that look from one cell share what they know, and so their next delta as well.
+        """
+        known: dict[int, set[int]] = {}
+        thinned: dict[Seat, None] = {}
+        for seat in seats:
+            steers = seat.own is not None and seat.own.alive
+            due = tick - seat.posted_tick >= self.quiet_ticks
+            if steers or due or not seat.in_step or not seat.sink.clear:
+                continue
+            before = seat.cell
+            assert before is not None
+            if before not in known:
+                known[before] = members_of(self.world, before)
+            seat.known = known[before]
+            seat.in_step = False
+            if seat.own is not None:
+                seat.own = None
+                seat.own_changed = True
+            seat.cell = focus_cell(self.world, seat)
+            seat.looked_at = seat.focus
+            thinned[seat] = None
+        return thinned
 
     def _choose_roads(
         self, seats: Iterable[Seat]
@@ -181,6 +229,8 @@ class _Round:
         self.head = _DELTA_HEAD + pack(changes.tick)
         self.bodies = Bodies(world, changes, events)
         self.sums: dict[int, int] = {}
+        #: What the general road made: by what is known, since when, and the cell looked from.
+        self.caught_up: dict[tuple[int, int, int], tuple[bytes, set[int] | None]] = {}
 
     def still(self, seats: Iterable[Seat], quiet_ticks: int) -> None:
         """The short road, for seats that look from where they looked before."""
@@ -235,7 +285,7 @@ class _Round:
         """The general road."""
         cell = seat.cell
         assert cell is not None
-        sections = catch_up(self.world, seat, cell)
+        sections = self._caught_up(seat, cell)
         own = own_section(self.world, seat, cell)
         seat.own_changed = False
         missed = list(seat.waiting_events)
@@ -243,10 +293,18 @@ class _Round:
         self.statistics.general_road += 1
         self._post(seat, sections + own + events_section(missed + self._heard(seat, cell)))
 
+    def _caught_up(self, seat: Seat, cell: int) -> bytes:
+        """Return what brings a seat up to date: the same bytes for all that know the same."""
+        key = (id(seat.known), seat.since, cell)
+        made = self.caught_up.get(key)
+        if made is None:
+            # What is known is kept with it, so that nothing else gets its id meanwhile.
+            made = catch_up(self.world, seat, cell), seat.known
+            self.caught_up[key] = made
+        return made[0]
+
     def miss(self, seat: Seat) -> None:
         """The seat is behind: its next delta covers this one; only events must be kept."""
-        seat.skipped += 1
-        self.statistics.skipped += 1
         if seat.known is not None:  # else a full state is due, and the past is not news
             assert seat.cell is not None
             for event in self._heard(seat, seat.cell):

@@ -52,6 +52,7 @@ class Seat:
         "since",
         "sink",
         "skipped",
+        "thinned",
         "waiting_events",
     )
 
@@ -90,6 +91,8 @@ class Seat:
         #: The tick of the last delta posted.
         self.posted_tick = -1
         self.skipped = 0
+        #: Deltas left out because a spectator can do without.
+        self.thinned = 0
         self.waiting_events: deque[bytes] = deque(maxlen=MAX_WAITING_EVENTS)
         self.events_dropped = 0
 

@@ -38,6 +38,7 @@ class Reason(enum.StrEnum):
     JOINS = "joins"
     ROOMS = "rooms"
     ROOM_HASTE = "room haste"
+    OVERLOAD = "overload"
     ORIGIN = "origin"
     BOT = "bot"
     METRICS = "metrics"

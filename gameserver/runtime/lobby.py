@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 #: What a client is told to wait before it tries again where everything is taken.
 RETRY_AFTER_S: Final = 5.0
+#: … and, at the least, where a room is overloaded: no step down comes sooner.
+OVERLOAD_RETRY_S: Final = 5.0
 RESUME_TOKEN_BYTES: Final = 18
 
 _KIND: Final = re.compile(r"[a-z0-9_-]{1,32}")
@@ -64,6 +66,11 @@ class _Open:
 
     def has_free_seat(self) -> bool:
         return len(self.seats) < self.task.room.max_players
+
+    @property
+    def is_overloaded(self) -> bool:
+        """Whether it is so overloaded that nobody else may come in."""
+        return self.task.ladder.step.refuses_joins
 
     def seat_for(self, identity: str | None) -> int:
         """Return the seat where ``identity`` plays already, else the smallest that is free."""
@@ -98,6 +105,8 @@ class Lobby:
         #: Label → set when the room of that name that is stopping has stopped.
         self._stopping: dict[str, trio.Event] = {}
         self.quota = RoomQuota(settings)
+        #: Joins and rooms refused because a room was overloaded.
+        self.overload_refusals = 0
         self.sign_in = SignIn(kinds, settings)
         #: By kind: what the rooms counted that are no more.
         self.past = {kind: RoomTally() for kind in kinds}
@@ -171,17 +180,24 @@ class Lobby:
     def _find_or_make(self, kind: str, name: str | None, maker: str | None) -> _Open:
         if name is None:
             for opened in self._open.values():
-                if opened.kind == kind and opened.has_free_seat():
+                if opened.kind == kind and opened.has_free_seat() and not opened.is_overloaded:
                     return opened
             return self._make(kind, self._free_name(kind), maker)
         found = self._open.get(f"{kind}/{name}")
         if found is None:
             return self._make(kind, name, maker)
+        if found.is_overloaded:
+            raise self._overload(f"{kind}/{name} is overloaded")
         if not found.has_free_seat():
             raise JoinRefused(
                 CloseCode.ROOM_FULL, f"{kind}/{name} is full", retry_after_s=RETRY_AFTER_S
             )
         return found
+
+    def _overload(self, why: str) -> JoinRefused:
+        self.overload_refusals += 1
+        retry_after_s = OVERLOAD_RETRY_S * random.uniform(1, 2)  # not all at once
+        return JoinRefused(CloseCode.ROOM_FULL, why, retry_after_s=retry_after_s)
 
     def _free_name(self, kind: str) -> str:
         names = map(str, itertools.count(1))
@@ -194,6 +210,9 @@ class Lobby:
             raise JoinRefused(
                 CloseCode.ROOM_FULL, "all rooms are taken", retry_after_s=RETRY_AFTER_S
             )
+        if any(opened.is_overloaded for opened in self._open.values()):
+            # All rooms share one core: another would be another load on it.
+            raise self._overload("the server is overloaded")
         self.quota.take(maker, trio.current_time())
         label = f"{kind}/{name}"
         try:

@@ -2,8 +2,9 @@
 
 Owns the order of a tick (read → step → failures → kicks → texts → publish) and what becomes of a
 hook that raises: a failure about one player ends that player's session, one of ``tick`` or of a
-publish ends the room.  Never awaits inside a tick, never touches a socket, never knows how a
-session ends: it calls the ``End`` that the session gave it.
+publish ends the room.  Does what the overload ladder says (``ladder.py``).  Never awaits inside
+a tick, never touches a socket, never knows how a session ends: it calls the ``End`` that the
+session gave it.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from gameserver.errors import JoinRefused, LocalProtocolError
 from gameserver.ops.metrics import RoomTally
 from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.frames import binary_frame
-from gameserver.protocol.messages import Said
+from gameserver.protocol.messages import Pace, Said
 from gameserver.replication.publisher import Publisher
 from gameserver.replication.seat import Seat, Sink
 from gameserver.room import HookFailure, Player, Room
 from gameserver.runtime.heartbeat import Heartbeat
+from gameserver.runtime.ladder import Ladder, Step, steps_for
 from gameserver.runtime.link import Link
 from gameserver.runtime.pump import Pump
 from gameserver.runtime.stages import InputStages, stages_of
@@ -38,6 +40,9 @@ End: TypeAlias = Callable[[int, str], None]
 CHECK_EVERY_S: Final = 5.0
 #: A seat for which nothing changes gets an empty delta this often (README.md, "delta").
 QUIET_S: Final = 2.0
+#: A change of pace is told so long before it happens, in nominal ticks' time: whoever hears of it
+#: within that time has never a wrong idea of what tick it is.
+PACE_NOTICE_S: Final = 0.5
 #: How long ``on_stop`` may take.
 STOP_TIMEOUT_S: Final = 3.0
 
@@ -59,9 +64,9 @@ class RoomTask:
         self.publisher = Publisher(
             room.world,
             check_every_ticks=round(CHECK_EVERY_S * room.tick_rate),
-            # By the last publish that is still within the time.
-            quiet_ticks=max(1, round(QUIET_S * room.tick_rate) - room.publish_every),
+            quiet_ticks=self._quiet_ticks(),
         )
+        self.ladder = Ladder(room.tick_rate, steps_for(has_view=room.view_radius is not None))
         #: Reads the links of all players at the tick; None: each link's own task reads it.
         self.pump = Pump() if pumped else None
         self.heartbeat = Heartbeat(ping_interval_s, self.pump)
@@ -69,6 +74,11 @@ class RoomTask:
         self._ticker: Ticker | None = None
         self._ends: dict[Player, End] = {}
         self._published_tick = 0
+        #: When the work of this tick began.
+        self._begun_s = 0.0
+        #: The level of the overload ladder, and from which tick on its pace is kept.
+        self._level = 0
+        self._pace_tick = 0
         #: How long the latest steps took, without their publishes.
         self._simulate_s: deque[float] = deque(maxlen=WINDOW_TICKS)
         self._log = log.bind(room=label)
@@ -113,6 +123,9 @@ class RoomTask:
             general_road=published.general_road,
             texts_dropped=self.room.texts_dropped,
             hook_failures=self.hook_failures,
+            overload_ups=self.ladder.ups,
+            overload_downs=self.ladder.downs,
+            deltas_thinned=published.thinned,
         )
 
     # ------------------------------------------------------------ who is in it
@@ -214,6 +227,9 @@ class RoomTask:
                 nursery.start_soon(self.pump.run)
             async for tick_number in self._ticker:
                 self._tick(tick_number)
+                work_s = trio.current_time() - self._begun_s
+                if self.ladder.ticked(tick_number, work_s):
+                    self._take_step(tick_number)
                 if self.ended is not None:
                     break
             nursery.cancel_scope.cancel()
@@ -231,6 +247,7 @@ class RoomTask:
     # ------------------------------------------------------------ one tick
 
     def _tick(self, tick_number: int) -> None:
+        self._begun_s = trio.current_time()
         room = self.room
         room.expect(tick_number)
         if self.pump is not None:
@@ -243,7 +260,7 @@ class RoomTask:
         for player in room.players.values():
             if player.kicked is not None:
                 self._end(player, CloseCode.KICKED, player.kicked)
-        if self.ended is None and tick_number - self._published_tick >= room.publish_every:
+        if self.ended is None and tick_number - self._published_tick >= room.publish_interval:
             self._published_tick = tick_number
             self._publish(tick_number)
 
@@ -267,6 +284,49 @@ class RoomTask:
         for number, player in self.room.players.items():
             if to is None or to == number:
                 seat_of(player).notify(frame)
+
+    # ------------------------------------------------------------ overload
+
+    def _take_step(self, tick_number: int) -> None:
+        """Do what the ladder's new step says, and undo what it no longer does."""
+        step, room = self.ladder.step, self.room
+        self._log.warning(
+            "overload",
+            level=int(step.level),
+            load=round(self.ladder.load, 2),
+            does=step.does,
+            tick=tick_number,
+        )
+        level_before = self._level
+        self._level = int(step.level)
+        room.publish_interval = room.publish_every * step.publish_factor
+        self.publisher.view_share = step.view_share
+        self.publisher.thins_spectators = step.thins_spectators
+        self._set_pace(tick_number, step)
+        self.publisher.quiet_ticks = self._quiet_ticks()
+        if self._level != level_before:
+            room.overloaded(self._level)
+            self._take_failures()
+
+    def _set_pace(self, tick_number: int, step: Step) -> None:
+        """Tell everyone at what pace the room goes on, and go on at it."""
+        room = self.room
+        assert self._ticker is not None
+        if step.pace != room.pace:
+            room.pace = step.pace
+            self._pace_tick = tick_number + max(1, round(PACE_NOTICE_S * room.tick_rate))
+            self._ticker.bend(self._pace_tick, step.pace)
+        frame = binary_frame(Pace(self._pace_tick, room.pace, room.publish_interval).encode())
+        if frame != self.publisher.pace_frame:
+            self.publisher.pace_frame = frame
+            self._pass_on(frame, None)
+
+    def _quiet_ticks(self) -> int:
+        """Return after how many ticks a seat gets a delta even if nothing changes for it."""
+        room = self.room
+        # By the last publish that is still within the time; spectators may miss one.
+        margin = room.publish_interval * (2 if room.publish_interval > room.publish_every else 1)
+        return max(1, round(QUIET_S * room.tick_rate * room.pace) - margin)
 
     # ------------------------------------------------------------ failures
 

@@ -238,6 +238,7 @@ class Server:
     def _turned_away(self) -> dict[str, int]:
         """Return how many were turned away, by reason; all reasons, so that graphs begin at 0."""
         counts = self.admission.turned_away + self.lobby.quota.refused
+        counts[Reason.OVERLOAD] += self.lobby.overload_refusals
         return {reason.value: counts[reason] for reason in Reason}
 
     def _kind_figures(self, kind: str) -> KindFigures:
@@ -250,6 +251,8 @@ class Server:
             work_s=_worst([s.work_s for s in statistics]),
             lateness_s=_worst([s.lateness_s for s in statistics]),
             stages_s=_worst_stages([task.input_stages() for task in tasks if task.room.input]),
+            overload_level=max((task.ladder.step.level for task in tasks), default=0),
+            pace=min((task.ladder.step.pace for task in tasks), default=1.0),
         )
 
     def _make_site(self) -> Site:

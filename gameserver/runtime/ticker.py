@@ -6,7 +6,8 @@ around it (``Ticker``).  Never knows what a tick does.
 Two rules that everything here keeps:
 
 - The deadline of tick *n* is ``start + n / rate``, one multiplication and never a sum of
-  intervals, so an hour of ticks ends where an hour of clock ends.
+  intervals, so an hour of ticks ends where an hour of clock ends.  Where the game is slowed down
+  the line has a bend, at a tick told in advance (``protocol/tempo.py``), and *n* counts along it.
 - The number of a tick says what time it is: it is the newest tick whose deadline has passed,
   or one of at most ``MAX_CATCH_UP_TICKS`` that are being caught up.  Ticks that
   cannot be caught up are dropped, so the number jumps; clients set their clocks by it.
@@ -20,6 +21,8 @@ from typing import Final, Self
 import attrs
 import trio
 
+from gameserver.protocol.tempo import Tempo
+
 #: Ticks begun a whole tick late or more, in a row, before what is missed is dropped.
 MAX_CATCH_UP_TICKS: Final = 2
 #: How many of the latest ticks the percentiles are about.
@@ -30,12 +33,13 @@ WINDOW_TICKS: Final = 1024
 class Schedule:
     """Which tick is due when.
 
-    ``rate`` in ticks per second; ``start_s`` on any steady clock is the time of tick 0, which
-    never runs.
+    ``rate`` in ticks per second of game time; ``start_s`` on any steady clock is the time of tick
+    0, which never runs.
     """
 
     rate: float
     start_s: float
+    tempo: Tempo = attrs.field(factory=Tempo, init=False)
     #: Ticks handed out, those of them begun a whole tick late or more, and those that never ran.
     ticks: int = attrs.field(default=0, init=False)
     catch_ups: int = attrs.field(default=0, init=False)
@@ -45,7 +49,7 @@ class Schedule:
 
     def deadline_s(self, tick_number: int) -> float:
         """Return the time at which this tick is due."""
-        return self.start_s + tick_number / self.rate
+        return self.start_s + self.tempo.steady_of(tick_number) / self.rate
 
     @property
     def next_deadline_s(self) -> float:
@@ -54,7 +58,7 @@ class Schedule:
 
     def now_ticks(self, now_s: float) -> float:
         """Return the time in ticks, with its fraction."""
-        return (now_s - self.start_s) * self.rate
+        return self.tempo.tick_of((now_s - self.start_s) * self.rate)
 
     def take(self, now_s: float) -> int | None:
         """Return the number of the tick to run now; None if none is due yet."""
@@ -138,6 +142,10 @@ class Ticker:
     def last_work_s(self) -> float | None:
         """How long the last tick took; None before the first has ended."""
         return self._work_s[-1] if self._work_s else None
+
+    def bend(self, tick_number: int, pace: float) -> None:
+        """Let game time run at ``pace`` of real time from the deadline of ``tick_number`` on."""
+        self._schedule.tempo.bend(tick_number, pace)
 
     @property
     def dropped(self) -> int:
