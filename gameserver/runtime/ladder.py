@@ -25,10 +25,9 @@ OVER: Final = 0.9
 UNDER: Final = 0.6
 #: What the load is averaged over; also the least time between two steps.
 WINDOW_S: Final = 1.0
-#: A window holds at least so many ticks, and none counts for more than so many ticks' time: one
-#: tick that was held up is no overload, however long it took.
-MIN_TICKS: Final = 8
-MOST_LOAD: Final = 4.0
+#: A window holds at least so many ticks.  The longest of them does not count: one tick that was
+#: held up is no overload, however long it took.
+MIN_TICKS: Final = 4
 #: Calm windows in a row before a step down: at first, and after as many relapses as it takes.
 CALM_WINDOWS: Final = 5
 MOST_CALM_WINDOWS: Final = 60
@@ -139,8 +138,9 @@ class Ladder:
         "_calm",
         "_calm_wanted",
         "_index",
+        "_longest_s",
         "_since_down",
-        "_sum",
+        "_sum_s",
         "_tick_rate",
         "_ticks",
         "_window_began",
@@ -163,7 +163,8 @@ class Ladder:
         self._index = 0
         self._window_began = 0
         self._ticks = 0
-        self._sum = 0.0
+        self._sum_s = 0.0
+        self._longest_s = 0.0
         self._calm = 0
         self._calm_wanted = CALM_WINDOWS
         self._since_down = RELAPSE_WINDOWS
@@ -176,11 +177,15 @@ class Ladder:
     def ticked(self, tick_number: int, work_s: float) -> bool:
         """Take in that the work of a tick took ``work_s``; return whether a step was taken."""
         self._ticks += 1
-        self._sum += min(work_s * self._tick_rate, MOST_LOAD)
+        self._sum_s += work_s
+        if work_s > self._longest_s:
+            self._longest_s = work_s
         if tick_number - self._window_began < self._window_ticks or self._ticks < MIN_TICKS:
             return False
-        self.load = self._sum / self._ticks
-        self._window_began, self._ticks, self._sum = tick_number, 0, 0.0
+        counted_s = max(0.0, self._sum_s - self._longest_s)
+        self.load = counted_s / (self._ticks - 1) * self._tick_rate
+        self._window_began, self._ticks = tick_number, 0
+        self._sum_s = self._longest_s = 0.0
         return self._judge()
 
     def _judge(self) -> bool:

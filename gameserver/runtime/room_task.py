@@ -76,9 +76,11 @@ class RoomTask:
         self._published_tick = 0
         #: When the work of this tick began.
         self._begun_s = 0.0
-        #: The level of the overload ladder, and from which tick on its pace is kept.
+        #: The level of the overload ladder, from which tick on its pace is kept, and what
+        #: everybody has been told of that.
         self._level = 0
         self._pace_tick = 0
+        self._told = Pace(0, 1.0, room.publish_every)
         #: How long the latest steps took, without their publishes.
         self._simulate_s: deque[float] = deque(maxlen=WINDOW_TICKS)
         self._log = log.bind(room=label)
@@ -316,9 +318,10 @@ class RoomTask:
             room.pace = step.pace
             self._pace_tick = tick_number + max(1, round(PACE_NOTICE_S * room.tick_rate))
             self._ticker.bend(self._pace_tick, step.pace)
-        frame = binary_frame(Pace(self._pace_tick, room.pace, room.publish_interval).encode())
-        if frame != self.publisher.pace_frame:
-            self.publisher.pace_frame = frame
+        told = Pace(self._pace_tick, room.pace, room.publish_interval)
+        if told != self._told:
+            self._told = told
+            frame = self.publisher.pace_frame = binary_frame(told.encode())
             self._pass_on(frame, None)
 
     def _quiet_ticks(self) -> int:

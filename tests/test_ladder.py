@@ -1,0 +1,204 @@
+"""The judgement of the overload ladder: when a step is taken, and how seldom."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gameserver.runtime.ladder import (
+    CALM_WINDOWS,
+    MIN_TICKS,
+    MOST_CALM_WINDOWS,
+    OVER,
+    RELAPSE_WINDOWS,
+    STEPS,
+    UNDER,
+    Ladder,
+    Level,
+    steps_for,
+)
+
+RATE = 20
+
+
+class Course:
+    """A ladder, and a clock of ticks that can be held under a load."""
+
+    def __init__(self, rate: int = RATE) -> None:
+        self.rate = rate
+        self.ladder = Ladder(rate)
+        self.tick = 0
+        #: (tick, index) after each step.
+        self.taken: list[tuple[int, int]] = []
+
+    @property
+    def index(self) -> int:
+        return STEPS.index(self.ladder.step)
+
+    def hold(self, load: float, windows: float) -> None:
+        for _ in range(round(windows * self.rate)):
+            self.tick += 1
+            if self.ladder.ticked(self.tick, load / self.rate):
+                self.taken.append((self.tick, self.index))
+
+
+def test_the_table_goes_from_nothing_to_all_in_order() -> None:
+    assert [step.level for step in STEPS] == sorted(step.level for step in STEPS)
+    assert {step.level for step in STEPS} == set(Level)
+    assert [step.pace for step in STEPS] == sorted((s.pace for s in STEPS), reverse=True)
+    first, last = STEPS[0], STEPS[-1]
+    assert (first.thins_spectators, first.publish_factor, first.view_share) == (False, 1, 1.0)
+    assert (last.thins_spectators, last.publish_factor, last.view_share) == (True, 2, 2 / 3)
+    assert [s.refuses_joins for s in STEPS] == [False] * (len(STEPS) - 1) + [True]
+
+
+def test_a_room_without_a_view_has_none_to_narrow() -> None:
+    assert steps_for(has_view=True) == STEPS
+    assert Level.SMALLER_VIEW not in {step.level for step in steps_for(has_view=False)}
+
+
+def test_a_load_that_fits_changes_nothing() -> None:
+    course = Course()
+    course.hold(OVER - 0.01, 100)
+    assert course.taken == []
+
+
+def test_a_load_that_does_not_fit_goes_up_one_step_a_window_as_far_as_it_must() -> None:
+    course = Course()
+    course.hold(2.0, 30)
+    # Twice the load fits at 3/8 of real time, so the door stays open.
+    assert [index for _, index in course.taken] == [1, 2, 3, 4, 5, 6]
+    assert [tick for tick, _ in course.taken] == [RATE * n for n in range(1, 7)]
+    assert course.ladder.step.level == Level.SLOWER
+    assert course.ladder.load == pytest.approx(2.0)
+
+
+def test_what_is_too_much_for_all_of_it_closes_the_door() -> None:
+    course = Course()
+    course.hold(10.0, 30)
+    assert course.ladder.step == STEPS[-1]
+    assert (course.ladder.ups, course.ladder.downs) == (len(STEPS) - 1, 0)
+
+
+def test_calm_brings_it_back_down_but_not_at_once() -> None:
+    course = Course()
+    course.hold(10.0, 7)
+    course.hold(0.1, CALM_WINDOWS - 1)
+    assert course.ladder.step == STEPS[-1]
+    course.hold(0.1, 1)
+    assert course.ladder.step == STEPS[-2]
+    course.hold(0.1, 7 * CALM_WINDOWS)
+    assert course.ladder.step == STEPS[0]
+    assert course.ladder.downs == len(STEPS) - 1
+
+
+def test_between_the_two_limits_it_stays() -> None:
+    course = Course()
+    course.hold(1.0, 1)
+    course.hold((OVER + UNDER) / 2, 100)
+    assert course.index == 1
+
+
+def test_a_step_down_must_fit_at_the_pace_that_it_brings() -> None:
+    course = Course()
+    course.hold(2.0, 6)
+    assert course.ladder.step.pace == 0.375
+    course.hold(1.25, 100)  # at a pace of 1/2 that would be 0.625 of the time
+    assert course.ladder.step.pace == 0.375
+    course.hold(1.15, CALM_WINDOWS)
+    assert course.ladder.step.pace == 0.5
+    course.hold(1.15, 100)
+    assert course.ladder.step.pace == 0.5
+
+
+def test_one_tick_that_was_held_up_is_no_overload() -> None:
+    course = Course()
+    course.hold(0.2, 2.5)
+    course.ladder.ticked(course.tick, 2.0)
+    course.tick += 40  # which were dropped
+    course.hold(0.2, 100)
+    assert course.taken == []
+
+
+def test_a_relapse_makes_it_wait_twice_as_long() -> None:
+    waits: list[int] = []
+    for _ in range(8):
+        course = relapsed(waits)
+        began = course.tick
+        course.hold(0.1, 2 * MOST_CALM_WINDOWS)
+        down = next(tick for tick, index in course.taken if tick > began and index == 0)
+        waits.append((down - began) // RATE)
+    assert waits == [5, 10, 20, 40, 60, 60, 60, 60]
+
+
+def relapsed(waits: list[int]) -> Course:
+    """Return one up that came back up right after each of these waits for a step down."""
+    course = Course()
+    course.hold(1.0, 1)
+    for wait in waits:
+        course.hold(0.1, wait)
+        course.hold(1.0, 1)
+    return course
+
+
+def test_a_step_down_that_holds_makes_amends() -> None:
+    course = relapsed([5, 10])
+    course.hold(0.1, 20 + RELAPSE_WINDOWS)
+    course.hold(1.0, 1)
+    began = course.tick
+    course.hold(0.1, CALM_WINDOWS)
+    assert course.taken[-1] == (began + CALM_WINDOWS * RATE, 0)
+
+
+loads = st.lists(st.tuples(st.floats(0, 6), st.integers(1, 400)), min_size=1, max_size=40)
+
+
+@given(rate=st.integers(1, 120), loads=loads, jumps=st.lists(st.integers(0, 50), max_size=40))
+def test_any_load_moves_it_one_step_a_window_at_most(
+    rate: int, loads: list[tuple[float, int]], jumps: list[int]
+) -> None:
+    ladder = Ladder(rate)
+    tick = last_tick = ticks_between = 0
+    window = max(MIN_TICKS, rate)
+    index = 0
+    jump_at = iter(jumps)
+    for load, ticks in loads:
+        tick += next(jump_at, 0)  # dropped ticks
+        for _ in range(ticks):
+            tick += 1
+            ticks_between += 1
+            if not ladder.ticked(tick, load / rate):
+                assert STEPS.index(ladder.step) == index
+                continue
+            assert tick - last_tick >= window
+            assert ticks_between >= MIN_TICKS
+            last_tick, ticks_between = tick, 0
+            now = STEPS.index(ladder.step)
+            assert abs(now - index) == 1
+            pace = STEPS[index].pace if now > index else STEPS[now].pace
+            over = ladder.load * pace
+            assert over > OVER if now > index else over < UNDER
+            index = now
+    assert ladder.ups - ladder.downs == index
+
+
+@given(
+    base=st.floats(0.2, 2.5),
+    reliefs=st.lists(st.floats(0.3, 1.0), min_size=len(STEPS), max_size=len(STEPS)),
+)
+def test_a_load_that_each_step_relieves_makes_it_swing_ever_more_slowly(
+    base: float, reliefs: list[float]
+) -> None:
+    """Whatever the steps are worth: over ten minutes it steps at most once in fifteen seconds."""
+    ladder = Ladder(RATE)
+    relief = 1.0
+    steps = 0
+    worth = [1.0]
+    for each in reliefs[1:]:
+        relief *= each
+        worth.append(relief)
+    for tick in range(1, 600 * RATE):
+        index = STEPS.index(ladder.step)
+        steps += ladder.ticked(tick, base * worth[index] / RATE)
+    assert steps <= 600 / 15

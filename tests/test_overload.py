@@ -1,0 +1,181 @@
+"""A room that has too much to do: what becomes of its deltas, its time and its door."""
+
+from __future__ import annotations
+
+import pytest
+import structlog
+import trio
+from playing import Field, Pawn
+from test_room_task import Seated, running, seat
+from trio.testing import MockClock
+
+from clients.replica import Replica
+from gameserver import JoinRefused
+from gameserver.config import Settings
+from gameserver.protocol.messages import Check, Delta, Pace
+from gameserver.runtime.ladder import CALM_WINDOWS, STEPS
+from gameserver.runtime.lobby import OVERLOAD_RETRY_S, Lobby
+from gameserver.runtime.room_task import RoomTask
+
+TICK_S = 1 / 20
+
+
+class Busy(Field):
+    """A field whose ticks take as long as they are told to, on the mock clock."""
+
+    view_radius = 100.0
+    max_players = 8
+
+    def on_create(self) -> None:
+        super().on_create()
+        self.levels: list[int] = []
+        self.work_s = 0.0
+        self.clock: MockClock | None = None
+
+    def tick(self) -> None:
+        for pawn in self.world.of_class(Pawn):
+            pawn.y += 1 / 8
+        if self.clock is not None and self.work_s:
+            self.clock.jump(self.work_s)
+
+    def on_overload(self, level: int) -> None:
+        self.levels.append(level)
+
+
+def busy(task: RoomTask, clock: MockClock, load: float) -> Busy:
+    room = task.room
+    assert isinstance(room, Busy)
+    room.clock, room.work_s = clock, load * TICK_S
+    return room
+
+
+def deltas(seated: Seated, after: int = 0) -> list[int]:
+    return [m.tick for m in seated.sink.messages if isinstance(m, Delta) and m.tick > after]
+
+
+async def test_twice_the_load_leaves_a_game_that_works(autojump_clock: MockClock) -> None:
+    async with running(Busy()) as task:
+        room = busy(task, autojump_clock, 2.0)
+        ann, watcher = seat(task, 1, "ann"), seat(task, 2, "watcher")
+        replica = Replica(room.schema())
+        watcher.player.entity = None
+        watcher.player.focus = (0.0, 0.0)
+        with structlog.testing.capture_logs() as logs:
+            await trio.sleep(20)
+        assert room.levels == [1, 2, 3, 4]
+        assert [e["level"] for e in logs if e["event"] == "overload"] == [1, 2, 3, 4, 4, 4]
+        assert {e["log_level"] for e in logs} == {"warning"}
+        assert (room.pace, room.publish_interval) == (0.375, 2)
+        tally = task.tally()
+        assert (tally.overload_ups, tally.overload_downs) == (6, 0)
+        assert tally.deltas_thinned > 0
+        # All fits now: no more ticks are dropped, and every second one is told of.
+        dropped, tick = task.tally().ticks_dropped, room.tick_number
+        await trio.sleep(20)
+        assert task.tally().ticks_dropped == dropped
+        assert room.tick_number - tick == pytest.approx(20 * 20 * 0.375, abs=2)
+        assert set(map(_gap, *_pairs(deltas(ann, tick)))) == {2}
+        assert set(map(_gap, *_pairs(deltas(watcher, tick)))) <= {2, 4}
+        assert len(deltas(watcher, tick)) < 0.7 * len(deltas(ann, tick))
+        checked = 0
+        for message in ann.sink.messages:
+            if isinstance(message, Delta):
+                replica.apply(message)
+            elif isinstance(message, Check):
+                assert message.checksum == replica.checksum()
+                checked += 1
+        assert checked >= 2
+        assert ann.ended == []
+
+
+def _pairs(ticks: list[int]) -> tuple[list[int], list[int]]:
+    return ticks, ticks[1:]
+
+
+def _gap(before: int, after: int) -> int:
+    return after - before
+
+
+async def test_the_pace_is_told_before_it_changes_and_kept_exactly(
+    autojump_clock: MockClock,
+) -> None:
+    async with running(Busy()) as task:
+        room = busy(task, autojump_clock, 1.1)
+        ann = seat(task, 1, "ann")
+        await trio.sleep(15)
+        told = [m for m in ann.sink.messages if isinstance(m, Pace)]
+        # Again to those who take the general road, as all do when views change.
+        said = dict.fromkeys((m.pace, m.publish_every) for m in told)
+        assert list(said) == [(1.0, 2), (0.75, 2)]
+        for pace in told[1:]:
+            at = ann.sink.messages.index(pace)
+            before = [m.tick for m in ann.sink.messages[:at] if isinstance(m, Delta)]
+            assert before[-1] < pace.tick
+        room.work_s = 0.0
+        began_s, began = trio.current_time(), task.now_ticks
+        await trio.sleep(1)
+        assert task.now_ticks - began == pytest.approx(20 * room.pace * 1)
+        await trio.sleep(CALM_WINDOWS * len(STEPS) * 4)
+        assert room.levels == [1, 2, 3, 4, 3, 2, 1, 0]
+        assert (room.pace, room.publish_interval) == (1.0, 1)
+        began_s, began = trio.current_time(), task.now_ticks
+        await trio.sleep(10)
+        assert task.now_ticks - began == pytest.approx(200)
+        assert trio.current_time() - began_s == pytest.approx(10)
+        last = [m for m in ann.sink.messages if isinstance(m, Pace)][-1]
+        assert (last.pace, last.publish_every) == (1.0, 1)
+
+
+async def test_who_comes_while_it_is_slow_is_told_the_pace(autojump_clock: MockClock) -> None:
+    async with running(Busy()) as task:
+        busy(task, autojump_clock, 2.0)
+        await trio.sleep(20)
+        bob = seat(task, 2, "bob")
+        await trio.sleep(1)
+        first, second, *_ = bob.sink.messages
+        assert isinstance(first, Delta)
+        assert isinstance(second, Pace)
+        assert (second.pace, second.publish_every) == (0.375, 2)
+        assert second.tick < first.tick
+
+
+async def test_on_overload_that_raises_ends_the_room(autojump_clock: MockClock) -> None:
+    class Fragile(Busy):
+        def on_overload(self, level: int) -> None:
+            raise ZeroDivisionError("a bug in on_overload")
+
+    async with running(Fragile()) as task:
+        busy(task, autojump_clock, 2.0)
+        ann = seat(task, 1, "ann")
+        await trio.sleep(5)
+        assert ann.ended == [(1011, "the room failed in on_overload")]
+
+
+async def test_an_overloaded_room_closes_its_door_and_opens_it_again(
+    autojump_clock: MockClock,
+) -> None:
+    lobby = Lobby({"busy": Busy, "field": Field}, Settings())
+    async with trio.open_nursery() as nursery:
+        lobby.start(nursery)
+        with lobby.reserve("field/calm"), lobby.reserve("busy/1") as place:
+            await place.task.ready.wait()
+            room = busy(place.task, autojump_clock, 10.0)
+            await trio.sleep(60)
+            assert place.task.ladder.step == STEPS[-1]
+            refusals = []
+            for request in ("busy/1", "busy", "", "field/2"):
+                with pytest.raises(JoinRefused) as refusal, lobby.reserve(request):
+                    pass
+                refusals.append(refusal.value)
+            assert {r.code for r in refusals} == {4005}
+            waits = [r.retry_after_s for r in refusals]
+            assert all(w is not None and w >= OVERLOAD_RETRY_S for w in waits)
+            assert len(set(waits)) == len(waits)
+            assert lobby.overload_refusals == 4
+            with lobby.reserve("field/calm"):  # which has a seat, and no trouble of its own
+                pass
+            room.work_s = 0.0
+            await trio.sleep(30)
+            with lobby.reserve("busy/1"):
+                pass
+        nursery.cancel_scope.cancel()
