@@ -38,6 +38,7 @@ from gameserver.protocol.messages import (
     CommandMessage,
     Delta,
     Moved,
+    Pace,
     Ping,
     Pong,
     Resync,
@@ -132,6 +133,7 @@ class GameClient:
         self._clock_known = trio.Event()
         #: A full state has been asked for and has not come yet.
         self._resyncing = False
+        self._pace = Pace(0, 1.0, welcome.limits.get("publish_every", 1))
         self._bye: Bye | None = None
         self._moved: Moved | None = None
         self._lost: ConnectionLost | None = None
@@ -144,6 +146,7 @@ class GameClient:
             Bye: self._on_bye,
             Moved: self._on_moved,
             Welcome: self._on_welcome,
+            Pace: self._on_pace,
         }
 
     # ------------------------------------------------------------ what a player does
@@ -179,6 +182,7 @@ class GameClient:
         """Return the loop in which to steer ``vehicle``, predicted; for the whole connection."""
         publish_every = self.limits.get("publish_every", 1)
         steering = Steering(vehicle, self.replica, self.clock, publish_every=publish_every)
+        steering.pace(self._pace.pace, self._pace.publish_every)
         self._steering = steering
         return PredictedPlay(self, steering)
 
@@ -406,6 +410,12 @@ class GameClient:
         self.status = status
         if self._steering is not None:
             self._steering.served(_seconds(status.simulate_us), _seconds(status.send_us))
+
+    def _on_pace(self, pace: Pace) -> None:
+        self._pace = pace
+        self.clock.pace(pace.tick, pace.pace)
+        if self._steering is not None:
+            self._steering.pace(pace.pace, pace.publish_every)
 
     def _on_said(self, said: Said) -> None:
         self._texts.put(said)

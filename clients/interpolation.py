@@ -16,6 +16,8 @@ import math
 from collections import deque
 from typing import Final
 
+from gameserver.protocol.tempo import Tempo
+
 #: Weight of a new arrival in the running means: 1/16, the gain of RFC 3550, 6.4.1, for jitter.
 GAIN: Final = 1 / 16
 #: A late burst or a sleeping machine moves playback at once; below that it only runs faster.
@@ -40,11 +42,12 @@ class PlaybackClock:
     """Which tick the screen shows: behind the newest delta by as much as the jitter asks for.
 
     ``interval_ticks`` is the time between two deltas, ``min_delay_s`` how near to the newest one
-    playback may ever come.
+    playback may ever come.  ``tempo`` is that of the room: all is reckoned in its steady ticks.
     """
 
     __slots__ = (
         "_at_s",
+        "_drawn",
         "_held",
         "_interval_ticks",
         "_jitter_s",
@@ -53,22 +56,32 @@ class PlaybackClock:
         "_missing",
         "_newest",
         "_shown",
+        "_tempo",
         "_tick_s",
         "underruns",
     )
 
-    def __init__(self, *, tick_s: float, interval_ticks: int, min_delay_s: float) -> None:
+    def __init__(
+        self,
+        *,
+        tick_s: float,
+        interval_ticks: float,
+        min_delay_s: float,
+        tempo: Tempo | None = None,
+    ) -> None:
         #: Gaps in which playback passed the time that the next delta told of, when it came.
         self.underruns = 0
         self._tick_s: Final = tick_s
-        self._interval_ticks: Final = interval_ticks
-        self._min_delay_s: Final = min_delay_s
+        self._interval_ticks = interval_ticks
+        self._min_delay_s = min_delay_s
+        self._tempo: Final = Tempo() if tempo is None else tempo
         #: Mean of the arrival time minus the time of the tick, NaN before the first arrival.
         self._lag_s = math.nan
         self._jitter_s = 0.0
         self._newest = -math.inf
         self._missing = False
         self._shown = math.nan
+        self._drawn = -math.inf
         self._held = False
         self._at_s = 0.0
 
@@ -83,8 +96,14 @@ class PlaybackClock:
         safe_s = self._interval_ticks * self._tick_s + JITTERS * self._jitter_s
         return min(max(self._min_delay_s, safe_s), MAX_DELAY_S)
 
-    def arrived(self, tick: int, now_s: float) -> None:
+    def pace(self, *, interval_ticks: float, min_delay_s: float) -> None:
+        """Go on with deltas that are this far apart, in steady ticks."""
+        self._interval_ticks = interval_ticks
+        self._min_delay_s = min_delay_s
+
+    def arrived(self, tick: float, now_s: float) -> None:
         """Take in that the delta of ``tick`` was applied at ``now_s``."""
+        tick = self._tempo.steady_of(tick)
         # Ticks of which no delta told were quiet: nothing moved that could have been missed.
         missed = self._shown > max(self._newest, tick - self._interval_ticks)
         self.underruns += missed and not self._missing
@@ -111,7 +130,9 @@ class PlaybackClock:
         else:
             self._shown = self._next(target, now_s - self._at_s)
         self._at_s = now_s
-        return self._shown
+        # A change of pace that is learned of too late bends what was shown already.
+        self._drawn = max(self._drawn, self._tempo.tick_of(self._shown))
+        return self._drawn
 
     def _next(self, target: float, elapsed_s: float) -> float:
         """Return the tick to show after ``elapsed_s``; no less than the one shown before."""

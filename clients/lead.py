@@ -5,9 +5,9 @@ Owns the client's tick, a line of its own that runs at the server's rate, only u
 any steady clock; ``clients/web/net/lead.js`` is the same in milliseconds, held together with this
 by ``tests/vectors/netcode_lead.json``.
 
-All is told in *offsets*: ticks minus ``local time * rate``, so that nothing here depends on when
-it is asked.  With ``a`` the offset at which commands arrive (the server's tick at which one due at
-local time 0 is read; a loop that wakes late adds to it as a slow link does), a command for tick k
+All is told in *offsets*: steady ticks (``protocol/tempo.py``) minus ``local time * rate``, so that
+nothing here depends on when it is asked.  With ``a`` the offset at which commands arrive (the
+server's tick at which one due at local time 0 is read; a loop that wakes late adds to it as a slow link does), a command for tick k
 arrives ``offset - a`` ticks before it is needed.  ``a`` begins as the clock's offset and half the
 round trip.  Then the margins in deltas correct it: a command sent when the offset was ``o``, that
 was ``m`` ticks early, arrived within ``o - m - 1 < a <= o - m``.  As this holds whatever the offset
@@ -119,11 +119,11 @@ class Lead:
             change = slew * elapsed_s * rate
             self._offset += change if abs(change) < abs(error) else error
         self._at_s = now_s
-        return self._offset + now_s * rate
+        return self._clock.tempo.tick_of(self._offset + now_s * rate)
 
     def time_of(self, tick: int) -> float:
         """Return the local time, in seconds, at which the client's tick will be ``tick``."""
-        return (tick - self._offset) / self._clock.tick_rate
+        return (self._clock.tempo.steady_of(tick) - self._offset) / self._clock.tick_rate
 
     def sent(self, tick: int) -> None:
         """Remember that the command for ``tick`` is sent, by the client's tick as it runs now."""
@@ -136,9 +136,12 @@ class Lead:
         offset = self._sent.get(tick + margin_ticks, self._offset)
         if math.isnan(offset) or math.isnan(self._arrival):
             return
-        latest = offset - margin_ticks
-        if self._arrival < latest - 1:
-            self._late(latest - 1)
+        steady_of = self._clock.tempo.steady_of
+        read = steady_of(tick)
+        latest = offset - (steady_of(tick + margin_ticks) - read)
+        earliest = latest - (read - steady_of(tick - 1))
+        if self._arrival < earliest:
+            self._late(earliest)
         elif self._arrival > latest:
             self._early(latest, tick)
         else:

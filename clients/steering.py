@@ -121,6 +121,7 @@ class Steering(Generic[S, C]):
             tick_s=tick_s,
             interval_ticks=publish_every,
             min_delay_s=max(MIN_DELAY_S, 2 * publish_every * tick_s),
+            tempo=clock.tempo,
         )
         self.others: Final = Others(replica, vehicle.kinds, vehicle.jump_distance, tick_s)
         self.predictor: Final[Predictor[S, C]] = Predictor(
@@ -259,6 +260,14 @@ class Steering(Generic[S, C]):
             self._tell(Change(effect, undo=True))
         return news
 
+    def pace(self, pace: float, publish_every: int) -> None:
+        """Take in at what pace the room goes on; the clock has been told."""
+        interval_ticks = publish_every / pace
+        self.playback.pace(
+            interval_ticks=interval_ticks,
+            min_delay_s=max(MIN_DELAY_S, 2 * interval_ticks * self._tick_s),
+        )
+
     def served(self, simulate_s: float | None, post_s: float | None) -> None:
         """Take in the server's own shares of the latency, None where it does not know."""
         self._simulate_s = simulate_s or 0.0
@@ -290,7 +299,7 @@ class Steering(Generic[S, C]):
             tick,
             now_s,
             tick_time_s=clock.time_of(tick),
-            tick_s=self._tick_s,
+            tick_s=self._tick_s / clock.tempo.pace,
             half_rtt_s=(clock.min_rtt_s or 0.0) / 2,
             simulate_s=self._simulate_s,
             post_s=self._post_s,

@@ -16,6 +16,9 @@ intersects the intervals of servers).  The intersection is as narrow as the quic
 the quickest way down together, so its middle is exact if those two are equal, however many of
 the other samples were slow: a slow sample changes nothing at all.  Samples that contradict the
 newest one tell that the server's time has jumped; they are dropped at once.
+
+Where the server slows its game down, all this holds for *steady* ticks (``protocol/tempo.py``):
+they run at ``rate`` whatever the pace, so a change that is known in time changes no estimate.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from typing import Final
 import attrs
 
 from gameserver.errors import LocalProtocolError
+from gameserver.protocol.tempo import Tempo
 
 #: Intervals that count: at one ping a second, how far back the estimate looks.
 WINDOW: Final = 20
@@ -58,11 +62,23 @@ class TickClock:
     step, forwards or backwards: whoever draws or simulates by it has to smooth.
     """
 
-    __slots__ = ("_held", "_high", "_low", "_min_rtt_s", "_offset", "_rtt_s", "jumps", "tick_rate")
+    __slots__ = (
+        "_heard",
+        "_held",
+        "_high",
+        "_low",
+        "_min_rtt_s",
+        "_offset",
+        "_rtt_s",
+        "jumps",
+        "tempo",
+        "tick_rate",
+    )
 
     def __init__(self, tick_rate: float, tick: float, now_s: float) -> None:
-        #: Ticks per second.
+        #: Ticks per second of game time, which are the steady ticks per second.
         self.tick_rate: Final = tick_rate
+        self.tempo: Final = Tempo()
         #: How often the server's time turned out to have jumped.
         self.jumps = 0
         self._held: deque[_Interval] = deque(maxlen=WINDOW)
@@ -71,6 +87,8 @@ class TickClock:
         self._low = -math.inf
         self._high = math.inf
         self._offset = 0.0
+        #: The newest tick that the server spoke of, and when that came.
+        self._heard = (tick, now_s)
         self._begin(tick - now_s * tick_rate)
 
     # ------------------------------------------------------------ what came
@@ -86,6 +104,8 @@ class TickClock:
             raise LocalProtocolError(f"{sent_s!r} … {received_s!r} is not a round trip")
         rate = self.tick_rate
         self._rtt_s = rtt_s
+        self._heard = max(self._heard, (tick, received_s))
+        tick = self.tempo.steady_of(tick)
         new = _Interval(tick - received_s * rate, tick - sent_s * rate, rtt_s)
         if self._held[-1].rtt_s == math.inf:  # only a guess from before the first pong
             guess = self._held.pop()
@@ -98,7 +118,8 @@ class TickClock:
 
     def delta(self, tick: int, now_s: float) -> None:
         """Take in that the delta of ``tick`` was received at ``now_s``."""
-        low = tick - now_s * self.tick_rate
+        self._heard = max(self._heard, (tick, now_s))
+        low = self.tempo.steady_of(tick) - now_s * self.tick_rate
         if low > self._high + AGREE_TICKS:
             self.jumps += 1
             self._begin(low)
@@ -108,6 +129,14 @@ class TickClock:
             newest.low = low
             if low > self._low:
                 self._intersect()
+
+    def pace(self, tick: int, pace: float) -> None:
+        """Take in that from ``tick`` on game time runs at ``pace`` of real time."""
+        if self.tempo.bend(tick, pace) and self._heard[0] > tick:
+            # Ticks from after the bend were taken to lie elsewhere: all begins anew.
+            self.jumps += 1
+            heard, heard_s = self._heard
+            self._begin(self.tempo.steady_of(heard) - heard_s * self.tick_rate)
 
     # ------------------------------------------------------------ what is known
 
@@ -128,16 +157,16 @@ class TickClock:
 
     @property
     def offset(self) -> float:
-        """The server's time in ticks when the local clock showed 0."""
+        """The server's time in steady ticks when the local clock showed 0."""
         return self._offset
 
     def tick_at(self, now_s: float) -> float:
         """Return the server's tick, with its fraction, at the local time ``now_s``."""
-        return self._offset + now_s * self.tick_rate
+        return self.tempo.tick_of(self._offset + now_s * self.tick_rate)
 
     def time_of(self, tick: float) -> float:
         """Return the local time, in seconds, at which the server is at ``tick``."""
-        return (tick - self._offset) / self.tick_rate
+        return (self.tempo.steady_of(tick) - self._offset) / self.tick_rate
 
     # ------------------------------------------------------------ the intersection
 

@@ -23,7 +23,9 @@ from clients.tickclock import TickClock, ping_interval_s
 from gameserver.games.arena.model import Pickup, Play, Steer
 from gameserver.games.arena.room import Arena
 from gameserver.games.arena.ship_step import ShipState
-from gameserver.protocol.messages import Delta
+from gameserver.protocol.frames import binary_frame
+from gameserver.protocol.messages import Delta, Pace
+from gameserver.protocol.tempo import Tempo
 from gameserver.replication.publisher import Publisher
 from gameserver.room import Room
 
@@ -69,6 +71,9 @@ class Playfield:
         self.paused_until_s = 0.0
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
+        self.tempo = Tempo()
+        self.publish_interval = 1
+        self._published = 0
         self._first = first_tick
         self._shift_s = 0.0
         self._tick = first_tick - 1
@@ -85,7 +90,7 @@ class Playfield:
 
     def server_ticks(self, now_s: float) -> float:
         """Return the server's time in ticks."""
-        return (now_s - self._shift_s) * self.rate + self._first - 1
+        return self.tempo.tick_of((now_s - self._shift_s) * self.rate + self._first - 1)
 
     def pause(self, seconds: float, *, clock_too: bool) -> None:
         """Let the server's machine stop; ``clock_too``: its clock does not go on meanwhile."""
@@ -93,8 +98,18 @@ class Playfield:
         if clock_too:
             self._shift_s += seconds
 
+    def slow_down(self, pace: float, publish_interval: int, *, notice_ticks: int) -> None:
+        """Change the pace of the room as its task does."""
+        room = self.room
+        self.publish_interval, room.publish_interval = publish_interval, publish_interval
+        room.pace = pace
+        bend = self._tick + notice_ticks
+        self.tempo.bend(bend, pace)
+        for player in room.players.values():
+            player._seat.notify(binary_frame(Pace(bend, pace, publish_interval).encode()))
+
     def _time_of(self, tick: int) -> float:
-        return (tick - self._first + 1) / self.rate + self._shift_s
+        return (self.tempo.steady_of(tick) - self._first + 1) / self.rate + self._shift_s
 
     def _server_tick(self) -> None:
         if self.now_s < self.paused_until_s:
@@ -107,9 +122,11 @@ class Playfield:
         pings = [ping for remote in self.remotes for ping in remote.read()]
         room.step(tick)
         assert not room.failures, room.failures
-        emissions, room.emissions = room.emissions, []
-        self.publisher.publish(tick, emissions)
-        room.published(tick)
+        if tick - self._published >= self.publish_interval:
+            self._published = tick
+            emissions, room.emissions = room.emissions, []
+            self.publisher.publish(tick, emissions)
+            room.published(tick)
         told_s = self.now_s + WORK_S
         for remote in self.remotes:
             remote.tell(told_s)
@@ -212,6 +229,11 @@ class Remote:
         self.heard_s = now_s
         self._note_clock(now_s)
 
+    def _hear_pace(self, pace: Pace) -> None:
+        if self._awake(lambda: self._hear_pace(pace)):
+            self.clock.pace(pace.tick, pace.pace)
+            self.steering.pace(pace.pace, pace.publish_every)
+
     def _hear_pong(self, sent_s: float, tick: float) -> None:
         if not self._awake(lambda: self._hear_pong(sent_s, tick)):
             return
@@ -241,6 +263,8 @@ class Remote:
         for message in self.sink.take_messages():
             if isinstance(message, Delta):
                 self.field.at(self.down.arrival_s(now_s), partial(self._hear_delta, message))
+            elif isinstance(message, Pace):
+                self.field.at(self.down.arrival_s(now_s), partial(self._hear_pace, message))
 
     def tell_pong(self, now_s: float, sent_s: float, tick: float) -> None:
         self.field.at(self.down.arrival_s(now_s), lambda: self._hear_pong(sent_s, tick))

@@ -116,6 +116,50 @@ def test_what_the_world_does_to_the_ship_is_an_adjustment_and_not_a_correction()
     assert remote.counts.corrections == 0
 
 
+# ---------------------------------------------------------------- a room that slows down
+
+
+@pytest.mark.parametrize("delays", [(0.0005, 0.001), (0.15, 0.155)])
+def test_at_another_pace_that_was_told_in_time_nothing_is_corrected(
+    delays: tuple[float, float],
+) -> None:
+    field = Playfield(quiet_arena())
+    remotes = [
+        Remote(field, n, between(*delays, n), between(*delays, n + 9), restless(n), seed=n)
+        for n in range(1, 4)
+    ]
+    field.run_until(5.0)
+    for pace, interval in ((0.75, 2), (0.5, 2), (0.375, 2), (0.75, 2), (1.0, 1)):
+        field.slow_down(pace, interval, notice_ticks=15)
+        began = field.server_ticks(field.now_s + 2.0)  # by then the bend is behind
+        field.run_until(field.now_s + 5.0)
+        ran = field.server_ticks(field.now_s) - began
+        assert ran == pytest.approx(3.0 * field.rate * pace)
+    for remote in remotes:
+        assert (remote.counts.corrections, remote.counts.adjustments) == (0, 0)
+        assert remote.player.commands_late == remote.player.commands_early == 0
+        assert remote.steering.missed_ticks == 0
+        assert remote.worst_clock_error < 0.5
+        assert remote.clock.jumps == 0
+        assert remote.steering.playback.underruns == 0
+        assert remote.steering.effects.undone == 0
+
+
+def test_a_pace_that_is_learned_of_too_late_is_made_good() -> None:
+    field, remote = one()
+    field.run_until(5.0)
+    field.slow_down(0.5, 1, notice_ticks=-6)
+    remote.settled_s = 9.0
+    shown = remote.steering.shown
+    while field.now_s < 12.0:
+        field.run_until(field.now_s + 0.01)
+        assert remote.steering.shown >= shown  # never backwards
+        shown = remote.steering.shown
+    assert remote.clock.jumps >= 1
+    assert remote.worst_clock_error < 0.5
+    assert agrees(remote)
+
+
 # ---------------------------------------------------------------- bad links
 
 
