@@ -21,6 +21,7 @@ from clients.interpolation import PlaybackClock, Track
 from clients.lead import Lead
 from clients.prediction import Predictor, Smoothing
 from clients.tickclock import TickClock
+from gameserver.protocol.tempo import Tempo
 
 VECTORS = Path(__file__).parent / "vectors"
 
@@ -43,6 +44,9 @@ def play_tickclock(case: Case) -> Iterator[Any]:
             sent, received, tick = arguments
             clock.pong(sent / 1000, received / 1000, tick)
             now = received
+        elif name == "pace":
+            tick, now, pace = arguments
+            clock.pace(tick, pace)
         else:
             tick, now = arguments
             clock.delta(tick, now / 1000)
@@ -78,6 +82,27 @@ def tickclock_cases() -> Iterator[Case]:
         ],
     }
 
+    yield {
+        "name": "the room slows down: told in time, told too late, and told again",
+        "tick_rate": 20,
+        "tick": 100,
+        "now_ms": 0,
+        "steps": [
+            ["pong", 0, 80, 100.8],
+            ["pace", 120, 500, 0.5],
+            ["pace", 120, 500, 0.5],
+            ["delta", 110, 545],
+            ["delta", 122, 1145],
+            ["pong", 1200, 1280, 122.4],
+            ["pace", 120, 1300, 0.75],
+            ["delta", 124, 1400],
+            ["pong", 1500, 1580, 128.1],
+            ["delta", 130, 1712],
+            ["pace", 140, 1712, 1],
+            ["delta", 145, 2600],
+        ],
+    }
+
 
 def _conversation(
     rng: random.Random, mean: float, jitter: float, *, jump_at: float, jump: float
@@ -102,6 +127,30 @@ def _conversation(
     return {"tick_rate": rate, "tick": 1000, "now_ms": 0, "steps": [step for _, step in steps]}
 
 
+# ---------------------------------------------------------------- tempo
+
+
+def play_tempo(case: Case) -> Iterator[Any]:
+    tempo = Tempo()
+    for name, *arguments in _steps(case):
+        if name == "bend":
+            yield {"returned": tempo.bend(*arguments), "pace": tempo.pace}
+        else:
+            yield {"steady": tempo.steady_of(arguments[0]), "tick": tempo.tick_of(arguments[0])}
+
+
+def tempo_cases() -> Iterator[Case]:
+    yield {"name": "no bend", "steps": [["at", -3], ["at", 0], ["at", 12.5]]}
+    rng = random.Random(1)
+    steps: list[Step] = []
+    tick = 0
+    for _ in range(20):
+        tick += rng.randrange(-5, 60)
+        steps.append(["bend", tick, rng.choice([1, 0.75, 0.5, 0.375])])
+        steps += [["at", tick + rng.randrange(-200, 200) / 2] for _ in range(4)]
+    yield {"name": "many bends, some forgotten, some replaced", "steps": steps}
+
+
 # ---------------------------------------------------------------- lead
 
 
@@ -117,6 +166,8 @@ def play_lead(case: Case) -> Iterator[Any]:
             shown = lead.advance(arguments[0] / 1000)
         elif name == "sent":
             lead.sent(*arguments)
+        elif name == "pace":
+            clock.pace(*arguments)
         else:
             lead.margin(*arguments)
         yield {"tick": shown, "lead_ticks": lead.lead_ticks if lead.started else None,
@@ -145,6 +196,25 @@ def lead_cases() -> Iterator[Case]:
             ["pong", 1000, 1040, 541.2],
             ["advance", 1040],
             ["advance", 9000],
+        ],
+    }
+
+    yield {
+        "name": "the room slows down",
+        "tick_rate": 30,
+        "tick": 10,
+        "now_ms": 0,
+        "steps": [
+            ["pong", 0, 40, 10.6],
+            *[["advance", 40 + 11 * n] for n in range(5)],
+            ["sent", 13],
+            ["pace", 14, 0.5],
+            *[["advance", 100 + 11 * n] for n in range(20)],
+            ["sent", 17],
+            ["margin", 13, 0],
+            ["margin", 15, 2],
+            ["margin", 16, -1],
+            *[["advance", 330 + 11 * n] for n in range(5)],
         ],
     }
 
@@ -321,12 +391,17 @@ def play_playback(case: Case) -> Iterator[Any]:
         tick_s=case["tick_ms"] / 1000,
         interval_ticks=case["interval_ticks"],
         min_delay_s=case["min_delay_ms"] / 1000,
+        tempo=(tempo := Tempo()),
     )
     shown: float | None = None
     for name, *arguments in _steps(case):
         if name == "arrived":
             tick, now = arguments
             clock.arrived(tick, now / 1000)
+        elif name == "pace":
+            tick, pace, interval, min_delay = arguments
+            tempo.bend(tick, pace)
+            clock.pace(interval_ticks=interval, min_delay_s=min_delay / 1000)
         else:
             shown = clock.tick_at(arguments[0] / 1000)
             if math.isnan(shown):
@@ -357,6 +432,23 @@ def playback_cases() -> Iterator[Case]:
         "interval_ticks": 1,
         "min_delay_ms": 66,
         "steps": _deltas(random.Random(7), 3, 1, (0.0, 0.0), pause_ms=4000),
+    }
+    steps: list[Step] = []
+    now = 0.0
+    for tick in range(500, 600):
+        if tick == 530:
+            steps.append(["pace", 545, 0.5, 4, 133])
+        if tick < 530 or tick % 2 == 0:
+            steps.append(["arrived", tick, round(now, 3)])
+        tick_ms = 1000 / 30 * (1 if tick < 545 else 2)
+        steps += [["at", round(now + part * tick_ms, 3)] for part in (0.3, 0.8)]
+        now += tick_ms
+    yield {
+        "name": "the room slows down to half its pace",
+        "tick_ms": 1000 / 30,
+        "interval_ticks": 1,
+        "min_delay_ms": 66,
+        "steps": steps,
     }
 
 
@@ -558,6 +650,7 @@ def budget_cases() -> Iterator[Case]:
 Player = Callable[[Case], Iterator[Any]]
 FILES: dict[str, dict[str, tuple[Callable[[], Iterator[Case]], Player]]] = {
     "tickclock": {"cases": (tickclock_cases, play_tickclock)},
+    "tempo": {"cases": (tempo_cases, play_tempo)},
     "lead": {"cases": (lead_cases, play_lead)},
     "prediction": {
         "cases": (prediction_cases, play_prediction),

@@ -12,6 +12,8 @@
  * then stands still.
  */
 
+import { Tempo } from "./net/tempo.js";
+
 /** Weight of a new arrival in the running means: 1/16, the gain of RFC 3550 (6.4.1) for jitter. */
 const GAIN = 1 / 16;
 /** A late burst or a sleeping tab moves playback at once; below that it only runs faster. */
@@ -39,12 +41,14 @@ export class PlaybackClock {
   #tickMs;
   #intervalTicks;
   #minDelayMs;
+  #tempo;
   /** Mean of the arrival time minus the time of the tick, NaN before the first arrival. */
   #lagMs = NaN;
   #jitterMs = 0;
   #newest = -Infinity;
   #missing = false;
   #shown = NaN;
+  #drawn = -Infinity;
   #held = false;
   #atMs = 0;
 
@@ -53,11 +57,13 @@ export class PlaybackClock {
    * @param {number} options.tickMs  milliseconds in one tick
    * @param {number} options.intervalTicks  ticks from one delta to the next
    * @param {number} options.minDelayMs  never closer to the newest delta than this
+   * @param {Tempo} [options.tempo]  of the room: all is reckoned in its steady ticks
    */
-  constructor({ tickMs, intervalTicks, minDelayMs }) {
+  constructor({ tickMs, intervalTicks, minDelayMs, tempo = new Tempo() }) {
     this.#tickMs = tickMs;
     this.#intervalTicks = intervalTicks;
     this.#minDelayMs = minDelayMs;
+    this.#tempo = tempo;
   }
 
   /** Mean deviation of the arrival times, in milliseconds. */
@@ -72,11 +78,22 @@ export class PlaybackClock {
   }
 
   /**
+   * Go on with deltas that are this far apart, in steady ticks.
+   * @param {number} intervalTicks
+   * @param {number} minDelayMs
+   */
+  pace(intervalTicks, minDelayMs) {
+    this.#intervalTicks = intervalTicks;
+    this.#minDelayMs = minDelayMs;
+  }
+
+  /**
    * A delta of this tick was applied at `nowMs`.
-   * @param {number} tick
+   * @param {number} gameTick
    * @param {number} nowMs
    */
-  arrived(tick, nowMs) {
+  arrived(gameTick, nowMs) {
+    const tick = this.#tempo.steadyOf(gameTick);
     // Ticks of which no delta told were quiet: nothing moved that could have been missed.
     const missed = this.#shown > Math.max(this.#newest, tick - this.#intervalTicks);
     if (missed && !this.#missing) this.underruns += 1;
@@ -102,7 +119,9 @@ export class PlaybackClock {
     if (Number.isNaN(this.#shown)) this.#shown = target;
     else this.#shown = this.#next(target, nowMs - this.#atMs);
     this.#atMs = nowMs;
-    return this.#shown;
+    // A change of pace that is learned of too late bends what was shown already.
+    this.#drawn = Math.max(this.#drawn, this.#tempo.tickOf(this.#shown));
+    return this.#drawn;
   }
 
   /**

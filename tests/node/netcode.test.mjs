@@ -9,6 +9,7 @@ import { LatencyBudget, SHARES, total } from "../../clients/web/net/budget.js";
 import { PendingEffects } from "../../clients/web/net/effects.js";
 import { Lead } from "../../clients/web/net/lead.js";
 import { Predictor, Smoothing } from "../../clients/web/net/prediction.js";
+import { Tempo } from "../../clients/web/net/tempo.js";
 import { pingIntervalMs, TickClock } from "../../clients/web/net/tickclock.js";
 
 const read = (name) =>
@@ -47,8 +48,17 @@ plays("tickclock", "cases", ({ tick_rate, tick, now_ms }) => {
   const clock = new TickClock(tick_rate, tick, now_ms);
   return (what, ...values) => {
     if (what === "pong") clock.pong(...values);
+    else if (what === "pace") clock.pace(values[0], values[2]);
     else clock.delta(...values);
     return { tick: clock.tickAt(values[1]), min_rtt_ms: clock.minRttMs, jumps: clock.jumps };
+  };
+});
+
+plays("tempo", "cases", () => {
+  const tempo = new Tempo();
+  return (what, ...values) => {
+    if (what === "bend") return { returned: tempo.bend(...values), pace: tempo.pace };
+    return { steady: tempo.steadyOf(values[0]), tick: tempo.tickOf(values[0]) };
   };
 });
 
@@ -60,6 +70,7 @@ plays("lead", "cases", ({ tick_rate, tick: first, now_ms }) => {
     if (what === "pong") clock.pong(...values);
     else if (what === "advance") tick = lead.advance(...values);
     else if (what === "sent") lead.sent(...values);
+    else if (what === "pace") clock.pace(...values);
     else lead.margin(...values);
     return { tick, lead_ticks: lead.started ? lead.leadTicks : null, jumps: lead.jumps };
   };
@@ -101,15 +112,20 @@ plays("prediction", "smoothing", ({ snap_distance }) => {
 });
 
 plays("interpolation", "playback", ({ tick_ms, interval_ticks, min_delay_ms }) => {
+  const tempo = new Tempo();
   const clock = new PlaybackClock({
     tickMs: tick_ms,
     intervalTicks: interval_ticks,
     minDelayMs: min_delay_ms,
+    tempo,
   });
   let tick = null;
   return (what, ...values) => {
     if (what === "arrived") clock.arrived(...values);
-    else tick = orNull(clock.tickAt(...values));
+    else if (what === "pace") {
+      tempo.bend(values[0], values[1]);
+      clock.pace(values[2], values[3]);
+    } else tick = orNull(clock.tickAt(...values));
     return { tick, delay_ms: clock.delayMs, underruns: clock.underruns };
   };
 });

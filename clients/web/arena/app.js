@@ -151,10 +151,11 @@ export class ArenaPage {
       this.#card.connection(change.state);
     });
     client.on("welcome", ({ seat, tickRate, limits }) => {
-      scene.reset({ seat, tickRate, publishEvery: limits.publishEvery });
+      scene.reset({ seat, tickRate, publishEvery: limits.publishEvery, tempo: client.tempo });
       this.#overlay.attacker = null;
       if (this.#pilot !== null) client.send("Play", { ...this.#pilot });
     });
+    client.on("pace", (pace) => scene.paced(pace));
     client.on("enter", (entity) => scene.enter(entity));
     client.on("leave", (entity) => scene.leave(entity));
     client.on("event", (event) => scene.event(event));

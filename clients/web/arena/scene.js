@@ -14,6 +14,8 @@ import { OwnMotion } from "./own_motion.js";
 import { ShipView } from "./ship_view.js";
 import { Flag, UNIT } from "./units.js";
 
+/** @typedef {import("../net/tempo.js").Tempo} Tempo */
+
 /** @typedef {import("../net/schema.js").EntityView} EntityView */
 /** @typedef {import("../net/schema.js").GameEvent} GameEvent */
 
@@ -78,16 +80,26 @@ export class Scene {
   #leaving = new Map();
 
   /**
-   * A new session: forget everything of the last one.
-   * @param {{seat: number, tickRate: number, publishEvery: number}} welcome
+   * The room goes on at this pace; the tempo has been told.
+   * @param {{pace: number, publishEvery: number}} pace
    */
-  reset({ seat, tickRate, publishEvery }) {
+  paced({ pace, publishEvery }) {
+    const interval = publishEvery / pace;
+    this.#clock.pace(interval, Math.max(MIN_DELAY_MS, (2 * interval * 1000) / this.tickRate));
+    this.#ownClock.pace(interval, 0);
+  }
+
+  /**
+   * A new session: forget everything of the last one.
+   * @param {{seat: number, tickRate: number, publishEvery: number, tempo: Tempo}} welcome
+   */
+  reset({ seat, tickRate, publishEvery, tempo }) {
     this.seat = seat;
     this.tickRate = tickRate;
     const tickMs = 1000 / tickRate;
-    const delay = Math.max(MIN_DELAY_MS, 2 * publishEvery * tickMs);
-    this.#clock = new PlaybackClock({ tickMs, intervalTicks: publishEvery, minDelayMs: delay });
-    this.#ownClock = new PlaybackClock({ tickMs, intervalTicks: publishEvery, minDelayMs: 0 });
+    this.#clock = new PlaybackClock({ tickMs, intervalTicks: publishEvery, minDelayMs: 0, tempo });
+    this.#ownClock = new PlaybackClock({ tickMs, intervalTicks: publishEvery, minDelayMs: 0, tempo });
+    this.paced({ pace: 1, publishEvery });
     this.#ownMotion = new OwnMotion(this.#surroundings());
     this.#ownState = null;
     this.#newestTick = this.#commandTick = NaN;

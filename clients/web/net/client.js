@@ -52,6 +52,7 @@ import * as messages from "./messages.js";
 import { Kind } from "./messages.js";
 import { Session } from "./session.js";
 import { Signals } from "./signals.js";
+import { Tempo } from "./tempo.js";
 import { pingIntervalMs } from "./tickclock.js";
 import { Traffic } from "./traffic.js";
 
@@ -129,6 +130,11 @@ export class GameClient {
   /** The newest welcome. @returns {Welcome | null} */
   get welcome() {
     return this.#session?.welcome ?? null;
+  }
+
+  /** How ticks lie in real time in this session. @returns {Tempo} */
+  get tempo() {
+    return this.#session?.tickClock.tempo ?? new Tempo();
   }
 
   /** The newest status of this connection. @returns {Status | null} */

@@ -6,6 +6,7 @@
 /** @typedef {import("./messages.js").Welcome} Welcome */
 /** @typedef {import("./messages.js").Status} Status */
 /** @typedef {import("./messages.js").Said} Said */
+/** @typedef {import("./messages.js").Pace} Pace */
 /** @typedef {import("./messages.js").Bye} Bye */
 /** @typedef {import("./replica.js").Delta} Delta */
 /** @typedef {import("./schema.js").EntityView} EntityView */
@@ -34,6 +35,7 @@
  * @property {Delta} delta
  * @property {Said} said
  * @property {Status} status
+ * @property {Pace} pace
  * @property {Bye} bye
  */
 

@@ -6,8 +6,8 @@
  * steady clock; `clients/lead.py` is the same in seconds, and says more on why; both are held
  * together by `tests/vectors/netcode_lead.json`.
  *
- * All is told in *offsets*: ticks minus `local time * rate`, so that nothing here depends on when it
- * is asked.  `arrival` is the offset at which commands arrive (a loop that wakes late adds to it as a
+ * All is told in *offsets*: steady ticks (`tempo.js`) minus `local time * rate`, so that nothing here
+ * depends on when it is asked.  `arrival` is the offset at which commands arrive (a loop that wakes late adds to it as a
  * slow link does).  It begins as the clock's offset and half the round trip, and is corrected by the
  * margins in deltas: a command sent when the offset was o, that was m ticks early, arrived within
  * `o - m - 1 < arrival <= o - m`.  Late ones move it up quickly, early ones down slowly, so that it
@@ -94,12 +94,12 @@ export class Lead {
       this.#offset += Math.abs(change) < Math.abs(error) ? change : error;
     }
     this.#atMs = nowMs;
-    return this.#offset + nowMs * rate;
+    return this.#clock.tempo.tickOf(this.#offset + nowMs * rate);
   }
 
   /** The local time at which the client's tick will be `tick`. @param {number} tick */
   timeOf(tick) {
-    return (tick - this.#offset) / this.#clock.ticksPerMs;
+    return (this.#clock.tempo.steadyOf(tick) - this.#offset) / this.#clock.ticksPerMs;
   }
 
   /** Remember that the command for `tick` is sent, by the client's tick as it runs now. @param {number} tick */
@@ -115,8 +115,11 @@ export class Lead {
   margin(tick, marginTicks) {
     const offset = this.#sent.get(tick + marginTicks) ?? this.#offset;
     if (Number.isNaN(offset) || Number.isNaN(this.#arrival)) return;
-    const latest = offset - marginTicks;
-    if (this.#arrival < latest - 1) this.#late(latest - 1);
+    const { tempo } = this.#clock;
+    const read = tempo.steadyOf(tick);
+    const latest = offset - (tempo.steadyOf(tick + marginTicks) - read);
+    const earliest = latest - (read - tempo.steadyOf(tick - 1));
+    if (this.#arrival < earliest) this.#late(earliest);
     else if (this.#arrival > latest) this.#early(latest, tick);
     else this.#run = 0;
   }

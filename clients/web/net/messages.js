@@ -29,9 +29,12 @@ export const Kind = Object.freeze({
   CHECK: 22,
   MOVED: 23,
   BYE: 24,
+  PACE: 25,
 });
 
 const UINT32_MAX = 2 ** 32 - 1;
+/** The slowest that game time runs, as a share of real time. */
+const MIN_PACE = 1 / 16;
 
 /** `shown` of a command counts these parts of a tick: screens show positions between two ticks. */
 export const SHOWN_PER_TICK = 32;
@@ -82,7 +85,12 @@ export const SHOWN_PER_TICK = 32;
  * @property {string} reason
  * @property {number | null} retryAfterS
  */
-/** @typedef {Welcome | Pong | Status | Said | Check | Moved | Bye} ServerMessage */
+/**
+ * How time passes from `tick` on: game time as a share of real time, and how many ticks lie between
+ * two deltas.
+ * @typedef {{ kind: typeof Kind.PACE, tick: number, pace: number, publishEvery: number }} Pace
+ */
+/** @typedef {Welcome | Pong | Status | Said | Check | Moved | Bye | Pace} ServerMessage */
 
 // ---------------------------------------------------------------- from the client
 
@@ -252,6 +260,15 @@ const LAYOUTS = {
       retryAfterS: reader.takeNil() ? null : notNegative(reader.number()),
     }),
   },
+  [Kind.PACE]: {
+    count: 3,
+    read: (reader) => ({
+      kind: Kind.PACE,
+      tick: reader.int(0, INT_LIMIT),
+      pace: aPace(reader.number()),
+      publishEvery: reader.int(1, INT_LIMIT),
+    }),
+  },
 };
 
 /**
@@ -315,6 +332,12 @@ function countOrNull(reader) {
 function positive(value) {
   if (value > 0) return value;
   throw new ProtocolError(`${value} is not positive`);
+}
+
+/** @param {number} value @returns {number} */
+function aPace(value) {
+  if (value >= MIN_PACE && value <= 1) return value;
+  throw new ProtocolError(`${value} is no pace`);
 }
 
 /** @param {number} value @returns {number} */

@@ -146,6 +146,9 @@ export class Session {
       case Kind.STATUS:
         this.status = message;
         return this.#signals.emit("status", message);
+      case Kind.PACE:
+        this.tickClock.pace(message.tick, message.pace);
+        return this.#signals.emit("pace", message);
       case Kind.SAID:
         return this.#signals.emit("said", message);
       case Kind.CHECK:
@@ -176,7 +179,7 @@ export class Session {
       this.margin = margin;
       this.lead.margin(tick, margin);
     }
-    const tickMs = 1 / tickClock.ticksPerMs;
+    const tickMs = 1 / (tickClock.ticksPerMs * tickClock.tempo.pace);
     this.budget.answered(tick, now, {
       tickTimeMs: tickClock.timeOf(tick),
       tickMs,

@@ -16,7 +16,12 @@
  * intersects the intervals of servers).  It is as narrow as the quickest way up and the quickest way
  * down together, so a slow sample changes nothing at all.  Samples that contradict the newest one
  * tell that the server's time has jumped; they are dropped at once.
+ *
+ * Where the server slows its game down, all this holds for *steady* ticks (`tempo.js`): they run at
+ * `rate` whatever the pace, so a change that is known in time changes no estimate.
  */
+
+import { Tempo } from "./tempo.js";
 
 /** Intervals that count: at one ping a second, how far back the estimate looks. */
 const WINDOW = 20;
@@ -54,11 +59,13 @@ export class TickClock {
    */
   constructor(tickRate, tick, nowMs) {
     this.ticksPerMs = tickRate / 1000;
+    this.#heard = { tick, atMs: nowMs };
     this.#begin(tick - nowMs * this.ticksPerMs);
   }
 
   /** How often the server's time turned out to have jumped. */
   jumps = 0;
+  tempo = new Tempo();
 
   /** @type {Interval[]} oldest first, never empty */
   #held = [];
@@ -66,6 +73,8 @@ export class TickClock {
   #low = -Infinity;
   #high = Infinity;
   #offset = 0;
+  /** The newest tick that the server spoke of, and when that came. */
+  #heard;
 
   // -------------------------------------------------------------- what came
 
@@ -82,6 +91,8 @@ export class TickClock {
     }
     const rate = this.ticksPerMs;
     this.#rttMs = rttMs;
+    this.#hear(tick, receivedMs);
+    tick = this.tempo.steadyOf(tick);
     const fresh = { low: tick - receivedMs * rate, high: tick - sentMs * rate, rttMs };
     if (this.#newest.rttMs === Infinity) {
       const guess = this.#newest; // only a guess from before the first pong
@@ -96,7 +107,8 @@ export class TickClock {
 
   /** Take in that the delta of `tick` was received at `nowMs`. @param {number} tick @param {number} nowMs */
   delta(tick, nowMs) {
-    const low = tick - nowMs * this.ticksPerMs;
+    this.#hear(tick, nowMs);
+    const low = this.tempo.steadyOf(tick) - nowMs * this.ticksPerMs;
     if (low > this.#high + AGREE_TICKS) {
       this.jumps += 1;
       this.#begin(low);
@@ -105,6 +117,14 @@ export class TickClock {
     if (low <= this.#newest.low) return;
     this.#newest.low = low;
     if (low > this.#low) this.#intersect();
+  }
+
+  /** Take in that from `tick` on game time runs at `pace` of real time. @param {number} tick @param {number} pace */
+  pace(tick, pace) {
+    if (!this.tempo.bend(tick, pace) || this.#heard.tick <= tick) return;
+    // Ticks from after the bend were taken to lie elsewhere: all begins anew.
+    this.jumps += 1;
+    this.#begin(this.tempo.steadyOf(this.#heard.tick) - this.#heard.atMs * this.ticksPerMs);
   }
 
   // -------------------------------------------------------------- what is known
@@ -125,22 +145,27 @@ export class TickClock {
     return least < Infinity ? least : this.#rttMs;
   }
 
-  /** The server's time in ticks when the local clock showed 0. */
+  /** The server's time in steady ticks when the local clock showed 0. */
   get offset() {
     return this.#offset;
   }
 
   /** The server's tick at `nowMs`, with its fraction. @param {number} nowMs @returns {number} */
   tickAt(nowMs) {
-    return this.#offset + nowMs * this.ticksPerMs;
+    return this.tempo.tickOf(this.#offset + nowMs * this.ticksPerMs);
   }
 
   /** The local time at which the server is at `tick`. @param {number} tick @returns {number} */
   timeOf(tick) {
-    return (tick - this.#offset) / this.ticksPerMs;
+    return (this.tempo.steadyOf(tick) - this.#offset) / this.ticksPerMs;
   }
 
   // -------------------------------------------------------------- the intersection
+
+  /** @param {number} tick @param {number} atMs */
+  #hear(tick, atMs) {
+    if (tick >= this.#heard.tick) this.#heard = { tick, atMs };
+  }
 
   /** @returns {Interval} */
   get #newest() {
