@@ -8,10 +8,11 @@ by ``tests/vectors/netcode_lead.json``.
 All is told in *offsets*: steady ticks (``protocol/tempo.py``) minus ``local time * rate``, so that
 nothing here depends on when it is asked.  With ``a`` the offset at which commands arrive (the
 server's tick at which one due at local time 0 is read; a loop that wakes late adds to it as a slow
-link does), a command for tick k arrives ``offset - a`` ticks before it is needed.  ``a`` begins as the clock's offset and half the
-round trip.  Then the margins in deltas correct it: a command sent when the offset was ``o``, that
-was ``m`` ticks early, arrived within ``o - m - 1 < a <= o - m``.  As this holds whatever the offset
-is by now, a correction is never made twice, and there is nothing that could swing.
+link does), a command for tick k arrives ``offset - a`` ticks before it is needed.  ``a`` begins as
+the clock's offset and half the round trip.  Then the margins in deltas correct it: a command sent
+when the offset was ``o``, that was ``m`` ticks early, arrived within ``o - m - 1 < a <= o - m``.
+As this holds whatever the offset is by now, a correction is never made twice, and there is nothing
+that could swing.
 
 - Later than ``a``: ``a`` grows by ``LATE_STEP_TICKS``, and after ``LATE_RUN`` in a row to the
   least late of them.
