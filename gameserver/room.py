@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import sys
 from bisect import insort
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, ClassVar, Final, Literal, TypeVar
 
@@ -35,6 +35,9 @@ E = TypeVar("E")
 #: Texts said in a room that wait for its tick.  Overflow policy ``drop-newest``, counted in
 #: ``Room.texts_dropped``.
 MAX_WAITING_TEXTS: Final = 256
+
+#: The hooks that a step calls, in its order; ``on_command`` for commands, then for inputs.
+STEP_HOOKS: Final = ("on_command", "on_command", "on_say", "tick")
 
 _FAILED: Final = object()
 _seat_number: Final = attrgetter("_seat.number")
@@ -103,6 +106,8 @@ class Room:
         self.publish_interval = self.publish_every
         self.texts_dropped = 0
         self.failures: list[HookFailure] = []
+        #: When the hooks of the last step had run, in this order: ``STEP_HOOKS``.
+        self.hooks_ended_s: tuple[float, ...] = ()
         #: What the publisher has yet to send: events, and texts as (seat, name, text, to).
         self.emissions: list[Emission] = []
         self.texts: list[tuple[int, str, str, int | None]] = []
@@ -308,10 +313,16 @@ class Room:
         """Run ``on_overload``; what it raises is noted in ``failures``."""
         self._guarded("on_overload", None, level)
 
-    def step(self, tick_number: int, begun_s: float = 0.0) -> None:
+    def step(
+        self,
+        tick_number: int,
+        begun_s: float = 0.0,
+        clock: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         """Simulate one tick: commands in (seat, seq) order, inputs, texts, then ``tick``.
 
-        ``begun_s``: when it began, on the clock by which commands were read (0.0: unknown).
+        ``begun_s``: when it began, on the clock by which commands were read (0.0: unknown);
+        ``clock`` is that clock, for ``hooks_ended_s``.
         Never raises: what a hook raised is appended to ``failures``.
         """
         self.tick_number = tick_number
@@ -320,13 +331,17 @@ class Room:
         self._waiting.players.clear()
         for player in waiting:
             self._apply_commands(player)
+        commands_s = clock()
         if self.input is not None:
             self._apply_inputs(begun_s)
+        inputs_s = clock()
         for player, text in self._take_said():
             heard = self._guarded("on_say", player, player, text)
             if heard is not None and heard is not _FAILED:
                 self.texts.append((player.seat, player.name, heard, None))
+        said_s = clock()
         self._guarded("tick", None)
+        self.hooks_ended_s = (commands_s, inputs_s, said_s, clock())
 
     def _apply_commands(self, player: Player) -> None:
         if self.players.get(player.seat) is not player:

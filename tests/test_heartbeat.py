@@ -170,3 +170,47 @@ async def test_one_that_comes_later_is_pinged_at_once(
     assert len(second.link.pings) == 1
     await trio.sleep(INTERVAL_S - 1.0)
     assert (len(first.link.pings), len(second.link.pings)) == (2, 1)
+
+
+# ---------------------------------------------------------------- the server itself is blocked
+
+
+async def test_time_in_which_the_server_was_blocked_is_nobodys_silence(
+    autojump_clock: MockClock, heartbeat: Heartbeat
+) -> None:
+    peer = Peer(heartbeat)
+    await trio.sleep(INTERVAL_S + 2 * GRAIN_S)
+    assert len(peer.link.pings) == 2
+    for _ in range(20):  # the pongs lie in the socket, and are read only in between
+        autojump_clock.jump(3.0)
+        await trio.sleep(GRAIN_S)
+    assert peer.silent_s == []
+    peer.pong(-1)
+    await trio.sleep(2 * INTERVAL_S)
+    assert peer.silent_s == []
+    await trio.sleep(2 * INTERVAL_S)
+    assert len(peer.silent_s) == 1  # but who goes on being silent is found out
+
+
+async def test_what_was_measured_across_a_block_is_no_latency(
+    autojump_clock: MockClock, heartbeat: Heartbeat, pump: FakePump
+) -> None:
+    peer = Peer(heartbeat)
+    await trio.sleep(0.25)
+    autojump_clock.jump(2.0)
+    peer.pong(0)  # before anybody else has noticed that time has passed
+    assert peer.answers == []
+    assert peer.beat.unanswered == 0
+    assert pump.calls == ["hurry", "calm"]
+    await trio.sleep(INTERVAL_S)
+    assert len(peer.link.pings) == 2
+    await trio.sleep(GRAIN_S)
+    autojump_clock.jump(2.0)
+    await trio.sleep(2 * GRAIN_S)
+    peer.pong(1)  # after the heartbeat has noticed
+    assert peer.answers == []
+    await trio.sleep(INTERVAL_S)
+    peer.pong(2)
+    assert len(peer.answers) == 1
+    assert peer.answers[0].rtt_s is not None
+    assert peer.answers[0].rtt_s < INTERVAL_S

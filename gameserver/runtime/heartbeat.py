@@ -7,10 +7,14 @@ tick is not taken for the network's.
 
 The pongs come from the link's lane in (``protocol/lane.py``).  While a pong is awaited the link
 is hurried, for the answer would else be found no sooner than at the next tick.
+
+While the whole server is blocked (a hook of a game that takes seconds) nobody's pong can be read.
+That time is nobody's silence, and what was measured across it is nobody's latency.
 """
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections import deque
 from collections.abc import Callable
@@ -30,6 +34,8 @@ MAX_UNANSWERED: Final = 3
 PAYLOAD_BYTES: Final = 8
 #: How often the room's task looks whose ping is due.
 GRAIN_S: Final = 0.05
+#: Not having looked for this long means that the server was blocked.
+BLOCKED_S: Final = 0.5
 
 
 class Beat:
@@ -40,6 +46,7 @@ class Beat:
 
     __slots__ = (
         "_estimator",
+        "_heartbeat",
         "_on_answer",
         "_pump",
         "_sent",
@@ -52,11 +59,13 @@ class Beat:
     def __init__(
         self,
         link: Link,
+        heartbeat: Heartbeat,
         pump: Pump | None,
         on_answer: Callable[[Latency], None],
         on_silence: Callable[[], None],
     ) -> None:
         self.link = link
+        self._heartbeat = heartbeat
         self.on_silence = on_silence
         self.due_s = 0.0
         self.removed = False
@@ -97,7 +106,9 @@ class Beat:
                 break
         if not self._sent and self._pump is not None:
             self._pump.calm(self.link)
-        self._on_answer(self._estimator.sample(trio.current_time() - sent_s))
+        now_s = trio.current_time()
+        if sent_s >= self._heartbeat.blocked_until_s(now_s):
+            self._on_answer(self._estimator.sample(now_s - sent_s))
 
 
 class Heartbeat:
@@ -109,12 +120,19 @@ class Heartbeat:
         #: In the order in which they are due: all wait equally long, so the queue stays sorted.
         self._beats: deque[Beat] = deque()
         self._some = trio.Event()
+        #: When ``run`` last looked, and when it last found that the server had been blocked.
+        self._looked_s = math.inf
+        self._blocked_until_s = -math.inf
+
+    def blocked_until_s(self, now_s: float) -> float:
+        """Return until when the server was last blocked; that may be ``now_s``."""
+        return now_s if now_s - self._looked_s > BLOCKED_S else self._blocked_until_s
 
     def add(
         self, link: Link, on_answer: Callable[[Latency], None], on_silence: Callable[[], None]
     ) -> Beat:
         """Ping this connection from now on; the first ping is due at once."""
-        beat = Beat(link, self._pump, on_answer, on_silence)
+        beat = Beat(link, self, self._pump, on_answer, on_silence)
         beat.due_s = trio.current_time()
         self._beats.appendleft(beat)
         self._some.set()
@@ -129,9 +147,21 @@ class Heartbeat:
         while True:
             if not self._beats:
                 self._some = trio.Event()
+                self._looked_s = math.inf
                 await self._some.wait()
-            self._ping_due(trio.current_time())
+            now_s = trio.current_time()
+            self._excuse(now_s)
+            self._looked_s = now_s
+            self._ping_due(now_s)
             await trio.sleep(GRAIN_S)
+
+    def _excuse(self, now_s: float) -> None:
+        """If the server was blocked, give those who are being pinged that time back."""
+        if now_s - self._looked_s <= BLOCKED_S:
+            return
+        self._blocked_until_s = now_s
+        for beat in self._beats:
+            beat.due_s += now_s - self._looked_s
 
     def _ping_due(self, now_s: float) -> None:
         while self._beats and self._beats[0].due_s <= now_s:

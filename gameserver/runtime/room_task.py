@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
 import structlog
@@ -23,7 +24,7 @@ from gameserver.protocol.frames import binary_frame
 from gameserver.protocol.messages import Pace, Said
 from gameserver.replication.publisher import Publisher
 from gameserver.replication.seat import Seat, Sink
-from gameserver.room import HookFailure, Player, Room
+from gameserver.room import STEP_HOOKS, HookFailure, Player, Room
 from gameserver.runtime.heartbeat import Heartbeat
 from gameserver.runtime.ladder import Ladder, Step, steps_for
 from gameserver.runtime.link import Link
@@ -40,6 +41,10 @@ End: TypeAlias = Callable[[int, str], None]
 CHECK_EVERY_S: Final = 5.0
 #: A seat for which nothing changes gets an empty delta this often (README.md, "delta").
 QUIET_S: Final = 2.0
+#: A hook that takes this long has blocked the whole server: all rooms, and all connections.
+BLOCK_S: Final = 1.0
+#: So many ticks in a row that block it, and the room is ended.
+MAX_BLOCKS: Final = 3
 #: A change of pace is told so long before it happens, in nominal ticks' time: whoever hears of it
 #: within that time has never a wrong idea of what tick it is.
 PACE_NOTICE_S: Final = 0.5
@@ -61,6 +66,9 @@ class RoomTask:
         #: Why the room ended; None while it lives.
         self.ended: str | None = None
         self.hook_failures = 0
+        #: Hooks that took ``BLOCK_S`` or longer, and how many of the latest ticks in a row did.
+        self.blocks = 0
+        self._blocks_in_a_row = 0
         self.publisher = Publisher(
             room.world,
             check_every_ticks=round(CHECK_EVERY_S * room.tick_rate),
@@ -128,6 +136,7 @@ class RoomTask:
             overload_ups=self.ladder.ups,
             overload_downs=self.ladder.downs,
             deltas_thinned=published.thinned,
+            blocks=self.blocks,
         )
 
     # ------------------------------------------------------------ who is in it
@@ -144,7 +153,9 @@ class RoomTask:
         self._settle_second_sign_in(identity)
         if number in self.room.players:
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the seat is another's")
+        begun_s = trio.current_time()
         player = self.room.join(number, sink, name, identity)
+        self._note_duration("on_join", trio.current_time() - begun_s, player)
         self._ends[player] = end
         if any(failure.player is player for failure in self.room.failures):
             self.leave(player, "could not join")
@@ -184,7 +195,9 @@ class RoomTask:
         """Unseat a player.  Harmless if it has left already."""
         self._ends.pop(player, None)
         self.publisher.remove(seat_of(player))
+        begun_s = trio.current_time()
         self.room.leave(player, reason)
+        self._note_duration("on_leave", trio.current_time() - begun_s, player)
         self._take_failures()
 
     # ------------------------------------------------------------ its life
@@ -255,8 +268,13 @@ class RoomTask:
         if self.pump is not None:
             self.pump.read_ready()
         begun_s = trio.current_time()
-        room.step(tick_number, begun_s)
-        self._simulate_s.append(trio.current_time() - begun_s)
+        room.step(tick_number, begun_s, trio.current_time)
+        simulate_s = room.hooks_ended_s[-1] - begun_s
+        self._simulate_s.append(simulate_s)
+        if simulate_s >= BLOCK_S:
+            self._take_block(begun_s)
+        else:
+            self._blocks_in_a_row = 0
         if room.failures:
             self._take_failures()
         for player in room.players.values():
@@ -342,16 +360,36 @@ class RoomTask:
             else:
                 self._fail(f"the room failed in {failure.hook}")
 
+    def _take_block(self, begun_s: float) -> None:
+        """A step blocked the server: say which of its hooks did, and end a room that goes on so."""
+        ends_s = self.room.hooks_ended_s
+        took_s = [end_s - start_s for start_s, end_s in pairwise((begun_s, *ends_s))]
+        hook = STEP_HOOKS[took_s.index(max(took_s))]
+        self._note_duration(hook, max(took_s), None)
+        self._blocks_in_a_row += 1
+        if self._blocks_in_a_row >= MAX_BLOCKS:
+            self._fail(f"the room failed: {hook} blocked the server")
+
+    def _note_duration(self, hook: str, took_s: float, player: Player | None) -> None:
+        """Log and count a hook that took so long that it blocked the server."""
+        if took_s < BLOCK_S:
+            return
+        self.blocks += 1
+        self._log.error(
+            "a hook blocked the server",
+            hook=hook,
+            took_s=round(took_s, 3),
+            tick=self.room.tick_number,
+            **_about(player),
+        )
+
     def _report(self, failure: HookFailure) -> None:
         self.hook_failures += 1
-        about: dict[str, Any] = {}
-        if failure.player is not None:
-            about = {"seat": failure.player.seat, "player": failure.player.name}
         self._log.error(
             "hook failed",
             hook=failure.hook,
             tick=self.room.tick_number,
-            **about,
+            **_about(failure.player),
             exc_info=failure.error,
         )
 
@@ -367,6 +405,11 @@ class RoomTask:
         end = self._ends.pop(player, None)
         if end is not None:
             end(code, reason)
+
+
+def _about(player: Player | None) -> dict[str, Any]:
+    """Return what the log says of whom something was about."""
+    return {} if player is None else {"seat": player.seat, "player": player.name}
 
 
 def seat_of(player: Player) -> Seat:
