@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from itertools import pairwise
+
 import pytest
 import structlog
 import trio
@@ -9,13 +12,17 @@ from playing import Field, Pawn
 from test_room_task import Seated, running, seat
 from trio.testing import MockClock
 
+from clients.joining import open_game
 from clients.replica import Replica
 from gameserver import JoinRefused
 from gameserver.config import Settings
+from gameserver.ops.metrics import exposition
 from gameserver.protocol.messages import Check, Delta, Pace
+from gameserver.runtime import ladder, room_task
 from gameserver.runtime.ladder import CALM_WINDOWS, STEPS
 from gameserver.runtime.lobby import OVERLOAD_RETRY_S, Lobby
 from gameserver.runtime.room_task import RoomTask
+from gameserver.runtime.server import open_server
 
 TICK_S = 1 / 20
 
@@ -74,8 +81,8 @@ async def test_twice_the_load_leaves_a_game_that_works(autojump_clock: MockClock
         await trio.sleep(20)
         assert task.tally().ticks_dropped == dropped
         assert room.tick_number - tick == pytest.approx(20 * 20 * 0.375, abs=2)
-        assert set(map(_gap, *_pairs(deltas(ann, tick)))) == {2}
-        assert set(map(_gap, *_pairs(deltas(watcher, tick)))) <= {2, 4}
+        assert gaps(deltas(ann, tick)) == {2}
+        assert gaps(deltas(watcher, tick)) <= {2, 4}
         assert len(deltas(watcher, tick)) < 0.7 * len(deltas(ann, tick))
         checked = 0
         for message in ann.sink.messages:
@@ -88,12 +95,8 @@ async def test_twice_the_load_leaves_a_game_that_works(autojump_clock: MockClock
         assert ann.ended == []
 
 
-def _pairs(ticks: list[int]) -> tuple[list[int], list[int]]:
-    return ticks, ticks[1:]
-
-
-def _gap(before: int, after: int) -> int:
-    return after - before
+def gaps(ticks: list[int]) -> set[int]:
+    return {later - tick for tick, later in pairwise(ticks)}
 
 
 async def test_the_pace_is_told_before_it_changes_and_kept_exactly(
@@ -179,3 +182,47 @@ async def test_an_overloaded_room_closes_its_door_and_opens_it_again(
             with lobby.reserve("busy/1"):
                 pass
         nursery.cancel_scope.cancel()
+
+
+# ---------------------------------------------------------------- for real
+
+
+class Heavy(Field):
+    """Its ticks take twice the time that lies between two of them, once ``heavy`` is set."""
+
+    tick_rate = 50
+    view_radius = 100.0
+    heavy = False
+
+    def tick(self) -> None:
+        for pawn in self.world.of_class(Pawn):
+            pawn.y += 1 / 8
+        if self.heavy:
+            time.sleep(2 / self.tick_rate)
+
+
+async def test_honest_players_play_on_at_twice_the_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real sockets, real time: the ladder goes as far as it must, and nobody is harmed."""
+    monkeypatch.setattr(ladder, "WINDOW_S", 0.2)
+    monkeypatch.setattr(room_task, "CHECK_EVERY_S", 0.5)
+    async with open_server({"heavy": Heavy}, Settings(port=0)) as server:
+        url = f"ws://127.0.0.1:{server.port}/"
+        with trio.fail_after(60):
+            async with open_game(url, name="ann") as ann, open_game(url, name="bob") as bob:
+                await ann.wait_for_clock()
+                ((_, task),) = server.lobby.rooms
+                task.room.heavy = True
+                while task.ladder.step.pace > 0.375:
+                    await ann.next_delta()
+                ticks, checks = [], ann.statistics().checks + 3
+                while ann.statistics().checks < checks:
+                    ticks.append((await ann.next_delta()).tick)
+                assert min(gaps(ticks)) == 2
+                for player in (ann, bob):
+                    statistics = player.statistics()
+                    assert (statistics.checksum_failures, statistics.resyncs) == (0, 0)
+                    assert statistics.checks >= 2
+                    assert player.clock.tempo.pace == 0.375
+                level = int(task.ladder.step.level)
+                told = f'gameserver_overload_level{{kind="heavy"}} {level}.0'
+                assert told.encode() in exposition(server.figures())
