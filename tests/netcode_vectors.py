@@ -441,7 +441,7 @@ def playback_cases() -> Iterator[Case]:
         if tick < 530 or tick % 2 == 0:
             steps.append(["arrived", tick, round(now, 3)])
         tick_ms = 1000 / 30 * (1 if tick < 545 else 2)
-        steps += [["at", round(now + part * tick_ms, 3)] for part in (0.3, 0.8)]
+        steps += [["tick_at", round(now + part * tick_ms, 3)] for part in (0.3, 0.8)]
         now += tick_ms
     yield {
         "name": "the room slows down to half its pace",
