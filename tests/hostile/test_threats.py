@@ -14,22 +14,29 @@ from connections import WirePeer, rest_of
 from test_guard import REFUSED, head
 from wsproto.events import CloseConnection
 
+from benchmarks.hostile.ammunition import (
+    CODES,
+    ENDLESS_FRAME,
+    FLOODS,
+    NO_MESSAGES,
+    PING,
+    TLS_BEGINNING,
+    hello,
+    lies,
+    masked,
+)
 from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.messages import (
     MAX_CLIENT_MESSAGE_BYTES,
-    Ack,
     Bye,
-    CommandMessage,
-    Ping,
     Welcome,
     decode_from_server,
 )
 
-from .witness import Attacked, attacked, hello, masked, next_message, reset
+from .witness import Attacked, attacked, next_message, reset
 
 both = pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
 
-PING = masked(b"p", 0x89)
 GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
 
 
@@ -108,10 +115,9 @@ async def test_slowloris_in_http(tls):
 
 
 async def test_slowloris_in_tls():
-    client_hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500)
     async with attacked(tls=True, hello_deadline_s=0.3) as it, trio.open_nursery() as nursery:
         for _ in range(20):
-            nursery.start_soon(dribble, await it.connect_tcp(), client_hello)
+            nursery.start_soon(dribble, await it.connect_tcp(), TLS_BEGINNING)
 
 
 @both
@@ -147,28 +153,8 @@ async def test_messages_that_are_too_big(tls):
 async def test_a_frame_that_announces_more_than_there_is(tls):
     async with attacked(tls=tls) as it:
         peer = await it.enter()
-        await peer.stream.send_all(b"\x82\xff" + (2**62).to_bytes(8, "big") + bytes(4 + 5000))
+        await peer.stream.send_all(ENDLESS_FRAME)
         assert await close_code_of(peer) == CloseCode.TOO_BIG
-
-
-NO_MESSAGES = {
-    "deep arrays": b"\x91" * 4000,
-    "deep maps": b"\x81\xa1k" * 1300,
-    "deep in a command": b"\x97\x02\x01\x00\x00\x00" + b"\x91" * 100 + b"\x00",
-    "four billion elements": b"\xdd\xff\xff\xff\xff",
-    "four billion pairs": b"\x92\x02\xdf\xff\xff\xff\xff",
-    "four gigabytes of text": b"\x92\x05\xdb\xff\xff\xff\xff",
-    "four gigabytes of bytes": b"\x92\x05\xc6\xff\xff\xff\xff",
-    "an extension": b"\x92\x05\xc9\xff\xff\xff\xff\x01",
-    "many small arrays": b"\xdc\x00\x40" + b"\x9f" * 60,
-    "a long text": b"\x92\x05\xda\x08\x01" + b"x" * 2049,
-    "a key twice": b"\x92\x05\x82\xa1k\x01\xa1k\x02",
-    "no array": b"\x01",
-    "nothing": b"",
-    "too much": b"\x91\x06\x00",
-    "a number beyond a double": b"\x92\x03\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
-    "not a number": b"\x93\x04\x01\xcb\x7f\xf8\x00\x00\x00\x00\x00\x00",
-}
 
 
 async def test_bytes_that_are_no_message():
@@ -182,22 +168,6 @@ async def test_bytes_that_are_no_message():
 
 
 # Floods
-
-FLOODS = {
-    "messages": masked(Ping(nonce=1, client_time=0).encode()),
-    "nonsense": masked(b""),
-    "pings": PING,
-    "pongs": masked(b"", 0x8A),
-    "texts": masked(b"hello", 0x81),
-    "empty fragments": masked(b"", 0x02) + masked(b"", 0x00) * 1000,
-    "messages of empty fragments": masked(b"", 0x02) + masked(b"", 0x80),
-    "bytes": masked(bytes(125), 0x89),
-}
-CODES = {
-    "nonsense": CloseCode.PROTOCOL_ERROR,
-    "messages of empty fragments": CloseCode.PROTOCOL_ERROR,
-    "texts": CloseCode.UNSUPPORTED_DATA,
-}
 
 
 async def flood(peer: WirePeer, name: str, codes: dict[str, int | None]) -> None:
@@ -242,11 +212,10 @@ async def send_for_ever(stream: trio.abc.Stream, data: bytes) -> None:
 
 @pytest.mark.parametrize("tick", [2**31, 2**52])
 async def test_an_acknowledgement_of_what_has_not_been(tick):
-    lying_command = CommandMessage(seq=1, tick=0, shown=0, acked=tick, kind=0, values=[1])
     async with attacked() as it:
-        for lie in (Ack(tick), lying_command):
+        for lie in lies(tick):
             peer = await it.enter()
-            await peer.stream.send_all(masked(lie.encode()))
+            await peer.stream.send_all(masked(lie))
             assert await close_code_of(peer) == CloseCode.PROTOCOL_ERROR
 
 

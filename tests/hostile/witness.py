@@ -20,9 +20,10 @@ import trio
 from connections import WirePeer, authority, client_tls
 from playing import RawClient, join
 
+from benchmarks.hostile.ammunition import hello, masked
 from gameserver import Player, Room, command, entity, number, synced
 from gameserver.config import Settings
-from gameserver.protocol.messages import SUBPROTOCOL, Ack, Delta, Hello, Welcome
+from gameserver.protocol.messages import SUBPROTOCOL, Ack, Delta, Welcome
 from gameserver.runtime.server import Server, open_server
 
 PATIENCE_S = 60.0
@@ -133,22 +134,6 @@ class Attacked:
     async def alone(self) -> None:
         """Until only the witness is connected."""
         await until(lambda: self.server.figures().connections == 1)
-
-
-def hello(name: str, **fields: Any) -> bytes:
-    """Return the bytes of a hello."""
-    given = {"version": 1, "schema_hash": None, "room": "", "token": None, "resume": None, **fields}
-    return Hello(name=name, **given).encode()
-
-
-def masked(payload: bytes, first: int = 0x82, *, mask: bytes = b"\x12\x34\x56\x78") -> bytes:
-    """Return a client's frame; ``first`` is FIN, the reserved bits and the opcode."""
-    length = len(payload)
-    code = length if length < 126 else 126 if length < 65536 else 127
-    extended = length.to_bytes({126: 2, 127: 8}.get(code, 0), "big") if code > 125 else b""
-    key = (mask * (length // 4 + 1))[:length]
-    body = int.from_bytes(payload, "big") ^ int.from_bytes(key, "big")
-    return bytes([first, code | 0x80]) + extended + mask + body.to_bytes(length, "big")
 
 
 async def next_message(peer: WirePeer) -> bytes:

@@ -1,0 +1,1 @@
+"""Attacks on a real server while honest players play: see ``benchmarks/studies/hostile.py``."""
