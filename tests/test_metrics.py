@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+import tempfile
 from collections import Counter
 from typing import Any
 
 import attrs
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gameserver.ops import metrics
@@ -24,6 +27,7 @@ from gameserver.ops.metrics import (
 def figures(**changes: Any) -> ServerFigures:
     plain = ServerFigures(
         connections=3,
+        tasks=17,
         door={"accepted": 10, "crashed": 0},
         turned_away={"address": 8, "origin": 0},
         malformed_forwards=9,
@@ -58,6 +62,7 @@ def samples(given: ServerFigures) -> dict[tuple[str, tuple[tuple[str, str], ...]
 def test_everything_is_told() -> None:
     told = samples(figures())
     assert told["connections", ()] == 3
+    assert told["tasks", ()] == 17
     assert told["door_accepted_total", ()] == 10
     assert told["turned_away_total", (("reason", "address"),)] == 8
     assert told["turned_away_total", (("reason", "origin"),)] == 0
@@ -108,3 +113,12 @@ def test_tallies_add_up_field_by_field() -> None:
 
 def test_the_content_type_has_a_version() -> None:
     assert metrics.CONTENT_TYPE.startswith("text/plain; version=")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
+def test_what_the_system_knows_about_the_process_is_told() -> None:
+    with tempfile.TemporaryFile():
+        more = samples(figures())["process_open_fds", ()]
+    told = samples(figures())
+    assert told["process_open_fds", ()] == more - 1
+    assert told["process_resident_memory_bytes", ()] > 1_000_000

@@ -2,7 +2,8 @@
 
 Owns the counters that sessions and rooms fill in, their totals, and the text of ``/metrics``.
 Everything is made when somebody asks, so that a tick pays for nothing but its integers.
-Never reaches into rooms or sockets: it is handed plain figures.
+Never reaches into rooms or sockets: it is handed plain figures.  What the system knows about the
+process (memory, CPU, open files; on Linux) is read by prometheus-client.
 
 Labels are room kinds and close codes, never names that a client chose: those have no bound.
 """
@@ -14,7 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, TypeVar
 
 import attrs
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_PLAIN_0_0_4,
+    CollectorRegistry,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -101,11 +107,13 @@ STAGES: Final = ("up_estimate", "wait", "simulate", "send", "down_estimate")
 class ServerFigures:
     """All that ``/metrics`` tells: ``connections`` open now, ``door`` counts since the start.
 
+    ``tasks``: those of Trio that live now, of the whole process.
     ``turned_away`` counts by reason whoever was told to come later or not at all,
     ``tokens_refused`` by fault.
     """
 
     connections: int
+    tasks: int
     door: Mapping[str, int]
     turned_away: Mapping[str, int]
     malformed_forwards: int
@@ -119,6 +127,7 @@ def exposition(figures: ServerFigures) -> bytes:
     """Return ``figures`` in the text format of Prometheus."""
     registry = CollectorRegistry()
     registry.register(_Once(figures))
+    ProcessCollector(registry=registry)
     return generate_latest(registry)
 
 
@@ -131,6 +140,7 @@ class _Once(Collector):
     def collect(self) -> Iterator[Metric]:
         figures = self._figures
         yield _gauge("connections", "Connections open now", figures.connections)
+        yield _gauge("tasks", "Tasks of Trio that live now", figures.tasks)
         for name, count in figures.door.items():
             yield _count(f"door_{name}", f"Connections and requests: {name}", count)
         yield _by_label(

@@ -223,6 +223,7 @@ class Server:
         """Return everything that is counted, as of now."""
         return ServerFigures(
             connections=sum(door.statistics().open_connections for door in self._doors),
+            tasks=trio.lowlevel.current_statistics().tasks_living,
             door={
                 name: sum(getattr(door.statistics(), name) for door in self._doors)
                 for name in DOOR_COUNTS
