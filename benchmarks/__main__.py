@@ -12,11 +12,14 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from benchmarks import plots, records, tables
+from benchmarks.hostile import results as hostile_results
+from benchmarks.hostile.attacks import ATTACKS
 from benchmarks.machine import ROOT, BenchmarkError, stay_off_the_server
 from benchmarks.netcode import results as netcode_results
 from benchmarks.studies import capacity as capacity_study
 from benchmarks.studies import compare as compare_study
 from benchmarks.studies import growth as growth_study
+from benchmarks.studies import hostile as hostile_study
 from benchmarks.studies import joins as joins_study
 from benchmarks.studies import micro as micro_study
 from benchmarks.studies import netcode as netcode_study
@@ -264,12 +267,33 @@ def netcode(
 
 
 @app.command
+def hostile(
+    *,
+    players: Annotated[int, Parameter(help="Honest ones.")] = 50,
+    seconds: Annotated[float, Parameter(help="How long each attack lasts.")] = 20.0,
+    attacks: Annotated[
+        tuple[str, ...], Parameter(help="Which; all if not given.", consume_multiple=True)
+    ] = (),
+    seed: Annotated[int, Parameter(help="Of the attackers' chance.")] = 1,
+    output: Annotated[pathlib.Path, Parameter(help="File that results are appended to.")] = (
+        DEFAULT_OUTPUT
+    ),
+) -> None:
+    """What honest players notice of one attack after the other: a row per attack."""
+    session = Session(output, repeats=1, warmup_s=hostile_study.SETTLE_S, window_s=seconds)
+    stay_off_the_server(session.driver.cores)
+    found = hostile_study.run(session, players, seconds, attacks or tuple(ATTACKS), seed)
+    session.say("\n" + hostile_results.hostile_table(found))
+    session.close()
+
+
+@app.command
 def report(
     file: pathlib.Path = DEFAULT_OUTPUT,
     *,
     plot: Annotated[pathlib.Path | None, Parameter(help="Folder for SVG plots.")] = None,
 ) -> None:
-    """Make the tables (and plots) of ``compare`` and ``netcode`` again from a file of results."""
+    """Make tables (and plots) of ``compare``, ``netcode``, ``hostile`` again from a file."""
     found = records.load(file, "compare")
     links = netcode_results.newest(netcode_results.load(file, netcode_results.LinkRecord))
     aims = netcode_results.newest(netcode_results.load(file, netcode_results.AimRecord))
@@ -280,6 +304,8 @@ def report(
         texts.append(netcode_results.links_table(links))
     if aims:
         texts.append(netcode_results.aim_table(aims))
+    if attacked := hostile_results.load(file):
+        texts.append(hostile_results.hostile_table(attacked))
     for text in texts:
         console.print("\n" + text, markup=False, soft_wrap=True)
     if plot is not None:

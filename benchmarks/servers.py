@@ -70,7 +70,7 @@ class Contender:
 class RunningServer:
     """A server pinned to a core; use as a context manager, which stops it.
 
-    ``port`` is the first that it names: that of wss, if it serves that.
+    ``port`` is the first that it names: that of wss, if it serves that; ``plain_port`` that of ws.
     """
 
     def __init__(self, contender: Contender, setting: Setting, core: int) -> None:
@@ -88,7 +88,9 @@ class RunningServer:
         )
         self.pid = self._process.pid
         try:
-            self.port = self._wait_for_port()
+            self.port = self.plain_port = self._wait_for_port()
+            if setting.certificate is not None:
+                self.plain_port = self._port_of_next_line()
         except BaseException:
             self.__exit__()
             raise
@@ -118,13 +120,26 @@ class RunningServer:
                     break
                 if (found := _LISTENING.search(line)) is not None:
                     return int(found[1])
-        self._errors.seek(0)
-        last = self._errors.read().strip().splitlines()[-1:] or ["it said nothing"]
+        last = self.log().strip().splitlines()[-1:] or ["it said nothing"]
         raise BenchmarkError(f"{self._name} did not start: {last[0]}")
 
+    def _port_of_next_line(self) -> int:
+        """Return the port of the line after the first, which is written at the same time."""
+        assert self._process.stdout is not None
+        found = _LISTENING.search(self._process.stdout.readline())
+        if found is None:
+            raise BenchmarkError(f"{self._name} named one port only")
+        return int(found[1])
+
+    def log(self) -> str:
+        """Return what it has written to standard error so far."""
+        size = os.fstat(self._errors.fileno()).st_size
+        # Where the file is read must not move: the server writes there.
+        return os.pread(self._errors.fileno(), size, 0).decode(errors="replace")
+
     def get(self, path: str) -> str:
-        """Return what our own server answers to a GET (without TLS)."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        """Return what our own server answers to a GET, without TLS."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.plain_port, timeout=10)
         try:
             connection.request("GET", path)
             return connection.getresponse().read().decode()

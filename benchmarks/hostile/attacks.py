@@ -1,0 +1,276 @@
+"""The attacks, by name: what one attacker does over and over, and how many do it at once.
+
+Owns when and how often things are sent; what they are is ``ammunition.py``'s, sockets are
+``target.py``'s.  Never judges: honest players do (``honest.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Final
+
+import attrs
+import trio
+
+from benchmarks.hostile.ammunition import (
+    FLOODS,
+    NO_MESSAGES,
+    OVERSIZE,
+    PAGES,
+    TLS_BEGINNING,
+    UPGRADE,
+    forged_tokens,
+    hello,
+    lies,
+    masked,
+)
+from benchmarks.hostile.target import GONE, Target, TurnedAway, Wire
+
+#: After a connection that was refused or turned away: an attacker whose core is busy with being
+#: refused attacks nobody.
+PAUSE_S: Final = 0.01
+#: A slow sender sends a byte this often: less than a server could mistake for a slow line.
+DRIBBLE_EVERY_S: Final = 0.5
+#: The kernel may hold so many bytes for one who never reads.
+SMALL_BUFFER_BYTES: Final = 4096
+#: Requests that are sent without waiting for answers.
+PIPELINED: Final = 20
+#: How long one waits whether the server says anything about what was sent to it.
+PATIENCE_S: Final = 1.0
+REPLAYS: Final = 20
+LOTS_OF_BYTES: Final = 16 * 1024
+
+Act = Callable[[Target], Awaitable[None]]
+
+
+@attrs.frozen
+class Attack:
+    """What ``attackers`` do at once, each again and again; ``addresses``: from how many."""
+
+    act: Act
+    attackers: int = 20
+    addresses: int = 1
+
+
+async def run(attack: Attack, target: Target) -> None:
+    """Attack until cancelled."""
+    async with trio.open_nursery() as nursery:
+        for _ in range(attack.attackers):
+            nursery.start_soon(_again_and_again, attack.act, target)
+
+
+async def _again_and_again(act: Act, target: Target) -> None:
+    while True:
+        try:
+            await act(target)
+            await trio.lowlevel.checkpoint()
+        except (*GONE, TurnedAway):
+            await trio.sleep(PAUSE_S)
+
+
+# ---------------------------------------------------------------- what makes no sense
+
+
+async def _garbage(target: Target) -> None:
+    """Send noise: instead of a request, of a hello, or in the middle of a game."""
+    depth = target.rng.randrange(4)
+    noise = target.rng.randbytes(target.rng.randrange(1, 2000))
+    wire = await (target.connect, target.open, target.enter, target.enter)[depth]()
+    await _say_and_leave(wire, masked(noise) if depth == 3 else noise)
+
+
+async def _no_messages(target: Target) -> None:
+    """Say what msgpack can say and no message is, whole or in two fragments."""
+    payload = target.rng.choice(list(NO_MESSAGES.values()))
+    whole = masked(payload)
+    in_two = masked(payload, 0x02) + masked(b"", 0x80)
+    await _say_and_leave(await target.enter(), target.rng.choice([whole, in_two]))
+
+
+async def _oversize(target: Target) -> None:
+    await _say_and_leave(await target.enter(), target.rng.choice(OVERSIZE))
+
+
+async def _lying_acks(target: Target) -> None:
+    lie = target.rng.choice(lies(target.rng.choice([2**31, 2**52])))
+    await _say_and_leave(await target.enter(), masked(lie))
+
+
+async def _say_and_leave(wire: Wire, data: bytes) -> None:
+    """Send, listen until the server ends it or says nothing more to the point, and reset."""
+    try:
+        with trio.move_on_after(PATIENCE_S):
+            await wire.send(data)
+            await wire.drain()
+    finally:
+        wire.reset()
+
+
+# ---------------------------------------------------------------- ends at every point
+
+
+async def _ends(target: Target) -> None:
+    """Come to some point of a connection's life, then half-close or reset it."""
+    script = UPGRADE + masked(target.name_hello()) + FLOODS["messages"]
+    wire = await target.connect()
+    try:
+        # Anywhere, but as often between two steps as within one.
+        cut = target.rng.randrange(len(script) + 1)
+        cut = target.rng.choice([cut, 0, len(UPGRADE), len(script) - len(FLOODS["messages"])])
+        if cut <= len(UPGRADE):
+            await wire.send(script[:cut])
+        else:
+            await wire.upgrade()
+            await wire.send(script[len(UPGRADE) : cut])
+        if target.rng.random() < 0.5:
+            wire.half_close()
+            with trio.move_on_after(PATIENCE_S):
+                await wire.drain()
+    finally:
+        wire.reset()
+
+
+# ---------------------------------------------------------------- slowly
+
+
+async def _dribble(wire: Wire, data: bytes) -> None:
+    """Send a byte now and then until the server has had enough."""
+
+    async def send() -> None:
+        with suppress(*GONE):
+            for byte in data:
+                await wire.send(bytes([byte]))
+                await trio.sleep(DRIBBLE_EVERY_S)
+
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+            await wire.drain()
+            nursery.cancel_scope.cancel()
+    finally:
+        wire.reset()
+
+
+async def _slow_http(target: Target) -> None:
+    await _dribble(await target.connect(), b"GET / HTTP/1.1\r\nX: " + b"x" * 8000)
+
+
+async def _slow_tls(target: Target) -> None:
+    await _dribble(await target.connect(to_tls=True), TLS_BEGINNING)
+
+
+async def _slow_websocket(target: Target) -> None:
+    await _dribble(await target.open(), masked(hello("mallory", token="x" * 1000)))
+
+
+async def _never_read(target: Target) -> None:
+    """Join, then read nothing, ever, but keep acknowledging nothing: until the server ends it."""
+    wire = await target.open(receive_buffer=SMALL_BUFFER_BYTES)
+    try:
+        await wire.send(masked(target.name_hello()))
+        while True:  # the only way to see a reset without reading
+            await trio.sleep(PATIENCE_S)
+            await wire.send(FLOODS["messages"])
+    finally:
+        wire.reset()
+
+
+# ---------------------------------------------------------------- too much
+
+
+async def _flood(target: Target, name: str) -> None:
+    """Send the same for as long as the server takes it."""
+    data = FLOODS[name]
+    data *= max(1, LOTS_OF_BYTES // len(data))
+    wire = await target.enter()
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_send_for_ever, wire, data)
+            await wire.drain()
+            nursery.cancel_scope.cancel()
+    finally:
+        wire.reset()
+
+
+async def _send_for_ever(wire: Wire, data: bytes) -> None:
+    with suppress(*GONE):
+        while True:
+            await wire.send(data)
+
+
+async def _pages(target: Target) -> None:
+    """Ask for pages without waiting for them, then read and forget all of them."""
+    wire = await target.connect()
+    try:
+        await wire.send(b"".join(target.rng.choices(PAGES, k=PIPELINED)))
+        with trio.move_on_after(PATIENCE_S):
+            await wire.drain()
+    finally:
+        wire.reset()
+
+
+async def _connect_only(target: Target) -> None:
+    (await target.connect()).reset()
+
+
+async def _tls_only(target: Target) -> None:
+    """Have the server do the costly half of TLS, and go."""
+    (await target.connect_tls()).reset()
+
+
+async def _join_only(target: Target) -> None:
+    (await target.enter()).reset()
+
+
+# ---------------------------------------------------------------- lies about who one is
+
+
+async def _forged_tokens(target: Target) -> None:
+    """Ask for the room that wants tokens, with one that nobody signed."""
+    wire = await target.open()
+    token = target.rng.choice(forged_tokens(target.rng))
+    await _say_and_leave(wire, masked(hello("mallory", room="guarded", token=token)))
+
+
+async def _replayed_tokens(target: Target) -> None:
+    """Join, be cut, and present the one-time resume token many times over."""
+    wire = await target.open()
+    try:
+        resume = (await wire.join(target.name_hello())).resume
+    finally:
+        wire.reset()
+
+    async def replay() -> None:
+        with suppress(*GONE, TurnedAway):
+            (await target.enter(hello("mallory", resume=resume))).reset()
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(REPLAYS):
+            nursery.start_soon(replay)
+
+
+#: In the order in which they come.
+ATTACKS: Final[Mapping[str, Attack]] = {
+    "garbage": Attack(_garbage),
+    "half-closes and resets": Attack(_ends),
+    "slowloris in HTTP": Attack(_slow_http, attackers=150),
+    "slowloris in TLS": Attack(_slow_tls, attackers=150),
+    "slowloris in WebSocket": Attack(_slow_websocket, attackers=150),
+    "flood of messages": Attack(partial(_flood, name="messages")),
+    "flood of pings": Attack(partial(_flood, name="pings")),
+    "flood of empty fragments": Attack(partial(_flood, name="empty fragments")),
+    "flood of bytes": Attack(partial(_flood, name="bytes")),
+    "oversize": Attack(_oversize),
+    "deep and huge msgpack": Attack(_no_messages),
+    "lying acks": Attack(_lying_acks),
+    "replayed resume tokens": Attack(_replayed_tokens, attackers=5),
+    "forged tokens": Attack(_forged_tokens),
+    "200 who never read": Attack(_never_read, attackers=200, addresses=4),
+    "connection storm": Attack(_connect_only, attackers=50),
+    "connection storm, 100 addresses": Attack(_connect_only, attackers=100, addresses=100),
+    "storm of TLS handshakes": Attack(_tls_only, attackers=50),
+    "storm of joins, 100 addresses": Attack(_join_only, attackers=100, addresses=100),
+    "flood of page requests": Attack(_pages, attackers=50),
+}

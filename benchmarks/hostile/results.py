@@ -1,0 +1,157 @@
+"""What the hostile study found: one record per attack, what is wanted of it, and the table.
+
+Owns the fields, the targets, and the Markdown.  Pure; the file that records are appended to is
+``records.py``'s.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+import cattrs
+
+from benchmarks.tables import markdown
+
+#: The window in which nobody attacks.
+QUIET: Final = "quiet"
+#: The p99 of a tick's work may grow by this factor.
+MOST_P99: Final = 1.5
+#: Resident memory counts as what it was up to this factor: allocators keep some.
+SAME_MEMORY: Final = 1.05
+#: This process's own naps end this late where the machine keeps up: half a tick.
+MOST_NAP_LATE_MS: Final = 17.0
+
+
+@attrs.frozen
+class Usage:
+    """What the server's process has at one moment."""
+
+    rss_bytes: int
+    tasks: int
+    descriptors: int
+
+
+def worst(of: Iterable[Usage]) -> Usage:
+    """Return the most of each."""
+    columns = zip(*map(attrs.astuple, of), strict=True)
+    return Usage(*map(max, columns))
+
+
+@attrs.frozen(kw_only=True)
+class AttackRecord:
+    """One attack, or the quiet window before all of them.
+
+    ``delay``: from when a tick was due until its delta had reached a player; ``tick``: how long
+    ticks took, from before commands were read to after the publish.  ``nap``: how late the
+    players' own process woke up, the machine's share of the delay.  ``lost`` holds how each honest
+    player ended who was dropped.  ``crashes``: log lines that tell of a bug.
+    """
+
+    study: str = "hostile"
+    attack: str
+    seconds: float
+    players: int
+    lost: tuple[str, ...]
+    ticks: int
+    ticks_missed: int
+    ticks_missed_by_worst: int
+    ticks_dropped: int
+    wrong_checksums: int
+    tick_p50_ms: float
+    tick_p99_ms: float
+    delay_p50_ms: float
+    delay_p99_ms: float
+    nap_p99_ms: float
+    before: Usage
+    during: Usage
+    after: Usage
+    #: What the attackers did (``Tally``), and how the server ended sessions, by close code.
+    attackers: Mapping[str, int] = attrs.field(factory=dict)
+    endings: Mapping[str, int] = attrs.field(factory=dict)
+    crashes: tuple[str, ...] = ()
+    machine: Mapping[str, Any] = attrs.field(factory=dict)
+    when: str = ""
+
+    @property
+    def valid(self) -> bool:
+        """Whether the honest players' process kept up."""
+        return self.nap_p99_ms <= MOST_NAP_LATE_MS
+
+
+def complaints(record: AttackRecord, quiet: AttackRecord) -> list[str]:
+    """Return which targets were missed, in words; empty if none was."""
+    found = []
+    if record.lost:
+        found.append(f"{len(record.lost)} dropped")
+    if record.ticks_missed:
+        found.append(f"{record.ticks_missed} ticks missed")
+    if record.wrong_checksums:
+        found.append(f"{record.wrong_checksums} wrong checksums")
+    if record.tick_p99_ms > MOST_P99 * quiet.tick_p99_ms:
+        found.append(f"tick p99 {record.tick_p99_ms / quiet.tick_p99_ms:.1f} ×")
+    if record.after.tasks > record.before.tasks:
+        found.append(f"{record.after.tasks - record.before.tasks} tasks left")
+    if record.after.descriptors > record.before.descriptors:
+        found.append(f"{record.after.descriptors - record.before.descriptors} descriptors left")
+    if record.after.rss_bytes > SAME_MEMORY * record.before.rss_bytes:
+        left = (record.after.rss_bytes - record.before.rss_bytes) / 1e6
+        found.append(f"{left:.1f} MB left")
+    if record.crashes:
+        found.append(f"{len(record.crashes)} crashes logged")
+    return found
+
+
+def hostile_table(records: Sequence[AttackRecord]) -> str:
+    """Return one row per attack, the quiet window first; whose quiet window comes before it."""
+    header = ["attack", "connections", "MB sent", "dropped", "ticks missed", "tick p99 ms"]
+    header += ["delta delay p99 ms", "RSS MB", "tasks", "descriptors", "targets"]
+    rows = []
+    quiet: AttackRecord | None = None
+    for record in records:
+        if record.attack == QUIET:
+            quiet = record
+        if quiet is not None:
+            rows.append(_row(record, quiet))
+    return markdown(header, rows)
+
+
+def _row(record: AttackRecord, quiet: AttackRecord) -> list[str]:
+    usages = (record.before, record.during, record.after)
+    wrong = complaints(record, quiet)
+    verdict = "; ".join(wrong) if wrong else "held"
+    if not record.valid:
+        verdict += f" (machine too slow: {record.nap_p99_ms:.0f} ms)"
+    return [
+        record.attack,
+        f"{record.attackers.get('connections', 0):,}",
+        f"{record.attackers.get('bytes_sent', 0) / 1e6:.1f}",
+        str(len(record.lost)),
+        f"{record.ticks_missed} of {record.ticks * record.players:,}",
+        _beside(record.tick_p99_ms, quiet.tick_p99_ms, 2),
+        _beside(record.delay_p99_ms, quiet.delay_p99_ms, 1),
+        " → ".join(f"{usage.rss_bytes / 1e6:.0f}" for usage in usages),
+        " → ".join(str(usage.tasks) for usage in usages),
+        " → ".join(str(usage.descriptors) for usage in usages),
+        "–" if record is quiet else verdict,
+    ]
+
+
+def _beside(value: float, quiet: float, digits: int) -> str:
+    return f"{value:.{digits}f} ({value / quiet:.2f} ×)" if quiet else f"{value:.{digits}f}"
+
+
+def load(file: pathlib.Path) -> list[AttackRecord]:
+    """Return the records of the last whole run in a file of results; other studies are left out."""
+    found: list[AttackRecord] = []
+    for line in file.read_text().splitlines():
+        values = json.loads(line)
+        if values["study"] != attrs.fields_dict(AttackRecord)["study"].default:
+            continue
+        if values["attack"] == QUIET:
+            found.clear()
+        found.append(cattrs.structure(values, AttackRecord))
+    return found

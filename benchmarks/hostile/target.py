@@ -1,0 +1,221 @@
+"""What an attacker has: addresses to come from, and ways to connect, join and misbehave at the end.
+
+Owns sockets.  What is sent over them is ``ammunition.py``'s, when and how often ``attacks.py``'s.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import random
+import socket
+import ssl
+import struct
+from collections.abc import Iterator
+from typing import Final
+
+import attrs
+import trio
+
+from benchmarks.hostile.ammunition import UPGRADE, hello, masked
+from gameserver.errors import RemoteProtocolError
+from gameserver.protocol.messages import ServerMessage, Welcome, decode_from_server
+
+#: Honest players come from 127.0.0.1; attackers from here on (all of 127/8 is this machine).
+FIRST_ADDRESS: Final = ipaddress.IPv4Address("127.66.0.1")
+#: ``SO_LINGER`` on and zero: closing sends a reset (Linux, ``socket(7)``).
+_LINGER_RESETS: Final = struct.pack("ii", 1, 0)
+#: For anything that a server should answer; one under attack may also say nothing.
+ANSWER_WITHIN_S: Final = 10.0
+
+GONE: Final = (OSError, trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError)
+
+
+class TurnedAway(Exception):
+    """The server ended the connection instead of going on."""
+
+
+@attrs.define
+class Tally:
+    """What attackers did.  ``endings``: connections that the server ended."""
+
+    connections: int = 0
+    refused: int = 0
+    joined: int = 0
+    endings: int = 0
+    bytes_sent: int = 0
+    bytes_received: int = 0
+
+
+@attrs.define
+class Target:
+    """The server under attack.  ``addresses``: from how many an attacker comes, in turn."""
+
+    port: int
+    tls_port: int
+    addresses: int
+    seed: int
+    rng: random.Random = attrs.field(init=False)
+    tally: Tally = attrs.field(factory=Tally, init=False)
+    _from: Iterator[int] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.rng = random.Random(self.seed)
+        self._from = itertools.cycle(range(self.addresses))
+
+    async def connect(self, *, to_tls: bool = False, receive_buffer: int | None = None) -> Wire:
+        """Connect TCP from the next address; ``OSError`` if that is refused."""
+        sock = trio.socket.socket()
+        try:
+            if receive_buffer is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            # Only the address is bound here; with the port, ports would run out.
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_BIND_ADDRESS_NO_PORT, 1)
+            await sock.bind((str(FIRST_ADDRESS + next(self._from)), 0))
+            with trio.fail_after(ANSWER_WITHIN_S):
+                await sock.connect(("127.0.0.1", self.tls_port if to_tls else self.port))
+        except BaseException as error:
+            sock.close()
+            if isinstance(error, GONE):
+                self.tally.refused += 1
+            raise
+        self.tally.connections += 1
+        return Wire(sock, self.tally)
+
+    async def connect_tls(self) -> Wire:
+        """Connect, and shake hands as TLS wants it."""
+        raw = await self.connect(to_tls=True)
+        stream = trio.SSLStream(trio.SocketStream(raw.sock), _any_certificate())
+        try:
+            with trio.fail_after(ANSWER_WITHIN_S):
+                await stream.do_handshake()
+        except BaseException:
+            raw.reset()
+            raise
+        return Wire(raw.sock, self.tally, stream)
+
+    async def open(self, *, receive_buffer: int | None = None) -> Wire:
+        """Connect as far as the WebSocket; ``TurnedAway`` if the answer is no."""
+        wire = await self.connect(receive_buffer=receive_buffer)
+        try:
+            await wire.upgrade()
+        except BaseException:
+            wire.reset()
+            raise
+        return wire
+
+    async def enter(self, message: bytes | None = None) -> Wire:
+        """Connect and join with ``message`` (None: a good hello); ``TurnedAway`` if not let in."""
+        wire = await self.open()
+        try:
+            await wire.join(self.name_hello() if message is None else message)
+        except BaseException:
+            wire.reset()
+            raise
+        return wire
+
+    def name_hello(self) -> bytes:
+        """Return a hello under some name."""
+        return hello(f"mallory {self.rng.randrange(10**6)}")
+
+
+class Wire:
+    """One connection of an attacker; ``stream`` is over TLS if the connection is."""
+
+    def __init__(
+        self,
+        sock: trio.socket.SocketType,
+        tally: Tally,
+        stream: trio.abc.Stream | None = None,
+    ) -> None:
+        self.sock: Final = sock
+        self.stream: Final = trio.SocketStream(sock) if stream is None else stream
+        self._tally = tally
+        self._read = b""
+
+    async def send(self, data: bytes) -> None:
+        """Send all of it."""
+        await self.stream.send_all(data)
+        self._tally.bytes_sent += len(data)
+
+    async def receive(self) -> bytes:
+        """Return what comes next; ``TurnedAway`` at the end."""
+        data = bytes(await self.stream.receive_some(65536))
+        self._tally.bytes_received += len(data)
+        if not data:
+            self._tally.endings += 1
+            raise TurnedAway
+        return data
+
+    async def drain(self) -> None:
+        """Read, and forget, until the server ends the connection."""
+        try:
+            while True:
+                await self.receive()
+        except TurnedAway:
+            return
+        except GONE:
+            self._tally.endings += 1
+
+    async def upgrade(self) -> None:
+        """Shake hands; ``TurnedAway`` if the answer is another."""
+        await self.send(UPGRADE)
+        with trio.fail_after(ANSWER_WITHIN_S):
+            while b"\r\n\r\n" not in self._read:
+                self._read += await self.receive()
+        head, _, self._read = self._read.partition(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 101 "):
+            raise TurnedAway
+
+    async def join(self, message: bytes) -> Welcome:
+        """Send ``message`` and return the welcome; ``TurnedAway`` if the answer is another."""
+        await self.send(masked(message))
+        with trio.fail_after(ANSWER_WITHIN_S):
+            answer = await self._next_message()
+        if not isinstance(answer, Welcome):
+            raise TurnedAway
+        self._tally.joined += 1
+        return answer
+
+    async def _next_message(self) -> ServerMessage:
+        while True:
+            frame = _first_frame(self._read)
+            if frame is None:
+                self._read += await self.receive()
+                continue
+            payload, self._read = frame
+            try:
+                return decode_from_server(payload)
+            except RemoteProtocolError:
+                raise TurnedAway from None
+
+    def half_close(self) -> None:
+        """Say that nothing more comes, and leave the rest open."""
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def reset(self) -> None:
+        """End the connection with a TCP reset."""
+        if self.sock.fileno() >= 0:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESETS)
+            self.sock.close()
+
+
+def _first_frame(data: bytes) -> tuple[bytes, bytes] | None:
+    """Return the payload of a server's first frame, and what follows it; None: not whole yet."""
+    if len(data) < 2:
+        return None
+    length, at = data[1] & 0x7F, 2
+    if length > 125:
+        at = 4 if length == 126 else 10
+        length = int.from_bytes(data[2:at], "big")
+    if len(data) < at + length:
+        return None
+    return data[at : at + length], data[at + length :]
+
+
+def _any_certificate() -> ssl.SSLContext:
+    """Return a context of one who does not care whom it attacks."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,217 @@
+"""``hostile``: honest players beside one attack after the other, on a real server.
+
+First a window in which nobody attacks, then each attack for as long, with a pause after it in which
+everything has to be as it was.  The server has one core; honest players and attackers, each in a
+process of their own, share the other, where the honest come first.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+import pathlib
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+import attrs
+import trio
+
+from benchmarks import measure, records
+from benchmarks.exposition import counts_by_label, gauge, total
+from benchmarks.hostile.attackers import attackers
+from benchmarks.hostile.attacks import ATTACKS
+from benchmarks.hostile.honest import Honest, delays_s, missed_ticks, work_s
+from benchmarks.hostile.results import QUIET, AttackRecord, Usage, worst
+from benchmarks.hostile.target import Tally
+from benchmarks.machine import ROOT, BenchmarkError
+from benchmarks.servers import OURSELVES, RunningServer, Setting, Started
+from benchmarks.studies.session import Session
+from gameserver.games.arena.rules import TICK_RATE
+from gameserver.runtime.tls import make_development_certificate
+
+ROOMS: Final = ("benchmarks.hostile.rooms:Siege", "benchmarks.hostile.rooms:Guarded")
+#: All have joined, and the clocks and buffers have settled.
+SETTLE_S: Final = 5.0
+#: After an attack everything has to be as before within this.
+RECOVER_S: Final = 10.0
+#: How often the server is asked what it has; its answer is a second old at most.
+LOOK_EVERY_S: Final = 2.0
+JOIN_WITHIN_S: Final = 60.0
+
+
+def run(
+    session: Session, players: int, seconds: float, names: Sequence[str], seed: int
+) -> list[AttackRecord]:
+    """Measure the quiet window and all attacks of ``names``; ``BenchmarkError`` if one is none."""
+    unknown = [name for name in names if name not in ATTACKS]
+    if unknown:
+        raise BenchmarkError(f"no such attack: {unknown[0]}; there are {', '.join(ATTACKS)}")
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        paths = make_development_certificate(pathlib.Path(folder))
+        setting = Setting(
+            world="siege", players=players, certificate=(paths.certificate, paths.key)
+        )
+        contender = attrs.evolve(OURSELVES, prepare=start_rooms)
+        with RunningServer(contender, setting, session.driver.cores.server) as server:
+            study = _Study(session, server, Honest.of(players), seconds, seed)
+            return trio.run(study.run, names)
+
+
+def start_rooms(setting: Setting) -> Started:
+    """Serve the rooms with limits as they are by default; only 127.0.0.1 is trusted."""
+    command = [sys.executable, "-m", "gameserver", "serve", *ROOMS, "--port", "0"]
+    assert setting.certificate is not None
+    certificate, key = setting.certificate
+    command += ["--certificate", str(certificate), "--key", str(key), "--tls-port", "0"]
+    command += ["--trusted", "127.0.0.1/32", "--log-level", "info", "--log-format", "json"]
+    environment = {"PYTHONPATH": str(ROOT), "GAMESERVER_SECRET": "s" * 32}
+    return Started(command, environment)
+
+
+@attrs.define
+class _Study:
+    """One server with its honest players; what comes from the server's own mouth, it asks."""
+
+    session: Session
+    server: RunningServer
+    honest: Honest
+    seconds: float
+    seed: int
+    _log_read: int = 0
+    _metrics: str = ""
+
+    async def run(self, names: Sequence[str]) -> list[AttackRecord]:
+        players = len(self.honest.seen)
+        found = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.honest.run, f"ws://127.0.0.1:{self.server.plain_port}/")
+            with trio.move_on_after(JOIN_WITHIN_S) as joining:
+                while self.honest.playing < players:
+                    await trio.sleep(0.1)
+            if joining.cancelled_caught:
+                raise BenchmarkError(f"only {self.honest.playing} of {players} could join")
+            await trio.sleep(SETTLE_S)
+            for name in (QUIET, *names):
+                record = await self._attack(name)
+                records.append(self.session.output, record)
+                found.append(record)
+                self.session.say(summary(record))
+            nursery.cancel_scope.cancel()
+        return found
+
+    async def _attack(self, name: str) -> AttackRecord:
+        """Measure one window, and what is left of it."""
+        before = await self._usage()
+        metrics_before = self._metrics
+        self._new_log_lines()
+        checksums = self.honest.wrong_checksums
+        self.honest.take()
+        while (first := self.honest.newest_tick) < 0:
+            await trio.sleep(1 / TICK_RATE)
+        usages: list[Usage] = []
+        tally = Tally()
+        if name == QUIET:
+            await self._look(usages)
+        else:
+            server, core = self.server, self.session.driver.cores.load
+            with attackers(
+                name, server.plain_port, server.port, seed=self.seed, core=core
+            ) as running:
+                await self._look(usages)
+                await trio.to_thread.run_sync(running.end)
+                tally = running.tally
+        window = range(first + 1, self.honest.newest_tick + 1)
+        await trio.sleep(RECOVER_S)
+        after = await self._usage()
+        seen, lost, naps = self.honest.take()
+        missed = missed_ticks(seen, window)
+        delays, work = delays_s(seen, window), work_s(seen, window)
+        return AttackRecord(
+            attack=name,
+            seconds=self.seconds,
+            players=len(seen),
+            lost=tuple(lost),
+            ticks=len(window),
+            ticks_missed=sum(missed),
+            ticks_missed_by_worst=max(missed),
+            ticks_dropped=int(
+                total(self._metrics, "ticks_dropped") - total(metrics_before, "ticks_dropped")
+            ),
+            wrong_checksums=self.honest.wrong_checksums - checksums,
+            tick_p50_ms=1000 * _percentile(work, 0.5),
+            tick_p99_ms=1000 * _percentile(work, 0.99),
+            delay_p50_ms=1000 * _percentile(delays, 0.5),
+            delay_p99_ms=1000 * _percentile(delays, 0.99),
+            nap_p99_ms=1000 * _percentile(sorted(naps), 0.99),
+            before=before,
+            during=worst(usages),
+            after=after,
+            attackers=attrs.asdict(tally),
+            endings=self._endings_since(metrics_before),
+            crashes=tuple(line for line in self._new_log_lines() if is_bug(line)),
+            machine=self.session.driver.machine,
+            when=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        )
+
+    async def _look(self, usages: list[Usage]) -> None:
+        """Let the window pass, looking at the server now and then."""
+        end_s = trio.current_time() + self.seconds
+        while True:
+            usages.append(await self._usage())
+            left_s = end_s - trio.current_time()
+            if left_s <= 0:
+                return
+            await trio.sleep(min(left_s, LOOK_EVERY_S))
+
+    async def _usage(self) -> Usage:
+        # A thread: who measures must not wait for an answer while deltas come.
+        self._metrics = await trio.to_thread.run_sync(self.server.get, "/metrics")
+        return Usage(
+            rss_bytes=measure.rss_bytes(self.server.pid),
+            tasks=int(gauge(self._metrics, "gameserver_tasks")),
+            descriptors=int(gauge(self._metrics, "process_open_fds")),
+        )
+
+    def _endings_since(self, metrics: str) -> dict[str, int]:
+        """Return how many sessions ended since then, by close code, joined or not."""
+        found: Counter[str] = Counter()
+        for name in ("endings", "refusals"):
+            now, then = (counts_by_label(text, name) for text in (self._metrics, metrics))
+            for code, count in now.items():
+                found[code] += int(count - then.get(code, 0))
+        return {code: count for code, count in sorted(found.items()) if count}
+
+    def _new_log_lines(self) -> list[str]:
+        """Return the lines that were logged since the last call."""
+        log = self.server.log()
+        new, self._log_read = log[self._log_read :], len(log)
+        return new.splitlines()
+
+
+def is_bug(line: str) -> bool:
+    """Whether a line of the log, in JSON, tells of something that must not happen."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return True  # nothing but the log writes there
+    return entry.get("level") in ("error", "critical") or "exception" in entry
+
+
+def summary(record: AttackRecord) -> str:
+    """Return one line about a record."""
+    return (
+        f"{record.attack}: {len(record.lost)} dropped, {record.ticks_missed} ticks missed, "
+        f"tick p99 {record.tick_p99_ms:.2f} ms, delay p99 {record.delay_p99_ms:.1f} ms, "
+        f"tasks {record.before.tasks} → {record.during.tasks} → {record.after.tasks}, "
+        f"nap p99 {record.nap_p99_ms:.1f} ms, attackers {dict(record.attackers)}, "
+        f"endings {dict(record.endings)}"
+    )
+
+
+def _percentile(ordered: Sequence[float], part: float) -> float:
+    """Return a percentile by nearest rank; NaN of nothing."""
+    return ordered[round(part * (len(ordered) - 1))] if ordered else math.nan
