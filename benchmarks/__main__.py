@@ -16,6 +16,7 @@ from benchmarks.hostile import results as hostile_results
 from benchmarks.hostile.attacks import ATTACKS
 from benchmarks.machine import ROOT, BenchmarkError, stay_off_the_server
 from benchmarks.netcode import results as netcode_results
+from benchmarks.soak import results as soak_results
 from benchmarks.studies import capacity as capacity_study
 from benchmarks.studies import compare as compare_study
 from benchmarks.studies import growth as growth_study
@@ -24,6 +25,7 @@ from benchmarks.studies import joins as joins_study
 from benchmarks.studies import micro as micro_study
 from benchmarks.studies import netcode as netcode_study
 from benchmarks.studies import single as single_study
+from benchmarks.studies import soak as soak_study
 from benchmarks.studies import ticks as ticks_study
 from benchmarks.studies.session import Session
 from clients.lab.profiles import PROFILES
@@ -280,10 +282,32 @@ def hostile(
     ),
 ) -> None:
     """What honest players notice of one attack after the other: a row per attack."""
-    session = Session(output, repeats=1, warmup_s=hostile_study.SETTLE_S, window_s=seconds)
+    session = Session(output, repeats=1, warmup_s=hostile_study.RECOVER_S, window_s=seconds)
     stay_off_the_server(session.driver.cores)
     found = hostile_study.run(session, players, seconds, attacks or tuple(ATTACKS), seed)
     session.say("\n" + hostile_results.hostile_table(found))
+    session.close()
+
+
+@app.command
+def soak(
+    *,
+    minutes: Annotated[float, Parameter(help="How long it all lasts.")] = 10.0,
+    players: Annotated[int, Parameter(help="How many come and go.")] = 50,
+    seed: Annotated[int, Parameter(help="Of everybody's chance.")] = 1,
+    output: Annotated[pathlib.Path, Parameter(help="File that results are appended to.")] = (
+        DEFAULT_OUTPUT
+    ),
+) -> None:
+    """Players who join, leave, are cut, freeze and come back, and attackers, for long."""
+    session = Session(output, repeats=1, warmup_s=0.0, window_s=60 * minutes)
+    stay_off_the_server(session.driver.cores)
+    record = soak_study.run(session, players, minutes, seed)
+    session.say("\n" + soak_results.soak_table(record))
+    for line in record.unexplained:
+        session.say(f"UNEXPLAINED: {line}")
+    for reason in sorted(set(record.lives.dropped)):
+        session.say(f"DROPPED: {reason}")
     session.close()
 
 
@@ -293,7 +317,7 @@ def report(
     *,
     plot: Annotated[pathlib.Path | None, Parameter(help="Folder for SVG plots.")] = None,
 ) -> None:
-    """Make tables (and plots) of ``compare``, ``netcode``, ``hostile`` again from a file."""
+    """Make tables (and plots) of ``compare`` and the studies after it again from a file."""
     found = records.load(file, "compare")
     links = netcode_results.newest(netcode_results.load(file, netcode_results.LinkRecord))
     aims = netcode_results.newest(netcode_results.load(file, netcode_results.AimRecord))
@@ -306,6 +330,7 @@ def report(
         texts.append(netcode_results.aim_table(aims))
     if attacked := hostile_results.load(file):
         texts.append(hostile_results.hostile_table(attacked))
+    texts += map(soak_results.soak_table, soak_results.load(file)[-1:])
     for text in texts:
         console.print("\n" + text, markup=False, soft_wrap=True)
     if plot is not None:

@@ -48,6 +48,12 @@ def _own_cpu_s(pid: int) -> float:
     return parse_stat_cpu_s(text, os.sysconf("SC_CLK_TCK")) if text else 0.0
 
 
+def waited_s(pid: int) -> float:
+    """Return how long the threads of a process were ready to run, and waited for their core."""
+    texts = [_read(path) for path in PROC.glob(f"{pid}/task/*/schedstat")]
+    return sum(int(text.split()[1]) for text in texts if text) / 1e9
+
+
 def rss_bytes(pid: int) -> int:
     """Return the resident memory of a process and its descendants."""
     pages = 0

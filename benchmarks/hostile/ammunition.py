@@ -7,7 +7,6 @@ every threat.
 
 from __future__ import annotations
 
-import inspect
 import random
 from collections.abc import Mapping
 from typing import Any, Final
@@ -51,9 +50,8 @@ def masked(payload: bytes, first: int = 0x82, *, mask: bytes = b"\x12\x34\x56\x7
 
 def hello(name: str, **fields: Any) -> bytes:
     """Return the bytes of a hello; what is not among ``fields`` is what a newcomer says."""
-    given = dict.fromkeys(inspect.signature(Hello).parameters)
-    given |= {"version": VERSION, "room": "", "name": name} | fields
-    return Hello(**given).encode()
+    given: dict[str, Any] = {"version": VERSION, "schema_hash": None, "room": "", "name": name}
+    return Hello(**{**given, "token": None, "resume": None, **fields}).encode()
 
 
 PING: Final = masked(b"p", 0x89)

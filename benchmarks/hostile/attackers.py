@@ -1,6 +1,7 @@
 """The attackers' own process: ``python -m benchmarks.hostile.attackers ATTACK PORT TLS_PORT SEED``.
 
-Owns its life: it attacks until its standard input ends, then prints what it did as a line of JSON.
+Owns its life: it says when it is ready, attacks from the first line on its standard input to its
+end, and then prints what it did as a line of JSON.
 Nice: where it shares a core with honest players, they come first, for they measure.
 """
 
@@ -10,8 +11,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 import attrs
@@ -23,66 +22,78 @@ from benchmarks.machine import ROOT, BenchmarkError
 from gameserver.config import Settings
 from gameserver.runtime.open_files import within_open_files
 
+MODULE: Final = "benchmarks.hostile.attackers"
 NICENESS: Final = 10
 END_TIMEOUT_S: Final = 10.0
 
 
 class Attackers:
-    """A running process of attackers; ``tally`` is known once it has ended."""
+    """A process of attackers, which waits for ``begin``; ``tally`` is known once it has ended.
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
+    Its methods wait for the process: not for a thread that measures.
+    """
+
+    def __init__(self, attack: str, port: int, tls_port: int, *, seed: int, core: int) -> None:
+        command = [
+            "taskset",
+            "--cpu-list",
+            str(core),
+            sys.executable,
+            "-m",
+            "benchmarks.hostile.attackers",
+        ]
+        self._process = subprocess.Popen(
+            [*command, "-m", MODULE, attack, str(port), str(tls_port), str(seed)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
         self.tally = Tally()
+        assert self._process.stdout is not None
+        if not self._process.stdout.readline():
+            self.kill()
+            raise BenchmarkError("the attackers' process failed")
+
+    def begin(self) -> None:
+        """Attack from now on."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
 
     def end(self) -> None:
         """Let them go, and note what they did; ``BenchmarkError`` if they had failed."""
-        if self._process.poll() is not None and self._process.returncode:
-            raise BenchmarkError("the attackers' process failed")
         try:
             told, _ = self._process.communicate(timeout=END_TIMEOUT_S)
+            self.tally = Tally(**json.loads(told))
         except subprocess.TimeoutExpired:
-            self.kill()
             raise BenchmarkError("the attackers did not stop") from None
-        self.tally = Tally(**json.loads(told))
+        except ValueError:
+            raise BenchmarkError("the attackers' process failed") from None
+        finally:
+            self.kill()
 
     def kill(self) -> None:
-        """End them without asking; idempotent."""
+        """End them without asking, if they still run; idempotent."""
         if self._process.poll() is None:
             self._process.kill()
-        self._process.communicate()
-
-
-@contextmanager
-def attackers(
-    attack: str, port: int, tls_port: int, *, seed: int, core: int
-) -> Iterator[Attackers]:
-    """Attack from a process of its own, on ``core``, until ``end`` or the end of the block."""
-    command = ["taskset", "--cpu-list", str(core), sys.executable, "-m", __spec__.name]
-    process = subprocess.Popen(
-        [*command, attack, str(port), str(tls_port), str(seed)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    running = Attackers(process)
-    try:
-        yield running
-    finally:
-        if process.stdin is not None and not process.stdin.closed:
-            running.kill()
+            self._process.communicate()
 
 
 async def _until_end_of_input(attack: str, port: int, tls_port: int, seed: int) -> Tally:
     chosen = ATTACKS[attack]
     target = Target(port, tls_port, chosen.addresses, seed)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(run, chosen, target)
-        async with trio.lowlevel.FdStream(os.dup(0)) as standard_input:
+    async with trio.lowlevel.FdStream(os.dup(0)) as standard_input:
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        if not await standard_input.receive_some():
+            return target.tally
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(run, chosen, target)
             async for _ in standard_input:
                 pass
-        nursery.cancel_scope.cancel()
+            nursery.cancel_scope.cancel()
     return target.tally
 
 

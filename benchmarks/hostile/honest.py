@@ -1,133 +1,209 @@
 """Honest players beside the attackers: they fly about, and note every delta that reaches them.
 
-Owns their connections, and the sums over all of them per window.  Uses the shipped Python client
-without prediction, which would cost the core that is shared with the attackers.
+Owns who plays, and the sums over all of them per window.  A few are whole clients (without
+prediction), who check the state and hear from the room how its ticks went; the others are light
+(``light.py``).
 """
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 import attrs
 import trio
 
+from benchmarks.hostile.light import LightPlayer
 from benchmarks.hostile.rooms import Siege
-from clients import GameClient, open_game
+from clients import Applied, GameClient, open_game
 from clients.errors import ConnectionLost, Refused
 from gameserver.games.arena.model import TURN, Play, Steer
 from gameserver.games.arena.rules import TICK_RATE
 
 #: Between the joins of two: a stampede is an attack of its own.
 JOIN_EVERY_S: Final = 0.03
-#: The controls change so often, and are not sent in between: the arena holds them for longer.
-STEER_EVERY_TICKS: Final = 10
+STEERS_PER_S: Final = 3
 #: One who is dead, or was refused while the podium is shown, asks again after so long.
-ASK_AGAIN_TICKS: Final = 30
+ASK_AGAIN_S: Final = 3
+#: How many of the players are whole clients.
+WHOLE: Final = 3
+ROOM: Final = Siege.__name__.lower()
 
 
 @attrs.define
-class Seen:
-    """A delta as it came: its tick, when (``time.perf_counter``), and what the room told of itself.
+class Window:
+    """What was noted since the last ``take``.
 
-    ``begun_s``: when the tick began, on the same clock; ``work_s``: how long the one before took.
+    ``seen``: tick and time (``time.perf_counter``) of each delta, by player; ``begun_s``,
+    ``work_s``: when a tick began, on the same clock, and how long it took, by tick; ``lost``: how
+    each one ended who was dropped; ``naps_late_s``: how late this process's own naps ended, which
+    is its part of every delay.
     """
 
-    tick: int
-    came_s: float
-    begun_s: float
-    work_s: float
+    seen: list[list[tuple[int, float]]]
+    begun_s: dict[int, float] = attrs.field(factory=dict)
+    work_s: dict[int, float] = attrs.field(factory=dict)
+    lost: list[str] = attrs.field(factory=list)
+    naps_late_s: list[float] = attrs.field(factory=list)
+
+    @classmethod
+    def of(cls, players: int) -> Window:
+        """Return an empty one."""
+        return cls([[] for _ in range(players)])
 
 
 @attrs.define
 class Honest:
-    """All honest players.  ``seen`` is by player, since the last ``take``."""
+    """All honest players, of whom the first ``WHOLE`` are whole clients."""
 
-    seen: list[list[Seen]]
-    lost: list[str] = attrs.field(factory=list)
-    #: How late this process's own naps ended, in seconds: what it adds to every delay.
-    naps_late_s: list[float] = attrs.field(factory=list)
+    players: int
+    now: Window = attrs.field(init=False)
     _clients: dict[int, GameClient] = attrs.field(factory=dict)
+    _playing: set[int] = attrs.field(factory=set)
+    _news: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
 
-    @classmethod
-    def of(cls, count: int) -> Honest:
-        """Return so many players who have not joined yet."""
-        return cls([[] for _ in range(count)])
+    def __attrs_post_init__(self) -> None:
+        self.now = Window.of(self.players)
 
     @property
     def playing(self) -> int:
         """How many are connected."""
-        return len(self._clients)
+        return len(self._playing)
 
     @property
     def newest_tick(self) -> int:
         """The newest tick that anyone has seen since the last ``take``; -1 if nobody has."""
-        return max((player[-1].tick for player in self.seen if player), default=-1)
+        return max((player[-1][0] for player in self.now.seen if player), default=-1)
 
     @property
     def wrong_checksums(self) -> int:
-        """How many there were since the start, of those who still play."""
+        """How many there were since the start, of the whole clients that still play."""
         return sum(client.statistics().checksum_failures for client in self._clients.values())
 
-    def take(self) -> tuple[list[list[Seen]], list[str], list[float]]:
-        """Return what was seen, who was lost, and the naps since the last time, and begin anew."""
-        taken = self.seen, self.lost, self.naps_late_s
-        self.seen = [[] for _ in self.seen]
-        self.lost, self.naps_late_s = [], []
+    def take(self) -> Window:
+        """Return what was noted since the last time, and begin anew."""
+        taken, self.now = self.now, Window.of(self.players)
         return taken
 
-    async def run(self, url: str) -> None:
-        """Let all play until cancelled."""
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for something that can only become true when a delta comes."""
+        while not condition():
+            await self._news.park()
+
+    async def run(self, port: int) -> None:
+        """Let all play at the server's ``port`` until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._nap)
-            for number in range(len(self.seen)):
-                nursery.start_soon(self._play, url, number)
+            for number in range(self.players):
+                nursery.start_soon(self._live, port, number)
                 await trio.sleep(JOIN_EVERY_S)
 
     async def _nap(self) -> None:
         while True:
             until_s = trio.current_time() + 1 / TICK_RATE
             await trio.sleep_until(until_s)
-            self.naps_late_s.append(trio.current_time() - until_s)
+            self.now.naps_late_s.append(trio.current_time() - until_s)
 
-    async def _play(self, url: str, number: int) -> None:
+    async def _live(self, port: int, number: int) -> None:
         """Play; once dropped, be noted and come back, so that the next attack has its judges."""
+        visit = self._visit_whole if number < WHOLE else self._visit_light
         while True:
             try:
-                await self._visit(url, number)
+                await visit(port, number, f"honest {number}")
             except (ConnectionLost, Refused) as ended:
-                self.lost.append(str(ended))
+                self.now.lost.append(str(ended))
             await trio.sleep(1.0)
 
-    async def _visit(self, url: str, number: int) -> None:
-        name = f"honest {number}"
+    @contextmanager
+    def _counted(self, number: int) -> Iterator[None]:
+        self._playing.add(number)
+        self._news.unpark_all()
+        try:
+            yield
+        finally:
+            self._playing.discard(number)
+
+    def _note(self, number: int, tick: int) -> None:
+        self.now.seen[number].append((tick, time.perf_counter()))
+        self._news.unpark_all()
+
+    # ------------------------------------------------------------ light ones
+
+    async def _visit_light(self, port: int, number: int, name: str) -> None:
+        player = await LightPlayer.join(port, ROOM, name, Siege.schema())
+        try:
+            with self._counted(number):
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._steer_light, player, number, name)
+                    await player.read(partial(self._note, number))
+        except* ConnectionLost as group:
+            raise group.exceptions[0] from None
+        finally:
+            await player.leave()
+
+    async def _steer_light(self, player: LightPlayer, number: int, name: str) -> None:
+        """Send controls, an acknowledgement a second, and now and then the wish to fly again."""
         rng = random.Random(name)
-        async with open_game(url, room="siege", name=name, schema=Siege.schema()) as client:
+        await trio.sleep(rng.random())
+        while True:
+            await player.command(Play(name=name, bot=True))
+            for _ in range(ASK_AGAIN_S):
+                for _ in range(STEERS_PER_S):
+                    await player.command(random_controls(rng))
+                    await trio.sleep(1 / STEERS_PER_S)
+                if self.now.seen[number]:
+                    await player.acknowledge(self.now.seen[number][-1][0])
+
+    # ------------------------------------------------------------ whole clients
+
+    async def _visit_whole(self, port: int, number: int, name: str) -> None:
+        url = f"ws://127.0.0.1:{port}/"
+        async with open_game(url, room=ROOM, name=name, schema=Siege.schema()) as client:
             self._clients[number] = client
             try:
-                await self._fly(client, number, name, rng)
+                with self._counted(number):
+                    await fly(
+                        client, random.Random(name), name, partial(self._hear, number, client)
+                    )
             finally:
                 del self._clients[number]
 
-    async def _fly(self, client: GameClient, number: int, name: str, rng: random.Random) -> None:
-        steer_at = asked_at = 0
-        # No two send at the same tick, as no two people do.
-        phase = number % STEER_EVERY_TICKS
-        async for delta in client:
-            came_s = time.perf_counter()
-            [beat] = client.replica.of_kind("Beat")
-            seen = Seen(delta.tick, came_s, beat.at_us / 1e6, beat.work_us / 1e6)
-            self.seen[number].append(seen)
-            if client.replica.own is None:
-                if delta.tick >= asked_at + ASK_AGAIN_TICKS:
-                    asked_at = delta.tick
-                    await client.send(Play(name=name, bot=True))
-            elif delta.tick >= steer_at:
-                steer_at = delta.tick - delta.tick % STEER_EVERY_TICKS + STEER_EVERY_TICKS + phase
-                await client.send(random_controls(rng))
-        client.check()
+    def _hear(self, number: int, client: GameClient, delta: Applied) -> None:
+        """Note a delta, and what the room tells of its ticks in it."""
+        self._note(number, delta.tick)
+        [beat] = client.replica.of_kind("Beat")
+        if delta.tick == client.replica.tick:  # else the beat is already that of a later one
+            self.now.begun_s[delta.tick] = beat.at_us / 1e6
+            self.now.work_s[delta.tick - 1] = beat.work_us / 1e6
+
+
+def _ignore(_delta: Applied) -> None:
+    """Where deltas go that nobody wants."""
+
+
+async def fly(
+    client: GameClient,
+    rng: random.Random,
+    name: str,
+    on_delta: Callable[[Applied], None] = _ignore,
+) -> None:
+    """Fly about until the connection ends, which raises ``ConnectionLost`` but in peace."""
+    steer_at = asked_at = 0
+    async for delta in client:
+        on_delta(delta)
+        if delta.tick < steer_at:
+            continue
+        steer_at = delta.tick + TICK_RATE // STEERS_PER_S
+        if client.replica.own is not None:
+            await client.send(random_controls(rng))
+        elif delta.tick >= asked_at + ASK_AGAIN_S * TICK_RATE:
+            asked_at = delta.tick
+            await client.send(Play(name=name, bot=True))
+    client.check()
 
 
 def random_controls(rng: random.Random) -> Steer:
@@ -140,29 +216,33 @@ def random_controls(rng: random.Random) -> Steer:
     )
 
 
-def missed_ticks(seen: Sequence[Sequence[Seen]], window: range) -> list[int]:
-    """Return by player how many ticks of ``window`` never came.
+def missed_ticks(window: Window, ticks: range) -> list[int]:
+    """Return by player how many of ``ticks`` never came.
 
     A tick that the server dropped was missed by all.
     """
-    came = [{one.tick for one in player} for player in seen]
-    return [sum(tick not in player for tick in window) for player in came]
+    came = [{tick for tick, _ in player} for player in window.seen]
+    return [sum(tick not in player for tick in ticks) for player in came]
 
 
-def delays_s(seen: Sequence[Sequence[Seen]], window: range) -> list[float]:
-    """Return how late all deltas of ``window`` came by the server's own schedule, ascending.
+def delays_s(window: Window, ticks: range) -> list[float]:
+    """Return how late the deltas of ``ticks`` came by the server's own schedule, ascending.
 
     A tick begins at its time or, where the machine is busy, later: so the earliest of all is the
     schedule.
     """
-    everything = [one for player in seen for one in player if one.tick in window]
-    if not everything:
+    starts_s = [at_s - tick / TICK_RATE for tick, at_s in window.begun_s.items() if tick in ticks]
+    if not starts_s:
         return []
-    start_s = min(one.begun_s - one.tick / TICK_RATE for one in everything)
-    return sorted(one.came_s - start_s - one.tick / TICK_RATE for one in everything)
+    start_s = min(starts_s)
+    return sorted(
+        came_s - start_s - tick / TICK_RATE
+        for player in window.seen
+        for tick, came_s in player
+        if tick in ticks
+    )
 
 
-def work_s(seen: Sequence[Sequence[Seen]], window: range) -> list[float]:
-    """Return how long the ticks of ``window`` took that anyone was told of, ascending."""
-    by_tick = {one.tick - 1: one.work_s for player in seen for one in player}
-    return sorted(taken_s for tick, taken_s in by_tick.items() if tick in window)
+def work_s(window: Window, ticks: range) -> list[float]:
+    """Return how long those of ``ticks`` took of which anyone was told, ascending."""
+    return sorted(taken_s for tick, taken_s in window.work_s.items() if tick in ticks)

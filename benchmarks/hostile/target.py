@@ -18,6 +18,7 @@ import attrs
 import trio
 
 from benchmarks.hostile.ammunition import UPGRADE, hello, masked
+from benchmarks.hostile.light import first_frame
 from gameserver.errors import RemoteProtocolError
 from gameserver.protocol.messages import ServerMessage, Welcome, decode_from_server
 
@@ -179,11 +180,12 @@ class Wire:
 
     async def _next_message(self) -> ServerMessage:
         while True:
-            frame = _first_frame(self._read)
+            frame = first_frame(self._read)
             if frame is None:
                 self._read += await self.receive()
                 continue
-            payload, self._read = frame
+            _, payload, used = frame
+            self._read = self._read[used:]
             try:
                 return decode_from_server(payload)
             except RemoteProtocolError:
@@ -198,19 +200,6 @@ class Wire:
         if self.sock.fileno() >= 0:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESETS)
             self.sock.close()
-
-
-def _first_frame(data: bytes) -> tuple[bytes, bytes] | None:
-    """Return the payload of a server's first frame, and what follows it; None: not whole yet."""
-    if len(data) < 2:
-        return None
-    length, at = data[1] & 0x7F, 2
-    if length > 125:
-        at = 4 if length == 126 else 10
-        length = int.from_bytes(data[2:at], "big")
-    if len(data) < at + length:
-        return None
-    return data[at : at + length], data[at + length :]
 
 
 def _any_certificate() -> ssl.SSLContext:

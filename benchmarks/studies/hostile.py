@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import attrs
@@ -22,20 +23,18 @@ import trio
 
 from benchmarks import measure, records
 from benchmarks.exposition import counts_by_label, gauge, total
-from benchmarks.hostile.attackers import attackers
+from benchmarks.hostile.attackers import Attackers
 from benchmarks.hostile.attacks import ATTACKS
 from benchmarks.hostile.honest import Honest, delays_s, missed_ticks, work_s
 from benchmarks.hostile.results import QUIET, AttackRecord, Usage, worst
-from benchmarks.hostile.target import Tally
 from benchmarks.machine import ROOT, BenchmarkError
 from benchmarks.servers import OURSELVES, RunningServer, Setting, Started
 from benchmarks.studies.session import Session
-from gameserver.games.arena.rules import TICK_RATE
 from gameserver.runtime.tls import make_development_certificate
 
 ROOMS: Final = ("benchmarks.hostile.rooms:Siege", "benchmarks.hostile.rooms:Guarded")
-#: All have joined, and the clocks and buffers have settled.
-SETTLE_S: Final = 5.0
+#: Of each attack, before anything is measured.
+REHEARSE_S: Final = 1.0
 #: After an attack everything has to be as before within this.
 RECOVER_S: Final = 10.0
 #: How often the server is asked what it has; its answer is a second old at most.
@@ -57,8 +56,11 @@ def run(
         )
         contender = attrs.evolve(OURSELVES, prepare=start_rooms)
         with RunningServer(contender, setting, session.driver.cores.server) as server:
-            study = _Study(session, server, Honest.of(players), seconds, seed)
-            return trio.run(study.run, names)
+            study = _Study(session, server, Honest(players), seconds, seed)
+            try:
+                return trio.run(study.run, names)
+            except* BenchmarkError as group:
+                raise group.exceptions[0] from None
 
 
 def start_rooms(setting: Setting) -> Started:
@@ -85,16 +87,15 @@ class _Study:
     _metrics: str = ""
 
     async def run(self, names: Sequence[str]) -> list[AttackRecord]:
-        players = len(self.honest.seen)
+        players = self.honest.players
         found = []
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.honest.run, f"ws://127.0.0.1:{self.server.plain_port}/")
+            nursery.start_soon(self.honest.run, self.server.plain_port)
             with trio.move_on_after(JOIN_WITHIN_S) as joining:
-                while self.honest.playing < players:
-                    await trio.sleep(0.1)
+                await self.honest.until(lambda: self.honest.playing == players)
             if joining.cancelled_caught:
                 raise BenchmarkError(f"only {self.honest.playing} of {players} could join")
-            await trio.sleep(SETTLE_S)
+            await self._rehearse(names)
             for name in (QUIET, *names):
                 record = await self._attack(name)
                 records.append(self.session.output, record)
@@ -105,37 +106,33 @@ class _Study:
 
     async def _attack(self, name: str) -> AttackRecord:
         """Measure one window, and what is left of it."""
+        attackers = None if name == QUIET else await self._attackers(name)
         before = await self._usage()
         metrics_before = self._metrics
         self._new_log_lines()
         checksums = self.honest.wrong_checksums
         self.honest.take()
-        while (first := self.honest.newest_tick) < 0:
-            await trio.sleep(1 / TICK_RATE)
-        usages: list[Usage] = []
-        tally = Tally()
-        if name == QUIET:
-            await self._look(usages)
-        else:
-            server, core = self.server, self.session.driver.cores.load
-            with attackers(
-                name, server.plain_port, server.port, seed=self.seed, core=core
-            ) as running:
-                await self._look(usages)
-                await trio.to_thread.run_sync(running.end)
-                tally = running.tally
-        window = range(first + 1, self.honest.newest_tick + 1)
+        await self.honest.until(lambda: self.honest.newest_tick >= 0)
+        first = self.honest.newest_tick
+        waited_s = measure.waited_s(self.server.pid)
+        if attackers is not None:
+            attackers.begin()
+        during = await self._look()
+        ticks = range(first + 1, self.honest.newest_tick + 1)
+        waited_s = measure.waited_s(self.server.pid) - waited_s
+        if attackers is not None:
+            await trio.to_thread.run_sync(attackers.end)
         await trio.sleep(RECOVER_S)
         after = await self._usage()
-        seen, lost, naps = self.honest.take()
-        missed = missed_ticks(seen, window)
-        delays, work = delays_s(seen, window), work_s(seen, window)
+        window = self.honest.take()
+        missed = missed_ticks(window, ticks)
+        delays, work = delays_s(window, ticks), work_s(window, ticks)
         return AttackRecord(
             attack=name,
             seconds=self.seconds,
-            players=len(seen),
-            lost=tuple(lost),
-            ticks=len(window),
+            players=self.honest.players,
+            lost=tuple(window.lost),
+            ticks=len(ticks),
             ticks_missed=sum(missed),
             ticks_missed_by_worst=max(missed),
             ticks_dropped=int(
@@ -146,26 +143,49 @@ class _Study:
             tick_p99_ms=1000 * _percentile(work, 0.99),
             delay_p50_ms=1000 * _percentile(delays, 0.5),
             delay_p99_ms=1000 * _percentile(delays, 0.99),
-            nap_p99_ms=1000 * _percentile(sorted(naps), 0.99),
+            nap_p99_ms=1000 * _percentile(sorted(window.naps_late_s), 0.99),
+            waited=waited_s / self.seconds,
             before=before,
-            during=worst(usages),
+            during=during,
             after=after,
-            attackers=attrs.asdict(tally),
+            attackers={} if attackers is None else attrs.asdict(attackers.tally),
             endings=self._endings_since(metrics_before),
             crashes=tuple(line for line in self._new_log_lines() if is_bug(line)),
             machine=self.session.driver.machine,
             when=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         )
 
-    async def _look(self, usages: list[Usage]) -> None:
-        """Let the window pass, looking at the server now and then."""
+    async def _attackers(self, name: str) -> Attackers:
+        """Return attackers that are ready."""
+        server = self.server
+        return await trio.to_thread.run_sync(
+            partial(
+                Attackers,
+                name,
+                server.plain_port,
+                server.port,
+                seed=self.seed,
+                core=self.session.driver.cores.load,
+            )
+        )
+
+    async def _rehearse(self, names: Sequence[str]) -> None:
+        """Have each attack for a moment: what a process allocates once is no leak."""
+        for name in names:
+            attackers = await self._attackers(name)
+            attackers.begin()
+            await trio.sleep(REHEARSE_S)
+            await trio.to_thread.run_sync(attackers.end)
+        await trio.sleep(RECOVER_S)
+
+    async def _look(self) -> Usage:
+        """Let the window pass; return the most that the server had, looked at now and then."""
         end_s = trio.current_time() + self.seconds
-        while True:
-            usages.append(await self._usage())
-            left_s = end_s - trio.current_time()
-            if left_s <= 0:
-                return
+        usages = [await self._usage()]
+        while (left_s := end_s - trio.current_time()) > 0:
             await trio.sleep(min(left_s, LOOK_EVERY_S))
+            usages.append(await self._usage())
+        return worst(usages)
 
     async def _usage(self) -> Usage:
         # A thread: who measures must not wait for an answer while deltas come.
@@ -207,8 +227,8 @@ def summary(record: AttackRecord) -> str:
         f"{record.attack}: {len(record.lost)} dropped, {record.ticks_missed} ticks missed, "
         f"tick p99 {record.tick_p99_ms:.2f} ms, delay p99 {record.delay_p99_ms:.1f} ms, "
         f"tasks {record.before.tasks} → {record.during.tasks} → {record.after.tasks}, "
-        f"nap p99 {record.nap_p99_ms:.1f} ms, attackers {dict(record.attackers)}, "
-        f"endings {dict(record.endings)}"
+        f"nap p99 {record.nap_p99_ms:.1f} ms, waited {record.waited:.1%}, "
+        f"attackers {dict(record.attackers)}, endings {dict(record.endings)}"
     )
 
 
