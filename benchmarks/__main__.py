@@ -36,6 +36,8 @@ Players = Annotated[tuple[int, ...], Parameter(help="Numbers of players.", consu
 Servers = Annotated[
     tuple[str, ...], Parameter(help="Which servers; all if not given.", consume_multiple=True)
 ]
+#: Of a kind that should not be there at all; the others are in the file of results.
+MOST_LINES = 20
 DEFAULT_OUTPUT = ROOT / "benchmarks" / "results.jsonl"
 
 
@@ -304,7 +306,7 @@ def soak(
     stay_off_the_server(session.driver.cores)
     record = soak_study.run(session, players, minutes, seed)
     session.say("\n" + soak_results.soak_table(record))
-    for line in record.unexplained:
+    for line in record.unexplained[:MOST_LINES]:
         session.say(f"UNEXPLAINED: {line}")
     for reason in sorted(set(record.lives.dropped)):
         session.say(f"DROPPED: {reason}")

@@ -11,6 +11,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
+from functools import partial
 from typing import Final
 
 import attrs
@@ -25,6 +27,8 @@ from gameserver.runtime.open_files import within_open_files
 MODULE: Final = "benchmarks.hostile.attackers"
 NICENESS: Final = 10
 END_TIMEOUT_S: Final = 10.0
+#: Of each attack, before anything is measured.
+REHEARSE_S: Final = 1.0
 
 
 class Attackers:
@@ -34,14 +38,7 @@ class Attackers:
     """
 
     def __init__(self, attack: str, port: int, tls_port: int, *, seed: int, core: int) -> None:
-        command = [
-            "taskset",
-            "--cpu-list",
-            str(core),
-            sys.executable,
-            "-m",
-            "benchmarks.hostile.attackers",
-        ]
+        command = ["taskset", "--cpu-list", str(core), sys.executable]
         self._process = subprocess.Popen(
             [*command, "-m", MODULE, attack, str(port), str(tls_port), str(seed)],
             cwd=ROOT,
@@ -78,7 +75,41 @@ class Attackers:
         """End them without asking, if they still run; idempotent."""
         if self._process.poll() is None:
             self._process.kill()
-            self._process.communicate()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+@attrs.frozen
+class Camp:
+    """Where attackers come from, and whom they attack."""
+
+    port: int
+    tls_port: int
+    core: int
+
+    async def ready(self, attack: str, seed: int) -> Attackers:
+        """Return attackers who wait to begin."""
+        return await trio.to_thread.run_sync(
+            partial(Attackers, attack, self.port, self.tls_port, seed=seed, core=self.core)
+        )
+
+    async def attack(self, attack: str, seed: int, seconds: float) -> Tally:
+        """Attack for so long; cancelled, at once no more."""
+        attackers = await self.ready(attack, seed)
+        try:
+            attackers.begin()
+            await trio.sleep(seconds)
+            await trio.to_thread.run_sync(attackers.end)
+        finally:
+            attackers.kill()
+        return attackers.tally
+
+    async def rehearse(self, names: Iterable[str]) -> None:
+        """Have each attack for a moment: what a process allocates once is no leak."""
+        for name in names:
+            await self.attack(name, 0, REHEARSE_S)
 
 
 async def _until_end_of_input(attack: str, port: int, tls_port: int, seed: int) -> Tally:

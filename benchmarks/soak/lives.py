@@ -110,7 +110,13 @@ class Lives:
                         await fly(client, rng, f"player {number}")
                     meant = True
                     await self._meet(fate, client, line)
-            except (ConnectionLost, Refused) as ended:
+            except Refused as refusal:
+                if refusal.retry_after_s is None:
+                    self.counts.dropped.append(str(refusal))
+                else:
+                    self.counts.told_to_wait += 1
+                    await trio.sleep(refusal.retry_after_s)
+            except ConnectionLost as ended:
                 if not meant:
                     self.counts.dropped.append(str(ended))
             await trio.sleep(rng.uniform(*PAUSE_S))

@@ -39,15 +39,16 @@ class Look:
 class LifeCounts:
     """What happened to the players, all of them together.
 
-    ``cut``: by us, with a reset; ``frozen``: stopped reading for long; ``dropped``: by the server,
-    though they had done nothing, with the reason.  ``seats_lost``: of those who came back within
-    the window.
+    ``cut``: by us, with a reset; ``frozen``: stopped reading for long; ``told_to_wait``: too many
+    joined just then; ``dropped``: by the server, though they had done nothing, with the reason.
+    ``seats_lost``: of those who came back within the window.
     """
 
     joins: int = 0
     left: int = 0
     cut: int = 0
     frozen: int = 0
+    told_to_wait: int = 0
     dropped: list[str] = attrs.field(factory=list)
     resumed: int = 0
     seats_lost: int = 0
@@ -103,6 +104,7 @@ def soak_table(record: SoakRecord) -> str:
         ("players", f"{record.players} for {record.minutes:g} minutes", "", None),
         ("joins", f"{lives.joins:,}", "", None),
         ("left, cut, frozen", f"{lives.left:,}, {lives.cut:,}, {lives.frozen:,}", "", None),
+        ("told to wait before they joined", f"{lives.told_to_wait:,}", "", None),
         ("resumed", f"{lives.resumed:,}", "", None),
         ("seats lost within the window", str(lives.seats_lost), "0", not lives.seats_lost),
         ("dropped without a fault", str(len(lives.dropped)), "0", not lives.dropped),

@@ -15,7 +15,6 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from functools import partial
 from typing import Final
 
 import attrs
@@ -23,7 +22,7 @@ import trio
 
 from benchmarks import measure, records
 from benchmarks.exposition import counts_by_label, gauge, total
-from benchmarks.hostile.attackers import Attackers
+from benchmarks.hostile.attackers import Camp
 from benchmarks.hostile.attacks import ATTACKS
 from benchmarks.hostile.honest import Honest, delays_s, missed_ticks, work_s
 from benchmarks.hostile.results import QUIET, AttackRecord, Usage, worst
@@ -33,8 +32,6 @@ from benchmarks.studies.session import Session
 from gameserver.runtime.tls import make_development_certificate
 
 ROOMS: Final = ("benchmarks.hostile.rooms:Siege", "benchmarks.hostile.rooms:Guarded")
-#: Of each attack, before anything is measured.
-REHEARSE_S: Final = 1.0
 #: After an attack everything has to be as before within this.
 RECOVER_S: Final = 10.0
 #: How often the server is asked what it has; its answer is a second old at most.
@@ -56,7 +53,8 @@ def run(
         )
         contender = attrs.evolve(OURSELVES, prepare=start_rooms)
         with RunningServer(contender, setting, session.driver.cores.server) as server:
-            study = _Study(session, server, Honest(players), seconds, seed)
+            camp = Camp(server.plain_port, server.port, session.driver.cores.load)
+            study = _Study(session, server, camp, Honest(players), seconds, seed)
             try:
                 return trio.run(study.run, names)
             except* BenchmarkError as group:
@@ -80,6 +78,7 @@ class _Study:
 
     session: Session
     server: RunningServer
+    camp: Camp
     honest: Honest
     seconds: float
     seed: int
@@ -95,7 +94,8 @@ class _Study:
                 await self.honest.until(lambda: self.honest.playing == players)
             if joining.cancelled_caught:
                 raise BenchmarkError(f"only {self.honest.playing} of {players} could join")
-            await self._rehearse(names)
+            await self.camp.rehearse(names)
+            await trio.sleep(RECOVER_S)
             for name in (QUIET, *names):
                 record = await self._attack(name)
                 records.append(self.session.output, record)
@@ -106,7 +106,7 @@ class _Study:
 
     async def _attack(self, name: str) -> AttackRecord:
         """Measure one window, and what is left of it."""
-        attackers = None if name == QUIET else await self._attackers(name)
+        attackers = None if name == QUIET else await self.camp.ready(name, self.seed)
         before = await self._usage()
         metrics_before = self._metrics
         self._new_log_lines()
@@ -154,29 +154,6 @@ class _Study:
             machine=self.session.driver.machine,
             when=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         )
-
-    async def _attackers(self, name: str) -> Attackers:
-        """Return attackers that are ready."""
-        server = self.server
-        return await trio.to_thread.run_sync(
-            partial(
-                Attackers,
-                name,
-                server.plain_port,
-                server.port,
-                seed=self.seed,
-                core=self.session.driver.cores.load,
-            )
-        )
-
-    async def _rehearse(self, names: Sequence[str]) -> None:
-        """Have each attack for a moment: what a process allocates once is no leak."""
-        for name in names:
-            attackers = await self._attackers(name)
-            attackers.begin()
-            await trio.sleep(REHEARSE_S)
-            await trio.to_thread.run_sync(attackers.end)
-        await trio.sleep(RECOVER_S)
 
     async def _look(self) -> Usage:
         """Let the window pass; return the most that the server had, looked at now and then."""

@@ -11,7 +11,6 @@ import random
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from functools import partial
 from typing import Final
 
 import attrs
@@ -19,7 +18,7 @@ import trio
 
 from benchmarks import measure, records
 from benchmarks.exposition import gauge, total
-from benchmarks.hostile.attackers import Attackers
+from benchmarks.hostile.attackers import Camp
 from benchmarks.hostile.attacks import ATTACKS
 from benchmarks.machine import BenchmarkError
 from benchmarks.servers import OURSELVES, RunningServer, Setting
@@ -46,7 +45,8 @@ def run(session: Session, players: int, minutes: float, seed: int) -> SoakRecord
         contender = attrs.evolve(OURSELVES, prepare=start_rooms)
         with RunningServer(contender, setting, session.driver.cores.server) as server:
             url = f"ws://127.0.0.1:{server.plain_port}/"
-            soak = _Soak(session, server, Lives(url, players, seed), minutes, seed)
+            camp = Camp(server.plain_port, server.port, session.driver.cores.load)
+            soak = _Soak(session, server, camp, Lives(url, players, seed), minutes, seed)
             try:
                 record = trio.run(soak.run)
             except* BenchmarkError as group:
@@ -59,6 +59,7 @@ def run(session: Session, players: int, minutes: float, seed: int) -> SoakRecord
 class _Soak:
     session: Session
     server: RunningServer
+    camp: Camp
     lives: Lives
     minutes: float
     seed: int
@@ -67,6 +68,7 @@ class _Soak:
     attackers: Counter[str] = attrs.field(factory=Counter)
 
     async def run(self) -> SoakRecord:
+        await self.camp.rehearse(ATTACKS)
         with trio.move_on_after(60 * self.minutes):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.lives.run)
@@ -92,24 +94,9 @@ class _Soak:
     async def _attack(self) -> None:
         for name, lasts_s, peace_s in plan(self.seed):
             await trio.sleep(peace_s)
-            attackers = await trio.to_thread.run_sync(
-                partial(
-                    Attackers,
-                    name,
-                    self.server.plain_port,
-                    self.server.port,
-                    seed=self.seed + len(self.attacks),
-                    core=self.session.driver.cores.load,
-                )
-            )
             self.attacks.append(name)
-            try:
-                attackers.begin()
-                await trio.sleep(lasts_s)
-                await trio.to_thread.run_sync(attackers.end)
-            finally:
-                attackers.kill()
-            self.attackers.update(attrs.asdict(attackers.tally))
+            tally = await self.camp.attack(name, self.seed + len(self.attacks), lasts_s)
+            self.attackers.update(attrs.asdict(tally))
 
     async def _watch(self) -> None:
         begun_s = trio.current_time()

@@ -1,0 +1,352 @@
+"""The hostile study and the soak: arithmetic, tables, chance, and for a moment the real thing."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+import trio
+import trio.lowlevel
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks import records
+from benchmarks.exposition import counts_by_label, gauge, total
+from benchmarks.hostile import results as hostile_results
+from benchmarks.hostile.attackers import Attackers
+from benchmarks.hostile.attacks import ATTACKS, run
+from benchmarks.hostile.honest import Honest, Window, delays_s, missed_ticks, work_s
+from benchmarks.hostile.light import first_frame, tick_of
+from benchmarks.hostile.results import (
+    QUIET,
+    AttackRecord,
+    Usage,
+    complaints,
+    hostile_table,
+    worst,
+)
+from benchmarks.hostile.rooms import Guarded, Siege
+from benchmarks.hostile.target import Target
+from benchmarks.machine import BenchmarkError
+from benchmarks.measure import waited_s
+from benchmarks.soak import results as soak_results
+from benchmarks.soak.lives import Lives
+from benchmarks.soak.log import explanation, unexplained
+from benchmarks.soak.results import LifeCounts, Look, SoakRecord, memory_slope, soak_table
+from benchmarks.studies.hostile import is_bug
+from benchmarks.studies.soak import plan
+from gameserver.config import Settings
+from gameserver.protocol.frames import binary_frame
+from gameserver.protocol.messages import Delta
+from gameserver.runtime.server import open_server
+from gameserver.runtime.tls import make_development_certificate
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the attackers' addresses are Linux'")
+
+USAGE = Usage(rss_bytes=50_000_000, tasks=160, descriptors=60)
+
+
+def attacked(attack: str = "garbage", **changes: Any) -> AttackRecord:
+    plain = AttackRecord(
+        attack=attack,
+        seconds=20.0,
+        players=50,
+        lost=(),
+        ticks=600,
+        ticks_missed=0,
+        ticks_missed_by_worst=0,
+        ticks_dropped=0,
+        wrong_checksums=0,
+        tick_p50_ms=1.0,
+        tick_p99_ms=2.0,
+        delay_p50_ms=3.0,
+        delay_p99_ms=4.0,
+        nap_p99_ms=1.0,
+        waited=0.0,
+        before=USAGE,
+        during=USAGE,
+        after=USAGE,
+    )
+    return attrs.evolve(plain, **changes)
+
+
+def soaked(**changes: Any) -> SoakRecord:
+    plain = SoakRecord(
+        seed=1,
+        minutes=10,
+        players=50,
+        lives=LifeCounts(joins=100, left=40, cut=40, frozen=10, checks=1000),
+        attacks=("garbage",),
+        attackers={"connections": 10},
+        looks=tuple(Look(10.0 * i, 60_000_000, 50, 100, 50) for i in range(10)),
+        ticks_dropped=0,
+        log_lines=400,
+        unexplained=(),
+    )
+    return attrs.evolve(plain, **changes)
+
+
+# ---------------------------------------------------------------- what was noted
+
+
+def test_ticks_that_never_came_are_missed_wherever_they_lack() -> None:
+    window = Window([[(10, 0.0), (11, 0.0), (12, 0.0), (13, 0.0)], [(11, 0.0)], []])
+    assert missed_ticks(window, range(11, 13)) == [0, 1, 2]
+
+
+def test_a_delay_is_counted_from_the_servers_schedule() -> None:
+    # Tick 30 was due at 101 s; tick 31 began 2 ms late.
+    window = Window(
+        [[(30, 101.010), (31, 101.040 + 1 / 30)], [(29, 200.0)]],
+        begun_s={30: 101.0, 31: 101.002 + 1 / 30, 1: 50.0},
+    )
+    assert delays_s(window, range(30, 32)) == [pytest.approx(0.010), pytest.approx(0.040)]
+    assert delays_s(Window.of(2), range(5)) == []
+
+
+def test_work_is_that_of_the_ticks_asked_for() -> None:
+    window = Window.of(1)
+    window.work_s.update({1: 0.5, 2: 0.002, 3: 0.001})
+    assert work_s(window, range(2, 4)) == [0.001, 0.002]
+
+
+@given(st.lists(st.binary(max_size=70_000), min_size=1, max_size=3), st.data())
+def test_frames_are_found_however_they_come(payloads: list[bytes], data: st.DataObject) -> None:
+    sent = b"".join(map(binary_frame, payloads))
+    cut = data.draw(st.integers(0, len(sent)))
+    read, found = b"", []
+    for part in (sent[:cut], sent[cut:]):
+        read += part
+        while (frame := first_frame(read)) is not None:
+            first, payload, used = frame
+            assert first == 0x82
+            found.append(payload)
+            read = read[used:]
+    assert (found, read) == (payloads, b"")
+
+
+@given(st.integers(0, 2**32))
+def test_the_tick_is_read_without_the_rest(tick: int) -> None:
+    delta = Delta(tick, 0, None, None, [], [], [], [], [])
+    assert tick_of(delta.encode()) == tick
+
+
+def test_figures_are_read_from_metrics() -> None:
+    text = (
+        "# HELP gameserver_tasks Tasks\n"
+        "gameserver_tasks 17.0\n"
+        'gameserver_endings_total{code="1000"} 3.0\n'
+        'gameserver_endings_total{code="4008"} 2.0\n'
+    )
+    assert gauge(text, "gameserver_tasks") == 17
+    assert gauge(text, "process_open_fds") == 0
+    assert counts_by_label(text, "endings") == {"1000": 3, "4008": 2}
+    assert total(text, "endings") == 5
+
+
+# ---------------------------------------------------------------- what is wanted
+
+
+def test_an_attack_that_changed_nothing_is_held() -> None:
+    assert complaints(attacked(), attacked(QUIET)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"lost": ("4009 silent",)}, "1 dropped"),
+        ({"ticks_missed": 7}, "7 ticks missed"),
+        ({"wrong_checksums": 1}, "1 wrong checksums"),
+        ({"tick_p99_ms": 3.1}, "tick p99 1.6 ×"),
+        ({"after": attrs.evolve(USAGE, tasks=161)}, "1 tasks left"),
+        ({"after": attrs.evolve(USAGE, descriptors=63)}, "3 descriptors left"),
+        ({"after": attrs.evolve(USAGE, rss_bytes=53_000_000)}, "3.0 MB left"),
+        ({"crashes": ("…",)}, "1 crashes logged"),
+    ],
+)
+def test_each_target_can_be_missed(changes: dict[str, Any], said: str) -> None:
+    assert complaints(attacked(**changes), attacked(QUIET)) == [said]
+
+
+def test_the_most_of_each_was_there_during_an_attack() -> None:
+    assert worst([Usage(1, 20, 3), Usage(10, 2, 3)]) == Usage(10, 20, 3)
+
+
+def test_the_table_of_attacks() -> None:
+    during = Usage(rss_bytes=60_000_000, tasks=200, descriptors=80)
+    tally = {"connections": 1234, "bytes_sent": 5_500_000}
+    table = hostile_table(
+        [
+            attacked(QUIET),
+            attacked(during=during, attackers=tally, tick_p99_ms=2.5),
+            attacked("oversize", lost=("gone",), waited=0.5),
+        ]
+    )
+    quiet, garbage, oversize = table.splitlines()[2:]
+    assert quiet.startswith("| quiet | 0 | 0.0 | 0 | 0 of 30,000 | 2.00 (1.00 ×) |")
+    assert "| 1,234 | 5.5 | 0 | 0 of 30,000 | 2.50 (1.25 ×) | 4.0 (1.00 ×) |" in garbage
+    assert "| 50 → 60 → 50 | 160 → 200 → 160 | 60 → 80 → 60 | held |" in garbage
+    assert oversize.endswith("| 1 dropped (machine busy: naps 1 ms late, server waited 50%) |")
+
+
+def test_the_last_run_of_attacks_is_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    runs = [attacked(QUIET), attacked(), attacked(QUIET), attacked("oversize", lost=("gone",))]
+    for record in runs:
+        records.append(file, record)
+    records.append(file, soaked())
+    assert hostile_results.load(file) == runs[2:]
+    assert soak_results.load(file) == [soaked()]
+
+
+# ---------------------------------------------------------------- the soak
+
+
+def test_memory_is_looked_at_after_the_warm_up() -> None:
+    # 1 MB in the last 900 s, with 50 players: 4 MB an hour, 8 for a hundred.
+    looks = [Look(0.0, 10_000_000, 0, 0, 0), Look(100.0, 90_000_000, 50, 0, 0)]
+    looks += [Look(300.0 + i, 60_000_000 + i / 900 * 1e6, 50, 0, 0) for i in range(0, 901, 100)]
+    assert memory_slope(looks) == pytest.approx(8.0)
+    assert math.isnan(memory_slope([]))
+    assert math.isnan(memory_slope(looks[:1]))
+
+
+def test_the_table_of_a_soak() -> None:
+    table = soak_table(soaked())
+    assert "NO" not in table
+    assert "| memory, MB an hour per 100 players | 0.00, at 60 MB | under 1 | yes |" in table
+    lives = LifeCounts(wrong_checksums=2, seats_lost=1, dropped=["4009 silent"])
+    bad = soaked(lives=lives, unexplained=("?",), looks=(Look(0.0, 1, 1, 1, 1),))
+    assert soak_table(bad).count("| NO |") == 5
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"event": "joined", "level": "info", "seat": 1},
+        {"event": "session ended", "level": "info", "code": 4008},
+        {"event": "session ended", "level": "info", "code": 1006},
+    ],
+)
+def test_lines_that_are_explained(entry: dict[str, Any]) -> None:
+    assert explanation(json.dumps(entry))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Traceback (most recent call last):",
+        "1",
+        json.dumps({"event": "session ended", "level": "info", "code": 1011}),
+        json.dumps({"event": "joined", "level": "warning"}),
+        json.dumps({"event": "joined", "level": "info", "exception": "…"}),
+        json.dumps({"event": "never heard of", "level": "info"}),
+    ],
+)
+def test_lines_that_nobody_can_explain(line: str) -> None:
+    assert unexplained(["", line]) == [line]
+
+
+def test_lines_that_tell_of_a_bug() -> None:
+    assert is_bug("Traceback")
+    assert is_bug(json.dumps({"level": "error", "event": "session crashed"}))
+    assert not is_bug(json.dumps({"level": "warning", "event": "resync"}))
+
+
+def test_the_same_seed_plans_the_same_attacks() -> None:
+    assert list(islice(plan(7), 20)) == list(islice(plan(7), 20))
+    assert list(islice(plan(7), 20)) != list(islice(plan(8), 20))
+    assert {name for name, _, _ in islice(plan(7), 300)} == set(ATTACKS)
+
+
+# ---------------------------------------------------------------- the real thing, for a moment
+
+
+@linux
+async def test_every_attack_reaches_a_real_server_and_no_honest_player_misses_a_tick(
+    tmp_path: Path,
+) -> None:
+    paths = make_development_certificate(tmp_path)
+    settings = Settings(
+        port=0,
+        tls_port=0,
+        certificate=paths.certificate,
+        key=paths.key,
+        secret="s" * 32,
+        log_level="error",
+    )
+    kinds = {"siege": Siege, "guarded": Guarded}
+    with trio.fail_after(60):
+        async with open_server(kinds, settings) as server, trio.open_nursery() as nursery:
+            assert server.tls_port is not None
+            honest = Honest(4)
+            nursery.start_soon(honest.run, server.port)
+            await honest.until(lambda: honest.playing == 4)
+            honest.take()
+            await honest.until(lambda: honest.newest_tick >= 0)
+            first = honest.newest_tick
+            for name, attack in ATTACKS.items():
+                target = Target(server.port, server.tls_port, attack.addresses, seed=1)
+                async with trio.open_nursery() as attackers:
+                    attackers.start_soon(run, attrs.evolve(attack, attackers=2), target)
+                    while target.tally.connections < 2 or (
+                        name not in _SILENT and not target.tally.bytes_sent
+                    ):
+                        await trio.lowlevel.checkpoint()
+                    attackers.cancel_scope.cancel()
+            last = honest.newest_tick
+            await honest.until(lambda: all(seen[-1][0] > last for seen in honest.now.seen))
+            window = honest.take()
+            nursery.cancel_scope.cancel()
+        assert server.figures().door["crashed"] == 0
+    ran = range(first + 1, last + 1)
+    dropped = sum(kind.total.ticks_dropped for kind in server.figures().kinds.values())
+    assert window.lost == []
+    assert sum(missed_ticks(window, ran)) <= 4 * dropped
+    assert len(work_s(window, ran)) > 0
+    assert len(delays_s(window, ran)) > 0
+
+
+#: They only connect.
+_SILENT = {"connection storm", "connection storm, 100 addresses", "storm of TLS handshakes"}
+
+
+async def test_lives_end_in_every_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks.soak import lives
+
+    monkeypatch.setattr(lives, "PLAY_S", 0.1)
+    monkeypatch.setattr(lives, "PAUSE_S", (0.0, 0.1))
+    monkeypatch.setattr(lives, "FREEZE_S", 0.2)
+    settings = Settings(port=0, log_level="error")
+    with trio.fail_after(60):
+        async with open_server({"siege": Siege}, settings) as server:
+            population = Lives(f"ws://127.0.0.1:{server.port}/", 3, seed=1)
+            counts = population.counts
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(population.run)
+                while not (counts.left and counts.cut and counts.frozen and counts.joins > 9):
+                    await trio.lowlevel.checkpoint()
+                nursery.cancel_scope.cancel()
+    assert counts.dropped == []
+    assert counts.wrong_checksums == 0
+    assert counts.deltas > 0
+
+
+@linux
+async def test_the_attackers_own_process_says_when_it_fails() -> None:
+    with pytest.raises(BenchmarkError, match="failed"):
+        await trio.to_thread.run_sync(lambda: Attackers("no attack", 1, 2, seed=1, core=0))
+
+
+@linux
+def test_waiting_for_a_core_only_adds_up() -> None:
+    import os
+
+    before = waited_s(os.getpid())
+    assert waited_s(os.getpid()) >= before >= 0
