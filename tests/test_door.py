@@ -17,6 +17,7 @@ from gameserver.config import Settings
 from gameserver.protocol.frames import binary_frame
 from gameserver.runtime.assets import Assets
 from gameserver.runtime.door import (
+    RECEIVE_BUFFER_BYTES,
     Door,
     DoorSettings,
     Endpoint,
@@ -388,6 +389,20 @@ async def test_a_failing_accept_is_tried_again_later(code, wait_s, autojump_cloc
         client.close()
         nursery.cancel_scope.cancel()
     assert capsys.readouterr().out.count("cannot accept connections") == (1 if wait_s else 0)
+
+
+async def test_what_the_kernel_takes_for_a_connection_is_bounded():
+    """A peer that sends for ever fills the buffer, which must not grow by itself."""
+    [listener] = await open_listeners("127.0.0.1", 0)
+    with listener, socket.create_connection(listener.getsockname()) as client:
+        accepted, _ = await trio.socket.from_stdlib_socket(listener).accept()
+        with accepted:
+            bound = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+            assert bound <= 2 * RECEIVE_BUFFER_BYTES  # Linux: as much again for what it notes
+            for _ in range(100):  # reading briskly is what makes a kernel let it grow
+                client.sendall(bytes(2**14))
+                await accepted.recv(2**14)
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == bound
 
 
 async def test_listeners_of_a_taken_port():

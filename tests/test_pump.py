@@ -332,3 +332,16 @@ async def test_tls_records_that_came_together_are_all_read_in_one_turn() -> None
         link.drop()
         client.close()
     pump.close()
+
+
+async def test_a_flood_costs_a_tick_no_more_than_one_small_read(
+    played: tuple[Session, Pump, socket.socket],
+) -> None:
+    session, pump, theirs = played
+    theirs.setblocking(False)
+    theirs.send(frame(b"ping", 0x89) * 10_000)
+    before = session.link.bytes_in
+    pump.read_ready()
+    assert 0 < session.link.bytes_in - before <= 4096
+    pump.read_ready()
+    assert session.link.bytes_in - before > 4096  # nothing is lost of what waits

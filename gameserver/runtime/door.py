@@ -49,6 +49,14 @@ By ``peer.deadline_s`` a session that wants a first message must have it. The ha
 ACCEPTS_PER_TURN = 64
 """So many connections are taken before the other tasks get their turn."""
 
+RECEIVE_BUFFER_BYTES = 48 * 1024
+"""What the kernel may hold of a connection that we have not read.
+
+Else it lets that grow to megabytes for a peer that sends fast (Linux, ``tcp_rmem``: 6 to 32), of
+which every flood would have its own. Over a round trip of 300 ms this still takes 160 KB a second,
+more than a player may send.
+"""
+
 CLOSE_TIMEOUT_S = 2.0
 NORMAL_CLOSURE = 1000
 INTERNAL_ERROR = 1011
@@ -479,6 +487,8 @@ async def open_listeners(
     listeners = [socket.socket(fileno=listener.socket.detach()) for listener in opened]
     for listener in listeners:
         listener.settimeout(0)
+        # Inherited by what is accepted, from the first segment on.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
     return listeners
 
 

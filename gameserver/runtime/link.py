@@ -56,12 +56,16 @@ MAX_UNREAD_BYTES = 256 * 1024
 """The pump reads no more of a link whose reader has so much waiting for it; the rest stays in
 the kernel, whose window then stops the peer."""
 
-PUMP_BYTES = 16 * 1024
+PUMP_BYTES = 4 * 1024
 """What one turn of the pump reads of a link: more than an honest client sends between two ticks,
-and little enough that a flood costs a tick a few milliseconds, once, before it is closed."""
+and little enough that a flood costs one or two ticks less than a millisecond each before it is
+closed, for twenty may begin at the same tick."""
 
 FLOOD_PAUSE_S = 0.05
 """Between two reads of a connection of which nothing is wanted any more but its end."""
+
+TLS_RECORD_BYTES = 16 * 1024
+"""The most that a record holds (RFC 8446, 5.1); read whole, for no poll tells what OpenSSL has."""
 
 TLS_RECORDS_PER_TURN = 8
 """What one turn of the pump reads of a TLS link, a record at a time. What the peer sent beyond
@@ -292,12 +296,13 @@ class Link(trio.abc.Stream):
                 self._pump.calm(self)  # else the pump would be woken for it again and again
             return
         try:
-            inlet.take_in(self._socket.recv(PUMP_BYTES))
-            if self._encrypted:
-                for _ in range(TLS_RECORDS_PER_TURN - 1):
+            if not self._encrypted:
+                inlet.take_in(self._socket.recv(PUMP_BYTES))
+            else:
+                for _ in range(TLS_RECORDS_PER_TURN):
+                    inlet.take_in(self._socket.recv(TLS_RECORD_BYTES))
                     if inlet.ended:
                         break
-                    inlet.take_in(self._socket.recv(PUMP_BYTES))
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
