@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from itertools import pairwise
 
 import attrs
 import h11
@@ -389,6 +390,23 @@ async def test_a_failing_accept_is_tried_again_later(code, wait_s, autojump_cloc
         client.close()
         nursery.cancel_scope.cancel()
     assert capsys.readouterr().out.count("cannot accept connections") == (1 if wait_s else 0)
+
+
+async def test_a_storm_of_connections_leaves_the_others_their_turns():
+    listeners = await open_listeners("127.0.0.1", 0)
+    clients = [socket.create_connection(listeners[0].getsockname()) for _ in range(20)]
+    door = Door(site=SITE, endpoints={}, game=Endpoint(handler=echo, subprotocol=SUBPROTOCOL))
+    accepted = [0]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(door.serve, listeners)
+        while accepted[-1] < len(clients):
+            await trio.lowlevel.checkpoint()
+            accepted.append(door.statistics().accepted)
+        for client in clients:
+            client.close()
+        nursery.cancel_scope.cancel()
+    # Two turns of the door may lie between two of ours: Trio shuffles each round.
+    assert max(after - before for before, after in pairwise(accepted)) <= 8
 
 
 async def test_what_the_kernel_takes_for_a_connection_is_bounded():

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from test_lane import Receiver, frame, messages_only, streams
 from trio.testing import wait_all_tasks_blocked
 
+from gameserver.protocol.allowance import Intake
 from gameserver.protocol.lane import MAX_FRAGMENTS
 from gameserver.runtime import link as link_module
 from gameserver.runtime.link import Link
@@ -345,3 +346,16 @@ async def test_a_flood_costs_a_tick_no_more_than_one_small_read(
     assert 0 < session.link.bytes_in - before <= 4096
     pump.read_ready()
     assert session.link.bytes_in - before > 4096  # nothing is lost of what waits
+
+
+async def test_a_flood_leaves_the_pump(
+    played: tuple[Session, Pump, socket.socket],
+) -> None:
+    """Its own task reads the rest, with pauses; a hurried link would be read without any."""
+    session, pump, theirs = played
+    floods: list[bool] = []
+    session.link.inlet.limit(Intake(frames_burst=10), lambda: floods.append(True))
+    theirs.send(frame(b"ping", 0x89) * 100)
+    pump.read_ready()
+    assert floods == [True]
+    assert len(pump) == 0

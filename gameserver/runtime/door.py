@@ -46,8 +46,12 @@ By ``peer.deadline_s`` a session that wants a first message must have it. The ha
 ``close_websocket`` if it wants a code of its own; ``ConnectionClosed`` may leave it.
 """
 
-ACCEPTS_PER_TURN = 64
-"""So many connections are taken before the other tasks get their turn."""
+ACCEPTS_PER_TURN = 4
+"""So many connections are taken before the other tasks get their turn.
+
+A TLS handshake, an upgrade or a join costs a millisecond or two. Whoever is taken together is
+ready for the next of these together, and a room's tick waits for all of them.
+"""
 
 RECEIVE_BUFFER_BYTES = 48 * 1024
 """What the kernel may hold of a connection that we have not read.

@@ -309,8 +309,8 @@ class Link(trio.abc.Stream):
             inlet.ended = True
         except OSError as error:
             self._break(f"connection broken: {error}")
-        if inlet.ended:
-            self._leave_pump()
+        if inlet.ended or inlet.flooded:
+            self._leave_pump()  # the rest of a flood is read with pauses, by the link's own task
         elif inlet.unread:
             self._fed.unpark_all()
 
