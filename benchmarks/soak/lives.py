@@ -109,7 +109,7 @@ class Lives:
                     with trio.move_on_after(rng.expovariate(1 / PLAY_S)):
                         await fly(client, rng, f"player {number}")
                     meant = True
-                    await self._meet(fate, client, line)
+                    await self._meet(fate, line)
             except Refused as refusal:
                 if refusal.retry_after_s is None:
                     self.counts.dropped.append(str(refusal))
@@ -146,12 +146,11 @@ class Lives:
                 self.counts.deltas += told.deltas
                 self.counts.resyncs += told.resyncs
 
-    async def _meet(self, fate: str, client: GameClient, line: Line) -> None:
-        """Let the end come; ``ConnectionLost`` unless the player left by itself."""
+    async def _meet(self, fate: str, line: Line) -> None:
+        """Let the end come; the connection may or may not tell of it."""
         if fate == "leave":
             self.counts.left += 1
-            return
-        if fate == "cut":
+        elif fate == "cut":
             self.counts.cut += 1
             line.cut()
         else:
@@ -159,5 +158,3 @@ class Lives:
             line.freeze()
             await trio.sleep(FREEZE_S)
             line.thaw()
-        async for _ in client:  # until the client notices
-            pass
