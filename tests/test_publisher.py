@@ -476,3 +476,84 @@ def test_texts_follow_the_delta_and_are_bounded() -> None:
     assert isinstance(delta, Delta)
     assert [t.text for t in texts] == [str(i) for i in range(3, MAX_WAITING_NOTICES + 3)]
     assert client.seat.notices_dropped == 3
+
+
+# ---------------------------------------------------------------- an overloaded room
+
+
+def watcher(publisher: Publisher, number: int, x: float) -> Client:
+    sink = FakeSink()
+    client = Client(Seat(number, sink), sink)
+    client.seat.focus = (x, 0.0)
+    publisher.add(client.seat)
+    return client
+
+
+def applied(client: Client) -> int:
+    """Apply what a seat was sent; return how many deltas that were."""
+    deltas = [m for m in client.sink.take_messages() if isinstance(m, Delta)]
+    for delta in deltas:
+        client.replica.apply(delta)
+    return len(deltas)
+
+
+def test_spectators_get_every_second_delta_and_others_all() -> None:
+    made, publisher, player = a_watched_world(RADIUS)
+    ship = made.spawn(Ship(0.0, 0.0), owner=1)
+    player.seat.own = ship._record
+    here = watcher(publisher, 2, 0.0)
+    publisher.thins_spectators = True
+    got = []
+    for tick in range(1, 9):
+        ship.hull = tick
+        publisher.publish(tick)
+        got.append((applied(player), applied(here)))
+    assert got == [(1, 1), (1, 0)] * 4
+    assert here.replica.entities[1].values == [0, 0, 7, None]
+    assert (here.seat.thinned, publisher.statistics.thinned) == (4, 4)
+
+
+def test_spectators_that_come_from_elsewhere_do_not_share_a_delta() -> None:
+    made, publisher, _ = a_watched_world(RADIUS)
+    made.spawn(Ship(0.0, 0.0))
+    made.spawn(Ship(900.0, 0.0))
+    here, there, with_them = (watcher(publisher, n, x) for n, x in ((2, 0), (3, 900), (4, 900)))
+    publisher.publish(1)
+    publisher.thins_spectators = True
+    for client in (here, there, with_them):
+        assert applied(client) == 1
+        client.seat.focus = (0.0, 0.0)
+    publisher.publish(2)
+    publisher.publish(3)
+    assert there.sink.frames == with_them.sink.frames != here.sink.frames
+    for client in (here, there, with_them):
+        assert applied(client) == 1
+        assert set(client.replica.entities) == {1}
+
+
+def test_spectators_get_every_check() -> None:
+    made = World(SCHEMA, RADIUS)
+    publisher = Publisher(made, check_every_ticks=2, quiet_ticks=20)
+    publisher.thins_spectators = True
+    here = watcher(publisher, 1, 0.0)
+    ship = made.spawn(Ship(0.0, 0.0))
+    for tick in range(1, 8):
+        ship.hull = tick
+        publisher.publish(tick)
+    checks = [m.tick for m in here.sink.take_messages() if isinstance(m, Check)]
+    assert checks == [2, 4, 6]
+
+
+def test_who_looks_at_nothing_goes_on_looking_there_when_views_change() -> None:
+    made, publisher, _ = a_watched_world(RADIUS)
+    made.spawn(Ship(905.0, 5.0))
+    made.spawn(Ship(905.0 + 1.5 * RADIUS, 5.0))
+    here = watcher(publisher, 2, 900.0)
+    publisher.publish(1)
+    here.seat.focus = None
+    for tick, share in ((2, 2 / 3), (3, 1.0), (4, 2 / 3)):
+        publisher.view_share = share
+        publisher.publish(tick)
+        applied(here)
+        assert 1 in here.replica.entities
+        assert len(here.replica.entities) == (2 if share == 1.0 else 1)

@@ -229,8 +229,8 @@ class _Round:
         self.head = _DELTA_HEAD + pack(changes.tick)
         self.bodies = Bodies(world, changes, events)
         self.sums: dict[int, int] = {}
-        #: What the general road made: by what is known, since when, and the cell looked from.
-        self.caught_up: dict[tuple[int, int, int], tuple[bytes, set[int] | None]] = {}
+        #: What the general road made: by what is known, and the cell looked from.
+        self.caught_up: dict[tuple[int, int], tuple[bytes, set[int] | None]] = {}
 
     def still(self, seats: Iterable[Seat], quiet_ticks: int) -> None:
         """The short road, for seats that look from where they looked before."""
@@ -295,7 +295,8 @@ class _Round:
 
     def _caught_up(self, seat: Seat, cell: int) -> bytes:
         """Return what brings a seat up to date: the same bytes for all that know the same."""
-        key = (id(seat.known), seat.since, cell)
+        # Who shares what it knows was in step with the others, so ``since`` makes no difference.
+        key = (id(seat.known), cell)
         made = self.caught_up.get(key)
         if made is None:
             # What is known is kept with it, so that nothing else gets its id meanwhile.
