@@ -213,7 +213,6 @@ def lead_cases() -> Iterator[Case]:
             ["sent", 17],
             ["margin", 13, 0],
             ["margin", 15, 2],
-            ["margin", 16, -1],
             *[["margin", tick, -6] for tick in range(20, 26)],
             *[["advance", 330 + 11 * n] for n in range(5)],
         ],
