@@ -9,7 +9,7 @@ import pytest
 import structlog
 import trio
 from playing import Field, Pawn
-from test_room_task import Seated, running, seat
+from test_room_task import Seated, Sink, running, seat
 from trio.testing import MockClock
 
 from clients.joining import open_game
@@ -176,6 +176,9 @@ async def test_an_overloaded_room_closes_its_door_and_opens_it_again(
             assert len(set(waits)) == len(waits)
             assert lobby.overload_refusals == 4
             with lobby.reserve("field/calm"):  # which has a seat, and no trouble of its own
+                pass
+            place.task.join(place.number, Sink(), "ann", "account-17", lambda *_: None)
+            with lobby.reserve("busy/1", identity="account-17"):  # who plays there already
                 pass
             room.work_s = 0.0
             await trio.sleep(30)

@@ -243,6 +243,7 @@ class RoomTask:
             async for tick_number in self._ticker:
                 self._tick(tick_number)
                 work_s = trio.current_time() - self._begun_s
+                self._note_duration("publish", work_s - self._simulate_s[-1], None)
                 if self.ladder.ticked(tick_number, work_s):
                     self._take_step(tick_number)
                 if self.ended is not None:
