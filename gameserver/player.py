@@ -67,6 +67,8 @@ class Player:
         self.name = name
         self.identity = identity
         self.latency = Latency()
+        #: False while the connection is lost and the seat is held (``Room.hold_s``).
+        self.connected = True
         #: Free for the game: whatever it wants to keep with a player.
         self.data: Any = None
         #: Whether ``Room.seen_by`` rewinds for this player.
@@ -132,6 +134,11 @@ class Player:
     def kick(self, reason: str) -> None:
         """End this player's session after this tick, with close code 4010 and ``reason``."""
         self.kicked = reason
+
+    def note_drop(self) -> None:
+        """The connection is lost; commands that have come already are applied all the same."""
+        self.connected = False
+        self._untold_s = 0.0  # no delta will tell of it
 
     # ------------------------------------------------------------ what was counted
 

@@ -69,6 +69,10 @@ class Room:
     at, kept for ``history_s``; nobody sees further back than ``max_rewind_ms``.
     ``lag_compensation`` False makes ``seen_by`` show the present to all.
 
+    ``hold_s``: for how long the seat of a player whose connection is lost is held, so that its
+    client can come back to it (0: not at all).  Until then the player stays in ``players`` with
+    ``connected`` False, and nothing is repeated of its inputs: ``on_idle`` at once.
+
     ``requires_token``: only those with a token that the server's secret signed come in, and
     ``on_auth`` is given whom it stands for.  ``second_sign_in``: what happens when someone joins
     whose identity plays here already; ``"take over"`` ends the older session (close code 4012).
@@ -88,6 +92,8 @@ class Room:
     history_s: ClassVar[float] = 1.0
     max_rewind_ms: ClassVar[int] = 500
     lag_compensation: bool = True
+
+    hold_s: ClassVar[float] = 30.0
 
     requires_token: ClassVar[bool] = False
     second_sign_in: ClassVar[Literal["take over", "refuse"]] = "take over"
@@ -169,6 +175,16 @@ class Room:
 
     def on_leave(self, player: Player, reason: str) -> None:
         """``player`` is gone; entities that it owns are still there."""
+
+    def on_drop(self, player: Player) -> None:
+        """The connection of ``player`` is lost; it may come back within ``hold_s``.
+
+        Either ``on_resume`` or ``on_leave`` follows.  Override this to say what becomes of what it
+        steers; the default leaves it where it is, without a command.
+        """
+
+    def on_resume(self, player: Player) -> None:
+        """``player`` is back, in the same seat; it receives the difference after this tick."""
 
     def on_command(self, player: Player, command: Any) -> None:
         """``player`` asks for ``command``; its limits have been checked."""
@@ -298,6 +314,16 @@ class Room:
         for record in list(self.world.owned.get(player.seat, {}).values()):
             self.world.set_owner(record.entity, 0)
 
+    def drop(self, player: Player) -> None:
+        """Note that the connection is lost and the seat is held, and run ``on_drop``."""
+        player.note_drop()
+        self._guarded("on_drop", player, player)
+
+    def resume(self, player: Player) -> None:
+        """Note that the player is connected again, and run ``on_resume``."""
+        player.connected = True
+        self._guarded("on_resume", player, player)
+
     def hear(self, player: Player, text: str) -> None:
         """Queue a text that a player said for the next tick."""
         if len(self._said) >= MAX_WAITING_TEXTS:
@@ -358,7 +384,9 @@ class Room:
         """Give every player's input of this tick to ``on_command``."""
         tick, repeats = self.tick_number, self.idle == "repeat"
         for player in tuple(self._seated):
-            due, command = player.next_input(tick, begun_s, self.idle_repeat_ticks, repeats=repeats)
+            due, command = player.next_input(
+                tick, begun_s, self.idle_repeat_ticks, repeats=repeats and player.connected
+            )
             if not due:
                 continue
             if command is None:

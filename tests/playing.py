@@ -70,6 +70,7 @@ class Field(Room):
 
     tick_rate = 20
     max_players = 3
+    hold_s = 0.0  # what is tested of resuming has rooms of its own
     classes = (Pawn, Step, Rang)
 
     def on_create(self) -> None:

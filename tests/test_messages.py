@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from gameserver.errors import JoinRefused, LocalProtocolError, RemoteProtocolError
 from gameserver.protocol import messages
 from gameserver.protocol.closing import CloseCode
+from gameserver.protocol.held import encode_held
 from gameserver.protocol.messages import (
     MAX_CHECKSUM,
     MAX_CLIENT_MESSAGE_BYTES,
@@ -82,7 +83,18 @@ sections = st.lists(values, max_size=8)
 micros = st.none() | ticks
 
 client_messages: st.SearchStrategy[ClientMessage] = st.one_of(
-    st.builds(Hello, st.just(VERSION), st.none() | texts, texts, texts, tokens, tokens),
+    st.builds(Hello, st.just(VERSION), st.none() | texts, texts, texts, tokens),
+    st.builds(
+        Hello,
+        st.just(VERSION),
+        st.none() | texts,
+        texts,
+        texts,
+        tokens,
+        st.text(max_size=99),
+        ticks,
+        st.none() | st.sets(st.integers(1, INT_LIMIT), max_size=200).map(encode_held),
+    ),
     st.builds(
         CommandMessage,
         st.integers(1, MAX_SEQ),
@@ -108,6 +120,8 @@ server_messages: st.SearchStrategy[ServerMessage] = st.one_of(
         sections,
         texts,
         st.dictionaries(texts, ints, max_size=4),
+        st.booleans(),
+        st.integers(0, MAX_SEQ),
     ),
     st.builds(
         Delta,
@@ -376,7 +390,7 @@ def test_integers_in_a_longer_form_than_needed_are_taken() -> None:
 
 
 def test_of_another_version_only_the_version_is_read() -> None:
-    blank = Hello(2, None, "", "", None, None)
+    blank = Hello(2, None, "", "", None)
     assert decode_from_client(pack([1, 2])) == blank
     assert decode_from_client(pack([1, 2, ["anything"], 0, 0, 0, 0, 0, 0])) == blank
     assert decode_from_client(pack([1, 0])) == attrs.evolve(blank, version=0)
@@ -385,12 +399,12 @@ def test_of_another_version_only_the_version_is_read() -> None:
 
 def test_a_hello_may_carry_names_that_are_refused_later() -> None:
     """They have close codes of their own: 4004 and 4006 rather than 4000."""
-    hello = Hello(1, None, "no such room!", "x" * 2000, None, None)
+    hello = Hello(1, None, "no such room!", "x" * 2000, None)
     assert decode_from_client(hello.encode()) == hello
 
 
 GOOD_SERVER: dict[str, list[Any]] = {
-    "welcome": [17, "a/b", 1, 0, 0, 30, [[], [], []], "t", {"message_bytes": 4096}],
+    "welcome": [17, "a/b", 1, 0, 0, 30, [[], [], []], "t", {"message_bytes": 4096}, True, 7],
     "delta": [18, 1, 0, None, None, [], [], [], [], [[0, 1]]],
     "pong": [19, 1, 2.0, 3.5],
     "status": [20, 1, 2, 3, 4, 5, 6],
@@ -409,6 +423,8 @@ WRONG_SERVER: list[tuple[str, int, list[Any]]] = [
     ("welcome", 6, [None, {}, "schema"]),
     ("welcome", 7, [None, 5]),
     ("welcome", 8, [None, [], {"message_bytes": None}, {"a": True}, {"a": 1.0}, {"a": 2**60}]),
+    ("welcome", 9, [None, 0, 1]),
+    ("welcome", 10, [None, -1, True, MAX_SEQ + 1]),
     ("delta", 1, [-1, True, None, 1.0, 2**53]),
     ("delta", 2, [-1, True, None, MAX_SEQ + 1]),
     ("delta", 3, [0.5, True, "0", 2**53]),

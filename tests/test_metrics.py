@@ -32,6 +32,9 @@ def figures(**changes: Any) -> ServerFigures:
         turned_away={"address": 8, "origin": 0},
         malformed_forwards=9,
         tokens_refused={"expired": 4},
+        held=6,
+        holds_refused=2,
+        resumptions={"resumed": 12, "used": 1},
         sessions=Tally(bytes_in=100, bytes_out=2000, commands_duplicate=4),
         counters=Counters(5, 60, 1, Counter({4005: 2}), Counter({1000: 3, 4009: 1})),
         kinds={
@@ -101,7 +104,7 @@ def test_every_field_of_the_tallies_is_told() -> None:
 
 def test_no_label_is_a_name_that_clients_choose() -> None:
     labels = {name for _, labels in samples(figures()) for name, _ in labels}
-    assert labels == {"kind", "code", "quantile", "reason", "fault"}
+    assert labels == {"kind", "code", "quantile", "reason", "fault", "outcome"}
 
 
 def test_tallies_add_up_field_by_field() -> None:

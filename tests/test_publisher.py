@@ -7,6 +7,7 @@ by field, and takes visibility from geometry.
 
 from __future__ import annotations
 
+import copy
 import enum
 import math
 from collections import deque
@@ -26,6 +27,7 @@ from gameserver.model.grid import REACH
 from gameserver.model.schema import Schema, entity, event, synced
 from gameserver.model.world import World
 from gameserver.protocol.frames import binary_frame
+from gameserver.protocol.held import decode_held, encode_held
 from gameserver.protocol.messages import Check, Delta, Said
 from gameserver.replication.events import Emission
 from gameserver.replication.publisher import Publisher
@@ -81,6 +83,26 @@ class Client:
         self.sink = sink
         self.replica = Replica(SCHEMA)
         self.expected_events: deque[int] = deque()
+        #: The connection is lost.
+        self.dropped = False
+        #: The replica as of some delta, which may be older than the newest: what came after it was
+        #: still on its way when the connection was lost.
+        self.had = copy_of(self.replica)
+
+    def remember(self) -> None:
+        self.had = copy_of(self.replica)
+
+
+def copy_of(replica: Replica) -> Replica:
+    """Return another replica that holds the same."""
+    other = Replica(SCHEMA, own_entity=replica.own_entity)
+    other.tick, other.ack = replica.tick, replica.ack
+    for entity_id, held in replica.entities.items():
+        twin = copy.copy(held)
+        twin.values = list(held.values)
+        twin.owner_values = None if held.owner_values is None else list(held.owner_values)
+        other.entities[entity_id] = other._by_kind[held.layout.kind][entity_id] = twin
+    return other
 
 
 def wire_values(thing: Any, fields: Any) -> list[Any]:
@@ -253,6 +275,91 @@ class Replication(RuleBasedStateMachine):
             self.clients[number].seat.forget()
             self.clients[number].expected_events.clear()
 
+    @precondition(lambda self: self.clients)
+    @rule(number=st.integers(1, 4))
+    def receive_the_last_for_good(self, number: int) -> None:
+        if number in self.clients:
+            self.clients[number].remember()
+
+    @precondition(lambda self: self.clients)
+    @rule(number=st.integers(1, 4), lost=st.booleans())
+    def drop(self, number: int, lost: bool) -> None:
+        client = self.clients.get(number)
+        if client is None or client.dropped:
+            return
+        client.dropped = True
+        self.publisher.remove(client.seat)
+        client.seat.lose_sink()
+        client.expected_events.clear()
+        if lost:
+            client.replica = copy_of(client.had)
+
+    @precondition(lambda self: self.clients)
+    @rule(number=st.integers(1, 4), lies=st.sets(st.integers(1, 40), max_size=5))
+    def resume(self, number: int, lies: set[int]) -> None:
+        """Come back, with what the replica holds; the liar holds what it lied about."""
+        client = self.clients.get(number)
+        if client is None or not client.dropped:
+            return
+        client.dropped = False
+        client.sink = FakeSink()
+        replica = client.replica
+        if replica.tick < 0:
+            client.seat.resume(client.sink, None, 0)
+        else:
+            for entity_id in lies - self.world.records.keys() - replica.entities.keys():
+                self.make_up(replica, entity_id)
+            held = encode_held(replica.entities)
+            assert held is not None
+            client.seat.resume(client.sink, decode_held(held), replica.tick)
+        self.publisher.add(client.seat)
+
+    @precondition(lambda self: self.clients and self.entities)
+    @rule(
+        number=st.integers(1, 4),
+        on_their_way=st.lists(st.lists(st.tuples(pick, st.integers(0, 3)), max_size=3), max_size=3),
+        away=st.lists(st.tuples(pick, st.integers(0, 3)), max_size=4),
+    )
+    def lose_the_last_deltas(
+        self,
+        number: int,
+        on_their_way: list[list[tuple[int, int]]],
+        away: list[tuple[int, int]],
+    ) -> None:
+        """All of it at once, or it would seldom come together: the world goes on, and is told."""
+        client = self.clients.get(number)
+        if client is None or client.dropped:
+            return
+        client.remember()
+        for happenings in on_their_way:
+            self.let_happen(happenings, number)
+            self.publish(1)
+        self.drop(number, lost=True)
+        self.let_happen(away, number)
+        self.publish(1)
+        self.resume(number, lies=set())
+        self.publish(1)
+
+    def let_happen(self, happenings: list[tuple[int, int]], number: int) -> None:
+        for pick, what in happenings:
+            match what:
+                case 0:
+                    self.give(pick, number)
+                case 1:
+                    self.give(pick, 0)
+                case 2:
+                    self.respawn_the_same_object(pick)
+                case _:
+                    self.change(pick, pick, "")
+
+    def make_up(self, replica: Replica, entity_id: int) -> None:
+        """Let ``replica`` hold an entity that there is not."""
+        if replica.entities:
+            lie = copy.copy(replica.entities[min(replica.entities)])
+            lie.id = entity_id
+            lie.owner_values = None
+            replica.entities[entity_id] = replica._by_kind[lie.layout.kind][entity_id] = lie
+
     # ------------------------------------------------------------ the room is overloaded
 
     @rule(view_share=st.sampled_from([1.0, 2 / 3]), thins_spectators=st.booleans())
@@ -270,6 +377,8 @@ class Replication(RuleBasedStateMachine):
         emissions, self.emissions = self.emissions, []
         self.publisher.publish(self.tick, emissions)
         for number, client in self.clients.items():
+            if client.dropped:
+                continue
             self.expect_events(client, emissions, waits=heard[number])
             if client.seat.thinned > thinned[number]:
                 assert self.publisher.thins_spectators

@@ -346,7 +346,7 @@ async def test_nobody_joins_while_the_server_stops(autojump_clock: MockClock) ->
     ("message", "code", "reason"),
     [
         ([99], 4000, "unknown message kind"),
-        (Hello(1, None, "", "ann", None, None), 4000, "a second hello"),
+        (Hello(1, None, "", "ann", None), 4000, "a second hello"),
         ([2, 1, 0, 0, 0, 9, 1], 4000, "command.command is a kind that this room has not"),
         ([2, 1, 0, 0, 0, 0, 5], 4000, "Step.dx: 5 is outside -1 … 1"),
         ([2, 1, 0, 0, 0, 0], 4000, "Step has 1 fields, not 0"),

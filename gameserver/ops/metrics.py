@@ -108,6 +108,8 @@ class ServerFigures:
     """All that ``/metrics`` tells: ``connections`` open now, ``door`` counts since the start.
 
     ``tasks``: those of Trio that live now, of the whole process.
+    ``held`` seats wait now for players who were dropped; ``holds_refused`` were not held since one
+    address had too many; ``resumptions`` counts the resume tokens that were shown, by outcome.
     ``turned_away`` counts by reason whoever was told to come later or not at all,
     ``tokens_refused`` by fault.
     """
@@ -118,6 +120,9 @@ class ServerFigures:
     turned_away: Mapping[str, int]
     malformed_forwards: int
     tokens_refused: Mapping[str, int]
+    held: int
+    holds_refused: int
+    resumptions: Mapping[str, int]
     sessions: Tally
     counters: Counters
     kinds: Mapping[str, KindFigures]
@@ -156,6 +161,15 @@ class _Once(Collector):
         )
         yield _by_label(
             "tokens_refused", "Tokens that were not believed", "fault", figures.tokens_refused
+        )
+        yield _gauge("held_seats", "Seats held for players who were dropped", figures.held)
+        yield _count(
+            "holds_refused",
+            "Seats not held because one address had too many that were",
+            figures.holds_refused,
+        )
+        yield _by_label(
+            "resumptions", "Resume tokens that were shown", "outcome", figures.resumptions
         )
         for name, what in _TALLY.items():
             yield _count(name, what, getattr(figures.sessions, name))
@@ -275,3 +289,9 @@ def total(start: _Sums, parts: Iterable[_Sums]) -> _Sums:
     """Return ``start`` and all ``parts`` added up, field by field."""
     columns = zip(attrs.astuple(start), *map(attrs.astuple, parts), strict=True)
     return type(start)(*map(sum, columns))
+
+
+def less(whole: Tally, part: Tally) -> Tally:
+    """Return ``whole`` without ``part``, field by field."""
+    pairs = zip(attrs.astuple(whole), attrs.astuple(part), strict=True)
+    return Tally(*[a - b for a, b in pairs])

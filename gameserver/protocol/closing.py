@@ -38,6 +38,7 @@ class CloseCode(enum.IntEnum):
     KICKED = 4010
     ROOM_CLOSED = 4011
     TAKEN_OVER = 4012
+    RESUMING = 4013
 
 
 class ClientAction(enum.Enum):
@@ -68,6 +69,7 @@ _ACTIONS: Final[dict[int, ClientAction]] = {
     CloseCode.RATE: ClientAction.RESUME,
     CloseCode.PING_TIMEOUT: ClientAction.RESUME,
     CloseCode.ROOM_CLOSED: ClientAction.SIGN_IN_AGAIN,
+    CloseCode.RESUMING: ClientAction.RESUME,
 }
 
 

@@ -14,6 +14,7 @@ import attrs
 
 from gameserver.errors import RemoteProtocolError
 from gameserver.model.fieldtypes import INT_LIMIT
+from gameserver.protocol.held import decode_held
 from gameserver.protocol.kinds import (
     MAX_NONCE,
     MAX_SAY_LENGTH,
@@ -52,7 +53,11 @@ class Hello:
     room: str
     name: str
     token: str | None
-    resume: str | None
+    resume: str | None = None
+    #: What a client that resumes has: the newest delta tick applied, and the ids that it holds, in
+    #: the form of ``held.py`` (None: it needs a full state).
+    tick: int = 0
+    held: bytes | None = None
 
     @classmethod
     def from_wire(cls, message: list[Any]) -> Hello:
@@ -62,16 +67,25 @@ class Hello:
         so that the client can be told what is wrong: close code 4002.
         """
         if len(message) > 1 and type(message[1]) is int and message[1] != VERSION:
-            return cls(message[1], None, "", "", None, None)
-        require_length("hello", message, 7)
-        _, version, schema_hash, room, name, token, resume = message
+            return cls(message[1], None, "", "", None)
+        require_length("hello", message, 9)
+        _, version, schema_hash, room, name, token, resume, tick, held = message
         require("hello.version", ok=type(version) is int)
         require("hello.schema_hash", ok=schema_hash is None or type(schema_hash) is str)
         require("hello.room", ok=type(room) is str)
         require("hello.name", ok=type(name) is str)
         require("hello.token", ok=_is_token(token))
         require("hello.resume", ok=_is_token(resume))
-        return cls(version, schema_hash, room, name, token, resume)
+        require("hello.tick", ok=is_tick(tick) and (resume is not None or tick == 0))
+        require("hello.held", ok=held is None or (resume is not None and type(held) is bytes))
+        if held is not None:
+            decode_held(held)
+        return cls(version, schema_hash, room, name, token, resume, tick, held)
+
+    @property
+    def held_ids(self) -> set[int] | None:
+        """The ids in ``held``."""
+        return None if self.held is None else decode_held(self.held)
 
     def encode(self) -> bytes:
         """Return the bytes of the message."""
@@ -84,6 +98,8 @@ class Hello:
                 self.name,
                 self.token,
                 self.resume,
+                self.tick,
+                self.held,
             )
         )
 

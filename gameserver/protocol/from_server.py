@@ -36,7 +36,8 @@ class Welcome:
     """The answer to a hello that was let in.
 
     ``room`` is ``"kind/name"``, ``own_entity`` an id or 0, ``tick_rate`` per second, ``schema``
-    what ``Schema.describe`` returned (``Schema.from_description`` judges it).
+    what ``Schema.describe`` returned (``Schema.from_description`` judges it).  ``resumed``: it is
+    the seat that the client had, and ``ack`` the seq of the newest command dealt with there.
     """
 
     room: str
@@ -47,12 +48,15 @@ class Welcome:
     schema: list[Any]
     resume: str
     limits: dict[str, int]
+    resumed: bool = False
+    ack: int = 0
 
     @classmethod
     def from_wire(cls, message: list[Any]) -> Welcome:
         """Read the array of a welcome."""
-        require_at_least("welcome", message, 9)
+        require_at_least("welcome", message, 11)
         _, room, seat, own_entity, tick, tick_rate, schema, resume, limits = message[:9]
+        resumed, ack = message[9:11]
         require("welcome.room", ok=type(room) is str)
         require("welcome.seat", ok=is_int(seat, 1, INT_LIMIT))
         require("welcome.own_entity", ok=is_int(own_entity, 0, INT_LIMIT))
@@ -63,7 +67,9 @@ class Welcome:
         require("welcome.limits", ok=type(limits) is dict)
         for value in limits.values():
             require("welcome.limits", ok=is_int(value, -INT_LIMIT, INT_LIMIT))
-        return cls(room, seat, own_entity, tick, tick_rate, schema, resume, limits)
+        require("welcome.resumed", ok=type(resumed) is bool)
+        require("welcome.ack", ok=is_int(ack, 0, MAX_SEQ))
+        return cls(room, seat, own_entity, tick, tick_rate, schema, resume, limits, resumed, ack)
 
     def encode(self) -> bytes:
         """Return the bytes of the message; floats (steps of the schema) as float 64."""
@@ -78,6 +84,8 @@ class Welcome:
                 self.schema,
                 self.resume,
                 self.limits,
+                self.resumed,
+                self.ack,
             )
         )
 

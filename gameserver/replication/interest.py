@@ -7,7 +7,7 @@ publisher; the short road of ``publisher.py`` must equal it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gameserver.model.grid import EVERYWHERE
@@ -91,6 +91,26 @@ def _append_since(
         out += (entity_id, mask, *changed)
 
 
+def _maybe_held(world: World, seat: Seat, view: Sequence[int]) -> list[int]:
+    """Return ``id, 0`` for what a client may have owned at ``since`` and does not own any more.
+
+    A change of owner counts as a change of all owner fields, so what has one that did not change
+    since then has the owner that it had.
+    """
+    flat: list[int] = []
+    for seen in view:
+        for entity_id, record in world.grid.members.get(seen, {}).items():
+            if (
+                record.owner != seat.number
+                and record.owner_changed_at
+                and record.born_at <= seat.since < min(record.owner_changed_at)
+                and seat.known is not None
+                and entity_id in seat.known
+            ):
+                flat += (entity_id, 0)
+    return flat
+
+
 def own_section(world: World, seat: Seat, cell: int, in_step_with: Changes | None = None) -> bytes:
     """Return ``own``: what the seat steers, and the owner fields that it does not have yet.
 
@@ -105,6 +125,9 @@ def own_section(world: World, seat: Seat, cell: int, in_step_with: Changes | Non
     flat: list[Any] = []
     fulls: list[bytes] = []
     count = 1
+    if seat.holds_unsure:
+        seat.holds_unsure = False
+        flat += _maybe_held(world, seat, view)
     for entity_id, record in list(seat.holds.items()):
         if record.owner != seat.number or record.cell not in view or not record.alive:
             del seat.holds[entity_id]

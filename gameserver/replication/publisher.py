@@ -75,7 +75,7 @@ class Publisher:
         self._last_check = 0
 
     def add(self, seat: Seat) -> None:
-        """Publish to ``seat`` from now on, beginning with a full state."""
+        """Publish to ``seat`` from now on, beginning with what it does not know yet."""
         self._seats[seat.number] = seat
 
     def remove(self, seat: Seat) -> None:

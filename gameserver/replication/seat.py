@@ -28,6 +28,19 @@ class Sink(Protocol):
         """Take one or more finished WebSocket frames, whole; False if broken."""
 
 
+class Nowhere:
+    """The sink of a seat whose connection is lost: it takes nothing."""
+
+    clear: Final = False
+
+    def post(self, frame: bytes) -> bool:  # noqa: ARG002 - as a sink is
+        """Take nothing."""
+        return False
+
+
+NOWHERE: Final = Nowhere()
+
+
 class Seat:
     """One place in a room, with everything that publishing to it needs."""
 
@@ -37,6 +50,7 @@ class Seat:
         "events_dropped",
         "focus",
         "holds",
+        "holds_unsure",
         "in_step",
         "known",
         "looked_at",
@@ -84,6 +98,8 @@ class Seat:
         self.since = -1
         #: The records whose owner fields the client holds.
         self.holds: dict[int, Record] = {}
+        #: ``holds`` is not known: the client may hold owner fields of anything that it once owned.
+        self.holds_unsure = False
         self.own_changed = True
         #: The own entity that the client knows of; -1 for it must be told.
         self.sent_own_id = -1
@@ -110,9 +126,29 @@ class Seat:
 
     def forget(self) -> None:
         """Owe this seat a full state: its client said that it lost track, or just came."""
+        self._owe(None, -1)
+
+    def lose_sink(self) -> None:
+        """Note that the connection is gone; what was to go over it is not kept."""
+        self.sink = NOWHERE
+        self.notices.clear()
+        self.margin = None
+        self.forget()
+
+    def resume(self, sink: Sink, known: set[int] | None, since: int) -> None:
+        """Go on over another connection, whose client says what it holds, and as of which tick.
+
+        ``known`` None: nothing that is of use.  What was posted after ``since`` was lost.
+        """
+        self.sink = sink
+        self._owe(known, -1 if known is None else since)
+        self.holds_unsure = known is not None
+
+    def _owe(self, known: set[int] | None, since: int) -> None:
         self.in_step = False
-        self.known = None
-        self.since = -1
+        self.known = known
+        self.since = since
         self.sent_own_id = -1
         self.holds.clear()
+        self.holds_unsure = False
         self.waiting_events.clear()

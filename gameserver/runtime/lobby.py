@@ -1,7 +1,8 @@
 """Which rooms there are, and who gets which seat in them.
 
-Owns the room kinds, finding and making rooms, seat numbers, resume tokens, and closing what is
-empty.  Never talks to clients and never runs a tick: each room has its own ``RoomTask``.
+Owns the room kinds, finding and making rooms, seat numbers, which seats are held for those who
+were dropped, and closing what is empty.  Never talks to clients and never runs a tick: each room
+has its own ``RoomTask``.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.names import parse_room_request
 from gameserver.room import Room
 from gameserver.runtime import pump
+from gameserver.runtime.resumption import Resumption, Ticket
 from gameserver.runtime.room_quota import RoomQuota
 from gameserver.runtime.room_task import RoomTask
 from gameserver.runtime.sign_in import SignIn
@@ -36,7 +38,6 @@ log = structlog.get_logger(__name__)
 RETRY_AFTER_S: Final = 5.0
 #: … and, at the least, where a room is overloaded: no step down comes sooner.
 OVERLOAD_RETRY_S: Final = 5.0
-RESUME_TOKEN_BYTES: Final = 18
 
 _KIND: Final = re.compile(r"[a-z0-9_-]{1,32}")
 
@@ -47,7 +48,6 @@ class Place:
 
     task: RoomTask
     number: int
-    resume_token: str
 
 
 @attrs.define(eq=False)
@@ -108,6 +108,11 @@ class Lobby:
         #: Joins and rooms refused because a room was overloaded.
         self.overload_refusals = 0
         self.sign_in = SignIn(kinds, settings)
+        self.resumption = Resumption()
+        #: For whom how many seats are held; ``None`` for those that nobody is counted for.
+        self._held: Counter[str | None] = Counter()
+        #: Seats that were not held because one address had as many already.
+        self.holds_refused = 0
         #: By kind: what the rooms counted that are no more.
         self.past = {kind: RoomTally() for kind in kinds}
 
@@ -160,12 +165,81 @@ class Lobby:
             opened.empty.cancel()
             opened.empty = None
         try:
-            yield Place(opened.task, number, secrets.token_urlsafe(RESUME_TOKEN_BYTES))
+            yield Place(opened.task, number)
         finally:
-            opened.release(number)
-            if not opened.seats:
-                opened.empty = trio.CancelScope()
-                self._tasks.start_soon(self._close_when_empty_for_long, opened, opened.empty)
+            self._release(opened, number)
+
+    def _release(self, opened: _Open, number: int) -> None:
+        opened.release(number)
+        if not opened.seats:
+            opened.empty = trio.CancelScope()
+            self._tasks.start_soon(self._close_when_empty_for_long, opened, opened.empty)
+
+    # ------------------------------------------------------------ coming back
+
+    @property
+    def held(self) -> int:
+        """How many seats are held for those who were dropped."""
+        return self._held.total()
+
+    def find_ticket(self, token: str | None, request: str) -> Ticket | None:
+        """Return the ticket that a resume token stands for in the room asked for, if it is good.
+
+        ``JoinRefused``: 4013 (see ``Resumption.find``), 1001 while the server stops.
+        """
+        if self._closing is not None:
+            raise JoinRefused(CloseCode.GOING_AWAY, self._closing)
+        kind, name = self._parse(request)
+        return self.resumption.find(token, kind, name)
+
+    @contextlib.contextmanager
+    def reserve_again(self, ticket: Ticket) -> Iterator[None]:
+        """Count a seat as taken that its player comes back to, until the end of the block."""
+        opened = self._open[ticket.task.label]
+        opened.seats[ticket.player.seat] += 1
+        try:
+            yield
+        finally:
+            self._release(opened, ticket.player.seat)
+
+    def unseat(self, ticket: Ticket, reason: str, *, may_return: bool, address: str | None) -> None:
+        """Let a player whose connection ended be dropped, or leave.
+
+        ``may_return``: the seat is held, where the room and the server do that at all; one
+        ``address`` has at most as many held seats as it may have connections.
+        """
+        task, player = ticket.task, ticket.player
+        if may_return and self._can_hold(ticket, address):
+            task.drop(player)
+            self._hold(ticket, address)
+        else:
+            task.leave(player, reason)
+            self.resumption.void(ticket)
+
+    def _can_hold(self, ticket: Ticket, address: str | None) -> bool:
+        room = ticket.task.room
+        if self._closing is not None or room.hold_s <= 0 or not ticket.stands:
+            return False
+        if address is None or self._held[address] < self._settings.max_connections_per_address:
+            return True
+        self.holds_refused += 1
+        return False
+
+    def _hold(self, ticket: Ticket, address: str | None) -> None:
+        task, number = ticket.task, ticket.player.seat
+        opened = self._open[task.label]
+        opened.seats[number] += 1
+        self._held[address] += 1
+
+        def over() -> None:
+            self._held[address] -= 1
+            if not self._held[address]:
+                del self._held[address]
+            self._release(opened, number)
+            if not ticket.stands:
+                self.resumption.void(ticket)
+
+        task.hold(ticket.player, over)
 
     @property
     def _tasks(self) -> trio.Nursery:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
+import attrs
 import structlog
 import trio
 
@@ -52,6 +53,14 @@ PACE_NOTICE_S: Final = 0.5
 STOP_TIMEOUT_S: Final = 3.0
 
 
+@attrs.frozen
+class Held:
+    """A seat that is held: until when, and what to call once it is not held any more."""
+
+    until_s: float
+    over: Callable[[], None]
+
+
 class RoomTask:
     """Runs ``room``, which is called ``label`` (``kind/name``) on the wire and in the log.
 
@@ -81,6 +90,8 @@ class RoomTask:
         self._life = trio.CancelScope()
         self._ticker: Ticker | None = None
         self._ends: dict[Player, End] = {}
+        #: Players whose seats are held, the first to give up first: until when, and whom to tell.
+        self._held: dict[Player, Held] = {}
         self._published_tick = 0
         #: When the work of this tick began.
         self._begun_s = 0.0
@@ -172,11 +183,51 @@ class RoomTask:
         older = self.plays(identity)
         if older is None:
             return
-        if self.room.second_sign_in == "refuse":
+        if self.room.second_sign_in == "refuse" and older.connected:
             raise JoinRefused(CloseCode.REFUSED, "you play here already")
         reason = "signed in elsewhere"
-        self._ends[older](CloseCode.TAKEN_OVER, reason)
+        self._end(older, CloseCode.TAKEN_OVER, reason)
         self.leave(older, reason)
+
+    def drop(self, player: Player) -> None:
+        """Let a player be without a connection; ``hold`` or ``resume`` must follow."""
+        self._ends.pop(player, None)
+        seat = seat_of(player)
+        self.publisher.remove(seat)
+        seat.lose_sink()
+        begun_s = trio.current_time()
+        self.room.drop(player)
+        self._note_duration("on_drop", trio.current_time() - begun_s, player)
+        self._take_failures()
+
+    def hold(self, player: Player, over: Callable[[], None]) -> None:
+        """Hold the seat of a player who was dropped for ``Room.hold_s``.
+
+        ``over`` is called once it is not held any more, because the player has come back or left.
+        """
+        self._held[player] = Held(trio.current_time() + self.room.hold_s, over)
+        if self.ended is not None:
+            self.leave(player, self.ended)
+
+    def resume(
+        self, player: Player, sink: Sink, known: set[int] | None, since: int, end: End
+    ) -> None:
+        """Let a player go on over another connection; its deltas begin with ``publish_to``.
+
+        ``known`` and ``since`` as in ``Seat.resume``.  A connection that it still has ends with
+        4012.
+        """
+        if player.connected:
+            self._end(player, CloseCode.TAKEN_OVER, "resumed on another connection")
+            self.drop(player)
+        if (held := self._held.pop(player, None)) is not None:
+            held.over()
+        seat_of(player).resume(sink, known, since)
+        self._ends[player] = end
+        begun_s = trio.current_time()
+        self.room.resume(player)
+        self._note_duration("on_resume", trio.current_time() - begun_s, player)
+        self._take_failures()
 
     def publish_to(self, player: Player) -> None:
         """Send deltas to this player from the next publish on.
@@ -194,11 +245,25 @@ class RoomTask:
     def leave(self, player: Player, reason: str) -> None:
         """Unseat a player.  Harmless if it has left already."""
         self._ends.pop(player, None)
+        held = self._held.pop(player, None)
         self.publisher.remove(seat_of(player))
         begun_s = trio.current_time()
         self.room.leave(player, reason)
         self._note_duration("on_leave", trio.current_time() - begun_s, player)
+        if held is not None:
+            held.over()
         self._take_failures()
+
+    def _let_go(self, now_s: float) -> None:
+        """Unseat those whose seats were held for long enough."""
+        for player, held in list(self._held.items()):
+            if held.until_s > now_s:
+                return
+            self.leave(player, "did not come back")
+
+    def _let_all_go(self, why: str) -> None:
+        for player in list(self._held):
+            self.leave(player, why)
 
     # ------------------------------------------------------------ its life
 
@@ -227,6 +292,7 @@ class RoomTask:
             self.ready.set()
             if self.pump is not None:
                 self.pump.close()
+            self._let_all_go(self.ended)
         if started:
             with trio.move_on_after(STOP_TIMEOUT_S) as patience:
                 await self._guarded("on_stop")
@@ -269,6 +335,8 @@ class RoomTask:
         if self.pump is not None:
             self.pump.read_ready()
         begun_s = trio.current_time()
+        if self._held:
+            self._let_go(begun_s)
         room.step(tick_number, begun_s, trio.current_time)
         simulate_s = room.hooks_ended_s[-1] - begun_s
         self._simulate_s.append(simulate_s)
@@ -278,9 +346,11 @@ class RoomTask:
             self._blocks_in_a_row = 0
         if room.failures:
             self._take_failures()
-        for player in room.players.values():
+        for player in tuple(room.players.values()):
             if player.kicked is not None:
                 self._end(player, CloseCode.KICKED, player.kicked)
+                if player in self._held:
+                    self.leave(player, player.kicked)
         if self.ended is None and tick_number - self._published_tick >= room.publish_interval:
             self._published_tick = tick_number
             self._publish(tick_number)
@@ -303,7 +373,7 @@ class RoomTask:
 
     def _pass_on(self, frame: bytes, to: int | None) -> None:
         for number, player in self.room.players.items():
-            if to is None or to == number:
+            if player.connected and (to is None or to == number):
                 seat_of(player).notify(frame)
 
     # ------------------------------------------------------------ overload
@@ -401,6 +471,7 @@ class RoomTask:
         self.ended = why
         for player in list(self._ends):
             self._end(player, CloseCode.INTERNAL_ERROR, why)
+        self._let_all_go(why)
 
     def _end(self, player: Player, code: int, reason: str) -> None:
         end = self._ends.pop(player, None)

@@ -40,6 +40,7 @@ from gameserver.runtime.http import JSON, Response, Site, text_response
 from gameserver.runtime.link import Link
 from gameserver.runtime.lobby import Lobby
 from gameserver.runtime.open_files import within_open_files
+from gameserver.runtime.resumption import Showing
 from gameserver.runtime.session import Session
 from gameserver.runtime.stages import InputStages
 from gameserver.runtime.ticker import Percentiles
@@ -231,6 +232,9 @@ class Server:
             turned_away=self._turned_away(),
             malformed_forwards=self.admission.malformed_forwards,
             tokens_refused={fault.value: self.lobby.sign_in.refused[fault] for fault in Fault},
+            held=self.lobby.held,
+            holds_refused=self.lobby.holds_refused,
+            resumptions={s.value: self.lobby.resumption.counts[s] for s in Showing},
             sessions=total(self._past, [session.tally() for session in self._sessions]),
             counters=self.counters,
             kinds={kind: self._kind_figures(kind) for kind in self.lobby.kinds},

@@ -22,8 +22,16 @@ from gameserver.errors import JoinRefused, RemoteProtocolError
 from gameserver.identity import Verified
 from gameserver.inputs import LENGTH_TICKS
 from gameserver.ops.logging import shown
-from gameserver.ops.metrics import Counters, Tally
-from gameserver.protocol.closing import CONNECTION_LOST, CloseCode, close_reason
+from gameserver.ops.metrics import Counters, Tally, less, total
+from gameserver.protocol.closing import (
+    CONNECTION_LOST,
+    NO_STATUS,
+    ClientAction,
+    CloseCode,
+    action_for,
+    close_reason,
+)
+from gameserver.protocol.latency import Latency
 from gameserver.protocol.messages import (
     MAX_CLIENT_MESSAGE_BYTES,
     MAX_SAY_LENGTH,
@@ -41,7 +49,8 @@ from gameserver.runtime.door import FLOOD, close_websocket
 from gameserver.runtime.link import Link
 from gameserver.runtime.lobby import Lobby, Place
 from gameserver.runtime.reception import MessageCount, Reception, SessionOver
-from gameserver.runtime.room_task import seat_of
+from gameserver.runtime.resumption import Ticket
+from gameserver.runtime.room_task import RoomTask, seat_of
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +92,8 @@ class Session:
         self._counters = counters
         self._greeted = False
         self._player: Player | None = None
+        #: What an earlier session of the same player has counted already.
+        self._counted_before = Tally()
         self._scope = trio.CancelScope()
         self._ending: Ending | None = None
         self._count_of_messages = MessageCount(counters)
@@ -101,25 +112,11 @@ class Session:
 
     def tally(self) -> Tally:
         """Return what this session has counted so far."""
-        link, player = self._link, self._player
-        if player is None:
-            return Tally(link.bytes_in, link.bytes_out, link.posts_refused)
-        seat = seat_of(player)
-        return Tally(
-            bytes_in=link.bytes_in,
-            bytes_out=link.bytes_out,
-            posts_refused=link.posts_refused,
-            commands_dropped=player.commands_dropped,
-            commands_duplicate=player.commands_duplicate,
-            commands_late=player.commands_late,
-            commands_early=player.commands_early,
-            idle_ticks=player.idle_ticks,
-            rewinds_disputed=player.rewinds_disputed,
-            rewinds_clamped=player.rewinds_clamped,
-            deltas_skipped=seat.skipped,
-            events_dropped=seat.events_dropped,
-            notices_dropped=seat.notices_dropped,
-        )
+        link = self._link
+        of_link = Tally(link.bytes_in, link.bytes_out, link.posts_refused)
+        if self._player is None:
+            return of_link
+        return less(total(of_link, [_tally_of(self._player)]), self._counted_before)
 
     async def run(self) -> None:
         """Converse until the end, then say bye and close; each with a deadline."""
@@ -160,6 +157,9 @@ class Session:
         hello = await self._hello()
         request = self._checked_request(hello)
         self._peer.admission.let_join(trio.current_time())
+        ticket = self._lobby.find_ticket(hello.resume, request)
+        if ticket is not None:
+            return await self._resume(hello, ticket)
         verified = self._lobby.sign_in.verify(
             hello.token, self._lobby.room_class(request), is_bot=self._peer.is_bot
         )
@@ -168,13 +168,48 @@ class Session:
             if verified is not None:
                 self._lobby.sign_in.use(verified)
             player = await self._join(hello, place, verified)
-            ending = Ending(CloseCode.INTERNAL_ERROR, "internal error")
-            try:
-                await self._welcome(player, place)
-                ending = await self._play(player, place)
-            finally:
-                place.task.leave(player, (self._ending or ending).reason)
+            ticket = self._lobby.resumption.issue(place.task, player)
+            return await self._stay(ticket, resumed=False)
+
+    async def _resume(self, hello: Hello, ticket: Ticket) -> Ending:
+        """Go on in the seat of ``ticket``, which the token in ``hello`` stands for."""
+        task, player = ticket.task, ticket.player
+        if hello.tick > task.room.tick_number:
+            raise RemoteProtocolError("hello.tick is a tick that has not been")
+        assert hello.resume is not None
+        with self._lobby.reserve_again(ticket):
+            self._lobby.resumption.use(ticket, hello.resume)
+            self._counted_before = _tally_of(player)
+            self._player = player
+            task.resume(player, self._link, hello.held_ids, hello.tick, self.end)
+            self._peer.joined()
+            self._log = self._log.bind(room=task.label, player=shown(player.name))
+            self._log.info("resumed", seat=player.seat, behind_ticks=self._behind(hello, task))
+            return await self._stay(ticket, resumed=True)
+
+    @staticmethod
+    def _behind(hello: Hello, task: RoomTask) -> int | None:
+        """Return how much the client has missed; None: it asks for everything."""
+        return None if hello.held is None else task.room.tick_number - hello.tick
+
+    async def _stay(self, ticket: Ticket, *, resumed: bool) -> Ending:
+        """Welcome and play, until the player leaves or the connection is lost."""
+        ending = Ending(CloseCode.INTERNAL_ERROR, "internal error")
+        try:
+            ending = await self._until_closed(self._welcome_and_play(ticket, resumed=resumed))
+        finally:
+            self._unseat(ticket, self._ending or ending)
         return ending
+
+    def _unseat(self, ticket: Ticket, ending: Ending) -> None:
+        if seat_of(ticket.player).sink is not self._link:
+            return  # the player goes on over another connection
+        may_return = action_for(ending.code) is ClientAction.RESUME
+        if ending.by_peer and ending.code == NO_STATUS:
+            may_return = False  # closed on purpose, though without saying why
+        self._lobby.unseat(
+            ticket, ending.reason, may_return=may_return, address=self._peer.counted_as
+        )
 
     async def _hello(self) -> Hello:
         with trio.move_on_at(self._peer.deadline_s):
@@ -234,9 +269,13 @@ class Session:
         self._log.error("on_auth took too long", room=place.task.label, timeout_s=AUTH_TIMEOUT_S)
         raise JoinRefused(CloseCode.INTERNAL_ERROR, "signing in took too long")
 
-    async def _welcome(self, player: Player, place: Place) -> None:
+    async def _welcome_and_play(self, ticket: Ticket, *, resumed: bool) -> Ending:
+        await self._welcome(ticket, resumed=resumed)
+        return await self._play(ticket)
+
+    async def _welcome(self, ticket: Ticket, *, resumed: bool) -> None:
         """Send the welcome, and only then have deltas sent."""
-        task = place.task
+        task, player = ticket.task, ticket.player
         room = task.room
         welcome = Welcome(
             room=task.label,
@@ -245,7 +284,7 @@ class Session:
             tick=room.tick_number,
             tick_rate=room.tick_rate,
             schema=room.schema().describe(),
-            resume=place.resume_token,
+            resume=ticket.token,
             limits={
                 "message_bytes": MAX_CLIENT_MESSAGE_BYTES,
                 "say_length": MAX_SAY_LENGTH,
@@ -253,6 +292,8 @@ class Session:
                 **({} if room.input is None else {"input_buffer_ticks": LENGTH_TICKS}),
                 **({"max_rewind_ms": room.max_rewind_ms} if room.rewinds else {}),
             },
+            resumed=resumed,
+            ack=seat_of(player).command_seq,
         )
         with trio.move_on_after(WELCOME_TIMEOUT_S) as patience:
             await self._ws.send_message(welcome.encode())
@@ -262,9 +303,9 @@ class Session:
 
     # ------------------------------------------------------------ playing
 
-    async def _play(self, player: Player, place: Place) -> Ending:
+    async def _play(self, ticket: Ticket) -> Ending:
         """Take messages from both roads: the lane, and trio-websocket."""
-        task = place.task
+        task, player = ticket.task, ticket.player
         reception = Reception(
             player,
             task,
@@ -274,7 +315,13 @@ class Session:
             self.end,
             self._log,
         )
-        beat = task.heartbeat.add(self._link, reception.take_latency, self._end_silent)
+
+        def answered(latency: Latency) -> None:
+            # The ping went after the welcome, so that has come too.
+            self._lobby.resumption.confirm(ticket)
+            reception.take_latency(latency)
+
+        beat = task.heartbeat.add(self._link, answered, self._end_silent)
         try:
             self._link.inlet.open_lane(reception.take_bytes, beat.pong)
             task.read(self._link)
@@ -314,3 +361,20 @@ class Session:
                 except ConnectionClosed:
                     return
         await close_websocket(self._ws, self._link, ending.code, reason)
+
+
+def _tally_of(player: Player) -> Tally:
+    """Return what was counted of a player since it joined, over all its connections."""
+    seat = seat_of(player)
+    return Tally(
+        commands_dropped=player.commands_dropped,
+        commands_duplicate=player.commands_duplicate,
+        commands_late=player.commands_late,
+        commands_early=player.commands_early,
+        idle_ticks=player.idle_ticks,
+        rewinds_disputed=player.rewinds_disputed,
+        rewinds_clamped=player.rewinds_clamped,
+        deltas_skipped=seat.skipped,
+        events_dropped=seat.events_dropped,
+        notices_dropped=seat.notices_dropped,
+    )
