@@ -2,14 +2,15 @@
 
 Owns the client's side of the protocol's conversation after the welcome (``joining.py``): sequence
 numbers, acks, pings, checksums and resyncs.  Each delta is applied as it comes; what it told waits
-in bounded inboxes.  Never comes back by itself after the connection ended, never draws;
-predicting is ``steering.py``'s, to which it gives what came.
+in bounded inboxes.  When a connection is lost it keeps what it holds, and goes on over the next
+one (``returning.py`` opens it).  Never draws; predicting is ``steering.py``'s, to which it gives
+what came.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Never, TypeVar
 
 import attrs
 import trio
@@ -17,6 +18,7 @@ import trio
 from clients.connection import Connection
 from clients.errors import ConnectionLost
 from clients.inbox import Inbox
+from clients.outbox import Outbox
 from clients.pings import Pings
 from clients.predicted_play import PredictedPlay
 from clients.remote import RemoteEvent
@@ -27,6 +29,7 @@ from gameserver.errors import LocalProtocolError, RemoteProtocolError
 from gameserver.model.schema import Schema
 from gameserver.model.specs import CommandSpec
 from gameserver.protocol.closing import CONNECTION_LOST, NO_STATUS, CloseCode
+from gameserver.protocol.held import encode_held
 from gameserver.protocol.latency import Latency, LatencyEstimator
 from gameserver.protocol.messages import (
     MAX_SAY_LENGTH,
@@ -79,7 +82,7 @@ class Applied:
 
 @attrs.define
 class ClientStatistics:
-    """Counts since the connection was opened.
+    """Counts since the first connection was opened.
 
     ``unread_…`` count what was dropped because nobody took it from its inbox in time.
     """
@@ -95,6 +98,11 @@ class ClientStatistics:
     checks: int = 0
     checksum_failures: int = 0
     resyncs: int = 0
+    #: Times that a lost connection was replaced: to the same seat, and to another one.
+    resumes: int = 0
+    rejoins: int = 0
+    #: Commands that were sent again after that.
+    commands_again: int = 0
     unread_deltas: int = 0
     unread_events: int = 0
     unread_texts: int = 0
@@ -105,20 +113,30 @@ class GameClient:
 
     ``replica`` is always the newest state.  ``status`` is the newest ``status`` message, None
     before the first; ``clock`` knows the server's tick.
+
+    Where the client comes back by itself (``open_game(resume=True)``), ``connected`` is False
+    while a connection is lost: the replica stays as it was, and nothing is sent.  If the seat could
+    not be resumed, ``seat``, and maybe ``room``, are others then, and the replica begins anew.
     """
 
     def __init__(self, connection: Connection, welcome: Welcome, schema: Schema) -> None:
-        self.room: Final = welcome.room
-        self.seat: Final = welcome.seat
+        self.room = welcome.room
+        self.seat = welcome.seat
         self.tick_rate: Final = welcome.tick_rate
-        self.resume_token: Final = welcome.resume
-        self.limits: Final = welcome.limits
+        self.resume_token = welcome.resume
+        self.limits = welcome.limits
+        self.connected = True
         self.schema: Final = schema
         self.replica: Final = Replica(schema, own_entity=welcome.own_entity)
         self.status: Status | None = None
         now_s = trio.current_time()
         self.clock: Final = TickClock(welcome.tick_rate, welcome.tick, now_s)
         self._connection = connection
+        #: Bytes of the connections before this one: received, and sent.
+        self._bytes_before = (0, 0)
+        self._outbox = Outbox()
+        #: Set when it is known how this connection ended, and what follows.
+        self._over = trio.Event()
         self._round_trips = LatencyEstimator()
         self._deltas: Inbox[Applied] = Inbox(MAX_WAITING_DELTAS)
         self._events: Inbox[RemoteEvent] = Inbox(MAX_WAITING_EVENTS)
@@ -157,8 +175,9 @@ class GameClient:
         Any object whose class is named like a command of the room, with its fields as attributes.
         ``tick`` and ``shown`` as in the protocol; by default it is for the next free tick, from
         one who looks at the replica as it is.
+        Returns 0 if it was not sent, as the connection is lost and not yet replaced.
         ``LocalProtocolError`` if the room knows no such command or a value breaks a limit;
-        ``ConnectionLost`` if the connection has ended.
+        ``ConnectionLost`` if the connection has ended for good.
         """
         name = type(command).__name__
         found = self._commands.get(name)
@@ -166,6 +185,9 @@ class GameClient:
             found = self._commands[name] = self.schema.command(name)
         kind, spec = found
         values = list(spec.to_wire(command))
+        if not self.connected:
+            await self._wait_a_moment()
+            return 0
         if self._seq >= MAX_SEQ:
             raise LocalProtocolError("all sequence numbers of this session are used up")
         self._seq += 1
@@ -173,10 +195,11 @@ class GameClient:
         if shown is None:
             shown = acked * SHOWN_PER_TICK
         self._acked_at_s = trio.current_time()
-        seq = self._seq
-        await self._send(CommandMessage(seq, tick, shown, acked, kind, values))
+        message = CommandMessage(self._seq, tick, shown, acked, kind, values)
+        self._outbox.sent(message)
+        await self._send(message)
         self._counts.commands += 1
-        return seq
+        return message.seq
 
     def steering(self, vehicle: Vehicle[S, C]) -> PredictedPlay[S, C]:
         """Return the loop in which to steer ``vehicle``, predicted; for the whole connection."""
@@ -186,11 +209,14 @@ class GameClient:
         self._steering = steering
         return PredictedPlay(self, steering)
 
-    async def say(self, text: str) -> None:
-        """Say ``text`` (1 to 256 characters); the room decides who hears it."""
+    async def say(self, text: str) -> bool:
+        """Say ``text`` (1 to 256 characters); the room decides who hears it.
+
+        False if it was not sent, as the connection is lost and not yet replaced.
+        """
         if not 1 <= len(text) <= MAX_SAY_LENGTH:
             raise LocalProtocolError(f"a text has 1 to {MAX_SAY_LENGTH} characters")
-        await self._send(Say(text))
+        return await self._send(Say(text))
 
     async def next_delta(self) -> Applied:
         """Wait for the next delta, already applied; ``ConnectionLost`` if none will come.
@@ -230,6 +256,11 @@ class GameClient:
     # ------------------------------------------------------------ what is known
 
     @property
+    def rejoins(self) -> int:
+        """How often a lost connection led to another seat, or to another time in this one."""
+        return self._counts.rejoins
+
+    @property
     def latency(self) -> Latency:
         """What the server's ping frames measured, as its last ``status`` said."""
         status = self.status
@@ -265,8 +296,8 @@ class GameClient:
         """Return the counts so far."""
         return attrs.evolve(
             self._counts,
-            bytes_received=self._connection.stream.bytes_received,
-            bytes_sent=self._connection.stream.bytes_sent,
+            bytes_received=self._bytes_before[0] + self._connection.stream.bytes_received,
+            bytes_sent=self._bytes_before[1] + self._connection.stream.bytes_sent,
             unread_deltas=self._deltas.dropped,
             unread_events=self._events.dropped,
             unread_texts=self._texts.dropped,
@@ -274,16 +305,25 @@ class GameClient:
 
     # ------------------------------------------------------------ sending and waiting
 
-    async def _send(self, message: Any) -> None:
-        if self._lost is not None:
-            await trio.lowlevel.checkpoint()
-            self.check()
+    async def _wait_a_moment(self) -> None:
+        await trio.lowlevel.checkpoint()
+        self.check()
+
+    async def _send(self, message: Any) -> bool:
+        """Send; False if the connection is lost, which ``read`` finds out and judges."""
+        if not self.connected:
+            await self._wait_a_moment()
+            return False
+        over = self._over
         try:
             await self._connection.send(message.encode())
-        except ConnectionLost as lost:
-            self._note_end(lost)
-            raise self._end() from None
+        except ConnectionLost:
+            # Whoever reads knows best how it ended, and whether for good.
+            await over.wait()
+            self.check()
+            return False
         self._counts.messages_sent += 1
+        return True
 
     async def _next(self, inbox: Inbox[T]) -> T:
         try:
@@ -303,36 +343,85 @@ class GameClient:
             moved=lost.moved,
         )
 
-    def _note_end(self, lost: ConnectionLost) -> None:
-        if self._lost is not None:
-            return
-        self._lost = _explained(lost, self._bye, self._moved)
+    # ------------------------------------------------------------ one connection after another
+
+    def hello(self) -> tuple[str, int, bytes | None]:
+        """Return ``resume``, ``tick`` and ``held`` of the hello that asks for our seat."""
+        held = None if self._resyncing else self.replica.held
+        encoded = None if held is None else encode_held(held)
+        return self.resume_token, 0 if encoded is None else self.replica.tick, encoded
+
+    def lose(self) -> None:
+        """Go on without a connection; ``come_back`` or ``end`` must follow."""
+        self.connected = False
+        self._over.set()
+        stream = self._connection.stream
+        received, sent = self._bytes_before
+        self._bytes_before = (received + stream.bytes_received, sent + stream.bytes_sent)
+        self._bye = None
+
+    async def come_back(self, connection: Connection, welcome: Welcome) -> None:
+        """Go on over another connection; ``ConnectionLost`` if that is lost at once."""
+        if welcome.resumed:
+            self._counts.resumes += 1
+            for message in self._outbox.to_send_again(welcome.ack, welcome.tick):
+                await connection.send(message.encode())
+                self._counts.commands_again += 1
+        now_s = trio.current_time()
+        if not welcome.resumed:
+            self._begin_anew(welcome, now_s)
+        self.resume_token = welcome.resume
+        self.limits = welcome.limits
+        self._pings = Pings(self.tick_rate, now_s)
+        self._acked_at_s = self._heard_at_s = now_s
+        self._resyncing = False
+        if self._steering is not None:
+            self._steering.reconnected()
+        self._connection = connection
+        self._over = trio.Event()
+        self.connected = True
+
+    def _begin_anew(self, welcome: Welcome, now_s: float) -> None:
+        """Our seat is gone: this is another one, and maybe another room."""
+        self._counts.rejoins += 1
+        self.room = welcome.room
+        self.seat = welcome.seat
+        self.replica.begin_anew(welcome.own_entity)
+        self.clock.begin_anew(welcome.tick, now_s)
+        self._seq = 0
+        self._outbox.clear()
+
+    def explained(self, lost: ConnectionLost) -> ConnectionLost:
+        """Return ``lost`` with what the server has said before it."""
+        return _explained(lost, self._bye, self._moved)
+
+    def end(self, lost: ConnectionLost) -> None:
+        """There will be no other connection."""
+        self._lost = lost
+        self.connected = False
+        self._over.set()
         for inbox in (self._deltas, self._events, self._texts):
             inbox.end()
         self._clock_known.set()
 
     # ------------------------------------------------------------ tasks
 
-    async def read(self) -> None:
-        """Handle what the server sends until the connection ends; a task of ``open_game``."""
-        try:
-            while True:
-                data = await self._connection.receive()
-                self._counts.messages_received += 1
-                try:
-                    message = decode_from_server(data)
-                    self._handlers[type(message)](message)
-                except RemoteProtocolError as error:
-                    raise await self._connection.fail(
-                        CloseCode.PROTOCOL_ERROR, str(error)
-                    ) from error
-        except ConnectionLost as lost:
-            self._note_end(lost)
+    async def read(self) -> Never:
+        """Handle what the server sends until ``ConnectionLost``."""
+        while True:
+            data = await self._connection.receive()
+            self._counts.messages_received += 1
+            try:
+                message = decode_from_server(data)
+                self._handlers[type(message)](message)
+            except RemoteProtocolError as error:
+                raise await self._connection.fail(CloseCode.PROTOCOL_ERROR, str(error)) from error
 
     async def upkeep(self) -> None:
-        """Send acks and pings while the connection lasts; a task of ``open_game``."""
+        """Send acks and pings while this connection lasts."""
+        connection = self._connection
         try:
-            while self._lost is None:
+            while self.connected and self._connection is connection:
                 now_s = trio.current_time()
                 if now_s >= self._pings.due_s:
                     await self._send(Ping(self._pings.next(now_s), now_s))
@@ -344,13 +433,13 @@ class GameClient:
                     self._nap.deadline = min(self._pings.due_s, self._acked_at_s + ACK_AFTER_S)
                     await trio.sleep_forever()
         except ConnectionLost:
-            return  # noted where it was raised
+            return  # it is over for good
 
     async def _ask_for_full_state(self) -> None:
         try:
             await self._send(Resync())
         except ConnectionLost:
-            return  # noted where it was raised
+            return  # it is over for good
 
     # ------------------------------------------------------------ what the server sends
 
@@ -374,6 +463,7 @@ class GameClient:
         if full:
             self._resyncing = False
         self._counts.deltas += 1
+        self._outbox.settled(delta.ack)
         self.clock.delta(delta.tick, now_s)
         news = events
         if self._steering is not None:
@@ -437,5 +527,11 @@ def _seconds(microseconds: int | None) -> float | None:
 def _explained(lost: ConnectionLost, bye: Bye | None, moved: Moved | None) -> ConnectionLost:
     """Return ``lost`` with what a ``bye`` before it said, which is what the server meant."""
     if bye is None or lost.code not in (bye.code, CONNECTION_LOST, NO_STATUS):
-        return ConnectionLost(lost.code, lost.reason, action=lost.action, moved=moved)
+        return ConnectionLost(
+            lost.code,
+            lost.reason,
+            action=lost.action,
+            retry_after_s=lost.retry_after_s,
+            moved=moved,
+        )
     return ConnectionLost(bye.code, bye.reason, retry_after_s=bye.retry_after_s, moved=moved)

@@ -1,24 +1,27 @@
 """Joining a room: hello, and what may come in answer to it.
 
-Owns the way from an address to a ``GameClient``, and leaving at the end.  Never comes back by
-itself after the connection ended.
+Owns the way from an address to a ``GameClient``, the way back to its seat after a connection was
+lost, and leaving at the end.
 """
 
 from __future__ import annotations
 
+import random
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+import attrs
 import trio
 
+from clients.backoff import Backoff
 from clients.connection import Connection, Via, open_connection
 from clients.errors import ConnectionLost, Refused
 from clients.game_client import GameClient
 from gameserver.errors import RemoteProtocolError
 from gameserver.model.schema import Schema
-from gameserver.protocol.closing import CONNECTION_LOST, NO_STATUS, CloseCode
+from gameserver.protocol.closing import CONNECTION_LOST, NO_STATUS, ClientAction, CloseCode
 from gameserver.protocol.messages import (
     VERSION,
     Bye,
@@ -64,6 +67,122 @@ def _schema_of(welcome: Welcome, ours: Schema | None) -> Schema:
     return ours if ours is not None and ours.hash == described.hash else described
 
 
+@attrs.define
+class _Door:
+    """Where to join, and as whom."""
+
+    url: str
+    room: str
+    name: str
+    token: str | None
+    schema: Schema | None
+    ssl_context: ssl.SSLContext | None
+    via: Via | None
+
+    def hello(self, client: GameClient | None) -> Hello:
+        """Return the hello of one who is new, or comes back."""
+        if client is None:
+            digest = None if self.schema is None else self.schema.hash
+            return Hello(VERSION, digest, self.room, self.name, self.token)
+        # What it holds is by this schema, so it must be this one.
+        return Hello(VERSION, client.schema.hash, self.room, self.name, self.token, *client.hello())
+
+
+class _Stay:
+    """One client's connections, one after another."""
+
+    def __init__(self, door: _Door, *, resume: bool) -> None:
+        self._door = door
+        self._resume = resume
+        self._backoff = Backoff(random.Random())
+        self._client: GameClient | None = None
+        self._welcomed_at_s: float | None = None
+        self._life = trio.CancelScope()
+        #: While there is a connection: what waits for it, so that it is closed in peace.
+        self._reading: trio.CancelScope | None = None
+
+    def leave(self) -> None:
+        """Have ``run`` end, by way of a closing handshake if there is a connection."""
+        if self._reading is None:
+            self._life.cancel()
+        else:
+            self._reading.cancel()
+
+    async def run(self, *, task_status: trio.TaskStatus[GameClient]) -> None:
+        """Join, and come back for as long as that is asked for; a task of ``open_game``.
+
+        Only what goes wrong before the first welcome is raised.
+        """
+        with self._life:
+            while True:
+                self._welcomed_at_s = None
+                try:
+                    return await self._connect_and_read(task_status)
+                except (Refused, ConnectionLost) as error:
+                    client = self._client
+                    if client is None:
+                        raise
+                    ended = client.explained(_as_lost(error))
+                if not self._resume or ended.action is not ClientAction.RESUME or ended.moved:
+                    client.end(ended)
+                    return None
+                if client.connected:
+                    client.lose()
+                await trio.sleep(self._pause_s(ended))
+
+    def _pause_s(self, ended: ConnectionLost) -> float:
+        began_s, now_s = self._welcomed_at_s, trio.current_time()
+        lasted_s = 0.0 if began_s is None else now_s - began_s
+        return self._backoff.next_pause_s(lasted_s, ended.retry_after_s or 0.0)
+
+    async def _connect_and_read(self, task_status: trio.TaskStatus[GameClient]) -> None:
+        """Stay for one connection; returns only if we leave it ourselves."""
+        door = self._door
+        async with open_connection(
+            door.url, ssl_context=door.ssl_context, deadline_s=OPEN_DEADLINE_S, via=door.via
+        ) as connection:
+            welcome = await _welcomed_in_time(connection, door.hello(self._client))
+            client = self._client
+            with trio.CancelScope() as self._reading:
+                try:
+                    if client is None:
+                        client = await _new_client(connection, welcome, door.schema)
+                        self._client = client
+                        task_status.started(client)
+                    else:
+                        await client.come_back(connection, welcome)
+                    self._welcomed_at_s = trio.current_time()
+                    connection.tasks.start_soon(client.upkeep)
+                    await client.read()
+                finally:
+                    self._reading = None
+
+
+def _as_lost(error: Refused | ConnectionLost) -> ConnectionLost:
+    if isinstance(error, ConnectionLost):
+        return error
+    return ConnectionLost(error.code, error.reason, retry_after_s=error.retry_after_s)
+
+
+async def _welcomed_in_time(connection: Connection, hello: Hello) -> Welcome:
+    try:
+        with trio.fail_after(OPEN_DEADLINE_S):
+            return await _welcomed(connection, hello)
+    except trio.TooSlowError:
+        raise ConnectionLost(
+            CONNECTION_LOST, f"no welcome within {OPEN_DEADLINE_S:g} seconds"
+        ) from None
+
+
+async def _new_client(
+    connection: Connection, welcome: Welcome, schema: Schema | None
+) -> GameClient:
+    try:
+        return GameClient(connection, welcome, _schema_of(welcome, schema))
+    except RemoteProtocolError as error:
+        raise await connection.fail(CloseCode.PROTOCOL_ERROR, str(error)) from error
+
+
 @asynccontextmanager
 async def open_game(
     url: str,
@@ -74,6 +193,7 @@ async def open_game(
     schema: Schema | None = None,
     ssl_context: ssl.SSLContext | None = None,
     via: Via | None = None,
+    resume: bool = True,
 ) -> AsyncIterator[GameClient]:
     """Join a room and leave it at the end of the block.
 
@@ -82,26 +202,24 @@ async def open_game(
     server must have the very same, and enum fields give members; without it they give the
     members' names.  ``via`` puts a link between us and the server: ``clients.lab.stream.over``.
 
+    ``resume``: when the connection is lost, or closed with a code that says *resume*, the client
+    comes back by itself to the same seat, with growing pauses, until it is told to stop; see
+    ``GameClient``.  False: the end of the first connection is the end.
+
     Raises ``Refused`` (a ``JoinRefused``) if the server does not let us in, and
     ``ConnectionLost`` if it cannot be reached or does not answer in time.  An exception of the
     block comes out as it is, not in an ``ExceptionGroup``.
     """
-    digest = None if schema is None else schema.hash
-    hello = Hello(VERSION, digest, room, name, token, None)
-    async with open_connection(
-        url, ssl_context=ssl_context, deadline_s=OPEN_DEADLINE_S, via=via
-    ) as connection:
+    door = _Door(url, room, name, token, schema, ssl_context, via)
+    stay = _Stay(door, resume=resume)
+    failed: BaseException | None = None
+    async with trio.open_nursery() as nursery:
         try:
-            with trio.fail_after(OPEN_DEADLINE_S):
-                welcome = await _welcomed(connection, hello)
-        except trio.TooSlowError:
-            raise ConnectionLost(
-                CONNECTION_LOST, f"no welcome within {OPEN_DEADLINE_S:g} seconds"
-            ) from None
-        try:
-            client = GameClient(connection, welcome, _schema_of(welcome, schema))
-        except RemoteProtocolError as error:
-            raise await connection.fail(CloseCode.PROTOCOL_ERROR, str(error)) from error
-        connection.tasks.start_soon(client.read)
-        connection.tasks.start_soon(client.upkeep)
-        yield client
+            client: GameClient = await nursery.start(stay.run)
+            yield client
+        except BaseException as error:  # noqa: BLE001 - raised again outside of the nursery
+            failed = error
+        finally:
+            stay.leave()
+    if failed is not None:
+        raise failed

@@ -64,6 +64,20 @@ class Replica:
         """Return the checksum of everything held (protocol README, "check")."""
         return sum([entity.checksum() for entity in self.entities.values()]) & 0xFFFFFFFF
 
+    @property
+    def held(self) -> Collection[int] | None:
+        """The ids of all entities, if what is held can be gone on from; None: it cannot."""
+        return None if self.broken or self.tick < 0 else self.entities.keys()
+
+    def begin_anew(self, own_entity: int) -> None:
+        """Forget everything: what follows is told from another seat."""
+        self._forget_all()
+        self.own_entity = own_entity
+        self.tick = -1
+        self.ack = 0
+        self.margin = None
+        self.broken = False
+
     def apply(self, delta: Delta) -> list[RemoteEvent]:
         """Apply ``delta`` and return its events, in the order in which they happened.
 

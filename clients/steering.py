@@ -268,6 +268,15 @@ class Steering(Generic[S, C]):
             min_delay_s=max(MIN_DELAY_S, 2 * interval_ticks * self._tick_s),
         )
 
+    def reconnected(self) -> None:
+        """What was sent may be lost, and much may have happened: predict anew from the next delta.
+
+        Until then there is nothing to steer.
+        """
+        self._sent.clear()
+        self._lose(self.tick)
+        self.effects.clear()
+
     def served(self, simulate_s: float | None, post_s: float | None) -> None:
         """Take in the server's own shares of the latency, None where it does not know."""
         self._simulate_s = simulate_s or 0.0

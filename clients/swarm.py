@@ -1,6 +1,6 @@
 """Many bots in an arena, for company or as a load.
 
-Owns the life of a bot's connection: when it joins, comes back, and makes room for a human.
+Owns the life of a bot: when it joins, joins again, and makes room for a human.
 What a bot does on the field is ``bots.py``; several processes are ``swarm_processes.py``.
 """
 
@@ -11,7 +11,7 @@ import os
 import random
 import signal
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ import trio
 from rich.console import Console
 
 from clients.arena_ship import ArenaShip
+from clients.backoff import Backoff
 from clients.bots import Persona, personas
 from clients.connection import Address, Via
 from clients.errors import ConnectionLost, Refused
@@ -41,9 +42,6 @@ SCHEMA: Final = Schema.of(CLASSES)
 
 #: Between the joins of two bots: a stampede is another test.
 JOIN_EVERY_S: Final = 0.05
-#: The first pause before coming back, doubled each time up to the longest, and jittered.
-FIRST_PAUSE_S: Final = 0.5
-LONGEST_PAUSE_S: Final = 15.0
 #: How often the scout counts the humans, and figures are reported.
 COUNT_EVERY_TICKS: Final = 15
 REPORT_EVERY_S: Final = 1.0
@@ -54,14 +52,6 @@ BOTS_PER_CORE: Final = 50
 INTERRUPTED: Final = 130
 
 Report = Callable[[Figures], None]
-
-
-def pauses(rng: random.Random) -> Iterator[float]:
-    """Yield the pauses between tries, in seconds: growing, each cut by up to half at random."""
-    pause_s = FIRST_PAUSE_S
-    while True:
-        yield pause_s * rng.uniform(0.5, 1.0)
-        pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
 
 def comes_back(ended: Refused | ConnectionLost) -> bool:
@@ -89,8 +79,8 @@ class Swarm:
         #: With ``fill_to`` all must be in the scout's room.
         self._room = assignment.room
         self._playing: dict[int, tuple[GameClient, Steering[ShipState, Steer]]] = {}
-        #: Who got in since its last pause.
-        self._welcomed: set[int] = set()
+        #: When each of those who are in, or were last, got in.
+        self._welcomed_at_s: dict[int, float] = {}
         self._past = Figures()
 
     async def run(self) -> None:
@@ -111,10 +101,11 @@ class Swarm:
     async def _live(self, number: int, persona: Persona) -> None:
         """Join and join again, for as long as the server lets this bot."""
         await trio.sleep((number - self._assignment.first) * JOIN_EVERY_S)
-        waits = pauses(self._rng)
+        backoff = Backoff(self._rng)
         again = False
         while True:
             await self._place_for(number)
+            self._welcomed_at_s.pop(number, None)
             try:
                 await self._visit(number, persona, again=again)
                 again = False
@@ -123,15 +114,14 @@ class Swarm:
                 self._past.note_error(f"{ended.code} {ended.reason}".rstrip())
                 if not comes_back(ended):
                     return
-                if number in self._welcomed:  # the trouble is a new one
-                    self._welcomed.remove(number)
-                    waits = pauses(self._rng)
                 again = True
-                pause_s = max(next(waits), ended.retry_after_s or 0.0)
+                now_s = trio.current_time()
+                lasted_s = now_s - self._welcomed_at_s.get(number, now_s)
+                pause_s = backoff.next_pause_s(lasted_s, ended.retry_after_s or 0.0)
             await trio.sleep(pause_s)
 
     async def _visit(self, number: int, persona: Persona, *, again: bool) -> None:
-        """Play on one connection until there is no place for this bot any more."""
+        """Play until there is no place for this bot any more; a lost connection is resumed."""
         async with open_game(
             self._assignment.url,
             room=self._room,
@@ -140,16 +130,18 @@ class Swarm:
             ssl_context=self._ssl_context,
             via=self._link_of(number),
         ) as client:
-            self._welcomed.add(number)
+            self._welcomed_at_s[number] = trio.current_time()
             self._past.joins += 1
             self._past.reconnects += again
-            play = client.steering(ArenaShip(client.replica, client.seat))
-            self._playing[number] = (client, play.steering)
+            seated = True
             try:
-                await self._play(client, play, number, persona)
+                while seated:
+                    play = client.steering(ArenaShip(client.replica, client.seat))
+                    self._playing[number] = (client, play.steering)
+                    seated = await self._play(client, play, number, persona)
             finally:
-                del self._playing[number]
-                gone = attrs.evolve(_figures_of(client, play.steering), connected=0, rtts_s=[])
+                _, steering = self._playing.pop(number)
+                gone = attrs.evolve(_figures_of(client, steering), connected=0, rtts_s=[])
                 self._past = total([self._past, gone])
 
     async def _play(
@@ -158,12 +150,16 @@ class Swarm:
         play: PredictedPlay[ShipState, Steer],
         number: int,
         persona: Persona,
-    ) -> None:
+    ) -> bool:
+        """Play in one seat; whether there is another one to play in now."""
+        rejoins = client.rejoins
         bot = persona.take_seat(client.seat)
         scout = number == self._assignment.first and self._assignment.fill_to is not None
         watching = False
         count_at = 0
         async for tick in play:
+            if client.rejoins != rejoins:
+                return True
             if scout and tick >= count_at:
                 count_at = tick + COUNT_EVERY_TICKS
                 self._count_places(client)
@@ -175,11 +171,12 @@ class Swarm:
                 elif command is not None:
                     await client.send(command)
             elif not scout:
-                return
+                return False
             elif not watching:
                 watching = True
                 await client.send(Watch())
         client.check()  # it ended in peace: not ours to come back
+        return False
 
     def _link_of(self, number: int) -> Via | None:
         """Return the link of bot ``number``; None for a plain one."""
@@ -214,7 +211,8 @@ def _figures_of(client: GameClient, steering: Steering[ShipState, Steer]) -> Fig
     if rtt_s is None:
         rtt_s = client.round_trips.rtt_s
     return Figures(
-        connected=1,
+        connected=int(client.connected),
+        reconnects=statistics.resumes + statistics.rejoins,
         deltas=statistics.deltas,
         bytes_received=statistics.bytes_received,
         commands=statistics.commands,

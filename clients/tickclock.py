@@ -91,6 +91,10 @@ class TickClock:
         self._heard = (tick, now_s)
         self._begin(tick - now_s * tick_rate)
 
+    def begin_anew(self, tick: float, now_s: float) -> None:
+        """Forget all: the server, which is at ``tick`` or later, is another one."""
+        self._begin(tick - now_s * self.tick_rate)
+
     # ------------------------------------------------------------ what came
 
     def pong(self, sent_s: float, received_s: float, tick: float) -> None:

@@ -164,7 +164,7 @@ async def game(dial: Dial) -> Game:
 
     def open_scripted(script: Script, **options: Any) -> AbstractAsyncContextManager[GameClient]:
         dial(partial(serve, script=script))
-        return open_game("ws://test/", **options)
+        return open_game("ws://test/", **{"resume": False, **options})
 
     return open_scripted
 
@@ -182,7 +182,7 @@ async def test_hello_says_what_was_asked_and_welcome_is_read(game: Game, autojum
     options = {"room": "balls", "name": "Ada", "token": "secret", "schema": SCHEMA}
     async with game(script, **options) as client:
         applied = await client.next_delta()
-        assert heard == [Hello(1, SCHEMA.hash, "balls", "Ada", "secret", None)]
+        assert heard == [Hello(1, SCHEMA.hash, "balls", "Ada", "secret")]
         assert (client.room, client.seat, client.resume_token) == ("balls/1", 4, "r")
         assert applied.tick == client.replica.tick == 11
         assert client.replica.own is not None

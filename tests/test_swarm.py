@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
-import random
 import signal
 import subprocess
 import sys
@@ -25,12 +23,9 @@ from clients.game_client import GameClient
 from clients.joining import open_game
 from clients.lab.profiles import UnknownProfile
 from clients.swarm import (
-    FIRST_PAUSE_S,
-    LONGEST_PAUSE_S,
     SCHEMA,
     Swarm,
     comes_back,
-    pauses,
     run_bots,
     run_swarm,
     tls_context,
@@ -134,13 +129,6 @@ def test_an_assignment_splits_into_all_its_bots(count: int, processes: int) -> N
 def test_an_assignment_keeps_its_ca_file_and_profiles() -> None:
     whole = Assignment("wss://x/", "arena", 0, 1, 1, 5, Path("ca.pem"), "lan,mobile")
     assert Assignment.from_json(whole.to_json()) == whole
-
-
-def test_pauses_grow_to_the_longest_and_differ() -> None:
-    first = list(itertools.islice(pauses(random.Random(1)), 12))
-    assert FIRST_PAUSE_S / 2 <= first[0] <= FIRST_PAUSE_S
-    assert all(LONGEST_PAUSE_S / 2 <= pause <= LONGEST_PAUSE_S for pause in first[6:])
-    assert len(set(first)) == len(first)
 
 
 @pytest.mark.parametrize(

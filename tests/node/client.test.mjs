@@ -26,7 +26,7 @@ test("hello is sent when the socket opens, and a welcome begins the game", () =>
   assert.equal(socket().binaryType, "arraybuffer");
   assert.deepEqual(socket().take(), []);
   socket().accept();
-  assert.deepEqual(socket().take(), [[1, 1, "0123456789abcdef", "arena", "Ada", "t", null]]);
+  assert.deepEqual(socket().take(), [[1, 1, "0123456789abcdef", "arena", "Ada", "t", null, 0, null]]);
   socket().say(welcome());
   assert.equal(client.state, "playing");
   assert.equal(client.welcome.room, "arena/main");
@@ -448,14 +448,95 @@ test("coming back: growing pauses, the resume token, a fresh replica", () => {
     if (pauseMs < 8000 || sockets.length < 7) socket().lose(1006);
   }
   socket().accept();
-  assert.deepEqual(socket().take(), [[1, 1, null, "arena", "Ada", null, "resume-1"]]);
+  assert.deepEqual(socket().take(), [[1, 1, null, "arena", "Ada", null, "resume-1", 11, new Uint8Array([1, 1])]]);
   told();
   socket().say(welcome({ tick: 900, resume: "resume-2" }));
   assert.deepEqual(told("leave").map(({ id }) => id), [1, 2]);
   assert.notEqual(client.replica, before);
   socket().say(delta(901, { enters: ship(1) }));
-  assert.equal(client.send("Steer"), 2, "seq goes on growing");
+  assert.equal(client.send("Steer"), 1, "another seat, another seq");
   assert.equal(client.statistics().reconnects, 6);
+});
+
+/** Lose the connection of a client that plays, and let it come up to its hello. */
+function comeBack({ socket, time }, pauseMs = 500) {
+  socket().lose(1006);
+  time.advance(pauseMs);
+  socket().accept();
+}
+
+test("resumed: the same replica is brought up to date, and nothing leaves", () => {
+  const made = playing();
+  const { client, socket, told } = made;
+  socket().say(delta(11, { leaves: null, enters: [...ship(1), ...ship(3)], own: [1, 1, 1, 9] }));
+  const before = client.replica;
+  comeBack(made);
+  assert.deepEqual(socket().take(), [
+    [1, 1, null, "arena", "Ada", null, "resume-1", 11, new Uint8Array([1, 2])],
+  ]);
+  told();
+  socket().say(welcome({ tick: 40, resume: "resume-2", resumed: true }));
+  assert.equal(client.replica, before);
+  assert.deepEqual(told("leave"), []);
+  socket().say(delta(41, { leaves: [3], enters: ship(2), sets: [1, 1, 7], own: [1, 1, 1, 8] }));
+  assert.deepEqual([...client.replica.entities.keys()], [1, 2]);
+  assert.equal(client.replica.own.x, 3.5);
+  assert.equal(client.replica.own.ammo, 8);
+  assert.equal(client.statistics().resumes, 1);
+  comeBack(made, 1000);
+  assert.equal(socket().take()[0][6], "resume-2");
+});
+
+test("resumed: what was not dealt with is sent again, but not for ticks that have passed", () => {
+  const made = playing();
+  const { client, socket } = made;
+  socket().say(delta(11, { leaves: null, enters: ship(1), own: [1] }));
+  client.send("Steer", { turn: 1 });
+  client.send("Steer", { turn: 1 }, 20);
+  client.send("Steer", { turn: -1 });
+  client.send("Steer", { turn: 0 }, 90);
+  const sent = socket().take(Kind.COMMAND);
+  comeBack(made);
+  assert.equal(client.send("Steer"), 0, "nothing is sent meanwhile");
+  socket().take();
+  socket().say(welcome({ tick: 40, resumed: true, ack: 1 }));
+  assert.deepEqual(socket().take(Kind.COMMAND), [sent[2], sent[3]]);
+  assert.equal(client.statistics().commandsAgain, 2);
+  assert.equal(client.send("Steer"), 5);
+});
+
+test("a seat that was not resumed is another one: nothing is sent again", () => {
+  const made = playing();
+  const { client, socket } = made;
+  client.send("Steer", { turn: 1 });
+  comeBack(made);
+  socket().take();
+  socket().say(welcome({ tick: 40 }));
+  assert.deepEqual(socket().take(Kind.COMMAND), []);
+});
+
+test("who waits for a full state, or holds too much, asks for one", () => {
+  const made = playing();
+  const { socket } = made;
+  comeBack(made);
+  assert.deepEqual(socket().take()[0].slice(6), ["resume-1", 0, null], "before the first delta");
+  socket().say(welcome({ tick: 40, resumed: true }));
+  const ids = Array.from({ length: 2049 }, (_, i) => i + 1);
+  socket().say(delta(41, { leaves: null, enters: ids.flatMap((id) => ship(id)), own: [1] }));
+  comeBack(made, 1000);
+  assert.deepEqual(socket().take()[0].slice(6), ["resume-1", 0, null], "too many to tell");
+});
+
+test("told that another connection is just resuming the seat, it tries again", () => {
+  const made = playing();
+  const { client, socket, time, sockets } = made;
+  comeBack(made);
+  socket().say([Kind.BYE, 4013, "this seat is just being resumed", 1]);
+  socket().lose(4013);
+  assert.equal(client.state, "reconnecting");
+  const tries = sockets.length;
+  time.advance(1000);
+  assert.equal(sockets.length, tries + 1);
 });
 
 test("a connection that lasted takes the pauses back to the first; a short one does not", () => {
@@ -498,7 +579,7 @@ test("moved: the new address, with the new token, and again after a loss", () =>
   time.advance(500);
   assert.equal(socket().url, "wss://other/play");
   socket().accept();
-  assert.deepEqual(socket().take(), [[1, 1, null, "arena", "Ada", "token-2", "resume-1"]]);
+  assert.deepEqual(socket().take(), [[1, 1, null, "arena", "Ada", "token-2", "resume-1", 0, null]]);
   socket().lose(1006);
   time.advance(1000);
   assert.equal(socket().url, "wss://other/play");

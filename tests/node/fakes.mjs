@@ -131,8 +131,10 @@ export function world(options = {}) {
   };
 }
 
-export function welcome({ tick = 10, ownEntity = 1, resume = "resume-1", limits = {} } = {}) {
-  return [Kind.WELCOME, "arena/main", 1, ownEntity, tick, 30, SCHEMA, resume, limits];
+export function welcome(given = {}) {
+  const { tick = 10, ownEntity = 1, resume = "resume-1", limits = {}, resumed = false, ack = 0 } = given;
+  const seat = [1, ownEntity, tick, 30];
+  return [Kind.WELCOME, "arena/main", ...seat, SCHEMA, resume, limits, resumed, ack];
 }
 
 /** A delta message; sections that are not given are empty. */

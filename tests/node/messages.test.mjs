@@ -22,8 +22,8 @@ function typeOf(json) {
 
 /** How the client writes the message of a vector. */
 const WRITE = {
-  [Kind.HELLO]: ([, , schemaHash, room, name, token, resume]) =>
-    messages.encodeHello({ schemaHash, room, name, token, resume }),
+  [Kind.HELLO]: ([, , schemaHash, room, name, token, resume, tick, held]) =>
+    messages.encodeHello({ schemaHash, room, name, token, resume, tick, held: unmarked(held, true) }),
   [Kind.COMMAND]: ([, seq, tick, shown, acked, index, ...values], { Schema }) => {
     const fields = values.map((json, at) => [`f${at}`, typeOf(json), null, null, null, null]);
     const names = Array.from({ length: index }, (_, at) => [`other${at}`, []]);
@@ -114,7 +114,7 @@ test("all vectors survive the codec", () => {
 });
 
 test("elements of wrong type, missing elements and unknown kinds are refused", () => {
-  const welcome = [Kind.WELCOME, "a/b", 1, 0, 0, 30, [[], [], []], "", {}];
+  const welcome = [Kind.WELCOME, "a/b", 1, 0, 0, 30, [[], [], []], "", {}, false, 0];
   const at = (index, value) => welcome.with(index, value);
   const refused = [
     [],
@@ -133,7 +133,9 @@ test("elements of wrong type, missing elements and unknown kinds are refused", (
     at(8, []),
     at(8, { say_length: 0 }),
     at(8, { message_bytes: "4096" }),
-    welcome.slice(0, 8),
+    welcome.slice(0, 10),
+    at(9, 0),
+    at(10, -1),
     [Kind.PONG, -1, 0, 0.5],
     [Kind.PONG, 1, "x", 0.5],
     [Kind.PONG, 1, 0, 3],

@@ -150,7 +150,13 @@ export class ArenaPage {
       this.#notices.connection(change, performance.now());
       this.#card.connection(change.state);
     });
-    client.on("welcome", ({ seat, tickRate, limits }) => {
+    client.on("welcome", ({ seat, tickRate, limits, resumed }) => {
+      if (resumed) {
+        scene.resume();
+        this.#notices.resumed(performance.now());
+        if (this.#pilot === null) client.send("Watch"); // said, maybe, while nobody heard it
+        return;
+      }
       scene.reset({ seat, tickRate, publishEvery: limits.publishEvery, tempo: client.tempo });
       this.#overlay.attacker = null;
       if (this.#pilot !== null) client.send("Play", { ...this.#pilot });

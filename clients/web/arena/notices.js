@@ -32,7 +32,10 @@ const WORDS = {
   4010: "You were removed from the room.",
   4011: "The room has closed.",
   4012: "You are playing from another place now.",
+  4013: "The seat is just being taken again.",
 };
+
+const BACK_SHOWN_MS = 2500;
 
 export class Notices {
   #banner = byId("banner");
@@ -42,12 +45,14 @@ export class Notices {
   #deathCount = byId("death-count");
   #vignette = byId("vignette");
   #retryAtMs = NaN;
+  /** Until when the banner says that all is well again. */
+  #backUntilMs = NaN;
   #why = "";
   #wasConnected = false;
 
   /** @param {StateChange} change @param {number} nowMs */
   connection({ state, code, reason, retryInS }, nowMs) {
-    this.#retryAtMs = NaN;
+    this.#retryAtMs = this.#backUntilMs = NaN;
     if (state === "playing") {
       this.#wasConnected = true;
       this.#banner.hidden = true;
@@ -62,11 +67,21 @@ export class Notices {
     }
   }
 
+  /** The seat, and the ship in it, are the same as before the gap. @param {number} nowMs */
+  resumed(nowMs) {
+    this.#backUntilMs = nowMs + BACK_SHOWN_MS;
+    this.#say("Connected again. Your ship is where it drifted.", "back");
+  }
+
   /** Keep the countdowns going. @param {Scene} scene @param {number} serverTick @param {number} nowMs */
   refresh(scene, serverTick, nowMs) {
     if (!Number.isNaN(this.#retryAtMs)) {
       const left_s = Math.max(0, Math.ceil((this.#retryAtMs - nowMs) / 1000));
       this.#say(`${this.#why} Trying again in ${left_s} s…`, "trying");
+    }
+    if (nowMs >= this.#backUntilMs) {
+      this.#backUntilMs = NaN;
+      this.#banner.hidden = true;
     }
     const pilot = scene.ownPilot;
     const dead = pilot !== undefined && pilot.ship === 0 && scene.round?.phase !== "PODIUM";
@@ -99,7 +114,7 @@ export class Notices {
     this.#vignette.classList.add("hurt");
   }
 
-  /** @param {string} text @param {"trying" | "stopped"} kind */
+  /** @param {string} text @param {"trying" | "back" | "stopped"} kind */
   #say(text, kind) {
     this.#banner.hidden = false;
     this.#banner.className = kind;

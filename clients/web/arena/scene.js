@@ -115,6 +115,15 @@ export class Scene {
     this.#leaving.clear();
   }
 
+  /** The session goes on after a gap: predict anew from what the next delta says of the own ship. */
+  resume() {
+    this.#ownMotion = new OwnMotion(this.#surroundings());
+    this.#ownState = null;
+    this.#commandTick = NaN;
+    this.#foreseen = [];
+    this.foresight.forget();
+  }
+
   /** How far in the past others are drawn, in milliseconds. */
   get delayMs() {
     return this.interpolates ? this.#clock.delayMs : 0;

@@ -10,9 +10,9 @@
  *
  * const client = new GameClient({ url: `ws://${location.host}/`, room: "arena", name: "Ada" });
  * client.on("state", ({ state, reason, action, retryInS }) => showState(state, reason));
- * client.on("welcome", ({ seat, tickRate }) => …);
+ * client.on("welcome", ({ seat, tickRate, resumed }) => …);
  * client.on("enter", (entity) => …);        // entity.id, entity.kind === "Ship", entity.x …
- * client.on("leave", (entity) => …);        // also all of them when a new connection begins
+ * client.on("leave", (entity) => …);        // also all of them when another seat is taken
  * client.on("change", ({ entity, tick }) => …);
  * client.on("event", (event) => …);         // event.kind === "Shot", event.by …
  * client.on("delta", (delta) => …);         // after the hooks above: tick, ack, margin, changed …
@@ -38,8 +38,10 @@
  * (welcomed) → `reconnecting` (waiting for the next try, `retryInS` long) → `connecting` …, and
  * `closed` for good, with the code and reason, and what to do as the protocol's table of close
  * codes says it: `action` is `stop` or `sign in again` (make a new GameClient with another name or
- * token).  While it is `reconnecting`, the replica stays as it was, to be drawn frozen; with the
- * next welcome all its entities leave and `client.replica` is a new one.
+ * token).  While it is `reconnecting`, the replica stays as it was, to be drawn frozen.  The client
+ * presents its resume token: if the next welcome says `resumed`, it is the same seat, and the next
+ * delta brings the same replica up to date; what was sent and not dealt with has been sent again.
+ * Else all its entities leave, and `client.replica` is a new one.
  *
  * The types of options and signals are in `client_types.js`.
  */
@@ -266,7 +268,8 @@ export class GameClient {
   }
 
   #join() {
-    this.#post(messages.encodeHello(this.#hello));
+    const holding = this.#hello.resume === null ? null : this.#session?.holding;
+    this.#post(messages.encodeHello({ ...this.#hello, ...holding }));
     this.#enter("joining");
   }
 
@@ -369,7 +372,8 @@ export class GameClient {
 
   /** @param {Welcome} welcome */
   #begin(welcome) {
-    this.replica?.clear();
+    const before = welcome.resumed ? this.#session : null;
+    if (before === null) this.replica?.clear();
     if (this.#line === null) return; // a listener to `leave` has closed us
     this.#hello.resume = welcome.resume === "" ? null : welcome.resume;
     const connection = {
@@ -378,7 +382,11 @@ export class GameClient {
       unsentBytes: () => this.#line?.unsentBytes ?? 0,
       isOpen: () => this.#line !== null,
     };
-    this.#session = new Session(welcome, connection, this.#signals, this.#traffic, this.seq);
+    this.#session = new Session(welcome, connection, this.#signals, this.#traffic, before);
+    if (before !== null) {
+      this.#traffic.resumes += 1;
+      this.#session.sendAgain();
+    }
     this.#hasPlayed = true;
     this.#beat();
     this.#enter("playing");

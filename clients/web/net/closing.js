@@ -39,6 +39,7 @@ export const CLOSE_CODES = Object.freeze([
   { code: 4010, name: "kicked", action: "stop" },
   { code: 4011, name: "room closed", action: "sign in again" },
   { code: 4012, name: "taken over", action: "stop" },
+  { code: 4013, name: "resuming", action: "resume" },
 ]);
 
 /**

@@ -35,6 +35,7 @@ export const Kind = Object.freeze({
 const UINT32_MAX = 2 ** 32 - 1;
 /** The slowest that game time runs, as a share of real time. */
 const MIN_PACE = 1 / 16;
+const SEQ_MAX = 2 ** 31 - 1;
 
 /** `shown` of a command counts these parts of a tick: screens show positions between two ticks. */
 export const SHOWN_PER_TICK = 32;
@@ -52,6 +53,8 @@ export const SHOWN_PER_TICK = 32;
  * @property {Schema} schema
  * @property {string} resume
  * @property {{ messageBytes: number, sayLength: number, publishEvery: number }} limits
+ * @property {boolean} resumed  whether this is the seat that the client had …
+ * @property {number} ack  … and the seq of the newest command dealt with there
  */
 /** @typedef {{ kind: typeof Kind.PONG, nonce: number, clientTime: number, tick: number }} Pong */
 /**
@@ -113,15 +116,19 @@ function begin(count, kind) {
  * @param {string} hello.name
  * @param {string | null} hello.token
  * @param {string | null} hello.resume
+ * @param {number} [hello.tick]  with `resume`: the newest delta applied
+ * @param {Uint8Array | null} [hello.held]  with `resume`: see `held.js`; null: a full state is wanted
  */
-export function encodeHello({ schemaHash, room, name, token, resume }) {
-  const writer = begin(7, Kind.HELLO);
+export function encodeHello({ schemaHash, room, name, token, resume, tick = 0, held = null }) {
+  const writer = begin(9, Kind.HELLO);
   writer.int(PROTOCOL_VERSION);
   writer.value(schemaHash);
   writer.str(room);
   writer.str(name);
   writer.value(token);
   writer.value(resume);
+  writer.int(tick);
+  writer.value(held);
   return writer.bytes();
 }
 
@@ -199,7 +206,7 @@ export function closeMessage(reader, extra) {
  * @type {Record<number, { count: number, read: (reader: Reader) => ServerMessage, appended?: string[] }>}
  */
 const LAYOUTS = {
-  [Kind.WELCOME]: { count: 8, read: readWelcome },
+  [Kind.WELCOME]: { count: 10, read: readWelcome },
   [Kind.PONG]: {
     count: 3,
     read: (reader) => ({
@@ -302,6 +309,8 @@ function readWelcome(reader) {
     schema: Schema.fromDescription(reader.value()),
     resume: reader.str(),
     limits: readLimits(reader),
+    resumed: reader.bool(),
+    ack: reader.int(0, SEQ_MAX),
   };
 }
 

@@ -110,6 +110,11 @@ export class Replica {
     return delta;
   }
 
+  /** Whether a server that is told `tick` and the ids held could go on from them. */
+  get canGoOn() {
+    return this.#newest >= 0 && !this.needsFullState;
+  }
+
   /** Forget everything: `onLeave` for each entity. */
   clear() {
     const left = [...this.entities.values()];

@@ -1,16 +1,20 @@
 /**
- * One stay in a room: from its welcome until the connection is gone.
+ * One connection to a room: from its welcome until it is gone.
  *
- * Owns what begins and ends with that: the replica, the server's clock and the lead over it, pings,
- * acks, checks, the commands sent and where their time went.  Opens and closes nothing and sets no timers; that is `client.js`, which hands in
- * the server's messages and how to send, and calls `beat` once a second.
+ * Owns what happens in between: pings, acks, checks, the commands sent and where their time went;
+ * and, for as long as the seat is the same, over one connection after another, the replica, the
+ * server's clock, the lead over it and what the server has yet to deal with (`resume`).  Opens and
+ * closes nothing and sets no timers; that is `client.js`, which hands in the server's messages and how
+ * to send, and calls `beat` once a second.
  */
 
 import { LatencyBudget } from "./budget.js";
 import { ProtocolError } from "./errors.js";
+import { encodeHeld } from "./held.js";
 import { Lead } from "./lead.js";
 import * as messages from "./messages.js";
 import { Kind } from "./messages.js";
+import { Outbox } from "./outbox.js";
 import { Pings } from "./pings.js";
 import { Replica } from "./replica.js";
 import { TickClock } from "./tickclock.js";
@@ -44,20 +48,21 @@ export class Session {
    * @param {Connection} connection
    * @param {PlayerSignals} signals
    * @param {Traffic} traffic
-   * @param {number} seq  the last one used before
+   * @param {Session | null} before  of the same seat, which this one goes on with; null: it is new
    */
-  constructor(welcome, connection, signals, traffic, seq) {
+  constructor(welcome, connection, signals, traffic, before = null) {
     const now = connection.clock();
     this.welcome = welcome;
-    this.seq = seq;
-    this.replica = new Replica(welcome.schema, welcome.ownEntity, {
+    this.seq = before?.seq ?? 0;
+    this.replica = before?.replica ?? new Replica(welcome.schema, welcome.ownEntity, {
       onEnter: (entity) => signals.emit("enter", entity),
       onLeave: (entity) => signals.emit("leave", entity),
       onChange: (entity, tick) => signals.emit("change", { entity, tick }),
       onEvent: (event) => signals.emit("event", event),
     });
-    this.tickClock = new TickClock(welcome.tickRate, welcome.tick, now);
-    this.lead = new Lead(this.tickClock);
+    this.tickClock = before?.tickClock ?? new TickClock(welcome.tickRate, welcome.tick, now);
+    this.lead = before?.lead ?? new Lead(this.tickClock);
+    this.#outbox = before?.outbox ?? new Outbox();
     this.#connection = connection;
     this.#signals = signals;
     this.#traffic = traffic;
@@ -72,6 +77,7 @@ export class Session {
   shownTick = null;
   budget = new LatencyBudget();
 
+  /** @type {Outbox} */ #outbox;
   #connection;
   #signals;
   #traffic;
@@ -84,6 +90,31 @@ export class Session {
   /** How long it has lasted. @returns {number} */
   get lastedMs() {
     return this.#connection.clock() - this.#beganMs;
+  }
+
+  /** What the server has yet to deal with. @returns {Outbox} */
+  get outbox() {
+    return this.#outbox;
+  }
+
+  /**
+   * What a hello says to come back here.
+   * @returns {{ tick: number, held: Uint8Array | null }}
+   */
+  get holding() {
+    const { replica } = this;
+    const goesOn = replica.canGoOn && !this.#pings.awaitsFullState;
+    const held = goesOn ? encodeHeld(replica.entities.keys()) : null;
+    return { tick: held === null ? 0 : replica.tick, held };
+  }
+
+  /** Send again what the server has not had; for a seat that was resumed. */
+  sendAgain() {
+    const { ack, tick } = this.welcome;
+    for (const { bytes } of this.#outbox.toSendAgain(ack, tick)) {
+      this.#connection.post(bytes);
+      this.#traffic.commandsAgain += 1;
+    }
   }
 
   /** Anything came. */
@@ -119,9 +150,11 @@ export class Session {
     }
     const acked = this.replica.tick;
     const shown = Math.max(0, Math.round((this.shownTick ?? acked) * messages.SHOWN_PER_TICK));
-    this.#connection.post(messages.encodeCommand(this.seq + 1, tick, shown, acked, kind, wire));
+    const bytes = messages.encodeCommand(this.seq + 1, tick, shown, acked, kind, wire);
+    this.#connection.post(bytes);
     this.#ackedMs = this.#connection.clock();
     this.seq += 1;
+    this.#outbox.sent({ seq: this.seq, tick, bytes });
     if (tick > 0) {
       this.lead.sent(tick);
       this.budget.sent(tick, this.#ackedMs);
@@ -161,6 +194,7 @@ export class Session {
     const delta = this.#applied(bytes);
     if (delta === null || !this.#connection.isOpen()) return;
     const now = this.#connection.clock();
+    this.#outbox.settled(delta.ack);
     this.#traffic.appliedDelta(now);
     if (delta.full) this.#pings.fullStateCame();
     this.#measure(delta, now);

@@ -18,6 +18,10 @@ export class Traffic {
   resyncs = 0;
   /** Tries to come back. */
   reconnects = 0;
+  /** Those of them that led to the same seat. */
+  resumes = 0;
+  /** Commands sent again after that. */
+  commandsAgain = 0;
   /** Commands not sent because too much before them was still unsent. */
   commandsDropped = 0;
 
@@ -52,6 +56,8 @@ export class Traffic {
       protocolErrors: this.protocolErrors,
       resyncs: this.resyncs,
       reconnects: this.reconnects,
+      resumes: this.resumes,
+      commandsAgain: this.commandsAgain,
       commandsDropped: this.commandsDropped,
       bytesIn: this.#bytesIn.total,
       bytesOut: this.#bytesOut.total,

@@ -1,0 +1,543 @@
+"""A dropped player comes back: whole sessions over memory streams, and the real Python client."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import trio
+from inn import Harbour, inn
+from playing import Pawn, RawClient, Step
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from clients.errors import ConnectionLost
+from clients.game_client import GameClient
+from clients.joining import open_game
+from gameserver import Player
+from gameserver.protocol.held import encode_held
+from gameserver.protocol.messages import Bye, CommandMessage, Delta, Welcome
+from gameserver.runtime.resumption import Showing
+
+
+async def back(client: RawClient, welcome: Welcome, seen: Delta | None, **other: Any) -> Welcome:
+    """Come back by hand, holding what ``seen`` brought."""
+    held = None if seen is None else encode_held(seen.enters[:: 2 + 2])
+    tick = 0 if seen is None else seen.tick
+    hello: dict[str, Any] = {"resume": welcome.resume, "tick": tick, "held": held, **other}
+    await client.hello(**hello)
+    return await client.next_of(Welcome)
+
+
+# ---------------------------------------------------------------- the seat
+
+
+async def test_a_dropped_player_comes_back_to_the_same_seat(autojump_clock: MockClock) -> None:
+    async with inn() as i:
+        welcome, seen = await i.leave_behind()
+        player = i.harbour.players[1]
+        assert not player.connected
+        assert i.lobby.held == 1
+        pawn = player.entity
+        pawn.x = 3.0
+        async with i.client() as (client, _):
+            again = await back(client, welcome, seen)
+            assert (again.resumed, again.seat, again.own_entity) == (True, 1, welcome.own_entity)
+            assert again.resume != welcome.resume
+            assert i.harbour.players[1] is player
+            assert player.entity is pawn
+            assert i.lobby.held == 0
+            delta = await client.next_of(Delta)
+            # The difference, not a full state; its owner fields anew.
+            assert (delta.leaves, delta.enters, delta.sets) == ([], [], [1, 1, 24])
+            assert delta.own == [1, 1, 1, 0]
+            assert i.harbour.told == ["ann joins", "ann drops", "ann resumes"]
+        assert i.shown() == {Showing.RESUMED: 1}
+
+
+async def test_without_what_it_held_the_client_gets_a_full_state(autojump_clock: MockClock) -> None:
+    async with inn() as i:
+        welcome, _ = await i.leave_behind()
+        async with i.client() as (client, _stream):
+            assert (await back(client, welcome, None)).resumed
+            delta = await client.next_of(Delta)
+            assert (delta.leaves, delta.enters) == (None, [1, 0, 0, 0])
+
+
+async def test_a_lie_about_what_is_held_harms_only_the_liar(autojump_clock: MockClock) -> None:
+    async with inn() as i:
+        welcome, seen = await i.leave_behind()
+        async with i.client() as (client, _):
+            assert (await back(client, welcome, seen, held=encode_held([7, 9]))).resumed
+            delta = await client.next_of(Delta)
+            assert sorted(delta.leaves or []) == [7, 9]
+            assert delta.enters == [1, 0, 0, 0]
+
+
+async def test_a_tick_that_has_not_been_is_an_error_and_leaves_the_seat(
+    autojump_clock: MockClock,
+) -> None:
+    async with inn() as i:
+        welcome, seen = await i.leave_behind()
+        async with i.client() as (client, _):
+            await client.hello(resume=welcome.resume, tick=10**6, held=b"")
+            assert (await client.closed())[0] == 4000
+        async with i.client() as (client, _):
+            assert (await back(client, welcome, seen)).resumed
+
+
+async def test_who_does_not_come_back_in_time_has_left(autojump_clock: MockClock) -> None:
+    async with inn() as i:
+        welcome, seen = await i.leave_behind()
+        await trio.sleep(Harbour.hold_s - 1)
+        assert 1 in i.harbour.players
+        await trio.sleep(1.1)
+        assert i.harbour.players == {}
+        assert i.lobby.held == 0
+        assert i.harbour.told[-1] == "ann leaves: did not come back"
+        async with i.client() as (client, _):
+            late = await back(client, welcome, seen)
+            assert not late.resumed
+            assert (await client.next_of(Delta)).leaves is None
+        assert i.shown() == {Showing.OVER: 1}
+
+
+async def test_the_seat_of_a_full_room_is_kept(autojump_clock: MockClock) -> None:
+    async with inn() as i:
+        welcome, seen = await i.leave_behind()
+        async with i.client() as (bob, _), i.client() as (eve, _), i.client() as (max_, _):
+            await i.joined(bob, name="bob", room="field/1")
+            await i.joined(eve, name="eve", room="field/1")
+            await max_.hello(name="max", room="field/1")
+            assert (await max_.closed())[0] == 4005
+            async with i.client() as (client, _):
+                assert (await back(client, welcome, seen)).seat == 1
+
+
+async def test_who_leaves_on_purpose_is_gone_at_once(autojump_clock: MockClock) -> None:
+    async with inn() as i:
+        async with i.client() as (client, _):
+            welcome = await i.joined(client)
+            await client.ws.aclose(1000)
+            await wait_all_tasks_blocked()
+            assert i.harbour.told == ["ann joins", "ann leaves: left"]
+            assert len(i.lobby.resumption) == 0
+        async with i.client() as (client, _):
+            assert not (await back(client, welcome, None)).resumed
+
+
+@pytest.mark.parametrize(("code", "held"), [(1001, 1), (1005, 0), (4000, 0)])
+async def test_what_a_peer_closes_with_says_whether_it_comes_back(
+    autojump_clock: MockClock, code: int, held: int
+) -> None:
+    async with inn() as i, i.client() as (client, _):
+        await i.joined(client)
+        await client.ws.aclose(code if code != 1005 else None)  # type: ignore[arg-type]
+        await wait_all_tasks_blocked()
+        assert i.lobby.held == held
+
+
+async def test_a_kicked_player_does_not_come_back(autojump_clock: MockClock) -> None:
+    async with inn() as i:
+        async with i.client() as (client, _):
+            welcome = await i.joined(client, name="kick-me")
+            await client.step(1)
+            assert (await client.closed())[0] == 4010
+        assert i.lobby.held == 0
+        async with i.client() as (client, _):
+            assert not (await back(client, welcome, None)).resumed
+
+
+async def test_who_is_kicked_while_away_has_left(autojump_clock: MockClock) -> None:
+    async with inn() as i:
+        welcome, seen = await i.leave_behind()
+        i.harbour.players[1].kick("asleep")
+        await trio.sleep(0.1)
+        async with i.client() as (client, _):
+            assert not (await back(client, welcome, seen)).resumed
+        assert "ann leaves: asleep" in i.harbour.told
+
+
+async def test_three_silent_pings_drop_but_do_not_unseat(autojump_clock: MockClock) -> None:
+    async with inn() as i, i.client() as (client, stream):
+        welcome = await i.joined(client)
+        stream.muted = True
+        await trio.sleep(12)
+        assert i.lobby.held == 1
+        async with i.client() as (anew, _):
+            assert (await back(anew, welcome, None)).resumed
+
+
+async def test_nothing_is_published_to_a_held_seat(autojump_clock: MockClock) -> None:
+    async with inn() as i:
+        await i.leave_behind()
+        publisher = i.lobby.rooms[0][1].publisher
+        before = publisher.statistics.deltas
+        i.harbour.players[1].entity.x = 5.0
+        i.harbour.say("is anybody there?")
+        await trio.sleep(2)
+        assert publisher.statistics.deltas == before
+
+
+# ---------------------------------------------------------------- the token
+
+
+async def test_a_replayed_token_takes_nothing(autojump_clock: MockClock) -> None:
+    async with inn() as i:
+        welcome, seen = await i.leave_behind()
+        async with i.client() as (client, _):
+            await back(client, welcome, seen)
+            await trio.sleep(0.2)  # its pong confirms that it has the next token
+            async with i.client() as (thief, _):
+                assert not (await back(thief, welcome, seen, name="eve")).resumed
+            assert i.shown() == {Showing.RESUMED: 1, Showing.USED: 1}
+            assert i.harbour.players[1].connected
+            assert i.harbour.players[1].name == "ann"
+            await client.next_of(Delta)
+
+
+@pytest.mark.parametrize("token", ["", "x" * 24, "a" * 1024])
+async def test_a_forged_token_is_as_good_as_none(autojump_clock: MockClock, token: str) -> None:
+    async with inn() as i:
+        await i.leave_behind()
+        async with i.client() as (client, _):
+            await client.hello(name="eve", resume=token, tick=0, held=None)
+            welcome = await client.next_of(Welcome)
+            assert (welcome.resumed, welcome.seat) == (False, 2)
+        assert i.shown() == {Showing.UNKNOWN: 1}
+        assert not i.harbour.players[1].connected
+
+
+async def test_a_token_is_for_its_room_only(autojump_clock: MockClock) -> None:
+    async with inn() as i:
+        welcome, seen = await i.leave_behind()
+        async with i.client() as (client, _):
+            assert (await back(client, welcome, seen, room="field/other")).room == "field/other"
+        assert i.shown() == {Showing.ELSEWHERE: 1}
+        async with i.client() as (client, _):
+            assert (await back(client, welcome, seen, room="field/1")).resumed
+
+
+async def test_it_takes_over_from_a_connection_that_still_looks_alive(
+    autojump_clock: MockClock,
+) -> None:
+    async with inn() as i, i.client() as (old, _):
+        welcome = await i.joined(old)
+        async with i.client() as (new, _):
+            assert (await back(new, welcome, None)).resumed
+            assert await old.closed() == (4012, "resumed on another connection")
+            assert i.harbour.told == ["ann joins", "ann drops", "ann resumes"]
+            assert i.harbour.players[1].connected
+            await new.next_of(Delta)
+        assert i.shown() == {Showing.TAKEN_OVER: 1}
+
+
+async def test_of_two_connections_with_one_token_one_gets_the_seat(
+    autojump_clock: MockClock,
+) -> None:
+    async with inn() as i:
+        welcome, _ = await i.leave_behind()
+        async with i.client() as (one, _one), i.client() as (two, _two):
+            hello = {"resume": welcome.resume, "tick": 0, "held": None}
+            await one.hello(**hello)
+            await two.hello(**hello)
+            outcomes = []
+            for client in (one, two):
+                answer = await client.receive()
+                if isinstance(answer, Welcome):
+                    outcomes.append(answer.resumed)
+                else:
+                    assert isinstance(answer, Bye)
+                    outcomes.append((answer.code, answer.retry_after_s))
+            # The second: told to wait, or, where the first was confirmed already, a new seat.
+            assert outcomes[0] is True
+            assert outcomes[1] in ((4013, 1.0), False)
+        assert i.harbour.told.count("ann resumes") == 1
+
+
+async def test_a_welcome_that_was_lost_does_not_cost_the_seat(autojump_clock: MockClock) -> None:
+    async with inn() as i:
+        welcome, seen = await i.leave_behind()
+        async with i.client() as (client, stream):
+            stream.muted = False
+            await client.hello(resume=welcome.resume, tick=seen.tick, held=b"\x01")
+            stream.muted = True  # no pong comes back: for all that is known the welcome was lost
+            await trio.sleep(0.1)
+            async with i.client() as (early, _):
+                await early.hello(resume=welcome.resume, tick=seen.tick, held=b"\x01")
+                assert (await early.closed())[0] == 4013
+        await wait_all_tasks_blocked()
+        async with i.client() as (client, _):
+            again = await back(client, welcome, seen)
+            assert (again.resumed, again.seat) == (True, 1)
+        assert i.shown() == {Showing.RESUMED: 2, Showing.BUSY: 1}
+
+
+# ---------------------------------------------------------------- rooms and servers that end
+
+
+async def test_held_seats_are_let_go_when_the_server_stops(autojump_clock: MockClock) -> None:
+    async with inn() as i:
+        await i.leave_behind()
+        harbour = i.harbour
+        i.lobby.stop_joining("the server stops")
+        await i.lobby.close_all()
+        assert harbour.told[-1] == "ann leaves: the room is closed"
+        assert harbour.log == ["start", "stop"]
+        assert (i.lobby.held, len(i.lobby.resumption)) == (0, 0)
+
+
+async def test_nobody_is_held_once_the_server_stops(autojump_clock: MockClock) -> None:
+    async with inn() as i:
+        async with i.client() as (client, _):
+            await i.joined(client)
+            i.lobby.stop_joining("the server stops")
+        await wait_all_tasks_blocked()
+        assert i.harbour.told[-1] == "ann leaves: connection lost"
+
+
+async def test_a_room_that_fails_lets_go(autojump_clock: MockClock) -> None:
+    async with inn() as i:
+        welcome, seen = await i.leave_behind()
+        harbour = i.harbour
+        harbour.log.append("tick-bug")
+        await trio.sleep(0.1)
+        assert harbour.told[-1] == "ann leaves: the room failed in tick"
+        async with i.client() as (client, _):
+            assert not (await back(client, welcome, seen)).resumed
+
+
+class Fleeting(Harbour):
+    hold_s = 0.0
+
+
+async def test_a_room_may_hold_nothing(autojump_clock: MockClock) -> None:
+    async with inn(Fleeting) as i:
+        welcome, seen = await i.leave_behind()
+        assert i.harbour.told == ["ann joins", "ann leaves: connection lost"]
+        async with i.client() as (client, _):
+            assert not (await back(client, welcome, seen)).resumed
+
+
+class Clumsy(Harbour):
+    def on_drop(self, player: Player) -> None:
+        raise ZeroDivisionError("a bug in on_drop")
+
+    def on_resume(self, player: Player) -> None:
+        raise ZeroDivisionError("a bug in on_resume")
+
+
+async def test_hooks_that_raise_cost_nobody_else_anything(autojump_clock: MockClock) -> None:
+    async with inn(Clumsy) as i, i.client() as (bob, _):
+        await i.joined(bob, name="bob")
+        welcome, _ = await i.leave_behind()
+        async with i.client() as (client, _):
+            await client.hello(resume=welcome.resume, tick=0, held=None)
+            assert (await client.closed())[0] == 1011
+        assert i.lobby.held == 1
+        await bob.next_of(Delta)
+
+
+async def test_one_address_has_a_bounded_number_of_held_seats(autojump_clock: MockClock) -> None:
+    async with inn(max_connections_per_address=2) as i:
+        for name in ("ann", "bob", "eve"):
+            await i.leave_behind(name)
+        assert (i.lobby.held, i.lobby.holds_refused) == (2, 1)
+        assert i.harbour.told[-1] == "eve leaves: connection lost"
+
+
+# ---------------------------------------------------------------- commands
+
+
+async def test_no_command_is_applied_twice(autojump_clock: MockClock) -> None:
+    async with inn() as i:
+        async with i.client() as (client, _):
+            welcome = await i.joined(client)
+            for seq in (1, 2, 3):
+                await client.step(seq)
+            while (await client.next_of(Delta)).ack != 3:
+                pass
+        await wait_all_tasks_blocked()
+        async with i.client() as (client, _):
+            again = await back(client, welcome, None)
+            assert again.ack == 3
+            for seq in (2, 3, 4, 5):
+                await client.step(seq)
+            while (await client.next_of(Delta)).ack != 5:
+                pass
+        assert i.harbour.players[1].entity.x == 5.0
+        assert i.harbour.players[1].commands_duplicate == 2
+
+
+class Timed(Harbour):
+    input = Step
+    idle = "repeat"
+    idle_repeat_ticks = 10
+
+
+async def test_a_dropped_player_lets_go_of_the_controls(autojump_clock: MockClock) -> None:
+    async with inn(Timed) as i:
+        async with i.client() as (client, _):
+            await i.joined(client)
+            first = await client.next_of(Delta)
+            await client.send(CommandMessage(1, first.tick + 2, 0, 0, 0, [1]))
+            while (await client.next_of(Delta)).ack != 1:
+                pass
+        await wait_all_tasks_blocked()
+        i.harbour.steps.clear()
+        await trio.sleep(1)
+        assert len(i.harbour.steps) >= 19
+        assert set(i.harbour.steps) == {0}
+
+
+# ---------------------------------------------------------------- the Python client
+
+
+async def test_the_client_comes_back_by_itself(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with inn() as i:
+        i.lead_here(monkeypatch)
+        async with open_game("ws://test/", room="field", name="ann") as game:
+            await game.next_delta()
+            for _ in range(3):
+                await game.send(Step(1))
+            replica, seat = game.replica, game.seat
+            i.cut()
+            i.harbour.spawn(Pawn(1.0, 1.0))
+            while game.statistics().resumes == 0:
+                await game.next_delta()
+            assert (game.seat, game.replica) == (seat, replica)
+            await game.send(Step(1))
+            while i.harbour.players[1].entity.x < 4.0:
+                await game.next_delta()
+            await trio.sleep(6)  # a check is due
+            counts = game.statistics()
+            assert (counts.resumes, counts.rejoins, counts.resyncs) == (1, 0, 0)
+            assert counts.checks > 0
+            assert counts.checksum_failures == 0
+            assert len(replica.entities) == 2
+            assert replica.own is not None
+            assert replica.own.x == 4.0
+            assert replica.own.secret == 0
+        await wait_all_tasks_blocked()
+        assert i.harbour.told == ["ann joins", "ann drops", "ann resumes", "ann leaves: left"]
+        assert i.harbour.steps == [1, 1, 1, 1]
+
+
+async def test_commands_that_were_lost_on_their_way_are_sent_again(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with inn() as i:
+        i.lead_here(monkeypatch)
+        async with open_game("ws://test/", room="field", name="ann") as game:
+            await game.next_delta()
+            lose_what_is_sent(game)
+            assert [await game.send(Step(dx)) for dx in (1, -1, 1)] == [1, 2, 3]
+            i.cut()
+            await wait_all_tasks_blocked()
+            assert not game.connected
+            assert await game.send(Step(1)) == 0
+            assert not await game.say("hello?")
+            while not i.harbour.steps:
+                await game.next_delta()
+            assert i.harbour.steps == [1, -1, 1]
+            assert game.statistics().commands_again == 3
+            assert await game.send(Step(-1)) == 4
+
+
+def lose_what_is_sent(game: Any) -> None:
+    """Let the bytes that the client sends from now on never arrive."""
+
+    async def lose(_data: Any) -> None:
+        await trio.lowlevel.checkpoint()
+
+    game._connection.stream._stream.send_all = lose
+
+
+async def test_after_the_window_the_client_joins_anew(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with inn() as i:
+        i.lead_here(monkeypatch)
+        async with open_game("ws://test/", room="field", name="ann") as game:
+            await game.next_delta()
+            await game.send(Step(1))
+            player = i.harbour.players[1]
+            i.cut()
+            await wait_all_tasks_blocked()
+            i.lobby.rooms[0][1].leave(player, "tired of waiting")
+            while game.rejoins == 0:
+                await game.next_delta()
+            assert await game.send(Step(1)) == 1
+            while game.replica.ack != 1:
+                await game.next_delta()
+            assert game.replica.own is not None
+            assert game.replica.own.x == 1.0
+            assert (game.statistics().resumes, game.statistics().rejoins) == (0, 1)
+
+
+async def the_end(game: GameClient) -> tuple[int, str]:
+    """Play until the client says that it is over; return code and reason."""
+    try:
+        while True:
+            await game.next_delta()
+    except ConnectionLost as lost:
+        return lost.code, lost.reason
+
+
+@pytest.mark.parametrize("resume", [True, False])
+async def test_the_client_obeys_the_close_code(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, resume: bool
+) -> None:
+    async with inn() as i:
+        i.lead_here(monkeypatch)
+        async with open_game("ws://test/", room="field", name="ann", resume=resume) as game:
+            await game.next_delta()
+            i.harbour.players[1].kick("enough")
+            assert await the_end(game) == (4010, "enough")
+        assert len(i.links) == 1
+
+
+async def test_without_resume_the_end_is_the_end(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with inn() as i:
+        i.lead_here(monkeypatch)
+        async with open_game("ws://test/", room="field", resume=False) as game:
+            i.cut()
+            assert (await the_end(game))[0] == 1006
+            with pytest.raises(ConnectionLost):
+                await game.send(Step(1))
+
+
+class Wide(Harbour):
+    max_players = 200
+
+
+async def test_two_hundred_at_once(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with inn(Wide, joins_per_s=10_000, max_connections_per_address=500) as i:
+        i.lead_here(monkeypatch)
+        games: list[Any] = []
+        all_in = trio.Event()
+
+        async def play(number: int) -> None:
+            async with open_game("ws://test/", room="field", name=f"p{number}") as game:
+                await game.next_delta()
+                games.append(game)
+                if len(games) == 200:
+                    all_in.set()
+                while game.statistics().resumes == 0 or game.statistics().checks == 0:
+                    await game.next_delta()
+
+        async with trio.open_nursery() as nursery:
+            for number in range(200):
+                nursery.start_soon(play, number)
+            await all_in.wait()
+            seats = sorted(game.seat for game in games)
+            for link in i.links[:200]:
+                link.drop()
+        assert sorted(game.seat for game in games) == seats == list(range(1, 201))
+        assert sum(game.statistics().checksum_failures for game in games) == 0
+        assert i.shown() == {Showing.RESUMED: 200}
