@@ -60,7 +60,7 @@ class PredictedPlay(Generic[S, C]):
     async def _next_tick(self) -> int:
         if not self.steering.clock.known:
             await self._sender.wait_for_clock()
-        else:
+        elif self.steering.lead.started:
             await trio.sleep_until(self.steering.next_due_s())
         while True:
             self._sender.check()

@@ -97,6 +97,13 @@ class Proxy:
             now.waiting_bytes += carried.waiting_bytes
         return now
 
+    def cut(self) -> int:
+        """Reset every connection, as a network that fails does; return how many there were."""
+        carried = list(self._carried)
+        for each in carried:
+            each.life.cancel()
+        return len(carried)
+
     async def carry(self, client: trio.SocketStream) -> None:
         """Carry one connection to its end; cancelled, it is reset."""
         self._past.accepted += 1
@@ -122,7 +129,8 @@ class Proxy:
             self._past.unreachable += 1
             return
         try:
-            await carried.run(client, server)
+            with carried.life:
+                await carried.run(client, server)
         finally:
             if not carried.whole:
                 _reset_on_close(server)
@@ -136,6 +144,7 @@ class _Carried:
     def __init__(self, profile: Profile, seed: str) -> None:
         up, down = profile.conditioners(seed, begin_s=trio.current_time())
         self.whole = False
+        self.life: Final = trio.CancelScope()
         self._up, self._down = Pipe(up), Pipe(down)
         self._bytes_up = 0
         self._bytes_down = 0

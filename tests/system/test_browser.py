@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from gameserver.runtime.tls import CertificatePaths
+from system.cutting import cuttable
 from system.pages import ARGUMENTS, PHONE, Pages, chromium_path
 from system.servers import RunningServer, running_server
 
@@ -17,6 +18,8 @@ pytestmark = pytest.mark.browser
 
 ROOMS = Path(__file__).with_name("rooms")
 SCHEMES = pytest.mark.parametrize("scheme", ["http", "https"])
+#: Seat and ship of a page.
+WHO = "[window.arena.client.welcome.seat, window.arena.client.replica.ownEntity]"
 #: While nobody listens, tries to connect fail.
 EXPECTED_OF_A_RESTART = re.compile("net::ERR_CONNECTION_REFUSED")
 
@@ -147,6 +150,42 @@ def test_a_page_comes_back_when_the_server_does(pages: Pages) -> None:
         page.page.keyboard.down("KeyW")
         assert page.wait_until_moved(before) == ["Ada"]
         assert [each for each in page.complaints if not EXPECTED_OF_A_RESTART.search(each)] == []
+
+
+def test_a_page_whose_connection_is_cut_flies_the_same_ship_on(
+    quiet: RunningServer, pages: Pages
+) -> None:
+    with cuttable(quiet.port) as cut:
+        page = pages.fly(f"http://127.0.0.1:{cut.port}", "Ada")
+        page.page.keyboard.down("KeyW")
+        assert page.wait_until_moved(page.ships()) == ["Ada"]
+        page.page.keyboard.up("KeyW")
+        before = page.ask(WHO)
+        for times in (1, 2):
+            assert cut.cut() >= 1
+            page.wait_for_banner(r"The connection was lost\..*[Tt]rying again")
+            page.wait("window.arena.client.statistics().resumes === argument", times)
+            page.wait_for_ticks(10)
+            assert page.ask(WHO) == before
+        page.wait_for_banner(r"Connected again\.")
+        page.wait("eyes.banner() === null")
+        heading = page.own_ship()["heading"]
+        page.page.keyboard.down("KeyD")
+        page.wait("eyes.own().heading !== argument", heading)
+        page.page.keyboard.up("KeyD")
+        # A check comes every five seconds.
+        page.wait("window.arena.client.statistics().checksPassed >= 1")
+        assert page.ask("window.arena.client.statistics().checksumFailures") == 0
+        assert page.complaints == []
+
+
+def test_who_closes_the_page_frees_the_seat_at_once(quiet: RunningServer, pages: Pages) -> None:
+    ada = pages.fly(quiet.url(), "Ada")
+    bob = pages.fly(quiet.url(), "Bob")
+    ada.wait_for_leaders("Ada", "Bob")
+    bob.page.goto("about:blank")
+    ada.wait("!eyes.leaders().includes('Bob')")
+    assert ada.complaints == []
 
 
 def test_a_full_room_is_said_in_words_and_tried_again(pages: Pages) -> None:

@@ -32,4 +32,8 @@ const client = new GameClient({
 const page = new ArenaPage(client, given, lab);
 Object.assign(window, { arena: { client, scene: page.scene, stats: page.stats } });
 client.connect();
+// Whoever closes the page has left: nobody else should wait for the seat until it is given up.
+addEventListener("pagehide", ({ persisted }) => {
+  if (!persisted) client.close();
+});
 if (asked.get("autoplay") === "1") page.play(given ?? { name: "Pilot", colour: 0 });

@@ -23,3 +23,4 @@ class Tiny(Arena):
     """There is room for one."""
 
     max_players = 1
+    hold_s = 1.0  # who waits for the one seat need not wait for long
