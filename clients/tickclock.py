@@ -78,7 +78,7 @@ class TickClock:
     def __init__(self, tick_rate: float, tick: float, now_s: float) -> None:
         #: Ticks per second of game time, which are the steady ticks per second.
         self.tick_rate: Final = tick_rate
-        self.tempo: Final = Tempo()
+        self.tempo = Tempo()
         #: How often the server's time turned out to have jumped.
         self.jumps = 0
         self._held: deque[_Interval] = deque(maxlen=WINDOW)
@@ -93,6 +93,8 @@ class TickClock:
 
     def begin_anew(self, tick: float, now_s: float) -> None:
         """Forget all: the server, which is at ``tick`` or later, is another one."""
+        self.tempo = Tempo()
+        self._heard = (tick, now_s)
         self._begin(tick - now_s * self.tick_rate)
 
     # ------------------------------------------------------------ what came
