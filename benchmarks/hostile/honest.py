@@ -162,7 +162,9 @@ class Honest:
 
     async def _visit_whole(self, port: int, number: int, name: str) -> None:
         url = f"ws://127.0.0.1:{port}/"
-        async with open_game(url, room=ROOM, name=name, schema=Siege.schema()) as client:
+        async with open_game(
+            url, room=ROOM, name=name, schema=Siege.schema(), resume=False
+        ) as client:
             self._clients[number] = client
             try:
                 with self._counted(number):

@@ -132,7 +132,12 @@ class Lives:
             return lines[-1]
 
         async with open_game(
-            self._url, room=ROOM, name=f"player {number}", schema=Siege.schema(), via=under
+            self._url,
+            room=ROOM,
+            name=f"player {number}",
+            schema=Siege.schema(),
+            via=under,
+            resume=False,
         ) as client:
             self.counts.joins += 1
             self._playing.add(client)
