@@ -18,6 +18,7 @@ from gameserver import JoinRefused
 from gameserver.config import Settings
 from gameserver.ops.metrics import exposition
 from gameserver.protocol.messages import Check, Delta, Pace
+from gameserver.replication import publisher
 from gameserver.runtime import ladder, room_task
 from gameserver.runtime.ladder import CALM_WINDOWS, STEPS
 from gameserver.runtime.lobby import OVERLOAD_RETRY_S, Lobby
@@ -60,7 +61,10 @@ def deltas(seated: Seated, after: int = 0) -> list[int]:
     return [m.tick for m in seated.sink.messages if isinstance(m, Delta) and m.tick > after]
 
 
-async def test_twice_the_load_leaves_a_game_that_works(autojump_clock: MockClock) -> None:
+async def test_twice_the_load_leaves_a_game_that_works(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "MIN_CROWD", 1)
     async with running(Busy()) as task:
         room = busy(task, autojump_clock, 2.0)
         ann, watcher = seat(task, 1, "ann"), seat(task, 2, "watcher")

@@ -29,6 +29,7 @@ from gameserver.model.world import World
 from gameserver.protocol.frames import binary_frame
 from gameserver.protocol.held import decode_held, encode_held
 from gameserver.protocol.messages import Check, Delta, Said
+from gameserver.replication import publisher as publisher_module
 from gameserver.replication.events import Emission
 from gameserver.replication.publisher import Publisher
 from gameserver.replication.seat import MAX_WAITING_EVENTS, MAX_WAITING_NOTICES, Seat
@@ -478,6 +479,11 @@ def ids_are_reused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world, "ID_REST_PUBLISHES", 0)
 
 
+@pytest.fixture(autouse=True)
+def one_spectator_is_a_crowd(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publisher_module, "MIN_CROWD", 1)
+
+
 TestReplication = Replication.TestCase
 TestReplication.settings = settings(max_examples=80, stateful_step_count=60, deadline=None)
 TestOneCellReplication = OneCellReplication.TestCase
@@ -620,6 +626,24 @@ def test_spectators_get_every_second_delta_and_others_all() -> None:
     assert got == [(1, 1), (1, 0)] * 4
     assert here.replica.entities[1].values == [0, 0, 7, None]
     assert (here.seat.thinned, publisher.statistics.thinned) == (4, 4)
+
+
+def test_a_few_spectators_get_every_delta(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crowd of its own next delta is dearer than what it goes without."""
+    monkeypatch.setattr(publisher_module, "MIN_CROWD", 3)
+    made, publisher, _ = a_watched_world(RADIUS)
+    ship = made.spawn(Ship(0.0, 0.0))
+    publisher.thins_spectators = True
+    crowd = [watcher(publisher, n, 0.0) for n in (2, 3, 4)]
+    few = [watcher(publisher, n, 900.0) for n in (5, 6)]
+    made.spawn(Ship(900.0, 0.0))
+    for tick in range(1, 5):
+        for record in made.records.values():
+            record.entity.hull = tick
+        publisher.publish(tick)
+    assert ship.hull == 4
+    assert [applied(client) for client in crowd] == [2, 2, 2]
+    assert [applied(client) for client in few] == [4, 4]
 
 
 def test_spectators_that_come_from_elsewhere_do_not_share_a_delta() -> None:

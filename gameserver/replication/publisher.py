@@ -36,6 +36,10 @@ from gameserver.replication.interest import (
 from gameserver.replication.resizing import resize_views
 from gameserver.replication.seat import Seat
 
+#: Spectators that look from one cell and are fewer than this get every delta, whatever the load:
+#: bringing them up to date by the general road costs as much as about five deltas.
+MIN_CROWD: Final = 8
+
 _DELTA_HEAD: Final = array_header(10) + pack(int(Kind.DELTA))
 
 
@@ -149,28 +153,34 @@ class Publisher:
     def _thin(self, seats: Iterable[Seat], tick: int) -> dict[Seat, None]:
         """Return the spectators that go without this publish, having had the last one.
 
-        Those that look from one cell share what they know, and so their next delta as well.
+        Only crowds are: those that look from one cell share what they know, and so their next
+        delta as well.  One alone would cost more than it saves, for its next delta is made anew
+        from all that it knows.
         """
-        known: dict[int, set[int]] = {}
-        thinned: dict[Seat, None] = {}
+        crowds: dict[int, list[Seat]] = {}
         for seat in seats:
             steers = seat.own is not None and seat.own.alive
             due = tick - seat.posted_tick >= self.quiet_ticks
-            if steers or due or not seat.in_step or not seat.sink.clear:
-                continue
-            before = seat.cell
-            assert before is not None
-            if before not in known:
-                known[before] = members_of(self.world, before)
-            seat.known = known[before]
-            seat.in_step = False
-            if seat.own is not None:
-                seat.own = None
-                seat.own_changed = True
-            seat.cell = focus_cell(self.world, seat)
-            seat.looked_at = seat.focus
-            thinned[seat] = None
+            if seat.cell is not None and seat.in_step and seat.sink.clear and not (steers or due):
+                crowds.setdefault(seat.cell, []).append(seat)
+        thinned: dict[Seat, None] = {}
+        for cell, crowd in crowds.items():
+            if len(crowd) >= MIN_CROWD:
+                known = members_of(self.world, cell)
+                for seat in crowd:
+                    self._leave_out(seat, known)
+                    thinned[seat] = None
         return thinned
+
+    def _leave_out(self, seat: Seat, known: set[int]) -> None:
+        """Take a seat in step, which knows this, off the short road; its focus goes on."""
+        seat.known = known
+        seat.in_step = False
+        if seat.own is not None:
+            seat.own = None
+            seat.own_changed = True
+        seat.cell = focus_cell(self.world, seat)
+        seat.looked_at = seat.focus
 
     def _choose_roads(
         self, seats: Iterable[Seat]

@@ -88,7 +88,7 @@ STEPS: Final = (
     Step(Level.NORMAL, "everything", "the ticks fit"),
     Step(
         Level.SPECTATORS,
-        "who steers nothing gets every second delta",
+        "crowds that steer nothing get every second delta",
         "nobody's game depends on it",
     ),
     Step(
