@@ -41,6 +41,10 @@ class InputTimes:
         self.sends_s: deque[float] = deque(maxlen=window)
 
 
+#: Shared by all players in rooms without ``input``.
+_NO_TIMES: Final = InputTimes(0)
+
+
 class Waiting:
     """What the players of one room share: who has commands, and which tick comes next."""
 
@@ -79,7 +83,9 @@ class Player:
         self.rewinds_clamped = 0
         #: Set by ``kick``; the session ends after this tick.
         self.kicked: str | None = None
-        self.input_times: Final = InputTimes(WINDOW_PLAYER)
+        self.input_times: Final = (
+            _NO_TIMES if waiting.input_class is None else InputTimes(WINDOW_PLAYER)
+        )
         self._seat = seat
         self._newest_seq = 0
         self._waiting = waiting

@@ -18,7 +18,8 @@ from wsproto.events import AcceptConnection, Event, Request
 
 from gameserver.config import Settings
 from gameserver.runtime.admission import Admission
-from gameserver.runtime.door import Door, Endpoint, open_listeners
+from gameserver.runtime.door import Door, open_listeners
+from gameserver.runtime.endpoint import Endpoint
 from gameserver.runtime.gate import Gate
 from gameserver.runtime.http import Site
 from gameserver.runtime.link import Link
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from trio_websocket import WebSocketConnection
 
     from gameserver.runtime.admission import Peer
-    from gameserver.runtime.door import DoorSettings, Handler
+    from gameserver.runtime.door import DoorSettings
+    from gameserver.runtime.endpoint import Handler
 
 SMALL_BUFFER_BYTES = 4096
 SUBPROTOCOL = "gameserver.v1.msgpack"

@@ -6,7 +6,6 @@ publisher keeps what the client knows.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final, Protocol
 
 from gameserver.model.world import Record
@@ -83,7 +82,7 @@ class Seat:
         self.command_seq = 0
         self.margin: int | None = None
         #: Frames of texts for everyone (chat); sent with the next delta.
-        self.notices: deque[bytes] = deque(maxlen=MAX_WAITING_NOTICES)
+        self.notices: list[bytes] = []  # a list, for an empty deque takes ten times the memory
         self.notices_dropped = 0
         # --- kept by the publisher
         #: The cell of the focus; its view is what the client sees.
@@ -109,19 +108,21 @@ class Seat:
         self.skipped = 0
         #: Deltas left out because a spectator can do without.
         self.thinned = 0
-        self.waiting_events: deque[bytes] = deque(maxlen=MAX_WAITING_EVENTS)
+        self.waiting_events: list[bytes] = []
         self.events_dropped = 0
 
     def notify(self, frame: bytes) -> None:
         """Queue a finished frame to go out with the next delta."""
         if len(self.notices) == MAX_WAITING_NOTICES:
             self.notices_dropped += 1
+            del self.notices[0]
         self.notices.append(frame)
 
     def miss_event(self, event: bytes) -> None:
         """Keep an event for when the seat is no longer behind."""
         if len(self.waiting_events) == MAX_WAITING_EVENTS:
             self.events_dropped += 1
+            del self.waiting_events[0]
         self.waiting_events.append(event)
 
     def forget(self) -> None:

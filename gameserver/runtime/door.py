@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -22,12 +22,11 @@ import wsproto.utilities
 
 from gameserver.config import Settings
 from gameserver.ops.logging import shown
-from gameserver.protocol.allowance import Intake
 from gameserver.protocol.closing import CloseCode
-from gameserver.protocol.lane import MAX_FRAGMENTS
 from gameserver.runtime.admission import Admission, Peer, Reason
 from gameserver.runtime.closing_stream import ClosingStream
 from gameserver.runtime.conversation import Conversation
+from gameserver.runtime.endpoint import Endpoint
 from gameserver.runtime.gate import Gate
 from gameserver.runtime.http import Response, Site, text_response
 from gameserver.runtime.link import Link
@@ -38,13 +37,6 @@ if TYPE_CHECKING:
     import ssl
 
 log = structlog.get_logger(__name__)
-
-Handler = Callable[[trio_websocket.WebSocketConnection, Link, Peer], Awaitable[None]]
-"""A session: ``await handler(ws, link, peer)``; when it returns the connection is over.
-
-By ``peer.deadline_s`` a session that wants a first message must have it. The handler closes with
-``close_websocket`` if it wants a code of its own; ``ConnectionClosed`` may leave it.
-"""
 
 ACCEPTS_PER_TURN = 4
 """So many connections are taken before the other tasks get their turn.
@@ -64,7 +56,6 @@ more than a player may send.
 CLOSE_TIMEOUT_S = 2.0
 NORMAL_CLOSURE = 1000
 INTERNAL_ERROR = 1011
-ORDINARY_INTAKE = Intake()
 FLOOD = "more frames or bytes than allowed"
 
 _PEER_IS_GONE = (
@@ -75,7 +66,7 @@ _PEER_IS_GONE = (
 _PEER_MISBEHAVED = (
     *_PEER_IS_GONE,
     trio_websocket.HandshakeError,
-    wsproto.utilities.ProtocolError,  # a LocalProtocolError too: see DESIGN, a ping while closing
+    wsproto.utilities.ProtocolError,  # a LocalProtocolError too: a ping while closing
     h11.ProtocolError,
     UnicodeError,
     trio.TooSlowError,
@@ -104,25 +95,6 @@ class DoorSettings:
     head_bytes: int = 8 * 1024
     accept_retry_s: float = 0.1
     """How long to wait when the system has no socket left to give."""
-
-
-@attrs.frozen(kw_only=True)
-class Endpoint:
-    """What a WebSocket gets at a path: its handler and its limits.
-
-    ``subprotocol``: the one that a client must offer; None takes any client and names none.
-    ``lane``: whether the handler may open the link's lane in.
-    """
-
-    handler: Handler
-    subprotocol: str | None = None
-    max_message_bytes: int = 4096
-    queue_messages: int = 4
-    lane: bool = False
-    max_fragments: int = MAX_FRAGMENTS
-    """Of one message; one in more counts as a flood."""
-    intake: Intake | None = ORDINARY_INTAKE
-    """What a client may send; beyond it, it is closed with 4008. None: as much as it likes."""
 
 
 @attrs.frozen(kw_only=True)

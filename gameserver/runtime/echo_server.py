@@ -23,7 +23,8 @@ import trio
 from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.frames import binary_frame
 from gameserver.runtime import pump
-from gameserver.runtime.door import Door, Endpoint, close_websocket, open_listeners
+from gameserver.runtime.door import Door, close_websocket, open_listeners
+from gameserver.runtime.endpoint import Endpoint
 from gameserver.runtime.http import Site, text_response
 from gameserver.runtime.server import StartError
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
-from gameserver.runtime.door import Endpoint, close_websocket
+from gameserver.runtime.door import close_websocket
+from gameserver.runtime.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from trio_websocket import WebSocketConnection

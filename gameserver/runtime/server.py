@@ -34,7 +34,8 @@ from gameserver.room import Room
 from gameserver.runtime import plain
 from gameserver.runtime.admission import Admission, Peer, Reason
 from gameserver.runtime.assets import Assets, web_client
-from gameserver.runtime.door import Door, DoorSettings, Endpoint, open_listeners
+from gameserver.runtime.door import Door, DoorSettings, open_listeners
+from gameserver.runtime.endpoint import Endpoint
 from gameserver.runtime.gate import METRICS_PATH, Gate
 from gameserver.runtime.http import JSON, Response, Site, text_response
 from gameserver.runtime.link import Link
