@@ -50,7 +50,7 @@ class Client {
 
   async join(room, name) {
     await Promise.race([new Promise((resolve) => this.socket.on("open", resolve)), this.closed]);
-    this.send(1, 1, null, room, name, null, null);
+    this.send(1, 1, null, room, name, null, null, 0, null);
     return this.next((message) => [WELCOME, BYE].includes(message[0]));
   }
 
