@@ -41,7 +41,7 @@ End: TypeAlias = Callable[[int, str], None]
 #: How often every seat gets the checksum of what it should know.
 CHECK_EVERY_S: Final = 5.0
 #: A seat for which nothing changes gets an empty delta this often (README.md, "delta").
-QUIET_S: Final = 2.0
+QUIET_S: Final = 3.0
 #: A hook that takes this long has blocked the whole server: all rooms, and all connections.
 BLOCK_S: Final = 1.0
 #: So many ticks in a row that block it, and the room is ended.

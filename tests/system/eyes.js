@@ -70,14 +70,24 @@ window.eyes = {
     });
   },
 
-  /** From now on: how many corrections the own ship had, how many commands came late, since which tick. */
+  /**
+   * From now on: how many corrections the own ship had, since which tick; how many commands came
+   * late, by the margins in deltas and by the server's own count (of several that come at once
+   * margins tell only of the newest); and how many ticks the server dropped.
+   */
   record: null,
   startRecord: () => {
     const { corrections, adjustments } = arena.scene.corrections;
-    const record = { since: eyes.tick(), late: 0, corrections: 0, adjustments: 0, ticks: 0 };
+    const counted = arena.client.status?.late ?? 0;
+    const since = eyes.tick();
+    const record = { since, late: 0, counted: 0, dropped: 0, corrections: 0, adjustments: 0, ticks: 0 };
     eyes.record = record;
+    let newest = since;
     arena.client.on("delta", ({ tick, margin }) => {
       if (margin !== null && margin < 0) record.late += 1;
+      record.counted = (arena.client.status?.late ?? 0) - counted;
+      record.dropped += tick - newest - 1;
+      newest = tick;
       record.ticks = tick - record.since;
       record.corrections = arena.scene.corrections.corrections - corrections;
       record.adjustments = arena.scene.corrections.adjustments - adjustments;

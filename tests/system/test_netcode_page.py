@@ -83,8 +83,10 @@ def test_without_prediction_it_shows_after_a_round_trip(quiet: RunningServer, pa
 
 
 def test_on_a_clean_link_nothing_is_corrected(quiet: RunningServer, pages: Pages) -> None:
-    """Over 300 ticks in which no command came late: on a busy machine one may, and is corrected."""
+    """Over 300 ticks, none late or dropped: on a busy machine one may be, and is mended."""
     page = fly(pages, quiet, "Ada", over="other-continent")
+    # Drawn in software here: a small page leaves the processor to what is tested.
+    page.page.set_viewport_size({"width": 360, "height": 240})
     for _ in range(5):
         page.wait_for_ticks(30)
         page.ask("eyes.startRecord()")
@@ -93,10 +95,11 @@ def test_on_a_clean_link_nothing_is_corrected(quiet: RunningServer, pages: Pages
                 pressed = page.page.keyboard.down if number % 2 else page.page.keyboard.up
                 pressed(key)
                 page.wait_for_ticks(6)
+        page.wait_for_ticks(90)  # a status comes every two seconds, with the server's own count
         record = page.ask("eyes.record")
-        if not record["late"]:
+        if not (hiccups := record["late"] + record["counted"] + record["dropped"]):
             break
-    assert record["late"] == 0, "the machine was too busy in each of five tries"
+    assert hiccups == 0, "the machine was too busy in each of five tries"
     assert record["ticks"] >= 300
     assert (record["corrections"], record["adjustments"]) == (0, 0)
     assert page.complaints == []
