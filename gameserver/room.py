@@ -376,7 +376,7 @@ class Room:
         try:
             for command in player.drain_commands(self.tick_number):
                 on_command(player, command)
-        except Exception as error:  # noqa: BLE001 - as in ``_guarded``, at half its cost
+        except Exception as error:  # noqa: BLE001 - as in ``_guarded``, but once for all
             self.failures.append(HookFailure("on_command", player, error))
             player.discard_commands()
 

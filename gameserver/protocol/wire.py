@@ -137,7 +137,7 @@ def unpack_from_client(data: bytes) -> list[Any]:
 def unpack_short(data: bytes) -> list[Any] | None:
     """Return the array in a short message of a client, its elements *unchecked*; None for all else.
 
-    Twice as fast as ``unpack_from_client``, whose limits would cost more than the unpacking.  It
+    Much faster than ``unpack_from_client``, whose limits cost more than the unpacking.  It
     needs none: so few bytes can neither nest deeply nor declare much.
     """
     if len(data) > _SHORT_BYTES:

@@ -1,8 +1,9 @@
 """Sends what changed: one finished frame per seat and publish, joined from shared bytes.
 
 Owns the order of a publish and the choice between its two roads.  The *short road*, for a
-seat that has the last publish and kept its focus cell: a body that all seats of that cell
-share.  The *general road* (``interest.catch_up``) for all others: from what the seat knows.
+seat that has the last publish: a body (``bodies.py``) that all seats share that look from the same
+cell as before, or went on from one cell to another.  The *general road* (``interest.catch_up``) for
+all others: from what the seat knows.
 Never awaits, never touches a socket: a seat's ``Sink`` takes the frames.
 
 Invariant: a seat that is in step knows exactly the members of its view as of the last
@@ -37,11 +38,11 @@ from gameserver.replication.resizing import resize_views
 from gameserver.replication.seat import Seat
 
 #: Spectators that look from one cell and are fewer than this get every delta, whatever the load:
-#: bringing them up to date by the general road costs as much as about five deltas.
+#: bringing them up to date by the general road costs more than the delta that they went without.
 MIN_CROWD: Final = 8
 
-#: So many frames are made before they are sent.  Each system call throws our code and data out of
-#: the processor's caches; making and sending in turns took half as long again.
+#: So many frames are made before they are sent, for a system call throws our code and data out of
+#: the processor's caches.  More at once gained nothing more, and would only take memory.
 BATCH_FRAMES: Final = 256
 
 _DELTA_HEAD: Final = array_header(10) + pack(int(Kind.DELTA))

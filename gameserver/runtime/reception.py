@@ -186,7 +186,7 @@ class Reception:
     def take_latency(self, latency: Latency) -> None:
         """Note what an answered ping frame measured, and tell the client with the next delta.
 
-        With it, not at once: a write of its own would be half of what a quiet player costs.
+        With it, not at once, which spares a write per ping.
         """
         self._player.latency = latency
         seat_of(self._player).notify(binary_frame(self._status(latency).encode()))
