@@ -81,13 +81,14 @@ class Player:
         #: cut to ``Room.max_rewind_ms``.
         self.rewinds_disputed = 0
         self.rewinds_clamped = 0
+        #: The seq of the newest command that has come; 0: none has.
+        self.newest_seq = 0
         #: Set by ``kick``; the session ends after this tick.
         self.kicked: str | None = None
         self.input_times: Final = (
             _NO_TIMES if waiting.input_class is None else InputTimes(WINDOW_PLAYER)
         )
         self._seat = seat
-        self._newest_seq = 0
         self._waiting = waiting
         self._inbox: deque[Input] = deque(maxlen=MAX_WAITING_COMMANDS)
         self._dropped = 0
@@ -186,10 +187,10 @@ class Player:
         ``tick`` and ``shown`` as on the wire; ``read_s``: when it was read, on the clock of
         ``Room.step`` (0.0: unknown).
         """
-        if seq <= self._newest_seq:
+        if seq <= self.newest_seq:
             self._stale += 1
             return
-        self._newest_seq = seq
+        self.newest_seq = seq
         waiting = self._waiting
         upcoming = waiting.upcoming_tick
         if self._inputs is not None and command.__class__ is waiting.input_class:

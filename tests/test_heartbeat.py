@@ -7,7 +7,15 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gameserver.protocol.latency import Latency
-from gameserver.runtime.heartbeat import GRAIN_S, MAX_UNANSWERED, PAYLOAD_BYTES, Beat, Heartbeat
+from gameserver.runtime.heartbeat import (
+    GRAIN_S,
+    KNOWN_PONGS,
+    MAX_UNANSWERED,
+    PAYLOAD_BYTES,
+    RESTING_INTERVALS,
+    Beat,
+    Heartbeat,
+)
 
 INTERVAL_S = 2.0
 
@@ -43,8 +51,10 @@ class Peer:
         self.link = FakeLink()
         self.answers: list[Latency] = []
         self.silent_s: list[float] = []
+        self.newest_seq = 0
         self.beat: Beat = heartbeat.add(
             self.link,  # type: ignore[arg-type]
+            lambda: self.newest_seq,
             self.answers.append,
             lambda: self.silent_s.append(trio.current_time()),
         )
@@ -83,6 +93,7 @@ async def test_an_answer_is_a_measurement_and_starts_the_count_anew(
     await trio.sleep(0.25)
     for number in range(5):
         peer.pong(number)
+        peer.newest_seq += 1
         await trio.sleep(INTERVAL_S)
     # Pings are a little later each time, by what the task sleeps between two looks.
     assert [a.rtt_s for a in peer.answers] == pytest.approx([0.25] * 5, abs=5 * GRAIN_S)
@@ -156,7 +167,52 @@ async def test_a_removed_link_is_left_alone(
     assert len(peer.link.pings) == 1
     assert peer.silent_s == []
     assert len(other.silent_s) == 1
-    assert not heartbeat._beats
+    assert not heartbeat._playing
+
+
+async def rest(peer: Peer) -> None:
+    """Give answers, but no commands, until the peer is at rest."""
+    await trio.sleep(GRAIN_S / 2)
+    for number in range(KNOWN_PONGS):
+        peer.pong(number)
+        await trio.sleep(INTERVAL_S + GRAIN_S)
+    assert len(peer.link.pings) == KNOWN_PONGS
+
+
+async def test_who_gives_no_commands_is_pinged_less_often(
+    autojump_clock: MockClock, heartbeat: Heartbeat
+) -> None:
+    peer = Peer(heartbeat)
+    await rest(peer)
+    await trio.sleep(RESTING_INTERVALS * INTERVAL_S - 2 * GRAIN_S)
+    assert len(peer.link.pings) == KNOWN_PONGS
+    await trio.sleep(3 * GRAIN_S)
+    assert len(peer.link.pings) == KNOWN_PONGS + 1
+
+
+async def test_who_plays_is_pinged_at_every_interval(
+    autojump_clock: MockClock, heartbeat: Heartbeat
+) -> None:
+    peer = Peer(heartbeat)
+    await rest(peer)
+    await trio.sleep(RESTING_INTERVALS * INTERVAL_S)
+    for number in range(KNOWN_PONGS, KNOWN_PONGS + 4):
+        assert len(peer.link.pings) == number + 1
+        peer.pong(number)
+        peer.newest_seq += 1
+        await trio.sleep(INTERVAL_S + GRAIN_S)
+
+
+async def test_who_falls_silent_at_rest_is_found_out_by_pings_at_every_interval(
+    autojump_clock: MockClock, heartbeat: Heartbeat
+) -> None:
+    peer = Peer(heartbeat)
+    await rest(peer)
+    begun_s = trio.current_time()
+    await trio.sleep(30)
+    (silent_s,) = peer.silent_s
+    waited_s = (RESTING_INTERVALS + MAX_UNANSWERED) * INTERVAL_S
+    assert waited_s - 1 <= silent_s - begun_s <= waited_s + 0.5
 
 
 async def test_one_that_comes_later_is_pinged_at_once(

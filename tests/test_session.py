@@ -242,7 +242,7 @@ async def test_a_steady_sender_is_not_a_flood(autojump_clock: MockClock) -> None
         for seq in range(1, 600):
             t.link.inlet._on_message(CommandMessage(seq, 0, 0, 0, 0, [1]).encode())
             await trio.sleep(1 / 190)
-        assert t.field.players[1]._newest_seq == 599
+        assert t.field.players[1].newest_seq == 599
 
 
 async def test_more_texts_than_allowed(autojump_clock: MockClock) -> None:

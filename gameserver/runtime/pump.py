@@ -1,9 +1,13 @@
 """Reads all links of a room: at its tick, or at once where somebody waits for an answer.
 
-Owns two epoll sets (Linux): *calm* links are read once a tick by ``read_ready``, so that a
-thousand commands cost one system call and no wake-up of a task each; *hurried* links, which
-wait for a pong, are read as soon as something arrives, by the one task in ``run``, which waits
-in Trio for the whole set.  Never looks at what was read, never closes a link.
+Owns two epoll sets (Linux) that hold every link.  *All* of them are read once a tick by
+``read_ready``, so that a thousand commands cost one system call and no wake-up of a task each.
+*Hurried* ones, which wait for a pong, are also read as soon as something arrives, by the one task
+in ``run``, which waits in Trio for the whole second set.  Never looks at what was read, never
+closes a link.
+
+In the second set a link is armed for one event (``EPOLLONESHOT``): a ping and its pong, of which
+there are hundreds a second, then cost one change of the set instead of two in and two out.
 
 Where epoll is missing there is no pump, and each link's own task reads: slower, the same
 behaviour.
@@ -27,10 +31,12 @@ class Pump:
     """The reader of the links that were ``add``ed.  ``close`` it when done."""
 
     def __init__(self) -> None:
-        self._calm = select.epoll()
-        self._hurried = select.epoll()
+        self._all = select.epoll()
+        self._armed = select.epoll()
         self._links: dict[int, Link] = {}
-        self._hurrying: set[int] = set()
+        self._hurried: set[int] = set()
+        #: The descriptor whose one event is being dealt with; it is not armed meanwhile.
+        self._fired = -1
 
     def __len__(self) -> int:
         return len(self._links)
@@ -40,7 +46,8 @@ class Pump:
         descriptor = link.fileno()
         if descriptor < 0:
             return  # dropped meanwhile; its reader is told
-        self._calm.register(descriptor, select.EPOLLIN)
+        self._all.register(descriptor, select.EPOLLIN)
+        self._armed.register(descriptor, select.EPOLLONESHOT)
         self._links[descriptor] = link
         link.pumped_by(self)
 
@@ -50,47 +57,57 @@ class Pump:
         if self._links.get(descriptor) is not link:
             return
         del self._links[descriptor]
-        (self._hurried if descriptor in self._hurrying else self._calm).unregister(descriptor)
-        self._hurrying.discard(descriptor)
+        self._all.unregister(descriptor)
+        self._armed.unregister(descriptor)
+        self._hurried.discard(descriptor)
         link.pumped_by(None)
 
     def hurry(self, link: Link) -> None:
         """Read ``link`` as soon as something arrives, until ``calm``."""
-        self._move(link, self._calm, self._hurried, hurried=True)
+        descriptor = link.fileno()
+        if self._links.get(descriptor) is link and descriptor not in self._hurried:
+            self._hurried.add(descriptor)
+            self._arm(descriptor)
 
     def calm(self, link: Link) -> None:
-        """Read ``link`` at the tick again."""
-        self._move(link, self._hurried, self._calm, hurried=False)
-
-    def _move(self, link: Link, out_of: select.epoll, into: select.epoll, *, hurried: bool) -> None:
+        """Read ``link`` at the tick only again."""
         descriptor = link.fileno()
-        if self._links.get(descriptor) is not link or (descriptor in self._hurrying) == hurried:
-            return
-        out_of.unregister(descriptor)
-        into.register(descriptor, select.EPOLLIN)
-        (self._hurrying.add if hurried else self._hurrying.discard)(descriptor)
+        if self._links.get(descriptor) is link and descriptor in self._hurried:
+            self._hurried.discard(descriptor)
+            if descriptor != self._fired:
+                self._armed.modify(descriptor, select.EPOLLONESHOT)
+
+    def _arm(self, descriptor: int) -> None:
+        self._armed.modify(descriptor, select.EPOLLIN | select.EPOLLONESHOT)
 
     def read_ready(self) -> None:
-        """Read once what has arrived on each calm link; called at the tick."""
-        self._read(self._calm, len(self._links) - len(self._hurrying))
+        """Read once what has arrived on each link; called at the tick."""
+        if not self._links:
+            return
+        for descriptor, _ in self._all.poll(0, len(self._links)):
+            link = self._links.get(descriptor)
+            if link is not None:  # else an earlier one of this turn had it removed
+                link.read_now()
 
     async def run(self) -> None:
         """Read the hurried links whenever something arrives, for ever."""
         while True:
-            await trio.lowlevel.wait_readable(self._hurried.fileno())
-            self._read(self._hurried, len(self._hurrying))
+            await trio.lowlevel.wait_readable(self._armed.fileno())
+            for descriptor, _ in self._armed.poll(0, max(1, len(self._links))):
+                link = self._links.get(descriptor)
+                if link is not None:
+                    self._read_fired(descriptor, link)
 
-    def _read(self, ready: select.epoll, most: int) -> None:
-        if most < 1:
-            return
-        for descriptor, _ in ready.poll(0, most):
-            link = self._links.get(descriptor)
-            if link is not None:  # else an earlier one of this turn had it removed
-                link.read_now()
+    def _read_fired(self, descriptor: int, link: Link) -> None:
+        self._fired = descriptor
+        link.read_now()
+        self._fired = -1
+        if descriptor in self._hurried:  # it was something else than the pong
+            self._arm(descriptor)
 
     def close(self) -> None:
         """Give the links back to their own tasks and free the epoll sets."""
         for link in list(self._links.values()):
             self.remove(link)
-        self._calm.close()
-        self._hurried.close()
+        self._all.close()
+        self._armed.close()

@@ -321,7 +321,7 @@ class Session:
             self._lobby.resumption.confirm(ticket)
             reception.take_latency(latency)
 
-        beat = task.heartbeat.add(self._link, answered, self._end_silent)
+        beat = task.heartbeat.add(self._link, lambda: player.newest_seq, answered, self._end_silent)
         try:
             self._link.inlet.open_lane(reception.take_bytes, beat.pong)
             task.read(self._link)

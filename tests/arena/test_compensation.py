@@ -40,7 +40,7 @@ class Crossing:
     def fire(self, shown: float) -> bool:
         """Fire straight at the line, claiming that the screen showed tick ``shown``."""
         player = self.shooter.player
-        seq = player._newest_seq + 1
+        seq = player.newest_seq + 1
         player.take_command(seq, Steer(fire=True), tick=self.now, shown=round(32 * shown))
         self.field.step()
         return bool(self.field.told(Hit))
@@ -112,7 +112,7 @@ def test_controls_wait_for_their_tick():
     field = Field(rocks=False)
     flier = field.play(1, at=(MIDDLE, MIDDLE))
     now = field.room.tick_number
-    seq = flier.player._newest_seq
+    seq = flier.player.newest_seq
     for ahead in (1, 2, 3):
         flier.player.take_command(seq + ahead, Steer(turn=1), tick=now + ahead)
     flier.player.take_command(seq + 4, Steer(), tick=now + 4)
