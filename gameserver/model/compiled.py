@@ -157,10 +157,11 @@ def compile_scan(name: str, fields: NamedTypes, at: tuple[int, ...]) -> Scan:
     """Return the function that compares entities with what was last published.
 
     The one loop of a publish over all entities, so everything that a changed entity needs is in
-    it: quantise, compare, note the new values and the tick of each changed field, and append
-    ``id, mask, value…`` (differences, where the type has them) to ``stayed`` under the entity's
-    cell, or, once it is beyond the ``bounds`` of its cell, ``(record, [id, mask, value…])`` to
-    ``strays``.  Raises as ``values`` does, or ``LocalProtocolError`` that names the field.
+    it: compare, quantise, compare again, note the new values and the tick of each changed field,
+    and append ``id, mask, value…`` (differences, where the type has them) to ``stayed`` under the
+    entity's cell, or, once it is beyond the ``bounds`` of its cell,
+    ``(record, [id, mask, value…])`` to ``strays``.  Raises as ``values`` does, or
+    ``LocalProtocolError`` that names the field.
     """
     names: dict[str, Any] = {"low": -INT_LIMIT, "high": INT_LIMIT}
     names["wrong"] = _complainer(name, fields)
@@ -168,6 +169,7 @@ def compile_scan(name: str, fields: NamedTypes, at: tuple[int, ...]) -> Scan:
         "def scan(records, tick, stayed, strays):",
         "    for r in records:",
         "        o = r.entity",
+        *_skip_untouched(fields),
         *_quantise(fields, names),
         "        old = r.values",
         "        if new == old: continue",
@@ -243,6 +245,22 @@ def compile_owner_scan(name: str, fields: NamedTypes) -> OwnerScan:
     ]
     function: OwnerScan = _define(name, "scan_owner", "\n".join(lines) + "\n", names)
     return function
+
+
+def _skip_untouched(fields: NamedTypes) -> list[str]:
+    """Return lines that go on to the next entity if the game has set no field since the last scan.
+
+    What was seen in each field is compared before it is quantised, which costs most of a scan in
+    which little has changed.  Not where a value may be changed in place, for the same object is
+    then not the same value.
+    """
+    if not all(field_type.immutable for _, field_type in fields):
+        return []
+    return [
+        f"        seen = ({''.join(f'o.{field}, ' for field, _ in fields)})",
+        "        if seen == r.seen: continue",
+        "        r.seen = seen",
+    ]
 
 
 def _quantise(fields: NamedTypes, names: dict[str, Any]) -> list[str]:

@@ -45,6 +45,11 @@ class FieldType:
     #: Whether ``adds`` carries this type as a difference.
     additive: typing.ClassVar[bool] = False
 
+    @property
+    def immutable(self) -> bool:
+        """Whether the same object is for ever the same value, also where a game gives a list."""
+        return True
+
     def describe(self) -> list[Any]:
         """Return the type as ``welcome`` carries it."""
         raise NotImplementedError
@@ -211,6 +216,10 @@ class Tuple(FieldType):
 
     items: tuple[FieldType, ...]
 
+    @property
+    def immutable(self) -> bool:
+        return False
+
     def describe(self) -> list[Any]:
         return ["tuple", [t.describe() for t in self.items]]
 
@@ -236,6 +245,10 @@ class List(FieldType):
 
     item: FieldType
 
+    @property
+    def immutable(self) -> bool:
+        return False
+
     def describe(self) -> list[Any]:
         return ["list", self.item.describe()]
 
@@ -254,6 +267,10 @@ class Optional(FieldType):
     """A value or None."""
 
     item: FieldType
+
+    @property
+    def immutable(self) -> bool:
+        return self.item.immutable
 
     def describe(self) -> list[Any]:
         return ["optional", self.item.describe()]

@@ -41,6 +41,7 @@ class Record:
         "owner",
         "owner_changed_at",
         "owner_values",
+        "seen",
         "settled",
         "spec",
         "values",
@@ -65,6 +66,8 @@ class Record:
         self.settled: int | None = None
         #: Wire values as last published, and the tick of each field's last change.
         self.values: tuple[Any, ...] = ()
+        #: What the fields held when they were last scanned; of no use where that may change.
+        self.seen: tuple[Any, ...] = ()
         self.owner_values: tuple[Any, ...] = ()
         self.changed_at = [0] * len(spec.fields)
         self.owner_changed_at = [0] * len(spec.owner_fields)
