@@ -12,6 +12,7 @@ from typing import Any
 
 from clients.remote import RemoteEntity, RemoteEvent, entity_class, event_class
 from gameserver.errors import LocalProtocolError, RemoteProtocolError
+from gameserver.model.fieldtypes import INT_LIMIT
 from gameserver.model.schema import Schema
 from gameserver.protocol.messages import Delta
 
@@ -130,7 +131,7 @@ class Replica:
         at, end = 0, len(enters)
         while at < end:
             entity_id, kind = enters[at], enters[at + 1]
-            if type(entity_id) is not int or entity_id < 1:
+            if type(entity_id) is not int or not 1 <= entity_id <= INT_LIMIT:
                 raise RemoteProtocolError(f"{_shown(entity_id)} is no entity id")
             if entity_id in self.entities:
                 raise RemoteProtocolError(f"entity {entity_id} enters, but is here already")
@@ -162,7 +163,7 @@ class Replica:
         if not own:
             return
         own_entity = own[0]
-        if type(own_entity) is not int or own_entity < 0:
+        if type(own_entity) is not int or not 0 <= own_entity <= INT_LIMIT:
             raise RemoteProtocolError(f"{_shown(own_entity)} is no entity id")
         self.own_entity = own_entity
         at, end = 1, len(own)
@@ -178,7 +179,7 @@ class Replica:
 
     def _disown(self, entity_id: Any) -> None:
         # What left took its owner fields with it, so the id need not be here.
-        if type(entity_id) is not int:
+        if type(entity_id) is not int or not 1 <= entity_id <= INT_LIMIT:
             raise RemoteProtocolError(f"{_shown(entity_id)} is no entity id")
         entity = self.entities.get(entity_id)
         if entity is not None:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 
 from gameserver.errors import LocalProtocolError, RemoteProtocolError
+from gameserver.model import fieldtypes
 from gameserver.model.schema import (
     MAX_COMMAND_FIELDS,
     MAX_FIELDS,
@@ -392,6 +393,77 @@ def test_a_description_makes_an_equal_schema() -> None:
 def test_any_description_makes_a_schema_or_a_remote_error(description: Any) -> None:
     with contextlib.suppress(RemoteProtocolError):
         Schema.from_description(description)
+
+
+XY = [["x", ["int"]], ["y", ["int"]]]
+
+
+def nested(levels: int) -> list[Any]:
+    return ["int"] if levels == 1 else ["list", nested(levels - 1)]
+
+
+def entity_of(at: Any, fields: Any, owner: Any = ()) -> list[Any]:
+    return [[["E", at, fields, list(owner)]], [], []]
+
+
+def command_of(*fields: Any) -> list[Any]:
+    return [[], [["C", list(fields)]], []]
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        None,
+        [[], []],
+        ["abcd", [], []],
+        [{"a": 1}, [], []],
+        entity_of([0, 2], XY),
+        entity_of([0], XY),
+        entity_of([0.0, 1.0], XY),
+        entity_of([False, True], XY),
+        entity_of([], [["x", ["int"]], ["x", ["str"]]]),
+        entity_of([], XY, XY),
+        entity_of([], [[f"f{i}", ["int"]] for i in range(32)]),
+        entity_of([], [[7, ["int"]]]),
+        *(
+            entity_of([], [["x", wrong]])
+            for wrong in (
+                *([], "int", ["int", 1], ["steps", 0], ["steps", -1.0], ["steps", True]),
+                *(["steps", math.inf], ["enum", "E", []], ["enum", "E", [1]], ["enum", 1, ["A"]]),
+                *(["enum", "E", "AB"], ["optional", ["optional", ["int"]]], nested(17)),
+            )
+        ),
+        [[["E", [], [], []], ["E", [], [], []]], [], []],
+        [[], [], [["B", [["x", ["int"]], ["x", ["int"]]]]]],
+        [[], [], [[f"B{i}", []] for i in range(1025)]],
+        command_of(["f", ["int"], "no int", None, None, None]),
+        command_of(["f", ["int"], 0, "low", None, None]),
+        command_of(["f", ["int"], 0, None, None, True]),
+        command_of(["f", ["int"], 0, None, None, None], ["f", ["int"], 0, None, None, None]),
+    ],
+    ids=lambda description: str(description)[:40],
+)
+def test_a_description_that_is_no_schema(description: Any) -> None:
+    with pytest.raises(RemoteProtocolError):
+        Schema.from_description(description)
+
+
+def test_as_much_as_a_description_may_hold() -> None:
+    fields = [[f"f{i}", nested(16)] for i in range(31)]
+    owner = [[f"o{i}", ["steps", 1]] for i in range(31)]
+    events = [[f"B{i}", []] for i in range(1023)] + [["B", fields + owner]]
+    made = Schema.from_description([[["E", [0, 1], fields, owner]], [], events])
+    assert len(made.entities[0].fields) == 31
+    assert len(made.events) == 1024
+
+
+def test_types_nested_deeper_than_clients_take() -> None:
+    annotation: Any = int
+    for _ in range(15):
+        annotation = tuple[annotation, ...]
+    assert fieldtypes.from_annotation(annotation, None).describe() == nested(16)
+    with pytest.raises(LocalProtocolError, match="nested"):
+        fieldtypes.from_annotation(tuple[annotation, ...], None)
 
 
 def test_a_position_outside_the_fields() -> None:

@@ -25,6 +25,9 @@ from gameserver.errors import LocalProtocolError, RemoteProtocolError
 #: Wire integers lie within ±2^52, so the difference of two is exact in a double.
 INT_LIMIT: Final = 2**52
 
+#: Clients refuse types inside one another that are more.
+MAX_TYPE_NESTING: Final = 16
+
 #: What ``FieldType.to_wire`` raises for values that are far from its type.
 QUANTISE_ERRORS: Final = (TypeError, ValueError, OverflowError, AttributeError, struct.error)
 
@@ -300,7 +303,11 @@ def from_annotation(annotation: Any, step: float | None) -> FieldType:
     return field_type
 
 
-def _from_annotation(annotation: Any, step: float | None) -> FieldType:
+def _from_annotation(
+    annotation: Any, step: float | None, levels: int = MAX_TYPE_NESTING
+) -> FieldType:
+    if not levels:
+        raise LocalProtocolError(f"types are nested more than {MAX_TYPE_NESTING} deep")
     if annotation in _PLAIN:
         return _PLAIN[annotation]
     if annotation is float:
@@ -316,12 +323,12 @@ def _from_annotation(annotation: Any, step: float | None) -> FieldType:
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is tuple and args:
         if len(args) == 2 and args[1] is ...:
-            return List(_from_annotation(args[0], step))
-        return Tuple(tuple(_from_annotation(a, step) for a in args))
+            return List(_from_annotation(args[0], step, levels - 1))
+        return Tuple(tuple(_from_annotation(a, step, levels - 1) for a in args))
     if origin in (typing.Union, types.UnionType):
         rest = [a for a in args if a is not type(None)]
         if len(rest) == 1 and len(args) == 2:
-            return Optional(_from_annotation(rest[0], step))
+            return Optional(_from_annotation(rest[0], step, levels - 1))
     raise LocalProtocolError(
         f"{_name(annotation)} cannot be sent; use bool, int, float, str, bytes, an Enum, "
         "a tuple of these, or one of these | None"
@@ -343,36 +350,53 @@ def _name(annotation: Any) -> str:
     return annotation.__name__ if isinstance(annotation, type) else str(annotation)
 
 
-def _optional_of(description: Sequence[Any]) -> FieldType:
-    inner = from_description(description[1])
+def _steps_of(description: Sequence[Any], _levels: int) -> FieldType:
+    step = description[1]
+    if type(step) not in (int, float) or not 0 < step < math.inf:
+        raise ValueError("a step is a positive number")
+    return Steps(step)
+
+
+def _enum_of(description: Sequence[Any], _levels: int) -> FieldType:
+    _, name, members = description
+    if not members or any(type(text) is not str for text in (name, *members)):
+        raise ValueError("an enum has a name, and members, which are names")
+    return Enumeration(name, tuple(members))
+
+
+def _optional_of(description: Sequence[Any], levels: int) -> FieldType:
+    inner = from_description(description[1], levels)
     if isinstance(inner, Optional):
         raise RemoteProtocolError("an optional optional in a schema")
     return Optional(inner)
 
 
-_DESCRIBED: Final[dict[str, Callable[[Sequence[Any]], FieldType]]] = {
-    "bool": lambda _: Bool(),
-    "int": lambda _: Int(),
-    "float32": lambda _: Float32(),
-    "steps": lambda d: Steps(d[1]),
-    "str": lambda _: Str(),
-    "bytes": lambda _: Bytes(),
-    "enum": lambda d: Enumeration(d[1], tuple(d[2])),
-    "tuple": lambda d: Tuple(tuple(map(from_description, d[1]))),
-    "list": lambda d: List(from_description(d[1])),
+#: From a description, and how many levels of types may be inside it.
+_DESCRIBED: Final[dict[str, Callable[[Sequence[Any], int], FieldType]]] = {
+    "bool": lambda _, __: Bool(),
+    "int": lambda _, __: Int(),
+    "float32": lambda _, __: Float32(),
+    "steps": _steps_of,
+    "str": lambda _, __: Str(),
+    "bytes": lambda _, __: Bytes(),
+    "enum": _enum_of,
+    "tuple": lambda d, levels: Tuple(tuple(from_description(each, levels) for each in d[1])),
+    "list": lambda d, levels: List(from_description(d[1], levels)),
     "optional": _optional_of,
 }
 
 
-def from_description(description: Any) -> FieldType:
-    """Return the field type that ``describe`` described.
+def from_description(description: Any, levels: int = MAX_TYPE_NESTING) -> FieldType:
+    """Return the field type that ``describe`` described; at most so many ``levels`` of types.
 
     Raises ``RemoteProtocolError`` for anything that ``describe`` cannot have returned.
     """
+    if not levels:
+        raise RemoteProtocolError("a field type is nested too deep")
     try:
-        field_type = _DESCRIBED[description[0]](description)
+        field_type = _DESCRIBED[description[0]](description, levels - 1)
         faithful = field_type.describe() == list(description)
-    except (TypeError, LookupError, ValueError, AttributeError, RecursionError):
+    except (TypeError, LookupError, ValueError, AttributeError):
         faithful = False
     if not faithful:
         raise RemoteProtocolError(f"not a field type: {str(description)[:80]}")

@@ -4,7 +4,7 @@ Owns ``@entity @command @event``, the field declarations ``synced() number() tex
 ``Schema``.  A wrong declaration fails here, at class creation, with a message that names the
 class and the field.  Never holds live entities, never packs messages; what the decorators
 learn is kept in ``model/specs.py``, the functions that publish an entity are made in
-``model/compiled.py``.
+``model/compiled.py``, and a schema that another side described is read by ``model/described.py``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, TypeVar, dataclass_transform, overload
 import attrs
 import msgpack
 
-from gameserver.errors import LocalProtocolError, RemoteProtocolError
+from gameserver.errors import LocalProtocolError
 from gameserver.model import fieldtypes
 from gameserver.model.compiled import (
     CheckedField,
@@ -26,14 +26,13 @@ from gameserver.model.compiled import (
     compile_entity,
     compile_values,
 )
+from gameserver.model.described import MAX_FIELDS, MAX_KINDS, specs_of
 from gameserver.model.fieldtypes import INT_LIMIT, FieldType
 from gameserver.model.specs import CommandField, CommandSpec, EntitySpec, EventSpec, FieldSpec
 
 T = TypeVar("T")
 C = TypeVar("C", bound=type)
 
-#: Masks of changed fields are 32-bit operations in browsers.
-MAX_FIELDS: Final = 31
 #: Limits of command fields that declare none.
 DEFAULT_MAX_LENGTH: Final = 256
 DEFAULT_MAX_ITEMS: Final = 64
@@ -392,6 +391,8 @@ class Schema:
                 )
             found[type(spec)].append((declared, spec))
         for group in found.values():
+            if len(group) > MAX_KINDS:
+                raise LocalProtocolError(f"more than {MAX_KINDS} classes of one sort")
             names = [c.__name__ for c, _ in group]
             for name in names:
                 if names.count(name) > 1:
@@ -425,32 +426,7 @@ class Schema:
     @classmethod
     def from_description(cls, description: Any) -> Schema:
         """Return the schema that ``describe`` described; ``RemoteProtocolError`` if it did not."""
-        try:
-            entities, commands, events = description
-            schema = cls(
-                tuple(
-                    EntitySpec(_text(name), tuple(at), _fields(fields), _fields(owner))
-                    for name, at, fields, owner in entities
-                ),
-                tuple(
-                    CommandSpec(
-                        _text(name),
-                        tuple(
-                            CommandField(
-                                _text(f), fieldtypes.from_description(t), default, low, high, length
-                            )
-                            for f, t, default, low, high, length in fields
-                        ),
-                    )
-                    for name, fields in commands
-                ),
-                tuple(EventSpec(_text(name), _fields(fields)) for name, fields in events),
-            )
-        except (TypeError, ValueError) as error:
-            raise RemoteProtocolError(f"not a schema: {error}") from error
-        if any(i not in range(len(e.fields)) for e in schema.entities for i in e.at):
-            raise RemoteProtocolError("not a schema: a position outside the fields")
-        return schema
+        return cls(*specs_of(description))
 
     def command(self, name: str) -> tuple[int, CommandSpec]:
         """Return kind and spec of the command called ``name``."""
@@ -460,13 +436,3 @@ class Schema:
         raise LocalProtocolError(
             f"the room knows no command {name}; it knows {', '.join(c.name for c in self.commands)}"
         )
-
-
-def _text(value: Any) -> str:
-    if type(value) is not str:
-        raise TypeError(f"{value!r} is not a name")
-    return value
-
-
-def _fields(descriptions: Any) -> tuple[FieldSpec, ...]:
-    return tuple(FieldSpec(_text(n), fieldtypes.from_description(t)) for n, t in descriptions)

@@ -20,6 +20,8 @@ from gameserver.errors import RemoteProtocolError
 from gameserver.model.fieldtypes import INT_LIMIT
 from gameserver.protocol.kinds import MAX_CHECKSUM, MAX_NONCE, MAX_SEQ, MIN_PACE, Kind
 from gameserver.protocol.wire import (
+    MAX_SERVER_NESTING,
+    check_bounded,
     is_int,
     is_number,
     is_tick,
@@ -29,6 +31,11 @@ from gameserver.protocol.wire import (
     require_at_least,
     unpack_from_server,
 )
+
+#: Limits of a ``welcome`` of which 0 would leave nothing to play with.
+POSITIVE_LIMITS: Final = frozenset({"message_bytes", "say_length", "publish_every"})
+#: Elements of a delta that are known.
+_DELTA_LENGTH: Final = 10
 
 
 @attrs.define
@@ -65,8 +72,9 @@ class Welcome:
         require("welcome.schema", ok=type(schema) is list)
         require("welcome.resume", ok=type(resume) is str)
         require("welcome.limits", ok=type(limits) is dict)
-        for value in limits.values():
-            require("welcome.limits", ok=is_int(value, -INT_LIMIT, INT_LIMIT))
+        for name, value in limits.items():
+            least = 1 if name in POSITIVE_LIMITS else -INT_LIMIT
+            require("welcome.limits", ok=is_int(value, least, INT_LIMIT))
         require("welcome.resumed", ok=type(resumed) is bool)
         require("welcome.ack", ok=is_int(ack, 0, MAX_SEQ))
         return cls(room, seat, own_entity, tick, tick_rate, schema, resume, limits, resumed, ack)
@@ -114,8 +122,8 @@ class Delta:
     @classmethod
     def from_wire(cls, message: list[Any]) -> Delta:
         """Read the array of a delta."""
-        require_at_least("delta", message, 10)
-        _, tick, ack, margin, leaves, *sections = message[:10]
+        require_at_least("delta", message, _DELTA_LENGTH)
+        _, tick, ack, margin, leaves, *sections = message[:_DELTA_LENGTH]
         require("delta.tick", ok=is_tick(tick))
         require("delta.ack", ok=is_int(ack, 0, MAX_SEQ))
         require("delta.margin", ok=margin is None or is_int(margin, -INT_LIMIT, INT_LIMIT))
@@ -362,4 +370,9 @@ def decode_from_server(data: bytes) -> ServerMessage:
     from_wire = _FROM_SERVER.get(kind) if type(kind) is int else None
     if from_wire is None:
         raise RemoteProtocolError("unknown message kind")
-    return from_wire(message)
+    read = from_wire(message)
+    # The sections of a delta, which are long, are judged by the types of their fields.
+    loose = message[_DELTA_LENGTH:] if kind == Kind.DELTA else message
+    if loose:
+        check_bounded(loose, MAX_SERVER_NESTING)
+    return read

@@ -35,6 +35,8 @@ _SHORT_BYTES: Final = 125
 MAX_SERVER_MESSAGE_BYTES: Final = 1 << 20
 #: Clients refuse longer arrays before making room for them.
 MAX_SERVER_ELEMENTS: Final = 1 << 18
+#: Clients refuse arrays and maps that are nested deeper, the message itself included.
+MAX_SERVER_NESTING: Final = 64
 
 
 # ---------------------------------------------------------------- packing
@@ -130,7 +132,7 @@ def unpack_from_client(data: bytes) -> list[Any]:
         raise _not_msgpack(error) from error
     if type(message) is not list or not message:
         raise RemoteProtocolError("a message is an array that starts with its kind")
-    _check_bounded(message, MAX_NESTING)
+    check_bounded(message, MAX_NESTING)
     return message
 
 
@@ -152,8 +154,8 @@ def unpack_short(data: bytes) -> list[Any] | None:
 def unpack_from_server(data: bytes) -> list[Any]:
     """Return the array that a server sent; ``RemoteProtocolError`` if it is none.
 
-    The result holds at least one element.  Numbers in it are not checked, nor is nesting: that
-    is for the types of the fields that they are assigned to.
+    The result holds at least one element.  Numbers in it are not checked, nor is nesting: see
+    ``check_bounded``, and the types of the fields that they are assigned to.
     """
     if len(data) > MAX_SERVER_MESSAGE_BYTES:
         raise RemoteProtocolError(f"a message of {len(data)} bytes is too long")
@@ -172,13 +174,13 @@ def _not_msgpack(error: Exception) -> RemoteProtocolError:
     return RemoteProtocolError(f"not msgpack: {str(error) or type(error).__name__}")
 
 
-def _check_bounded(values: Any, levels_left: int) -> None:
-    """Raise ``RemoteProtocolError`` unless all ``values`` are within the limits for clients.
+def check_bounded(values: Any, levels_left: int) -> None:
+    """Raise ``RemoteProtocolError`` unless all ``values`` are within the limits on single values.
 
     Lengths are not looked at: the unpacking already bounded them.
     """
     if not levels_left:
-        raise RemoteProtocolError(f"nested more than {MAX_NESTING} deep")
+        raise RemoteProtocolError("nested too deep")
     for value in values:
         kind = type(value)
         if kind is int:
@@ -188,9 +190,9 @@ def _check_bounded(values: Any, levels_left: int) -> None:
             if not math.isfinite(value):
                 raise RemoteProtocolError("a float is not finite")
         elif kind is list:
-            _check_bounded(value, levels_left - 1)
+            check_bounded(value, levels_left - 1)
         elif kind is dict:
-            _check_bounded(value.values(), levels_left - 1)
+            check_bounded(value.values(), levels_left - 1)
 
 
 # ---------------------------------------------------------------- checking fields

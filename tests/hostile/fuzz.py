@@ -22,6 +22,7 @@ from types import FrameType
 from typing import Any, Final
 
 from hostile.fuzz_targets import TARGETS, Target
+from hostile.reshape import reshape
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 MOST_BYTES: Final = 20_000
@@ -102,7 +103,7 @@ def _splice(data: bytearray, chance: random.Random, others: list[bytes]) -> None
     data[at:at] = other[begin : begin + chance.randint(1, len(other) + 1)]
 
 
-CHANGES: Final[tuple[Change, ...]] = (_flip, _set, _insert, _remove, _repeat, _splice)
+CHANGES: Final[tuple[Change, ...]] = (_flip, _set, _insert, _remove, _repeat, _splice, reshape)
 
 
 def changed(data: bytes, chance: random.Random, others: list[bytes]) -> bytes:

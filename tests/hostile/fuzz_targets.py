@@ -7,12 +7,9 @@ that reach what others do not, ``test_fuzz.py`` replays them and mutates them a 
 from __future__ import annotations
 
 import contextlib
-import functools
-import json
 import random
 import zlib
 from collections.abc import Callable, Coroutine, Iterator
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import h11
@@ -20,30 +17,25 @@ from test_lane import Receiver, an_open_lane, messages_only
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request
 
-from clients.replica import Replica
 from gameserver.errors import GameServerError, RemoteProtocolError
 from gameserver.games.arena.room import Arena
-from gameserver.model.schema import Schema
 from gameserver.protocol.messages import (
     VERSION,
     CommandMessage,
-    Delta,
     Hello,
-    Welcome,
     decode_from_client,
-    decode_from_server,
 )
 from gameserver.protocol.names import parse_room_request, valid_name
 from gameserver.runtime.conversation import Conversation
 from gameserver.runtime.http import Response, Site
 from gameserver.runtime.upgrade import read_upgrade, wants_upgrade
+from hostile.verdicts import verdict
 
 Target = Callable[[bytes], None]
 T = TypeVar("T")
 
 REFUSALS: Final = [f"refused with {status}" for status in (400, 431, 501)]
 HEAD_BYTES: Final = 8 * 1024
-VECTORS: Final = Path(__file__).parent.parent / "vectors"
 MOST_PIECES: Final = 64
 SPLITS: Final = 3
 """In so many ways, chosen by the bytes themselves, is a stream cut into pieces."""
@@ -188,46 +180,13 @@ def has_float(value: Any) -> bool:
     return isinstance(value, float) or (isinstance(value, list) and any(map(has_float, value)))
 
 
-@functools.cache
-def _stream() -> tuple[Schema, list[Delta]]:
-    steps = json.loads((VECTORS / "delta_stream.json").read_text())["steps"]
-    messages = [decode_from_server(bytes.fromhex(step["hex"])) for step in steps]
-    welcome = messages[0]
-    assert isinstance(welcome, Welcome)
-    return Schema.from_description(welcome.schema), [m for m in messages if isinstance(m, Delta)]
-
-
 def from_server(data: bytes) -> None:
     """Bytes are a message or a ``RemoteProtocolError``, and so is all that a client does with it.
 
-    A schema that is accepted can be used; a delta is applied whole or the replica says so.
+    A schema that is accepted can be used; a delta is applied whole or the replica says so.  That
+    the page judges the same bytes alike is for ``test_web_fuzz.py``.
     """
-    try:
-        message = decode_from_server(data)
-        if isinstance(message, Welcome):
-            Replica(Schema.from_description(message.schema), own_entity=message.own_entity)
-    except RemoteProtocolError:
-        return
-    if isinstance(message, Delta):
-        apply_to_a_game(message)
-
-
-def apply_to_a_game(delta: Delta) -> None:
-    """Apply ``delta`` after each beginning of the game that the vectors tell."""
-    schema, deltas = _stream()
-    for count in (0, 1, len(deltas) // 2, len(deltas)):
-        replica = Replica(schema)
-        for earlier in deltas[:count]:
-            replica.apply(earlier)
-        delta.tick = replica.tick + 1
-        try:
-            replica.apply(delta)
-        except RemoteProtocolError:
-            assert replica.broken
-            continue
-        assert not replica.broken
-        replica.checksum()
-        assert repr(list(replica.entities.values()))
+    verdict(data)
 
 
 TARGETS: Final[dict[str, Target]] = {

@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Schema } from "../../clients/web/net/schema.js";
+import { Float64 } from "../../clients/web/net/msgpack.js";
+import { schemaOf } from "./vectors.mjs";
 
-const schema = Schema.fromDescription([
+const schema = schemaOf([
   [],
   [
     [
@@ -14,7 +15,7 @@ const schema = Schema.fromDescription([
         ["turn", ["int"], 0, -1, 1, null],
         ["thrust", ["bool"], false, null, null, null],
         ["aim", ["steps", 0.4], 0, -1, 1, null],
-        ["power", ["float32"], 0, 0, 0.1, null],
+        ["power", ["float32"], new Float64(0), 0, 0.1, null],
         ["text", ["str"], "", null, null, 3],
         ["path", ["list", ["steps", 0.4]], [], -1, 1, 2],
         ["target", ["optional", ["int"]], null, 1, 9, null],
@@ -82,8 +83,8 @@ test("rounding never carries a value over its limit", () => {
   const power = only({ power: 0.1 })[3];
   assert.ok(power < 0.1 && power > 0.0999999);
   assert.equal(power, Math.fround(power));
-  const tight = Schema.fromDescription([[], [["C", [["v", ["steps", 0.3], 0, -1, 1, null]]]], []]);
+  const tight = schemaOf([[], [["C", [["v", ["steps", 0.3], 0, -1, 1, null]]]], []]);
   assert.deepEqual([1, -1].map((v) => tight.command("C").toWire({ v })[0]), [3, -3]);
-  const wide = Schema.fromDescription([[], [["C", [["v", ["steps", 0.6], 0, -1, 1, null]]]], []]);
+  const wide = schemaOf([[], [["C", [["v", ["steps", 0.6], 0, -1, 1, null]]]], []]);
   assert.deepEqual([1, -1].map((v) => wide.command("C").toWire({ v })[0]), [1, -1]);
 });

@@ -142,14 +142,27 @@ export function delta(tick, { leaves = [], enters = [], sets = [], own = [], eve
   return [Kind.DELTA, tick, 0, null, leaves, enters, sets, [], own, events];
 }
 
+/** A check that disagrees with what the client holds. */
+export const wrongCheck = (client, tick) => [
+  Kind.CHECK,
+  tick,
+  (client.replica.checksum() + 1) % 2 ** 32,
+];
+
 export const ship = (id, x = 0) => [id, 0, x, 0];
 export const hit = [0, new Float32(1)];
 
-/** A world whose client is playing, its hello and first ping taken. */
-export function playing(options = {}) {
+/** A world whose client has said hello. */
+export function joining(options = {}) {
   const made = world(options);
   made.client.connect();
   made.socket().accept();
+  return made;
+}
+
+/** A world whose client is playing, its hello and first ping taken. */
+export function playing(options = {}) {
+  const made = joining(options);
   made.socket().say(welcome(options.welcome));
   made.socket().take();
   made.told();

@@ -5,8 +5,8 @@ import test from "node:test";
 
 import { ProtocolError } from "../../clients/web/net/errors.js";
 import * as messages from "../../clients/web/net/messages.js";
-import { decode, encode } from "../../clients/web/net/msgpack.js";
-import { fromHex, toHex, unmarked, vectors } from "./vectors.mjs";
+import { decode, encode, Float64 } from "../../clients/web/net/msgpack.js";
+import { fromHex, schemaOf, toHex, unmarked, vectors } from "./vectors.mjs";
 
 const { Kind } = messages;
 const VECTORS = vectors("messages.json");
@@ -24,10 +24,10 @@ function typeOf(json) {
 const WRITE = {
   [Kind.HELLO]: ([, , schemaHash, room, name, token, resume, tick, held]) =>
     messages.encodeHello({ schemaHash, room, name, token, resume, tick, held: unmarked(held, true) }),
-  [Kind.COMMAND]: ([, seq, tick, shown, acked, index, ...values], { Schema }) => {
+  [Kind.COMMAND]: ([, seq, tick, shown, acked, index, ...values]) => {
     const fields = values.map((json, at) => [`f${at}`, typeOf(json), null, null, null, null]);
     const names = Array.from({ length: index }, (_, at) => [`other${at}`, []]);
-    const schema = Schema.fromDescription([[], [...names, ["Any", fields]], []]);
+    const schema = schemaOf([[], [...names, ["Any", fields]], []]);
     const given = Object.fromEntries(values.map((json, at) => [`f${at}`, unmarked(json, false)]));
     const command = schema.command("Any");
     return messages.encodeCommand(seq, tick, shown, acked, command, command.toWire(given));
@@ -38,14 +38,13 @@ const WRITE = {
   [Kind.RESYNC]: () => messages.encodeResync(),
 };
 
-test("the client's messages have the vectors' bytes", async () => {
-  const modules = await import("../../clients/web/net/schema.js");
+test("the client's messages have the vectors' bytes", () => {
   const seen = new Set();
   for (const { name, from, message, hex } of valid) {
     // The browser always sends its time as a float.
     if (from !== "client" || name === "ping, integer time") continue;
     seen.add(message[0]);
-    assert.equal(toHex(WRITE[message[0]](message, modules)), hex, name);
+    assert.equal(toHex(WRITE[message[0]](message)), hex, name);
   }
   assert.deepEqual([...seen].sort(), [1, 2, 3, 4, 5, 6]);
 });
@@ -133,6 +132,8 @@ test("elements of wrong type, missing elements and unknown kinds are refused", (
     at(8, []),
     at(8, { say_length: 0 }),
     at(8, { message_bytes: "4096" }),
+    at(8, { message_bytes: new Float64(4096) }),
+    at(8, { unheard_of: "1" }),
     welcome.slice(0, 10),
     at(9, 0),
     at(10, -1),

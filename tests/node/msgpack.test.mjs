@@ -33,7 +33,7 @@ function anyValue(random, depth) {
     case 1:
       return random() < 0.5;
     case 2:
-      return Math.floor(2 ** (random() * 53)) * (random() < 0.5 ? -1 : 1) + 0;
+      return Math.floor(2 ** (random() * 52)) * (random() < 0.5 ? -1 : 1) + 0;
     case 3:
       return (random() - 0.5) * 2 ** (random() * 40 - 20);
     case 4:
@@ -125,8 +125,8 @@ test("bytes that are no value are refused, whatever they are", () => {
     "a key twice": "82a16101a16102",
     "NaN": "ca7fc00000",
     "an infinity": "cb7ff0000000000000",
-    "an integer beyond 2^53": "cf0020000000000001",
-    "an integer below -2^53": "d3ffdfffffffffffff",
+    "an integer beyond 2^52": "cf0010000000000001",
+    "an integer below -2^52": "d3ffefffffffffffff",
     "the least integer of 64 bits": "d38000000000000000",
     "a str that is not UTF-8": "a2c328",
     "a surrogate in UTF-8": "a3eda080",
@@ -135,6 +135,9 @@ test("bytes that are no value are refused, whatever they are", () => {
     "a str of 2^32 - 1": "dbffffffff",
     "a bin of 2^32 - 1": "c6ffffffff",
     "deep nesting": "91".repeat(2000),
+    "nesting of 65": `${"91".repeat(65)}c0`,
+    "2^18 + 1 elements": `dd00040001${"c0".repeat(2 ** 18 + 1)}`,
+    "2^18 + 1 keys": `df00040001${"a0c0".repeat(2 ** 18 + 1)}`,
     "deep maps": "81a161".repeat(2000),
   };
   for (const [what, hex] of Object.entries(refused)) {

@@ -7,14 +7,13 @@ import { ProtocolError } from "../../clients/web/net/errors.js";
 import { decodeMessage, Kind } from "../../clients/web/net/messages.js";
 import { encode, Float32 } from "../../clients/web/net/msgpack.js";
 import { Replica } from "../../clients/web/net/replica.js";
-import { Schema } from "../../clients/web/net/schema.js";
-import { fromHex, unmarked, vectors } from "./vectors.mjs";
+import { fromHex, schemaOf, unmarked, vectors } from "./vectors.mjs";
 
 const STREAM = vectors("delta_stream.json");
 const CRATE = 0;
 const SHIP = 1;
 
-const schema = Schema.fromDescription(unmarked(STREAM.schema, false));
+const schema = schemaOf(unmarked(STREAM.schema, true));
 
 /** A replica, and what its hooks were called with: `["enter", 1]`, `["change", 1, 10]` … */
 function watched(ownEntity = 0) {

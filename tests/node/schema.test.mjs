@@ -4,10 +4,11 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { ProtocolError } from "../../clients/web/net/errors.js";
-import { fieldType, roundHalfEven } from "../../clients/web/net/fieldtypes.js";
-import { Reader, Writer } from "../../clients/web/net/msgpack.js";
-import { Schema } from "../../clients/web/net/schema.js";
+import { readType, roundHalfEven } from "../../clients/web/net/fieldtypes.js";
+import { encode, Float64, Reader, Writer } from "../../clients/web/net/msgpack.js";
+import { schemaOf } from "./vectors.mjs";
 
+const fieldType = (description) => readType(new Reader(encode(description)));
 const COLOR = ["enum", "Color", ["RED", "GREEN"]];
 
 /** Description, value, wire value. */
@@ -80,10 +81,15 @@ test("only int and steps are sent as differences", () => {
   assert.deepEqual(additive.map(([description]) => description[0]), ["int", "steps", "steps"]);
 });
 
+/** So many types inside one another. */
+const nested = (levels) => (levels === 1 ? ["int"] : ["list", nested(levels - 1)]);
+
 test("a description that is no type is refused", () => {
   const wrong = [null, 5, [], ["int", 1], ["steps"], ["steps", 0], ["steps", "1"], ["nonsense"]];
   wrong.push(["enum", "E", []], ["enum", "E", [1]], ["tuple", ["int"]], ["list"]);
-  wrong.push(["optional", ["optional", ["int"]]]);
+  wrong.push(["optional", ["optional", ["int"]]], { name: "int" }, [{ toString: "int" }], [["int"]]);
+  wrong.push(["steps", true], ["steps", -1], ["enum", 1, ["A"]], nested(17));
+  assert.equal(fieldType(nested(16)).name, "list");
   for (const description of wrong) {
     assert.throws(() => fieldType(description), ProtocolError, JSON.stringify(description));
   }
@@ -106,18 +112,39 @@ test("what is no schema is refused", () => {
     [[], [["C", [["f", ["int"]]]]], []],
     [[], [["C", [["f", ["int"], 0, "low", 1, null]]]], []],
     [[], [], [["E"]]],
+    [[["E", [new Float64(0), new Float64(1)], fields, []]], [], []],
+    [[["E", [], [["x", ["int"]], ["x", ["str"]]], []]], [], []],
+    [[["E", [], fields, fields]], [], []],
+    [[["E", [], fields, []], ["E", [], [], []]], [], []],
+    [[], [["C", [["f", ["int"], "a default", null, null, null]]]], []],
+    [[], [["C", [["f", ["int"], 0, null, null, null], ["f", ["int"], 0, null, null, null]]]], []],
+    [[], [], [["E", [["x", ["int"]], ["x", ["str"]]]]]],
+    [[], [], Array.from({ length: 1025 }, (_, at) => [`E${at}`, []])],
   ];
   for (const description of wrong) {
     const text = JSON.stringify(description);
-    assert.throws(() => Schema.fromDescription(description), ProtocolError, text);
+    assert.throws(() => schemaOf(description), ProtocolError, text);
   }
-  assert.ok(Schema.fromDescription([[["E", [0, 1], fields, []]], [], []]));
+  assert.ok(schemaOf([[["E", [0, 1], fields, []]], [], []]));
+});
+
+test("an event may have more fields than an entity", () => {
+  const fields = Array.from({ length: 40 }, (_, at) => [`f${at}`, ["int"]]);
+  assert.equal(schemaOf([[], [], [["E", fields]]]).events[0].fields.length, 40);
+});
+
+test("an underscore leads to no other field", () => {
+  const fields = ["kind_", "kind", "kind__"].map((name) => [name, ["str"]]);
+  const schema = schemaOf([[["E", [], fields.slice(0, 2), fields.slice(2)]], [], [["Took", fields]]]);
+  const entity = schema.entities[0].create(7, ["of kind_", "of kind"], 3);
+  entity.owner = ["of kind__"];
+  assert.deepEqual([entity.kind_, entity.kind__, entity.kind___], ["of kind_", "of kind__", "of kind"]);
 });
 
 test("a field with the name of an entity's own property has an underscore behind it", () => {
   const names = ["id", "kind", "values", "constructor", "__proto__", "x"];
   const fields = names.map((name) => [name, ["str"]]);
-  const schema = Schema.fromDescription([[["Pickup", [], fields, []]], [], [["Took", fields]]]);
+  const schema = schemaOf([[["Pickup", [], fields, []]], [], [["Took", fields]]]);
   const entity = schema.entities[0].create(7, names.map((name) => `of ${name}`), 3);
   assert.deepEqual([entity.id, entity.kind, entity.x], [7, "Pickup", "of x"]);
   assert.deepEqual([entity.id_, entity.kind_], ["of id", "of kind"]);

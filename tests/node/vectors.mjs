@@ -6,7 +6,8 @@
 
 import { readFileSync } from "node:fs";
 
-import { Float32, Float64 } from "../../clients/web/net/msgpack.js";
+import { encode, Float32, Float64, Reader } from "../../clients/web/net/msgpack.js";
+import { Schema } from "../../clients/web/net/schema.js";
 
 /** @param {string} name a file of tests/vectors @returns {any} */
 export function vectors(name) {
@@ -21,6 +22,11 @@ export function fromHex(hex) {
 /** @param {Uint8Array} bytes @returns {string} */
 export function toHex(bytes) {
   return Buffer.from(bytes).toString("hex");
+}
+
+/** The schema that a `welcome` with this description brings. @param {any} description @returns {Schema} */
+export function schemaOf(description) {
+  return Schema.read(new Reader(encode(description)));
 }
 
 /**

@@ -398,7 +398,7 @@ export class GameClient {
     // Never from wss: to ws:, whoever asks for it.
     const allowed = this.#url.startsWith("wss:") ? ["wss:"] : ["ws:", "wss:"];
     if (!URL.canParse(url) || !allowed.includes(new URL(url).protocol)) {
-      throw new ProtocolError(`moved to ${url}`);
+      throw new ProtocolError(`moved to ${url.slice(0, 80)}`);
     }
     this.#url = url;
     this.#hello.token = token;

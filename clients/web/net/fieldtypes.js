@@ -10,10 +10,12 @@
  */
 
 import { ProtocolError } from "./errors.js";
-import { isWellFormed } from "./msgpack.js";
+import { INT_LIMIT, isWellFormed } from "./msgpack.js";
 
-/** Wire integers lie within ±2^52, so that the difference of two is exact in a double. */
-export const INT_LIMIT = 2 ** 52;
+export { INT_LIMIT };
+
+/** Types inside one another. */
+const MAX_TYPE_NESTING = 16;
 
 /** @typedef {import("./msgpack.js").Reader} Reader */
 /** @typedef {import("./msgpack.js").Writer} Writer */
@@ -182,13 +184,15 @@ function optional(item) {
 
 /**
  * The type that a schema describes.
- * @param {any} description  as `welcome` carries it; anything else is a `ProtocolError`
- * @returns {FieldType}
+ * @param {Reader} reader  at its description, as `welcome` carries it
+ * @param {number} [levels]  of types that may still be opened
+ * @returns {FieldType} or `ProtocolError`
  */
-export function fieldType(description) {
-  if (!Array.isArray(description)) throw notAType(description);
-  const [name, first, second] = description;
-  switch (`${name}/${description.length}`) {
+export function readType(reader, levels = MAX_TYPE_NESTING) {
+  if (levels === 0) throw new ProtocolError("a field type of a schema is nested too deeply");
+  const count = reader.array();
+  const name = reader.str();
+  switch (`${name}/${count}`) {
     case "bool/1":
       return bool;
     case "int/1":
@@ -200,33 +204,45 @@ export function fieldType(description) {
     case "bytes/1":
       return bytes;
     case "steps/2":
-      if (typeof first === "number" && first > 0) return steps(first);
-      break;
+      return steps(positive(reader.number()));
     case "enum/3":
-      if (typeof first === "string" && isNames(second)) return enumeration(second);
-      break;
+      reader.str(); // its own name
+      return enumeration(readMembers(reader));
     case "tuple/2":
-      if (Array.isArray(first)) return tuple(first.map(fieldType));
-      break;
+      return tuple(readTypes(reader, levels - 1));
     case "list/2":
-      return list(fieldType(first));
+      return list(readType(reader, levels - 1));
     case "optional/2":
-      // nil could then mean either of two things
-      if (Array.isArray(first) && first[0] !== "optional") return optional(fieldType(first));
-      break;
+      return optional(notOptional(readType(reader, levels - 1)));
   }
-  throw notAType(description);
+  throw new ProtocolError(`not a field type: ${name.slice(0, 40)} of ${count}`);
 }
 
-/** @param {any} value @returns {value is string[]} */
-function isNames(value) {
-  if (!Array.isArray(value) || value.length === 0) return false;
-  return value.every((name) => typeof name === "string");
+/** @param {Reader} reader @param {number} levels @returns {FieldType[]} */
+function readTypes(reader, levels) {
+  const types = [];
+  for (let left = reader.array(); left > 0; left -= 1) types.push(readType(reader, levels));
+  return types;
 }
 
-/** @param {any} description @returns {ProtocolError} */
-function notAType(description) {
-  return new ProtocolError(`not a field type: ${String(JSON.stringify(description)).slice(0, 80)}`);
+/** @param {Reader} reader @returns {string[]} */
+function readMembers(reader) {
+  const members = [];
+  for (let left = reader.array(); left > 0; left -= 1) members.push(reader.str());
+  if (members.length === 0) throw new ProtocolError("an enum without members in a schema");
+  return members;
+}
+
+/** Of an optional optional nil could mean either of two things. @param {FieldType} type */
+function notOptional(type) {
+  if (type.name === "optional") throw new ProtocolError("an optional optional in a schema");
+  return type;
+}
+
+/** @param {number} step @returns {number} */
+function positive(step) {
+  if (step > 0) return step;
+  throw new ProtocolError(`steps of ${step} in a schema`);
 }
 
 /** @param {any} value @param {string} due @returns {TypeError} */

@@ -88,7 +88,8 @@ export class Line {
 /** @param {string} reason @returns {string} */
 function truncated(reason) {
   const encoder = new TextEncoder();
-  let kept = reason;
+  // Of a long one, which a server may have made so, only this much can fit.
+  let kept = reason.slice(0, MAX_REASON_BYTES);
   while (encoder.encode(kept).length > MAX_REASON_BYTES) kept = kept.slice(0, -1);
   return kept;
 }

@@ -7,7 +7,7 @@
 
 import { ProtocolError } from "./errors.js";
 import { INT_LIMIT } from "./fieldtypes.js";
-import { Reader, Writer } from "./msgpack.js";
+import { MAX_NESTING, Reader, Writer } from "./msgpack.js";
 import { Schema } from "./schema.js";
 
 export const SUBPROTOCOL = "gameserver.v1.msgpack";
@@ -32,6 +32,8 @@ export const Kind = Object.freeze({
   PACE: 25,
 });
 
+/** Longer messages are refused. */
+const MAX_BYTES = 2 ** 20;
 const UINT32_MAX = 2 ** 32 - 1;
 /** The slowest that game time runs, as a share of real time. */
 const MIN_PACE = 1 / 16;
@@ -185,6 +187,7 @@ export function encodeResync() {
  * @returns {{ reader: Reader, kind: number, count: number }} `count` elements follow the kind
  */
 export function openMessage(bytes) {
+  if (bytes.length > MAX_BYTES) throw new ProtocolError(`a message of ${bytes.length} bytes`);
   const reader = new Reader(bytes);
   const count = reader.array() - 1;
   if (count < 0) throw new ProtocolError("an empty message");
@@ -197,7 +200,7 @@ export function openMessage(bytes) {
  * @param {number} extra  how many elements are left; negative: some are missing
  */
 export function closeMessage(reader, extra) {
-  for (let left = extra; left > 0; left -= 1) reader.value();
+  for (let left = extra; left > 0; left -= 1) reader.value(MAX_NESTING - 1);
   reader.end();
 }
 
@@ -213,7 +216,7 @@ const LAYOUTS = {
       kind: Kind.PONG,
       nonce: reader.int(0, UINT32_MAX),
       clientTime: reader.number(),
-      tick: reader.float64(),
+      tick: reader.float(),
     }),
   },
   [Kind.STATUS]: {
@@ -306,7 +309,7 @@ function readWelcome(reader) {
     ownEntity: reader.int(0, INT_LIMIT),
     tick: reader.int(0, INT_LIMIT),
     tickRate: positive(reader.number()),
-    schema: Schema.fromDescription(reader.value()),
+    schema: Schema.read(reader),
     resume: reader.str(),
     limits: readLimits(reader),
     resumed: reader.bool(),
@@ -316,15 +319,15 @@ function readWelcome(reader) {
 
 /** @param {Reader} reader @returns {Welcome["limits"]} */
 function readLimits(reader) {
-  const limits = reader.value();
-  if (typeof limits !== "object" || limits === null || Array.isArray(limits)) {
-    throw new ProtocolError("the limits of a welcome are not a map");
+  /** @type {Map<string, number>} */
+  const limits = new Map();
+  for (let left = reader.map(); left > 0; left -= 1) {
+    const name = reader.str();
+    if (limits.has(name)) throw new ProtocolError("a limit of a welcome comes twice");
+    limits.set(name, reader.int(-INT_LIMIT, INT_LIMIT));
   }
-  const limit = (/** @type {string} */ name, /** @type {number} */ usual) => {
-    const value = limits[name] ?? usual;
-    if (Number.isInteger(value) && value > 0) return value;
-    throw new ProtocolError(`the limit ${name} is not a positive integer`);
-  };
+  const limit = (/** @type {string} */ name, /** @type {number} */ usual) =>
+    positive(limits.get(name) ?? usual);
   return {
     messageBytes: limit("message_bytes", 4096),
     sayLength: limit("say_length", 256),

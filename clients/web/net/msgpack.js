@@ -4,13 +4,13 @@
  * Owns whole values; the single ones are `msgpack_writer.js` and `msgpack_reader.js`, whose classes
  * are exported here too.  What is written is canonical, because the checksum is taken over bytes.
  * No extension types, no maps with keys other than str, no NaN or infinities, integers within
- * ±2^53.  Knows nothing about messages.
+ * ±2^52.  Knows nothing about messages.
  */
 
 import { Reader } from "./msgpack_reader.js";
 import { Writer } from "./msgpack_writer.js";
 
-export { Reader } from "./msgpack_reader.js";
+export { INT_LIMIT, MAX_NESTING, Reader } from "./msgpack_reader.js";
 export { Float32, Float64, isWellFormed, Writer } from "./msgpack_writer.js";
 
 /**

@@ -7,10 +7,17 @@
 
 import { ProtocolError } from "./errors.js";
 
+/** Wire integers lie within ±2^52, so that the difference of two is exact in a double. */
+export const INT_LIMIT = 2 ** 52;
+/** Arrays and maps inside one another, the message included. */
+export const MAX_NESTING = 64;
+
+/** Longer arrays and maps are refused. */
+const MAX_ELEMENTS = 2 ** 18;
+const FLOAT32_MAX = 2 ** 128 - 2 ** 104;
 const TWO_32 = 2 ** 32;
 /** The high half of 2^53. */
 const HIGH_53 = 2 ** 21;
-const MAX_DEPTH = 32;
 
 // Without `ignoreBOM` a leading U+FEFF would be dropped, and the checksum would not agree.
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -37,13 +44,6 @@ export class Reader {
   /** Take a nil if one is next. @returns {boolean} whether it was */
   takeNil() {
     if (this.#bytes[this.#at] !== 0xc0) return false;
-    this.#at += 1;
-    return true;
-  }
-
-  /** Take the integer 0 if it is next. @returns {boolean} whether it was */
-  takeZero() {
-    if (this.#bytes[this.#at] !== 0) return false;
     this.#at += 1;
     return true;
   }
@@ -104,26 +104,25 @@ export class Reader {
     return high * TWO_32 + low;
   }
 
-  /** @returns {number} a finite float 32 */
+  /** @returns {number} a float of either width that a float 32 can hold, but for its rounding */
   float32() {
-    const code = this.#byte();
-    if (code !== 0xca) throw wrong("a float 32", code);
-    return finite(this.#view.getFloat32(this.#take(4)));
+    const value = this.float();
+    if (Math.abs(value) > FLOAT32_MAX) throw new ProtocolError(`${value} is no float 32`);
+    return value;
   }
 
-  /** @returns {number} a finite float 64 */
-  float64() {
+  /** @returns {number} a finite float of either width */
+  float() {
     const code = this.#byte();
-    if (code !== 0xcb) throw wrong("a float 64", code);
-    return finite(this.#view.getFloat64(this.#take(8)));
-  }
-
-  /** @returns {number} a finite float, or an integer within ±2^53 */
-  number() {
-    const code = this.#byte();
-    if (code === 0xcb) return finite(this.#view.getFloat64(this.#take(8)));
     if (code === 0xca) return finite(this.#view.getFloat32(this.#take(4)));
-    return code < 0x80 ? code : code >= 0xe0 ? code - 0x100 : this.#int(code);
+    if (code === 0xcb) return finite(this.#view.getFloat64(this.#take(8)));
+    throw wrong("a float", code);
+  }
+
+  /** @returns {number} a finite float, or an integer within ±2^52 */
+  number() {
+    const code = this.#bytes[this.#at];
+    return code === 0xca || code === 0xcb ? this.float() : this.int(-INT_LIMIT, INT_LIMIT);
   }
 
   /** @returns {string} */
@@ -169,6 +168,7 @@ export class Reader {
     else throw wrong("an array", code);
     // Every element has at least one byte: a count beyond that is a lie, and must not allocate.
     if (count > this.#bytes.length - this.#at) throw new ProtocolError("an array is cut short");
+    if (count > MAX_ELEMENTS) throw new ProtocolError(`an array of ${count} elements`);
     return count;
   }
 
@@ -181,6 +181,7 @@ export class Reader {
     else if (code === 0xdf) count = this.#view.getUint32(this.#take(4));
     else throw wrong("a map", code);
     if (2 * count > this.#bytes.length - this.#at) throw new ProtocolError("a map is cut short");
+    if (count > MAX_ELEMENTS) throw new ProtocolError(`a map of ${count} keys`);
     return count;
   }
 
@@ -190,7 +191,7 @@ export class Reader {
    * @param {number} [depth] how many arrays and maps may still be opened
    * @returns {any}
    */
-  value(depth = MAX_DEPTH) {
+  value(depth = MAX_NESTING) {
     const code = this.#bytes[this.#at];
     if (code === undefined) throw new ProtocolError("the message is cut short");
     if (this.takeNil()) return null;

@@ -23,6 +23,7 @@ import { Writer } from "./msgpack.js";
 
 const DELTA_FIELDS = 9;
 const SEQ_MAX = 2 ** 31 - 1;
+const ANY_MASK = 2 ** 31 - 1;
 /** The difference of two wire integers. */
 const DIFFERENCE_MAX = 2 * INT_LIMIT;
 
@@ -246,7 +247,8 @@ export class Replica {
    */
   #readOwned(reader, delta, left) {
     const id = readId(reader);
-    if (reader.takeZero()) {
+    const mask = reader.int(0, ANY_MASK);
+    if (mask === 0) {
       // It may have left already, and its owner fields with it.
       const lost = this.entities.get(id);
       if (lost !== undefined) {
@@ -257,7 +259,7 @@ export class Replica {
     }
     const entity = this.#held(id);
     const { ownerFields, fullOwnerMask } = entity.spec;
-    const mask = readMask(reader, ownerFields);
+    if (mask > fullOwnerMask) throw new ProtocolError(`entity ${id} has no such owner fields`);
     const rest = fitting(left, bitCount(mask));
     if (entity.owner === null && mask !== fullOwnerMask) {
       throw new ProtocolError(`entity ${id} becomes ours with only some owner fields`);

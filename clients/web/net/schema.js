@@ -6,14 +6,16 @@
  * entities, never sends.
  *
  * Entity and event objects have properties of their own beside their fields.  A field whose name
- * is one of them (`RESERVED`) is reached with an underscore behind it: `pickup.kind_`.
+ * is one of them (`RESERVED`) is reached with an underscore behind it: `pickup.kind_` (with two
+ * where that is another field's name).
  */
 
 import { CommandKind } from "./commands.js";
 import { ProtocolError } from "./errors.js";
-import { fieldType } from "./fieldtypes.js";
+import { readType } from "./fieldtypes.js";
 
 /** @typedef {import("./fieldtypes.js").FieldType} FieldType */
+/** @typedef {import("./msgpack.js").Reader} Reader */
 /** @typedef {{ readonly name: string, readonly type: FieldType }} Field */
 
 /**
@@ -30,6 +32,8 @@ import { fieldType } from "./fieldtypes.js";
 
 /** Masks are 32-bit operations. */
 const MAX_FIELDS = 31;
+/** Kinds of entities, and of commands, and of events. */
+const MAX_KINDS = 1024;
 
 /** Names that entity and event objects keep for themselves. */
 export const RESERVED = new Set([
@@ -87,7 +91,8 @@ export class EntityKind {
     /** The mask of all owner-only fields. */
     this.fullOwnerMask = 2 ** ownerFields.length - 1;
     this.#View = class extends Entity {};
-    fields.forEach(({ name, type }, at) => {
+    const properties = propertyNames([...fields, ...ownerFields]);
+    fields.forEach(({ type }, at) => {
       /** @this {Entity} */
       const plain = function () {
         return this.values[at];
@@ -96,14 +101,14 @@ export class EntityKind {
       const converted = function () {
         return type.fromWire(this.values[at]);
       };
-      defineGetter(this.#View.prototype, name, type.plain ? plain : converted);
+      defineGetter(this.#View.prototype, properties[at], type.plain ? plain : converted);
     });
-    ownerFields.forEach(({ name, type }, at) => {
+    ownerFields.forEach(({ type }, at) => {
       /** @this {Entity} */
       const held = function () {
         return this.owner === null ? null : type.fromWire(this.owner[at]);
       };
-      defineGetter(this.#View.prototype, name, held);
+      defineGetter(this.#View.prototype, properties[fields.length + at], held);
     });
   }
 
@@ -126,13 +131,13 @@ export class EventKind {
   constructor(name, fields) {
     this.name = name;
     this.fields = fields;
-    this.#names = fields.map((field) => propertyName(field.name));
+    this.#names = propertyNames(fields);
   }
 
   /** @type {string[]} */ #names;
 
   /**
-   * @param {import("./msgpack.js").Reader} reader  at the first of its fields
+   * @param {Reader} reader  at the first of its fields
    * @returns {GameEvent}
    */
   read(reader) {
@@ -159,30 +164,20 @@ export class Schema {
   }
 
   /**
-   * The schema that `welcome` carries, decoded; `ProtocolError` if it is none.
-   * @param {any} description
+   * The schema that `welcome` carries; `ProtocolError` if it is none.
+   * @param {Reader} reader
    * @returns {Schema}
    */
-  static fromDescription(description) {
-    const [entities, commands, events] = row(description, 3, "a schema");
+  static read(reader) {
+    exactly(reader, 3, "a schema");
     return new Schema(
-      rows(entities, 4, "an entity").map(
-        ([name, at, fields, owner], index) =>
-          new EntityKind(
-            index,
-            text(name),
-            position(at, fields),
-            fieldsOf(fields),
-            fieldsOf(owner),
-          ),
-      ),
-      rows(commands, 2, "a command").map(
-        ([name, fields], index) =>
-          new CommandKind(index, text(name), rows(fields, 6, "a command field").map(commandField)),
-      ),
-      rows(events, 2, "an event").map(
-        ([name, fields]) => new EventKind(text(name), fieldsOf(fields)),
-      ),
+      kinds(reader, 4, (index) => readEntityKind(reader, index)),
+      kinds(reader, 2, (index) => {
+        const name = reader.str();
+        const fields = rows(reader, 6, () => readCommandField(reader));
+        return new CommandKind(index, name, distinct(fields));
+      }),
+      kinds(reader, 2, () => new EventKind(reader.str(), distinct(readFields(reader)))),
     );
   }
 
@@ -196,57 +191,99 @@ export class Schema {
   }
 }
 
-/** @param {string} name @returns {string} */
-function propertyName(name) {
-  return RESERVED.has(name) ? `${name}_` : name;
+/** @param {{ name: string }[]} fields @returns {string[]} what objects call them */
+function propertyNames(fields) {
+  const taken = new Set(fields.map(({ name }) => name));
+  return fields.map(({ name }) => {
+    let free = name;
+    while (RESERVED.has(free) || (free !== name && taken.has(free))) free += "_";
+    taken.add(free);
+    return free;
+  });
 }
 
 /** @param {object} prototype @param {string} name @param {() => any} get */
 function defineGetter(prototype, name, get) {
-  Object.defineProperty(prototype, propertyName(name), { get, enumerable: true });
+  Object.defineProperty(prototype, name, { get, enumerable: true });
 }
 
-/** @param {any} value @param {number} count @param {string} what @returns {any[]} */
-function row(value, count, what) {
-  if (Array.isArray(value) && value.length === count) return value;
-  throw new ProtocolError(`${what} of a schema is not an array of ${count}`);
+// ---------------------------------------------------------------- reading it
+
+/** @param {Reader} reader @param {number} count @param {string} what */
+function exactly(reader, count, what) {
+  if (reader.array() !== count) throw new ProtocolError(`${what} is not an array of ${count}`);
 }
 
-/** @param {any} value @param {number} count @param {string} what @returns {any[][]} */
-function rows(value, count, what) {
-  if (!Array.isArray(value)) throw new ProtocolError(`${what} of a schema is not in an array`);
-  return value.map((element) => row(element, count, what));
-}
-
-/** @param {any} value @returns {string} */
-function text(value) {
-  if (typeof value === "string") return value;
-  throw new ProtocolError("a name in a schema is not a str");
-}
-
-/** @param {any} descriptions @returns {Field[]} */
-function fieldsOf(descriptions) {
-  const fields = rows(descriptions, 2, "a field");
-  if (fields.length > MAX_FIELDS) throw new ProtocolError(`more than ${MAX_FIELDS} fields`);
-  return fields.map(([name, type]) => ({ name: text(name), type: fieldType(type) }));
-}
-
-/** @param {any} at @param {any} fields @returns {number[]} */
-function position(at, fields) {
-  const fits =
-    Array.isArray(at) &&
-    (at.length === 0 || at.length === 2) &&
-    at.every((index) => Number.isInteger(index) && index >= 0 && index < fields?.length);
-  if (!fits) throw new ProtocolError("the position of an entity in a schema names no fields");
-  return at;
-}
-
-/** @param {any[]} description @returns {import("./commands.js").CommandField} */
-function commandField([name, type, fallback, low, high, maxLength]) {
-  for (const limit of [low, high, maxLength]) {
-    if (limit !== null && typeof limit !== "number") {
-      throw new ProtocolError("a limit in a schema is not a number");
-    }
+/**
+ * @template Row
+ * @param {Reader} reader
+ * @param {number} count  of the elements of each row
+ * @param {(index: number) => Row} read  the elements
+ * @returns {Row[]}
+ */
+function rows(reader, count, read) {
+  const all = [];
+  for (let left = reader.array(); left > 0; left -= 1) {
+    exactly(reader, count, "a row of a schema");
+    all.push(read(all.length));
   }
-  return { name: text(name), type: fieldType(type), fallback, low, high, maxLength };
+  return all;
+}
+
+/**
+ * @template {{ name: string }} Kind
+ * @param {Reader} reader
+ * @param {number} count
+ * @param {(index: number) => Kind} read
+ * @returns {Kind[]}
+ */
+function kinds(reader, count, read) {
+  const all = rows(reader, count, (index) => {
+    if (index === MAX_KINDS) throw new ProtocolError(`more than ${MAX_KINDS} kinds in a schema`);
+    return read(index);
+  });
+  return distinct(all);
+}
+
+/**
+ * @template {{ name: string }} Named
+ * @param {Named[]} all
+ * @returns {Named[]}
+ */
+function distinct(all) {
+  if (new Set(all.map(({ name }) => name)).size < all.length) {
+    throw new ProtocolError("two of a schema have the same name");
+  }
+  return all;
+}
+
+/** @param {Reader} reader @param {number} index @returns {EntityKind} */
+function readEntityKind(reader, index) {
+  const name = reader.str();
+  const at = [];
+  for (let left = reader.array(); left > 0; left -= 1) at.push(reader.int(0, MAX_FIELDS - 1));
+  const fields = readFields(reader);
+  const owner = readFields(reader);
+  if (Math.max(fields.length, owner.length) > MAX_FIELDS) {
+    throw new ProtocolError(`an entity of more than ${MAX_FIELDS} fields`);
+  }
+  if ((at.length !== 0 && at.length !== 2) || at.some((each) => each >= fields.length)) {
+    throw new ProtocolError("the position of an entity in a schema names no fields");
+  }
+  distinct([...fields, ...owner]);
+  return new EntityKind(index, name, at, fields, owner);
+}
+
+/** @param {Reader} reader @returns {Field[]} */
+function readFields(reader) {
+  return rows(reader, 2, () => ({ name: reader.str(), type: readType(reader) }));
+}
+
+/** @param {Reader} reader @returns {import("./commands.js").CommandField} */
+function readCommandField(reader) {
+  const name = reader.str();
+  const type = readType(reader);
+  const fallback = reader.takeNil() ? null : type.read(reader);
+  const [low, high, maxLength] = [0, 0, 0].map(() => (reader.takeNil() ? null : reader.number()));
+  return { name, type, fallback, low, high, maxLength };
 }

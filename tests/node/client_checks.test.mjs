@@ -1,0 +1,94 @@
+// GameClient when what it holds, or what it is sent, is wrong: checks, malformed deltas and messages.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { Kind } from "../../clients/web/net/messages.js";
+import { delta, playing, ship, welcome, wrongCheck } from "./fakes.mjs";
+
+test("a check that agrees is counted", () => {
+  const { client, socket } = playing();
+  socket().say(delta(11, { enters: ship(1, 5) }));
+  socket().say([Kind.CHECK, 11, client.replica.checksum()]);
+  assert.equal(client.statistics().checksPassed, 1);
+  assert.deepEqual(socket().take(), []);
+});
+
+test("a check that disagrees asks for a full state, once until it comes", () => {
+  const { client, socket } = playing();
+  socket().say(delta(11, { enters: ship(1, 5) }));
+  socket().say(wrongCheck(client, 11));
+  socket().say(wrongCheck(client, 11));
+  assert.deepEqual(socket().take(), [[6]]);
+  assert.equal(client.statistics().checksumFailures, 1);
+  socket().say(delta(12, { sets: [1, 1, 6] }));
+  assert.equal(client.replica.entities.get(1).x, 3, "what is held goes on meanwhile");
+  socket().say(delta(13, { leaves: null, enters: ship(1, 7) }));
+  socket().say(wrongCheck(client, 13));
+  assert.deepEqual(socket().take(), [[6]]);
+  assert.equal(client.statistics().resyncs, 2);
+});
+
+test("the first malformed delta asks for a full state, the second closes", () => {
+  const { client, socket, told } = playing();
+  socket().say(delta(11, { enters: ship(1) }));
+  socket().say(delta(12, { leaves: [7] }));
+  assert.deepEqual(socket().take(), [[6]]);
+  assert.equal(client.state, "playing");
+  socket().say(delta(13, { sets: [1, 1, 6] }));
+  assert.equal(client.replica.entities.size, 0, "passed over until the full state");
+  socket().say(delta(14, { leaves: null, enters: ship(1) }));
+  assert.equal(client.replica.entities.size, 1);
+  assert.deepEqual(told("delta").map(({ tick }) => tick), [11, 14]);
+  socket().say(delta(15, { leaves: [7] }));
+  assert.equal(client.state, "closed");
+  assert.equal(socket().closed.code, 4000);
+  assert.equal(client.statistics().protocolErrors, 2);
+});
+
+test("a malformed delta asks even while a full state is on its way", () => {
+  const { client, socket } = playing();
+  socket().say(wrongCheck(client, 10));
+  socket().say(delta(11, { leaves: null, enters: [1] })); // the very answer is malformed
+  assert.deepEqual(socket().take(), [[6], [6]]);
+});
+
+test("a full state that never comes is a lost connection", () => {
+  const { client, socket, time, told } = playing();
+  socket().say(wrongCheck(client, 10));
+  for (let second = 1; second <= 11; second += 1) {
+    time.advance(1030);
+    socket().say(delta(10 + second));
+  }
+  assert.equal(client.state, "reconnecting");
+  assert.equal(told("state").at(-1).reason, "no full state in time");
+});
+
+test("any other malformed message closes with 4000 and a reason that fits a close frame", () => {
+  const wrong = [
+    new Uint8Array([0xc1]),
+    [99],
+    [Kind.SAID, 1],
+    [Kind.MOVED, "http://x/", "t"],
+    [Kind.MOVED, `é${"x".repeat(300)}`, "t"],
+    [Kind.MOVED, "x".repeat(1_000_000), "t"],
+    new Uint8Array(2 ** 20 + 1).fill(0xc0),
+    welcome(),
+  ];
+  for (const message of wrong) {
+    const { client, socket, told } = playing();
+    socket().say(message);
+    assert.equal(client.state, "closed");
+    const { code, action } = told("state").at(-1);
+    assert.deepEqual([code, action], [4000, "stop"]);
+    assert.equal(socket().closed.code, 4000);
+    assert.ok(new TextEncoder().encode(socket().closed.reason).length <= 123);
+  }
+});
+
+test("a text message closes with 4000", () => {
+  const { client, socket } = playing();
+  socket().onmessage({ data: "hello" });
+  assert.deepEqual([client.state, socket().closed.code], ["closed", 4000]);
+  assert.equal(client.statistics().protocolErrors, 1);
+});

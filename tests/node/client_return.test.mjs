@@ -1,0 +1,300 @@
+// GameClient that loses its connection: what each close means, pauses, coming back to its seat.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { CLOSE_CODES } from "../../clients/web/net/closing.js";
+import { Kind } from "../../clients/web/net/messages.js";
+import { delta, hit, playing, ship, welcome, world, wrongCheck } from "./fakes.mjs";
+
+const states = (told) => told("state").map(({ state }) => state);
+
+test("each close code does what the table says", () => {
+  for (const { code, action } of [...CLOSE_CODES, { code: 1006, action: "resume" }]) {
+    const { client, socket, time, sockets, told } = playing();
+    socket().lose(code, "why");
+    const change = told("state").at(-1);
+    const { state, reason } = change;
+    assert.deepEqual([change.code, reason, change.action], [code, "why", action]);
+    assert.equal(state, action === "resume" ? "reconnecting" : "closed", `${code}`);
+    time.advance(60_000);
+    assert.equal(sockets.length > 1, action === "resume", `${code}`);
+    if (action !== "resume") assert.deepEqual(time.timers, [], "nothing is left to happen");
+    client.close();
+  }
+});
+
+test("a close without a reason is told by its name", () => {
+  const { socket, told } = playing();
+  socket().lose(4010);
+  assert.equal(told("state").at(-1).reason, "kicked");
+});
+
+test("what bye said counts, however the close looks", () => {
+  const { client, socket, told } = playing();
+  socket().say([Kind.BYE, 4010, "no shouting", null]);
+  socket().lose(1006);
+  const { code, reason } = told("state").at(-1);
+  assert.deepEqual([client.state, code, reason], ["closed", 4010, "no shouting"]);
+});
+
+test("the pause asked for in bye is kept", () => {
+  const { client, socket, time, sockets } = world();
+  client.connect();
+  socket().accept();
+  socket().say([Kind.BYE, 4005, "no seat is free", 30]);
+  socket().lose(4005);
+  time.advance(29_999);
+  assert.equal(sockets.length, 1);
+  time.advance(1);
+  assert.equal(sockets.length, 2);
+});
+
+test("coming back: growing pauses, the resume token, a fresh replica", () => {
+  const { client, socket, time, sockets, told } = playing();
+  socket().say(delta(11, { enters: [...ship(1), ...ship(2)] }));
+  client.send("Steer");
+  const before = client.replica;
+  socket().lose(1006);
+  assert.equal(before.entities.size, 2, "drawn frozen meanwhile");
+  for (const pauseMs of [500, 1000, 2000, 4000, 8000, 8000]) {
+    assert.equal(told("state").at(-1).retryInS, pauseMs / 1000);
+    const tries = sockets.length;
+    time.advance(pauseMs - 1);
+    assert.equal(sockets.length, tries);
+    time.advance(1);
+    assert.equal(sockets.length, tries + 1);
+    if (pauseMs < 8000 || sockets.length < 7) socket().lose(1006);
+  }
+  socket().accept();
+  assert.deepEqual(socket().take(), [[1, 1, null, "arena", "Ada", null, "resume-1", 11, new Uint8Array([1, 1])]]);
+  told();
+  socket().say(welcome({ tick: 900, resume: "resume-2" }));
+  assert.deepEqual(told("leave").map(({ id }) => id), [1, 2]);
+  assert.notEqual(client.replica, before);
+  socket().say(delta(901, { enters: ship(1) }));
+  assert.equal(client.send("Steer"), 1, "another seat, another seq");
+  assert.equal(client.statistics().reconnects, 6);
+});
+
+/** Lose the connection of a client that plays, and let it come up to its hello. */
+function comeBack({ socket, time }, pauseMs = 500) {
+  socket().lose(1006);
+  time.advance(pauseMs);
+  socket().accept();
+}
+
+test("resumed: the same replica is brought up to date, and nothing leaves", () => {
+  const made = playing();
+  const { client, socket, told } = made;
+  socket().say(delta(11, { leaves: null, enters: [...ship(1), ...ship(3)], own: [1, 1, 1, 9] }));
+  const before = client.replica;
+  comeBack(made);
+  assert.deepEqual(socket().take(), [
+    [1, 1, null, "arena", "Ada", null, "resume-1", 11, new Uint8Array([1, 2])],
+  ]);
+  told();
+  socket().say(welcome({ tick: 40, resume: "resume-2", resumed: true }));
+  assert.equal(client.replica, before);
+  assert.deepEqual(told("leave"), []);
+  socket().say(delta(41, { leaves: [3], enters: ship(2), sets: [1, 1, 7], own: [1, 1, 1, 8] }));
+  assert.deepEqual([...client.replica.entities.keys()], [1, 2]);
+  assert.equal(client.replica.own.x, 3.5);
+  assert.equal(client.replica.own.ammo, 8);
+  assert.equal(client.statistics().resumes, 1);
+  comeBack(made, 1000);
+  assert.equal(socket().take()[0][6], "resume-2");
+});
+
+test("resumed: what was not dealt with is sent again, but not for ticks that have passed", () => {
+  const made = playing();
+  const { client, socket } = made;
+  socket().say(delta(11, { leaves: null, enters: ship(1), own: [1] }));
+  client.send("Steer", { turn: 1 });
+  client.send("Steer", { turn: 1 }, 20);
+  client.send("Steer", { turn: -1 });
+  client.send("Steer", { turn: 0 }, 90);
+  const sent = socket().take(Kind.COMMAND);
+  comeBack(made);
+  assert.equal(client.send("Steer"), 0, "nothing is sent meanwhile");
+  socket().take();
+  socket().say(welcome({ tick: 40, resumed: true, ack: 1 }));
+  assert.deepEqual(socket().take(Kind.COMMAND), [sent[2], sent[3]]);
+  assert.equal(client.statistics().commandsAgain, 2);
+  assert.equal(client.send("Steer"), 5);
+});
+
+test("a seat that was not resumed is another one: nothing is sent again", () => {
+  const made = playing();
+  const { client, socket } = made;
+  client.send("Steer", { turn: 1 });
+  comeBack(made);
+  socket().take();
+  socket().say(welcome({ tick: 40 }));
+  assert.deepEqual(socket().take(Kind.COMMAND), []);
+});
+
+test("who waits for a full state, or holds too much, asks for one", () => {
+  const made = playing();
+  const { socket } = made;
+  comeBack(made);
+  assert.deepEqual(socket().take()[0].slice(6), ["resume-1", 0, null], "before the first delta");
+  socket().say(welcome({ tick: 40, resumed: true }));
+  const ids = Array.from({ length: 2049 }, (_, i) => i + 1);
+  socket().say(delta(41, { leaves: null, enters: ids.flatMap((id) => ship(id)), own: [1] }));
+  comeBack(made, 1000);
+  assert.deepEqual(socket().take()[0].slice(6), ["resume-1", 0, null], "too many to tell");
+});
+
+test("told that another connection is just resuming the seat, it tries again", () => {
+  const made = playing();
+  const { client, socket, time, sockets } = made;
+  comeBack(made);
+  socket().say([Kind.BYE, 4013, "this seat is just being resumed", 1]);
+  socket().lose(4013);
+  assert.equal(client.state, "reconnecting");
+  const tries = sockets.length;
+  time.advance(1000);
+  assert.equal(sockets.length, tries + 1);
+});
+
+test("a connection that lasted takes the pauses back to the first; a short one does not", () => {
+  const { socket, time, told } = playing();
+  const serve = (ms) => {
+    for (let passed = 0; passed < ms; passed += 1000) {
+      time.advance(1000);
+      socket().say([Kind.SAID, 0, "", "tick"]);
+    }
+  };
+  const back = (pauseMs) => {
+    time.advance(pauseMs);
+    socket().accept();
+    socket().say(welcome());
+  };
+  serve(1000);
+  socket().lose(1011);
+  back(500);
+  serve(1000);
+  socket().lose(1011);
+  assert.equal(told("state").at(-1).retryInS, 1);
+  back(1000);
+  serve(8000);
+  socket().lose(1011);
+  assert.equal(told("state").at(-1).retryInS, 0.5);
+});
+
+test("pauses are jittered", () => {
+  const { socket, told } = playing({ random: () => 0.5 });
+  socket().lose(1006);
+  assert.equal(told("state").at(-1).retryInS, 0.375);
+});
+
+test("moved: the new address, with the new token, and again after a loss", () => {
+  const { client, socket, time, told } = playing();
+  const old = socket();
+  old.say([Kind.MOVED, "wss://other/play", "token-2"]);
+  assert.equal(old.closed.code, 1000);
+  assert.equal(client.state, "reconnecting");
+  time.advance(500);
+  assert.equal(socket().url, "wss://other/play");
+  socket().accept();
+  assert.deepEqual(socket().take(), [[1, 1, null, "arena", "Ada", "token-2", "resume-1", 0, null]]);
+  socket().lose(1006);
+  time.advance(1000);
+  assert.equal(socket().url, "wss://other/play");
+  assert.equal(states(told).includes("closed"), false);
+});
+
+test("nobody moves us from wss to ws", () => {
+  const { client, socket } = playing({ url: "wss://server/" });
+  socket().say([Kind.MOVED, "ws://other/", "t"]);
+  assert.equal(client.state, "closed");
+});
+
+test("close() leaves for good, from every state", () => {
+  const reach = {
+    idle: () => world(),
+    connecting: () => {
+      const made = world();
+      made.client.connect();
+      return made;
+    },
+    playing: () => playing(),
+    reconnecting: () => {
+      const made = playing();
+      made.socket().lose(1006);
+      return made;
+    },
+  };
+  for (const [state, make] of Object.entries(reach)) {
+    const { client, socket, sockets, time, told } = make();
+    assert.equal(client.state, state);
+    client.close();
+    const { code, action } = told("state").at(-1);
+    assert.deepEqual([client.state, code, action], ["closed", 1000, "stop"]);
+    if (state === "playing") assert.equal(socket().closed.code, 1000);
+    const tries = sockets.length;
+    time.advance(60_000);
+    assert.equal(sockets.length, tries);
+    client.close();
+    assert.deepEqual(told(), [], "once");
+  }
+});
+
+test("what an abandoned socket still has to say is not heard", () => {
+  const { client, socket, told } = playing();
+  const { onmessage, onclose } = socket();
+  assert.ok(onmessage && onclose);
+  client.close();
+  told();
+  assert.deepEqual([socket().onmessage, socket().onclose, socket().onopen], [null, null, null]);
+});
+
+test("a listener may close the client at any moment", () => {
+  for (const name of ["enter", "leave", "event", "delta", "welcome", "bye", "said", "status"]) {
+    const { client, socket, time } = playing();
+    client.on(name, () => client.close());
+    socket().say(delta(11, { enters: [...ship(1), ...ship(2)], events: [hit] }));
+    for (const message of [
+      delta(12, { leaves: [1] }),
+      [Kind.SAID, 0, "", "x"],
+      [Kind.STATUS, 1, 1, 1, 1, 1, 1],
+      [Kind.BYE, 1001, "restart", null],
+    ]) {
+      socket().say(message);
+    }
+    socket().lose(1001);
+    time.advance(500);
+    socket().accept();
+    socket().say(welcome());
+    time.advance(30_000);
+    assert.equal(client.state, "closed", name);
+    assert.deepEqual(time.timers, [], name);
+  }
+});
+
+test("a listener may close the client while a new connection clears the old view", () => {
+  const { client, socket, time } = playing();
+  socket().say(delta(11, { enters: ship(1) }));
+  socket().lose(1006);
+  client.on("leave", () => client.close());
+  time.advance(500);
+  socket().accept();
+  socket().say(welcome());
+  assert.equal(client.state, "closed");
+  assert.deepEqual(time.timers, []);
+});
+
+test("a new connection owes nothing to the old one", () => {
+  const { client, socket, time } = playing();
+  socket().say(delta(11, { leaves: [7] })); // its one malformed delta
+  socket().lose(1006);
+  time.advance(500);
+  socket().accept();
+  socket().say(welcome());
+  socket().take();
+  socket().say(wrongCheck(client, 10));
+  assert.deepEqual(socket().take(), [[6]], "no full state is on its way here");
+  socket().say(delta(11, { leaves: [7] }));
+  assert.equal(client.state, "playing", "a malformed delta is forgiven anew");
+});
