@@ -91,18 +91,20 @@ class _Door:
 class _Stay:
     """One client's connections, one after another."""
 
-    def __init__(self, door: _Door, *, resume: bool) -> None:
+    def __init__(self, door: _Door, chance: random.Random, *, resume: bool) -> None:
         self._door = door
         self._resume = resume
-        self._backoff = Backoff(random.Random())
+        self._backoff = Backoff(chance)
         self._client: GameClient | None = None
         self._welcomed_at_s: float | None = None
         self._life = trio.CancelScope()
+        self._leaving = False
         #: While there is a connection: what waits for it, so that it is closed in peace.
         self._reading: trio.CancelScope | None = None
 
     def leave(self) -> None:
         """Have ``run`` end, by way of a closing handshake if there is a connection."""
+        self._leaving = True
         if self._reading is None:
             self._life.cancel()
         else:
@@ -123,12 +125,17 @@ class _Stay:
                     if client is None:
                         raise
                     ended = client.explained(_as_lost(error))
-                if not self._resume or ended.action is not ClientAction.RESUME or ended.moved:
+                if not self._may_come_back(ended):
                     client.end(ended)
                     return None
                 if client.connected:
                     client.lose()
                 await trio.sleep(self._pause_s(ended))
+
+    def _may_come_back(self, ended: ConnectionLost) -> bool:
+        # One who leaves in the moment of the loss has it raised, and is not cancelled any more.
+        wanted = self._resume and not self._leaving
+        return wanted and ended.action is ClientAction.RESUME and not ended.moved
 
     def _pause_s(self, ended: ConnectionLost) -> float:
         began_s, now_s = self._welcomed_at_s, trio.current_time()
@@ -194,6 +201,7 @@ async def open_game(
     ssl_context: ssl.SSLContext | None = None,
     via: Via | None = None,
     resume: bool = True,
+    chance: random.Random | None = None,
 ) -> AsyncIterator[GameClient]:
     """Join a room and leave it at the end of the block.
 
@@ -204,14 +212,15 @@ async def open_game(
 
     ``resume``: when the connection is lost, or closed with a code that says *resume*, the client
     comes back by itself to the same seat, with growing pauses, until it is told to stop; see
-    ``GameClient``.  False: the end of the first connection is the end.
+    ``GameClient``.  False: the end of the first connection is the end.  ``chance`` decides how
+    long each pause is within its limits; a new ``random.Random`` by default.
 
     Raises ``Refused`` (a ``JoinRefused``) if the server does not let us in, and
     ``ConnectionLost`` if it cannot be reached or does not answer in time.  An exception of the
     block comes out as it is, not in an ``ExceptionGroup``.
     """
     door = _Door(url, room, name, token, schema, ssl_context, via)
-    stay = _Stay(door, resume=resume)
+    stay = _Stay(door, chance or random.Random(), resume=resume)
     failed: BaseException | None = None
     async with trio.open_nursery() as nursery:
         try:

@@ -476,6 +476,20 @@ async def test_after_the_window_the_client_joins_anew(
             assert (game.statistics().resumes, game.statistics().rejoins) == (0, 1)
 
 
+@pytest.mark.parametrize("moment", range(12))
+async def test_leaving_in_the_moment_of_a_loss_is_leaving(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    async with inn() as i:
+        i.lead_here(monkeypatch)
+        with trio.fail_after(120):  # else it comes back, and stays
+            async with open_game("ws://test/", room="field", name="ann") as game:
+                await game.next_delta()
+                i.cut()
+                for _ in range(moment):
+                    await trio.lowlevel.checkpoint()
+
+
 async def the_end(game: GameClient) -> tuple[int, str]:
     """Play until the client says that it is over; return code and reason."""
     try:
