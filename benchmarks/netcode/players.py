@@ -78,9 +78,15 @@ class Link:
 async def joined(
     url: str, room: str, name: str, profile: Profile
 ) -> AsyncIterator[tuple[GameClient, Flying, Link]]:
-    """Join ``room`` over ``profile``, and play there under ``name``."""
+    """Join ``room`` over ``profile``, and play there under ``name``.
+
+    Without coming back: a link of the lab loses no connection, so one that is lost spoils the
+    figures, and must end the study instead of being a gap in them.
+    """
     link = Link(profile, name)
-    async with open_game(url, room=room, name=name, schema=Timed.schema(), via=link.under) as game:
+    async with open_game(
+        url, room=room, name=name, schema=Timed.schema(), via=link.under, resume=False
+    ) as game:
         flying = game.steering(ArenaShip(game.replica, game.seat))
         await game.send(Play(name=name, bot=True))
         yield game, flying, link
