@@ -301,16 +301,24 @@ def soak(
         DEFAULT_OUTPUT
     ),
 ) -> None:
-    """Players who join, leave, are cut, freeze and come back, and attackers, for long."""
+    """Players who join, leave, are cut off and come back, and attackers, for long.
+
+    The exit code is 1 if a seat was lost, a player dropped, a checksum wrong or a log line
+    unexplained.
+    """
     session = Session(output, repeats=1, warmup_s=0.0, window_s=60 * minutes)
     stay_off_the_server(session.driver.cores)
     record = soak_study.run(session, players, minutes, seed)
     session.say("\n" + soak_results.soak_table(record))
     for line in record.unexplained[:MOST_LINES]:
         session.say(f"UNEXPLAINED: {line}")
-    for reason in sorted(set(record.lives.dropped)):
-        session.say(f"DROPPED: {reason}")
-    session.close()
+    for name, reason in record.lives.dropped[:MOST_LINES]:
+        session.say(f"DROPPED: {name}: {reason}")
+    for name, reason in record.lives.seats_lost[:MOST_LINES]:
+        session.say(f"LOST: {name}: {reason}")
+    for line in record.evidence[-MOST_LINES:]:
+        session.say(f"LOG: {line}")
+    _close(session, soak_results.broken(record))
 
 
 @app.command
@@ -339,6 +347,14 @@ def report(
         _plot_all(found, worlds, plot)
         if aims:
             plots.draw_hit_rates(aims, plot / "hit-rate.svg")
+
+
+def _close(session: Session, broken: Sequence[str]) -> None:
+    """Close the session, and this process with exit code 1 if a promise was broken."""
+    session.close()
+    if broken:
+        session.say(f"BROKEN: {', '.join(broken)}")
+        sys.exit(1)
 
 
 def _plot_all(found: list[records.Record], worlds: Sequence[str], folder: pathlib.Path) -> None:

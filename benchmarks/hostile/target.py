@@ -25,7 +25,7 @@ from gameserver.protocol.messages import ServerMessage, Welcome, decode_from_ser
 #: Honest players come from 127.0.0.1; attackers from here on (all of 127/8 is this machine).
 FIRST_ADDRESS: Final = ipaddress.IPv4Address("127.66.0.1")
 #: ``SO_LINGER`` on and zero: closing sends a reset (Linux, ``socket(7)``).
-_LINGER_RESETS: Final = struct.pack("ii", 1, 0)
+LINGER_RESETS: Final = struct.pack("ii", 1, 0)
 #: For anything that a server should answer; one under attack may also say nothing.
 ANSWER_WITHIN_S: Final = 10.0
 
@@ -198,7 +198,7 @@ class Wire:
     def reset(self) -> None:
         """End the connection with a TCP reset."""
         if self.sock.fileno() >= 0:
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESETS)
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESETS)
             self.sock.close()
 
 

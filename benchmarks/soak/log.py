@@ -39,6 +39,7 @@ ENDS: Final[Mapping[int, str]] = {
     CloseCode.RATE: "an attacker sent too much",
     CloseCode.PING_TIMEOUT: "a frozen player, or an attacker, did not answer",
     CloseCode.TAKEN_OVER: "a player came back before the server knew that it had been cut",
+    CloseCode.RESUMING: "a player's line broke in its welcome, or an attacker came twice at once",
 }
 
 
@@ -58,3 +59,9 @@ def explanation(line: str) -> str | None:
 def unexplained(lines: Iterable[str]) -> list[str]:
     """Return the lines that nobody can explain."""
     return [line for line in lines if line and explanation(line) is None]
+
+
+def about(names: set[str], lines: Iterable[str]) -> list[str]:
+    """Return the lines that name one of these players."""
+    marks = [json.dumps(name) for name in names]
+    return [line for line in lines if any(mark in line for mark in marks)]

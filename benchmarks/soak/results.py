@@ -17,11 +17,14 @@ import cattrs
 
 from benchmarks.fit import fit_line
 from benchmarks.tables import markdown
+from clients.client_types import ClientStatistics
 
 #: Of the whole time: not looked at, because everything is still filling up.
 WARM_UP_SHARE: Final = 0.25
 MOST_MB_PER_HOUR: Final = 1.0
 PER_PLAYERS: Final = 100
+#: So many standard errors to both sides of a slope.
+SURE: Final = 2.0
 
 
 @attrs.frozen
@@ -39,23 +42,41 @@ class Look:
 class LifeCounts:
     """What happened to the players, all of them together.
 
-    ``cut``: by us, with a reset; ``frozen``: stopped reading for long; ``told_to_wait``: too many
-    joined just then; ``dropped``: by the server, though they had done nothing, with the reason.
-    ``seats_lost``: of those who came back within the window.
+    ``fates``: what was made to happen, how often; ``told_to_wait``: too many joined just then.
+    ``dropped``: by the server, though nobody had harmed their connection, and ``seats_lost``: of
+    those who were to come back within the window; both with name and reason.  The rest is what the
+    clients counted: ``resumed`` came back to the same seat, ``rejoined`` to another one.
     """
 
     joins: int = 0
-    left: int = 0
-    cut: int = 0
-    frozen: int = 0
+    fates: dict[str, int] = attrs.field(factory=dict)
     told_to_wait: int = 0
-    dropped: list[str] = attrs.field(factory=list)
+    dropped: list[tuple[str, str]] = attrs.field(factory=list)
+    seats_lost: list[tuple[str, str]] = attrs.field(factory=list)
     resumed: int = 0
-    seats_lost: int = 0
+    rejoined: int = 0
+    commands_again: int = 0
     checks: int = 0
     wrong_checksums: int = 0
     deltas: int = 0
+    deltas_refused: int = 0
     resyncs: int = 0
+
+    def add(self, told: ClientStatistics) -> None:
+        """Add what one client counted."""
+        self.resumed += told.resumes
+        self.rejoined += told.rejoins
+        self.commands_again += told.commands_again
+        self.checks += told.checks
+        self.wrong_checksums += told.checksum_failures
+        self.deltas += told.deltas
+        self.deltas_refused += told.deltas_refused
+        self.resyncs += told.resyncs
+
+    @property
+    def wronged(self) -> set[str]:
+        """The names of those who were dropped or lost their seats."""
+        return {name for name, _ in (*self.dropped, *self.seats_lost)}
 
 
 @attrs.frozen(kw_only=True)
@@ -72,41 +93,85 @@ class SoakRecord:
     attackers: Mapping[str, int]
     looks: tuple[Look, ...]
     ticks_dropped: int
+    #: What the server made of resume tokens that were shown, the attackers' among them.
+    resumptions: Mapping[str, int]
     log_lines: int
     unexplained: tuple[str, ...]
+    #: What the log says of those who were wronged.
+    evidence: tuple[str, ...] = ()
     machine: Mapping[str, Any] = attrs.field(factory=dict)
     when: str = ""
 
     @property
-    def slope(self) -> float:
-        """How memory grows, in MB an hour per ``PER_PLAYERS`` players; NaN if it is not known."""
+    def slope(self) -> Slope:
+        """How memory grows after the warm-up."""
         return memory_slope(self.looks)
 
 
-def memory_slope(looks: Sequence[Look]) -> float:
-    """Return the slope of resident memory after warm-up, in MB an hour per ``PER_PLAYERS``."""
+@attrs.frozen
+class Slope:
+    """MB an hour per ``PER_PLAYERS`` players, ``SURE`` standard errors; NaN if not known."""
+
+    mb_per_hour: float
+    error: float
+
+
+def memory_slope(looks: Sequence[Look]) -> Slope:
+    """Return the slope of resident memory after the warm-up, by least squares.
+
+    The error is that of measurements which are independent of each other.
+    """
+    unknown = Slope(math.nan, math.nan)
     if not looks:
-        return math.nan
-    begin_s = WARM_UP_SHARE * looks[-1].at_s
-    warm = [look for look in looks if look.at_s >= begin_s]
+        return unknown
+    warm = [look for look in looks if look.at_s >= warm_up_s(looks)]
     players = sum(look.players for look in warm) / len(warm)
     if len(warm) < 3 or not players:
-        return math.nan
-    line = fit_line([look.at_s for look in warm], [look.rss_bytes / 1e6 for look in warm])
-    return line.slope * 3600 * PER_PLAYERS / players
+        return unknown
+    times_s = [look.at_s for look in warm]
+    megabytes = [look.rss_bytes / 1e6 for look in warm]
+    line = fit_line(times_s, megabytes)
+    left = sum(
+        (mb - line.intercept - line.slope * at_s) ** 2
+        for at_s, mb in zip(times_s, megabytes, strict=True)
+    )
+    spread = sum((at_s - sum(times_s) / len(times_s)) ** 2 for at_s in times_s)
+    error = math.sqrt(left / (len(warm) - 2) / spread)
+    scale = 3600 * PER_PLAYERS / players
+    return Slope(line.slope * scale, SURE * error * scale)
+
+
+def warm_up_s(looks: Sequence[Look]) -> float:
+    """Return how long the warm-up was."""
+    return WARM_UP_SHARE * looks[-1].at_s
+
+
+def broken(record: SoakRecord) -> list[str]:
+    """Return which promises were not kept, in words; memory is none, but a target."""
+    lives = record.lives
+    counts = {
+        "wrong checksums": lives.wrong_checksums,
+        "deltas refused": lives.deltas_refused,
+        "seats lost": len(lives.seats_lost),
+        "dropped": len(lives.dropped),
+        "unexplained log lines": len(record.unexplained),
+    }
+    return [f"{count} {what}" for what, count in counts.items() if count]
 
 
 def soak_table(record: SoakRecord) -> str:
     """Return one row per figure, with what is wanted of it and whether that held."""
     lives = record.lives
-    last = record.looks[-1]
+    fates = ", ".join(f"{count} {fate}" for fate, count in sorted(lives.fates.items()))
+    shown = ", ".join(f"{n:,} {how}" for how, n in sorted(record.resumptions.items()) if n)
     rows = [
         ("players", f"{record.players} for {record.minutes:g} minutes", "", None),
-        ("joins", f"{lives.joins:,}", "", None),
-        ("left, cut, frozen", f"{lives.left:,}, {lives.cut:,}, {lives.frozen:,}", "", None),
+        ("lives", f"{lives.joins:,}", "", None),
+        ("what happened to them", fates, "", None),
         ("told to wait before they joined", f"{lives.told_to_wait:,}", "", None),
-        ("resumed", f"{lives.resumed:,}", "", None),
-        ("seats lost within the window", str(lives.seats_lost), "0", not lives.seats_lost),
+        ("came back to their seats, to others", f"{lives.resumed:,}, {lives.rejoined}", "", None),
+        ("tokens shown, attackers' too", shown, "", None),
+        ("seats lost within the window", str(len(lives.seats_lost)), "0", not lives.seats_lost),
         ("dropped without a fault", str(len(lives.dropped)), "0", not lives.dropped),
         ("deltas", f"{lives.deltas:,}", "", None),
         (
@@ -115,14 +180,10 @@ def soak_table(record: SoakRecord) -> str:
             "0",
             not lives.wrong_checksums,
         ),
+        ("deltas that did not fit", str(lives.deltas_refused), "0", not lives.deltas_refused),
         ("attacks", str(len(record.attacks)), "", None),
         ("ticks dropped", str(record.ticks_dropped), "", None),
-        (
-            f"memory, MB an hour per {PER_PLAYERS} players",
-            f"{record.slope:.2f}, at {last.rss_bytes / 1e6:.0f} MB",
-            f"under {MOST_MB_PER_HOUR:g}",
-            record.slope < MOST_MB_PER_HOUR,
-        ),
+        _memory_row(record),
         (
             "unexplained log lines",
             f"{len(record.unexplained)} of {record.log_lines:,}",
@@ -136,6 +197,18 @@ def soak_table(record: SoakRecord) -> str:
             [what, found, wanted, "" if held is None else "yes" if held else "NO"]
             for what, found, wanted, held in rows
         ],
+    )
+
+
+def _memory_row(record: SoakRecord) -> tuple[str, str, str, bool]:
+    slope, looks = record.slope, record.looks
+    begin = next(look for look in looks if look.at_s >= warm_up_s(looks))
+    grown = f"{begin.rss_bytes / 1e6:.1f} → {looks[-1].rss_bytes / 1e6:.1f} MB"
+    return (
+        f"memory, MB an hour per {PER_PLAYERS} players, after {warm_up_s(looks):.0f} s",
+        f"{slope.mb_per_hour:.2f} ± {slope.error:.2f} ({grown})",
+        f"under {MOST_MB_PER_HOUR:g}",
+        slope.mb_per_hour < MOST_MB_PER_HOUR,
     )
 
 

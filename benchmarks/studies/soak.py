@@ -17,13 +17,13 @@ import attrs
 import trio
 
 from benchmarks import measure, records
-from benchmarks.exposition import gauge, total
+from benchmarks.exposition import counts_by_label, gauge, total
 from benchmarks.hostile.attackers import Camp
 from benchmarks.hostile.attacks import ATTACKS
 from benchmarks.machine import BenchmarkError
 from benchmarks.servers import OURSELVES, RunningServer, Setting
 from benchmarks.soak.lives import Lives
-from benchmarks.soak.log import unexplained
+from benchmarks.soak.log import about, unexplained
 from benchmarks.soak.results import Look, SoakRecord
 from benchmarks.studies.hostile import start_rooms
 from benchmarks.studies.session import Session
@@ -68,6 +68,7 @@ class _Soak:
     attackers: Counter[str] = attrs.field(factory=Counter)
 
     async def run(self) -> SoakRecord:
+        self.session.say("each attack for a second, that what they allocate once is there")
         await self.camp.rehearse(ATTACKS)
         with trio.move_on_after(60 * self.minutes):
             async with trio.open_nursery() as nursery:
@@ -82,11 +83,15 @@ class _Soak:
             players=self.lives.players,
             lives=self.lives.counts,
             attacks=tuple(self.attacks),
+            resumptions={
+                how: int(count) for how, count in counts_by_label(metrics, "resumptions").items()
+            },
             attackers=dict(self.attackers),
             looks=tuple(self.looks),
             ticks_dropped=int(total(metrics, "ticks_dropped")),
             log_lines=len(log),
             unexplained=tuple(unexplained(log)),
+            evidence=tuple(about(self.lives.counts.wronged, log)),
             machine=self.session.driver.machine,
             when=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         )
@@ -113,7 +118,8 @@ class _Soak:
             self.session.say(
                 f"{look.at_s:.0f} s: {look.players} play, {look.rss_bytes / 1e6:.1f} MB, "
                 f"{look.tasks} tasks, {look.descriptors} descriptors, "
-                f"{len(self.attacks)} attacks so far"
+                f"{len(self.attacks)} attacks so far, {len(self.lives.counts.dropped)} dropped, "
+                f"{len(self.lives.counts.seats_lost)} seats lost"
             )
             await trio.sleep(LOOK_EVERY_S)
 
