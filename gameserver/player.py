@@ -147,6 +147,13 @@ class Player:
         self.connected = False
         self._untold_s = 0.0  # no delta will tell of it
 
+    def start_over(self) -> None:
+        """Another client goes on for this one: its screen, its line and its seqs are its own."""
+        self.discard_commands()
+        self.latency = Latency()
+        self.newest_seq = self._seat.command_seq = 0
+        self._applied = None
+
     # ------------------------------------------------------------ what was counted
 
     @property

@@ -74,8 +74,10 @@ class Room:
     ``connected`` False, and nothing is repeated of its inputs: ``on_idle`` at once.
 
     ``requires_token``: only those with a token that the server's secret signed come in, and
-    ``on_auth`` is given whom it stands for.  ``second_sign_in``: what happens when someone joins
-    whose identity plays here already; ``"take over"`` ends the older session (close code 4012).
+    ``on_auth`` is given whom it stands for.  ``second_sign_in``: what happens when someone signs in
+    whose identity plays here already.  ``"take over"``: that player goes on over the newer
+    connection (``on_drop``, unless it was dropped already, then ``on_resume``), and the older one
+    is closed with 4012.  ``"refuse"``: as long as the older one is connected.
     """
 
     tick_rate: ClassVar[int] = 20
@@ -184,7 +186,10 @@ class Room:
         """
 
     def on_resume(self, player: Player) -> None:
-        """``player`` is back, in the same seat; it receives the difference after this tick."""
+        """``player`` is back, in the same seat; its client is brought up to date after this tick.
+
+        Or it is a newer client of the same identity, which knows nothing yet (``second_sign_in``).
+        """
 
     def on_command(self, player: Player, command: Any) -> None:
         """``player`` asks for ``command``; its limits have been checked."""

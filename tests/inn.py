@@ -67,6 +67,7 @@ class Inn:
     counters: Counters
     nursery: trio.Nursery
     links: list[MemoryLink] = attrs.field(factory=list)
+    sessions: list[Session] = attrs.field(factory=list)
 
     @property
     def harbour(self) -> Harbour:
@@ -89,7 +90,9 @@ class Inn:
             peer = self.admission.admit("peer", 0, trio.current_time())
             assert isinstance(peer, Peer)
             peer.counted_as = "an address"
-            await Session(ws, link, peer, self.lobby, self.lobby._settings, self.counters).run()  # type: ignore[arg-type]
+            session = Session(ws, link, peer, self.lobby, self.lobby._settings, self.counters)  # type: ignore[arg-type]
+            self.sessions.append(session)
+            await session.run()
             nursery.cancel_scope.cancel()
         link.drop()
 

@@ -15,7 +15,8 @@ from trio.testing import MockClock
 
 from gameserver import JoinRefused, Player, Room
 from gameserver.protocol.messages import Check, Delta, Said, decode_from_server
-from gameserver.runtime.room_task import MAX_BLOCKS, STOP_TIMEOUT_S, RoomTask
+from gameserver.runtime.hook_watch import MAX_BLOCKS
+from gameserver.runtime.room_task import STOP_TIMEOUT_S, RoomTask
 
 TICK_S = 1 / 20
 
@@ -161,7 +162,7 @@ async def test_on_command_that_raises_ends_that_player_only(autojump_clock: Mock
         assert bad.ended == [(1011, "the game failed on you")]
         assert ann.ended == []
         assert task.ended is None
-        assert task.hook_failures == 1
+        assert task.hooks.failures == 1
         (entry,) = [e for e in logs if e["event"] == "hook failed"]
         assert entry["room"] == "field/1"
         assert entry["hook"] == "on_command"
@@ -202,7 +203,7 @@ async def test_a_field_that_cannot_be_sent_ends_the_room(
         ann.player.entity.x = wrong
     assert [code for code, _ in ann.ended] == [1011]
     assert task.ended is not None
-    assert task.hook_failures == 1
+    assert task.hooks.failures == 1
 
 
 async def test_a_text_that_cannot_be_sent_ends_the_room(autojump_clock: MockClock) -> None:
@@ -233,7 +234,7 @@ async def test_on_leave_that_raises_is_reported_at_once(autojump_clock: MockCloc
     async with running(Clingy()) as task:
         ann = seat(task, 1, "ann")
         task.leave(ann.player, "left")
-        assert task.hook_failures == 1
+        assert task.hooks.failures == 1
         assert task.room.failures == []
         assert task.ended is None
 

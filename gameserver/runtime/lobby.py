@@ -192,9 +192,19 @@ class Lobby:
         kind, name = self._parse(request)
         return self.resumption.find(token, kind, name)
 
+    def find_playing(self, request: str, identity: str | None) -> Ticket | None:
+        """Return the ticket of the seat that ``identity`` has already in the room asked for.
+
+        ``JoinRefused`` (4007) where that room lets nobody sign in twice.
+        """
+        self._forget_ended()
+        opened = self._where(*self._parse(request), identity)
+        older = None if opened is None else opened.task.playing_already(identity)
+        return None if older is None else self.resumption.of(older)
+
     @contextlib.contextmanager
     def reserve_again(self, ticket: Ticket) -> Iterator[None]:
-        """Count a seat as taken that its player comes back to, until the end of the block."""
+        """Count a seat as taken that is gone on in by another connection, until it ends."""
         opened = self._open[ticket.task.label]
         opened.seats[ticket.player.seat] += 1
         try:

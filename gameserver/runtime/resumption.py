@@ -33,6 +33,8 @@ TOKEN_BYTES: Final = 18
 REMEMBERED: Final = 4096
 #: For the connection that came first with a token to get its welcome.
 RETRY_AFTER_S: Final = 1.0
+#: What the older of two connections is told, at once or when it comes back.
+ELSEWHERE: Final = "signed in elsewhere"
 
 
 class Showing(enum.Enum):
@@ -47,6 +49,8 @@ class Showing(enum.Enum):
     USED = "used"
     #: The player has left, or was away for too long.
     OVER = "over"
+    #: Its player signed in anew from elsewhere, and plays on there.
+    SIGNED_IN_ELSEWHERE = "signed_in_elsewhere"
     #: It is good, but not in the room that was asked for.
     ELSEWHERE = "elsewhere"
     UNKNOWN = "unknown"
@@ -77,6 +81,7 @@ class Resumption:
     def __init__(self) -> None:
         self.counts: Counter[Showing] = Counter()
         self._tickets: dict[str, Ticket] = {}
+        self._of: dict[Player, Ticket] = {}
         self._ended: OrderedDict[str, Showing] = OrderedDict()
 
     def __len__(self) -> int:
@@ -85,15 +90,20 @@ class Resumption:
 
     def issue(self, task: RoomTask, player: Player) -> Ticket:
         """Return the ticket of a player who has just joined."""
-        ticket = Ticket(task, player)
+        ticket = self._of[player] = Ticket(task, player)
         self._renew(ticket)
         return ticket
+
+    def of(self, player: Player) -> Ticket:
+        """Return the ticket of one who plays."""
+        return self._of[player]
 
     def find(self, token: str | None, kind: str, name: str | None) -> Ticket | None:
         """Return the ticket that ``token`` stands for, if it is good in the room asked for.
 
         ``name`` is that room's (None: any of ``kind``).  ``JoinRefused`` (4013) while another
-        connection that showed the same may be getting its welcome.  All else is None, counted.
+        connection that showed the same may be getting its welcome, or for good (4012) after the
+        player signed in elsewhere.  All else is None, counted.
         """
         if token is None:
             return None
@@ -101,6 +111,9 @@ class Resumption:
         if ticket is None or not ticket.stands:
             why = Showing.OVER if ticket else self._ended.get(token, Showing.UNKNOWN)
             self.counts[why] += 1
+            if why is Showing.SIGNED_IN_ELSEWHERE:
+                # Comes back by itself, and would take the seat from where its player now is.
+                raise JoinRefused(CloseCode.TAKEN_OVER, ELSEWHERE)
             return None
         its_kind, _, its_name = ticket.task.label.partition("/")
         if its_kind != kind or name not in (None, its_name):
@@ -122,6 +135,13 @@ class Resumption:
         ticket.shown = token
         self._renew(ticket)
 
+    def hand_over(self, ticket: Ticket) -> None:
+        """Give ``ticket`` another token: its player has signed in elsewhere, and goes on there."""
+        for token in (ticket.token, ticket.shown):
+            self._end(token, Showing.SIGNED_IN_ELSEWHERE)
+        ticket.shown = None
+        self._renew(ticket)
+
     def confirm(self, ticket: Ticket) -> None:
         """Note that the client has the newest token: the one before it is good no more."""
         if ticket.shown is not None:
@@ -132,6 +152,7 @@ class Resumption:
         """Note that the player has left: nobody comes back to that seat."""
         for token in (ticket.token, ticket.shown):
             self._end(token, Showing.OVER)
+        self._of.pop(ticket.player, None)
 
     def _renew(self, ticket: Ticket) -> None:
         ticket.token = secrets.token_urlsafe(TOKEN_BYTES)

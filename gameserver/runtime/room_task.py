@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from itertools import pairwise
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 import structlog
@@ -25,8 +24,9 @@ from gameserver.protocol.frames import binary_frame
 from gameserver.protocol.messages import Pace, Said
 from gameserver.replication.publisher import Publisher
 from gameserver.replication.seat import Seat, Sink
-from gameserver.room import STEP_HOOKS, HookFailure, Player, Room
+from gameserver.room import HookFailure, Player, Room
 from gameserver.runtime.heartbeat import Heartbeat
+from gameserver.runtime.hook_watch import HookWatch
 from gameserver.runtime.ladder import Ladder, Step, steps_for
 from gameserver.runtime.link import Link
 from gameserver.runtime.pump import Pump
@@ -42,10 +42,6 @@ End: TypeAlias = Callable[[int, str], None]
 CHECK_EVERY_S: Final = 5.0
 #: A seat for which nothing changes gets an empty delta this often (README.md, "delta").
 QUIET_S: Final = 3.0
-#: A hook that takes this long has blocked the whole server: all rooms, and all connections.
-BLOCK_S: Final = 1.0
-#: So many ticks in a row that block it, and the room is ended.
-MAX_BLOCKS: Final = 3
 #: A change of pace is told so long before it happens, in nominal ticks' time: whoever hears of it
 #: within that time has never a wrong idea of what tick it is.
 PACE_NOTICE_S: Final = 0.5
@@ -74,10 +70,8 @@ class RoomTask:
         self.ready = trio.Event()
         #: Why the room ended; None while it lives.
         self.ended: str | None = None
-        self.hook_failures = 0
-        #: Hooks that took ``BLOCK_S`` or longer, and how many of the latest ticks in a row did.
-        self.blocks = 0
-        self._blocks_in_a_row = 0
+        self._log = log.bind(room=label)
+        self.hooks = HookWatch(room, self._log)
         self.publisher = Publisher(
             room.world,
             check_every_ticks=round(CHECK_EVERY_S * room.tick_rate),
@@ -102,7 +96,6 @@ class RoomTask:
         self._told = Pace(0, 1.0, room.publish_every)
         #: How long the latest steps took, without their publishes.
         self._simulate_s: deque[float] = deque(maxlen=WINDOW_TICKS)
-        self._log = log.bind(room=label)
 
     # ------------------------------------------------------------ what it is doing
 
@@ -143,11 +136,11 @@ class RoomTask:
             delta_bytes=published.delta_bytes,
             general_road=published.general_road,
             texts_dropped=self.room.texts_dropped,
-            hook_failures=self.hook_failures,
+            hook_failures=self.hooks.failures,
             overload_ups=self.ladder.ups,
             overload_downs=self.ladder.downs,
             deltas_thinned=published.thinned,
-            blocks=self.blocks,
+            blocks=self.hooks.blocks,
         )
 
     # ------------------------------------------------------------ who is in it
@@ -155,18 +148,16 @@ class RoomTask:
     def join(self, number: int, sink: Sink, name: str, identity: str | None, end: End) -> Player:
         """Seat a player; its deltas begin with ``publish_to``.
 
-        Whoever plays with the same ``identity`` is out first, or, where the room wants that,
-        the new one is refused (4007).  ``JoinRefused`` with 1011 if the room has ended or
-        ``on_join`` raised.
+        Who plays already takes its own seat over (``playing_already``).  ``JoinRefused`` with 1011
+        if the room has ended or ``on_join`` raised.
         """
         if self.ended is not None:
             raise JoinRefused(CloseCode.INTERNAL_ERROR, self.ended)
-        self._settle_second_sign_in(identity)
         if number in self.room.players:
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the seat is another's")
         begun_s = trio.current_time()
         player = self.room.join(number, sink, name, identity)
-        self._note_duration("on_join", trio.current_time() - begun_s, player)
+        self.hooks.note_duration("on_join", trio.current_time() - begun_s, player)
         self._ends[player] = end
         if any(failure.player is player for failure in self.room.failures):
             self.leave(player, "could not join")
@@ -179,15 +170,21 @@ class RoomTask:
             return None
         return next((p for p in self.room.players.values() if p.identity == identity), None)
 
-    def _settle_second_sign_in(self, identity: str | None) -> None:
+    def playing_already(self, identity: str | None) -> Player | None:
+        """Return whose seat a new sign-in as ``identity`` takes over; None: it joins afresh.
+
+        ``JoinRefused`` (4007) where the room wants that.
+        """
         older = self.plays(identity)
         if older is None:
-            return
+            return None
         if self.room.second_sign_in == "refuse" and older.connected:
             raise JoinRefused(CloseCode.REFUSED, "you play here already")
-        reason = "signed in elsewhere"
-        self._end(older, CloseCode.TAKEN_OVER, reason)
-        self.leave(older, reason)
+        if older.kicked is None:
+            return older
+        self._end(older, CloseCode.KICKED, older.kicked)
+        self.leave(older, older.kicked)
+        return None
 
     def drop(self, player: Player) -> None:
         """Let a player be without a connection; ``hold`` or ``resume`` must follow."""
@@ -197,7 +194,7 @@ class RoomTask:
         seat.lose_sink()
         begun_s = trio.current_time()
         self.room.drop(player)
-        self._note_duration("on_drop", trio.current_time() - begun_s, player)
+        self.hooks.note_duration("on_drop", trio.current_time() - begun_s, player)
         self._take_failures()
 
     def hold(self, player: Player, over: Callable[[], None]) -> None:
@@ -209,16 +206,27 @@ class RoomTask:
         if self.ended is not None:
             self.leave(player, self.ended)
 
+    def take_over(self, player: Player, sink: Sink, end: End) -> None:
+        """Give a player to a client that has signed in anew: it knows nothing of the old one."""
+        player.start_over()
+        self.resume(player, sink, None, 0, end, "signed in elsewhere")
+
     def resume(
-        self, player: Player, sink: Sink, known: set[int] | None, since: int, end: End
+        self,
+        player: Player,
+        sink: Sink,
+        known: set[int] | None,
+        since: int,
+        end: End,
+        reason: str = "resumed on another connection",
     ) -> None:
         """Let a player go on over another connection; its deltas begin with ``publish_to``.
 
         ``known`` and ``since`` as in ``Seat.resume``.  A connection that it still has ends with
-        4012.
+        4012 and ``reason``.
         """
         if player.connected:
-            self._end(player, CloseCode.TAKEN_OVER, "resumed on another connection")
+            self._end(player, CloseCode.TAKEN_OVER, reason)
             self.drop(player)
         if (held := self._held.pop(player, None)) is not None:
             held.over()
@@ -226,7 +234,7 @@ class RoomTask:
         self._ends[player] = end
         begun_s = trio.current_time()
         self.room.resume(player)
-        self._note_duration("on_resume", trio.current_time() - begun_s, player)
+        self.hooks.note_duration("on_resume", trio.current_time() - begun_s, player)
         self._take_failures()
 
     def publish_to(self, player: Player) -> None:
@@ -249,7 +257,7 @@ class RoomTask:
         self.publisher.remove(seat_of(player))
         begun_s = trio.current_time()
         self.room.leave(player, reason)
-        self._note_duration("on_leave", trio.current_time() - begun_s, player)
+        self.hooks.note_duration("on_leave", trio.current_time() - begun_s, player)
         if held is not None:
             held.over()
         self._take_failures()
@@ -309,7 +317,7 @@ class RoomTask:
             async for tick_number in self._ticker:
                 self._tick(tick_number)
                 work_s = trio.current_time() - self._begun_s
-                self._note_duration("publish", work_s - self._simulate_s[-1], None)
+                self.hooks.note_duration("publish", work_s - self._simulate_s[-1])
                 if self.ladder.ticked(tick_number, work_s):
                     self._take_step(tick_number)
                 if self.ended is not None:
@@ -321,7 +329,7 @@ class RoomTask:
         try:
             await getattr(self.room, hook)()
         except Exception as error:  # noqa: BLE001 - a game's bug must not take the server down
-            self._report(HookFailure(hook, None, error))
+            self.hooks.note_failure(HookFailure(hook, None, error))
             self._fail(f"the room failed in {hook}")
             return False
         return True
@@ -338,12 +346,9 @@ class RoomTask:
         if self._held:
             self._let_go(begun_s)
         room.step(tick_number, begun_s, trio.current_time)
-        simulate_s = room.hooks_ended_s[-1] - begun_s
-        self._simulate_s.append(simulate_s)
-        if simulate_s >= BLOCK_S:
-            self._take_block(begun_s)
-        else:
-            self._blocks_in_a_row = 0
+        self._simulate_s.append(room.hooks_ended_s[-1] - begun_s)
+        if (hook := self.hooks.note_step(begun_s)) is not None:
+            self._fail(f"the room failed: {hook} blocked the server")
         if room.failures:
             self._take_failures()
         for player in tuple(room.players.values()):
@@ -365,10 +370,10 @@ class RoomTask:
             self.publisher.publish(tick_number, emissions)
             room.published(tick_number, trio.current_time(), self._simulate_s[-1])
         except LocalProtocolError as error:
-            self._report(HookFailure("publish", None, error))
+            self.hooks.note_failure(HookFailure("publish", None, error))
             self._fail("the room failed: a value that cannot be sent")
         except Exception as error:  # noqa: BLE001 - a property of the game's entities, or our bug
-            self._report(HookFailure("publish", None, error))
+            self.hooks.note_failure(HookFailure("publish", None, error))
             self._fail("the room failed while publishing")
 
     def _pass_on(self, frame: bytes, to: int | None) -> None:
@@ -425,44 +430,11 @@ class RoomTask:
     def _take_failures(self) -> None:
         failures, self.room.failures = self.room.failures, []
         for failure in failures:
-            self._report(failure)
+            self.hooks.note_failure(failure)
             if failure.player is not None:
                 self._end(failure.player, CloseCode.INTERNAL_ERROR, "the game failed on you")
             else:
                 self._fail(f"the room failed in {failure.hook}")
-
-    def _take_block(self, begun_s: float) -> None:
-        """A step blocked the server: say which of its hooks did, and end a room that goes on so."""
-        ends_s = self.room.hooks_ended_s
-        took_s = [end_s - start_s for start_s, end_s in pairwise((begun_s, *ends_s))]
-        hook = STEP_HOOKS[took_s.index(max(took_s))]
-        self._note_duration(hook, max(took_s), None)
-        self._blocks_in_a_row += 1
-        if self._blocks_in_a_row >= MAX_BLOCKS:
-            self._fail(f"the room failed: {hook} blocked the server")
-
-    def _note_duration(self, hook: str, took_s: float, player: Player | None) -> None:
-        """Log and count a hook that took so long that it blocked the server."""
-        if took_s < BLOCK_S:
-            return
-        self.blocks += 1
-        self._log.error(
-            "a hook blocked the server",
-            hook=hook,
-            took_s=round(took_s, 3),
-            tick=self.room.tick_number,
-            **_about(player),
-        )
-
-    def _report(self, failure: HookFailure) -> None:
-        self.hook_failures += 1
-        self._log.error(
-            "hook failed",
-            hook=failure.hook,
-            tick=self.room.tick_number,
-            **_about(failure.player),
-            exc_info=failure.error,
-        )
 
     def _fail(self, why: str) -> None:
         """End the room, and with it every session in it."""
@@ -477,11 +449,6 @@ class RoomTask:
         end = self._ends.pop(player, None)
         if end is not None:
             end(code, reason)
-
-
-def _about(player: Player | None) -> dict[str, Any]:
-    """Return what the log says of whom something was about."""
-    return {} if player is None else {"seat": player.seat, "player": player.name}
 
 
 def seat_of(player: Player) -> Seat:

@@ -105,6 +105,8 @@ class Session:
         """End this session now, from any task; the first call decides code and reason."""
         if self._ending is None:
             self._ending = Ending(code, reason)
+            # At once: its player may go on over another connection before our task runs again.
+            self._link.inlet.close_lane()
             self._scope.cancel()
 
     def _end_flood(self) -> None:
@@ -167,8 +169,21 @@ class Session:
         with self._lobby.reserve(request, self._peer.counted_as, identity) as place:
             if verified is not None:
                 self._lobby.sign_in.use(verified)
-            player = await self._join(hello, place, verified)
-            ticket = self._lobby.resumption.issue(place.task, player)
+            identity = await self._authenticated(hello, place, verified)
+            ticket = self._lobby.find_playing(request, identity)
+            if ticket is None:
+                player = self._join(hello, place, identity)
+                ticket = self._lobby.resumption.issue(place.task, player)
+                return await self._stay(ticket, resumed=False)
+        return await self._take_over(ticket)
+
+    async def _take_over(self, ticket: Ticket) -> Ending:
+        """Go on in the seat of ``ticket``, whose player has signed in over this connection too."""
+        with self._lobby.reserve_again(ticket):
+            self._lobby.resumption.hand_over(ticket)
+            self._counted_before = _tally_of(ticket.player)
+            ticket.task.take_over(ticket.player, self._link, self.end)
+            self._note_playing("taken over", ticket.task, ticket.player)
             return await self._stay(ticket, resumed=False)
 
     async def _resume(self, hello: Hello, ticket: Ticket) -> Ending:
@@ -180,11 +195,8 @@ class Session:
         with self._lobby.reserve_again(ticket):
             self._lobby.resumption.use(ticket, hello.resume)
             self._counted_before = _tally_of(player)
-            self._player = player
             task.resume(player, self._link, hello.held_ids, hello.tick, self.end)
-            self._peer.joined()
-            self._log = self._log.bind(room=task.label, player=shown(player.name))
-            self._log.info("resumed", seat=player.seat, behind_ticks=self._behind(hello, task))
+            self._note_playing("resumed", task, player, behind_ticks=self._behind(hello, task))
             return await self._stay(ticket, resumed=True)
 
     @staticmethod
@@ -238,14 +250,17 @@ class Session:
             )
         return hello.room
 
-    async def _join(self, hello: Hello, place: Place, verified: Verified | None) -> Player:
-        identity = await self._authenticated(hello, place, verified)
-        self._player = place.task.join(place.number, self._link, hello.name, identity, self.end)
-        self._peer.joined()
+    def _join(self, hello: Hello, place: Place, identity: str | None) -> Player:
+        player = place.task.join(place.number, self._link, hello.name, identity, self.end)
         self._counters.joins += 1
-        self._log = self._log.bind(room=place.task.label, player=shown(hello.name))
-        self._log.info("joined", seat=place.number)
-        return self._player
+        self._note_playing("joined", place.task, player)
+        return player
+
+    def _note_playing(self, how: str, task: RoomTask, player: Player, **more: int | None) -> None:
+        self._player = player
+        self._peer.joined()
+        self._log = self._log.bind(room=task.label, player=shown(player.name))
+        self._log.info(how, seat=player.seat, **more)
 
     async def _authenticated(
         self, hello: Hello, place: Place, verified: Verified | None
@@ -299,7 +314,8 @@ class Session:
             await self._ws.send_message(welcome.encode())
         if patience.cancelled_caught:
             raise SessionOver(CloseCode.TOO_SLOW, "the welcome was not taken")
-        task.publish_to(player)
+        if self._ending is None:  # else the next delta may be due after another one's welcome
+            task.publish_to(player)
 
     # ------------------------------------------------------------ playing
 
@@ -336,7 +352,8 @@ class Session:
     async def _listen(self, reception: Reception) -> Ending:
         while True:
             message, now_s = await self._next_message()
-            reception.take(message, now_s)
+            if self._ending is None:  # else another connection may speak for the player by now
+                reception.take(message, now_s)
 
     async def _next_message(self) -> tuple[ClientMessage, float]:
         """Return the next message that came through trio-websocket, and when that was."""

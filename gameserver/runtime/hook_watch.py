@@ -1,0 +1,76 @@
+"""What a room's hooks do wrong: hooks that raise, and hooks that block the server.
+
+Owns the log lines and the counts of both, and the judgement of when a room blocks too often.
+Never ends anything: ``room_task.py`` does.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, Final
+
+from structlog.stdlib import BoundLogger
+
+from gameserver.room import STEP_HOOKS, HookFailure, Player, Room
+
+#: A hook that takes this long has blocked the whole server: all rooms, and all connections.
+BLOCK_S: Final = 1.0
+#: So many ticks in a row that block it are too many.
+MAX_BLOCKS: Final = 3
+
+
+class HookWatch:
+    """Watches the hooks of ``room``."""
+
+    def __init__(self, room: Room, log: BoundLogger) -> None:
+        #: Hooks that raised, and hooks that took ``BLOCK_S`` or longer.
+        self.failures = 0
+        self.blocks = 0
+        self._room = room
+        self._log = log
+        #: How many of the latest ticks in a row blocked the server.
+        self._in_a_row = 0
+
+    def note_failure(self, failure: HookFailure) -> None:
+        """Log and count a hook that raised."""
+        self.failures += 1
+        self._log.error(
+            "hook failed",
+            hook=failure.hook,
+            tick=self._room.tick_number,
+            **_about(failure.player),
+            exc_info=failure.error,
+        )
+
+    def note_duration(self, hook: str, took_s: float, player: Player | None = None) -> None:
+        """Log and count a hook that took so long that it blocked the server."""
+        if took_s < BLOCK_S:
+            return
+        self.blocks += 1
+        self._log.error(
+            "a hook blocked the server",
+            hook=hook,
+            took_s=round(took_s, 3),
+            tick=self._room.tick_number,
+            **_about(player),
+        )
+
+    def note_step(self, begun_s: float) -> str | None:
+        """Note how long the step took that began then.
+
+        Returns the hook that blocked the server, if steps have done so too often in a row.
+        """
+        ends_s = self._room.hooks_ended_s
+        if ends_s[-1] - begun_s < BLOCK_S:
+            self._in_a_row = 0
+            return None
+        took_s = [end_s - start_s for start_s, end_s in pairwise((begun_s, *ends_s))]
+        hook = STEP_HOOKS[took_s.index(max(took_s))]
+        self.note_duration(hook, max(took_s))
+        self._in_a_row += 1
+        return hook if self._in_a_row >= MAX_BLOCKS else None
+
+
+def _about(player: Player | None) -> dict[str, Any]:
+    """Return what the log says of whom something was about."""
+    return {} if player is None else {"seat": player.seat, "player": player.name}

@@ -1,0 +1,254 @@
+"""A second sign-in: the newer connection gets the seat, the player and all that it has."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import pytest
+import trio
+from inn import Harbour, Inn, inn
+from playing import RawClient, Step
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from clients.errors import ConnectionLost
+from clients.game_client import GameClient
+from clients.joining import open_game
+from gameserver import Settings
+from gameserver.protocol.messages import CommandMessage, Delta, Welcome
+from gameserver.runtime.link import Link
+from gameserver.runtime.resumption import Showing
+from gameserver.runtime.room_task import RoomTask
+from gameserver.runtime.server import open_server
+
+PATIENCE_S = 60
+ELSEWHERE = (4012, "signed in elsewhere")
+
+
+async def signed_in(i: Inn, client: RawClient, **hello: Any) -> Welcome:
+    """Join as ``ann``, whose identity is her token here."""
+    return await i.joined(client, **{"token": "account-17", **hello})
+
+
+async def stepped(client: RawClient, seq: int) -> Delta:
+    """Send a command and wait until a delta tells that it was dealt with."""
+    await client.step(seq)
+    while (delta := await client.next_of(Delta)).ack != seq:
+        pass
+    return delta
+
+
+async def lost(game: GameClient) -> tuple[int, str]:
+    """Play on to the end, and say how it came."""
+    with trio.fail_after(PATIENCE_S):
+        while True:
+            try:
+                await game.next_delta()
+            except ConnectionLost as end:
+                return end.code, end.reason
+
+
+def task_of(i: Inn) -> RoomTask:
+    return i.lobby.rooms[0][1]
+
+
+async def test_the_newer_connection_gets_the_player(autojump_clock: MockClock) -> None:
+    async with inn() as i, i.client() as (first, _), i.client() as (second, _s):
+        older = await signed_in(i, first)
+        await stepped(first, 7)
+        player = i.harbour.players[1]
+        pawn, player.data = player.entity, "what the game keeps"
+        newer = await signed_in(i, second, name="another name")
+        assert await first.closed() == ELSEWHERE
+        assert (newer.seat, newer.own_entity) == (older.seat, older.own_entity)
+        assert i.harbour.players == {1: player}
+        assert (player.entity, player.data, player.name) == (pawn, "what the game keeps", "ann")
+        assert i.harbour.told == ["ann joins", "ann drops", "ann resumes"]
+        # The newcomer knows nothing, and its commands begin anew.
+        assert (newer.resumed, newer.ack) == (False, 0)
+        seen = await second.next_of(Delta)
+        assert (seen.leaves, seen.ack, seen.enters) == (None, 0, [1, 0, 8, 0])
+        assert seen.own == [1, 1, 1, 0]
+        assert (await stepped(second, 1)).sets == []
+        assert (pawn.x, player.commands_duplicate) == (2.0, 0)
+        # The seat is free, once, when the newer one leaves.
+        await second.ws.aclose(1000)
+        await wait_all_tasks_blocked()
+        assert i.harbour.told[3:] == ["ann leaves: left"]
+        assert (i.lobby.rooms[0][1].room.players, len(i.lobby.resumption)) == ({}, 0)
+        assert i.lobby._open["field/1"].seats == {}
+        assert i.lobby.resumption._of == {}
+
+
+async def test_a_held_seat_is_taken_over_alike(autojump_clock: MockClock) -> None:
+    async with inn() as i:
+        await i.leave_behind(token="account-17")
+        player = i.harbour.players[1]
+        async with i.client() as (second, _):
+            welcome = await signed_in(i, second)
+            assert (welcome.seat, welcome.resumed, i.lobby.held) == (1, False, 0)
+            assert i.harbour.players == {1: player}
+            assert player.connected
+            await stepped(second, 1)
+        assert i.harbour.told[:3] == ["ann joins", "ann drops", "ann resumes"]
+        assert i.shown() == {}
+
+
+async def test_what_waits_of_the_older_one_is_dropped(autojump_clock: MockClock) -> None:
+    async with inn() as i, i.client() as (first, _), i.client() as (second, _s):
+        await signed_in(i, first)
+        await first.next_of(Delta)
+        player = i.harbour.players[1]
+        player.take_command(9, Step(1))
+        task_of(i).take_over(player, i.links[1], lambda *_: None)  # type: ignore[arg-type]
+        await trio.sleep(0.2)
+        assert (player.entity.x, player.commands_dropped) == (0.0, 1)
+        assert await first.closed() == ELSEWHERE
+        assert second.bye is None
+
+
+def a_step(seq: int) -> bytes:
+    return CommandMessage(seq=seq, tick=0, shown=0, acked=0, kind=0, values=[1]).encode()
+
+
+def masked_frame(payload: bytes) -> bytes:
+    return struct.pack("!BBI", 0x82, 0x80 | len(payload), 0) + payload
+
+
+@pytest.mark.parametrize("road", ["lane", "task"])
+async def test_the_older_one_says_nothing_more(autojump_clock: MockClock, road: str) -> None:
+    """Its task has yet to notice, and what it sent may be read before that: at this very tick."""
+    async with inn() as i, i.client() as (first, _), i.client():
+        await signed_in(i, first)
+        await first.next_of(Delta)
+        await wait_all_tasks_blocked()
+        player, link = i.harbour.players[1], i.links[0]
+        if road == "task":
+            i.sessions[0]._ws._send_channel.send_nowait(a_step(9))
+        task_of(i).take_over(player, i.links[1], lambda *_: None)  # type: ignore[arg-type]
+        if road == "lane":
+            link.inlet.take_in(masked_frame(a_step(9)))
+        assert await first.closed() == ELSEWHERE
+        player.take_command(1, Step(1))
+        await trio.sleep(0.2)
+        assert (player.entity.x, player.commands_duplicate) == (1.0, 0)
+
+
+async def test_who_is_taken_over_while_it_is_welcomed_starts_no_deltas(
+    autojump_clock: MockClock,
+) -> None:
+    async with inn() as i, i.client() as (first, _), i.client():
+        link, other = i.links
+        send_all = link.send_all
+
+        async def send_and_be_taken_over(data: Any) -> None:
+            await send_all(data)
+            if 1 in i.harbour.players:
+                link.send_all = send_all  # type: ignore[method-assign]
+                task_of(i).take_over(i.harbour.players[1], other, lambda *_: None)  # type: ignore[arg-type]
+
+        link.send_all = send_and_be_taken_over  # type: ignore[method-assign]
+        await first.hello(token="account-17")
+        posted: list[bytes] = []
+        other.post = lambda frame: bool(posted.append(frame)) or True  # type: ignore[method-assign]
+        assert await first.closed() == ELSEWHERE
+        await trio.sleep(0.2)
+        assert posted == []
+        task_of(i).publish_to(i.harbour.players[1])
+        await trio.sleep(0.2)
+        assert posted
+
+
+async def test_it_is_the_same_player_in_whichever_room_of_the_kind(
+    autojump_clock: MockClock,
+) -> None:
+    """Here the game says who somebody is: only after the place in another room was reserved."""
+    async with inn() as i, i.client() as (bob, _), i.client() as (eve, _), i.client() as (ann, _):
+        await i.joined(bob, name="bob")
+        await signed_in(i, ann)
+        await i.joined(eve, name="eve")  # the room is full
+        async with i.client() as (second, _s):
+            welcome = await signed_in(i, second, room="field")
+            assert await ann.closed() == ELSEWHERE
+            assert (welcome.room, welcome.seat) == ("field/1", 2)
+            assert [p.name for p in i.harbour.players.values()] == ["bob", "ann", "eve"]
+            rooms = {opened.name: dict(opened.seats) for opened in i.lobby._open.values()}
+            assert rooms == {"1": {1: 1, 2: 1, 3: 1}, "2": {}}
+            async with i.client() as (third, _t):  # that very room: another seat of its own
+                assert (await signed_in(i, third, room="field/2")).room == "field/2"
+                await stepped(second, 1)
+
+
+async def test_of_the_seats_of_one_room_one_is_enough(autojump_clock: MockClock) -> None:
+    async with inn() as i, i.client() as (first, _), i.client() as (second, _s):
+        await signed_in(i, first)
+        await signed_in(i, second)  # for whom seat 2 was reserved
+        await first.closed()
+        await wait_all_tasks_blocked()
+        assert i.lobby._open["field/1"].seats == {1: 1}
+
+
+async def test_who_is_being_kicked_is_not_taken_over(autojump_clock: MockClock) -> None:
+    async with inn() as i, i.client() as (first, _), i.client() as (second, _s):
+        await signed_in(i, first)
+        await first.next_of(Delta)
+        i.harbour.players[1].kick("enough")
+        assert i.lobby.find_playing("field", "account-17") is None
+        assert await first.closed() == (4010, "enough")
+        await signed_in(i, second)
+        assert i.harbour.told == ["ann joins", "ann leaves: enough", "ann joins"]
+
+
+class Grumpy(Harbour):
+    second_sign_in = "refuse"
+
+
+async def test_a_room_that_refuses_gives_a_held_seat_away(autojump_clock: MockClock) -> None:
+    async with inn(Grumpy) as i:
+        await i.leave_behind(token="account-17")
+        async with i.client() as (second, _), i.client() as (third, _t):
+            assert (await signed_in(i, second)).seat == 1
+            await third.hello(token="account-17")
+            assert await third.closed() == (4007, "you play here already")
+            assert i.harbour.told == ["ann joins", "ann drops", "ann resumes"]
+            await stepped(second, 1)
+
+
+async def test_a_client_that_comes_back_by_itself_does_not_snatch_the_seat_back(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with inn() as i:
+        i.lead_here(monkeypatch)
+        async with open_game("ws://test/", name="ann", token="account-17") as older:
+            await older.next_delta()
+            i.cut()
+            async with i.client() as (second, _):
+                await signed_in(i, second)
+                assert await lost(older) == ELSEWHERE
+                assert i.shown() == {Showing.SIGNED_IN_ELSEWHERE: 1}
+                await stepped(second, 1)
+
+
+async def test_python_clients_over_real_sockets() -> None:
+    with trio.fail_after(PATIENCE_S):
+        async with open_server({"field": Harbour}, Settings(port=0)) as server:
+            url = f"ws://127.0.0.1:{server.port}/"
+            async with open_game(url, name="ann", token="account-17") as older:
+                for _ in range(3):
+                    await older.send(Step(1))
+                while older.replica.ack < 3:
+                    await older.next_delta()
+                harbour = server.lobby.rooms[0][1].room
+                assert isinstance(harbour, Harbour)
+                player = harbour.players[1]
+                assert isinstance(harbour.players[1]._seat.sink, Link)
+                async with open_game(url, name="ann", token="account-17") as newer:
+                    assert await lost(older) == ELSEWHERE
+                    assert (newer.seat, newer.replica.own_entity) == (1, 1)
+                    assert await newer.send(Step(1)) == 1
+                    while newer.replica.ack < 1:
+                        await newer.next_delta()
+                    assert newer.replica.own is not None
+                    assert newer.replica.own.x == 4.0
+                    assert harbour.players == {1: player}
+    assert harbour.told == ["ann joins", "ann drops", "ann resumes", "ann leaves: left"]
