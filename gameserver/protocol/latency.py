@@ -8,7 +8,7 @@ the caller uses throughout.  What time it is at the server is ``clients/tickcloc
 from __future__ import annotations
 
 import math
-from collections import deque
+from array import array
 from typing import Final
 
 import attrs
@@ -50,7 +50,8 @@ class LatencyEstimator:
     def __init__(self) -> None:
         #: As of the last sample.  Immutable, so game code may keep it.
         self.latency = Latency()
-        self._recent: deque[float] = deque(maxlen=MINIMUM_WINDOW)
+        #: A third of the memory of a deque of floats, for every player.
+        self._recent = array("d")
 
     def sample(self, rtt_s: float) -> Latency:
         """Take in one round trip, and return what is known now."""
@@ -58,6 +59,7 @@ class LatencyEstimator:
             # One NaN would stay in the smoothed values for ever.
             raise LocalProtocolError(f"{rtt_s!r} is not the duration of a round trip")
         self._recent.append(rtt_s)
+        del self._recent[:-MINIMUM_WINDOW]
         old = self.latency
         # The three are None together; mypy wants to hear of each.
         if old.rtt_s is None or old.smoothed_s is None or old.variation_s is None:

@@ -86,6 +86,28 @@ class Link(trio.abc.Stream):
     ``frames_posted`` and ``posts_refused``.
     """
 
+    __slots__ = (
+        "_backlog",
+        "_backlog_gone",
+        "_broken",
+        "_closed",
+        "_encrypted",
+        "_fed",
+        "_nursery",
+        "_pump",
+        "_receiving",
+        "_sending",
+        "_socket",
+        "_stall_timeout_s",
+        "_waiting",
+        "bytes_out",
+        "clear",
+        "closing",
+        "frames_posted",
+        "inlet",
+        "posts_refused",
+    )
+
     def __init__(
         self,
         sock: socket.socket,

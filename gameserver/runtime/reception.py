@@ -78,6 +78,21 @@ class MessageCount:
 class Reception:
     """Takes the messages of ``player``, who plays in the room of ``task``."""
 
+    __slots__ = (
+        "_count",
+        "_counters",
+        "_end",
+        "_ended",
+        "_from_wire",
+        "_link",
+        "_log",
+        "_player",
+        "_resyncs_allowed",
+        "_room",
+        "_task",
+        "_texts_allowed",
+    )
+
     def __init__(
         self,
         player: Player,
