@@ -46,15 +46,17 @@ _NO_TIMES: Final = InputTimes(0)
 
 
 class Waiting:
-    """What the players of one room share: who has commands, and which tick comes next."""
+    """What the players of one room share: who has commands, which tick comes next, who is kicked."""
 
-    __slots__ = ("input_class", "players", "times", "upcoming_tick")
+    __slots__ = ("input_class", "kicked", "players", "times", "upcoming_tick")
 
     def __init__(self, input_class: type | None) -> None:
         #: ``Room.input``.
         self.input_class: Final = input_class
         #: Players with commands for the next tick; a tick looks at nobody else for them.
         self.players: list[Player] = []
+        #: Players who are to go; a tick looks at nobody else for that.
+        self.kicked: list[Player] = []
         #: The first tick that a command read now can be for.
         self.upcoming_tick = 1
         self.times: Final = InputTimes(WINDOW_ROOM)
@@ -141,6 +143,8 @@ class Player:
 
     def kick(self, reason: str) -> None:
         """End this player's session after this tick, with close code 4010 and ``reason``."""
+        if self.kicked is None:
+            self._waiting.kicked.append(self)
         self.kicked = reason
 
     def note_drop(self) -> None:

@@ -336,6 +336,14 @@ class Room:
         else:
             self._said.append((player, text))
 
+    @property
+    def kicked(self) -> Sequence[Player]:
+        """Players who are to go and have not left yet."""
+        waiting = self._waiting
+        if waiting.kicked:
+            waiting.kicked = [p for p in waiting.kicked if self.players.get(p.seat) is p]
+        return waiting.kicked
+
     def expect(self, tick_number: int) -> None:
         """Take commands from now on for ``tick_number`` or later: it is about to be stepped."""
         self._waiting.upcoming_tick = tick_number

@@ -158,6 +158,20 @@ def test_leaving_frees_what_was_owned_once() -> None:
     assert room.texts == []
 
 
+def test_who_is_kicked_counts_until_it_has_left() -> None:
+    room = Recorder()
+    ann, bob = room.join(1, Sink(), "ann"), room.join(2, Sink(), "bob")
+    assert list(room.kicked) == []
+    bob.kick("enough")
+    bob.kick("really")
+    assert list(room.kicked) == [bob]
+    assert bob.kicked == "really"
+    room.leave(bob, "kicked")
+    ann.kick("you too")
+    bob.kick("again")
+    assert list(room.kicked) == [ann]
+
+
 def test_what_was_for_one_who_left_does_not_reach_the_next_in_the_seat() -> None:
     room = Recorder()
     player = room.join(1, Sink(), "a")

@@ -351,11 +351,11 @@ class RoomTask:
             self._fail(f"the room failed: {hook} blocked the server")
         if room.failures:
             self._take_failures()
-        for player in tuple(room.players.values()):
-            if player.kicked is not None:
-                self._end(player, CloseCode.KICKED, player.kicked)
-                if player in self._held:
-                    self.leave(player, player.kicked)
+        for player in room.kicked:
+            assert player.kicked is not None
+            self._end(player, CloseCode.KICKED, player.kicked)
+            if player in self._held:
+                self.leave(player, player.kicked)
         if self.ended is None and tick_number - self._published_tick >= room.publish_interval:
             self._published_tick = tick_number
             self._publish(tick_number)
