@@ -46,7 +46,7 @@ _NO_TIMES: Final = InputTimes(0)
 
 
 class Waiting:
-    """What the players of one room share: who has commands, which tick comes next, who is kicked."""
+    """What the players of one room share: who has commands, who is kicked, which tick is next."""
 
     __slots__ = ("input_class", "kicked", "players", "times", "upcoming_tick")
 
