@@ -9,7 +9,8 @@ look (``gameserver/rewind.py``), never changes the world.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, product
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from gameserver.errors import LocalProtocolError
@@ -39,44 +40,50 @@ class Seen(Protocol):
 
 
 class Frame:
-    """What one publish told of the rewound classes; found by place once somebody looks."""
+    """Where one publish told the rewound classes to be; worked out once somebody looks.
 
-    __slots__ = ("_cell_size", "_cells", "tick", "values")
+    ``values``: what it told of each record.
+    """
+
+    __slots__ = ("_cell_size", "_cells", "_places", "_values", "tick")
 
     def __init__(self, tick: int, values: dict[Record, tuple[Any, ...]], cell_size: float) -> None:
         self.tick = tick
-        self.values = values
+        self._values = values
         self._cell_size = cell_size
-        #: Column and row → the records that were there; None until ``within`` is asked.
+        #: Where each record was, and which were in each column and row; None until asked for: who
+        #: shoots looks at hundreds, but only in the moments that somebody who shoots saw.
+        self._places: dict[Record, Point] | None = None
         self._cells: dict[tuple[int, int], list[Record]] | None = None
 
     def position(self, record: Record) -> Point | None:
         """Return where ``record`` was."""
-        values = self.values.get(record)
-        if values is None:
-            return None
-        compiled = record.spec.compiled
-        assert compiled is not None
-        assert compiled.position is not None
-        return compiled.position(values)
+        return (self._places or self._worked_out()).get(record)
 
-    def within(self, x: float, y: float, reach: float) -> Iterator[Record]:
-        """Yield the records of all cells within ``reach`` of a point on each axis."""
+    def _worked_out(self) -> dict[Record, Point]:
+        places: dict[Record, Point] = {}
+        for record, values in self._values.items():
+            assert record.spec.compiled is not None
+            assert record.spec.compiled.position is not None
+            places[record] = record.spec.compiled.position(values)
+        self._places = places
+        return places
+
+    def within(self, x: float, y: float, reach: float) -> Iterable[Record]:
+        """Return the records of all cells within ``reach`` of a point on each axis."""
         size = self._cell_size
         if not size:
-            yield from self.values
-            return
+            return self._values
         if self._cells is None:
             self._cells = self._by_cell()
+        cells = self._cells
         rows = range(int((y - reach) // size), int((y + reach) // size) + 1)
-        for column in range(int((x - reach) // size), int((x + reach) // size) + 1):
-            for row in rows:
-                yield from self._cells.get((column, row), ())
+        columns = range(int((x - reach) // size), int((x + reach) // size) + 1)
+        return chain.from_iterable(cells.get(cell, ()) for cell in product(columns, rows))
 
     def _by_cell(self) -> dict[tuple[int, int], list[Record]]:
         cells: dict[tuple[int, int], list[Record]] = {}
-        for record in self.values:
-            x, y = self.position(record) or (0.0, 0.0)
+        for record, (x, y) in (self._places or self._worked_out()).items():
             cell = (int(x // self._cell_size), int(y // self._cell_size))
             cells.setdefault(cell, []).append(record)
         return cells
