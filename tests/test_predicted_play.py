@@ -10,7 +10,13 @@ from typing import Any
 
 import pytest
 import trio
-from test_game_client import Game, Server, delta, dial, game  # noqa: F401 - two are fixtures
+from scripted_server import (
+    Game,
+    Server,
+    delta,
+    dial_fixture,  # noqa: F401 - a fixture
+    game_fixture,  # noqa: F401 - a fixture
+)
 from trio_websocket import ConnectionClosed
 
 from clients.effects import Effect
@@ -161,7 +167,7 @@ async def play_until(client: GameClient, play: Any, time_s: float, force: int = 
 
 
 async def test_what_is_steered_shows_at_once_and_the_server_agrees(
-    game: Game,  # noqa: F811
+    game: Game,
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     hosts: list[Host] = []
@@ -188,7 +194,7 @@ async def test_what_is_steered_shows_at_once_and_the_server_agrees(
 
 
 async def test_what_an_effect_foresaw_is_no_news(
-    game: Game,  # noqa: F811
+    game: Game,
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     hosts: list[Host] = []
@@ -205,7 +211,7 @@ async def test_what_an_effect_foresaw_is_no_news(
 
 @pytest.mark.parametrize("pause_s", [5.0])
 async def test_a_pause_of_the_server_is_over_within_a_second(
-    game: Game,  # noqa: F811
+    game: Game,
     autojump_clock: trio.testing.MockClock,
     pause_s: float,
 ) -> None:
@@ -226,7 +232,7 @@ async def test_a_pause_of_the_server_is_over_within_a_second(
 
 
 async def test_a_loop_that_slept_goes_on_where_the_server_is(
-    game: Game,  # noqa: F811
+    game: Game,
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     hosts: list[Host] = []
@@ -244,7 +250,7 @@ async def test_a_loop_that_slept_goes_on_where_the_server_is(
 
 
 async def test_the_servers_shares_of_the_latency_come_with_its_status(
-    game: Game,  # noqa: F811
+    game: Game,
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     hosts: list[Host] = []
@@ -263,7 +269,7 @@ async def test_the_servers_shares_of_the_latency_come_with_its_status(
 
 @pytest.mark.parametrize(("code", "ends"), [(1000, True), (1001, False)])
 async def test_the_loop_ends_in_peace_or_says_why_not(
-    game: Game,  # noqa: F811
+    game: Game,
     autojump_clock: trio.testing.MockClock,
     code: int,
     ends: bool,
@@ -285,7 +291,7 @@ async def test_the_loop_ends_in_peace_or_says_why_not(
 
 
 async def test_without_a_pong_the_loop_waits_until_the_connection_ends(
-    game: Game,  # noqa: F811
+    game: Game,
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     async def script(server: Server) -> None:
