@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
 import attrs
 import h11
@@ -282,7 +282,7 @@ class Door:
             try:
                 opening = await self._opening_of(link, peer)
                 if opening is not None:
-                    await self._session(link, opening, peer)
+                    await self._session(link, opening, peer, nursery)
                 await link.finish()
             finally:
                 link.drop()
@@ -293,14 +293,10 @@ class Door:
         conversation = Conversation(link, head_bytes=self._settings.head_bytes)
         try:
             with trio.fail_at(peer.deadline_s):
-                await link.handshake()
-                if not await conversation.wait_for_request():
-                    return None
-            while True:
-                with trio.fail_at(peer.deadline_s):
-                    request = await conversation.next_request()
-                if request is None:
-                    return None
+                if self.ssl_context is not None:
+                    await link.handshake()
+                request = await conversation.next_request()
+            while request is not None:
                 self._requests += 1
                 reaction = self._react(request, conversation, peer)
                 if isinstance(reaction, _Opening):
@@ -310,6 +306,9 @@ class Door:
                 if not await self._another_begins(conversation):
                     return None
                 peer.deadline_s = trio.current_time() + self._settings.handshake_timeout_s
+                with trio.fail_at(peer.deadline_s):
+                    request = await conversation.next_request()
+            return None
         except h11.RemoteProtocolError as error:
             status = error.error_status_hint
             refusal = text_response(
@@ -371,66 +370,85 @@ class Door:
             log.exception("route crashed", target=shown(request.target.decode("ascii")))
             return text_response(500, "This page is broken; the server goes on.")
 
-    async def _session(self, link: Link, opening: _Opening, peer: Peer) -> None:
-        """Open the WebSocket and run its handler to the end.
-
-        trio-websocket's reader lives in a task here, so that it is gone when the link is
-        finished, while the link still flushes.
-        """
-        endpoint = opening.endpoint
-        async with trio.open_nursery() as nursery:
-            link.unread(opening.upgrade.head)
-            flooded = trio.CancelScope()
-            link.inlet.follow_frames(endpoint.max_fragments, takes_pongs=endpoint.lane)
-            if endpoint.intake is not None:
-                link.inlet.limit(endpoint.intake, flooded.cancel)
-            stream = ClosingStream(link)
-            readers = await nursery.start(self._home_of_reader, link)
-            with trio.fail_at(peer.deadline_s):
-                request = await trio_websocket.wrap_server_stream(
-                    readers,
-                    stream,
-                    message_queue_size=endpoint.queue_messages,
-                    max_message_size=endpoint.max_message_bytes,
-                )
-                ws = await request.accept(subprotocol=endpoint.subprotocol)
-            stream.opened(ws)
-            self._websockets += 1
-            if endpoint.subprotocol is None:
-                peer.joined()  # there is no hello to wait for
-            code, reason = NORMAL_CLOSURE, ""
-            try:
-                with flooded:
-                    await endpoint.handler(ws, link, peer)
-            except* _PEER_IS_GONE:
-                pass  # how a session ends: the handler was waiting for its peer
-            except* Exception:
-                self._crashed += 1
-                log.exception("session crashed", peer=peer.name)
-                code, reason = INTERNAL_ERROR, "internal error"
-            if flooded.cancelled_caught:
-                self._failed += 1
-                code, reason = CloseCode.RATE, FLOOD
-            await close_websocket(ws, link, code, reason)
-            await stream.aclose()
-            nursery.cancel_scope.cancel()
-
-    async def _home_of_reader(
-        self, link: Link, *, task_status: trio.TaskStatus[trio.Nursery]
+    async def _session(
+        self, link: Link, opening: _Opening, peer: Peer, nursery: trio.Nursery
     ) -> None:
-        """Have a nursery for trio-websocket's reader, which a ping kills while we are closing.
+        """Open the WebSocket and run its handler to the end."""
+        endpoint = opening.endpoint
+        link.unread(opening.upgrade.head)
+        flooded = trio.CancelScope()
+        link.inlet.follow_frames(endpoint.max_fragments, takes_pongs=endpoint.lane)
+        if endpoint.intake is not None:
+            link.inlet.limit(endpoint.intake, flooded.cancel)
+        stream = ClosingStream(link)
+        reader = _Reader(nursery, link)
+        with trio.fail_at(peer.deadline_s):
+            request = await trio_websocket.wrap_server_stream(
+                cast("trio.Nursery", reader),
+                stream,
+                message_queue_size=endpoint.queue_messages,
+                max_message_size=endpoint.max_message_bytes,
+            )
+            ws = await request.accept(subprotocol=endpoint.subprotocol)
+        stream.opened(ws)
+        self._websockets += 1
+        if endpoint.subprotocol is None:
+            peer.joined()  # there is no hello to wait for
+        code, reason = NORMAL_CLOSURE, ""
+        try:
+            with flooded:
+                await endpoint.handler(ws, link, peer)
+        except* _PEER_IS_GONE:
+            pass  # how a session ends: the handler was waiting for its peer
+        except* Exception:
+            self._crashed += 1
+            log.exception("session crashed", peer=peer.name)
+            code, reason = INTERNAL_ERROR, "internal error"
+        if flooded.cancelled_caught:
+            code, reason = CloseCode.RATE, FLOOD
+        self._failed += flooded.cancelled_caught + reader.failed
+        await close_websocket(ws, link, code, reason)
+        await stream.aclose()
+        await reader.end()
+
+
+class _Reader:
+    """Runs trio-websocket's reader in the nursery of its connection; ended before that.
+
+    It is gone when the link is finished, while the link still flushes.  It is all that
+    trio-websocket wants of a nursery: to start that one task.
+    """
+
+    def __init__(self, nursery: trio.Nursery, link: Link) -> None:
+        self._nursery = nursery
+        self._link = link
+        self._scope = trio.CancelScope()
+        self._gone = trio.Event()
+        self.failed = False
+
+    def start_soon(self, read: Callable[[], Awaitable[None]]) -> None:
+        """Run the reader; called once."""
+        self._nursery.start_soon(self._run, read)
+
+    async def _run(self, read: Callable[[], Awaitable[None]]) -> None:
+        """Read on where a ping kills the reader while we are closing.
 
         The session must not die of that, for its close frame may be still to come.  What else the
         peer sends is read here then, so that no reset overtakes that frame.
         """
-        try:
-            async with trio.open_nursery() as readers:
-                task_status.started(readers)
-                await trio.sleep_forever()
-        except* wsproto.utilities.LocalProtocolError:
-            self._failed += 1
-        while await link.receive_some():
-            pass
+        with self._scope:
+            try:
+                await read()
+            except wsproto.utilities.LocalProtocolError:
+                self.failed = True
+                while await self._link.receive_some():
+                    pass
+        self._gone.set()
+
+    async def end(self) -> None:
+        """Stop reading; returns once nothing is being received any more."""
+        self._scope.cancel()
+        await self._gone.wait()
 
 
 async def close_websocket(
