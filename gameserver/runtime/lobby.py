@@ -30,6 +30,7 @@ from gameserver.runtime import pump
 from gameserver.runtime.resumption import Resumption, Ticket
 from gameserver.runtime.room_quota import RoomQuota
 from gameserver.runtime.room_task import RoomTask
+from gameserver.runtime.seats import Seats
 from gameserver.runtime.sign_in import SignIn
 
 log = structlog.get_logger(__name__)
@@ -59,8 +60,7 @@ class _Open:
     task: RoomTask
     #: Whom the room is counted for; None for nobody.
     maker: str | None
-    #: How many hold each seat: two while one takes it over from another.
-    seats: Counter[int] = attrs.field(factory=Counter)
+    seats: Seats = attrs.field(factory=Seats)
     #: Set while the room is empty: the wait until it closes.
     empty: trio.CancelScope | None = None
 
@@ -72,17 +72,13 @@ class _Open:
         """Whether it is so overloaded that nobody else may come in."""
         return self.task.ladder.step.refuses_joins
 
-    def seat_for(self, identity: str | None) -> int:
-        """Return the seat where ``identity`` plays already, else the smallest that is free."""
+    def take_seat(self, identity: str | None) -> int:
+        """Take the seat where ``identity`` plays already, else the smallest that is free."""
         older = self.task.plays(identity)
-        if older is not None:
-            return older.seat
-        return next(n for n in itertools.count(1) if n not in self.seats)
-
-    def release(self, seat: int) -> None:
-        self.seats[seat] -= 1
-        if not self.seats[seat]:
-            del self.seats[seat]
+        if older is None:
+            return self.seats.take_smallest()
+        self.seats.share(older.seat)
+        return older.seat
 
 
 class Lobby:
@@ -159,8 +155,7 @@ class Lobby:
         self._forget_ended()
         kind, name = self._parse(request)
         opened = self._where(kind, name, identity) or self._find_or_make(kind, name, maker)
-        number = opened.seat_for(identity)
-        opened.seats[number] += 1
+        number = opened.take_seat(identity)
         if opened.empty is not None:
             opened.empty.cancel()
             opened.empty = None
@@ -170,7 +165,7 @@ class Lobby:
             self._release(opened, number)
 
     def _release(self, opened: _Open, number: int) -> None:
-        opened.release(number)
+        opened.seats.release(number)
         if not opened.seats:
             opened.empty = trio.CancelScope()
             self._tasks.start_soon(self._close_when_empty_for_long, opened, opened.empty)
@@ -206,7 +201,7 @@ class Lobby:
     def reserve_again(self, ticket: Ticket) -> Iterator[None]:
         """Count a seat as taken that is gone on in by another connection, until it ends."""
         opened = self._open[ticket.task.label]
-        opened.seats[ticket.player.seat] += 1
+        opened.seats.share(ticket.player.seat)
         try:
             yield
         finally:
@@ -238,7 +233,7 @@ class Lobby:
     def _hold(self, ticket: Ticket, address: str | None) -> None:
         task, number = ticket.task, ticket.player.seat
         opened = self._open[task.label]
-        opened.seats[number] += 1
+        opened.seats.share(number)
         self._held[address] += 1
 
         def over() -> None:
@@ -258,6 +253,8 @@ class Lobby:
 
     def _where(self, kind: str, name: str | None, identity: str | None) -> _Open | None:
         """Return the room among those asked for where ``identity`` plays already."""
+        if identity is None:
+            return None
         rooms = [o for o in self._open.values() if o.kind == kind and name in (None, o.name)]
         return next((opened for opened in rooms if opened.task.plays(identity)), None)
 

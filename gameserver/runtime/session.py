@@ -31,6 +31,7 @@ from gameserver.protocol.closing import (
     action_for,
     close_reason,
 )
+from gameserver.protocol.frames import binary_frame
 from gameserver.protocol.latency import Latency
 from gameserver.protocol.messages import (
     MAX_CLIENT_MESSAGE_BYTES,
@@ -267,7 +268,8 @@ class Session:
     ) -> str | None:
         room = place.task.room
         with trio.move_on_after(AUTH_TIMEOUT_S):
-            await place.task.ready.wait()
+            if not place.task.ready.is_set():
+                await place.task.ready.wait()
             try:
                 return await room.on_auth(
                     hello.name, verified if room.requires_token else hello.token
@@ -310,10 +312,12 @@ class Session:
             resumed=resumed,
             ack=seat_of(player).command_seq,
         )
-        with trio.move_on_after(WELCOME_TIMEOUT_S) as patience:
-            await self._ws.send_message(welcome.encode())
-        if patience.cancelled_caught:
-            raise SessionOver(CloseCode.TOO_SLOW, "the welcome was not taken")
+        data = welcome.encode()
+        if not (self._link.clear and self._link.post(binary_frame(data))):
+            with trio.move_on_after(WELCOME_TIMEOUT_S) as patience:
+                await self._ws.send_message(data)
+            if patience.cancelled_caught:
+                raise SessionOver(CloseCode.TOO_SLOW, "the welcome was not taken")
         if self._ending is None:  # else the next delta may be due after another one's welcome
             task.publish_to(player)
 
