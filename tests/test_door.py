@@ -27,6 +27,7 @@ from gameserver.runtime.door import (
 )
 from gameserver.runtime.http import Site, text_response
 from gameserver.runtime.plain import echo
+from gameserver.runtime.turnstile import PER_TURN
 
 both = pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
 
@@ -407,6 +408,26 @@ async def test_a_storm_of_connections_leaves_the_others_their_turns():
         nursery.cancel_scope.cancel()
     # Two turns of the door may lie between two of ours: Trio shuffles each round.
     assert max(after - before for before, after in pairwise(accepted)) <= 8
+
+
+async def test_requests_that_come_together_are_taken_a_few_a_turn():
+    door = Door(site=SITE, endpoints={}, game=Endpoint(handler=echo, subprotocol=SUBPROTOCOL))
+    listeners = await open_listeners("127.0.0.1", 0)
+    clients = [socket.create_connection(listeners[0].getsockname()) for _ in range(20)]
+    requests = [0]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(door.serve, listeners)
+        await settled(lambda: door.statistics().open_connections == len(clients))
+        await trio.testing.wait_all_tasks_blocked()
+        for client in clients:
+            client.sendall(get())
+        while requests[-1] < len(clients):
+            await trio.lowlevel.checkpoint()
+            requests.append(door.statistics().requests)
+        for client in clients:
+            client.close()
+        nursery.cancel_scope.cancel()
+    assert max(after - before for before, after in pairwise(requests)) <= 2 * PER_TURN
 
 
 async def test_what_the_kernel_takes_for_a_connection_is_bounded():

@@ -158,7 +158,8 @@ async def test_a_successor_starts_after_its_predecessor_has_saved(
             await second.task.ready.wait()
             assert Saving.saved == ["load", "save", "load"]
         await made.close_all()
-    assert Saving.saved == ["load", "save", "load", "save"]
+        assert Saving.saved == ["load", "save", "load", "save"]
+        nursery.cancel_scope.cancel()
 
 
 async def test_several_successors_of_a_room_that_saves_come_one_after_the_other(

@@ -33,6 +33,7 @@ from gameserver.runtime.admission import Admission
 from gameserver.runtime.lobby import Lobby
 from gameserver.runtime.reception import MESSAGES_BURST, TEXTS_BURST
 from gameserver.runtime.session import AUTH_TIMEOUT_S, Session
+from gameserver.runtime.turnstile import PER_TURN, Turnstile
 
 
 @attrs.frozen
@@ -86,6 +87,20 @@ async def test_welcome_comes_first_then_a_full_state(autojump_clock: MockClock) 
         assert delta.leaves is None
         assert delta.enters == [1, 0, 0, 0]
         assert delta.own == [1, 1, 1, 0]
+
+
+async def test_a_hello_waits_for_its_turn_however_long_that_is(autojump_clock: MockClock) -> None:
+    async with table() as t, trio.open_nursery() as nursery:
+        turnstile = t.lobby.turnstile = Turnstile()
+        for _ in range(PER_TURN):
+            await turnstile.wait_turn()
+        await t.client.hello()
+        await trio.sleep(2 * Settings().hello_deadline_s)
+        assert turnstile.waiting == 1
+        assert t.lobby.rooms == []
+        nursery.start_soon(turnstile.run)
+        await t.client.next_of(Welcome)
+        nursery.cancel_scope.cancel()
 
 
 async def test_commands_are_applied_and_acknowledged(autojump_clock: MockClock) -> None:

@@ -1,17 +1,20 @@
-"""What trio-websocket is given instead of the link: the same bytes, and an orderly end.
+"""What trio-websocket is given instead of the link and a nursery: the same, and an orderly end.
 
-Owns two things that trio-websocket leaves out.  A frame that breaks RFC 6455 is answered with a
+Owns what trio-websocket leaves out of its end.  A frame that breaks RFC 6455 is answered with a
 close frame that says why (7.1.7), where trio-websocket would only drop the connection.  And
 what it believes to be the end of the socket is only the end of its own use: the door finishes the
-link, so that what was sent last still arrives although the peer sent more meanwhile.
+link, so that what was sent last still arrives although the peer sent more meanwhile.  Its one
+task is gone before the link is finished.
 """
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Awaitable, Callable
 
 import trio
 import trio_websocket
+import wsproto.utilities
 
 from gameserver.protocol.closing import CONNECTION_LOST, NO_STATUS
 from gameserver.protocol.frames import close_frame
@@ -72,3 +75,42 @@ class ClosingStream(trio.abc.Stream):
                 reason = None if self._websocket is None else self._websocket.closed
                 if not (self._link.closing or reason is None or reason.code in _NEVER_SENT):
                     await self._link.send_all(close_frame(reason.code, reason.reason or ""))
+
+
+class Reader:
+    """Runs trio-websocket's reader in the nursery of its connection; ended before that.
+
+    It is gone when the link is finished, while the link still flushes.  It is all that
+    trio-websocket wants of a nursery: to start that one task.
+    """
+
+    def __init__(self, nursery: trio.Nursery, link: Link) -> None:
+        self._nursery = nursery
+        self._link = link
+        self._scope = trio.CancelScope()
+        self._gone = trio.Event()
+        self.failed = False
+
+    def start_soon(self, read: Callable[[], Awaitable[None]]) -> None:
+        """Run the reader; called once."""
+        self._nursery.start_soon(self._run, read)
+
+    async def _run(self, read: Callable[[], Awaitable[None]]) -> None:
+        """Read on where a ping kills the reader while we are closing.
+
+        The session must not die of that, for its close frame may be still to come.  What else the
+        peer sends is read here then, so that no reset overtakes that frame.
+        """
+        with self._scope:
+            try:
+                await read()
+            except wsproto.utilities.LocalProtocolError:
+                self.failed = True
+                while await self._link.receive_some():
+                    pass
+        self._gone.set()
+
+    async def end(self) -> None:
+        """Stop reading; returns once nothing is being received any more."""
+        self._scope.cancel()
+        await self._gone.wait()

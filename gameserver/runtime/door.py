@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 import attrs
@@ -24,13 +24,14 @@ from gameserver.config import Settings
 from gameserver.ops.logging import shown
 from gameserver.protocol.closing import CloseCode
 from gameserver.runtime.admission import Admission, Peer, Reason
-from gameserver.runtime.closing_stream import ClosingStream
+from gameserver.runtime.closing_stream import ClosingStream, Reader
 from gameserver.runtime.conversation import Conversation
 from gameserver.runtime.endpoint import Endpoint
 from gameserver.runtime.gate import Gate
 from gameserver.runtime.http import Response, Site, text_response
 from gameserver.runtime.link import Link
 from gameserver.runtime.turning_away import TurningAway
+from gameserver.runtime.turnstile import Turnstile
 from gameserver.runtime.upgrade import Upgrade, read_upgrade, wants_upgrade
 
 if TYPE_CHECKING:
@@ -144,6 +145,7 @@ class Door:
         self.ssl_context = ssl_context
         self._settings = settings or DoorSettings()
         self._turning_away = TurningAway()
+        self._turnstile = Turnstile()
         self._listeners: list[socket.socket] = []
         self._accepting = True
         #: Connections between two requests, the one that has waited longest first.
@@ -186,6 +188,7 @@ class Door:
         try:
             async with trio.open_nursery() as apart:
                 apart.start_soon(self._turning_away.run)
+                apart.start_soon(self._turnstile.run)
                 async with trio.open_nursery() as nursery:
                     for listener in self._listeners:
                         nursery.start_soon(self._accept_from, listener, nursery)
@@ -295,20 +298,22 @@ class Door:
             with trio.fail_at(peer.deadline_s):
                 if self.ssl_context is not None:
                     await link.handshake()
-                request = await conversation.next_request()
-            while request is not None:
+                begun = await conversation.wait_for_request()
+            while begun:
+                # That it has to wait for its turn is no fault of the peer's.
+                peer.deadline_s += await self._turnstile.wait_turn()
+                with trio.fail_at(peer.deadline_s):
+                    request = await conversation.next_request()
+                if request is None:
+                    return None
                 self._requests += 1
                 reaction = self._react(request, conversation, peer)
                 if isinstance(reaction, _Opening):
                     return reaction
                 if not await self._answer(conversation, reaction):
                     return None
-                if not await self._another_begins(conversation):
-                    return None
+                begun = await self._another_begins(conversation)
                 peer.deadline_s = trio.current_time() + self._settings.handshake_timeout_s
-                with trio.fail_at(peer.deadline_s):
-                    request = await conversation.next_request()
-            return None
         except h11.RemoteProtocolError as error:
             status = error.error_status_hint
             refusal = text_response(
@@ -318,6 +323,8 @@ class Door:
             if not link.bytes_in:
                 raise
             refusal = text_response(408, "The request took too long.")
+        else:
+            return None
         await self._answer(conversation, refusal, last=True)
         return None
 
@@ -381,15 +388,15 @@ class Door:
         if endpoint.intake is not None:
             link.inlet.limit(endpoint.intake, flooded.cancel)
         stream = ClosingStream(link)
-        reader = _Reader(nursery, link)
-        with trio.fail_at(peer.deadline_s):
-            request = await trio_websocket.wrap_server_stream(
-                cast("trio.Nursery", reader),
-                stream,
-                message_queue_size=endpoint.queue_messages,
-                max_message_size=endpoint.max_message_bytes,
-            )
-            ws = await request.accept(subprotocol=endpoint.subprotocol)
+        reader = Reader(nursery, link)
+        # Waits for nobody: the head is here, and the link gives up a peer that takes no answer.
+        request = await trio_websocket.wrap_server_stream(
+            cast("trio.Nursery", reader),
+            stream,
+            message_queue_size=endpoint.queue_messages,
+            max_message_size=endpoint.max_message_bytes,
+        )
+        ws = await request.accept(subprotocol=endpoint.subprotocol)
         stream.opened(ws)
         self._websockets += 1
         if endpoint.subprotocol is None:
@@ -410,45 +417,6 @@ class Door:
         await close_websocket(ws, link, code, reason)
         await stream.aclose()
         await reader.end()
-
-
-class _Reader:
-    """Runs trio-websocket's reader in the nursery of its connection; ended before that.
-
-    It is gone when the link is finished, while the link still flushes.  It is all that
-    trio-websocket wants of a nursery: to start that one task.
-    """
-
-    def __init__(self, nursery: trio.Nursery, link: Link) -> None:
-        self._nursery = nursery
-        self._link = link
-        self._scope = trio.CancelScope()
-        self._gone = trio.Event()
-        self.failed = False
-
-    def start_soon(self, read: Callable[[], Awaitable[None]]) -> None:
-        """Run the reader; called once."""
-        self._nursery.start_soon(self._run, read)
-
-    async def _run(self, read: Callable[[], Awaitable[None]]) -> None:
-        """Read on where a ping kills the reader while we are closing.
-
-        The session must not die of that, for its close frame may be still to come.  What else the
-        peer sends is read here then, so that no reset overtakes that frame.
-        """
-        with self._scope:
-            try:
-                await read()
-            except wsproto.utilities.LocalProtocolError:
-                self.failed = True
-                while await self._link.receive_some():
-                    pass
-        self._gone.set()
-
-    async def end(self) -> None:
-        """Stop reading; returns once nothing is being received any more."""
-        self._scope.cancel()
-        await self._gone.wait()
 
 
 async def close_websocket(

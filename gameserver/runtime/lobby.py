@@ -32,6 +32,7 @@ from gameserver.runtime.room_quota import RoomQuota
 from gameserver.runtime.room_task import RoomTask
 from gameserver.runtime.seats import Seats
 from gameserver.runtime.sign_in import SignIn
+from gameserver.runtime.turnstile import Turnstile
 
 log = structlog.get_logger(__name__)
 
@@ -104,6 +105,8 @@ class Lobby:
         #: Joins and rooms refused because a room was overloaded.
         self.overload_refusals = 0
         self.sign_in = SignIn(kinds, settings)
+        #: Where those wait who have said hello.
+        self.turnstile = Turnstile()
         self.resumption = Resumption()
         #: For whom how many seats are held; ``None`` for those that nobody is counted for.
         self._held: Counter[str | None] = Counter()
@@ -115,6 +118,7 @@ class Lobby:
     def start(self, nursery: trio.Nursery) -> None:
         """Run rooms in ``nursery`` from now on; before that nobody can join."""
         self._nursery = nursery
+        nursery.start_soon(self.turnstile.run)
 
     # ------------------------------------------------------------ finding
 

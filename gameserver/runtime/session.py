@@ -158,6 +158,7 @@ class Session:
 
     async def _join_and_play(self) -> Ending:
         hello = await self._hello()
+        await self._lobby.turnstile.wait_turn()
         request = self._checked_request(hello)
         self._peer.admission.let_join(trio.current_time())
         ticket = self._lobby.find_ticket(hello.resume, request)

@@ -1,0 +1,67 @@
+"""The turnstile: a few a turn, in order, and no wait where nobody is before one."""
+
+from __future__ import annotations
+
+import trio
+import trio.testing
+
+from gameserver.runtime.turnstile import PER_TURN, Turnstile
+
+
+async def test_nobody_waits_where_nobody_is_before_them(autojump_clock) -> None:
+    async with trio.open_nursery() as nursery:
+        turnstile = Turnstile()
+        nursery.start_soon(turnstile.run)
+        for _ in range(3):
+            for _ in range(PER_TURN):
+                assert await turnstile.wait_turn() == 0.0
+            await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_crowd_goes_through_a_few_a_turn_and_in_order(autojump_clock) -> None:
+    turnstile = Turnstile()
+    through: list[int] = []
+
+    async def newcomer(number: int) -> None:
+        await turnstile.wait_turn()
+        through.append(number)
+
+    async with trio.open_nursery() as nursery:
+        for number in range(20):
+            nursery.start_soon(newcomer, number)
+            await trio.testing.wait_all_tasks_blocked()
+        assert through == list(range(PER_TURN))
+        assert turnstile.waiting == 20 - PER_TURN
+        nursery.start_soon(turnstile.run)
+        before = len(through)
+        while turnstile.waiting:
+            await trio.lowlevel.checkpoint()
+            # Two turns of its own may lie between two of ours: Trio shuffles each round.
+            assert len(through) - before <= 2 * PER_TURN
+            before = len(through)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    # Those of one turn are run by Trio in any order.
+    turns = [set(through[i : i + PER_TURN]) for i in range(0, 20, PER_TURN)]
+    assert turns == [set(range(i, i + PER_TURN)) for i in range(0, 20, PER_TURN)]
+
+
+async def test_the_wait_is_told_and_one_who_gives_up_is_forgotten(autojump_clock) -> None:
+    turnstile = Turnstile()
+    waits_s: list[float] = []
+
+    async def newcomer() -> None:
+        waits_s.append(await turnstile.wait_turn())
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(PER_TURN + 1):
+            nursery.start_soon(newcomer)
+        await trio.testing.wait_all_tasks_blocked()
+        with trio.move_on_after(1):
+            await turnstile.wait_turn()
+        assert turnstile.waiting == 1
+        nursery.start_soon(turnstile.run)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert waits_s == [0.0] * PER_TURN + [1.0]
