@@ -14,139 +14,36 @@ import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from message_strategies import INT_LIMIT, client_messages, leaves, sections, server_messages
 
-from gameserver.errors import JoinRefused, LocalProtocolError, RemoteProtocolError
+from gameserver.errors import RemoteProtocolError
 from gameserver.protocol import messages
-from gameserver.protocol.closing import CloseCode
-from gameserver.protocol.held import encode_held
 from gameserver.protocol.messages import (
     MAX_CHECKSUM,
     MAX_CLIENT_MESSAGE_BYTES,
     MAX_NONCE,
-    MAX_SAY_LENGTH,
     MAX_SEQ,
     MAX_SERVER_MESSAGE_BYTES,
-    MAX_TOKEN_BYTES,
     VERSION,
     Ack,
-    Bye,
     Check,
     ClientMessage,
     CommandMessage,
-    Delta,
     Hello,
     Kind,
-    Moved,
-    Ping,
     Pong,
     Resync,
-    Said,
-    Say,
     ServerMessage,
     Status,
     Welcome,
-    array_header,
     decode_from_client,
     decode_from_server,
     pack,
     pack_float64,
-    parse_room_request,
-    valid_name,
 )
-from gameserver.protocol.wire import (
-    MAX_ELEMENTS,
-    MAX_NESTING,
-    MAX_SERVER_ELEMENTS,
-    MAX_TEXT_BYTES,
-)
+from gameserver.protocol.wire import MAX_ELEMENTS, MAX_NESTING, MAX_SERVER_ELEMENTS, MAX_TEXT_BYTES
 
 MALFORMED = json.loads((pathlib.Path(__file__).parent / "vectors/malformed.json").read_text())
-INT_LIMIT = 2**52
-
-# ---------------------------------------------------------------- strategies
-
-ticks = st.integers(0, INT_LIMIT)
-ints = st.integers(-INT_LIMIT, INT_LIMIT)
-float32s = st.floats(width=32, allow_nan=False, allow_infinity=False)
-float64s = st.floats(allow_nan=False, allow_infinity=False)
-texts = st.text(max_size=20)
-tokens = st.none() | texts | st.sampled_from(["k" * MAX_TOKEN_BYTES, "é" * (MAX_TOKEN_BYTES // 2)])
-leaves = st.none() | st.booleans() | ints | float32s | texts | st.binary(max_size=20)
-values = st.recursive(
-    leaves,
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
-    ),
-    max_leaves=6,
-)
-sections = st.lists(values, max_size=8)
-micros = st.none() | ticks
-
-client_messages: st.SearchStrategy[ClientMessage] = st.one_of(
-    st.builds(Hello, st.just(VERSION), st.none() | texts, texts, texts, tokens),
-    st.builds(
-        Hello,
-        st.just(VERSION),
-        st.none() | texts,
-        texts,
-        texts,
-        tokens,
-        st.text(max_size=99),
-        ticks,
-        st.none() | st.sets(st.integers(1, INT_LIMIT), max_size=200).map(encode_held),
-    ),
-    st.builds(
-        CommandMessage,
-        st.integers(1, MAX_SEQ),
-        ticks,
-        ticks,
-        ticks,
-        ticks,
-        st.lists(values, max_size=8),
-    ),
-    st.builds(Ack, ticks),
-    st.builds(Ping, st.integers(0, MAX_NONCE), float64s | ints),
-    st.builds(Say, st.text(min_size=1, max_size=MAX_SAY_LENGTH)),
-    st.builds(Resync),
-)
-server_messages: st.SearchStrategy[ServerMessage] = st.one_of(
-    st.builds(
-        Welcome,
-        texts,
-        st.integers(1, 500),
-        ticks,
-        ticks,
-        st.integers(1, 128) | st.floats(0.5, 128),
-        sections,
-        texts,
-        st.dictionaries(texts, ints, max_size=4),
-        st.booleans(),
-        st.integers(0, MAX_SEQ),
-    ),
-    st.builds(
-        Delta,
-        ticks,
-        st.integers(0, MAX_SEQ),
-        st.none() | ints,
-        st.none() | sections,
-        sections,
-        sections,
-        sections,
-        sections,
-        st.lists(sections, max_size=3),
-    ),
-    st.builds(Pong, st.integers(0, MAX_NONCE), float64s | ints, float64s),
-    st.builds(Status, *[micros] * 5, ticks, *[micros] * 8),
-    st.builds(Said, ticks, texts, texts),
-    st.builds(Check, ticks, st.integers(0, MAX_CHECKSUM)),
-    st.builds(Moved, texts, texts),
-    st.builds(
-        Bye,
-        st.sampled_from(CloseCode).map(int),
-        texts,
-        st.none() | ticks | st.floats(0, 1e6, width=32),
-    ),
-)
 
 
 def identical(a: object, b: object) -> bool:
@@ -461,80 +358,5 @@ def test_fields_of_a_server_are_checked(name: str, at: int, wrong: list[Any]) ->
         assert name in refuses(pack_float64(message), decode_from_server), value
 
 
-# ---------------------------------------------------------------- packing
-
-
-def test_floats() -> None:
-    assert pack([1.5]) == b"\x91\xca" + struct.pack(">f", 1.5)
-    assert pack_float64([1.5]) == b"\x91\xcb" + struct.pack(">d", 1.5)
-
-
 def test_the_tick_of_a_pong_is_always_a_float64() -> None:
     assert Pong(1, 2, 3).encode() == b"\x94\x13\x01\x02\xcb" + struct.pack(">d", 3)
-
-
-def test_a_float_beyond_float32_is_our_error() -> None:
-    with pytest.raises(LocalProtocolError):
-        pack([1e39])
-
-
-@pytest.mark.parametrize("packer", [pack, pack_float64])
-@pytest.mark.parametrize("wrong", [object(), 2**64, -(2**63) - 1, "\ud800", [[{1, 2}]]])
-def test_what_cannot_be_packed_is_our_error_and_leaves_no_trace(packer: Any, wrong: Any) -> None:
-    with pytest.raises(LocalProtocolError):
-        packer([1, 2, wrong])
-    assert packer([1, True]) == b"\x92\x01\xc3"
-
-
-@given(st.lists(values, max_size=20))
-def test_parts_join_to_an_array(parts: list[Any]) -> None:
-    assert array_header(len(parts)) + b"".join(map(pack, parts)) == pack(parts)
-
-
-@pytest.mark.parametrize("count", [0, 15, 16, 65535, 65536])
-def test_array_header(count: int) -> None:
-    assert array_header(count) + bytes(count) == pack([0] * count)
-
-
-# ---------------------------------------------------------------- names
-
-room_words = st.text("abcxyz0189-_", min_size=1, max_size=32)
-
-
-@given(room_words, st.none() | room_words)
-def test_room_requests(kind: str, name: str | None) -> None:
-    request = kind if name is None else f"{kind}/{name}"
-    assert parse_room_request(request) == (kind, name)
-
-
-def test_no_room_request_means_the_first_kind() -> None:
-    assert parse_room_request("") == ("", None)
-
-
-@pytest.mark.parametrize(
-    "request_text",
-    [
-        *["/", "a/", "/a", "a//b", "a/b/c", "A", "é", "a b", " a", "a\n", "a/b\n", "a\x00", "."],
-        *["a" * 33, "a/" + "b" * 33, "\u0661", "a\\b", "a/b "],
-    ],
-)
-def test_bad_room_requests(request_text: str) -> None:
-    with pytest.raises(JoinRefused) as caught:
-        parse_room_request(request_text)
-    assert caught.value.code == CloseCode.NO_SUCH_ROOM
-
-
-@pytest.mark.parametrize("name", ["a", "Zoë 🚀", "a b", "x" * 24, "🚀" * 24, "日本", "a-_.!"])
-def test_names(name: str) -> None:
-    assert valid_name(name)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        *["", " ", " a", "a ", "x" * 25, "a\n", "\ta", "a\x00b", "a\x7fb", "a\u200bb", "a\u00a0b"],
-        *["\u202eevil", "a\u2028b", "\ud800", "\ufeffa", "\ue000"],
-    ],
-)
-def test_bad_names(name: str) -> None:
-    assert not valid_name(name)
