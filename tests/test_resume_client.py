@@ -1,0 +1,181 @@
+"""The Python client comes back by itself, or stays away as the close code says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import trio
+from inn import Harbour, inn
+from playing import Pawn, Step
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from clients.errors import ConnectionLost
+from clients.game_client import GameClient
+from clients.joining import open_game
+from gameserver.runtime.resumption import Showing
+
+
+async def test_the_client_comes_back_by_itself(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with inn() as i:
+        i.lead_here(monkeypatch)
+        async with open_game("ws://test/", room="field", name="ann") as game:
+            await game.next_delta()
+            for _ in range(3):
+                await game.send(Step(1))
+            replica, seat = game.replica, game.seat
+            i.cut()
+            i.harbour.spawn(Pawn(1.0, 1.0))
+            while game.statistics().resumes == 0:
+                await game.next_delta()
+            assert (game.seat, game.replica) == (seat, replica)
+            await game.send(Step(1))
+            while i.harbour.players[1].entity.x < 4.0:
+                await game.next_delta()
+            await trio.sleep(6)  # a check is due
+            counts = game.statistics()
+            assert (counts.resumes, counts.rejoins, counts.resyncs) == (1, 0, 0)
+            assert counts.checks > 0
+            assert counts.checksum_failures == 0
+            assert len(replica.entities) == 2
+            assert replica.own is not None
+            assert replica.own.x == 4.0
+            assert replica.own.secret == 0
+        await wait_all_tasks_blocked()
+        assert i.harbour.told == ["ann joins", "ann drops", "ann resumes", "ann leaves: left"]
+        assert i.harbour.steps == [1, 1, 1, 1]
+
+
+async def test_commands_that_were_lost_on_their_way_are_sent_again(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with inn() as i:
+        i.lead_here(monkeypatch)
+        async with open_game("ws://test/", room="field", name="ann") as game:
+            await game.next_delta()
+            lose_what_is_sent(game)
+            assert [await game.send(Step(dx)) for dx in (1, -1, 1)] == [1, 2, 3]
+            i.cut()
+            await wait_all_tasks_blocked()
+            assert not game.connected
+            assert await game.send(Step(1)) == 0
+            assert not await game.say("hello?")
+            while not i.harbour.steps:
+                await game.next_delta()
+            assert i.harbour.steps == [1, -1, 1]
+            assert game.statistics().commands_again == 3
+            assert await game.send(Step(-1)) == 4
+
+
+def lose_what_is_sent(game: Any) -> None:
+    """Let the bytes that the client sends from now on never arrive."""
+
+    async def lose(_data: Any) -> None:
+        await trio.lowlevel.checkpoint()
+
+    game._connection.stream._stream.send_all = lose
+
+
+async def test_after_the_window_the_client_joins_anew(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with inn() as i:
+        i.lead_here(monkeypatch)
+        async with open_game("ws://test/", room="field", name="ann") as game:
+            await game.next_delta()
+            await game.send(Step(1))
+            player = i.harbour.players[1]
+            i.cut()
+            await wait_all_tasks_blocked()
+            i.lobby.rooms[0][1].leave(player, "tired of waiting")
+            while game.rejoins == 0:
+                await game.next_delta()
+            assert await game.send(Step(1)) == 1
+            while game.replica.ack != 1:
+                await game.next_delta()
+            assert game.replica.own is not None
+            assert game.replica.own.x == 1.0
+            assert (game.statistics().resumes, game.statistics().rejoins) == (0, 1)
+
+
+@pytest.mark.parametrize("moment", range(12))
+async def test_leaving_in_the_moment_of_a_loss_is_leaving(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    async with inn() as i:
+        i.lead_here(monkeypatch)
+        with trio.fail_after(120):  # else it comes back, and stays
+            async with open_game("ws://test/", room="field", name="ann") as game:
+                await game.next_delta()
+                i.cut()
+                for _ in range(moment):
+                    await trio.lowlevel.checkpoint()
+
+
+async def the_end(game: GameClient) -> tuple[int, str]:
+    """Play until the client says that it is over; return code and reason."""
+    try:
+        while True:
+            await game.next_delta()
+    except ConnectionLost as lost:
+        return lost.code, lost.reason
+
+
+@pytest.mark.parametrize("resume", [True, False])
+async def test_the_client_obeys_the_close_code(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, resume: bool
+) -> None:
+    async with inn() as i:
+        i.lead_here(monkeypatch)
+        async with open_game("ws://test/", room="field", name="ann", resume=resume) as game:
+            await game.next_delta()
+            i.harbour.players[1].kick("enough")
+            assert await the_end(game) == (4010, "enough")
+        assert len(i.links) == 1
+
+
+async def test_without_resume_the_end_is_the_end(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with inn() as i:
+        i.lead_here(monkeypatch)
+        async with open_game("ws://test/", room="field", resume=False) as game:
+            i.cut()
+            assert (await the_end(game))[0] == 1006
+            with pytest.raises(ConnectionLost):
+                await game.send(Step(1))
+
+
+class Wide(Harbour):
+    max_players = 200
+
+
+async def test_two_hundred_at_once(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with inn(Wide, joins_per_s=10_000, max_connections_per_address=500) as i:
+        i.lead_here(monkeypatch)
+        games: list[Any] = []
+        all_in = trio.Event()
+
+        async def play(number: int) -> None:
+            async with open_game("ws://test/", room="field", name=f"p{number}") as game:
+                await game.next_delta()
+                games.append(game)
+                if len(games) == 200:
+                    all_in.set()
+                while game.statistics().resumes == 0 or game.statistics().checks == 0:
+                    await game.next_delta()
+
+        async with trio.open_nursery() as nursery:
+            for number in range(200):
+                nursery.start_soon(play, number)
+            await all_in.wait()
+            seats = sorted(game.seat for game in games)
+            for link in i.links[:200]:
+                link.drop()
+        assert sorted(game.seat for game in games) == seats == list(range(1, 201))
+        assert sum(game.statistics().checksum_failures for game in games) == 0
+        assert i.shown() == {Showing.RESUMED: 200}
