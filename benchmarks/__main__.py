@@ -283,12 +283,23 @@ def hostile(
         DEFAULT_OUTPUT
     ),
 ) -> None:
-    """What honest players notice of one attack after the other: a row per attack."""
+    """What honest players notice of one attack after the other: a row per attack.
+
+    The exit code is 1 if an honest player was dropped, a checksum wrong, a seat stolen or lost, a
+    session closed with a code that its attack gives no reason for, or a crash logged.
+    """
     session = Session(output, repeats=1, warmup_s=hostile_study.RECOVER_S, window_s=seconds)
     stay_off_the_server(session.driver.cores)
     found = hostile_study.run(session, players, seconds, attacks or tuple(ATTACKS), seed)
     session.say("\n" + hostile_results.hostile_table(found))
-    session.close()
+    _close(
+        session,
+        [
+            f"{record.attack}: {', '.join(promises)}"
+            for record in found
+            if (promises := hostile_results.broken(record))
+        ],
+    )
 
 
 @app.command
@@ -353,7 +364,7 @@ def _close(session: Session, broken: Sequence[str]) -> None:
     """Close the session, and this process with exit code 1 if a promise was broken."""
     session.close()
     if broken:
-        session.say(f"BROKEN: {', '.join(broken)}")
+        session.say(f"BROKEN: {'; '.join(broken)}")
         sys.exit(1)
 
 

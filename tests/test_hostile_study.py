@@ -6,6 +6,7 @@ import json
 import math
 import random
 import sys
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from benchmarks import records
 from benchmarks.exposition import counts_by_label, gauge, total
 from benchmarks.hostile import results as hostile_results
 from benchmarks.hostile.attackers import Attackers
-from benchmarks.hostile.attacks import ATTACKS, run
+from benchmarks.hostile.attacks import ATTACKS, IN_A_PROCESS, run
 from benchmarks.hostile.honest import Honest, Window, delays_s, missed_ticks, work_s
 from benchmarks.hostile.light import first_frame, tick_of
 from benchmarks.hostile.results import (
@@ -32,8 +33,9 @@ from benchmarks.hostile.results import (
     hostile_table,
     worst,
 )
+from benchmarks.hostile.results import broken as broken_by
 from benchmarks.hostile.rooms import Guarded, Siege
-from benchmarks.hostile.target import Target
+from benchmarks.hostile.target import Tally, Target
 from benchmarks.machine import BenchmarkError
 from benchmarks.measure import waited_s
 from benchmarks.soak import results as soak_results
@@ -47,16 +49,25 @@ from benchmarks.soak.results import (
     memory_slope,
     soak_table,
 )
-from benchmarks.studies.hostile import is_bug
+from benchmarks.studies.hostile import is_bug, wrong_codes
 from benchmarks.studies.soak import plan
 from gameserver.config import Settings
+from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.frames import binary_frame
 from gameserver.protocol.messages import Delta
+from gameserver.runtime.resumption import Resumption
 from gameserver.runtime.room_task import seat_of
 from gameserver.runtime.server import open_server
 from gameserver.runtime.tls import make_development_certificate
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the attackers' addresses are Linux'")
+
+
+class Forgetful(Siege):
+    """Holds no seats: who is cut off has lost everything."""
+
+    hold_s = 0.0
+
 
 USAGE = Usage(rss_bytes=50_000_000, tasks=160, descriptors=60)
 
@@ -178,10 +189,30 @@ def test_an_attack_that_changed_nothing_is_held() -> None:
         ({"after": attrs.evolve(USAGE, descriptors=63)}, "3 descriptors left"),
         ({"after": attrs.evolve(USAGE, rss_bytes=53_000_000)}, "3.0 MB left"),
         ({"crashes": ("…",)}, "1 crashes logged"),
+        ({"attackers": {"stolen": 2}}, "2 seats stolen"),
+        ({"attackers": {"seats_lost": 1}}, "1 seats lost"),
+        ({"wrong_codes": {"1011": 4}}, "4 closed with 1011"),
     ],
 )
 def test_each_target_can_be_missed(changes: dict[str, Any], said: str) -> None:
     assert complaints(attacked(**changes), attacked(QUIET)) == [said]
+
+
+def test_what_depends_on_the_machine_is_no_broken_promise() -> None:
+    slow = attacked(ticks_missed=7, tick_p99_ms=9.0, after=attrs.evolve(USAGE, tasks=161))
+    assert len(complaints(slow, attacked(QUIET))) == 3
+    assert broken_by(slow) == []
+    assert broken_by(attacked(lost=("4009 silent",), wrong_checksums=2)) == [
+        "1 dropped",
+        "2 wrong checksums",
+    ]
+
+
+def test_close_codes_are_judged_by_the_attack() -> None:
+    endings = {"1000": 1, "1006": 2, "4005": 3, "4000": 4, "4013": 5}
+    assert wrong_codes(QUIET, endings) == {"4000": 4, "4013": 5}
+    assert wrong_codes("lying acks", endings) == {"4013": 5}
+    assert wrong_codes("replayed resume tokens", endings) == {"4000": 4}
 
 
 def test_the_most_of_each_was_there_during_an_attack() -> None:
@@ -202,7 +233,8 @@ def test_the_table_of_attacks() -> None:
     assert quiet.startswith("| quiet | 0 | 0.0 | 0 | 0 of 30,000 | 2.00 (1.00 ×) |")
     assert "| 1,234 | 5.5 | 0 | 0 of 30,000 | 2.50 (1.25 ×) | 4.0 (1.00 ×) |" in garbage
     assert "| 50 → 60 → 50 | 160 → 200 → 160 | 60 → 80 → 60 | held |" in garbage
-    assert oversize.endswith("| 1 dropped (machine busy: naps 1 ms late, server waited 50%) |")
+    busy = "(machine busy: naps 1 ms late, server waited 50%)"
+    assert oversize.endswith(f"| NOT HELD: 1 dropped {busy} |")
 
 
 def test_the_last_run_of_attacks_is_read_again(tmp_path: Path) -> None:
@@ -319,8 +351,9 @@ def test_the_same_seed_plans_the_same_attacks() -> None:
 
 @linux
 async def test_every_attack_reaches_a_real_server_and_no_honest_player_misses_a_tick(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("benchmarks.hostile.attacks.CROWD", 5)
     paths = make_development_certificate(tmp_path)
     settings = Settings(
         port=0,
@@ -349,6 +382,7 @@ async def test_every_attack_reaches_a_real_server_and_no_honest_player_misses_a_
                     ):
                         await trio.lowlevel.checkpoint()
                     attackers.cancel_scope.cancel()
+                assert (target.tally.stolen, target.tally.seats_lost) == (0, 0)
             last = honest.newest_tick
             await honest.until(lambda: all(seen[-1][0] > last for seen in honest.now.seen))
             window = honest.take()
@@ -362,8 +396,74 @@ async def test_every_attack_reaches_a_real_server_and_no_honest_player_misses_a_
     assert len(delays_s(window, ran)) > 0
 
 
-#: They only connect.
-_SILENT = {"connection storm", "connection storm, 100 addresses", "storm of TLS handshakes"}
+#: They only connect, or leave the rest to a process of their own.
+_SILENT = {
+    "connection storm",
+    "connection storm, 100 addresses",
+    "storm of TLS handshakes",
+    "100 stopped with SIGSTOP",
+}
+
+
+async def misdeeds(
+    attack: str, room: type[Siege], done: Callable[[Tally], bool], **settings: Any
+) -> Tally:
+    """Return what two attackers did until it is ``done``."""
+    with trio.fail_after(60):
+        async with open_server(
+            {"siege": room}, Settings(port=0, log_level="error", **settings)
+        ) as server:
+            target = Target(server.port, server.port, ATTACKS[attack].addresses, seed=1)
+            async with trio.open_nursery() as attackers:
+                attackers.start_soon(run, attrs.evolve(ATTACKS[attack], attackers=2), target)
+                while not done(target.tally):
+                    await trio.lowlevel.checkpoint()
+                attackers.cancel_scope.cancel()
+    return target.tally
+
+
+@linux
+async def test_a_resume_token_is_good_once_however_often_it_is_shown() -> None:
+    tally = await misdeeds(
+        "replayed resume tokens", Siege, lambda tally: tally.resumed > 2 and tally.joined > 40
+    )
+    assert (tally.stolen, tally.seats_lost) == (0, 0)
+
+
+@linux
+async def test_a_seat_that_is_stolen_with_an_old_token_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Resumption, "_end", lambda *_: None)
+    monkeypatch.setattr(Resumption, "confirm", lambda _self, ticket: setattr(ticket, "shown", None))
+    await misdeeds("replayed resume tokens", Siege, lambda tally: tally.stolen > 0)
+
+
+@linux
+async def test_a_crowd_that_reconnects_gets_its_seats_and_notices_if_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("benchmarks.hostile.attacks.CROWD", 10)
+    attack = "200 who reconnect at once"
+    tally = await misdeeds(attack, Siege, lambda tally: tally.resumed > 40)
+    assert tally.seats_lost == 0
+    await misdeeds(attack, Forgetful, lambda tally: tally.seats_lost > 10)
+
+
+@linux
+async def test_who_is_stopped_is_dropped_for_its_silence() -> None:
+    with trio.fail_after(60):
+        settings = Settings(port=0, log_level="error", ping_interval_s=0.1)
+        async with open_server({"siege": Siege}, settings) as server:
+            target = Target(server.port, server.port, 1, seed=1)
+            attack = attrs.evolve(ATTACKS["100 stopped with SIGSTOP"], attackers=1)
+            async with trio.open_nursery() as attackers:
+                attackers.start_soon(run, attack, target)
+                while server.lobby.held < IN_A_PROCESS:
+                    await trio.lowlevel.checkpoint()
+                attackers.cancel_scope.cancel()
+            assert set(server.figures().counters.endings) == {CloseCode.PING_TIMEOUT}
+    assert target.tally.joined == IN_A_PROCESS
 
 
 QUICKLY = {
@@ -398,12 +498,6 @@ async def test_players_come_back_from_every_blow_and_end_in_every_way(
     assert (counts.wrong_checksums, counts.deltas_refused, counts.rejoined) == (0, 0, 0)
     # One that was answered may never have reached the client; none is known to it alone.
     assert 0 < counts.resumed <= shown["resumed"] + shown["taken_over"]
-
-
-class Forgetful(Siege):
-    """Holds no seats: who is cut off has lost everything."""
-
-    hold_s = 0.0
 
 
 async def test_a_seat_that_is_not_held_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ every threat.
 from __future__ import annotations
 
 import random
+import secrets
+import string
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -21,6 +23,7 @@ from gameserver.protocol.messages import (
     Hello,
     Ping,
 )
+from gameserver.runtime.resumption import TOKEN_BYTES
 
 UPGRADE: Final = (
     "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -108,6 +111,12 @@ def lies(tick: int) -> tuple[bytes, bytes]:
     """Return two messages that acknowledge a ``tick`` that has not been."""
     command = CommandMessage(seq=1, tick=0, shown=0, acked=tick, kind=0, values=[1])
     return Ack(tick).encode(), command.encode()
+
+
+def guessed_resume_token(rng: random.Random) -> str:
+    """Return a text that could be a resume token: as long as one, of the same characters."""
+    length = len(secrets.token_urlsafe(TOKEN_BYTES))
+    return "".join(rng.choices(string.ascii_letters + string.digits + "_-", k=length))
 
 
 def forged_tokens(rng: random.Random) -> tuple[str, ...]:

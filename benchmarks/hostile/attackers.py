@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -72,9 +74,9 @@ class Attackers:
             self.kill()
 
     def kill(self) -> None:
-        """End them without asking, if they still run; idempotent."""
-        if self._process.poll() is None:
-            self._process.kill()
+        """End them without asking, and what they started, if it still runs; idempotent."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:

@@ -6,6 +6,8 @@ Owns when and how often things are sent; what they are is ``ammunition.py``'s, s
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -22,11 +24,14 @@ from benchmarks.hostile.ammunition import (
     TLS_BEGINNING,
     UPGRADE,
     forged_tokens,
+    guessed_resume_token,
     hello,
     lies,
     masked,
 )
 from benchmarks.hostile.target import GONE, Target, TurnedAway, Wire
+from benchmarks.machine import ROOT
+from gameserver.protocol.closing import CONNECTION_LOST, CloseCode
 
 #: After a connection that was refused or turned away: an attacker whose core is busy with being
 #: refused attacks nobody.
@@ -39,7 +44,15 @@ SMALL_BUFFER_BYTES: Final = 4096
 PIPELINED: Final = 20
 #: How long one waits whether the server says anything about what was sent to it.
 PATIENCE_S: Final = 1.0
+#: A resume token is shown so often at once, and then one time after the other.
+AT_ONCE: Final = 4
 REPLAYS: Final = 20
+#: So many lose their connections together.
+CROWD: Final = 200
+#: So many clients are in a process that is stopped, for so long: until long after they were given
+#: up.
+IN_A_PROCESS: Final = 25
+STOPPED_S: Final = 30.0
 LOTS_OF_BYTES: Final = 16 * 1024
 
 Act = Callable[[Target], Awaitable[None]]
@@ -47,11 +60,15 @@ Act = Callable[[Target], Awaitable[None]]
 
 @attrs.frozen
 class Attack:
-    """What ``attackers`` do at once, each again and again; ``addresses``: from how many."""
+    """What ``attackers`` do at once, each again and again; ``addresses``: from how many.
+
+    ``codes``: what the server may end their sessions with, besides ``ALWAYS``.
+    """
 
     act: Act
     attackers: int = 20
     addresses: int = 1
+    codes: frozenset[int] = frozenset()
 
 
 async def run(attack: Attack, target: Target) -> None:
@@ -235,39 +252,164 @@ async def _forged_tokens(target: Target) -> None:
 
 
 async def _replayed_tokens(target: Target) -> None:
-    """Join, be cut, and present the one-time resume token many times over."""
-    wire = await target.open()
+    """Be cut, show the resume token on several connections at once, and again ever after.
+
+    Once it is good; then nobody may get anything for it, least of all the seat, whose owner stays.
+    """
+    wire = await target.enter()
+    token = wire.welcome.resume
+    wire.reset()
+    back: list[Wire] = []
     try:
-        resume = (await wire.join(target.name_hello())).resume
+        async with trio.open_nursery() as nursery:
+            for _ in range(AT_ONCE):
+                nursery.start_soon(_show, target, token, back)
+        if not back:
+            return
+        target.tally.resumed += 1
+        target.tally.stolen += len(back) - 1
+        async with trio.open_nursery() as nursery:
+            answered = trio.Event()
+            nursery.start_soon(_keep_seat, target, back[0], answered)
+            await answered.wait()
+            for _ in range(REPLAYS):
+                stolen: list[Wire] = []
+                await _show(target, token, stolen)
+                target.tally.stolen += len(stolen)
+                _reset_all(stolen)
+            nursery.cancel_scope.cancel()
     finally:
+        _reset_all(back)
+
+
+async def _show(target: Target, token: str, back: list[Wire]) -> None:
+    """Show a resume token; whoever gets a seat for it is ``back``."""
+    with suppress(*GONE, TurnedAway):
+        wire = await target.enter(hello(target.name(), resume=token))
+        if wire.welcome.resumed:
+            back.append(wire)
+        else:
+            wire.reset()
+
+
+async def _keep_seat(target: Target, wire: Wire, answered: trio.Event) -> None:
+    try:
+        await wire.answer_pings(answered)
+    except (*GONE, TurnedAway):
+        target.tally.seats_lost += 1
+    finally:
+        answered.set()
+
+
+def _reset_all(wires: list[Wire]) -> None:
+    for wire in wires:
         wire.reset()
 
-    async def replay() -> None:
-        with suppress(*GONE, TurnedAway):
-            (await target.enter(hello("mallory", resume=resume))).reset()
 
-    async with trio.open_nursery() as nursery:
-        for _ in range(REPLAYS):
-            nursery.start_soon(replay)
+async def _guessed_tokens(target: Target) -> None:
+    """Ask for somebody's seat with a token that nobody was given."""
+    guess = target.rng.choice(
+        [guessed_resume_token(target.rng), *forged_tokens(target.rng), target.name()]
+    )
+    stolen: list[Wire] = []
+    await _show(target, guess, stolen)
+    target.tally.stolen += len(stolen)
+    _reset_all(stolen)
 
+
+# ---------------------------------------------------------------- all of them at once
+
+
+async def _outages(target: Target) -> None:
+    """Be a crowd whose network fails for everyone at once, and who all come back at once."""
+    tokens: dict[int, str] = {}
+    while True:
+        wires: list[Wire] = []
+        try:
+            async with trio.open_nursery() as nursery:
+                for number in range(CROWD):
+                    nursery.start_soon(_come, target, number, tokens, wires)
+        finally:
+            _reset_all(wires)
+
+
+async def _come(target: Target, number: int, tokens: dict[int, str], wires: list[Wire]) -> None:
+    """Join, or come back to the seat, however often one has to try."""
+    token = tokens.get(number)
+    while True:
+        try:
+            wire = await target.enter(hello(f"crowd {number}", resume=token))
+        except TurnedAway as turned:
+            await trio.sleep(turned.retry_after_s or PATIENCE_S)
+        except GONE:
+            await trio.sleep(PATIENCE_S)
+        else:
+            break
+    wires.append(wire)
+    tokens[number] = wire.welcome.resume
+    if token is not None:
+        target.tally.resumed += wire.welcome.resumed
+        target.tally.seats_lost += not wire.welcome.resumed
+
+
+async def _stopped(target: Target) -> None:
+    """Have a process join, and stop it."""
+    names = [target.name() for _ in range(IN_A_PROCESS)]
+    command = [sys.executable, "-m", "benchmarks.hostile.stopped"]
+    process = await trio.lowlevel.open_process(
+        [*command, str(target.port), target.next_address(), *names],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        joined = int(await process.stdout.receive_some() or 0)
+        target.tally.connections += joined
+        target.tally.joined += joined
+        await trio.sleep(STOPPED_S)
+    finally:
+        process.kill()
+        with trio.CancelScope(shield=True):
+            await process.wait()
+            await process.stdout.aclose()
+
+
+#: An attacker whose connection was lost, and anybody for whom there was no place just then.
+ALWAYS: Final = frozenset({CloseCode.NORMAL, CONNECTION_LOST, CloseCode.ROOM_FULL})
+_NONSENSE: Final = frozenset({1002, 1003, 1007, 1009, CloseCode.PROTOCOL_ERROR, CloseCode.TOO_SLOW})
+_RATE: Final = frozenset({CloseCode.RATE})
+_PROTOCOL: Final = frozenset({CloseCode.PROTOCOL_ERROR})
+_TAKEN: Final = frozenset({CloseCode.RESUMING, CloseCode.TAKEN_OVER})
 
 #: In the order in which they come.
 ATTACKS: Final[Mapping[str, Attack]] = {
-    "garbage": Attack(_garbage),
-    "half-closes and resets": Attack(_ends),
+    "garbage": Attack(_garbage, codes=_NONSENSE),
+    "half-closes and resets": Attack(_ends, codes=_NONSENSE),
     "slowloris in HTTP": Attack(_slow_http, attackers=150),
     "slowloris in TLS": Attack(_slow_tls, attackers=150),
-    "slowloris in WebSocket": Attack(_slow_websocket, attackers=150),
-    "flood of messages": Attack(partial(_flood, name="messages")),
-    "flood of pings": Attack(partial(_flood, name="pings")),
-    "flood of empty fragments": Attack(partial(_flood, name="empty fragments")),
-    "flood of bytes": Attack(partial(_flood, name="bytes")),
-    "oversize": Attack(_oversize),
-    "deep and huge msgpack": Attack(_no_messages),
-    "lying acks": Attack(_lying_acks),
-    "replayed resume tokens": Attack(_replayed_tokens, attackers=5),
-    "forged tokens": Attack(_forged_tokens),
-    "200 who never read": Attack(_never_read, attackers=200, addresses=4),
+    "slowloris in WebSocket": Attack(
+        _slow_websocket, attackers=150, codes=frozenset({CloseCode.TOO_SLOW})
+    ),
+    "flood of messages": Attack(partial(_flood, name="messages"), codes=_RATE),
+    "flood of pings": Attack(partial(_flood, name="pings"), codes=_RATE),
+    "flood of empty fragments": Attack(partial(_flood, name="empty fragments"), codes=_RATE),
+    "flood of bytes": Attack(partial(_flood, name="bytes"), codes=_RATE),
+    "oversize": Attack(_oversize, codes=frozenset({CloseCode.TOO_BIG})),
+    "deep and huge msgpack": Attack(_no_messages, codes=_PROTOCOL),
+    "lying acks": Attack(_lying_acks, codes=_PROTOCOL),
+    "replayed resume tokens": Attack(_replayed_tokens, attackers=5, codes=_TAKEN),
+    "guessed resume tokens": Attack(_guessed_tokens),
+    "forged tokens": Attack(_forged_tokens, codes=frozenset({CloseCode.REFUSED})),
+    "200 who never read": Attack(
+        _never_read,
+        attackers=200,
+        addresses=4,
+        codes=frozenset({CloseCode.PING_TIMEOUT, CloseCode.TOO_SLOW}),
+    ),
+    "100 stopped with SIGSTOP": Attack(
+        _stopped, attackers=4, codes=frozenset({CloseCode.PING_TIMEOUT})
+    ),
+    "200 who reconnect at once": Attack(_outages, attackers=1, addresses=CROWD, codes=_TAKEN),
     "connection storm": Attack(_connect_only, attackers=50),
     "connection storm, 100 addresses": Attack(_connect_only, attackers=100, addresses=100),
     "storm of TLS handshakes": Attack(_tls_only, attackers=50),

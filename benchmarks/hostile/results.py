@@ -47,6 +47,7 @@ def worst(of: Iterable[Usage]) -> Usage:
 class AttackRecord:
     """One attack, or the quiet window before all of them.
 
+    ``ticks`` are those of the window and of the recovery after it; times are of the window alone.
     ``delay``: from when a tick was due until its delta had reached a player; ``tick``: how long
     ticks took, from before commands were read to after the publish.  ``nap``: how late the
     players' own process woke up, the machine's share of the delay.  ``lost`` holds how each honest
@@ -76,6 +77,8 @@ class AttackRecord:
     #: What the attackers did (``Tally``), and how the server ended sessions, by close code.
     attackers: Mapping[str, int] = attrs.field(factory=dict)
     endings: Mapping[str, int] = attrs.field(factory=dict)
+    #: Those of the endings that this attack gives no reason for.
+    wrong_codes: Mapping[str, int] = attrs.field(factory=dict)
     crashes: tuple[str, ...] = ()
     machine: Mapping[str, Any] = attrs.field(factory=dict)
     when: str = ""
@@ -86,15 +89,24 @@ class AttackRecord:
         return self.nap_p99_ms <= MOST_NAP_LATE_MS and self.waited <= MOST_WAITED
 
 
+def broken(record: AttackRecord) -> list[str]:
+    """Return which promises were not kept, in words; all else depends on the machine as well."""
+    counts = {
+        "dropped": len(record.lost),
+        "wrong checksums": record.wrong_checksums,
+        "seats stolen": record.attackers.get("stolen", 0),
+        "seats lost": record.attackers.get("seats_lost", 0),
+        "crashes logged": len(record.crashes),
+    }
+    found = [f"{count} {what}" for what, count in counts.items() if count]
+    return found + [f"{count} closed with {code}" for code, count in record.wrong_codes.items()]
+
+
 def complaints(record: AttackRecord, quiet: AttackRecord) -> list[str]:
     """Return which targets were missed, in words; empty if none was."""
-    found = []
-    if record.lost:
-        found.append(f"{len(record.lost)} dropped")
+    found = broken(record)
     if record.ticks_missed:
         found.append(f"{record.ticks_missed} ticks missed")
-    if record.wrong_checksums:
-        found.append(f"{record.wrong_checksums} wrong checksums")
     if record.tick_p99_ms > MOST_P99 * quiet.tick_p99_ms:
         found.append(f"tick p99 {record.tick_p99_ms / quiet.tick_p99_ms:.1f} ×")
     if record.after.tasks > record.before.tasks:
@@ -104,8 +116,6 @@ def complaints(record: AttackRecord, quiet: AttackRecord) -> list[str]:
     if record.after.rss_bytes > SAME_MEMORY * record.before.rss_bytes:
         left = (record.after.rss_bytes - record.before.rss_bytes) / 1e6
         found.append(f"{left:.1f} MB left")
-    if record.crashes:
-        found.append(f"{len(record.crashes)} crashes logged")
     return found
 
 
@@ -126,7 +136,7 @@ def hostile_table(records: Sequence[AttackRecord]) -> str:
 def _row(record: AttackRecord, quiet: AttackRecord) -> list[str]:
     usages = (record.before, record.during, record.after)
     wrong = complaints(record, quiet)
-    verdict = "; ".join(wrong) if wrong else "held"
+    verdict = f"NOT HELD: {'; '.join(wrong)}" if wrong else "held"
     if not record.valid:
         verdict += f" (machine busy: naps {record.nap_p99_ms:.0f} ms late, "
         verdict += f"server waited {record.waited:.0%})"
@@ -141,7 +151,7 @@ def _row(record: AttackRecord, quiet: AttackRecord) -> list[str]:
         " → ".join(f"{usage.rss_bytes / 1e6:.0f}" for usage in usages),
         " → ".join(str(usage.tasks) for usage in usages),
         " → ".join(str(usage.descriptors) for usage in usages),
-        "–" if record is quiet else verdict,
+        verdict,
     ]
 
 

@@ -20,12 +20,14 @@ import trio
 from benchmarks.hostile.ammunition import UPGRADE, hello, masked
 from benchmarks.hostile.light import first_frame
 from gameserver.errors import RemoteProtocolError
-from gameserver.protocol.messages import ServerMessage, Welcome, decode_from_server
+from gameserver.protocol.messages import Bye, ServerMessage, Welcome, decode_from_server
 
 #: Honest players come from 127.0.0.1; attackers from here on (all of 127/8 is this machine).
 FIRST_ADDRESS: Final = ipaddress.IPv4Address("127.66.0.1")
 #: ``SO_LINGER`` on and zero: closing sends a reset (Linux, ``socket(7)``).
 LINGER_RESETS: Final = struct.pack("ii", 1, 0)
+_PING: Final = 0x89
+_PONG: Final = 0x8A
 #: For anything that a server should answer; one under attack may also say nothing.
 ANSWER_WITHIN_S: Final = 10.0
 
@@ -33,16 +35,27 @@ GONE: Final = (OSError, trio.BrokenResourceError, trio.ClosedResourceError, trio
 
 
 class TurnedAway(Exception):
-    """The server ended the connection instead of going on."""
+    """The server ended the connection instead of going on; it may have said when to come again."""
+
+    def __init__(self, retry_after_s: float | None = None) -> None:
+        super().__init__()
+        self.retry_after_s = retry_after_s
 
 
 @attrs.define
 class Tally:
-    """What attackers did.  ``endings``: connections that the server ended."""
+    """What attackers did.  ``endings``: connections that the server ended.
+
+    ``resumed``: seats that they came back to by right, ``stolen``: without one, ``seats_lost``:
+    that they should have got back, or kept.
+    """
 
     connections: int = 0
     refused: int = 0
     joined: int = 0
+    resumed: int = 0
+    stolen: int = 0
+    seats_lost: int = 0
     endings: int = 0
     bytes_sent: int = 0
     bytes_received: int = 0
@@ -72,7 +85,7 @@ class Target:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
             # Only the address is bound here; with the port, ports would run out.
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_BIND_ADDRESS_NO_PORT, 1)
-            await sock.bind((str(FIRST_ADDRESS + next(self._from)), 0))
+            await sock.bind((self.next_address(), 0))
             with trio.fail_after(ANSWER_WITHIN_S):
                 await sock.connect(("127.0.0.1", self.tls_port if to_tls else self.port))
         except BaseException as error:
@@ -115,9 +128,17 @@ class Target:
             raise
         return wire
 
+    def name(self) -> str:
+        """Return some name."""
+        return f"mallory {self.rng.randrange(10**6)}"
+
     def name_hello(self) -> bytes:
         """Return a hello under some name."""
-        return hello(f"mallory {self.rng.randrange(10**6)}")
+        return hello(self.name())
+
+    def next_address(self) -> str:
+        """Return where the next one comes from."""
+        return str(FIRST_ADDRESS + next(self._from))
 
 
 class Wire:
@@ -133,6 +154,13 @@ class Wire:
         self.stream: Final = trio.SocketStream(sock) if stream is None else stream
         self._tally = tally
         self._read = b""
+        self._welcome: Welcome | None = None
+
+    @property
+    def welcome(self) -> Welcome:
+        """What answered the hello."""
+        assert self._welcome is not None, "join comes first"
+        return self._welcome
 
     async def send(self, data: bytes) -> None:
         """Send all of it."""
@@ -172,24 +200,32 @@ class Wire:
         """Send ``message`` and return the welcome; ``TurnedAway`` if the answer is another."""
         await self.send(masked(message))
         with trio.fail_after(ANSWER_WITHIN_S):
-            answer = await self._next_message()
+            answer = _decoded((await self._next_frame())[1])
+        if isinstance(answer, Bye):
+            raise TurnedAway(answer.retry_after_s)
         if not isinstance(answer, Welcome):
             raise TurnedAway
         self._tally.joined += 1
+        self._welcome = answer
         return answer
 
-    async def _next_message(self) -> ServerMessage:
+    async def answer_pings(self, answered: trio.Event) -> None:
+        """Do nothing but what an honest client must; ``TurnedAway`` at the end.
+
+        ``answered`` is set after the first pong.
+        """
         while True:
-            frame = first_frame(self._read)
-            if frame is None:
-                self._read += await self.receive()
-                continue
-            _, payload, used = frame
-            self._read = self._read[used:]
-            try:
-                return decode_from_server(payload)
-            except RemoteProtocolError:
-                raise TurnedAway from None
+            first, payload = await self._next_frame()
+            if first == _PING:
+                await self.send(masked(payload, _PONG))
+                answered.set()
+
+    async def _next_frame(self) -> tuple[int, bytes]:
+        while (frame := first_frame(self._read)) is None:
+            self._read += await self.receive()
+        first, payload, used = frame
+        self._read = self._read[used:]
+        return first, payload
 
     def half_close(self) -> None:
         """Say that nothing more comes, and leave the rest open."""
@@ -200,6 +236,13 @@ class Wire:
         if self.sock.fileno() >= 0:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESETS)
             self.sock.close()
+
+
+def _decoded(payload: bytes) -> ServerMessage:
+    try:
+        return decode_from_server(payload)
+    except RemoteProtocolError:
+        raise TurnedAway from None
 
 
 def _any_certificate() -> ssl.SSLContext:

@@ -14,7 +14,8 @@ import pathlib
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import attrs
@@ -23,7 +24,7 @@ import trio
 from benchmarks import measure, records
 from benchmarks.exposition import counts_by_label, gauge, total
 from benchmarks.hostile.attackers import Camp
-from benchmarks.hostile.attacks import ATTACKS
+from benchmarks.hostile.attacks import ALWAYS, ATTACKS
 from benchmarks.hostile.honest import Honest, delays_s, missed_ticks, work_s
 from benchmarks.hostile.results import QUIET, AttackRecord, Usage, worst
 from benchmarks.machine import ROOT, BenchmarkError
@@ -34,6 +35,8 @@ from gameserver.runtime.tls import make_development_certificate
 ROOMS: Final = ("benchmarks.hostile.rooms:Siege", "benchmarks.hostile.rooms:Guarded")
 #: After an attack everything has to be as before within this.
 RECOVER_S: Final = 10.0
+#: Deltas are given so long to arrive, before those that did not are missed.
+ON_THEIR_WAY_S: Final = 1.0
 #: How often the server is asked what it has; its answer is a second old at most.
 LOOK_EVERY_S: Final = 2.0
 JOIN_WITHIN_S: Final = 60.0
@@ -51,7 +54,7 @@ def run(
         setting = Setting(
             world="siege", players=players, certificate=(paths.certificate, paths.key)
         )
-        contender = attrs.evolve(OURSELVES, prepare=start_rooms)
+        contender = attrs.evolve(OURSELVES, prepare=partial(start_rooms, seed=seed))
         with RunningServer(contender, setting, session.driver.cores.server) as server:
             camp = Camp(server.plain_port, server.port, session.driver.cores.load)
             study = _Study(session, server, camp, Honest(players), seconds, seed)
@@ -61,13 +64,14 @@ def run(
                 raise group.exceptions[0] from None
 
 
-def start_rooms(setting: Setting) -> Started:
+def start_rooms(setting: Setting, *, seed: int) -> Started:
     """Serve the rooms with limits as they are by default; only 127.0.0.1 is trusted."""
     command = [sys.executable, "-m", "gameserver", "serve", *ROOMS, "--port", "0"]
     assert setting.certificate is not None
     certificate, key = setting.certificate
     command += ["--certificate", str(certificate), "--key", str(key), "--tls-port", "0"]
     command += ["--trusted", "127.0.0.1/32", "--log-level", "info", "--log-format", "json"]
+    command += ["--seed", str(seed)]
     environment = {"PYTHONPATH": str(ROOT), "GAMESERVER_SECRET": "s" * 32}
     return Started(command, environment)
 
@@ -94,6 +98,7 @@ class _Study:
                 await self.honest.until(lambda: self.honest.playing == players)
             if joining.cancelled_caught:
                 raise BenchmarkError(f"only {self.honest.playing} of {players} could join")
+            self.session.say("each attack for a second, that what they allocate once is there")
             await self.camp.rehearse(names)
             await trio.sleep(RECOVER_S)
             for name in (QUIET, *names):
@@ -122,17 +127,20 @@ class _Study:
         waited_s = measure.waited_s(self.server.pid) - waited_s
         if attackers is not None:
             await trio.to_thread.run_sync(attackers.end)
-        await trio.sleep(RECOVER_S)
+        await trio.sleep(RECOVER_S - ON_THEIR_WAY_S)
+        and_after = range(first + 1, self.honest.newest_tick + 1)
+        await trio.sleep(ON_THEIR_WAY_S)
         after = await self._usage()
         window = self.honest.take()
-        missed = missed_ticks(window, ticks)
+        missed = missed_ticks(window, and_after)
         delays, work = delays_s(window, ticks), work_s(window, ticks)
+        endings = self._endings_since(metrics_before)
         return AttackRecord(
             attack=name,
             seconds=self.seconds,
             players=self.honest.players,
             lost=tuple(window.lost),
-            ticks=len(ticks),
+            ticks=len(and_after),
             ticks_missed=sum(missed),
             ticks_missed_by_worst=max(missed),
             ticks_dropped=int(
@@ -149,7 +157,8 @@ class _Study:
             during=during,
             after=after,
             attackers={} if attackers is None else attrs.asdict(attackers.tally),
-            endings=self._endings_since(metrics_before),
+            endings=endings,
+            wrong_codes=wrong_codes(name, endings),
             crashes=tuple(line for line in self._new_log_lines() if is_bug(line)),
             machine=self.session.driver.machine,
             when=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -187,6 +196,12 @@ class _Study:
         log = self.server.log()
         new, self._log_read = log[self._log_read :], len(log)
         return new.splitlines()
+
+
+def wrong_codes(attack: str, endings: Mapping[str, int]) -> dict[str, int]:
+    """Return those of ``endings`` that the attack gives no reason for."""
+    right = ALWAYS | (ATTACKS[attack].codes if attack in ATTACKS else frozenset())
+    return {code: count for code, count in endings.items() if int(code) not in right}
 
 
 def is_bug(line: str) -> bool:

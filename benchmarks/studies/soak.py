@@ -11,6 +11,7 @@ import random
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 import attrs
@@ -42,7 +43,7 @@ def run(session: Session, players: int, minutes: float, seed: int) -> SoakRecord
         setting = Setting(
             world="siege", players=players, certificate=(paths.certificate, paths.key)
         )
-        contender = attrs.evolve(OURSELVES, prepare=start_rooms)
+        contender = attrs.evolve(OURSELVES, prepare=partial(start_rooms, seed=seed))
         with RunningServer(contender, setting, session.driver.cores.server) as server:
             url = f"ws://127.0.0.1:{server.plain_port}/"
             camp = Camp(server.plain_port, server.port, session.driver.cores.load)
