@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -151,6 +152,27 @@ def test_joins_a_second_and_when_to_come_again() -> None:
     assert waits == [1.5, 2.0, 2.5]  # not all at once
     admission.let_join(10.5)
     assert admission.turned_away == {Reason.JOINS: 3}
+
+
+def test_who_comes_back_is_let_in_before_newcomers() -> None:
+    admission = made(joins_per_s=2.0)
+    for _ in range(50):
+        with suppress(JoinRefused):
+            admission.let_join(10.0)
+    admission.let_join(10.0, returning=True)
+    with pytest.raises(JoinRefused) as refusal:
+        admission.let_join(10.0, returning=True)
+    # In a line of their own: a seat is not held for as long as newcomers may have to wait.
+    assert refusal.value.retry_after_s == 1.5
+    # All of them together are no more than without anybody who comes back.
+    came = []
+    for step in range(100):
+        for returning in (False, True):
+            with suppress(JoinRefused):
+                admission.let_join(11.0 + step / 10, returning=returning)
+                came.append(returning)
+    assert came.count(False) <= 1
+    assert len(came) == pytest.approx(2.0 * 11, abs=1)
 
 
 def test_nobody_is_told_to_wait_for_long() -> None:

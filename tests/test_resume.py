@@ -110,6 +110,22 @@ async def test_the_seat_of_a_full_room_is_kept(autojump_clock: MockClock) -> Non
                 assert (await back(client, welcome, seen)).seat == 1
 
 
+async def test_a_storm_of_newcomers_keeps_nobody_from_coming_back(
+    autojump_clock: MockClock,
+) -> None:
+    async with inn(joins_per_s=2.0) as i:
+        welcome, seen = await i.leave_behind()
+        codes = []
+        for number in range(10):
+            async with i.client() as (client, _):
+                await client.hello(name=f"new {number}", room="field/1")
+                if isinstance(await client.receive(), Bye):
+                    codes.append((await client.closed())[0])
+        assert set(codes) == {4005}
+        async with i.client() as (client, _):
+            assert (await back(client, welcome, seen)).resumed
+
+
 async def test_who_leaves_on_purpose_is_gone_at_once(autojump_clock: MockClock) -> None:
     async with inn() as i:
         async with i.client() as (client, _):

@@ -80,6 +80,20 @@ class Peer:
         self.admission.leave(self)
 
 
+@attrs.define(eq=False)
+class _Line:
+    """The places in time of those who were refused, one each: they do not all come back at once."""
+
+    last_s: float = 0.0
+
+    def place_s(self, now_s: float, rate: float) -> float:
+        """Return when the next one is to come."""
+        self.last_s = max(self.last_s, now_s) + 1 / rate
+        if self.last_s > now_s + LONGEST_WAIT_S:
+            self.last_s = now_s + 1 / rate
+        return self.last_s
+
+
 class Admission:
     """The count of all connections of one server, whatever ports they came through.
 
@@ -92,7 +106,8 @@ class Admission:
         self._addresses: dict[str, _Address] = {}
         self._remembered: OrderedDict[str, _Address] = OrderedDict()
         self._joins: Allowance | None = None
-        self._next_join_s = 0.0
+        self._newcomers = _Line()
+        self._returning = _Line()
         self.connections = 0
         self.joining = 0
         self.turned_away: Counter[Reason] = Counter()
@@ -187,23 +202,26 @@ class Admission:
 
     # ------------------------------------------------------------ joining
 
-    def let_join(self, now_s: float) -> None:
+    def let_join(self, now_s: float, *, returning: bool = False) -> None:
         """Take one from what may join a second; ``JoinRefused`` (4005) says when to come again.
 
-        Those who are refused are given a place each in a line, so that they do not all come
-        back at once.
+        Half a second's worth is kept for those who are ``returning`` to a seat that is held for
+        them: however many newcomers there are, they get in first.
         """
         rate = self._settings.joins_per_s
+        burst = max(1.0, rate)
+        reserve = burst / 2
         if self._joins is None:
-            self._joins = Allowance(rate, max(1.0, rate), now_s)
-        if self._joins.spend(now_s):
+            self._joins = Allowance(rate, burst + reserve, now_s)
+        if returning and self._joins.spend(now_s):
+            return
+        if not returning and self._joins.spend(now_s, 1 + reserve):
+            self._joins.give_back(reserve)
             return
         self.turn_away(Reason.JOINS)
-        self._next_join_s = max(self._next_join_s, now_s) + 1 / rate
-        if self._next_join_s > now_s + LONGEST_WAIT_S:
-            self._next_join_s = now_s + 1 / rate
+        line = self._returning if returning else self._newcomers
         raise JoinRefused(
             CloseCode.ROOM_FULL,
             "too many want to join just now",
-            retry_after_s=round(self._next_join_s - now_s, 3) + 1.0,
+            retry_after_s=round(line.place_s(now_s, rate) - now_s, 3) + 1.0,
         )

@@ -160,8 +160,8 @@ class Session:
         hello = await self._hello()
         await self._lobby.turnstile.wait_turn()
         request = self._checked_request(hello)
-        self._peer.admission.let_join(trio.current_time())
         ticket = self._lobby.find_ticket(hello.resume, request)
+        self._peer.admission.let_join(trio.current_time(), returning=ticket is not None)
         if ticket is not None:
             return await self._resume(hello, ticket)
         verified = self._lobby.sign_in.verify(
