@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import netcode_vectors
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from netcode_vectors.files import check
 
 from clients.budget import ESTIMATED, SHARES, WINDOW, LatencyBudget
 
@@ -23,7 +23,7 @@ def answer(budget: LatencyBudget, tick: int, now_s: float, **changes: float) -> 
 
 
 def test_python_and_the_page_play_the_same_scripts() -> None:
-    netcode_vectors.check("budget")
+    check("budget")
 
 
 def test_a_command_in_time() -> None:

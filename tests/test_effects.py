@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import netcode_vectors
 from hypothesis import given
 from hypothesis import strategies as st
+from netcode_vectors.files import check
 
 from clients.effects import MAX_WAITING, PATIENCE_TICKS, Effect, PendingEffects
 
 
 def test_python_and_the_page_play_the_same_scripts() -> None:
-    netcode_vectors.check("effects")
+    check("effects")
 
 
 def test_a_shot_is_confirmed_by_the_event_of_its_tick() -> None:

@@ -6,10 +6,10 @@ import itertools
 import math
 import random
 
-import netcode_vectors
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from netcode_vectors.files import check
 
 from clients.interpolation import (
     CAPACITY,
@@ -43,7 +43,7 @@ def warm(ticks: int = 60) -> PlaybackClock:
 
 
 def test_python_and_the_page_play_the_same_scripts() -> None:
-    netcode_vectors.check("interpolation")
+    check("interpolation")
 
 
 # ---------------------------------------------------------------- the clock

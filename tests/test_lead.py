@@ -8,8 +8,8 @@ import random
 from collections.abc import Callable
 
 import attrs
-import netcode_vectors
 import pytest
+from netcode_vectors.files import check
 
 from clients.lead import JUMP_TICKS, MARGIN_TICKS, MAX_SLEW, REMEMBERED, Lead
 from clients.tickclock import TickClock, ping_interval_s
@@ -111,7 +111,7 @@ def play(
 
 
 def test_python_and_the_page_play_the_same_scripts() -> None:
-    netcode_vectors.check("lead")
+    check("lead")
 
 
 @pytest.mark.parametrize("delay_s", [0.0005, 0.02, 0.15])

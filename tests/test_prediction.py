@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import netcode_vectors
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from netcode_vectors import Bead, bead_distance, push_bead
+from netcode_vectors.files import check
+from netcode_vectors.prediction import Bead, bead_distance, push_bead
 
 from clients.prediction import HALF_LIFE_S, Predictor, Smoothing
 
@@ -16,7 +16,7 @@ def predictor(**options: int) -> Predictor[Bead, int]:
 
 
 def test_python_and_the_page_play_the_same_scripts() -> None:
-    netcode_vectors.check("prediction")
+    check("prediction")
 
 
 def test_without_a_ship_nothing_is_predicted() -> None:

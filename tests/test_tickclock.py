@@ -7,10 +7,10 @@ import math
 import random
 from collections.abc import Iterator
 
-import netcode_vectors
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from netcode_vectors.files import check
 
 from clients.tickclock import WINDOW, TickClock, ping_interval_s
 from gameserver.errors import LocalProtocolError
@@ -19,7 +19,7 @@ RATE = 30
 
 
 def test_python_and_the_page_play_the_same_scripts() -> None:
-    netcode_vectors.check("tickclock")
+    check("tickclock")
 
 
 def test_the_first_guess_is_what_the_welcome_said() -> None:

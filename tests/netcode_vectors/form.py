@@ -1,0 +1,25 @@
+"""What a script is made of, and what its makers share.
+
+Owns the form of a case and of a step (``vectors/README.md``).  Never knows what is played.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+Case = dict[str, Any]
+#: A step: what is done, its arguments, and what must be so after it.
+Step = list[Any]
+Player = Callable[[Case], Iterator[Any]]
+
+
+def ms_between(rng: random.Random, low: float, high: float) -> float:
+    return round(rng.uniform(low, high), 3)
+
+
+def steps_of(case: Case) -> Iterator[Step]:
+    """Yield the steps without what must be so after them."""
+    for step in case["steps"]:
+        yield step[:-1] if isinstance(step[-1], dict) else step
