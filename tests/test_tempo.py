@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from netcode_vectors.files import check
 
 from gameserver.protocol.tempo import MAX_BENDS, Tempo
 from gameserver.runtime.ticker import Schedule
@@ -19,6 +20,10 @@ def bent(gaps: list[tuple[int, float]]) -> tuple[Tempo, int]:
         tick += gap
         tempo.bend(tick, pace)
     return tempo, tick
+
+
+def test_python_and_the_page_play_the_same_scripts() -> None:
+    check("tempo")
 
 
 def test_at_first_it_is_no_map_at_all() -> None:
