@@ -48,8 +48,10 @@ def test_the_table_goes_from_nothing_to_all_in_order() -> None:
     assert {step.level for step in STEPS} == set(Level)
     assert [step.pace for step in STEPS] == sorted((s.pace for s in STEPS), reverse=True)
     first, last = STEPS[0], STEPS[-1]
-    assert (first.thins_spectators, first.publish_factor, first.view_share) == (False, 1, 1.0)
-    assert (last.thins_spectators, last.publish_factor, last.view_share) == (True, 2, 2 / 3)
+    assert (first.thins_spectators, first.slows_far) == (False, False)
+    assert (first.publish_factor, first.view_share) == (1, 1.0)
+    assert (last.thins_spectators, last.slows_far) == (True, True)
+    assert (last.publish_factor, last.view_share) == (2, 2 / 3)
     assert [s.refuses_joins for s in STEPS] == [False] * (len(STEPS) - 1) + [True]
 
 

@@ -122,6 +122,9 @@ class Replication(RuleBasedStateMachine):
         self.entities: list[Any] = []
         self.emissions: list[Emission] = []
         self.count = 0
+        #: What clients may know of each entity: its values when a publish last looked at it.
+        self.told: dict[Any, list[Any]] = {}
+        self.left_far_out = False
 
     @initialize()
     def begin_populated(self) -> None:
@@ -363,10 +366,17 @@ class Replication(RuleBasedStateMachine):
 
     # ------------------------------------------------------------ the room is overloaded
 
-    @rule(view_share=st.sampled_from([1.0, 2 / 3]), thins_spectators=st.booleans())
-    def take_a_step_of_the_ladder(self, view_share: float, thins_spectators: bool) -> None:
+    @rule(
+        view_share=st.sampled_from([1.0, 2 / 3]),
+        thins_spectators=st.booleans(),
+        slows_far=st.booleans(),
+    )
+    def take_a_step_of_the_ladder(
+        self, view_share: float, thins_spectators: bool, slows_far: bool
+    ) -> None:
         self.publisher.view_share = view_share
         self.publisher.thins_spectators = thins_spectators
+        self.publisher.slows_far = slows_far
 
     # ------------------------------------------------------------ a publish, and the oracle
 
@@ -376,6 +386,7 @@ class Replication(RuleBasedStateMachine):
         heard = {n: c.seat.known is not None or c.seat.in_step for n, c in self.clients.items()}
         thinned = {n: c.seat.thinned for n, c in self.clients.items()}
         emissions, self.emissions = self.emissions, []
+        self.note_what_is_told()
         self.publisher.publish(self.tick, emissions)
         for number, client in self.clients.items():
             if client.dropped:
@@ -387,6 +398,25 @@ class Replication(RuleBasedStateMachine):
                 assert client.sink.frames == []
             elif client.sink.clear:
                 self.receive(client)
+
+    def note_what_is_told(self) -> None:
+        """Note what a publish looks at: all but, every second time, what is far from everybody."""
+        resized = self.publisher.view_share != self.world.grid.share
+        self.left_far_out = self.publisher.slows_far and not (self.left_far_out or resized)
+        told, self.told = self.told, {}
+        for thing in self.entities:
+            record = thing._record
+            self.told[record] = wire_values(thing, record.spec.fields)
+            if record in told and self.left_far_out and self.is_far(thing):
+                self.told[record] = told[record]
+
+    def is_far(self, thing: Any) -> bool:
+        record = thing._record
+        seats = [c.seat for c in self.clients.values() if not c.dropped]
+        where = {seat.cell for seat in seats} | {seat.own.cell for seat in seats if seat.own}
+        return isinstance(thing, Ship) and bool(
+            self.view_radius and not record.owner and record.cell not in where
+        )
 
     def expect_events(self, client: Client, emissions: list[Emission], *, waits: bool) -> None:
         if not waits and not client.sink.clear:
@@ -437,9 +467,8 @@ class Replication(RuleBasedStateMachine):
             remote = replica.entities[entity_id]
             spec = thing._record.spec
             assert remote.spec.name == type(thing).__name__
-            assert [tuple(v) if isinstance(v, list) else v for v in remote.values] == wire_values(
-                thing, spec.fields
-            )
+            values = [tuple(v) if isinstance(v, list) else v for v in remote.values]
+            assert values == self.told[thing._record]
             if thing._record.owner == seat.number:
                 assert remote.owner_values == wire_values(thing, spec.owner_fields)
             else:
@@ -675,6 +704,48 @@ def test_spectators_get_every_check() -> None:
         publisher.publish(tick)
     checks = [m.tick for m in here.sink.take_messages() if isinstance(m, Check)]
     assert checks == [2, 4, 6]
+
+
+def test_what_nobody_is_near_is_told_of_by_every_second_publish() -> None:
+    made = World(SCHEMA, RADIUS)
+    publisher = Publisher(made, check_every_ticks=1, quiet_ticks=20)
+    client = watcher(publisher, 1, 0.0)
+    at = {"here": 10.0, "next": 150.0, "hers": 160.0, "with her": 400.0, "beyond": 700.0}
+    ships = {what: made.spawn(Ship(x, 0.0)) for what, x in at.items()}
+    made.set_owner(ships["hers"], 2)
+    publisher.add(other := Seat(2, FakeSink()))
+    other.own, other.focus = ships["with her"]._record, (700.0, 0.0)
+    crate, score = made.spawn(Crate(170.0, 0.0)), made.spawn(Score())
+    publisher.publish(1)
+    applied(client)
+
+    def hulls(tick: int) -> dict[str, int]:
+        for ship in ships.values():
+            ship.hull = tick
+        crate.label, score.points = str(tick), tick
+        client.seat.focus = (at["with her"], 0.0) if tick >= 8 else (0.0, 0.0)
+        publisher.publish(tick)
+        *_, delta, check = client.sink.take_messages()
+        client.replica.apply(delta)
+        assert client.replica.checksum() == check.checksum
+        held = client.replica.entities
+        assert held[score._record.id].values == [tick]
+        if tick < 8:
+            assert held[crate._record.id].values[2] == str(tick)
+        names = {ship._record.id: what for what, ship in ships.items()}
+        return {names[i]: held[i].values[2] for i in held if i in names}
+
+    assert hulls(2) == {"here": 2, "next": 2, "hers": 2}
+    publisher.slows_far = True
+    assert hulls(3) == {"here": 3, "next": 2, "hers": 3}
+    assert hulls(4) == {"here": 4, "next": 4, "hers": 4}
+    assert hulls(5) == {"here": 5, "next": 4, "hers": 5}
+    publisher.slows_far = False
+    assert hulls(6) == {"here": 6, "next": 6, "hers": 6}
+    publisher.slows_far = True
+    assert hulls(7) == {"here": 7, "next": 6, "hers": 7}
+    made.despawn(ships.pop("next"))  # coming and going is told at once
+    assert hulls(8) == {"with her": 8}
 
 
 def test_who_looks_at_nothing_goes_on_looking_there_when_views_change() -> None:

@@ -187,9 +187,9 @@ class World:
     def near(self, x: float, y: float, radius: float, cls: type[E]) -> Iterator[E]:
         """Yield the entities of ``cls`` whose position lies within ``radius`` of a point.
 
-        Found through the cells of the last publish and tested at their present position: what
-        has since moved by more than an eighth of the view radius may be missed.  Spawned ones
-        are always found.
+        Found through their cells, as of the last publish that looked at them, and tested at their
+        present position: what has since moved by more than an eighth of the view radius may be
+        missed.  Spawned ones are always found.
         """
         x_name, y_name = self.position_names(cls)
         kind = self.schema.kinds[cls]

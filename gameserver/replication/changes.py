@@ -8,6 +8,7 @@ but with the focus where the entities now are.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Container
 from typing import Any
 
 from gameserver.model.fieldtypes import QUANTISE_ERRORS
@@ -69,9 +70,11 @@ class Changes:
         return bool(self.stayed or self.crossings or self.owner_touched or self.owner_changes)
 
 
-def find_changes(world: World, tick: int) -> Changes:
+def find_changes(world: World, tick: int, near: Container[int] | None = None) -> Changes:
     """Compare the world with what was last published and note what differs.
 
+    ``near``: the cells to look at (None: all); what is elsewhere and nobody's stays as it was last
+    published, for everybody and for every purpose.
     Updates the records' values; ``LocalProtocolError`` names class and field if the game set a
     value that the declared type cannot hold.  The world's lists of news are emptied.
     """
@@ -80,9 +83,12 @@ def find_changes(world: World, tick: int) -> Changes:
     _note_spawned(world, changes)
     _note_owners(world, changes)
     for kind, spec in enumerate(world.schema.entities):
-        _scan(world, spec, world.busy[kind], changes, stayed)
+        busy: Collection[Record] = world.busy[kind].values()
+        if near is not None:
+            busy = [record for record in busy if record.cell in near or record.owner]
+        _scan(world, spec, busy, changes, stayed)
         if world.touched[kind]:
-            _scan(world, spec, world.touched[kind], changes, stayed)
+            _scan(world, spec, world.touched[kind].values(), changes, stayed)
             world.touched[kind] = {}
     _note_despawned(world, changes)
     for cell, flat in stayed.items():
@@ -132,7 +138,7 @@ def _cell_of(world: World, record: Record) -> int:
 def _scan(
     world: World,
     spec: EntitySpec,
-    records: dict[int, Record],
+    records: Collection[Record],
     changes: Changes,
     stayed: dict[int, list[Any]],
 ) -> None:
@@ -141,13 +147,13 @@ def _scan(
     assert compiled is not None
     strays: list[tuple[Record, list[Any]]] = []
     try:
-        compiled.scan(records.values(), changes.tick, stayed, strays)
+        compiled.scan(records, changes.tick, stayed, strays)
         if spec.owner_fields:
-            compiled.scan_owner(records.values(), changes.tick, changes.owner_changes)
+            compiled.scan_owner(records, changes.tick, changes.owner_changes)
         for record, flat in strays:
             _note_crossing(world, record, flat, changes, stayed)
     except QUANTISE_ERRORS:
-        for record in records.values():
+        for record in records:
             compiled.check(record.entity)  # says which field it was
         raise
 

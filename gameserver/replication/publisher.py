@@ -18,6 +18,7 @@ from typing import Final
 
 import attrs
 
+from gameserver.model.grid import EVERYWHERE
 from gameserver.model.world import World
 from gameserver.protocol.frames import binary_frame_header
 from gameserver.protocol.messages import Kind
@@ -78,6 +79,10 @@ class Publisher:
         self.view_share = 1.0
         #: Whether seats that steer nothing get only every second delta.
         self.thins_spectators = False
+        #: Whether what nobody is near, and nobody owns, is looked at only by every second publish.
+        self.slows_far = False
+        #: Whether the last publish left it out.
+        self._left_far_out = False
         #: Tells the pace of the room to whoever comes or comes back; empty if it never changed.
         self.pace_frame = b""
         self._seats: dict[int, Seat] = {}
@@ -99,9 +104,11 @@ class Publisher:
         hold; the room cannot go on after that.
         """
         world = self.world
-        if self.view_share != world.grid.share:
+        resized = self.view_share != world.grid.share
+        if resized:
             resize_views(world, self._seats.values(), self.view_share)
-        changes = find_changes(world, tick)
+        self._left_far_out = self.slows_far and not (self._left_far_out or resized)
+        changes = find_changes(world, tick, self._near_cells() if self._left_far_out else None)
         events = RoundEvents(world.schema, world.grid, emissions)
         check = self._check_due(tick)
         seats: Collection[Seat] = self._seats.values()
@@ -134,6 +141,16 @@ class Publisher:
             self.statistics.thinned += 1
             post.miss(seat)
         self.statistics.publishes += 1
+
+    def _near_cells(self) -> set[int]:
+        """Return the cells where somebody is: looks from, or has what it steers."""
+        cells = {EVERYWHERE}
+        for seat in self._seats.values():
+            if seat.cell is not None:
+                cells.add(seat.cell)
+            if seat.own is not None and seat.own.cell is not None:
+                cells.add(seat.own.cell)
+        return cells
 
     def _awake(self, tick: int) -> list[Seat]:
         """Return the seats to look at although nothing happened in the world.

@@ -64,6 +64,11 @@ class Step:
         return self.level >= Level.SPECTATORS
 
     @property
+    def slows_far(self) -> bool:
+        """Whether what nobody is near is told of only in every second delta."""
+        return self.level >= Level.SPECTATORS
+
+    @property
     def publish_factor(self) -> int:
         """How many times as many ticks as usual lie between two publishes."""
         return 2 if self.level >= Level.HALF_RATE else 1
@@ -88,8 +93,8 @@ STEPS: Final = (
     Step(Level.NORMAL, "everything", "the ticks fit"),
     Step(
         Level.SPECTATORS,
-        "crowds that steer nothing get every second delta",
-        "nobody's game depends on it",
+        "every second delta for crowds that steer nothing, and about what nobody is near",
+        "nobody's game depends on it, and no player's ship is slowed",
     ),
     Step(
         Level.HALF_RATE,

@@ -398,6 +398,7 @@ class RoomTask:
         room.publish_interval = room.publish_every * step.publish_factor
         self.publisher.view_share = step.view_share
         self.publisher.thins_spectators = step.thins_spectators
+        self.publisher.slows_far = step.slows_far and room.view_radius is not None
         self._set_pace(tick_number, step)
         self.publisher.quiet_ticks = self._quiet_ticks()
         if self._level != level_before:
