@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sinks import NoSink
 
 from gameserver.games.chat import HISTORY_LINES, Chat, Line, Member, Rename
-
-
-class NoSink:
-    clear = True
-
-    def post(self, frame: bytes) -> bool:
-        return True
 
 
 def members(room):

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
+from sinks import NoSink
+
 from gameserver.games.echo import Ask, Echo, Told
-
-
-class NoSink:
-    clear = True
-
-    def post(self, frame: bytes) -> bool:
-        return True
 
 
 def test_each_question_comes_back_to_the_one_who_asked():

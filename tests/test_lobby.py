@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pytest
 import trio
 from playing import Field
+from sinks import NoSink
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gameserver import JoinRefused, LocalProtocolError, Room, Settings
@@ -190,20 +191,13 @@ async def test_a_room_that_crashes_takes_no_other_with_it(
             await other.task.ready.wait()
             monkeypatch.setattr(doomed.task.heartbeat, "_ping_due", None)
             ended: list[int] = []
-            doomed.task.join(1, Sink(), "ann", None, lambda code, _: ended.append(code))
+            doomed.task.join(1, NoSink(), "ann", None, lambda code, _: ended.append(code))
             doomed.task.heartbeat.add(None, int, print, print)  # type: ignore[arg-type]
             await trio.sleep(1)
             assert doomed.task.ended == "the room crashed"
             assert ended == [1011]
             assert other.task.ended is None
         nursery.cancel_scope.cancel()
-
-
-class Sink:
-    clear = True
-
-    def post(self, frame: bytes) -> bool:
-        return True
 
 
 async def test_a_failed_room_that_still_saves_is_not_joined(autojump_clock: MockClock) -> None:

@@ -15,6 +15,7 @@ import attrs
 import pytest
 import trio
 from rich.console import Console
+from sinks import NoSink
 
 from benchmarks import plots, records
 from benchmarks.machine import BenchmarkError, Cores
@@ -77,13 +78,6 @@ from gameserver.games.arena.ship_step import ShipState, step_ship
 from gameserver.replication.publisher import Publisher
 from gameserver.room import Player
 from gameserver.runtime.server import open_server
-
-
-class NoSink:
-    clear = True
-
-    def post(self, frame: bytes) -> bool:
-        return True
 
 
 def join(room: Range | Timed, seat: int, name: str) -> Player:

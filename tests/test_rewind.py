@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sinks import NoSink
 
 from gameserver.errors import LocalProtocolError
 from gameserver.model.schema import command, entity, synced
@@ -50,19 +51,12 @@ class Range(Room):
         self.target.x = self.tick_number
 
 
-class Sink:
-    clear = True
-
-    def post(self, frame: bytes) -> bool:
-        return True
-
-
 class Played:
     """A range that is stepped and published by hand."""
 
     def __init__(self, kind: type[Range] = Range, *, ticks: int = 60) -> None:
         self.room = kind()
-        self.player = self.room.join(1, Sink(), "ann")
+        self.player = self.room.join(1, NoSink(), "ann")
         self._publisher = Publisher(self.room.world, check_every_ticks=10**6, quiet_ticks=10**6)
         self._seq = 0
         self.step(ticks)
@@ -168,7 +162,7 @@ def test_off_means_the_present() -> None:
 
 def test_before_anything_is_published_the_present_is_seen() -> None:
     room = Range()
-    player = room.join(1, Sink(), "ann")
+    player = room.join(1, NoSink(), "ann")
     player.take_command(1, Aim(fire=True), shown=32)
     room.step(1)
     assert room.seen == [1]
@@ -179,7 +173,7 @@ def test_a_room_without_rewinds_says_so() -> None:
         rewinds = ()  # type: ignore[assignment]
 
     room = Blind()
-    player = room.join(1, Sink(), "ann")
+    player = room.join(1, NoSink(), "ann")
     with pytest.raises(LocalProtocolError, match="rewinds"):
         room.seen_by(player)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sinks import NoSink
 
 from gameserver.errors import LocalProtocolError
 from gameserver.model.schema import command, entity, event, number, synced
@@ -26,13 +27,6 @@ class Push:
 @event
 class Bump:
     by: int
-
-
-class Sink:
-    clear = True
-
-    def post(self, frame: bytes) -> bool:
-        return True
 
 
 class Recorder(Room):
@@ -74,7 +68,7 @@ def test_the_schema_is_what_the_module_declares() -> None:
 
 def test_commands_are_applied_in_seat_and_seq_order_before_the_tick() -> None:
     room = Recorder()
-    second, first = room.join(2, Sink(), "b"), room.join(1, Sink(), "a")
+    second, first = room.join(2, NoSink(), "b"), room.join(1, NoSink(), "a")
     second.take_command(1, Push(21))
     first.take_command(1, Push(11))
     first.take_command(5, Push(12))
@@ -85,7 +79,7 @@ def test_commands_are_applied_in_seat_and_seq_order_before_the_tick() -> None:
 
 def test_stale_commands_are_counted_and_dropped() -> None:
     room = Recorder()
-    player = room.join(1, Sink(), "a")
+    player = room.join(1, NoSink(), "a")
     for seq in (2, 2, 1):
         player.take_command(seq, Push(seq))
     room.step(1)
@@ -97,7 +91,7 @@ def test_stale_commands_are_counted_and_dropped() -> None:
 
 def test_too_many_commands_drop_the_oldest_and_are_counted() -> None:
     room = Recorder()
-    player = room.join(1, Sink(), "a")
+    player = room.join(1, NoSink(), "a")
     for seq in range(1, MAX_WAITING_COMMANDS + 4):
         player.take_command(seq, Push(0))
     assert player.commands_dropped == 3
@@ -106,7 +100,7 @@ def test_too_many_commands_drop_the_oldest_and_are_counted() -> None:
 
 def test_a_failing_hook_is_noted_and_the_others_go_on() -> None:
     room = Recorder()
-    bad, good = room.join(1, Sink(), "bad"), room.join(2, Sink(), "good")
+    bad, good = room.join(1, NoSink(), "bad"), room.join(2, NoSink(), "good")
     bad.take_command(1, Push(13))
     bad.take_command(2, Push(1))
     good.take_command(1, Push(5))
@@ -127,7 +121,7 @@ def test_a_failing_hook_is_noted_and_the_others_go_on() -> None:
 
 def test_what_is_said_goes_through_the_hook() -> None:
     room = Recorder()
-    player = room.join(1, Sink(), "a")
+    player = room.join(1, NoSink(), "a")
     room.hear(player, "hello")
     room.hear(player, "secret")
     room.say("welcome", to=player)
@@ -137,7 +131,7 @@ def test_what_is_said_goes_through_the_hook() -> None:
 
 def test_texts_are_bounded() -> None:
     room = Recorder()
-    player = room.join(1, Sink(), "a")
+    player = room.join(1, NoSink(), "a")
     for _ in range(MAX_WAITING_TEXTS + 2):
         room.hear(player, "x")
     assert room.texts_dropped == 2
@@ -145,7 +139,7 @@ def test_texts_are_bounded() -> None:
 
 def test_leaving_frees_what_was_owned_once() -> None:
     room = Recorder()
-    player = room.join(1, Sink(), "a")
+    player = room.join(1, NoSink(), "a")
     ship = room.spawn(Ship(), owner=player)
     player.entity = ship
     room.hear(player, "too late")
@@ -160,7 +154,7 @@ def test_leaving_frees_what_was_owned_once() -> None:
 
 def test_who_is_kicked_counts_until_it_has_left() -> None:
     room = Recorder()
-    ann, bob = room.join(1, Sink(), "ann"), room.join(2, Sink(), "bob")
+    ann, bob = room.join(1, NoSink(), "ann"), room.join(2, NoSink(), "bob")
     assert list(room.kicked) == []
     bob.kick("enough")
     bob.kick("really")
@@ -174,14 +168,14 @@ def test_who_is_kicked_counts_until_it_has_left() -> None:
 
 def test_what_was_for_one_who_left_does_not_reach_the_next_in_the_seat() -> None:
     room = Recorder()
-    player = room.join(1, Sink(), "a")
+    player = room.join(1, NoSink(), "a")
     room.emit(Bump(1), to=player)
     room.say("psst", to=player)
     room.emit(Bump(2))
     room.say("hello all")
     room.hear(player, "said by a")
     room.leave(player, "bye")
-    room.join(1, Sink(), "b")
+    room.join(1, NoSink(), "b")
     room.step(1)
     assert [e.event.by for e in room.emissions] == [2]
     assert room.texts == [(0, "", "hello all", None)]
@@ -189,7 +183,7 @@ def test_what_was_for_one_who_left_does_not_reach_the_next_in_the_seat() -> None
 
 def test_a_despawned_entity_is_no_longer_steered() -> None:
     room = Recorder()
-    player = room.join(1, Sink(), "a")
+    player = room.join(1, NoSink(), "a")
     ship = Ship()
     with pytest.raises(LocalProtocolError, match="spawn the Ship before"):
         player.entity = ship
@@ -204,7 +198,7 @@ def test_events_must_be_declared() -> None:
     room.emit(Bump(1))
     room.emit(Bump(2), at=(1, 2))
     room.emit(Bump(3), at=[(1, 2), (3, 4)])
-    room.emit(Bump(4), to=room.join(1, Sink(), "a"))
+    room.emit(Bump(4), to=room.join(1, NoSink(), "a"))
     assert [(e.points, e.seat) for e in room.emissions] == [
         (None, None),
         (((1, 2),), None),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sinks import FakeSink, NoSink
 
 from gameserver.errors import LocalProtocolError
 from gameserver.inputs import LENGTH_TICKS
@@ -27,13 +28,6 @@ class Steer:
 @command
 class Play:
     name: int = number(0, 9)
-
-
-class Sink:
-    clear = True
-
-    def post(self, frame: bytes) -> bool:
-        return True
 
 
 class Helm(Room):
@@ -61,7 +55,7 @@ class Helm(Room):
 
 
 def join(room: Room, seat: int = 1) -> Player:
-    return room.join(seat, Sink(), f"player {seat}")
+    return room.join(seat, NoSink(), f"player {seat}")
 
 
 def test_exactly_one_input_per_player_and_tick_in_the_order_of_seats() -> None:
@@ -181,15 +175,7 @@ def test_the_margin_is_how_early_the_newest_was_when_it_was_read() -> None:
 
 
 def test_a_margin_is_told_once() -> None:
-    class Frames(Sink):
-        def __init__(self) -> None:
-            self.frames: list[bytes] = []
-
-        def post(self, frame: bytes) -> bool:
-            self.frames.append(frame)
-            return True
-
-    room, sink = Helm(), Frames()
+    room, sink = Helm(), FakeSink()
     publisher = Publisher(room.world, check_every_ticks=10**6, quiet_ticks=1)
     ann = room.join(1, sink, "ann")
     publisher.add(ann._seat)

@@ -11,10 +11,11 @@ import pytest
 import structlog
 import trio
 from playing import Field, Pawn, Rang, Step
+from sinks import messages_in
 from trio.testing import MockClock
 
 from gameserver import JoinRefused, Player, Room
-from gameserver.protocol.messages import Check, Delta, Said, decode_from_server
+from gameserver.protocol.messages import Check, Delta, Said
 from gameserver.runtime.hook_watch import MAX_BLOCKS
 from gameserver.runtime.room_task import STOP_TIMEOUT_S, RoomTask
 
@@ -29,12 +30,7 @@ class Sink:
     messages: list[object] = attrs.field(factory=list)
 
     def post(self, frame: bytes) -> bool:
-        while frame:
-            length, start = frame[1], 2
-            if length == 126:
-                length, start = int.from_bytes(frame[2:4], "big"), 4
-            self.messages.append(decode_from_server(frame[start : start + length]))
-            frame = frame[start + length :]
+        self.messages += messages_in(frame)
         return True
 
     def of(self, kind: type) -> list[object]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from sinks import NoSink
+
 from gameserver.games.arena import rules
 from gameserver.games.arena.flier import Flier
 from gameserver.games.arena.model import Pilot, Play, Ship, Steer
@@ -15,15 +17,6 @@ from gameserver.room import Player
 
 E = TypeVar("E")
 MIDDLE = rules.WORLD_SIZE // 2
-
-
-class NoSink:
-    """Takes every frame and keeps none."""
-
-    clear = True
-
-    def post(self, frame: bytes) -> bool:
-        return True
 
 
 class Field:
