@@ -8,102 +8,36 @@ by field, and takes visibility from geometry.
 from __future__ import annotations
 
 import copy
-import enum
-import math
-from collections import deque
 from typing import Any
 
 import hypothesis.strategies as st
-import msgpack
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from sinks import FakeSink
+from watched_world import (
+    CLASSES,
+    RADIUS,
+    SCHEMA,
+    Client,
+    Crate,
+    Mood,
+    Noise,
+    Score,
+    Ship,
+    copy_of,
+    one_spectator_is_a_crowd,  # noqa: F401 - a fixture
+)
 
 from clients.replica import Replica
-from gameserver.errors import LocalProtocolError
 from gameserver.model import world
 from gameserver.model.grid import REACH
-from gameserver.model.schema import Schema, entity, event, synced
 from gameserver.model.world import World
-from gameserver.protocol.frames import binary_frame
 from gameserver.protocol.held import decode_held, encode_held
-from gameserver.protocol.messages import Check, Delta, Said
-from gameserver.replication import publisher as publisher_module
+from gameserver.protocol.messages import Check, Delta
 from gameserver.replication.events import Emission
 from gameserver.replication.publisher import Publisher
-from gameserver.replication.seat import MAX_WAITING_EVENTS, MAX_WAITING_NOTICES, Seat
-
-RADIUS = 100.0
-
-
-class Mood(enum.Enum):
-    CALM = 1
-    ANGRY = 2
-
-
-@entity(at=("x", "y"))
-class Ship:
-    x: float = synced(0.0, step=1 / 8)
-    y: float = synced(0.0, step=1 / 8)
-    hull: int = synced(100)
-    mood: Mood | None = synced(None)
-    secret: bytes = synced(b"", to="owner")
-    fuel: int = synced(0, to="owner")
-    hidden: bytes = b""
-
-
-@entity(at=("x", "y"), rare=True)
-class Crate:
-    x: float = synced(0.0)  # float 32
-    y: float = synced(0.0)
-    label: str = synced("")
-    sides: tuple[int, ...] = synced(())
-    stock: int = synced(0, to="owner")
-    secret: bytes = synced(b"", to="owner")
-
-
-@entity
-class Score:
-    points: int = synced(0)
-    secret: bytes = synced(b"", to="owner")
-
-
-@event
-class Noise:
-    number: int
-
-
-SCHEMA = Schema.of([Ship, Crate, Score, Noise])
-CLASSES = (Ship, Crate, Score)
-
-
-class Client:
-    def __init__(self, seat: Seat, sink: FakeSink) -> None:
-        self.seat = seat
-        self.sink = sink
-        self.replica = Replica(SCHEMA)
-        self.expected_events: deque[int] = deque()
-        #: The connection is lost.
-        self.dropped = False
-        #: The replica as of some delta, which may be older than the newest: what came after it was
-        #: still on its way when the connection was lost.
-        self.had = copy_of(self.replica)
-
-    def remember(self) -> None:
-        self.had = copy_of(self.replica)
-
-
-def copy_of(replica: Replica) -> Replica:
-    """Return another replica that holds the same."""
-    other = Replica(SCHEMA, own_entity=replica.own_entity)
-    other.tick, other.ack = replica.tick, replica.ack
-    for entity_id, held in replica.entities.items():
-        twin = copy.copy(held)
-        twin.values = list(held.values)
-        twin.owner_values = None if held.owner_values is None else list(held.owner_values)
-        other.entities[entity_id] = other._by_kind[held.layout.kind][entity_id] = twin
-    return other
+from gameserver.replication.seat import MAX_WAITING_EVENTS, Seat
 
 
 def wire_values(thing: Any, fields: Any) -> list[Any]:
@@ -508,256 +442,7 @@ def ids_are_reused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world, "ID_REST_PUBLISHES", 0)
 
 
-@pytest.fixture(autouse=True)
-def one_spectator_is_a_crowd(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publisher_module, "MIN_CROWD", 1)
-
-
 TestReplication = Replication.TestCase
 TestReplication.settings = settings(max_examples=80, stateful_step_count=60, deadline=None)
 TestOneCellReplication = OneCellReplication.TestCase
 TestOneCellReplication.settings = settings(max_examples=25, stateful_step_count=50, deadline=None)
-
-
-# ---------------------------------------------------------------- the bytes themselves
-
-
-def told(client: Client) -> list[Any]:
-    """Return the one delta that a seat was just sent, as its ten elements."""
-    (data,) = client.sink.frames
-    client.sink.frames = []
-    return msgpack.unpackb(data[2:] if data[1] < 126 else data[4:])
-
-
-def a_watched_world(view_radius: float | None = None) -> tuple[World, Publisher, Client]:
-    made = World(SCHEMA, view_radius)
-    publisher = Publisher(made, check_every_ticks=1000, quiet_ticks=20)
-    sink = FakeSink()
-    client = Client(Seat(1, sink), sink)
-    publisher.add(client.seat)
-    return made, publisher, client
-
-
-def test_a_delta_holds_differences_and_only_what_changed() -> None:
-    made, publisher, client = a_watched_world()
-    ship = made.spawn(Ship(1.0, 2.0), owner=1)
-    client.seat.own = ship._record
-    publisher.publish(5)
-    full = [1, SCHEMA.kinds[Ship], 8, 16, 100, None]
-    assert told(client) == [18, 5, 0, None, None, full, [], [], [1, 1, 3, b"", 0], []]
-    ship.x, ship.y, ship.fuel = 1.5, 1.9, 7
-    client.seat.command_seq = 3
-    publisher.publish(6)
-    assert told(client) == [18, 6, 3, None, [], [], [], [1, 3, 4, -1], [1, 1, 2, 7], []]
-
-
-def test_what_is_too_small_to_count_is_not_sent() -> None:
-    made, publisher, client = a_watched_world()
-    ship = made.spawn(Ship(1.0, 2.0))
-    publisher.publish(1)
-    told(client)
-    ship.x += 0.01
-    publisher.publish(2)
-    assert client.sink.frames == []
-    assert publisher.statistics.quiet == 1
-
-
-def test_two_moved_coordinates_cost_six_bytes() -> None:
-    made, publisher, client = a_watched_world()
-    ships = [made.spawn(Ship(100.0 * i, 0.0)) for i in range(20)]
-    publisher.publish(1)
-    client.sink.frames = []
-    for ship in ships:
-        ship.x, ship.y = ship.x + 1, ship.y - 6  # 8 and -48 steps
-    publisher.publish(2)
-    assert len(client.sink.frames[0]) <= 20 * 6
-
-
-def test_seats_that_look_from_one_cell_share_the_body() -> None:
-    made, publisher, client = a_watched_world(RADIUS)
-    other_sink = FakeSink()
-    publisher.add(other := Seat(2, other_sink))
-    client.seat.focus, other.focus = (10.0, 10.0), (12.0, 12.0)
-    made.spawn(Ship(15.0, 15.0)).hull = 7
-    publisher.publish(1)
-    assert other_sink.frames == client.sink.frames
-
-
-def test_a_sink_that_breaks_is_forgotten_and_harms_nobody() -> None:
-    made, publisher, client = a_watched_world()
-    made.spawn(Ship())
-    broken = FakeSink()
-    publisher.add(lost := Seat(2, broken))
-    publisher.publish(1)
-    broken.broken = True
-    made.spawn(Ship())
-    publisher.publish(2)
-    assert not lost.in_step
-    assert lost.known is None
-    assert len(client.sink.frames) == 2
-
-
-def test_a_value_of_a_wrong_type_is_named() -> None:
-    for field, value in (("x", math.nan), ("x", "far"), ("hull", 1.5), ("hull", 2**60)):
-        made, publisher, _ = a_watched_world()
-        ship = made.spawn(Ship())
-        publisher.publish(1)
-        setattr(ship, field, value)
-        with pytest.raises(LocalProtocolError, match=rf"Ship\.{field}: "):
-            publisher.publish(2)
-        made, publisher, _ = a_watched_world()
-        setattr(made.spawn(Ship()), field, value)
-        with pytest.raises(LocalProtocolError, match=rf"Ship\.{field}: "):
-            publisher.publish(1)
-
-
-def test_texts_follow_the_delta_and_are_bounded() -> None:
-    _, publisher, client = a_watched_world()
-    for i in range(MAX_WAITING_NOTICES + 3):
-        client.seat.notify(binary_frame(Said(0, "", str(i)).encode()))
-    publisher.publish(1)
-    delta, *texts = client.sink.take_messages()
-    assert isinstance(delta, Delta)
-    assert [t.text for t in texts] == [str(i) for i in range(3, MAX_WAITING_NOTICES + 3)]
-    assert client.seat.notices_dropped == 3
-
-
-# ---------------------------------------------------------------- an overloaded room
-
-
-def watcher(publisher: Publisher, number: int, x: float) -> Client:
-    sink = FakeSink()
-    client = Client(Seat(number, sink), sink)
-    client.seat.focus = (x, 0.0)
-    publisher.add(client.seat)
-    return client
-
-
-def applied(client: Client) -> int:
-    """Apply what a seat was sent; return how many deltas that were."""
-    deltas = [m for m in client.sink.take_messages() if isinstance(m, Delta)]
-    for delta in deltas:
-        client.replica.apply(delta)
-    return len(deltas)
-
-
-def test_spectators_get_every_second_delta_and_others_all() -> None:
-    made, publisher, player = a_watched_world(RADIUS)
-    ship = made.spawn(Ship(0.0, 0.0), owner=1)
-    player.seat.own = ship._record
-    here = watcher(publisher, 2, 0.0)
-    publisher.thins_spectators = True
-    got = []
-    for tick in range(1, 9):
-        ship.hull = tick
-        publisher.publish(tick)
-        got.append((applied(player), applied(here)))
-    assert got == [(1, 1), (1, 0)] * 4
-    assert here.replica.entities[1].values == [0, 0, 7, None]
-    assert (here.seat.thinned, publisher.statistics.thinned) == (4, 4)
-
-
-def test_a_few_spectators_get_every_delta(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A crowd of its own next delta is dearer than what it goes without."""
-    monkeypatch.setattr(publisher_module, "MIN_CROWD", 3)
-    made, publisher, _ = a_watched_world(RADIUS)
-    ship = made.spawn(Ship(0.0, 0.0))
-    publisher.thins_spectators = True
-    crowd = [watcher(publisher, n, 0.0) for n in (2, 3, 4)]
-    few = [watcher(publisher, n, 900.0) for n in (5, 6)]
-    made.spawn(Ship(900.0, 0.0))
-    for tick in range(1, 5):
-        for record in made.records.values():
-            record.entity.hull = tick
-        publisher.publish(tick)
-    assert ship.hull == 4
-    assert [applied(client) for client in crowd] == [2, 2, 2]
-    assert [applied(client) for client in few] == [4, 4]
-
-
-def test_spectators_that_come_from_elsewhere_do_not_share_a_delta() -> None:
-    made, publisher, _ = a_watched_world(RADIUS)
-    made.spawn(Ship(0.0, 0.0))
-    made.spawn(Ship(900.0, 0.0))
-    here, there, with_them = (watcher(publisher, n, x) for n, x in ((2, 0), (3, 900), (4, 900)))
-    publisher.publish(1)
-    publisher.thins_spectators = True
-    for client in (here, there, with_them):
-        assert applied(client) == 1
-        client.seat.focus = (0.0, 0.0)
-    publisher.publish(2)
-    publisher.publish(3)
-    assert there.sink.frames == with_them.sink.frames != here.sink.frames
-    for client in (here, there, with_them):
-        assert applied(client) == 1
-        assert set(client.replica.entities) == {1}
-
-
-def test_spectators_get_every_check() -> None:
-    made = World(SCHEMA, RADIUS)
-    publisher = Publisher(made, check_every_ticks=2, quiet_ticks=20)
-    publisher.thins_spectators = True
-    here = watcher(publisher, 1, 0.0)
-    ship = made.spawn(Ship(0.0, 0.0))
-    for tick in range(1, 8):
-        ship.hull = tick
-        publisher.publish(tick)
-    checks = [m.tick for m in here.sink.take_messages() if isinstance(m, Check)]
-    assert checks == [2, 4, 6]
-
-
-def test_what_nobody_is_near_is_told_of_by_every_second_publish() -> None:
-    made = World(SCHEMA, RADIUS)
-    publisher = Publisher(made, check_every_ticks=1, quiet_ticks=20)
-    client = watcher(publisher, 1, 0.0)
-    at = {"here": 10.0, "next": 150.0, "hers": 160.0, "with her": 400.0, "beyond": 700.0}
-    ships = {what: made.spawn(Ship(x, 0.0)) for what, x in at.items()}
-    made.set_owner(ships["hers"], 2)
-    publisher.add(other := Seat(2, FakeSink()))
-    other.own, other.focus = ships["with her"]._record, (700.0, 0.0)
-    crate, score = made.spawn(Crate(170.0, 0.0)), made.spawn(Score())
-    publisher.publish(1)
-    applied(client)
-
-    def hulls(tick: int) -> dict[str, int]:
-        for ship in ships.values():
-            ship.hull = tick
-        crate.label, score.points = str(tick), tick
-        client.seat.focus = (at["with her"], 0.0) if tick >= 8 else (0.0, 0.0)
-        publisher.publish(tick)
-        *_, delta, check = client.sink.take_messages()
-        client.replica.apply(delta)
-        assert client.replica.checksum() == check.checksum
-        held = client.replica.entities
-        assert held[score._record.id].values == [tick]
-        if tick < 8:
-            assert held[crate._record.id].values[2] == str(tick)
-        names = {ship._record.id: what for what, ship in ships.items()}
-        return {names[i]: held[i].values[2] for i in held if i in names}
-
-    assert hulls(2) == {"here": 2, "next": 2, "hers": 2}
-    publisher.slows_far = True
-    assert hulls(3) == {"here": 3, "next": 2, "hers": 3}
-    assert hulls(4) == {"here": 4, "next": 4, "hers": 4}
-    assert hulls(5) == {"here": 5, "next": 4, "hers": 5}
-    publisher.slows_far = False
-    assert hulls(6) == {"here": 6, "next": 6, "hers": 6}
-    publisher.slows_far = True
-    assert hulls(7) == {"here": 7, "next": 6, "hers": 7}
-    made.despawn(ships.pop("next"))  # coming and going is told at once
-    assert hulls(8) == {"with her": 8}
-
-
-def test_who_looks_at_nothing_goes_on_looking_there_when_views_change() -> None:
-    made, publisher, _ = a_watched_world(RADIUS)
-    made.spawn(Ship(905.0, 5.0))
-    made.spawn(Ship(905.0 + 1.5 * RADIUS, 5.0))
-    here = watcher(publisher, 2, 900.0)
-    publisher.publish(1)
-    here.seat.focus = None
-    for tick, share in ((2, 2 / 3), (3, 1.0), (4, 2 / 3)):
-        publisher.view_share = share
-        publisher.publish(tick)
-        applied(here)
-        assert 1 in here.replica.entities
-        assert len(here.replica.entities) == (2 if share == 1.0 else 1)

@@ -1,0 +1,107 @@
+"""What a publish sends, to the byte, and what it keeps to itself."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgpack
+import pytest
+from sinks import FakeSink
+from watched_world import RADIUS, SCHEMA, Client, Ship, a_watched_world
+
+from gameserver.errors import LocalProtocolError
+from gameserver.protocol.frames import binary_frame
+from gameserver.protocol.messages import Delta, Said
+from gameserver.replication.seat import MAX_WAITING_NOTICES, Seat
+
+
+def told(client: Client) -> list[Any]:
+    """Return the one delta that a seat was just sent, as its ten elements."""
+    (data,) = client.sink.frames
+    client.sink.frames = []
+    return msgpack.unpackb(data[2:] if data[1] < 126 else data[4:])
+
+
+def test_a_delta_holds_differences_and_only_what_changed() -> None:
+    made, publisher, client = a_watched_world()
+    ship = made.spawn(Ship(1.0, 2.0), owner=1)
+    client.seat.own = ship._record
+    publisher.publish(5)
+    full = [1, SCHEMA.kinds[Ship], 8, 16, 100, None]
+    assert told(client) == [18, 5, 0, None, None, full, [], [], [1, 1, 3, b"", 0], []]
+    ship.x, ship.y, ship.fuel = 1.5, 1.9, 7
+    client.seat.command_seq = 3
+    publisher.publish(6)
+    assert told(client) == [18, 6, 3, None, [], [], [], [1, 3, 4, -1], [1, 1, 2, 7], []]
+
+
+def test_what_is_too_small_to_count_is_not_sent() -> None:
+    made, publisher, client = a_watched_world()
+    ship = made.spawn(Ship(1.0, 2.0))
+    publisher.publish(1)
+    told(client)
+    ship.x += 0.01
+    publisher.publish(2)
+    assert client.sink.frames == []
+    assert publisher.statistics.quiet == 1
+
+
+def test_two_moved_coordinates_cost_six_bytes() -> None:
+    made, publisher, client = a_watched_world()
+    ships = [made.spawn(Ship(100.0 * i, 0.0)) for i in range(20)]
+    publisher.publish(1)
+    client.sink.frames = []
+    for ship in ships:
+        ship.x, ship.y = ship.x + 1, ship.y - 6  # 8 and -48 steps
+    publisher.publish(2)
+    assert len(client.sink.frames[0]) <= 20 * 6
+
+
+def test_seats_that_look_from_one_cell_share_the_body() -> None:
+    made, publisher, client = a_watched_world(RADIUS)
+    other_sink = FakeSink()
+    publisher.add(other := Seat(2, other_sink))
+    client.seat.focus, other.focus = (10.0, 10.0), (12.0, 12.0)
+    made.spawn(Ship(15.0, 15.0)).hull = 7
+    publisher.publish(1)
+    assert other_sink.frames == client.sink.frames
+
+
+def test_a_sink_that_breaks_is_forgotten_and_harms_nobody() -> None:
+    made, publisher, client = a_watched_world()
+    made.spawn(Ship())
+    broken = FakeSink()
+    publisher.add(lost := Seat(2, broken))
+    publisher.publish(1)
+    broken.broken = True
+    made.spawn(Ship())
+    publisher.publish(2)
+    assert not lost.in_step
+    assert lost.known is None
+    assert len(client.sink.frames) == 2
+
+
+def test_a_value_of_a_wrong_type_is_named() -> None:
+    for field, value in (("x", math.nan), ("x", "far"), ("hull", 1.5), ("hull", 2**60)):
+        made, publisher, _ = a_watched_world()
+        ship = made.spawn(Ship())
+        publisher.publish(1)
+        setattr(ship, field, value)
+        with pytest.raises(LocalProtocolError, match=rf"Ship\.{field}: "):
+            publisher.publish(2)
+        made, publisher, _ = a_watched_world()
+        setattr(made.spawn(Ship()), field, value)
+        with pytest.raises(LocalProtocolError, match=rf"Ship\.{field}: "):
+            publisher.publish(1)
+
+
+def test_texts_follow_the_delta_and_are_bounded() -> None:
+    _, publisher, client = a_watched_world()
+    for i in range(MAX_WAITING_NOTICES + 3):
+        client.seat.notify(binary_frame(Said(0, "", str(i)).encode()))
+    publisher.publish(1)
+    delta, *texts = client.sink.take_messages()
+    assert isinstance(delta, Delta)
+    assert [t.text for t in texts] == [str(i) for i in range(3, MAX_WAITING_NOTICES + 3)]
+    assert client.seat.notices_dropped == 3

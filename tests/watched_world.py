@@ -1,0 +1,105 @@
+"""A world with something of every kind in it, and clients that watch it by a sink and a replica.
+
+Owns what the tests of the publisher publish, and to whom.  Never looks whether it was right.
+"""
+
+from __future__ import annotations
+
+import copy
+import enum
+from collections import deque
+
+import pytest
+from sinks import FakeSink
+
+from clients.replica import Replica
+from gameserver.model.schema import Schema, entity, event, synced
+from gameserver.model.world import World
+from gameserver.replication import publisher as publisher_module
+from gameserver.replication.publisher import Publisher
+from gameserver.replication.seat import Seat
+
+RADIUS = 100.0
+
+
+class Mood(enum.Enum):
+    CALM = 1
+    ANGRY = 2
+
+
+@entity(at=("x", "y"))
+class Ship:
+    x: float = synced(0.0, step=1 / 8)
+    y: float = synced(0.0, step=1 / 8)
+    hull: int = synced(100)
+    mood: Mood | None = synced(None)
+    secret: bytes = synced(b"", to="owner")
+    fuel: int = synced(0, to="owner")
+    hidden: bytes = b""
+
+
+@entity(at=("x", "y"), rare=True)
+class Crate:
+    x: float = synced(0.0)  # float 32
+    y: float = synced(0.0)
+    label: str = synced("")
+    sides: tuple[int, ...] = synced(())
+    stock: int = synced(0, to="owner")
+    secret: bytes = synced(b"", to="owner")
+
+
+@entity
+class Score:
+    points: int = synced(0)
+    secret: bytes = synced(b"", to="owner")
+
+
+@event
+class Noise:
+    number: int
+
+
+SCHEMA = Schema.of([Ship, Crate, Score, Noise])
+CLASSES = (Ship, Crate, Score)
+
+
+class Client:
+    def __init__(self, seat: Seat, sink: FakeSink) -> None:
+        self.seat = seat
+        self.sink = sink
+        self.replica = Replica(SCHEMA)
+        self.expected_events: deque[int] = deque()
+        #: The connection is lost.
+        self.dropped = False
+        #: The replica as of some delta, which may be older than the newest: what came after it was
+        #: still on its way when the connection was lost.
+        self.had = copy_of(self.replica)
+
+    def remember(self) -> None:
+        self.had = copy_of(self.replica)
+
+
+def copy_of(replica: Replica) -> Replica:
+    """Return another replica that holds the same."""
+    other = Replica(SCHEMA, own_entity=replica.own_entity)
+    other.tick, other.ack = replica.tick, replica.ack
+    for entity_id, held in replica.entities.items():
+        twin = copy.copy(held)
+        twin.values = list(held.values)
+        twin.owner_values = None if held.owner_values is None else list(held.owner_values)
+        other.entities[entity_id] = other._by_kind[held.layout.kind][entity_id] = twin
+    return other
+
+
+def a_watched_world(view_radius: float | None = None) -> tuple[World, Publisher, Client]:
+    made = World(SCHEMA, view_radius)
+    publisher = Publisher(made, check_every_ticks=1000, quiet_ticks=20)
+    sink = FakeSink()
+    client = Client(Seat(1, sink), sink)
+    publisher.add(client.seat)
+    return made, publisher, client
+
+
+@pytest.fixture(autouse=True)
+def one_spectator_is_a_crowd(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publisher_module, "MIN_CROWD", 1)
