@@ -56,6 +56,17 @@ test("entities are sorted by kind and forgotten when they leave", () => {
   assert.equal(scene.round, null);
 });
 
+test("in a hidden tab, which draws no frame, ships that left do not pile up", () => {
+  const scene = newScene();
+  for (let tick = 1; tick <= 3000; tick += 1) {
+    const passing = ship(tick, 2);
+    scene.enter(passing);
+    scene.applied(tick, tick * TICK_MS);
+    scene.leave(passing);
+  }
+  assert.ok(scene.ghosts.length > 0 && scene.ghosts.length <= 31, `${scene.ghosts.length}`);
+});
+
 test("the own ship is that of the own pilot, and an id reused by another seat is not", () => {
   const scene = newScene();
   scene.enter(pilot(10, 1, 7));

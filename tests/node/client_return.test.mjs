@@ -189,6 +189,60 @@ test("pauses are jittered", () => {
   assert.equal(told("state").at(-1).retryInS, 0.375);
 });
 
+test("woken while it waits to come back, it tries at once", () => {
+  const { client, sockets, socket, time } = playing();
+  for (let times = 0; times < 4; times += 1) {
+    socket().lose(1006);
+    time.advance(60_000);
+  }
+  socket().lose(1006);
+  assert.equal(client.state, "reconnecting");
+  const before = sockets.length;
+  client.wake();
+  assert.deepEqual([client.state, sockets.length], ["connecting", before + 1]);
+  socket().lose(1006);
+  assert.equal(client.state, "reconnecting"); // the waking is used up: pauses as ever
+  time.advance(250);
+  assert.equal(client.state, "reconnecting");
+});
+
+test("woken just before it hears that the connection is gone, it comes back without a pause", () => {
+  const { client, socket, time, told } = playing();
+  client.wake();
+  assert.equal(client.state, "playing");
+  time.advance(900);
+  socket().lose(1006);
+  assert.equal(told("state").at(-1).retryInS, 0);
+  time.advance(0);
+  assert.equal(client.state, "connecting");
+});
+
+test("a waking long ago counts for nothing, nor does one against the server's word", () => {
+  const { client, socket, time, told } = playing();
+  client.wake();
+  time.advance(1001);
+  socket().lose(1006);
+  assert.ok(told("state").at(-1).retryInS > 0);
+  time.advance(60_000);
+  client.wake();
+  socket().accept();
+  socket().say([Kind.BYE, 4005, "full", 30]);
+  socket().lose(4005);
+  assert.equal(told("state").at(-1).retryInS, 30);
+  client.wake();
+  assert.equal(client.state, "reconnecting");
+});
+
+test("waking changes nothing before the first try, nor after the last", () => {
+  const { client } = world();
+  client.wake();
+  assert.equal(client.state, "idle");
+  client.connect();
+  client.close();
+  client.wake();
+  assert.equal(client.state, "closed");
+});
+
 test("moved: the new address, with the new token, and again after a loss", () => {
   const { client, socket, time, told } = playing();
   const old = socket();

@@ -102,6 +102,44 @@ window.eyes = {
     command: arena.client.commandTickNow(),
   }),
 
+  /** Whether what is shown, known and commanded fits together: in ticks of 1/30 s. */
+  playsOn: () => {
+    const { newest, shown, server, command } = eyes.times();
+    return (
+      eyes.predicted() &&
+      shown <= newest &&
+      shown > newest - 20 &&
+      command > server &&
+      command < server + 10 &&
+      newest > server - 20
+    );
+  },
+
+  /** From when the page next wakes or is seen: after how many milliseconds does it play on?  A promise. */
+  woken: null,
+  startWaking: () => {
+    const awake = new Promise((resolve) => {
+      document.addEventListener("resume", resolve, { once: true });
+      document.addEventListener("visibilitychange", resolve, { once: true });
+    });
+    eyes.woken = awake.then(async () => {
+      const startMs = performance.now();
+      while (!eyes.playsOn()) await new Promise(requestAnimationFrame);
+      return performance.now() - startMs;
+    });
+  },
+
+  /** So many ticks from now on; a promise that needs no frames. */
+  ticks: (count) =>
+    new Promise((resolve) => {
+      const until = eyes.tick() + count;
+      const stop = arena.client.on("delta", ({ tick }) => {
+        if (tick < until) return;
+        stop();
+        resolve(tick);
+      });
+    }),
+
   /** All that the banner has said; a word may be gone before a test looks. */
   said: [],
 };

@@ -36,4 +36,9 @@ client.connect();
 addEventListener("pagehide", ({ persisted }) => {
   if (!persisted) client.close();
 });
+// Browsers cut the connections of tabs that they put to sleep.
+document.addEventListener("resume", () => client.wake());
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) client.wake();
+});
 if (asked.get("autoplay") === "1") page.play(given ?? { name: "Pilot", colour: 0 });

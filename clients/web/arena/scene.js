@@ -233,6 +233,9 @@ export class Scene {
       this.ghosts.push(ship);
     }
     this.#leaving.clear();
+    // In a hidden tab, where no frame is drawn, they would be kept for hours.
+    const stale = tick - STALE_S * this.tickRate;
+    this.ghosts = this.ghosts.filter(({ leftTick }) => leftTick > stale);
     for (const { entity, track } of this.ships.values()) {
       const { heading, aim } = entity;
       track.push(tick, { x: entity.x / UNIT, y: entity.y / UNIT, heading, aim });

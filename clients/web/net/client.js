@@ -29,6 +29,7 @@
  * client.send("Steer", { turn: 1 }, 1240);  // a command for that tick
  * client.replica.own?.x;                    // null before the first welcome
  * client.statistics().bytesInPerS;
+ * client.wake();                            // the page is seen again: no pause before the next try
  * client.close();
  * ```
  *
@@ -64,6 +65,8 @@ export { ProtocolError };
 const PING_ABOUT_EVERY_MS = 1000;
 /** From opening the socket until the welcome. */
 const JOIN_DEADLINE_MS = 10_000;
+/** A page that wakes hears within this time that its connection was lost while it slept. */
+const WAKING_MS = 1000;
 
 /** @typedef {import("./client_types.js").Options} Options */
 /** @typedef {import("./client_types.js").Payloads} Payloads */
@@ -118,6 +121,10 @@ export class GameClient {
   /** @type {Backoff} */ #backoff;
   /** Whether this connection got as far as its welcome. */
   #hasPlayed = false;
+  /** When the page last woke, and no try to come back has been hurried for it. */
+  #wokenMs = -Infinity;
+  /** Whether the pause before the next try is the server's wish. */
+  #mustWait = false;
 
   /** @returns {State} */
   get state() {
@@ -203,6 +210,15 @@ export class GameClient {
     }
     this.#post(messages.encodeSay(text));
     return true;
+  }
+
+  /**
+   * The page wakes, or is looked at again: come back without the pause, unless the server asked for
+   * one.  Pauses keep many clients from coming at once; players look at their own times.
+   */
+  wake() {
+    this.#wokenMs = this.#clock();
+    if (this.#state === "reconnecting" && !this.#mustWait) this.#hurry();
   }
 
   /** Leave for good. */
@@ -299,10 +315,19 @@ export class GameClient {
   #comeBack(code, reason, atLeastS) {
     const lastedMs = this.#hasPlayed ? (this.#session?.lastedMs ?? 0) : 0;
     this.#hasPlayed = false;
-    const waitMs = this.#backoff.nextPauseMs(lastedMs, atLeastS);
+    this.#mustWait = atLeastS > 0;
+    const woken = this.#clock() - this.#wokenMs <= WAKING_MS && !this.#mustWait;
+    const waitMs = woken ? 0 : this.#backoff.nextPauseMs(lastedMs, atLeastS);
     this.#traffic.reconnects += 1;
-    this.#arm(() => this.#open(), waitMs);
+    if (woken) this.#arm(() => this.#hurry(), 0);
+    else this.#arm(() => this.#open(), waitMs);
     this.#enter("reconnecting", code, reason, "resume", waitMs / 1000);
+  }
+
+  /** Try at once, one time for each waking. */
+  #hurry() {
+    this.#wokenMs = -Infinity;
+    this.#open();
   }
 
   /** Close for good, for a reason of our own. @param {number} code @param {string} reason */
