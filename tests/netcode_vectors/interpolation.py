@@ -61,23 +61,37 @@ def playback_cases() -> Iterator[Case]:
         "min_delay_ms": 66,
         "steps": _deltas(random.Random(7), 3, 1, (0.0, 0.0), pause_ms=4000),
     }
-    steps: list[Step] = []
-    now = 0.0
-    for tick in range(500, 600):
-        if tick == 530:
-            steps.append(["pace", 545, 0.5, 4, 133])
-        if tick < 530 or tick % 2 == 0:
-            steps.append(["arrived", tick, round(now, 3)])
-        tick_ms = 1000 / 30 * (1 if tick < 545 else 2)
-        steps += [["tick_at", round(now + part * tick_ms, 3)] for part in (0.3, 0.8)]
-        now += tick_ms
     yield {
-        "name": "the room slows down to half its pace",
+        "name": "the room slows down to half its pace, and is itself again",
         "tick_ms": 1000 / 30,
         "interval_ticks": 1,
         "min_delay_ms": 66,
-        "steps": steps,
+        "steps": _slowed(told_back=605),
     }
+    yield {
+        "name": "the room slows down, and it is learned too late that it is itself again",
+        "tick_ms": 1000 / 30,
+        "interval_ticks": 1,
+        "min_delay_ms": 66,
+        "steps": _slowed(told_back=626),
+    }
+
+
+def _slowed(*, told_back: int) -> list[Step]:
+    """Return a screen's life from tick 500 on; from 545 to 620 the room runs at half its pace."""
+    steps: list[Step] = []
+    now = 0.0
+    for tick in range(500, 680):
+        if tick == 530:
+            steps.append(["pace", 545, 0.5, 4, 133])
+        if tick == told_back:
+            steps.append(["pace", 620, 1, 1, 66])
+        if not 530 <= tick < 620 or tick % 2 == 0:
+            steps.append(["arrived", tick, round(now, 3)])
+        tick_ms = 1000 / 30 * (2 if 545 <= tick < 620 else 1)
+        steps += [["tick_at", round(now + part * tick_ms, 3)] for part in (0.3, 0.8)]
+        now += tick_ms
+    return steps
 
 
 def _deltas(

@@ -9,7 +9,9 @@ from typing import Any
 
 from clients.lead import Lead
 from clients.tickclock import TickClock
+from gameserver.protocol.tempo import Tempo
 from netcode_vectors.form import Case, Step, ms_between, steps_of
+from netcode_vectors.tempo import PACES, paced
 
 
 def play_lead(case: Case) -> Iterator[Any]:
@@ -39,6 +41,10 @@ def lead_cases() -> Iterator[Case]:
         yield {"name": name, **_commands(random.Random(seed), mean, jitter)}
     yield {"name": "the way gets shorter", **_commands(random.Random(5), 120, 1, then=30)}
     yield {"name": "the way gets longer", **_commands(random.Random(6), 30, 1, then=160)}
+    yield {
+        "name": "the room slows down, slower still, and is itself again",
+        **_commands(random.Random(8), 40, 5, slows=True),
+    }
     yield {
         "name": "the server's time jumps, and so does the lead",
         "tick_rate": 30,
@@ -77,11 +83,20 @@ def lead_cases() -> Iterator[Case]:
     }
 
 
-def _commands(rng: random.Random, mean: float, jitter: float, *, then: float | None = None) -> Case:
+def _commands(
+    rng: random.Random,
+    mean: float,
+    jitter: float,
+    *,
+    then: float | None = None,
+    slows: bool = False,
+) -> Case:
     """Return what a client hears that sends a command every tick, for eight seconds."""
     rate = 30
     tick_ms = 1000 / rate
-    start = 500.0
+    start = 1000.0 if slows else 500.0
+    tempo = paced() if slows else Tempo()
+    to_tell = [*PACES] if slows else []
     clock = TickClock(rate, start, 0)
     lead = Lead(clock)
     steps: list[Step] = []
@@ -95,6 +110,8 @@ def _commands(rng: random.Random, mean: float, jitter: float, *, then: float | N
             lead.advance(seconds[0])
         elif name == "sent":
             lead.sent(int(arguments[0]))
+        elif name == "pace":
+            clock.pace(int(arguments[0]), arguments[1])
         else:
             lead.margin(int(arguments[0]), int(arguments[1]))
 
@@ -106,9 +123,11 @@ def _commands(rng: random.Random, mean: float, jitter: float, *, then: float | N
     while now < 8_000:
         if then is not None and now > 3000:
             mean = then
+        if to_tell and to_tell[0][0] + 45 <= now:
+            do("pace", *to_tell.pop(0)[1:])
         for entry in [entry for entry in on_the_way if entry[1] <= now]:
             on_the_way.remove(entry)
-            read = math.ceil(start + entry[0] / tick_ms)
+            read = math.ceil(tempo.tick_of(start + entry[0] / tick_ms))
             do("margin", read, entry[2] - read)
         do("advance", now)
         tick = math.floor(lead.advance(now / 1000))

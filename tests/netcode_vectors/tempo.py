@@ -9,6 +9,17 @@ from typing import Any
 from gameserver.protocol.tempo import Tempo
 from netcode_vectors.form import Case, Step, steps_of
 
+#: When a room says, in ms, from which tick on it runs at which pace: half a second ahead or more.
+PACES = [(2000.0, 1075, 0.75), (3500.0, 1125, 0.375), (6500.0, 1155, 1.0)]
+
+
+def paced() -> Tempo:
+    """Return the tempo of a room that does so, and was at tick 1000 when all began."""
+    tempo = Tempo()
+    for _, tick, pace in PACES:
+        tempo.bend(tick, pace)
+    return tempo
+
 
 def play_tempo(case: Case) -> Iterator[Any]:
     tempo = Tempo()

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from clients.tickclock import TickClock
+from gameserver.protocol.tempo import Tempo
 from netcode_vectors.form import Case, Step, ms_between, steps_of
+from netcode_vectors.tempo import PACES, paced
 
 
 def play_tickclock(case: Case) -> Iterator[Any]:
@@ -35,7 +37,7 @@ def tickclock_cases() -> Iterator[Case]:
     for seed, (mean, jitter) in enumerate([(0.5, 0.3), (100, 30), (100, 95)]):
         yield {
             "name": f"{mean} ms each way, give or take {jitter}",
-            **_conversation(random.Random(seed), mean, jitter, jump_at=math.inf, jump=0),
+            **_conversation(random.Random(seed), mean, jitter),
         }
     for jump in (-300, 300, 0.4):
         yield {
@@ -56,6 +58,10 @@ def tickclock_cases() -> Iterator[Case]:
         ],
     }
 
+    yield {
+        "name": "the room slows down, slower still, and is itself again; all told in time",
+        **_conversation(random.Random(10), 60, 20, slows=True),
+    }
     yield {
         "name": "the room slows down: told in time, told too late, and told again",
         "tick_rate": 20,
@@ -79,15 +85,25 @@ def tickclock_cases() -> Iterator[Case]:
 
 
 def _conversation(
-    rng: random.Random, mean: float, jitter: float, *, jump_at: float, jump: float
+    rng: random.Random,
+    mean: float,
+    jitter: float,
+    *,
+    jump_at: float = math.inf,
+    jump: float = 0,
+    slows: bool = False,
 ) -> Case:
     """Return ten seconds of pings and every third delta, in the order in which they came."""
     rate, start = 30, 1000.25
+    tempo = paced() if slows else Tempo()
 
     def server(now_ms: float) -> float:
-        return start + now_ms * rate / 1000 + (jump if now_ms >= jump_at else 0)
+        return tempo.tick_of(start + now_ms * rate / 1000) + (jump if now_ms >= jump_at else 0)
 
     steps: list[tuple[float, Step]] = []
+    for told, tick, pace in PACES if slows else ():
+        received = round(told + mean, 3)
+        steps.append((received, ["pace", tick, received, pace]))
     for number in range(16):
         sent = round(100 + number * 620.6, 3)
         read = sent + ms_between(rng, mean - jitter, mean + jitter)

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { Kind } from "../../clients/web/net/messages.js";
-import { Float64 } from "../../clients/web/net/msgpack.js";
+import { Float32, Float64 } from "../../clients/web/net/msgpack.js";
 import { delta, hit, playing, ship, welcome, world } from "./fakes.mjs";
 
 // ---------------------------------------------------------------- joining
@@ -257,6 +257,38 @@ test("a margin that says late moves the lead up, smoothly", () => {
   assert.ok(moved > 3 && moved <= 3 * 1.05 + 1e-9, `${moved} ticks in the time of three`);
   socket().say(delta(27));
   assert.equal(client.statistics().marginTicks, -2, "no news is no margin");
+});
+
+test("a room that slows down is followed: from its tick on, time runs at its pace", () => {
+  const { client, time, socket, told } = timed();
+  client.commandTickNow();
+  const now = client.serverTickNow();
+  const from = Math.ceil(now) + 3;
+  socket().say([Kind.PACE, from, new Float32(0.5), 2]);
+  assert.equal(client.tempo.pace, 0.5);
+  assert.deepEqual(told("pace"), [{ kind: Kind.PACE, tick: from, pace: 0.5, publishEvery: 2 }]);
+  const reached = ((from - now) * 1000) / 30;
+  time.advance(reached);
+  assert.ok(Math.abs(client.serverTickNow() - from) < 1e-6);
+  time.advance(200);
+  assert.ok(Math.abs(client.serverTickNow() - (from + 3)) < 1e-6);
+  const before = client.commandTickNow();
+  time.advance(200);
+  const steps = client.commandTickNow() - before;
+  assert.ok(Math.abs(steps - 3) < 0.2, `${steps}`);
+  assert.ok(Math.abs(client.msUntilCommandTick(client.commandTickNow() + 1) - 66.7) < 5);
+});
+
+test("a resumed seat keeps the pace that it knows, another one begins at the usual", () => {
+  for (const resumed of [true, false]) {
+    const { client, time, socket } = playing();
+    socket().say([Kind.PACE, 20, new Float32(0.5), 2]);
+    socket().lose(1006);
+    time.advance(500);
+    socket().accept();
+    socket().say(welcome({ resumed }));
+    assert.equal(client.tempo.pace, resumed ? 0.5 : 1);
+  }
 });
 
 test("a budget says where a command's time went", () => {

@@ -115,7 +115,7 @@ export function world(options = {}) {
   for (const name of ["state", "welcome", "enter", "leave", "change", "event", "delta"]) {
     client.on(name, (payload) => told.push([name, payload]));
   }
-  for (const name of ["said", "status", "bye"]) {
+  for (const name of ["said", "status", "pace", "bye"]) {
     client.on(name, (payload) => told.push([name, payload]));
   }
   return {

@@ -41,6 +41,9 @@ window.eyes = {
     return banner.hidden ? null : banner.innerText;
   },
 
+  /** What the network line says. */
+  network: () => document.querySelector("#network").innerText,
+
   /** Whether the own ship is drawn where its controls have it. */
   predicted: () => eyes.playing() && (window.arena.scene.ownState ?? null) !== null,
 
@@ -83,10 +86,20 @@ window.eyes = {
     const record = { since, late: 0, counted: 0, dropped: 0, corrections: 0, adjustments: 0, ticks: 0 };
     eyes.record = record;
     let newest = since;
+    // Between two deltas of a room that publishes less often lie more ticks, none of them dropped;
+    // that it does may be told just after the first such delta.
+    let every = arena.client.welcome.limits.publishEvery;
+    let gap = 0;
+    arena.client.on("pace", ({ publishEvery }) => {
+      if (gap <= publishEvery) record.dropped -= Math.max(0, gap - every);
+      every = Math.max(every, publishEvery);
+      gap = 0;
+    });
     arena.client.on("delta", ({ tick, margin }) => {
       if (margin !== null && margin < 0) record.late += 1;
       record.counted = (arena.client.status?.late ?? 0) - counted;
-      record.dropped += tick - newest - 1;
+      gap = tick - newest;
+      record.dropped += Math.max(0, gap - every);
       newest = tick;
       record.ticks = tick - record.since;
       record.corrections = arena.scene.corrections.corrections - corrections;

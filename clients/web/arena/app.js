@@ -268,7 +268,7 @@ export class ArenaPage {
     const serverTick = this.#client.serverTickNow();
     this.#minimap.draw(scene, this.#camera, this.#painter.pixelRatio);
     this.#board.refresh(scene, serverTick, () => this.#network(), elapsed_s);
-    this.#notices.refresh(scene, serverTick, nowMs);
+    this.#notices.refresh(scene, serverTick, this.#client.tempo.pace, nowMs);
     this.#cooldowns.refresh(scene);
     this.#panel.refresh(elapsed_s);
   }
@@ -286,6 +286,7 @@ export class ArenaPage {
       bytesInPerS,
       delayMs,
       players,
+      pace: this.#client.tempo.pace,
     };
   }
 

@@ -19,7 +19,7 @@ const REFRESH_S = 0.2;
 
 /**
  * What the network line says; null where it is not yet known.
- * @typedef {{rttMs: number | null, jitterMs: number | null, tickRate: number, deltasPerS: number, bytesInPerS: number, delayMs: number, players: number | null}} Network
+ * @typedef {{rttMs: number | null, jitterMs: number | null, tickRate: number, deltasPerS: number, bytesInPerS: number, delayMs: number, players: number | null, pace: number}} Network
  */
 
 export class Board {
@@ -157,7 +157,8 @@ function clock(left_s) {
 }
 
 /** @param {Network} network */
-function networkParts({ rttMs, jitterMs, tickRate, deltasPerS, bytesInPerS, delayMs, players }) {
+function networkParts(network) {
+  const { rttMs, jitterMs, tickRate, deltasPerS, bytesInPerS, delayMs, players, pace } = network;
   const parts = [
     `RTT ${rttMs === null ? "–" : rttMs.toFixed(rttMs < 10 ? 1 : 0)} ms`,
     `jitter ${jitterMs === null ? "–" : jitterMs.toFixed(1)} ms`,
@@ -166,6 +167,8 @@ function networkParts({ rttMs, jitterMs, tickRate, deltasPerS, bytesInPerS, dela
     `view −${Math.round(delayMs)} ms`,
   ];
   if (players !== null) parts.push(`${players} here`);
+  // First, as small screens show only the first few: this one is felt.
+  if (pace < 1) parts.unshift(`busy room: time runs at ${Math.round(pace * 100)} %`);
   return parts;
 }
 

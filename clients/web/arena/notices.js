@@ -73,8 +73,14 @@ export class Notices {
     this.#say("Connected again. Your ship is where it drifted.", "back");
   }
 
-  /** Keep the countdowns going. @param {Scene} scene @param {number} serverTick @param {number} nowMs */
-  refresh(scene, serverTick, nowMs) {
+  /**
+   * Keep the countdowns going.
+   * @param {Scene} scene
+   * @param {number} serverTick
+   * @param {number} pace  of the room: game time as a share of real time
+   * @param {number} nowMs
+   */
+  refresh(scene, serverTick, pace, nowMs) {
     if (!Number.isNaN(this.#retryAtMs)) {
       const left_s = Math.max(0, Math.ceil((this.#retryAtMs - nowMs) / 1000));
       this.#say(`${this.#why} Trying again in ${left_s} s…`, "trying");
@@ -87,7 +93,7 @@ export class Notices {
     const dead = pilot !== undefined && pilot.ship === 0 && scene.round?.phase !== "PODIUM";
     this.#death.hidden = !dead;
     if (!dead) return;
-    const left_s = Math.max(0, (pilot.respawn_at - serverTick) / scene.tickRate);
+    const left_s = Math.max(0, (pilot.respawn_at - serverTick) / (scene.tickRate * pace));
     this.#deathCount.textContent =
       left_s > 0 ? `Back in ${left_s.toFixed(1)} s` : "Back any moment";
   }
