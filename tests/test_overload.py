@@ -103,6 +103,32 @@ def gaps(ticks: list[int]) -> set[int]:
     return {later - tick for tick, later in pairwise(ticks)}
 
 
+async def test_at_the_first_step_only_what_nobody_is_near_is_told_of_less_often(
+    autojump_clock: MockClock,
+) -> None:
+    async with running(Busy()) as task:
+        room = busy(task, autojump_clock, 0.95)
+        ann = seat(task, 1, "ann")
+        far = room.spawn(Pawn(150.0, 0.0))
+        replica, moved = Replica(room.schema()), {"ann": set[int](), "far": set[int]()}
+        await trio.sleep(1.5)
+        assert room.levels == [1]
+        room.work_s = 0.7 * TICK_S  # neither up nor down
+        began = room.tick_number
+        await trio.sleep(2)
+        ids = {"ann": room.id_of(ann.player.entity), "far": room.id_of(far)}
+        for delta in ann.sink.of(Delta):
+            assert isinstance(delta, Delta)
+            before = {i: list(held.values) for i, held in replica.entities.items()}
+            replica.apply(delta)
+            for who, i in ids.items():
+                if delta.tick > began and before[i] != replica.entities[i].values:
+                    moved[who].add(delta.tick)
+        assert gaps(sorted(moved["ann"])) == {1}
+        assert gaps(sorted(moved["far"])) == {2}
+        assert room.levels == [1]
+
+
 async def test_the_pace_is_told_before_it_changes_and_kept_exactly(
     autojump_clock: MockClock,
 ) -> None:
