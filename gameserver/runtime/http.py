@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import h11
 
@@ -111,8 +111,12 @@ def values_of(request: h11.Request, name: bytes) -> list[bytes]:
 
 def tokens_of(request: h11.Request, name: bytes) -> list[bytes]:
     """The comma-separated elements of all headers of that name, stripped."""
-    elements = b",".join(values_of(request, name)).split(b",")
-    return [element.strip() for element in elements if element.strip()]
+    return tokens_in(values_of(request, name))
+
+
+def tokens_in(values: Iterable[bytes]) -> list[bytes]:
+    """The comma-separated elements of the values of a header, stripped."""
+    return [element for part in b",".join(values).split(b",") if (element := part.strip())]
 
 
 def _already_has(request: h11.Request, etag: str) -> bool:

@@ -7,11 +7,12 @@ that came from the peer reaches trio-websocket unchecked.
 from __future__ import annotations
 
 import binascii
+from collections import defaultdict
 
 import attrs
 import h11
 
-from gameserver.runtime.http import Response, path_of, text_response, tokens_of, values_of
+from gameserver.runtime.http import Response, path_of, text_response, tokens_in, tokens_of
 
 MAX_HOST_BYTES = 261
 """The longest host name (253), a colon and five digits, and the brackets of an address."""
@@ -46,24 +47,27 @@ def read_upgrade(request: h11.Request) -> Upgrade | Response:
     path = path_of(request)
     if path is None:
         return _bad_upgrade("The request target is not a path.")
-    if not any(token.lower() == b"upgrade" for token in tokens_of(request, b"connection")):
+    values: defaultdict[bytes, list[bytes]] = defaultdict(list)
+    for name, value in request.headers:
+        values[name].append(value)
+    if not any(token.lower() == b"upgrade" for token in tokens_in(values[b"connection"])):
         return _bad_upgrade("The header 'Connection: Upgrade' is missing.")
     for name in (b"connection", b"upgrade", b"sec-websocket-protocol", b"sec-websocket-extensions"):
-        if not all(value.isascii() for value in values_of(request, name)):
+        if not all(value.isascii() for value in values[name]):
             return _bad_upgrade(f"The header {name.decode()} may hold only ASCII.")
-    if values_of(request, b"sec-websocket-version") != [b"13"]:
+    if values[b"sec-websocket-version"] != [b"13"]:
         return text_response(
             426,
             "Only version 13 of the WebSocket protocol is spoken here.",
             headers=(("Sec-WebSocket-Version", "13"), ("Upgrade", "websocket")),
         )
-    keys = values_of(request, b"sec-websocket-key")
+    keys = values[b"sec-websocket-key"]
     if len(keys) != 1 or not _is_key(keys[0]):
         return _bad_upgrade("Sec-WebSocket-Key must be 16 bytes in base64, once.")
-    hosts = values_of(request, b"host")
+    hosts = values[b"host"]
     if len(hosts) != 1 or not _is_host(hosts[0]):
         return _bad_upgrade("The header Host is not a host.")
-    subprotocols = tokens_of(request, b"sec-websocket-protocol")
+    subprotocols = tokens_in(values[b"sec-websocket-protocol"])
     return Upgrade(
         path=path,
         subprotocols=tuple(token.decode("ascii") for token in subprotocols),
