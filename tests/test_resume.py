@@ -13,7 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from gameserver import Player
 from gameserver.protocol.held import encode_held
 from gameserver.protocol.messages import Bye, CommandMessage, Delta, Welcome
-from gameserver.runtime.resumption import Showing
+from gameserver.runtime.resumption import REMEMBERED, Resumption, Showing
 
 
 async def back(client: RawClient, welcome: Welcome, seen: Delta | None, **other: Any) -> Welcome:
@@ -283,6 +283,16 @@ async def test_a_welcome_that_was_lost_does_not_cost_the_seat(autojump_clock: Mo
             again = await back(client, welcome, seen)
             assert (again.resumed, again.seat) == (True, 1)
         assert i.shown() == {Showing.RESUMED: 2, Showing.BUSY: 1}
+
+
+async def test_tokens_that_are_good_no_more_are_forgotten(autojump_clock: MockClock) -> None:
+    async with inn() as i:
+        async with i.client() as (client, _):
+            await i.joined(client)
+            player, resumption = i.harbour.players[1], Resumption()
+            for _ in range(REMEMBERED + 1):
+                resumption.void(resumption.issue(i.lobby.rooms[0][1], player))
+        assert (len(resumption), len(resumption._ended)) == (0, REMEMBERED)
 
 
 # ---------------------------------------------------------------- rooms and servers that end

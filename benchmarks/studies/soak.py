@@ -129,8 +129,11 @@ class _Soak:
 
 
 def plan(seed: int) -> Iterator[tuple[str, float, float]]:
-    """Yield for ever an attack, how long it lasts, and how long nobody attacks before it."""
+    """Yield for ever an attack, how long it lasts, and how long nobody attacks before it.
+
+    All of them in some order, then all in another.
+    """
     rng = random.Random(seed)
     while True:
-        name = rng.choice(list(ATTACKS))
-        yield name, rng.uniform(*ATTACK_S), rng.uniform(*PEACE_S)
+        for name in rng.sample(list(ATTACKS), len(ATTACKS)):
+            yield name, rng.uniform(*ATTACK_S), rng.uniform(*PEACE_S)

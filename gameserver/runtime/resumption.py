@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 TOKEN_BYTES: Final = 18
 #: The ends of tokens that are remembered to be counted by; overflow policy ``drop-oldest``, what
-#: is dropped counts as unknown.
-REMEMBERED: Final = 4096
+#: is dropped counts as unknown.  Few, since memory that fills up for long looks like a leak.
+REMEMBERED: Final = 1024
 #: For the connection that came first with a token to get its welcome.
 RETRY_AFTER_S: Final = 1.0
 #: What the older of two connections is told, at once or when it comes back.
