@@ -351,7 +351,8 @@ def report(
         texts.append(netcode_results.aim_table(aims))
     if attacked := hostile_results.load(file):
         texts.append(hostile_results.hostile_table(attacked))
-    texts += map(soak_results.soak_table, soak_results.load(file)[-1:])
+    if (soaked := soak_results.load_newest(file)) is not None:
+        texts.append(soak_results.soak_table(soaked))
     for text in texts:
         console.print("\n" + text, markup=False, soft_wrap=True)
     if plot is not None:

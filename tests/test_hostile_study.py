@@ -105,7 +105,9 @@ def soaked(**changes: Any) -> SoakRecord:
         attacks=("garbage",),
         attackers={"connections": 10},
         looks=tuple(Look(10.0 * i, 60_000_000, 50, 100, 50) for i in range(10)),
+        settled_s=30.0,
         ticks_dropped=0,
+        overload_ups=0,
         resumptions={"resumed": 38, "taken_over": 2, "used": 0},
         log_lines=400,
         unexplained=(),
@@ -244,7 +246,7 @@ def test_the_last_run_of_attacks_is_read_again(tmp_path: Path) -> None:
         records.append(file, record)
     records.append(file, soaked())
     assert hostile_results.load(file) == runs[2:]
-    assert soak_results.load(file) == [soaked()]
+    assert soak_results.load_newest(file) == soaked()
 
 
 # ---------------------------------------------------------------- the soak
@@ -254,11 +256,14 @@ def test_memory_is_looked_at_after_the_warm_up() -> None:
     # 1 MB in the last 900 s, with 50 players: 4 MB an hour, 8 for a hundred.
     looks = [Look(0.0, 10_000_000, 0, 0, 0), Look(100.0, 90_000_000, 50, 0, 0)]
     looks += [Look(300.0 + i, 60_000_000 + i / 900 * 1e6, 50, 0, 0) for i in range(0, 901, 100)]
-    slope = memory_slope(looks)
+    slope = soaked(looks=looks).slope
     assert slope.mb_per_hour == pytest.approx(8.0)
     assert slope.error == pytest.approx(0.0, abs=1e-6)
+    jump = [*looks[:-1], Look(350.0, 20_000_000, 50, 0, 0), looks[-1]]
+    assert soaked(looks=jump).slope.mb_per_hour > 20
+    assert soaked(looks=jump, settled_s=400.0).slope.mb_per_hour == pytest.approx(8.0)
     assert math.isnan(memory_slope([]).mb_per_hour)
-    assert math.isnan(memory_slope(looks[:1]).mb_per_hour)
+    assert math.isnan(memory_slope(looks[-2:]).mb_per_hour)
 
 
 def test_a_slope_says_how_sure_it_is() -> None:
@@ -274,8 +279,9 @@ def test_the_table_of_a_soak() -> None:
     assert "NO" not in table
     assert "| 40 cut, 40 leave |" in table
     assert "| 38 resumed, 2 taken_over |" in table
-    memory = "| memory, MB an hour per 100 players, after 22 s |"
+    memory = "| memory, MB an hour per 100 players, after 30 s |"
     assert f"{memory} 0.00 ± 0.00 (60.0 → 60.0 MB) | under 1 | yes |" in table
+    assert "TOO EARLY" in soak_table(soaked(settled_s=None))
     assert broken(soaked()) == []
     bad = soaked(lives=WRONGED, unexplained=("?",), looks=(Look(0.0, 1, 1, 1, 1),))
     assert soak_table(bad).count("| NO |") == 6
@@ -311,6 +317,7 @@ def test_growing_memory_is_no_broken_promise() -> None:
     "entry",
     [
         {"event": "joined", "level": "info", "seat": 1},
+        {"event": "overload", "level": "warning", "does": "everything"},
         {"event": "session ended", "level": "info", "code": 4008},
         {"event": "session ended", "level": "info", "code": 1006},
     ],

@@ -49,7 +49,11 @@ def explanation(line: str) -> str | None:
         entry: dict[str, Any] = json.loads(line)
     except ValueError:
         return None
-    if not isinstance(entry, dict) or entry.get("level") != "info" or "exception" in entry:
+    if not isinstance(entry, dict) or "exception" in entry:
+        return None
+    if (entry.get("event"), entry.get("level")) == ("overload", "warning"):
+        return "the room had too much to do; these steps are counted in the soak's table"
+    if entry.get("level") != "info":
         return None
     if entry.get("event") == "session ended":
         return ENDS.get(entry.get("code", 0))

@@ -19,7 +19,7 @@ from benchmarks.fit import fit_line
 from benchmarks.tables import markdown
 from clients.client_types import ClientStatistics
 
-#: Of the whole time: not looked at, because everything is still filling up.
+#: The least of the whole time that is not looked at, because everything is still filling up.
 WARM_UP_SHARE: Final = 0.25
 MOST_MB_PER_HOUR: Final = 1.0
 PER_PLAYERS: Final = 100
@@ -92,7 +92,11 @@ class SoakRecord:
     attacks: tuple[str, ...]
     attackers: Mapping[str, int]
     looks: tuple[Look, ...]
+    #: When every attack had been there and its seats were held no more; None if it never came to
+    #: that.
+    settled_s: float | None
     ticks_dropped: int
+    overload_ups: int
     #: What the server made of resume tokens that were shown, the attackers' among them.
     resumptions: Mapping[str, int]
     log_lines: int
@@ -103,9 +107,15 @@ class SoakRecord:
     when: str = ""
 
     @property
+    def warm_up_s(self) -> float:
+        """How long memory was not looked at."""
+        least_s = WARM_UP_SHARE * self.looks[-1].at_s if self.looks else 0.0
+        return max(least_s, self.settled_s or 0.0)
+
+    @property
     def slope(self) -> Slope:
         """How memory grows after the warm-up."""
-        return memory_slope(self.looks)
+        return memory_slope([look for look in self.looks if look.at_s >= self.warm_up_s])
 
 
 @attrs.frozen
@@ -116,18 +126,14 @@ class Slope:
     error: float
 
 
-def memory_slope(looks: Sequence[Look]) -> Slope:
-    """Return the slope of resident memory after the warm-up, by least squares.
+def memory_slope(warm: Sequence[Look]) -> Slope:
+    """Return the slope of resident memory by least squares.
 
     The error is that of measurements which are independent of each other.
     """
-    unknown = Slope(math.nan, math.nan)
-    if not looks:
-        return unknown
-    warm = [look for look in looks if look.at_s >= warm_up_s(looks)]
-    players = sum(look.players for look in warm) / len(warm)
+    players = sum(look.players for look in warm) / max(len(warm), 1)
     if len(warm) < 3 or not players:
-        return unknown
+        return Slope(math.nan, math.nan)
     times_s = [look.at_s for look in warm]
     megabytes = [look.rss_bytes / 1e6 for look in warm]
     line = fit_line(times_s, megabytes)
@@ -139,11 +145,6 @@ def memory_slope(looks: Sequence[Look]) -> Slope:
     error = math.sqrt(left / (len(warm) - 2) / spread)
     scale = 3600 * PER_PLAYERS / players
     return Slope(line.slope * scale, SURE * error * scale)
-
-
-def warm_up_s(looks: Sequence[Look]) -> float:
-    """Return how long the warm-up was."""
-    return WARM_UP_SHARE * looks[-1].at_s
 
 
 def broken(record: SoakRecord) -> list[str]:
@@ -183,6 +184,7 @@ def soak_table(record: SoakRecord) -> str:
         ("deltas that did not fit", str(lives.deltas_refused), "0", not lives.deltas_refused),
         ("attacks", str(len(record.attacks)), "", None),
         ("ticks dropped", str(record.ticks_dropped), "", None),
+        ("steps up the overload ladder", str(record.overload_ups), "", None),
         _memory_row(record),
         (
             "unexplained log lines",
@@ -201,19 +203,21 @@ def soak_table(record: SoakRecord) -> str:
 
 
 def _memory_row(record: SoakRecord) -> tuple[str, str, str, bool]:
-    slope, looks = record.slope, record.looks
-    begin = next(look for look in looks if look.at_s >= warm_up_s(looks))
-    grown = f"{begin.rss_bytes / 1e6:.1f} → {looks[-1].rss_bytes / 1e6:.1f} MB"
+    slope, after_s = record.slope, record.warm_up_s
+    warm = [look.rss_bytes / 1e6 for look in record.looks if look.at_s >= after_s]
+    grown = f"{warm[0]:.1f} → {warm[-1]:.1f} MB" if warm else "never looked at"
+    early = "" if record.settled_s is not None else ", TOO EARLY: not every attack had been there"
     return (
-        f"memory, MB an hour per {PER_PLAYERS} players, after {warm_up_s(looks):.0f} s",
-        f"{slope.mb_per_hour:.2f} ± {slope.error:.2f} ({grown})",
+        f"memory, MB an hour per {PER_PLAYERS} players, after {after_s:.0f} s",
+        f"{slope.mb_per_hour:.2f} ± {slope.error:.2f} ({grown}{early})",
         f"under {MOST_MB_PER_HOUR:g}",
         slope.mb_per_hour < MOST_MB_PER_HOUR,
     )
 
 
-def load(file: pathlib.Path) -> list[SoakRecord]:
-    """Return the soaks in a file of results, all other lines left out."""
+def load_newest(file: pathlib.Path) -> SoakRecord | None:
+    """Return the last soak in a file of results; None if there is none."""
     study = attrs.fields_dict(SoakRecord)["study"].default
     found = [json.loads(line) for line in file.read_text().splitlines()]
-    return [cattrs.structure(values, SoakRecord) for values in found if values["study"] == study]
+    soaks = [values for values in found if values["study"] == study]
+    return cattrs.structure(soaks[-1], SoakRecord) if soaks else None
