@@ -63,6 +63,8 @@ class Honest:
     players: int
     now: Window = attrs.field(init=False)
     _clients: dict[int, GameClient] = attrs.field(factory=dict)
+    #: Of whole clients that play no more.
+    _wrong_before: int = 0
     _playing: set[int] = attrs.field(factory=set)
     _news: trio.lowlevel.ParkingLot = attrs.field(factory=trio.lowlevel.ParkingLot)
 
@@ -81,8 +83,9 @@ class Honest:
 
     @property
     def wrong_checksums(self) -> int:
-        """How many there were since the start, of the whole clients that still play."""
-        return sum(client.statistics().checksum_failures for client in self._clients.values())
+        """How many there were since the start."""
+        playing = self._clients.values()
+        return self._wrong_before + sum(c.statistics().checksum_failures for c in playing)
 
     def take(self) -> Window:
         """Return what was noted since the last time, and begin anew."""
@@ -161,6 +164,7 @@ class Honest:
     # ------------------------------------------------------------ whole clients
 
     async def _visit_whole(self, port: int, number: int, name: str) -> None:
+        """Be one; without coming back by itself, for who is dropped must be counted."""
         url = f"ws://127.0.0.1:{port}/"
         async with open_game(
             url, room=ROOM, name=name, schema=Siege.schema(), resume=False
@@ -173,6 +177,7 @@ class Honest:
                     )
             finally:
                 del self._clients[number]
+                self._wrong_before += client.statistics().checksum_failures
 
     def _hear(self, number: int, client: GameClient, delta: Applied) -> None:
         """Note a delta, and what the room tells of its ticks in it."""

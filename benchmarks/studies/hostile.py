@@ -90,14 +90,10 @@ class _Study:
     _metrics: str = ""
 
     async def run(self, names: Sequence[str]) -> list[AttackRecord]:
-        players = self.honest.players
         found = []
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.honest.run, self.server.plain_port)
-            with trio.move_on_after(JOIN_WITHIN_S) as joining:
-                await self.honest.until(lambda: self.honest.playing == players)
-            if joining.cancelled_caught:
-                raise BenchmarkError(f"only {self.honest.playing} of {players} could join")
+            await self._until_all_play()
             self.session.say("each attack for a second, that what they allocate once is there")
             await self.camp.rehearse(names)
             await trio.sleep(RECOVER_S)
@@ -109,15 +105,24 @@ class _Study:
             nursery.cancel_scope.cancel()
         return found
 
+    async def _until_all_play(self) -> None:
+        """Wait until everyone is there, and gets deltas; what came before is forgotten."""
+        honest = self.honest
+        with trio.move_on_after(JOIN_WITHIN_S) as joining:
+            await honest.until(lambda: honest.playing == honest.players)
+            honest.take()
+            await honest.until(lambda: honest.newest_tick >= 0)
+        if joining.cancelled_caught:
+            raise BenchmarkError(f"only {honest.playing} of {honest.players} honest players play")
+
     async def _attack(self, name: str) -> AttackRecord:
         """Measure one window, and what is left of it."""
         attackers = None if name == QUIET else await self.camp.ready(name, self.seed)
+        await self._until_all_play()
         before = await self._usage()
         metrics_before = self._metrics
         self._new_log_lines()
         checksums = self.honest.wrong_checksums
-        self.honest.take()
-        await self.honest.until(lambda: self.honest.newest_tick >= 0)
         first = self.honest.newest_tick
         waited_s = measure.waited_s(self.server.pid)
         if attackers is not None:
