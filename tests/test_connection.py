@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import Any
 
 import pytest
 import trio
-import trustme
+from connections import client_tls, server_tls
 from scripted_server import (
     Dial,
     Game,
@@ -221,13 +220,7 @@ async def test_leaving_a_dead_server_takes_the_deadline_at_most(dial: Dial, auto
 
 @pytest.mark.parametrize("secure", [False, True])
 async def test_over_real_sockets(secure: bool) -> None:
-    authority = trustme.CA()
-    server_context = client_context = None
-    if secure:
-        server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("localhost").configure_cert(server_context)
-        client_context = ssl.create_default_context()
-        authority.configure_trust(client_context)
+    server_context, client_context = (server_tls(), client_tls()) if secure else (None, None)
 
     async def handle(request: Any) -> None:
         server = Server(await request.accept(subprotocol=SUBPROTOCOL))

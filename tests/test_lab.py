@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -10,7 +9,7 @@ from functools import partial
 import pytest
 import trio
 import trio.testing
-import trustme
+from connections import client_tls, server_tls
 
 from clients.errors import ConnectionLost
 from clients.joining import open_game
@@ -231,11 +230,6 @@ async def test_a_broken_stream_breaks_both_ways(autojump_clock: trio.testing.Moc
 
 
 async def test_a_game_over_wss_and_a_link() -> None:
-    ca = trustme.CA()
-    server_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    ca.issue_cert("localhost").configure_cert(server_context)
-    client_context = ssl.create_default_context()
-    ca.configure_trust(client_context)
     streams: list[trio.abc.HalfCloseableStream] = []
 
     def via(
@@ -249,7 +243,7 @@ async def test_a_game_over_wss_and_a_link() -> None:
         await stream.aclose()
 
     with trio.fail_after(30):
-        listeners = await trio.open_ssl_over_tcp_listeners(0, server_context, host="127.0.0.1")
+        listeners = await trio.open_ssl_over_tcp_listeners(0, server_tls(), host="127.0.0.1")
         tcp_listener = listeners[0].transport_listener
         assert isinstance(tcp_listener, trio.SocketListener)
         port = tcp_listener.socket.getsockname()[1]
@@ -257,9 +251,7 @@ async def test_a_game_over_wss_and_a_link() -> None:
             nursery.start_soon(trio.serve_listeners, hang_up, listeners)
             begin_s = trio.current_time()
             with pytest.raises(ConnectionLost):
-                async with open_game(
-                    f"wss://localhost:{port}/", ssl_context=client_context, via=via
-                ):
+                async with open_game(f"wss://localhost:{port}/", ssl_context=client_tls(), via=via):
                     raise AssertionError
             # TLS 1.3 shakes hands in one round trip, and the request went through it.
             assert trio.current_time() - begin_s >= 0.08

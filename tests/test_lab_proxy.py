@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -15,7 +14,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 import trio.testing
-import trustme
+from connections import client_tls, server_tls
 
 from clients.lab import proxy as proxy_module
 from clients.lab.conditioner import Path
@@ -249,17 +248,12 @@ async def test_an_error_of_the_block_comes_out_as_it_is() -> None:
 
 
 async def test_tls_passes_unchanged() -> None:
-    ca = trustme.CA()
-    server_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    ca.issue_cert("localhost").configure_cert(server_context)
-    client_context = ssl.create_default_context()
-    ca.configure_trust(client_context)
 
     async def echo_once(stream: trio.SSLStream[trio.SocketStream]) -> None:
         await stream.send_all(await stream.receive_some())
 
     with trio.fail_after(30):
-        listeners = await trio.open_ssl_over_tcp_listeners(0, server_context, host="127.0.0.1")
+        listeners = await trio.open_ssl_over_tcp_listeners(0, server_tls(), host="127.0.0.1")
         tcp_listener = listeners[0].transport_listener
         assert isinstance(tcp_listener, trio.SocketListener)
         to = Endpoint("127.0.0.1", tcp_listener.socket.getsockname()[1])
@@ -267,7 +261,7 @@ async def test_tls_passes_unchanged() -> None:
             nursery.start_soon(trio.serve_listeners, echo_once, listeners)
             async with open_proxy(profile_of("lan"), listen=HERE, to=to, seed="s") as (_, port):
                 tcp = await trio.open_tcp_stream("127.0.0.1", port)
-                tls = trio.SSLStream(tcp, client_context, server_hostname="localhost")
+                tls = trio.SSLStream(tcp, client_tls(), server_hostname="localhost")
                 await tls.send_all(b"secret")
                 assert await tls.receive_some() == b"secret"
                 await trio.aclose_forcefully(tls)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
-import ssl
 from collections.abc import AsyncIterator
 from typing import Any
 
 import hypothesis.strategies as st
 import pytest
 import trio
-import trustme
-from connections import two_links
+from connections import client_tls, server_tls, two_links
 from hypothesis import HealthCheck, given, settings
 from test_lane import Receiver, frame, messages_only, streams
 from trio.testing import wait_all_tasks_blocked
@@ -311,18 +309,13 @@ def _first_bytes(sock: socket.socket) -> bytes:
 
 
 async def test_tls_records_that_came_together_are_all_read_in_one_turn() -> None:
-    authority = trustme.CA()
-    server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(server_context)
-    client_context = ssl.create_default_context()
-    authority.configure_trust(client_context)
     ours, theirs = socket.socketpair()
     pump = Pump()
     async with trio.open_nursery() as nursery:
-        link = Link.accepted(ours, nursery, ssl_context=server_context)
+        link = Link.accepted(ours, nursery, ssl_context=server_tls())
         nursery.start_soon(link.handshake)
         client = await trio.to_thread.run_sync(
-            lambda: client_context.wrap_socket(theirs, server_hostname="localhost")
+            lambda: client_tls().wrap_socket(theirs, server_hostname="localhost")
         )
         session = Session(link)
         pump.add(link)
