@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import socket
 import ssl
+import struct
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ from gameserver.runtime.link import Link
 from gameserver.runtime.plain import plain_endpoints
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
 
     from trio import Nursery
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from gameserver.runtime.endpoint import Handler
 
 SMALL_BUFFER_BYTES = 4096
+#: What does not come about by then, never will.
+PATIENCE_S = 60.0
 SUBPROTOCOL = "gameserver.v1.msgpack"
 
 
@@ -150,6 +153,10 @@ class OpenDoor:
     tls: bool
 
     @property
+    def open_connections(self) -> int:
+        return self.door.statistics().open_connections
+
+    @property
     def url(self) -> str:
         return f"{'wss' if self.tls else 'ws'}://127.0.0.1:{self.port}"
 
@@ -187,6 +194,26 @@ async def rest_of(stream: trio.abc.Stream) -> bytes:
         while part := await stream.receive_some():
             data += part
     return data
+
+
+async def exchange(ws: WebSocketConnection, text: str) -> None:
+    """Have a text come back."""
+    await ws.send_message(text)
+    assert await ws.get_message() == text
+
+
+def reset(stream: trio.abc.Stream) -> None:
+    """End the connection with a TCP reset."""
+    transport = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
+    transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.socket.close()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Until ``condition``; fails by a deadline that no good server comes near."""
+    with trio.fail_after(PATIENCE_S):
+        while not condition():
+            await trio.lowlevel.checkpoint()
 
 
 async def no_game(ws: WebSocketConnection, link: Link, peer: Peer) -> None:

@@ -23,6 +23,7 @@ from gameserver.protocol.messages import (
     CommandMessage,
     Hello,
     ServerMessage,
+    Welcome,
     decode_from_server,
 )
 from gameserver.runtime.inlet import Inlet
@@ -209,6 +210,11 @@ class RawClient:
     ) -> None:
         fields = {"version": 1, "schema_hash": None, "resume": None, **other}
         await self.send(Hello(room=room, name=name, token=token, **fields))
+
+    async def joined(self, name: str = "ann", **hello: Any) -> Welcome:
+        """Ask to be let in, and read until it is."""
+        await self.hello(name, **hello)
+        return await self.next_of(Welcome)
 
     async def step(self, seq: int, dx: int = 1) -> None:
         await self.send(CommandMessage(seq=seq, tick=0, shown=0, acked=0, kind=0, values=[dx]))

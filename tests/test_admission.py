@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import trio
-from connections import OpenDoor, WirePeer, open_door, rest_of
+from connections import OpenDoor, WirePeer, exchange, open_door, rest_of, until
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -237,17 +237,6 @@ async def answer(stream: trio.abc.Stream) -> bytes:
         return await rest_of(stream)
 
 
-async def settled(opened: OpenDoor, connections: int) -> None:
-    with trio.fail_after(10):
-        while opened.door.statistics().open_connections != connections:
-            await trio.lowlevel.checkpoint()
-
-
-async def exchange(ws: Any, text: str) -> None:
-    await ws.send_message(text)
-    assert await ws.get_message() == text
-
-
 @both
 @pytest.mark.parametrize(
     ("limits", "reason"),
@@ -264,7 +253,7 @@ async def test_one_over_a_cap_is_told_and_the_others_go_on(
     chosen = Settings(trusted=(), connects_per_s=1000.0, **limits)  # type: ignore[arg-type]
     async with open_door(tls=tls, limits=chosen) as opened, opened.websocket("/echo") as honest:
         silent = [await connect(opened, "127.0.0.2") for _ in range(3)]
-        await settled(opened, 4)
+        await until(lambda: opened.open_connections == 4)
         late = await connect(opened, "127.0.0.2")
         told = await answer(late)
         if tls:
@@ -277,10 +266,10 @@ async def test_one_over_a_cap_is_told_and_the_others_go_on(
         await exchange(honest, "still here")
         for stream in (*silent, late):
             await stream.aclose()
-        await settled(opened, 1)
+        await until(lambda: opened.open_connections == 1)
         assert opened.admission.joining == 0
         again = await connect(opened, "127.0.0.2")
-        await settled(opened, 2)
+        await until(lambda: opened.open_connections == 2)
         await again.aclose()
 
 
@@ -293,7 +282,7 @@ async def test_idling_between_requests_keeps_nobody_out() -> None:
         late = await connect(opened, "127.0.0.1")
         assert (await answer(late)).startswith(b"HTTP/1.1 503 ")
         assert await answer(idle[0]) == b""  # the one that has waited longest
-        await settled(opened, 1)
+        await until(lambda: opened.open_connections == 1)
         again = await connect(opened, "127.0.0.1")
         await again.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert (await again.receive_some()).startswith(b"HTTP/1.1 404 ")
@@ -307,7 +296,7 @@ async def test_who_is_over_its_own_cap_ends_nobody_elses_idling() -> None:
         await idle.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         await idle.receive_some()
         silent = await connect(opened, "127.0.0.2")
-        await settled(opened, 2)
+        await until(lambda: opened.open_connections == 2)
         for _ in range(3):
             late = await connect(opened, "127.0.0.2")
             assert (await answer(late)).startswith(b"HTTP/1.1 503 ")
@@ -323,7 +312,7 @@ async def test_haste_of_one_address_harms_no_other() -> None:
     async with open_door(limits=limits) as opened:
         for _ in range(5):
             await (await connect(opened, "127.0.0.2")).aclose()
-        await settled(opened, 0)
+        await until(lambda: opened.open_connections == 0)
         hasty = await connect(opened, "127.0.0.2")
         assert (await answer(hasty)).startswith(b"HTTP/1.1 503 ")
         await hasty.aclose()
@@ -408,7 +397,7 @@ async def test_one_deadline_from_accept_to_the_first_message(autojump_clock: obj
 
     async with open_door(game=game) as opened:
         stream = await opened.connect()
-        await settled(opened, 1)
+        await until(lambda: opened.open_connections == 1)
         accepted_s = trio.current_time()
         peer = WirePeer(stream)
         head = upgrade("/arena", "Sec-WebSocket-Protocol: gameserver.v1.msgpack")

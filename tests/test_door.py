@@ -11,7 +11,7 @@ import h11
 import pytest
 import trio
 import trio.testing
-from connections import SUBPROTOCOL, WirePeer, client_tls, open_door, rest_of
+from connections import SUBPROTOCOL, WirePeer, client_tls, open_door, rest_of, until
 from wsproto.events import BytesMessage, CloseConnection, TextMessage
 
 from gameserver.config import Settings
@@ -119,8 +119,8 @@ async def test_an_answer_that_nobody_takes_is_given_up(tmp_path):
     async with open_door(site=Site(assets=Assets(tmp_path)), settings=settings) as opened:
         stream = await opened.connect()
         await stream.send_all(get("/big.wasm"))
-        await settled(lambda: opened.door.statistics().failed == 1)
-        await settled(lambda: opened.door.statistics().open_connections == 0)
+        await until(lambda: opened.door.statistics().failed == 1)
+        await until(lambda: opened.open_connections == 0)
         assert b"408" not in (await rest_of(stream))[:100]
         assert opened.door.statistics().rejected == 0
         await stream.aclose()
@@ -299,13 +299,6 @@ async def test_closing_waits_only_so_long_for_the_peer():
 # Admission and stopping
 
 
-async def settled(condition) -> None:
-    """Until ``condition``; fails by a deadline that no good door comes near."""
-    with trio.fail_after(10):
-        while not condition():
-            await trio.lowlevel.checkpoint()
-
-
 async def test_more_connections_than_allowed_are_turned_away():
     async with open_door(site=SITE, limits=Settings(max_connections=1)) as opened:
         async with opened.websocket("/echo") as ws:
@@ -313,7 +306,7 @@ async def test_more_connections_than_allowed_are_turned_away():
             assert opened.door.statistics().refused == 1
             await ws.send_message("still")
             assert await ws.get_message() == "still"
-        await settled(lambda: opened.door.statistics().open_connections == 0)
+        await until(lambda: opened.open_connections == 0)
         assert b" 200 OK" in await opened.ask(get("/healthz", "GET", LAST))
         assert opened.door.statistics().accepted == 3
 
@@ -333,7 +326,7 @@ async def test_stopping_ends_idle_connections_and_keeps_sessions():
         await playing.open("/echo")
         idle = await trio.open_tcp_stream("127.0.0.1", port)
         await idle.send_all(get())
-        await settled(lambda: door._idle)
+        await until(lambda: door._idle)
         door.stop_accepting()
         door.stop_accepting()
         with trio.fail_after(10):
@@ -353,7 +346,7 @@ async def test_cancelling_ends_everything():
         await peer.open("/echo")
     assert await rest_of(peer.stream) == b""
     await trio.aclose_forcefully(peer.stream)
-    assert opened.door.statistics().open_connections == 0
+    assert opened.open_connections == 0
     assert opened.door.statistics().crashed == 0
 
 
@@ -417,7 +410,7 @@ async def test_requests_that_come_together_are_taken_a_few_a_turn():
     requests = [0]
     async with trio.open_nursery() as nursery:
         nursery.start_soon(door.serve, listeners)
-        await settled(lambda: door.statistics().open_connections == len(clients))
+        await until(lambda: door.statistics().open_connections == len(clients))
         await trio.testing.wait_all_tasks_blocked()
         for client in clients:
             client.sendall(get())

@@ -6,14 +6,21 @@ after, and the door has to take a new client too.
 
 from __future__ import annotations
 
-import socket
-import struct
 from contextlib import asynccontextmanager
 
 import pytest
 import trio
 import trio.testing
-from connections import SUBPROTOCOL, OpenDoor, WirePeer, open_door, rest_of
+from connections import (
+    SUBPROTOCOL,
+    OpenDoor,
+    WirePeer,
+    exchange,
+    open_door,
+    reset,
+    rest_of,
+    until,
+)
 from wsproto.events import BytesMessage, CloseConnection, TextMessage
 
 from gameserver.runtime.door import DoorSettings, close_websocket
@@ -48,18 +55,6 @@ async def witnessed(*, tls: bool, **options):
         async with opened.websocket("/echo") as late:
             await exchange(late, "a new client")
         assert opened.door.statistics().crashed == 0
-
-
-async def exchange(ws, text: str) -> None:
-    await ws.send_message(text)
-    assert await ws.get_message() == text
-
-
-def reset(stream: trio.abc.Stream) -> None:
-    """End the connection with a TCP reset."""
-    transport = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
-    transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.socket.close()
 
 
 # Requests that wsproto would crash on, accept, or hold a task for
@@ -157,14 +152,7 @@ async def test_a_request_followed_by_a_reset(tls, sent):
             stream = await opened.connect()
             await stream.send_all(sent)
             reset(stream)
-        await all_but(opened, 1)
-
-
-async def all_but(opened: OpenDoor, count: int) -> None:
-    """Until only ``count`` connections are open; fails by the deadline that no good door needs."""
-    with trio.fail_after(10):
-        while opened.door.statistics().open_connections > count:
-            await trio.lowlevel.checkpoint()
+        await until(lambda: opened.open_connections <= 1)
 
 
 async def test_a_connection_that_says_nothing_is_ended():
@@ -185,7 +173,7 @@ async def test_a_tls_handshake_that_stops_or_is_none():
             stream = await trio.open_tcp_stream("127.0.0.1", opened.port)
             await stream.send_all(said)
             reset(stream)
-        await all_but(opened, 0)
+        await until(lambda: opened.open_connections <= 0)
         async with opened.websocket("/echo") as late:
             await exchange(late, "after")
         assert opened.door.statistics().crashed == 0
@@ -216,7 +204,7 @@ async def test_a_ping_during_our_close_handshake(tls):
         assert (event.code, event.reason) == (4010, "kicked")
         await rest_of(peer.stream)
         await trio.aclose_forcefully(peer.stream)
-        await all_but(opened, 1)
+        await until(lambda: opened.open_connections <= 1)
 
 
 MASKED_PING = b"\x89\x81\0\0\0\0p"
@@ -258,7 +246,7 @@ async def test_a_broken_frame_ends_only_its_connection(tls, name):
         assert event.code == CODES.get(name, 1002)
         assert await peer.stream.receive_some() == b""
         await trio.aclose_forcefully(peer.stream)
-        await all_but(opened, 1)
+        await until(lambda: opened.open_connections <= 1)
 
 
 @both
@@ -272,7 +260,7 @@ async def test_a_message_that_is_too_big_is_closed_1009(tls):
         assert event.code == 1009
         assert await peer.stream.receive_some() == b""  # an end, not a reset
         await trio.aclose_forcefully(peer.stream)
-        await all_but(opened, 1)
+        await until(lambda: opened.open_connections <= 1)
 
 
 @both
@@ -282,7 +270,7 @@ async def test_a_reset_in_mid_message(tls, part):
         peer = await playing(opened)
         await peer.stream.send_all(peer.wire.send(TextMessage(data="hello"))[:part])
         reset(peer.stream)
-        await all_but(opened, 1)
+        await until(lambda: opened.open_connections <= 1)
 
 
 @both
@@ -291,7 +279,7 @@ async def test_a_flood_of_pings_from_a_client_that_reads_nothing(tls):
         peer = await playing(opened)
         await peer.stream.send_all(MASKED_PING * 3000)
         reset(peer.stream)
-        await all_but(opened, 1)
+        await until(lambda: opened.open_connections <= 1)
 
 
 @both

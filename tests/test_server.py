@@ -18,7 +18,7 @@ import trio_websocket
 from playing import Field, RawClient, join, open_url
 
 from gameserver import Settings, StartError, open_server
-from gameserver.protocol.messages import Delta, Welcome
+from gameserver.protocol.messages import Delta
 from gameserver.runtime.server import Server
 from gameserver.runtime.tls import make_development_certificate
 
@@ -43,18 +43,13 @@ async def get(server: Server, path: str) -> tuple[int, bytes]:
     return int(head.split()[1]), body
 
 
-async def playing(client: RawClient, name: str = "ann", **hello: str) -> Welcome:
-    await client.hello(name, **hello)
-    return await client.next_of(Welcome)
-
-
 async def test_routes() -> None:
     async with open_server({"field": Field}, SETTINGS) as server, join(server) as client:
         assert (await get(server, "/healthz"))[0] == 200
         assert (await get(server, "/readyz"))[0] == 200
         assert (await get(server, "/nothing"))[0] == 404
         assert json.loads((await get(server, "/rooms"))[1]) == []
-        await playing(client)
+        await client.joined()
         await client.next_of(Delta)
         (room,) = json.loads((await get(server, "/rooms"))[1])
         assert room.pop("tick") > 0
@@ -79,8 +74,8 @@ async def test_players_see_each_other() -> None:
         join(server) as ann,
         join(server) as bob,
     ):
-        assert (await playing(ann, "ann")).seat == 1
-        welcome = await playing(bob, "bob")
+        assert (await ann.joined("ann")).seat == 1
+        welcome = await bob.joined("bob")
         assert (welcome.seat, welcome.room) == (2, "field/1")
         await bob.next_of(Delta)  # or the step might come before the publish of bob's pawn
         await bob.step(1)
@@ -127,9 +122,9 @@ async def vanish(client: RawClient) -> None:
 )
 async def test_what_one_client_does_never_touches_another(name: str, deed: object) -> None:
     async with open_server({"field": Field}, SETTINGS) as server, join(server) as ann:
-        await playing(ann, "ann")
+        await ann.joined("ann")
         async with join(server) as other:
-            await playing(other, name)
+            await other.joined(name)
             await ann.next_of(Delta)
             await deed(other)  # type: ignore[operator]
             await other.closed()
@@ -146,8 +141,8 @@ async def test_a_room_that_fails_takes_only_its_own_players() -> None:
         join(server) as ann,
         join(server) as bad,
     ):
-        await playing(ann, "ann", room="field/good")
-        await playing(bad, "nan", room="field/bad")
+        await ann.joined("ann", room="field/good")
+        await bad.joined("nan", room="field/bad")
         await bad.step(1)
         assert (await bad.closed())[0] == 1011
         assert bad.bye is not None
@@ -155,7 +150,7 @@ async def test_a_room_that_fails_takes_only_its_own_players() -> None:
         while (await ann.next_of(Delta)).ack != 1:
             pass
         async with join(server) as again:
-            await playing(again, "cal", room="field/bad")
+            await again.joined("cal", room="field/bad")
 
 
 async def test_plain_websockets() -> None:
@@ -175,8 +170,8 @@ async def test_tls_has_a_port_of_its_own(tmp_path: pathlib.Path) -> None:
         assert server.tls_port not in (None, server.port)
         url = f"wss://localhost:{server.tls_port}/"
         async with join(server) as ann, open_url(url, trusting) as bob:
-            await playing(ann, "ann")
-            assert (await playing(bob, "bob")).seat == 2
+            await ann.joined("ann")
+            assert (await bob.joined("bob")).seat == 2
             await bob.next_of(Delta)
             await ann.step(1)
             while not (await bob.next_of(Delta)).adds:
@@ -203,7 +198,7 @@ async def test_leaving_the_block_says_bye_to_everyone() -> None:
         nursery.start_soon(serve)
         await serving.wait()
         async with join(started[0]) as ann, join(started[0]) as silent:
-            await playing(ann)
+            await ann.joined()
             stopping.set()
             assert await ann.closed() == (1001, "the server is shutting down")
             assert ann.bye is not None
@@ -222,7 +217,7 @@ async def test_not_ready_while_it_stops() -> None:
 
     told = trio.Event()
     async with open_server({"slow": Slow}, Settings(port=0)) as server, join(server) as ann:
-        await playing(ann)
+        await ann.joined()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(server.stop)
             await ann.closed()
@@ -272,7 +267,7 @@ async def test_a_signal_ends_the_process_in_peace(number: signal.Signals) -> Non
     with trio.fail_after(60):
         port = int(await lines.receive_some())
         async with open_url(f"ws://127.0.0.1:{port}/") as client:
-            await playing(client)
+            await client.joined()
             os.kill(process.pid, number)
             assert await client.closed() == (1001, "the server is shutting down")
             assert client.bye is not None

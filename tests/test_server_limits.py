@@ -52,11 +52,6 @@ async def from_address(server: Server, source: str) -> AsyncIterator[RawClient]:
         nursery.cancel_scope.cancel()
 
 
-async def playing(client: RawClient, name: str = "ann", **hello: Any) -> Welcome:
-    await client.hello(name, **hello)
-    return await client.next_of(Welcome)
-
-
 async def still_playing(client: RawClient) -> None:
     """The server answers, and goes on sending deltas."""
     await client.send(Ping(1, 0.0))
@@ -81,7 +76,7 @@ async def test_joins_a_second() -> None:
         open_server({"hall": Hall}, limits(joins_per_s=2.0)) as server,
         join(server) as honest,
     ):
-        await playing(honest)
+        await honest.joined()
         for _ in range(3):  # a join may have become free again meanwhile, but not so many
             async with join(server) as client:
                 await client.hello("storm")
@@ -106,7 +101,7 @@ async def test_one_address_opens_only_so_many_rooms() -> None:
         join(server) as honest,
         AsyncExitStack() as attack,
     ):
-        await playing(honest)
+        await honest.joined()
         codes = []
         for number in range(6):
             client = await attack.enter_async_context(from_address(server, "127.0.0.2"))
@@ -117,21 +112,21 @@ async def test_one_address_opens_only_so_many_rooms() -> None:
         assert len(server.lobby.rooms) == 4
         assert server.lobby.quota.refused == {Reason.ROOMS: 3}
         async with from_address(server, "127.0.0.3") as another:
-            await playing(another, room="hall/mine")
+            await another.joined(room="hall/mine")
         await still_playing(honest)
 
 
 async def test_who_says_no_hello_is_closed_and_its_place_is_free() -> None:
     settings = limits(hello_deadline_s=0.3, max_joining=1)
     async with open_server({"hall": Hall}, settings) as server, join(server) as honest:
-        await playing(honest)
+        await honest.joined()
         async with from_address(server, "127.0.0.2") as silent:
             assert await silent.closed() == (4001, "no hello within 0.3 s")
         with trio.fail_after(10):
             while server.admission.joining:
                 await trio.lowlevel.checkpoint()
         async with join(server) as next_one:
-            await playing(next_one)
+            await next_one.joined()
         await still_playing(honest)
 
 
@@ -148,9 +143,9 @@ async def test_players_are_not_counted_among_those_who_join() -> None:
 
 @asynccontextmanager
 async def join_after(server: Server, one: RawClient) -> AsyncIterator[RawClient]:
-    await playing(one, "one")
+    await one.joined("one")
     async with join(server) as other:
-        await playing(other, "other")
+        await other.joined("other")
         yield other
 
 
@@ -166,7 +161,7 @@ async def test_the_metrics_are_not_for_everyone() -> None:
         assert b"gameserver_" not in refused
     settings = limits(metrics_from=(), metrics_token=token)
     async with open_server({"hall": Hall}, settings) as server, join(server) as honest:
-        await playing(honest)
+        await honest.joined()
         assert (await get(server, "/metrics")).startswith(b"HTTP/1.1 403 ")
         assert (await get(server, "/healthz")).startswith(b"HTTP/1.1 200 ")
         told = await get(server, "/metrics", f"Authorization: Bearer {token}")
@@ -177,7 +172,7 @@ async def test_the_metrics_are_not_for_everyone() -> None:
 async def test_a_forged_token_and_a_good_one() -> None:
     secret = "s" * 32
     async with open_server({"club": Club}, limits(secret=secret)) as server, join(server) as ann:
-        await playing(ann, token=Tokens([secret]).issue("ann"))
+        await ann.joined(token=Tokens([secret]).issue("ann"))
         async with join(server) as thief:
             await thief.hello(token=Tokens(["x" * 32]).issue("ann"))
             assert (await thief.closed())[0] == 4007
@@ -238,14 +233,14 @@ async def test_a_new_certificate_drops_nobody(
     async with open_server({"hall": Hall}, settings) as server:
         assert server.tls_port is not None
         async with open_url(f"wss://localhost:{server.tls_port}/", trusting) as old:
-            await playing(old)
+            await old.joined()
             first = await shown_at(server.tls_port, trusting)
             write_certificate(tmp_path, authority)
             server.reload()
             assert await shown_at(server.tls_port, trusting) == serial_in(tmp_path) != first
             await still_playing(old)
             async with open_url(f"wss://localhost:{server.tls_port}/", trusting) as new:
-                await playing(new, "new")
+                await new.joined("new")
                 await still_playing(old)
             kept = serial_in(tmp_path)
             (tmp_path / "key.pem").write_text("half a ke")
@@ -316,7 +311,7 @@ async def test_sighup_reads_the_certificate_again(
     with trio.fail_after(60):
         port = int(await process.stdout.receive_some())
         async with open_url(f"wss://localhost:{port}/", trusting) as old:
-            await playing(old)
+            await old.joined()
             first = await shown_at(port, trusting)
             write_certificate(tmp_path, authority)
             os.kill(process.pid, signal.SIGHUP)

@@ -17,7 +17,7 @@ from trio.testing import MockClock
 from gameserver import ConfigError, JoinRefused, Player, Room, Settings, Verified
 from gameserver.identity import UsedTokens
 from gameserver.ops.metrics import Counters
-from gameserver.protocol.messages import Delta, Welcome
+from gameserver.protocol.messages import Delta
 from gameserver.runtime.admission import Admission, Peer
 from gameserver.runtime.lobby import Lobby
 from gameserver.runtime.session import Session
@@ -94,11 +94,6 @@ async def house(**changes: Any) -> AsyncIterator[House]:
         nursery.cancel_scope.cancel()
 
 
-async def playing(client: RawClient, **hello: Any) -> Welcome:
-    await client.hello(**hello)
-    return await client.next_of(Welcome)
-
-
 # ---------------------------------------------------------------- tokens
 
 
@@ -106,7 +101,7 @@ async def test_a_room_that_requires_tokens_gets_the_verified_identity(
     autojump_clock: MockClock,
 ) -> None:
     async with house() as h, h.client() as client:
-        await playing(client, room="club", token=h.token())
+        await client.joined(room="club", token=h.token())
         assert h.room("club/1").players[1].identity == "account-17"
         assert h.lobby.sign_in.refused == {}
 
@@ -116,7 +111,7 @@ async def test_a_room_that_requires_none_is_given_the_text_as_it_came(
 ) -> None:
     async with house() as h, h.client() as client:
         token = h.token()
-        await playing(client, room="field", token=token)
+        await client.joined(room="field", token=token)
         assert h.room("field/1").players[1].identity == token
 
 
@@ -138,7 +133,7 @@ async def test_what_is_no_good_token(
     autojump_clock: MockClock, token: str | None, fault: Fault, said: str
 ) -> None:
     async with house() as h, h.client() as honest:
-        await playing(honest, room="club", token=h.token("honest"))
+        await honest.joined(room="club", token=h.token("honest"))
         assert await h.refused(room="club", token=token) == (4007, said)
         assert h.lobby.sign_in.refused == {fault: 1}
         assert len(h.lobby.rooms) == 1
@@ -154,7 +149,7 @@ async def test_nobody_opens_a_room_without_a_token(autojump_clock: MockClock) ->
 async def test_a_token_is_good_once(autojump_clock: MockClock) -> None:
     async with house() as h, h.client() as first:
         token = h.token()
-        await playing(first, room="club", token=token)
+        await first.joined(room="club", token=token)
         assert await h.refused(room="club", token=token) == (4007, "the token was used before")
         assert h.lobby.sign_in.refused == {Fault.USED: 1}
         await first.next_of(Delta)  # the thief has not taken the seat over
@@ -180,17 +175,17 @@ async def test_of_two_at_once_with_one_token_one_comes_in(autojump_clock: MockCl
 
 async def test_a_full_room_does_not_use_the_token_up(autojump_clock: MockClock) -> None:
     async with house() as h, h.client() as a, h.client() as b, h.client() as late:
-        await playing(a, room="club/x", token=h.token("a"))
-        await playing(b, room="club/x", token=h.token("b"))
+        await a.joined(room="club/x", token=h.token("a"))
+        await b.joined(room="club/x", token=h.token("b"))
         token = h.token("c")
         assert (await h.refused(room="club/x", token=token))[0] == 4005
-        await playing(late, room="club/y", token=token)
+        await late.joined(room="club/y", token=token)
 
 
 async def test_no_token_is_taken_that_could_not_be_remembered(autojump_clock: MockClock) -> None:
     async with house() as h, h.client() as first:
         h.lobby.sign_in._used = UsedTokens(most=1)
-        await playing(first, room="club", token=h.token("a"))
+        await first.joined(room="club", token=h.token("a"))
         refused = await h.refused(room="club", token=h.token("b"))
         assert refused == (4007, "too many sign in just now")
         assert h.lobby.sign_in.refused == {Fault.MEMORY: 1}
@@ -210,15 +205,15 @@ async def test_the_rule_for_programs(autojump_clock: MockClock) -> None:
     ):
         refused = await h.refused(is_bot=True, room="field")
         assert refused == (4007, "a token is needed here")
-        await playing(browser, room="field")
-        await playing(bot, room="field", token=h.token())
+        await browser.joined(room="field")
+        await bot.joined(room="field", token=h.token())
 
 
 async def test_tokens_and_secrets_are_in_no_log_and_no_message(autojump_clock: MockClock) -> None:
     with structlog.testing.capture_logs() as logged:
         async with house() as h, h.client() as client:
             tokens = [h.token("a"), h.token("b"), "forged-token"]
-            await playing(client, room="club", token=tokens[0])
+            await client.joined(room="club", token=tokens[0])
             told = [
                 await h.refused(room="club", token=tokens[0]),
                 await h.refused(room="club", token=tokens[2]),
@@ -291,9 +286,9 @@ async def test_the_default_identity_is_the_verified_one() -> None:
 
 async def test_a_second_sign_in_takes_the_seat_over(autojump_clock: MockClock) -> None:
     async with house() as h, h.client() as other, h.client() as first, h.client() as second:
-        await playing(other, room="club", token=h.token("other"))
-        await playing(first, room="club", token=h.token())
-        welcome = await playing(second, room="club", token=h.token())
+        await other.joined(room="club", token=h.token("other"))
+        await first.joined(room="club", token=h.token())
+        welcome = await second.joined(room="club", token=h.token())
         assert await first.closed() == (4012, "signed in elsewhere")
         assert first.bye is not None
         assert (first.bye.code, first.bye.retry_after_s) == (4012, None)
@@ -309,16 +304,16 @@ async def test_a_second_sign_in_takes_the_seat_over(autojump_clock: MockClock) -
         assert (await h.refused(room="club/1", token=h.token("third")))[0] == 4005
         await second.ws.aclose(1000, "")
         async with h.client() as third:
-            assert (await playing(third, room="club/1", token=h.token("third"))).seat == 2
+            assert (await third.joined(room="club/1", token=h.token("third"))).seat == 2
 
 
 async def test_a_room_may_refuse_a_second_sign_in(autojump_clock: MockClock) -> None:
     async with house() as h, h.client() as first, h.client() as elsewhere:
-        await playing(first, room="strict", token=h.token())
+        await first.joined(room="strict", token=h.token())
         refused = await h.refused(room="strict", token=h.token())
         assert refused == (4007, "you play here already")
         await first.next_of(Delta)
-        await playing(elsewhere, room="club", token=h.token())  # another kind of room
+        await elsewhere.joined(room="club", token=h.token())  # another kind of room
         await first.next_of(Delta)
 
 
@@ -326,15 +321,15 @@ async def test_identities_that_a_game_gives_itself_are_taken_over_too(
     autojump_clock: MockClock,
 ) -> None:
     async with house() as h, h.client() as first, h.client() as second:
-        await playing(first, room="field", token="me")
-        await playing(second, room="field", token="me")
+        await first.joined(room="field", token="me")
+        await second.joined(room="field", token="me")
         assert (await first.closed())[0] == 4012
         assert [p.identity for p in h.room("field/1").players.values()] == ["me"]
 
 
 async def test_nobody_is_taken_for_nobody(autojump_clock: MockClock) -> None:
     async with house() as h, h.client() as first, h.client() as second:
-        await playing(first, room="field")
-        await playing(second, room="field")
+        await first.joined(room="field")
+        await second.joined(room="field")
         await first.next_of(Delta)
         assert len(h.room("field/1").players) == 2

@@ -15,13 +15,14 @@ from contextlib import contextmanager, suppress
 import attrs
 import hypothesis.strategies as st
 import trio
+from connections import PATIENCE_S
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 from test_guard import head
 
 from gameserver.protocol.messages import Ack, CommandMessage, Ping, Resync, Say
 
-from .witness import PATIENCE_S, Attacked, attacked, hello, masked
+from .witness import Attacked, attacked, hello, masked
 
 #: All that a good client sends in a short life.
 LIFE = (

@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 import trio
-from connections import WirePeer, rest_of
+from connections import WirePeer, reset, rest_of
 from test_guard import REFUSED, head
 from wsproto.events import CloseConnection
 
@@ -33,7 +33,7 @@ from gameserver.protocol.messages import (
     decode_from_server,
 )
 
-from .witness import Attacked, attacked, next_message, reset
+from .witness import Attacked, attacked, next_message
 
 both = pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
 

@@ -7,8 +7,6 @@ whose deltas it got, and the two must be the same.
 from __future__ import annotations
 
 import contextlib
-import socket
-import struct
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -17,7 +15,7 @@ from typing import Any
 
 import attrs
 import trio
-from connections import WirePeer, authority, client_tls
+from connections import PATIENCE_S, WirePeer, authority, client_tls, until
 from playing import RawClient, join
 
 from benchmarks.hostile.ammunition import hello, masked
@@ -26,7 +24,6 @@ from gameserver.config import Settings
 from gameserver.protocol.messages import SUBPROTOCOL, Ack, Delta, Welcome
 from gameserver.runtime.server import Server, open_server
 
-PATIENCE_S = 60.0
 MORE_TICKS = 5
 """So many deltas after an attack say that it is survived."""
 
@@ -145,20 +142,6 @@ async def next_message(peer: WirePeer) -> bytes:
         parts += bytes(event.data)  # type: ignore[attr-defined]
         if event.message_finished:  # type: ignore[attr-defined]
             return parts
-
-
-def reset(stream: trio.abc.Stream) -> None:
-    """End the connection with a TCP reset."""
-    transport = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
-    transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.socket.close()
-
-
-async def until(condition: Any) -> None:
-    """Until ``condition()``; fails by a deadline that no good server comes near."""
-    with trio.fail_after(PATIENCE_S):
-        while not condition():
-            await trio.lowlevel.checkpoint()
 
 
 @asynccontextmanager
