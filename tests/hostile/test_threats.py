@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 import trio
 from connections import WirePeer, reset, rest_of
 from test_guard import REFUSED, head
-from wsproto.events import CloseConnection
+from wsproto.events import BytesMessage, CloseConnection, Ping
 
 from benchmarks.hostile.ammunition import (
     CODES,
@@ -21,6 +22,8 @@ from benchmarks.hostile.ammunition import (
     NO_MESSAGES,
     PING,
     TLS_BEGINNING,
+    forged_tokens,
+    guessed_resume_token,
     hello,
     lies,
     masked,
@@ -29,6 +32,7 @@ from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.messages import (
     MAX_CLIENT_MESSAGE_BYTES,
     Bye,
+    Status,
     Welcome,
     decode_from_server,
 )
@@ -217,6 +221,59 @@ async def test_an_acknowledgement_of_what_has_not_been(tick):
             peer = await it.enter()
             await peer.stream.send_all(masked(lie))
             assert await close_code_of(peer) == CloseCode.PROTOCOL_ERROR
+
+
+async def test_tokens_that_nobody_signed():
+    async with attacked() as it:
+        for token in (*forged_tokens(random.Random(1)), None):
+            peer = await it.open()
+            await peer.stream.send_all(masked(hello("mallory", room="guarded", token=token)))
+            assert await close_code_of(peer) == CloseCode.REFUSED
+
+
+async def welcomed(it: Attacked, name: str, resume: str | None) -> tuple[WirePeer, Welcome]:
+    peer = await it.open()
+    await peer.stream.send_all(masked(hello(name, resume=resume)))
+    welcome = decode_from_server(await next_message(peer))
+    assert isinstance(welcome, Welcome)
+    return peer, welcome
+
+
+async def answer_pings(peer: WirePeer, *, task_status: trio.TaskStatus[None]) -> None:
+    """Be honest, at the least; started when the server has told what the first ping measured."""
+    told = False
+    while (event := await peer.next_event()) is not None:
+        if isinstance(event, Ping):
+            await peer.send(event.response())
+        elif isinstance(event, BytesMessage) and not told:
+            told = isinstance(decode_from_server(bytes(event.data)), Status)
+            if told:
+                task_status.started()
+
+
+async def test_a_resume_token_that_is_replayed_or_made_up():
+    """It is good once; whoever shows it again, or guesses, is a newcomer and touches nobody."""
+    async with attacked(ping_interval_s=0.1) as it:
+        peer, joined = await welcomed(it, "ann", None)
+        reset(peer.stream)
+        owner, back = await welcomed(it, "ann", joined.resume)
+        assert (back.resumed, back.seat) == (True, joined.seat)
+        early = await it.open()
+        await early.stream.send_all(masked(hello("eve", resume=joined.resume)))
+        assert await close_code_of(early) == CloseCode.RESUMING
+        async with trio.open_nursery() as nursery:
+            # What a ping has measured is told once the welcome is known to have come.
+            await nursery.start(answer_pings, owner)
+            chance = random.Random(1)
+            guesses = [guessed_resume_token(chance) for _ in range(5)]
+            for token in [joined.resume] * 5 + guesses + list(forged_tokens(chance)):
+                peer, seated = await welcomed(it, "mallory", token)
+                assert not seated.resumed
+                assert seated.seat != back.seat
+                reset(peer.stream)
+            assert it.room.players[back.seat].connected
+            nursery.cancel_scope.cancel()
+        reset(owner.stream)
 
 
 # Clients that stop, and clients that all come back

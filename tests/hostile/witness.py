@@ -57,6 +57,12 @@ class Steady(Room):
         pass
 
 
+class Guarded(Steady):
+    """For those with a token only."""
+
+    requires_token = True
+
+
 @attrs.define
 class Attacked:
     """The server, where to attack it, and the witness."""
@@ -154,7 +160,10 @@ async def attacked(*, tls: bool = False, **settings: Any) -> AsyncIterator[Attac
         if tls:
             settings |= patches.enter_context(_certificate())
         async with (
-            open_server({"steady": Steady}, Settings(port=0, tls_port=0, **settings)) as server,
+            open_server(
+                {"steady": Steady, "guarded": Guarded},
+                Settings(port=0, tls_port=0, **{"secret": "s" * 32, **settings}),
+            ) as server,
             join(server) as honest,
             trio.open_nursery() as nursery,
         ):
