@@ -1,15 +1,16 @@
-"""What the system tests share: a certificate, and pictures of the pages of a test that failed."""
+"""What the system tests share: a certificate, Chromium, and pictures of the pages of a failure."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from gameserver.runtime.tls import CertificatePaths, make_development_certificate
-from system.pages import Pages
+from system.pages import Pages, launched
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +29,21 @@ def certificate(home: Path) -> CertificatePaths:
 def trusting(certificate: CertificatePaths) -> ssl.SSLContext:
     """A client's context that trusts the certificate, and checks it."""
     return ssl.create_default_context(cafile=certificate.ca)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, for the tests of one file."""
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def pages(browser: Browser) -> Iterator[Pages]:
+    """The pages of one test, closed at its end."""
+    pages = Pages(browser)
+    yield pages
+    pages.close()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -32,6 +32,14 @@ window.eyes = {
     return names.length > 0 ? names : null;
   },
 
+  /** Where each ship was at the first look at it, by name. */
+  firstSeen: {},
+  /** Names whose ship is farther than `far` from there; null if there is none.  To be asked again and again. */
+  strayed: (far) => {
+    eyes.firstSeen = { ...eyes.ships(), ...eyes.firstSeen };
+    return eyes.moved(eyes.firstSeen, far);
+  },
+
   /** The names on the leaderboard, as shown. */
   leaders: () => [...document.querySelectorAll("#leaders .name")].map((each) => each.textContent),
 

@@ -6,12 +6,17 @@ of a page or do to it.  Waits only for what a page shows or holds, never for tim
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
+import pytest
 from playwright.sync_api import (
     Browser,
     CDPSession,
@@ -21,6 +26,7 @@ from playwright.sync_api import (
     Playwright,
     Request,
     Response,
+    sync_playwright,
 )
 
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -45,6 +51,28 @@ def chromium_path(playwright: Playwright) -> str | None:
             return found
     own = playwright.chromium.executable_path
     return own if Path(own).exists() else None
+
+
+@contextlib.contextmanager
+def launched(**options: Any) -> Iterator[Browser]:
+    """Run Chromium in this block; where there is none the test is skipped."""
+    with sync_playwright() as playwright:
+        path = chromium_path(playwright)
+        if path is None:
+            pytest.skip(
+                "needs Chromium: on the PATH, or named by the environment variable CHROMIUM"
+            )
+        arguments = list(ARGUMENTS)
+        with playwright.chromium.launch(executable_path=path, args=arguments, **options) as browser:
+            yield browser
+
+
+_numbers = itertools.count(1)
+
+
+def new_room() -> str:
+    """Return the name of an arena in which nobody has been, so that nobody's ship is left there."""
+    return f"arena/{next(_numbers)}-of-the-tests"
 
 
 class GamePage:
@@ -120,6 +148,10 @@ class GamePage:
         names: list[str] = self.wait("eyes.moved(...argument)", [before, FAR])
         return names
 
+    def wait_for_motion(self) -> None:
+        """Wait until any ship is far from where it was first seen."""
+        self.wait("eyes.strayed(argument)", FAR)
+
     def wait_for_leaders(self, *names: str) -> None:
         """Wait until the leaderboard shows all these names."""
         self.wait("argument.every((name) => eyes.leaders().includes(name))", list(names))
@@ -153,14 +185,20 @@ class GamePage:
 
 
 class Pages:
-    """The pages of one test."""
+    """The pages of one test, which meet in a room of its own."""
 
     def __init__(self, browser: Browser) -> None:
+        self.room = new_room()
         self._browser = browser
         self._opened: list[GamePage] = []
 
-    def open(self, url: str, *, phone: bool = False) -> GamePage:
-        """Open the game in a context of its own, as if on a machine of its own."""
+    def open(
+        self, url: str, *, room: str | None = None, phone: bool = False, **asked: Any
+    ) -> GamePage:
+        """Open the game in a context of its own, as if on a machine of its own.
+
+        ``asked`` is what else the address says (``name=``, ``autoplay=1`` …).
+        """
         more: dict[str, Any] = {"viewport": DESKTOP}
         if phone:
             more = {"viewport": PHONE, "has_touch": True, "is_mobile": True}
@@ -168,12 +206,12 @@ class Pages:
         context = self._browser.new_context(ignore_https_errors=True, **more)
         page = GamePage(context.new_page())
         self._opened.append(page)
-        page.page.goto(url)
+        page.page.goto(f"{url}/?{urlencode({'room': room or self.room, **asked})}")
         return page
 
     def fly(self, url: str, name: str) -> GamePage:
         """Open the game as ``name`` and take off at once."""
-        page = self.open(f"{url}/?name={name}&autoplay=1")
+        page = self.open(url, name=name, autoplay=1)
         page.own_ship()
         return page
 
@@ -189,7 +227,7 @@ class Pages:
         """Close them all, as players do who leave.
 
         Each says goodbye first: closed with its context, a page may be gone before it could, and
-        its seat would be held for it while the next test plays.
+        its seat would be held for it.
         """
         for opened in self._opened:
             if not opened.page.is_closed():

@@ -20,6 +20,8 @@ from typing import IO, Final
 
 #: The command line, as the interpreter that runs the tests has it.
 GAMESERVER: Final = (sys.executable, "-m", "gameserver")
+#: For servers that several tests share: each test opens a room of its own, all from this machine.
+ROOM_FOR_ALL: Final = ("--max-rooms-per-address", "100", "--rooms-per-s", "100")
 #: A server that has not printed its address by then hangs.
 START_DEADLINE_S: Final = 60
 #: Longer than the grace period of a shutdown.

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
 from gameserver.runtime.tls import CertificatePaths
 from system.cutting import cuttable
-from system.pages import ARGUMENTS, PHONE, Pages, chromium_path
-from system.servers import RunningServer, running_server
+from system.pages import PHONE, Pages
+from system.servers import ROOM_FOR_ALL, RunningServer, running_server
 
 pytestmark = pytest.mark.browser
 
@@ -25,29 +24,10 @@ EXPECTED_OF_A_RESTART = re.compile("net::ERR_CONNECTION_REFUSED")
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        path = chromium_path(playwright)
-        if path is None:
-            pytest.skip(
-                "needs Chromium: on the PATH, or named by the environment variable CHROMIUM"
-            )
-        with playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS)) as browser:
-            yield browser
-
-
-@pytest.fixture
-def pages(browser: Browser) -> Iterator[Pages]:
-    pages = Pages(browser)
-    yield pages
-    pages.close()
-
-
-@pytest.fixture(scope="module")
 def quiet(certificate: CertificatePaths) -> Iterator[RunningServer]:
     """A field without rocks and bots, over http and https."""
     tls = ["--certificate", str(certificate.certificate), "--key", str(certificate.key)]
-    arguments = ["serve", "quiet:Arena", "--port", "0", "--tls-port", "0", *tls]
+    arguments = ["serve", "quiet:Arena", *ROOM_FOR_ALL, "--port", "0", "--tls-port", "0", *tls]
     with running_server(arguments, cwd=ROOMS) as server:
         yield server
 
@@ -107,10 +87,10 @@ def test_one_in_the_stands_sees_the_flier_and_flies_after_it(
     quiet: RunningServer, pages: Pages
 ) -> None:
     ada = pages.fly(quiet.url(), "Ada")
-    bob = pages.open(f"{quiet.url()}/?name=Bob")
-    # Who played before leaves a tick or two after the page was closed.
-    bob.wait("String(Object.keys(eyes.ships())) === argument", "Ada")
+    bob = pages.open(quiet.url(), name="Bob")
+    bob.wait_for_ships("Ada")
     before = bob.ships()
+    assert list(before) == ["Ada"]
     ada.page.keyboard.down("KeyW")
     assert bob.wait_until_moved(before) == ["Ada"]
     bob.page.locator("#play:enabled").click()
@@ -124,10 +104,9 @@ def test_one_in_the_stands_sees_the_flier_and_flies_after_it(
 def test_bots_move_in_the_demo(home: Path, certificate: CertificatePaths, pages: Pages) -> None:
     arguments = ["demo", "--bots", "6", "--no-fill", "--port", "0", "--tls", "--tls-port", "0"]
     with running_server(arguments, environment={"HOME": str(home)}) as server:
-        page = pages.open(server.url("https"))
-        page.wait("Object.keys(eyes.ships()).length >= 1")
+        page = pages.open(server.url("https"), room="arena")
         page.wait("eyes.leaders().length >= 6")
-        assert page.wait_until_moved(page.ships())
+        page.wait_for_motion()
         page.page.locator("#play:enabled").click()
         page.own_ship()
         page.wait("document.querySelectorAll('#leaders .own').length === 1")
@@ -190,9 +169,9 @@ def test_who_closes_the_page_frees_the_seat_at_once(quiet: RunningServer, pages:
 
 def test_a_full_room_is_said_in_words_and_tried_again(pages: Pages) -> None:
     with running_server(["serve", "quiet:Tiny", "--port", "0"], cwd=ROOMS) as server:
-        first = pages.open(f"{server.url()}/?room=tiny/one&name=Ada&autoplay=1")
+        first = pages.open(server.url(), room="tiny/one", name="Ada", autoplay=1)
         first.own_ship()
-        second = pages.open(f"{server.url()}/?room=tiny/one&name=Bob&autoplay=1")
+        second = pages.open(server.url(), room="tiny/one", name="Bob", autoplay=1)
         second.wait_for_banner(r"The room is full\..*[Tt]rying again")
         first.page.context.close()
         second.own_ship()
@@ -200,9 +179,9 @@ def test_a_full_room_is_said_in_words_and_tried_again(pages: Pages) -> None:
         assert second.complaints == []
 
 
-@pytest.mark.parametrize("room", ["nowhere", "arena/NO", "arena/%F0%9F%9A%80"])
+@pytest.mark.parametrize("room", ["nowhere", "arena/NO", "arena/🚀"])
 def test_a_bad_room_is_said_in_words(quiet: RunningServer, pages: Pages, room: str) -> None:
-    page = pages.open(f"{quiet.url()}/?room={room}")
+    page = pages.open(quiet.url(), room=room)
     page.wait_for_banner(r"There is no such room\.")
     assert page.ask("window.arena.client.state") == "closed"  # trying again would be in vain
     assert page.page.locator("#play").is_disabled()

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from system.pages import ARGUMENTS, Pages, chromium_path
-from system.servers import RunningServer, running_server
+from system.pages import Pages, launched
+from system.servers import ROOM_FOR_ALL, RunningServer, running_server
 from system.tabs import Tab
 
 pytestmark = pytest.mark.browser
@@ -28,36 +28,23 @@ WAKING_MS = 1000
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        path = chromium_path(playwright)
-        if path is None:
-            pytest.skip(
-                "needs Chromium: on the PATH, or named by the environment variable CHROMIUM"
-            )
-        with playwright.chromium.launch(
-            executable_path=path, args=list(ARGUMENTS), ignore_default_args=KEPT_AWAKE
-        ) as browser:
-            yield browser
-
-
-@pytest.fixture
-def pages(browser: Browser) -> Iterator[Pages]:
-    pages = Pages(browser)
-    yield pages
-    pages.close()
+    with launched(ignore_default_args=KEPT_AWAKE) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
 def quiet() -> Iterator[RunningServer]:
     """A field without rocks and bots."""
-    with running_server(["serve", "quiet:Arena", "--port", "0"], cwd=ROOMS) as server:
+    with running_server(
+        ["serve", "quiet:Arena", *ROOM_FOR_ALL, "--port", "0"], cwd=ROOMS
+    ) as server:
         yield server
 
 
 @pytest.fixture
-def tab(browser: Browser, quiet: RunningServer) -> Iterator[Tab]:
+def tab(browser: Browser, pages: Pages, quiet: RunningServer) -> Iterator[Tab]:
     """A tab in front, whose player flies as Ada."""
-    tab = Tab(browser, f"{quiet.url()}/?name=Ada&autoplay=1")
+    tab = Tab(browser, f"{quiet.url()}/?room={pages.room}&name=Ada&autoplay=1")
     tab.wait("window.arena !== undefined && eyes.predicted()")
     tab.ask("eyes.ticks(30)")
     yield tab
@@ -114,7 +101,7 @@ def test_a_tab_that_was_put_to_sleep_is_back_in_its_seat_within_a_second(
 ) -> None:
     """The browser cuts the connection of a frozen tab; it comes back when it wakes, each time."""
     who = tab.ask(WHO)
-    witness = pages.open(f"{quiet.url()}/?name=Bob")
+    witness = pages.open(quiet.url(), name="Bob")
     witness.wait_for_ships("Ada")
     for times in (1, 2, 3):  # pauses between tries would grow
         tab.ask("eyes.startWaking()")

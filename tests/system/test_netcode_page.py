@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
-from system.pages import ARGUMENTS, PHONE, GamePage, Pages, chromium_path
-from system.servers import RunningServer, running_server
+from system.pages import PHONE, GamePage, Pages
+from system.servers import ROOM_FOR_ALL, RunningServer, running_server
 
 pytestmark = pytest.mark.browser
 
@@ -19,34 +18,17 @@ OTHER_CONTINENT_RTT_MS = 220
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        path = chromium_path(playwright)
-        if path is None:
-            pytest.skip(
-                "needs Chromium: on the PATH, or named by the environment variable CHROMIUM"
-            )
-        with playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS)) as browser:
-            yield browser
-
-
-@pytest.fixture
-def pages(browser: Browser) -> Iterator[Pages]:
-    pages = Pages(browser)
-    yield pages
-    pages.close()
-
-
-@pytest.fixture(scope="module")
 def quiet() -> Iterator[RunningServer]:
     """A field without rocks and bots."""
-    with running_server(["serve", "quiet:Arena", "--port", "0"], cwd=ROOMS) as server:
+    with running_server(
+        ["serve", "quiet:Arena", *ROOM_FOR_ALL, "--port", "0"], cwd=ROOMS
+    ) as server:
         yield server
 
 
 def fly(pages: Pages, server: RunningServer, name: str, *, over: str = "") -> GamePage:
     """Fly over a link of the page's lab, until the own ship is predicted."""
-    page = pages.open(f"{server.url()}/?name={name}&autoplay=1&network={over}&seed=7")
+    page = pages.open(server.url(), name=name, autoplay=1, network=over, seed=7)
     page.wait("eyes.predicted()")
     return page
 
@@ -171,7 +153,7 @@ def test_every_switch_and_slider_can_be_moved(quiet: RunningServer, pages: Pages
 
 
 def test_on_a_phone_the_panel_leaves_room_to_fly(quiet: RunningServer, pages: Pages) -> None:
-    page = pages.open(f"{quiet.url()}/?name=Eve&autoplay=1", phone=True)
+    page = pages.open(quiet.url(), name="Eve", autoplay=1, phone=True)
     page.wait("eyes.predicted()")
     page.page.locator("#panel-open").tap()
     box = page.page.locator("#panel").bounding_box()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
-from system.pages import ARGUMENTS, GamePage, Pages, chromium_path
+from system.pages import GamePage, Pages
 from system.servers import running_server
 
 pytestmark = pytest.mark.browser
@@ -18,25 +16,6 @@ ROOMS = Path(__file__).with_name("rooms")
 SLOWEST = 0.375
 #: On a busy machine a command may be late or a tick dropped, and is mended: then once more.
 TRIES = 4
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        path = chromium_path(playwright)
-        if path is None:
-            pytest.skip(
-                "needs Chromium: on the PATH, or named by the environment variable CHROMIUM"
-            )
-        with playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS)) as browser:
-            yield browser
-
-
-@pytest.fixture
-def pages(browser: Browser) -> Iterator[Pages]:
-    pages = Pages(browser)
-    yield pages
-    pages.close()
 
 
 def fly_until_slowest(page: GamePage) -> dict[str, Any]:
@@ -61,7 +40,7 @@ def test_in_a_room_that_slows_down_the_own_ship_flies_on_without_a_correction(
 ) -> None:
     for _ in range(TRIES):
         with running_server(["serve", "slowing:Arena", "--port", "0"], cwd=ROOMS) as server:
-            page = pages.open(f"{server.url()}/?name=Ada&autoplay=1&network=cable&seed=7")
+            page = pages.open(server.url(), name="Ada", autoplay=1, network="cable", seed=7)
             page.page.set_viewport_size({"width": 360, "height": 240})
             page.wait("eyes.predicted()")
             page.wait_for_ticks(60)
