@@ -10,6 +10,7 @@ task is gone before the link is finished.
 from __future__ import annotations
 
 import contextlib
+import weakref
 from collections.abc import Awaitable, Callable
 
 import trio
@@ -33,12 +34,13 @@ class ClosingStream(trio.abc.Stream):
         self._link = link
         self._sending = trio.Lock()
         self._over = False
-        self._websocket: trio_websocket.WebSocketConnection | None = None
+        #: Weakly, for it has this stream: in a circle both would wait for a garbage collection.
+        self._websocket: weakref.ref[trio_websocket.WebSocketConnection] | None = None
         self._opened = trio.Event()
 
     def opened(self, websocket: trio_websocket.WebSocketConnection) -> None:
         """The WebSocket is open; no frame is read before."""
-        self._websocket = websocket
+        self._websocket = weakref.ref(websocket)
         self._opened.set()
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
@@ -72,7 +74,8 @@ class ClosingStream(trio.abc.Stream):
             contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError),
         ):
             async with self._sending:
-                reason = None if self._websocket is None else self._websocket.closed
+                websocket = None if self._websocket is None else self._websocket()
+                reason = None if websocket is None else websocket.closed
                 if not (self._link.closing or reason is None or reason.code in _NEVER_SENT):
                     await self._link.send_all(close_frame(reason.code, reason.reason or ""))
 

@@ -110,6 +110,11 @@ class Inlet:
             self._scanner.open = False
         self._on_message = self._on_pong = _ignore
 
+    def let_go(self) -> None:
+        """Know nobody any more, for the end: they know the link, and would be freed late."""
+        self.close_lane()
+        self.on_flood = _ignore_flood
+
     def message_taken(self) -> None:
         """The session has dealt with one message that it got through trio-websocket."""
         if self._scanner is not None:

@@ -450,6 +450,7 @@ class Link(trio.abc.Stream):
         trio.lowlevel.notify_closing(self._socket)
         self._socket.close()
         self._backlog_gone.set()
+        self.inlet.let_go()
 
     async def aclose(self) -> None:
         """``drop``, as the stream interface wants it."""
