@@ -127,7 +127,7 @@ def by_more(records: Sequence[Record], names: Sequence[str]) -> str:
     """Return medians of figures in ``more``, one row per world, rate and other setting."""
     groups: dict[tuple[str, ...], list[Record]] = {}
     for record in records:
-        settings = [str(record.more[k]) for k in ("gc", "scheme") if k in record.more]
+        settings = [str(record.more[k]) for k in ("collecting", "scheme") if k in record.more]
         key = (f"{record.world} {record.players}", f"{record.tick_rate} Hz", *settings)
         groups.setdefault(key, []).append(record)
     rows = [

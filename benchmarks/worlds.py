@@ -7,7 +7,6 @@ because rooms are made by the server: see ``World``.  Measures nothing.
 
 from __future__ import annotations
 
-import gc
 import os
 from typing import Final
 
@@ -20,8 +19,6 @@ PLAYERS: Final = int(os.environ.get("BENCHMARK_PLAYERS", "100"))
 TICK_RATE: Final = int(os.environ.get("BENCHMARK_TICK_RATE", "20"))
 #: Movers that nobody steers.
 ENTITIES: Final = int(os.environ.get("BENCHMARK_ENTITIES", "0"))
-#: "frozen": everything that is there once all have joined is kept out of garbage collections.
-GC: Final = os.environ.get("BENCHMARK_GC", "default")
 
 #: Seats beyond those that the world is made for, for storms of joins.
 SPARE_SEATS: Final = 5_000
@@ -63,7 +60,6 @@ class BigWorld(Room):
         self.side = world_side(PLAYERS + ENTITIES)
         self.made = 0
         self.movers: set[Mover] = set()
-        self.frozen = GC != "frozen"
         for _ in range(ENTITIES):
             self.make_mover(None)
 
@@ -103,10 +99,6 @@ class BigWorld(Room):
                 mover.dy = -mover.dy
                 y = mover.y + mover.dy
             mover.y = y
-        if not self.frozen and len(self.players) >= PLAYERS:
-            self.frozen = True
-            gc.collect()
-            gc.freeze()
 
 
 class Broadcast(BigWorld):

@@ -24,7 +24,7 @@ import trio
 from cyclopts import App, Parameter
 from rich.console import Console
 
-from gameserver.config import Reading, Settings, load_settings, secrets_of
+from gameserver.config import Collecting, Reading, Settings, load_settings, secrets_of
 from gameserver.errors import GameServerError
 from gameserver.games.arena.room import Arena
 from gameserver.games.chat import Chat
@@ -108,6 +108,9 @@ class Flags:
     metrics_from: Annotated[str | None, Parameter(help="Networks that may read /metrics.")] = None
     seed: Annotated[int | None, Parameter(help="Makes rooms' random numbers repeatable.")] = None
     reading: Annotated[Reading | None, Parameter(help="pump: commands at the tick.")] = None
+    collecting: Annotated[
+        Collecting | None, Parameter(help="young: no full garbage collections while people play.")
+    ] = None
     log_level: Annotated[LogLevel | None, Parameter(help="The least that is logged.")] = None
     log_format: Annotated[LogFormat | None, Parameter(help="auto: text on a terminal.")] = None
 

@@ -30,7 +30,10 @@ ENVIRONMENT_PREFIX: Final = "GAMESERVER_"
 #: Who reads what players send: one reader per room, or one task per player.
 Reading = Literal["pump", "tasks"]
 
-_CHOICES: Final = (LogLevel, LogFormat, Reading)
+#: What full garbage collections look at: what has not settled yet, or everything.
+Collecting = Literal["young", "all"]
+
+_CHOICES: Final = (LogLevel, LogFormat, Reading, Collecting)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -157,6 +160,9 @@ class Settings:
     seed: int | None = None
     #: "pump": the commands of a room are read at its tick (Linux; elsewhere the same as "tasks").
     reading: Reading = "pump"
+    #: "young": nobody waits for full garbage collections; "all": as Python does by itself.  Of a
+    #: server that has the process to itself (``serve``).
+    collecting: Collecting = "young"
     log_level: LogLevel = "info"
     log_format: LogFormat = "auto"
 

@@ -139,7 +139,7 @@ def test_nothing_delivered_is_not_cheap() -> None:
 
 def test_records_come_back_from_their_file(tmp_path: Path) -> None:
     file = tmp_path / "there" / "results.jsonl"
-    first = make_record(more={"gc": "frozen"})
+    first = make_record(more={"collecting": "young"})
     second = make_record(study="idle")
     for record in (first, second):
         records.append(file, record)
@@ -219,13 +219,13 @@ def test_capacity_is_told_as_a_share_of_the_floor() -> None:
 
 def test_settings_are_told_apart() -> None:
     found = [
-        make_record(tick_rate=60, more={"gc": gc, "work_p99_ms": figure})
-        for gc, figure in (("default", 3.0), ("frozen", 1.0), ("default", 4.0), ("default", 5.0))
+        make_record(tick_rate=60, more={"collecting": collecting, "work_p99_ms": figure})
+        for collecting, figure in (("all", 3.0), ("young", 1.0), ("all", 4.0), ("all", 5.0))
     ]
     rows = tables.by_more(found, ["work_p99_ms"]).splitlines()[2:]
     assert [row.split(" | ")[:2] for row in rows] == [
-        ["| bigworld 100, 60 Hz, default", "4.00"],
-        ["| bigworld 100, 60 Hz, frozen", "1.00"],
+        ["| bigworld 100, 60 Hz, all", "4.00"],
+        ["| bigworld 100, 60 Hz, young", "1.00"],
     ]
 
 

@@ -25,15 +25,22 @@ def _warmup_s(session: Session, rate: int) -> float:
 
 
 def run(session: Session, players: int, rates: Sequence[int]) -> list[Record]:
-    """Measure the big world at these tick rates, with garbage collection as it is and frozen."""
+    """Measure the big world at these tick rates, with full garbage collections and without."""
     found: list[Record] = []
     for _ in range(session.repeats):
         for rate in rates:
-            for gc in ("default", "frozen"):
-                setting = Setting(world="bigworld", players=players, tick_rate=rate, gc=gc)
+            for collecting in ("all", "young"):
+                setting = Setting(
+                    world="bigworld", players=players, tick_rate=rate, collecting=collecting
+                )
                 load = session.load(players, warmup_s=_warmup_s(session, rate))
                 record = session.measure(
-                    "ticks", OURSELVES, setting, load, at_end=_tick_times, more={"gc": gc}
+                    "ticks",
+                    OURSELVES,
+                    setting,
+                    load,
+                    at_end=_tick_times,
+                    more={"collecting": collecting},
                 )
                 found += [record] if record is not None else []
     return found

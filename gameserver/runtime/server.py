@@ -34,6 +34,7 @@ from gameserver.room import Room
 from gameserver.runtime import plain
 from gameserver.runtime.admission import Admission, Peer, Reason
 from gameserver.runtime.assets import Assets, web_client
+from gameserver.runtime.collecting import collect_what_is_young
 from gameserver.runtime.door import Door, DoorSettings, open_listeners
 from gameserver.runtime.endpoint import Endpoint
 from gameserver.runtime.gate import METRICS_PATH, Gate
@@ -330,10 +331,13 @@ async def serve(
     SIGHUP reads certificate and secrets again, if there are any in files.  ``beside`` is called
     with the running server, and cancelled when the stopping begins.
     """
-    reloading = _reload_signals(settings or Settings())
+    settings = settings or Settings()
+    reloading = _reload_signals(settings)
     with trio.open_signal_receiver(*ENDING_SIGNALS, *reloading) as signals:
         async with open_server(kinds, settings) as server:
             async with trio.open_nursery() as nursery:
+                if settings.collecting == "young":
+                    nursery.start_soon(collect_what_is_young, lambda: server.players)
                 if beside is not None:
                     nursery.start_soon(beside, server)
                 while await anext(signals) in reloading:

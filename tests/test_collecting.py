@@ -1,0 +1,153 @@
+"""Garbage collections: only short ones while people play, for nothing of ours needs others."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+import trio
+from inn import Harbour
+from playing import Step
+from trio.testing import MockClock
+
+from clients.joining import open_game
+from clients.lab.profiles import profiles_of
+from clients.lab.proxy import Endpoint, open_proxy
+from gameserver import Settings
+from gameserver.runtime import collecting
+from gameserver.runtime.collecting import COUNT_EVERY_S, SETTLE_S, collect_what_is_young
+from gameserver.runtime.server import open_server
+
+(PLAIN,) = profiles_of("0ms")
+HERE = Endpoint("127.0.0.1", 0)
+PATIENCE_S = 60
+
+
+class Circle:
+    """Refers to itself, so that only a collection frees it."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+class Room:
+    """Says how many play."""
+
+    def __init__(self) -> None:
+        self.players = 0
+
+
+@pytest.fixture
+def untouched() -> Iterator[None]:
+    """The collector as it was, whatever a test does to it."""
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
+    gc.set_debug(0)
+    gc.garbage.clear()
+    gc.unfreeze()
+    gc.enable()
+
+
+@pytest.fixture
+async def room(untouched: None, nursery: trio.Nursery) -> Room:
+    room = Room()
+    nursery.start_soon(collect_what_is_young, lambda: room.players)
+    await trio.sleep(SETTLE_S / 2)
+    return room
+
+
+async def test_what_settled_is_left_alone_while_people_play(
+    autojump_clock: MockClock, room: Room
+) -> None:
+    room.players = 1
+    circle: Circle | None = Circle()
+    await trio.sleep(SETTLE_S)
+    gone = weakref.ref(circle)
+    circle = None
+    gc.collect()
+    await trio.sleep(3 * SETTLE_S)
+    assert gone() is not None
+    young = weakref.ref(Circle())
+    gc.collect(1)
+    assert young() is None, "young objects are collected as always"
+
+
+async def test_it_is_collected_once_nobody_plays(autojump_clock: MockClock, room: Room) -> None:
+    room.players = 1
+    circle: Circle | None = Circle()
+    await trio.sleep(SETTLE_S)
+    gone = weakref.ref(circle)
+    circle = None
+    await trio.sleep(SETTLE_S)
+    room.players = 0
+    await trio.sleep(SETTLE_S)
+    assert gone() is None
+
+
+async def test_or_once_there_is_twice_as_much(
+    autojump_clock: MockClock, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.players = 1
+    circle: Circle | None = Circle()
+    await trio.sleep(SETTLE_S)
+    gone = weakref.ref(circle)
+    circle = None
+    await trio.sleep(COUNT_EVERY_S + SETTLE_S)
+    assert gone() is not None
+    monkeypatch.setattr(collecting, "FEW_OBJECTS", 0)
+    monkeypatch.setattr(collecting, "GROWTH", 0.5)
+    await trio.sleep(COUNT_EVERY_S + SETTLE_S)
+    assert gone() is None
+
+
+async def test_an_empty_server_is_not_collected_again_and_again(
+    autojump_clock: MockClock, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(gc, "collect", lambda generation=2: asked.append(generation) or 0)
+    await trio.sleep(10 * SETTLE_S)
+    assert asked == []
+
+
+async def test_it_leaves_the_collector_as_it_was(
+    untouched: None, autojump_clock: MockClock
+) -> None:
+    before = gc.get_threshold()
+    with trio.move_on_after(3 * SETTLE_S):
+        await collect_what_is_young(lambda: 1)
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0
+
+
+async def test_a_session_leaves_nothing_that_needs_a_collection(untouched: None) -> None:
+    with trio.fail_after(PATIENCE_S):
+        settings = Settings(port=0, ping_interval_s=0.05)
+        async with open_server({"field": Harbour}, settings) as server:
+            to = Endpoint("127.0.0.1", server.port)
+            gc.collect()
+            gc.disable()
+            async with (
+                open_proxy(PLAIN, listen=HERE, to=to, seed="cut") as (proxy, port),
+                open_game(f"ws://127.0.0.1:{port}/", name="ann") as game,
+            ):
+                await game.next_delta()
+                await game.send(Step(1))
+                proxy.cut()
+                while not game.statistics().resumes:
+                    await game.next_delta()
+            ((_, task),) = server.lobby.rooms
+            beats = task.heartbeat  # lets go of who left when the next ping would be due
+            while server.figures().connections or beats._playing or beats._resting:
+                await trio.lowlevel.checkpoint()
+            gc.set_debug(gc.DEBUG_SAVEALL)
+            gc.collect()
+            ours = {type(o).__qualname__ for o in gc.garbage if _of_the_server(o)}
+    assert ours == set()
+
+
+def _of_the_server(thing: object) -> bool:
+    module = type(thing).__module__
+    return module.startswith(("gameserver.runtime", "gameserver.replication", "gameserver.player"))
