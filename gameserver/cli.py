@@ -32,7 +32,6 @@ from gameserver.games.echo import Echo
 from gameserver.ops.live import keep_showing, show_figures
 from gameserver.ops.logging import LogFormat, LogLevel, configure_logging
 from gameserver.room import Room
-from gameserver.runtime.garbage import keep_pauses_rare
 from gameserver.runtime.server import Server, serve
 from gameserver.runtime.tls import how_to_trust, make_development_certificate, server_context
 from gameserver.tokens import Tokens
@@ -354,7 +353,6 @@ def _serve(
         if accompany is not None:
             await accompany(server)
 
-    keep_pauses_rare()
     trio.run(serve, kinds, settings, beside)
 
 
