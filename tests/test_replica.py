@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 import msgpack
 import pytest
+import scripted_server
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,18 +55,8 @@ SHIP, ZONE, BOOM = (SCHEMA.kinds[c] for c in (Ship, Zone, Boom))
 
 
 def delta(tick: int, **sections: Any) -> Delta:
-    defaults: dict[str, Any] = {
-        "ack": 0,
-        "margin": None,
-        "leaves": [],
-        "enters": [],
-        "sets": [],
-        "adds": [],
-        "own": [],
-        "events": [],
-    }
-    made = Delta(tick=tick, **{**defaults, **sections})
-    decoded = decode_from_server(made.encode())  # as it would arrive
+    """As it would arrive."""
+    decoded = decode_from_server(scripted_server.delta(tick, **sections).encode())
     assert isinstance(decoded, Delta)
     return decoded
 

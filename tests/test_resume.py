@@ -102,8 +102,8 @@ async def test_the_seat_of_a_full_room_is_kept(autojump_clock: MockClock) -> Non
     async with inn() as i:
         welcome, seen = await i.leave_behind()
         async with i.client() as (bob, _), i.client() as (eve, _), i.client() as (max_, _):
-            await i.joined(bob, name="bob", room="field/1")
-            await i.joined(eve, name="eve", room="field/1")
+            await bob.joined(name="bob", room="field/1")
+            await eve.joined(name="eve", room="field/1")
             await max_.hello(name="max", room="field/1")
             assert (await max_.closed())[0] == 4005
             async with i.client() as (client, _):
@@ -129,7 +129,7 @@ async def test_a_storm_of_newcomers_keeps_nobody_from_coming_back(
 async def test_who_leaves_on_purpose_is_gone_at_once(autojump_clock: MockClock) -> None:
     async with inn() as i:
         async with i.client() as (client, _):
-            welcome = await i.joined(client)
+            welcome = await client.joined()
             await client.ws.aclose(1000)
             await wait_all_tasks_blocked()
             assert i.harbour.told == ["ann joins", "ann leaves: left"]
@@ -143,7 +143,7 @@ async def test_what_a_peer_closes_with_says_whether_it_comes_back(
     autojump_clock: MockClock, code: int, held: int
 ) -> None:
     async with inn() as i, i.client() as (client, _):
-        await i.joined(client)
+        await client.joined()
         await client.ws.aclose(code if code != 1005 else None)  # type: ignore[arg-type]
         await wait_all_tasks_blocked()
         assert i.lobby.held == held
@@ -152,7 +152,7 @@ async def test_what_a_peer_closes_with_says_whether_it_comes_back(
 async def test_a_kicked_player_does_not_come_back(autojump_clock: MockClock) -> None:
     async with inn() as i:
         async with i.client() as (client, _):
-            welcome = await i.joined(client, name="kick-me")
+            welcome = await client.joined(name="kick-me")
             await client.step(1)
             assert (await client.closed())[0] == 4010
         assert i.lobby.held == 0
@@ -172,7 +172,7 @@ async def test_who_is_kicked_while_away_has_left(autojump_clock: MockClock) -> N
 
 async def test_three_silent_pings_drop_but_do_not_unseat(autojump_clock: MockClock) -> None:
     async with inn() as i, i.client() as (client, stream):
-        welcome = await i.joined(client)
+        welcome = await client.joined()
         stream.muted = True
         await trio.sleep(12)
         assert i.lobby.held == 1
@@ -234,7 +234,7 @@ async def test_it_takes_over_from_a_connection_that_still_looks_alive(
     autojump_clock: MockClock,
 ) -> None:
     async with inn() as i, i.client() as (old, _):
-        welcome = await i.joined(old)
+        welcome = await old.joined()
         async with i.client() as (new, _):
             assert (await back(new, welcome, None)).resumed
             assert await old.closed() == (4012, "resumed on another connection")
@@ -288,7 +288,7 @@ async def test_a_welcome_that_was_lost_does_not_cost_the_seat(autojump_clock: Mo
 async def test_tokens_that_are_good_no_more_are_forgotten(autojump_clock: MockClock) -> None:
     async with inn() as i:
         async with i.client() as (client, _):
-            await i.joined(client)
+            await client.joined()
             player, resumption = i.harbour.players[1], Resumption()
             for _ in range(REMEMBERED + 1):
                 resumption.void(resumption.issue(i.lobby.rooms[0][1], player))
@@ -312,7 +312,7 @@ async def test_held_seats_are_let_go_when_the_server_stops(autojump_clock: MockC
 async def test_nobody_is_held_once_the_server_stops(autojump_clock: MockClock) -> None:
     async with inn() as i:
         async with i.client() as (client, _):
-            await i.joined(client)
+            await client.joined()
             i.lobby.stop_joining("the server stops")
         await wait_all_tasks_blocked()
         assert i.harbour.told[-1] == "ann leaves: connection lost"
@@ -351,7 +351,7 @@ class Clumsy(Harbour):
 
 async def test_hooks_that_raise_cost_nobody_else_anything(autojump_clock: MockClock) -> None:
     async with inn(Clumsy) as i, i.client() as (bob, _):
-        await i.joined(bob, name="bob")
+        await bob.joined(name="bob")
         welcome, _ = await i.leave_behind()
         async with i.client() as (client, _):
             await client.hello(resume=welcome.resume, tick=0, held=None)
@@ -374,7 +374,7 @@ async def test_one_address_has_a_bounded_number_of_held_seats(autojump_clock: Mo
 async def test_no_command_is_applied_twice(autojump_clock: MockClock) -> None:
     async with inn() as i:
         async with i.client() as (client, _):
-            welcome = await i.joined(client)
+            welcome = await client.joined()
             for seq in (1, 2, 3):
                 await client.step(seq)
             while (await client.next_of(Delta)).ack != 3:
@@ -400,7 +400,7 @@ class Timed(Harbour):
 async def test_a_dropped_player_lets_go_of_the_controls(autojump_clock: MockClock) -> None:
     async with inn(Timed) as i:
         async with i.client() as (client, _):
-            await i.joined(client)
+            await client.joined()
             first = await client.next_of(Delta)
             await client.send(CommandMessage(1, first.tick + 2, 0, 0, 0, [1]))
             while (await client.next_of(Delta)).ack != 1:

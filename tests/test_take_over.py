@@ -27,7 +27,7 @@ ELSEWHERE = (4012, "signed in elsewhere")
 
 async def signed_in(i: Inn, client: RawClient, **hello: Any) -> Welcome:
     """Join as ``ann``, whose identity is her token here."""
-    return await i.joined(client, **{"token": "account-17", **hello})
+    return await client.joined(**{"token": "account-17", **hello})
 
 
 async def stepped(client: RawClient, seq: int) -> Delta:
@@ -165,9 +165,9 @@ async def test_it_is_the_same_player_in_whichever_room_of_the_kind(
 ) -> None:
     """Here the game says who somebody is: only after the place in another room was reserved."""
     async with inn() as i, i.client() as (bob, _), i.client() as (eve, _), i.client() as (ann, _):
-        await i.joined(bob, name="bob")
+        await bob.joined(name="bob")
         await signed_in(i, ann)
-        await i.joined(eve, name="eve")  # the room is full
+        await eve.joined(name="eve")  # the room is full
         async with i.client() as (second, _s):
             welcome = await signed_in(i, second, room="field")
             assert await ann.closed() == ELSEWHERE

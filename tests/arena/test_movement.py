@@ -6,13 +6,12 @@ import itertools
 import json
 import math
 import random
-import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from node_tools import require_node
+from node_tools import run_node
 
 from arena import traces
 from gameserver.games.arena import movement as m
@@ -218,22 +217,9 @@ def test_the_vectors_hold_what_they_promise():
     assert len(touching) > 50
 
 
-def node(*arguments: str, stdin: str = "") -> str:
-    done = subprocess.run(
-        [*require_node(), *arguments],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        cwd=HERE,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 @pytest.mark.node
 def test_the_browser_flies_the_vectors():
-    node("--test", "movement.test.mjs")
+    run_node("--test", "movement.test.mjs", cwd=HERE)
 
 
 @pytest.mark.node
@@ -242,6 +228,6 @@ def test_the_browser_flies_random_traces():
     seed = random.SystemRandom().randrange(2**32)
     rng = random.Random(seed)
     flights = [traces.random_trace(rng, 50) for _ in range(400)]
-    answers = json.loads(node("fly_traces.mjs", stdin=json.dumps(flights)))
+    answers = json.loads(run_node("fly_traces.mjs", cwd=HERE, stdin=json.dumps(flights)))
     for flight, answer in zip(flights, answers, strict=True):
         assert answer == traces.fly(flight), f"seed {seed}"

@@ -24,9 +24,7 @@ pytestmark = pytest.mark.node
 
 @pytest.fixture(scope="module")
 def node() -> list[str]:
-    command = node_tools.require_node()
-    node_tools.install_node_packages()
-    return command
+    return node_tools.require_node_packages()
 
 
 @pytest.fixture(scope="module")
