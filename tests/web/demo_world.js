@@ -6,6 +6,7 @@
  */
 
 import { Signals } from "../../clients/web/net/signals.js";
+import { Tempo } from "../../clients/web/net/tempo.js";
 
 const UNIT = 32;
 const WORLD = 4000;
@@ -20,6 +21,7 @@ export class DemoClient {
   status = { players: 31, rttUs: 18400, jitterUs: 2100 };
   replica = { tick: 0 };
   budget = null;
+  tempo = new Tempo();
   state = "idle";
   seq = 0;
 
