@@ -477,6 +477,7 @@ QUICKLY = {
     "benchmarks.soak.lives.PLAY_S": 0.1,
     "benchmarks.soak.lives.PAUSE_S": (0.0, 0.1),
     "benchmarks.soak.lives.FREEZE_S": 1.0,
+    "benchmarks.soak.lives.THAWED_S": 0.1,
     "benchmarks.soak.lives.BLOWS": {"cut": 1, "silence": 1, "stutter": 1, "freeze": 1},
     "benchmarks.soak.lives.ENDS": {"leave": 1, "vanish": 1},
     "benchmarks.soak.line.FORGOTTEN_AFTER_S": 0.2,

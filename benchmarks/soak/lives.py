@@ -28,6 +28,8 @@ PAUSE_S: Final = (0.2, 5.0)
 #: A frozen client reads nothing for so long: longer than the server waits for its pongs, and well
 #: within the time that its seat is held then.
 FREEZE_S: Final = 20.0
+#: Then it may read what has waited for it.
+THAWED_S: Final = 1.0
 #: So many connections after a cut break too, while they are opened or soon after.
 BREAKS: Final = 2
 #: … after so many bytes, the most: the answer to the upgrade and a welcome are 2,000 or so.
@@ -227,3 +229,5 @@ class _Life:
             line.freeze()
             await trio.sleep(FREEZE_S)
             line.thaw()
+            await trio.sleep(THAWED_S)
+            line.cut()  # one that the server did not end after all
