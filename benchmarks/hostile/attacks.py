@@ -283,12 +283,19 @@ async def _replayed_tokens(target: Target) -> None:
 
 
 async def _show(target: Target, token: str, back: list[Wire]) -> None:
-    """Show a resume token; whoever gets a seat for it is ``back``."""
+    """Show a resume token; whoever gets a seat for it is ``back``.
+
+    Others leave in peace: one address has only so many seats held, and needs one for the next cut.
+    """
     with suppress(*GONE, TurnedAway):
         wire = await target.enter(hello(target.name(), resume=token))
         if wire.welcome.resumed:
             back.append(wire)
-        else:
+            return
+        try:
+            with trio.move_on_after(PATIENCE_S):
+                await wire.leave()
+        finally:
             wire.reset()
 
 

@@ -20,12 +20,14 @@ import trio
 from benchmarks.hostile.ammunition import UPGRADE, hello, masked
 from benchmarks.hostile.light import first_frame
 from gameserver.errors import RemoteProtocolError
+from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.messages import Bye, ServerMessage, Welcome, decode_from_server
 
 #: Honest players come from 127.0.0.1; attackers from here on (all of 127/8 is this machine).
 FIRST_ADDRESS: Final = ipaddress.IPv4Address("127.66.0.1")
 #: ``SO_LINGER`` on and zero: closing sends a reset (Linux, ``socket(7)``).
 LINGER_RESETS: Final = struct.pack("ii", 1, 0)
+_CLOSE: Final = 0x88
 _PING: Final = 0x89
 _PONG: Final = 0x8A
 #: For anything that a server should answer; one under attack may also say nothing.
@@ -226,6 +228,12 @@ class Wire:
         first, payload, used = frame
         self._read = self._read[used:]
         return first, payload
+
+    async def leave(self) -> None:
+        """End the connection in peace, so that no seat is held for us."""
+        await self.send(masked(CloseCode.NORMAL.to_bytes(2, "big"), _CLOSE))
+        await self.drain()
+        self.sock.close()
 
     def half_close(self) -> None:
         """Say that nothing more comes, and leave the rest open."""
