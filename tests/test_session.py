@@ -89,6 +89,18 @@ async def test_welcome_comes_first_then_a_full_state(autojump_clock: MockClock) 
         assert delta.own == [1, 1, 1, 0]
 
 
+async def test_a_link_that_is_busy_gets_its_welcome_after_what_is_being_sent(
+    autojump_clock: MockClock,
+) -> None:
+    async with table() as t:
+        t.link.clear = False
+        await t.client.hello()
+        await t.client.next_of(Welcome)
+        assert t.link.posts_refused == 0
+        t.link.clear = True
+        assert (await t.client.next_of(Delta)).leaves is None
+
+
 async def test_a_hello_waits_for_its_turn_however_long_that_is(autojump_clock: MockClock) -> None:
     async with table() as t, trio.open_nursery() as nursery:
         turnstile = t.lobby.turnstile = Turnstile()

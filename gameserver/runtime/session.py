@@ -57,7 +57,7 @@ log = structlog.get_logger(__name__)
 
 #: For ``on_auth``, and for a new room's ``on_start`` before it.
 AUTH_TIMEOUT_S: Final = 10.0
-#: For the peer to take our welcome, and our bye.
+#: For the peer to take our welcome, where it cannot be posted, and our bye.
 WELCOME_TIMEOUT_S: Final = 10.0
 BYE_TIMEOUT_S: Final = 2.0
 #: Close codes that a game's ``JoinRefused`` may carry (RFC 6455, 7.4.2: private use).
