@@ -15,6 +15,8 @@ pytestmark = pytest.mark.browser
 ROOMS = Path(__file__).with_name("rooms")
 #: The link's own delay there and back, without jitter and frames.
 OTHER_CONTINENT_RTT_MS = 220
+#: Each takes five seconds.
+MOST_FLIGHTS = 15
 
 
 @pytest.fixture(scope="module")
@@ -65,25 +67,30 @@ def test_without_prediction_it_shows_after_a_round_trip(quiet: RunningServer, pa
 
 
 def test_on_a_clean_link_nothing_is_corrected(quiet: RunningServer, pages: Pages) -> None:
-    """Over 300 ticks, none late or dropped: on a busy machine one may be, and is mended."""
+    """Over 300 ticks, none late or dropped: on a busy machine one may be, and is mended.
+
+    So it is flown in short flights, and those count in which nothing came late.
+    """
     page = fly(pages, quiet, "Ada", over="other-continent")
     # Drawn in software here: a small page leaves the processor to what is tested.
     page.page.set_viewport_size({"width": 360, "height": 240})
-    for _ in range(5):
-        page.wait_for_ticks(30)
+    page.wait_for_ticks(75)
+    ticks = 0
+    for _ in range(MOST_FLIGHTS):
         page.ask("eyes.startRecord()")
-        for number in range(10):
+        for number in range(2):
             for key in ("KeyW", "KeyD", "KeyA", "Space", "ShiftLeft"):
-                pressed = page.page.keyboard.down if number % 2 else page.page.keyboard.up
+                pressed = page.page.keyboard.up if number % 2 else page.page.keyboard.down
                 pressed(key)
                 page.wait_for_ticks(6)
-        page.wait_for_ticks(90)  # a status comes every two seconds, with the server's own count
+        page.wait_for_ticks(75)  # a status comes every two seconds, with the server's own count
         record = page.ask("eyes.record")
-        if not (hiccups := record["late"] + record["counted"] + record["dropped"]):
+        if record["late"] + record["counted"] + record["dropped"] == 0:
+            assert (record["corrections"], record["adjustments"]) == (0, 0)
+            ticks += record["ticks"]
+        if ticks >= 300:
             break
-    assert hiccups == 0, "the machine was too busy in each of five tries"
-    assert record["ticks"] >= 300
-    assert (record["corrections"], record["adjustments"]) == (0, 0)
+    assert ticks >= 300, "the machine was too busy"
     assert page.complaints == []
 
 
