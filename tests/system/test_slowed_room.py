@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 ROOMS = Path(__file__).with_name("rooms")
 SLOWEST = 0.375
 #: On a busy machine a command may be late or a tick dropped, and is mended: then once more.
-TRIES = 4
+TRIES = 8
 
 
 def fly_until_slowest(page: GamePage) -> dict[str, Any]:
