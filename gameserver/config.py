@@ -120,6 +120,7 @@ class Settings:
     grace_s: float = attrs.field(default=5.0, validator=_at_least(0))
     #: From the moment a connection is taken, through TLS and the upgrade, to its hello.
     hello_deadline_s: float = attrs.field(default=5.0, validator=_longer_than_zero)
+    #: Between two ping frames; who gives no commands gets fewer (``heartbeat.py``).
     ping_interval_s: float = attrs.field(default=2.0, validator=_longer_than_zero)
     #: An empty room closes after this.
     empty_room_s: float = attrs.field(default=30.0, validator=_at_least(0))

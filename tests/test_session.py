@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-import attrs
 import pytest
 import trio
 import trio.testing
-from playing import Field, MemoryLink, Mutable, Pawn, RawClient, Step, connected
+from playing import Field, Pawn, Step
+from session_table import table
 from trio.testing import MockClock
 
 from gameserver import Settings
-from gameserver.ops.metrics import Counters
 from gameserver.protocol.messages import (
     Ack,
     Bye,
@@ -29,48 +26,9 @@ from gameserver.protocol.messages import (
     Status,
     Welcome,
 )
-from gameserver.runtime.admission import Admission
-from gameserver.runtime.lobby import Lobby
 from gameserver.runtime.reception import MESSAGES_BURST, TEXTS_BURST
-from gameserver.runtime.session import AUTH_TIMEOUT_S, Session
+from gameserver.runtime.session import AUTH_TIMEOUT_S
 from gameserver.runtime.turnstile import PER_TURN, Turnstile
-
-
-@attrs.frozen
-class Table:
-    """A session and all that a test wants to look at."""
-
-    session: Session
-    client: RawClient
-    stream: Mutable
-    link: MemoryLink
-    lobby: Lobby
-    counters: Counters
-    over: trio.Event
-
-    @property
-    def field(self) -> Field:
-        room = self.lobby.rooms[0][1].room
-        assert isinstance(room, Field)
-        return room
-
-
-@asynccontextmanager
-async def table(kind: type[Field] = Field, **settings: Any) -> AsyncIterator[Table]:
-    async with trio.open_nursery() as nursery, connected() as (ws, link, client, stream):
-        lobby = Lobby({"field": kind}, Settings(empty_room_s=1000, reading="tasks", **settings))
-        lobby.start(nursery)
-        counters, over = Counters(), trio.Event()
-        peer = Admission(Settings(**settings)).admit("peer", 0, trio.current_time())
-        session = Session(ws, link, peer, lobby, Settings(**settings), counters)  # type: ignore[arg-type]
-
-        async def run() -> None:
-            await session.run()
-            over.set()
-
-        nursery.start_soon(run)
-        yield Table(session, client, stream, link, lobby, counters, over)
-        nursery.cancel_scope.cancel()
 
 
 async def test_welcome_comes_first_then_a_full_state(autojump_clock: MockClock) -> None:
