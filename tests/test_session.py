@@ -26,7 +26,7 @@ from gameserver.protocol.messages import (
     Status,
     Welcome,
 )
-from gameserver.runtime.reception import MESSAGES_BURST, TEXTS_BURST
+from gameserver.runtime.reception import MESSAGES_BURST, PINGS_BURST, TEXTS_BURST
 from gameserver.runtime.session import AUTH_TIMEOUT_S
 from gameserver.runtime.turnstile import PER_TURN, Turnstile
 
@@ -214,8 +214,8 @@ async def test_a_flood_ends_with_its_sender(autojump_clock: MockClock) -> None:
     async with table() as t:
         await t.client.hello()
         await t.client.next_of(Welcome)
-        for nonce in range(MESSAGES_BURST + 50):
-            t.link.inlet._on_message(Ping(nonce, 0.0).encode())
+        for seq in range(1, MESSAGES_BURST + 50):
+            t.link.inlet._on_message(CommandMessage(seq, 0, 0, 0, 0, [1]).encode())
         assert t.counters.messages == MESSAGES_BURST + 1, "the hello counts, and so does the last"
         assert await t.client.closed() == (4008, "more than 200 messages a second")
 
@@ -228,6 +228,17 @@ async def test_a_steady_sender_is_not_a_flood(autojump_clock: MockClock) -> None
             t.link.inlet._on_message(CommandMessage(seq, 0, 0, 0, 0, [1]).encode())
             await trio.sleep(1 / 190)
         assert t.field.players[1].newest_seq == 599
+
+
+async def test_more_pings_than_allowed(autojump_clock: MockClock) -> None:
+    async with table() as t:
+        await t.client.hello()
+        await t.client.next_of(Welcome)
+        for nonce in range(PINGS_BURST + 1):
+            t.link.inlet._on_message(Ping(nonce, 0.0).encode())
+        answered = [await t.client.next_of(Pong) for _ in range(PINGS_BURST)]
+        assert [pong.nonce for pong in answered] == list(range(PINGS_BURST))
+        assert await t.client.closed() == (4008, "more than 10 pings a second")
 
 
 async def test_more_texts_than_allowed(autojump_clock: MockClock) -> None:

@@ -56,20 +56,17 @@ MAX_UNREAD_BYTES = 256 * 1024
 """The pump reads no more of a link whose reader has so much waiting for it; the rest stays in
 the kernel, whose window then stops the peer."""
 
-PUMP_BYTES = 4 * 1024
-"""What one turn of the pump reads of a link: more than an honest client sends between two ticks,
-and little enough that a flood costs one or two ticks less than a millisecond each before it is
-closed, for twenty may begin at the same tick."""
+PUMP_BYTES = 1024
+"""What one turn of the pump reads of a link: thirty commands, more than an honest client sends
+between two ticks; what piled up while its network stalled takes it some ticks more.  And little
+enough that a flood costs each tick a quarter of a millisecond before it is closed, for twenty may
+begin at the same tick."""
 
 FLOOD_PAUSE_S = 0.05
 """Between two reads of a connection of which nothing is wanted any more but its end."""
 
-TLS_RECORD_BYTES = 16 * 1024
-"""The most that a record holds (RFC 8446, 5.1); read whole, for no poll tells what OpenSSL has."""
-
 TLS_RECORDS_PER_TURN = 8
-"""What one turn of the pump reads of a TLS link, a record at a time. What the peer sent beyond
-that waits for the next turn."""
+"""How many small records one turn of the pump reads of a TLS link, within ``PUMP_BYTES``."""
 
 _BLOCKED_WRITE = (BlockingIOError, ssl.SSLWantWriteError)
 _BLOCKED_READ = (BlockingIOError, ssl.SSLWantReadError)
@@ -304,7 +301,7 @@ class Link(trio.abc.Stream):
         # A reader that waits in Trio must wait for the pump instead; it is told so.
         trio.lowlevel.notify_closing(self._socket)
         if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
-            self.read_now()  # bytes inside OpenSSL, which no poll will ever report
+            pump.read_again(self)  # bytes inside OpenSSL, which no poll will ever report
 
     def fileno(self) -> int:
         """The descriptor of the socket; -1 once it is closed."""
@@ -316,15 +313,13 @@ class Link(trio.abc.Stream):
         if len(inlet.unread) > MAX_UNREAD_BYTES:
             if self._pump is not None:
                 self._pump.calm(self)  # else the pump would be woken for it again and again
+                self._pump.read_again(self)
             return
         try:
-            if not self._encrypted:
-                inlet.take_in(self._socket.recv(PUMP_BYTES))
+            if self._encrypted:
+                self._read_records()
             else:
-                for _ in range(TLS_RECORDS_PER_TURN):
-                    inlet.take_in(self._socket.recv(TLS_RECORD_BYTES))
-                    if inlet.ended:
-                        break
+                inlet.take_in(self._socket.recv(PUMP_BYTES))
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
@@ -335,6 +330,19 @@ class Link(trio.abc.Stream):
             self._leave_pump()  # the rest of a flood is read with pauses, by the link's own task
         elif inlet.unread:
             self._fed.unpark_all()
+
+    def _read_records(self) -> None:
+        sock = self._socket
+        assert isinstance(sock, ssl.SSLSocket)
+        left_bytes = PUMP_BYTES
+        for _ in range(TLS_RECORDS_PER_TURN):
+            data = sock.recv(left_bytes)
+            self.inlet.take_in(data)
+            left_bytes -= len(data)
+            if not (data and left_bytes):
+                break
+        if self._pump is not None and sock.pending():
+            self._pump.read_again(self)  # the rest of a record is inside OpenSSL: no poll tells
 
     async def _write(self, view: memoryview, *, begun: bool) -> None:
         """Write all of ``view``; called by one task at a time.

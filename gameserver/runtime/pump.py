@@ -35,6 +35,8 @@ class Pump:
         self._armed = select.epoll()
         self._links: dict[int, Link] = {}
         self._hurried: set[int] = set()
+        #: Links to read at the next tick, whether or not anything arrives.
+        self._unfinished: set[int] = set()
         #: The descriptor whose one event is being dealt with; it is not armed meanwhile.
         self._fired = -1
 
@@ -60,6 +62,7 @@ class Pump:
         self._all.unregister(descriptor)
         self._armed.unregister(descriptor)
         self._hurried.discard(descriptor)
+        self._unfinished.discard(descriptor)
         link.pumped_by(None)
 
     def hurry(self, link: Link) -> None:
@@ -77,6 +80,10 @@ class Pump:
             if descriptor != self._fired:
                 self._armed.modify(descriptor, select.EPOLLONESHOT)
 
+    def read_again(self, link: Link) -> None:
+        """Read ``link`` at the next tick, though nothing more may arrive by then."""
+        self._unfinished.add(link.fileno())
+
     def _arm(self, descriptor: int) -> None:
         self._armed.modify(descriptor, select.EPOLLIN | select.EPOLLONESHOT)
 
@@ -84,7 +91,11 @@ class Pump:
         """Read once what has arrived on each link; called at the tick."""
         if not self._links:
             return
-        for descriptor, _ in self._all.poll(0, len(self._links)):
+        ready = [descriptor for descriptor, _ in self._all.poll(0, len(self._links))]
+        if self._unfinished:
+            ready += self._unfinished.difference(ready)
+            self._unfinished.clear()
+        for descriptor in ready:
             link = self._links.get(descriptor)
             if link is not None:  # else an earlier one of this turn had it removed
                 link.read_now()

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 #: Who sends more is closed with 4008 (README.md of the protocol, "Transport").
 MESSAGES_PER_S: Final = 200
 MESSAGES_BURST: Final = 400
+#: Each is answered with a frame of its own, which costs more than a command.
+PINGS_PER_S: Final = 10
+PINGS_BURST: Final = 30
 TEXTS_PER_S: Final = 2
 TEXTS_BURST: Final = 8
 RESYNCS_PER_S: Final = 1
@@ -86,6 +89,7 @@ class Reception:
         "_from_wire",
         "_link",
         "_log",
+        "_pings_allowed",
         "_player",
         "_resyncs_allowed",
         "_room",
@@ -114,6 +118,7 @@ class Reception:
         self._log = log
         self._ended = False
         now_s = trio.current_time()
+        self._pings_allowed = Allowance(PINGS_PER_S, PINGS_BURST, now_s)
         self._texts_allowed = Allowance(TEXTS_PER_S, TEXTS_BURST, now_s)
         self._resyncs_allowed = Allowance(RESYNCS_PER_S, 1, now_s)
 
@@ -153,6 +158,8 @@ class Reception:
             case Ack():
                 self._check_acked(message.tick)
             case Ping():
+                if not self._pings_allowed.spend(now_s):
+                    raise SessionOver(CloseCode.RATE, f"more than {PINGS_PER_S} pings a second")
                 self.post(Pong(message.nonce, message.client_time, self._task.now_ticks))
             case Say():
                 if not self._texts_allowed.spend(now_s):
