@@ -47,12 +47,12 @@ class Driver:
             with Generator(server.port, speech, load, self.cores.load) as generator:
                 joined = generator.wait_for("joined")
                 generator.wait_for("begin")
-                before_s = measure.cpu_s(server.pid)
+                before = measure.times(server.pid, self.cores.server)
                 told = generator.wait_for("end")
-                cpu_s = measure.cpu_s(server.pid) - before_s
+                spent = measure.times(server.pid, self.cores.server).since(before)
                 more = {} if at_end is None else dict(at_end(server))
                 resident = measure.rss_bytes(server.pid)
-        return self.record(study, contender, setting, told, joined, more, cpu_s, empty, resident)
+        return self.record(study, contender, setting, told, joined, more, spent, empty, resident)
 
     def record(
         self,
@@ -62,7 +62,7 @@ class Driver:
         told: Mapping[str, Any],
         joined: Mapping[str, Any],
         more: Mapping[str, Any],
-        cpu_s: float,
+        spent: measure.Times,
         empty: int,
         resident: int,
     ) -> Record:
@@ -81,7 +81,8 @@ class Driver:
             players=setting.players,
             tick_rate=setting.tick_rate,
             seconds=told["seconds"],
-            cpu_s=cpu_s,
+            cpu_s=spent.cpu_s,
+            stolen_s=spent.stolen_s,
             rss_bytes=resident,
             rss_empty_bytes=empty,
             deltas=told["deltas"],

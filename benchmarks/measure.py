@@ -1,4 +1,4 @@
-"""What the kernel says about a process and its descendants: CPU time and resident memory.
+"""What the kernel says about a process and its descendants, CPU time and memory, and about a core.
 
 Owns the reading of ``/proc``.  CPU is the time on a core (user and system) of all threads, by
 ``schedstat``, which counts nanoseconds where ``stat`` counts hundredths of a second.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import pathlib
 from collections.abc import Iterator
+
+import attrs
 
 PROC = pathlib.Path("/proc")
 
@@ -52,6 +54,40 @@ def waited_s(pid: int) -> float:
     """Return how long the threads of a process were ready to run, and waited for their core."""
     texts = [_read(path) for path in PROC.glob(f"{pid}/task/*/schedstat")]
     return sum(int(text.split()[1]) for text in texts if text) / 1e9
+
+
+def parse_stolen_s(text: str, core: int, ticks_per_s: int) -> float:
+    """Return from ``/proc/stat`` how long a core was ready to run, and another machine ran on it.
+
+    The eighth figure (proc(5), "steal"); the host of a virtual machine gives it away.
+    """
+    for line in text.splitlines():
+        name, *figures = line.split()
+        if name == f"cpu{core}":
+            return int(figures[7]) / ticks_per_s
+    raise ValueError(f"no core {core}")
+
+
+def stolen_s(core: int) -> float:
+    """Return how long a core has been stolen so far: in steps of a hundredth of a second."""
+    return parse_stolen_s(_read(PROC / "stat"), core, os.sysconf("SC_CLK_TCK"))
+
+
+@attrs.frozen
+class Times:
+    """What a process had of its core so far, with its descendants, and what was stolen of that."""
+
+    cpu_s: float
+    stolen_s: float
+
+    def since(self, before: Times) -> Times:
+        """Return what came after ``before``."""
+        return Times(self.cpu_s - before.cpu_s, self.stolen_s - before.stolen_s)
+
+
+def times(pid: int, core: int) -> Times:
+    """Return the times of a process that has this core for its own."""
+    return Times(cpu_s(pid), stolen_s(core))
 
 
 def rss_bytes(pid: int) -> int:

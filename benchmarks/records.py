@@ -37,6 +37,8 @@ class Record:
     seconds: float
     #: CPU seconds of the server in the window.
     cpu_s: float
+    #: For so long the server's core was another machine's: no CPU time, but late.
+    stolen_s: float = 0.0
     rss_bytes: int
     #: Resident memory before anyone joined.
     rss_empty_bytes: int = 0
@@ -72,6 +74,11 @@ class Record:
     def cpu_share(self) -> float:
         """The share of a core that the server used."""
         return self.cpu_s / self.seconds
+
+    @property
+    def stolen(self) -> float:
+        """The share of the window in which the host had the server's core for somebody else."""
+        return self.stolen_s / self.seconds
 
     @property
     def hz(self) -> float:

@@ -81,7 +81,7 @@ def held(repeats: Sequence[Record]) -> bool:
 def details(records: Sequence[Record]) -> str:
     """Return everything that a measurement says, medians of the repeats, one row per setting."""
     header = ["world, server", "players", "repeats", "µs/delta", "core", "Hz", "p50 ms", "p99 ms"]
-    header += ["p99.9 ms", "B/delta", "MB", "load core", "refused"]
+    header += ["p99.9 ms", "B/delta", "MB", "load core", "stolen", "refused"]
     rows = []
     for (world, server, players), repeats in grouped(records).items():
         refused = sum(not record.valid for record in repeats)
@@ -99,6 +99,7 @@ def details(records: Sequence[Record]) -> str:
                 _figure(median_of(repeats, lambda r: r.bytes_per_delta), 0),
                 _figure(median_of(repeats, lambda r: r.rss_bytes / 1e6), 0),
                 f"{_figure(median_of(repeats, lambda r: r.load_cpu_share) * 100, 0)} %",
+                f"{_figure(median_of(repeats, lambda r: r.stolen) * 100, 0)} %",
                 str(refused) if refused else "",
             ]
         )
@@ -136,11 +137,12 @@ def by_more(records: Sequence[Record], names: Sequence[str]) -> str:
             *(_figure(median_of(repeats, _more(name)), 2) for name in names),
             _figure(median_of(repeats, lambda r: r.cpu_share) * 100, 1) + " %",
             _figure(median_of(repeats, lambda r: r.cpu_per_delta_us)),
+            _figure(median_of(repeats, lambda r: r.stolen) * 100, 0) + " %",
         ]
         for key, repeats in groups.items()
     ]
     titles = [name.replace("_", " ") for name in names]
-    return markdown(["setting", *titles, "core", "µs/delta"], rows)
+    return markdown(["setting", *titles, "core", "µs/delta", "stolen"], rows)
 
 
 def _more(name: str) -> Callable[[Record], float]:

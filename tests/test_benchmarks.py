@@ -257,6 +257,20 @@ def test_the_figures_of_this_process() -> None:
     assert measure.cpu_s(2**30) == 0.0
 
 
+@linux
+def test_the_time_that_a_core_was_stolen() -> None:
+    text = "cpu  9 9 9 9 9 9 9 300\ncpu0 1 2 3 4 5 6 7 100\ncpu1 1 2 3 4 5 6 7 200 8 9\nintr 1\n"
+    assert measure.parse_stolen_s(text, 1, 100) == pytest.approx(2.0)
+    with pytest.raises(ValueError, match="no core 2"):
+        measure.parse_stolen_s(text, 2, 100)
+    assert measure.stolen_s(0) >= 0.0
+
+
+def test_times_are_counted_from_a_moment() -> None:
+    spent = measure.Times(5.0, 1.5).since(measure.Times(2.0, 1.0))
+    assert spent == measure.Times(3.0, 0.5)
+
+
 def test_tick_times_are_read_from_metrics() -> None:
     text = (
         "# HELP gameserver_tick_work_seconds x\n"

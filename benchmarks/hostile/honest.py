@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Final
@@ -39,14 +39,15 @@ class Window:
     """What was noted since the last ``take``.
 
     ``seen``: tick and time (``time.perf_counter``) of each delta, by player; ``begun_s``,
-    ``work_s``: when a tick began, on the same clock, and how long it took, by tick; ``lost``: how
-    each one ended who was dropped; ``naps_late_s``: how late this process's own naps ended, which
-    is its part of every delay.
+    ``work_s``, ``cpu_s``: when a tick began, on the same clock, how long it took, and how long of
+    that on a core, by tick; ``lost``: how each one ended who was dropped; ``naps_late_s``: how late
+    this process's own naps ended, which is its part of every delay.
     """
 
     seen: list[list[tuple[int, float]]]
     begun_s: dict[int, float] = attrs.field(factory=dict)
     work_s: dict[int, float] = attrs.field(factory=dict)
+    cpu_s: dict[int, float] = attrs.field(factory=dict)
     lost: list[str] = attrs.field(factory=list)
     naps_late_s: list[float] = attrs.field(factory=list)
 
@@ -186,6 +187,7 @@ class Honest:
         if delta.tick == client.replica.tick:  # else the beat is already that of a later one
             self.now.begun_s[delta.tick] = beat.at_us / 1e6
             self.now.work_s[delta.tick - 1] = beat.work_us / 1e6
+            self.now.cpu_s[delta.tick - 1] = beat.cpu_us / 1e6
 
 
 def _ignore(_delta: Applied) -> None:
@@ -250,6 +252,6 @@ def delays_s(window: Window, ticks: range) -> list[float]:
     )
 
 
-def work_s(window: Window, ticks: range) -> list[float]:
-    """Return how long those of ``ticks`` took of which anyone was told, ascending."""
-    return sorted(taken_s for tick, taken_s in window.work_s.items() if tick in ticks)
+def of_ticks(by_tick: Mapping[int, float], ticks: range) -> list[float]:
+    """Return what is known of those of ``ticks`` of which anyone was told, ascending."""
+    return sorted(value for tick, value in by_tick.items() if tick in ticks)

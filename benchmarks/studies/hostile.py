@@ -25,7 +25,7 @@ from benchmarks import measure, records
 from benchmarks.exposition import counts_by_label, gauge, total
 from benchmarks.hostile.attackers import Camp
 from benchmarks.hostile.attacks import ALWAYS, ATTACKS
-from benchmarks.hostile.honest import Honest, delays_s, missed_ticks, work_s
+from benchmarks.hostile.honest import Honest, delays_s, missed_ticks, of_ticks
 from benchmarks.hostile.results import QUIET, AttackRecord, Usage, worst
 from benchmarks.machine import ROOT, BenchmarkError
 from benchmarks.servers import OURSELVES, RunningServer, Setting, Started
@@ -89,6 +89,10 @@ class _Study:
     _log_read: int = 0
     _metrics: str = ""
 
+    @property
+    def _core(self) -> int:
+        return self.session.driver.cores.server
+
     async def run(self, names: Sequence[str]) -> list[AttackRecord]:
         found = []
         async with trio.open_nursery() as nursery:
@@ -125,11 +129,13 @@ class _Study:
         checksums = self.honest.wrong_checksums
         first = self.honest.newest_tick
         waited_s = measure.waited_s(self.server.pid)
+        stolen_s = measure.stolen_s(self._core)
         if attackers is not None:
             attackers.begin()
         during = await self._look()
         ticks = range(first + 1, self.honest.newest_tick + 1)
         waited_s = measure.waited_s(self.server.pid) - waited_s
+        stolen_s = measure.stolen_s(self._core) - stolen_s
         if attackers is not None:
             await trio.to_thread.run_sync(attackers.end)
         await trio.sleep(RECOVER_S - ON_THEIR_WAY_S)
@@ -138,7 +144,8 @@ class _Study:
         after = await self._usage()
         window = self.honest.take()
         missed = missed_ticks(window, and_after)
-        delays, work = delays_s(window, ticks), work_s(window, ticks)
+        delays = delays_s(window, ticks)
+        work, cpu = of_ticks(window.work_s, ticks), of_ticks(window.cpu_s, ticks)
         endings = self._endings_since(metrics_before)
         return AttackRecord(
             attack=name,
@@ -154,10 +161,13 @@ class _Study:
             wrong_checksums=self.honest.wrong_checksums - checksums,
             tick_p50_ms=1000 * _percentile(work, 0.5),
             tick_p99_ms=1000 * _percentile(work, 0.99),
+            tick_cpu_p50_ms=1000 * _percentile(cpu, 0.5),
+            tick_cpu_p99_ms=1000 * _percentile(cpu, 0.99),
             delay_p50_ms=1000 * _percentile(delays, 0.5),
             delay_p99_ms=1000 * _percentile(delays, 0.99),
             nap_p99_ms=1000 * _percentile(sorted(window.naps_late_s), 0.99),
             waited=waited_s / self.seconds,
+            stolen=stolen_s / self.seconds,
             before=before,
             during=during,
             after=after,
@@ -222,9 +232,11 @@ def summary(record: AttackRecord) -> str:
     """Return one line about a record."""
     return (
         f"{record.attack}: {len(record.lost)} dropped, {record.ticks_missed} ticks missed, "
-        f"tick p99 {record.tick_p99_ms:.2f} ms, delay p99 {record.delay_p99_ms:.1f} ms, "
+        f"tick p99 {record.tick_cpu_p99_ms:.2f} ms on the core, "
+        f"{record.tick_p99_ms:.2f} ms in all, delay p99 {record.delay_p99_ms:.1f} ms, "
         f"tasks {record.before.tasks} → {record.during.tasks} → {record.after.tasks}, "
         f"nap p99 {record.nap_p99_ms:.1f} ms, waited {record.waited:.1%}, "
+        f"stolen {record.stolen:.1%}, "
         f"attackers {dict(record.attackers)}, endings {dict(record.endings)}"
     )
 

@@ -33,12 +33,12 @@ def _storm(session: Session, playing: int, joining: int, at_once: int) -> Record
         with base:
             joined = base.wait_for("joined")
             base.wait_for("begin")
-            before_s = measure.cpu_s(server.pid)
+            before = measure.times(server.pid, driver.cores.server)
             load = session.load(joining, commands_per_s=0, joining=at_once, window_s=0.1)
             with Generator(server.port, speech, load, driver.cores.load) as storm:
                 stormed = storm.wait_for("joined")
                 told = base.wait_for("end")
-            cpu_s = measure.cpu_s(server.pid) - before_s
+            spent = measure.times(server.pid, driver.cores.server).since(before)
             resident = measure.rss_bytes(server.pid)
         more = {
             "joined": stormed["joined"],
@@ -49,7 +49,7 @@ def _storm(session: Session, playing: int, joining: int, at_once: int) -> Record
             "fewest_deltas": told["fewest_deltas"],
             "most_deltas": told["most_deltas"],
         }
-    record = driver.record("joins", OURSELVES, setting, told, joined, more, cpu_s, empty, resident)
+    record = driver.record("joins", OURSELVES, setting, told, joined, more, spent, empty, resident)
     if stormed["seconds"] > window_s:
         record = attrs.evolve(record, complaints=(*record.complaints, "the storm took longer"))
     return session.keep(record)
