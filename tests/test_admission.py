@@ -102,6 +102,55 @@ def test_haste_of_one_address_is_remembered_after_it_left() -> None:
     let_in(admission, "192.0.2.1", 2.0)
 
 
+def test_further_requests_are_paid_for_as_connections_are() -> None:
+    admission = made(max_connections_per_address=4, connects_per_s=0.5)
+    one, two = let_in(admission), let_in(admission)
+    assert admission.let_ask(one, 0.0) is None  # connecting has paid for the first one
+    assert admission.let_ask(two, 0.0) is None
+    assert admission.let_ask(two, 0.0) is None
+    assert admission.let_ask(one, 0.0) is None
+    assert admission.let_ask(one, 0.0) is Reason.HASTE
+    assert admission.admit("192.0.2.1", 1, 0.0) is Reason.HASTE
+    another = let_in(admission, "192.0.2.2")
+    assert admission.let_ask(another, 0.0) is None
+    assert admission.let_ask(another, 0.0) is None
+    assert admission.let_ask(two, 1.9) is Reason.HASTE
+    assert admission.let_ask(two, 2.0) is None
+    assert admission.turned_away == {Reason.HASTE: 3}
+
+
+def test_a_new_connection_does_not_bring_back_what_requests_have_spent() -> None:
+    admission = made(max_connections_per_address=3, connects_per_s=0.5)
+    peer = let_in(admission)
+    assert [admission.let_ask(peer, 0.0) for _ in range(3)] == [None] * 3
+    peer.leave()
+    assert admission.admit("192.0.2.1", 1, 0.0) is Reason.HASTE
+
+
+def test_addresses_that_are_not_counted_ask_as_they_like() -> None:
+    limits = {"max_connections_per_address": 1, "connects_per_s": 0.001}
+    admission = made(trusted=(PROXY,), **limits)
+    peer = let_in(admission, "10.0.0.1")
+    assert [admission.let_ask(peer, 0.0) for _ in range(10)] == [None] * 10
+    admission = made(proxies=(PROXY,), **limits)
+    health_check = let_in(admission, "10.0.0.1")
+    assert [admission.let_ask(health_check, 0.0) for _ in range(10)] == [None] * 10
+    assert admission.turned_away == {}
+
+
+def test_each_request_by_a_proxy_is_paid_for_once_by_whose_it_is() -> None:
+    admission = made(proxies=(PROXY,), max_connections_per_address=3, connects_per_s=0.001)
+    peer = let_in(admission, "10.0.0.1")
+    told = []
+    # One connection for the requests of two clients: each may make three.
+    for client in ("192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.1", "192.0.2.2", "192.0.2.2"):
+        assert admission.identify(peer, by(client), 0.0) is None
+        told.append(admission.let_ask(peer, 0.0))
+    assert told == [None] * 6
+    assert admission.let_ask(peer, 0.0) is Reason.HASTE
+    assert admission.identify(peer, by("192.0.2.1"), 0.0) is Reason.HASTE
+
+
 def test_no_more_addresses_are_remembered_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_REMEMBERED_ADDRESSES", 10)
     admission = made()
@@ -186,7 +235,7 @@ def test_nobody_is_told_to_wait_for_long() -> None:
 
 DEEDS = st.lists(
     st.tuples(
-        st.sampled_from(["admit", "join", "identify", "leave"]),
+        st.sampled_from(["admit", "join", "identify", "ask", "leave"]),
         st.integers(0, 7),
         st.sampled_from(["192.0.2.1", "192.0.2.2", "2001:db8::1", "10.0.0.1"]),
     ),
@@ -211,6 +260,8 @@ def test_counts_are_what_is_there_whatever_happens(deeds: list[tuple[str, int, s
                 peer.joined()
             elif deed == "identify":
                 admission.identify(peer, by(address), float(step))
+            elif deed == "ask":
+                assert admission.let_ask(peer, float(step)) is None
             else:
                 inside.remove(peer)
                 peer.leave()
@@ -291,7 +342,8 @@ async def test_idling_between_requests_keeps_nobody_out() -> None:
 
 
 async def test_who_is_over_its_own_cap_ends_nobody_elses_idling() -> None:
-    async with open_door(limits=Settings(trusted=(), max_connections_per_address=1)) as opened:
+    limits = Settings(trusted=(), max_connections_per_address=1, connects_per_s=1e6)
+    async with open_door(limits=limits) as opened:
         idle = await connect(opened, "127.0.0.1")
         await idle.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         await idle.receive_some()
@@ -319,6 +371,40 @@ async def test_haste_of_one_address_harms_no_other() -> None:
         assert opened.admission.turned_away == {Reason.HASTE: 1}
         async with opened.websocket("/echo") as honest:
             await exchange(honest, "in")
+
+
+async def test_a_flood_of_requests_on_one_connection_is_answered_503_and_harms_no_other() -> None:
+    limits = Settings(trusted=(), max_connections_per_address=5, connects_per_s=0.001)
+    async with open_door(limits=limits) as opened, opened.websocket("/echo") as honest:
+        flood = await connect(opened, "127.0.0.2")
+        await flood.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
+        *answered, refusal = (await answer(flood)).split(b"HTTP/1.1 ")[1:]
+        assert [one[:4] for one in answered] == [b"404 "] * 5
+        head = refusal.lower()
+        assert head.startswith(b"503 ")
+        assert b"\r\nretry-after: 5\r\n" in head
+        assert b"\r\nconnection: close\r\n" in head
+        await flood.aclose()
+        again = await connect(opened, "127.0.0.2")
+        assert (await answer(again)).startswith(b"HTTP/1.1 503 ")
+        await again.aclose()
+        assert opened.admission.turned_away == {Reason.HASTE: 2}
+        await exchange(honest, "in")
+
+
+async def test_behind_a_proxy_each_client_has_its_own_requests() -> None:
+    loopback = ipaddress.ip_network("127.0.0.1/32")
+    limits = Settings(
+        trusted=(), proxies=(loopback,), max_connections_per_address=3, connects_per_s=0.001
+    )
+    async with open_door(limits=limits) as opened:
+        for client in ("192.0.2.1", "192.0.2.2"):
+            stream = await opened.connect()
+            asked = f"GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {client}\r\n\r\n".encode()
+            await stream.send_all(asked * 10)
+            answers = (await answer(stream)).split(b"HTTP/1.1 ")[1:]
+            assert [one[:4] for one in answers] == [b"404 "] * 3 + [b"503 "]
+            await stream.aclose()
 
 
 async def test_the_answer_to_one_over_a_cap_survives_its_request() -> None:

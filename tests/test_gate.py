@@ -152,6 +152,25 @@ def test_programs_that_need_a_token_cannot_show_one_there(path: str) -> None:
     assert asked(Settings(), request(path, *UPGRADE))[0] is None
 
 
+# ---------------------------------------------------------------- haste
+
+
+@pytest.mark.parametrize("headers", [[], UPGRADE], ids=["page", "websocket"])
+def test_who_asks_too_fast_is_told_when_to_come_again(headers: list[tuple[str, str]]) -> None:
+    settings = Settings(max_connections_per_address=2, connects_per_s=0.001)
+    admission = Admission(settings)
+    gate = Gate(settings, admission)
+    peer = admission.admit("192.0.2.1", 1234, 0.0)
+    assert isinstance(peer, Peer)
+    assert gate.question(peer, request(), 0.0) is None
+    assert gate.question(peer, request(), 0.0) is None
+    response = gate.question(peer, request("/", *headers), 0.0)
+    assert response is not None
+    assert response.status == 503
+    assert ("Retry-After", "5") in response.headers
+    assert admission.turned_away == {Reason.HASTE: 1}
+
+
 # ---------------------------------------------------------------- metrics
 
 TOKEN = "a token of at least 32 characters".replace(" ", "-")

@@ -1,8 +1,9 @@
 """Who is let in, and when the answer is *later*: caps that keep the house from overflowing.
 
 Owns counting connections (in all, by address, and those that have not joined yet), how fast they
-may come and players join, and what was turned away, by reason.  Pure: time is an argument; no
-sockets, no tasks.  Says no, but never answers anybody: that is the door's and the session's doing.
+and their requests may come and players join, and what was turned away, by reason.  Pure: time is
+an argument; no sockets, no tasks.  Says no, but never answers anybody: that is the door's and the
+session's doing.
 """
 
 from __future__ import annotations
@@ -46,7 +47,10 @@ class Reason(enum.StrEnum):
 
 @attrs.define(eq=False)
 class _Address:
-    """What is known of one address (in IPv6: of one /64)."""
+    """What is known of one address (in IPv6: of one /64).
+
+    ``allowance``: for new connections, and for each further request on one.
+    """
 
     allowance: Allowance
     connections: int = 0
@@ -67,6 +71,8 @@ class Peer:
     deadline_s: float
     #: The key under which the connection is counted; None if it is only counted in all.
     counted_as: str | None = None
+    #: Whether its next request costs nothing: the first of an address is paid for by connecting.
+    request_paid: bool = False
     #: Whether it sent no Origin, as programs do; browsers always send one.
     is_bot: bool = True
     joining: bool = True
@@ -146,6 +152,18 @@ class Admission:
         self._uncount(peer)
         return self._count_at(peer, sender.address, now_s)
 
+    def let_ask(self, peer: Peer, now_s: float) -> Reason | None:
+        """Have the address of ``peer`` pay for a request as for a connection, or say why not.
+
+        Else one connection could ask without end what many may not.
+        """
+        if peer.counted_as is None:
+            return None
+        paid, peer.request_paid = peer.request_paid, False
+        if paid or self._addresses[peer.counted_as].allowance.spend(now_s):
+            return None
+        return self.turn_away(Reason.HASTE)
+
     def joined(self, peer: Peer) -> None:
         """See ``Peer.joined``.  Idempotent."""
         if peer.joining:
@@ -178,6 +196,7 @@ class Admission:
         self._addresses[key] = known
         known.connections += 1
         peer.counted_as = key
+        peer.request_paid = True
         return None
 
     def _known(self, key: str, now_s: float) -> _Address:

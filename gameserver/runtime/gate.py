@@ -1,7 +1,8 @@
 """What is asked of every request before anyone looks at what it wants: who sent it, and may they.
 
-Owns the word of proxies, whose pages may connect (RFC 6455, 10.2), where programs may not, and
-who reads the metrics.  Pure: request heads in, refusals out; it counts with ``Admission``.
+Owns the word of proxies, whether an address asks too fast, whose pages may connect (RFC 6455,
+10.2), where programs may not, and who reads the metrics.  Pure: request heads in, refusals out; it
+counts with ``Admission``.
 
 An Origin is what browsers tell of the page that connects.  It keeps other people's pages from
 playing with the cookies and the network of those who visit them; a program can send any.
@@ -42,6 +43,7 @@ class Gate:
         """Return the refusal of ``request``, or None if it may go on."""
         return (
             self._identify(peer, request, now_s)
+            or self._check_haste(peer, now_s)
             or self._check_upgrade(peer, request)
             or self._check_metrics(peer, request)
         )
@@ -53,6 +55,9 @@ class Gate:
         sender = forwarded_for(peer.connected_from, headers, self._settings.proxies)
         reason = self.admission.identify(peer, sender, now_s)
         return None if reason is None else busy_response()
+
+    def _check_haste(self, peer: Peer, now_s: float) -> Response | None:
+        return None if self.admission.let_ask(peer, now_s) is None else busy_response()
 
     # ------------------------------------------------------------ WebSockets
 
