@@ -114,6 +114,15 @@ def test_tallies_add_up_field_by_field() -> None:
     assert total(RoomTally(ticks=1), [RoomTally(ticks=2)]) == RoomTally(ticks=3)
 
 
+def test_the_blocks_of_pythons_allocator_are_asked_for_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counts = iter([300_000, 1])
+    monkeypatch.setattr(sys, "getallocatedblocks", lambda: next(counts))
+    assert samples(figures())["python_blocks", ()] == 300_000
+    assert next(counts) == 1
+
+
 def test_the_content_type_has_a_version() -> None:
     assert metrics.CONTENT_TYPE.startswith("text/plain; version=")
 

@@ -2,14 +2,16 @@
 
 Owns the counters that sessions and rooms fill in, their totals, and the text of ``/metrics``.
 Everything is made when somebody asks, so that a tick pays for nothing but its integers.
-Never reaches into rooms or sockets: it is handed plain figures.  What the system knows about the
-process (memory, CPU, open files; on Linux) is read by prometheus-client.
+Never reaches into rooms or sockets: it is handed plain figures.  Of the process it asks itself
+what Python's allocator has handed out; what the system knows of it (memory, CPU, open files; on
+Linux) is read by prometheus-client.
 
 Labels are room kinds and close codes, never names that a client chose: those have no bound.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, TypeVar
@@ -146,6 +148,11 @@ class _Once(Collector):
         figures = self._figures
         yield _gauge("connections", "Connections open now", figures.connections)
         yield _gauge("tasks", "Tasks of Trio that live now", figures.tasks)
+        yield _gauge(
+            "python_blocks",
+            "Memory blocks that Python's allocator has handed out, of any size",
+            sys.getallocatedblocks(),
+        )
         for name, count in figures.door.items():
             yield _count(f"door_{name}", f"Connections and requests: {name}", count)
         yield _by_label(
