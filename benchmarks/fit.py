@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import attrs
 
@@ -28,6 +29,35 @@ def fit_line(xs: Sequence[float], ys: Sequence[float]) -> Line:
     total = sum((y - mean_y) ** 2 for y in ys)
     left = sum((y - intercept - slope * x) ** 2 for x, y in zip(xs, ys, strict=True))
     return Line(slope, intercept, 1.0 if total == 0 else 1 - left / total)
+
+
+def left_over(ys: Sequence[float], *causes: Sequence[float]) -> list[float]:
+    """Return what is left of ``ys`` without their mean and what ``causes`` explain together.
+
+    Each cause counts with what those before it leave of it (Gram and Schmidt); one of which they
+    leave next to nothing explains nothing more.
+    """
+    left = _about_mean(ys)
+    for number, cause in enumerate(causes):
+        own = left_over(cause, *causes[:number])
+        spread = _dot(own, own)
+        if spread > _NOTHING * _dot(cause, cause):
+            share = _dot(left, own) / spread
+            left = [y - share * x for y, x in zip(left, own, strict=True)]
+    return left
+
+
+#: The share of a cause's own squares that is but rounding.
+_NOTHING: Final = 1e-20
+
+
+def _about_mean(values: Sequence[float]) -> list[float]:
+    mean = sum(values) / len(values)
+    return [value - mean for value in values]
+
+
+def _dot(xs: Sequence[float], ys: Sequence[float]) -> float:
+    return sum(x * y for x, y in zip(xs, ys, strict=True))
 
 
 def largest_that_holds(smallest: int, limit: int, held: dict[int, bool]) -> int | None:

@@ -18,7 +18,6 @@ from node_tools import require_node
 from benchmarks import building, measure, plots, records, tables
 from benchmarks.driver import Driver
 from benchmarks.exposition import tick_times
-from benchmarks.fit import fit_line, largest_that_holds
 from benchmarks.generator import Generator, Load, complaints
 from benchmarks.machine import BenchmarkError, Cores
 from benchmarks.moves import HEADINGS, STEP, start_of, world_side
@@ -64,41 +63,7 @@ def make_record(**changes: Any) -> Record:
     return attrs.evolve(plain, **changes)
 
 
-# ---------------------------------------------------------------- lines and searches
-
-
-def test_a_line_is_found_again() -> None:
-    line = fit_line([1, 2, 5], [3.5, 5.5, 11.5])
-    assert (line.slope, line.intercept, line.r2) == pytest.approx((2.0, 1.5, 1.0))
-
-
-def test_a_poor_fit_says_so() -> None:
-    assert fit_line([0, 1, 2, 3], [0, 1, 0, 1]).r2 == pytest.approx(0.2)
-
-
-@pytest.mark.parametrize(("xs", "ys"), [([1], [1]), ([2, 2], [1, 3]), ([1, 2], [1])])
-def test_no_line_through_too_little(xs: list[float], ys: list[float]) -> None:
-    with pytest.raises(ValueError, match="two points"):
-        fit_line(xs, ys)
-
-
-@pytest.mark.parametrize("truth", [11, 90, 125, 126, 680, 3325, 4999, 5000])
-def test_the_search_ends_near_the_truth(truth: int) -> None:
-    held: dict[int, bool] = {}
-    while (players := largest_that_holds(125, 5000, held)) is not None:
-        assert players not in held
-        held[players] = players <= truth
-    found = max((n for n, ok in held.items() if ok), default=0)
-    assert truth * 0.94 - 1 <= found <= truth
-    assert len(held) < 15
-
-
-def test_the_search_gives_up_on_what_holds_nothing() -> None:
-    held: dict[int, bool] = {}
-    while (players := largest_that_holds(125, 5000, held)) is not None:
-        held[players] = False
-    assert not any(held.values())
-    assert min(held) <= 10
+# ---------------------------------------------------------------- growth
 
 
 def test_growth_is_fitted_per_tick_from_valid_records() -> None:

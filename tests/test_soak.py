@@ -14,6 +14,7 @@ import pytest
 import trio
 import trio.lowlevel
 from test_hostile_study import Forgetful, attacked
+from test_metrics import figures
 
 from benchmarks import records
 from benchmarks.hostile import results as hostile_results
@@ -27,12 +28,14 @@ from benchmarks.soak.results import (
     LifeCounts,
     Look,
     SoakRecord,
+    block_slope,
     broken,
     memory_slope,
     soak_table,
 )
-from benchmarks.studies.soak import plan
+from benchmarks.studies.soak import plan, seen
 from gameserver.config import Settings
+from gameserver.ops.metrics import exposition
 from gameserver.runtime.room_task import seat_of
 from gameserver.runtime.server import open_server
 
@@ -66,26 +69,92 @@ def test_the_last_run_of_attacks_is_read_again(tmp_path: Path) -> None:
     assert soak_results.load_newest(file) == soaked()
 
 
+def test_a_soak_of_before_blocks_were_counted_is_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    records.append(file, soaked())
+    old = json.loads(file.read_text())
+    for look in old["looks"]:
+        del look["held"], look["blocks"]
+    file.write_text(json.dumps(old))
+    assert soak_results.load_newest(file) == soaked()
+    assert "for the same presence | not counted |  |  |" in soak_table(soaked())
+
+
+def test_a_look_finds_what_the_server_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.getallocatedblocks", lambda: 300_000)
+    told = exposition(figures(tasks=17, held=6)).decode()
+    look = seen(told, at_s=5.0, rss_bytes=60_000_000, players=50)
+    open_files = look.descriptors
+    assert look == Look(5.0, 60_000_000, 50, 17, open_files, 6, 300_000)
+    assert open_files > 0
+
+
 def test_memory_is_looked_at_after_the_warm_up() -> None:
     # 1 MB in the last 900 s, with 50 players: 4 MB an hour, 8 for a hundred.
-    looks = [Look(0.0, 10_000_000, 0, 0, 0), Look(100.0, 90_000_000, 50, 0, 0)]
-    looks += [Look(300.0 + i, 60_000_000 + i / 900 * 1e6, 50, 0, 0) for i in range(0, 901, 100)]
-    slope = soaked(looks=looks).slope
-    assert slope.mb_per_hour == pytest.approx(8.0)
+    looks = [Look(0.0, 10_000_000, 0, 0, 0), Look(890.0, 90_000_000, 50, 0, 0)]
+    looks += [Look(900.0 + i, 60_000_000 + i / 900 * 1e6, 50, 0, 0) for i in range(0, 901, 100)]
+    slope = memory_slope(soaked(looks=looks).warm)
+    assert slope.per_hour == pytest.approx(8.0)
     assert slope.error == pytest.approx(0.0, abs=1e-6)
-    jump = [*looks[:-1], Look(350.0, 20_000_000, 50, 0, 0), looks[-1]]
-    assert soaked(looks=jump).slope.mb_per_hour > 20
-    assert soaked(looks=jump, settled_s=400.0).slope.mb_per_hour == pytest.approx(8.0)
-    assert math.isnan(memory_slope([]).mb_per_hour)
-    assert math.isnan(memory_slope(looks[-2:]).mb_per_hour)
+    jump = [*looks[:-1], Look(950.0, 20_000_000, 50, 0, 0), looks[-1]]
+    assert memory_slope(soaked(looks=jump).warm).per_hour > 20
+    late = soaked(looks=jump, settled_s=1000.0)
+    assert memory_slope(late.warm).per_hour == pytest.approx(8.0)
+    assert math.isnan(memory_slope([]).per_hour)
+    assert math.isnan(memory_slope(looks[-2:]).per_hour)
+
+
+def test_half_of_the_time_is_warm_up_or_until_all_attacks_are_over() -> None:
+    assert soaked(settled_s=None).warm_up_s == 45
+    assert soaked(settled_s=30.0).warm_up_s == 45
+    assert [look.at_s for look in soaked(settled_s=60.0).warm] == [60, 70, 80, 90]
 
 
 def test_a_slope_says_how_sure_it_is() -> None:
     # Up and down by 1 MB around a level: the slope is next to nothing, and nobody can be sure.
     looks = [Look(10.0 * i, 60_000_000 + i % 2 * 1_000_000, 100, 0, 0) for i in range(40)]
     slope = memory_slope(looks)
-    assert abs(slope.mb_per_hour) < slope.error
+    assert abs(slope.per_hour) < slope.error
     assert slope.error > 1
+
+
+def crowded(blocks_per_s: float) -> list[Look]:
+    """Return looks in which ever larger crowds come, each leaves held seats, and blocks grow."""
+    chance = random.Random(1)
+    looks = []
+    for at_s in range(0, 600, 5):
+        tasks, held = 100 + chance.randrange(at_s + 1), chance.randrange(at_s + 1)
+        blocks = 260_000 + 150 * tasks + 170 * held + round(blocks_per_s * at_s)
+        looks.append(Look(at_s, 60_000_000, 50, tasks, 50, held, blocks))
+    return looks
+
+
+@pytest.mark.parametrize("blocks_per_s", [0, 1, 20])
+def test_blocks_are_compared_for_the_same_presence(blocks_per_s: int) -> None:
+    slope = block_slope(crowded(blocks_per_s))
+    assert slope.per_hour == pytest.approx(blocks_per_s * 3600 * 100 / 50, abs=0.01)
+    assert slope.error == pytest.approx(0.0, abs=1e-3)
+
+
+def test_the_error_of_a_block_slope_covers_what_presence_does_not_explain() -> None:
+    chance = random.Random(2)
+    noisy = [
+        attrs.evolve(look, blocks=(look.blocks or 0) + chance.randrange(-5000, 5001))
+        for look in crowded(20)
+    ]
+    slope = block_slope(noisy)
+    assert 0 < abs(slope.per_hour - 20 * 7200) < slope.error
+    # What noise of this width gives 120 looks over 600 s, and more since crowds hide some of it.
+    alone = 2 * math.sqrt(10_000**2 / 12 / 120) / math.sqrt(600**2 / 12) * 7200
+    assert alone < slope.error < 2 * alone
+
+
+def test_no_block_slope_without_counts_or_where_presence_tells_the_time() -> None:
+    looks = crowded(1)
+    assert math.isnan(block_slope([*looks, attrs.evolve(looks[0], blocks=None)]).per_hour)
+    assert math.isnan(block_slope(looks[:4]).per_hour)
+    clock = [attrs.evolve(look, tasks=100 + round(look.at_s)) for look in looks]
+    assert math.isnan(block_slope(clock).per_hour)
 
 
 def test_the_table_of_a_soak() -> None:
@@ -93,8 +162,16 @@ def test_the_table_of_a_soak() -> None:
     assert "NO" not in table
     assert "| 40 cut, 40 leave |" in table
     assert "| 38 resumed, 2 taken_over |" in table
-    memory = "| memory, MB an hour per 100 players, after 30 s |"
+    memory = "| memory, MB an hour per 100 players, after 45 s |"
     assert f"{memory} 0.00 ± 0.00 (60.0 → 60.0 MB) | under 1 | yes |" in table
+    counted = soak_table(soaked(looks=tuple(crowded(1)[100:])))
+    blocks = "| blocks held by Python, an hour per 100 players, for the same presence |"
+    first, last = crowded(1)[100], crowded(1)[-1]
+    found = (
+        f"7,200 ± 0 ({first.blocks:,} → {last.blocks:,}; "
+        f"tasks {first.tasks} → {last.tasks}, held seats {first.held} → {last.held})"
+    )
+    assert f"{blocks} {found} |  |  |" in counted
     assert "TOO EARLY" in soak_table(soaked(settled_s=None))
     assert broken(soaked()) == []
     bad = soaked(lives=WRONGED, unexplained=("?",), looks=(Look(0.0, 1, 1, 1, 1),))

@@ -113,12 +113,11 @@ class _Soak:
         begun_s = trio.current_time()
         while True:
             metrics = await self._metrics()
-            look = Look(
+            look = seen(
+                metrics,
                 at_s=trio.current_time() - begun_s,
                 rss_bytes=measure.rss_bytes(self.server.pid),
                 players=self.lives.playing,
-                tasks=int(gauge(metrics, "gameserver_tasks")),
-                descriptors=int(gauge(metrics, "process_open_fds")),
             )
             self.looks.append(look)
             self.session.say(
@@ -131,6 +130,19 @@ class _Soak:
 
     async def _metrics(self) -> str:
         return await trio.to_thread.run_sync(self.server.get, "/metrics")
+
+
+def seen(metrics: str, *, at_s: float, rss_bytes: int, players: int) -> Look:
+    """Return a look, the rest of which the server tells in ``metrics``."""
+    return Look(
+        at_s=at_s,
+        rss_bytes=rss_bytes,
+        players=players,
+        tasks=int(gauge(metrics, "gameserver_tasks")),
+        descriptors=int(gauge(metrics, "process_open_fds")),
+        held=int(gauge(metrics, "gameserver_held_seats")),
+        blocks=int(gauge(metrics, "gameserver_python_blocks")),
+    )
 
 
 def plan(seed: int) -> Iterator[tuple[str, float, float]]:
