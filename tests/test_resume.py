@@ -360,6 +360,34 @@ async def test_hooks_that_raise_cost_nobody_else_anything(autojump_clock: MockCl
         await bob.next_of(Delta)
 
 
+class Timed(Harbour):
+    input = Step
+    idle = "repeat"
+    idle_repeat_ticks = 10
+
+
+class Startled(Timed):
+    def on_idle(self, player: Player) -> Step:
+        raise ZeroDivisionError("a bug in on_idle")
+
+
+async def test_a_hook_that_fails_on_a_held_player_gives_the_seat_up(
+    autojump_clock: MockClock,
+) -> None:
+    """Else it would fail at every tick of the window, with a traceback each time."""
+    async with inn(Startled) as i:
+        async with i.client() as (client, _):
+            await client.joined()
+            first = await client.next_of(Delta)
+            await client.send(CommandMessage(1, first.tick + 2, 0, 0, 0, [1]))
+            while (await client.next_of(Delta)).ack != 1:
+                pass
+        await trio.sleep(5)
+        assert i.lobby.rooms[0][1].hooks.failures == 1
+        assert i.harbour.told[1:] == ["ann drops", "ann leaves: the game failed on you"]
+        assert (i.lobby.held, len(i.lobby.resumption)) == (0, 0)
+
+
 async def test_one_address_has_a_bounded_number_of_held_seats(autojump_clock: MockClock) -> None:
     async with inn(max_connections_per_address=2) as i:
         for name in ("ann", "bob", "eve"):
@@ -389,12 +417,6 @@ async def test_no_command_is_applied_twice(autojump_clock: MockClock) -> None:
                 pass
         assert i.harbour.players[1].entity.x == 5.0
         assert i.harbour.players[1].commands_duplicate == 2
-
-
-class Timed(Harbour):
-    input = Step
-    idle = "repeat"
-    idle_repeat_ticks = 10
 
 
 async def test_a_dropped_player_lets_go_of_the_controls(autojump_clock: MockClock) -> None:

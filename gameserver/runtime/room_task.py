@@ -434,6 +434,8 @@ class RoomTask:
             self.hooks.note_failure(failure)
             if failure.player is not None:
                 self._end(failure.player, CloseCode.INTERNAL_ERROR, "the game failed on you")
+                if failure.player in self._held:  # else it may fail again at every tick of the hold
+                    self.leave(failure.player, "the game failed on you")
             else:
                 self._fail(f"the room failed in {failure.hook}")
 
