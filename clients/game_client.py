@@ -321,6 +321,7 @@ class GameClient:
 
     async def come_back(self, connection: Connection, welcome: Welcome) -> None:
         """Go on over another connection; ``ConnectionLost`` if that is lost at once."""
+        self.resume_token = welcome.resume  # the one before may be good no more
         if welcome.resumed:
             self._counts.resumes += 1
             for message in self._outbox.to_send_again(welcome.ack, welcome.tick):
@@ -329,7 +330,6 @@ class GameClient:
         now_s = trio.current_time()
         if not welcome.resumed:
             self._begin_anew(welcome, now_s)
-        self.resume_token = welcome.resume
         self.limits = welcome.limits
         self._pings = Pings(self.tick_rate, now_s)
         self._acked_at_s = self._heard_at_s = now_s
