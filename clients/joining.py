@@ -176,9 +176,10 @@ async def _welcomed_in_time(connection: Connection, hello: Hello) -> Welcome:
         with trio.fail_after(OPEN_DEADLINE_S):
             return await _welcomed(connection, hello)
     except trio.TooSlowError:
-        raise ConnectionLost(
-            CONNECTION_LOST, f"no welcome within {OPEN_DEADLINE_S:g} seconds"
-        ) from None
+        why = f"no welcome within {OPEN_DEADLINE_S:g} seconds"
+        # Closed with 1000, the server would take it for leaving, and give the seat up.
+        await connection.close(CloseCode.TOO_SLOW, why)
+        raise ConnectionLost(CONNECTION_LOST, why) from None
 
 
 async def _new_client(

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import trio
 from inn import Harbour, inn
-from playing import Pawn, Step
+from playing import MemoryLink, Pawn, Step
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from clients.connection import Connection
 from clients.errors import ConnectionLost
 from clients.game_client import GameClient
 from clients.joining import open_game
@@ -76,6 +77,54 @@ def lose_what_is_sent(game: Any) -> None:
         await trio.lowlevel.checkpoint()
 
     game._connection.stream._stream.send_all = lose
+
+
+async def test_giving_up_a_slow_connection_is_not_leaving(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server resumed the seat, but its welcome takes too long; the client tries once more."""
+    async with inn(ping_interval_s=10) as i:
+        i.lead_here(monkeypatch)
+        async with open_game("ws://test/", room="field", name="ann") as game:
+            await game.next_delta()
+            i.cut()
+            with monkeypatch.context() as slow:
+                slow.setattr(MemoryLink, "post", lambda _link, _frame: True)
+                await trio.sleep(10.7)
+            while game.statistics().resumes + game.rejoins == 0:
+                await game.next_delta()
+            assert (len(i.links), game.rejoins) == (3, 0)
+            assert [told for told in i.harbour.told if "leaves" in told] == []
+
+
+async def test_a_connection_that_breaks_while_commands_are_sent_again_costs_no_seat(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server knows by then that its welcome has come, so only the new token is good."""
+    async with inn() as i:
+        i.lead_here(monkeypatch)
+        async with open_game("ws://test/", room="field", name="ann") as game:
+            await game.next_delta()
+            lose_what_is_sent(game)
+            await game.send(Step(1))
+            send, sent = Connection.send, 0
+
+            async def send_to_nobody(connection: Connection, data: bytes) -> None:
+                nonlocal sent
+                sent += 1
+                if sent == 2:  # the first is the hello
+                    await trio.sleep(1)
+                    i.cut()
+                await send(connection, data)
+
+            with monkeypatch.context() as breaking:
+                breaking.setattr(Connection, "send", send_to_nobody)
+                i.cut()
+                await trio.sleep(2)
+            while game.statistics().resumes + game.rejoins < 2:
+                await game.next_delta()
+            assert game.rejoins == 0
+            assert i.shown() == {Showing.RESUMED: 2}
 
 
 async def test_after_the_window_the_client_joins_anew(

@@ -51,7 +51,7 @@ test("no welcome in time is a lost connection", () => {
   time.advance(9999);
   assert.equal(client.state, "joining");
   time.advance(1);
-  assert.equal(socket().closed.code, 1000);
+  assert.equal(socket().closed.code, 4001, "not 1000: the seat is to be held");
   assert.deepEqual(told("state").at(-1), {
     state: "reconnecting",
     code: 1006,
@@ -312,7 +312,7 @@ test("a server that falls silent is lost", () => {
   time.advance(300);
   assert.equal(client.state, "reconnecting");
   assert.equal(told("state").at(-1).reason, "the server fell silent");
-  assert.ok(socket().closed);
+  assert.equal(socket().closed.code, 4001, "not 1000: the seat is to be held");
 });
 
 test("a server that is heard is not lost", () => {

@@ -296,7 +296,8 @@ export class GameClient {
    */
   #lost(code, reason) {
     const bye = this.#bye;
-    this.#drop(Code.NORMAL, "");
+    // Closed with 1000, the server would take it for leaving, and give the seat up.
+    this.#drop(Code.TOO_SLOW, "");
     const said = bye ?? { code, reason, retryAfterS: null };
     const { name, action } = closeCode(said.code);
     if (action !== "resume") {

@@ -63,6 +63,7 @@ export const Code = Object.freeze({
   NORMAL: 1000,
   LOST: 1006,
   PROTOCOL_ERROR: 4000,
+  TOO_SLOW: 4001,
   VERSION: 4002,
 });
 
