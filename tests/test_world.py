@@ -57,14 +57,18 @@ def test_only_declared_classes_and_only_once() -> None:
     world = World(SCHEMA)
     with pytest.raises(LocalProtocolError, match="Stranger is not an entity class of this room"):
         world.spawn(Stranger())
-    with pytest.raises(LocalProtocolError, match="int is not"):
+    with pytest.raises(LocalProtocolError, match="int cannot be spawned: it is no @entity class"):
         world.spawn(3)
+    with pytest.raises(LocalProtocolError, match=r"^spawn a Ship\(\), not the class$"):
+        world.spawn(Ship)
     ship = world.spawn(Ship())
     with pytest.raises(LocalProtocolError, match="spawned already"):
         world.spawn(ship)
     world.despawn(ship)
     with pytest.raises(LocalProtocolError, match="not in this world"):
         world.despawn(ship)
+    with pytest.raises(LocalProtocolError, match=r"^None is no entity; .*despawned"):
+        world.despawn(None)
     with pytest.raises(LocalProtocolError, match="not in this world"):
         World(SCHEMA).set_owner(world.spawn(ship), 1)
 

@@ -329,6 +329,9 @@ def _from_annotation(
         rest = [a for a in args if a is not type(None)]
         if len(rest) == 1 and len(args) == 2:
             return Optional(_from_annotation(rest[0], step, levels - 1))
+    if annotation is list or origin is list:
+        item = _name(args[0]) if args else "int"
+        raise LocalProtocolError(f"{_name(annotation)} cannot be sent; use tuple[{item}, ...]")
     raise LocalProtocolError(
         f"{_name(annotation)} cannot be sent; use bool, int, float, str, bytes, an Enum, "
         "a tuple of these, or one of these | None"

@@ -176,11 +176,30 @@ def _attrs_class(plain: Any, *, eq: bool, entity: bool = False, rare: bool = Fal
         if declared is not None and name not in annotations:
             raise LocalProtocolError(f"{plain.__name__}.{name}: has no type annotation")
     try:
-        made: type = attrs.define(plain, eq=eq, slots=True, on_setattr=_touch if rare else None)
+        made: type = attrs.define(
+            plain,
+            eq=eq,
+            slots=True,
+            on_setattr=_touch if rare else None,
+            field_transformer=_check_order,
+        )
     except (TypeError, ValueError) as error:
         raise LocalProtocolError(f"{plain.__name__}: {error}") from error
     attrs.resolve_types(made, localns=_visible_names(), include_extras=False)
     return made
+
+
+def _check_order(cls: type, fields: list[Any]) -> list[Any]:
+    """Return ``fields``; raise for one without a default behind one that has it."""
+    last = ""
+    for field in fields:
+        if field.default is attrs.NOTHING and last and field.init and not field.kw_only:
+            raise LocalProtocolError(
+                f"{cls.__name__}.{field.name}: needs a default, as {last} before it has one"
+            )
+        if field.default is not attrs.NOTHING and field.init:
+            last = field.name
+    return fields
 
 
 def _visible_names() -> dict[str, Any]:
@@ -195,8 +214,15 @@ def _visible_names() -> dict[str, Any]:
 
 def _touch(instance: Any, attribute: Any, value: T) -> T:
     """Tell the world that a field of a rarely changing entity was written."""
+    if _METADATA not in attribute.metadata:
+        return value
+    if isinstance(value, list):
+        raise LocalProtocolError(
+            f"{type(instance).__name__}.{attribute.name}: changes within a list would go "
+            "unnoticed, as the class is rare; write a tuple"
+        )
     record = instance._record
-    if record is not None and _METADATA in attribute.metadata:
+    if record is not None:
         record.touch()
     return value
 
@@ -212,6 +238,7 @@ def _check_default(cls: type, attribute: Any, field_type: FieldType) -> Any:
     """Return the wire value of the default, or raise if the type cannot hold it."""
     if attribute.default is attrs.NOTHING or isinstance(attribute.default, attrs.Factory):  # type: ignore[arg-type]
         return None
+    _check_unshared(cls, attribute, "a tuple, as in ()")
     try:
         wire = field_type.to_wire(attribute.default)
     except fieldtypes.QUANTISE_ERRORS:
@@ -222,6 +249,15 @@ def _check_default(cls: type, attribute: Any, field_type: FieldType) -> Any:
             f"a value of type {field_type.describe()[0]}"
         )
     return wire
+
+
+def _check_unshared(cls: type, attribute: Any, instead: str) -> None:
+    """Raise for a default that could be changed in place: it would change for all."""
+    if isinstance(attribute.default, (list, dict, set, bytearray)):
+        raise LocalProtocolError(
+            f"{cls.__name__}.{attribute.name}: every {cls.__name__} would share the default "
+            f"{attribute.default!r}; use {instead}"
+        )
 
 
 def _declared(cls: type, attribute: Any, *allowed: str) -> _Declared | None:
@@ -240,6 +276,8 @@ def _entity_spec(cls: type, at: tuple[str, str] | None, *, rare: bool) -> Entity
     for attribute in attrs.fields(cls):
         declared = _declared(cls, attribute, "synced")
         if declared is None:
+            factory = type(attribute.default).__name__
+            _check_unshared(cls, attribute, f"attrs.field(factory={factory})")
             continue
         if declared.to not in ("all", "owner"):
             raise LocalProtocolError(
@@ -271,17 +309,21 @@ def _position_indices(
 ) -> tuple[int, ...]:
     if at is None:
         return ()
+    if not isinstance(at, tuple) or len(at) != 2:
+        raise LocalProtocolError(
+            f'{cls.__name__}: at= takes the names of two fields, as in at=("x", "y")'
+        )
     names = [f.name for f in public]
     for name in at:
         if name not in names:
-            raise LocalProtocolError(f"{cls.__name__}: at= names {name!r}, no field synced to all")
+            raise LocalProtocolError(
+                f"{cls.__name__}: at= names {name!r}, which is no field synced to all"
+            )
         if not isinstance(
             public[names.index(name)].type,
             (fieldtypes.Int, fieldtypes.Steps, fieldtypes.Float32),
         ):
             raise LocalProtocolError(f"{cls.__name__}.{name}: a position must be int or float")
-    if len(at) != 2:
-        raise LocalProtocolError(f"{cls.__name__}: at= takes the names of x and y")
     return tuple(names.index(name) for name in at)
 
 
@@ -294,6 +336,8 @@ def _command_field(cls: type, attribute: Any) -> CommandField:
             raise LocalProtocolError(f"{where}: number() is for int and float")
         if not -INT_LIMIT <= declared.low <= declared.high <= INT_LIMIT:
             raise LocalProtocolError(f"{where}: {declared.low} … {declared.high} is no range")
+        if attribute.type is int and float in (type(declared.low), type(declared.high)):
+            raise LocalProtocolError(f"{where}: an int field wants int limits, not floats")
     if declared.max_length is not None and not _is_str(field_type):
         raise LocalProtocolError(f"{where}: text() is for str")
     max_length = declared.max_length

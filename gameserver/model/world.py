@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from gameserver.errors import LocalProtocolError
 from gameserver.model.grid import UNBOUNDED, Bounds, Grid
-from gameserver.model.schema import Schema
+from gameserver.model.schema import Schema, spec_of
 from gameserver.model.specs import EntitySpec
 
 E = TypeVar("E")
@@ -112,9 +112,7 @@ class World:
         """Add ``entity`` to the world and return it.  ``owner`` is a seat number, 0 for none."""
         kind = self.schema.kinds.get(type(entity))
         if kind is None or not hasattr(entity, "_record"):
-            raise LocalProtocolError(
-                f"{type(entity).__name__} is not an entity class of this room; see Room.classes"
-            )
+            raise LocalProtocolError(_why_not_spawned(entity))
         if entity._record is not None:
             raise LocalProtocolError(f"this {type(entity).__name__} is spawned already")
         spec = self.schema.entities[kind]
@@ -147,6 +145,8 @@ class World:
     def record_of(self, entity: Any) -> Record:
         """Return the record of a spawned entity; ``LocalProtocolError`` for any other."""
         record: Record | None = getattr(entity, "_record", None)
+        if entity is None:
+            raise LocalProtocolError("None is no entity; has it been despawned before?")
         if record is None or record.world is not self:
             raise LocalProtocolError(f"this {type(entity).__name__} is not in this world")
         return record
@@ -215,3 +215,15 @@ class World:
         if len(self._resting) > ID_REST_PUBLISHES:
             for entity_id in self._resting.popleft():
                 heapq.heappush(self._free, entity_id)
+
+
+def _why_not_spawned(entity: Any) -> str:
+    if isinstance(entity, type):
+        return f"spawn a {entity.__name__}(), not the class"
+    name = type(entity).__name__
+    if not isinstance(spec_of(type(entity)), EntitySpec):
+        return f"{name} cannot be spawned: it is no @entity class"
+    return (
+        f"{name} is not an entity class of this room: "
+        "import it where the room is defined, or name it in Room.classes"
+    )
