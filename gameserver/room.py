@@ -433,7 +433,12 @@ class Room:
 
 
 def _points(at: Any) -> Sequence[Point]:
-    return (at,) if isinstance(at[0], (int, float)) else at
+    try:
+        return (at,) if isinstance(at[0], (int, float)) else at
+    except TypeError:
+        raise LocalProtocolError(
+            f"at= is a point (x, y) or a list of them, no {type(at).__name__}"
+        ) from None
 
 
 def _classes_of(room: type[Room]) -> Iterable[type]:

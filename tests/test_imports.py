@@ -35,6 +35,7 @@ PURE = (
     "gameserver.player",
     "gameserver.rewind",
     "gameserver.room",
+    "gameserver.room_check",
     "gameserver.model",
     "gameserver.replication",
     "gameserver.protocol",
@@ -80,6 +81,7 @@ ARROWS = {
         "gameserver.protocol",
         "gameserver.replication",
     ),
+    "gameserver.room_check": ("gameserver.errors", "gameserver.room"),
     "gameserver.games": (
         "gameserver.errors",
         "gameserver.model",

@@ -7,6 +7,7 @@ from contextlib import ExitStack, asynccontextmanager
 from typing import Any, ClassVar
 
 import pytest
+import structlog
 import trio
 from playing import Field
 from sinks import NoSink
@@ -24,6 +25,14 @@ class Yard(Field):
 class Unmakable(Field):
     def on_create(self) -> None:
         raise ZeroDivisionError("a bug in on_create")
+
+
+class Stopped(Field):
+    tick_rate = 0
+
+
+class Misspelt(Field):
+    def on_comand(self) -> None: ...
 
 
 KINDS = {"field": Field, "yard": Yard, "unmakable": Unmakable}
@@ -254,11 +263,21 @@ async def test_close_all_of_nothing() -> None:
         ({}, "at least one kind"),
         ({"Field": Field}, "'Field' is no room kind"),
         ({"field": Room.tick}, "is not a Room class"),
+        ({"stopped": Stopped}, "Stopped.tick_rate must be"),
     ],
 )
 def test_wrong_kinds(kinds: Any, complaint: str) -> None:
     with pytest.raises(LocalProtocolError, match=complaint):
         Lobby(kinds, Settings())
+
+
+def test_what_is_hardly_meant_is_logged() -> None:
+    with structlog.testing.capture_logs() as logged:
+        Lobby({"field": Misspelt}, Settings())
+    hint = "Misspelt.on_comand: the server knows no such thing; is on_command meant?"
+    assert [(line["event"], line["hint"]) for line in logged] == [
+        ("a room may be misdeclared", hint)
+    ]
 
 
 # ---------------------------------------------------------------- who makes rooms

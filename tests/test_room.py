@@ -208,6 +208,8 @@ def test_events_must_be_declared() -> None:
     for wrong in (Ship(), Push(), 3):
         with pytest.raises(LocalProtocolError, match="is not an event class of this room"):
             room.emit(wrong)
+    with pytest.raises(LocalProtocolError, match=r"a point \(x, y\) or a list of them, no Ship"):
+        room.emit(Bump(1), at=Ship())  # type: ignore[arg-type]
 
 
 def test_the_seed_decides_what_is_random() -> None:

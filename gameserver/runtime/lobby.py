@@ -26,6 +26,7 @@ from gameserver.ops.metrics import RoomTally, total
 from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.names import parse_room_request
 from gameserver.room import Room
+from gameserver.room_check import check_room, suspicions
 from gameserver.runtime import pump
 from gameserver.runtime.resumption import Resumption, Ticket
 from gameserver.runtime.room_quota import RoomQuota
@@ -383,4 +384,6 @@ def _check_kinds(kinds: Mapping[str, type[Room]]) -> None:
             raise LocalProtocolError(f"{kind!r} is no room kind: 1 to 32 characters of a-z 0-9 - _")
         if not (isinstance(room, type) and issubclass(room, Room)):
             raise LocalProtocolError(f"{room!r} is not a Room class")
-        room.schema()  # wrong declarations show here, not when the first player comes
+        check_room(room)  # here, not when the first player comes
+        for suspicion in suspicions(room):
+            log.warning("a room may be misdeclared", kind=kind, hint=suspicion)

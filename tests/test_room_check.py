@@ -1,0 +1,109 @@
+"""What is said of a room class before anybody plays: in words that name what to change."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from gameserver.errors import LocalProtocolError
+from gameserver.games.arena.room import Arena
+from gameserver.games.chat import Chat
+from gameserver.games.echo import Echo
+from gameserver.model.schema import command
+from gameserver.room import Room
+from gameserver.room_check import HOOKS, check_room, suspicions
+
+
+@command
+class Step:
+    by: int = 0
+
+
+def room_with(**attributes: Any) -> type[Room]:
+    return type("Den", (Room,), {"classes": (), **attributes})
+
+
+def plain(*_: Any) -> None: ...
+
+
+async def waiting(*_: Any) -> None: ...
+
+
+@pytest.mark.parametrize("room", [Room, Arena, Chat, Echo])
+def test_nothing_is_said_of_rooms_that_are_well(room: type[Room]) -> None:
+    check_room(room)
+    assert list(suspicions(room)) == []
+
+
+def test_every_hook_is_known() -> None:
+    public = {name for name in vars(Room) if name.startswith("on_")} | {"tick"}
+    assert set(HOOKS) == public
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("tick_rate", 0, "a whole number of at least 1, not 0"),
+        ("tick_rate", "20", "a whole number of at least 1, not '20'"),
+        ("max_players", 0, "a whole number of at least 1, not 0"),
+        ("publish_every", 0.5, "a whole number of at least 1, not 0.5"),
+        ("view_radius", -5, "a number above 0, or None, not -5"),
+        ("hold_s", None, "a number of seconds, or 0, not None"),
+        ("idle", "none", '"repeat" or "neutral", not \'none\''),
+        ("second_sign_in", "takeover", '"take over" or "refuse", not \'takeover\''),
+    ],
+)
+def test_a_setting_that_cannot_be(name: str, value: Any, wanted: str) -> None:
+    with pytest.raises(LocalProtocolError, match=f"^{re.escape(f'Den.{name} must be {wanted}')}$"):
+        check_room(room_with(**{name: value}))
+
+
+@pytest.mark.parametrize("value", [None, 0.5, 600])
+def test_a_setting_that_can_be(value: Any) -> None:
+    check_room(room_with(view_radius=value, hold_s=value or 0))
+
+
+@pytest.mark.parametrize(
+    ("name", "hook", "message"),
+    [
+        ("tick", waiting, "Den.tick must be a plain def"),
+        ("on_join", waiting, "Den.on_join must be a plain def"),
+        ("on_auth", plain, "Den.on_auth must be an async def"),
+        ("on_start", plain, "Den.on_start must be an async def"),
+        ("__init__", plain, "Den.__init__: .*on_create"),
+    ],
+)
+def test_a_hook_of_the_wrong_sort(name: str, hook: Any, message: str) -> None:
+    with pytest.raises(LocalProtocolError, match=f"^{message}"):
+        check_room(room_with(**{name: hook}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "meant"),
+    [
+        ("on_comand", plain, "on_command"),
+        ("onJoin", plain, "on_join"),
+        ("on_tick", plain, "tick"),
+        ("on_joined", plain, "on_join"),
+        ("tickrate", 20, "tick_rate"),
+        ("maxPlayers", 20, "max_players"),
+    ],
+)
+def test_a_slip_of_the_pen(name: str, value: Any, meant: str) -> None:
+    room = room_with(**{name: value})
+    check_room(room)
+    said = f"Den.{name}: the server knows no such thing; is {meant} meant?"
+    assert list(suspicions(room)) == [said]
+
+
+def test_what_is_the_games_own_is_nobodys_slip() -> None:
+    own = {"on_fire": True, "on_wheels": plain, "only": plain, "max_player_speed": 3, "join": plain}
+    assert list(suspicions(room_with(**own))) == []
+
+
+def test_commands_that_nobody_takes() -> None:
+    (said,) = suspicions(room_with(classes=(Step,)))
+    assert said == "Den takes no commands (Step): it has no on_command"
+    assert list(suspicions(room_with(classes=(Step,), on_command=plain))) == []
