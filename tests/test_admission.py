@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -272,6 +273,12 @@ def test_counts_are_what_is_there_whatever_happens(deeds: list[tuple[str, int, s
             key: counted.count(key) for key in counted
         }
         assert all(counted.count(key) <= 2 for key in counted)
+
+
+def test_the_readme_names_every_reason() -> None:
+    text = (Path(module.__file__).parents[1] / "README.md").read_text()
+    [told] = [part for part in text.split("\n\n") if part.startswith("**What is counted.**")]
+    assert [reason for reason in Reason if f"`{reason}`" not in told] == []
 
 
 # ---------------------------------------------------------------- through real sockets

@@ -34,7 +34,8 @@ CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 class Counters:
     """What all game sessions of a server add to while they go on.
 
-    By close code: ``refusals`` of sessions that never joined, ``endings`` of those that did.
+    By close code: ``refusals`` of sessions that never joined, ``endings`` of those that did.  The
+    code is our own; for any that a peer chose there are only 1000 and 1006.
     """
 
     joins: int = 0
@@ -112,8 +113,8 @@ class ServerFigures:
     ``tasks``: those of Trio that live now, of the whole process.
     ``held`` seats wait now for players who were dropped; ``holds_refused`` were not held since one
     address had too many; ``resumptions`` counts the resume tokens that were shown, by outcome.
-    ``turned_away`` counts by reason whoever was told to come later or not at all,
-    ``tokens_refused`` by fault.
+    ``turned_away`` counts connections, requests and joins by the reason why they were told to come
+    later or not at all, ``tokens_refused`` by fault.
     """
 
     connections: int

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 import trio
 import trio_websocket
 import wsproto.utilities
+from wsproto.connection import ConnectionState
 
 from gameserver.protocol.closing import CONNECTION_LOST, NO_STATUS
 from gameserver.protocol.frames import close_frame
@@ -25,6 +26,18 @@ CLOSE_FRAME_TIMEOUT_S = 2.0
 """For a peer that broke the protocol to take the frame that says so."""
 
 _NEVER_SENT = (NO_STATUS, CONNECTION_LOST)
+
+
+def closed_by_peer(websocket: trio_websocket.WebSocketConnection) -> bool:
+    """Whether a close frame of the peer ended this WebSocket; for whoever finds it closed.
+
+    ``closed`` does not tell: trio-websocket fills it alike with what the peer said, and with what
+    it decided itself (1002, 1007, 1009; 1006 for a connection that is lost).  But only after the
+    first is the closing handshake done.  A peer whose close frame comes right behind a message
+    that is too big may be taken for either.
+    """
+    state = websocket._wsproto.state  # noqa: SLF001 - nothing public tells it
+    return state is ConnectionState.CLOSED
 
 
 class ClosingStream(trio.abc.Stream):

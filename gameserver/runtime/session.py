@@ -46,6 +46,7 @@ from gameserver.protocol.messages import (
 )
 from gameserver.room import Player
 from gameserver.runtime.admission import Peer
+from gameserver.runtime.closing_stream import closed_by_peer
 from gameserver.runtime.door import FLOOD, close_websocket
 from gameserver.runtime.link import Link
 from gameserver.runtime.lobby import Lobby, Place
@@ -60,13 +61,15 @@ AUTH_TIMEOUT_S: Final = 10.0
 #: For the peer to take our welcome, where it cannot be posted, and our bye.
 WELCOME_TIMEOUT_S: Final = 10.0
 BYE_TIMEOUT_S: Final = 2.0
+#: What game and log are told where nobody said anything better.
+LOST: Final = "connection lost"
 #: Close codes that a game's ``JoinRefused`` may carry (RFC 6455, 7.4.2: private use).
 GAME_CODES: Final = range(4000, 5000)
 
 
 @attrs.frozen
 class Ending:
-    """Why a session ended.  ``by_peer``: the connection is closed or lost already."""
+    """Why a session ended.  ``by_peer``: by a close frame of its peer, who may say any code."""
 
     code: int
     reason: str
@@ -128,12 +131,17 @@ class Session:
             ending = await self._until_closed(self._join_and_play())
         ending = self._ending or ending
         self._count(ending)
-        self._log.info("session ended", code=int(ending.code), reason=shown(ending.reason))
-        if not ending.by_peer:
+        self._log.info(
+            "session ended",
+            code=int(ending.code),
+            reason=shown(ending.reason),
+            by_peer=ending.by_peer,
+        )
+        if self._ws.closed is None:
             await self._say_bye(ending)
 
     def _count(self, ending: Ending) -> None:
-        """Count an end by its code; a peer's own codes are not told apart, for it may send any."""
+        """Count an end by our code; a peer's own are not told apart, for it may send any."""
         code = ending.code
         if ending.by_peer:
             code = CloseCode.NORMAL if code in (1000, 1001) else CONNECTION_LOST
@@ -151,8 +159,16 @@ class Session:
         except JoinRefused as refusal:
             return Ending(refusal.code, refusal.reason, retry_after_s=refusal.retry_after_s)
         except ConnectionClosed as closed:
-            code = CloseCode.NORMAL if closed.reason is None else closed.reason.code
-            return Ending(code, "left" if code < 1002 else "connection lost", by_peer=True)
+            return self._found_closed(closed)
+
+    def _found_closed(self, closed: ConnectionClosed) -> Ending:
+        """Return who closed the WebSocket, and why: the peer, trio-websocket, or nobody (1006)."""
+        code, reason = CONNECTION_LOST, None
+        if closed.reason is not None:
+            code, reason = closed.reason.code, closed.reason.reason
+        if closed_by_peer(self._ws):
+            return Ending(code, "left" if code < 1002 else LOST, by_peer=True)
+        return Ending(code, reason or LOST)
 
     # ------------------------------------------------------------ joining
 

@@ -6,13 +6,15 @@ import random
 import signal
 import subprocess
 import sys
+from collections import Counter
 from contextlib import suppress
 from functools import partial
 
 import pytest
 import trio
 from connections import WirePeer, reset, rest_of
-from test_guard import REFUSED, head
+from test_guard import BROKEN_FRAMES, REFUSED, head
+from test_guard import CODES as BROKEN_FRAMES_CODES
 from wsproto.events import BytesMessage, CloseConnection, Ping
 
 from benchmarks.hostile.ammunition import (
@@ -28,7 +30,7 @@ from benchmarks.hostile.ammunition import (
     lies,
     masked,
 )
-from gameserver.protocol.closing import CloseCode
+from gameserver.protocol.closing import CONNECTION_LOST, CloseCode
 from gameserver.protocol.messages import (
     MAX_CLIENT_MESSAGE_BYTES,
     Bye,
@@ -151,6 +153,8 @@ async def test_messages_that_are_too_big(tls):
             peer = await it.enter()
             await peer.stream.send_all(masked(payload))
             assert await close_code_of(peer) == CloseCode.TOO_BIG
+        await it.alone()
+        assert it.server.figures().counters.endings == {CloseCode.TOO_BIG: 2}
 
 
 @both
@@ -159,6 +163,26 @@ async def test_a_frame_that_announces_more_than_there_is(tls):
         peer = await it.enter()
         await peer.stream.send_all(ENDLESS_FRAME)
         assert await close_code_of(peer) == CloseCode.TOO_BIG
+
+
+@both
+async def test_broken_frames_are_closed_and_counted_by_their_code(tls):
+    """And what a peer itself closes with counts as a connection that was lost, whatever it says."""
+    expected: Counter[int] = Counter()
+    async with attacked(tls=tls) as it:
+        for name, sent in BROKEN_FRAMES.items():
+            peer = await it.enter()
+            await peer.stream.send_all(sent)
+            code = await close_code_of(peer)
+            assert code == BROKEN_FRAMES_CODES.get(name, 1002)
+            expected[code] += 1
+        for code in (1002, 1007, CloseCode.TOO_BIG, CloseCode.KICKED):
+            peer = await it.enter()
+            await peer.stream.send_all(masked(code.to_bytes(2, "big"), 0x88))
+            assert await close_code_of(peer, answer=False) == code
+            expected[CONNECTION_LOST] += 1
+        await it.alone()
+        assert it.server.figures().counters.endings == expected
 
 
 async def test_bytes_that_are_no_message():
