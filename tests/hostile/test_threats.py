@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from contextlib import suppress
 from functools import partial
+from ipaddress import ip_network
 
 import pytest
 import trio
@@ -22,6 +23,7 @@ from benchmarks.hostile.ammunition import (
     ENDLESS_FRAME,
     FLOODS,
     NO_MESSAGES,
+    PAGES,
     PING,
     TLS_BEGINNING,
     forged_tokens,
@@ -38,6 +40,7 @@ from gameserver.protocol.messages import (
     Welcome,
     decode_from_server,
 )
+from gameserver.runtime.admission import Reason
 
 from .witness import Attacked, attacked, next_message
 
@@ -233,6 +236,32 @@ async def send_for_ever(stream: trio.abc.Stream, data: bytes) -> None:
     with suppress(*GONE):
         while True:
             await stream.send_all(data * 10)
+
+
+@both
+async def test_requests_for_pages_without_end(tls):
+    """Of each connection what its address may still ask is answered; then 503, and it is closed."""
+    answers: Counter[bytes] = Counter()
+
+    async def ask_for_ever(stream: trio.abc.Stream) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send_for_ever, stream, b"".join(PAGES))
+            answers.update(part[:4] for part in (await rest_of(stream)).split(b"HTTP/1.1 ")[1:])
+            nursery.cancel_scope.cancel()
+        await trio.aclose_forcefully(stream)
+
+    at_once = 50
+    mallory = "127.0.0.2"
+    limits = {"max_connections_per_address": at_once, "connects_per_s": 0.001}
+    trusted = (ip_network("127.0.0.1/32"),)
+    async with attacked(tls=tls, trusted=trusted, **limits) as it:
+        streams = [await it.connect(mallory) for _ in range(10)]
+        async with trio.open_nursery() as nursery:
+            for stream in streams:
+                nursery.start_soon(ask_for_ever, stream)
+        assert it.server.admission.turned_away == {Reason.HASTE: 10}
+    assert answers.pop(b"503 ") == 10
+    assert answers.total() == at_once
 
 
 # Lies

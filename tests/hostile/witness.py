@@ -85,18 +85,18 @@ class Attacked:
         assert isinstance(task.room, Steady)
         return task.room
 
-    async def connect(self) -> trio.abc.Stream:
+    async def connect(self, source: str | None = None) -> trio.abc.Stream:
         """Connect, over TLS if this server is attacked there, and say nothing yet."""
-        stream = await self.connect_tcp()
+        stream = await self.connect_tcp(source)
         if not self.tls:
             return stream
         secure = trio.SSLStream(stream, client_tls(), server_hostname="127.0.0.1")
         await secure.do_handshake()
         return secure
 
-    async def connect_tcp(self) -> trio.SocketStream:
-        """Connect, and leave the rest to the attack."""
-        stream = await trio.open_tcp_stream("127.0.0.1", self.port)
+    async def connect_tcp(self, source: str | None = None) -> trio.SocketStream:
+        """Connect, from the address ``source`` if one is given; the rest is left to the attack."""
+        stream = await trio.open_tcp_stream("127.0.0.1", self.port, local_address=source)
         self._sockets.append(stream)
         return stream
 
