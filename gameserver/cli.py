@@ -66,6 +66,9 @@ class Flags:
     tls_port: Annotated[int | None, Parameter(help="For https and wss.")] = None
     certificate: Annotated[pathlib.Path | None, Parameter(help="TLS certificate, PEM.")] = None
     key: Annotated[pathlib.Path | None, Parameter(help="Its private key, PEM.")] = None
+    page: Annotated[
+        pathlib.Path | None, Parameter(help="A folder with a page of your own, for /.")
+    ] = None
     grace_s: Annotated[float | None, Parameter(help="How long a shutdown may take.")] = None
     hello_deadline_s: Annotated[
         float | None, Parameter(help="From accepting a connection to its first message.")

@@ -116,6 +116,8 @@ class Settings:
     tls_port: int = attrs.field(default=8443, validator=_port)
     certificate: pathlib.Path | None = None
     key: pathlib.Path | None = None
+    #: A folder whose files are served at / instead of the arena's page; read once, at the start.
+    page: pathlib.Path | None = None
     #: How long a shutdown may take.
     grace_s: float = attrs.field(default=5.0, validator=_at_least(0))
     #: From the moment a connection is taken, through TLS and the upgrade, to its hello.

@@ -1,7 +1,7 @@
 """What can be said of a room class before anybody plays in it.
 
-Owns the checks of the settings and hooks that a game declares: ``check_room`` raises for what cannot
-work, ``suspicions`` tells what can, but is hardly meant.  Never makes a room and calls no hook.
+Owns the checks of the settings and hooks that a game declares: ``check_room`` raises for what
+cannot work, ``suspicions`` tells what can, but is hardly meant.  Makes no room, calls no hook.
 """
 
 from __future__ import annotations

@@ -181,6 +181,15 @@ def test_with_reload_changes_are_seen_and_the_rest_is_kept(web):
     assert assets.find("/") is index
 
 
+def test_of_two_files_that_of_the_earlier_root_is_meant(web, tmp_path):
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "index.html").write_text("<p>mine")
+    assets = Assets(own, web)
+    assert assets.find("/").body == b"<p>mine"
+    assert assets.find("/main.js").body == b"export {};"
+
+
 def test_a_missing_directory_is_an_empty_site(tmp_path):
     assert Assets(tmp_path / "none").find("/") is None
 

@@ -11,6 +11,7 @@ import hashlib
 import importlib.resources
 import os
 import pathlib
+from itertools import chain
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -54,14 +55,14 @@ class Asset:
 
 
 class Assets:
-    """The files below ``root``, for people and browsers to fetch.
+    """The files below ``roots``, for people and browsers to fetch.
 
-    Loaded once; with ``reload`` looked at anew for every request and read again when its
+    Of files with one path that of the earliest root is meant.  Loaded once; with ``reload`` looked at anew for every request and read again when its
     modification time or size changed, for those who work on the page.
     """
 
-    def __init__(self, root: Traversable, *, reload: bool = False) -> None:
-        self._root = root
+    def __init__(self, *roots: Traversable, reload: bool = False) -> None:
+        self._roots = roots
         self._reload = reload
         self._loaded: dict[str, tuple[object, Asset]] = {}
         self._load()
@@ -81,7 +82,7 @@ class Assets:
 
     def _load(self) -> None:
         found: dict[str, tuple[object, Asset]] = {}
-        for path, file in _walk(self._root, ""):
+        for path, file in chain.from_iterable(_walk(root, "") for root in reversed(self._roots)):
             version = _version(file)
             known = self._loaded.get(path)
             if known is not None and version is not None and known[0] == version:

@@ -270,7 +270,7 @@ class Server:
                 METRICS_PATH: self._metrics,
                 "/rooms": self._room_list,
             },
-            assets=Assets(web_client()),
+            assets=_assets(self.settings),
         )
 
     def _metrics(self) -> Response:
@@ -355,6 +355,15 @@ def _reload_signals(settings: Settings) -> list[signal.Signals]:
     if settings.certificate is None and settings.secret_file is None:
         return []
     return [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []
+
+
+def _assets(settings: Settings) -> Assets:
+    """Return the page, which may be the game's own; below it the browser client is always there."""
+    if settings.page is None:
+        return Assets(web_client())
+    if not (settings.page / "index.html").is_file():
+        raise StartError(f"page: there is no {settings.page / 'index.html'}")
+    return Assets(settings.page, web_client())
 
 
 async def _listen(host: str, port: int, setting: str) -> list[socket.socket]:

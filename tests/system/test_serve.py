@@ -122,3 +122,15 @@ def test_a_mistake_inside_the_authors_file_keeps_its_traceback(folder: Path) -> 
     assert done.returncode == 1
     assert "broken.py" in done.stderr
     assert "No module named 'a_package_that_is_not'" in done.stderr
+
+
+def test_an_authors_page_is_served_with_the_browser_client_below_it(folder: Path) -> None:
+    page = folder / "web"
+    page.mkdir()
+    arguments = ["serve", "mygame:MyRoom", "--port", "0", "--page", "web"]
+    done = run_to_its_end(arguments, cwd=folder)
+    assert (done.returncode, done.stderr) == (1, "gameserver: page: there is no web/index.html\n")
+    (page / "index.html").write_text("<p>mine")
+    with running_server(arguments, cwd=folder) as server:
+        assert server.get("/") == (200, "text/html; charset=utf-8", "<p>mine")
+        assert "class GameClient" in server.get("/net/client.js")[2]
