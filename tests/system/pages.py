@@ -193,7 +193,13 @@ class Pages:
         self._opened: list[GamePage] = []
 
     def open(
-        self, url: str, *, room: str | None = None, phone: bool = False, **asked: Any
+        self,
+        url: str,
+        *,
+        room: str | None = None,
+        phone: bool = False,
+        token: str | None = None,
+        **asked: Any,
     ) -> GamePage:
         """Open the game in a context of its own, as if on a machine of its own.
 
@@ -206,7 +212,8 @@ class Pages:
         context = self._browser.new_context(ignore_https_errors=True, **more)
         page = GamePage(context.new_page())
         self._opened.append(page)
-        page.page.goto(f"{url}/?{urlencode({'room': room or self.room, **asked})}")
+        fragment = "" if token is None else f"#token={token}"
+        page.page.goto(f"{url}/?{urlencode({'room': room or self.room, **asked})}{fragment}")
         return page
 
     def fly(self, url: str, name: str) -> GamePage:

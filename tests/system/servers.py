@@ -159,12 +159,16 @@ def running_server(
 
 
 def run_to_its_end(
-    arguments: Sequence[str], *, cwd: Path | None = None
+    arguments: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run ``gameserver`` where it is expected to end by itself."""
     return subprocess.run(
         [*GAMESERVER, *arguments],
         cwd=cwd,
+        env={**os.environ, **(environment or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

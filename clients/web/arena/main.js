@@ -3,7 +3,8 @@
  *
  * Owns the reading of the address: `?room=arena/x` names the room, `?name=Ada` the pilot, and
  * `&autoplay=1` flies at once (for tests and screenshots); `&network=train` plays over that link (see
- * `lab/profiles.js`), with `&seed=7` over the same one each time.
+ * `lab/profiles.js`), with `&seed=7` over the same one each time.  `#token=…` signs in where a room requires it:
+ * what follows a # is sent to no server, and it is taken out of the address at once.
  *
  * Leaves `window.arena = { client, scene, stats }` for tests: the `GameClient`, what the screen shows,
  * and how many frames were drawn, how many per second, and how many milliseconds of script each took.
@@ -27,6 +28,7 @@ const client = new GameClient({
   url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/`,
   room: asked.get("room") ?? "arena",
   name: name || "Guest",
+  token: takeToken(),
   socketFactory: lab.sockets(WebSocket),
 });
 const page = new ArenaPage(client, given, lab);
@@ -42,3 +44,10 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden) client.wake();
 });
 if (asked.get("autoplay") === "1") page.play(given ?? { name: "Pilot", colour: 0 });
+
+/** The token in the address, which must not stay there: others may see it. @returns {string | null} */
+function takeToken() {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (token !== null) history.replaceState(null, "", location.pathname + location.search);
+  return token;
+}

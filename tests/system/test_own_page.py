@@ -1,0 +1,61 @@
+"""The page of the browser client's README, for the game of the first README: as printed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from system.pages import DEADLINE_MS
+from system.servers import running_server
+
+pytestmark = pytest.mark.browser
+
+#: The pixel in the middle of the canvas, once something is drawn there.
+OWN_SHIP = """async (deadlineMs) => {
+    const pen = document.querySelector("#view").getContext("2d");
+    const look = () => [...pen.getImageData(300, 300, 1, 1).data].join();
+    while (look() === "0,0,0,0") {
+        if (performance.now() > deadlineMs) throw new Error("nothing was drawn");
+        await new Promise(requestAnimationFrame);
+    }
+    return look();
+}"""
+ROOT = Path(__file__).parents[2]
+
+
+def blocks(readme: str, language: str) -> list[str]:
+    text = (ROOT / readme).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def printed(tmp_path: Path) -> Path:
+    (tmp_path / "mygame.py").write_text(blocks("README.md", "python")[0])
+    folder = tmp_path / "page"
+    folder.mkdir()
+    for name, language in (("index.html", "html"), ("page.js", "js")):
+        (folder / name).write_text(blocks("clients/web/README.md", language)[0])
+    return tmp_path
+
+
+def test_the_page_plays_the_first_game(printed: Path, browser: Browser) -> None:
+    serve = next(
+        line
+        for block in blocks("clients/web/README.md", "sh")
+        for line in block.splitlines()
+        if "--page" in line
+    )
+    with running_server([*serve.split()[1:], "--port", "0"], cwd=printed) as server:
+        page = browser.new_page(viewport={"width": 620, "height": 620})
+        page.set_default_timeout(DEADLINE_MS)
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(server.url())
+        own_ship = page.evaluate(OWN_SHIP, DEADLINE_MS)
+        assert own_ship == "0,0,0,255"
+        assert page.title().startswith("playing")
+        assert faults == []
+        page.context.close()
