@@ -170,7 +170,11 @@ def serve_command(
     if not rooms:
         raise UsageError("name a room to serve, as in: gameserver serve mygame:MyRoom")
     kinds = load_rooms(rooms)
-    _serve(kinds, flags.settings(config), Console())
+    settings, console = flags.settings(config), Console()
+    if settings.page is None and not any(issubclass(kind, Arena) for kind in kinds.values()):
+        told = f"rooms: {', '.join(kinds)}; the page is the arena's, --page serves your own"
+        console.print(told, markup=False, highlight=False, soft_wrap=True)
+    _serve(kinds, settings, console)
 
 
 @app.command(name="bots")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from system.pages import DEADLINE_MS
+from system.pages import DEADLINE_MS, Pages
 from system.servers import running_server
 
 pytestmark = pytest.mark.browser
@@ -59,3 +59,15 @@ def test_the_page_plays_the_first_game(printed: Path, browser: Browser) -> None:
         assert page.title().startswith("playing")
         assert faults == []
         page.context.close()
+
+
+def test_without_it_the_arenas_page_says_that_this_is_another_game(
+    printed: Path, pages: Pages
+) -> None:
+    with running_server(["serve", "mygame:Arena", "--port", "0"], cwd=printed) as server:
+        said = "rooms: arena; the page is the arena's, --page serves your own"
+        assert said in server.stdout.lines
+        page = pages.open(server.url(), name="Ada", autoplay=1)
+        page.wait_for_banner(r"the room plays another game\.")
+        assert page.ask("window.arena.client.state") == "closed"
+        assert page.complaints == []

@@ -110,6 +110,11 @@ export class ArenaPage {
     this.#client.send("Play", { ...pilot });
   }
 
+  /** What the room plays cannot be shown here. */
+  tellOfAnotherGame() {
+    this.#notices.anotherGame();
+  }
+
   #watch() {
     this.#pilot = null;
     this.#controls.releaseAll();

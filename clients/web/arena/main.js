@@ -31,6 +31,12 @@ const client = new GameClient({
   token: takeToken(),
   socketFactory: lab.sockets(WebSocket),
 });
+// Before the page listens: it would greet the room as the arena.
+client.on("welcome", ({ schema }) => {
+  if (schema.entities.some((kind) => kind.name === "Pilot")) return;
+  client.close();
+  page.tellOfAnotherGame();
+});
 const page = new ArenaPage(client, given, lab);
 Object.assign(window, { arena: { client, scene: page.scene, stats: page.stats } });
 client.connect();

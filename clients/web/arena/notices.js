@@ -67,6 +67,11 @@ export class Notices {
     }
   }
 
+  /** Told to the author of a game who has not made a page for it yet. */
+  anotherGame() {
+    this.#say("This page is the arena's; the room plays another game. Its own page: --page.", "stopped");
+  }
+
   /** The seat, and the ship in it, are the same as before the gap. @param {number} nowMs */
   resumed(nowMs) {
     this.#backUntilMs = nowMs + BACK_SHOWN_MS;
