@@ -57,8 +57,9 @@ class Asset:
 class Assets:
     """The files below ``roots``, for people and browsers to fetch.
 
-    Of files with one path that of the earliest root is meant.  Loaded once; with ``reload`` looked at anew for every request and read again when its
-    modification time or size changed, for those who work on the page.
+    Of files with one path that of the earliest root is meant.  Loaded once; with ``reload``
+    looked at anew for every request and read again when its modification time or size changed, for
+    those who work on the page.
     """
 
     def __init__(self, *roots: Traversable, reload: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""An arena for those who have signed in, served from the working directory as an author's own is."""
+"""An arena for those who have signed in, for the browser tests."""
 
 from __future__ import annotations
 
