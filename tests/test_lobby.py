@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any, ClassVar
@@ -106,6 +107,22 @@ async def test_a_room_that_cannot_be_made(autojump_clock: MockClock) -> None:
             pass
         assert refusal.value.code == 1011
         assert made.rooms == []
+
+
+async def test_a_room_for_which_no_files_are_left(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_files(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    async with lobby(max_rooms_per_address=1) as made:
+        with monkeypatch.context() as full:
+            full.setattr("gameserver.runtime.room_task.Pump", no_files)
+            with pytest.raises(JoinRefused) as refusal, made.reserve("field", "an address"):
+                pass
+            assert refusal.value.code == 1011
+        with made.reserve("field", "an address") as place:  # it is counted for no room
+            assert place.number == 1
 
 
 async def test_an_empty_room_closes_after_a_while(autojump_clock: MockClock) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,9 +16,24 @@ from playing import open_url
 from gameserver import Settings
 from gameserver.protocol.messages import Delta, Welcome
 from gameserver.runtime import open_files
-from gameserver.runtime.open_files import OTHER_FILES, raise_open_file_limit, within_open_files
+from gameserver.runtime.open_files import (
+    FILES_PER_ROOM,
+    OTHER_FILES,
+    raise_open_file_limit,
+    within_open_files,
+)
+from gameserver.runtime.pump import Pump
 
 INFINITY = -1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_room_has_as_many_files_as_are_reckoned_with() -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    pump = Pump()
+    assert len(os.listdir("/proc/self/fd")) - before == FILES_PER_ROOM
+    pump.close()
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def limited(monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, most: int = 10**9) -> list[int]:
@@ -73,7 +89,7 @@ def test_where_it_cannot_be_raised_it_stays(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize(
     ("hard", "fits"),
-    [(20_000, 5000), (1000, 1000 - OTHER_FILES - 100), (200, 100), (1, 1)],
+    [(20_000, 5000), (1000, 1000 - OTHER_FILES - 100 * FILES_PER_ROOM), (200, 100), (1, 1)],
 )
 def test_connections_fit_under_it(monkeypatch: pytest.MonkeyPatch, hard: int, fits: int) -> None:
     limited(monkeypatch, min(hard, 64), hard)
@@ -123,7 +139,7 @@ async def test_a_server_with_few_files_turns_the_rest_away() -> None:
     process, port, most = await start(SCRIPT % (300, 300, ""))
     try:
         with trio.fail_after(30):
-            assert most == 300 - min(OTHER_FILES + 10, 150)
+            assert most == 300 - min(OTHER_FILES + 10 * FILES_PER_ROOM, 150)
             async with open_url(f"ws://127.0.0.1:{port}/") as honest:
                 await honest.hello()
                 await honest.next_of(Welcome)

@@ -302,17 +302,16 @@ class Lobby:
         self.quota.take(maker, trio.current_time())
         label = f"{kind}/{name}"
         try:
-            room = self._kinds[kind](label, seed=self._seed(label))
-        except Exception:
+            task = RoomTask(
+                self._kinds[kind](label, seed=self._seed(label)),
+                label,
+                ping_interval_s=self._settings.ping_interval_s,
+                pumped=self._settings.reading == "pump" and pump.AVAILABLE,
+            )
+        except Exception:  # the game's, or no file is left for its pump
             self.quota.give_back(maker)
             log.exception("a room could not be made", room=label)
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the room could not be made") from None
-        task = RoomTask(
-            room,
-            label,
-            ping_interval_s=self._settings.ping_interval_s,
-            pumped=self._settings.reading == "pump" and pump.AVAILABLE,
-        )
         opened = _Open(kind, name, task, maker)
         self._open[label] = opened
         self._running += 1

@@ -22,9 +22,11 @@ except ImportError:  # Windows, which has no such limit
 
 log = structlog.get_logger(__name__)
 
-#: Listening sockets, the event loop, pipes, logs, and what a game opens; each room has an epoll
-#: besides, and those that are turned away linger.
+#: Listening sockets, the event loop, pipes, logs, and what a game opens; and those that are turned
+#: away linger.
 OTHER_FILES: Final = 64 + MAX_LINGERING
+#: Of its pump: two epoll sets.
+FILES_PER_ROOM: Final = 2
 
 
 def within_open_files(settings: Settings) -> Settings:
@@ -32,7 +34,7 @@ def within_open_files(settings: Settings) -> Settings:
 
     ``max_connections`` is lowered, with a warning, where the system does not allow so many.
     """
-    others = OTHER_FILES + settings.max_rooms
+    others = OTHER_FILES + FILES_PER_ROOM * settings.max_rooms
     limit = raise_open_file_limit(settings.max_connections + others)
     if limit is None or settings.max_connections + others <= limit:
         return settings
