@@ -349,6 +349,9 @@ class GameClient:
         self.clock.begin_anew(welcome.tick, now_s)
         self._seq = 0
         self._outbox.clear()
+        self._pace = Pace(0, 1.0, welcome.limits.get("publish_every", 1))
+        if self._steering is not None:
+            self._steering.rejoined(self._pace.publish_every)
 
     def explained(self, lost: ConnectionLost) -> ConnectionLost:
         """Return ``lost`` with what the server has said before it."""

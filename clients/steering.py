@@ -44,6 +44,8 @@ KEEP_ALIVE_TICKS: Final = 10
 EAGER_TICKS: Final = 30
 #: Sent commands that are remembered, to be predicted anew where a prediction begins anew.
 REMEMBERED: Final = 128
+#: A tick is due as soon as it is but for rounding: ``next_due_s`` was rounded as well.
+ROUNDING_TICKS: Final = 1e-6
 #: Others are drawn at least two publishes in the past, and never less than this.
 MIN_DELAY_S: Final = 0.066
 #: Changes of effects that wait to be drawn; overflow policy ``drop-oldest``, counted in
@@ -117,13 +119,6 @@ class Steering(Generic[S, C]):
         self.vehicle: Final = vehicle
         self.clock: Final = clock
         self.lead: Final = Lead(clock)
-        self.playback: Final = PlaybackClock(
-            tick_s=tick_s,
-            interval_ticks=publish_every,
-            min_delay_s=max(MIN_DELAY_S, 2 * publish_every * tick_s),
-            tempo=clock.tempo,
-        )
-        self.others: Final = Others(replica, vehicle.kinds, vehicle.jump_distance, tick_s)
         self.predictor: Final[Predictor[S, C]] = Predictor(
             vehicle.step, self._distance, max_pending=round(MAX_PREDICTED_S / tick_s)
         )
@@ -144,10 +139,22 @@ class Steering(Generic[S, C]):
         self._tick_s = tick_s
         self._own_id = 0
         self._jumps = 0
-        self._eager_until = 0
         #: (tick, command) as sent, the oldest first.
         self._sent: deque[tuple[int, C]] = deque(maxlen=REMEMBERED)
         self._changes: deque[Change] = deque(maxlen=MAX_CHANGES)
+        self._begin(publish_every)
+
+    def _begin(self, publish_every: int) -> None:
+        """Know nothing of others, nor of the room's time."""
+        self.playback = PlaybackClock(
+            tick_s=self._tick_s,
+            interval_ticks=publish_every,
+            min_delay_s=max(MIN_DELAY_S, 2 * publish_every * self._tick_s),
+            tempo=self.clock.tempo,
+        )
+        vehicle = self.vehicle
+        self.others = Others(self._replica, vehicle.kinds, vehicle.jump_distance, self._tick_s)
+        self._eager_until = 0
 
     # ------------------------------------------------------------ the client's loop
 
@@ -159,7 +166,7 @@ class Steering(Generic[S, C]):
         """
         if not self.clock.known:
             return None
-        newest = math.floor(self.lead.advance(now_s))
+        newest = math.floor(self.lead.advance(now_s) + ROUNDING_TICKS)
         if self.lead.jumps != self._jumps:
             self._jumps = self.lead.jumps
             self._begin_anew(newest - 1)
@@ -276,6 +283,11 @@ class Steering(Generic[S, C]):
         self._sent.clear()
         self._lose(self.tick)
         self.effects.clear()
+
+    def rejoined(self, publish_every: int) -> None:
+        """It is another room, or another time in it, and the clock has begun anew."""
+        self.shown = math.nan
+        self._begin(publish_every)
 
     def served(self, simulate_s: float | None, post_s: float | None) -> None:
         """Take in the server's own shares of the latency, None where it does not know."""

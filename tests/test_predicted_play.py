@@ -5,17 +5,21 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
+import random
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
 import trio
 from scripted_server import (
+    Dial,
     Game,
     Server,
     delta,
     dial_fixture,  # noqa: F401 - a fixture
     game_fixture,  # noqa: F401 - a fixture
+    serve,
 )
 from trio_websocket import ConnectionClosed
 
@@ -24,10 +28,13 @@ from clients.errors import ConnectionLost
 from clients.game_client import GameClient
 from clients.pings import PING_EVERY_S
 from clients.remote import RemoteEntity, RemoteEvent
-from clients.steering import KEEP_ALIVE_TICKS
+from clients.replica import Replica
+from clients.steering import KEEP_ALIVE_TICKS, Steering
+from clients.tickclock import TickClock
 from gameserver.model.schema import Schema, command, entity, event, number, synced
 from gameserver.protocol.messages import (
     CommandMessage,
+    Pace,
     Ping,
     Pong,
     Resync,
@@ -302,3 +309,49 @@ async def test_without_a_pong_the_loop_waits_until_the_connection_ends(
     async with game(script) as client:
         with pytest.raises(ConnectionLost):
             await client.steering(BeadOnWire()).__anext__()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_tick_comes_when_it_is_said_to(seed: int) -> None:
+    """Else whoever waits for it finds it not due, again and again, for a rounding error."""
+    chance = random.Random(seed)
+    started_s, tick = chance.uniform(0, 1000), chance.uniform(0, 50)
+    clock = TickClock(RATE, tick, started_s)
+    clock.pong(started_s, started_s + 0.1, tick + 1.1)
+    steering = Steering(BeadOnWire(), Replica(SCHEMA), clock)
+    now_s = started_s + 0.1
+    steering.due(now_s)
+    for _ in range(200):
+        before = steering.tick
+        for _ in range(5):  # the lead may slow down meanwhile
+            now_s = max(now_s, steering.next_due_s())
+            steering.due(now_s)
+        assert steering.tick > before
+
+
+async def test_in_another_room_nothing_is_kept_of_the_first_ones_time(
+    game: Game, dial: Dial, autojump_clock: trio.testing.MockClock
+) -> None:
+    """The server was started anew: its ticks are lower, its pace is its own."""
+    hosts: list[Host] = []
+    async with game(hosting(hosts), resume=True) as client:
+        play = client.steering(BeadOnWire())
+        await play_until(client, play, 1)
+        delay_s = play.steering.playback.delay_s
+        await hosts[0].tell(Pace(10_000, 0.5, 3))
+        await play_until(client, play, 20)
+        assert play.steering.playback.delay_s > 2 * delay_s
+        assert play.steering.shown > 300
+        dial(partial(serve, script=hosting(hosts)))
+        await hosts[0].ws.aclose(1001)
+        await play_until(client, play, 25)
+        assert client.rejoins == 1
+        now_ticks = hosts[1].now_ticks()
+        assert play.steering.playback.delay_s <= delay_s
+        assert now_ticks - 10 < play.steering.shown < now_ticks
+        assert play.own is not None
+        bead = client.replica.own
+        assert bead is not None
+        place = play.place_of(bead)
+        assert place is not None
+        assert abs(place[0] - bead.x) < 10
