@@ -40,6 +40,8 @@ class Setting:
     tick_rate: int = 20
     #: Movers besides those of the players; only our own server has them.
     entities: int = 0
+    #: Who storms into a room of their own, while the players play; of our own server.
+    joining: int = 0
     #: What the floor writes at each tick to each player.
     delta_bytes: int = 0
     #: As the server's setting of that name.
@@ -158,8 +160,9 @@ _ROOMS: Final = {
 
 
 def _start_ourselves(setting: Setting) -> Started:
-    room = f"benchmarks.worlds:{_ROOMS[setting.world]}"
-    command = [sys.executable, "-m", "gameserver", "serve", room, "--port", "0"]
+    rooms = [_ROOMS[setting.world]] + (["Arrivals"] if setting.joining else [])
+    command = [sys.executable, "-m", "gameserver", "serve"]
+    command += [*(f"benchmarks.worlds:{room}" for room in rooms), "--port", "0"]
     command += ["--log-level", "warning", "--max-connections", "20000"]
     command += ["--collecting", setting.collecting]
     # Everyone joins at once here; a limit on that would be all that a storm of joins measures.
@@ -173,6 +176,7 @@ def _start_ourselves(setting: Setting) -> Started:
             "BENCHMARK_PLAYERS": str(setting.players),
             "BENCHMARK_TICK_RATE": str(setting.tick_rate),
             "BENCHMARK_ENTITIES": str(setting.entities),
+            "BENCHMARK_JOINING": str(setting.joining),
             "PYTHONPATH": str(ROOT),
         },
     )

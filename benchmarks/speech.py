@@ -92,9 +92,14 @@ def colyseus_speech(paths: Iterable[str]) -> Speech:
     )
 
 
-def game_speech(*, tails: Sequence[bytes] = (), fields: int = 0, first: bytes = b"") -> Speech:
-    """Our protocol.  ``tails``: commands of so many ``fields``; ``first`` answers the welcome."""
-    hello = Hello(VERSION, None, room="", name="load", token=None, resume=None)
+def game_speech(
+    *, room: str = "", tails: Sequence[bytes] = (), fields: int = 0, first: bytes = b""
+) -> Speech:
+    """Our protocol, to the first room if no other is named.
+
+    ``tails``: commands of so many ``fields``; ``first`` answers the welcome.
+    """
+    hello = Hello(VERSION, None, room=room, name="load", token=None, resume=None)
     return Speech(
         protocol=SUBPROTOCOL,
         open=hello.encode(),
@@ -111,6 +116,6 @@ def game_speech(*, tails: Sequence[bytes] = (), fields: int = 0, first: bytes = 
     )
 
 
-def mover_speech() -> Speech:
+def mover_speech(room: str = "") -> Speech:
     """Our protocol in our worlds, where ``Turn`` is the only command."""
-    return game_speech(tails=[pack(0) + bytes((h,)) for h in headings()], fields=1)
+    return game_speech(room=room, tails=[pack(0) + bytes((h,)) for h in headings()], fields=1)

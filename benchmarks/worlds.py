@@ -1,8 +1,8 @@
 """The benchmark worlds as rooms of this server, declared with the public API.
 
-Owns ``Broadcast``, ``BigWorld``, ``Idle`` and ``BigArena``; served by
+Owns ``Broadcast``, ``BigWorld``, ``Idle``, ``Arrivals`` and ``BigArena``; served by
 ``gameserver serve benchmarks.worlds:BigWorld``.  What a run is about comes from the environment,
-because rooms are made by the server: see ``World``.  Measures nothing.
+because rooms are made by the server.  Measures nothing.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ PLAYERS: Final = int(os.environ.get("BENCHMARK_PLAYERS", "100"))
 TICK_RATE: Final = int(os.environ.get("BENCHMARK_TICK_RATE", "20"))
 #: Movers that nobody steers.
 ENTITIES: Final = int(os.environ.get("BENCHMARK_ENTITIES", "0"))
-
-#: Seats beyond those that the world is made for, for storms of joins.
-SPARE_SEATS: Final = 5_000
+#: Who storms in where others do not play.
+JOINING: Final = int(os.environ.get("BENCHMARK_JOINING", "0"))
 
 _UNIT_GRID: Final = Grid(1.0)
 _CELLS_ACROSS: Final = round((len(_UNIT_GRID.view(_UNIT_GRID.cell_at(0, 0))) - 1) ** 0.5)
@@ -51,13 +50,15 @@ class BigWorld(Room):
     """Everyone moves at every tick; about 20 others are in view."""
 
     tick_rate = TICK_RATE
-    max_players = PLAYERS + SPARE_SEATS
+    max_players = PLAYERS
     view_radius = VIEW_RADIUS
     classes = (Mover, Turn)
+    #: How many movers the world is made for.
+    crowd = PLAYERS + ENTITIES
 
     def on_create(self) -> None:
         """Spread the movers that nobody steers."""
-        self.side = world_side(PLAYERS + ENTITIES)
+        self.side = world_side(self.crowd)
         self.made = 0
         self.movers: set[Mover] = set()
         for _ in range(ENTITIES):
@@ -114,10 +115,16 @@ class Idle(BigWorld):
         """Nothing moves."""
 
 
+class Arrivals(Idle):
+    """Where a storm of joins goes: what is measured is joining, not playing with so many."""
+
+    max_players = crowd = JOINING
+
+
 class BigArena(Arena):
     """The arena with its own rules, open to more players than it is meant for."""
 
-    max_players = PLAYERS + SPARE_SEATS
+    max_players = PLAYERS
 
 
 def _turn(mover: Mover, heading: int) -> None:
