@@ -64,7 +64,7 @@ def test_what_nobody_set_is_not_quantised_again(monkeypatch: pytest.MonkeyPatch)
     asked = Weight.asked
     assert asked
     for _ in range(3):
-        assert not scanned.scan().any
+        assert not scanned.scan().cells()
     # Once more at the most: the first scan after the one that found it new.
     assert Weight.asked <= asked + 1
 
@@ -72,16 +72,16 @@ def test_what_nobody_set_is_not_quantised_again(monkeypatch: pytest.MonkeyPatch)
 def test_what_was_changed_in_place_is_noticed() -> None:
     stones: Any = [1, 2]
     scanned = Scanned(Bag(stones=stones))
-    assert not scanned.scan().any
+    assert not scanned.scan().cells()
     stones.append(3)
-    assert scanned.scan().any
+    assert scanned.scan().cells()
     assert scanned.record.values == (0, (1, 2, 3))
 
 
 def test_a_wrong_value_is_found_although_nothing_else_changed() -> None:
     crate = Crate()
     scanned = Scanned(crate)
-    assert not scanned.scan().any
+    assert not scanned.scan().cells()
     crate.count = "many"  # type: ignore[assignment]
     with pytest.raises(LocalProtocolError, match=r"Crate\.count"):
         scanned.scan()
@@ -106,4 +106,4 @@ def test_a_scan_says_what_the_wire_values_say(
         crate.weight, crate.count, crate.label = weight, count, label
         changes = scanned.scan()
         assert scanned.record.values == (round(weight / 0.5), count, label)
-        assert changes.any == (scanned.record.values != before)
+        assert bool(changes.cells()) == (scanned.record.values != before)

@@ -26,6 +26,7 @@ from watched_world import (
     Score,
     Ship,
     copy_of,
+    news_everywhere_is_much,  # noqa: F401 - a fixture
     one_spectator_is_a_crowd,  # noqa: F401 - a fixture
 )
 

@@ -1,4 +1,4 @@
-"""A quiet world: nothing changes, and still some seats must be looked at."""
+"""A quiet world: nothing changes, or only far away, and still some seats must be looked at."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Callable
 import pytest
 from sinks import FakeSink
 
-from gameserver import Room, entity, synced
+from gameserver import Room, entity, event, synced
 from gameserver.protocol.frames import binary_frame
 from gameserver.protocol.messages import Check, Delta, Said
-from gameserver.replication.publisher import Publisher
+from gameserver.replication.events import Emission
+from gameserver.replication.publisher import MUCH_NEWS, Publisher
 from gameserver.replication.seat import Seat
 
 QUIET_TICKS = 20
@@ -20,26 +21,38 @@ QUIET_TICKS = 20
 class Stone:
     x: int = synced(0)
     y: int = synced(0)
+    coins: int = synced(0, to="owner")
+
+
+@event
+class Noise:
+    number: int
 
 
 class Field(Room):
     view_radius = 10
-    classes = (Stone,)
+    classes = (Stone, Noise)
 
 
 class Quiet:
-    """Two stones far apart; seat 1 looks at the first, has the state, and nothing moves."""
+    """Two stones far apart; seat 1 looks at the first, has the state, and nothing moves.
 
-    def __init__(self, check_every_ticks: int = 1000) -> None:
+    ``stir``: but for one of many that are farther away still.
+    """
+
+    def __init__(self, check_every_ticks: int = 1000, *, stir: bool = False) -> None:
+        self.stir = stir
         self.world = Field().world
         self.near = self.world.record_of(self.world.spawn(Stone(0, 0)))
         self.far = self.world.record_of(self.world.spawn(Stone(1000, 0)))
+        self.farther = [self.world.spawn(Stone(2000 + 100 * i, 0)) for i in range(3 * MUCH_NEWS)]
         self.publisher = Publisher(
             self.world, check_every_ticks=check_every_ticks, quiet_ticks=QUIET_TICKS
         )
         self.seat, self.sink = self.seat_of(1)
         self.seat.own = self.near
         self.tick = 0
+        self.emissions: list[Emission] = []
         self.publish()
         self.sink.take_messages()
 
@@ -51,7 +64,9 @@ class Quiet:
 
     def publish(self) -> None:
         self.tick += 1
-        self.publisher.publish(self.tick)
+        self.farther[0].y += self.stir
+        self.publisher.publish(self.tick, self.emissions)
+        self.emissions = []
 
     def told(self) -> Delta:
         self.publish()
@@ -60,8 +75,9 @@ class Quiet:
         return delta
 
 
-def test_nobody_is_told_anything_and_it_is_counted() -> None:
-    quiet = Quiet()
+@pytest.mark.parametrize("stir", [False, True])
+def test_nobody_is_told_anything_and_it_is_counted(stir: bool) -> None:
+    quiet = Quiet(stir=stir)
     for _ in range(QUIET_TICKS - 1):
         quiet.publish()
     assert quiet.sink.frames == []
@@ -102,15 +118,87 @@ def look_elsewhere(quiet: Quiet) -> None:
         (look_elsewhere, lambda delta: delta.enters[0] == 2 and delta.leaves == [1]),
     ],
 )
+@pytest.mark.parametrize("stir", [False, True])
 def test_what_is_a_seats_own_reaches_it(
-    happening: Callable[[Quiet], None], told: Callable[[Delta], bool]
+    happening: Callable[[Quiet], None], told: Callable[[Delta], bool], stir: bool
 ) -> None:
-    quiet = Quiet()
+    quiet = Quiet(stir=stir)
     quiet.publish()
     happening(quiet)
     assert told(quiet.told())
     quiet.publish()
     assert quiet.sink.frames == []
+
+
+def move_in_view(quiet: Quiet) -> None:
+    quiet.near.entity.y = 3
+
+
+def leave_the_view(quiet: Quiet) -> None:
+    quiet.near.entity.x = 5000
+
+
+def vanish(quiet: Quiet) -> None:
+    quiet.world.despawn(quiet.near.entity)
+
+
+def hear_from_near(quiet: Quiet) -> None:
+    quiet.emissions.append(Emission(Noise(1), [(1.0, 1.0)], None))
+
+
+def be_told_alone(quiet: Quiet) -> None:
+    quiet.emissions.append(Emission(Noise(1), None, 1))
+
+
+@pytest.mark.parametrize(
+    ("happening", "told"),
+    [
+        (move_in_view, lambda delta: delta.sets + delta.adds != []),
+        (leave_the_view, lambda delta: delta.leaves == [1]),
+        (vanish, lambda delta: delta.leaves == [1]),
+        (hear_from_near, lambda delta: len(delta.events) == 1),
+        (be_told_alone, lambda delta: len(delta.events) == 1),
+    ],
+)
+def test_what_a_seat_may_notice_reaches_it_alone(
+    happening: Callable[[Quiet], None], told: Callable[[Delta], bool]
+) -> None:
+    quiet = Quiet(stir=True)
+    seat, sink = quiet.seat_of(2)
+    seat.focus = (1000.0, 0.0)
+    if happening is leave_the_view:
+        quiet.seat.focus = (0.0, 0.0)  # else it would go with the stone
+    quiet.publish()
+    sink.take_messages()
+    quiet.sink.take_messages()
+    happening(quiet)
+    assert told(quiet.told())
+    assert sink.frames == []
+
+
+@pytest.mark.parametrize("stir", [False, True])
+def test_an_owner_hears_what_only_owners_hear(stir: bool) -> None:
+    quiet = Quiet(stir=stir)
+    quiet.world.set_owner(quiet.near.entity, 1)
+    assert quiet.told().own[1:] == [1, 1, 0]
+    quiet.near.entity.coins = 5
+    assert quiet.told().own[1:] == [1, 1, 5]
+    quiet.world.set_owner(quiet.near.entity, 0)
+    assert quiet.told().own[1:] == [1, 0]  # no field of it is to be known any more
+
+
+def test_who_looks_elsewhere_is_told_that_its_own_entity_is_gone() -> None:
+    quiet = Quiet(stir=True)
+    look_elsewhere(quiet)
+    quiet.told()
+    quiet.world.despawn(quiet.near.entity)
+    assert quiet.told().own == [0]
+
+
+def test_everybody_hears_what_happens_everywhere() -> None:
+    quiet = Quiet(stir=True)
+    quiet.emissions.append(Emission(Noise(1), None, None))
+    assert len(quiet.told().events) == 1
 
 
 def test_looking_back_at_the_own_entity_reaches_it() -> None:

@@ -64,10 +64,16 @@ class Changes:
         #: Seat → id → ``id, mask, value…`` of the owner fields that changed.
         self.owner_changes: dict[int, dict[int, list[Any]]] = {}
 
-    @property
-    def any(self) -> bool:
-        """Whether anything changed for anyone."""
-        return bool(self.stayed or self.crossings or self.owner_touched or self.owner_changes)
+    def cells(self) -> set[int]:
+        """Return the cells in which anything changed, came or went."""
+        found = set(self.stayed)
+        for crossing in self.crossings:
+            found.update(c for c in (crossing.origin, crossing.target) if c is not None)
+        return found
+
+    def owners(self) -> set[int]:
+        """Return the seats that own, or know of what they own, something else than before."""
+        return self.owner_touched | self.owner_changes.keys()
 
 
 def find_changes(world: World, tick: int, near: Container[int] | None = None) -> Changes:

@@ -48,11 +48,6 @@ class RoundEvents:
                 for cell in {grid.cell_at(x, y) for x, y in emission.points}:
                     self.by_cell.setdefault(cell, []).append(placed)
 
-    @property
-    def any(self) -> bool:
-        """Whether there is anything to be heard by anyone."""
-        return bool(self.by_cell or self.by_seat)
-
     def in_view(self, view: Sequence[int]) -> list[Placed]:
         """Return what is heard from these cells, in order."""
         if not self.by_cell:

@@ -13,7 +13,7 @@ lose step, and only then moves entities between cells.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable
 from typing import Final
 
 import attrs
@@ -45,6 +45,9 @@ MIN_CROWD: Final = 8
 #: So many frames are made before they are sent, for a system call throws our code and data out of
 #: the processor's caches.  More at once gained nothing more, and would only take memory.
 BATCH_FRAMES: Final = 256
+
+#: Much happens where there is news in at least one of so many of the cells in which anything is.
+MUCH_NEWS: Final = 8
 
 _DELTA_HEAD: Final = array_header(10) + pack(int(Kind.DELTA))
 
@@ -112,8 +115,8 @@ class Publisher:
         events = RoundEvents(world.schema, world.grid, emissions)
         check = self._check_due(tick)
         seats: Collection[Seat] = self._seats.values()
-        if not (check or changes.any or events.any):
-            seats = self._awake(tick)
+        if not check:
+            seats = self._concerned(tick, changes, events)
         thinned: Collection[Seat] = ()
         if self.thins_spectators and not check:
             thinned = self._thin(seats, tick)
@@ -152,8 +155,18 @@ class Publisher:
                 cells.add(seat.own.cell)
         return cells
 
-    def _awake(self, tick: int) -> list[Seat]:
-        """Return the seats to look at although nothing happened in the world.
+    def _concerned(self, tick: int, changes: Changes, events: RoundEvents) -> Collection[Seat]:
+        """Return the seats to look at: all, where much happens, else those that may notice it."""
+        grid = self.world.grid
+        news = changes.cells() | events.by_cell.keys()
+        if EVERYWHERE in news or MUCH_NEWS * len(news) > len(grid.members):
+            return self._seats.values()
+        # Seeing is mutual: what sees a cell are the cells of the view from there.
+        near = set().union(*map(grid.view_set, news))
+        return self._awake(tick, near, changes.owners() | events.by_seat.keys())
+
+    def _awake(self, tick: int, near: Container[int], told: Container[int]) -> list[Seat]:
+        """Return the seats that look from a cell of ``near``, are ``told`` something, or are due.
 
         What costs a quiet room most is looking at every seat, so this is all that is looked at.
         The others are in step, and stay so.
@@ -162,13 +175,18 @@ class Publisher:
         awake = [
             seat
             for seat in self._seats.values()
-            if seat.command_seq != seat.sent_seq
+            if seat.cell in near
+            or seat.number in told
+            or seat.command_seq != seat.sent_seq
             or seat.posted_tick <= latest
             or seat.own_changed
             or seat.notices
             or seat.margin is not None
             or seat.focus is not seat.looked_at
             or not seat.in_step
+            or not (
+                seat.own is None or seat.own.alive
+            )  # it may be gone without having been in view
         ]
         self.statistics.quiet += len(self._seats) - len(awake)
         return awake
