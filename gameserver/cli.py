@@ -88,7 +88,8 @@ class Flags:
         int | None, Parameter(help="Most connections that have not joined a room.")
     ] = None
     connects_per_s: Annotated[
-        float | None, Parameter(help="Connections and further requests a second of one address.")
+        float | None,
+        Parameter(help="Connections a second of one address; a further request is a quarter."),
     ] = None
     joins_per_s: Annotated[float | None, Parameter(help="Players let in a second.")] = None
     trusted: Annotated[

@@ -136,8 +136,8 @@ class Settings:
     max_connections_per_address: int = attrs.field(default=200, validator=_at_least(1))
     #: Connections that have not joined a room (yet): requests for the page too.
     max_joining: int = attrs.field(default=2000, validator=_at_least(1))
-    #: New connections a second from one address, and further requests on them, together;
-    #: ``max_connections_per_address`` at once.
+    #: New connections a second from one address, of which a further request on one counts as a
+    #: quarter; ``max_connections_per_address`` at once.
     connects_per_s: float = attrs.field(default=20.0, validator=_longer_than_zero)
     #: How many players are let in a second; a second's worth at once, and half as many more of
     #: those who come back to their seats, who go before all others.

@@ -18,7 +18,7 @@ from gameserver.config import Settings
 from gameserver.errors import JoinRefused
 from gameserver.runtime import admission as module
 from gameserver.runtime.addresses import Sender
-from gameserver.runtime.admission import LONGEST_WAIT_S, Admission, Peer, Reason
+from gameserver.runtime.admission import LONGEST_WAIT_S, REQUEST_COST, Admission, Peer, Reason
 
 PROXY = ipaddress.ip_network("10.0.0.0/8")
 
@@ -108,22 +108,23 @@ def test_further_requests_are_paid_for_as_connections_are() -> None:
     one, two = let_in(admission), let_in(admission)
     assert admission.let_ask(one, 0.0) is None  # connecting has paid for the first one
     assert admission.let_ask(two, 0.0) is None
-    assert admission.let_ask(two, 0.0) is None
-    assert admission.let_ask(one, 0.0) is None
+    for peer in (one, two) * round(1 / REQUEST_COST):
+        assert admission.let_ask(peer, 0.0) is None
     assert admission.let_ask(one, 0.0) is Reason.HASTE
     assert admission.admit("192.0.2.1", 1, 0.0) is Reason.HASTE
     another = let_in(admission, "192.0.2.2")
     assert admission.let_ask(another, 0.0) is None
     assert admission.let_ask(another, 0.0) is None
-    assert admission.let_ask(two, 1.9) is Reason.HASTE
-    assert admission.let_ask(two, 2.0) is None
+    assert admission.let_ask(two, 0.4) is Reason.HASTE
+    assert admission.let_ask(two, 0.5) is None
     assert admission.turned_away == {Reason.HASTE: 3}
 
 
 def test_a_new_connection_does_not_bring_back_what_requests_have_spent() -> None:
     admission = made(max_connections_per_address=3, connects_per_s=0.5)
     peer = let_in(admission)
-    assert [admission.let_ask(peer, 0.0) for _ in range(3)] == [None] * 3
+    for _ in range(1 + round(2 / REQUEST_COST)):
+        assert admission.let_ask(peer, 0.0) is None
     peer.leave()
     assert admission.admit("192.0.2.1", 1, 0.0) is Reason.HASTE
 
@@ -140,14 +141,13 @@ def test_addresses_that_are_not_counted_ask_as_they_like() -> None:
 
 
 def test_each_request_by_a_proxy_is_paid_for_once_by_whose_it_is() -> None:
-    admission = made(proxies=(PROXY,), max_connections_per_address=3, connects_per_s=0.001)
+    admission = made(proxies=(PROXY,), max_connections_per_address=1, connects_per_s=0.001)
     peer = let_in(admission, "10.0.0.1")
-    told = []
-    # One connection for the requests of two clients: each may make three.
-    for client in ("192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.1", "192.0.2.2", "192.0.2.2"):
-        assert admission.identify(peer, by(client), 0.0) is None
-        told.append(admission.let_ask(peer, 0.0))
-    assert told == [None] * 6
+    # One connection for the requests of two clients: each may make four.
+    assert REQUEST_COST == 1 / 4
+    for client in (1, 1, 2, 1, 2, 2, 1, 2):
+        assert admission.identify(peer, by(f"192.0.2.{client}"), 0.0) is None
+        assert admission.let_ask(peer, 0.0) is None
     assert admission.let_ask(peer, 0.0) is Reason.HASTE
     assert admission.identify(peer, by("192.0.2.1"), 0.0) is Reason.HASTE
 
@@ -381,7 +381,7 @@ async def test_haste_of_one_address_harms_no_other() -> None:
 
 
 async def test_a_flood_of_requests_on_one_connection_is_answered_503_and_harms_no_other() -> None:
-    limits = Settings(trusted=(), max_connections_per_address=5, connects_per_s=0.001)
+    limits = Settings(trusted=(), max_connections_per_address=2, connects_per_s=0.001)
     async with open_door(limits=limits) as opened, opened.websocket("/echo") as honest:
         flood = await connect(opened, "127.0.0.2")
         await flood.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
@@ -402,7 +402,7 @@ async def test_a_flood_of_requests_on_one_connection_is_answered_503_and_harms_n
 async def test_behind_a_proxy_each_client_has_its_own_requests() -> None:
     loopback = ipaddress.ip_network("127.0.0.1/32")
     limits = Settings(
-        trusted=(), proxies=(loopback,), max_connections_per_address=3, connects_per_s=0.001
+        trusted=(), proxies=(loopback,), max_connections_per_address=1, connects_per_s=0.001
     )
     async with open_door(limits=limits) as opened:
         for client in ("192.0.2.1", "192.0.2.2"):
@@ -410,7 +410,7 @@ async def test_behind_a_proxy_each_client_has_its_own_requests() -> None:
             asked = f"GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {client}\r\n\r\n".encode()
             await stream.send_all(asked * 10)
             answers = (await answer(stream)).split(b"HTTP/1.1 ")[1:]
-            assert [one[:4] for one in answers] == [b"404 "] * 3 + [b"503 "]
+            assert [one[:4] for one in answers] == [b"404 "] * 4 + [b"503 "]
             await stream.aclose()
 
 

@@ -22,6 +22,10 @@ from gameserver.runtime.addresses import Address, Sender, counted_as, is_in, rea
 
 #: What a connection over a cap is told to wait; by then others have gone, or it was no accident.
 RETRY_AFTER_S: Final = 5
+#: What a further request costs, where connecting costs one: a page is many files, and one request
+#: is a good deal cheaper than a connection.  A connection that a proxy made for somebody costs them
+#: as much, for it may be for one request.
+REQUEST_COST: Final = 0.25
 #: The longest that one who wants to join is told to wait.
 LONGEST_WAIT_S: Final = 30.0
 #: Addresses without a connection whose haste is still remembered.  Overflow policy
@@ -135,7 +139,7 @@ class Admission:
             return self.turn_away(Reason.CONNECTIONS)
         if self.joining >= self._settings.max_joining:
             return self.turn_away(Reason.JOINING)
-        if (reason := self._count_at(peer, address, now_s)) is not None:
+        if (reason := self._count_at(peer, address, 1.0, now_s)) is not None:
             return reason
         self.connections += 1
         self.joining += 1
@@ -150,17 +154,17 @@ class Admission:
         peer.address = sender.address
         peer.name = f"{sender.address} via {peer.connected_from}"
         self._uncount(peer)
-        return self._count_at(peer, sender.address, now_s)
+        return self._count_at(peer, sender.address, REQUEST_COST, now_s)
 
     def let_ask(self, peer: Peer, now_s: float) -> Reason | None:
-        """Have the address of ``peer`` pay for a request as for a connection, or say why not.
+        """Have the address of ``peer`` pay ``REQUEST_COST`` for a request, or say why not.
 
         Else one connection could ask without end what many may not.
         """
         if peer.counted_as is None:
             return None
         paid, peer.request_paid = peer.request_paid, False
-        if paid or self._addresses[peer.counted_as].allowance.spend(now_s):
+        if paid or self._addresses[peer.counted_as].allowance.spend(now_s, REQUEST_COST):
             return None
         return self.turn_away(Reason.HASTE)
 
@@ -181,7 +185,9 @@ class Admission:
         self.turned_away[reason] += 1
         return reason
 
-    def _count_at(self, peer: Peer, address: Address | None, now_s: float) -> Reason | None:
+    def _count_at(
+        self, peer: Peer, address: Address | None, cost: float, now_s: float
+    ) -> Reason | None:
         """Count ``peer`` at its address, unless that speaks for many, or is over its cap."""
         settings = self._settings
         if address is None or is_in(address, settings.trusted) or is_in(address, settings.proxies):
@@ -190,7 +196,7 @@ class Admission:
         known = self._known(key, now_s)
         if known.connections >= settings.max_connections_per_address:
             return self.turn_away(Reason.ADDRESS)
-        if not known.allowance.spend(now_s):
+        if not known.allowance.spend(now_s, cost):
             return self.turn_away(Reason.HASTE)
         self._remembered.pop(key, None)
         self._addresses[key] = known
