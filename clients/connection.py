@@ -28,6 +28,8 @@ from gameserver.errors import LocalProtocolError
 from gameserver.protocol.closing import CONNECTION_LOST, ClientAction, CloseCode, close_reason
 from gameserver.protocol.messages import SUBPROTOCOL
 
+#: For the server to send anything, which it does at least once a second: a client pings it.
+SILENCE_DEADLINE_S: Final = 10.0
 #: For a message that the server's socket does not take.
 SEND_DEADLINE_S: Final = 5.0
 #: For the closing handshake; after it TCP is dropped.
@@ -131,7 +133,12 @@ class Connection:
         """Return the next binary message; ``ConnectionLost`` if there will be none."""
         assert self._ws is not None
         try:
-            message = await self._ws.get_message()
+            with trio.fail_after(SILENCE_DEADLINE_S):
+                message = await self._ws.get_message()
+        except trio.TooSlowError:
+            self._failure = ConnectionLost(CONNECTION_LOST, "the server fell silent")
+            # Not 1000, which would say that the player leaves.
+            raise await self.fail(CloseCode.TOO_SLOW, "") from None
         except ConnectionClosed as closed:
             if closed.reason is None:  # the layer below failed: let it say why
                 await trio.aclose_forcefully(self.stream)

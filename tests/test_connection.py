@@ -127,6 +127,25 @@ async def test_a_connection_that_breaks_is_1006(game: Game, autojump_clock) -> N
         assert isinstance(caught.value, GameServerError)
 
 
+async def test_a_server_that_falls_silent_is_lost(game: Game, autojump_clock) -> None:
+    """One whose machine is gone says nothing, and its TCP may take a quarter of an hour to."""
+    codes: list[int] = []
+
+    async def script(server: Server) -> None:
+        await server.let_in()
+        codes.append(await server.closed())
+
+    async with game(script) as client:
+        began_s = trio.current_time()
+        with trio.fail_after(60), pytest.raises(ConnectionLost, match="fell silent") as caught:
+            await client.next_delta()
+        assert (caught.value.code, caught.value.action) == (1006, ClientAction.RESUME)
+        # Should it be there after all, it is not to take it for leaving.
+        await wait_all_tasks_blocked()
+        assert codes == [4001]
+        assert trio.current_time() - began_s < 2 * connection.SILENCE_DEADLINE_S
+
+
 async def test_a_server_that_takes_no_bytes_is_dropped(
     game: Game, monkeypatch, autojump_clock
 ) -> None:
