@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from sinks import NoSink
 
+from gameserver import Room
 from system.servers import running_server
 
 ROOT = Path(__file__).parents[2]
@@ -55,3 +57,13 @@ def test_the_first_game_is_played_as_printed(printed: Path) -> None:
 def test_the_two_commands_are_one_line_each() -> None:
     commands = [line for line in README.splitlines() if line.startswith("python3 -m venv")]
     assert [c.split()[-1] for c in commands] == ["demo", ".venv/bin/pytest"]
+
+
+def test_what_the_table_names_is_there() -> None:
+    table = README.partition("### Where to find what")[2].partition("\n## ")[0]
+    player = Room().join(1, NoSink(), "Ada")
+    assert all(hasattr(player, name) for name in re.findall(r"`player\.(\w+)", table))
+    assert all(hasattr(Room, name) for name in re.findall(r"`self\.(\w+)", table))
+    set_or_overridden = re.findall(r"`(on_\w+|hold_s|(?:classes|input|rewinds)(?= = ))", table)
+    assert len(set_or_overridden) >= 10
+    assert all(hasattr(Room, name) for name in set_or_overridden)
