@@ -321,6 +321,9 @@ def load_rooms(targets: Sequence[str]) -> dict[str, type[Room]]:
 
 def _load_room(target: str, here: str) -> type[Room]:
     module_name, colon, class_name = target.partition(":")
+    if module_name.endswith(".py"):
+        meant = module_name.removesuffix(".py").replace("/", ".")
+        raise UsageError(f"{target!r} names a file; name the module: {meant}:{class_name}")
     if not (re.fullmatch(r"\w+(\.\w+)*", module_name) and colon and class_name.isidentifier()):
         raise UsageError(f"{target!r} is not of the form module:Class, as in mygame:MyRoom")
     try:

@@ -320,7 +320,7 @@ _PLAIN_TYPES: Final[dict[Any, tuple[str, tuple[type, ...], Callable[[Any], Any]]
         _networks,
     ),
     tuple[str, ...]: (
-        "a list of origins, such as https://play.example.org",
+        "a list of origins, such as https://play.example.org (without a path or a last /)",
         (str, list, tuple),
         _origins,
     ),

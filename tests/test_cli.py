@@ -56,7 +56,7 @@ def test_rooms_are_found_from_the_working_directory(here: pathlib.Path) -> None:
     [
         ("mygame", "'mygame' is not of the form module:Class"),
         ("my game:Duel", "is not of the form"),
-        ("mygame.py:Duel", "there is no module mygame.py in "),
+        ("mygame.py:Duel", "names a file; name the module: mygame:Duel"),
         ("nogame:Duel", "there is no module nogame in "),
         ("mygame:Dual", "mygame has no room Dual; it has Duel, Tag"),
         ("mygame:number", "mygame:number is not a subclass of gameserver.Room"),
