@@ -1,7 +1,7 @@
 """Who somebody is, once that has been proven, and which proofs have been used.
 
 Owns the identity that a signed token stands for, and the memory that makes tokens one-time.
-Pure: times are arguments, seconds since the epoch.  Never reads a token: that is ``tokens.py``.
+Pure: times are arguments.  Never reads a token: that is ``tokens.py``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_USED_TOKENS: Final = 200_000
 class Verified:
     """An identity that the server has verified: it comes from a token that our secret signed.
 
-    ``expires_s`` is when the token does.
+    ``expires_s`` is when the token does, in seconds since the epoch.
     """
 
     identity: str
@@ -30,7 +30,11 @@ class Verified:
 
 
 class UsedTokens:
-    """The tokens that were used, each until it would have expired anyway."""
+    """The tokens that were used, each until it would have expired anyway.
+
+    All times are those of a steady clock: by one that is set ahead and back a token would be
+    forgotten while it is still good.
+    """
 
     def __init__(self, most: int = MAX_USED_TOKENS) -> None:
         self._most = most
@@ -45,12 +49,12 @@ class UsedTokens:
         self._forget_expired(now_s)
         return len(self._ids) >= self._most
 
-    def use(self, verified: Verified) -> bool:
+    def use(self, token_id: str, expires_s: float) -> bool:
         """Remember that a token was used; False if it had been already."""
-        if verified.token_id in self._ids:
+        if token_id in self._ids:
             return False
-        self._ids.add(verified.token_id)
-        heapq.heappush(self._by_expiry, (verified.expires_s, verified.token_id))
+        self._ids.add(token_id)
+        heapq.heappush(self._by_expiry, (expires_s, token_id))
         return True
 
     def _forget_expired(self, now_s: float) -> None:

@@ -182,6 +182,26 @@ async def test_a_full_room_does_not_use_the_token_up(autojump_clock: MockClock) 
         await late.joined(room="club/y", token=token)
 
 
+def test_a_clock_that_is_wrong_for_a_while_makes_no_token_good_twice() -> None:
+    wall_s, steady_s = 1e9, 50.0
+    sign_in = SignIn(KINDS, SETTINGS, lambda: wall_s, lambda: steady_s)
+    tokens = Tokens([SECRET], clock=lambda: wall_s)
+
+    def come(token: str) -> None:
+        verified = sign_in.verify(token, Club, is_bot=False)
+        assert verified is not None
+        sign_in.use(verified)
+
+    token = tokens.issue("ann")
+    come(token)
+    wall_s += 3600
+    steady_s += 1
+    come(tokens.issue("bob"))
+    wall_s -= 3600
+    with pytest.raises(JoinRefused, match="used before"):
+        come(token)
+
+
 async def test_no_token_is_taken_that_could_not_be_remembered(autojump_clock: MockClock) -> None:
     async with house() as h, h.client() as first:
         h.lobby.sign_in._used = UsedTokens(most=1)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from itsdangerous import URLSafeTimedSerializer
 
 from gameserver.errors import LocalProtocolError
-from gameserver.identity import UsedTokens, Verified
+from gameserver.identity import UsedTokens
 from gameserver.protocol.messages import Hello, decode_from_client
 from gameserver.tokens import CLOCK_SKEW_S, Fault, TokenRefused, Tokens
 
@@ -133,21 +133,21 @@ def test_without_a_secret_there_are_no_tokens() -> None:
 
 def test_a_token_is_used_once() -> None:
     used = UsedTokens()
-    assert used.use(Verified("ann", "1", 10.0))
-    assert not used.use(Verified("ann", "1", 10.0))
-    assert used.use(Verified("ann", "2", 10.0))
+    assert used.use("1", 10.0)
+    assert not used.use("1", 10.0)
+    assert used.use("2", 10.0)
 
 
 def test_the_memory_ends_with_the_token_and_is_bounded() -> None:
     used = UsedTokens(most=3)
     for number, expires_s in enumerate([30.0, 10.0, 20.0]):
         assert not used.is_full(0.0)
-        assert used.use(Verified("ann", str(number), expires_s))
+        assert used.use(str(number), expires_s)
     assert used.is_full(10.0)  # a token is still good in its last moment
     assert not used.is_full(10.1)
     assert len(used) == 2
-    assert not used.use(Verified("ann", "0", 30.0))
-    assert used.use(Verified("ann", "3", 40.0))
+    assert not used.use("0", 30.0)
+    assert used.use("3", 40.0)
     assert used.is_full(10.2)
     assert not used.is_full(50.0)
     assert len(used) == 0

@@ -17,7 +17,7 @@ from gameserver.errors import JoinRefused
 from gameserver.identity import UsedTokens, Verified
 from gameserver.protocol.closing import CloseCode
 from gameserver.room import Room
-from gameserver.tokens import Fault, TokenRefused, Tokens
+from gameserver.tokens import CLOCK_SKEW_S, Fault, TokenRefused, Tokens
 
 log = structlog.get_logger(__name__)
 
@@ -34,9 +34,11 @@ class SignIn:
         kinds: Mapping[str, type[Room]],
         settings: Settings,
         clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._clock = clock
+        self._steady = steady
         self._used = UsedTokens()
         self._tokens = self._read()
         self.refused: Counter[Fault] = Counter()
@@ -77,9 +79,11 @@ class SignIn:
 
     def use(self, verified: Verified) -> None:
         """Use a token up; ``JoinRefused`` (4007) if it was used before."""
-        if self._used.is_full(self._clock()):
+        now_s = self._steady()
+        if self._used.is_full(now_s):
             raise self._counted(TokenRefused(Fault.MEMORY, "too many sign in just now"))
-        if not self._used.use(verified):
+        expires_s = now_s + verified.expires_s - self._clock()
+        if not self._used.use(verified.token_id, expires_s + CLOCK_SKEW_S):
             raise self._counted(TokenRefused(Fault.USED, "the token was used before"))
 
     def _counted(self, refusal: TokenRefused) -> JoinRefused:

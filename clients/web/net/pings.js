@@ -7,7 +7,7 @@
 /** Unanswered pings that are remembered; the oldest is forgotten first. */
 const REMEMBERED = 8;
 /**
- * The server sends at least one delta a second: after this many pings without hearing anything it
+ * The server answers pings: after this many without hearing anything it
  * is lost, and so it is if it sends no full state when asked.  Counted in pings, not in time, as a
  * page that the browser had frozen must first get to read what has come meanwhile.
  */
