@@ -171,11 +171,7 @@ def serve_command(
     if not rooms:
         raise UsageError("name a room to serve, as in: gameserver serve mygame:MyRoom")
     kinds = load_rooms(rooms)
-    settings, console = flags.settings(config), Console()
-    if settings.page is None and not any(issubclass(kind, Arena) for kind in kinds.values()):
-        told = f"rooms: {', '.join(kinds)}; the page is the arena's, --page serves your own"
-        console.print(told, markup=False, highlight=False, soft_wrap=True)
-    _serve(kinds, settings, console)
+    _serve(kinds, flags.settings(config), Console())
 
 
 @app.command(name="bots")
@@ -359,8 +355,8 @@ def _serve(
     configure_logging(settings.log_level, settings.log_format)
 
     async def beside(server: Server) -> None:
-        for address in _addresses(server):
-            console.print(address, markup=False, highlight=False, soft_wrap=True)
+        for line in (*_addresses(server), *_whose_page(server)):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
         if accompany is not None:
             await accompany(server)
 
@@ -409,3 +405,13 @@ def _addresses(server: Server) -> list[str]:
     if server.tls_port is not None:
         lines.insert(0, f"open https://{_host(server)}:{server.tls_port}/")
     return lines
+
+
+def _whose_page(server: Server) -> list[str]:
+    """Return a line for those who serve a game that the page at that address cannot show."""
+    kinds = server.lobby.kinds
+    if server.settings.page is not None or any(
+        issubclass(server.lobby.room_class(kind), Arena) for kind in kinds
+    ):
+        return []
+    return [f"rooms: {', '.join(kinds)}; the page is the arena's, --page serves your own"]

@@ -204,3 +204,18 @@ def test_a_full_state_interrupts_nothing(quiet: RunningServer, pages: Pages) -> 
     assert_plays_on_within_a_second(page)
     assert page.ask("eyes.own()") is not None
     assert page.complaints == []
+
+
+def test_on_a_phone_the_start_card_makes_way_for_the_panel(
+    quiet: RunningServer, pages: Pages
+) -> None:
+    page = pages.open(quiet.url(), phone=True)
+    start = page.page.locator("#start")
+    start.wait_for(state="visible")
+    page.page.locator("#panel-open").tap()
+    start.wait_for(state="hidden")
+    page.page.locator("#panel-switches").tap()  # nothing lies upon it
+    page.page.locator("#panel-close").tap()
+    page.page.locator("#play:enabled").tap()
+    page.own_ship()
+    assert page.complaints == []

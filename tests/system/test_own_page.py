@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from system.pages import DEADLINE_MS, Pages
-from system.servers import running_server
+from system.servers import START_DEADLINE_S, running_server
 
 pytestmark = pytest.mark.browser
 
@@ -65,8 +65,8 @@ def test_without_it_the_arenas_page_says_that_this_is_another_game(
     printed: Path, pages: Pages
 ) -> None:
     with running_server(["serve", "mygame:Arena", "--port", "0"], cwd=printed) as server:
-        said = "rooms: arena; the page is the arena's, --page serves your own"
-        assert said in server.stdout.lines
+        said = "^rooms: arena; the page is the arena's, --page serves your own$"
+        server.stdout.wait_for(said, START_DEADLINE_S)
         page = pages.open(server.url(), name="Ada", autoplay=1)
         page.wait_for_banner(r"the room plays another game\.")
         assert page.ask("window.arena.client.state") == "closed"
