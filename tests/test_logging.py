@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 
@@ -51,6 +52,37 @@ def test_json_where_there_is_no_terminal() -> None:
     entry = json.loads(out.getvalue())
     assert entry.pop("timestamp")
     assert entry == {"event": "joined", "level": "info", "seat": 3}
+
+
+class Disk(io.StringIO):
+    """One that may be full."""
+
+    full = False
+
+    def write(self, text: str) -> int:
+        if self.full:
+            raise OSError(errno.ENOSPC, "no space left on device")
+        return super().write(text)
+
+
+def test_a_log_that_cannot_be_written_costs_lines_and_nothing_else() -> None:
+    """Else whoever logs would end there: a player who has just joined, or a room."""
+    disk = Disk()
+    configure_logging("info", "json", disk)
+    log = structlog.get_logger("test")
+    disk.full = True
+    log.info("joined")
+    log.warning("left")
+    disk.full = False
+    log.info("joined again")
+    log.info("left again")
+    entries = [json.loads(line) for line in disk.getvalue().splitlines()]
+    assert [entry["event"] for entry in entries] == [
+        "joined again",
+        "log lines were lost",
+        "left again",
+    ]
+    assert entries[1]["count"] == 2
 
 
 def test_text_on_a_terminal() -> None:

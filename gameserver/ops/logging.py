@@ -77,14 +77,38 @@ def configure_logging(
     """
     out = sys.stderr if stream is None else stream
     as_text = log_format == "text" or (log_format == "auto" and out.isatty())
+    lines = _Lines(out)
     structlog.configure(
         processors=[*_common_processors(), *(_text(out) if as_text else _json()), _encodable],
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]
         ),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )
+
+
+class _Lines(structlog.PrintLogger):
+    """Prints lines; what cannot be written (a full disk, a closed pipe) is lost, and counted.
+
+    Nobody who logs is ever ready for an error: a server must not end for want of its log.
+    """
+
+    _lost = 0
+
+    def msg(self, message: str) -> None:
+        """Print ``message`` if that is possible, and then tell of those that were lost."""
+        try:
+            super().msg(message)
+        except (OSError, ValueError):  # ValueError: the stream is closed
+            self._lost += 1
+            return
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            structlog.get_logger(__name__).warning("log lines were lost", count=lost)
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg
 
 
 def _common_processors() -> list[Processor]:
