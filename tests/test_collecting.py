@@ -10,7 +10,8 @@ import pytest
 import trio
 from inn import Harbour
 from playing import Step
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
+from wsproto.frame_protocol import FrameProtocol
 
 from clients.joining import open_game
 from clients.lab.profiles import profiles_of
@@ -124,8 +125,7 @@ async def test_it_leaves_the_collector_as_it_was(
 
 async def test_a_session_leaves_nothing_that_needs_a_collection(untouched: None) -> None:
     with trio.fail_after(PATIENCE_S):
-        settings = Settings(port=0, ping_interval_s=0.05)
-        async with open_server({"field": Harbour}, settings) as server:
+        async with open_server({"field": Harbour}, Settings(port=0)) as server:
             to = Endpoint("127.0.0.1", server.port)
             gc.collect()
             gc.disable()
@@ -138,14 +138,40 @@ async def test_a_session_leaves_nothing_that_needs_a_collection(untouched: None)
                 proxy.cut()
                 while not game.statistics().resumes:
                     await game.next_delta()
-            ((_, task),) = server.lobby.rooms
-            beats = task.heartbeat  # lets go of who left when the next ping would be due
-            while server.figures().connections or beats._playing or beats._resting:
+            while server.figures().connections:
                 await trio.lowlevel.checkpoint()
+            await wait_all_tasks_blocked()
             gc.set_debug(gc.DEBUG_SAVEALL)
             gc.collect()
             ours = {type(o).__qualname__ for o in gc.garbage if _of_the_server(o)}
     assert ours == set()
+
+
+async def test_nor_does_the_frame_parser_of_a_connection_that_was_cut(untouched: None) -> None:
+    """A collection would free it and not even count it: ending a generator breaks its circle."""
+    with trio.fail_after(PATIENCE_S):
+        async with open_server({"field": Harbour}, Settings(port=0)) as server:
+            to = Endpoint("127.0.0.1", server.port)
+            gc.collect()
+            gc.disable()
+            before = _parsers_of_the_server()
+            async with (
+                open_proxy(PLAIN, listen=HERE, to=to, seed="cut") as (proxy, port),
+                open_game(f"ws://127.0.0.1:{port}/", name="ann") as game,
+            ):
+                await game.next_delta()
+                assert _parsers_of_the_server() == before + 1
+                proxy.cut()
+                while not game.statistics().resumes:
+                    await game.next_delta()
+            while server.figures().connections:
+                await trio.lowlevel.checkpoint()
+            await wait_all_tasks_blocked()
+            assert _parsers_of_the_server() == before
+
+
+def _parsers_of_the_server() -> int:
+    return sum(isinstance(o, FrameProtocol) and not o.client for o in gc.get_objects())
 
 
 def _of_the_server(thing: object) -> bool:

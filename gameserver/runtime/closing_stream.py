@@ -40,6 +40,18 @@ def closed_by_peer(websocket: trio_websocket.WebSocketConnection) -> bool:
     return state is ConnectionState.CLOSED
 
 
+def let_go(websocket: trio_websocket.WebSocketConnection) -> None:
+    """End the generator in which wsproto parses frames; nothing is to be read any more.
+
+    It has its parser, which has it, and ends by itself only with a close frame of the peer.  Of
+    every connection that is cut that circle would be left until all objects are collected, which
+    they are not while people play (``collecting.py``).
+    """
+    connection = websocket._wsproto.connection  # noqa: SLF001 - nothing public ends it
+    if connection is not None:
+        connection._proto._parse_more.close()  # noqa: SLF001
+
+
 class ClosingStream(trio.abc.Stream):
     """``link`` as trio-websocket sees it; its unread bytes are the request for a WebSocket."""
 

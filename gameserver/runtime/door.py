@@ -24,7 +24,7 @@ from gameserver.config import Settings
 from gameserver.ops.logging import shown
 from gameserver.protocol.closing import CloseCode
 from gameserver.runtime.admission import Admission, Peer, Reason
-from gameserver.runtime.closing_stream import ClosingStream, Reader
+from gameserver.runtime.closing_stream import ClosingStream, Reader, let_go
 from gameserver.runtime.conversation import Conversation
 from gameserver.runtime.endpoint import Endpoint
 from gameserver.runtime.gate import Gate
@@ -417,6 +417,7 @@ class Door:
         await close_websocket(ws, link, code, reason)
         await stream.aclose()
         await reader.end()
+        let_go(ws)
 
 
 async def close_websocket(

@@ -94,6 +94,11 @@ class Beat:
         """How many pings in a row have got no answer yet."""
         return len(self._sent)
 
+    def let_go(self) -> None:
+        """Know nobody any more: it stays in its queue until it would be due, its session may not."""
+        self.removed = True
+        del self.link, self.on_silence, self._newest_seq, self._on_answer
+
     def may_rest(self) -> bool:
         """Whether its latency is known and it has given no command since it was last asked."""
         before, self._seq_at_ping = self._seq_at_ping, self._newest_seq()
@@ -169,7 +174,7 @@ class Heartbeat:
 
     def remove(self, beat: Beat) -> None:
         """Ping this connection no more."""
-        beat.removed = True  # and leaves the queue when it would be due
+        beat.let_go()
 
     async def run(self) -> None:
         """Send the pings that are due, for ever."""
