@@ -95,7 +95,7 @@ class Beat:
         return len(self._sent)
 
     def let_go(self) -> None:
-        """Know nobody any more: it stays in its queue until it would be due, its session may not."""
+        """Know nobody any more: it stays in its queue until due, and its session may not."""
         self.removed = True
         del self.link, self.on_silence, self._newest_seq, self._on_answer
 
