@@ -20,6 +20,7 @@ EXPECTED: Final[Mapping[str, str]] = {
     "stopping": "the soak is over",
     "dropped": "a connection was cut; the seat is held",
     "resumed": "the player of a held seat came back",
+    "full garbage collection": "there were twice as many objects as the one before had left",
     "not resumed": "nobody came back in time, or an attacker tried",
 }
 #: Code of a "session ended" → why sessions end so here.
