@@ -98,6 +98,8 @@ class Session:
         self._player: Player | None = None
         #: What an earlier session of the same player has counted already.
         self._counted_before = Tally()
+        #: What was counted of the player until this session ended, for it may go on in another.
+        self._played: Tally | None = None
         self._scope = trio.CancelScope()
         self._ending: Ending | None = None
         self._count_of_messages = MessageCount(counters)
@@ -122,7 +124,8 @@ class Session:
         of_link = Tally(link.bytes_in, link.bytes_out, link.posts_refused)
         if self._player is None:
             return of_link
-        return less(total(of_link, [_tally_of(self._player)]), self._counted_before)
+        played = self._played or less(_tally_of(self._player), self._counted_before)
+        return total(of_link, [played])
 
     async def run(self) -> None:
         """Converse until the end, then say bye and close; each with a deadline."""
@@ -229,6 +232,7 @@ class Session:
             ending = await self._until_closed(self._welcome_and_play(ticket, resumed=resumed))
         finally:
             self._unseat(ticket, self._ending or ending)
+            self._played = less(_tally_of(ticket.player), self._counted_before)
         return ending
 
     def _unseat(self, ticket: Ticket, ending: Ending) -> None:
