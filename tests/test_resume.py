@@ -341,6 +341,48 @@ async def test_a_room_may_hold_nothing(autojump_clock: MockClock) -> None:
             assert not (await back(client, welcome, seen)).resumed
 
 
+class Blocking(Harbour):
+    """Its hook stops the clock of all for a while."""
+
+    clock: MockClock
+
+    def tick(self) -> None:
+        if "block" in self.log:
+            self.log.remove("block")
+            self.clock.jump(self.hold_s)
+
+
+async def test_while_the_server_is_blocked_nobody_can_come_back(
+    autojump_clock: MockClock,
+) -> None:
+    async with inn(Blocking) as i:
+        welcome, seen = await i.leave_behind()
+        Blocking.clock = autojump_clock
+        i.harbour.log.append("block")
+        await trio.sleep(Blocking.hold_s + 1)
+        async with i.client() as (client, _):
+            assert (await back(client, welcome, seen)).resumed
+        await trio.sleep(Blocking.hold_s - 1)
+        assert 1 in i.harbour.players
+        await trio.sleep(2)
+        assert i.harbour.players == {}
+
+
+async def test_what_is_counted_of_a_player_is_counted_by_one_of_its_connections(
+    autojump_clock: MockClock,
+) -> None:
+    async with inn() as i, i.client() as (old, _):
+        welcome = await old.joined()
+        async with i.client() as (new, _new):
+            await back(new, welcome, None)
+            await wait_all_tasks_blocked()  # the older one is at its end, which may take seconds
+            for _ in range(2):
+                await new.step(5)
+            await trio.sleep(0.2)
+            counts = [session.tally().commands_duplicate for session in i.sessions]
+            assert counts == [0, 1]
+
+
 class Clumsy(Harbour):
     def on_drop(self, player: Player) -> None:
         raise ZeroDivisionError("a bug in on_drop")

@@ -26,7 +26,7 @@ from gameserver.replication.publisher import Publisher
 from gameserver.replication.seat import Seat, Sink
 from gameserver.room import HookFailure, Player, Room
 from gameserver.runtime.heartbeat import Heartbeat
-from gameserver.runtime.hook_watch import HookWatch
+from gameserver.runtime.hook_watch import BLOCK_S, HookWatch
 from gameserver.runtime.ladder import Ladder, Step, steps_for
 from gameserver.runtime.link import Link
 from gameserver.runtime.pump import Pump
@@ -51,7 +51,10 @@ STOP_TIMEOUT_S: Final = 3.0
 
 @attrs.frozen
 class Held:
-    """A seat that is held: until when, and what to call once it is not held any more."""
+    """A seat that is held: until when, and what to call once it is not held any more.
+
+    ``until_s`` by the room's own time: without that for which the server was blocked.
+    """
 
     until_s: float
     over: Callable[[], None]
@@ -89,6 +92,8 @@ class RoomTask:
         self._published_tick = 0
         #: When the work of this tick began.
         self._begun_s = 0.0
+        #: For how long the server was blocked: nobody could come back meanwhile.
+        self._blocked_s = 0.0
         #: The level of the overload ladder, from which tick on its pace is kept, and what
         #: everybody has been told of that.
         self._level = 0
@@ -202,7 +207,8 @@ class RoomTask:
 
         ``over`` is called once it is not held any more, because the player has come back or left.
         """
-        self._held[player] = Held(trio.current_time() + self.room.hold_s, over)
+        now_s = trio.current_time() - self._blocked_s
+        self._held[player] = Held(now_s + self.room.hold_s, over)
         if self.ended is not None:
             self.leave(player, self.ended)
 
@@ -309,6 +315,7 @@ class RoomTask:
 
     async def _tick_until_it_fails(self) -> None:
         self._ticker = Ticker(self.room.tick_rate)
+        self._begun_s = trio.current_time()
         self.ready.set()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.heartbeat.run)
@@ -337,14 +344,17 @@ class RoomTask:
     # ------------------------------------------------------------ one tick
 
     def _tick(self, tick_number: int) -> None:
-        self._begun_s = trio.current_time()
         room = self.room
+        before_s, self._begun_s = self._begun_s, trio.current_time()
+        missed_s = self._begun_s - before_s - 1 / (room.tick_rate * room.pace)
+        if missed_s > BLOCK_S:
+            self._blocked_s += missed_s
         room.expect(tick_number)
         if self.pump is not None:
             self.pump.read_ready()
         begun_s = trio.current_time()
         if self._held:
-            self._let_go(begun_s)
+            self._let_go(begun_s - self._blocked_s)
         room.step(tick_number, begun_s, trio.current_time)
         self._simulate_s.append(room.hooks_ended_s[-1] - begun_s)
         if (hook := self.hooks.note_step(begun_s)) is not None:
