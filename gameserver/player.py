@@ -18,9 +18,9 @@ from gameserver.protocol.latency import Latency
 from gameserver.replication.events import Point
 from gameserver.replication.seat import Seat
 
-#: Commands of one player that wait for the next tick.  Overflow policy ``drop-oldest``, counted in
-#: ``Player.commands_dropped``.
-MAX_WAITING_COMMANDS: Final = 64
+#: Commands of one player that wait for the next tick: as many as a client that comes back sends
+#: again at most.  Overflow policy ``drop-oldest``, counted in ``Player.commands_dropped``.
+MAX_WAITING_COMMANDS: Final = 256
 #: Times are kept of so many of the latest inputs of one player, and of a whole room.
 WINDOW_PLAYER: Final = 64
 WINDOW_ROOM: Final = 1024

@@ -14,6 +14,7 @@ from clients.connection import Connection
 from clients.errors import ConnectionLost
 from clients.game_client import GameClient
 from clients.joining import open_game
+from clients.outbox import MAX_UNSETTLED
 from gameserver.runtime.resumption import Showing
 
 
@@ -68,6 +69,24 @@ async def test_commands_that_were_lost_on_their_way_are_sent_again(
             assert i.harbour.steps == [1, -1, 1]
             assert game.statistics().commands_again == 3
             assert await game.send(Step(-1)) == 4
+
+
+async def test_as_many_commands_as_are_sent_again_are_applied(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They all come at once, and where no pump reads, before one tick."""
+    async with inn() as i:
+        i.lead_here(monkeypatch)
+        async with open_game("ws://test/", room="field", name="ann") as game:
+            await game.next_delta()
+            lose_what_is_sent(game)
+            for _ in range(MAX_UNSETTLED):
+                await game.send(Step(1))
+            i.cut()
+            while game.replica.ack < MAX_UNSETTLED:
+                await game.next_delta()
+            assert len(i.harbour.steps) == MAX_UNSETTLED
+            assert i.harbour.players[1].commands_dropped == 0
 
 
 def lose_what_is_sent(game: Any) -> None:
