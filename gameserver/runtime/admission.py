@@ -26,8 +26,9 @@ RETRY_AFTER_S: Final = 5
 #: is a good deal cheaper than a connection.  A connection that a proxy made for somebody costs them
 #: as much, for it may be for one request.
 REQUEST_COST: Final = 0.25
-#: The longest that one who wants to join is told to wait.
-LONGEST_WAIT_S: Final = 30.0
+#: The longest that one who wants to join is told to wait, but for a second: shorter than seats are
+#: held (``Room.hold_s``), for some come back to theirs.
+LONGEST_WAIT_S: Final = 20.0
 #: Addresses without a connection whose haste is still remembered.  Overflow policy
 #: ``drop-oldest``: it gets a fresh allowance, which the caps in all make harmless.
 MAX_REMEMBERED_ADDRESSES: Final = 10_000
