@@ -36,6 +36,7 @@ PURE = (
     "gameserver.rewind",
     "gameserver.room",
     "gameserver.room_check",
+    "gameserver.testing",
     "gameserver.model",
     "gameserver.replication",
     "gameserver.protocol",
@@ -82,6 +83,13 @@ ARROWS = {
         "gameserver.replication",
     ),
     "gameserver.room_check": ("gameserver.errors", "gameserver.room"),
+    "gameserver.testing": (
+        "gameserver.errors",
+        "gameserver.model",
+        "gameserver.player",
+        "gameserver.replication",
+        "gameserver.room",
+    ),
     "gameserver.games": (
         "gameserver.errors",
         "gameserver.model",

@@ -12,8 +12,8 @@ from gameserver.games.arena.flier import Flier
 from gameserver.games.arena.model import Pilot, Play, Ship, Steer
 from gameserver.games.arena.rocks import RockField
 from gameserver.games.arena.room import Arena
-from gameserver.replication.publisher import Publisher
 from gameserver.room import Player
+from gameserver.testing import Rehearsal
 
 E = TypeVar("E")
 MIDDLE = rules.WORLD_SIZE // 2
@@ -27,12 +27,11 @@ class Field:
         if not rocks:
             self.room.rocks = RockField([])
         self.events: list[Any] = []
-        self._publisher = Publisher(self.room.world, check_every_ticks=100, quiet_ticks=30)
-        self._seqs: dict[int, int] = {}
+        self._rehearsal = Rehearsal(self.room)
 
     def join(self, seat: int, name: str = "") -> Player:
         player = self.room.join(seat, NoSink(), name)
-        self._raise_failure()
+        self._rehearsal._raise_failure()
         return player
 
     def play(self, seat: int, name: str = "", *, bot: bool = False, at: Any = None) -> Flier:
@@ -53,12 +52,11 @@ class Field:
         assert ship is not None
         ship.x, ship.y, ship.vx, ship.vy, ship.heading, ship.aim = x, y, 0, 0, heading, heading
         flier.life.protected_until = 0
-        self._settle()
+        self._rehearsal.settle()
         return ship
 
     def tell(self, player: Player, command: Any) -> None:
-        seq = self._seqs[id(player)] = self._seqs.get(id(player), 0) + 1
-        player.take_command(seq, command)
+        self._rehearsal.give(player, command)
 
     def steer(self, flier: Flier, **controls: Any) -> None:
         if flier.ship is not None:
@@ -69,11 +67,8 @@ class Field:
         """Play some ticks; return all that was told meanwhile."""
         told: list[Any] = []
         for _ in range(ticks):
-            self.room.step(self.room.tick_number + 1)
-            self._raise_failure()
-            self.events = [emission.event for emission in self.room.emissions]
+            self.events = self._rehearsal.step()
             told += self.events
-            self._settle()
         return told
 
     def until(self, done: Callable[[], Any], *, limit: int = 20_000) -> list[Any]:
@@ -96,18 +91,6 @@ class Field:
 
     def told(self, cls: type[E]) -> list[E]:
         return [event for event in self.events if type(event) is cls]
-
-    def _settle(self) -> None:
-        """Publish, to nobody: notes where everything is, and checks every synced value."""
-        room = self.room
-        self._publisher.publish(room.tick_number, room.emissions)
-        room.published(room.tick_number)
-        room.emissions.clear()
-        room.texts.clear()
-
-    def _raise_failure(self) -> None:
-        if self.room.failures:
-            raise self.room.failures[0].error
 
 
 def of(events: list[Any], cls: type[E]) -> Iterator[E]:

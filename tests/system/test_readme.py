@@ -11,6 +11,7 @@ import pytest
 from sinks import NoSink
 
 from gameserver import Room
+from gameserver.testing import Rehearsal
 from system.servers import running_server
 
 ROOT = Path(__file__).parents[2]
@@ -20,11 +21,12 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 @pytest.fixture
 def printed(tmp_path: Path) -> Path:
-    """A folder with the two files of README, as a reader would save them."""
-    game, player = BLOCKS
+    """A folder with the three files of README, as a reader would save them."""
+    game, player, test = BLOCKS
     assert game.startswith('"""mygame.py')
     (tmp_path / "mygame.py").write_text(game)
     (tmp_path / "fly.py").write_text(player)
+    (tmp_path / "test_mygame.py").write_text(test)
     return tmp_path
 
 
@@ -33,7 +35,7 @@ def test_the_first_game_is_short() -> None:
 
 
 def test_the_first_game_is_typed(printed: Path) -> None:
-    command = [sys.executable, "-m", "mypy", "--strict", "mygame.py", "fly.py"]
+    command = [sys.executable, "-m", "mypy", "--strict", "mygame.py", "fly.py", "test_mygame.py"]
     run = subprocess.run(command, cwd=printed, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout
 
@@ -54,6 +56,14 @@ def test_the_first_game_is_played_as_printed(printed: Path) -> None:
     )
 
 
+def test_the_first_game_is_tested_as_printed(printed: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "test_mygame.py"]
+    assert " ".join(command[1:3] + command[4:]) in README
+    run = subprocess.run(command, cwd=printed, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+    assert "1 passed" in run.stdout
+
+
 def test_the_two_commands_are_one_line_each() -> None:
     commands = [line for line in README.splitlines() if line.startswith("python3 -m venv")]
     assert [c.split()[-1] for c in commands] == ["demo", ".venv/bin/pytest"]
@@ -64,6 +74,11 @@ def test_what_the_table_names_is_there() -> None:
     player = Room().join(1, NoSink(), "Ada")
     assert all(hasattr(player, name) for name in re.findall(r"`player\.(\w+)", table))
     assert all(hasattr(Room, name) for name in re.findall(r"`self\.(\w+)", table))
+    play = re.search(r"`gameserver.testing.Rehearsal.*", table)
+    assert play is not None
+    methods = re.findall(r"`([a-z]+)`", play[0])
+    assert len(methods) == 8
+    assert all(hasattr(Rehearsal, name) for name in methods)
     set_or_overridden = re.findall(r"`(on_\w+|hold_s|(?:classes|input|rewinds)(?= = ))", table)
     assert len(set_or_overridden) >= 10
     assert all(hasattr(Room, name) for name in set_or_overridden)

@@ -1,0 +1,161 @@
+"""A room that a test plays by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gameserver import LocalProtocolError, Player, Room, command, entity, event, number, synced
+from gameserver.testing import Rehearsal
+
+
+@entity(at=("x", "y"))
+class Walker:
+    x: float = synced(0.0, step=1 / 8)
+    y: float = synced(0.0)
+    coins: int = synced(0, to="owner")
+
+
+@command
+class Walk:
+    dx: float = number(-10.0, 10.0, step=1 / 8)
+
+
+@command
+class Buy:
+    what: int = 0
+
+
+@event
+class Walked:
+    who: int
+    found: int
+
+
+class Path(Room):
+    view_radius = 100.0
+    input = Walk
+    idle_repeat_ticks = 2
+
+    def on_create(self) -> None:
+        self.calls: list[str] = []
+
+    def on_join(self, player: Player) -> None:
+        if player.name == "bug":
+            raise ZeroDivisionError
+        player.entity = self.spawn(Walker(), owner=player)
+        self.say(f"{player.name} is here")
+
+    def on_leave(self, player: Player, reason: str) -> None:
+        self.calls.append(f"{player.name} left: {reason}")
+        self.despawn(player.entity)
+
+    def on_drop(self, player: Player) -> None:
+        self.calls.append("drop")
+
+    def on_resume(self, player: Player) -> None:
+        self.calls.append("resume")
+
+    def on_say(self, player: Player, text: str) -> str | None:
+        return text.upper()
+
+    def on_command(self, player: Player, command: Any) -> None:
+        if isinstance(command, Buy):
+            player.kick("no shop here")
+            return
+        if command.dx < 0:
+            raise ValueError("backwards")
+        player.entity.x += command.dx
+        if command.dx:
+            here = player.entity
+            found = sum(1 for _ in self.near(here.x, here.y, 10, Walker))
+            self.emit(Walked(player.seat, found), at=(here.x, here.y))
+
+
+def test_players_join_give_commands_and_the_events_come_back() -> None:
+    play = Rehearsal(Path())
+    ann, bob = play.join("ann"), play.join("bob", identity="b")
+    assert (ann.seat, bob.seat, bob.identity) == (1, 2, "b")
+    play.give(bob, Walk(2.0))
+    play.give(ann, Walk(1.0))
+    assert play.step() == [Walked(1, 2), Walked(2, 2)]
+    assert (ann.entity.x, bob.entity.x) == (1.0, 2.0)
+    assert play.room.tick_number == 1
+    assert play.texts == ["ann is here", "bob is here"]
+    assert play.step(3) == [Walked(1, 2), Walked(2, 2)] * 2, "repeated, then neutral"
+
+
+def test_the_game_receives_what_would_have_travelled() -> None:
+    play = Rehearsal(Path())
+    ann = play.join("ann")
+    play.give(ann, Walk(0.99))
+    play.step()
+    assert ann.entity.x == 1.0
+    with pytest.raises(LocalProtocolError, match=r"Walk\.dx: .* is outside"):
+        play.give(ann, Walk(11.0))
+    with pytest.raises(LocalProtocolError, match="Walked is no command of this room"):
+        play.give(ann, Walked(1, 1))
+
+
+def test_what_was_put_somewhere_by_hand_is_found_there_once_it_settled() -> None:
+    play = Rehearsal(Path())
+    ann, bob = play.join("ann"), play.join("bob")
+    play.step()
+    ann.entity.x = bob.entity.x = 900.0
+    play.settle()
+    play.give(ann, Walk(1.0))
+    assert play.step() == [Walked(1, 2)]
+
+
+def test_what_is_said_is_heard_at_the_next_step_alone() -> None:
+    play = Rehearsal(Path())
+    ann = play.join("ann")
+    play.step()
+    play.say(ann, "hello")
+    play.step()
+    assert play.texts == ["HELLO"]
+    play.step()
+    assert play.texts == []
+
+
+def test_a_seat_is_free_again_and_who_is_kicked_leaves_after_the_tick() -> None:
+    play = Rehearsal(Path())
+    ann, bob = play.join("ann"), play.join("bob")
+    play.leave(ann)
+    assert play.join("eve").seat == 1
+    play.give(bob, Buy())
+    play.step()
+    assert play.room.calls == ["ann left: left", "bob left: no shop here"]
+    assert bob.seat not in play.room.players
+
+
+def test_a_connection_may_be_lost_and_come_back() -> None:
+    play = Rehearsal(Path())
+    ann = play.join("ann")
+    play.drop(ann)
+    assert not ann.connected
+    play.resume(ann)
+    assert ann.connected
+    assert play.room.calls == ["drop", "resume"]
+
+
+def test_what_a_hook_raises_is_raised_once() -> None:
+    play = Rehearsal(Path())
+    with pytest.raises(ZeroDivisionError):
+        play.join("bug")
+    ann = play.join("ann")
+    play.give(ann, Walk(-1.0))
+    with pytest.raises(ValueError, match="backwards"):
+        play.step()
+    ann.entity.x = 0.0
+    play.give(ann, Walk(0.0))
+    assert play.step() == []
+
+
+def test_a_value_that_cannot_be_sent_is_found() -> None:
+    play = Rehearsal(Path())
+    ann = play.join("ann")
+    ann.entity.coins = "many"
+    with pytest.raises(LocalProtocolError, match="coins"):
+        play.step()
