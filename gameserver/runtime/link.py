@@ -26,9 +26,10 @@ from typing import TYPE_CHECKING
 import trio
 
 from gameserver.runtime.inlet import Inlet
+from gameserver.runtime.tls_handshake import Ready, shake_hands, wrapped_at_first_record
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator
+    from collections.abc import Generator
 
     from gameserver.runtime.pump import Pump
 
@@ -95,6 +96,7 @@ class Link(trio.abc.Stream):
         "_receiving",
         "_sending",
         "_socket",
+        "_ssl_context",
         "_stall_timeout_s",
         "_waiting",
         "bytes_out",
@@ -111,12 +113,14 @@ class Link(trio.abc.Stream):
         nursery: trio.Nursery,
         *,
         stall_timeout_s: float = STALL_TIMEOUT_S,
+        ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         sock.settimeout(0)
         self._socket = sock
+        self._ssl_context = ssl_context  # None once the socket is wrapped with it
         self._nursery = nursery
         self._stall_timeout_s = stall_timeout_s
-        self._encrypted = isinstance(sock, ssl.SSLSocket)
+        self._encrypted = ssl_context is not None or isinstance(sock, ssl.SSLSocket)
         self.inlet = Inlet()
         self._receiving = False
         self._sending = False
@@ -127,7 +131,7 @@ class Link(trio.abc.Stream):
         self._broken: str | None = None
         self._pump: Pump | None = None
         self._fed = trio.lowlevel.ParkingLot()
-        self.clear = True
+        self.clear = ssl_context is None  # else after the handshake
         self.closing = False
         self.bytes_out = 0
         self.frames_posted = 0
@@ -152,9 +156,7 @@ class Link(trio.abc.Stream):
                 sock.setsockopt(
                     socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT_LOW_WATER_BYTES
                 )
-        if ssl_context is not None:
-            sock = ssl_context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-        return cls(sock, nursery)
+        return cls(sock, nursery, ssl_context=ssl_context)
 
     @property
     def bytes_in(self) -> int:
@@ -164,22 +166,22 @@ class Link(trio.abc.Stream):
     async def handshake(self) -> None:
         """The TLS handshake; nothing on a plain socket. The caller sets the deadline.
 
-        Raises ``trio.BrokenResourceError`` (from the ``ssl.SSLError``) when it fails.
+        Raises ``trio.BrokenResourceError`` (from the ``OSError``) when it fails.
         """
         await trio.lowlevel.checkpoint()
-        while isinstance(self._socket, ssl.SSLSocket):
-            self._check_usable()
-            try:
-                self._socket.do_handshake()
-            except ssl.SSLWantReadError:
-                await self._wait_until(trio.lowlevel.wait_readable)
-            except ssl.SSLWantWriteError:
-                await self._wait_until(trio.lowlevel.wait_writable)
-            except OSError as error:
-                self._break(f"TLS handshake failed: {error}")
-                raise trio.BrokenResourceError(self._broken) from error
-            else:
-                return
+        self._check_usable()
+        try:
+            if self._ssl_context is not None:
+                self._socket = await wrapped_at_first_record(
+                    self._socket, self._ssl_context, self._wait_until
+                )
+                self._ssl_context = None
+                self._refresh_clear()
+            if isinstance(self._socket, ssl.SSLSocket):
+                await shake_hands(self._socket, self._wait_until)
+        except OSError as error:
+            self._break(f"TLS handshake failed: {error}")
+            raise trio.BrokenResourceError(self._broken) from error
 
     # The lane out
 
@@ -378,14 +380,14 @@ class Link(trio.abc.Stream):
             await self._backlog_gone.wait()
             self._check_usable()
 
-    async def _wait_for_room(self, ready: Callable[[socket.socket], Awaitable[None]]) -> None:
+    async def _wait_for_room(self, ready: Ready) -> None:
         with trio.move_on_after(self._stall_timeout_s) as patience:
             await self._wait_until(ready)
         if patience.cancelled_caught:
             self._break(f"the peer took nothing for {self._stall_timeout_s:g} s")
             raise trio.BrokenResourceError(self._broken)
 
-    async def _wait_until(self, ready: Callable[[socket.socket], Awaitable[None]]) -> None:
+    async def _wait_until(self, ready: Ready) -> None:
         """Wait with Trio until the socket is ``ready``; raise if the link ended meanwhile.
 
         Trio allows one waiter for each direction of a socket. With TLS a writer may have to
@@ -407,6 +409,8 @@ class Link(trio.abc.Stream):
     @contextlib.contextmanager
     def _as_sender(self) -> Generator[None, None, None]:
         self._check_usable()
+        if self._ssl_context is not None:
+            raise RuntimeError("the TLS handshake must come first")
         if self._sending:
             raise trio.BusyResourceError("another task is sending on this link")
         self._sending = True
