@@ -35,6 +35,18 @@ test("connect() is for once", () => {
   assert.throws(() => client.connect(), /connect\(\) while connecting/);
 });
 
+test("what is never told cannot be listened to", () => {
+  const { client } = world();
+  for (const name of ["typo", "toString", "Event"]) {
+    assert.throws(() => client.on(name, () => {}), {
+      name: "Error",
+      message:
+        `no signal is called "${name}"; there are ` +
+        "state, welcome, enter, leave, change, event, delta, said, status, pace, bye",
+    });
+  }
+});
+
 test("a server that chooses no subprotocol is not for us", () => {
   const { client, socket, told } = world();
   client.connect();

@@ -68,6 +68,21 @@ const JOIN_DEADLINE_MS = 10_000;
 /** A page that wakes hears within this time that its connection was lost while it slept. */
 const WAKING_MS = 1000;
 
+/** What can be listened to. @type {Record<keyof Payloads, true>} */
+const SIGNALS = {
+  state: true,
+  welcome: true,
+  enter: true,
+  leave: true,
+  change: true,
+  event: true,
+  delta: true,
+  said: true,
+  status: true,
+  pace: true,
+  bye: true,
+};
+
 /** @typedef {import("./client_types.js").Options} Options */
 /** @typedef {import("./client_types.js").Payloads} Payloads */
 /** @typedef {import("./client_types.js").State} State */
@@ -167,13 +182,17 @@ export class GameClient {
   }
 
   /**
-   * Call `listener` at every `name` from now on; see the top of this file for the names.
+   * Call `listener` at every `name` from now on; see the top of this file for the names.  Throws for
+   * any other, which would never come.
    * @template {keyof Payloads} Name
    * @param {Name} name
    * @param {(payload: Payloads[Name]) => void} listener
    * @returns {() => void} call it to stop listening
    */
   on(name, listener) {
+    if (!Object.hasOwn(SIGNALS, name)) {
+      throw new Error(`no signal is called "${name}"; there are ${Object.keys(SIGNALS).join(", ")}`);
+    }
     return this.#signals.on(name, listener);
   }
 
