@@ -137,6 +137,8 @@ def test_a_page_comes_back_when_the_server_does(pages: Pages) -> None:
         assert page.complaints == []
         server.stop()
         page.wait_for_banner(r"The server is restarting\..*[Tt]rying again")
+        page.wait("window.arena.client.statistics().reconnects >= 2")  # a try has failed
+        page.wait_for_banner(r"The server is restarting\..*[Tt]rying again")
     with running_server([*arguments, str(server.port)], cwd=ROOMS):
         page.wait("eyes.banner() === null")
         page.own_ship()  # it flies again by itself

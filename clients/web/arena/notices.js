@@ -35,6 +35,8 @@ const WORDS = {
   4013: "The seat is just being taken again.",
 };
 
+/** The connection ended without a word. */
+const LOST = 1006;
 const BACK_SHOWN_MS = 2500;
 
 export class Notices {
@@ -47,6 +49,7 @@ export class Notices {
   #retryAtMs = NaN;
   /** Until when the banner says that all is well again. */
   #backUntilMs = NaN;
+  /** Why we are not connected; empty while we are. */
   #why = "";
   #wasConnected = false;
 
@@ -55,10 +58,14 @@ export class Notices {
     this.#retryAtMs = this.#backUntilMs = NaN;
     if (state === "playing") {
       this.#wasConnected = true;
+      this.#why = "";
       this.#banner.hidden = true;
     } else if (state === "reconnecting") {
       this.#retryAtMs = nowMs + (retryInS ?? 0) * 1000;
-      this.#why = plainWords(code, reason, this.#wasConnected);
+      // A try that fails tells nothing new; the server's word on why it went stays true.
+      if (this.#why === "" || code !== LOST) {
+        this.#why = plainWords(code, reason, this.#wasConnected);
+      }
       this.#say(this.#why, "trying");
     } else if (state === "closed") {
       this.#say(plainWords(code, reason, this.#wasConnected), "stopped");
@@ -135,7 +142,7 @@ export class Notices {
 
 /** @param {number | null} code @param {string} reason @param {boolean} wasConnected */
 function plainWords(code, reason, wasConnected) {
-  if (code === 1006 && !wasConnected) return "The server cannot be reached.";
+  if (code === LOST && !wasConnected) return "The server cannot be reached.";
   const words = code === null ? undefined : WORDS[code];
   if (words === undefined) return `The connection ended: ${reason}.`;
   // A game's own reason (why it refused, who kicked) is worth reading too.
