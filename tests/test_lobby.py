@@ -15,6 +15,7 @@ from sinks import NoSink
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gameserver import JoinRefused, LocalProtocolError, Room, Settings
+from gameserver.protocol.closing import MAX_REASON_BYTES
 from gameserver.runtime.admission import Reason
 from gameserver.runtime.lobby import Lobby
 
@@ -89,6 +90,29 @@ async def test_unknown_and_malformed(autojump_clock: MockClock, request_: str) -
         with pytest.raises(JoinRefused):
             made.room_class(request_)
         assert made.rooms == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "kinds", "told"),
+    [
+        ("x", ["b", "a"], "b, a"),
+        ("x", list("abcde"), "a, b, c, d, e"),
+        ("x", list("abcdef"), "a, b, c, d, e, …"),
+        ("x" * 32, ["a" * 32], "a" * 32),
+        ("x" * 32, ["a" * 32, "b" * 32], "a" * 32 + ", …"),
+        ("x" * 26, ["a" * 32, "b" * 32, "c"], "a" * 32 + ", " + "b" * 32 + ", c"),
+        ("x" * 27, ["a" * 32, "b" * 32, "c"], "a" * 32 + ", …"),
+    ],
+)
+def test_who_asks_for_an_unknown_kind_is_told_which_there_are(
+    kind: str, kinds: list[str], told: str
+) -> None:
+    made = Lobby(dict.fromkeys(kinds, Field), Settings())
+    with pytest.raises(JoinRefused) as refusal:
+        made.room_class(f"{kind}/{'y' * 32}")
+    assert refusal.value.code == 4004
+    assert refusal.value.reason == f"no such room: {kind}; rooms here: {told}"
+    assert len(refusal.value.reason.encode()) <= MAX_REASON_BYTES
 
 
 async def test_the_number_of_rooms_has_a_limit(autojump_clock: MockClock) -> None:

@@ -23,7 +23,7 @@ import trio
 from gameserver.config import Settings
 from gameserver.errors import JoinRefused, LocalProtocolError
 from gameserver.ops.metrics import RoomTally, total
-from gameserver.protocol.closing import CloseCode
+from gameserver.protocol.closing import MAX_REASON_BYTES, CloseCode
 from gameserver.protocol.names import parse_room_request
 from gameserver.room import Room
 from gameserver.room_check import check_room, suspicions
@@ -42,6 +42,8 @@ RETRY_AFTER_S: Final = 5.0
 #: … and, at the least, where a room is overloaded: no step down comes sooner.
 OVERLOAD_RETRY_S: Final = 5.0
 
+#: Of the kinds that there are, so many are named to who asks for another.
+MAX_KINDS_TOLD: Final = 5
 _KIND: Final = re.compile(r"[a-z0-9_-]{1,32}")
 
 
@@ -141,7 +143,7 @@ class Lobby:
         kind, name = parse_room_request(request)
         kind = kind or next(iter(self._kinds))
         if kind not in self._kinds:
-            raise JoinRefused(CloseCode.NO_SUCH_ROOM, f"no such room: {kind}")
+            raise JoinRefused(CloseCode.NO_SUCH_ROOM, _no_such_room(kind, self.kinds))
         return kind, name
 
     @contextlib.contextmanager
@@ -373,6 +375,16 @@ class Lobby:
         if self._running:
             self._all_stopped = trio.Event()
             await self._all_stopped.wait()
+
+
+def _no_such_room(kind: str, kinds: list[str]) -> str:
+    """Say which rooms there are instead, as far as that fits a close frame."""
+    for count in range(min(len(kinds), MAX_KINDS_TOLD), 0, -1):
+        told = ", ".join(kinds[:count]) + (", …" if count < len(kinds) else "")
+        text = f"no such room: {kind}; rooms here: {told}"
+        if len(text.encode()) <= MAX_REASON_BYTES:
+            break
+    return text
 
 
 def _check_kinds(kinds: Mapping[str, type[Room]]) -> None:
