@@ -229,7 +229,11 @@ class Room:
 
     def spawn(self, entity: E, *, owner: Player | None = None) -> E:
         """Add ``entity`` to the world, and return it."""
-        self.world.spawn(entity, owner=0 if owner is None else owner.seat)
+        try:
+            seat = 0 if owner is None else owner.seat
+        except AttributeError:
+            raise _no_player("owner", owner) from None
+        self.world.spawn(entity, owner=seat)
         return entity
 
     def despawn(self, entity: Any) -> None:
@@ -285,11 +289,19 @@ class Room:
                 f"{type(event).__name__} is not an event class of this room; see Room.classes"
             )
         points = None if at is None else _points(at)
-        self.emissions.append(Emission(event, points, None if to is None else to.seat))
+        try:
+            seat = None if to is None else to.seat
+        except AttributeError:
+            raise _no_player("to", to) from None
+        self.emissions.append(Emission(event, points, seat))
 
     def say(self, text: str, *, to: Player | None = None) -> None:
         """Send ``text`` to everyone (or one player) in the server's name."""
-        self.texts.append((0, "", text, None if to is None else to.seat))
+        try:
+            seat = None if to is None else to.seat
+        except AttributeError:
+            raise _no_player("to", to) from None
+        self.texts.append((0, "", text, seat))
 
     # ------------------------------------------------------------ what the runtime calls
 
@@ -430,6 +442,12 @@ class Room:
         except Exception as error:  # noqa: BLE001 - a game's bug must not take the server down
             self.failures.append(HookFailure(hook, player, error))
             return _FAILED
+
+
+def _no_player(argument: str, given: object) -> LocalProtocolError:
+    return LocalProtocolError(
+        f"{argument}= is a Player, such as room.players has by seat, no {type(given).__name__}"
+    )
 
 
 def _points(at: Any) -> Sequence[Point]:

@@ -212,6 +212,19 @@ def test_events_must_be_declared() -> None:
         room.emit(Bump(1), at=Ship())  # type: ignore[arg-type]
 
 
+def test_who_is_meant_is_a_player_not_the_number_of_its_seat() -> None:
+    room = Recorder()
+    player: Any = room.join(1, NoSink(), "a")
+    wanted = "= is a Player, such as room.players has by seat, no "
+    with pytest.raises(LocalProtocolError, match=f"owner{wanted}int"):
+        room.spawn(Ship(), owner=player.seat)
+    with pytest.raises(LocalProtocolError, match=f"to{wanted}int"):
+        room.emit(Bump(1), to=player.seat)
+    with pytest.raises(LocalProtocolError, match=f"to{wanted}str"):
+        room.say("psst", to=player.name)
+    assert (len(room.world), room.emissions, room.texts) == (0, [], [])
+
+
 def test_the_seed_decides_what_is_random() -> None:
     assert Recorder(seed=5).random.random() == Recorder(seed=5).random.random()
     assert Recorder().dt == 1 / 20
