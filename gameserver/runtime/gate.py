@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import h11
 
 METRICS_PATH: Final = "/metrics"
+#: The refusal of a page for its origin; the door tells of it in the log.
+FOREIGN_PAGE: Final = text_response(403, "Pages of this origin may not connect here.")
 #: What stands in front of the host where a port is left out.
 _OWN_PORTS: Final = {b"http": b":80", b"https": b":443"}
 
@@ -71,7 +73,7 @@ class Gate:
         if len(origins) == 1 and self._may_connect(origins[0], values_of(request, b"host")):
             return None
         self.admission.turn_away(Reason.ORIGIN)
-        return text_response(403, "Pages of this origin may not connect here.")
+        return FOREIGN_PAGE
 
     def _may_connect(self, origin: bytes, hosts: list[bytes]) -> bool:
         if origin in self._origins and origin != OWN_HOST.encode():
