@@ -18,7 +18,14 @@ from hypothesis import strategies as st
 from benchmarks.exposition import counts_by_label, gauge, total
 from benchmarks.hostile.attackers import Attackers
 from benchmarks.hostile.attacks import ATTACKS, IN_A_PROCESS, run
-from benchmarks.hostile.honest import Honest, Window, delays_s, missed_ticks, of_ticks
+from benchmarks.hostile.honest import (
+    Honest,
+    Window,
+    coreless_ticks,
+    delays_s,
+    missed_ticks,
+    of_ticks,
+)
 from benchmarks.hostile.light import first_frame, tick_of
 from benchmarks.hostile.results import (
     QUIET,
@@ -35,6 +42,7 @@ from benchmarks.machine import BenchmarkError
 from benchmarks.measure import waited_s
 from benchmarks.studies.hostile import is_bug, wrong_codes
 from gameserver.config import Settings
+from gameserver.games.arena.rules import TICK_RATE
 from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.frames import binary_frame
 from gameserver.protocol.messages import Delta
@@ -62,6 +70,7 @@ def attacked(attack: str = "garbage", **changes: Any) -> AttackRecord:
         lost=(),
         ticks=600,
         ticks_missed=0,
+        ticks_missed_coreless=0,
         ticks_missed_by_worst=0,
         ticks_dropped=0,
         wrong_checksums=0,
@@ -87,6 +96,16 @@ def attacked(attack: str = "garbage", **changes: Any) -> AttackRecord:
 def test_ticks_that_never_came_are_missed_wherever_they_lack() -> None:
     window = Window([[(10, 0.0), (11, 0.0), (12, 0.0), (13, 0.0)], [(11, 0.0)], []])
     assert missed_ticks(window, range(11, 13)) == [0, 1, 2]
+
+
+def test_ticks_left_out_while_others_had_the_core_are_told_apart() -> None:
+    period_s = 1 / TICK_RATE
+    # Between 10 and 13 the server did next to nothing, between 13 and 15 it was busy.
+    begun = {10: 0.0, 13: 0.9 * period_s, 15: 1.9 * period_s, 16: 2.0 * period_s}
+    window = Window([[(10, 0.0), (12, 0.0), (13, 0.0), (15, 0.0), (16, 0.0)]], begun_cpu_s=begun)
+    assert coreless_ticks(window, range(10, 17)) == {11, 12}
+    assert missed_ticks(window, range(10, 17)) == [2]
+    assert missed_ticks(window, coreless_ticks(window, range(10, 17))) == [1]
 
 
 def test_a_delay_is_counted_from_the_servers_schedule() -> None:
@@ -148,7 +167,7 @@ def test_an_attack_that_changed_nothing_is_held() -> None:
     ("changes", "said"),
     [
         ({"lost": ("4009 silent",)}, "1 dropped"),
-        ({"ticks_missed": 7}, "7 ticks missed"),
+        ({"ticks_missed": 7, "ticks_missed_coreless": 3}, "4 ticks missed"),
         ({"wrong_checksums": 1}, "1 wrong checksums"),
         ({"tick_cpu_p99_ms": 1.6}, "tick p99 1.6 ×"),
         ({"after": attrs.evolve(USAGE, tasks=161)}, "1 tasks left"),
@@ -192,7 +211,9 @@ def test_the_table_of_attacks() -> None:
         [
             attacked(QUIET),
             attacked(during=during, attackers=tally, tick_cpu_p99_ms=1.4, tick_p99_ms=7.0),
-            attacked("oversize", lost=("gone",), stolen=0.5),
+            attacked(
+                "oversize", lost=("gone",), stolen=0.5, ticks_missed=9, ticks_missed_coreless=9
+            ),
         ]
     )
     quiet, garbage, oversize = table.splitlines()[2:]
@@ -202,6 +223,7 @@ def test_the_table_of_attacks() -> None:
         in garbage
     )
     assert "| 50 → 60 → 50 | 160 → 200 → 160 | 60 → 80 → 60 | held |" in garbage
+    assert "| 9 of 30,000 (9 for want of a core) |" in oversize
     busy = "(machine busy: naps 1 ms late, server waited 0%, 50% stolen)"
     assert oversize.endswith(f"| NOT HELD: 1 dropped {busy} |")
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from itertools import pairwise
 from typing import Final
 
 import attrs
@@ -39,14 +40,16 @@ class Window:
     """What was noted since the last ``take``.
 
     ``seen``: tick and time (``time.perf_counter``) of each delta, by player; ``begun_s``,
-    ``work_s``, ``cpu_s``: when a tick began, on the same clock, how long it took, and how long of
-    that on a core, by tick; ``lost``: how each one ended who was dropped; ``naps_late_s``: how late
-    this process's own naps ended, which is its part of every delay.
+    ``work_s``: when a tick began, on the same clock, and how long it took, by tick;
+    ``begun_cpu_s``, ``cpu_s``: the same by the clock of the server's thread; ``lost``: how each one
+    ended who was dropped; ``naps_late_s``: how late this process's own naps ended, which is its
+    part of every delay.
     """
 
     seen: list[list[tuple[int, float]]]
     begun_s: dict[int, float] = attrs.field(factory=dict)
     work_s: dict[int, float] = attrs.field(factory=dict)
+    begun_cpu_s: dict[int, float] = attrs.field(factory=dict)
     cpu_s: dict[int, float] = attrs.field(factory=dict)
     lost: list[str] = attrs.field(factory=list)
     naps_late_s: list[float] = attrs.field(factory=list)
@@ -186,6 +189,7 @@ class Honest:
         [beat] = client.replica.of_kind("Beat")
         if delta.tick == client.replica.tick:  # else the beat is already that of a later one
             self.now.begun_s[delta.tick] = beat.at_us / 1e6
+            self.now.begun_cpu_s[delta.tick] = beat.at_cpu_us / 1e6
             self.now.work_s[delta.tick - 1] = beat.work_us / 1e6
             self.now.cpu_s[delta.tick - 1] = beat.cpu_us / 1e6
 
@@ -225,13 +229,28 @@ def random_controls(rng: random.Random) -> Steer:
     )
 
 
-def missed_ticks(window: Window, ticks: range) -> list[int]:
+def missed_ticks(window: Window, ticks: Collection[int]) -> list[int]:
     """Return by player how many of ``ticks`` never came.
 
     A tick that the server dropped was missed by all.
     """
     came = [{tick for tick, _ in player} for player in window.seen]
     return [sum(tick not in player for tick in ticks) for player in came]
+
+
+def coreless_ticks(window: Window, ticks: range) -> set[int]:
+    """Return those of ``ticks`` that the server may have left out for want of a core only.
+
+    From the tick before them to the one after them it was on its core for less than one tick has
+    time: had others not had the core meanwhile, it would have been in time.
+    """
+    told = sorted(tick for tick in window.begun_cpu_s if tick in ticks)
+    return {
+        tick
+        for before, after in pairwise(told)
+        if window.begun_cpu_s[after] - window.begun_cpu_s[before] < 1 / TICK_RATE
+        for tick in range(before + 1, after)
+    }
 
 
 def delays_s(window: Window, ticks: range) -> list[float]:

@@ -65,6 +65,8 @@ class AttackRecord:
     lost: tuple[str, ...]
     ticks: int
     ticks_missed: int
+    #: Those of them for which the server lacked nothing but its core (``honest.coreless_ticks``).
+    ticks_missed_coreless: int
     ticks_missed_by_worst: int
     ticks_dropped: int
     wrong_checksums: int
@@ -117,8 +119,8 @@ def broken(record: AttackRecord) -> list[str]:
 def complaints(record: AttackRecord, quiet: AttackRecord) -> list[str]:
     """Return which targets were missed, in words; empty if none was."""
     found = broken(record)
-    if record.ticks_missed:
-        found.append(f"{record.ticks_missed} ticks missed")
+    if missed := record.ticks_missed - record.ticks_missed_coreless:
+        found.append(f"{missed} ticks missed")
     if record.tick_cpu_p99_ms > MOST_P99 * quiet.tick_cpu_p99_ms:
         found.append(f"tick p99 {record.tick_cpu_p99_ms / quiet.tick_cpu_p99_ms:.1f} ×")
     if record.after.tasks > record.before.tasks:
@@ -158,7 +160,7 @@ def _row(record: AttackRecord, quiet: AttackRecord) -> list[str]:
         f"{record.attackers.get('connections', 0):,}",
         f"{record.attackers.get('bytes_sent', 0) / 1e6:.1f}",
         str(len(record.lost)),
-        f"{record.ticks_missed} of {record.ticks * record.players:,}",
+        _missed(record),
         _beside(record.tick_cpu_p99_ms, quiet.tick_cpu_p99_ms, 2),
         _beside(record.tick_p99_ms, quiet.tick_p99_ms, 2),
         _beside(record.delay_p99_ms, quiet.delay_p99_ms, 1),
@@ -167,6 +169,12 @@ def _row(record: AttackRecord, quiet: AttackRecord) -> list[str]:
         " → ".join(str(usage.descriptors) for usage in usages),
         verdict,
     ]
+
+
+def _missed(record: AttackRecord) -> str:
+    text = f"{record.ticks_missed} of {record.ticks * record.players:,}"
+    coreless = record.ticks_missed_coreless
+    return f"{text} ({coreless} for want of a core)" if coreless else text
 
 
 def _beside(value: float, quiet: float, digits: int) -> str:

@@ -21,13 +21,15 @@ MAX_PLAYERS: Final = 2000
 class Beat:
     """When the newest tick began and how long the one before took, its publish included.
 
-    In microseconds, ``at_us`` on the clock of the machine, ``time.perf_counter``; ``cpu_us`` on a
-    core.  A tick never waits for anything, so the difference to ``work_us`` is what other processes
-    and other machines took.  There is one; everyone sees it, so that every tick has a delta for
+    In microseconds, ``at_us`` on the clock of the machine, ``time.perf_counter``; ``at_cpu_us`` and
+    ``cpu_us`` by that of the server's thread, which runs only while it has a core.  A tick never
+    waits for anything, so what ``work_us`` has more than ``cpu_us`` is what other processes and
+    other machines took.  There is one; everyone sees it, so that every tick has a delta for
     everyone.
     """
 
     at_us: int = synced(0)
+    at_cpu_us: int = synced(0)
     work_us: int = synced(0)
     cpu_us: int = synced(0)
 
@@ -53,7 +55,7 @@ class Siege(Arena):
     def tick(self) -> None:
         """Play the tick, and tell the time."""
         super().tick()
-        self._beat.at_us = self._begun_us
+        self._beat.at_us, self._beat.at_cpu_us = self._begun_us, self._begun_cpu_us
         self._beat.work_us = self._work_us
         self._beat.cpu_us = self._cpu_us
 

@@ -25,7 +25,13 @@ from benchmarks import measure, records
 from benchmarks.exposition import counts_by_label, gauge, total
 from benchmarks.hostile.attackers import Camp
 from benchmarks.hostile.attacks import ALWAYS, ATTACKS
-from benchmarks.hostile.honest import Honest, delays_s, missed_ticks, of_ticks
+from benchmarks.hostile.honest import (
+    Honest,
+    coreless_ticks,
+    delays_s,
+    missed_ticks,
+    of_ticks,
+)
 from benchmarks.hostile.results import QUIET, AttackRecord, Usage, worst
 from benchmarks.machine import ROOT, BenchmarkError
 from benchmarks.servers import OURSELVES, RunningServer, Setting, Started
@@ -144,6 +150,7 @@ class _Study:
         after = await self._usage()
         window = self.honest.take()
         missed = missed_ticks(window, and_after)
+        coreless = missed_ticks(window, coreless_ticks(window, and_after))
         delays = delays_s(window, ticks)
         work, cpu = of_ticks(window.work_s, ticks), of_ticks(window.cpu_s, ticks)
         endings = self._endings_since(metrics_before)
@@ -154,6 +161,7 @@ class _Study:
             lost=tuple(window.lost),
             ticks=len(and_after),
             ticks_missed=sum(missed),
+            ticks_missed_coreless=sum(coreless),
             ticks_missed_by_worst=max(missed),
             ticks_dropped=int(
                 total(self._metrics, "ticks_dropped") - total(metrics_before, "ticks_dropped")
@@ -232,6 +240,7 @@ def summary(record: AttackRecord) -> str:
     """Return one line about a record."""
     return (
         f"{record.attack}: {len(record.lost)} dropped, {record.ticks_missed} ticks missed, "
+        f"{record.ticks_missed_coreless} of them for want of a core, "
         f"tick p99 {record.tick_cpu_p99_ms:.2f} ms on the core, "
         f"{record.tick_p99_ms:.2f} ms in all, delay p99 {record.delay_p99_ms:.1f} ms, "
         f"tasks {record.before.tasks} → {record.during.tasks} → {record.after.tasks}, "
