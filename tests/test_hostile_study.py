@@ -101,7 +101,7 @@ def test_ticks_that_never_came_are_missed_wherever_they_lack() -> None:
 def test_ticks_left_out_while_others_had_the_core_are_told_apart() -> None:
     period_s = 1 / TICK_RATE
     # Between 10 and 13 the server did next to nothing, between 13 and 15 it was busy.
-    begun = {10: 0.0, 13: 0.9 * period_s, 15: 1.9 * period_s, 16: 2.0 * period_s}
+    begun = {10: 0.0, 13: 0.9 * period_s, 15: 2.1 * period_s, 16: 2.2 * period_s}
     window = Window([[(10, 0.0), (12, 0.0), (13, 0.0), (15, 0.0), (16, 0.0)]], begun_cpu_s=begun)
     assert coreless_ticks(window, range(10, 17)) == {11, 12}
     assert missed_ticks(window, range(10, 17)) == [2]
