@@ -163,8 +163,10 @@ def memory(records: Sequence[Record]) -> str:
     return markdown(["players", "MB empty", "MB", "KiB per player"], rows)
 
 
-def line(what: str, found: Line) -> str:
+def line(what: str, found: Line | None) -> str:
     """Return a fitted line in words."""
+    if found is None:
+        return f"{what}: too few of these got everything for a line"
     return (
         f"{what}: {found.slope * 1000:.2f} µs each a tick, {found.intercept:.2f} ms besides "
         f"(R² {found.r2:.3f})"

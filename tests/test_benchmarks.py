@@ -71,7 +71,10 @@ def test_growth_is_fitted_per_tick_from_valid_records() -> None:
         make_record(players=n, cpu_s=(0.1 + n * 0.002) * 5, seconds=5.0) for n in (100, 200, 300)
     ]
     found.append(make_record(players=400, cpu_s=100.0, complaints=("slow",)))
+    assert growth.fit_players(found[:1]) is None
+    found.append(make_record(players=500, cpu_s=0.1, deltas=10))  # overloaded: it did less
     line = growth.fit_players(found)
+    assert line is not None
     assert line.slope == pytest.approx(0.1)  # 2 ms of a second, over 20 ticks
     assert line.intercept == pytest.approx(5.0)
 

@@ -38,20 +38,23 @@ def run_entities(session: Session, players: int, entities: Sequence[int]) -> lis
     return [record for record in found if record is not None]
 
 
-def fit_players(records: Sequence[Record]) -> Line:
-    """Return the line of CPU (milliseconds a tick) against players."""
+def fit_players(records: Sequence[Record]) -> Line | None:
+    """Return the line of CPU (milliseconds a tick) against players; None if too few held."""
     return _fit(records, [float(record.players) for record in records])
 
 
-def fit_entities(records: Sequence[Record]) -> Line:
-    """Return the line of CPU (milliseconds a tick) against entities."""
+def fit_entities(records: Sequence[Record]) -> Line | None:
+    """Return the line of CPU (milliseconds a tick) against entities; None if too few held."""
     return _fit(records, [float(record.more["entities"]) for record in records])
 
 
-def _fit(records: Sequence[Record], xs: Sequence[float]) -> Line:
+def _fit(records: Sequence[Record], xs: Sequence[float]) -> Line | None:
+    """Fit those that delivered everything: an overloaded room does less, not more."""
     points = [
         (x, record.cpu_share / record.tick_rate * 1000)
         for x, record in zip(xs, records, strict=True)
-        if record.valid
+        if record.valid and record.in_full
     ]
+    if len({x for x, _ in points}) < 2:
+        return None
     return fit_line([x for x, _ in points], [y for _, y in points])
