@@ -139,8 +139,8 @@ class Settings:
     #: New connections a second from one address, of which a further request on one counts as a
     #: quarter; ``max_connections_per_address`` at once.
     connects_per_s: float = attrs.field(default=20.0, validator=_longer_than_zero)
-    #: How many players are let in a second; a second's worth at once, and half as many more of
-    #: those who come back to their seats, who go before all others.
+    #: How many players are let in a second, one after the other; a second's worth may wait for
+    #: that.  Those who come back to their seats go before all others, half as many more at once.
     joins_per_s: float = attrs.field(default=100.0, validator=_longer_than_zero)
     #: Addresses that are not limited one by one.
     trusted: tuple[Network, ...] = LOOPBACK

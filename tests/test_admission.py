@@ -191,8 +191,7 @@ def test_what_a_proxy_should_not_send_is_counted() -> None:
 
 def test_joins_a_second_and_when_to_come_again() -> None:
     admission = made(joins_per_s=2.0)
-    for _ in range(2):
-        admission.let_join(10.0)
+    assert [admission.let_join(10.0) for _ in range(2)] == [0.0, 0.5]  # one after the other
     waits = []
     for _ in range(3):
         with pytest.raises(JoinRefused) as refusal:
@@ -200,7 +199,8 @@ def test_joins_a_second_and_when_to_come_again() -> None:
         assert refusal.value.code == 4005
         waits.append(refusal.value.retry_after_s)
     assert waits == [1.5, 2.0, 2.5]  # not all at once
-    admission.let_join(10.5)
+    assert admission.let_join(10.5) == 0.5
+    assert admission.let_join(20.0) == 0.0
     assert admission.turned_away == {Reason.JOINS: 3}
 
 
@@ -209,7 +209,7 @@ def test_who_comes_back_is_let_in_before_newcomers() -> None:
     for _ in range(50):
         with suppress(JoinRefused):
             admission.let_join(10.0)
-    admission.let_join(10.0, returning=True)
+    assert admission.let_join(10.0, returning=True) == 0.0
     with pytest.raises(JoinRefused) as refusal:
         admission.let_join(10.0, returning=True)
     # In a line of their own: a seat is not held for as long as newcomers may have to wait.

@@ -126,6 +126,27 @@ async def test_a_storm_of_newcomers_keeps_nobody_from_coming_back(
             assert (await back(client, welcome, seen)).resumed
 
 
+async def test_newcomers_join_one_after_the_other(autojump_clock: MockClock) -> None:
+    async with inn(joins_per_s=4.0) as i:
+        begun_s = trio.current_time()
+        came_s = []
+        all_came = trio.Event()
+
+        async def come(number: int) -> None:
+            async with i.client() as (client, _):
+                await client.joined(name=f"new {number}")
+                came_s.append(trio.current_time() - begun_s)
+                await all_came.wait()
+
+        async with trio.open_nursery() as nursery:
+            for number in range(3):
+                nursery.start_soon(come, number)
+            while len(came_s) < 3:
+                await trio.sleep(0.05)
+            all_came.set()
+        assert came_s == pytest.approx([0.0, 0.25, 0.5], abs=0.01)
+
+
 async def test_who_leaves_on_purpose_is_gone_at_once(autojump_clock: MockClock) -> None:
     async with inn() as i:
         async with i.client() as (client, _):

@@ -31,10 +31,6 @@ class Allowance:
         self._left = left - amount
         return True
 
-    def give_back(self, amount: float) -> None:
-        """Take back what was spent and not needed."""
-        self._left += amount
-
 
 @attrs.frozen(kw_only=True)
 class Intake:

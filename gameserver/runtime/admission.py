@@ -9,6 +9,7 @@ session's doing.
 from __future__ import annotations
 
 import enum
+import math
 from collections import Counter, OrderedDict
 from typing import Final
 
@@ -29,6 +30,10 @@ REQUEST_COST: Final = 0.25
 #: The longest that one who wants to join is told to wait, but for a second: shorter than seats are
 #: held (``Room.hold_s``), for some come back to theirs.
 LONGEST_WAIT_S: Final = 20.0
+#: How long the line of those may be who wait for their turn to join, and by how much longer it may
+#: get for those who come back to their seats.
+LONGEST_LINE_S: Final = 1.0
+RESERVE_S: Final = 0.5
 #: Addresses without a connection whose haste is still remembered.  Overflow policy
 #: ``drop-oldest``: it gets a fresh allowance, which the caps in all make harmless.
 MAX_REMEMBERED_ADDRESSES: Final = 10_000
@@ -116,7 +121,8 @@ class Admission:
         self._settings = settings
         self._addresses: dict[str, _Address] = {}
         self._remembered: OrderedDict[str, _Address] = OrderedDict()
-        self._joins: Allowance | None = None
+        #: When the next newcomer's turn to join is.
+        self._next_turn_s = -math.inf
         self._newcomers = _Line()
         self._returning = _Line()
         self.connections = 0
@@ -228,22 +234,20 @@ class Admission:
 
     # ------------------------------------------------------------ joining
 
-    def let_join(self, now_s: float, *, returning: bool = False) -> None:
-        """Take one from what may join a second; ``JoinRefused`` (4005) says when to come again.
+    def let_join(self, now_s: float, *, returning: bool = False) -> float:
+        """Return how long to wait for one's turn to join; ``JoinRefused`` (4005): come again later.
 
-        Half a second's worth is kept for those who are ``returning`` to a seat that is held for
-        them: however many newcomers there are, they get in first.
+        Turns are ``joins_per_s`` apart, so a crowd that comes at one moment is not the work of one
+        tick.  A newcomer waits in the line if it is a second long at most.  Who is ``returning`` to
+        a seat that is held for them need not wait, though the line then is longer for the others,
+        and is let in until it is a second and a half: before newcomers, however many there are.
+        (The virtual scheduling of the generic cell rate algorithm: ITU-T I.371, annex A.)
         """
         rate = self._settings.joins_per_s
-        burst = max(1.0, rate)
-        reserve = burst / 2
-        if self._joins is None:
-            self._joins = Allowance(rate, burst + reserve, now_s)
-        if returning and self._joins.spend(now_s):
-            return
-        if not returning and self._joins.spend(now_s, 1 + reserve):
-            self._joins.give_back(reserve)
-            return
+        line_s = max(self._next_turn_s - now_s, 0.0)
+        if line_s < (LONGEST_LINE_S + RESERVE_S if returning else LONGEST_LINE_S):
+            self._next_turn_s = now_s + line_s + 1 / rate
+            return 0.0 if returning else line_s
         self.turn_away(Reason.JOINS)
         line = self._returning if returning else self._newcomers
         raise JoinRefused(

@@ -180,9 +180,10 @@ class Session:
         await self._lobby.turnstile.wait_turn()
         request = self._checked_request(hello)
         ticket = self._lobby.find_ticket(hello.resume, request)
-        self._peer.admission.let_join(trio.current_time(), returning=ticket is not None)
+        turn_s = self._peer.admission.let_join(trio.current_time(), returning=ticket is not None)
         if ticket is not None:
             return await self._resume(hello, ticket)
+        await trio.sleep(turn_s)
         verified = self._lobby.sign_in.verify(
             hello.token, self._lobby.room_class(request), is_bot=self._peer.is_bot
         )
