@@ -16,7 +16,10 @@ ROOMS = Path(__file__).with_name("rooms")
 #: The link's own delay there and back, without jitter and frames.
 OTHER_CONTINENT_RTT_MS = 220
 #: Each takes five seconds.
-MOST_FLIGHTS = 15
+FLIGHTS = 15
+#: Where so many of those were disturbed that they are too few ticks, as many again until they are
+#: a few at least.
+TICKS, FEW_TICKS = 300, 100
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +79,9 @@ def test_on_a_clean_link_nothing_is_corrected(quiet: RunningServer, pages: Pages
     page.page.set_viewport_size({"width": 360, "height": 240})
     page.wait_for_ticks(75)
     ticks = 0
-    for _ in range(MOST_FLIGHTS):
+    for flight in range(2 * FLIGHTS):
+        if ticks >= (TICKS if flight < FLIGHTS else FEW_TICKS):
+            break
         page.ask("eyes.startRecord()")
         for number in range(2):
             for key in ("KeyW", "KeyD", "KeyA", "Space", "ShiftLeft"):
@@ -88,9 +93,7 @@ def test_on_a_clean_link_nothing_is_corrected(quiet: RunningServer, pages: Pages
         if record["late"] + record["counted"] + record["dropped"] == 0:
             assert (record["corrections"], record["adjustments"]) == (0, 0)
             ticks += record["ticks"]
-        if ticks >= 300:
-            break
-    assert ticks >= 300, "the machine was too busy"
+    assert ticks >= FEW_TICKS, "the machine was too busy"
     assert page.complaints == []
 
 
