@@ -229,11 +229,7 @@ class Room:
 
     def spawn(self, entity: E, *, owner: Player | None = None) -> E:
         """Add ``entity`` to the world, and return it."""
-        try:
-            seat = 0 if owner is None else owner.seat
-        except AttributeError:
-            raise _no_player("owner", owner) from None
-        self.world.spawn(entity, owner=seat)
+        self.world.spawn(entity, owner=0 if owner is None else _seat_of(owner, "owner"))
         return entity
 
     def despawn(self, entity: Any) -> None:
@@ -289,19 +285,12 @@ class Room:
                 f"{type(event).__name__} is not an event class of this room; see Room.classes"
             )
         points = None if at is None else _points(at)
-        try:
-            seat = None if to is None else to.seat
-        except AttributeError:
-            raise _no_player("to", to) from None
+        seat = None if to is None else _seat_of(to, "to")
         self.emissions.append(Emission(event, points, seat))
 
     def say(self, text: str, *, to: Player | None = None) -> None:
         """Send ``text`` to everyone (or one player) in the server's name."""
-        try:
-            seat = None if to is None else to.seat
-        except AttributeError:
-            raise _no_player("to", to) from None
-        self.texts.append((0, "", text, seat))
+        self.texts.append((0, "", text, None if to is None else _seat_of(to, "to")))
 
     # ------------------------------------------------------------ what the runtime calls
 
@@ -444,10 +433,13 @@ class Room:
             return _FAILED
 
 
-def _no_player(argument: str, given: object) -> LocalProtocolError:
-    return LocalProtocolError(
-        f"{argument}= is a Player, such as room.players has by seat, no {type(given).__name__}"
-    )
+def _seat_of(player: Player, argument: str) -> int:
+    try:
+        return player.seat
+    except AttributeError:
+        raise LocalProtocolError(
+            f"{argument}= is a Player, such as room.players has by seat, no {type(player).__name__}"
+        ) from None
 
 
 def _points(at: Any) -> Sequence[Point]:
