@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
 import trio
@@ -13,13 +14,14 @@ from playing import Step
 from trio.testing import MockClock, wait_all_tasks_blocked
 from wsproto.frame_protocol import FrameProtocol
 
+from clients.game_client import GameClient
 from clients.joining import open_game
 from clients.lab.profiles import profiles_of
 from clients.lab.proxy import Endpoint, open_proxy
 from gameserver import Settings
 from gameserver.runtime import collecting
 from gameserver.runtime.collecting import COUNT_EVERY_S, SETTLE_S, collect_what_is_young
-from gameserver.runtime.server import open_server
+from gameserver.runtime.server import Server, open_server
 
 (PLAIN,) = profiles_of("0ms")
 HERE = Endpoint("127.0.0.1", 0)
@@ -123,24 +125,31 @@ async def test_it_leaves_the_collector_as_it_was(
     assert gc.get_freeze_count() == 0
 
 
+@asynccontextmanager
+async def play_and_be_cut(server: Server) -> AsyncIterator[GameClient]:
+    """Play over a line that is cut afterwards; come back, leave, and wait until all are gone."""
+    to = Endpoint("127.0.0.1", server.port)
+    async with (
+        open_proxy(PLAIN, listen=HERE, to=to, seed="cut") as (proxy, port),
+        open_game(f"ws://127.0.0.1:{port}/", name="ann") as game,
+    ):
+        await game.next_delta()
+        yield game
+        proxy.cut()
+        while not game.statistics().resumes:
+            await game.next_delta()
+    while server.figures().connections:
+        await trio.lowlevel.checkpoint()
+    await wait_all_tasks_blocked()
+
+
 async def test_a_session_leaves_nothing_that_needs_a_collection(untouched: None) -> None:
     with trio.fail_after(PATIENCE_S):
         async with open_server({"field": Harbour}, Settings(port=0)) as server:
-            to = Endpoint("127.0.0.1", server.port)
             gc.collect()
             gc.disable()
-            async with (
-                open_proxy(PLAIN, listen=HERE, to=to, seed="cut") as (proxy, port),
-                open_game(f"ws://127.0.0.1:{port}/", name="ann") as game,
-            ):
-                await game.next_delta()
+            async with play_and_be_cut(server) as game:
                 await game.send(Step(1))
-                proxy.cut()
-                while not game.statistics().resumes:
-                    await game.next_delta()
-            while server.figures().connections:
-                await trio.lowlevel.checkpoint()
-            await wait_all_tasks_blocked()
             gc.set_debug(gc.DEBUG_SAVEALL)
             gc.collect()
             ours = {type(o).__qualname__ for o in gc.garbage if _of_the_server(o)}
@@ -151,22 +160,11 @@ async def test_nor_does_the_frame_parser_of_a_connection_that_was_cut(untouched:
     """A collection would free it and not even count it: ending a generator breaks its circle."""
     with trio.fail_after(PATIENCE_S):
         async with open_server({"field": Harbour}, Settings(port=0)) as server:
-            to = Endpoint("127.0.0.1", server.port)
             gc.collect()
             gc.disable()
             before = _parsers_of_the_server()
-            async with (
-                open_proxy(PLAIN, listen=HERE, to=to, seed="cut") as (proxy, port),
-                open_game(f"ws://127.0.0.1:{port}/", name="ann") as game,
-            ):
-                await game.next_delta()
+            async with play_and_be_cut(server):
                 assert _parsers_of_the_server() == before + 1
-                proxy.cut()
-                while not game.statistics().resumes:
-                    await game.next_delta()
-            while server.figures().connections:
-                await trio.lowlevel.checkpoint()
-            await wait_all_tasks_blocked()
             assert _parsers_of_the_server() == before
 
 
