@@ -1,8 +1,8 @@
 """The static files of the game page, held in memory.
 
 Owns finding a file for a URL path and what HTTP needs to know about it. Reads only below
-its root, never by joining a path that came from outside: a request names an entry of the
-index made by walking the root, or nothing.
+its roots, never by joining a path that came from outside: a request names an entry of the
+index made by walking the roots, or nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import importlib.resources
 import os
-import pathlib
 from itertools import chain
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -57,40 +56,22 @@ class Asset:
 class Assets:
     """The files below ``roots``, for people and browsers to fetch.
 
-    Of files with one path that of the earliest root is meant.  Loaded once; with ``reload``
-    looked at anew for every request and read again when its modification time or size changed, for
-    those who work on the page.
+    Of files with one path that of the earliest root is meant.  Read once.
     """
 
-    def __init__(self, *roots: Traversable, reload: bool = False) -> None:
-        self._roots = roots
-        self._reload = reload
-        self._loaded: dict[str, tuple[object, Asset]] = {}
-        self._load()
+    def __init__(self, *roots: Traversable) -> None:
+        files = chain.from_iterable(_walk(root, "") for root in reversed(roots))
+        self._files = {path: _read(file) for path, file in files}
 
     def find(self, path: str) -> Asset | None:
         """The file for the path of a URL (no query; percent-encoded), or None.
 
         A path that ends in ``/`` names the ``index.html`` there.
         """
-        if self._reload:
-            self._load()
         name = unquote(path, errors="replace")
         if name.endswith("/"):
             name += "index.html"
-        entry = self._loaded.get(name)
-        return None if entry is None else entry[1]
-
-    def _load(self) -> None:
-        found: dict[str, tuple[object, Asset]] = {}
-        for path, file in chain.from_iterable(_walk(root, "") for root in reversed(self._roots)):
-            version = _version(file)
-            known = self._loaded.get(path)
-            if known is not None and version is not None and known[0] == version:
-                found[path] = known
-            else:
-                found[path] = (version, _read(file))
-        self._loaded = found
+        return self._files.get(name)
 
 
 def web_client() -> Traversable:
@@ -109,14 +90,6 @@ def _walk(directory: Traversable, path: str) -> Iterator[tuple[str, Traversable]
             yield from _walk(entry, below)
         else:
             yield below, entry
-
-
-def _version(file: Traversable) -> object:
-    """What changes when the file does; None where that cannot be asked (inside a zip)."""
-    if not isinstance(file, pathlib.Path):
-        return None
-    status = os.stat(file)
-    return status.st_mtime_ns, status.st_size
 
 
 def _read(file: Traversable) -> Asset:
