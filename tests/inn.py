@@ -20,6 +20,7 @@ from trio.testing import memory_stream_pair
 from clients import connection
 from gameserver import Player, Settings
 from gameserver.ops.metrics import Counters
+from gameserver.protocol.held import encode_held
 from gameserver.protocol.messages import SUBPROTOCOL, Delta, Welcome
 from gameserver.runtime.admission import Admission, Peer
 from gameserver.runtime.lobby import Lobby
@@ -135,6 +136,15 @@ class Inn:
             return self.pair()
 
         monkeypatch.setattr(connection, "_open_stream", open_stream)
+
+
+async def back(client: RawClient, welcome: Welcome, seen: Delta | None, **other: Any) -> Welcome:
+    """Come back by hand, holding what ``seen`` brought."""
+    held = None if seen is None else encode_held(seen.enters[:: 2 + 2])
+    tick = 0 if seen is None else seen.tick
+    hello: dict[str, Any] = {"resume": welcome.resume, "tick": tick, "held": held, **other}
+    await client.hello(**hello)
+    return await client.next_of(Welcome)
 
 
 def stream_peer(stream: Any) -> Any:

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import trio
-from inn import Harbour, inn
-from playing import RawClient, Step
+from inn import Harbour, back, inn
+from playing import Step
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gameserver import Player
 from gameserver.protocol.held import encode_held
-from gameserver.protocol.messages import Bye, CommandMessage, Delta, Welcome
-from gameserver.runtime.resumption import REMEMBERED, Resumption, Showing
-
-
-async def back(client: RawClient, welcome: Welcome, seen: Delta | None, **other: Any) -> Welcome:
-    """Come back by hand, holding what ``seen`` brought."""
-    held = None if seen is None else encode_held(seen.enters[:: 2 + 2])
-    tick = 0 if seen is None else seen.tick
-    hello: dict[str, Any] = {"resume": welcome.resume, "tick": tick, "held": held, **other}
-    await client.hello(**hello)
-    return await client.next_of(Welcome)
-
+from gameserver.protocol.messages import Bye, CommandMessage, Delta
+from gameserver.runtime.resumption import Showing
 
 # ---------------------------------------------------------------- the seat
 
@@ -116,14 +104,20 @@ async def test_a_storm_of_newcomers_keeps_nobody_from_coming_back(
     async with inn(joins_per_s=2.0) as i:
         welcome, seen = await i.leave_behind()
         codes = []
-        for number in range(10):
+
+        async def come(number: int) -> None:
             async with i.client() as (client, _):
                 await client.hello(name=f"new {number}", room="field/1")
-                if isinstance(await client.receive(), Bye):
-                    codes.append((await client.closed())[0])
-        assert set(codes) == {4005}
-        async with i.client() as (client, _):
-            assert (await back(client, welcome, seen)).resumed
+                answer = await client.receive()
+                codes.append(answer.code if isinstance(answer, Bye) else None)
+
+        async with trio.open_nursery() as nursery:
+            for number in range(10):
+                nursery.start_soon(come, number)
+            await wait_all_tasks_blocked()
+            async with i.client() as (client, _):
+                assert (await back(client, welcome, seen)).resumed
+        assert set(codes) == {None, 4005}
 
 
 async def test_newcomers_join_one_after_the_other(autojump_clock: MockClock) -> None:
@@ -164,6 +158,7 @@ async def test_what_a_peer_closes_with_says_whether_it_comes_back(
 ) -> None:
     async with inn() as i, i.client() as (client, _):
         await client.joined()
+        await trio.sleep(0.1)  # a ping frame is answered by then
         await client.ws.aclose(code if code != 1005 else None)  # type: ignore[arg-type]
         await wait_all_tasks_blocked()
         assert i.lobby.held == held
@@ -193,11 +188,39 @@ async def test_who_is_kicked_while_away_has_left(autojump_clock: MockClock) -> N
 async def test_three_silent_pings_drop_but_do_not_unseat(autojump_clock: MockClock) -> None:
     async with inn() as i, i.client() as (client, stream):
         welcome = await client.joined()
+        await trio.sleep(0.1)  # a ping frame is answered by then
         stream.muted = True
         await trio.sleep(12)
         assert i.lobby.held == 1
         async with i.client() as (anew, _):
             assert (await back(anew, welcome, None)).resumed
+
+
+async def test_who_never_answered_a_ping_has_left(autojump_clock: MockClock) -> None:
+    async with inn() as i:
+        async with i.client() as (client, stream):
+            welcome = await client.joined()
+            stream.muted = True  # else the pong is there as soon as the ping
+        await wait_all_tasks_blocked()
+        assert (i.lobby.held, len(i.lobby.resumption)) == (0, 0)
+        assert i.harbour.told == ["ann joins", "ann leaves: connection lost"]
+        async with i.client() as (client, _):
+            assert not (await back(client, welcome, None)).resumed
+        assert i.shown() == {Showing.OVER: 1}
+
+
+async def test_who_came_back_and_was_cut_before_its_pong_may_come_again(
+    autojump_clock: MockClock,
+) -> None:
+    async with inn() as i:
+        welcome, seen = await i.leave_behind()
+        async with i.client() as (client, stream):
+            again = await back(client, welcome, seen)
+            stream.muted = True
+        await wait_all_tasks_blocked()
+        assert i.lobby.held == 1
+        async with i.client() as (client, _):
+            assert (await back(client, again, seen)).resumed
 
 
 async def test_nothing_is_published_to_a_held_seat(autojump_clock: MockClock) -> None:
@@ -209,110 +232,6 @@ async def test_nothing_is_published_to_a_held_seat(autojump_clock: MockClock) ->
         i.harbour.say("is anybody there?")
         await trio.sleep(2)
         assert publisher.statistics.deltas == before
-
-
-# ---------------------------------------------------------------- the token
-
-
-async def test_a_replayed_token_takes_nothing(autojump_clock: MockClock) -> None:
-    async with inn() as i:
-        welcome, seen = await i.leave_behind()
-        async with i.client() as (client, _):
-            await back(client, welcome, seen)
-            await trio.sleep(0.2)  # its pong confirms that it has the next token
-            async with i.client() as (thief, _):
-                assert not (await back(thief, welcome, seen, name="eve")).resumed
-            assert i.shown() == {Showing.RESUMED: 1, Showing.USED: 1}
-            assert i.harbour.players[1].connected
-            assert i.harbour.players[1].name == "ann"
-            await client.next_of(Delta)
-
-
-@pytest.mark.parametrize("token", ["", "x" * 24, "a" * 1024])
-async def test_a_forged_token_is_as_good_as_none(autojump_clock: MockClock, token: str) -> None:
-    async with inn() as i:
-        await i.leave_behind()
-        async with i.client() as (client, _):
-            await client.hello(name="eve", resume=token, tick=0, held=None)
-            welcome = await client.next_of(Welcome)
-            assert (welcome.resumed, welcome.seat) == (False, 2)
-        assert i.shown() == {Showing.UNKNOWN: 1}
-        assert not i.harbour.players[1].connected
-
-
-async def test_a_token_is_for_its_room_only(autojump_clock: MockClock) -> None:
-    async with inn() as i:
-        welcome, seen = await i.leave_behind()
-        async with i.client() as (client, _):
-            assert (await back(client, welcome, seen, room="field/other")).room == "field/other"
-        assert i.shown() == {Showing.ELSEWHERE: 1}
-        async with i.client() as (client, _):
-            assert (await back(client, welcome, seen, room="field/1")).resumed
-
-
-async def test_it_takes_over_from_a_connection_that_still_looks_alive(
-    autojump_clock: MockClock,
-) -> None:
-    async with inn() as i, i.client() as (old, _):
-        welcome = await old.joined()
-        async with i.client() as (new, _):
-            assert (await back(new, welcome, None)).resumed
-            assert await old.closed() == (4012, "resumed on another connection")
-            assert i.harbour.told == ["ann joins", "ann drops", "ann resumes"]
-            assert i.harbour.players[1].connected
-            await new.next_of(Delta)
-        assert i.shown() == {Showing.TAKEN_OVER: 1}
-
-
-async def test_of_two_connections_with_one_token_one_gets_the_seat(
-    autojump_clock: MockClock,
-) -> None:
-    async with inn() as i:
-        welcome, _ = await i.leave_behind()
-        async with i.client() as (one, _one), i.client() as (two, _two):
-            hello = {"resume": welcome.resume, "tick": 0, "held": None}
-            await one.hello(**hello)
-            await two.hello(**hello)
-            outcomes = []
-            for client in (one, two):
-                answer = await client.receive()
-                if isinstance(answer, Welcome):
-                    outcomes.append(answer.resumed)
-                else:
-                    assert isinstance(answer, Bye)
-                    outcomes.append((answer.code, answer.retry_after_s))
-            # The second: told to wait, or, where the first was confirmed already, a new seat.
-            assert outcomes[0] is True
-            assert outcomes[1] in ((4013, 1.0), False)
-        assert i.harbour.told.count("ann resumes") == 1
-
-
-async def test_a_welcome_that_was_lost_does_not_cost_the_seat(autojump_clock: MockClock) -> None:
-    async with inn() as i:
-        welcome, seen = await i.leave_behind()
-        async with i.client() as (client, stream):
-            stream.muted = False
-            await client.hello(resume=welcome.resume, tick=seen.tick, held=b"\x01")
-            stream.muted = True  # no pong comes back: for all that is known the welcome was lost
-            await trio.sleep(0.1)
-            async with i.client() as (early, _):
-                await early.hello(resume=welcome.resume, tick=seen.tick, held=b"\x01")
-                assert (await early.closed())[0] == 4013
-        await wait_all_tasks_blocked()
-        async with i.client() as (client, _):
-            again = await back(client, welcome, seen)
-            assert (again.resumed, again.seat) == (True, 1)
-        assert i.shown() == {Showing.RESUMED: 2, Showing.BUSY: 1}
-
-
-async def test_tokens_that_are_good_no_more_are_forgotten(autojump_clock: MockClock) -> None:
-    async with inn() as i:
-        async with i.client() as (client, _):
-            await client.joined()
-            player, resumption = i.harbour.players[1], Resumption()
-            for _ in range(REMEMBERED + 1):
-                resumption.void(resumption.issue(i.lobby.rooms[0][1], player))
-        assert (len(resumption), len(resumption._ended)) == (0, REMEMBERED)
 
 
 # ---------------------------------------------------------------- rooms and servers that end

@@ -257,8 +257,11 @@ async def _replayed_tokens(target: Target) -> None:
     Once it is good; then nobody may get anything for it, least of all the seat, whose owner stays.
     """
     wire = await target.enter()
+    try:
+        await wire.be_known()
+    finally:
+        wire.reset()
     token = wire.welcome.resume
-    wire.reset()
     back: list[Wire] = []
     try:
         async with trio.open_nursery() as nursery:
@@ -269,9 +272,9 @@ async def _replayed_tokens(target: Target) -> None:
         target.tally.resumed += 1
         target.tally.stolen += len(back) - 1
         async with trio.open_nursery() as nursery:
-            answered = trio.Event()
-            nursery.start_soon(_keep_seat, target, back[0], answered)
-            await answered.wait()
+            known = trio.Event()
+            nursery.start_soon(_keep_seat, target, back[0], known)
+            await known.wait()
             for _ in range(REPLAYS):
                 stolen: list[Wire] = []
                 await _show(target, token, stolen)
@@ -299,13 +302,15 @@ async def _show(target: Target, token: str, back: list[Wire]) -> None:
             wire.reset()
 
 
-async def _keep_seat(target: Target, wire: Wire, answered: trio.Event) -> None:
+async def _keep_seat(target: Target, wire: Wire, known: trio.Event) -> None:
     try:
-        await wire.answer_pings(answered)
+        await wire.be_known()
+        known.set()
+        await wire.stay()
     except (*GONE, TurnedAway):
         target.tally.seats_lost += 1
     finally:
-        answered.set()
+        known.set()
 
 
 def _reset_all(wires: list[Wire]) -> None:
@@ -346,13 +351,15 @@ async def _come(target: Target, number: int, tokens: dict[int, str], wires: list
     while True:
         try:
             wire = await target.enter(hello(f"crowd {number}", resume=token))
+            wires.append(wire)
+            if token is None:
+                await wire.be_known()
         except TurnedAway as turned:
             await trio.sleep(turned.retry_after_s or PATIENCE_S)
         except GONE:
             await trio.sleep(PATIENCE_S)
         else:
             break
-    wires.append(wire)
     tokens[number] = wire.welcome.resume
     if token is not None:
         target.tally.resumed += wire.welcome.resumed

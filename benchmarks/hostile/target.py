@@ -21,7 +21,7 @@ from benchmarks.hostile.ammunition import UPGRADE, hello, masked
 from benchmarks.hostile.light import first_frame
 from gameserver.errors import RemoteProtocolError
 from gameserver.protocol.closing import CloseCode
-from gameserver.protocol.messages import Bye, ServerMessage, Welcome, decode_from_server
+from gameserver.protocol.messages import Bye, ServerMessage, Status, Welcome, decode_from_server
 
 #: Honest players come from 127.0.0.1; attackers from here on (all of 127/8 is this machine).
 FIRST_ADDRESS: Final = ipaddress.IPv4Address("127.66.0.1")
@@ -202,7 +202,7 @@ class Wire:
         """Send ``message`` and return the welcome; ``TurnedAway`` if the answer is another."""
         await self.send(masked(message))
         with trio.fail_after(ANSWER_WITHIN_S):
-            answer = _decoded((await self._next_frame())[1])
+            answer = _decoded(await self._next_message())
         if isinstance(answer, Bye):
             raise TurnedAway(answer.retry_after_s)
         if not isinstance(answer, Welcome):
@@ -211,16 +211,27 @@ class Wire:
         self._welcome = answer
         return answer
 
-    async def answer_pings(self, answered: trio.Event) -> None:
-        """Do nothing but what an honest client must; ``TurnedAway`` at the end.
+    async def be_known(self) -> None:
+        """Play until the server has told what its first ping measured: now it holds the seat.
 
-        ``answered`` is set after the first pong.
+        ``TurnedAway`` if the connection ends before.
         """
+        with trio.fail_after(ANSWER_WITHIN_S):
+            while not isinstance(_decoded(await self._next_message()), Status):
+                pass
+
+    async def stay(self) -> None:
+        """Do nothing but what an honest client must; ``TurnedAway`` at the end."""
+        while True:
+            await self._next_message()
+
+    async def _next_message(self) -> bytes:
+        """Return what is in the next frame that is not a ping; those are answered."""
         while True:
             first, payload = await self._next_frame()
-            if first == _PING:
-                await self.send(masked(payload, _PONG))
-                answered.set()
+            if first != _PING:
+                return payload
+            await self.send(masked(payload, _PONG))
 
     async def _next_frame(self) -> tuple[int, bytes]:
         while (frame := first_frame(self._read)) is None:

@@ -188,6 +188,8 @@ class _Life:
 
     async def _meet_all(self, client: GameClient, life: trio.CancelScope) -> None:
         """Let happen what is meant to, and end the life with the last of it."""
+        while client.status is None:  # before that no seat is held
+            await self._news.park()
         for after_s, fate in course(self._chance):
             await trio.sleep(after_s)
             self._counts.fates[fate] = self._counts.fates.get(fate, 0) + 1

@@ -217,8 +217,10 @@ class Lobby:
     def unseat(self, ticket: Ticket, reason: str, *, may_return: bool, address: str | None) -> None:
         """Let a player whose connection ended be dropped, or leave.
 
-        ``may_return``: the seat is held, where the room and the server do that at all; one
-        ``address`` has at most as many held seats as it may have connections.
+        ``may_return``: the seat is held, where the room and the server do that at all, for a client
+        that has its welcome: whoever joins and is gone before it could know of its seat would else
+        fill a room with seats that cost nothing.  One ``address`` has at most as many held seats as
+        it may have connections.
         """
         task, player = ticket.task, ticket.player
         if may_return and self._can_hold(ticket, address):
@@ -230,7 +232,9 @@ class Lobby:
 
     def _can_hold(self, ticket: Ticket, address: str | None) -> bool:
         room = ticket.task.room
-        if self._closing is not None or room.hold_s <= 0 or not ticket.stands:
+        if self._closing is not None or room.hold_s <= 0:
+            return False
+        if not (ticket.stands and ticket.welcomed):
             return False
         if address is None or self._held[address] < self._settings.max_connections_per_address:
             return True

@@ -66,6 +66,8 @@ class Ticket:
     token: str = ""
     #: What the present connection showed, until it is known to have that welcome.
     shown: str | None = None
+    #: Whether the client is known to have got any welcome at all.
+    welcomed: bool = False
 
     @property
     def stands(self) -> bool:
@@ -144,6 +146,7 @@ class Resumption:
 
     def confirm(self, ticket: Ticket) -> None:
         """Note that the client has the newest token: the one before it is good no more."""
+        ticket.welcomed = True
         if ticket.shown is not None:
             self._end(ticket.shown, Showing.USED)
             ticket.shown = None

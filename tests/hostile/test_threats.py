@@ -309,6 +309,9 @@ async def test_a_resume_token_that_is_replayed_or_made_up():
     """It is good once; whoever shows it again, or guesses, is a newcomer and touches nobody."""
     async with attacked(ping_interval_s=0.1) as it:
         peer, joined = await welcomed(it, "ann", None)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(answer_pings, peer)  # a seat is held for who answered one
+            nursery.cancel_scope.cancel()
         reset(peer.stream)
         owner, back = await welcomed(it, "ann", joined.resume)
         assert (back.resumed, back.seat) == (True, joined.seat)
@@ -371,7 +374,7 @@ async def test_200_clients_that_come_back_at_once():
     """
     tokens: dict[int, str] = {}
 
-    async def come(it: Attacked, number: int, peers: list[WirePeer]) -> None:
+    async def come(it: Attacked, nursery: trio.Nursery, number: int, peers: list[WirePeer]) -> None:
         while True:
             peer = await it.open()
             await peer.stream.send_all(masked(hello(f"player {number}", resume=tokens.get(number))))
@@ -380,6 +383,7 @@ async def test_200_clients_that_come_back_at_once():
                 assert answer.resumed == (number in tokens)
                 tokens[number] = answer.resume
                 peers.append(peer)
+                await nursery.start(answer_pings, peer)
                 return
             assert isinstance(answer, Bye)
             assert answer.retry_after_s is not None
@@ -389,9 +393,11 @@ async def test_200_clients_that_come_back_at_once():
     async with attacked(joins_per_s=150.0) as it:
         for _ in range(2):
             peers: list[WirePeer] = []
-            async with trio.open_nursery() as nursery:
-                for number in range(200):
-                    nursery.start_soon(come, it, number, peers)
-            assert len(it.room.players) == 201
+            async with trio.open_nursery() as pinged:
+                async with trio.open_nursery() as coming:
+                    for number in range(200):
+                        coming.start_soon(come, it, pinged, number, peers)
+                assert len(it.room.players) == 201
+                pinged.cancel_scope.cancel()
             for peer in peers:
                 reset(peer.stream)
