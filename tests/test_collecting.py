@@ -20,7 +20,13 @@ from clients.lab.profiles import profiles_of
 from clients.lab.proxy import Endpoint, open_proxy
 from gameserver import Settings
 from gameserver.runtime import collecting
-from gameserver.runtime.collecting import COUNT_EVERY_S, SETTLE_S, collect_what_is_young
+from gameserver.runtime.collecting import (
+    COUNT_EVERY_S,
+    MANY_NEW,
+    SETTLE_S,
+    SWEEP_S,
+    collect_what_is_young,
+)
 from gameserver.runtime.server import Server, open_server
 
 (PLAIN,) = profiles_of("0ms")
@@ -73,9 +79,23 @@ async def test_what_settled_is_left_alone_while_people_play(
     gc.collect()
     await trio.sleep(3 * SETTLE_S)
     assert gone() is not None
-    young = weakref.ref(Circle())
-    gc.collect(1)
-    assert young() is None, "young objects are collected as always"
+
+
+async def test_the_newest_are_collected_between_ticks(
+    autojump_clock: MockClock, room: Room
+) -> None:
+    room.players = 1
+    newest = weakref.ref(Circle())
+    await trio.sleep(2 * SWEEP_S)
+    assert newest() is None
+
+
+async def test_nothing_is_collected_within_a_tick(autojump_clock: MockClock, room: Room) -> None:
+    newest = weakref.ref(Circle())
+    made = [[number] for number in range(MANY_NEW - 1000)]
+    assert newest() is not None
+    made += [[number] for number in range(2000)]
+    assert newest() is None, "unless there is very much"
 
 
 async def test_it_is_collected_once_nobody_plays(autojump_clock: MockClock, room: Room) -> None:

@@ -1,4 +1,4 @@
-"""When Python's garbage collector looks at what: never at everything while people play.
+"""When Python's garbage collector looks at what: not within a tick, and never at everything.
 
 Owns the collector's settings while a server has the process to itself (``serve``).  A full
 collection looks at every object there is, 270 for each player, while nothing else goes on: some
@@ -7,9 +7,13 @@ of them, so just while people join.  But there is next to nothing for it to find
 session leaves is freed without it (``tests/test_collecting.py``).
 
 So what has settled is *frozen*: left out of all collections, and freed as ever once nobody refers
-to it.  Young objects are collected as always.  Only what a game lets go of in circles, after it had
-settled, has to wait: until nobody plays, or until there are twice as many objects as a full
-collection left.
+to it.  Only what a game lets go of in circles, after it had settled, has to wait: until nobody
+plays, or until there are twice as many objects as a full collection left.
+
+Nor may Python choose the moment for the newest objects.  It does so by how many more were made than
+freed, old ones too: where as many come as go, as in a storm of joins, a collection is rare, finds
+tens of thousands that are alive, and takes 6 to 12 ms of whichever tick it falls into.  So the
+newest are collected between ticks, often, so that there are few.
 """
 
 from __future__ import annotations
@@ -23,6 +27,9 @@ import trio
 
 log = structlog.get_logger(__name__)
 
+#: Between two collections of what is newer than the one before: a millisecond's at the most, with
+#: a hundred joins a second.
+SWEEP_S: Final = 0.1
 #: What is older than this has settled.
 SETTLE_S: Final = 5.0
 #: Counting the frozen takes milliseconds, so it is done only this often.
@@ -30,8 +37,11 @@ COUNT_EVERY_S: Final = 60.0
 GROWTH: Final = 2.0
 #: Fewer objects than this are never a reason for a full collection.
 FEW_OBJECTS: Final = 100_000
-#: Of the youngest two generations; the third is never collected but by us.
-YOUNG: Final = 1
+#: So many new objects between two sweeps are a reason to collect at once, within a tick too.
+MANY_NEW: Final = 50_000
+#: Generations of the collector: what no collection has seen yet; that, and what has not settled.
+_NEWEST: Final = 0
+_YOUNG: Final = 1
 _NEVER: Final = 1_000_000_000
 
 
@@ -41,7 +51,7 @@ async def collect_what_is_young(players: Callable[[], int]) -> None:
     Cancelled, it leaves the collector as it was.
     """
     before = gc.get_threshold()
-    gc.set_threshold(*before[:2], _NEVER)
+    gc.set_threshold(MANY_NEW, _NEVER, _NEVER)
     try:
         await _collect(players)
     finally:
@@ -54,10 +64,10 @@ async def _collect(players: Callable[[], int]) -> None:
     played = False
     counted_s = trio.current_time()
     while True:
-        await trio.sleep(SETTLE_S)
+        await _sweep_until_settled(players)
         if players():
             played = True
-            gc.collect(YOUNG)
+            gc.collect(_YOUNG)
             gc.freeze()
             if trio.current_time() - counted_s >= COUNT_EVERY_S:
                 counted_s = trio.current_time()
@@ -68,6 +78,14 @@ async def _collect(players: Callable[[], int]) -> None:
         elif played:
             played = False
             left = _collect_all()
+
+
+async def _sweep_until_settled(players: Callable[[], int]) -> None:
+    with trio.move_on_after(SETTLE_S):
+        while True:
+            await trio.sleep(SWEEP_S)
+            if players():
+                gc.collect(_NEWEST)
 
 
 def _collect_all() -> int:
