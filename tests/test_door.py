@@ -19,6 +19,7 @@ from gameserver.protocol.frames import binary_frame
 from gameserver.runtime.assets import Assets
 from gameserver.runtime.door import (
     RECEIVE_BUFFER_BYTES,
+    SEND_BUFFER_BYTES,
     Door,
     DoorSettings,
     Endpoint,
@@ -435,6 +436,27 @@ async def test_what_the_kernel_takes_for_a_connection_is_bounded():
                 client.sendall(bytes(2**14))
                 await accepted.recv(2**14)
             assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == bound
+
+
+async def test_what_the_kernel_takes_for_a_peer_that_does_not_read_is_bounded():
+    [listener] = await open_listeners("127.0.0.1", 0)
+    with listener, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**14)
+        client.connect(listener.getsockname())
+        accepted, _ = await trio.socket.from_stdlib_socket(listener).accept()
+        with accepted:
+            sent = []
+
+            async def send_for_ever() -> None:
+                while True:
+                    sent.append(await accepted.send(bytes(2**14)))
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(send_for_ever)
+                await trio.testing.wait_all_tasks_blocked(0.05)
+                nursery.cancel_scope.cancel()
+            # On both sides Linux counts twice what it was given, for what it notes besides.
+            assert sum(sent) <= 2 * (SEND_BUFFER_BYTES + 2**14)
 
 
 async def test_listeners_of_a_taken_port():

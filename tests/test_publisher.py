@@ -45,13 +45,18 @@ def wire_values(thing: Any, fields: Any) -> list[Any]:
     return [f.type.to_wire(getattr(thing, f.name)) for f in fields]
 
 
+WINDOW_TICKS = 6
+
+
 class Replication(RuleBasedStateMachine):
     view_radius: float | None = RADIUS
 
     def __init__(self) -> None:
         super().__init__()
         self.world = World(SCHEMA, self.view_radius)
-        self.publisher = Publisher(self.world, check_every_ticks=2, quiet_ticks=3)
+        self.publisher = Publisher(
+            self.world, check_every_ticks=2, quiet_ticks=3, window_ticks=WINDOW_TICKS
+        )
         self.tick = 0
         self.clients: dict[int, Client] = {}
         self.entities: list[Any] = []
@@ -209,6 +214,15 @@ class Replication(RuleBasedStateMachine):
 
     @precondition(lambda self: self.clients)
     @rule(number=st.integers(1, 4))
+    def stop_or_go_on_acknowledging(self, number: int) -> None:
+        if number in self.clients:
+            client = self.clients[number]
+            client.acknowledges = not client.acknowledges
+            if client.acknowledges:
+                client.acknowledge()
+
+    @precondition(lambda self: self.clients)
+    @rule(number=st.integers(1, 4))
     def resync(self, number: int) -> None:
         if number in self.clients:
             self.clients[number].seat.forget()
@@ -230,6 +244,7 @@ class Replication(RuleBasedStateMachine):
         self.publisher.remove(client.seat)
         client.seat.lose_sink()
         client.expected_events.clear()
+        client.unsaid.clear()
         if lost:
             client.replica = copy_of(client.had)
 
@@ -320,19 +335,28 @@ class Replication(RuleBasedStateMachine):
         self.tick += ticks
         heard = {n: c.seat.known is not None or c.seat.in_step for n, c in self.clients.items()}
         thinned = {n: c.seat.thinned for n, c in self.clients.items()}
+        silent = {n for n, c in self.clients.items() if self.is_silent(c)}
         emissions, self.emissions = self.emissions, []
         self.note_what_is_told()
         self.publisher.publish(self.tick, emissions)
         for number, client in self.clients.items():
             if client.dropped:
                 continue
-            self.expect_events(client, emissions, waits=heard[number])
+            takes = client.sink.clear and number not in silent
+            self.expect_events(client, emissions, waits=heard[number] or takes)
             if client.seat.thinned > thinned[number]:
                 assert self.publisher.thins_spectators
                 assert client.seat.own is None
                 assert client.sink.frames == []
-            elif client.sink.clear:
+            elif takes:
                 self.receive(client)
+            else:
+                assert client.sink.frames == []
+
+    def is_silent(self, client: Client) -> bool:
+        """Whether it should have acknowledged by now, and had its one delta in this window."""
+        overdue = self.tick - WINDOW_TICKS
+        return bool(client.unsaid) and client.unsaid[0] < overdue < client.unsaid[-1]
 
     def note_what_is_told(self) -> None:
         """Note what a publish looks at: all but, every second time, what is far from everybody."""
@@ -354,7 +378,7 @@ class Replication(RuleBasedStateMachine):
         )
 
     def expect_events(self, client: Client, emissions: list[Emission], *, waits: bool) -> None:
-        if not waits and not client.sink.clear:
+        if not waits:
             return  # a full state is due: what happened before it is not news
         view = self.world.grid.view(client.seat.cell)
         for emission in emissions:
@@ -379,6 +403,9 @@ class Replication(RuleBasedStateMachine):
         if messages:
             assert messages[0].tick == self.tick
             heard = [e.number for e in client.replica.apply(messages[0])]
+            client.unsaid.append(self.tick)
+            if client.acknowledges:
+                client.acknowledge()
         assert heard == list(client.expected_events)
         client.expected_events.clear()
         self.assert_equal_to_world(client)  # also where no delta came

@@ -17,7 +17,7 @@ from trio.testing import MockClock
 from gameserver import JoinRefused, Player, Room
 from gameserver.protocol.messages import Check, Delta, Said
 from gameserver.runtime.hook_watch import MAX_BLOCKS
-from gameserver.runtime.room_task import STOP_TIMEOUT_S, RoomTask
+from gameserver.runtime.room_task import STOP_TIMEOUT_S, RoomTask, seat_of
 
 TICK_S = 1 / 20
 
@@ -106,7 +106,9 @@ async def test_events_are_handed_over_once(autojump_clock: MockClock) -> None:
 async def test_checks_go_out_every_few_seconds(autojump_clock: MockClock) -> None:
     async with running(Field()) as task:
         ann = seat(task, 1, "ann")
-        await trio.sleep(11)
+        for _ in range(11):
+            await trio.sleep(1)
+            seat_of(ann.player).acknowledge(task.room.tick_number)
         assert [m.tick for m in ann.sink.messages if isinstance(m, Check)] == [100, 200]
 
 

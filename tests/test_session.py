@@ -27,6 +27,7 @@ from gameserver.protocol.messages import (
     Welcome,
 )
 from gameserver.runtime.reception import MESSAGES_BURST, PINGS_BURST, TEXTS_BURST
+from gameserver.runtime.room_task import ACK_WINDOW_S
 from gameserver.runtime.session import AUTH_TIMEOUT_S
 from gameserver.runtime.turnstile import PER_TURN, Turnstile
 
@@ -87,6 +88,34 @@ async def test_commands_are_applied_and_acknowledged(autojump_clock: MockClock) 
         await t.client.next_of(Pong)
         assert t.field.players[1].commands_duplicate == 1
         assert delta.tick > 0
+
+
+class Rolling(Field):
+    """A field where something moves at every tick."""
+
+    def tick(self) -> None:
+        for player in self.players.values():
+            player.entity.x += 1.0
+
+
+@pytest.mark.parametrize("how", ["ack", "command", "nothing"])
+async def test_who_does_not_say_what_it_has_gets_one_delta_a_window(
+    autojump_clock: MockClock, how: str
+) -> None:
+    async with table(Rolling) as t:
+        await t.client.joined()
+        begun_s, seq, came = trio.current_time(), 0, 0
+        while trio.current_time() < begun_s + 3 * ACK_WINDOW_S:
+            tick = (await t.client.next_of(Delta)).tick
+            came += 1
+            seq += 1
+            if how == "ack":
+                await t.client.send(Ack(tick))
+            elif how == "command":
+                command = CommandMessage(seq, tick=0, shown=0, acked=tick, kind=0, values=[0])
+                await t.client.send(command)
+        a_window = ACK_WINDOW_S * Rolling.tick_rate
+        assert came == pytest.approx(a_window + 2 if how == "nothing" else 3 * a_window, abs=2)
 
 
 class Timed(Field):

@@ -69,6 +69,9 @@ class Client:
         self.sink = sink
         self.replica = Replica(SCHEMA)
         self.expected_events: deque[int] = deque()
+        #: Whether it says what it has, and the ticks of the deltas of which it has not.
+        self.acknowledges = True
+        self.unsaid: list[int] = []
         #: The connection is lost.
         self.dropped = False
         #: The replica as of some delta, which may be older than the newest: what came after it was
@@ -77,6 +80,11 @@ class Client:
 
     def remember(self) -> None:
         self.had = copy_of(self.replica)
+
+    def acknowledge(self) -> None:
+        if self.unsaid:
+            self.seat.acknowledge(self.unsaid[-1])
+            self.unsaid.clear()
 
 
 def copy_of(replica: Replica) -> Replica:

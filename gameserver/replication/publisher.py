@@ -36,7 +36,7 @@ from gameserver.replication.interest import (
     own_values_section,
 )
 from gameserver.replication.resizing import resize_views
-from gameserver.replication.seat import Seat
+from gameserver.replication.seat import NOTHING_AWAITED, Seat
 
 #: Spectators that look from one cell and are fewer than this get every delta, whatever the load:
 #: bringing them up to date by the general road costs more than the delta that they went without.
@@ -71,13 +71,23 @@ class Publisher:
 
     ``check_every_ticks``: how often all seats get the checksum of what they should know.
     ``quiet_ticks``: how long a seat may go without a delta while nothing changes for it.
+    ``window_ticks``: how long a delta may go unacknowledged; after that the seat is behind, and
+    gets one delta in so many ticks.
     """
 
-    def __init__(self, world: World, *, check_every_ticks: int, quiet_ticks: int) -> None:
+    def __init__(
+        self,
+        world: World,
+        *,
+        check_every_ticks: int,
+        quiet_ticks: int,
+        window_ticks: int = NOTHING_AWAITED,
+    ) -> None:
         self.world = world
         self.statistics = PublisherStatistics()
         self._check_every_ticks = check_every_ticks
         self.quiet_ticks = quiet_ticks
+        self.window_ticks = window_ticks
         #: How wide views are, as a share of the room's; kept from the next publish on.
         self.view_share = 1.0
         #: Whether seats that steer nothing get only every second delta.
@@ -121,7 +131,7 @@ class Publisher:
         if self.thins_spectators and not check:
             thinned = self._thin(seats, tick)
             seats = [seat for seat in seats if seat not in thinned]
-        still, moved, general, behind = self._choose_roads(seats)
+        still, moved, general, behind = self._choose_roads(seats, tick - self.window_ticks)
         apply_crossings(world, changes)
         for number in changes.owner_touched:
             if (seat := self._seats.get(number)) is not None:
@@ -224,9 +234,12 @@ class Publisher:
         seat.looked_at = seat.focus
 
     def _choose_roads(
-        self, seats: Iterable[Seat]
+        self, seats: Iterable[Seat], overdue: int
     ) -> tuple[list[Seat], list[tuple[Seat, int]], list[Seat], list[Seat]]:
-        """Sort the seats, and write down what those know that leave the short road."""
+        """Sort the seats, and write down what those know that leave the short road.
+
+        ``overdue``: a delta of a tick before that should have been acknowledged by now.
+        """
         still: list[Seat] = []
         moved: list[tuple[Seat, int]] = []
         general: list[Seat] = []
@@ -239,7 +252,7 @@ class Publisher:
             cell = focus_cell(self.world, seat)
             before, seat.cell = seat.cell, cell
             seat.looked_at = seat.focus
-            if not seat.sink.clear:
+            if not seat.sink.clear or seat.awaited < overdue < seat.posted_tick:
                 if seat.in_step:
                     assert before is not None
                     seat.known = members_of(self.world, before)
@@ -390,6 +403,8 @@ class _Round:
             seat.in_step = True
             seat.known = None
             seat.since = seat.posted_tick = tick
+            if seat.awaited == NOTHING_AWAITED:
+                seat.awaited = tick
             seat.sent_seq = seat.command_seq
             seat.margin = None
             sent_bytes += len(frame)

@@ -14,6 +14,8 @@ from gameserver.model.world import Record
 #: while a seat is behind, and texts that wait for its link.
 MAX_WAITING_EVENTS: Final = 64
 MAX_WAITING_NOTICES: Final = 32
+#: ``Seat.awaited`` of a client that has said that it has all there is; later than any tick.
+NOTHING_AWAITED: Final = 1 << 62
 
 
 class Sink(Protocol):
@@ -44,6 +46,7 @@ class Seat:
     """One place in a room, with everything that publishing to it needs."""
 
     __slots__ = (
+        "awaited",
         "cell",
         "command_seq",
         "events_dropped",
@@ -103,8 +106,10 @@ class Seat:
         #: The own entity that the client knows of; -1 for it must be told.
         self.sent_own_id = -1
         self.sent_seq = 0
-        #: The tick of the last delta posted.
+        #: The tick of the last delta posted …
         self.posted_tick = -1
+        #: … and of the oldest that the client has not acknowledged, or a tick before that.
+        self.awaited = NOTHING_AWAITED
         self.skipped = 0
         #: Deltas left out because a spectator can do without.
         self.thinned = 0
@@ -125,6 +130,11 @@ class Seat:
             del self.waiting_events[0]
         self.waiting_events.append(event)
 
+    def acknowledge(self, tick: int) -> None:
+        """Note that the client has the delta of ``tick``, and so all before it."""
+        if self.awaited <= tick:
+            self.awaited = tick + 1 if tick < self.posted_tick else NOTHING_AWAITED
+
     def forget(self) -> None:
         """Owe this seat a full state: its client said that it lost track, or just came."""
         self._owe(None, -1)
@@ -134,6 +144,7 @@ class Seat:
         self.sink = NOWHERE
         self.notices.clear()
         self.margin = None
+        self.awaited = NOTHING_AWAITED
         self.forget()
 
     def resume(self, sink: Sink, known: set[int] | None, since: int) -> None:

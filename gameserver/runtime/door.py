@@ -55,6 +55,13 @@ which every flood would have its own. Over a round trip of 300 ms this still tak
 more than a player may send.
 """
 
+SEND_BUFFER_BYTES = 128 * 1024
+"""What the kernel may hold of what a peer has not taken, or not said that it has.
+
+Else that grows to megabytes too (``tcp_wmem``: 4), for a peer whose window is large and that
+acknowledges nothing. Over a round trip of 300 ms this still lets 400 KB a second go out.
+"""
+
 CLOSE_TIMEOUT_S = 2.0
 NORMAL_CLOSURE = 1000
 INTERNAL_ERROR = 1011
@@ -457,6 +464,7 @@ async def open_listeners(
         listener.settimeout(0)
         # Inherited by what is accepted, from the first segment on.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     return listeners
 
 

@@ -93,6 +93,7 @@ class Reception:
         "_player",
         "_resyncs_allowed",
         "_room",
+        "_seat",
         "_task",
         "_texts_allowed",
     )
@@ -108,6 +109,7 @@ class Reception:
         log: BoundLogger,
     ) -> None:
         self._player = player
+        self._seat = seat_of(player)
         self._task = task
         self._room = task.room
         self._from_wire = [spec.from_wire for spec in task.room.world.schema.commands]
@@ -156,7 +158,7 @@ class Reception:
             case CommandMessage(seq, tick, shown, acked, kind, values):
                 self._take_command(seq, tick, shown, acked, kind, values, now_s)
             case Ack():
-                self._check_acked(message.tick)
+                self._take_acked(message.tick)
             case Ping():
                 if not self._pings_allowed.spend(now_s):
                     raise SessionOver(CloseCode.RATE, f"more than {PINGS_PER_S} pings a second")
@@ -180,22 +182,22 @@ class Reception:
         values: list[object],
         now_s: float,
     ) -> None:
-        if acked > self._room.tick_number:
-            self._check_acked(acked)
+        self._take_acked(acked)
         if kind >= len(self._from_wire):
             raise RemoteProtocolError("command.command is a kind that this room has not")
         self._player.take_command(seq, self._from_wire[kind](values), tick, shown, now_s)
 
-    def _check_acked(self, tick: int) -> None:
+    def _take_acked(self, tick: int) -> None:
         if tick > self._room.tick_number:
             raise RemoteProtocolError("acknowledged a tick that has not been")
+        self._seat.acknowledge(tick)
 
     def _resync(self, now_s: float) -> None:
         if not self._resyncs_allowed.spend(now_s):
             raise SessionOver(CloseCode.RATE, f"more than {RESYNCS_PER_S} resync a second")
         self._counters.resyncs += 1
         self._log.warning("resync", tick=self._room.tick_number)
-        seat_of(self._player).forget()
+        self._seat.forget()
 
     # ------------------------------------------------------------ what it answers
 
@@ -203,7 +205,7 @@ class Reception:
         """Send now if the link is free, else with the next delta."""
         frame = binary_frame(message.encode())
         if not (self._link.clear and self._link.post(frame)):
-            seat_of(self._player).notify(frame)
+            self._seat.notify(frame)
 
     def take_latency(self, latency: Latency) -> None:
         """Note what an answered ping frame measured, and tell the client with the next delta.
@@ -211,7 +213,7 @@ class Reception:
         With it, not at once, which spares a write per ping.
         """
         self._player.latency = latency
-        seat_of(self._player).notify(binary_frame(self._status(latency).encode()))
+        self._seat.notify(binary_frame(self._status(latency).encode()))
 
     def _status(self, latency: Latency) -> Status:
         player, task = self._player, self._task

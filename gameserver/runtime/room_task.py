@@ -42,6 +42,8 @@ End: TypeAlias = Callable[[int, str], None]
 CHECK_EVERY_S: Final = 5.0
 #: A seat for which nothing changes gets an empty delta this often (README.md, "delta").
 QUIET_S: Final = 3.0
+#: A client acknowledges what it has every second; one that has not for so long is behind.
+ACK_WINDOW_S: Final = 4.0
 #: A change of pace is told so long before it happens, in nominal ticks' time: whoever hears of it
 #: within that time has never a wrong idea of what tick it is.
 PACE_NOTICE_S: Final = 0.5
@@ -79,6 +81,7 @@ class RoomTask:
             room.world,
             check_every_ticks=round(CHECK_EVERY_S * room.tick_rate),
             quiet_ticks=self._quiet_ticks(),
+            window_ticks=self._window_ticks(),
         )
         self.ladder = Ladder(room.tick_rate, steps_for(has_view=room.view_radius is not None))
         #: Reads the links of all players at the tick; None: each link's own task reads it.
@@ -411,6 +414,7 @@ class RoomTask:
         self.publisher.slows_far = step.slows_far and room.view_radius is not None
         self._set_pace(tick_number, step)
         self.publisher.quiet_ticks = self._quiet_ticks()
+        self.publisher.window_ticks = self._window_ticks()
         if self._level != level_before:
             room.overloaded(self._level)
             self._take_failures()
@@ -435,6 +439,9 @@ class RoomTask:
         # By the last publish that is still within the time; spectators may miss one.
         margin = room.publish_interval * (2 if room.publish_interval > room.publish_every else 1)
         return max(1, round(QUIET_S * room.tick_rate * room.pace) - margin)
+
+    def _window_ticks(self) -> int:
+        return max(1, round(ACK_WINDOW_S * self.room.tick_rate * self.room.pace))
 
     # ------------------------------------------------------------ failures
 

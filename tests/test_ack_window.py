@@ -1,0 +1,112 @@
+"""A client that does not say what it has: it is behind, however much its link still takes."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from sinks import FakeSink
+from watched_world import Noise, Ship, a_watched_world
+
+from gameserver.protocol.messages import Delta
+from gameserver.replication.events import Emission
+from gameserver.replication.seat import Seat
+
+WINDOW_TICKS = 10
+
+
+class Watched:
+    """One client watches a ship that flies."""
+
+    def __init__(self) -> None:
+        self.world, self.publisher, self.client = a_watched_world()
+        self.publisher.window_ticks = WINDOW_TICKS
+        self.ship = self.world.spawn(Ship())
+        self.seat: Seat = self.client.seat
+        self.tick = 0
+
+    def fly(self, ticks: int = 1, *events: Emission) -> list[int]:
+        """Return the ticks of the deltas that came, which are applied."""
+        came = []
+        for _ in range(ticks):
+            self.tick += 1
+            self.ship.x += 1.0
+            self.publisher.publish(self.tick, events)
+            for delta in self.client.sink.take_messages():
+                assert isinstance(delta, Delta)
+                self.client.replica.apply(delta)
+                came.append(delta.tick)
+        return came
+
+    @property
+    def seen_x(self) -> float:
+        (ship,) = self.client.replica.of_kind("Ship")
+        return float(ship.x)
+
+
+def test_who_acknowledges_gets_everything() -> None:
+    watched = Watched()
+    for tick in range(1, 5 * WINDOW_TICKS):
+        assert watched.fly() == [tick]
+        watched.seat.acknowledge(tick - WINDOW_TICKS // 2)
+    assert watched.seat.skipped == 0
+
+
+def test_who_never_does_gets_one_delta_a_window() -> None:
+    watched = Watched()
+    assert watched.fly(WINDOW_TICKS + 1) == list(range(1, WINDOW_TICKS + 2))
+    came = watched.fly(4 * WINDOW_TICKS)
+    assert [after - before for before, after in pairwise(came)] == [WINDOW_TICKS] * (len(came) - 1)
+    assert len(came) == 4
+    assert watched.seat.skipped == 4 * WINDOW_TICKS - 4
+    assert watched.publisher.statistics.skipped == watched.seat.skipped
+
+
+def test_an_acknowledgement_brings_all_that_was_missed_in_one() -> None:
+    watched = Watched()
+    watched.fly(WINDOW_TICKS + 1)
+    assert watched.fly(2, Emission(Noise(1), None, None)) == []
+    watched.seat.acknowledge(watched.tick - 2)
+    assert watched.fly() == [watched.tick]
+    assert watched.seen_x == watched.ship.x
+    assert watched.fly(2) == [watched.tick - 1, watched.tick]
+
+
+@pytest.mark.parametrize("acked", [1, 3, WINDOW_TICKS])
+def test_part_of_it_makes_the_rest_awaited(acked: int) -> None:
+    watched = Watched()
+    watched.fly(WINDOW_TICKS)
+    watched.seat.acknowledge(acked)
+    assert (
+        watched.fly(3 * WINDOW_TICKS)[: acked + 1]
+        == list(range(WINDOW_TICKS + 1, WINDOW_TICKS + acked + 2))[: acked + 1]
+    )
+
+
+def test_an_older_acknowledgement_says_nothing_new() -> None:
+    watched = Watched()
+    watched.fly(5)
+    watched.seat.acknowledge(5)
+    watched.seat.acknowledge(2)  # a command that is sent again holds what was true once
+    watched.fly(WINDOW_TICKS)
+    assert watched.seat.skipped == 0
+
+
+def test_a_client_that_comes_back_begins_anew() -> None:
+    watched = Watched()
+    watched.fly(3 * WINDOW_TICKS)
+    watched.publisher.remove(watched.seat)
+    watched.seat.lose_sink()
+    watched.client.sink = FakeSink()
+    watched.seat.resume(watched.client.sink, None, 0)
+    watched.publisher.add(watched.seat)
+    assert len(watched.fly(WINDOW_TICKS)) == WINDOW_TICKS
+
+
+def test_without_a_window_nobody_is_waited_for() -> None:
+    world, publisher, client = a_watched_world()
+    ship = world.spawn(Ship())
+    for tick in range(1, 500):
+        ship.x += 1.0
+        publisher.publish(tick)
+    assert (client.seat.skipped, len(client.sink.frames)) == (0, 499)
