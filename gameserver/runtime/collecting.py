@@ -64,10 +64,10 @@ async def _collect(players: Callable[[], int]) -> None:
     played = False
     counted_s = trio.current_time()
     while True:
-        await _sweep_until_settled(players)
+        await _sweep_until_settled()
+        gc.collect(_YOUNG)
         if players():
             played = True
-            gc.collect(_YOUNG)
             gc.freeze()
             if trio.current_time() - counted_s >= COUNT_EVERY_S:
                 counted_s = trio.current_time()
@@ -80,12 +80,11 @@ async def _collect(players: Callable[[], int]) -> None:
             left = _collect_all()
 
 
-async def _sweep_until_settled(players: Callable[[], int]) -> None:
+async def _sweep_until_settled() -> None:
     with trio.move_on_after(SETTLE_S):
         while True:
             await trio.sleep(SWEEP_S)
-            if players():
-                gc.collect(_NEWEST)
+            gc.collect(_NEWEST)
 
 
 def _collect_all() -> int:
