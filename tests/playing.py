@@ -91,6 +91,8 @@ class Field(Room):
             raise JoinRefused(1006, "a code that no one may send")
         if token == "bug":
             raise ZeroDivisionError("a bug in on_auth")
+        if token == "odd":
+            return [name]  # type: ignore[return-value]
         if token == "slow":
             await trio.sleep_forever()
         return token

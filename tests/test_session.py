@@ -296,6 +296,7 @@ async def test_more_texts_than_allowed(autojump_clock: MockClock) -> None:
         ({"token": "wrong"}, 4007, "that token is not good"),
         ({"token": "odd code"}, 4007, "a code that no one may send"),
         ({"token": "bug"}, 1011, "the game failed to sign you in"),
+        ({"token": "odd"}, 1011, "the game failed to sign you in"),
         ({"name": "join-bug"}, 1011, "the game failed to let you in"),
     ],
 )

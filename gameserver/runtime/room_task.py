@@ -90,6 +90,8 @@ class RoomTask:
         self._life = trio.CancelScope()
         self._ticker: Ticker | None = None
         self._ends: dict[Player, End] = {}
+        #: Those who signed in as somebody; each plays once (``playing_already``).
+        self._by_identity: dict[str, Player] = {}
         #: Players whose seats are held, the first to give up first: until when, and whom to tell.
         self._held: dict[Player, Held] = {}
         self._published_tick = 0
@@ -167,6 +169,8 @@ class RoomTask:
         player = self.room.join(number, sink, name, identity)
         self.hooks.note_duration("on_join", trio.current_time() - begun_s, player)
         self._ends[player] = end
+        if identity is not None:
+            self._by_identity[identity] = player
         if any(failure.player is player for failure in self.room.failures):
             self.leave(player, "could not join")
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the game failed to let you in")
@@ -174,9 +178,7 @@ class RoomTask:
 
     def plays(self, identity: str | None) -> Player | None:
         """Return the player who signed in as ``identity``."""
-        if identity is None:
-            return None
-        return next((p for p in self.room.players.values() if p.identity == identity), None)
+        return None if identity is None else self._by_identity.get(identity)
 
     def playing_already(self, identity: str | None) -> Player | None:
         """Return whose seat a new sign-in as ``identity`` takes over; None: it joins afresh.
@@ -262,6 +264,8 @@ class RoomTask:
     def leave(self, player: Player, reason: str) -> None:
         """Unseat a player.  Harmless if it has left already."""
         self._ends.pop(player, None)
+        if player.identity is not None and self.plays(player.identity) is player:
+            del self._by_identity[player.identity]
         held = self._held.pop(player, None)
         self.publisher.remove(seat_of(player))
         begun_s = trio.current_time()

@@ -293,9 +293,12 @@ class Session:
             if not place.task.ready.is_set():
                 await place.task.ready.wait()
             try:
-                return await room.on_auth(
+                identity: object = await room.on_auth(
                     hello.name, verified if room.requires_token else hello.token
                 )
+                if identity is None or isinstance(identity, str):
+                    return identity
+                raise TypeError(f"on_auth returns a str or None, not {type(identity).__name__}")
             except JoinRefused as refusal:
                 if refusal.code not in GAME_CODES:
                     raise JoinRefused(CloseCode.REFUSED, refusal.reason) from refusal
