@@ -293,12 +293,9 @@ class Session:
             if not place.task.ready.is_set():
                 await place.task.ready.wait()
             try:
-                identity: object = await room.on_auth(
-                    hello.name, verified if room.requires_token else hello.token
+                return _checked_identity(
+                    await room.on_auth(hello.name, verified if room.requires_token else hello.token)
                 )
-                if identity is None or isinstance(identity, str):
-                    return identity
-                raise TypeError(f"on_auth returns a str or None, not {type(identity).__name__}")
             except JoinRefused as refusal:
                 if refusal.code not in GAME_CODES:
                     raise JoinRefused(CloseCode.REFUSED, refusal.reason) from refusal
@@ -407,6 +404,13 @@ class Session:
                 except ConnectionClosed:
                     return
         await close_websocket(self._ws, self._link, ending.code, reason)
+
+
+def _checked_identity(returned: object) -> str | None:
+    """Return what a game's ``on_auth`` returned; ``TypeError`` if that is nobody's name."""
+    if returned is None or isinstance(returned, str):
+        return returned
+    raise TypeError(f"on_auth returns a str or None, not {type(returned).__name__}")
 
 
 def _tally_of(player: Player) -> Tally:
