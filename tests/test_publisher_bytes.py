@@ -13,6 +13,7 @@ from watched_world import RADIUS, SCHEMA, Client, Ship, a_watched_world
 from gameserver.errors import LocalProtocolError
 from gameserver.protocol.frames import binary_frame
 from gameserver.protocol.messages import Delta, Said
+from gameserver.replication import bodies
 from gameserver.replication.seat import MAX_WAITING_NOTICES, Seat
 
 
@@ -66,6 +67,32 @@ def test_seats_that_look_from_one_cell_share_the_body() -> None:
     made.spawn(Ship(15.0, 15.0)).hull = 7
     publisher.publish(1)
     assert other_sink.frames == client.sink.frames
+
+
+def test_a_crowd_that_follows_one_camera_shares_the_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, publisher, _ = a_watched_world(RADIUS)
+    for number in (2, 3, 4):
+        publisher.add(Seat(number, FakeSink()))
+    for x in (0.0, 3 * RADIUS):
+        made.spawn(Ship(x, 0.0))
+    seats = publisher._seats.values()
+    for seat in seats:
+        seat.focus = (0.0, 0.0)
+    publisher.publish(1)
+    moved = bodies.Bodies._moved
+    made_for: list[tuple[int, int]] = []
+
+    def counted(self: bodies.Bodies, before: int, after: int) -> bodies.Body:
+        made_for.append((before, after))
+        return moved(self, before, after)
+
+    monkeypatch.setattr(bodies.Bodies, "_moved", counted)
+    for seat in seats:
+        seat.focus = (3 * RADIUS, 0.0)
+    publisher.publish(2)
+    assert len(made_for) == 1
+    newest = {seat.sink.frames[-1] for seat in seats if isinstance(seat.sink, FakeSink)}
+    assert len(newest) == 1
 
 
 def test_a_sink_that_breaks_is_forgotten_and_harms_nobody() -> None:

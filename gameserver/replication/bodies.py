@@ -88,6 +88,8 @@ class Bodies:
         #: By focus cell.
         self._crossed: dict[int, _Crossed] = {}
         self._bodies: dict[int, Body] = {}
+        #: By the focus cells before and after: a crowd may follow one camera.
+        self._moved_bodies: dict[tuple[int, int], Body] = {}
         for crossing in changes.crossings:
             self._sort(crossing)
         self._nothing_at_all = not (changes.stayed or changes.crossings or events.by_cell)
@@ -144,6 +146,12 @@ class Bodies:
 
     def moved(self, before: int, after: int) -> Body:
         """Return the body for who looked from the cell ``before`` and now looks from ``after``."""
+        body = self._moved_bodies.get((before, after))
+        if body is None:
+            body = self._moved_bodies[before, after] = self._moved(before, after)
+        return body
+
+    def _moved(self, before: int, after: int) -> Body:
         grid = self._grid
         had, has = grid.view_set(before), grid.view_set(after)
         leaves: list[int] = []
