@@ -7,7 +7,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from sinks import FakeSink
+from sinks import FakeSink, messages_in
 from watched_world import RADIUS, SCHEMA, Client, Ship, a_watched_world
 
 from gameserver.errors import LocalProtocolError
@@ -67,6 +67,31 @@ def test_seats_that_look_from_one_cell_share_the_body() -> None:
     made.spawn(Ship(15.0, 15.0)).hull = 7
     publisher.publish(1)
     assert other_sink.frames == client.sink.frames
+
+
+def test_spectators_of_one_cell_share_the_frame_but_for_what_is_their_own() -> None:
+    made, publisher, client = a_watched_world(RADIUS)
+    seats = [client.seat, *(Seat(number, FakeSink()) for number in range(2, 7))]
+    for seat in seats:
+        publisher.add(seat)
+        seat.focus = (0.0, 0.0)
+    ship = made.spawn(Ship())
+    publisher.publish(1)
+    ship.x += 1.0
+    steered = made.spawn(Ship(1.0, 1.0), owner=2)
+    seats[1].own = steered._record
+    seats[1].own_changed = True
+    seats[5].command_seq = 9
+    seats[3].margin = 1
+    seats[4].notify(binary_frame(Said(0, "", "to you").encode()))
+    publisher.publish(2)
+    frames = [seat.sink.frames[-1] for seat in seats if isinstance(seat.sink, FakeSink)]
+    assert frames[2] is frames[0]
+    deltas = [messages_in(frame)[0] for frame in frames]
+    assert [d.ack for d in deltas] == [0, 0, 0, 0, 0, 9]
+    assert [d.margin for d in deltas] == [None, None, None, 1, None, None]
+    assert [len(d.own) > 0 for d in deltas] == [False, True, False, False, False, False]
+    assert [len(messages_in(frame)) for frame in frames] == [1, 1, 1, 1, 2, 1]
 
 
 def test_a_crowd_that_follows_one_camera_shares_the_body(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -293,6 +293,10 @@ class _Round:
         self.head = _DELTA_HEAD + pack(changes.tick)
         self.bodies = Bodies(world, changes, events)
         self.sums: dict[int, int] = {}
+        #: The newest frame for one who steers nothing, and what it was made of: a crowd of
+        #: spectators shares it whole.
+        self.last_sections = self.last_frame = b""
+        self.last_seq = -1
         #: Frames that are made and not yet sent.
         self.batch: list[tuple[Seat, bytes]] = []
         #: What the general road made: by what is known, and the cell looked from.
@@ -383,9 +387,16 @@ class _Round:
 
     def _add(self, seat: Seat, sections: bytes) -> None:
         """Make the frame of a delta, to be sent with the next batch."""
-        margin = NIL if seat.margin is None else pack(seat.margin)
-        head = self.head + pack(seat.command_seq) + margin
-        frame = binary_frame_header(len(head) + len(sections)) + head + sections
+        seq = seat.command_seq
+        watches = seat.own is None and seat.margin is None
+        if watches and sections is self.last_sections and seq == self.last_seq:
+            frame = self.last_frame
+        else:
+            margin = NIL if seat.margin is None else pack(seat.margin)
+            head = self.head + pack(seq) + margin
+            frame = binary_frame_header(len(head) + len(sections)) + head + sections
+            if watches:
+                self.last_sections, self.last_seq, self.last_frame = sections, seq, frame
         if self.check or seat.notices:
             frame += self._extras(seat)
         self.batch.append((seat, frame))
