@@ -36,6 +36,7 @@ from gameserver.model.grid import REACH
 from gameserver.model.world import World
 from gameserver.protocol.held import decode_held, encode_held
 from gameserver.protocol.messages import Check, Delta
+from gameserver.replication import publisher
 from gameserver.replication.events import Emission
 from gameserver.replication.publisher import Publisher
 from gameserver.replication.seat import MAX_WAITING_EVENTS, Seat
@@ -468,6 +469,11 @@ class OneCellReplication(Replication):
 @pytest.fixture(autouse=True)
 def ids_are_reused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world, "ID_REST_PUBLISHES", 0)
+
+
+@pytest.fixture(autouse=True)
+def half_of_all_are_checked_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publisher, "CHECK_TURNS", 2)
 
 
 TestReplication = Replication.TestCase

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Any
 
 import msgpack
@@ -12,8 +13,9 @@ from watched_world import RADIUS, SCHEMA, Client, Ship, a_watched_world
 
 from gameserver.errors import LocalProtocolError
 from gameserver.protocol.frames import binary_frame
-from gameserver.protocol.messages import Delta, Said
+from gameserver.protocol.messages import Check, Delta, Said
 from gameserver.replication import bodies
+from gameserver.replication.publisher import CHECK_TURNS, Publisher
 from gameserver.replication.seat import MAX_WAITING_NOTICES, Seat
 
 
@@ -118,6 +120,29 @@ def test_a_crowd_that_follows_one_camera_shares_the_body(monkeypatch: pytest.Mon
     assert len(made_for) == 1
     newest = {seat.sink.frames[-1] for seat in seats if isinstance(seat.sink, FakeSink)}
     assert len(newest) == 1
+
+
+def test_seats_take_turns_at_being_checked() -> None:
+    made, _, client = a_watched_world()
+    publisher = Publisher(made, check_every_ticks=2 * CHECK_TURNS, quiet_ticks=1000)
+    seats = [client.seat, *(Seat(number, FakeSink()) for number in range(2, 2 * CHECK_TURNS + 1))]
+    for seat in seats:
+        publisher.add(seat)
+    ship = made.spawn(Ship())
+    checked: dict[int, list[int]] = {}
+    for tick in range(1, 4 * CHECK_TURNS + 1):
+        ship.x += tick % 3
+        publisher.publish(tick)
+        for seat in seats:
+            assert isinstance(seat.sink, FakeSink)
+            if any(isinstance(m, Check) for m in seat.sink.take_messages()):
+                checked.setdefault(seat.number, []).append(tick)
+    assert sorted(checked) == [seat.number for seat in seats]
+    for ticks in checked.values():
+        first, second = ticks
+        assert second - first == 2 * CHECK_TURNS
+    at_once = Counter(tick for ticks in checked.values() for tick in ticks)
+    assert set(at_once.values()) == {2}
 
 
 def test_a_sink_that_breaks_is_forgotten_and_harms_nobody() -> None:

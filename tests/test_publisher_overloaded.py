@@ -12,6 +12,7 @@ from watched_world import (
     Score,
     Ship,
     a_watched_world,
+    all_are_checked_together,  # noqa: F401 - a fixture
     one_spectator_is_a_crowd,  # noqa: F401 - a fixture
 )
 

@@ -116,3 +116,8 @@ def one_spectator_is_a_crowd(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def news_everywhere_is_much(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publisher_module, "MUCH_NEWS", 1)
+
+
+@pytest.fixture(autouse=True)
+def all_are_checked_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publisher_module, "CHECK_TURNS", 1)

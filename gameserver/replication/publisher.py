@@ -46,6 +46,10 @@ MIN_CROWD: Final = 8
 #: the processor's caches.  More at once gained nothing more, and would only take memory.
 BATCH_FRAMES: Final = 256
 
+#: Seats are checked in so many turns, for all at once would be the longest tick of all.  But each
+#: turn needs the checksum of every entity in view, so there are few.
+CHECK_TURNS: Final = 5
+
 #: Much happens where there is news in at least one of so many of the cells in which anything is.
 MUCH_NEWS: Final = 8
 
@@ -69,7 +73,7 @@ class PublisherStatistics:
 class Publisher:
     """Publishes one world to its seats.
 
-    ``check_every_ticks``: how often all seats get the checksum of what they should know.
+    ``check_every_ticks``: how often a seat gets the checksum of what it should know.
     ``quiet_ticks``: how long a seat may go without a delta while nothing changes for it.
     ``window_ticks``: how long a delta may go unacknowledged; after that the seat is behind, and
     gets one delta in so many ticks.
@@ -85,7 +89,7 @@ class Publisher:
     ) -> None:
         self.world = world
         self.statistics = PublisherStatistics()
-        self._check_every_ticks = check_every_ticks
+        self._turn_ticks = max(1, round(check_every_ticks / CHECK_TURNS))
         self.quiet_ticks = quiet_ticks
         self.window_ticks = window_ticks
         #: How wide views are, as a share of the room's; kept from the next publish on.
@@ -99,7 +103,8 @@ class Publisher:
         #: Tells the pace of the room to whoever comes or comes back; empty if it never changed.
         self.pace_frame = b""
         self._seats: dict[int, Seat] = {}
-        self._last_check = 0
+        self._turn = 0
+        self._turn_tick = 0
 
     def add(self, seat: Seat) -> None:
         """Publish to ``seat`` from now on, beginning with what it does not know yet."""
@@ -123,20 +128,18 @@ class Publisher:
         self._left_far_out = self.slows_far and not (self._left_far_out or resized)
         changes = find_changes(world, tick, self._near_cells() if self._left_far_out else None)
         events = RoundEvents(world.schema, world.grid, emissions)
-        check = self._check_due(tick)
-        seats: Collection[Seat] = self._seats.values()
-        if not check:
-            seats = self._concerned(tick, changes, events)
+        turn = self._turn_due(tick)
+        seats = self._concerned(tick, changes, events, turn)
         thinned: Collection[Seat] = ()
-        if self.thins_spectators and not check:
-            thinned = self._thin(seats, tick)
+        if self.thins_spectators:
+            thinned = self._thin([s for s in seats if not is_checked(s, turn)], tick)
             seats = [seat for seat in seats if seat not in thinned]
         still, moved, general, behind = self._choose_roads(seats, tick - self.window_ticks)
         apply_crossings(world, changes)
         for number in changes.owner_touched:
             if (seat := self._seats.get(number)) is not None:
                 seat.own_changed = True
-        post = _Round(world, changes, events, check, self.statistics)
+        post = _Round(world, changes, events, turn, self.statistics)
         post.still(still, self.quiet_ticks)
         for seat, before in moved:
             post.moved(seat, before)
@@ -165,7 +168,9 @@ class Publisher:
                 cells.add(seat.own.cell)
         return cells
 
-    def _concerned(self, tick: int, changes: Changes, events: RoundEvents) -> Collection[Seat]:
+    def _concerned(
+        self, tick: int, changes: Changes, events: RoundEvents, turn: int | None
+    ) -> Collection[Seat]:
         """Return the seats to look at: all, where much happens, else those that may notice it."""
         grid = self.world.grid
         news = changes.cells() | events.by_cell.keys()
@@ -173,9 +178,11 @@ class Publisher:
             return self._seats.values()
         # Seeing is mutual: what sees a cell are the cells of the view from there.
         near = set().union(*map(grid.view_set, news))
-        return self._awake(tick, near, changes.owners() | events.by_seat.keys())
+        return self._awake(tick, near, changes.owners() | events.by_seat.keys(), turn)
 
-    def _awake(self, tick: int, near: Container[int], told: Container[int]) -> list[Seat]:
+    def _awake(
+        self, tick: int, near: Container[int], told: Container[int], turn: int | None
+    ) -> list[Seat]:
         """Return the seats that look from a cell of ``near``, are ``told`` something, or are due.
 
         What costs a quiet room most is looking at every seat, so this is all that is looked at.
@@ -189,6 +196,7 @@ class Publisher:
             or seat.number in told
             or seat.command_seq != seat.sent_seq
             or seat.posted_tick <= latest
+            or is_checked(seat, turn)
             or seat.own_changed
             or seat.notices
             or seat.margin is not None
@@ -267,11 +275,18 @@ class Publisher:
                 moved.append((seat, before))
         return still, moved, general, behind
 
-    def _check_due(self, tick: int) -> bool:
-        if tick - self._last_check < self._check_every_ticks:
-            return False
-        self._last_check = tick
-        return True
+    def _turn_due(self, tick: int) -> int | None:
+        """Return whose turn it is to be checked; None: nobody's."""
+        if tick - self._turn_tick < self._turn_ticks:
+            return None
+        self._turn_tick = tick
+        self._turn = (self._turn + 1) % CHECK_TURNS
+        return self._turn
+
+
+def is_checked(seat: Seat, turn: int | None) -> bool:
+    """Whether a publish that checks those of this turn (None: nobody) checks ``seat``."""
+    return turn is not None and seat.number % CHECK_TURNS == turn
 
 
 class _Round:
@@ -282,13 +297,13 @@ class _Round:
         world: World,
         changes: Changes,
         events: RoundEvents,
-        check: bool,  # noqa: FBT001
+        turn: int | None,
         statistics: PublisherStatistics,
     ) -> None:
         self.world = world
         self.changes = changes
         self.events = events
-        self.check = check
+        self.turn = turn
         self.statistics = statistics
         self.head = _DELTA_HEAD + pack(changes.tick)
         self.bodies = Bodies(world, changes, events)
@@ -326,7 +341,7 @@ class _Round:
             seat.command_seq == seat.sent_seq
             and seat.margin is None
             and self.changes.tick - seat.posted_tick < quiet_ticks
-            and not self.check
+            and not is_checked(seat, self.turn)
             and not seat.notices
             and seat.number not in self.events.by_seat
         )
@@ -397,7 +412,7 @@ class _Round:
             frame = binary_frame_header(len(head) + len(sections)) + head + sections
             if watches:
                 self.last_sections, self.last_seq, self.last_frame = sections, seq, frame
-        if self.check or seat.notices:
+        if seat.notices or is_checked(seat, self.turn):
             frame += self._extras(seat)
         self.batch.append((seat, frame))
         if len(self.batch) == BATCH_FRAMES:
@@ -426,7 +441,7 @@ class _Round:
     def _extras(self, seat: Seat) -> bytes:
         """Return the frames that follow the delta: the checksum, and texts."""
         frames: list[bytes] = []
-        if self.check:
+        if is_checked(seat, self.turn):
             frames.append(self._check_frame(seat))
             self.statistics.checks += 1
         frames += seat.notices
