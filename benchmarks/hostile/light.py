@@ -21,9 +21,9 @@ from gameserver.protocol.closing import CONNECTION_LOST, CloseCode
 from gameserver.protocol.messages import Ack, CommandMessage
 
 _BINARY: Final = 0x82
-_CLOSE: Final = 0x88
-_PING: Final = 0x89
-_PONG: Final = 0x8A
+CLOSE: Final = 0x88
+PING: Final = 0x89
+PONG: Final = 0x8A
 #: Kinds of messages (protocol README).
 _WELCOME: Final = 17
 _DELTA: Final = 18
@@ -91,7 +91,7 @@ class LightPlayer:
         """Close as politely as can be done at once."""
         code = CloseCode.NORMAL.to_bytes(2, "big")
         with trio.move_on_after(1.0, shield=True), suppress(ConnectionLost):
-            await self._send(masked(code, _CLOSE))
+            await self._send(masked(code, CLOSE))
         await trio.aclose_forcefully(self._stream)
 
     async def _next_message(self) -> bytes:
@@ -105,9 +105,9 @@ class LightPlayer:
             self._read = self._read[used:]
             if first == _BINARY:
                 return payload
-            if first == _PING:
-                await self._send(masked(payload, _PONG))
-            elif first == _CLOSE:
+            if first == PING:
+                await self._send(masked(payload, PONG))
+            elif first == CLOSE:
                 code = int.from_bytes(payload[:2], "big")
                 raise ConnectionLost(code, payload[2:].decode(errors="replace"))
 

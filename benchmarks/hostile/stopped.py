@@ -1,6 +1,7 @@
 """Clients that are stopped in the middle of a game: ``python -m benchmarks.hostile.stopped …``.
 
-Owns a process that joins several times over, says so, and stops itself with SIGSTOP.  From then on
+Owns a process that joins several times over, as long as it takes to answer a ping each time, says
+so, and stops itself with SIGSTOP.  From then on
 the kernel acknowledges what comes for it, and nobody reads or answers.  Whoever started it must
 kill it.  Arguments: the port, the address to come from, and a name for each client.
 """
@@ -14,21 +15,39 @@ import sys
 from typing import Final
 
 from benchmarks.hostile.ammunition import UPGRADE, hello, masked
+from benchmarks.hostile.light import PING, PONG, first_frame
 
 #: For each answer of the server.
 ANSWER_WITHIN_S: Final = 10.0
 
 
 def joined(port: int, address: str, name: str) -> socket.socket:
-    """Return a connection on which the server has answered upgrade and hello."""
+    """Return a connection that has joined and answered a ping: one whose seat will be held."""
     sock = socket.create_connection(
         ("127.0.0.1", port), timeout=ANSWER_WITHIN_S, source_address=(address, 0)
     )
-    for data in (UPGRADE, masked(hello(name))):
-        sock.sendall(data)
-        if not sock.recv(65536):
-            raise ConnectionError("the server hung up")
-    return sock
+    sock.sendall(UPGRADE)
+    answer = _receive(sock)
+    while b"\r\n\r\n" not in answer:
+        answer += _receive(sock)
+    sock.sendall(masked(hello(name)))
+    data = answer.partition(b"\r\n\r\n")[2]
+    while True:
+        if (frame := first_frame(data)) is None:
+            data += _receive(sock)
+            continue
+        first, payload, used = frame
+        data = data[used:]
+        if first == PING:
+            sock.sendall(masked(payload, PONG))
+            return sock
+
+
+def _receive(sock: socket.socket) -> bytes:
+    data = sock.recv(65536)
+    if not data:
+        raise ConnectionError("the server hung up")
+    return data
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ import attrs
 import trio
 
 from benchmarks.hostile.ammunition import UPGRADE, hello, masked
-from benchmarks.hostile.light import first_frame
+from benchmarks.hostile.light import CLOSE, PING, PONG, first_frame
 from gameserver.errors import RemoteProtocolError
 from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.messages import Bye, ServerMessage, Status, Welcome, decode_from_server
@@ -27,9 +27,6 @@ from gameserver.protocol.messages import Bye, ServerMessage, Status, Welcome, de
 FIRST_ADDRESS: Final = ipaddress.IPv4Address("127.66.0.1")
 #: ``SO_LINGER`` on and zero: closing sends a reset (Linux, ``socket(7)``).
 LINGER_RESETS: Final = struct.pack("ii", 1, 0)
-_CLOSE: Final = 0x88
-_PING: Final = 0x89
-_PONG: Final = 0x8A
 #: For anything that a server should answer; one under attack may also say nothing.
 ANSWER_WITHIN_S: Final = 10.0
 
@@ -229,9 +226,9 @@ class Wire:
         """Return what is in the next frame that is not a ping; those are answered."""
         while True:
             first, payload = await self._next_frame()
-            if first != _PING:
+            if first != PING:
                 return payload
-            await self.send(masked(payload, _PONG))
+            await self.send(masked(payload, PONG))
 
     async def _next_frame(self) -> tuple[int, bytes]:
         while (frame := first_frame(self._read)) is None:
@@ -242,7 +239,7 @@ class Wire:
 
     async def leave(self) -> None:
         """End the connection in peace, so that no seat is held for us."""
-        await self.send(masked(CloseCode.NORMAL.to_bytes(2, "big"), _CLOSE))
+        await self.send(masked(CloseCode.NORMAL.to_bytes(2, "big"), CLOSE))
         await self.drain()
         self.sock.close()
 
