@@ -20,7 +20,7 @@ import trustme
 from cryptography import x509
 from playing import Field, RawClient, join, open_url
 
-from gameserver import ConfigError, Settings, open_server
+from gameserver import ConfigError, Room, Settings, open_server
 from gameserver.protocol.messages import SUBPROTOCOL, Delta, Ping, Pong, Welcome
 from gameserver.runtime.admission import LONGEST_WAIT_S, Reason
 from gameserver.runtime.server import Server
@@ -33,6 +33,9 @@ class Hall(Field):
 
 class Club(Field):
     requires_token = True
+
+    async def on_auth(self, name: str, token: Any) -> str | None:
+        return await Room.on_auth(self, name, token)
 
 
 def limits(**changes: Any) -> Settings:
