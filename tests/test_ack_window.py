@@ -103,6 +103,15 @@ def test_a_client_that_comes_back_begins_anew() -> None:
     assert len(watched.fly(WINDOW_TICKS)) == WINDOW_TICKS
 
 
+def test_who_lost_track_gets_its_full_state_at_once() -> None:
+    watched = Watched()
+    watched.fly(WINDOW_TICKS + 1)
+    assert watched.fly() == []
+    watched.seat.forget()
+    assert watched.fly() == [watched.tick]
+    assert watched.seen_x == watched.ship.x
+
+
 def test_without_a_window_nobody_is_waited_for() -> None:
     world, publisher, client = a_watched_world()
     ship = world.spawn(Ship())

@@ -228,6 +228,7 @@ class Replication(RuleBasedStateMachine):
         if number in self.clients:
             self.clients[number].seat.forget()
             self.clients[number].expected_events.clear()
+            self.clients[number].unsaid.clear()
 
     @precondition(lambda self: self.clients)
     @rule(number=st.integers(1, 4))

@@ -49,6 +49,7 @@ BATCH_FRAMES: Final = 256
 #: Seats are checked in so many turns, for all at once would be the longest tick of all.  But each
 #: turn needs the checksum of every entity in view, so there are few.
 CHECK_TURNS: Final = 5
+NOBODYS_TURN: Final = -1
 
 #: Much happens where there is news in at least one of so many of the cells in which anything is.
 MUCH_NEWS: Final = 8
@@ -169,7 +170,7 @@ class Publisher:
         return cells
 
     def _concerned(
-        self, tick: int, changes: Changes, events: RoundEvents, turn: int | None
+        self, tick: int, changes: Changes, events: RoundEvents, turn: int
     ) -> Collection[Seat]:
         """Return the seats to look at: all, where much happens, else those that may notice it."""
         grid = self.world.grid
@@ -181,7 +182,7 @@ class Publisher:
         return self._awake(tick, near, changes.owners() | events.by_seat.keys(), turn)
 
     def _awake(
-        self, tick: int, near: Container[int], told: Container[int], turn: int | None
+        self, tick: int, near: Container[int], told: Container[int], turn: int
     ) -> list[Seat]:
         """Return the seats that look from a cell of ``near``, are ``told`` something, or are due.
 
@@ -196,7 +197,7 @@ class Publisher:
             or seat.number in told
             or seat.command_seq != seat.sent_seq
             or seat.posted_tick <= latest
-            or is_checked(seat, turn)
+            or seat.number % CHECK_TURNS == turn  # ``is_checked``, without the call
             or seat.own_changed
             or seat.notices
             or seat.margin is not None
@@ -275,18 +276,18 @@ class Publisher:
                 moved.append((seat, before))
         return still, moved, general, behind
 
-    def _turn_due(self, tick: int) -> int | None:
-        """Return whose turn it is to be checked; None: nobody's."""
+    def _turn_due(self, tick: int) -> int:
+        """Return whose turn it is to be checked."""
         if tick - self._turn_tick < self._turn_ticks:
-            return None
+            return NOBODYS_TURN
         self._turn_tick = tick
         self._turn = (self._turn + 1) % CHECK_TURNS
         return self._turn
 
 
-def is_checked(seat: Seat, turn: int | None) -> bool:
-    """Whether a publish that checks those of this turn (None: nobody) checks ``seat``."""
-    return turn is not None and seat.number % CHECK_TURNS == turn
+def is_checked(seat: Seat, turn: int) -> bool:
+    """Whether it is the turn of ``seat``."""
+    return seat.number % CHECK_TURNS == turn
 
 
 class _Round:
@@ -297,7 +298,7 @@ class _Round:
         world: World,
         changes: Changes,
         events: RoundEvents,
-        turn: int | None,
+        turn: int,
         statistics: PublisherStatistics,
     ) -> None:
         self.world = world
@@ -412,7 +413,7 @@ class _Round:
             frame = binary_frame_header(len(head) + len(sections)) + head + sections
             if watches:
                 self.last_sections, self.last_seq, self.last_frame = sections, seq, frame
-        if seat.notices or is_checked(seat, self.turn):
+        if seat.notices or seat.number % CHECK_TURNS == self.turn:
             frame += self._extras(seat)
         self.batch.append((seat, frame))
         if len(self.batch) == BATCH_FRAMES:

@@ -144,7 +144,6 @@ class Seat:
         self.sink = NOWHERE
         self.notices.clear()
         self.margin = None
-        self.awaited = NOTHING_AWAITED
         self.forget()
 
     def resume(self, sink: Sink, known: set[int] | None, since: int) -> None:
@@ -160,6 +159,7 @@ class Seat:
         self.in_step = False
         self.known = known
         self.since = since
+        self.awaited = NOTHING_AWAITED
         self.sent_own_id = -1
         self.holds.clear()
         self.holds_unsure = False
