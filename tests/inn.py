@@ -17,7 +17,7 @@ import trio_websocket
 from playing import Field, MemoryLink, Mutable, RawClient, Step
 from trio.testing import memory_stream_pair
 
-from clients import connection
+from clients import GameClient, connection
 from gameserver import Player, Settings
 from gameserver.ops.metrics import Counters
 from gameserver.protocol.held import encode_held
@@ -136,6 +136,12 @@ class Inn:
             return self.pair()
 
         monkeypatch.setattr(connection, "_open_stream", open_stream)
+
+
+async def until_known(game: GameClient) -> None:
+    """Play until the server has told what a ping measured: only then does it hold the seat."""
+    while game.status is None:
+        await game.next_delta()
 
 
 async def back(client: RawClient, welcome: Welcome, seen: Delta | None, **other: Any) -> Welcome:

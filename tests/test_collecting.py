@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 import trio
-from inn import Harbour
+from inn import Harbour, until_known
 from playing import Step
 from trio.testing import MockClock, wait_all_tasks_blocked
 from wsproto.frame_protocol import FrameProtocol
@@ -152,7 +152,7 @@ async def play_and_be_cut(server: Server) -> AsyncIterator[GameClient]:
         open_proxy(PLAIN, listen=HERE, to=to, seed="cut") as (proxy, port),
         open_game(f"ws://127.0.0.1:{port}/", name="ann") as game,
     ):
-        await game.next_delta()
+        await until_known(game)
         yield game
         proxy.cut()
         while not game.statistics().resumes:

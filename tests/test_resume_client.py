@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import trio
-from inn import Harbour, inn
+from inn import Harbour, inn, until_known
 from playing import MemoryLink, Pawn, Step
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -24,7 +24,7 @@ async def test_the_client_comes_back_by_itself(
     async with inn() as i:
         i.lead_here(monkeypatch)
         async with open_game("ws://test/", room="field", name="ann") as game:
-            await game.next_delta()
+            await until_known(game)
             for _ in range(3):
                 await game.send(Step(1))
             replica, seat = game.replica, game.seat
@@ -56,7 +56,7 @@ async def test_commands_that_were_lost_on_their_way_are_sent_again(
     async with inn() as i:
         i.lead_here(monkeypatch)
         async with open_game("ws://test/", room="field", name="ann") as game:
-            await game.next_delta()
+            await until_known(game)
             lose_what_is_sent(game)
             assert [await game.send(Step(dx)) for dx in (1, -1, 1)] == [1, 2, 3]
             i.cut()
@@ -78,7 +78,7 @@ async def test_as_many_commands_as_are_sent_again_are_applied(
     async with inn() as i:
         i.lead_here(monkeypatch)
         async with open_game("ws://test/", room="field", name="ann") as game:
-            await game.next_delta()
+            await until_known(game)
             lose_what_is_sent(game)
             for _ in range(MAX_UNSETTLED):
                 await game.send(Step(1))
@@ -105,7 +105,7 @@ async def test_giving_up_a_slow_connection_is_not_leaving(
     async with inn(ping_interval_s=10) as i:
         i.lead_here(monkeypatch)
         async with open_game("ws://test/", room="field", name="ann") as game:
-            await game.next_delta()
+            await until_known(game)
             i.cut()
             with monkeypatch.context() as slow:
                 slow.setattr(MemoryLink, "post", lambda _link, _frame: True)
@@ -123,7 +123,7 @@ async def test_a_connection_that_breaks_while_commands_are_sent_again_costs_no_s
     async with inn() as i:
         i.lead_here(monkeypatch)
         async with open_game("ws://test/", room="field", name="ann") as game:
-            await game.next_delta()
+            await until_known(game)
             lose_what_is_sent(game)
             await game.send(Step(1))
             send, sent = Connection.send, 0
@@ -152,7 +152,7 @@ async def test_after_the_window_the_client_joins_anew(
     async with inn() as i:
         i.lead_here(monkeypatch)
         async with open_game("ws://test/", room="field", name="ann") as game:
-            await game.next_delta()
+            await until_known(game)
             await game.send(Step(1))
             player = i.harbour.players[1]
             i.cut()
@@ -176,7 +176,7 @@ async def test_leaving_in_the_moment_of_a_loss_is_leaving(
         i.lead_here(monkeypatch)
         with trio.fail_after(120):  # else it comes back, and stays
             async with open_game("ws://test/", room="field", name="ann") as game:
-                await game.next_delta()
+                await until_known(game)
                 i.cut()
                 for _ in range(moment):
                     await trio.lowlevel.checkpoint()
@@ -198,7 +198,7 @@ async def test_the_client_obeys_the_close_code(
     async with inn() as i:
         i.lead_here(monkeypatch)
         async with open_game("ws://test/", room="field", name="ann", resume=resume) as game:
-            await game.next_delta()
+            await until_known(game)
             i.harbour.players[1].kick("enough")
             assert await the_end(game) == (4010, "enough")
         assert len(i.links) == 1
@@ -230,8 +230,7 @@ async def test_two_hundred_at_once(
 
         async def play(number: int) -> None:
             async with open_game("ws://test/", room="field", name=f"p{number}") as game:
-                while game.status is None:  # before that no seat is held
-                    await game.next_delta()
+                await until_known(game)
                 games.append(game)
                 if len(games) == 200:
                     all_in.set()

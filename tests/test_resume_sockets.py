@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import trio
-from inn import Harbour
+from inn import Harbour, until_known
 from playing import Step
 
 from clients.arena_ship import ArenaShip
@@ -35,6 +35,7 @@ async def test_no_command_is_lost_and_none_is_applied_twice() -> None:
         ):
             harbour = server.lobby.rooms[0][1].room
             assert isinstance(harbour, Harbour)
+            await until_known(game)
             sent = 0
             for cuts in range(4):
                 await game.next_delta()
@@ -70,6 +71,7 @@ async def test_a_bot_that_predicts_flies_the_same_ship_on() -> None:
             open_game(f"ws://127.0.0.1:{port}/", name="ann", schema=Arena.schema()) as game,
         ):
             await game.send(Play(name="ann", colour=0, bot=True))
+            await until_known(game)
             while game.replica.own is None:
                 await game.next_delta()
             ship = game.replica.own_entity

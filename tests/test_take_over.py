@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import trio
-from inn import Harbour, Inn, inn
+from inn import Harbour, Inn, inn, until_known
 from playing import RawClient, Step
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -221,7 +221,7 @@ async def test_a_client_that_comes_back_by_itself_does_not_snatch_the_seat_back(
     async with inn() as i:
         i.lead_here(monkeypatch)
         async with open_game("ws://test/", name="ann", token="account-17") as older:
-            await older.next_delta()
+            await until_known(older)
             i.cut()
             async with i.client() as (second, _):
                 await signed_in(i, second)
