@@ -77,7 +77,7 @@ class Publisher:
     ``check_every_ticks``: how often a seat gets the checksum of what it should know.
     ``quiet_ticks``: how long a seat may go without a delta while nothing changes for it.
     ``window_ticks``: how long a delta may go unacknowledged; after that the seat is behind, and
-    gets one delta in so many ticks.
+    gets one delta in so many ticks.  By default nobody is waited for.
     """
 
     def __init__(
@@ -402,7 +402,7 @@ class _Round:
         return [event for _, event in self.events.with_private(placed, seat.number)]
 
     def _add(self, seat: Seat, sections: bytes) -> None:
-        """Make the frame of a delta, to be sent with the next batch."""
+        """Make the frame of a delta, or share the last, to be sent with the next batch."""
         seq = seat.command_seq
         watches = seat.own is None and seat.margin is None
         if watches and sections is self.last_sections and seq == self.last_seq:
