@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from typing import Any
+from zlib import crc32
 
 import msgpack
 import pytest
@@ -37,6 +38,34 @@ def test_a_delta_holds_differences_and_only_what_changed() -> None:
     client.seat.command_seq = 3
     publisher.publish(6)
     assert told(client) == [18, 6, 3, None, [], [], [], [1, 3, 4, -1], [1, 1, 2, 7], []]
+
+
+def test_own_repeats_id_mask_and_values_for_each_entity_in_view() -> None:
+    made, publisher, client = a_watched_world(RADIUS)
+    client.seat.focus = (0.0, 0.0)
+    near = [made.spawn(Ship(0.0, 0.0), owner=1), made.spawn(Ship(1.0, 0.0), owner=1)]
+    far = made.spawn(Ship(50 * RADIUS, 0.0), owner=1)
+    client.seat.own = far._record
+    publisher.publish(1)
+    assert told(client)[8] == [3, 1, 3, b"", 0, 2, 3, b"", 0]
+    for ship in (*near, far):
+        ship.fuel = 7
+    publisher.publish(2)
+    assert told(client)[8] == [3, 1, 2, 7, 2, 2, 7]
+
+
+def test_a_checksum_is_of_the_elements_without_the_header_of_an_array() -> None:
+    made, publisher, client = a_watched_world()
+    publisher = Publisher(made, check_every_ticks=1, quiet_ticks=1000)
+    publisher.add(client.seat)
+    made.spawn(Ship(1.0, -2.0), owner=1)
+    checks: list[Check] = []
+    for tick in range(1, CHECK_TURNS + 1):
+        publisher.publish(tick)
+        checks += [m for m in client.sink.take_messages() if isinstance(m, Check)]
+    public = bytes([1, SCHEMA.kinds[Ship], 8, 0xF0, 100, 0xC0])  # an id, a kind, values: no header
+    owned = bytes([1, 3, 0xC4, 0, 0])
+    assert [check.checksum for check in checks] == [(crc32(public) + crc32(owned)) % 2**32]
 
 
 def test_what_is_too_small_to_count_is_not_sent() -> None:

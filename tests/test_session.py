@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from gameserver import Settings
 from gameserver.protocol.messages import (
     Ack,
     Bye,
+    Check,
     CommandMessage,
     Delta,
     Hello,
@@ -72,6 +74,56 @@ async def test_a_hello_waits_for_its_turn_however_long_that_is(autojump_clock: M
         nursery.start_soon(turnstile.run)
         await t.client.next_of(Welcome)
         nursery.cancel_scope.cancel()
+
+
+async def test_what_comes_between_hello_and_welcome_is_taken_after_the_welcome(
+    autojump_clock: MockClock,
+) -> None:
+    async with table() as t, trio.open_nursery() as nursery:
+        turnstile = t.lobby.turnstile = Turnstile()
+        for _ in range(PER_TURN):
+            await turnstile.wait_turn()
+        await t.client.hello()
+        await t.client.step(1)
+        await t.client.step(2)
+        await t.client.send(Ping(9, 0.0))
+        await trio.testing.wait_all_tasks_blocked()
+        assert t.lobby.rooms == []
+        nursery.start_soon(turnstile.run)
+        assert isinstance(await t.client.receive(), Welcome)
+        assert (await t.client.next_of(Pong)).nonce == 9
+        while (await t.client.next_of(Delta)).ack != 2:
+            pass
+        assert t.field.players[1].entity.x == 2.0
+        nursery.cancel_scope.cancel()
+
+
+async def test_what_follows_a_refused_hello_is_not_read(autojump_clock: MockClock) -> None:
+    async with table() as t:
+        await t.client.hello(room="no-such-kind")
+        await t.client.send(Hello(1, None, "", "a second hello", None))
+        bye = await t.client.next_of(Bye)
+        assert bye.code == 4004
+
+
+async def test_a_check_comes_every_five_seconds_right_after_the_delta_of_its_tick(
+    autojump_clock: MockClock,
+) -> None:
+    async with table() as t:
+        await t.client.hello()
+        await t.client.next_of(Welcome)
+        checked: list[int] = []
+        before: object = None
+        while len(checked) < 4:
+            message = await t.client.receive()
+            if isinstance(message, Check):
+                assert isinstance(before, Delta)
+                assert before.tick == message.tick
+                checked.append(message.tick)
+            before = message
+            await t.client.send(Ack(t.field.tick_number))
+        apart = {later - earlier for earlier, later in itertools.pairwise(checked)}
+        assert apart == {5 * Field.tick_rate}
 
 
 async def test_commands_are_applied_and_acknowledged(autojump_clock: MockClock) -> None:
@@ -186,8 +238,11 @@ async def test_a_pong_waits_for_a_link_that_is_busy(autojump_clock: MockClock) -
         t.link.clear = False
         await t.client.send(Ping(5, 0.0))
         await trio.testing.wait_all_tasks_blocked()
+        handled_at = t.lobby.rooms[0][1].now_ticks
+        await trio.sleep(1.0)
         t.link.clear = True
-        assert (await t.client.next_of(Pong)).nonce == 5
+        pong = await t.client.next_of(Pong)
+        assert (pong.nonce, pong.tick) == (5, pytest.approx(handled_at))
 
 
 async def test_what_is_said_comes_back_as_said(autojump_clock: MockClock) -> None:

@@ -261,8 +261,10 @@ test("moved: the new address, with the new token, and again after a loss", () =>
 
 test("nobody moves us from wss to ws", () => {
   const { client, socket } = playing({ url: "wss://server/" });
-  socket().say([Kind.MOVED, "ws://other/", "t"]);
+  const old = socket();
+  old.say([Kind.MOVED, "ws://other/", "t"]);
   assert.equal(client.state, "closed");
+  assert.equal(old.closed.code, 4000);
 });
 
 test("close() leaves for good, from every state", () => {
