@@ -210,9 +210,9 @@ class Room:
         """Advance the world by ``dt``."""
 
     def on_overload(self, level: int) -> None:
-        """The room stands at ``level`` of the overload ladder now, from 0 (all is well) to 5.
+        """Called when the level of the overload ladder changes: from 0 (normal) to 4 (no joins).
 
-        Called after the tick that made it so.  A game may give up something of its own.
+        Runs after the tick that caused the change.  A game may reduce its own work, too.
         """
 
     # ------------------------------------------------------------ what hooks call

@@ -27,7 +27,6 @@ from watched_world import (
     Ship,
     copy_of,
     news_everywhere_is_much,  # noqa: F401 - a fixture
-    one_spectator_is_a_crowd,  # noqa: F401 - a fixture
 )
 
 from clients.replica import Replica
@@ -63,9 +62,6 @@ class Replication(RuleBasedStateMachine):
         self.entities: list[Any] = []
         self.emissions: list[Emission] = []
         self.count = 0
-        #: What clients may know of each entity: its values when a publish last looked at it.
-        self.told: dict[Any, list[Any]] = {}
-        self.left_far_out = False
 
     @initialize()
     def begin_populated(self) -> None:
@@ -318,17 +314,9 @@ class Replication(RuleBasedStateMachine):
 
     # ------------------------------------------------------------ the room is overloaded
 
-    @rule(
-        view_share=st.sampled_from([1.0, 2 / 3]),
-        thins_spectators=st.booleans(),
-        slows_far=st.booleans(),
-    )
-    def take_a_step_of_the_ladder(
-        self, view_share: float, thins_spectators: bool, slows_far: bool
-    ) -> None:
+    @rule(view_share=st.sampled_from([1.0, 2 / 3]))
+    def resize_views(self, view_share: float) -> None:
         self.publisher.view_share = view_share
-        self.publisher.thins_spectators = thins_spectators
-        self.publisher.slows_far = slows_far
 
     # ------------------------------------------------------------ a publish, and the oracle
 
@@ -336,21 +324,15 @@ class Replication(RuleBasedStateMachine):
     def publish(self, ticks: int) -> None:
         self.tick += ticks
         heard = {n: c.seat.known is not None or c.seat.in_step for n, c in self.clients.items()}
-        thinned = {n: c.seat.thinned for n, c in self.clients.items()}
         silent = {n for n, c in self.clients.items() if self.is_silent(c)}
         emissions, self.emissions = self.emissions, []
-        self.note_what_is_told()
         self.publisher.publish(self.tick, emissions)
         for number, client in self.clients.items():
             if client.dropped:
                 continue
             takes = client.sink.clear and number not in silent
             self.expect_events(client, emissions, waits=heard[number] or takes)
-            if client.seat.thinned > thinned[number]:
-                assert self.publisher.thins_spectators
-                assert client.seat.own is None
-                assert client.sink.frames == []
-            elif takes:
+            if takes:
                 self.receive(client)
             else:
                 assert client.sink.frames == []
@@ -359,25 +341,6 @@ class Replication(RuleBasedStateMachine):
         """Whether it should have acknowledged by now, and had its one delta in this window."""
         overdue = self.tick - WINDOW_TICKS
         return bool(client.unsaid) and client.unsaid[0] < overdue < client.unsaid[-1]
-
-    def note_what_is_told(self) -> None:
-        """Note what a publish looks at: all but, every second time, what is far from everybody."""
-        resized = self.publisher.view_share != self.world.grid.share
-        self.left_far_out = self.publisher.slows_far and not (self.left_far_out or resized)
-        told, self.told = self.told, {}
-        for thing in self.entities:
-            record = thing._record
-            self.told[record] = wire_values(thing, record.spec.fields)
-            if record in told and self.left_far_out and self.is_far(thing):
-                self.told[record] = told[record]
-
-    def is_far(self, thing: Any) -> bool:
-        record = thing._record
-        seats = [c.seat for c in self.clients.values() if not c.dropped]
-        where = {seat.cell for seat in seats} | {seat.own.cell for seat in seats if seat.own}
-        return isinstance(thing, Ship) and bool(
-            self.view_radius and not record.owner and record.cell not in where
-        )
 
     def expect_events(self, client: Client, emissions: list[Emission], *, waits: bool) -> None:
         if not waits:
@@ -432,7 +395,7 @@ class Replication(RuleBasedStateMachine):
             spec = thing._record.spec
             assert remote.spec.name == type(thing).__name__
             values = [tuple(v) if isinstance(v, list) else v for v in remote.values]
-            assert values == self.told[thing._record]
+            assert values == wire_values(thing, spec.fields)
             if thing._record.owner == seat.number:
                 assert remote.owner_values == wire_values(thing, spec.owner_fields)
             else:

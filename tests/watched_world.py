@@ -109,11 +109,6 @@ def a_watched_world(view_radius: float | None = None) -> tuple[World, Publisher,
 
 
 @pytest.fixture(autouse=True)
-def one_spectator_is_a_crowd(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publisher_module, "MIN_CROWD", 1)
-
-
-@pytest.fixture(autouse=True)
 def news_everywhere_is_much(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publisher_module, "MUCH_NEWS", 1)
 

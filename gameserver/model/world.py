@@ -187,7 +187,7 @@ class World:
     def near(self, x: float, y: float, radius: float, cls: type[E]) -> Iterator[E]:
         """Yield the entities of ``cls`` whose position lies within ``radius`` of a point.
 
-        Found through their cells, as of the last publish that looked at them, and tested at their
+        Found through their cells, as of the last publish, and tested at their
         present position: what has since moved by more than an eighth of the view radius may be
         missed.  Spawned ones are always found.
         """

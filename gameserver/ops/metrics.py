@@ -78,7 +78,6 @@ class RoomTally:
     hook_failures: int = 0
     overload_ups: int = 0
     overload_downs: int = 0
-    deltas_thinned: int = 0
     blocks: int = 0
 
 
@@ -211,7 +210,6 @@ _ROOM_TALLY: Final = {
     "hook_failures": "Hooks of the game that raised",
     "overload_ups": "Steps up on the overload ladder",
     "overload_downs": "Steps down on the overload ladder",
-    "deltas_thinned": "Deltas of spectators left out because the room was overloaded",
     "blocks": "Hooks of the game that blocked the whole server",
 }
 

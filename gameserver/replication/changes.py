@@ -8,7 +8,7 @@ but with the focus where the entities now are.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container
+from collections.abc import Collection
 from typing import Any
 
 from gameserver.model.fieldtypes import QUANTISE_ERRORS
@@ -76,11 +76,9 @@ class Changes:
         return self.owner_touched | self.owner_changes.keys()
 
 
-def find_changes(world: World, tick: int, near: Container[int] | None = None) -> Changes:
+def find_changes(world: World, tick: int) -> Changes:
     """Compare the world with what was last published and note what differs.
 
-    ``near``: the cells to look at (None: all); what is elsewhere and nobody's stays as it was last
-    published, for everybody and for every purpose.
     Updates the records' values; ``LocalProtocolError`` names class and field if the game set a
     value that the declared type cannot hold.  The world's lists of news are emptied.
     """
@@ -89,10 +87,7 @@ def find_changes(world: World, tick: int, near: Container[int] | None = None) ->
     _note_spawned(world, changes)
     _note_owners(world, changes)
     for kind, spec in enumerate(world.schema.entities):
-        busy: Collection[Record] = world.busy[kind].values()
-        if near is not None:
-            busy = [record for record in busy if record.cell in near or record.owner]
-        _scan(world, spec, busy, changes, stayed)
+        _scan(world, spec, world.busy[kind].values(), changes, stayed)
         if world.touched[kind]:
             _scan(world, spec, world.touched[kind].values(), changes, stayed)
             world.touched[kind] = {}

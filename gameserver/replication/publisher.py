@@ -38,10 +38,6 @@ from gameserver.replication.interest import (
 from gameserver.replication.resizing import resize_views
 from gameserver.replication.seat import NOTHING_AWAITED, Seat
 
-#: Spectators that look from one cell and are fewer than this get every delta, whatever the load:
-#: bringing them up to date by the general road costs more than the delta that they went without.
-MIN_CROWD: Final = 8
-
 #: So many frames are made before they are sent, for a system call throws our code and data out of
 #: the processor's caches.  More at once gained nothing more, and would only take memory.
 BATCH_FRAMES: Final = 256
@@ -66,7 +62,6 @@ class PublisherStatistics:
     delta_bytes: int = 0
     general_road: int = 0
     skipped: int = 0
-    thinned: int = 0
     quiet: int = 0
     checks: int = 0
 
@@ -95,12 +90,6 @@ class Publisher:
         self.window_ticks = window_ticks
         #: How wide views are, as a share of the room's; kept from the next publish on.
         self.view_share = 1.0
-        #: Whether seats that steer nothing get only every second delta.
-        self.thins_spectators = False
-        #: Whether what nobody is near, and nobody owns, is looked at only by every second publish.
-        self.slows_far = False
-        #: Whether the last publish left it out.
-        self._left_far_out = False
         #: Tells the pace of the room to whoever comes or comes back; empty if it never changed.
         self.pace_frame = b""
         self._seats: dict[int, Seat] = {}
@@ -123,18 +112,12 @@ class Publisher:
         hold; the room cannot go on after that.
         """
         world = self.world
-        resized = self.view_share != world.grid.share
-        if resized:
+        if self.view_share != world.grid.share:
             resize_views(world, self._seats.values(), self.view_share)
-        self._left_far_out = self.slows_far and not (self._left_far_out or resized)
-        changes = find_changes(world, tick, self._near_cells() if self._left_far_out else None)
+        changes = find_changes(world, tick)
         events = RoundEvents(world.schema, world.grid, emissions)
         turn = self._turn_due(tick)
         seats = self._concerned(tick, changes, events, turn)
-        thinned: Collection[Seat] = ()
-        if self.thins_spectators:
-            thinned = self._thin([s for s in seats if not is_checked(s, turn)], tick)
-            seats = [seat for seat in seats if seat not in thinned]
         still, moved, general, behind = self._choose_roads(seats, tick - self.window_ticks)
         apply_crossings(world, changes)
         for number in changes.owner_touched:
@@ -153,21 +136,7 @@ class Publisher:
             seat.skipped += 1
             self.statistics.skipped += 1
             post.miss(seat)
-        for seat in thinned:
-            seat.thinned += 1
-            self.statistics.thinned += 1
-            post.miss(seat)
         self.statistics.publishes += 1
-
-    def _near_cells(self) -> set[int]:
-        """Return the cells where somebody is: looks from, or has what it steers."""
-        cells = {EVERYWHERE}
-        for seat in self._seats.values():
-            if seat.cell is not None:
-                cells.add(seat.cell)
-            if seat.own is not None and seat.own.cell is not None:
-                cells.add(seat.own.cell)
-        return cells
 
     def _concerned(
         self, tick: int, changes: Changes, events: RoundEvents, turn: int
@@ -209,38 +178,6 @@ class Publisher:
         ]
         self.statistics.quiet += len(self._seats) - len(awake)
         return awake
-
-    def _thin(self, seats: Iterable[Seat], tick: int) -> dict[Seat, None]:
-        """Return the spectators that go without this publish, having had the last one.
-
-        Only crowds are: those that look from one cell share what they know, and so their next
-        delta as well.  One alone would cost more than it saves, for its next delta is made anew
-        from all that it knows.
-        """
-        crowds: dict[int, list[Seat]] = {}
-        for seat in seats:
-            steers = seat.own is not None and seat.own.alive
-            due = tick - seat.posted_tick >= self.quiet_ticks
-            if seat.cell is not None and seat.in_step and seat.sink.clear and not (steers or due):
-                crowds.setdefault(seat.cell, []).append(seat)
-        thinned: dict[Seat, None] = {}
-        for cell, crowd in crowds.items():
-            if len(crowd) >= MIN_CROWD:
-                known = members_of(self.world, cell)
-                for seat in crowd:
-                    self._leave_out(seat, known)
-                    thinned[seat] = None
-        return thinned
-
-    def _leave_out(self, seat: Seat, known: set[int]) -> None:
-        """Take a seat in step, which knows this, off the short road; its focus goes on."""
-        seat.known = known
-        seat.in_step = False
-        if seat.own is not None:
-            seat.own = None
-            seat.own_changed = True
-        seat.cell = focus_cell(self.world, seat)
-        seat.looked_at = seat.focus
 
     def _choose_roads(
         self, seats: Iterable[Seat], overdue: int

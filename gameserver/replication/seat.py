@@ -68,7 +68,6 @@ class Seat:
         "since",
         "sink",
         "skipped",
-        "thinned",
         "waiting_events",
     )
 
@@ -111,8 +110,6 @@ class Seat:
         #: … and of the oldest that the client has not acknowledged, or a tick before that.
         self.awaited = NOTHING_AWAITED
         self.skipped = 0
-        #: Deltas left out because a spectator can do without.
-        self.thinned = 0
         self.waiting_events: list[bytes] = []
         self.events_dropped = 0
 

@@ -1,14 +1,14 @@
-"""The overload ladder of one room: what it gives up, step by step, when its ticks take too long.
+"""The overload ladder of a room: the steps by which it saves time when its ticks take too long.
 
-Owns the table of the steps and the judgement of when to take one up or down.  Pure: what it knows
-is told to it, tick by tick.  Never does what a step says; that is ``room_task.py``'s part.
+Owns the table of steps and the decision to go up or down.  Pure: the caller reports how long each
+tick took.  Never carries a step out; ``room_task.py`` does.
 
-The *load* is the time that ticks take as a share of the time between two of them, averaged over
-a window of ``WINDOW_S``.  Three things keep the ladder from swinging:
+The *load* is the time that ticks take, as a share of the time between two ticks, averaged over a
+window of ``WINDOW_S``.  Three rules keep the ladder from oscillating:
 
-- between ``UNDER`` and ``OVER`` nothing happens;
-- at most one step is taken per window, and one down only after a row of calm windows;
-- where the load comes back soon after a step down, that row is twice as long the next time.
+- between ``STEP_DOWN_LOAD`` and ``STEP_UP_LOAD`` nothing changes;
+- there is at most one step per window, and a step down needs several low windows in a row;
+- if the load returns soon after a step down, the next step down needs twice as many low windows.
 """
 
 from __future__ import annotations
@@ -19,38 +19,37 @@ from typing import Final
 
 import attrs
 
-#: A step up is taken where ticks need more than this share of the time that they have …
-OVER: Final = 0.9
-#: … and one down where they would need less than this if it were taken.
-UNDER: Final = 0.6
-#: What the load is averaged over; also the least time between two steps.
+#: Above this load the ladder goes up a step.
+STEP_UP_LOAD: Final = 0.9
+#: The ladder goes down a step if the load would stay below this after the step.
+STEP_DOWN_LOAD: Final = 0.6
+#: The load is averaged over this time, which is also the shortest time between two steps.
 WINDOW_S: Final = 1.0
-#: A window holds at least so many ticks.  The longest of them does not count: one tick that was
-#: held up is no overload, however long it took.
+#: A window holds at least this many ticks.  The longest tick of a window does not count, because
+#: a single stalled tick is not an overload.
 MIN_TICKS: Final = 4
-#: Calm windows in a row before a step down: at first, and after as many relapses as it takes.
-CALM_WINDOWS: Final = 5
-MOST_CALM_WINDOWS: Final = 60
-#: A step up within so many windows after one down is a relapse.
+#: Low windows in a row before a step down: initially, and at most, however many relapses there are.
+LOW_WINDOWS: Final = 5
+MAX_LOW_WINDOWS: Final = 60
+#: A step up within this many windows after a step down is a relapse.
 RELAPSE_WINDOWS: Final = 10
 
 
 class Level(enum.IntEnum):
-    """What the game's ``on_overload`` and the metrics are told; each includes those before it."""
+    """What ``on_overload`` and the metrics report.  Each level includes those before it."""
 
     NORMAL = 0
-    SPECTATORS = 1
-    HALF_RATE = 2
-    SMALLER_VIEW = 3
-    SLOWER = 4
-    CLOSED = 5
+    HALF_RATE = 1
+    SMALLER_VIEW = 2
+    SLOWER = 3
+    NO_JOINS = 4
 
 
 @attrs.frozen
 class Step:
-    """One step of the ladder: ``does`` it, ``why`` here.
+    """One step of the ladder: what it ``does``, and ``why`` it comes at this place.
 
-    ``pace``: how fast game time runs, as a share of real time.
+    ``pace`` is the speed of game time as a share of real time.
     """
 
     level: Level
@@ -59,43 +58,28 @@ class Step:
     pace: float = 1.0
 
     @property
-    def thins_spectators(self) -> bool:
-        """Whether who steers nothing gets only every second delta."""
-        return self.level >= Level.SPECTATORS
-
-    @property
-    def slows_far(self) -> bool:
-        """Whether what nobody is near is told of only in every second delta."""
-        return self.level >= Level.SPECTATORS
-
-    @property
     def publish_factor(self) -> int:
-        """How many times as many ticks as usual lie between two publishes."""
+        """By how much the ticks between two publishes are multiplied."""
         return 2 if self.level >= Level.HALF_RATE else 1
 
     @property
     def view_share(self) -> float:
         """How wide views are, as a share of the room's ``view_radius``.
 
-        Two thirds: that is 4/9 of the area, and of what there is to send.
+        Two thirds of the width is 4/9 of the area, and so of the data to send.
         """
         return 2 / 3 if self.level >= Level.SMALLER_VIEW else 1.0
 
     @property
     def refuses_joins(self) -> bool:
-        """Whether nobody else is let in."""
-        return self.level >= Level.CLOSED
+        """Whether new players are refused."""
+        return self.level >= Level.NO_JOINS
 
 
-#: From nothing to the last resort.  The first steps cost no player any fairness, so they come
-#: first; what everyone notices comes late; what helps only against growth comes last.
+#: From mildest to last resort: what players notice most comes late, and refusing joins, which helps
+#: only against growth, comes last.
 STEPS: Final = (
     Step(Level.NORMAL, "everything", "the ticks fit"),
-    Step(
-        Level.SPECTATORS,
-        "every second delta for crowds that steer nothing, and about what nobody is near",
-        "nobody's game depends on it, and no player's ship is slowed",
-    ),
     Step(
         Level.HALF_RATE,
         "deltas at every second tick",
@@ -109,47 +93,47 @@ STEPS: Final = (
     Step(
         Level.SLOWER,
         "game time at 3/4 of real time",
-        "what the simulation itself costs can only be spread over more time",
+        "the cost of the simulation itself can only be spread over more time",
         pace=0.75,
     ),
     Step(Level.SLOWER, "game time at 1/2 of real time", "3/4 was not enough", pace=0.5),
     Step(
         Level.SLOWER,
         "game time at 3/8 of real time",
-        "twice the load that the budget allows fits; slower would be no game any more",
+        "a simulation of twice the budget fits; below this a game is not playable",
         pace=0.375,
     ),
     Step(
-        Level.CLOSED,
-        "nobody else is let in",
-        "all else is given up; who plays goes on, and others are told when to ask again",
+        Level.NO_JOINS,
+        "new players are refused",
+        "nothing else is left; present players play on, others are told when to retry",
         pace=0.375,
     ),
 )
 
 
 def steps_for(*, has_view: bool) -> tuple[Step, ...]:
-    """Return the steps that do something in a room; without a view there is none to narrow."""
+    """Return the steps that have an effect in a room; without a view there is none to narrow."""
     return tuple(s for s in STEPS if has_view or s.level is not Level.SMALLER_VIEW)
 
 
 class Ladder:
-    """Where on its ``steps`` one room stands.
+    """The position of one room on its ``steps``.
 
     ``tick_rate`` is the nominal one, in ticks per second of game time.
     """
 
     __slots__ = (
-        "_calm",
-        "_calm_wanted",
         "_index",
         "_longest_s",
-        "_since_down",
+        "_low_windows",
+        "_low_windows_needed",
         "_sum_s",
         "_tick_rate",
         "_ticks",
         "_window_began",
         "_window_ticks",
+        "_windows_since_down",
         "downs",
         "load",
         "steps",
@@ -158,7 +142,7 @@ class Ladder:
 
     def __init__(self, tick_rate: float, steps: Sequence[Step] = STEPS) -> None:
         self.steps: Final = steps
-        #: How often a step up, and one down, was taken.
+        #: How many steps up, and down, were taken.
         self.ups = 0
         self.downs = 0
         #: Of the last whole window; 1.0 is all the time there is at the nominal rate.
@@ -170,17 +154,17 @@ class Ladder:
         self._ticks = 0
         self._sum_s = 0.0
         self._longest_s = 0.0
-        self._calm = 0
-        self._calm_wanted = CALM_WINDOWS
-        self._since_down = RELAPSE_WINDOWS
+        self._low_windows = 0
+        self._low_windows_needed = LOW_WINDOWS
+        self._windows_since_down = RELAPSE_WINDOWS
 
     @property
     def step(self) -> Step:
-        """Where it stands."""
+        """The present step."""
         return self.steps[self._index]
 
     def ticked(self, tick_number: int, work_s: float) -> bool:
-        """Take in that the work of a tick took ``work_s``; return whether a step was taken."""
+        """Record that a tick took ``work_s``; return whether the ladder took a step."""
         self._ticks += 1
         self._sum_s += work_s
         if work_s > self._longest_s:
@@ -191,33 +175,33 @@ class Ladder:
         self.load = counted_s / (self._ticks - 1) * self._tick_rate
         self._window_began, self._ticks = tick_number, 0
         self._sum_s = self._longest_s = 0.0
-        return self._judge()
+        return self._decide()
 
-    def _judge(self) -> bool:
+    def _decide(self) -> bool:
         index = self._index
-        self._since_down += 1
-        if self._since_down == RELAPSE_WINDOWS:
-            self._calm_wanted = CALM_WINDOWS
-        if self.load * self.steps[index].pace > OVER:
-            self._calm = 0
+        self._windows_since_down += 1
+        if self._windows_since_down == RELAPSE_WINDOWS:
+            self._low_windows_needed = LOW_WINDOWS
+        if self.load * self.steps[index].pace > STEP_UP_LOAD:
+            self._low_windows = 0
             if index + 1 == len(self.steps):
                 return False
             self._go_up()
             return True
-        if not index or self.load * self.steps[index - 1].pace >= UNDER:
-            self._calm = 0
+        if not index or self.load * self.steps[index - 1].pace >= STEP_DOWN_LOAD:
+            self._low_windows = 0
             return False
-        self._calm += 1
-        if self._calm < self._calm_wanted:
+        self._low_windows += 1
+        if self._low_windows < self._low_windows_needed:
             return False
-        self._calm = self._since_down = 0
+        self._low_windows = self._windows_since_down = 0
         self._index -= 1
         self.downs += 1
         return True
 
     def _go_up(self) -> None:
-        if self._since_down < RELAPSE_WINDOWS:
-            self._calm_wanted = min(2 * self._calm_wanted, MOST_CALM_WINDOWS)
-            self._since_down = RELAPSE_WINDOWS + 1  # one relapse is counted once
+        if self._windows_since_down < RELAPSE_WINDOWS:
+            self._low_windows_needed = min(2 * self._low_windows_needed, MAX_LOW_WINDOWS)
+            self._windows_since_down = RELAPSE_WINDOWS + 1  # a relapse counts only once
         self._index += 1
         self.ups += 1

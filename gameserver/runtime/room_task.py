@@ -149,7 +149,6 @@ class RoomTask:
             hook_failures=self.hooks.failures,
             overload_ups=self.ladder.ups,
             overload_downs=self.ladder.downs,
-            deltas_thinned=published.thinned,
             blocks=self.hooks.blocks,
         )
 
@@ -414,8 +413,6 @@ class RoomTask:
         self._level = int(step.level)
         room.publish_interval = room.publish_every * step.publish_factor
         self.publisher.view_share = step.view_share
-        self.publisher.thins_spectators = step.thins_spectators
-        self.publisher.slows_far = step.slows_far and room.view_radius is not None
         self._set_pace(tick_number, step)
         self.publisher.quiet_ticks = self._quiet_ticks()
         self.publisher.window_ticks = self._window_ticks()
@@ -440,9 +437,9 @@ class RoomTask:
     def _quiet_ticks(self) -> int:
         """Return after how many ticks a seat gets a delta even if nothing changes for it."""
         room = self.room
-        # By the last publish that is still within the time; spectators may miss one.
-        margin = room.publish_interval * (2 if room.publish_interval > room.publish_every else 1)
-        return max(1, round(QUIET_S * room.tick_rate * room.pace) - margin)
+        # The last publish within the time must send it.
+        ticks = round(QUIET_S * room.tick_rate * room.pace)
+        return max(1, ticks - room.publish_interval)
 
     def _window_ticks(self) -> int:
         return max(1, round(ACK_WINDOW_S * self.room.tick_rate * self.room.pace))
