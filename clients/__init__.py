@@ -1,18 +1,38 @@
 """The clients that play on a gameserver.
 
-Owns no code: what a Python program needs to play, in one place.
+Owns no code: what a Python program needs to play, in one place.  Each name is imported when it is
+first used, so the pure modules can be imported without Trio.
 """
 
 from __future__ import annotations
 
-from clients.client_types import Applied, ClientStatistics
-from clients.errors import ConnectionLost, Refused
-from clients.game_client import GameClient
-from clients.joining import open_game
-from clients.predicted_play import PredictedPlay
-from clients.remote import RemoteEntity, RemoteEvent
-from clients.replica import Replica
-from clients.steering import Steering, Vehicle
+from typing import TYPE_CHECKING
+
+from gameserver.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from clients.client_types import Applied, ClientStatistics
+    from clients.errors import ConnectionLost, Refused
+    from clients.game_client import GameClient
+    from clients.joining import open_game
+    from clients.predicted_play import PredictedPlay
+    from clients.remote import RemoteEntity, RemoteEvent
+    from clients.replica import Replica
+    from clients.steering import Steering, Vehicle
+else:
+    __getattr__, __dir__ = lazy_exports(
+        __name__,
+        {
+            "clients.client_types": ["Applied", "ClientStatistics"],
+            "clients.errors": ["ConnectionLost", "Refused"],
+            "clients.game_client": ["GameClient"],
+            "clients.joining": ["open_game"],
+            "clients.predicted_play": ["PredictedPlay"],
+            "clients.remote": ["RemoteEntity", "RemoteEvent"],
+            "clients.replica": ["Replica"],
+            "clients.steering": ["Steering", "Vehicle"],
+        },
+    )
 
 __all__ = [
     "Applied",

@@ -1,23 +1,48 @@
 """An authoritative multiplayer game server on Trio.
 
-The public API: what a game author needs to declare a world, write a room and serve it.
+The public API: what a game author needs to declare a world, write a room and serve it.  Each name
+is imported when it is first used, so the pure modules can be imported without Trio.
 """
 
 from __future__ import annotations
 
-from gameserver.config import ConfigError, Settings
-from gameserver.errors import (
-    GameServerError,
-    JoinRefused,
-    LocalProtocolError,
-    RemoteProtocolError,
-)
-from gameserver.identity import Verified
-from gameserver.model.schema import command, entity, event, number, synced, text
-from gameserver.protocol.closing import CloseCode
-from gameserver.protocol.latency import Latency
-from gameserver.room import Player, Room
-from gameserver.runtime.server import Server, StartError, open_server, serve
+from typing import TYPE_CHECKING
+
+from gameserver.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from gameserver.config import ConfigError, Settings
+    from gameserver.errors import (
+        GameServerError,
+        JoinRefused,
+        LocalProtocolError,
+        RemoteProtocolError,
+    )
+    from gameserver.identity import Verified
+    from gameserver.model.schema import command, entity, event, number, synced, text
+    from gameserver.protocol.closing import CloseCode
+    from gameserver.protocol.latency import Latency
+    from gameserver.room import Player, Room
+    from gameserver.runtime.server import Server, StartError, open_server, serve
+else:
+    __getattr__, __dir__ = lazy_exports(
+        __name__,
+        {
+            "gameserver.config": ["ConfigError", "Settings"],
+            "gameserver.errors": [
+                "GameServerError",
+                "JoinRefused",
+                "LocalProtocolError",
+                "RemoteProtocolError",
+            ],
+            "gameserver.identity": ["Verified"],
+            "gameserver.model.schema": ["command", "entity", "event", "number", "synced", "text"],
+            "gameserver.protocol.closing": ["CloseCode"],
+            "gameserver.protocol.latency": ["Latency"],
+            "gameserver.room": ["Player", "Room"],
+            "gameserver.runtime.server": ["Server", "StartError", "open_server", "serve"],
+        },
+    )
 
 __all__ = [
     "CloseCode",

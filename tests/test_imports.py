@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import pathlib
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -28,9 +30,13 @@ IMPURE = {
     "trio_websocket",
 }
 
+#: Distributions that no pure module imports, directly or by way of another module.
+SHELL_LIBRARIES = ("trio", "trio_websocket", "wsproto", "structlog", "prometheus_client")
+
 PURE = (
     "gameserver.errors",
     "gameserver.identity",
+    "gameserver.lazy_exports",
     "gameserver.inputs",
     "gameserver.player",
     "gameserver.rewind",
@@ -72,6 +78,7 @@ ARROWS = {
         "gameserver.replication",
     ),
     "gameserver.identity": (),
+    "gameserver.lazy_exports": (),
     "gameserver.tokens": ("gameserver.errors", "gameserver.identity"),
     "gameserver.room": (
         "gameserver.identity",
@@ -101,6 +108,7 @@ ARROWS = {
     "clients": (
         "gameserver.errors",
         "gameserver.games",
+        "gameserver.lazy_exports",
         "gameserver.model",
         "gameserver.protocol",
     ),
@@ -151,6 +159,16 @@ def test_imports_follow_the_arrows(file: pathlib.Path) -> None:
 def test_pure_files_import_nothing_that_waits_or_looks_at_a_clock(file: pathlib.Path) -> None:
     used = {name.split(".")[0] for name in imports_of(file.read_text())}
     assert not used & IMPURE
+
+
+def test_pure_modules_import_where_the_shell_cannot() -> None:
+    modules = [module_of(file) for file in FILES if within(module_of(file), PURE)]
+    source = (
+        "import importlib, sys\n"
+        f"for name in {SHELL_LIBRARIES}: sys.modules[name] = None\n"
+        f"for name in {modules}: importlib.import_module(name)\n"
+    )
+    subprocess.run([sys.executable, "-c", source], check=True, cwd=ROOT, timeout=60)
 
 
 def test_the_walk_sees_every_form_of_import() -> None:
