@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from gameserver.runtime.ladder import (
     LOW_WINDOWS,
-    MIN_TICKS,
     MAX_LOW_WINDOWS,
-    STEP_UP_LOAD,
+    MIN_TICKS,
     RELAPSE_WINDOWS,
-    STEPS,
     STEP_DOWN_LOAD,
+    STEP_UP_LOAD,
+    STEPS,
     Ladder,
     Level,
     steps_for,
