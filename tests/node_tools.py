@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-
-NODE_TESTS: Final = Path(__file__).parent / "node"
+from paths import NODE_TESTS
 
 #: Seconds that an installation from the package registry may take.
 _INSTALL_DEADLINE_S: Final = 300

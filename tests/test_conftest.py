@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from paths import TESTS
 
 SKIPPING = """
 import pytest
@@ -30,7 +31,7 @@ SKIPPED_WHOLE = "import pytest\npytest.importorskip('a_package_that_is_not')\n"
 
 @pytest.fixture
 def suite(tmp_path: Path) -> Path:
-    shutil.copy(Path(__file__).with_name("conftest.py"), tmp_path)
+    shutil.copy(TESTS / "conftest.py", tmp_path)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "test_one.py").write_text(SKIPPING)
     return tmp_path

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from paths import ROOT
 
-ROOT = pathlib.Path(__file__).parent.parent
 FILES = sorted(file for top in ("gameserver", "clients") for file in (ROOT / top).rglob("*.py"))
 
 #: Time, sockets, tasks, chance from outside: arguments in a pure file, never imports.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import pathlib
 import struct
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from message_strategies import INT_LIMIT, client_messages, leaves, sections, server_messages
+from paths import VECTORS
 
 from gameserver.errors import RemoteProtocolError
 from gameserver.protocol import messages
@@ -43,7 +43,7 @@ from gameserver.protocol.messages import (
 )
 from gameserver.protocol.wire import MAX_ELEMENTS, MAX_NESTING, MAX_SERVER_ELEMENTS, MAX_TEXT_BYTES
 
-MALFORMED = json.loads((pathlib.Path(__file__).parent / "vectors/malformed.json").read_text())
+MALFORMED = json.loads((VECTORS / "malformed.json").read_text())
 
 
 def identical(a: object, b: object) -> bool:

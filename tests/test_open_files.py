@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import structlog
 import trio
+from paths import TESTS
 from playing import open_url
 
 from gameserver import Settings
@@ -117,7 +117,7 @@ trio.run(serve, {{"field": Field}}, Settings(port=0, max_rooms=10%s), beside)
 
 async def start(script: str) -> tuple[trio.Process, int, int]:
     process = await trio.lowlevel.open_process(
-        [sys.executable, "-c", script.format(tests=str(Path(__file__).parent))],
+        [sys.executable, "-c", script.format(tests=str(TESTS))],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )

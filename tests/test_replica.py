@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 import json
 import zlib
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -14,6 +13,7 @@ import pytest
 import scripted_server
 from hypothesis import given
 from hypothesis import strategies as st
+from paths import VECTORS
 
 from clients.remote import RemoteEvent
 from clients.replica import Replica
@@ -314,7 +314,7 @@ def test_any_delta_applies_or_raises_remote_protocol_error(arrived: Delta) -> No
 
 # ---------------------------------------------------------------- the shared vectors
 
-STREAM = json.loads((Path(__file__).parent / "vectors" / "delta_stream.json").read_text())
+STREAM = json.loads((VECTORS / "delta_stream.json").read_text())
 
 
 def wire_value(form: Any) -> Any:

@@ -15,6 +15,7 @@ import attrs
 import pytest
 import trio
 import trio_websocket
+from paths import TESTS
 from playing import Field, RawClient, join, open_url
 
 from gameserver import Settings, StartError, open_server
@@ -258,7 +259,7 @@ print("after", flush=True)
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_ends_the_process_in_peace(number: signal.Signals) -> None:
-    script = SCRIPT.format(tests=str(pathlib.Path(__file__).parent))
+    script = SCRIPT.format(tests=str(TESTS))
     process = await trio.lowlevel.open_process(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )

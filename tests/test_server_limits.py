@@ -18,6 +18,7 @@ import trio
 import trio_websocket
 import trustme
 from cryptography import x509
+from paths import TESTS
 from playing import Field, RawClient, join, open_url
 
 from gameserver import ConfigError, Room, Settings, open_server
@@ -307,7 +308,7 @@ async def test_sighup_reads_the_certificate_again(
     tmp_path: pathlib.Path, authority: trustme.CA, trusting: ssl.SSLContext
 ) -> None:
     write_certificate(tmp_path, authority)
-    script = SCRIPT.format(tests=str(pathlib.Path(__file__).parent), folder=str(tmp_path))
+    script = SCRIPT.format(tests=str(TESTS), folder=str(tmp_path))
     process = await trio.lowlevel.open_process(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import pathlib
 import struct
 import zlib
 from typing import Any
 
 import attrs
 import pytest
+from paths import VECTORS
 
 from gameserver.errors import RemoteProtocolError
 from gameserver.model.schema import Schema
 from gameserver.protocol import messages
 from gameserver.protocol.messages import Kind, decode_from_client, decode_from_server
 
-VECTORS = pathlib.Path(__file__).parent / "vectors"
 ALL = json.loads((VECTORS / "messages.json").read_text())
 VALID = [v for v in ALL if "message" in v]
 OURS = [v for v in VALID if not v["name"].endswith("appended")]

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import node_tools
 import pytest
+from paths import NODE_TESTS, ROOT
 
 from clients.lab.profiles import PROFILES
 
-ROOT = Path(__file__).parent.parent
-SUITES = sorted(node_tools.NODE_TESTS.glob("*.test.mjs"))
+SUITES = sorted(NODE_TESTS.glob("*.test.mjs"))
 #: A run that takes longer hangs.
 DEADLINE_S = 120
 
@@ -30,7 +30,7 @@ def node() -> list[str]:
 def run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command,
-        cwd=node_tools.NODE_TESTS,
+        cwd=NODE_TESTS,
         capture_output=True,
         text=True,
         timeout=DEADLINE_S,
@@ -60,15 +60,15 @@ def test_there_are_suites() -> None:
 
 
 def test_types(node: list[str]) -> None:
-    compiler = node_tools.NODE_TESTS / "node_modules" / "typescript" / "bin" / "tsc"
+    compiler = NODE_TESTS / "node_modules" / "typescript" / "bin" / "tsc"
     project = ROOT / "clients" / "web" / "tsconfig.json"
     done = run(*node, str(compiler), "--noEmit", "-p", str(project))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_packages_are_pinned_and_the_lock_file_names_no_other_registry() -> None:
-    wanted = json.loads((node_tools.NODE_TESTS / "package.json").read_text())["devDependencies"]
-    lock = json.loads((node_tools.NODE_TESTS / "package-lock.json").read_text())
+    wanted = json.loads((NODE_TESTS / "package.json").read_text())["devDependencies"]
+    lock = json.loads((NODE_TESTS / "package-lock.json").read_text())
     for name, version in wanted.items():
         assert re.fullmatch(r"\d+\.\d+\.\d+", version), name
         assert lock["packages"][f"node_modules/{name}"]["version"] == version

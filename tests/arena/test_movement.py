@@ -198,12 +198,14 @@ def test_all_is_integers(state, steer):
 
 
 def test_the_vectors_are_those_of_this_movement():
-    assert traces.VECTORS.read_text() == traces.text(traces.vectors()), "python -m arena.traces"
+    assert traces.MOVEMENT_VECTORS.read_text() == traces.text(traces.vectors()), (
+        "python -m arena.traces"
+    )
 
 
 def test_the_vectors_hold_what_they_promise():
     """At least 2,000 steps, with each of: a dash, the wall, a rock."""
-    vectors = json.loads(traces.VECTORS.read_text())
+    vectors = json.loads(traces.MOVEMENT_VECTORS.read_text())
     states = [Motion(*state) for trace in vectors["traces"] for state in trace["states"]]
     assert len(states) >= 2000
     assert sum(s.dash_left > 0 for s in states) > 100

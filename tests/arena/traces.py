@@ -13,16 +13,17 @@ from __future__ import annotations
 
 import json
 import random
-from pathlib import Path
 from typing import Any
+
+from paths import VECTORS
 
 from gameserver.games.arena import movement, rules
 from gameserver.games.arena.model import UNIT, Steer
 from gameserver.games.arena.movement import Motion, move
 from gameserver.games.arena.ship_step import ShipState, step_ship
 
-VECTORS = Path(__file__).parent.parent / "vectors" / "movement.json"
-STEP_VECTORS = VECTORS.with_name("ship_step.json")
+MOVEMENT_VECTORS = VECTORS / "movement.json"
+STEP_VECTORS = VECTORS / "ship_step.json"
 
 CONSTANTS = (
     *("SHIP_RADIUS", "TURN_RATE", "THRUST", "DRAG_SHIFT", "TOP_SPEED", "FADE_SHIFT"),
@@ -130,5 +131,5 @@ def text(content: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    VECTORS.write_text(text(vectors()))
+    MOVEMENT_VECTORS.write_text(text(vectors()))
     STEP_VECTORS.write_text(text(step_vectors()))

@@ -18,19 +18,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import attrs
 import node_tools
+from paths import NODE_TESTS, VECTORS
 
 from clients.replica import Replica
 from gameserver.errors import RemoteProtocolError
 from gameserver.model.schema import Schema
 from gameserver.protocol.messages import Delta, Welcome, decode_from_server
 
-VECTORS: Final = Path(__file__).parent.parent / "vectors"
-JUDGE: Final = node_tools.NODE_TESTS / "judge_lines.mjs"
+JUDGE: Final = NODE_TESTS / "judge_lines.mjs"
 #: A judge that takes longer hangs.
 DEADLINE_S: Final = 120
 #: Later than any tick of the vectors, and of the beginnings that deltas are applied to.

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from paths import VECTORS
+
 from netcode_vectors.budget import budget_cases, play_budget
 from netcode_vectors.effects import effects_cases, play_effects
 from netcode_vectors.form import Case, Player
@@ -26,7 +28,6 @@ from netcode_vectors.prediction import (
 from netcode_vectors.tempo import play_tempo, tempo_cases
 from netcode_vectors.tickclock import play_tickclock, tickclock_cases
 
-VECTORS = Path(__file__).parent.parent / "vectors"
 FILES: dict[str, dict[str, tuple[Callable[[], Iterator[Case]], Player]]] = {
     "tickclock": {"cases": (tickclock_cases, play_tickclock)},
     "tempo": {"cases": (tempo_cases, play_tempo)},

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from paths import SERVED_ROOMS
 
 from gameserver.config import Settings
 from gameserver.runtime.admission import REQUEST_COST
@@ -17,7 +18,6 @@ from system.servers import ROOM_FOR_ALL, RunningServer, running_server
 
 pytestmark = pytest.mark.browser
 
-ROOMS = Path(__file__).with_name("rooms")
 SCHEMES = pytest.mark.parametrize("scheme", ["http", "https"])
 #: Seat and ship of a page.
 WHO = "[window.arena.client.welcome.seat, window.arena.client.replica.ownEntity]"
@@ -30,7 +30,7 @@ def quiet(certificate: CertificatePaths) -> Iterator[RunningServer]:
     """A field without rocks and bots, over http and https."""
     tls = ["--certificate", str(certificate.certificate), "--key", str(certificate.key)]
     arguments = ["serve", "quiet:Arena", *ROOM_FOR_ALL, "--port", "0", "--tls-port", "0", *tls]
-    with running_server(arguments, cwd=ROOMS) as server:
+    with running_server(arguments, cwd=SERVED_ROOMS) as server:
         yield server
 
 
@@ -88,7 +88,7 @@ def test_two_pages_see_each_other_and_talk(quiet: RunningServer, pages: Pages, s
 def test_eight_who_share_an_address_may_load_the_page_at_once(pages: Pages) -> None:
     """Requests are limited by address; this server does not trust its own machine."""
     arguments = ["serve", "quiet:Arena", "--port", "0", "--trusted", ""]
-    with running_server(arguments, cwd=ROOMS) as server:
+    with running_server(arguments, cwd=SERVED_ROOMS) as server:
         for name in ("Ada", "Bob"):
             page = pages.fly(server.url(), name)
             files = page.ask("performance.getEntriesByType('resource').length") + 1  # the page
@@ -131,7 +131,7 @@ def test_bots_move_in_the_demo(home: Path, certificate: CertificatePaths, pages:
 
 def test_a_page_comes_back_when_the_server_does(pages: Pages) -> None:
     arguments = ["serve", "quiet:Arena", "--port"]
-    with running_server([*arguments, "0"], cwd=ROOMS) as server:
+    with running_server([*arguments, "0"], cwd=SERVED_ROOMS) as server:
         page = pages.fly(server.url(), "Ada")
         assert page.ask("eyes.banner()") is None
         assert page.complaints == []
@@ -139,7 +139,7 @@ def test_a_page_comes_back_when_the_server_does(pages: Pages) -> None:
         page.wait_for_banner(r"The server is restarting\..*[Tt]rying again")
         page.wait("window.arena.client.statistics().reconnects >= 2")  # a try has failed
         page.wait_for_banner(r"The server is restarting\..*[Tt]rying again")
-    with running_server([*arguments, str(server.port)], cwd=ROOMS):
+    with running_server([*arguments, str(server.port)], cwd=SERVED_ROOMS):
         page.wait("eyes.banner() === null")
         page.own_ship()  # it flies again by itself
         before = page.ships()
@@ -185,7 +185,7 @@ def test_who_closes_the_page_frees_the_seat_at_once(quiet: RunningServer, pages:
 
 
 def test_a_full_room_is_said_in_words_and_tried_again(pages: Pages) -> None:
-    with running_server(["serve", "quiet:Tiny", "--port", "0"], cwd=ROOMS) as server:
+    with running_server(["serve", "quiet:Tiny", "--port", "0"], cwd=SERVED_ROOMS) as server:
         first = pages.open(server.url(), room="tiny/one", name="Ada", autoplay=1)
         first.own_ship()
         second = pages.open(server.url(), room="tiny/one", name="Bob", autoplay=1)

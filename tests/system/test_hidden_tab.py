@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from paths import SERVED_ROOMS
 from playwright.sync_api import Browser
 
 from system.pages import Pages, launched
@@ -14,7 +14,6 @@ from system.tabs import Tab
 
 pytestmark = pytest.mark.browser
 
-ROOMS = Path(__file__).with_name("rooms")
 #: Playwright keeps hidden tabs at full speed unless told otherwise.
 KEPT_AWAKE = [
     "--disable-background-timer-throttling",
@@ -36,7 +35,7 @@ def browser() -> Iterator[Browser]:
 def quiet() -> Iterator[RunningServer]:
     """A field without rocks and bots."""
     with running_server(
-        ["serve", "quiet:Arena", *ROOM_FOR_ALL, "--port", "0"], cwd=ROOMS
+        ["serve", "quiet:Arena", *ROOM_FOR_ALL, "--port", "0"], cwd=SERVED_ROOMS
     ) as server:
         yield server
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from paths import SERVED_ROOMS
 
 from system.pages import PHONE, GamePage, Pages
 from system.servers import ROOM_FOR_ALL, RunningServer, running_server
 
 pytestmark = pytest.mark.browser
 
-ROOMS = Path(__file__).with_name("rooms")
 #: The link's own delay there and back, without jitter and frames.
 OTHER_CONTINENT_RTT_MS = 220
 #: Each takes five seconds.
@@ -26,7 +25,7 @@ TICKS, FEW_TICKS = 300, 100
 def quiet() -> Iterator[RunningServer]:
     """A field without rocks and bots."""
     with running_server(
-        ["serve", "quiet:Arena", *ROOM_FOR_ALL, "--port", "0"], cwd=ROOMS
+        ["serve", "quiet:Arena", *ROOM_FOR_ALL, "--port", "0"], cwd=SERVED_ROOMS
     ) as server:
         yield server
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 from playwright.sync_api import Browser
 
 from system.pages import DEADLINE_MS, Pages
@@ -23,7 +24,6 @@ OWN_SHIP = """async (deadlineMs) => {
     }
     return look();
 }"""
-ROOT = Path(__file__).parents[2]
 
 
 def blocks(readme: str, language: str) -> list[str]:

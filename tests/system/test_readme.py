@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 from sinks import NoSink
 
 from gameserver import Room
 from gameserver.testing import Rehearsal
 from system.servers import running_server
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 

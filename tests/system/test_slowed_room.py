@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
+from paths import SERVED_ROOMS
 
 from system.pages import GamePage, Pages
 from system.servers import running_server
 
 pytestmark = pytest.mark.browser
 
-ROOMS = Path(__file__).with_name("rooms")
 SLOWEST = 0.375
 #: On a busy machine a command may be late or a tick dropped, and is mended: then once more.
 TRIES = 8
@@ -39,7 +38,7 @@ def test_in_a_room_that_slows_down_the_own_ship_flies_on_without_a_correction(
     pages: Pages,
 ) -> None:
     for _ in range(TRIES):
-        with running_server(["serve", "slowing:Arena", "--port", "0"], cwd=ROOMS) as server:
+        with running_server(["serve", "slowing:Arena", "--port", "0"], cwd=SERVED_ROOMS) as server:
             page = pages.open(server.url(), name="Ada", autoplay=1, network="cable", seed=7)
             page.page.set_viewport_size({"width": 360, "height": 240})
             page.wait("eyes.predicted()")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import pytest
+from paths import SERVED_ROOMS
 
 from system.pages import Pages
 from system.servers import RunningServer, run_to_its_end, running_server
 
 pytestmark = pytest.mark.browser
 
-ROOMS: Final = Path(__file__).with_name("rooms")
 SECRET: Final = {"GAMESERVER_SECRET": "a-secret-that-only-these-tests-share"}
 #: Seat and ship of a page.
 WHO: Final = "[window.arena.client.welcome.seat, window.arena.client.replica.ownEntity]"
@@ -25,7 +24,7 @@ LONG_ENOUGH_TICKS: Final = 60
 @pytest.fixture(scope="module")
 def members() -> Iterator[RunningServer]:
     arguments = ["serve", "members:Arena", "--port", "0"]
-    with running_server(arguments, cwd=ROOMS, environment=SECRET) as server:
+    with running_server(arguments, cwd=SERVED_ROOMS, environment=SECRET) as server:
         yield server
 
 

@@ -12,10 +12,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
 from system.servers import RunningServer, running_server
 
-ROOT = Path(__file__).parents[2]
 #: Building and installing ask the package index.
 INSTALL_DEADLINE_S = 300
 PLAY_DEADLINE_S = 60
