@@ -112,7 +112,8 @@ class Flags:
     seed: Annotated[int | None, Parameter(help="Makes rooms' random numbers repeatable.")] = None
     reading: Annotated[Reading | None, Parameter(help="pump: commands at the tick.")] = None
     collecting: Annotated[
-        Collecting | None, Parameter(help="young: no full garbage collections while people play.")
+        Collecting | None,
+        Parameter(help="young: garbage collections stay small while people play."),
     ] = None
     log_level: Annotated[LogLevel | None, Parameter(help="The least that is logged.")] = None
     log_format: Annotated[LogFormat | None, Parameter(help="auto: text on a terminal.")] = None

@@ -164,8 +164,8 @@ class Settings:
     seed: int | None = None
     #: "pump": the commands of a room are read at its tick (Linux; elsewhere the same as "tasks").
     reading: Reading = "pump"
-    #: "young": nobody waits for full garbage collections; "all": as Python does by itself.  Of a
-    #: server that has the process to itself (``serve``).
+    #: "young": garbage collections stay small while people play (``runtime/gc_policy.py``); "all":
+    #: as Python does by itself.  Of a server that has the process to itself (``serve``).
     collecting: Collecting = "young"
     log_level: LogLevel = "info"
     log_format: LogFormat = "auto"

@@ -218,7 +218,7 @@ def test_cpu_time_from_stat_with_an_odd_name() -> None:
 
 @linux
 def test_the_figures_of_this_process() -> None:
-    """The kernel's own accounting may lag behind: only what a whole start of Python took is sure."""
+    """The kernel's accounting lags behind: only what the start of Python took is sure."""
     assert measure.cpu_s(os.getpid()) > 0.0
     assert measure.waited_s(os.getpid()) >= 0.0
     assert measure.rss_bytes(os.getpid()) > 1_000_000

@@ -28,6 +28,8 @@ def figures(**changes: Any) -> ServerFigures:
     plain = ServerFigures(
         connections=3,
         tasks=17,
+        full_collections=2,
+        full_collections_s=0.75,
         door={"accepted": 10, "crashed": 0},
         turned_away={"address": 8, "origin": 0},
         malformed_forwards=9,
@@ -66,6 +68,8 @@ def test_everything_is_told() -> None:
     told = samples(figures())
     assert told["connections", ()] == 3
     assert told["tasks", ()] == 17
+    assert told["full_collections_total", ()] == 2
+    assert told["full_collection_seconds_total", ()] == 0.75
     assert told["door_accepted_total", ()] == 10
     assert told["turned_away_total", (("reason", "address"),)] == 8
     assert told["turned_away_total", (("reason", "origin"),)] == 0

@@ -110,6 +110,8 @@ class ServerFigures:
     """All that ``/metrics`` tells: ``connections`` open now, ``door`` counts since the start.
 
     ``tasks``: those of Trio that live now, of the whole process.
+    ``full_collections``: garbage collections that stopped the server while people played, and
+    ``full_collections_s`` for how long in all.
     ``held`` seats wait now for players who were dropped; ``holds_refused`` were not held since one
     address had too many; ``resumptions`` counts the resume tokens that were shown, by outcome.
     ``turned_away`` counts connections, requests and joins by the reason why they were told to come
@@ -118,6 +120,8 @@ class ServerFigures:
 
     connections: int
     tasks: int
+    full_collections: int
+    full_collections_s: float
     door: Mapping[str, int]
     turned_away: Mapping[str, int]
     malformed_forwards: int
@@ -152,6 +156,16 @@ class _Once(Collector):
             "python_blocks",
             "Memory blocks that Python's allocator has handed out, of any size",
             sys.getallocatedblocks(),
+        )
+        yield _count(
+            "full_collections",
+            "Full garbage collections while people played",
+            figures.full_collections,
+        )
+        yield _count(
+            "full_collection_seconds",
+            "Time for which full garbage collections stopped the server while people played",
+            figures.full_collections_s,
         )
         for name, count in figures.door.items():
             yield _count(f"door_{name}", f"Connections and requests: {name}", count)
@@ -272,7 +286,7 @@ def _gauge(
 
 
 def _count(
-    name: str, what: str, value: int | None = None, *, labels: list[str] | None = None
+    name: str, what: str, value: float | None = None, *, labels: list[str] | None = None
 ) -> CounterMetricFamily:
     return CounterMetricFamily(f"gameserver_{name}", what, value=value, labels=labels)
 

@@ -45,7 +45,7 @@ def let_go(websocket: trio_websocket.WebSocketConnection) -> None:
 
     It has its parser, which has it, and ends by itself only with a close frame of the peer.  Of
     every connection that is cut that circle would be left until all objects are collected, which
-    they are not while people play (``collecting.py``).
+    they are not while people play (``gc_policy.py``).
     """
     connection = websocket._wsproto.connection  # noqa: SLF001 - nothing public ends it
     if connection is not None:

@@ -34,10 +34,10 @@ from gameserver.room import Room
 from gameserver.runtime import plain
 from gameserver.runtime.admission import Admission, Peer, Reason
 from gameserver.runtime.assets import Assets, web_client
-from gameserver.runtime.collecting import collect_what_is_young
 from gameserver.runtime.door import Door, DoorSettings, open_listeners
 from gameserver.runtime.endpoint import Endpoint
 from gameserver.runtime.gate import METRICS_PATH, Gate
+from gameserver.runtime.gc_policy import GcPolicy
 from gameserver.runtime.http import JSON, Response, Site, text_response
 from gameserver.runtime.link import Link
 from gameserver.runtime.lobby import Lobby
@@ -109,10 +109,13 @@ class Server:
         self.counters = Counters()
         self.lobby = Lobby(kinds, settings)
         self.admission = Admission(settings)
+        self.gc_policy = GcPolicy(lambda: self.players)
         self._sessions: set[Session] = set()
         self._no_session = trio.Event()
         self._past = Tally()
         self._doors: list[Door] = []
+        #: Holds all that runs; None before ``start``.
+        self._nursery: trio.Nursery | None = None
         self._certificate: Certificate | None = None
         self._site = self._make_site()
         self._plain = plain.plain_endpoints()
@@ -144,10 +147,19 @@ class Server:
 
     async def start(self, ports: Sequence[_Port], nursery: trio.Nursery) -> None:
         """Take connections, and run everything in ``nursery``."""
+        self._nursery = nursery
         self.lobby.start(nursery)
         for port in ports:
             await nursery.start(self._run_door, port)
         self._ready = True
+
+    def follow_gc_policy(self) -> None:
+        """Keep garbage collections small until the server has stopped.
+
+        For a server that has the process to itself: the collector is the process'.
+        """
+        assert self._nursery is not None
+        self._nursery.start_soon(self.gc_policy.run)
 
     async def _run_door(self, port: _Port, *, task_status: trio.TaskStatus[None]) -> None:
         door = Door(
@@ -227,6 +239,8 @@ class Server:
         return ServerFigures(
             connections=sum(door.statistics().open_connections for door in self._doors),
             tasks=trio.lowlevel.current_statistics().tasks_living,
+            full_collections=self.gc_policy.full_collections,
+            full_collections_s=self.gc_policy.full_collections_s,
             door={
                 name: sum(getattr(door.statistics(), name) for door in self._doors)
                 for name in DOOR_COUNTS
@@ -335,9 +349,9 @@ async def serve(
     reloading = _reload_signals(settings)
     with trio.open_signal_receiver(*ENDING_SIGNALS, *reloading) as signals:
         async with open_server(kinds, settings) as server:
+            if settings.collecting == "young":
+                server.follow_gc_policy()
             async with trio.open_nursery() as nursery:
-                if settings.collecting == "young":
-                    nursery.start_soon(collect_what_is_young, lambda: server.players)
                 if beside is not None:
                     nursery.start_soon(beside, server)
                 while await anext(signals) in reloading:
