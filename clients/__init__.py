@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gameserver.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from clients.client_types import Applied, ClientStatistics
+    from clients.client_types import Applied, ClientStatistics, State, StateChange
     from clients.errors import ConnectionLost, Refused
     from clients.game_client import GameClient
     from clients.joining import open_game
@@ -23,7 +23,7 @@ else:
     __getattr__, __dir__ = lazy_exports(
         __name__,
         {
-            "clients.client_types": ["Applied", "ClientStatistics"],
+            "clients.client_types": ["Applied", "ClientStatistics", "State", "StateChange"],
             "clients.errors": ["ConnectionLost", "Refused"],
             "clients.game_client": ["GameClient"],
             "clients.joining": ["open_game"],
@@ -44,6 +44,8 @@ __all__ = [
     "RemoteEntity",
     "RemoteEvent",
     "Replica",
+    "State",
+    "StateChange",
     "Steering",
     "Vehicle",
     "open_game",

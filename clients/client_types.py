@@ -1,13 +1,47 @@
-"""What a client tells of itself: each delta that it applied, and what it has counted.
+"""What a client tells of itself: the state of its connection, each delta that it applied, counts.
 
 Owns the declarations only; ``game_client.py`` fills them.
 """
 
 from __future__ import annotations
 
+import enum
+
 import attrs
 
 from clients.remote import RemoteEvent
+from gameserver.protocol.closing import ClientAction
+
+
+class State(enum.Enum):
+    """What a client's connection is doing; the browser client has the same states.
+
+    ``open_game`` returns a client that is ``PLAYING``.  A lost connection leads over
+    ``RECONNECTING`` (a pause), ``CONNECTING`` (a socket is opening) and ``JOINING`` (hello sent)
+    back to ``PLAYING``, or to ``CLOSED``, which is final.
+    """
+
+    CONNECTING = "connecting"
+    JOINING = "joining"
+    PLAYING = "playing"
+    RECONNECTING = "reconnecting"
+    CLOSED = "closed"
+
+
+@attrs.frozen
+class StateChange:
+    """A client's connection has come to ``state``.
+
+    ``code``, ``reason`` and ``action`` say why the connection ended, and what to do about it; only
+    ``RECONNECTING`` and ``CLOSED`` have them.  ``retry_in_s`` is the pause before the next try,
+    while ``RECONNECTING``.
+    """
+
+    state: State
+    code: int | None = None
+    reason: str = ""
+    action: ClientAction | None = None
+    retry_in_s: float | None = None
 
 
 @attrs.frozen

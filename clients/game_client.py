@@ -2,9 +2,9 @@
 
 Owns the client's side of the protocol's conversation after the welcome (``joining.py``): sequence
 numbers, acks, pings, checksums and resyncs.  Each delta is applied as it comes; what it told waits
-in bounded inboxes.  When a connection is lost it keeps what it holds, and goes on over the next
-one (``returning.py`` opens it).  Never draws; predicting is ``steering.py``'s, to which it gives
-what came.
+in bounded inboxes.  When a connection is lost the client keeps what it holds and continues over the
+next one, which ``joining.py`` opens.  Never draws and never predicts: ``steering.py`` predicts,
+from what this file hands to it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final, Never, TypeVar
 import attrs
 import trio
 
-from clients.client_types import Applied, ClientStatistics
+from clients.client_types import Applied, ClientStatistics, State, StateChange
 from clients.connection import Connection
 from clients.errors import ConnectionLost
 from clients.inbox import Inbox
@@ -65,6 +65,7 @@ SILENCE_S: Final = 0.5
 MAX_WAITING_DELTAS: Final = 64
 MAX_WAITING_EVENTS: Final = 1024
 MAX_WAITING_TEXTS: Final = 256
+MAX_WAITING_STATES: Final = 16
 
 
 class GameClient:
@@ -73,9 +74,10 @@ class GameClient:
     ``replica`` is always the newest state.  ``status`` is the newest ``status`` message, None
     before the first; ``clock`` knows the server's tick.
 
-    Where the client comes back by itself (``open_game(resume=True)``), ``connected`` is False
-    while a connection is lost: the replica stays as it was, and nothing is sent.  If the seat could
-    not be resumed, ``seat``, and maybe ``room``, are others then, and the replica begins anew.
+    ``state`` says what the connection is doing, ``next_state`` waits for it to change.  Where the
+    client reconnects by itself (``open_game(resume=True)``), the replica stays as it was until
+    ``state`` is ``PLAYING`` again, and nothing is sent meanwhile.  If the seat could not be
+    resumed, ``seat`` and perhaps ``room`` are others then, and the replica begins anew.
     """
 
     def __init__(self, connection: Connection, welcome: Welcome, schema: Schema) -> None:
@@ -84,7 +86,7 @@ class GameClient:
         self.tick_rate: Final = welcome.tick_rate
         self.resume_token = welcome.resume
         self.limits = welcome.limits
-        self.connected = True
+        self.state = State.PLAYING
         self.schema: Final = schema
         self.replica: Final = Replica(schema, own_entity=welcome.own_entity)
         self.status: Status | None = None
@@ -100,6 +102,7 @@ class GameClient:
         self._deltas: Inbox[Applied] = Inbox(MAX_WAITING_DELTAS)
         self._events: Inbox[RemoteEvent] = Inbox(MAX_WAITING_EVENTS)
         self._texts: Inbox[Said] = Inbox(MAX_WAITING_TEXTS)
+        self._states: Inbox[StateChange] = Inbox(MAX_WAITING_STATES)
         self._counts = ClientStatistics()
         self._commands: dict[str, tuple[int, CommandSpec]] = {}
         self._seq = 0
@@ -109,7 +112,9 @@ class GameClient:
         self._steering: Steering[Any, Any] | None = None
         self._clock_known = trio.Event()
         #: A full state has been asked for and has not come yet.
-        self._resyncing = False
+        self._awaits_full_state = False
+        #: This connection has had its one delta that did not fit.
+        self._forgiven = False
         self._pace = Pace(0, 1.0, welcome.limits.get("publish_every", 1))
         self._bye: Bye | None = None
         self._moved: Moved | None = None
@@ -189,6 +194,13 @@ class GameClient:
         """Wait for the next text that somebody said; ``ConnectionLost`` if none will come."""
         return await self._next(self._texts)
 
+    async def next_state(self) -> StateChange:
+        """Wait for the next change of ``state``; ``ConnectionLost`` after ``CLOSED``.
+
+        A caller that is slow to ask gets the newest ``MAX_WAITING_STATES``.
+        """
+        return await self._next(self._states)
+
     async def events(self) -> AsyncIterator[RemoteEvent]:
         """Yield every event, until the connection ends in peace; else raise ``ConnectionLost``."""
         while True:
@@ -213,6 +225,11 @@ class GameClient:
             raise
 
     # ------------------------------------------------------------ what is known
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection over which the client plays."""
+        return self.state is State.PLAYING
 
     @property
     def rejoins(self) -> int:
@@ -306,13 +323,23 @@ class GameClient:
 
     def hello(self) -> tuple[str, int, bytes | None]:
         """Return ``resume``, ``tick`` and ``held`` of the hello that asks for our seat."""
-        held = None if self._resyncing else self.replica.held
-        encoded = None if held is None else encode_held(held)
-        return self.resume_token, 0 if encoded is None else self.replica.tick, encoded
+        replica = self.replica
+        resumable = replica.can_resume and not self._awaits_full_state
+        held = encode_held(replica.entities) if resumable else None
+        return self.resume_token, 0 if held is None else replica.tick, held
 
-    def lose(self) -> None:
-        """Go on without a connection; ``come_back`` or ``end`` must follow."""
-        self.connected = False
+    def lose(self, lost: ConnectionLost, retry_in_s: float) -> None:
+        """Note that there is no connection, and for how long the next try is put off."""
+        if self.state is State.PLAYING:
+            self._forget_connection()
+        self.enter(StateChange(State.RECONNECTING, lost.code, lost.reason, lost.action, retry_in_s))
+
+    def enter(self, change: StateChange) -> None:
+        """Note what the connection is doing now, and tell ``next_state``."""
+        self.state = change.state
+        self._states.put(change)
+
+    def _forget_connection(self) -> None:
         self._over.set()
         stream = self._connection.stream
         received, sent = self._bytes_before
@@ -333,12 +360,12 @@ class GameClient:
         self.limits = welcome.limits
         self._pings = Pings(self.tick_rate, now_s)
         self._acked_at_s = self._heard_at_s = now_s
-        self._resyncing = False
+        self._awaits_full_state = self._forgiven = False
         if self._steering is not None:
             self._steering.reconnected()
         self._connection = connection
         self._over = trio.Event()
-        self.connected = True
+        self.enter(StateChange(State.PLAYING))
 
     def _begin_anew(self, welcome: Welcome, now_s: float) -> None:
         """Our seat is gone: this is another one, and maybe another room."""
@@ -358,11 +385,13 @@ class GameClient:
         return _explained(lost, self._bye, self._moved)
 
     def end(self, lost: ConnectionLost) -> None:
-        """There will be no other connection."""
+        """Note that there will be no other connection; only the first call counts."""
+        if self._lost is not None:
+            return
         self._lost = lost
-        self.connected = False
+        self.enter(StateChange(State.CLOSED, lost.code, lost.reason, lost.action))
         self._over.set()
-        for inbox in (self._deltas, self._events, self._texts):
+        for inbox in (self._deltas, self._events, self._texts, self._states):
             inbox.end()
         self._clock_known.set()
 
@@ -416,14 +445,15 @@ class GameClient:
             events = self.replica.apply(delta)
         except RemoteProtocolError:
             self._counts.deltas_refused += 1
-            if full:
-                raise  # what cannot be mended by asking again
+            if full or self._forgiven:  # asking once more would not mend it
+                raise
+            self._forgiven = True
             self._resync()
             return
-        if self.replica.broken:
-            return  # left out, until the full state comes
+        if self.replica.needs_full_state:
+            return  # ignored, until the full state comes
         if full:
-            self._resyncing = False
+            self._awaits_full_state = False
         self._counts.deltas += 1
         self._outbox.settled(delta.ack)
         self.clock.delta(delta.tick, now_s)
@@ -436,7 +466,7 @@ class GameClient:
 
     def _on_check(self, check: Check) -> None:
         # While a full state is on its way, what we hold is known to be wrong.
-        if self._resyncing:
+        if self._awaits_full_state:
             return
         self._counts.checks += 1
         if check.tick != self.replica.tick or check.checksum != self.replica.checksum():
@@ -444,8 +474,8 @@ class GameClient:
             self._resync()
 
     def _resync(self) -> None:
-        if not self._resyncing:
-            self._resyncing = True
+        if not self._awaits_full_state:
+            self._awaits_full_state = True
             self._counts.resyncs += 1
             self._connection.tasks.start_soon(self._ask_for_full_state)
 

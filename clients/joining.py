@@ -16,6 +16,7 @@ import attrs
 import trio
 
 from clients.backoff import Backoff
+from clients.client_types import State, StateChange
 from clients.connection import Connection, Via, open_connection
 from clients.errors import ConnectionLost, Refused
 from clients.game_client import GameClient
@@ -68,7 +69,7 @@ def _schema_of(welcome: Welcome, ours: Schema | None) -> Schema:
 
 
 @attrs.define
-class _Door:
+class _Target:
     """Where to join, and as whom."""
 
     url: str
@@ -91,8 +92,8 @@ class _Door:
 class _Stay:
     """One client's connections, one after another."""
 
-    def __init__(self, door: _Door, chance: random.Random, *, resume: bool) -> None:
-        self._door = door
+    def __init__(self, target: _Target, chance: random.Random, *, resume: bool) -> None:
+        self._target = target
         self._resume = resume
         self._backoff = Backoff(chance)
         self._client: GameClient | None = None
@@ -116,21 +117,26 @@ class _Stay:
         Only what goes wrong before the first welcome is raised.
         """
         with self._life:
-            while True:
-                self._welcomed_at_s = None
-                try:
-                    return await self._connect_and_read(task_status)
-                except (Refused, ConnectionLost) as error:
-                    client = self._client
-                    if client is None:
-                        raise
-                    ended = client.explained(_as_lost(error))
-                if not self._may_come_back(ended):
-                    client.end(ended)
-                    return None
-                if client.connected:
-                    client.lose()
-                await trio.sleep(self._pause_s(ended))
+            await self._stay(task_status)
+        if self._client is not None:
+            self._client.end(ConnectionLost(CloseCode.NORMAL, "the player left"))
+
+    async def _stay(self, task_status: trio.TaskStatus[GameClient]) -> None:
+        """Join and reconnect; returns once the client has left, or must not reconnect."""
+        while True:
+            self._welcomed_at_s = None
+            try:
+                return await self._connect_and_read(task_status)
+            except (Refused, ConnectionLost) as error:
+                client = self._client
+                if client is None:
+                    raise
+                ended = client.explained(_as_lost(error))
+            if not self._may_come_back(ended):
+                return client.end(ended)
+            pause_s = self._pause_s(ended)
+            client.lose(ended, pause_s)
+            await trio.sleep(pause_s)
 
     def _may_come_back(self, ended: ConnectionLost) -> bool:
         # One who leaves in the moment of the loss has it raised, and is not cancelled any more.
@@ -144,16 +150,19 @@ class _Stay:
 
     async def _connect_and_read(self, task_status: trio.TaskStatus[GameClient]) -> None:
         """Stay for one connection; returns only if we leave it ourselves."""
-        door = self._door
+        target, client = self._target, self._client
+        if client is not None:
+            client.enter(StateChange(State.CONNECTING))
         async with open_connection(
-            door.url, ssl_context=door.ssl_context, deadline_s=OPEN_DEADLINE_S, via=door.via
+            target.url, ssl_context=target.ssl_context, deadline_s=OPEN_DEADLINE_S, via=target.via
         ) as connection:
-            welcome = await _welcomed_in_time(connection, door.hello(self._client))
-            client = self._client
+            if client is not None:
+                client.enter(StateChange(State.JOINING))
+            welcome = await _welcomed_in_time(connection, target.hello(client))
             with trio.CancelScope() as self._reading:
                 try:
                     if client is None:
-                        client = await _new_client(connection, welcome, door.schema)
+                        client = await _new_client(connection, welcome, target.schema)
                         self._client = client
                         task_status.started(client)
                     else:
@@ -220,8 +229,8 @@ async def open_game(
     ``ConnectionLost`` if it cannot be reached or does not answer in time.  An exception of the
     block comes out as it is, not in an ``ExceptionGroup``.
     """
-    door = _Door(url, room, name, token, schema, ssl_context, via)
-    stay = _Stay(door, chance or random.Random(), resume=resume)
+    target = _Target(url, room, name, token, schema, ssl_context, via)
+    stay = _Stay(target, chance or random.Random(), resume=resume)
     failed: BaseException | None = None
     async with trio.open_nursery() as nursery:
         try:

@@ -22,8 +22,8 @@ class Replica:
 
     ``schema`` is the room's own or, on the other side of a network,
     ``Schema.from_description(welcome.schema)``; with the latter, enum fields give the names of
-    their members.  Invariant: unless ``broken``, the entities are exactly what the server's
-    deltas up to ``tick`` say.
+    their members.  Invariant: unless ``needs_full_state``, the entities are exactly what the
+    server's deltas up to ``tick`` say.
     """
 
     def __init__(self, schema: Schema, *, own_entity: int = 0) -> None:
@@ -38,9 +38,9 @@ class Replica:
         self.ack = 0
         #: By how many ticks the newest command was early (late if negative), None if unknown.
         self.margin: int | None = None
-        #: A delta could not be applied: nothing here can be trusted until the next full state.
-        self.broken = False
-        #: Deltas left out because the replica was broken.
+        #: A delta did not fit: nothing is held, and deltas are ignored, until the next full state.
+        self.needs_full_state = False
+        #: Deltas ignored because a full state was needed.
         self.ignored = 0
         self._classes = [entity_class(kind, spec) for kind, spec in enumerate(schema.entities)]
         self._event_classes = [event_class(spec) for spec in schema.events]
@@ -66,9 +66,9 @@ class Replica:
         return sum([entity.checksum() for entity in self.entities.values()]) & 0xFFFFFFFF
 
     @property
-    def held(self) -> Collection[int] | None:
-        """The ids of all entities, if what is held can be gone on from; None: it cannot."""
-        return None if self.broken or self.tick < 0 else self.entities.keys()
+    def can_resume(self) -> bool:
+        """Whether a server that is told ``tick`` and the ids held can continue from them."""
+        return self.tick >= 0 and not self.needs_full_state
 
     def begin_anew(self, own_entity: int) -> None:
         """Forget everything: what follows is told from another seat."""
@@ -77,26 +77,26 @@ class Replica:
         self.tick = -1
         self.ack = 0
         self.margin = None
-        self.broken = False
+        self.needs_full_state = False
 
     def apply(self, delta: Delta) -> list[RemoteEvent]:
         """Apply ``delta`` and return its events, in the order in which they happened.
 
-        Raises ``RemoteProtocolError`` if the delta does not fit what it should change; the replica
-        is then ``broken`` and ignores deltas until one that starts afresh (``leaves`` None).
+        Raises ``RemoteProtocolError`` if the delta does not fit what it should change.  The replica
+        is then empty, and ignores deltas until a full state comes (``leaves`` None).
         """
-        if self.broken and delta.leaves is not None:
+        if self.needs_full_state and delta.leaves is not None:
             self.ignored += 1
             return []
         try:
             events = self._apply(delta)
         except IndexError:
-            self.broken = True
+            self._abandon()
             raise RemoteProtocolError("a section of a delta ends in the middle") from None
         except RemoteProtocolError:
-            self.broken = True
+            self._abandon()
             raise
-        self.broken = False
+        self.needs_full_state = False
         return events
 
     def _apply(self, delta: Delta) -> list[RemoteEvent]:
@@ -115,6 +115,10 @@ class Replica:
         self.ack = delta.ack
         self.margin = delta.margin
         return events
+
+    def _abandon(self) -> None:
+        self.needs_full_state = True
+        self._forget_all()
 
     def _forget_all(self) -> None:
         self.entities.clear()

@@ -18,6 +18,7 @@ from scripted_server import (
     welcome,
 )
 
+from clients.client_types import State
 from clients.errors import ConnectionLost
 from clients.game_client import MAX_WAITING_DELTAS
 from gameserver.errors import LocalProtocolError
@@ -213,7 +214,27 @@ async def test_a_delta_that_does_not_fit_asks_for_a_full_state(game: Game, autoj
         statistics = client.statistics()
         assert (statistics.deltas, statistics.deltas_refused, statistics.resyncs) == (2, 1, 1)
         assert statistics.checks == 0
-        assert not client.replica.broken
+        assert not client.replica.needs_full_state
+
+
+async def test_a_second_delta_that_does_not_fit_ends_the_connection(
+    game: Game, autojump_clock
+) -> None:
+    codes: list[int] = []
+
+    async def script(server: Server) -> None:
+        await server.let_in()
+        await server.tell(full(11), delta(12, adds=[9, 1, 1]))
+        await server.hear(Resync)
+        await server.tell(full(13), delta(14, adds=[9, 1, 1]))
+        codes.append(await server.closed())
+
+    async with game(script) as client:
+        assert [(await client.next_delta()).tick for _ in range(2)] == [11, 13]
+        with pytest.raises(ConnectionLost, match="4000"):
+            await client.next_delta()
+        assert client.state is State.CLOSED
+    assert codes == [4000]
 
 
 WRONG: dict[str, Callable[[Server], Awaitable[None]]] = {

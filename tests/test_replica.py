@@ -228,16 +228,20 @@ WRONG: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
-def test_what_does_not_fit_breaks_the_replica_until_a_full_state(wrong: dict[str, Any]) -> None:
+def test_a_delta_that_does_not_fit_empties_the_replica(
+    wrong: dict[str, Any],
+) -> None:
     replica = started()
     with pytest.raises(RemoteProtocolError):
         replica.apply(delta(11, **wrong))
-    assert replica.broken
+    assert replica.needs_full_state
+    assert not replica.can_resume
+    assert not replica.entities
     assert replica.tick == 10
     assert replica.apply(delta(12, adds=[99, 1, 1])) == []
     assert replica.ignored == 1
     replica.apply(delta(13, leaves=None, enters=[4, ZONE, 0, [], 0.0]))
-    assert not replica.broken
+    assert not replica.needs_full_state
     assert list(replica.entities) == [4]
 
 
@@ -303,7 +307,7 @@ def test_any_delta_applies_or_raises_remote_protocol_error(arrived: Delta) -> No
     try:
         replica.apply(arrived)
     except RemoteProtocolError:
-        assert replica.broken
+        assert replica.needs_full_state
     else:
         assert replica.tick == arrived.tick
     # Whatever happened, the next full state makes it whole.

@@ -10,11 +10,13 @@ from inn import Harbour, inn, until_known
 from playing import MemoryLink, Pawn, Step
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from clients.client_types import State
 from clients.connection import Connection
 from clients.errors import ConnectionLost
 from clients.game_client import GameClient
 from clients.joining import open_game
 from clients.outbox import MAX_UNSETTLED
+from gameserver.protocol.closing import ClientAction
 from gameserver.runtime.resumption import Showing
 
 
@@ -48,6 +50,28 @@ async def test_the_client_comes_back_by_itself(
         await wait_all_tasks_blocked()
         assert i.harbour.told == ["ann joins", "ann drops", "ann resumes", "ann leaves: left"]
         assert i.harbour.steps == [1, 1, 1, 1]
+
+
+async def test_the_states_of_a_connection_that_is_lost_and_resumed(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with inn() as i:
+        i.lead_here(monkeypatch)
+        async with open_game("ws://test/", room="field", name="ann") as game:
+            assert game.state is State.PLAYING
+            await until_known(game)
+            i.cut()
+            lost = await game.next_state()
+            assert (lost.state, lost.code) == (State.RECONNECTING, 1006)
+            assert lost.action is ClientAction.RESUME
+            assert lost.retry_in_s is not None
+            states = [(await game.next_state()).state for _ in range(3)]
+            assert states == [State.CONNECTING, State.JOINING, State.PLAYING]
+            assert game.state is State.PLAYING
+        left = await game.next_state()
+        assert (left.state, left.code, left.reason) == (State.CLOSED, 1000, "the player left")
+        with pytest.raises(ConnectionLost):
+            await game.next_state()
 
 
 async def test_commands_that_were_lost_on_their_way_are_sent_again(

@@ -112,9 +112,9 @@ def _of_delta(delta: Delta, count: int) -> Any:
     try:
         events = replica.apply(delta)
     except RemoteProtocolError:
-        assert replica.broken
+        assert replica.needs_full_state
         return REFUSED
-    assert not replica.broken
+    assert not replica.needs_full_state
     assert repr(list(replica.entities.values()))
     ids = sorted(replica.entities)
     margin = replica.margin

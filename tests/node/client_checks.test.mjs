@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { Kind } from "../../clients/web/net/messages.js";
-import { delta, playing, ship, welcome, wrongCheck } from "./fakes.mjs";
+import { delta, joining, playing, ship, welcome, wrongCheck } from "./fakes.mjs";
+import { unmarked, vectors } from "./vectors.mjs";
 
 test("a check that agrees is counted", () => {
   const { client, socket } = playing();
@@ -46,11 +47,38 @@ test("the first malformed delta asks for a full state, the second closes", () =>
   assert.equal(client.statistics().protocolErrors, 2);
 });
 
-test("a malformed delta asks even while a full state is on its way", () => {
+test("a malformed delta asks for nothing more while a full state is on its way", () => {
+  const { client, socket } = playing();
+  socket().say(wrongCheck(client, 10));
+  socket().say(delta(11, { leaves: [7] }));
+  assert.deepEqual(socket().take(), [[6]]);
+  assert.equal(client.state, "playing");
+});
+
+test("a malformed full state closes at once", () => {
   const { client, socket } = playing();
   socket().say(wrongCheck(client, 10));
   socket().say(delta(11, { leaves: null, enters: [1] })); // the very answer is malformed
-  assert.deepEqual(socket().take(), [[6], [6]]);
+  assert.deepEqual(socket().take(), [[6]]);
+  assert.equal(client.state, "closed");
+  assert.equal(socket().closed.code, 4000);
+});
+
+test("what a client sends to wrong checks and deltas agrees with the vectors", () => {
+  const { welcome: welcomeForm, cases } = vectors("client_session.json");
+  for (const { name, steps } of cases) {
+    const { client, socket } = joining();
+    socket().say(unmarked(welcomeForm, true));
+    socket().take();
+    for (const [message, after] of steps) {
+      socket().say(unmarked(message, true));
+      const sent = socket().take().filter(([kind]) => kind !== Kind.ACK);
+      assert.deepEqual(sent, after.sends, `${name}: sends`);
+      assert.equal(socket().closed?.code ?? null, after.closes ?? null, `${name}: closes`);
+      const held = [...client.replica.entities].map(([id, entity]) => [id, ...entity.values]);
+      assert.deepEqual(held, after.holds, `${name}: holds`);
+    }
+  }
 });
 
 test("a full state that never comes is a lost connection", () => {

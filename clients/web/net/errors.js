@@ -1,5 +1,5 @@
 /**
- * The error that the protocol raises on purpose.
+ * The errors that the protocol raises on purpose.
  *
  * Owns the split that all of `net/` relies on: what a *server* did wrong is a `ProtocolError`;
  * what the *page* did wrong (an unknown command, a value outside its limits) is a plain
@@ -14,3 +14,6 @@ export class ProtocolError extends Error {
     this.name = "ProtocolError";
   }
 }
+
+/** A full state does not fit, so that asking for another one would not mend it. */
+export class FullStateError extends ProtocolError {}

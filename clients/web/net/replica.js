@@ -6,11 +6,11 @@
  *
  * A delta is applied whole before any hook is called, so hooks see one consistent tick.  A delta
  * that breaks the protocol raises `ProtocolError`; the view is then emptied (`onLeave` for each
- * entity), and deltas are passed over until one brings a full state (`needsFullState`).
+ * entity), and deltas are ignored until one brings a full state (`needsFullState`).
  */
 
 import { crc32 } from "./checksum.js";
-import { ProtocolError } from "./errors.js";
+import { FullStateError, ProtocolError } from "./errors.js";
 import { INT_LIMIT } from "./fieldtypes.js";
 import { closeMessage, Kind, openMessage } from "./messages.js";
 import { Writer } from "./msgpack.js";
@@ -63,7 +63,7 @@ export class Replica {
     this.entities = new Map();
     /** The tick of the newest delta applied, 0 before the first. */
     this.tick = 0;
-    /** Whether deltas are passed over until one carries a full state. */
+    /** A delta did not fit: nothing is held, and deltas are ignored, until the next full state. */
     this.needsFullState = false;
   }
 
@@ -80,7 +80,8 @@ export class Replica {
   /**
    * Apply one delta message.
    * @param {Uint8Array} bytes
-   * @returns {Delta | null} null if it was passed over (`needsFullState`)
+   * @returns {Delta | null} null if it was ignored (`needsFullState`)
+   * @throws {ProtocolError} if it does not fit; a `FullStateError` if it is a full state
    */
   apply(bytes) {
     /** @type {Delta} */
@@ -103,7 +104,7 @@ export class Replica {
       closeMessage(reader, count - DELTA_FIELDS);
     } catch (error) {
       this.#abandon(delta);
-      throw error;
+      throw delta.full && error instanceof ProtocolError ? new FullStateError(error.message) : error;
     }
     this.tick = this.#newest = delta.tick;
     this.needsFullState = false;
@@ -111,8 +112,8 @@ export class Replica {
     return delta;
   }
 
-  /** Whether a server that is told `tick` and the ids held could go on from them. */
-  get canGoOn() {
+  /** Whether a server that is told `tick` and the ids held can continue from them. */
+  get canResume() {
     return this.#newest >= 0 && !this.needsFullState;
   }
 

@@ -9,7 +9,7 @@
  */
 
 import { LatencyBudget } from "./budget.js";
-import { ProtocolError } from "./errors.js";
+import { FullStateError, ProtocolError } from "./errors.js";
 import { encodeHeld } from "./held.js";
 import { Lead } from "./lead.js";
 import * as messages from "./messages.js";
@@ -103,8 +103,8 @@ export class Session {
    */
   get holding() {
     const { replica } = this;
-    const goesOn = replica.canGoOn && !this.#pings.awaitsFullState;
-    const held = goesOn ? encodeHeld(replica.entities.keys()) : null;
+    const resumable = replica.canResume && !this.#pings.awaitsFullState;
+    const held = resumable ? encodeHeld(replica.entities.keys()) : null;
     return { tick: held === null ? 0 : replica.tick, held };
   }
 
@@ -225,8 +225,8 @@ export class Session {
   }
 
   /**
-   * The first malformed delta of a connection is answered by asking for a full state, a second
-   * one by closing.
+   * The first delta of a connection that does not fit is answered by asking for a full state.  A
+   * second one, or a full state that does not fit, ends the connection: asking would not mend it.
    * @param {Uint8Array} bytes
    * @returns {Delta | null}
    */
@@ -234,7 +234,8 @@ export class Session {
     try {
       return this.replica.apply(bytes);
     } catch (error) {
-      if (!(error instanceof ProtocolError) || this.#forgiven) throw error;
+      const mendable = error instanceof ProtocolError && !(error instanceof FullStateError);
+      if (!mendable || this.#forgiven) throw error;
       this.#forgiven = true;
       this.#traffic.protocolErrors += 1;
       this.#resync();
@@ -243,10 +244,10 @@ export class Session {
   }
 
   /** @param {messages.Check} check */
-  #check({ checksum }) {
+  #check({ tick, checksum }) {
     // While a full state is on its way, what is held is known to be wrong.
     if (this.#pings.awaitsFullState) return;
-    if (this.replica.checksum() === checksum) {
+    if (tick === this.replica.tick && this.replica.checksum() === checksum) {
       this.#traffic.checksPassed += 1;
     } else {
       this.#traffic.checksumFailures += 1;
@@ -255,6 +256,7 @@ export class Session {
   }
 
   #resync() {
+    if (this.#pings.awaitsFullState) return;
     this.#pings.askedForFullState();
     this.#traffic.resyncs += 1;
     this.#connection.post(messages.encodeResync());
