@@ -35,8 +35,9 @@ from gameserver.model.grid import REACH
 from gameserver.model.world import World
 from gameserver.protocol.held import decode_held, encode_held
 from gameserver.protocol.messages import Check, Delta
-from gameserver.replication import publisher
+from gameserver.replication import checksum
 from gameserver.replication.events import Emission
+from gameserver.replication.knowledge import NEW, UP_TO_DATE
 from gameserver.replication.publisher import Publisher
 from gameserver.replication.seat import MAX_WAITING_EVENTS, Seat
 
@@ -323,7 +324,7 @@ class Replication(RuleBasedStateMachine):
     @rule(ticks=st.integers(1, 3))
     def publish(self, ticks: int) -> None:
         self.tick += ticks
-        heard = {n: c.seat.known is not None or c.seat.in_step for n, c in self.clients.items()}
+        heard = {n: c.seat.knowledge is not NEW for n, c in self.clients.items()}
         silent = {n for n, c in self.clients.items() if self.is_silent(c)}
         emissions, self.emissions = self.emissions, []
         self.publisher.publish(self.tick, emissions)
@@ -355,7 +356,7 @@ class Replication(RuleBasedStateMachine):
                 hears = any(self.world.grid.cell_at(*p) in view for p in emission.points)
             if hears:
                 client.expected_events.append(emission.event.number)
-        if not (client.sink.clear and client.seat.in_step):
+        if not (client.sink.clear and client.seat.knowledge is UP_TO_DATE):
             while len(client.expected_events) > MAX_WAITING_EVENTS:
                 client.expected_events.popleft()
 
@@ -437,7 +438,7 @@ def ids_are_reused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def half_of_all_are_checked_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publisher, "CHECK_TURNS", 2)
+    monkeypatch.setattr(checksum, "CHECK_TURNS", 2)
 
 
 TestReplication = Replication.TestCase

@@ -11,7 +11,7 @@ from gameserver import Room, entity, event, synced
 from gameserver.protocol.frames import binary_frame
 from gameserver.protocol.messages import Check, Delta, Said
 from gameserver.replication.events import Emission
-from gameserver.replication.publisher import MUCH_NEWS, Publisher
+from gameserver.replication.publisher import OCCUPIED_PER_NEWS, Publisher
 from gameserver.replication.seat import Seat
 
 QUIET_TICKS = 20
@@ -45,7 +45,9 @@ class Quiet:
         self.world = Field().world
         self.near = self.world.record_of(self.world.spawn(Stone(0, 0)))
         self.far = self.world.record_of(self.world.spawn(Stone(1000, 0)))
-        self.farther = [self.world.spawn(Stone(2000 + 100 * i, 0)) for i in range(3 * MUCH_NEWS)]
+        self.farther = [
+            self.world.spawn(Stone(2000 + 100 * i, 0)) for i in range(3 * OCCUPIED_PER_NEWS)
+        ]
         self.publisher = Publisher(
             self.world, check_every_ticks=check_every_ticks, quiet_ticks=QUIET_TICKS
         )

@@ -15,6 +15,7 @@ from sinks import FakeSink
 from clients.replica import Replica
 from gameserver.model.schema import Schema, entity, event, synced
 from gameserver.model.world import World
+from gameserver.replication import checksum
 from gameserver.replication import publisher as publisher_module
 from gameserver.replication.publisher import Publisher
 from gameserver.replication.seat import Seat
@@ -110,9 +111,9 @@ def a_watched_world(view_radius: float | None = None) -> tuple[World, Publisher,
 
 @pytest.fixture(autouse=True)
 def news_everywhere_is_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publisher_module, "MUCH_NEWS", 1)
+    monkeypatch.setattr(publisher_module, "OCCUPIED_PER_NEWS", 1)
 
 
 @pytest.fixture(autouse=True)
 def all_are_checked_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publisher_module, "CHECK_TURNS", 1)
+    monkeypatch.setattr(checksum, "CHECK_TURNS", 1)

@@ -73,7 +73,7 @@ class RoomTally:
     catch_ups: int = 0
     deltas: int = 0
     delta_bytes: int = 0
-    general_road: int = 0
+    catch_up_deltas: int = 0
     texts_dropped: int = 0
     hook_failures: int = 0
     overload_ups: int = 0
@@ -219,7 +219,7 @@ _ROOM_TALLY: Final = {
     "catch_ups": "Ticks run a whole tick late or more",
     "deltas": "Deltas sent",
     "delta_bytes": "Bytes of deltas sent",
-    "general_road": "Deltas made for one seat alone",
+    "catch_up_deltas": "Deltas made by the catch-up path, from what a seat knows",
     "texts_dropped": "Texts dropped because too many waited for a tick",
     "hook_failures": "Hooks of the game that raised",
     "overload_ups": "Steps up on the overload ladder",

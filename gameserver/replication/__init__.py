@@ -1,4 +1,4 @@
-"""From world to bytes: what changed, who sees it, one finished frame per seat.
+"""From world to bytes: find what changed, decide who sees it, make one frame per seat.
 
 Pure: no Trio, no sockets, no clock.
 """

@@ -1,11 +1,12 @@
-"""The part of a delta that seats in step share: made once for all that look from one cell.
+"""Bodies: the part of a delta that seats on the shared path have in common.
 
-Owns what is joined from the bytes of one publish: leaves, enters, sets, adds and events, for
-those who have the last publish.  Never knows seats.
+Owns what is joined from the bytes of one publish: leaves, enters, sets, adds and events, for seats
+that have the last publish.  Never knows seats.
 
-A body goes from one focus cell to another, which nearly always is the same.  Those are made with
-no loop over cells: what stayed is joined and counted by ``map``, and what crossed a border was
-sorted by the focus cells that it concerns, for there are fewer crossings than bodies.
+A body leads from one focus cell to another, usually to the same one.  A body for the same cell is
+made without a loop over cells: the ``adds`` of what stayed are joined and counted by ``map``, and
+the crossings were sorted beforehand by the focus cells that see them, because there are fewer
+crossings than bodies.
 """
 
 from __future__ import annotations
@@ -18,22 +19,21 @@ from gameserver.model.world import Record, World
 from gameserver.protocol.wire import array_header
 from gameserver.replication.changes import Changes, Crossing
 from gameserver.replication.events import Placed, RoundEvents, events_section
-from gameserver.replication.fragments import enter_fragment, fragment
+from gameserver.replication.fragments import EMPTY_ARRAY, enter_fragment, fragment
 
-#: An empty section, and ``own`` and ``events`` where there is nothing.
-EMPTY: Final = array_header(0)
-_NOTHING_OWN: Final = EMPTY
 _NO_CELLS: Final[frozenset[int]] = frozenset()
 _EVERYWHERE: Final = frozenset({EVERYWHERE})
-#: No leaves, enters or sets; the adds follow.
-_NOTHING_CROSSED: Final = EMPTY * 3
+#: Empty leaves, enters and sets.
+_NOTHING_CROSSED: Final = EMPTY_ARRAY * 3
+#: Empty leaves, enters, sets and adds.
+_NOTHING: Final = EMPTY_ARRAY * 4
 
 
 class Body:
-    """Sections 1 to 4 of a delta, and the events.
+    """The four public ``sections`` of a delta, and its ``events``.
 
-    ``whole``: all of it with an empty ``own`` in between, which is what most seats get.
-    ``quiet``: nothing happened.
+    ``whole`` is both with an empty ``own`` in between, which is what most seats get.  A body is
+    ``quiet`` if nothing happened.
     """
 
     __slots__ = ("events", "placed", "quiet", "sections", "whole")
@@ -41,29 +41,28 @@ class Body:
     def __init__(self, sections: bytes, placed: list[Placed]) -> None:
         self.sections = sections
         self.placed = placed
-        self.events = events_section([event for _, event in placed]) if placed else EMPTY
-        self.whole = sections + _NOTHING_OWN + self.events
+        self.events = events_section([event for _, event in placed]) if placed else EMPTY_ARRAY
+        self.whole = sections + EMPTY_ARRAY + self.events
         self.quiet = not placed and sections == _NOTHING
 
 
-_NOTHING: Final = EMPTY * 4
 _QUIET_BODY: Final = Body(_NOTHING, [])
 
 
 class _Crossed:
-    """What crossings mean to who looks from one cell as before."""
+    """What the crossings mean for a seat that looks from one cell as before."""
 
     __slots__ = ("adds", "count", "enters", "leaves")
 
     def __init__(self) -> None:
         self.leaves: list[int] = []
         self.enters: list[Record] = []
-        #: Fragments of ``adds``, and how many elements they have together.
+        #: Fragments of ``adds``, and the number of their elements.
         self.adds: list[bytes] = []
         self.count = 0
 
     def joined(self, other: _Crossed) -> _Crossed:
-        """Return all of both."""
+        """Return both together."""
         both = _Crossed()
         both.leaves = self.leaves + other.leaves
         both.enters = self.enters + other.enters
@@ -73,34 +72,34 @@ class _Crossed:
 
 
 class Bodies:
-    """The bodies of one publish, each made when it is first asked for.
+    """The bodies of one publish, each made on first use.
 
-    The crossings must have been applied (``changes.apply_crossings``).
+    The crossings must have been applied before (``changes.apply_crossings``).
     """
 
     def __init__(self, world: World, changes: Changes, events: RoundEvents) -> None:
         self._grid = world.grid
         self._changes = changes
         self._events = events
-        #: By cell, and nothing for all others.
+        #: By cell; empty for every other cell.
         self._adds = defaultdict(bytes, changes.stayed)
         self._counts = defaultdict(int, changes.stayed_counts)
         #: By focus cell.
         self._crossed: dict[int, _Crossed] = {}
         self._bodies: dict[int, Body] = {}
-        #: By the focus cells before and after: a crowd may follow one camera.
+        #: By the former and the present focus cell; a crowd may follow one camera.
         self._moved_bodies: dict[tuple[int, int], Body] = {}
         for crossing in changes.crossings:
             self._sort(crossing)
         self._nothing_at_all = not (changes.stayed or changes.crossings or events.by_cell)
 
     def _sort(self, crossing: Crossing) -> None:
-        """Note a crossing for all cells that it is seen from."""
+        """Note a crossing for every focus cell that sees its origin or its target."""
         view = self._grid.view_set
         had = _NO_CELLS if crossing.origin is None else view(crossing.origin)
         has = _NO_CELLS if crossing.target is None else view(crossing.target)
-        # Seeing is mutual: the cells that see a cell are those of the view from there.  But all
-        # see ``EVERYWHERE``: what comes and goes there is noted for it alone (``_seen_from``).
+        # Seeing is mutual: the cells that see a cell are those of the view from there.  Every cell
+        # sees ``EVERYWHERE``, so a crossing there is noted once, and ``_seen_from`` adds it.
         concerned = had | has
         if len(concerned) > 1:
             concerned -= _EVERYWHERE
@@ -117,7 +116,7 @@ class Bodies:
                 crossed.count += crossing.count
 
     def still(self, cell: int) -> Body:
-        """Return the body for who looks from ``cell`` as before."""
+        """Return the body for seats that look from ``cell`` as before."""
         body = self._bodies.get(cell)
         if body is None:
             body = _QUIET_BODY if self._nothing_at_all else self._still(cell)
@@ -145,7 +144,7 @@ class Bodies:
         return for_all if crossed is None else crossed.joined(for_all)
 
     def moved(self, before: int, after: int) -> Body:
-        """Return the body for who looked from the cell ``before`` and now looks from ``after``."""
+        """Return the body for seats that looked from ``before`` and now look from ``after``."""
         body = self._moved_bodies.get((before, after))
         if body is None:
             body = self._moved_bodies[before, after] = self._moved(before, after)
@@ -176,9 +175,9 @@ class Bodies:
         enters: list[Record],
         adds: list[bytes],
     ) -> int:
-        """Sort the crossings for who saw the cells ``had`` and now sees ``has``.
+        """Sort the crossings for seats that saw the cells ``had`` and now see ``has``.
 
-        Returns how many elements came to ``adds``.
+        Returns the number of elements appended to ``adds``.
         """
         count = 0
         for cell in has:
@@ -194,7 +193,7 @@ class Bodies:
         return count
 
     def _were_there(self, cell: int) -> list[Record]:
-        """Return what was in ``cell`` already at the last publish and is there still."""
+        """Return what was in ``cell`` at the last publish and still is."""
         members = self._grid.members.get(cell, {})
         arrived: list[Crossing] = self._changes.arrivals.get(cell, [])
         if not arrived:
@@ -219,6 +218,6 @@ def _came_and_went(leaves: list[int], enters: list[Record]) -> bytes:
             fragment(leaves),
             array_header(count),
             *map(enter_fragment, enters),
-            EMPTY,
+            EMPTY_ARRAY,
         )
     )

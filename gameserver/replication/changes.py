@@ -1,9 +1,8 @@
-"""What one publish found changed in the world: values, cells, comings and goings.
+"""What one publish finds changed in the world: values, cells, arrivals and departures.
 
-Owns the scan (quantise, compare, encode once) and the moves between cells.  Never knows
-seats.  The scan and the moves are two steps, because seats that leave the short road must
-write down what they know *between* them: from cells as they were at the last publish,
-but with the focus where the entities now are.
+Owns the scan (quantise, compare, encode once) and the moves between cells.  Never knows seats.
+The scan and the moves are two steps because seats lapse *between* them: what they know are the
+members of cells as of the last publish, while their focus is where the entities are now.
 """
 
 from __future__ import annotations
@@ -12,16 +11,16 @@ from collections.abc import Collection
 from typing import Any
 
 from gameserver.model.fieldtypes import QUANTISE_ERRORS
-from gameserver.model.grid import EVERYWHERE
+from gameserver.model.grid import EVERYWHERE, Grid
 from gameserver.model.specs import EntitySpec
 from gameserver.model.world import Record, World
 from gameserver.replication.fragments import fragment
 
 
 class Crossing:
-    """An entity that changed its cell.  ``origin`` None: it is new; ``target`` None: it is gone.
+    """An entity that changed its cell: ``origin`` is None if it is new, ``target`` if it is gone.
 
-    ``adds`` is its ``adds`` fragment for those who see both cells, of ``count`` elements.
+    ``adds`` is its ``adds`` fragment, of ``count`` elements, for seats that see both cells.
     """
 
     __slots__ = ("adds", "count", "origin", "record", "target")
@@ -52,35 +51,36 @@ class Changes:
 
     def __init__(self, tick: int) -> None:
         self.tick = tick
-        #: Cell → the ``adds`` of what stayed in it: the bytes, and how many elements.
+        #: Cell → the ``adds`` of the entities that stayed in it: the bytes, and their elements.
         self.stayed: dict[int, bytes] = {}
         self.stayed_counts: dict[int, int] = {}
         self.crossings: list[Crossing] = []
-        #: The crossings by the cell that they lead into, and out of.
+        #: The crossings by target, and by origin.
         self.arrivals: dict[int, list[Crossing]] = {}
         self.departures: dict[int, list[Crossing]] = {}
-        #: Seats that may own, or see of what they own, something else than before.
+        #: Seats for which what they own, or which of it they see, may have changed.
         self.owner_touched: set[int] = set()
         #: Seat → id → ``id, mask, value…`` of the owner fields that changed.
         self.owner_changes: dict[int, dict[int, list[Any]]] = {}
 
     def cells(self) -> set[int]:
-        """Return the cells in which anything changed, came or went."""
+        """Return the cells in which anything changed, arrived or departed."""
         found = set(self.stayed)
         for crossing in self.crossings:
             found.update(c for c in (crossing.origin, crossing.target) if c is not None)
         return found
 
     def owners(self) -> set[int]:
-        """Return the seats that own, or know of what they own, something else than before."""
+        """Return the seats whose ``own`` section may not be empty."""
         return self.owner_touched | self.owner_changes.keys()
 
 
 def find_changes(world: World, tick: int) -> Changes:
-    """Compare the world with what was last published and note what differs.
+    """Compare the world with the last publish and return what differs.
 
-    Updates the records' values; ``LocalProtocolError`` names class and field if the game set a
-    value that the declared type cannot hold.  The world's lists of news are emptied.
+    Updates the values of the records and empties the world's lists of what came and went.  Raises
+    ``LocalProtocolError``, which names class and field, if the game set a value that the declared
+    type cannot hold.
     """
     changes = Changes(tick)
     stayed: dict[int, list[Any]] = {}
@@ -99,7 +99,7 @@ def find_changes(world: World, tick: int) -> Changes:
 
 
 def apply_crossings(world: World, changes: Changes) -> None:
-    """Make what crossed a member of its new cell, and note the owners whose view it may touch."""
+    """Move each entity that crossed into its new cell, and note the owners that it may concern."""
     for crossing in changes.crossings:
         record, origin, target = crossing.record, crossing.origin, crossing.target
         world.grid.move(record, target)
@@ -114,7 +114,7 @@ def apply_crossings(world: World, changes: Changes) -> None:
 def _note_spawned(world: World, changes: Changes) -> None:
     for record in world.spawned:
         if not record.alive:
-            continue  # despawned before anyone saw it
+            continue  # despawned before any publish
         compiled = record.spec.compiled
         assert compiled is not None
         compiled.check(record.entity)
@@ -123,17 +123,17 @@ def _note_spawned(world: World, changes: Changes) -> None:
         record.born_at = changes.tick
         record.changed_at = [changes.tick] * len(record.values)
         record.owner_changed_at = [changes.tick] * len(record.owner_values)
-        record.settled = _cell_of(world, record)
+        record.settled = cell_of(world.grid, record)
         changes.crossings.append(Crossing(record, None, record.settled, []))
     world.spawned = []
 
 
-def _cell_of(world: World, record: Record) -> int:
-    """Return the cell that the record's present values put it in."""
+def cell_of(grid: Grid, record: Record) -> int:
+    """Return the cell that the record's present values put it in, with hysteresis."""
     position = record.spec.compiled.position if record.spec.compiled else None
     if position is None:
         return EVERYWHERE
-    return world.grid.settle(record.cell, *position(record.values))
+    return grid.settle(record.cell, *position(record.values))
 
 
 def _scan(
@@ -143,7 +143,7 @@ def _scan(
     changes: Changes,
     stayed: dict[int, list[Any]],
 ) -> None:
-    """Compare all ``records``, which are of one class, with what was last published."""
+    """Compare these records, all of one class, with the last publish."""
     compiled = spec.compiled
     assert compiled is not None
     strays: list[tuple[Record, list[Any]]] = []
@@ -155,7 +155,7 @@ def _scan(
             _note_crossing(world, record, flat, changes, stayed)
     except QUANTISE_ERRORS:
         for record in records:
-            compiled.check(record.entity)  # says which field it was
+            compiled.check(record.entity)  # names the field
         raise
 
 
@@ -166,11 +166,11 @@ def _note_crossing(
     changes: Changes,
     stayed: dict[int, list[Any]],
 ) -> None:
-    """Note that a changed entity is beyond the bounds of its cell."""
+    """Note that a changed entity is outside the bounds of its cell."""
     cell = record.cell
     assert cell is not None, "only spawned records have no cell, and they have no changes"
-    target = _cell_of(world, record)
-    if target == cell:  # beyond the last cell of the grid there is no other
+    target = cell_of(world.grid, record)
+    if target == cell:  # a border cell also holds everything beyond the grid
         stayed.setdefault(cell, []).extend(flat)
         return
     record.settled = target
@@ -178,7 +178,7 @@ def _note_crossing(
 
 
 def _note_owners(world: World, changes: Changes) -> None:
-    """Ownership changed: all owner fields count as changed, for whoever owns them now."""
+    """Count all owner fields as changed, for the new owner of each entity that changed hands."""
     for record, former in world.owner_changed:
         changes.owner_touched.add(former)
         if record.alive:

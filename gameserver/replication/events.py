@@ -1,7 +1,7 @@
 """The events of one publish: encoded once, sorted by who may hear them.
 
-Owns their bytes and their order (as they happened, also where they come from several
-cells).  Never decides who is behind: a seat that is skipped is told later by the publisher.
+Owns their bytes and their order, which is the order in which they happened, also across cells.
+Never decides who is behind: a seat that is skipped gets them later from the publisher.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Placed = tuple[int, bytes]
 
 @attrs.frozen
 class Emission:
-    """An event on its way out: to one seat, or to all that see one of the points (None: to all)."""
+    """An event to send: to one ``seat``, or to all that see one of the ``points``, or to all."""
 
     event: Any
     points: Sequence[Point] | None
@@ -49,14 +49,14 @@ class RoundEvents:
                     self.by_cell.setdefault(cell, []).append(placed)
 
     def in_view(self, view: Sequence[int]) -> list[Placed]:
-        """Return what is heard from these cells, in order."""
+        """Return the events that are heard from these cells, in order."""
         if not self.by_cell:
             return []
-        # A set, for one event may have happened in several of the cells.
+        # A set, because an event may have happened in several of the cells.
         return sorted({placed for cell in view for placed in self.by_cell.get(cell, ())})
 
     def with_private(self, placed: list[Placed], seat: int) -> list[Placed]:
-        """Return ``placed`` with what only ``seat`` is told."""
+        """Return ``placed`` and the events for ``seat`` alone, in order."""
         private = self.by_seat.get(seat)
         return sorted([*placed, *private]) if private else placed
 

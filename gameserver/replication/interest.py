@@ -1,30 +1,32 @@
-"""What a seat sees, and how its knowledge is brought up to date by the general road.
+"""What a seat sees, and the catch-up path: the public sections of a delta for what a seat knows.
 
-Owns the focus of a seat, what it knew when it fell out of step, and the four sections
-(leaves, enters, sets, adds) for one seat from that knowledge.  This road alone would be a correct
-publisher; the short road of ``publisher.py`` must equal it.
+Owns the focus of a seat, the members of a view, and leaves, enters, sets and adds for one state of
+knowledge.  The catch-up path alone would be a correct publisher; the shared path (``bodies.py``)
+must bring a client to the same knowledge.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gameserver.model.grid import EVERYWHERE
 from gameserver.model.world import Record, World
-from gameserver.protocol.wire import array_header, pack
-from gameserver.replication.changes import Changes
-from gameserver.replication.fragments import enter_fragment, fragment, owner_fragment
+from gameserver.protocol.wire import array_header
+from gameserver.replication.fragments import (
+    EMPTY_ARRAY,
+    NIL,
+    append_since,
+    enter_fragment,
+    fragment,
+)
+from gameserver.replication.knowledge import Lapsed, New
 from gameserver.replication.seat import Seat
-
-NIL = pack(None)
-EMPTY = array_header(0)
 
 
 def focus_cell(world: World, seat: Seat) -> int:
     """Return the cell that the seat looks from now, by the values just scanned.
 
-    A seat that follows its entity looks from that entity's cell, which has hysteresis already.
+    A seat that follows its entity looks from the cell of that entity, which has hysteresis already.
     """
     if seat.focus is not None:
         return world.grid.settle(seat.cell, *seat.focus)
@@ -35,7 +37,7 @@ def focus_cell(world: World, seat: Seat) -> int:
 
 
 def members_of(world: World, cell: int) -> set[int]:
-    """Return the ids of all that is seen from ``cell``."""
+    """Return the ids of all entities that are seen from ``cell``."""
     ids: set[int] = set()
     for seen in world.grid.view(cell):
         members = world.grid.members.get(seen)
@@ -44,116 +46,57 @@ def members_of(world: World, cell: int) -> set[int]:
     return ids
 
 
-def catch_up(world: World, seat: Seat, cell: int) -> bytes:
-    """Return leaves, enters, sets and adds for a seat from what it knows (``known``, ``since``)."""
-    known, since = seat.known, seat.since
+class Lapses:
+    """The ``Lapsed`` states of one publish: one for all seats that looked from the same cell.
+
+    All of them are as of the last publish: a seat that has had no delta since some earlier publish
+    was up to date with this one, because nothing had changed for it.
+    """
+
+    __slots__ = ("_by_cell", "_last_publish", "_world")
+
+    def __init__(self, world: World, last_publish: int) -> None:
+        self._world = world
+        self._last_publish = last_publish
+        self._by_cell: dict[int, Lapsed] = {}
+
+    def of(self, cell: int) -> Lapsed:
+        """Return what is known by a seat that is up to date and looks from ``cell``."""
+        lapsed = self._by_cell.get(cell)
+        if lapsed is None:
+            lapsed = Lapsed(members_of(self._world, cell), self._last_publish)
+            self._by_cell[cell] = lapsed
+        return lapsed
+
+
+def catch_up(world: World, knowledge: New | Lapsed, cell: int) -> bytes:
+    """Return leaves, enters, sets and adds for a seat that looks from ``cell``."""
     visible: dict[int, Record] = {}
     for seen in world.grid.view(cell):
         visible.update(world.grid.members.get(seen, ()))
-    enters: list[bytes] = []
-    enters_count = 0
+    if not isinstance(knowledge, Lapsed):
+        return _sections(NIL, list(visible.values()), [])
+    known, since = knowledge.known, knowledge.since
+    enters: list[Record] = []
     sets: list[Any] = []
     for entity_id, record in visible.items():
-        # Born since: the seat knows another entity by this id, which has left.
-        if known is None or entity_id not in known or record.born_at > since:
-            enters.append(enter_fragment(record))
-            enters_count += 2 + len(record.values)
+        # An id that was born since stands for another entity than the one that the seat knows.
+        if entity_id not in known or record.born_at > since:
+            enters.append(record)
         else:
-            _append_since(record.id, record.values, record.changed_at, since, sets)
-    if known is None:
-        leaves = NIL
-    else:
-        gone = [i for i in known if i not in visible or visible[i].born_at > since]
-        leaves = array_header(len(gone)) + fragment(gone)
+            append_since(record.id, record.values, record.changed_at, since, sets)
+    gone = [i for i in known if i not in visible or visible[i].born_at > since]
+    return _sections(array_header(len(gone)) + fragment(gone), enters, sets)
+
+
+def _sections(leaves: bytes, enters: list[Record], sets: list[Any]) -> bytes:
     return b"".join(
         (
             leaves,
-            array_header(enters_count),
-            *enters,
+            array_header(sum([2 + len(record.values) for record in enters])),
+            *map(enter_fragment, enters),
             array_header(len(sets)),
             fragment(sets),
-            EMPTY,
+            EMPTY_ARRAY,
         )
     )
-
-
-def _append_since(
-    entity_id: int, values: tuple[Any, ...], changed_at: list[int], since: int, out: list[Any]
-) -> None:
-    """Append ``id, mask, value…`` with the values that changed after ``since``, if any did."""
-    mask = 0
-    changed: list[Any] = []
-    for i, tick in enumerate(changed_at):
-        if tick > since:
-            mask |= 1 << i
-            changed.append(values[i])
-    if mask:
-        out += (entity_id, mask, *changed)
-
-
-def _maybe_held(world: World, seat: Seat, view: Sequence[int]) -> list[int]:
-    """Return ``id, 0`` for what a client may have owned at ``since`` and does not own any more.
-
-    A change of owner counts as a change of all owner fields, so what has one that did not change
-    since then has the owner that it had.
-    """
-    flat: list[int] = []
-    for seen in view:
-        for entity_id, record in world.grid.members.get(seen, {}).items():
-            if (
-                record.owner != seat.number
-                and record.owner_changed_at
-                and record.born_at <= seat.since < min(record.owner_changed_at)
-                and seat.known is not None
-                and entity_id in seat.known
-            ):
-                flat += (entity_id, 0)
-    return flat
-
-
-def own_section(world: World, seat: Seat, cell: int, in_step_with: Changes | None = None) -> bytes:
-    """Return ``own``: what the seat steers, and the owner fields that it does not have yet.
-
-    Works from what the client holds, so it serves both roads; a seat that is in step lacks
-    exactly the changes of this publish, which are given.
-    """
-    view = world.grid.view(cell)
-    changed: Mapping[int, list[Any]] = {}
-    if in_step_with is not None:
-        changed = in_step_with.owner_changes.get(seat.number, {})
-    own_id = 0 if seat.own is None else seat.own.id
-    flat: list[Any] = []
-    fulls: list[bytes] = []
-    count = 1
-    if seat.holds_unsure:
-        seat.holds_unsure = False
-        flat += _maybe_held(world, seat, view)
-    for entity_id, record in list(seat.holds.items()):
-        if record.owner != seat.number or record.cell not in view or not record.alive:
-            del seat.holds[entity_id]
-            if record.alive and record.cell in view:
-                flat += (entity_id, 0)
-    for entity_id, record in world.owned.get(seat.number, {}).items():
-        if not record.spec.owner_fields or record.cell not in view:
-            continue
-        if entity_id in seat.holds and in_step_with is not None:
-            flat += changed.get(entity_id, ())
-        elif entity_id in seat.holds:
-            _append_since(entity_id, record.owner_values, record.owner_changed_at, seat.since, flat)
-        else:
-            seat.holds[entity_id] = record
-            fulls.append(owner_fragment(record))
-            count += 2 + len(record.owner_values)
-    if not flat and not fulls and own_id == seat.sent_own_id:
-        return EMPTY
-    seat.sent_own_id = own_id
-    return b"".join((array_header(count + len(flat)), pack(own_id), fragment(flat), *fulls))
-
-
-def own_values_section(seat: Seat, changed: Mapping[int, list[Any]]) -> bytes:
-    """Return ``own`` for a seat in step that owns and sees what it did: only values changed."""
-    flat = [0 if seat.own is None else seat.own.id]
-    for entity_id, fields in changed.items():
-        if entity_id in seat.holds:
-            flat += fields
-    return pack(flat) if len(flat) > 1 else EMPTY

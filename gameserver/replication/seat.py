@@ -1,7 +1,7 @@
 """A seat as replication sees it: where it looks, what it knows, and where its frames go.
 
-Owns per-seat state only.  Who fills it: the room sets what a player steers and looks at, the
-publisher keeps what the client knows.
+Owns per-seat state and its transitions.  The room sets what a player steers and looks at; the
+publisher calls the transitions of ``knowledge`` (see ``knowledge.py``), which nothing else sets.
 """
 
 from __future__ import annotations
@@ -9,24 +9,25 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from gameserver.model.world import Record
+from gameserver.replication.knowledge import NEW, UP_TO_DATE, Knowledge, Lapsed
 
-#: Overflow policy ``drop-oldest``, counted in ``Seat.events_dropped``: events that happen
-#: while a seat is behind, and texts that wait for its link.
+#: Events kept for a seat that is behind; beyond that the oldest is dropped and counted.
 MAX_WAITING_EVENTS: Final = 64
+#: Texts kept for a seat until its next delta; beyond that the oldest is dropped and counted.
 MAX_WAITING_NOTICES: Final = 32
-#: ``Seat.awaited`` of a client that has said that it has all there is; later than any tick.
+#: ``Seat.awaited`` if every delta is acknowledged; later than any tick.
 NOTHING_AWAITED: Final = 1 << 62
 
 
 class Sink(Protocol):
-    """Where a seat's finished frames go; ``runtime/link.py`` is the real one."""
+    """Takes a seat's finished frames; ``runtime/link.py`` is the real one."""
 
     @property
     def clear(self) -> bool:
         """Whether ``post`` would take a frame now."""
 
     def post(self, frame: bytes) -> bool:
-        """Take one or more finished WebSocket frames, whole; False if broken."""
+        """Take one or more finished WebSocket frames, all or nothing; False if broken."""
 
 
 class Nowhere:
@@ -34,7 +35,7 @@ class Nowhere:
 
     clear: Final = False
 
-    def post(self, frame: bytes) -> bool:  # noqa: ARG002 - as a sink is
+    def post(self, frame: bytes) -> bool:  # noqa: ARG002 - the signature is that of a sink
         """Take nothing."""
         return False
 
@@ -52,9 +53,7 @@ class Seat:
         "events_dropped",
         "focus",
         "holds",
-        "holds_unsure",
-        "in_step",
-        "known",
+        "knowledge",
         "looked_at",
         "margin",
         "notices",
@@ -65,7 +64,6 @@ class Seat:
         "posted_tick",
         "sent_own_id",
         "sent_seq",
-        "since",
         "sink",
         "skipped",
         "waiting_events",
@@ -79,85 +77,97 @@ class Seat:
         self.own: Record | None = None
         #: A point to look at instead, in the units of the entities' positions.
         self.focus: tuple[float, float] | None = None
-        #: The seq of the newest command dealt with, and by how many ticks the newest one since the
-        #: last delta was early; None: none said its tick.
+        #: The seq of the newest command that was applied or refused.
         self.command_seq = 0
+        #: Margin in ticks of the newest timed input since the last delta, or None.
         self.margin: int | None = None
-        #: Frames of texts for everyone (chat); sent with the next delta.
-        self.notices: list[bytes] = []  # a list, for an empty deque takes ten times the memory
+        #: Finished frames of texts, to be sent after the next delta.
+        self.notices: list[bytes] = []  # not a deque: an empty one takes ten times the memory
         self.notices_dropped = 0
         # --- kept by the publisher
-        #: The cell of the focus; its view is what the client sees.
+        #: The cell of the focus; the client sees the view from there.  None before the first.
         self.cell: int | None = None
-        #: ``focus`` as of then.
+        #: ``focus`` when ``cell`` was last worked out.
         self.looked_at: tuple[float, float] | None = None
-        #: In step: the client has the last publish, and so knows the members of its view.
-        self.in_step = False
-        #: Out of step: the ids that it knows (None: nothing, a full state is due) …
-        self.known: set[int] | None = None
-        #: … and the tick of the last publish that it has.
-        self.since = -1
-        #: The records whose owner fields the client holds.
+        self.knowledge: Knowledge = NEW
+        #: The records whose owner fields the client holds, by id.
         self.holds: dict[int, Record] = {}
-        #: ``holds`` is not known: the client may hold owner fields of anything that it once owned.
-        self.holds_unsure = False
+        #: Whether the next ``own`` section must be worked out from ``holds``.
         self.own_changed = True
-        #: The own entity that the client knows of; -1 for it must be told.
+        #: The own entity that the client was last told; -1 if it must be told.
         self.sent_own_id = -1
+        #: The ``command_seq`` that the client was last told.
         self.sent_seq = 0
-        #: The tick of the last delta posted …
+        #: The tick of the last delta posted.
         self.posted_tick = -1
-        #: … and of the oldest that the client has not acknowledged, or a tick before that.
+        #: No delta before this tick still waits for its acknowledgement.
         self.awaited = NOTHING_AWAITED
+        #: Publishes that a seat went without because it was behind.
         self.skipped = 0
         self.waiting_events: list[bytes] = []
         self.events_dropped = 0
 
+    # ------------------------------------------------------------ transitions of ``knowledge``
+
+    def delta_posted(self, tick: int) -> None:
+        """The delta of ``tick`` is on its way, and brings the client up to date."""
+        self.knowledge = UP_TO_DATE
+        self.posted_tick = tick
+        if self.awaited == NOTHING_AWAITED:
+            self.awaited = tick
+        self.sent_seq = self.command_seq
+        self.margin = None
+
+    def lapse(self, lapsed: Lapsed) -> None:
+        """Leave the shared path: from now on the client knows ``lapsed`` and nothing newer."""
+        assert self.knowledge is UP_TO_DATE
+        self.knowledge = lapsed
+
+    def forget(self) -> None:
+        """Owe a full state: the client lost track, or its connection is gone."""
+        self._start_over()
+        self.knowledge = NEW
+
+    def resume(self, sink: Sink, known: set[int] | None, since: int) -> None:
+        """Continue over another connection, whose client holds ``known`` as of tick ``since``.
+
+        If ``known`` is None the client holds nothing of use.  Whatever was posted after ``since``
+        is lost.
+        """
+        self.sink = sink
+        self._start_over()
+        self.knowledge = NEW if known is None else Lapsed(known, since, resumed=True)
+
+    def _start_over(self) -> None:
+        self.awaited = NOTHING_AWAITED
+        self.sent_own_id = -1
+        self.holds.clear()
+        self.waiting_events.clear()
+
+    # ------------------------------------------------------------ what else happens to a seat
+
+    def lose_sink(self) -> None:
+        """Note that the connection is gone.  What waited for it is dropped."""
+        self.sink = NOWHERE
+        self.notices.clear()
+        self.margin = None
+        self.forget()
+
+    def acknowledge(self, tick: int) -> None:
+        """Note that the client has the delta of ``tick``, and so every delta before it."""
+        if self.awaited <= tick:
+            self.awaited = tick + 1 if tick < self.posted_tick else NOTHING_AWAITED
+
     def notify(self, frame: bytes) -> None:
-        """Queue a finished frame to go out with the next delta."""
+        """Queue a finished frame to follow the next delta."""
         if len(self.notices) == MAX_WAITING_NOTICES:
             self.notices_dropped += 1
             del self.notices[0]
         self.notices.append(frame)
 
     def miss_event(self, event: bytes) -> None:
-        """Keep an event for when the seat is no longer behind."""
+        """Keep an event until the seat is no longer behind."""
         if len(self.waiting_events) == MAX_WAITING_EVENTS:
             self.events_dropped += 1
             del self.waiting_events[0]
         self.waiting_events.append(event)
-
-    def acknowledge(self, tick: int) -> None:
-        """Note that the client has the delta of ``tick``, and so all before it."""
-        if self.awaited <= tick:
-            self.awaited = tick + 1 if tick < self.posted_tick else NOTHING_AWAITED
-
-    def forget(self) -> None:
-        """Owe this seat a full state: its client said that it lost track, or just came."""
-        self._owe(None, -1)
-
-    def lose_sink(self) -> None:
-        """Note that the connection is gone; what was to go over it is not kept."""
-        self.sink = NOWHERE
-        self.notices.clear()
-        self.margin = None
-        self.forget()
-
-    def resume(self, sink: Sink, known: set[int] | None, since: int) -> None:
-        """Go on over another connection, whose client says what it holds, and as of which tick.
-
-        ``known`` None: nothing that is of use.  What was posted after ``since`` was lost.
-        """
-        self.sink = sink
-        self._owe(known, -1 if known is None else since)
-        self.holds_unsure = known is not None
-
-    def _owe(self, known: set[int] | None, since: int) -> None:
-        self.in_step = False
-        self.known = known
-        self.since = since
-        self.awaited = NOTHING_AWAITED
-        self.sent_own_id = -1
-        self.holds.clear()
-        self.holds_unsure = False
-        self.waiting_events.clear()

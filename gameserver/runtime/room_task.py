@@ -144,7 +144,7 @@ class RoomTask:
             catch_ups=0 if ticks is None else ticks.catch_ups,
             deltas=published.deltas,
             delta_bytes=published.delta_bytes,
-            general_road=published.general_road,
+            catch_up_deltas=published.catch_up_deltas,
             texts_dropped=self.room.texts_dropped,
             hook_failures=self.hooks.failures,
             overload_ups=self.ladder.ups,
