@@ -1,6 +1,11 @@
-"""What holds for all tests: in CI (the environment variable ``CI``) a skipped test is a failure.
+"""What holds for all tests: no skipping in CI, and what hypothesis may take.
 
-Otherwise a machine without Chromium or Node.js would be green for having tested nothing.
+In CI (the environment variable ``CI``) a skipped test is a failure.  Otherwise a machine without
+Chromium or Node.js would be green for having tested nothing.
+
+Hypothesis has two profiles.  ``steady`` is the ordinary one: the same examples in every run, so a
+failure is due to the code.  ``thorough`` tries many more, new ones in each run.  Neither has a
+deadline for an example: a slow machine is no error.
 """
 
 from __future__ import annotations
@@ -9,6 +14,19 @@ import os
 from collections.abc import Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "thorough",
+    settings.get_profile("steady"),
+    max_examples=500,
+    derandomize=False,
+    print_blob=True,
+)
+settings.load_profile("steady")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -18,6 +18,8 @@ from system.servers import running_server
 
 from gameserver.runtime.tls import make_development_certificate
 
+pytestmark = pytest.mark.long
+
 #: 12 and 13 are permessage-deflate, which is never negotiated.
 WITHOUT_COMPRESSION: Final = ("-x", "12.*", "-x", "13.*")
 CASES: Final = 301

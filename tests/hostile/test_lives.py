@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 
 import attrs
 import hypothesis.strategies as st
+import pytest
 import trio
 from connections import PATIENCE_S
 from hypothesis import settings
@@ -23,6 +24,8 @@ from test_guard import head
 from gameserver.protocol.messages import Ack, CommandMessage, Ping, Resync, Say
 
 from .witness import Attacked, attacked, hello, masked
+
+pytestmark = pytest.mark.long
 
 #: All that a good client sends in a short life.
 LIFE = (

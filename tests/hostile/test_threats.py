@@ -44,6 +44,8 @@ from gameserver.runtime.admission import REQUEST_COST, Reason
 
 from .witness import Attacked, attacked, next_message
 
+pytestmark = pytest.mark.long
+
 both = pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
 
 GONE = (trio.BrokenResourceError, trio.ClosedResourceError)

@@ -14,7 +14,7 @@ import pytest
 from hostile.fuzz import changed, corpus_of
 from hostile.verdicts import REFUSED, disagreements, seeds, verdict, verdicts_of_the_page
 
-pytestmark = pytest.mark.node
+pytestmark = [pytest.mark.node, pytest.mark.long]
 
 MUTATIONS = 1500
 

@@ -12,7 +12,7 @@ from system.pages import Pages, launched
 from system.servers import ROOM_FOR_ALL, RunningServer, running_server
 from system.tabs import Tab
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 #: Playwright keeps hidden tabs at full speed unless told otherwise.
 KEPT_AWAKE = [

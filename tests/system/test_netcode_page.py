@@ -10,7 +10,7 @@ from paths import SERVED_ROOMS
 from system.pages import PHONE, GamePage, Pages
 from system.servers import ROOM_FOR_ALL, RunningServer, running_server
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 #: The link's own delay there and back, without jitter and frames.
 OTHER_CONTINENT_RTT_MS = 220

@@ -66,7 +66,8 @@ def test_the_first_game_is_tested_as_printed(printed: Path) -> None:
 
 def test_the_two_commands_are_one_line_each() -> None:
     commands = [line for line in README.splitlines() if line.startswith("python3 -m venv")]
-    assert [c.split()[-1] for c in commands] == ["demo", ".venv/bin/pytest"]
+    ends = [command.rpartition(" && ")[2] for command in commands]
+    assert ends == [".venv/bin/gameserver demo", ".venv/bin/pytest -n auto"]
 
 
 def test_what_the_table_names_is_there() -> None:

@@ -10,7 +10,7 @@ from paths import SERVED_ROOMS
 from system.pages import GamePage, Pages
 from system.servers import running_server
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 SLOWEST = 0.375
 #: On a busy machine a command may be late or a tick dropped, and is mended: then once more.

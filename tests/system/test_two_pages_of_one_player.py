@@ -11,7 +11,7 @@ from paths import SERVED_ROOMS
 from system.pages import Pages
 from system.servers import RunningServer, run_to_its_end, running_server
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 SECRET: Final = {"GAMESERVER_SECRET": "a-secret-that-only-these-tests-share"}
 #: Seat and ship of a page.
