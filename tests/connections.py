@@ -187,6 +187,23 @@ class OpenDoor:
         )
 
 
+def upgrade(path: str, *headers: str) -> bytes:
+    """The head of a WebSocket upgrade with further ``headers``."""
+    return "\r\n".join(
+        [
+            f"GET {path} HTTP/1.1",
+            "Host: localhost",
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            *headers,
+            "",
+            "",
+        ]
+    ).encode()
+
+
 async def rest_of(stream: trio.abc.Stream) -> bytes:
     """What still comes until the end, be it clean or not."""
     data = b""

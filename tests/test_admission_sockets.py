@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import trio
-from connections import OpenDoor, WirePeer, exchange, open_door, rest_of, until
+from connections import OpenDoor, WirePeer, exchange, open_door, rest_of, until, upgrade
 
 from gameserver.config import Settings
 from gameserver.runtime.admission import Peer, Reason
@@ -159,22 +159,6 @@ async def test_the_answer_to_one_over_a_cap_survives_its_request() -> None:
                 data += part
         assert data.startswith(b"HTTP/1.1 503 ")
         await stream.aclose()
-
-
-def upgrade(path: str, *headers: str) -> bytes:
-    return "\r\n".join(
-        [
-            f"GET {path} HTTP/1.1",
-            "Host: play.example",
-            "Connection: Upgrade",
-            "Upgrade: websocket",
-            "Sec-WebSocket-Version: 13",
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-            *headers,
-            "",
-            "",
-        ]
-    ).encode()
 
 
 async def test_behind_a_proxy_each_client_has_its_own_cap() -> None:

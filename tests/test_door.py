@@ -11,7 +11,7 @@ import h11
 import pytest
 import trio
 import trio.testing
-from connections import SUBPROTOCOL, WirePeer, client_tls, open_door, rest_of, until
+from connections import SUBPROTOCOL, WirePeer, client_tls, open_door, rest_of, until, upgrade
 from wsproto.events import BytesMessage, CloseConnection, TextMessage
 
 from gameserver.config import Settings
@@ -73,6 +73,9 @@ def get(path: str = "/healthz", method: str = "GET", *headers: str) -> bytes:
 
 
 LAST = "Connection: close"
+CHUNKED = "Transfer-Encoding: chunked"
+#: A chunked body that is over at once.
+EMPTY_BODY = b"0\r\n\r\n"
 
 
 # HTTP
@@ -159,6 +162,21 @@ async def test_http_1_0_is_answered_once():
         (get("/healthz", "DELETE", LAST), 405),
         (get("/healthz", "POST", LAST, "Transfer-Encoding: chunked") + b"no chunk\r\n", 405),
         (get("/broken", "GET", LAST), 500),
+        # Framing that two readers could understand in two ways (RFC 9112, 6.1 and 6.3).
+        (get("/healthz", "GET", CHUNKED, "Content-Length: 5") + EMPTY_BODY, 400),
+        (get("/healthz", "GET", "Content-Length: 0", CHUNKED) + EMPTY_BODY, 400),
+        (get("/healthz", "GET", CHUNKED, CHUNKED) + EMPTY_BODY, 501),
+        (get("/healthz", "GET", "Transfer-Encoding: chunked, identity") + EMPTY_BODY, 501),
+        (get("/healthz", "GET", "Transfer-Encoding:\r\n chunked", "Content-Length: 5"), 400),
+        (b"GET /healthz HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (get("/healthz", "GET", "Content-Length: 1", "Content-Length: 2"), 400),
+        (get("/healthz", "GET", "Content-Length: 1, 2"), 400),
+        (get("/healthz", "GET", "Content-Length: +5"), 400),
+        (get("/healthz", "GET", "Content-Length : 5"), 400),
+        (get("/healthz", "GET", "X: a\rContent-Length: 5"), 400),
+        (get("/healthz", "GET", "X: a\0b"), 400),
+        (b"GET /healthz HTTP/1.1\r\n folded: at the start\r\nHost: x\r\n\r\n", 400),
+        (get("localhost:80", "CONNECT"), 400),
     ],
 )
 async def test_refusals(sent, status, capsys):
@@ -185,6 +203,48 @@ async def test_a_body_is_not_read_and_the_answer_still_arrives(tls, expect):
         assert answer.status == 405
         assert answer.headers[b"connection"] == b"close"
         assert opened.door.statistics().requests == 1
+        await trio.aclose_forcefully(stream)
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        [CHUNKED],
+        [CHUNKED, "Content-Length: 5"],
+        ["Content-Length: 5", CHUNKED],
+        ["Content-Length: 0", CHUNKED],
+        [CHUNKED, "Expect: 100-continue"],
+    ],
+)
+@pytest.mark.parametrize(
+    "body", [EMPTY_BODY, b"0;x=1\r\n\r\n", b"0;\nx\r\n\r\n", b"0\r\nX: y\r\n\r\n"]
+)
+async def test_a_request_smuggled_behind_a_body_is_never_answered(framing, body):
+    async with open_door(site=SITE) as opened:
+        smuggling = get("/healthz", "GET", *framing) + body
+        [answer] = parse(await opened.ask(smuggling + get("/smuggled")), "GET")
+        assert answer.headers[b"connection"] == b"close"
+        assert opened.door.statistics().requests <= 1
+
+
+@pytest.mark.parametrize("body", ["Content-Length: 4", CHUNKED])
+@pytest.mark.parametrize("path", ["/echo", "/chat", "/arena"])
+async def test_an_upgrade_with_a_body_is_refused(path, body):
+    """Its body would be read as frames: by us, and not by the proxy that let it pass."""
+    async with open_door() as opened:
+        asked = upgrade(path, f"Sec-WebSocket-Protocol: {SUBPROTOCOL}", body)
+        stream = await opened.connect()
+        await stream.send_all(asked)
+        assert (await stream.receive_some()).startswith(b"HTTP/1.1 400 ")
+        assert opened.door.statistics().websockets == 0
+        await trio.aclose_forcefully(stream)
+
+
+async def test_an_upgrade_may_say_that_it_has_no_body():
+    async with open_door() as opened:
+        stream = await opened.connect()
+        await stream.send_all(upgrade("/echo", "Content-Length: 0"))
+        assert (await stream.receive_some()).startswith(b"HTTP/1.1 101 ")
         await trio.aclose_forcefully(stream)
 
 

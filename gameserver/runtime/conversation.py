@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import h11
 import trio
 
-from gameserver.runtime.http import SECURITY_HEADERS, Response
+from gameserver.runtime.http import SECURITY_HEADERS, Response, announces_body, values_of
 
 if TYPE_CHECKING:
     from gameserver.runtime.link import Link
@@ -59,23 +59,19 @@ class Conversation:
                 self._h11.receive_data(await self._link.receive_some(room_bytes))
             elif isinstance(event, h11.Request):
                 self._method = event.method
-                self._has_body = not self._ends_here()
+                self._has_body = announces_body(event)
+                _check_framing(event)
+                if not self._has_body:
+                    self._h11.next_event()  # the end of the message
                 return event
             else:
                 return None
 
-    def _ends_here(self) -> bool:
-        """Whether the request that was just read has no body."""
-        try:
-            return isinstance(self._h11.next_event(), h11.EndOfMessage)
-        except h11.RemoteProtocolError:
-            return False  # a body that is wrong, which nobody is going to read
-
     async def answer(self, response: Response, *, last: bool = False) -> bool:
         """Send ``response``; whether another request may follow on this connection.
 
-        ``last`` says to the peer that none may. After a request with a body none may either,
-        since the body was not read.
+        ``last`` tells the peer that none may. After a request with a body none may either: the
+        body is not read, so nothing behind it can be taken for a request.
         """
         last = last or self._has_body
         headers = [
@@ -104,3 +100,17 @@ class Conversation:
             self._method = b""
             return True
         return False
+
+
+def _check_framing(request: h11.Request) -> None:
+    """Raise ``h11.RemoteProtocolError`` if the length of the body can be read in two ways.
+
+    RFC 9112, 6.1: a proxy in front may have chosen the other way, and then what it forwarded as a
+    body would be a request here (request smuggling).
+    """
+    if not values_of(request, b"transfer-encoding"):
+        return
+    if values_of(request, b"content-length"):
+        raise h11.RemoteProtocolError("both Transfer-Encoding and Content-Length")
+    if request.http_version < b"1.1":
+        raise h11.RemoteProtocolError("Transfer-Encoding in HTTP/1.0")

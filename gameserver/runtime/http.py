@@ -104,6 +104,13 @@ def path_of(request: h11.Request) -> str | None:
     return target.partition("?")[0]
 
 
+def announces_body(request: h11.Request) -> bool:
+    """Whether a body follows the head, as any Transfer-Encoding says, even of no bytes."""
+    return bool(values_of(request, b"transfer-encoding")) or any(
+        length.strip(b"0") for length in values_of(request, b"content-length")
+    )
+
+
 def values_of(request: h11.Request, name: bytes) -> list[bytes]:
     """All values of a header, ``name`` in lower case."""
     return [value for header, value in request.headers if header == name]

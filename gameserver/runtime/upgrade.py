@@ -12,7 +12,14 @@ from collections import defaultdict
 import attrs
 import h11
 
-from gameserver.runtime.http import Response, path_of, text_response, tokens_in, tokens_of
+from gameserver.runtime.http import (
+    Response,
+    announces_body,
+    path_of,
+    text_response,
+    tokens_in,
+    tokens_of,
+)
 
 MAX_HOST_BYTES = 261
 """The longest host name (253), a colon and five digits, and the brackets of an address."""
@@ -44,6 +51,8 @@ def read_upgrade(request: h11.Request) -> Upgrade | Response:
         return _bad_upgrade("A WebSocket needs HTTP/1.1.")
     if request.method != b"GET":
         return _bad_upgrade("A WebSocket begins with GET.")
+    if announces_body(request):
+        return _bad_upgrade("A request for a WebSocket has no body.")
     path = path_of(request)
     if path is None:
         return _bad_upgrade("The request target is not a path.")
