@@ -37,6 +37,7 @@ from gameserver.protocol.held import decode_held, encode_held
 from gameserver.protocol.messages import Check, Delta
 from gameserver.replication import checksum
 from gameserver.replication.events import Emission
+from gameserver.replication.interest import Lapses
 from gameserver.replication.knowledge import NEW, UP_TO_DATE
 from gameserver.replication.publisher import Publisher
 from gameserver.replication.seat import MAX_WAITING_EVENTS, Seat
@@ -209,6 +210,15 @@ class Replication(RuleBasedStateMachine):
         if number in self.clients:
             sink = self.clients[number].sink
             sink.clear = not sink.clear
+
+    @precondition(lambda self: self.clients)
+    @rule(number=st.integers(1, 4))
+    def take_the_catch_up_path(self, number: int) -> None:
+        """Let a seat lapse that need not: both paths must bring it to the same knowledge."""
+        client = self.clients.get(number)
+        if client is not None and client.seat.knowledge is UP_TO_DATE:
+            assert client.seat.cell is not None
+            client.seat.lapse(Lapses(self.world, self.tick).of(client.seat.cell))
 
     @precondition(lambda self: self.clients)
     @rule(number=st.integers(1, 4))
@@ -407,17 +417,17 @@ class Replication(RuleBasedStateMachine):
     def assert_view_keeps_its_promise(self, client: Client) -> None:
         """All within the view radius is seen, and nothing beyond the cells and two margins."""
         own = client.seat.own
-        if self.view_radius is None or own is None or own.spec.compiled.position is None:
+        if self.view_radius is None or own is None or own.compiled.position is None:
             return
         radius = self.view_radius * self.publisher.view_share
         if client.seat.focus is not None:
             x, y = client.seat.focus
         else:
-            x, y = own.spec.compiled.position(own.values)
+            x, y = own.compiled.position(own.values)
         view = self.world.grid.view(client.seat.cell)
         for record in self.world.records.values():
             if record.spec.at:
-                other_x, other_y = record.spec.compiled.position(record.values)
+                other_x, other_y = record.compiled.position(record.values)
                 distance = max(abs(other_x - x), abs(other_y - y))
                 if distance <= radius:
                     assert record.cell in view

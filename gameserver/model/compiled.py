@@ -1,59 +1,74 @@
-"""Per-class functions made from source text, so that the tick pays no loop over fields.
+"""Functions generated per class, so that a tick has no loop over fields.
 
-Owns the code generation for quantising an entity, for finding what changed, and for
-checking a command.  The generated functions are plain Python, a few lines per field; nothing
-from outside the game's own declarations ever gets into their text (field names are
-identifiers).
+Owns the code generation for quantising an entity, for finding what changed, and for checking a
+command.  The generated functions are plain Python, a few lines per field.  Their text holds nothing
+but the game's own declarations, whose field names are identifiers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import attrs
 
 from gameserver.errors import LocalProtocolError, RemoteProtocolError
 from gameserver.model.fieldtypes import INT_LIMIT, QUANTISE_ERRORS, Bool, FieldType, Int, Steps
 
-if TYPE_CHECKING:
-    from gameserver.model.world import Record
-
 Values = tuple[Any, ...]
 NamedTypes = Sequence[tuple[str, FieldType]]
 
+
+class Scanned(Protocol):
+    """What a scan reads and writes of a record (``record.py``)."""
+
+    entity: Any
+    id: int
+    owner: int
+    cell: int | None
+    bounds: tuple[float, float, float, float]
+    values: Values
+    owner_values: Values
+    changed_at: list[int]
+    owner_changed_at: list[int]
+    seen: tuple[Any, ...]
+    full: bytes | None
+    crc: int | None
+
+
 #: ``(records, tick, stayed, strays)``: see ``compile_scan``.
-Scan = Callable[[Iterable["Record"], int, dict[int, list[Any]], list[Any]], None]
+Scan = Callable[[Iterable[Scanned], int, dict[int, list[Any]], list[Any]], None]
 
 #: ``(records, tick, changed)``: see ``compile_owner_scan``.
-OwnerScan = Callable[[Iterable["Record"], int, dict[int, dict[int, list[Any]]]], None]
+OwnerScan = Callable[[Iterable[Scanned], int, dict[int, dict[int, list[Any]]]], None]
 
 
 @attrs.frozen
 class CompiledEntity:
     """The functions of one entity class.
 
-    ``values`` and ``owner_values`` return the wire values of the fields to all and to the
-    owner.  They raise one of ``QUANTISE_ERRORS`` for some wrong values and
-    return wrong wire values for others; ``check`` tells which field it was.
+    ``values`` and ``owner_values`` return the wire values of the public fields and of the owner
+    fields.  They raise one of ``QUANTISE_ERRORS`` for some wrong values and return wrong wire
+    values for others; ``check`` names the field.
     """
 
     values: Callable[[Any], Values]
     owner_values: Callable[[Any], Values]
-    #: From wire values to ``x, y`` in the game's units; None if the entity has no position.
+    #: Turns wire values into ``x, y`` in the game's units; None if the class has no position.
     position: Callable[[Values], tuple[float, float]] | None
     scan: Scan
     scan_owner: OwnerScan
-    #: Raise ``LocalProtocolError`` unless all fields of this entity have values of their types.
+    has_owner_fields: bool
+    #: Raises ``LocalProtocolError`` if a field of the entity has a value of a wrong type.
     check: Callable[[Any], None]
 
 
 def compile_entity(
     name: str, public: NamedTypes, owner: NamedTypes, at: tuple[int, ...]
 ) -> CompiledEntity:
-    """Return the compiled functions of the entity class called ``name``.
+    """Return the functions of the entity class called ``name``.
 
-    ``at``: indices of x and y in ``public``, or empty.
+    ``at`` holds the indices of x and y in ``public``, or nothing.
     """
     everything = [*public, *owner]
 
@@ -75,12 +90,13 @@ def compile_entity(
         _compile_position(name, public, at),
         compile_scan(name, public, at),
         compile_owner_scan(name, owner),
+        bool(owner),
         check,
     )
 
 
 def compile_values(name: str, fields: NamedTypes) -> Callable[[Any], Values]:
-    """Return a function from an instance to the tuple of its wire values."""
+    """Return a function that turns an instance into the tuple of its wire values."""
     names: dict[str, Any] = {}
     expressions = "".join(f"{t.source(f'o.{field}', names)}, " for field, t in fields)
     source = f"def values(o):\n    return ({expressions})\n"
@@ -90,7 +106,7 @@ def compile_values(name: str, fields: NamedTypes) -> Callable[[Any], Values]:
 
 @attrs.frozen
 class CheckedField:
-    """One field of a command: its limits, and who says why a wire value is refused."""
+    """One field of a command: its limits, and a function that says why a wire value is wrong."""
 
     name: str
     type: FieldType
@@ -102,9 +118,9 @@ class CheckedField:
 def compile_command(
     name: str, cls: Callable[..., Any], fields: Sequence[CheckedField]
 ) -> Callable[[Sequence[Any]], Any]:
-    """Return a function from wire values to a command made of them, all limits checked.
+    """Return a function that checks wire values and makes a command of them.
 
-    It raises ``RemoteProtocolError`` that names the field; every command of every player goes
+    It raises ``RemoteProtocolError``, which names the field.  Every command of every player goes
     through it.
     """
 
@@ -154,14 +170,14 @@ def _compile_position(
 
 
 def compile_scan(name: str, fields: NamedTypes, at: tuple[int, ...]) -> Scan:
-    """Return the function that compares entities with what was last published.
+    """Return the function that compares entities with the last publish.
 
-    The one loop of a publish over all entities, so everything that a changed entity needs is in
-    it: compare, quantise, compare again, note the new values and the tick of each changed field,
-    and append ``id, mask, value…`` (differences, where the type has them) to ``stayed`` under the
-    entity's cell, or, once it is beyond the ``bounds`` of its cell,
-    ``(record, [id, mask, value…])`` to ``strays``.  Raises as ``values`` does, or
-    ``LocalProtocolError`` that names the field.
+    This is the only loop of a publish over all entities, so it does everything that a changed
+    entity needs: compare, quantise, compare again, and store the new values and the tick of each
+    changed field.  Then it appends ``id, mask, value…`` (differences, if the type has them) to
+    ``stayed`` under the entity's cell.  If the entity is outside the ``bounds`` of its cell, it
+    appends ``(record, [id, mask, value…])`` to ``strays`` instead.  Raises as ``values`` does, or
+    ``LocalProtocolError``, which names the field.
     """
     names: dict[str, Any] = {"low": -INT_LIMIT, "high": INT_LIMIT}
     names["wrong"] = _complainer(name, fields)
@@ -212,9 +228,10 @@ def compile_scan(name: str, fields: NamedTypes, at: tuple[int, ...]) -> Scan:
 
 
 def compile_owner_scan(name: str, fields: NamedTypes) -> OwnerScan:
-    """Return ``compile_scan`` for the fields to the owner, of entities that have one.
+    """Return what ``compile_scan`` returns, for the owner fields of entities that have an owner.
 
-    Puts ``[id, mask, value…]`` (absolute) into ``changed`` under the owner's seat and the id.
+    The function puts ``[id, mask, value…]``, with absolute values, into ``changed`` under the
+    owner's seat and the entity's id.
     """
     names: dict[str, Any] = {"low": -INT_LIMIT, "high": INT_LIMIT}
     names["wrong"] = _complainer(name, fields)
@@ -248,11 +265,11 @@ def compile_owner_scan(name: str, fields: NamedTypes) -> OwnerScan:
 
 
 def _skip_untouched(fields: NamedTypes) -> list[str]:
-    """Return lines that go on to the next entity if the game has set no field since the last scan.
+    """Return lines that skip an entity if the game has set no field since the last scan.
 
-    What was seen in each field is compared before it is quantised, which costs most of a scan in
-    which little has changed.  Not where a value may be changed in place, for the same object is
-    then not the same value.
+    Quantising is most of the work of a scan in which little has changed, so the values are compared
+    first.  This does not work for values that change in place, because the same object is then not
+    the same value.
     """
     if not all(field_type.immutable for _, field_type in fields):
         return []
@@ -264,7 +281,7 @@ def _skip_untouched(fields: NamedTypes) -> list[str]:
 
 
 def _quantise(fields: NamedTypes, names: dict[str, Any]) -> list[str]:
-    """Return lines that make ``v<i>`` of the fields of ``o``, and ``new`` of all of them."""
+    """Return lines that set ``v<i>`` to the wire value of each field, and ``new`` to all."""
     return [
         *(f"        v{i} = {t.source(f'o.{field}', names)}" for i, (field, t) in enumerate(fields)),
         f"        new = ({_listed('v', fields)})",
@@ -276,7 +293,7 @@ def _listed(letter: str, fields: NamedTypes) -> str:
 
 
 def _note_change(i: int, field_type: FieldType, names: dict[str, Any]) -> list[str]:
-    """Return lines that check the new value ``v<i>`` and note that it changed."""
+    """Return lines that check the new value ``v<i>`` and record that it changed."""
     if field_type.additive:
         check = f"if v{i}.__class__ is not int or not low <= v{i} <= high: wrong({i}, v{i})"
     else:
@@ -296,7 +313,7 @@ def _complainer(name: str, fields: NamedTypes) -> Callable[[int, Any], NoReturn]
 
 
 def _scale(field_type: FieldType) -> str:
-    """Return what turns a wire value of this type into the game's units, as source text."""
+    """Return source text that scales a wire value of this type to the game's units."""
     return f" * {field_type.step!r}" if isinstance(field_type, Steps) else ""
 
 

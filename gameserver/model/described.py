@@ -1,8 +1,8 @@
-"""Reading the schema that a ``welcome`` carries.
+"""Reads the schema that a ``welcome`` carries.
 
-Owns judging the description: whatever it is, it becomes the specs of entities, commands and
-events, or ``RemoteProtocolError`` is raised.  The page's twin is ``net/schema.js``; a test compares
-the verdicts of the two.  Never declares anything: that is ``schema.py``.
+Owns the checks of a description: any value becomes the specs of entities, commands and events, or
+raises ``RemoteProtocolError``.  ``clients/web/net/schema.js`` is its twin; a test compares what the
+two accept.  Never declares a class; ``schema.py`` does.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from gameserver.errors import RemoteProtocolError
 from gameserver.model import fieldtypes
 from gameserver.model.specs import CommandField, CommandSpec, EntitySpec, EventSpec, FieldSpec
 
-#: Masks of changed fields are 32-bit operations in browsers.
+#: A mask of changed fields must fit the 32-bit integer operations of a browser.
 MAX_FIELDS: Final = 31
-#: Clients refuse more kinds of entities, of commands or of events.
+#: Clients refuse more kinds of entities, commands or events than this.
 MAX_KINDS: Final = 1024
 
 Named = TypeVar("Named", FieldSpec, CommandField)
@@ -23,7 +23,7 @@ Specs = tuple[tuple[EntitySpec, ...], tuple[CommandSpec, ...], tuple[EventSpec, 
 
 
 def specs_of(description: Any) -> Specs:
-    """Return the specs that are described; ``RemoteProtocolError`` if it is no schema."""
+    """Return the specs of a description, or raise ``RemoteProtocolError`` if it is not one."""
     try:
         entities, commands, events = _row(description, 3)
         return (

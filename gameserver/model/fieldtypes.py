@@ -1,11 +1,10 @@
-"""The types that a synced, command or event field may have, and their wire values.
+"""The types of synced, command and event fields, and their wire values.
 
 Owns the mapping between Python values and wire values (``gameserver/protocol/README.md``,
-"Schema"): quantising, checking, and describing a type.  Never packs bytes, never
-knows about entities.
+"Schema"): quantising, checking, and describing a type.  Never packs bytes, never knows entities.
 
-Terms: a *value* is what the game sees (``0.5``, ``Color.RED``); a *wire value* is what
-msgpack carries (``16`` steps, index ``0``).
+A *value* is what the game sees (``0.5``, ``Color.RED``); a *wire value* is what msgpack carries
+(``16`` steps, index ``0``).
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ import attrs
 
 from gameserver.errors import LocalProtocolError, RemoteProtocolError
 
-#: Wire integers lie within ±2^52, so the difference of two is exact in a double.
+#: Wire integers lie within ±2^52, so that the difference of two is exact in a double.
 INT_LIMIT: Final = 2**52
 
-#: Clients refuse types inside one another that are more.
+#: Clients refuse types that are nested more deeply.
 MAX_TYPE_NESTING: Final = 16
 
-#: What ``FieldType.to_wire`` raises for values that are far from its type.
+#: ``FieldType.to_wire`` raises one of these for some values of a wrong type.
 QUANTISE_ERRORS: Final = (TypeError, ValueError, OverflowError, AttributeError, struct.error)
 
 _FLOAT32 = struct.Struct(">f")
@@ -36,7 +35,7 @@ _FLOAT32_MAX: Final = 3.4028234663852886e38
 
 
 def _float32(value: float) -> float:
-    """Round to the nearest float 32, so that equal values have equal wire bytes (-0.0 is 0.0)."""
+    """Round to the nearest float 32; -0.0 becomes 0.0, so that equal values have equal bytes."""
     result: float = _FLOAT32.unpack(_FLOAT32.pack(value))[0]
     return result + 0.0
 
@@ -45,12 +44,12 @@ def _float32(value: float) -> float:
 class FieldType:
     """Base of all field types."""
 
-    #: Whether ``adds`` carries this type as a difference.
+    #: Whether ``adds`` carries values of this type as differences.
     additive: typing.ClassVar[bool] = False
 
     @property
     def immutable(self) -> bool:
-        """Whether the same object is for ever the same value, also where a game gives a list."""
+        """Whether an object never changes its value; where tuples belong a game may set lists."""
         return True
 
     def describe(self) -> list[Any]:
@@ -60,18 +59,18 @@ class FieldType:
     def source(self, value: str, names: dict[str, Any]) -> str:
         """Return a Python expression that turns ``value`` (an expression) into its wire value.
 
-        Used to compile one function per class; what the expression needs is put into ``names``.
+        The expression is compiled into one function per class.  Names that it uses go to ``names``.
         """
         name = f"to_wire_{len(names)}"
         names[name] = self.to_wire
         return f"{name}({value})"
 
     def to_wire(self, value: Any) -> Any:
-        """Quantise ``value``.  May return a wrong wire value for a wrong value: see ``holds``."""
+        """Quantise ``value``.  The result for a value of a wrong type may fail ``holds``."""
         return value
 
     def from_wire(self, wire: Any) -> Any:
-        """Return the value of a wire value for which ``holds`` is true."""
+        """Return the value of a wire value that passes ``holds``."""
         return wire
 
     def holds(self, wire: Any) -> bool:
@@ -138,7 +137,7 @@ class Steps(FieldType):
 
 @attrs.frozen
 class Float32(FieldType):
-    """A float that travels as float 32."""
+    """A float sent as float 32."""
 
     def describe(self) -> list[Any]:
         return ["float32"]
@@ -188,8 +187,7 @@ class Bytes(FieldType):
 class Enumeration(FieldType):
     """An ``enum.Enum``, sent as the index of the member.
 
-    ``members`` are the Python members on the side that declared the class, and their names on
-    a side that only knows the description.
+    ``members`` are the Python members, or their names if only the description is known.
     """
 
     name: str
@@ -294,8 +292,8 @@ _PLAIN: Final[dict[Any, FieldType]] = {bool: Bool(), int: Int(), str: Str(), byt
 def from_annotation(annotation: Any, step: float | None) -> FieldType:
     """Return the field type for a resolved annotation.
 
-    ``step`` applies to every float in it.  Raises ``LocalProtocolError`` (whose text continues
-    "Class.field: …") if no field type fits.
+    ``step`` applies to every float in it.  Raises ``LocalProtocolError``, whose text completes
+    "Class.field: …", if no field type fits.
     """
     field_type = _from_annotation(annotation, step)
     if step is not None and not _has_steps(field_type):
@@ -374,7 +372,7 @@ def _optional_of(description: Sequence[Any], levels: int) -> FieldType:
     return Optional(inner)
 
 
-#: From a description, and how many levels of types may be inside it.
+#: Takes a description, and how many levels of types it may contain.
 _DESCRIBED: Final[dict[str, Callable[[Sequence[Any], int], FieldType]]] = {
     "bool": lambda _, __: Bool(),
     "int": lambda _, __: Int(),
@@ -390,7 +388,7 @@ _DESCRIBED: Final[dict[str, Callable[[Sequence[Any], int], FieldType]]] = {
 
 
 def from_description(description: Any, levels: int = MAX_TYPE_NESTING) -> FieldType:
-    """Return the field type that ``describe`` described; at most so many ``levels`` of types.
+    """Return the field type of a description with at most ``levels`` of nested types.
 
     Raises ``RemoteProtocolError`` for anything that ``describe`` cannot have returned.
     """

@@ -1,51 +1,46 @@
-"""The spatial hash: which cell a point lies in, and which cells a view from there holds.
+"""The spatial hash: which cell a point lies in, and which cells are seen from there.
 
 Owns cell geometry, hysteresis and cell membership.  Never decides what is sent.
 
-Interest is by cell: everybody whose focus lies in one cell sees the same cells.  The
-guarantee, whatever hysteresis does: *an entity within ``view_radius`` of a focus (on each
-axis) is in a cell of its view*.  The cells that a view reaches to each side are together as
-wide as the view radius plus two margins, which covers the worst case of both focus and entity
-lingering a margin outside their cell.
+Interest is by cell: all seats whose focus lies in one cell see the same cells.  The guarantee,
+whatever hysteresis does: *an entity within ``view_radius`` of a focus (on each axis) is in a cell
+of its view*.  The cells that a view reaches to each side are together as wide as the view radius
+plus two margins.  That covers the worst case, in which both the focus and the entity are still
+assigned to a cell that they left by a margin.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from gameserver.model.world import Record
+from gameserver.model.record import UNBOUNDED, Bounds, Record
 
-#: The cell that everyone sees: entities without a position, and all of a room without radius.
+#: The cell that every seat sees.  It holds all entities without a position, and every entity of a
+#: room without a view radius.
 EVERYWHERE: Final = -1
 
-#: A cell is ``(column << _SHIFT) + row``, both from 0; points beyond lie in the border cells.
+#: A cell is ``(column << _SHIFT) + row``, both from 0.  Points beyond lie in the border cells.
 _SHIFT: Final = 24
 _HALF: Final = 1 << (_SHIFT - 1)
-#: How many cells a view reaches to each side.  With 1 a view is 3 × 3 cells of the view radius
-#: and a bit; with 2 it would fit the radius closer (5 × 5 cells, 0.7 times the area), but then
-#: publishing costs more: three times the cells to join for a body, fewer seats that share one,
-#: and twice the border crossings.
+#: How many cells a view reaches to each side.  With 1 a view has 3 × 3 cells, each a little wider
+#: than the view radius.  With 2 it would fit the radius more closely (5 × 5 cells, 0.7 times the
+#: area), but a body would join three times as many cells, fewer seats would share one, and entities
+#: would cross twice as many borders.
 REACH: Final = 1
 #: Hysteresis margin as a share of the view radius.
 _MARGIN_SHARE: Final = 1 / 16
-#: How far searches reach beyond what they look for, as a share of the view radius.
+#: How far a search extends beyond its radius, as a share of the view radius.
 _SLACK_SHARE: Final = 1 / 8
 
-#: Views and bounds kept for reuse; all are forgotten when there are more, so that an endless
-#: world does not fill the memory.
+#: Views and bounds are cached up to this number and then dropped, so that an endless world does
+#: not fill the memory.
 MAX_CACHED_CELLS: Final = 1 << 15
-
-#: ``x_low, x_high, y_low, y_high`` of a cell with its margin.
-Bounds = tuple[float, float, float, float]
-#: Of ``EVERYWHERE``, which nothing ever leaves.
-UNBOUNDED: Final[Bounds] = (-math.inf, math.inf, -math.inf, math.inf)
 
 
 class Grid:
-    """The cells of one room.  ``view_radius`` None: there is one cell, ``EVERYWHERE``."""
+    """The cells of one room.  Without a ``view_radius`` there is only ``EVERYWHERE``."""
 
     __slots__ = (
         "_bounds",
@@ -63,23 +58,23 @@ class Grid:
         if view_radius is not None and not 0 < view_radius < math.inf:
             raise ValueError(f"view_radius must be positive, not {view_radius!r}")
         self._radius = view_radius or 0.0
-        #: How far one sees, as a share of the view radius.
+        #: How wide views are, as a share of the view radius.
         self.share = 1.0
-        #: How far things linger beyond their cell.
+        #: How far beyond its cell an entity must be to leave it.
         self.margin = self._radius * _MARGIN_SHARE
-        #: Width of a cell in the game's units; 0 where there is only one.
+        #: Width of a cell in the game's units; 0 if there is only one cell.
         self.cell_size = (self._radius + 2 * self.margin) / REACH
-        #: How far something may move between two publishes and still be found from its cell.
+        #: How far an entity may move between two publishes and still be found from its cell.
         self.near_slack = 0.0 if view_radius is None else view_radius * _SLACK_SHARE
         #: Cell → id → record, as of the last publish.
         self.members: dict[int, dict[int, Record]] = {EVERYWHERE: {}}
         self._forget_cells()
 
     def resize(self, share: float) -> None:
-        """See as far as ``share`` of the view radius from now on.
+        """Make views ``share`` of the view radius wide from now on.
 
-        All cells are others then, and empty but for ``EVERYWHERE``: whatever has a place must
-        ``enter`` its cell again.  Where there is only one cell nothing changes.
+        This makes all cells anew.  They are empty except for ``EVERYWHERE``, so every entity with a
+        position must ``enter`` its cell again.  A grid with only one cell does not change.
         """
         self.share = share
         if not self._radius:
@@ -95,7 +90,7 @@ class Grid:
         self._view_sets: dict[int, frozenset[int]] = {}
 
     def cell_at(self, x: float, y: float) -> int:
-        """Return the cell that holds the point, without hysteresis."""
+        """Return the cell of a point, without hysteresis."""
         if not self.cell_size:
             return EVERYWHERE
         column = _clamped(x // self.cell_size)
@@ -109,7 +104,7 @@ class Grid:
         return (column - _HALF + 0.5) * size, (row - _HALF + 0.5) * size
 
     def settle(self, cell: int | None, x: float, y: float) -> int:
-        """Return the cell of what is at ``x, y`` and was in ``cell``: it lingers for a margin."""
+        """Return the cell of an entity at ``x, y`` that was in ``cell``, with hysteresis."""
         if cell is not None and cell != EVERYWHERE:
             x_low, x_high, y_low, y_high = self.bounds_of(cell)
             if x_low <= x < x_high and y_low <= y < y_high:
@@ -117,7 +112,7 @@ class Grid:
         return self.cell_at(x, y)
 
     def bounds_of(self, cell: int) -> Bounds:
-        """Return how far what is in ``cell`` may go before it has left it."""
+        """Return the bounds beyond which an entity has left ``cell``."""
         bounds = self._bounds.get(cell)
         if bounds is None:
             if len(self._bounds) > MAX_CACHED_CELLS:
@@ -130,7 +125,7 @@ class Grid:
         return bounds
 
     def view(self, cell: int) -> tuple[int, ...]:
-        """Return the cells that are seen by a focus in ``cell``, ``EVERYWHERE`` first."""
+        """Return the cells that a focus in ``cell`` sees, ``EVERYWHERE`` first."""
         view = self._views.get(cell)
         if view is None:
             if len(self._views) > MAX_CACHED_CELLS:
@@ -149,7 +144,7 @@ class Grid:
         return cells
 
     def move(self, record: Record, cell: int | None) -> None:
-        """Make ``record`` a member of ``cell`` (None: of no cell) instead of its present one."""
+        """Move ``record`` to ``cell``, or out of the grid if that is None."""
         if record.cell is not None:
             members = self.members[record.cell]
             del members[record.id]
@@ -161,13 +156,13 @@ class Grid:
             self.enter(record, cell)
 
     def enter(self, record: Record, cell: int) -> None:
-        """Make ``record`` a member of ``cell``; it must be one of no other."""
+        """Make ``record``, which is in no cell, a member of ``cell``."""
         self.members.setdefault(cell, {})[record.id] = record
         record.bounds = self.bounds_of(cell)
         record.cell = cell
 
     def within(self, x: float, y: float, reach: float) -> Iterator[Record]:
-        """Yield the members of all cells within ``reach`` of a point on each axis."""
+        """Yield the members of all cells within ``reach`` of a point, on each axis."""
         if not self.cell_size:
             yield from self.members[EVERYWHERE].values()
             return
@@ -181,5 +176,5 @@ class Grid:
 
 
 def _clamped(index: float) -> int:
-    """Shift a cell index to start at 0 and keep a view around it inside the key's bits."""
+    """Shift a cell index to start at 0, and keep the view around it within the bits of a cell."""
     return int(max(REACH, min(index + _HALF, 2 * _HALF - 1 - REACH)))

@@ -1,9 +1,9 @@
-"""Where things were: a ring of what was published, that lag compensation rewinds to.
+"""Past positions of entities, for lag compensation.
 
-Owns past wire values and the interpolation between them.  It holds what clients were *sent*, at the
-ticks at which it was sent, and is linear between two of them, because that is what clients
-draw: what a player aims at is then hit where it was drawn.  Never decides how far back anyone may
-look (``gameserver/rewind.py``), never changes the world.
+Owns the wire values of past publishes and the interpolation between them.  It holds what clients
+were *sent*, at the ticks at which it was sent, and interpolates linearly, because clients draw it
+like that: a target is then hit where the player's screen showed it.  Never decides how far back a
+player may look (``gameserver/rewind.py``), never changes the world.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from itertools import chain, product
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from gameserver.errors import LocalProtocolError
-from gameserver.model.world import Record, World
+from gameserver.model.record import Record
+from gameserver.model.world import World
 
 E = TypeVar("E")
 
@@ -22,28 +23,25 @@ Point: TypeAlias = tuple[float, float]
 
 
 class Seen(Protocol):
-    """The located entities as one player's screen showed them (``Room.seen_by``)."""
+    """The entities with a position, as one player's screen showed them (``Room.seen_by``)."""
 
     @property
     def tick(self) -> float:
-        """The tick that is seen, with its fraction."""
+        """The tick that the screen showed, with its fraction."""
 
     def position(self, entity: Any) -> Point | None:
-        """Return where ``entity`` was seen, in the units of positions; None: it was not."""
+        """Return where ``entity`` was seen, in the units of positions, or None if it was not."""
 
     def near(self, x: float, y: float, radius: float, cls: type[E]) -> Iterator[tuple[E, Any, Any]]:
-        """Yield the entities of ``cls`` seen within ``radius`` of a point: ``entity, x, y``.
+        """Yield ``entity, x, y`` of the entities of ``cls`` seen within ``radius`` of a point.
 
-        All of them are still in the world.  As ``World.near`` it may miss what moved by more than
-        an eighth of the view radius between two publishes.
+        All of them are still in the world.  Like ``World.near`` this may miss an entity that moved
+        by more than an eighth of the view radius between two publishes.
         """
 
 
 class Frame:
-    """Where one publish told the rewound classes to be; worked out once somebody looks.
-
-    ``values``: what it told of each record.
-    """
+    """One past publish: ``values`` are the wire values of each record of the rewound classes."""
 
     __slots__ = ("_cell_size", "_cells", "_places", "_values", "tick")
 
@@ -51,8 +49,8 @@ class Frame:
         self.tick = tick
         self._values = values
         self._cell_size = cell_size
-        #: Where each record was, and which were in each column and row; None until asked for: who
-        #: shoots looks at hundreds, but only in the moments that somebody who shoots saw.
+        #: Where each record was, and which records were in each column and row.  Computed on first
+        #: use: a shot tests hundreds of records, but few publishes are looked at by any shot.
         self._places: dict[Record, Point] | None = None
         self._cells: dict[tuple[int, int], list[Record]] | None = None
 
@@ -63,9 +61,9 @@ class Frame:
     def _worked_out(self) -> dict[Record, Point]:
         places: dict[Record, Point] = {}
         for record, values in self._values.items():
-            assert record.spec.compiled is not None
-            assert record.spec.compiled.position is not None
-            places[record] = record.spec.compiled.position(values)
+            position = record.compiled.position
+            assert position is not None, "the constructor of History checks it"
+            places[record] = position(values)
         self._places = places
         return places
 
@@ -90,9 +88,9 @@ class Frame:
 
 
 class History:
-    """The publishes of one world in the last ``length_ticks`` ticks, of the ``classes`` named.
+    """The publishes of a world in the last ``length_ticks``, for these ``classes``.
 
-    ``LocalProtocolError`` if one of them is no located entity class of the world.
+    Raises ``LocalProtocolError`` if one of them is not an entity class with a position.
     """
 
     def __init__(self, world: World, classes: Sequence[type], length_ticks: int) -> None:
@@ -110,11 +108,11 @@ class History:
 
     @property
     def newest_tick(self) -> int | None:
-        """The tick of the last publish; None before the first."""
+        """The tick of the last publish, or None before the first."""
         return self._frames[-1].tick if self._frames else None
 
     def record(self, tick: int) -> None:
-        """Keep what was published at ``tick``; called after each publish."""
+        """Keep the publish of ``tick``; called after each publish."""
         values = {
             record: record.values
             for kind in self._kinds.values()
@@ -126,9 +124,9 @@ class History:
             frames.popleft()
 
     def at(self, tick: float) -> Rewound:
-        """Return the world at ``tick``, or as near to it as there is.
+        """Return the world at ``tick``, or at the nearest tick that is kept.
 
-        ``LocalProtocolError`` before the first publish.
+        Raises ``LocalProtocolError`` before the first publish.
         """
         frames = self._frames
         if not frames:
@@ -141,7 +139,7 @@ class History:
         return Rewound(self, after, after, after.tick)
 
     def kind_of(self, cls: type) -> int:
-        """Return the kind of a rewound class; ``LocalProtocolError`` for any other."""
+        """Return the kind of a rewound class, or raise ``LocalProtocolError`` for another class."""
         kind = self._kinds.get(cls)
         if kind is None:
             raise LocalProtocolError(f"name {cls.__name__} in Room.rewinds to look at its past")
@@ -149,12 +147,12 @@ class History:
 
     @property
     def slack(self) -> float:
-        """How far something may move between two publishes and still be found."""
+        """How far an entity may move between two publishes and still be found."""
         return self._world.grid.near_slack
 
 
 class Rewound:
-    """A past moment: between two publishes, or at one (then both are the same)."""
+    """A past moment, between two publishes or exactly at one, which then counts as both."""
 
     __slots__ = ("_after", "_before", "_history", "_part", "tick")
 
@@ -173,7 +171,7 @@ class Rewound:
         return None if record is None else self._position(record)
 
     def _position(self, record: Record) -> Point | None:
-        """Return where a record was between the two; one that came only with the second was not."""
+        """Return where a record was, or None if it came only with the later publish."""
         before = self._before.position(record)
         if before is None or not self._part:
             return before
@@ -204,7 +202,7 @@ class Rewound:
 
 
 class Present:
-    """The world as it is now, for a player that is not rewound for."""
+    """The world as it is now, for a player without lag compensation."""
 
     __slots__ = ("_world", "tick")
 

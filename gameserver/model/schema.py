@@ -1,10 +1,10 @@
-"""Declaring entities, commands and events, and the schema that a room sends to its clients.
+"""Declarations of entities, commands and events, and the schema that a room sends to its clients.
 
 Owns ``@entity @command @event``, the field declarations ``synced() number() text()``, and
-``Schema``.  A wrong declaration fails here, at class creation, with a message that names the
-class and the field.  Never holds live entities, never packs messages; what the decorators
-learn is kept in ``model/specs.py``, the functions that publish an entity are made in
-``model/compiled.py``, and a schema that another side described is read by ``model/described.py``.
+``Schema``.  A wrong declaration fails when the class is created, with a message that names class
+and field.  Never holds live entities, never packs messages.  ``specs.py`` has the specs that the
+decorators make, ``compiled.py`` the functions that publish an entity, and ``described.py`` reads a
+schema that the other side sent.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from gameserver.errors import LocalProtocolError
 from gameserver.model import fieldtypes
 from gameserver.model.compiled import (
     CheckedField,
+    CompiledEntity,
     compile_command,
     compile_entity,
     compile_values,
@@ -41,6 +42,7 @@ MAX_COMMAND_FIELDS: Final = 59
 
 _METADATA: Final = "gameserver"
 _SPEC: Final = "__gameserver_spec__"
+_COMPILED: Final = "__gameserver_compiled__"
 
 
 # ---------------------------------------------------------------- field declarations
@@ -48,7 +50,7 @@ _SPEC: Final = "__gameserver_spec__"
 
 @attrs.frozen
 class _Declared:
-    """What ``synced()``, ``number()`` or ``text()`` said about a field."""
+    """The arguments of ``synced()``, ``number()`` or ``text()`` for one field."""
 
     made_by: str
     step: float | None = None
@@ -65,9 +67,9 @@ def _field(default: Any, declared: _Declared) -> Any:
 def synced(default: T, *, step: float | None = None, to: Literal["all", "owner"] = "all") -> T:
     """Declare an entity field that clients receive.
 
-    ``step`` (floats only) sends the value as an integer count of steps; changes too small to
-    count are not sent.  Without it a float travels as float 32.  ``to="owner"`` sends the field
-    only to the seat that owns the entity.
+    With ``step`` a float is sent as an integer count of steps, and a change of less than a step is
+    not sent.  Without it a float is sent as float 32.  With ``to="owner"`` only the seat that owns
+    the entity receives the field.
     """
     result: T = _field(default, _Declared("synced", step=step, to=to))
     return result
@@ -84,9 +86,9 @@ def number(
 def number(
     low: float, high: float, *, default: float | None = None, step: float | None = None
 ) -> float:
-    """Declare a command field whose value (or each element of it) lies in ``low … high``.
+    """Declare a command field whose value, or each element of it, lies in ``low … high``.
 
-    The default is 0 where that is allowed, else ``low``.  ``step`` as in ``synced``.
+    The default is 0 if that is allowed, otherwise ``low``.  ``step`` is as in ``synced``.
     """
     if default is None:
         default = type(low)(0) if low <= 0 <= high else low
@@ -113,14 +115,16 @@ def entity(
 def entity(cls: Any = None, /, *, at: tuple[str, str] | None = None, rare: bool = False) -> Any:
     """Make an entity class (an attrs class) of an annotated class.
 
-    ``at`` names the two fields that are its position: it is then seen by those near it, and
-    without it by everyone in the room.  ``rare=True`` is for classes that seldom change: their
-    entities are not looked at every tick, but each write to a synced field costs more.
+    ``at`` names the two fields that are its position.  An entity with a position is seen by players
+    near it, one without by everyone in the room.  ``rare=True`` is for classes that seldom change:
+    their entities are not compared at every publish, but each write to a synced field costs more.
     """
 
     def decorate(plain: type) -> type:
         made = _attrs_class(plain, eq=False, entity=True, rare=rare)
-        setattr(made, _SPEC, _entity_spec(made, at, rare=rare))
+        spec = _entity_spec(made, at, rare=rare)
+        setattr(made, _SPEC, spec)
+        setattr(made, _COMPILED, _compiled(spec))
         return made
 
     return decorate if cls is None else decorate(cls)
@@ -132,7 +136,7 @@ def command(cls: type[T], /) -> type[T]: ...
 def command() -> Callable[[type[T]], type[T]]: ...
 @dataclass_transform()
 def command(cls: Any = None, /) -> Any:
-    """Make a command class: what a client may ask for, checked before the game sees it."""
+    """Make a command class: a request by a client, checked before the game sees it."""
 
     def decorate(plain: type) -> type:
         made = _attrs_class(plain, eq=True)
@@ -151,7 +155,7 @@ def event(cls: type[T], /) -> type[T]: ...
 def event() -> Callable[[type[T]], type[T]]: ...
 @dataclass_transform()
 def event(cls: Any = None, /) -> Any:
-    """Make an event class: something that happened, told once.  All its fields are sent."""
+    """Make an event class: something that happened, sent once, with all its fields."""
 
     def decorate(plain: type) -> type:
         made = _attrs_class(plain, eq=True)
@@ -167,7 +171,7 @@ def _attrs_class(plain: Any, *, eq: bool, entity: bool = False, rare: bool = Fal
     """Turn ``plain`` into an attrs class with slots, its annotations resolved."""
     annotations = inspect.get_annotations(plain)
     if entity and not hasattr(plain, "_record"):
-        # The world's bookkeeping of a spawned entity; see model/world.py.
+        # Set while the entity is spawned; see model/record.py.
         annotations = {**annotations, "_record": Any}
         plain._record = attrs.field(init=False, default=None, repr=False)
     plain.__annotations__ = annotations
@@ -190,7 +194,7 @@ def _attrs_class(plain: Any, *, eq: bool, entity: bool = False, rare: bool = Fal
 
 
 def _check_order(cls: type, fields: list[Any]) -> list[Any]:
-    """Return ``fields``; raise for one without a default behind one that has it."""
+    """Return ``fields``, or raise if one without a default follows one with a default."""
     last = ""
     for field in fields:
         if field.default is attrs.NOTHING and last and field.init and not field.kw_only:
@@ -213,7 +217,7 @@ def _visible_names() -> dict[str, Any]:
 
 
 def _touch(instance: Any, attribute: Any, value: T) -> T:
-    """Tell the world that a field of a rarely changing entity was written."""
+    """Let the next publish compare this entity of a rare class."""
     if _METADATA not in attribute.metadata:
         return value
     if isinstance(value, list):
@@ -252,7 +256,7 @@ def _check_default(cls: type, attribute: Any, field_type: FieldType) -> Any:
 
 
 def _check_unshared(cls: type, attribute: Any, instead: str) -> None:
-    """Raise for a default that could be changed in place: it would change for all."""
+    """Raise for a mutable default, which all instances would share."""
     if isinstance(attribute.default, (list, dict, set, bytearray)):
         raise LocalProtocolError(
             f"{cls.__name__}.{attribute.name}: every {cls.__name__} would share the default "
@@ -289,19 +293,13 @@ def _entity_spec(cls: type, at: tuple[str, str] | None, *, rare: bool) -> Entity
     if max(len(public), len(owner)) > MAX_FIELDS:
         raise LocalProtocolError(f"{cls.__name__}: more than {MAX_FIELDS} synced fields")
     indices = _position_indices(cls, at, public)
-    return EntitySpec(
-        cls.__name__,
-        indices,
-        tuple(public),
-        tuple(owner),
-        rare,
-        compile_entity(
-            cls.__name__,
-            [(f.name, f.type) for f in public],
-            [(f.name, f.type) for f in owner],
-            indices,
-        ),
-    )
+    return EntitySpec(cls.__name__, indices, tuple(public), tuple(owner), rare)
+
+
+def _compiled(spec: EntitySpec) -> CompiledEntity:
+    public = [(f.name, f.type) for f in spec.fields]
+    owner = [(f.name, f.type) for f in spec.owner_fields]
+    return compile_entity(spec.name, public, owner, spec.at)
 
 
 def _position_indices(
@@ -404,14 +402,14 @@ def _event_field(cls: type, attribute: Any) -> FieldSpec:
 
 
 def spec_of(cls: type) -> EntitySpec | CommandSpec | EventSpec | None:
-    """Return the spec of a decorated class, None for any other class."""
+    """Return the spec of a decorated class, or None for any other class."""
     spec: EntitySpec | CommandSpec | EventSpec | None = vars(cls).get(_SPEC)
     return spec
 
 
 @attrs.frozen
 class Schema:
-    """All that a room and its clients call each other's things.
+    """All classes that a room and its clients exchange.
 
     The index of a spec in its tuple is its *kind* on the wire.
     """
@@ -419,12 +417,14 @@ class Schema:
     entities: tuple[EntitySpec, ...]
     commands: tuple[CommandSpec, ...]
     events: tuple[EventSpec, ...]
-    #: Class → kind, for entities, commands and events alike.
+    #: Class → kind, for entities, commands and events alike.  Empty if the schema is described.
     kinds: dict[type, int] = attrs.field(factory=dict, eq=False, repr=False)
+    #: By the kind of the entity class.  Empty if the schema is described.
+    compiled: tuple[CompiledEntity, ...] = attrs.field(default=(), eq=False, repr=False)
 
     @classmethod
     def of(cls, classes: Iterable[type]) -> Schema:
-        """Return the schema of these decorated classes, in a stable order (by name)."""
+        """Return the schema of these decorated classes, ordered by name."""
         unique = sorted(set(classes), key=lambda c: (c.__name__, c.__module__))
         found: dict[type, list[tuple[type, Any]]] = {EntitySpec: [], CommandSpec: [], EventSpec: []}
         for declared in unique:
@@ -447,10 +447,11 @@ class Schema:
             tuple(spec for _, spec in found[CommandSpec]),
             tuple(spec for _, spec in found[EventSpec]),
             kinds,
+            tuple(vars(declared)[_COMPILED] for declared, _ in found[EntitySpec]),
         )
 
     def describe(self) -> list[Any]:
-        """Return the schema as ``welcome`` carries it; not to be changed, for it is shared."""
+        """Return the schema as ``welcome`` carries it.  The list is shared; do not change it."""
         return self._description
 
     @cached_property
@@ -469,11 +470,11 @@ class Schema:
 
     @classmethod
     def from_description(cls, description: Any) -> Schema:
-        """Return the schema that ``describe`` described; ``RemoteProtocolError`` if it did not."""
+        """Return the schema of a description, or raise ``RemoteProtocolError`` if it is not one."""
         return cls(*specs_of(description))
 
     def command(self, name: str) -> tuple[int, CommandSpec]:
-        """Return kind and spec of the command called ``name``."""
+        """Return the kind and the spec of the command called ``name``."""
         for kind, spec in enumerate(self.commands):
             if spec.name == name:
                 return kind, spec

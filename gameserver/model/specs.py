@@ -1,8 +1,8 @@
-"""What is known of an entity, command or event class: its fields, types and limits.
+"""Specs: the fields, types and limits of an entity, command or event class.
 
-Owns the specs and the checking of commands and events against them.  Made either by the
-decorators of ``schema.py`` (then they know the Python class) or from the description that a
-``welcome`` carries (then they do not).  Never packs bytes.
+Owns the specs and checks commands and events against them.  A spec is made by a decorator of
+``schema.py`` or from the description in a ``welcome``; only the former knows the Python class.
+Never packs bytes.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from typing import Any, NoReturn
 import attrs
 
 from gameserver.errors import LocalProtocolError
-from gameserver.model.compiled import CompiledEntity
 from gameserver.model.fieldtypes import QUANTISE_ERRORS, FieldType
 
 
 @attrs.frozen
 class FieldSpec:
-    """One field of an entity or event as it travels."""
+    """One field of an entity or event on the wire."""
 
     name: str
     type: FieldType
@@ -31,10 +30,9 @@ class FieldSpec:
 
 @attrs.frozen
 class EntitySpec:
-    """A declared entity class, or what a client learnt of one.
+    """An entity class.
 
-    ``at`` holds the indices of x and y in ``fields`` (empty: the entity has no position).
-    ``compiled`` is None where only the description is known.
+    ``at`` holds the indices of x and y in ``fields``, or nothing if the class has no position.
     """
 
     name: str
@@ -42,7 +40,6 @@ class EntitySpec:
     fields: tuple[FieldSpec, ...]
     owner_fields: tuple[FieldSpec, ...]
     rare: bool = attrs.field(default=False, eq=False)
-    compiled: CompiledEntity | None = attrs.field(default=None, eq=False, repr=False)
 
     @property
     def full_owner_mask(self) -> int:
@@ -61,7 +58,7 @@ class EntitySpec:
 
 @attrs.frozen
 class CommandField:
-    """One field of a command with its limits; None where there is no such limit."""
+    """One field of a command with its limits; a limit that does not apply is None."""
 
     name: str
     type: FieldType
@@ -82,7 +79,7 @@ class CommandField:
         ]
 
     def complaint(self, wire: Any) -> str | None:
-        """Return why ``wire`` is not allowed here, or None if it is."""
+        """Return why ``wire`` is not allowed here, or None if it is allowed."""
         if not self.type.holds(wire):
             return f"{_shown(wire)} is not a value of type {self.type.describe()[0]}"
         if self.low is None and self.max_length is None:
@@ -101,25 +98,25 @@ class CommandField:
         return None
 
 
-def _unknown(values: Sequence[Any]) -> NoReturn:
-    raise LocalProtocolError(f"a description cannot make commands: {values!r}")
+def _only_described(values: Any) -> NoReturn:
+    raise LocalProtocolError(f"this class is only described, and has no instances: {values!r}")
 
 
 @attrs.frozen
 class CommandSpec:
-    """A declared command class, or what a client learnt of one."""
+    """A command class."""
 
     name: str
     fields: tuple[CommandField, ...]
-    #: From wire values to the command; ``RemoteProtocolError`` names the field that is wrong.
-    from_wire: Callable[[Sequence[Any]], Any] = attrs.field(default=_unknown, eq=False)
+    #: Makes a command of wire values; raises ``RemoteProtocolError``, which names the wrong field.
+    from_wire: Callable[[Sequence[Any]], Any] = attrs.field(default=_only_described, eq=False)
 
     def describe(self) -> list[Any]:
         """Return the description that ``welcome`` carries."""
         return [self.name, [f.describe() for f in self.fields]]
 
     def to_wire(self, command: Any) -> tuple[Any, ...]:
-        """Return the wire values of ``command``; ``LocalProtocolError`` if it breaks a limit.
+        """Return the wire values of ``command``, or raise ``LocalProtocolError`` if one is wrong.
 
         Reads the fields by name, so a client may use a class of its own.
         """
@@ -135,19 +132,19 @@ class CommandSpec:
 
 @attrs.frozen
 class EventSpec:
-    """A declared event class, or what a client learnt of one."""
+    """An event class."""
 
     name: str
     fields: tuple[FieldSpec, ...]
-    values: Callable[[Any], tuple[Any, ...]] | None = attrs.field(default=None, eq=False)
+    #: Returns the wire values of an event, unchecked.
+    values: Callable[[Any], tuple[Any, ...]] = attrs.field(default=_only_described, eq=False)
 
     def describe(self) -> list[Any]:
         """Return the description that ``welcome`` carries."""
         return [self.name, [f.describe() for f in self.fields]]
 
     def to_wire(self, event: Any) -> tuple[Any, ...]:
-        """Return the wire values of ``event``; ``LocalProtocolError`` if one has a wrong type."""
-        assert self.values is not None, "a description cannot send events"
+        """Return the wire values of ``event``, or raise ``LocalProtocolError`` if one is wrong."""
         try:
             values = self.values(event)
         except QUANTISE_ERRORS as error:

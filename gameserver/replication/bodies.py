@@ -15,7 +15,8 @@ from collections import defaultdict
 from typing import Final
 
 from gameserver.model.grid import EVERYWHERE
-from gameserver.model.world import Record, World
+from gameserver.model.record import Record
+from gameserver.model.world import World
 from gameserver.protocol.wire import array_header
 from gameserver.replication.changes import Changes, Crossing
 from gameserver.replication.events import Placed, RoundEvents, events_section

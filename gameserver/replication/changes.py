@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from gameserver.model.compiled import CompiledEntity
 from gameserver.model.fieldtypes import QUANTISE_ERRORS
 from gameserver.model.grid import EVERYWHERE, Grid
-from gameserver.model.specs import EntitySpec
-from gameserver.model.world import Record, World
+from gameserver.model.record import Record
+from gameserver.model.world import World
 from gameserver.replication.fragments import fragment
 
 
@@ -86,11 +87,11 @@ def find_changes(world: World, tick: int) -> Changes:
     stayed: dict[int, list[Any]] = {}
     _note_spawned(world, changes)
     _note_owners(world, changes)
-    for kind, spec in enumerate(world.schema.entities):
-        _scan(world, spec, world.busy[kind].values(), changes, stayed)
-        if world.touched[kind]:
-            _scan(world, spec, world.touched[kind].values(), changes, stayed)
-            world.touched[kind] = {}
+    for kind, compiled in enumerate(world.schema.compiled):
+        for records in (world.busy[kind], world.touched[kind]):
+            if records:
+                _scan(world, compiled, records.values(), changes, stayed)
+        world.touched[kind].clear()
     _note_despawned(world, changes)
     for cell, flat in stayed.items():
         changes.stayed[cell] = fragment(flat)
@@ -115,8 +116,7 @@ def _note_spawned(world: World, changes: Changes) -> None:
     for record in world.spawned:
         if not record.alive:
             continue  # despawned before any publish
-        compiled = record.spec.compiled
-        assert compiled is not None
+        compiled = record.compiled
         compiled.check(record.entity)
         record.values = compiled.values(record.entity)
         record.owner_values = compiled.owner_values(record.entity)
@@ -130,7 +130,7 @@ def _note_spawned(world: World, changes: Changes) -> None:
 
 def cell_of(grid: Grid, record: Record) -> int:
     """Return the cell that the record's present values put it in, with hysteresis."""
-    position = record.spec.compiled.position if record.spec.compiled else None
+    position = record.compiled.position
     if position is None:
         return EVERYWHERE
     return grid.settle(record.cell, *position(record.values))
@@ -138,18 +138,16 @@ def cell_of(grid: Grid, record: Record) -> int:
 
 def _scan(
     world: World,
-    spec: EntitySpec,
+    compiled: CompiledEntity,
     records: Collection[Record],
     changes: Changes,
     stayed: dict[int, list[Any]],
 ) -> None:
     """Compare these records, all of one class, with the last publish."""
-    compiled = spec.compiled
-    assert compiled is not None
     strays: list[tuple[Record, list[Any]]] = []
     try:
         compiled.scan(records, changes.tick, stayed, strays)
-        if spec.owner_fields:
+        if compiled.has_owner_fields:
             compiled.scan_owner(records, changes.tick, changes.owner_changes)
         for record, flat in strays:
             _note_crossing(world, record, flat, changes, stayed)
@@ -182,8 +180,7 @@ def _note_owners(world: World, changes: Changes) -> None:
     for record, former in world.owner_changed:
         changes.owner_touched.add(former)
         if record.alive:
-            compiled = record.spec.compiled
-            assert compiled is not None
+            compiled = record.compiled
             compiled.check(record.entity)
             record.owner_values = compiled.owner_values(record.entity)
             changes.owner_touched.add(record.owner)

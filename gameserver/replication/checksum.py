@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Final
 from zlib import crc32
 
-from gameserver.model.world import Record
+from gameserver.model.record import Record
 from gameserver.replication.fragments import enter_fragment, owner_fragment
 from gameserver.replication.seat import Seat
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from gameserver.model.world import Record
+from gameserver.model.record import Record
 from gameserver.protocol.wire import array_header, pack
 
 EMPTY_ARRAY: Final = array_header(0)

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from gameserver.model.grid import EVERYWHERE
-from gameserver.model.world import Record, World
+from gameserver.model.record import Record
+from gameserver.model.world import World
 from gameserver.protocol.wire import array_header
 from gameserver.replication.fragments import (
     EMPTY_ARRAY,

@@ -19,8 +19,8 @@ are methods of ``Seat``.
   next delta takes the catch-up path.  A lapsed seat knows no less while it waits, so ``known`` and
   ``since`` never change.
 
-A seat lapses after the scan and before entities move between cells.  Earlier, its focus would not
-be known yet; later, the members of its view would be those of this publish and not of the last.
+A seat lapses before entities move between cells, while the members of each cell are still those of
+the last publish.  After that, what it knows could not be told from what it is about to learn.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gameserver.model.world import Record, World
+from gameserver.model.record import Record
+from gameserver.model.world import World
 from gameserver.protocol.wire import array_header, pack
 from gameserver.replication.fragments import (
     EMPTY_ARRAY,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from gameserver.model.world import Record
+from gameserver.model.record import Record
 from gameserver.replication.knowledge import NEW, UP_TO_DATE, Knowledge, Lapsed
 
 #: Events kept for a seat that is behind; beyond that the oldest is dropped and counted.

@@ -113,7 +113,7 @@ def check_flier(field, seat, flier):
 def check_synced(field):
     """Only exact ints and bools leave the server, as the wire demands."""
     for record in field.room.world.records.values():
-        record.spec.compiled.check(record.entity)
+        record.compiled.check(record.entity)
     for event in field.events:
         spec_of(type(event)).to_wire(event)
 
@@ -173,8 +173,8 @@ def picture(field):
         number: (
             record.spec.name,
             record.owner,
-            record.spec.compiled.values(record.entity),
-            record.spec.compiled.owner_values(record.entity),
+            record.compiled.values(record.entity),
+            record.compiled.owner_values(record.entity),
         )
         for number, record in field.room.world.records.items()
     }
