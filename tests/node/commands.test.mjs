@@ -88,3 +88,11 @@ test("rounding never carries a value over its limit", () => {
   const wide = schemaOf([[], [["C", [["v", ["steps", 0.6], 0, -1, 1, null]]]], []]);
   assert.deepEqual([1, -1].map((v) => wide.command("C").toWire({ v })[0]), [1, -1]);
 });
+
+test("a field that is called as something every object has is only what the page gave", () => {
+  for (const name of ["__proto__", "constructor", "toString"]) {
+    const kind = schemaOf([[], [["Odd", [[name, ["int"], 7, null, null, null]]]], []]).command("Odd");
+    assert.deepEqual(kind.toWire({}), [7], name);
+    assert.deepEqual(kind.toWire({ [name]: 8 }), [8], name);
+  }
+});

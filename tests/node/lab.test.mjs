@@ -5,7 +5,7 @@ import test from "node:test";
 
 import { Conditioner, Outages } from "../../clients/web/lab/conditioner.js";
 import { LabLink } from "../../clients/web/lab/conditioned_socket.js";
-import { conditioners, LINKS, timeoutMs } from "../../clients/web/lab/profiles.js";
+import { conditioners, linkNamed, LINKS, timeoutMs } from "../../clients/web/lab/profiles.js";
 import { partSeed, seededRandom } from "../../clients/web/lab/random.js";
 import { FakeSocket, FakeTime } from "./fakes.mjs";
 
@@ -227,5 +227,12 @@ test("each profile carries a game's traffic in about its time", () => {
     const took = journeys(down, 2000, 400).sort((a, b) => a - b);
     assert.ok(took[0] >= each.down.delayMs, name);
     assert.ok(took[1000] <= each.down.delayMs + 3 * each.down.jitterMs + 1, name);
+  }
+});
+
+test("a link is found by its name, and nothing by a name that every object has", () => {
+  for (const [name, link] of Object.entries(LINKS)) assert.equal(linkNamed(name), link);
+  for (const name of ["", "none", "__proto__", "constructor", "toString", "hasOwnProperty"]) {
+    assert.equal(linkNamed(name), null, name);
   }
 });

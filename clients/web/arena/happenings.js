@@ -25,21 +25,26 @@ import { SHIP_RADIUS, toRadians, UNIT } from "./units.js";
 /** About how far a dash carries, in world units. */
 const DASH_LENGTH = 150;
 
-/** @type {Record<string, (event: GameEvent, show: Show) => void>} */
-const SHOWN = {
-  Shot: showShot,
-  Hit: showHit,
-  Kill: showKill,
-  Blast: showBlast,
-  Taken: showTaken,
-  Dashed: showDash,
-  RoundStarted: (_event, { sound }) => sound.play("round"),
-  RoundEnded: (_event, { sound }) => sound.play("round"),
-};
+/** By the name of the event, which the room chooses. @type {Map<string, (event: GameEvent, show: Show) => void>} */
+const SHOWN = new Map([
+  ["Shot", showShot],
+  ["Hit", showHit],
+  ["Kill", showKill],
+  ["Blast", showBlast],
+  ["Taken", showTaken],
+  ["Dashed", showDash],
+  ["RoundStarted", showRound],
+  ["RoundEnded", showRound],
+]);
 
 /** @param {GameEvent} event @param {Show} show */
 export function happen(event, show) {
-  SHOWN[event.kind]?.(event, show);
+  SHOWN.get(event.kind)?.(event, show);
+}
+
+/** @param {GameEvent} _event @param {Show} show */
+function showRound(_event, { sound }) {
+  sound.play("round");
 }
 
 /** @param {Show} show @param {number} seat */
@@ -134,17 +139,17 @@ function showBlast(event, show) {
   show.sound.play("blast", loudness(show, at));
 }
 
-const TAKEN = /** @type {Record<string, {text: string, hex: string}>} */ ({
-  HULL: { text: "hull repaired", hex: "#4be38a" },
-  ENERGY: { text: "energy", hex: "#58c8ff" },
-  DAMAGE: { text: "double damage", hex: "#ffb340" },
-  SHIELD: { text: "shield", hex: "#c9b6ff" },
-});
+const TAKEN = new Map([
+  ["HULL", { text: "hull repaired", hex: "#4be38a" }],
+  ["ENERGY", { text: "energy", hex: "#58c8ff" }],
+  ["DAMAGE", { text: "double damage", hex: "#ffb340" }],
+  ["SHIELD", { text: "shield", hex: "#c9b6ff" }],
+]);
 
 /** @param {GameEvent} event @param {Show} show */
 function showTaken(event, show) {
   const at = place(event);
-  const { text, hex } = TAKEN[event.kind_] ?? { text: "", hex: NEUTRAL };
+  const { text, hex } = TAKEN.get(event.kind_) ?? { text: "", hex: NEUTRAL };
   show.effects.ring(at, 34, 0.4, hex);
   show.effects.sparks(at, hex, { count: 10, speed: 150, life: 0.5, size: 0.4 });
   if (event.seat !== show.scene.seat) return;

@@ -11,7 +11,7 @@
  */
 
 import { LabLink } from "../lab/conditioned_socket.js";
-import { LINKS } from "../lab/profiles.js";
+import { linkNamed } from "../lab/profiles.js";
 import { GameClient } from "../net/client.js";
 import { ArenaPage } from "./app.js";
 import { PALETTE } from "./palette.js";
@@ -22,7 +22,7 @@ const name = cleanName(asked.get("name") ?? "");
 const given = name === "" ? null : { name, colour: Math.floor(Math.random() * PALETTE.length) };
 
 const lab = new LabLink(Number(asked.get("seed") ?? Date.now()) | 0);
-lab.link = LINKS[asked.get("network") ?? ""] ?? null;
+lab.link = linkNamed(asked.get("network") ?? "");
 
 const client = new GameClient({
   url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/`,

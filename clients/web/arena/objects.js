@@ -80,8 +80,8 @@ export function stamp(context, camera, { canvas, half }, x, y, size = 1) {
  * @param {number} now_s
  */
 function drawPickup(context, camera, sprites, pickup, now_s) {
+  if (!Object.hasOwn(PICKUPS, pickup.kind_)) return;
   const look = PICKUPS[pickup.kind_];
-  if (look === undefined) return;
   const x = pickup.x / UNIT;
   const y = pickup.y / UNIT + 2.5 * Math.sin(now_s * 2 + pickup.id);
   context.globalAlpha = 0.55 + 0.2 * Math.sin(now_s * 3 + pickup.id);

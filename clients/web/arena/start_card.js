@@ -83,11 +83,12 @@ export function cleanName(typed) {
   return [...printable].slice(0, MAX_NAME).join("").trim();
 }
 
-/** @returns {Pilot | null} */
-function remembered() {
+/** The pilot of the last visit; null if none is remembered. @returns {Pilot | null} */
+export function remembered() {
   try {
     const { name, colour } = JSON.parse(localStorage.getItem(REMEMBERED) ?? "null") ?? {};
-    if (typeof name !== "string" || PALETTE[colour] === undefined) return null;
+    if (typeof name !== "string" || !Number.isInteger(colour)) return null;
+    if (PALETTE[colour] === undefined) return null;
     return { name: cleanName(name), colour };
   } catch {
     // No storage (a private window), or not our JSON: then nothing is remembered.

@@ -2,7 +2,7 @@
  * Links by name, for trying the game on them: `clients/lab/profiles.py` says where the numbers come
  * from, and a test holds the two together.
  *
- * Owns `LINKS`, and what follows from a link's numbers.  Pure.
+ * Owns `LINKS`, finding one by name, and what follows from a link's numbers.  Pure.
  */
 
 import { Conditioner, Outages } from "./conditioner.js";
@@ -54,6 +54,11 @@ export const LINKS = Object.freeze({
     outages: { everyMs: 20_000, leastMs: 200, mostMs: 1500 },
   },
 });
+
+/** The link of that name, which may come from the address; null if there is none. @param {string} name */
+export function linkNamed(name) {
+  return Object.hasOwn(LINKS, name) ? LINKS[name] : null;
+}
 
 /** The round trip without jitter, loss and queues. @param {Link} link */
 export function rttMs({ up, down }) {

@@ -52,7 +52,11 @@ export class CommandKind {
         );
       }
     }
-    return this.fields.map((field) => this.#fieldToWire(field, values[field.name]));
+    return this.fields.map((field) => {
+      // A schema may call a field `constructor`: what every object inherits was not given.
+      const given = Object.hasOwn(values, field.name) ? values[field.name] : undefined;
+      return this.#fieldToWire(field, given);
+    });
   }
 
   /** @param {CommandField} field @param {any} value @returns {any} */

@@ -6,7 +6,7 @@
  */
 
 import { make } from "../elements.js";
-import { LINKS, rttMs } from "../lab/profiles.js";
+import { linkNamed, LINKS, rttMs } from "../lab/profiles.js";
 
 /** @typedef {import("../lab/conditioned_socket.js").LabLink} LabLink */
 /** @typedef {import("../lab/conditioner.js").Path} Path */
@@ -147,7 +147,7 @@ export class LinkControls {
   #choose(name) {
     if (name === REAL) this.#lab.link = null;
     else if (name === OWN) this.#lab.link ??= NOTHING;
-    else this.#lab.link = LINKS[name] ?? null;
+    else this.#lab.link = linkNamed(name);
     this.#show(name);
   }
 
