@@ -25,6 +25,18 @@ from gameserver.ops.logging import LogFormat, LogLevel
 
 #: ``GAMESERVER_PORT`` in the environment is ``port`` in the file and ``--port`` as a flag.
 ENVIRONMENT_PREFIX: Final = "GAMESERVER_"
+#: Variables with this prefix that are not settings, but read elsewhere.
+RESERVED_VARIABLES: Final = frozenset({"GAMESERVER_PURE"})
+
+#: Kubernetes describes each service of a namespace to every container in it by such variables, so
+#: a service called "gameserver", or "gameserver-tls", sets variables with our prefix.  Only the
+#: value tells GAMESERVER_PORT as Kubernetes sets it from the setting.
+_SERVICE_VARIABLE: Final = re.compile(
+    r"GAMESERVER(_[A-Z0-9_]+)?_"
+    r"(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
+_SERVICE_PORT_VARIABLE: Final = re.compile(r"GAMESERVER(_[A-Z0-9_]+)?_PORT")
+_SERVICE_ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://[^/]+:\d+")
 
 
 #: Who reads what players send: one reader per room, or one task per player.
@@ -214,10 +226,25 @@ def _from_file(file: pathlib.Path) -> dict[str, _Given]:
     return {name: _Given(value, f"{name} in {file}") for name, value in values.items()}
 
 
+def service_variables(environment: Mapping[str, str]) -> list[str]:
+    """Return the variables that Kubernetes set for a service, which settings are not read from."""
+    return sorted(name for name, text in environment.items() if _is_of_service(name, text))
+
+
+def _is_of_service(variable: str, text: str) -> bool:
+    if _SERVICE_VARIABLE.fullmatch(variable):
+        return True
+    if not _SERVICE_PORT_VARIABLE.fullmatch(variable):
+        return False
+    return _SERVICE_ADDRESS.fullmatch(text) is not None
+
+
 def _from_environment(environment: Mapping[str, str]) -> dict[str, _Given]:
     given = {}
     for variable, text in environment.items():
-        if not variable.startswith(ENVIRONMENT_PREFIX):
+        if not variable.startswith(ENVIRONMENT_PREFIX) or variable in RESERVED_VARIABLES:
+            continue
+        if _is_of_service(variable, text):
             continue
         name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
         if name not in _TYPES:

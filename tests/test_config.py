@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from gameserver.config import ConfigError, Settings, load_settings
+from gameserver.config import ConfigError, Settings, load_settings, service_variables
 
 
 def write(tmp_path: pathlib.Path, text: str) -> pathlib.Path:
@@ -138,3 +138,51 @@ def test_no_message_repeats_a_secret(tmp_path: pathlib.Path, name: str, value: o
     assert str(value) not in str(error.value)
     good = load_settings(environment={f"GAMESERVER_{name.upper()}": "hunter2" * 5})
     assert "hunter2" not in repr(good)
+
+
+#: What Kubernetes sets in every container of a namespace that has these services: "gameserver",
+#: with two ports of which one has a name, "gameserver-tls" (which makes a setting's name), and one
+#: with an address of IPv6.
+OF_A_CLUSTER = {
+    "GAMESERVER_SERVICE_HOST": "10.96.0.12",
+    "GAMESERVER_SERVICE_PORT": "8000",
+    "GAMESERVER_SERVICE_PORT_WEB_SOCKET": "8000",
+    "GAMESERVER_PORT": "tcp://10.96.0.12:8000",
+    "GAMESERVER_PORT_8000_TCP": "tcp://10.96.0.12:8000",
+    "GAMESERVER_PORT_8000_TCP_PROTO": "tcp",
+    "GAMESERVER_PORT_8000_TCP_PORT": "8000",
+    "GAMESERVER_PORT_8000_TCP_ADDR": "10.96.0.12",
+    "GAMESERVER_PORT_8001_UDP_PROTO": "udp",
+    "GAMESERVER_TLS_PORT": "tcp://[fd00::12]:8443",
+    "GAMESERVER_TLS_SERVICE_HOST": "fd00::12",
+    "GAMESERVER_TLS_PORT_8443_TCP_ADDR": "fd00::12",
+}
+
+
+def test_what_a_cluster_sets_for_a_service_called_gameserver_is_no_setting() -> None:
+    environment = OF_A_CLUSTER | {"GAMESERVER_MAX_ROOMS": "7", "SERVICE_HOST": "x"}
+    assert load_settings(environment=environment) == Settings(max_rooms=7)
+    assert service_variables(environment) == sorted(OF_A_CLUSTER)
+    assert service_variables({"GAMESERVER_PORT": "9000", "GAMESERVER_MAX_ROOMS": "7"}) == []
+
+
+def test_variables_of_other_parts_of_the_server_are_no_settings() -> None:
+    assert load_settings(environment={"GAMESERVER_PURE": "1"}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("GAMESERVER_PORTS", "tcp://10.96.0.12:8000"),
+        ("GAMESERVER_PROT", "tcp://10.96.0.12:8000"),
+        ("GAMESERVER_PORT", "tcp://10.96.0.12"),
+        ("GAMESERVER_PORT", "http://10.96.0.12:8000"),
+        ("GAMESERVER_SERVICE", "10.96.0.12"),
+        ("GAMESERVER_SERVICE_HOSTS", "10.96.0.12"),
+        ("GAMESERVER_PORT_TCP", "8000"),
+        ("GAMESERVER_PURELY", "1"),
+    ],
+)
+def test_what_only_resembles_a_clusters_variable_is_still_told(variable: str, text: str) -> None:
+    with pytest.raises(ConfigError, match=f"{variable} in the environment: "):
+        load_settings(environment={variable: text})
