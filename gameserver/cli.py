@@ -7,6 +7,7 @@ Never serves or plays by itself: that is ``runtime/server.py``, ``clients/swarm.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import importlib.metadata
 import os
@@ -17,29 +18,42 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NoReturn
 
 import attrs
+import structlog
 import trio
 from cyclopts import App, Parameter
 from rich.console import Console
 
-from gameserver.config import Collecting, Reading, Settings, load_settings, secrets_of
+from gameserver.config import (
+    Collecting,
+    Reading,
+    Settings,
+    load_settings,
+    secrets_of,
+    service_variables,
+)
 from gameserver.errors import GameServerError
 from gameserver.games.arena.room import Arena
 from gameserver.games.chat import Chat
 from gameserver.games.echo import Echo
 from gameserver.ops.live import keep_showing, show_figures
 from gameserver.ops.logging import LogFormat, LogLevel, configure_logging
+from gameserver.ops.output import LossReport, unfailing, unfailing_output
 from gameserver.room import Room
 from gameserver.runtime.server import Server, serve
 from gameserver.runtime.tls import how_to_trust, make_development_certificate, server_context
 from gameserver.tokens import Tokens
 
+log = structlog.get_logger(__name__)
+
 #: Where ``demo --tls`` keeps its certificate, so that it need be trusted only once.
 DEVELOPMENT_CERTIFICATE: Final = pathlib.Path("~/.gameserver/tls")
 #: How long the demo's bots may take to leave, before the server itself stops.
 BOTS_GOODBYE_S: Final = 1.0
+#: Errors of a write to standard output, where its disk is full or its reader is gone.
+UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EPIPE, errno.EIO, errno.EBADF})
 DEMO_KINDS: Final[dict[str, type[Room]]] = {"arena": Arena, "chat": Chat, "echo": Echo}
 
 app = App(
@@ -130,6 +144,7 @@ ConfigFile = Annotated[pathlib.Path | None, Parameter(help="A TOML file of setti
 
 
 @app.command
+@unfailing_output()
 def demo(
     *,
     bots: Annotated[int, Parameter(help="How many bots play in the arena.")] = 12,
@@ -163,6 +178,7 @@ def demo(
 
 
 @app.command(name="serve")
+@unfailing_output()
 def serve_command(
     *rooms: Annotated[str, Parameter(help="Rooms as module:Class; the first is the default.")],
     config: ConfigFile = None,
@@ -176,6 +192,7 @@ def serve_command(
 
 
 @app.command(name="bots")
+@unfailing_output()
 def bots_command(
     url: str,
     *,
@@ -229,10 +246,12 @@ def token_command(
             "there is no secret to sign with; set GAMESERVER_SECRET or give --secret-file. "
             "To make one: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
         )
-    print(Tokens(known).issue(identity))  # noqa: T201 - for scripts: nothing but the token
+    # For scripts: nothing but the token.
+    print(Tokens(known).issue(identity), flush=True)  # noqa: T201
 
 
 @app.command(name="echo")
+@unfailing_output()
 def echo_command(
     *,
     port: Annotated[int, Parameter(help="For ws; 0 for any free port.")] = 8000,
@@ -259,6 +278,7 @@ def echo_command(
 
 
 @app.command
+@unfailing_output()
 def lab(
     *,
     profile: Annotated[
@@ -290,9 +310,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(arguments)
     except GameServerError as error:
+        _fail(str(error))
+    except OSError as error:
+        # Only of what prints its answer and ends: other commands drop what cannot be printed.
+        if error.errno not in UNWRITABLE or error.filename is not None:
+            raise
+        _abandon_output()
+        _fail(f"cannot write to standard output: {error.strerror}")
+
+
+def _fail(why: str) -> NoReturn:
+    with unfailing_output():
         console = Console(stderr=True)
-        console.print(f"gameserver: {error}", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(1)
+        console.print(f"gameserver: {why}", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(1)
+
+
+def _abandon_output() -> None:
+    """Forget what standard output still holds, which Python would try to write again at its end."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
 
 
 # ---------------------------------------------------------------- rooms by name
@@ -354,12 +392,16 @@ def _serve(
 ) -> None:
     """Serve until a signal, with ``accompany`` beside it."""
     configure_logging(settings.log_level, settings.log_format)
+    if ignored := service_variables(os.environ):
+        log.info("variables that Kubernetes sets for services are no settings", ignored=ignored)
 
     async def beside(server: Server) -> None:
         for line in (*_addresses(server), *_whose_page(server)):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
-        if accompany is not None:
-            await accompany(server)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(LossReport(unfailing(sys.stdout)).run)
+            if accompany is not None:
+                await accompany(server)
 
     trio.run(serve, kinds, settings, beside)
 

@@ -12,10 +12,12 @@ import sys
 import textwrap
 import traceback
 from collections.abc import Iterator
-from typing import Any, Final, Literal, TextIO
+from typing import Any, Final, Literal, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, ExcInfo, Processor
+
+from gameserver.ops.output import UnfailingStream, unfailing
 
 #: The most of a client's own characters that one value in the log may hold.
 MAX_SHOWN_CHARACTERS: Final = 128
@@ -75,7 +77,7 @@ def configure_logging(
 
     ``auto`` is ``text`` if ``stream`` (default: standard error) is a terminal, else ``json``.
     """
-    out = sys.stderr if stream is None else stream
+    out = unfailing(sys.stderr if stream is None else stream)
     as_text = log_format == "text" or (log_format == "auto" and out.isatty())
     lines = _Lines(out)
     structlog.configure(
@@ -94,17 +96,14 @@ class _Lines(structlog.PrintLogger):
     Nobody who logs is ever ready for an error: a server must not end for want of its log.
     """
 
-    _lost = 0
+    def __init__(self, out: UnfailingStream) -> None:
+        super().__init__(cast("TextIO", out))
+        self._out = out
 
     def msg(self, message: str) -> None:
         """Print ``message`` if that is possible, and then tell of those that were lost."""
-        try:
-            super().msg(message)
-        except (OSError, ValueError):  # ValueError: the stream is closed
-            self._lost += 1
-            return
-        if self._lost:
-            lost, self._lost = self._lost, 0
+        self._out.write(message + "\n")
+        if lost := self._out.take_lost():
             structlog.get_logger(__name__).warning("log lines were lost", count=lost)
 
     log = debug = info = warn = warning = msg
@@ -129,7 +128,7 @@ def _printable(_logger: object, _method: str, entry: EventDict) -> EventDict:
     }
 
 
-def _text(out: TextIO) -> list[Processor]:
+def _text(out: UnfailingStream) -> list[Processor]:
     return [
         structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=_write_traceback)
     ]
