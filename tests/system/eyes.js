@@ -136,18 +136,21 @@ window.eyes = {
     );
   },
 
-  /** From when the page next wakes or is seen: after how many milliseconds does it play on?  A promise. */
+  /** From now on: after how many drawn frames does the page play on?  A promise. */
+  framesUntilPlaysOn: async () => {
+    let frames = 0;
+    for (; !eyes.playsOn() && frames < 600; frames += 1) await new Promise(requestAnimationFrame);
+    return frames;
+  },
+
+  /** From when the page next wakes or is seen: after how many drawn frames does it play on?  A promise. */
   woken: null,
   startWaking: () => {
     const awake = new Promise((resolve) => {
       document.addEventListener("resume", resolve, { once: true });
       document.addEventListener("visibilitychange", resolve, { once: true });
     });
-    eyes.woken = awake.then(async () => {
-      const startMs = performance.now();
-      while (!eyes.playsOn()) await new Promise(requestAnimationFrame);
-      return performance.now() - startMs;
-    });
+    eyes.woken = awake.then(eyes.framesUntilPlaysOn);
   },
 
   /** So many ticks from now on; a promise that needs no frames. */

@@ -191,7 +191,11 @@ async function playArena(url) {
   client.send(6);
   await client.delta((delta) => delta[4] === null);
   client.send(3, client.tick);
-  await client.next(([kind]) => kind === CHECK);
+  // A check comes every five seconds, but only to whoever says what it has.
+  await client.next(([kind]) => {
+    if (kind === DELTA) client.send(3, client.tick);
+    return kind === CHECK;
+  });
   const pilots = client.all("Pilot").map(({ name }) => name);
   client.socket.close(1000);
   return {

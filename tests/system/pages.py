@@ -40,6 +40,8 @@ DEADLINE_MS: Final = 30_000
 DESKTOP: Final = {"width": 640, "height": 400}
 PHONE: Final = {"width": 390, "height": 844}
 EYES: Final = Path(__file__).with_name("eyes.js")
+#: A second as the page counts it, in what it draws: longer on a busy machine, as all is there.
+FRAMES_OF_A_SECOND: Final = 60
 #: A ship that is so far from where it was has moved: three times its own radius, on the wire.
 FAR: Final = 50 * 32
 

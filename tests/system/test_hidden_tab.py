@@ -8,7 +8,7 @@ import pytest
 from paths import SERVED_ROOMS
 from playwright.sync_api import Browser
 
-from system.pages import Pages, launched
+from system.pages import FRAMES_OF_A_SECOND, Pages, launched
 from system.servers import ROOM_FOR_ALL, RunningServer, running_server
 from system.tabs import Tab
 
@@ -22,7 +22,6 @@ KEPT_AWAKE = [
 ]
 #: Seat and ship of a page.
 WHO = "[arena.client.welcome.seat, arena.client.replica.ownEntity]"
-WAKING_MS = 1000
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +61,7 @@ def other(browser: Browser, tab: Tab) -> Iterator[Tab]:
 
 def assert_plays_on(tab: Tab) -> None:
     """It has been awake since ``eyes.startWaking``: all fitted together again within a second."""
-    assert tab.ask("eyes.woken") < WAKING_MS
+    assert tab.ask("eyes.woken") < FRAMES_OF_A_SECOND
     heading = tab.ask("eyes.own().heading")
     tab.press("KeyD")
     tab.wait(f"eyes.own().heading !== {heading}")
