@@ -42,6 +42,7 @@ from gameserver.ops.live import keep_showing, show_figures
 from gameserver.ops.logging import LogFormat, LogLevel, configure_logging
 from gameserver.ops.output import LossReport, unfailing, unfailing_output
 from gameserver.room import Room
+from gameserver.runtime.page_folder import refuse_private
 from gameserver.runtime.server import Server, serve
 from gameserver.runtime.tls import how_to_trust, make_development_certificate, server_context
 from gameserver.tokens import Tokens
@@ -134,7 +135,10 @@ class Flags:
 
     def settings(self, file: pathlib.Path | None, **defaults: Any) -> Settings:
         """Return the settings of ``file``, environment and flags, over ``defaults``."""
-        return load_settings(defaults=defaults, file=file, flags=attrs.asdict(self))
+        settings = load_settings(defaults=defaults, file=file, flags=attrs.asdict(self))
+        if settings.page is not None:
+            refuse_private(settings.page, [file])
+        return settings
 
 
 ConfigFile = Annotated[pathlib.Path | None, Parameter(help="A TOML file of settings.")]

@@ -120,6 +120,19 @@ def test_expected_errors_are_one_line_and_exit_code_1(
     assert len(printed.splitlines()) == 1
 
 
+def test_a_page_may_not_be_the_folder_of_the_settings(
+    here: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "index.html").write_text("<p>mine")
+    (here / "game.toml").write_text("port = 0")
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["demo", "--page", ".", "--config", "game.toml"])
+    assert exit_.value.code == 1
+    assert capsys.readouterr().err == (
+        "gameserver: page: game.toml is in ., which everyone can read; keep it elsewhere\n"
+    )
+
+
 SECRET = "a-secret-of-the-tests-long-enough"
 
 

@@ -143,10 +143,10 @@ def test_any_path_finds_a_file_of_the_index_or_nothing(path):
     assert found is None or any(found is asset for asset in assets._files.values())
 
 
-def test_a_link_out_of_the_root_is_the_owners_decision_only_for_files(web):
-    """The page's author put it there; what is asked for never decides."""
-    (web / "linked.txt").symlink_to(web.parent / "outside.txt")
-    assert Site(assets=Assets(web)).answer(request("/linked.txt")).body == b"outside"
+def test_only_files_for_browsers_are_served(web):
+    for name in ("key.pem", "game.toml", "mygame.py", "LICENSE", "notes"):
+        (web / name).write_text("not for everyone")
+        assert Site(assets=Assets(web)).answer(request(f"/{name}")).status == 404
 
 
 def test_what_the_browser_has_is_not_sent_again(web):
@@ -168,11 +168,10 @@ def test_files_are_loaded_once(web):
     assert assets.find("/new.js") is None
 
 
-def test_of_two_files_that_of_the_earlier_root_is_meant(web, tmp_path):
-    own = tmp_path / "own"
-    own.mkdir()
-    (own / "index.html").write_text("<p>mine")
-    assets = Assets(own, web)
+def test_of_two_files_that_of_the_page_is_meant(web, tmp_path):
+    own = tmp_path / "own.html"
+    own.write_text("<p>mine")
+    assets = Assets(web, {"/index.html": own})
     assert assets.find("/").body == b"<p>mine"
     assert assets.find("/main.js").body == b"export {};"
 

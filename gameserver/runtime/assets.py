@@ -10,38 +10,63 @@ from __future__ import annotations
 import hashlib
 import importlib.resources
 import os
-from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from importlib.resources.abc import Traversable
 
-CONTENT_TYPES = {
+#: By suffix; a file with any other is not served.  Written out, since ``mimetypes`` answers by what
+#: the machine's registry happens to hold.
+CONTENT_TYPES: Final = {
+    ".aac": "audio/aac",
+    ".avif": "image/avif",
+    ".bin": "application/octet-stream",
     ".css": "text/css; charset=utf-8",
+    ".data": "application/octet-stream",
+    ".flac": "audio/flac",
+    ".fnt": "text/plain; charset=utf-8",
+    ".frag": "text/plain; charset=utf-8",
     ".gif": "image/gif",
+    ".glb": "model/gltf-binary",
+    ".glsl": "text/plain; charset=utf-8",
+    ".gltf": "model/gltf+json",
+    ".htm": "text/html; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".ico": "image/x-icon",
+    ".jpeg": "image/jpeg",
     ".jpg": "image/jpeg",
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
+    ".ktx2": "image/ktx2",
+    ".m4a": "audio/mp4",
     ".map": "application/json",
     ".mjs": "text/javascript; charset=utf-8",
     ".mp3": "audio/mpeg",
+    ".mp4": "video/mp4",
+    ".oga": "audio/ogg",
     ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".otf": "font/otf",
+    ".pck": "application/octet-stream",
     ".png": "image/png",
     ".svg": "image/svg+xml",
+    ".ttf": "font/ttf",
     ".txt": "text/plain; charset=utf-8",
+    ".vert": "text/plain; charset=utf-8",
     ".wasm": "application/wasm",
     ".wav": "audio/wav",
+    ".webm": "video/webm",
     ".webmanifest": "application/manifest+json",
     ".webp": "image/webp",
+    ".wgsl": "text/plain; charset=utf-8",
+    ".woff": "font/woff",
     ".woff2": "font/woff2",
+    ".xml": "application/xml",
 }
-"""Written out, since ``mimetypes`` answers by what the machine's registry happens to hold."""
 
 
 @attrs.frozen
@@ -54,14 +79,14 @@ class Asset:
 
 
 class Assets:
-    """The files below ``roots``, for people and browsers to fetch.
+    """The files in ``page``, by URL path, and below ``root``, for people and browsers to fetch.
 
-    Of files with one path that of the earliest root is meant.  Read once.
+    Of two files with one path that of the page is meant.  Read once.
     """
 
-    def __init__(self, *roots: Traversable) -> None:
-        files = chain.from_iterable(_walk(root, "") for root in reversed(roots))
-        self._files = {path: _read(file) for path, file in files}
+    def __init__(self, root: Traversable, page: Mapping[str, Traversable] | None = None) -> None:
+        files = {path: file for path, file in _walk(root, "") if is_served(path)}
+        self._files = {path: _read(file) for path, file in (files | dict(page or {})).items()}
 
     def find(self, path: str) -> Asset | None:
         """The file for the path of a URL (no query; percent-encoded), or None.
@@ -72,6 +97,15 @@ class Assets:
         if name.endswith("/"):
             name += "index.html"
         return self._files.get(name)
+
+
+def is_served(path: str) -> bool:
+    """Whether a file of this name is one for browsers."""
+    return _suffix(path) in CONTENT_TYPES
+
+
+def _suffix(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
 
 
 def web_client() -> Traversable:
@@ -94,9 +128,8 @@ def _walk(directory: Traversable, path: str) -> Iterator[tuple[str, Traversable]
 
 def _read(file: Traversable) -> Asset:
     body = file.read_bytes()
-    suffix = os.path.splitext(file.name)[1].lower()
     return Asset(
         body=body,
-        content_type=CONTENT_TYPES.get(suffix, "application/octet-stream"),
+        content_type=CONTENT_TYPES[_suffix(file.name)],
         etag=f'"{hashlib.sha256(body).hexdigest()[:16]}"',
     )

@@ -42,6 +42,7 @@ from gameserver.runtime.http import JSON, Response, Site, text_response
 from gameserver.runtime.link import Link
 from gameserver.runtime.lobby import Lobby
 from gameserver.runtime.open_files import within_open_files
+from gameserver.runtime.page_folder import page_files
 from gameserver.runtime.resumption import Showing
 from gameserver.runtime.session import Session
 from gameserver.runtime.stages import InputStages
@@ -375,9 +376,7 @@ def _assets(settings: Settings) -> Assets:
     """Return the page, which may be the game's own; below it the browser client is always there."""
     if settings.page is None:
         return Assets(web_client())
-    if not (settings.page / "index.html").is_file():
-        raise StartError(f"page: there is no {settings.page / 'index.html'}")
-    return Assets(settings.page, web_client())
+    return Assets(web_client(), page_files(settings.page, (settings.key, settings.secret_file)))
 
 
 async def _listen(host: str, port: int, setting: str) -> list[socket.socket]:
