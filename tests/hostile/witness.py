@@ -1,7 +1,8 @@
 """A real server with an honest player on it, who must get every tick whatever the others do.
 
-The judge knows nothing of time: the room writes down the ticks that it ran, the witness those
-whose deltas it got, and the two must be the same.
+The judge knows nothing of time: the room notes the ticks that have a delta, the witness those whose
+delta it got, and the two must be the same.  On a machine that is too slow for the room, the
+overload ladder leaves out every second delta; the room notes that as well.
 """
 
 from __future__ import annotations
@@ -46,12 +47,17 @@ class Steady(Room):
     classes = (Clock, Nudge)
 
     def on_create(self) -> None:
-        self.ran: list[int] = []
+        self.told: list[int] = []
+        self.ticks_between_deltas = 1
         self.clock = self.spawn(Clock())
 
     def tick(self) -> None:
-        self.ran.append(self.tick_number)
+        if not self.told or self.tick_number - self.told[-1] >= self.ticks_between_deltas:
+            self.told.append(self.tick_number)
         self.clock.ticks = self.tick_number
+
+    def on_overload(self, level: int) -> None:
+        self.ticks_between_deltas = 2 if level else 1
 
     def on_command(self, player: Player, command: Nudge) -> None:
         pass
@@ -179,8 +185,8 @@ async def attacked(*, tls: bool = False, **settings: Any) -> AsyncIterator[Attac
                 await it.more_ticks()
                 await _come_late(server)
             nursery.cancel_scope.cancel()
-            ran = [tick for tick in it.room.ran if it.seen[0] <= tick <= it.seen[-1]]
-            assert it.seen == ran, "the witness missed a tick"
+            told = [tick for tick in it.room.told if it.seen[0] <= tick <= it.seen[-1]]
+            assert it.seen == told, "the witness missed a tick"
             assert server.figures().door["crashed"] == 0
 
 
