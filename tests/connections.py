@@ -25,6 +25,7 @@ from gameserver.runtime.gate import Gate
 from gameserver.runtime.http import Site
 from gameserver.runtime.link import Link
 from gameserver.runtime.plain import plain_endpoints
+from gameserver.runtime.tls_codec import TlsCodec
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -81,15 +82,12 @@ async def linked(
             Link(left, nursery, stall_timeout_s=stall_timeout_s),
             Link(right, nursery, stall_timeout_s=stall_timeout_s),
         )
-    server = Link(
-        server_tls().wrap_socket(left, server_side=True, do_handshake_on_connect=False),
-        nursery,
-        stall_timeout_s=stall_timeout_s,
-    )
+    server = Link(left, nursery, stall_timeout_s=stall_timeout_s, codec=TlsCodec(server_tls()))
     client = Link(
-        client_tls().wrap_socket(right, server_hostname="localhost", do_handshake_on_connect=False),
+        right,
         nursery,
         stall_timeout_s=stall_timeout_s,
+        codec=TlsCodec(client_tls(), server_hostname="localhost"),
     )
     async with trio.open_nursery() as handshakes:
         handshakes.start_soon(server.handshake)

@@ -349,29 +349,6 @@ async def test_finish_waits_only_so_long(tls, autojump_clock):
         assert not server.post(b"x")
 
 
-@pytest.mark.parametrize("first_gives_up", [False, True])
-async def test_two_waiters_for_one_direction_share_the_wait(first_gives_up, nursery):
-    """TLS may make a writer wait for bytes while the reader does so, which Trio forbids."""
-    async with two_links(tls=False) as (server, client):
-        ready = []
-
-        async def wait(name: str, scope: trio.CancelScope) -> None:
-            with scope:
-                await server._wait_until(trio.lowlevel.wait_readable)
-                ready.append(name)
-
-        scopes = {"reader": trio.CancelScope(), "writer": trio.CancelScope()}
-        for name, scope in scopes.items():
-            nursery.start_soon(wait, name, scope)
-            await trio.testing.wait_all_tasks_blocked()
-        if first_gives_up:
-            scopes["reader"].cancel()
-        else:
-            client.post(b"x")
-        await trio.testing.wait_all_tasks_blocked()
-        assert sorted(ready) == (["writer"] if first_gives_up else ["reader", "writer"])
-
-
 # Everything at once, against trio-websocket and read by wsproto
 
 

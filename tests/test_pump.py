@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
@@ -289,15 +288,18 @@ def test_whoever_reads_the_messages_are_the_same(
     assert seen == messages_only(alone.seen)
 
 
-async def test_bytes_inside_openssl_are_read_when_the_pump_takes_over() -> None:
+async def test_bytes_inside_the_codec_are_read_when_the_pump_takes_over() -> None:
     pump = Pump()
     got: list[bytes] = []
     async with two_links(tls=True) as (server, client), trio.open_nursery() as nursery:
         server.inlet.follow_frames()
         server.inlet.open_lane(got.append, got.append)
         nursery.start_soon(client.send_all, b"".join(frame(bytes([i]) * 900) for i in range(4)))
-        server.inlet.take_in((await trio.to_thread.run_sync(_first_bytes, server._socket)) or b"")
-        assert server._socket.pending()  # type: ignore[attr-defined]
+        assert server._tls is not None
+        with trio.fail_after(10):
+            await trio.lowlevel.wait_readable(server._socket)
+        server.inlet.take_in(server._tls.recv(1000))
+        assert server._tls.ready
         pump.add(server)
         for _ in range(4):
             pump.read_ready()
@@ -305,20 +307,16 @@ async def test_bytes_inside_openssl_are_read_when_the_pump_takes_over() -> None:
         pump.close()
 
 
-def _first_bytes(sock: socket.socket) -> bytes:
-    select.select([sock], [], [], 10)
-    return sock.recv(1000)
-
-
 async def test_tls_records_that_came_together_are_all_read_in_one_turn() -> None:
     ours, theirs = socket.socketpair()
     pump = Pump()
     async with trio.open_nursery() as nursery:
         link = Link.accepted(ours, nursery, ssl_context=server_tls())
-        nursery.start_soon(link.handshake)
-        client = await trio.to_thread.run_sync(
-            lambda: client_tls().wrap_socket(theirs, server_hostname="localhost")
-        )
+        async with trio.open_nursery() as handshakes:
+            handshakes.start_soon(link.handshake)
+            client = await trio.to_thread.run_sync(
+                lambda: client_tls().wrap_socket(theirs, server_hostname="localhost")
+            )
         session = Session(link)
         pump.add(link)
         for i in range(5):

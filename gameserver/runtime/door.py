@@ -125,6 +125,8 @@ class DoorStatistics:
     crashed: int
     """Connections and routes that ended by an error of ours; each is in the log."""
     accept_errors: int
+    idle_floods: int
+    """Connections ended for too many TLS records without data."""
 
 
 class Door:
@@ -168,6 +170,7 @@ class Door:
         self._failed = 0
         self._crashed = 0
         self._accept_errors = 0
+        self._idle_floods = 0
 
     def statistics(self) -> DoorStatistics:
         """The counters as they are now."""
@@ -181,6 +184,7 @@ class Door:
             failed=self._failed,
             crashed=self._crashed,
             accept_errors=self._accept_errors,
+            idle_floods=self._idle_floods,
         )
 
     async def serve(
@@ -297,6 +301,7 @@ class Door:
                     await self._session(link, opening, peer, nursery)
                 await link.finish()
             finally:
+                self._idle_floods += link.idle_flood
                 link.drop()
                 nursery.cancel_scope.cancel()
 

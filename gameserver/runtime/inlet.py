@@ -115,6 +115,14 @@ class Inlet:
         self.close_lane()
         self.on_flood = _ignore_flood
 
+    def charge(self, count_bytes: int) -> None:
+        """Count bytes that came besides those taken in, as those of encryption, where it matters.
+
+        Negative for bytes that were counted before they are taken in.
+        """
+        self._paid_bytes -= count_bytes
+        self._look_at_bytes -= count_bytes
+
     def message_taken(self) -> None:
         """The session has dealt with one message that it got through trio-websocket."""
         if self._scanner is not None:
@@ -169,10 +177,16 @@ class Inlet:
             self._look_at_frames = frames_in + FRAMES_PER_LOOK
             self._look_at_bytes = self.bytes_in + BYTES_PER_LOOK
         if flooded:
-            self.flooded = True
-            self.unread = b""
-            self.on_flood()
+            self.flood()
         return flooded
+
+    def flood(self) -> bool:
+        """Throw away what else comes, and tell of it; whether there is anybody to tell."""
+        told = self.on_flood is not _ignore_flood
+        self.flooded = True
+        self.unread = b""
+        self.on_flood()
+        return told
 
     def take(self, max_bytes: int) -> bytes:
         """Take what is to be read, at most so much; ``b""`` if there is nothing."""

@@ -14,21 +14,26 @@ Rules that everything here keeps:
 - Whoever waits for the peer to take bytes gives up after ``STALL_TIMEOUT_S``.
 - Bytes come in at one place, ``inlet.take_in``, whoever reads: the task in ``receive_some``, or the
   pump (``pump.py``), for which that task then waits.
+- With TLS (``tls_socket.py``) what has been encrypted is sent, whole, before anything else is, or
+  the link is broken: the peer counts records.
 """
 
 from __future__ import annotations
 
 import contextlib
+import operator
 import socket
-import ssl
 from typing import TYPE_CHECKING
 
 import trio
 
 from gameserver.runtime.inlet import Inlet
-from gameserver.runtime.tls_handshake import Ready, shake_hands, wrapped_at_first_record
+from gameserver.runtime.tls_codec import TlsCodec
+from gameserver.runtime.tls_handshake import Ready, shake_hands, wait_for_first_record
+from gameserver.runtime.tls_socket import IdleFlood, TlsSocket
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Generator
 
     from gameserver.runtime.pump import Pump
@@ -66,22 +71,18 @@ begin at the same tick."""
 FLOOD_PAUSE_S = 0.05
 """Between two reads of a connection of which nothing is wanted any more but its end."""
 
-TLS_RECORDS_PER_TURN = 8
-"""How many small records one turn of the pump reads of a TLS link, within ``PUMP_BYTES``."""
-
-_BLOCKED_WRITE = (BlockingIOError, ssl.SSLWantWriteError)
-_BLOCKED_READ = (BlockingIOError, ssl.SSLWantReadError)
-
 
 class Link(trio.abc.Stream):
-    """A stream over a connected ``socket.socket`` or ``ssl.SSLSocket``, made non-blocking.
+    """A stream over a connected ``socket.socket``, made non-blocking.
 
     ``nursery`` runs the flushing of a backlog, and only then a task. Its owner must drop the
-    link before the nursery ends, for a tick may post at any time.
+    link before the nursery ends, for a tick may post at any time. With ``ssl_context`` the link is
+    a TLS server's, with ``codec`` it speaks TLS as that does; then ``handshake`` must come first.
 
     Attributes to read: ``clear`` (a post would be taken now), ``closing`` (a close frame was
-    sent, or is about to be), and the counters ``bytes_in``, ``bytes_out`` (before encryption),
-    ``frames_posted`` and ``posts_refused``.
+    sent, or is about to be), ``idle_flood`` (the peer sent too many TLS records without data), and
+    the counters ``bytes_in``, ``bytes_out`` (before encryption), ``frames_posted`` and
+    ``posts_refused``.
     """
 
     __slots__ = (
@@ -89,7 +90,7 @@ class Link(trio.abc.Stream):
         "_backlog_gone",
         "_broken",
         "_closed",
-        "_encrypted",
+        "_codec",
         "_fed",
         "_nursery",
         "_pump",
@@ -98,11 +99,12 @@ class Link(trio.abc.Stream):
         "_socket",
         "_ssl_context",
         "_stall_timeout_s",
-        "_waiting",
+        "_tls",
         "bytes_out",
         "clear",
         "closing",
         "frames_posted",
+        "idle_flood",
         "inlet",
         "posts_refused",
     )
@@ -114,25 +116,27 @@ class Link(trio.abc.Stream):
         *,
         stall_timeout_s: float = STALL_TIMEOUT_S,
         ssl_context: ssl.SSLContext | None = None,
+        codec: TlsCodec | None = None,
     ) -> None:
         sock.settimeout(0)
         self._socket = sock
-        self._ssl_context = ssl_context  # None once the socket is wrapped with it
+        self._ssl_context = ssl_context  # None once there is a codec of it
+        self._codec = codec  # None once hands are shaken
+        self._tls: TlsSocket | None = None
         self._nursery = nursery
         self._stall_timeout_s = stall_timeout_s
-        self._encrypted = ssl_context is not None or isinstance(sock, ssl.SSLSocket)
         self.inlet = Inlet()
         self._receiving = False
         self._sending = False
         self._backlog: memoryview | None = None
         self._backlog_gone = trio.Event()
-        self._waiting: dict[object, trio.lowlevel.ParkingLot] = {}
         self._closed = False
         self._broken: str | None = None
         self._pump: Pump | None = None
         self._fed = trio.lowlevel.ParkingLot()
-        self.clear = ssl_context is None  # else after the handshake
+        self.clear = not self._awaits_handshake
         self.closing = False
+        self.idle_flood = False
         self.bytes_out = 0
         self.frames_posted = 0
         self.posts_refused = 0
@@ -163,6 +167,10 @@ class Link(trio.abc.Stream):
         """How many bytes have been received, before any sorting."""
         return self.inlet.bytes_in
 
+    @property
+    def _awaits_handshake(self) -> bool:
+        return self._ssl_context is not None or self._codec is not None
+
     async def handshake(self) -> None:
         """The TLS handshake; nothing on a plain socket. The caller sets the deadline.
 
@@ -172,13 +180,13 @@ class Link(trio.abc.Stream):
         self._check_usable()
         try:
             if self._ssl_context is not None:
-                self._socket = await wrapped_at_first_record(
-                    self._socket, self._ssl_context, self._wait_until
-                )
-                self._ssl_context = None
+                await wait_for_first_record(self._socket, self._wait_until)
+                self._codec, self._ssl_context = TlsCodec(self._ssl_context), None
+            if self._codec is not None:
+                await shake_hands(self._codec, self._socket, self._wait_until)
+                self._tls = TlsSocket(self._socket, self._codec)
+                self._codec = None
                 self._refresh_clear()
-            if isinstance(self._socket, ssl.SSLSocket):
-                await shake_hands(self._socket, self._wait_until)
         except OSError as error:
             self._break(f"TLS handshake failed: {error}")
             raise trio.BrokenResourceError(self._broken) from error
@@ -195,8 +203,8 @@ class Link(trio.abc.Stream):
             self.posts_refused += 1
             return False
         try:
-            sent_bytes = self._socket.send(frame)
-        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            sent_bytes = (self._tls or self._socket).send(frame)
+        except BlockingIOError:
             sent_bytes = 0
         except OSError as error:
             self._break(f"connection broken: {error}")
@@ -204,7 +212,7 @@ class Link(trio.abc.Stream):
             return False
         self.frames_posted += 1
         self.bytes_out += sent_bytes
-        if sent_bytes < len(frame):
+        if sent_bytes < len(frame) or (self._tls is not None and self._tls.unsent):
             self._keep_backlog(memoryview(frame)[sent_bytes:])
         return True
 
@@ -252,7 +260,7 @@ class Link(trio.abc.Stream):
         """
         if max_bytes is None:
             max_bytes = RECEIVE_BYTES
-        if max_bytes < 1:
+        if operator.index(max_bytes) < 1:  # TypeError for what is no integer
             raise ValueError("max_bytes must be >= 1")
         self._check_usable()
         if self._receiving:
@@ -277,20 +285,42 @@ class Link(trio.abc.Stream):
                 self._check_usable()
                 continue
             try:
-                self.inlet.take_in(self._socket.recv(max_bytes))
+                if self._tls is None:
+                    self.inlet.take_in(self._socket.recv(max_bytes))
+                else:
+                    self._read_encrypted(self._tls, max_bytes)
                 if self.inlet.flooded:
                     # It is thrown away, and a little at a time, for the loop is for all.
                     await trio.sleep(FLOOD_PAUSE_S)
-            except _BLOCKED_READ:
-                await self._wait_until(trio.lowlevel.wait_readable)
-            except ssl.SSLWantWriteError:
-                await self._wait_until(trio.lowlevel.wait_writable)
-            except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
-                self.inlet.ended = True
+            except BlockingIOError:
+                if self._tls is not None and self._tls.ready:
+                    await trio.lowlevel.checkpoint()  # a few records are a turn, data or none
+                    self._check_usable()
+                else:
+                    await self._wait_until(trio.lowlevel.wait_readable)
             except OSError as error:
                 self._break(f"connection broken: {error}")
                 raise trio.BrokenResourceError(self._broken) from error
         return self.inlet.take(max_bytes)
+
+    def _read_encrypted(self, tls: TlsSocket, max_bytes: int) -> None:
+        """Take in one turn's worth; its ciphertext counts where bytes are limited.
+
+        Raises as ``TlsSocket.recv`` does.
+        """
+        if self.inlet.flooded:
+            self.inlet.take_in(tls.discard(max_bytes))
+            return
+        try:
+            data = tls.recv(max_bytes)
+        except IdleFlood:
+            self.idle_flood = True
+            if not self.inlet.flood():
+                raise
+            return
+        self.inlet.charge(tls.overhead_bytes)
+        tls.overhead_bytes = 0
+        self.inlet.take_in(data)
 
     # The pump
 
@@ -302,8 +332,8 @@ class Link(trio.abc.Stream):
             return
         # A reader that waits in Trio must wait for the pump instead; it is told so.
         trio.lowlevel.notify_closing(self._socket)
-        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
-            pump.read_again(self)  # bytes inside OpenSSL, which no poll will ever report
+        if self._tls is not None and self._tls.ready:
+            pump.read_again(self)  # no poll tells of what was received and is not decrypted
 
     def fileno(self) -> int:
         """The descriptor of the socket; -1 once it is closed."""
@@ -318,50 +348,33 @@ class Link(trio.abc.Stream):
                 self._pump.read_again(self)
             return
         try:
-            if self._encrypted:
-                self._read_records()
-            else:
+            if self._tls is None:
                 inlet.take_in(self._socket.recv(PUMP_BYTES))
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            else:
+                self._read_encrypted(self._tls, PUMP_BYTES)
+        except BlockingIOError:
             pass
-        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
-            inlet.ended = True
         except OSError as error:
             self._break(f"connection broken: {error}")
         if inlet.ended or inlet.flooded:
             self._leave_pump()  # the rest of a flood is read with pauses, by the link's own task
-        elif inlet.unread:
+            return
+        if inlet.unread:
             self._fed.unpark_all()
-
-    def _read_records(self) -> None:
-        sock = self._socket
-        assert isinstance(sock, ssl.SSLSocket)
-        left_bytes = PUMP_BYTES
-        for _ in range(TLS_RECORDS_PER_TURN):
-            data = sock.recv(left_bytes)
-            self.inlet.take_in(data)
-            left_bytes -= len(data)
-            if not (data and left_bytes):
-                break
-        if self._pump is not None and sock.pending():
-            self._pump.read_again(self)  # the rest of a record is inside OpenSSL: no poll tells
+        if self._tls is not None and self._tls.ready and self._pump is not None:
+            self._pump.read_again(self)  # no poll tells of what was received and is not decrypted
 
     async def _write(self, view: memoryview, *, begun: bool) -> None:
         """Write all of ``view``; called by one task at a time.
 
-        An interrupted TLS write must be retried with the very same bytes, so ``view`` moves on
-        only by what was taken, and a write that TLS has seen counts as begun.
+        What TLS has encrypted counts as begun, whether or not the socket takes it.
         """
         try:
-            while view:
+            while view or (self._tls is not None and self._tls.unsent):
                 try:
-                    sent_bytes = self._socket.send(view)
-                except _BLOCKED_WRITE:
-                    begun = begun or self._encrypted
-                    await self._wait_for_room(trio.lowlevel.wait_writable)
-                except ssl.SSLWantReadError:
-                    begun = True
-                    await self._wait_for_room(trio.lowlevel.wait_readable)
+                    sent_bytes = (self._tls or self._socket).send(view)
+                except BlockingIOError:
+                    await self._wait_for_room()
                 except OSError as error:
                     self._break(f"connection broken: {error}")
                     raise trio.BrokenResourceError(self._broken) from error
@@ -370,7 +383,7 @@ class Link(trio.abc.Stream):
                     self.bytes_out += sent_bytes
                     view = view[sent_bytes:]
         finally:
-            if begun and view:
+            if begun and (view or (self._tls is not None and self._tls.unsent)):
                 self._break("a frame was left half written")
 
     async def _wait_until_backlog_gone(self) -> None:
@@ -380,36 +393,23 @@ class Link(trio.abc.Stream):
             await self._backlog_gone.wait()
             self._check_usable()
 
-    async def _wait_for_room(self, ready: Ready) -> None:
+    async def _wait_for_room(self) -> None:
         with trio.move_on_after(self._stall_timeout_s) as patience:
-            await self._wait_until(ready)
+            await self._wait_until(trio.lowlevel.wait_writable)
         if patience.cancelled_caught:
             self._break(f"the peer took nothing for {self._stall_timeout_s:g} s")
             raise trio.BrokenResourceError(self._broken)
 
     async def _wait_until(self, ready: Ready) -> None:
-        """Wait with Trio until the socket is ``ready``; raise if the link ended meanwhile.
-
-        Trio allows one waiter for each direction of a socket. With TLS a writer may have to
-        wait for bytes to arrive while the reader does so too: the second joins the first.
-        """
-        first = self._waiting.get(ready)
-        if first is not None:
-            await first.park()
-        else:
-            joined = self._waiting[ready] = trio.lowlevel.ParkingLot()
-            try:
-                with contextlib.suppress(trio.ClosedResourceError):  # told apart below
-                    await ready(self._socket)
-            finally:
-                del self._waiting[ready]
-                joined.unpark_all()
+        """Wait with Trio until the socket is ``ready``; raise if the link ended meanwhile."""
+        with contextlib.suppress(trio.ClosedResourceError):  # told apart below
+            await ready(self._socket)
         self._check_usable()
 
     @contextlib.contextmanager
     def _as_sender(self) -> Generator[None, None, None]:
         self._check_usable()
-        if self._ssl_context is not None:
+        if self._awaits_handshake:
             raise RuntimeError("the TLS handshake must come first")
         if self._sending:
             raise trio.BusyResourceError("another task is sending on this link")
@@ -447,9 +447,8 @@ class Link(trio.abc.Stream):
 
     def _end_our_side(self) -> None:
         with contextlib.suppress(OSError):  # gone already
-            if isinstance(self._socket, ssl.SSLSocket):
-                with contextlib.suppress(OSError):  # sends close_notify, awaits no answer
-                    self._socket.unwrap()
+            if self._tls is not None:
+                self._tls.end()
             self._socket.shutdown(socket.SHUT_WR)
 
     def drop(self) -> None:

@@ -73,6 +73,7 @@ DOOR_COUNTS: Final = (
     "failed",
     "crashed",
     "accept_errors",
+    "idle_floods",
 )
 
 

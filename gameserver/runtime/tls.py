@@ -105,6 +105,7 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION  # a handshake within a connection: nobody needs it
     context.set_alpn_protocols(["http/1.1"])  # or browsers would try HTTP/2
     for what, path in (("certificate", certificate), ("key", key)):
         try:

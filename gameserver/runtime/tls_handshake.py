@@ -8,8 +8,8 @@ a client that sends nothing, or its hello a byte at a time, is waited for in the
 costs no memory of ours and no turn of the loop.  Whoever has sent a whole record, good or not,
 costs what TLS costs: the caller's deadline and the caps on connections are for that.
 
-Never takes a byte from the socket itself and never judges one, for both are OpenSSL's; never sets a
-deadline and never closes the socket, for both are the caller's.
+Never judges a byte, for that is OpenSSL's; never sets a deadline and never closes the socket, for
+both are the caller's.
 """
 
 from __future__ import annotations
@@ -22,55 +22,71 @@ from typing import Final, TypeAlias
 
 import trio
 
+from gameserver.runtime.tls_codec import HEADER_BYTES, TlsCodec, record_bytes
+
 #: ``trio.lowlevel.wait_readable`` or ``wait_writable``, and what waits with it for a link's socket
 #: and raises once the link is of no use any more.
 Ready: TypeAlias = Callable[[socket.socket], Awaitable[None]]
 WaitUntil: TypeAlias = Callable[[Ready], Awaitable[None]]
 
-# RFC 8446, 5.1: type, version (its first byte is 3 in all of them), length.
-HEADER_BYTES: Final = 5
-HANDSHAKE_TYPE: Final = 22
-VERSION_FIRST_BYTE: Final = 3
-MAX_FRAGMENT_BYTES: Final = 2**14 + 256
+RECEIVE_BYTES: Final = 4096
 
 
-async def wrapped_at_first_record(
-    sock: socket.socket, context: ssl.SSLContext, wait_until: WaitUntil
-) -> ssl.SSLSocket:
-    """The server's side of TLS over ``sock``, made once the client's first record is here.
+async def shake_hands(codec: TlsCodec, sock: socket.socket, wait_until: WaitUntil) -> None:
+    """The handshake of either side. ``OSError`` (``ssl.SSLError`` is one) where it fails.
 
-    ``sock`` is detached then. ``OSError`` where the peer ended or reset the connection.
+    Each turn of it is bounded, and other tasks run between two of them.
     """
-    await _wait_for_first_record(sock, wait_until)
-    return context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+    over = False
+    while not over:
+        try:
+            over = codec.shake_hands()
+        except ssl.SSLError:
+            with contextlib.suppress(OSError):  # tells the peer why, if there is room for it
+                sock.send(codec.take_ciphertext())
+            raise
+        await _send(codec.take_ciphertext(), sock, wait_until)
+        if over or codec.ready:
+            await trio.lowlevel.checkpoint()
+        else:
+            codec.feed(await _receive(sock, wait_until))
 
 
-async def shake_hands(sock: ssl.SSLSocket, wait_until: WaitUntil) -> None:
-    """The handshake of either side. ``OSError`` (``ssl.SSLError`` is one) where it fails."""
+async def _send(data: bytes, sock: socket.socket, wait_until: WaitUntil) -> None:
+    while data:
+        try:
+            data = data[sock.send(data) :]
+        except BlockingIOError:
+            await wait_until(trio.lowlevel.wait_writable)
+
+
+async def _receive(sock: socket.socket, wait_until: WaitUntil) -> bytes:
     while True:
         try:
-            sock.do_handshake()
-        except ssl.SSLWantReadError:
+            data = sock.recv(RECEIVE_BYTES)
+        except BlockingIOError:
             await wait_until(trio.lowlevel.wait_readable)
-        except ssl.SSLWantWriteError:
-            await wait_until(trio.lowlevel.wait_writable)
         else:
-            return
+            if not data:
+                raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "the peer ended the connection")
+            return data
 
 
-async def _wait_for_first_record(sock: socket.socket, wait_until: WaitUntil) -> None:
+async def wait_for_first_record(sock: socket.socket, wait_until: WaitUntil) -> None:
     """Until the first record is complete, or nothing more may be waited for without spinning.
 
     The kernel wakes for fewer bytes than asked for at the end of the stream, when its buffer is
     full, and where it knows no low-water mark (Windows, and sockets that are not TCP). So there are
-    two waits and never a third: OpenSSL gets what there is, and waits for the rest itself.
+    two waits and never a third: the handshake gets what there is, and waits for the rest itself.
+
+    ``OSError`` where the peer ended or reset the connection.
     """
     try:
         _wake_at(sock, HEADER_BYTES)
         await wait_until(trio.lowlevel.wait_readable)
-        record_bytes = _record_bytes(_peek_header(sock))
-        if record_bytes > HEADER_BYTES:
-            _wake_at(sock, record_bytes)
+        first_bytes = record_bytes(_peek_header(sock))
+        if first_bytes > HEADER_BYTES:
+            _wake_at(sock, first_bytes)
             await wait_until(trio.lowlevel.wait_readable)
     finally:
         _wake_at(sock, 1)
@@ -88,11 +104,3 @@ def _peek_header(sock: socket.socket) -> bytes:
             raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "the peer ended the connection at once")
         return header
     return b""
-
-
-def _record_bytes(header: bytes) -> int:
-    """How long the handshake record is that begins so; 0 for what OpenSSL is to refuse at once."""
-    if len(header) < HEADER_BYTES or header[:2] != bytes([HANDSHAKE_TYPE, VERSION_FIRST_BYTE]):
-        return 0
-    fragment_bytes = int.from_bytes(header[3:])
-    return HEADER_BYTES + fragment_bytes if fragment_bytes <= MAX_FRAGMENT_BYTES else 0

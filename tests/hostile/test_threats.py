@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import random
 import signal
+import ssl
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from ipaddress import ip_network
 
 import pytest
 import trio
-from connections import WirePeer, reset, rest_of
+from connections import WirePeer, reset, rest_of, until
 from test_guard import BROKEN_FRAMES, REFUSED, head
 from test_guard import CODES as BROKEN_FRAMES_CODES
 from wsproto.events import BytesMessage, CloseConnection, Ping
@@ -26,12 +28,14 @@ from benchmarks.hostile.ammunition import (
     PAGES,
     PING,
     TLS_BEGINNING,
+    UPGRADE,
     forged_tokens,
     guessed_resume_token,
     hello,
     lies,
     masked,
 )
+from benchmarks.hostile.tls_records import ForgedTls
 from gameserver.protocol.closing import CONNECTION_LOST, CloseCode
 from gameserver.protocol.messages import (
     MAX_CLIENT_MESSAGE_BYTES,
@@ -266,6 +270,93 @@ async def test_requests_for_pages_without_end(tls):
     assert answers.pop(b"503 ") == 10
     # Connecting was the first request of each; the others cost less.
     assert answers.total() == 10 + round((at_once - 10) / REQUEST_COST)
+
+
+# TLS that never comes to the point
+
+
+async def forge(it: Attacked, version: ssl.TLSVersion) -> tuple[trio.SocketStream, ForgedTls]:
+    """Shake hands, and return what sends any record that a test wants."""
+    stream, client = await it.connect_tcp(), ForgedTls(version)
+    await stream.send_all(client.shake_hands(b""))
+    while not client.over:
+        await stream.send_all(client.shake_hands(await stream.receive_some()))
+    return stream, client
+
+
+async def send_records(stream: trio.SocketStream, records: Callable[[], bytes]) -> None:
+    """Send until the server ends it, whatever it says."""
+
+    async def send() -> None:
+        with suppress(*GONE):
+            while True:
+                await stream.send_all(records())
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send)
+        await rest_of(stream)
+        nursery.cancel_scope.cancel()
+    await trio.aclose_forcefully(stream)
+
+
+TLS_12, TLS_13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
+endless_records = pytest.mark.parametrize(
+    ("version", "make", "idle_floods"),
+    [
+        (TLS_13, lambda client: client.key_updates(100), 1),
+        (TLS_13, lambda client: client.key_updates(100, requested=True), 1),
+        (TLS_13, lambda client: client.empties(100, PING), 1),
+        (TLS_12, lambda client: client.empties(100, PING), 1),
+        (TLS_12, lambda client: client.renegotiations(100), 1),
+        (TLS_12, lambda client: client.warnings(100), 0),  # OpenSSL itself takes only four
+    ],
+    ids=["key updates", "requested", "empty 1.3", "empty 1.2", "renegotiations", "warnings"],
+)
+
+
+@endless_records
+async def test_tls_records_without_data_instead_of_a_request(version, make, idle_floods):
+    async with attacked(tls=True) as it:
+        stream, client = await forge(it, version)
+        await send_records(stream, partial(make, client))
+        await it.alone()
+        assert it.server.figures().door["idle_floods"] == idle_floods
+
+
+@endless_records
+async def test_tls_records_without_data_in_a_game(version, make, idle_floods):
+    """They count as a flood."""
+    async with attacked(tls=True) as it:
+        stream, client = await forge(it, version)
+        await stream.send_all(client.data(UPGRADE))
+        assert b"HTTP/1.1 101 " in await data_of(stream, client)
+        await stream.send_all(client.data(masked(hello("mallory"))))
+        await until(lambda: len(it.room.players) == 2)
+        await send_records(stream, partial(make, client))
+        await it.alone()
+        figures = it.server.figures()
+        assert figures.door["idle_floods"] == idle_floods
+        code = CloseCode.RATE if idle_floods else CONNECTION_LOST
+        assert figures.counters.endings == {code: 1}
+
+
+async def data_of(stream: trio.SocketStream, client: ForgedTls) -> bytes:
+    """The next data that comes."""
+    while True:
+        received = await stream.receive_some()
+        assert received
+        if data := client.decrypt(received):
+            return data
+
+
+async def test_tls_hellos_in_crumbs():
+    """Each byte of a hello in a record of its own, and after them records that no hello needs."""
+    async with attacked(tls=True) as it:
+        hello_record = ForgedTls(TLS_13).shake_hands(b"")
+        crumbs = b"".join(hello_record[:3] + b"\0\x01" + bytes([byte]) for byte in hello_record[5:])
+        for sent in (crumbs, hello_record[:-1] + b"\x14\x03\x03\0\x01\x01" * 1000):
+            stream = await it.connect_tcp()
+            await send_records(stream, lambda sent=sent: sent)
 
 
 # Lies
