@@ -250,7 +250,7 @@ async def test_a_new_certificate_drops_nobody(
             await old.joined()
             first = await shown_at(server.tls_port, trusting)
             write_certificate(tmp_path, authority)
-            server.reload()
+            await server.reload()
             assert await shown_at(server.tls_port, trusting) == serial_in(tmp_path) != first
             await still_playing(old)
             async with open_url(f"wss://localhost:{server.tls_port}/", trusting) as new:
@@ -259,7 +259,7 @@ async def test_a_new_certificate_drops_nobody(
             kept = serial_in(tmp_path)
             (tmp_path / "key.pem").write_text("half a ke")
             with structlog.testing.capture_logs() as logged:
-                server.reload()
+                await server.reload()
             assert [entry["event"] for entry in logged] == ["the certificate stays as it was"]
             assert await shown_at(server.tls_port, trusting) == kept
             await still_playing(old)
@@ -340,3 +340,49 @@ async def test_sighup_reads_the_certificate_again(
             assert (await old.closed())[0] == 1001
         assert await process.wait() == 0
     assert b'"valid_until"' in logged
+
+
+IN_VAIN = """
+import trio, sys
+sys.path.insert(0, {tests!r})
+from test_server_limits import Hall
+from gameserver import Settings, serve
+from gameserver.ops.logging import configure_logging
+configure_logging("info", "json")
+async def beside(server):
+    print(server.port, flush=True)
+    await trio.sleep_forever()
+trio.run(serve, {{"hall": Hall}}, Settings(port=0, **{settings}), beside)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no such signal here")
+@pytest.mark.parametrize("blocked", [False, True], ids=["no file", "a file that blocks"])
+async def test_sighup_ends_nothing_and_holds_up_nobody(
+    tmp_path: pathlib.Path, blocked: bool
+) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.write_text("s" * 32)
+    settings = f'{{"secret_file": __import__("pathlib").Path({str(secrets)!r})}}'
+    script = IN_VAIN.format(tests=str(TESTS), settings=settings if blocked else "{}")
+    process = await trio.lowlevel.open_process(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with trio.fail_after(60):
+        port = int(await process.stdout.receive_some())
+        async with open_url(f"ws://localhost:{port}/") as client:
+            await client.joined()
+            secrets.unlink()
+            os.mkfifo(secrets)  # nobody ever writes to it
+            for _ in range(3):
+                os.kill(process.pid, signal.SIGHUP)
+                await still_playing(client)
+            os.kill(process.pid, signal.SIGTERM)
+            assert (await client.closed())[0] == 1001
+        assert await process.wait() == 0
+        logged = b""
+        while part := await process.stderr.receive_some():
+            logged += part
+    assert (b"nothing to read again" in logged) is not blocked

@@ -271,17 +271,17 @@ def test_a_file_of_secrets_is_read_again(tmp_path: pathlib.Path) -> None:
     assert (believed(old), believed(new)) == (True, False)
     file.write_text(f"{'n' * 32}\n{SECRET}\n")
     assert (believed(old), believed(new)) == (True, False)
-    sign_in.reload()
+    sign_in.read_again()()
     assert (believed(old), believed(new)) == (True, True)
     for broken in ("", "too short"):
         file.write_text(broken)
         with structlog.testing.capture_logs() as logged:
-            sign_in.reload()
+            sign_in.read_again()()
         assert [entry["event"] for entry in logged] == ["the secrets stay as they were"]
         assert "too short" not in repr(logged)
         assert (believed(old), believed(new)) == (True, True)
     file.unlink()
-    sign_in.reload()
+    sign_in.read_again()()
     assert believed(new)
 
 

@@ -233,7 +233,7 @@ def test_a_new_certificate_is_shown_and_logged(tmp_path):
     write(tmp_path, issued("new.example"))
     assert shown(certificate) == before  # not before it is told to
     with structlog.testing.capture_logs() as logged:
-        assert certificate.reload()
+        certificate.read_again()()
     assert shown(certificate) != before
     [entry] = logged
     assert (entry["event"], entry["names"]) == ("certificate replaced", "new.example")
@@ -258,7 +258,7 @@ def test_a_broken_new_certificate_leaves_the_old_one(tmp_path, damage):
     before = shown(certificate)
     damage(tmp_path)
     with structlog.testing.capture_logs() as logged:
-        assert not certificate.reload()
+        certificate.read_again()()
     assert [entry["event"] for entry in logged] == ["the certificate stays as it was"]
     assert str(tmp_path) in logged[0]["problem"]
     assert shown(certificate) == before

@@ -43,6 +43,7 @@ from gameserver.runtime.link import Link
 from gameserver.runtime.lobby import Lobby
 from gameserver.runtime.open_files import within_open_files
 from gameserver.runtime.page_folder import page_files
+from gameserver.runtime.reloading import ask_again, read_beside, reload_when_asked
 from gameserver.runtime.resumption import Showing
 from gameserver.runtime.session import Session
 from gameserver.runtime.stages import InputStages
@@ -195,17 +196,25 @@ class Server:
 
     # ------------------------------------------------------------ certificates and secrets
 
-    def reload(self) -> None:
+    async def reload(self) -> None:
         """Read certificate, key and secrets again; whatever cannot be used stays as it was.
 
-        Connections that are open keep the certificate that they were shown.
+        Connections that are open keep the certificate that they were shown. The files are read
+        in a thread: one on a dead network file system holds up nobody, not even the end.
         """
-        self.lobby.sign_in.reload()
-        if self._certificate is None or not self._certificate.reload():
-            return
-        for door in self._doors:
-            if door.ssl_context is not None:
-                door.ssl_context = self._certificate.context
+        files: list[Callable[[], Callable[[], None]]] = []
+        if self.settings.secret_file is not None:
+            files.append(self.lobby.sign_in.read_again)
+        if self._certificate is not None:
+            files.append(self._certificate.read_again)
+        if not files:
+            log.info("nothing to read again: there is no certificate and no file of secrets")
+        for put_to_use in await read_beside(files):
+            put_to_use()
+        if self._certificate is not None:
+            for door in self._doors:
+                if door.ssl_context is not None:
+                    door.ssl_context = self._certificate.context
 
     # ------------------------------------------------------------ stopping
 
@@ -344,11 +353,11 @@ async def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM, then stop gracefully; a second signal ends all at once.
 
-    SIGHUP reads certificate and secrets again, if there are any in files.  ``beside`` is called
-    with the running server, and cancelled when the stopping begins.
+    SIGHUP reads certificate and secrets again, if there are any in files, and never ends anything.
+    ``beside`` is called with the running server, and cancelled when the stopping begins.
     """
     settings = settings or Settings()
-    reloading = _reload_signals(settings)
+    reloading = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # Windows has none
     with trio.open_signal_receiver(*ENDING_SIGNALS, *reloading) as signals:
         async with open_server(kinds, settings) as server:
             if settings.collecting == "young":
@@ -356,21 +365,13 @@ async def serve(
             async with trio.open_nursery() as nursery:
                 if beside is not None:
                     nursery.start_soon(beside, server)
+                asking, asked = trio.open_memory_channel[None](1)
+                nursery.start_soon(reload_when_asked, asked, server.reload)
                 while await anext(signals) in reloading:
-                    server.reload()
+                    ask_again(asking)
                 nursery.cancel_scope.cancel()
             for number in ENDING_SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
-
-
-def _reload_signals(settings: Settings) -> list[signal.Signals]:
-    """Return SIGHUP where there is something to read again; elsewhere it ends the process.
-
-    A server in a terminal must not outlive it, and Windows has no such signal.
-    """
-    if settings.certificate is None and settings.secret_file is None:
-        return []
-    return [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []
 
 
 def _assets(settings: Settings) -> Assets:

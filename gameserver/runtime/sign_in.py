@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import structlog
 
@@ -45,16 +46,20 @@ class SignIn:
         if self._tokens is None:
             _check_that_none_is_needed(kinds, settings)
 
-    def reload(self) -> None:
-        """Read the file of secrets again; if it cannot be used the old ones stay."""
-        if self._settings.secret_file is None:
-            return
+    def read_again(self) -> Callable[[], None]:
+        """Read the file of secrets, however long it takes; what is returned puts them to use.
+
+        If the file cannot be used, that logs why, and the old ones stay.
+        """
         try:
-            self._tokens = self._read()
+            tokens = self._read()
         except ConfigError as error:
-            log.warning("the secrets stay as they were", problem=str(error))
-        else:
-            log.info("secrets read again", file=str(self._settings.secret_file))
+            return partial(log.warning, "the secrets stay as they were", problem=str(error))
+        return partial(self._use_secrets, tokens)
+
+    def _use_secrets(self, tokens: Tokens | None) -> None:
+        self._tokens = tokens
+        log.info("secrets read again", file=str(self._settings.secret_file))
 
     def _read(self) -> Tokens | None:
         secrets = secrets_of(self._settings)

@@ -13,6 +13,8 @@ import ipaddress
 import os
 import socket
 import ssl
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -50,7 +52,7 @@ class CertificatePaths:
 
 
 class Certificate:
-    """The certificate that a server shows, from files that are read at the start and on ``reload``.
+    """The certificate that a server shows, from files, which can be ``read_again``.
 
     ``context`` is for new connections.  ``CertificateError`` if the files cannot be used.
     """
@@ -64,20 +66,21 @@ class Certificate:
         except CertificateError as error:
             log.warning("clients will refuse the certificate", problem=str(error))
 
-    def reload(self) -> bool:
-        """Read the files again; False if clients would refuse what they hold now.
+    def read_again(self) -> Callable[[], None]:
+        """Read the files, which may take as long as it likes; what is returned puts them to use.
 
-        Then, and this is logged, the old certificate stays.
+        If clients would refuse what the files hold now, that logs why, and the old one stays.
         """
         try:
             context = server_context(self._certificate, self._key)
             facts = certificate_facts(context, self._certificate)
         except CertificateError as error:
-            log.warning("the certificate stays as it was", problem=str(error))
-            return False
+            return partial(log.warning, "the certificate stays as it was", problem=str(error))
+        return partial(self._show, context, facts)
+
+    def _show(self, context: ssl.SSLContext, facts: CertificateFacts) -> None:
         self.context = context
         self._tell("certificate replaced", facts)
-        return True
 
     def _tell(self, event: str, facts: CertificateFacts) -> None:
         log.info(
