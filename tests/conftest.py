@@ -29,6 +29,11 @@ settings.register_profile(
 settings.load_profile("steady")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return what ``-n auto`` means: half as many again as cores, for many tests wait."""
+    return (os.cpu_count() or 1) * 3 // 2
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Fail a test that skips.  One that is expected to fail ran, and is none of our business."""

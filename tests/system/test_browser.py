@@ -18,7 +18,7 @@ from system.servers import ROOM_FOR_ALL, RunningServer, running_server
 
 pytestmark = pytest.mark.browser
 
-SCHEMES = pytest.mark.parametrize("scheme", ["http", "https"])
+SCHEMES = pytest.mark.parametrize("scheme", ["http", pytest.param("https", marks=pytest.mark.long)])
 #: Seat and ship of a page.
 WHO = "[window.arena.client.welcome.seat, window.arena.client.replica.ownEntity]"
 #: While nobody listens, tries to connect fail.
@@ -85,6 +85,7 @@ def test_two_pages_see_each_other_and_talk(quiet: RunningServer, pages: Pages, s
     assert ada.complaints + bob.complaints == []
 
 
+@pytest.mark.long
 def test_eight_who_share_an_address_may_load_the_page_at_once(pages: Pages) -> None:
     """Requests are limited by address; this server does not trust its own machine."""
     arguments = ["serve", "quiet:Arena", "--port", "0", "--trusted", ""]
@@ -98,6 +99,7 @@ def test_eight_who_share_an_address_may_load_the_page_at_once(pages: Pages) -> N
             assert page.complaints == []
 
 
+@pytest.mark.long
 def test_one_in_the_stands_sees_the_flier_and_flies_after_it(
     quiet: RunningServer, pages: Pages
 ) -> None:
@@ -116,6 +118,7 @@ def test_one_in_the_stands_sees_the_flier_and_flies_after_it(
     assert ada.complaints + bob.complaints == []
 
 
+@pytest.mark.long
 def test_bots_move_in_the_demo(home: Path, certificate: CertificatePaths, pages: Pages) -> None:
     arguments = ["demo", "--bots", "6", "--no-fill", "--port", "0", "--tls", "--tls-port", "0"]
     with running_server(arguments, environment={"HOME": str(home)}) as server:
@@ -148,6 +151,7 @@ def test_a_page_comes_back_when_the_server_does(pages: Pages) -> None:
         assert [each for each in page.complaints if not EXPECTED_OF_A_RESTART.search(each)] == []
 
 
+@pytest.mark.long
 def test_a_page_whose_connection_is_cut_flies_the_same_ship_on(
     quiet: RunningServer, pages: Pages
 ) -> None:
@@ -186,6 +190,7 @@ def test_who_closes_the_page_frees_the_seat_at_once(quiet: RunningServer, pages:
     assert ada.complaints == []
 
 
+@pytest.mark.long
 def test_a_full_room_is_said_in_words_and_tried_again(pages: Pages) -> None:
     with running_server(["serve", "quiet:Tiny", "--port", "0"], cwd=SERVED_ROOMS) as server:
         first = pages.open(server.url(), room="tiny/one", name="Ada", autoplay=1)
@@ -207,6 +212,7 @@ def test_a_bad_room_is_said_in_words(quiet: RunningServer, pages: Pages, room: s
     assert page.complaints == []
 
 
+@pytest.mark.long
 def test_a_phone_is_flown_by_thumbs(quiet: RunningServer, pages: Pages) -> None:
     page = pages.open(quiet.url(), phone=True)
     page.page.locator("#name").fill("Eve")

@@ -99,6 +99,7 @@ def test_the_wheel_holds_both_packages_whole_and_nothing_else(wheel: Path) -> No
     assert any(name.endswith(".dist-info/entry_points.txt") for name in names)
 
 
+@pytest.mark.long
 def test_the_game_is_played_from_the_wheel(programs: Path, tmp_path: Path) -> None:
     command = [str(programs / "gameserver")]
     environment = {"PYTHONPATH": ""}
