@@ -51,6 +51,7 @@ from gameserver.protocol.messages import (
     Status,
     Welcome,
     decode_from_server,
+    valid_text,
 )
 
 T = TypeVar("T")
@@ -176,10 +177,15 @@ class GameClient:
     async def say(self, text: str) -> bool:
         """Say ``text`` (1 to 256 characters); the room decides who hears it.
 
+        ``LocalProtocolError`` for a text that the protocol does not allow; ``cleaned_text`` of
+        ``gameserver.protocol.texts`` makes one of what somebody typed.
         False if it was not sent, as the connection is lost and not yet replaced.
         """
-        if not 1 <= len(text) <= MAX_SAY_LENGTH:
-            raise LocalProtocolError(f"a text has 1 to {MAX_SAY_LENGTH} characters")
+        if not valid_text(text):
+            raise LocalProtocolError(
+                f"a text is 1 to {MAX_SAY_LENGTH} characters, without control characters, "
+                "and not all of it invisible"
+            )
         return await self._send(Say(text))
 
     async def next_delta(self) -> Applied:

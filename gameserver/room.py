@@ -24,6 +24,7 @@ from gameserver.model.specs import CommandSpec, EventSpec
 from gameserver.model.world import World
 from gameserver.player import InputTimes, Player, Waiting
 from gameserver.protocol.kinds import SHOWN_PER_TICK
+from gameserver.protocol.texts import cleaned_text
 from gameserver.replication.events import Emission, Point
 from gameserver.replication.seat import Seat, Sink
 from gameserver.rewind import believed_age, bounds
@@ -203,7 +204,10 @@ class Room:
         return self.input()
 
     def on_say(self, player: Player, text: str) -> str | None:
-        """Return what everyone shall hear, None for nothing.  The default lets all text through."""
+        """Return what everyone shall hear, None for nothing.  The default lets all text through.
+
+        What is returned is cleaned as by ``say``.
+        """
         return text
 
     def tick(self) -> None:
@@ -289,8 +293,16 @@ class Room:
         self.emissions.append(Emission(event, points, seat))
 
     def say(self, text: str, *, to: Player | None = None) -> None:
-        """Send ``text`` to everyone (or one player) in the server's name."""
-        self.texts.append((0, "", text, None if to is None else _seat_of(to, "to")))
+        """Send ``text`` to everyone (or one player) in the server's name.
+
+        Line breaks become spaces, and what no text may hold (protocol README, "Texts and names")
+        is left out, for the text may quote a player.  Nothing is sent if nothing is left.
+        """
+        self._send_text(0, "", text, None if to is None else _seat_of(to, "to"))
+
+    def _send_text(self, seat: int, name: str, text: str, to: int | None) -> None:
+        if clean := cleaned_text(text):
+            self.texts.append((seat, name, clean, to))
 
     # ------------------------------------------------------------ what the runtime calls
 
@@ -377,8 +389,11 @@ class Room:
         inputs_s = clock()
         for player, text in self._take_said():
             heard = self._guarded("on_say", player, player, text)
-            if heard is not None and heard is not _FAILED:
-                self.texts.append((player.seat, player.name, heard, None))
+            if isinstance(heard, str):
+                self._send_text(player.seat, player.name, heard, None)
+            elif heard is not None and heard is not _FAILED:
+                wrong = TypeError(f"on_say must return a str or None, not {type(heard).__name__}")
+                self.failures.append(HookFailure("on_say", player, wrong))
         said_s = clock()
         self._guarded("tick", None)
         self.hooks_ended_s = (commands_s, inputs_s, said_s, clock())

@@ -33,6 +33,7 @@ from gameserver.protocol.messages import (
     ServerMessage,
     Status,
     Welcome,
+    valid_text,
 )
 
 #: As gameserver/protocol/README.md has it, "Transport": the code is held to that.
@@ -78,7 +79,7 @@ client_messages: st.SearchStrategy[ClientMessage] = st.one_of(
     ),
     st.builds(Ack, ticks),
     st.builds(Ping, st.integers(0, MAX_NONCE), float64s | ints),
-    st.builds(Say, st.text(min_size=1, max_size=MAX_SAY_LENGTH)),
+    st.builds(Say, st.text(min_size=1, max_size=MAX_SAY_LENGTH).filter(valid_text)),
     st.builds(Resync),
 )
 server_messages: st.SearchStrategy[ServerMessage] = st.one_of(

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sinks import NoSink
 
 from gameserver.games.chat import HISTORY_LINES, Chat, Line, Member, Rename
+from gameserver.protocol.texts import valid_name
 
 
 def members(room):
@@ -109,5 +110,5 @@ def test_whatever_people_do_the_list_is_right(doings):
         names = members(room)
         assert names == {p.seat: p.name for p in room.players.values()}
         assert len({name.casefold() for name in names.values()}) == len(names)
-        assert all(name and name.isprintable() and len(name) <= 24 for name in names.values())
+        assert all(valid_name(name) for name in names.values())
         assert len(lines(room)) <= HISTORY_LINES

@@ -228,3 +228,36 @@ def test_who_is_meant_is_a_player_not_the_number_of_its_seat() -> None:
 def test_the_seed_decides_what_is_random() -> None:
     assert Recorder(seed=5).random.random() == Recorder(seed=5).random.random()
     assert Recorder().dt == 1 / 20
+
+
+class Crier(Room):
+    """Says what it is told to, and returns what was said with something around it."""
+
+    answer: object = None
+
+    def on_say(self, player: Player, text: str) -> str | None:
+        self.say(f"{player.name}\x1b[2J said\n{text}\u202e")
+        self.say("\u3164 \x00")
+        return self.answer  # type: ignore[return-value]
+
+
+def test_what_the_game_says_holds_nothing_that_no_text_may() -> None:
+    room = Crier("crier/1", seed=1)
+    player = room.join(1, NoSink(), "Ann")
+    for room.answer in ("<\r\n\u2066👩\u200d🚀\x07>", "\u200b", None, ""):
+        room.hear(player, "hello")
+        room.step(1)
+    own = "Ann[2J said hello"
+    assert [text for _, _, text, _ in room.texts] == [own, "<  👩\u200d🚀>", own, own, own]
+    assert room.failures == []
+
+
+def test_on_say_that_returns_no_text_failed_on_that_player() -> None:
+    room = Crier("crier/1", seed=1)
+    player = room.join(1, NoSink(), "Ann")
+    room.answer = 5
+    room.hear(player, "hello")
+    room.step(1)
+    (failure,) = room.failures
+    assert (failure.hook, failure.player) == ("on_say", player)
+    assert str(failure.error) == "on_say must return a str or None, not int"

@@ -345,7 +345,7 @@ async def test_more_texts_than_allowed(autojump_clock: MockClock) -> None:
         ({"room": "nowhere"}, 4004, "no such room: nowhere"),
         ({"room": "Field"}, 4004, "a room is kind or kind/name"),
         ({"room": "field/a/b"}, 4004, "a room is kind or kind/name"),
-        ({"name": ""}, 4006, "a name is 1 to 24 printable characters"),
+        ({"name": ""}, 4006, "a name is 1 to 24 characters that can be seen"),
         ({"name": " ann"}, 4006, "a name is"),
         ({"name": "a\x1b[2J"}, 4006, "a name is"),
         ({"token": "wrong"}, 4007, "that token is not good"),

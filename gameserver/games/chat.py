@@ -12,7 +12,7 @@ from typing import Final
 
 from gameserver.games.names import unique_name
 from gameserver.model.schema import command, entity, synced, text
-from gameserver.protocol.names import MAX_NAME_LENGTH
+from gameserver.protocol.texts import MAX_NAME_LENGTH
 from gameserver.room import Player, Room
 
 #: Lines that the room remembers.
@@ -70,10 +70,8 @@ class Chat(Room):
         self._members[player.seat].name = player.name
 
     def on_say(self, player: Player, text: str) -> str | None:
-        """Let everything through that can be seen, and remember it."""
+        """Let everything through, and remember it."""
         heard = text.strip()
-        if not heard:
-            return None
         if len(self._history) == HISTORY_LINES:
             self.despawn(self._history.popleft())
         self._lines += 1

@@ -17,12 +17,12 @@ from gameserver.model.fieldtypes import INT_LIMIT
 from gameserver.protocol.held import decode_held
 from gameserver.protocol.kinds import (
     MAX_NONCE,
-    MAX_SAY_LENGTH,
     MAX_SEQ,
     MAX_TOKEN_BYTES,
     VERSION,
     Kind,
 )
+from gameserver.protocol.texts import valid_text
 from gameserver.protocol.wire import (
     is_int,
     is_number,
@@ -195,7 +195,7 @@ class Say:
         """Read the array of a say."""
         require_length("say", message, 2)
         text = message[1]
-        require("say.text", ok=type(text) is str and 1 <= len(text) <= MAX_SAY_LENGTH)
+        require("say.text", ok=type(text) is str and valid_text(text))
         return cls(text)
 
     def encode(self) -> bytes:

@@ -16,8 +16,6 @@ MAX_NONCE: Final = 2**32 - 1
 MAX_CHECKSUM: Final = 2**32 - 1
 #: In UTF-8; for ``token`` and ``resume`` alike.
 MAX_TOKEN_BYTES: Final = 1024
-#: In characters.
-MAX_SAY_LENGTH: Final = 256
 #: ``shown`` of a command counts these parts of a tick: screens show positions between two ticks.
 SHOWN_PER_TICK: Final = 32
 #: The slowest that game time runs, as a share of real time.

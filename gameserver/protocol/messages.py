@@ -1,7 +1,7 @@
 """Everything that the rest of the package needs of the protocol's messages, in one place.
 
 Owns no code: the classes are in ``from_client.py`` and ``from_server.py``, the numbers in
-``kinds.py``, bytes in ``wire.py``, the rules for names in ``names.py``.
+``kinds.py``, bytes in ``wire.py``, the rules for names and texts in ``names.py`` and ``texts.py``.
 
 The promise of all of them: for any bytes ``decode_from_client`` and ``decode_from_server``
 return a message or raise ``RemoteProtocolError``.
@@ -36,7 +36,6 @@ from gameserver.protocol.from_server import (
 from gameserver.protocol.kinds import (
     MAX_CHECKSUM,
     MAX_NONCE,
-    MAX_SAY_LENGTH,
     MAX_SEQ,
     MAX_TOKEN_BYTES,
     MIN_PACE,
@@ -45,7 +44,8 @@ from gameserver.protocol.kinds import (
     VERSION,
     Kind,
 )
-from gameserver.protocol.names import MAX_NAME_LENGTH, parse_room_request, valid_name
+from gameserver.protocol.names import parse_room_request
+from gameserver.protocol.texts import MAX_NAME_LENGTH, MAX_SAY_LENGTH, valid_name, valid_text
 from gameserver.protocol.wire import (
     MAX_CLIENT_MESSAGE_BYTES,
     MAX_SERVER_MESSAGE_BYTES,
@@ -93,4 +93,5 @@ __all__ = [
     "parse_room_request",
     "short_command",
     "valid_name",
+    "valid_text",
 ]

@@ -1,7 +1,7 @@
-"""What players and rooms may be called.
+"""What rooms may be called.
 
-Owns the two rules of README.md, "hello", that have close codes of their own.  Never knows
-which rooms there are, nor who plays under which name.
+Owns the rule of README.md, "hello", that has a close code of its own.  Never knows which rooms
+there are.  What players may be called is ``texts.py``.
 """
 
 from __future__ import annotations
@@ -11,9 +11,6 @@ from typing import Final
 
 from gameserver.errors import JoinRefused
 from gameserver.protocol.closing import CloseCode
-
-#: In characters.
-MAX_NAME_LENGTH: Final = 24
 
 _ROOM_REQUEST: Final = re.compile(r"([a-z0-9_-]{1,32})(?:/([a-z0-9_-]{1,32}))?")
 
@@ -34,8 +31,3 @@ def parse_room_request(request: str) -> tuple[str, str | None]:
             "a room is kind or kind/name, each of 1 to 32 characters of a-z 0-9 - _",
         )
     return match[1], match[2]
-
-
-def valid_name(name: str) -> bool:
-    """Whether a player may be called ``name``; if not, the close code is 4006."""
-    return 1 <= len(name) <= MAX_NAME_LENGTH and name.isprintable() and name == name.strip(" ")

@@ -269,7 +269,7 @@ class Session:
         if not valid_name(hello.name):
             raise JoinRefused(
                 CloseCode.BAD_NAME,
-                "a name is 1 to 24 printable characters with no space at either end",
+                "a name is 1 to 24 characters that can be seen, with no space at either end",
             )
         return hello.room
 

@@ -25,7 +25,8 @@ from gameserver.protocol.messages import (
     Hello,
     decode_from_client,
 )
-from gameserver.protocol.names import parse_room_request, valid_name
+from gameserver.protocol.names import parse_room_request
+from gameserver.protocol.texts import cleaned_name, valid_name
 from gameserver.runtime.conversation import Conversation
 from gameserver.runtime.http import Response, Site
 from gameserver.runtime.upgrade import read_upgrade, wants_upgrade
@@ -170,6 +171,7 @@ def from_client(data: bytes) -> None:
                 commands[message.kind].from_wire(message.values)
     if isinstance(message, Hello):
         valid_name(message.name)
+        assert valid_name(cleaned_name(message.name) or "x")
         with contextlib.suppress(GameServerError):
             parse_room_request(message.room)
 

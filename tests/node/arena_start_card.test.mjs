@@ -1,30 +1,23 @@
-// A typed name becomes one that the server takes.
+// What the start card remembers.
 
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { cleanName, remembered } from "../../clients/web/arena/start_card.js";
+import { remembered } from "../../clients/web/arena/start_card.js";
 
-test("spaces at the ends, doubled spaces and unprintable characters go", () => {
-  assert.equal(cleanName("  Ada  Lovelace "), "Ada Lovelace");
-  assert.equal(cleanName("A\u0000d\u200bA\n"), "AdA");
-  assert.equal(cleanName("\u00a0\u2003"), "");
+let kept = "";
+Object.defineProperty(globalThis, "localStorage", { value: { getItem: () => kept } });
+
+function pilot(value) {
+  kept = JSON.stringify(value);
+  return remembered();
+}
+
+test("a name that was remembered is cleaned, for it may be anybody's", () => {
+  assert.deepEqual(pilot({ name: " Ada\n", colour: 3 }), { name: "Ada", colour: 3 });
 });
 
-test("at most 24 characters, counted as the server counts them", () => {
-  assert.equal(cleanName("x".repeat(40)), "x".repeat(24));
-  assert.equal([...cleanName("🚀".repeat(40))].length, 24);
-  assert.equal(cleanName(`${"x".repeat(23)} y`), "x".repeat(23));
-});
-
-test("what is remembered is a name and a colour that there is, or nothing", () => {
-  let kept = "";
-  Object.defineProperty(globalThis, "localStorage", { value: { getItem: () => kept } });
-  const pilot = (/** @type {unknown} */ value) => {
-    kept = JSON.stringify(value);
-    return remembered();
-  };
-  assert.deepEqual(pilot({ name: " Ada ", colour: 3 }), { name: "Ada", colour: 3 });
+test("a colour that there is not, or something else altogether, is not remembered", () => {
   for (const colour of ["length", "constructor", "__proto__", "3", 1.5, -1, 12, null]) {
     assert.equal(pilot({ name: "Ada", colour }), null, String(colour));
   }

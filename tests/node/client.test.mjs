@@ -149,6 +149,7 @@ test("chat is sent, within the limit of the welcome", () => {
   assert.equal(client.say("🚀🚀🚀"), true);
   assert.throws(() => client.say("abcd"), /4 characters; 1 to 3 can be said/);
   assert.throws(() => client.say(""), RangeError);
+  assert.throws(() => client.say("a\n"), /a text with control characters/);
   assert.deepEqual(socket().take(), [[5, "🚀🚀🚀"]]);
 });
 

@@ -5,6 +5,7 @@
  */
 
 import { byId, make } from "../elements.js";
+import { cleanText } from "../net/texts.js";
 import { colourOf } from "./palette.js";
 
 /** @typedef {import("../net/messages.js").Said} Said */
@@ -22,7 +23,7 @@ export class Chat {
   constructor(say) {
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
-      const text = this.#input.value.trim();
+      const text = cleanText(this.#input.value);
       if (text !== "") say(text);
       this.close();
     });

@@ -13,9 +13,9 @@
 import { LabLink } from "../lab/conditioned_socket.js";
 import { linkNamed } from "../lab/profiles.js";
 import { GameClient } from "../net/client.js";
+import { cleanName } from "../net/texts.js";
 import { ArenaPage } from "./app.js";
 import { PALETTE } from "./palette.js";
-import { cleanName } from "./start_card.js";
 
 const asked = new URLSearchParams(location.search);
 const name = cleanName(asked.get("name") ?? "");

@@ -6,12 +6,12 @@
  */
 
 import { byId, make } from "../elements.js";
+import { cleanName, MAX_NAME_LENGTH } from "../net/texts.js";
 import { PALETTE } from "./palette.js";
 
 /** @typedef {{name: string, colour: number}} Pilot */
 
 const REMEMBERED = "gameserver.arena.pilot";
-const MAX_NAME = 24;
 
 export class StartCard {
   #card = byId("start");
@@ -30,7 +30,7 @@ export class StartCard {
       remembered() ?? { name: "", colour: Math.floor(Math.random() * PALETTE.length) };
     this.#colour = pilot.colour;
     this.#name.value = pilot.name;
-    this.#name.maxLength = MAX_NAME;
+    this.#name.maxLength = 2 * MAX_NAME_LENGTH; // which counts UTF-16 units
     this.#colours.append(...PALETTE.map((colour, index) => this.#choice(colour, index)));
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -69,18 +69,6 @@ export class StartCard {
     label.title = name;
     return label;
   }
-}
-
-/**
- * A name as the server takes it: printable, no spaces at the ends, at most 24 characters.
- * @param {string} typed
- */
-export function cleanName(typed) {
-  const printable = typed
-    .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "")
-    .replace(/\p{Zs}+/gu, " ")
-    .trim();
-  return [...printable].slice(0, MAX_NAME).join("").trim();
 }
 
 /** The pilot of the last visit; null if none is remembered. @returns {Pilot | null} */

@@ -56,6 +56,7 @@ import { Kind } from "./messages.js";
 import { Session } from "./session.js";
 import { Signals } from "./signals.js";
 import { Tempo } from "./tempo.js";
+import { canBeSaid } from "./texts.js";
 import { pingIntervalMs } from "./tickclock.js";
 import { Traffic } from "./traffic.js";
 
@@ -217,7 +218,8 @@ export class GameClient {
 
   /**
    * Say something in the room's chat.
-   * @param {string} text  `RangeError` if it is empty or too long
+   * @param {string} text  `RangeError` if it is too long or holds what no text may; `cleanText` of
+   *   `texts.js` makes one of what somebody typed
    * @returns {boolean} whether it was sent
    */
   say(text) {
@@ -227,6 +229,7 @@ export class GameClient {
     if (length < 1 || length > sayLength) {
       throw new RangeError(`${length} characters; 1 to ${sayLength} can be said at once`);
     }
+    if (!canBeSaid(text)) throw new RangeError("a text with control characters, or none to be seen");
     this.#post(messages.encodeSay(text));
     return true;
   }
