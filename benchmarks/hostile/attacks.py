@@ -6,6 +6,7 @@ Owns when and how often things are sent; what they are is ``ammunition.py``'s, s
 
 from __future__ import annotations
 
+import ssl
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -21,6 +22,7 @@ from benchmarks.hostile.ammunition import (
     NO_MESSAGES,
     OVERSIZE,
     PAGES,
+    PING,
     TLS_BEGINNING,
     UPGRADE,
     forged_tokens,
@@ -30,6 +32,7 @@ from benchmarks.hostile.ammunition import (
     masked,
 )
 from benchmarks.hostile.target import GONE, Target, TurnedAway, Wire
+from benchmarks.hostile.tls_records import ForgedTls
 from benchmarks.machine import ROOT
 from gameserver.protocol.closing import CONNECTION_LOST, CloseCode
 
@@ -54,6 +57,7 @@ CROWD: Final = 200
 IN_A_PROCESS: Final = 25
 STOPPED_S: Final = 30.0
 LOTS_OF_BYTES: Final = 16 * 1024
+RECORDS_AT_ONCE: Final = 200
 
 Act = Callable[[Target], Awaitable[None]]
 
@@ -235,6 +239,43 @@ async def _connect_only(target: Target) -> None:
 async def _tls_only(target: Target) -> None:
     """Have the server do the costly half of TLS, and go."""
     (await target.connect_tls()).reset()
+
+
+async def _tls_records(
+    target: Target, version: ssl.TLSVersion, make: Callable[[ForgedTls], bytes]
+) -> None:
+    """Send records without data for as long as the server takes them: at once, or in a game."""
+    wire, client = await target.connect_forging(version)
+    try:
+        if target.rng.random() < 0.5:
+            await wire.send(client.data(UPGRADE))
+            await wire.receive()
+            await wire.send(client.data(masked(target.name_hello())))
+            await wire.receive()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_make_for_ever, wire, partial(make, client))
+            await wire.drain()
+            nursery.cancel_scope.cancel()
+    finally:
+        wire.reset()
+
+
+async def _make_for_ever(wire: Wire, make: Callable[[], bytes]) -> None:
+    with suppress(*GONE):
+        while True:
+            await wire.send(make())
+
+
+def _key_updates(client: ForgedTls) -> bytes:
+    return client.key_updates(RECORDS_AT_ONCE)
+
+
+def _renegotiations(client: ForgedTls) -> bytes:
+    return client.renegotiations(RECORDS_AT_ONCE)
+
+
+def _empty_records(client: ForgedTls) -> bytes:
+    return client.empties(RECORDS_AT_ONCE, PING)
 
 
 async def _join_only(target: Target) -> None:
@@ -427,6 +468,15 @@ ATTACKS: Final[Mapping[str, Attack]] = {
     "connection storm": Attack(_connect_only, attackers=50),
     "connection storm, 100 addresses": Attack(_connect_only, attackers=100, addresses=100),
     "storm of TLS handshakes": Attack(_tls_only, attackers=50),
+    "TLS key updates": Attack(
+        partial(_tls_records, version=ssl.TLSVersion.TLSv1_3, make=_key_updates), codes=_RATE
+    ),
+    "TLS renegotiations": Attack(
+        partial(_tls_records, version=ssl.TLSVersion.TLSv1_2, make=_renegotiations), codes=_RATE
+    ),
+    "empty TLS records": Attack(
+        partial(_tls_records, version=ssl.TLSVersion.TLSv1_3, make=_empty_records), codes=_RATE
+    ),
     "storm of joins, 100 addresses": Attack(_join_only, attackers=100, addresses=100),
     "flood of page requests": Attack(_pages, attackers=50),
 }

@@ -19,6 +19,7 @@ import trio
 
 from benchmarks.hostile.ammunition import UPGRADE, hello, masked
 from benchmarks.hostile.light import CLOSE, PING, PONG, first_frame
+from benchmarks.hostile.tls_records import ForgedTls
 from gameserver.errors import RemoteProtocolError
 from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.messages import Bye, ServerMessage, Status, Welcome, decode_from_server
@@ -106,6 +107,23 @@ class Target:
             raw.reset()
             raise
         return Wire(raw.sock, self.tally, stream)
+
+    async def connect_forging(self, version: ssl.TLSVersion) -> tuple[Wire, ForgedTls]:
+        """Connect and shake hands as in ``connect_tls``, so that any record can be sent after it.
+
+        The wire is below TLS: what is sent over it must be a record.
+        """
+        wire, client = await self.connect(to_tls=True), ForgedTls(version)
+        try:
+            with trio.fail_after(ANSWER_WITHIN_S):
+                await wire.send(client.shake_hands(b""))
+                while not client.over:
+                    await wire.send(client.shake_hands(await wire.receive()))
+        except BaseException:
+            client.forget()
+            wire.reset()
+            raise
+        return wire, client
 
     async def open(self, *, receive_buffer: int | None = None) -> Wire:
         """Connect as far as the WebSocket; ``TurnedAway`` if the answer is no."""

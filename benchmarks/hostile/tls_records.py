@@ -74,12 +74,16 @@ class ForgedTls:
         wanted = ("CLIENT_RANDOM", "CLIENT_TRAFFIC_SECRET_0")
         lines = (line.split() for line in self._key_log.read_text().splitlines())
         [secret] = [bytes.fromhex(line[2]) for line in lines if line[0] in wanted]
-        self._key_log.unlink()
+        self.forget()
         cipher = self._object.cipher()
         assert cipher is not None
         if self._object.version() == "TLSv1.2":
             return _Tls12Keys(secret, ours, theirs)
         return _Tls13Keys(secret, "sha384" if cipher[0].endswith("SHA384") else "sha256")
+
+    def forget(self) -> None:
+        """Remove the file of keys; for one whose handshake came to nothing."""
+        self._key_log.unlink(missing_ok=True)
 
     def decrypt(self, received: bytes) -> bytes:
         """Return the data in what was received; ``b""`` if there is none yet, or none any more."""
