@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import socket
 from functools import partial
@@ -17,7 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wsproto.events import CloseConnection, Message, Ping
 
+from gameserver.protocol.allowance import Intake
 from gameserver.protocol.frames import binary_frame
+from gameserver.runtime.inlet import BYTES_PER_TURN
 from gameserver.runtime.link import Link
 
 BIG = bytes(64 * 1024)
@@ -445,3 +448,27 @@ async def messages_until_close(peer: WirePeer):
                 if event.message_finished:
                     yield parts[0][:0].join(parts)
                     parts.clear()
+
+
+# Reading in turns
+
+
+@both
+async def test_a_session_is_read_a_little_a_turn(tls, nursery):
+    """Of hundreds of frames that came at once, and that nobody waits for, others notice nothing."""
+    async with two_links(tls=tls) as (server, client):
+        pong = b"\x8a\x80\0\0\0\0"
+        server.inlet.follow_frames()
+        server.inlet.limit(Intake(frames_burst=10_000), lambda: None)
+        pongs: list[bytes] = []
+        server.inlet.open_lane(pongs.append, pongs.append)
+        nursery.start_soon(client.send_all, pong * 5_000)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(server.receive_some)
+        read = [0]
+        while len(pongs) < 5_000:
+            await trio.lowlevel.checkpoint()
+            read.append(server.bytes_in)
+        turns = [after - before for before, after in itertools.pairwise(read)]
+        assert 0 < max(turns) <= 2 * BYTES_PER_TURN  # it may run last in a turn, then first
+        nursery.cancel_scope.cancel()

@@ -19,6 +19,10 @@ FRAMES_PER_LOOK = 32
 BYTES_PER_LOOK = 4096
 """So many more are let in before it is looked again, by the clock, whether they are too many."""
 
+BYTES_PER_TURN = 2048
+"""Where that is limited, a turn of the loop reads no more than this: it may hold hundreds of
+frames, each of which costs as much as a long one."""
+
 
 def _ignore(_payload: bytes) -> None:
     """Where messages and pongs go that nobody waits for."""
@@ -32,9 +36,10 @@ class Inlet:
     """The received side of a link.
 
     Attributes to read: ``unread`` (what trio-websocket has yet to read), ``ended`` (the peer has
-    ended its side), ``bytes_in``, ``flooded`` (more came than the peer may send: what else
-    comes is thrown away).  ``on_flood`` is called once, when that begins; within a tick, or while
-    a task reads, so it must neither wait nor raise.
+    ended its side), ``bytes_in``, ``turn_bytes`` (the most to read in one turn of the loop) and
+    ``flooded`` (more came than the peer may send: what else comes is thrown away).  ``on_flood`` is
+    called once, when that begins; within a tick, or while a task reads, so it must neither wait
+    nor raise.
     """
 
     __slots__ = (
@@ -52,6 +57,7 @@ class Inlet:
         "ended",
         "flooded",
         "on_flood",
+        "turn_bytes",
         "unread",
     )
 
@@ -59,6 +65,7 @@ class Inlet:
         self.unread = b""
         self.ended = False
         self.bytes_in = 0
+        self.turn_bytes = sys.maxsize
         self._scanner: LaneScanner | None = None
         self._on_message: Callable[[bytes], None] = _ignore
         self._on_pong: Callable[[bytes], None] = _ignore
@@ -79,6 +86,7 @@ class Inlet:
         self._paid_bytes = self.bytes_in
         self._look_at_frames = FRAMES_PER_LOOK
         self._look_at_bytes = self.bytes_in + BYTES_PER_LOOK
+        self.turn_bytes = BYTES_PER_TURN
         self.on_flood = on_flood
 
     def follow_frames(
@@ -184,6 +192,7 @@ class Inlet:
         """Throw away what else comes, and tell of it; whether there is anybody to tell."""
         told = self.on_flood is not _ignore_flood
         self.flooded = True
+        self.turn_bytes = sys.maxsize  # nobody looks at it any more
         self.unread = b""
         self.on_flood()
         return told

@@ -284,14 +284,17 @@ class Link(trio.abc.Stream):
                 await self._fed.park()
                 self._check_usable()
                 continue
+            turn_bytes = min(max_bytes, self.inlet.turn_bytes)
             try:
                 if self._tls is None:
-                    self.inlet.take_in(self._socket.recv(max_bytes))
+                    self.inlet.take_in(self._socket.recv(turn_bytes))
                 else:
-                    self._read_encrypted(self._tls, max_bytes)
+                    self._read_encrypted(self._tls, turn_bytes)
                 if self.inlet.flooded:
                     # It is thrown away, and a little at a time, for the loop is for all.
                     await trio.sleep(FLOOD_PAUSE_S)
+                elif not (self.inlet.unread or self.inlet.ended):
+                    await trio.lowlevel.checkpoint()  # it was for the lane, and more may be there
             except BlockingIOError:
                 if self._tls is not None and self._tls.ready:
                     await trio.lowlevel.checkpoint()  # a few records are a turn, data or none
