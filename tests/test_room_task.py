@@ -209,13 +209,15 @@ async def test_a_field_that_cannot_be_sent_ends_the_room(
     assert task.hooks.failures == 1
 
 
-async def test_a_text_that_cannot_be_sent_ends_the_room(autojump_clock: MockClock) -> None:
+async def test_a_name_that_cannot_be_sent_ends_the_room(autojump_clock: MockClock) -> None:
     task = RoomTask(Field(), "field/1", ping_interval_s=2.0, pumped=False)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(task.run)
         await task.ready.wait()
         ann = seat(task, 1, "ann")
-        task.room.say("\ud800")
+        player = task.room.players[1]
+        player.name = "\ud800"
+        task.room.hear(player, "hello")
     assert ann.ended == [(1011, "the room failed: a value that cannot be sent")]
 
 
