@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -13,9 +14,11 @@ from connections import client_tls, server_tls
 
 from clients.errors import ConnectionLost
 from clients.joining import open_game
-from clients.lab.conditioner import Path
+from clients.lab.conditioner import Conditioner
+from clients.lab.path import Outages, Path
 from clients.lab.pipe import Pipe
 from clients.lab.profiles import Profile, profile_of
+from clients.lab.recovery import Flight, Measured
 from clients.lab.stream import LINGER_S, ConditionedStream, over
 
 
@@ -93,6 +96,29 @@ async def test_without_a_reader_nothing_more_is_taken(
     with trio.move_on_after(60) as patience:
         await pipe.wait_for_room()
     assert patience.cancelled_caught
+
+
+async def test_one_who_waits_gets_what_later_bytes_let_be_sent_again_sooner(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    path = Path(delay_s=0.05, loss=0.5)
+    measured = Measured(least_rtt_s=0.1, smoothed_rtt_s=0.1, timeout_s=1.0)
+    never = Outages("", begin_s=0.0, every_s=math.inf, least_s=0.0, most_s=0.0)
+    asked = iter([0.0, 0.0])  # the first is lost, nothing else is
+    pipe = Pipe(Conditioner(path, Flight(path, path, measured, lambda: next(asked, 0.9), never)))
+    begin_s = trio.current_time()
+    arrived_s: list[float] = []
+
+    async def read() -> None:
+        assert await pipe.receive() == b"ab"
+        arrived_s.append(trio.current_time() - begin_s)
+
+    async with trio.open_nursery() as nursery:
+        await pipe.send(b"a")
+        nursery.start_soon(read)
+        await trio.sleep(0.06)
+        await pipe.send(b"b")  # arrives at 0.11, is acknowledged at 0.16
+    assert arrived_s == [pytest.approx(0.16 + 0.05)]
 
 
 async def test_breaking_off_wakes_both_ends(autojump_clock: trio.testing.MockClock) -> None:

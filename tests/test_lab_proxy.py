@@ -17,7 +17,7 @@ import trio.testing
 from connections import client_tls, server_tls
 
 from clients.lab import proxy as proxy_module
-from clients.lab.conditioner import Path
+from clients.lab.path import Path
 from clients.lab.profiles import Profile, profile_of
 from clients.lab.proxy import Endpoint, LabError, LabFigures, Proxy, open_proxy
 from clients.lab.running import figure_line, opening_line
@@ -296,7 +296,7 @@ def test_the_lines_say_what_happens() -> None:
     proxy = Proxy(profile_of("mobile"), Endpoint("::1", 8000), "s")
     assert opening_line(proxy, Endpoint("127.0.0.1", 9000)) == (
         "127.0.0.1:9000 leads to [::1]:8000 by mobile: "
-        "round trip 50 ms, a lost segment stalls it for 200 ms"
+        "round trip 50 ms, a lost segment is sent again within 263 ms"
     )
     now = LabFigures(3, 5, 1, 2, 1, 3000, 14_000, 2500, 7)
     assert figure_line(LabFigures(bytes_up=1000), now, 2.0) == (

@@ -6,6 +6,7 @@ go through is ``conditioner.py``.  Never touches a stream.
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import trio
@@ -76,10 +77,6 @@ class Pipe:
         raise trio.BrokenResourceError("the conditioned connection is broken")
 
     async def _wait_for_news(self, due_s: float | None) -> None:
-        """Return at ``due_s`` (None: once something was sent), or when the pipe breaks."""
-        if due_s is None:
+        """Return at ``due_s``, once something was sent (``due_s`` may change), or at the end."""
+        with trio.move_on_at(math.inf if due_s is None else due_s):
             await self._news.park()
-            return
-        with trio.move_on_at(due_s):
-            while not self.broken:  # what is sent meanwhile comes out later than ``due_s``
-                await self._news.park()

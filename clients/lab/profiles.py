@@ -1,7 +1,7 @@
 """Links by name, for trying a game on them.  Pure.
 
-Owns ``Profile`` and the six of the house.  A plain round trip such as ``150ms`` is a profile too:
-that delay, half of it each way, and nothing else.
+Owns ``Profile`` and the eight that come with the lab.  A plain round trip such as ``150ms`` is a
+profile too: that delay, half of it each way, and nothing else.
 
 Where the numbers come from (round trips; half-way each where a source does not say more):
 
@@ -29,22 +29,27 @@ Where the numbers come from (round trips; half-way each where a source does not 
     Over High Speed Rails (IEEE/ACM ToN 2017), Wang et al., An Active-Passive Measurement Study of
     TCP Performance over LTE on High-speed Rails (WWW 2019): longer and more variable round trips,
     more loss, and stalls at handovers.  At 300 km/h cells of 1-2 km last 12-24 s each.
+``lossy-1``, ``lossy-3``
+    Not a measured link but a hard one of round numbers: 75 ms each way in the mean, give or take
+    20 ms, and one segment in a hundred lost, or three.  ``python -m benchmarks tcploss`` compares
+    them with the kernel's TCP over such a link.
 """
 
 from __future__ import annotations
 
 import math
+import random
 import re
 from collections.abc import Sequence
 from typing import Final
 
 import attrs
 
-from clients.lab.conditioner import Conditioner, Outages, Path
+from clients.lab.conditioner import Conditioner
+from clients.lab.path import Outages, Path
+from clients.lab.recovery import LEAST_TIMEOUT_S, Flight, Measured
 from gameserver.errors import GameServerError
 
-#: The least timeout of Linux (``TCP_RTO_MIN``); RFC 6298, 2.4, would have a whole second.
-LEAST_TIMEOUT_S: Final = 0.2
 #: The mean absolute deviation of an exponential distribution, as a share of its mean.
 _DEVIATION: Final = 2 / math.e
 
@@ -75,10 +80,18 @@ class Profile:
         return self.up.delay_s + self.down.delay_s
 
     @property
+    def smoothed_rtt_s(self) -> float:
+        """The smoothed round trip at which TCP arrives here."""
+        return self.rtt_s + self.up.jitter_s + self.down.jitter_s
+
+    @property
     def timeout_s(self) -> float:
-        """The retransmission timeout at which TCP arrives here: SRTT + 4 RTTVAR (RFC 6298, 2.3)."""
-        jitter_s = self.up.jitter_s + self.down.jitter_s
-        return max(self.rtt_s + jitter_s + 4 * _DEVIATION * jitter_s, LEAST_TIMEOUT_S)
+        """The retransmission timeout at which TCP arrives here: SRTT + 4 RTTVAR (RFC 6298, 2.3).
+
+        In Linux ``LEAST_TIMEOUT_S`` bounds ``4 RTTVAR``, not the sum (``tcp_rtt_estimator``).
+        """
+        deviation_s = _DEVIATION * (self.up.jitter_s + self.down.jitter_s)
+        return self.smoothed_rtt_s + max(4 * deviation_s, LEAST_TIMEOUT_S)
 
     def conditioners(self, seed: str, *, begin_s: float) -> tuple[Conditioner, Conditioner]:
         """Return a connection over this link: its way up, and its way down.
@@ -93,10 +106,22 @@ class Profile:
             least_s=least_s,
             most_s=most_s,
         )
-        return (
-            Conditioner(self.up, f"{seed}/up", timeout_s=self.timeout_s, outages=outages),
-            Conditioner(self.down, f"{seed}/down", timeout_s=self.timeout_s, outages=outages),
+        measured = Measured(
+            least_rtt_s=self.rtt_s,
+            smoothed_rtt_s=self.smoothed_rtt_s,
+            timeout_s=self.timeout_s,
         )
+
+        def way(name: str, path: Path, back: Path) -> Conditioner:
+            chance = random.Random(f"{seed}/{name}").random
+            return Conditioner(path, Flight(path, back, measured, chance, outages))
+
+        return way("up", self.up, self.down), way("down", self.down, self.up)
+
+
+def _lossy(name: str, loss: float) -> Profile:
+    path = Path(delay_s=0.055, jitter_s=0.020, bytes_per_s=10 * _BYTES_PER_MBIT, loss=loss)
+    return Profile(name=name, up=path, down=path)
 
 
 PROFILES: Final = {
@@ -162,6 +187,8 @@ PROFILES: Final = {
             outage_every_s=20.0,
             outage_s=(0.2, 1.5),
         ),
+        _lossy("lossy-1", 0.01),
+        _lossy("lossy-3", 0.03),
     )
 }
 

@@ -36,7 +36,7 @@ def opening_line(proxy: Proxy, listen: Endpoint) -> str:
     return (
         f"{listen} leads to {proxy.to} by {profile.name}: "
         f"round trip {profile.rtt_s * 1000:g} ms, "
-        f"a lost segment stalls it for {profile.timeout_s * 1000:.0f} ms"
+        f"a lost segment is sent again within {profile.timeout_s * 1000:.0f} ms"
     )
 
 

@@ -25,6 +25,7 @@ from netcode_vectors.prediction import (
     prediction_cases,
     smoothing_cases,
 )
+from netcode_vectors.recovery import play_recovery, recovery_cases
 from netcode_vectors.tempo import play_tempo, tempo_cases
 from netcode_vectors.tickclock import play_tickclock, tickclock_cases
 
@@ -42,6 +43,7 @@ FILES: dict[str, dict[str, tuple[Callable[[], Iterator[Case]], Player]]] = {
     },
     "effects": {"cases": (effects_cases, play_effects)},
     "budget": {"cases": (budget_cases, play_budget)},
+    "recovery": {"cases": (recovery_cases, play_recovery)},
 }
 
 

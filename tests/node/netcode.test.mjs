@@ -7,6 +7,7 @@ import test from "node:test";
 import { newPose, PlaybackClock, Track } from "../../clients/web/interpolation.js";
 import { LatencyBudget, SHARES, total } from "../../clients/web/net/budget.js";
 import { PendingEffects } from "../../clients/web/net/effects.js";
+import { Flight } from "../../clients/web/lab/recovery.js";
 import { Lead } from "../../clients/web/net/lead.js";
 import { Predictor, Smoothing } from "../../clients/web/net/prediction.js";
 import { Tempo } from "../../clients/web/net/tempo.js";
@@ -51,6 +52,26 @@ plays("tickclock", "cases", ({ tick_rate, tick, now_ms }) => {
     else if (what === "pace") clock.pace(values[0], values[2]);
     else clock.delta(...values);
     return { tick: clock.tickAt(values[1]), min_rtt_ms: clock.minRttMs, jumps: clock.jumps };
+  };
+});
+
+plays("recovery", "cases", ({ path, back, measured, chances }) => {
+  const way = ([delayMs, jitterMs, loss]) => ({ delayMs, jitterMs, bytesPerS: Infinity, loss });
+  const [leastRttMs, smoothedRttMs, timeoutMs] = measured;
+  let drawn = 0;
+  const chance = () => chances[drawn++ % chances.length];
+  const never = { cover: () => false };
+  const flight = new Flight(
+    way(path),
+    way(back),
+    { leastRttMs, smoothedRttMs, timeoutMs },
+    chance,
+    /** @type {any} */ (never),
+  );
+  const sent = [];
+  return (_, now) => {
+    sent.push(flight.send(now));
+    return { arrives: sent.slice(-12).map(({ arrivesMs }) => arrivesMs), lost: flight.lost };
   };
 });
 

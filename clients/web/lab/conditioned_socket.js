@@ -12,6 +12,7 @@ import { conditioners } from "./profiles.js";
 /** @typedef {import("../net/line.js").Socket} Socket */
 /** @typedef {import("../net/line.js").SocketFactory} SocketFactory */
 /** @typedef {import("./conditioner.js").Conditioner} Conditioner */
+/** @typedef {import("./conditioner.js").Passage} Passage */
 /** @typedef {import("./profiles.js").Link} Link */
 
 /**
@@ -77,7 +78,7 @@ export class LabLink {
 
 /** What waits for its time, in the order in which it came. */
 class HeldBack {
-  /** @type {{leavesMs: number, dueMs: number, bytes: number, act: () => void}[]} */
+  /** The passage is null for what was let through while nothing was held. @type {{passage: Passage | null, bytes: number, act: () => void}[]} */
   #held = [];
   /** @type {any} */ #timer = null;
   #way;
@@ -92,18 +93,21 @@ class HeldBack {
   /** What has not left yet. */
   get unsentBytes() {
     const now = this.#time.now();
-    return this.#held.reduce((sum, { leavesMs, bytes }) => sum + (leavesMs > now ? bytes : 0), 0);
+    const waits = (/** @type {Passage | null} */ passage) => passage !== null && passage.leavesMs > now;
+    return this.#held.reduce((sum, { passage, bytes }) => sum + (waits(passage) ? bytes : 0), 0);
   }
 
   /** Let `act` happen once a message of so many bytes has arrived. @param {number} bytes @param {() => void} act */
   pass(bytes, act) {
     const now = this.#time.now();
-    const { leavesMs, arrivesMs } = this.#way()?.send(now, bytes) ?? { leavesMs: now, arrivesMs: now };
-    if (arrivesMs <= now && this.#held.length === 0) {
+    const passage = this.#way()?.send(now, bytes) ?? null;
+    if (this.#held.length === 0 && (passage === null || passage.arrivesMs <= now)) {
       act();
       return;
     }
-    this.#held.push({ leavesMs, dueMs: arrivesMs, bytes, act });
+    this.#held.push({ passage, bytes, act });
+    // The first may arrive at another time now.
+    this.#disarm();
     this.#arm();
   }
 
@@ -116,7 +120,8 @@ class HeldBack {
   #arm() {
     const first = this.#held[0];
     if (this.#timer !== null || first === undefined) return;
-    this.#timer = this.#time.setTimer(() => this.#due(), Math.max(0, first.dueMs - this.#time.now()));
+    const inMs = (first.passage?.arrivesMs ?? 0) - this.#time.now();
+    this.#timer = this.#time.setTimer(() => this.#due(), Math.max(0, inMs));
   }
 
   #disarm() {
@@ -128,7 +133,9 @@ class HeldBack {
     this.#timer = null;
     const now = this.#time.now();
     try {
-      while (this.#held[0] !== undefined && this.#held[0].dueMs <= now) this.#held.shift()?.act();
+      while (this.#held[0] !== undefined && (this.#held[0].passage?.arrivesMs ?? now) <= now) {
+        this.#held.shift()?.act();
+      }
     } finally {
       this.#arm();
     }

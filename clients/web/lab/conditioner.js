@@ -2,115 +2,71 @@
  * What a TCP connection over a given link does to the messages of one direction: how long each
  * takes.
  *
- * Owns `Conditioner` (a time in, a later time out, never before that of an earlier message) and
- * `Outages` (when a link is dead).  The twin of `clients/lab/conditioner.py`, whose header says why
- * it is as it is: loss shows up as a stall of all that is behind it, never as a missing message.
- * Pure: times are arguments in milliseconds, chance comes from a seed.  Holds no messages.
+ * Owns cutting messages into segments, and what fits through.  The twin of
+ * `clients/lab/conditioner.py`, but for the order of messages, which is kept by whoever holds them
+ * (`conditioned_socket.js`).  When a segment arrives that was lost is `recovery.js`'s.  Pure: times are
+ * arguments in milliseconds.
  */
 
-import { partSeed, seededRandom } from "./random.js";
+/** @typedef {import("./path.js").Path} Path */
+/** @typedef {import("./recovery.js").Flight} Flight */
+/** @typedef {import("./recovery.js").Segment} Segment */
 
 /** What one segment of TCP carries over Ethernet (RFC 791, RFC 9293, RFC 7323). */
 const SEGMENT_BYTES = 1448;
-/** Retransmission timeouts stop doubling here. */
-const LONGEST_TIMEOUT_MS = 8000;
 
-/**
- * One direction of a link: the least that a byte takes, the mean of what comes on top
- * (exponentially distributed), what fits through, and the chance of each segment to be lost.
- * @typedef {{delayMs: number, jitterMs: number, bytesPerS: number, loss: number}} Path
- */
+/** A message on its way. */
+export class Passage {
+  #segments;
 
-/** When a link is dead, both ways: once in each `everyMs`, at a random time in it. */
-export class Outages {
-  #seed;
-  #beginMs;
-  #everyMs;
-  #leastMs;
-  #mostMs;
-
-  /**
-   * @param {object} options
-   * @param {number} options.seed
-   * @param {number} options.beginMs
-   * @param {number} options.everyMs  Infinity: there is none
-   * @param {number} options.leastMs  how long one lasts
-   * @param {number} options.mostMs
-   */
-  constructor({ seed, beginMs, everyMs, leastMs, mostMs }) {
-    this.#seed = seed;
-    this.#beginMs = beginMs;
-    this.#everyMs = everyMs;
-    this.#leastMs = leastMs;
-    this.#mostMs = mostMs;
+  /** @param {number} leavesMs  when its last byte leaves @param {Segment[]} segments */
+  constructor(leavesMs, segments) {
+    this.leavesMs = leavesMs;
+    this.#segments = segments;
   }
 
-  /** Whether the link is dead at `atMs`. @param {number} atMs */
-  cover(atMs) {
-    const sinceMs = atMs - this.#beginMs;
-    if (this.#everyMs === Infinity || sinceMs < 0) return false;
-    const slot = Math.floor(sinceMs / this.#everyMs);
-    const random = seededRandom(partSeed(this.#seed, slot));
-    const lastsMs = this.#leastMs + random() * (this.#mostMs - this.#leastMs);
-    const startMs = slot * this.#everyMs + random() * (this.#everyMs - lastsMs);
-    return sinceMs >= startMs && sinceMs < startMs + lastsMs;
+  /**
+   * When all of it is there; whoever reads it may have to wait for messages before it.  What is sent
+   * later may change it, either way, as long as that time has not come.
+   * @returns {number}
+   */
+  get arrivesMs() {
+    return Math.max(...this.#segments.map((segment) => segment.arrivesMs));
   }
 }
 
 /** One direction. */
 export class Conditioner {
-  /** Segments that had to be sent again, and so stalled what was behind them. */
-  stalls = 0;
-
   #path;
-  #random;
-  #timeoutMs;
-  #outages;
+  #flight;
   /** When the last byte so far has left the sender. */
   #leftMs = -Infinity;
-  /** When the last segment so far arrives: no later one does before. */
-  #lastMs = -Infinity;
 
-  /**
-   * @param {Path} path
-   * @param {number} seed
-   * @param {number} timeoutMs  the first retransmission timeout
-   * @param {Outages} outages
-   */
-  constructor(path, seed, timeoutMs, outages) {
+  /** @param {Path} path @param {Flight} flight */
+  constructor(path, flight) {
     this.#path = path;
-    this.#random = seededRandom(seed);
-    this.#timeoutMs = timeoutMs;
-    this.#outages = outages;
+    this.#flight = flight;
+  }
+
+  /** Segments that were lost, each a stall of what is behind it until it arrives. */
+  get stalls() {
+    return this.#flight.lost;
   }
 
   /**
    * Send a message of so many bytes at `nowMs`, which never goes back.
    * @param {number} nowMs
    * @param {number} bytes
-   * @returns {{leavesMs: number, arrivesMs: number}} when its last byte has left, and is there
    */
   send(nowMs, bytes) {
+    const segments = [];
     let left = bytes;
     do {
       const segment = Math.min(left, SEGMENT_BYTES);
       this.#leftMs = Math.max(nowMs, this.#leftMs) + (segment / this.#path.bytesPerS) * 1000;
-      this.#lastMs = Math.max(this.#lastMs, this.#arrivalMs(this.#leftMs));
+      segments.push(this.#flight.send(this.#leftMs));
       left -= segment;
     } while (left > 0);
-    return { leavesMs: this.#leftMs, arrivesMs: this.#lastMs };
-  }
-
-  /** @param {number} leavesMs */
-  #arrivalMs(leavesMs) {
-    const jitterMs = -Math.log(1 - this.#random()) * this.#path.jitterMs;
-    let arrivesMs = leavesMs + this.#path.delayMs + jitterMs;
-    let timeoutMs = this.#timeoutMs;
-    while (this.#random() < this.#path.loss || this.#outages.cover(arrivesMs)) {
-      this.stalls += 1;
-      arrivesMs += timeoutMs;
-      timeoutMs = Math.min(2 * timeoutMs, LONGEST_TIMEOUT_MS);
-    }
-    return arrivesMs;
+    return new Passage(this.#leftMs, segments);
   }
 }

@@ -5,10 +5,12 @@
  * Owns `LINKS`, finding one by name, and what follows from a link's numbers.  Pure.
  */
 
-import { Conditioner, Outages } from "./conditioner.js";
-import { partSeed } from "./random.js";
+import { Conditioner } from "./conditioner.js";
+import { Outages } from "./path.js";
+import { partSeed, seededRandom } from "./random.js";
+import { Flight, LEAST_TIMEOUT_MS } from "./recovery.js";
 
-/** @typedef {import("./conditioner.js").Path} Path */
+/** @typedef {import("./path.js").Path} Path */
 
 /**
  * A link: the way up to the server, the way down, and when it is dead: for `leastMs` to `mostMs`
@@ -19,8 +21,6 @@ import { partSeed } from "./random.js";
  * @property {{everyMs: number, leastMs: number, mostMs: number}} outages
  */
 
-/** The least timeout of Linux (`TCP_RTO_MIN`). */
-const LEAST_TIMEOUT_MS = 200;
 /** The mean absolute deviation of an exponential distribution, as a share of its mean. */
 const DEVIATION = 2 / Math.E;
 const BYTES_PER_MBIT = 1e6 / 8;
@@ -35,6 +35,11 @@ const NO_OUTAGES = { everyMs: Infinity, leastMs: 0, mostMs: 0 };
  */
 function path(delayMs, jitterMs, mbitPerS, loss = 0) {
   return { delayMs, jitterMs, bytesPerS: mbitPerS * BYTES_PER_MBIT, loss };
+}
+
+/** A link that loses this share of segments, either way. @param {number} loss @returns {Link} */
+function lossy(loss) {
+  return { up: path(55, 20, 10, loss), down: path(55, 20, 10, loss), outages: NO_OUTAGES };
 }
 
 /** @type {Readonly<Record<string, Link>>} */
@@ -53,6 +58,8 @@ export const LINKS = Object.freeze({
     down: path(40, 12, 8, 0.01),
     outages: { everyMs: 20_000, leastMs: 200, mostMs: 1500 },
   },
+  "lossy-1": lossy(0.01),
+  "lossy-3": lossy(0.03),
 });
 
 /** The link of that name, which may come from the address; null if there is none. @param {string} name */
@@ -65,10 +72,19 @@ export function rttMs({ up, down }) {
   return up.delayMs + down.delayMs;
 }
 
-/** The retransmission timeout at which TCP arrives there (RFC 6298, 2.3). @param {Link} link */
+/** The smoothed round trip at which TCP arrives there. @param {Link} link */
+function smoothedRttMs(link) {
+  return rttMs(link) + link.up.jitterMs + link.down.jitterMs;
+}
+
+/**
+ * The retransmission timeout at which TCP arrives there (RFC 6298, 2.3, and Linux, for which
+ * `4 RTTVAR` is the least timeout at least).
+ * @param {Link} link
+ */
 export function timeoutMs(link) {
-  const jitterMs = link.up.jitterMs + link.down.jitterMs;
-  return Math.max(rttMs(link) + jitterMs + 4 * DEVIATION * jitterMs, LEAST_TIMEOUT_MS);
+  const deviationMs = DEVIATION * (link.up.jitterMs + link.down.jitterMs);
+  return smoothedRttMs(link) + Math.max(4 * deviationMs, LEAST_TIMEOUT_MS);
 }
 
 /**
@@ -79,9 +95,14 @@ export function timeoutMs(link) {
  */
 export function conditioners(link, seed, beginMs) {
   const outages = new Outages({ seed: partSeed(seed, 0), beginMs, ...link.outages });
-  const timeout = timeoutMs(link);
-  return {
-    up: new Conditioner(link.up, partSeed(seed, 1), timeout, outages),
-    down: new Conditioner(link.down, partSeed(seed, 2), timeout, outages),
+  const measured = {
+    leastRttMs: rttMs(link),
+    smoothedRttMs: smoothedRttMs(link),
+    timeoutMs: timeoutMs(link),
   };
+  const way = (/** @type {Path} */ path, /** @type {Path} */ back, /** @type {number} */ part) => {
+    const chance = seededRandom(partSeed(seed, part));
+    return new Conditioner(path, new Flight(path, back, measured, chance, outages));
+  };
+  return { up: way(link.up, link.down, 1), down: way(link.down, link.up, 2) };
 }
