@@ -26,8 +26,10 @@ from benchmarks.studies import micro as micro_study
 from benchmarks.studies import netcode as netcode_study
 from benchmarks.studies import single as single_study
 from benchmarks.studies import soak as soak_study
+from benchmarks.studies import tcploss as tcploss_study
 from benchmarks.studies import ticks as ticks_study
 from benchmarks.studies.session import Session
+from benchmarks.tcploss import results as tcploss_results
 from clients.lab.profiles import PROFILES
 
 app = App(name="benchmarks", help="Measures the server beside its peers.", version_flags=[])
@@ -271,6 +273,31 @@ def netcode(
 
 
 @app.command
+def tcploss(
+    *,
+    profiles: Annotated[
+        tuple[str, ...], Parameter(help="Links of the lab.", consume_multiple=True)
+    ] = ("lossy-1", "lossy-3"),
+    congestion: Annotated[
+        tuple[str, ...], Parameter(help="The kernel's congestion control.", consume_multiple=True)
+    ] = ("cubic",),
+    connections: Annotated[int, Parameter(help="How many at a time.")] = 8,
+    window: Annotated[float, Parameter(help="Seconds of counting, of each.")] = 60.0,
+    output: Annotated[pathlib.Path, Parameter(help="File that results are appended to.")] = (
+        DEFAULT_OUTPUT
+    ),
+) -> None:
+    """How late messages come where packets are lost: the kernel's TCP beside the lab's model.
+
+    Needs /dev/net/tun and the right to make network namespaces, and says so where that is missing.
+    """
+    session = Session(output, repeats=1, warmup_s=tcploss_study.SETTLE_S, window_s=window)
+    found = tcploss_study.run(session, profiles, congestion, connections)
+    session.say("\n" + tcploss_results.tcploss_table(found))
+    session.close()
+
+
+@app.command
 def hostile(
     *,
     players: Annotated[int, Parameter(help="Honest ones.")] = 50,
@@ -353,6 +380,8 @@ def report(
         texts.append(hostile_results.hostile_table(attacked))
     if (soaked := soak_results.load_newest(file)) is not None:
         texts.append(soak_results.soak_table(soaked))
+    if lossy := tcploss_results.load_newest(file):
+        texts.append(tcploss_results.tcploss_table(lossy))
     for text in texts:
         console.print("\n" + text, markup=False, soft_wrap=True)
     if plot is not None:
