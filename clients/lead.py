@@ -24,12 +24,23 @@ If the clock itself changes its mind by more than ``BELIEVE_TICKS``, all begins 
 
 The two steps balance where one command in ``LATE_STEP / EARLY_STEP`` is late: the smallest lead
 that the jitter allows.  Where the jitter is below a tick, no command is late at all.
+
+Lost segments are something else: TCP holds back all that was sent after one, and then delivers it
+at once (a *stall*).  The server reads such a batch within one tick and tells the margin of its
+newest command only, which is the least late; but the batch begins with the first command that no
+earlier delta told of, so how late that one was is known as well.  One stall says nothing of the
+next.  Where they recur, the lead covers them: it is longer by the ``STALLS``-th longest of those
+among the last ``STALL_COMMANDS`` commands.  So each tick that it is longer saves at least
+``STALLS`` in ``STALL_COMMANDS`` commands from being late, and fewer stalls change nothing.
 """
 
 from __future__ import annotations
 
 import math
+from collections import deque
 from typing import Final
+
+import attrs
 
 from clients.tickclock import TickClock
 
@@ -51,6 +62,23 @@ EARLY_RUN: Final = 12
 EARLY_RUN_TICKS: Final = 60
 #: Sent commands that are remembered until a delta tells of them; the oldest is forgotten.
 REMEMBERED: Final = 128
+#: A batch whose first command arrived this much later than counted on was a stall.
+LEAST_STALL_TICKS: Final = 1.0
+STALLS: Final = 5
+STALL_COMMANDS: Final = 600
+#: Stalls are forgotten after so long, however few commands there were since.
+STALL_MEMORY_TICKS: Final = 1800
+#: The lead is not made longer by more: it makes others see late what one does.
+MOST_COVER_TICKS: Final = 6.0
+
+
+@attrs.frozen
+class _Stall:
+    """A stall of so many ticks, told by the delta of ``tick``, at the ``command``-th of ours."""
+
+    tick: int
+    command: int
+    ticks: float
 
 
 class Lead:
@@ -61,11 +89,16 @@ class Lead:
         "_at_s",
         "_by_clock",
         "_clock",
+        "_commands_told",
+        "_cover",
+        "_newest_told",
         "_offset",
         "_run",
         "_run_edge",
         "_run_tick",
         "_sent",
+        "_stalls",
+        "_told_tick",
         "jumps",
     )
 
@@ -86,6 +119,13 @@ class Lead:
         self._run_edge = 0.0
         #: The tick whose delta told of the first early one in a row.
         self._run_tick = 0
+        #: The newest delta, the newest command that one told of (by its tick), and how many were.
+        self._told_tick = -1
+        self._newest_told = -1
+        self._commands_told = 0
+        self._stalls: deque[_Stall] = deque()
+        #: By how many ticks the lead is longer, so as to cover stalls.
+        self._cover = 0.0
 
     @property
     def started(self) -> bool:
@@ -107,7 +147,9 @@ class Lead:
         if not abs(by_clock - self._by_clock) <= BELIEVE_TICKS:
             self._arrival = self._by_clock = by_clock
             self._run = 0
-        wanted = self._arrival + MARGIN_TICKS
+            self._stalls.clear()
+            self._cover = 0.0
+        wanted = self._arrival + MARGIN_TICKS + self._cover
         error = wanted - self._offset
         if math.isnan(error):
             self._offset = wanted
@@ -129,11 +171,16 @@ class Lead:
     def sent(self, tick: int) -> None:
         """Remember that the command for ``tick`` is sent, by the client's tick as it runs now."""
         self._sent[tick] = self._offset
+        self._newest_told = min(self._newest_told, tick - 1)  # the tick has jumped back
         if len(self._sent) > REMEMBERED:
             del self._sent[next(iter(self._sent))]
 
-    def margin(self, tick: int, margin_ticks: int) -> None:
-        """Take in the margin of the delta of ``tick``."""
+    def margin(self, tick: int, margin_ticks: int | None) -> None:
+        """Take in the margin of the delta of ``tick``; None: the server has read nothing since."""
+        after_tick, self._told_tick = self._told_tick, tick
+        if margin_ticks is None:
+            return
+        self._look_for_stall(after_tick, tick, tick + margin_ticks)
         offset = self._sent.get(tick + margin_ticks, self._offset)
         if math.isnan(offset) or math.isnan(self._arrival):
             return
@@ -147,6 +194,35 @@ class Lead:
             self._early(latest, tick)
         else:
             self._run = 0
+
+    def _look_for_stall(self, after_tick: int, tick: int, newest: int) -> None:
+        """Between ``after_tick`` and ``tick`` our commands up to that for ``newest`` were read."""
+        batch = [sent for sent in self._sent if self._newest_told < sent <= newest]
+        self._newest_told = max(self._newest_told, newest)
+        if batch and after_tick >= 0:
+            self._commands_told += len(batch)
+            steady_of = self._clock.tempo.steady_of
+            # It was read at the tick after ``after_tick`` at the earliest, and had come by then.
+            read = steady_of(after_tick + 1)
+            earliest = self._sent[batch[0]] - (steady_of(batch[0]) - read)
+            earliest -= read - steady_of(after_tick)
+            stall_ticks = earliest - self._arrival
+            if stall_ticks >= LEAST_STALL_TICKS:
+                self._stalls.append(_Stall(tick, self._commands_told, stall_ticks))
+        self._cover_stalls(tick)
+
+    def _cover_stalls(self, tick: int) -> None:
+        """Make the lead as much longer as the stalls that are remembered at ``tick`` want it."""
+        stalls = self._stalls
+        while stalls and (
+            stalls[0].tick <= tick - STALL_MEMORY_TICKS
+            or stalls[0].command <= self._commands_told - STALL_COMMANDS
+        ):
+            stalls.popleft()
+        self._cover = 0.0
+        if len(stalls) >= STALLS:
+            longest = sorted((stall.ticks for stall in stalls), reverse=True)
+            self._cover = min(longest[STALLS - 1], MOST_COVER_TICKS)
 
     def _late(self, edge: float) -> None:
         """A command arrived at ``edge`` at the earliest, which is later than counted on."""

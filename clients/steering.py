@@ -255,10 +255,9 @@ class Steering(Generic[S, C]):
         """
         tick = self._replica.tick
         self.playback.arrived(tick, now_s)
-        if margin is not None:
-            self.lead.margin(tick, margin)
-            if margin < 0:
-                self._eager_until = self.tick + EAGER_TICKS
+        self.lead.margin(tick, margin)
+        if margin is not None and margin < 0:
+            self._eager_until = self.tick + EAGER_TICKS
         self.others.follow(tick)
         self._reconcile(tick, now_s)
         self._answer(tick, now_s)

@@ -11,7 +11,15 @@ import attrs
 import pytest
 from netcode_vectors.files import check
 
-from clients.lead import JUMP_TICKS, MARGIN_TICKS, MAX_SLEW, REMEMBERED, Lead
+from clients.lead import (
+    JUMP_TICKS,
+    MARGIN_TICKS,
+    MAX_SLEW,
+    MOST_COVER_TICKS,
+    REMEMBERED,
+    STALLS,
+    Lead,
+)
 from clients.tickclock import TickClock, ping_interval_s
 
 RATE = 30
@@ -105,6 +113,8 @@ def play(
             clock.delta(int(one), now_s)
             if not math.isnan(two):
                 lead.margin(int(one), int(two))
+            else:
+                lead.margin(int(one), None)
     seen.jumps = lead.jumps
     seen.slack.sort()
     return seen
@@ -158,6 +168,36 @@ def test_a_stall_now_and_then_does_not_lengthen_the_lead_for_good() -> None:
 
     seen = play(5, stalls, stalls, seconds=60.0)
     assert seen.slack[len(seen.slack) // 2] < 1.2
+
+
+def stalls_of(every_s: float, lasts_s: float, until_s: float = math.inf) -> Delay:
+    """Let what is sent in the first ``lasts_s`` of each ``every_s`` arrive together."""
+
+    def delay_s(now_s: float, rng: random.Random) -> float:
+        stalled_s = max(lasts_s - now_s % every_s, 0.0) if now_s < until_s else 0.0
+        return rng.uniform(0.05, 0.06) + stalled_s
+
+    return delay_s
+
+
+def test_stalls_that_recur_are_covered() -> None:
+    """As where a segment in a hundred is lost: each stall would make five commands late."""
+    way = stalls_of(3.0, 0.17)
+    seen = play(6, way, between(0.05, 0.06), seconds=80.0, from_s=30.0)
+    assert seen.late <= 0.01 * seen.commands
+    assert seen.jumps == 0
+
+
+def test_no_more_than_the_most_is_covered() -> None:
+    seen = play(6, stalls_of(2.0, 0.6), between(0.05, 0.06), seconds=80.0, from_s=30.0)
+    assert seen.slack[len(seen.slack) // 2] <= MOST_COVER_TICKS + 2.5
+
+
+def test_when_the_stalls_are_over_the_lead_is_short_again() -> None:
+    way = stalls_of(1.0, 0.2, until_s=30.0)
+    seen = play(7, way, between(0.05, 0.06), seconds=70.0, from_s=56.0)
+    assert seen.late == 0
+    assert seen.slack[-1] <= 1.5
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -219,6 +259,26 @@ def test_four_late_ones_in_a_row_are_believed_as_far_as_the_least_late() -> None
     for later in range(1, 200):
         lead.advance(1.0 + later / RATE)
     assert lead.lead_ticks - before == pytest.approx(4 + MARGIN_TICKS, abs=0.05)
+
+
+def test_a_stall_is_as_long_as_the_first_command_of_its_batch_was_late() -> None:
+    clock = TickClock(RATE, 90, 0.9)
+    clock.pong(0.95, 1.05, 100.0)
+    lead = Lead(clock)
+    lead.advance(1.0)
+    tick = 104
+    for number in range(STALLS):
+        # Nothing is read for four ticks, then five commands, of which the newest is in time.
+        for sent in range(tick, tick + 5):
+            lead.sent(sent)
+        for quiet in range(tick - 1, tick + 3):
+            lead.margin(quiet, None)
+        lead.margin(tick + 3, 1)
+        assert (lead._cover > 0) is (number == STALLS - 1)
+        tick += 5
+    # The lead is half a tick longer than the way up.  The first command of a batch was read three
+    # ticks late, and had come within the tick before that.
+    assert lead._cover == pytest.approx(MARGIN_TICKS + 3 - 1, abs=0.01)
 
 
 def test_a_sleep_is_made_good_at_once_and_not_run_after() -> None:

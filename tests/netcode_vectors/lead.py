@@ -46,6 +46,10 @@ def lead_cases() -> Iterator[Case]:
         **_commands(random.Random(8), 40, 5, slows=True),
     }
     yield {
+        "name": "lost segments stall the way up again and again, and then no more",
+        **_stalled(random.Random(9)),
+    }
+    yield {
         "name": "the server's time jumps, and so does the lead",
         "tick_rate": 30,
         "tick": 10,
@@ -81,6 +85,43 @@ def lead_cases() -> Iterator[Case]:
             *[["advance", 330 + 11 * n] for n in range(5)],
         ],
     }
+
+
+def _stalled(rng: random.Random) -> Case:
+    """Return what a client hears of a command every tick, of which stalls hold some back.
+
+    Every delta is told, also those of ticks at which the server has read nothing.
+    """
+    rate = 30
+    tick_ms = 1000 / rate
+    start = 500.0
+    clock = TickClock(rate, start, 0)
+    clock.pong(0, 0.1, start + 50 / tick_ms)
+    lead = Lead(clock)
+    steps: list[Step] = [["pong", 0, 100, start + 50 / tick_ms]]
+    unread: list[tuple[float, int]] = []  # arrives, tick
+    arrived, free_ms, stalled_until_ms, sent = 0.0, 800.0, 0.0, 0
+    for number in range(1, 310):
+        now = round(100 + number * tick_ms + rng.uniform(0, 2), 3)
+        # What happened at the server 50 ms ago is heard now.
+        read = math.floor(start + (now - 50) / tick_ms)
+        came = [tick for arrives, tick in unread if arrives <= (read - start) * tick_ms]
+        unread = [entry for entry in unread if entry[1] not in came]
+        margin = came[-1] - read if came else None
+        steps.append(["margin", read, margin])
+        lead.margin(read, margin)
+        steps.append(["advance", now])
+        tick = math.floor(lead.advance(now / 1000))
+        if tick > sent:
+            sent = tick
+            steps.append(["sent", tick])
+            lead.sent(tick)
+            if free_ms <= now < 7000:
+                stalled_until_ms = now + ms_between(rng, 150, 300)
+                free_ms = now + ms_between(rng, 500, 900)
+            arrived = max(arrived, now + ms_between(rng, 48, 60), stalled_until_ms)
+            unread.append((arrived, tick))
+    return {"tick_rate": rate, "tick": start, "now_ms": 0, "steps": steps}
 
 
 def _commands(

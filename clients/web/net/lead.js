@@ -11,7 +11,8 @@
  * slow link does).  It begins as the clock's offset and half the round trip, and is corrected by the
  * margins in deltas: a command sent when the offset was o, that was m ticks early, arrived within
  * `o - m - 1 < arrival <= o - m`.  Late ones move it up quickly, early ones down slowly, so that it
- * settles at the smallest lead that the jitter allows.
+ * settles at the smallest lead that the jitter allows.  Where TCP stalls again and again because
+ * segments are lost, the lead is longer by as much as is worth it.
  */
 
 /** @typedef {import("./tickclock.js").TickClock} TickClock */
@@ -34,6 +35,18 @@ const EARLY_RUN = 12;
 const EARLY_RUN_TICKS = 60;
 /** Sent commands that are remembered until a delta tells of them; the oldest is forgotten. */
 const REMEMBERED = 128;
+/** A batch whose first command arrived this much later than counted on was a stall. */
+const LEAST_STALL_TICKS = 1;
+/** The lead covers all but this many less one of the longest stalls … */
+const STALLS = 5;
+/** … among this many of the last commands … */
+const STALL_COMMANDS = 600;
+/** … which are forgotten after so long. */
+const STALL_MEMORY_TICKS = 1800;
+/** The lead is not made longer by more: it makes others see late what one does. */
+const MOST_COVER_TICKS = 6;
+
+/** Told by the delta of `tick`, at the `command`-th of ours. @typedef {{tick: number, command: number, ticks: number}} Stall */
 
 /** The client's tick. */
 export class Lead {
@@ -59,6 +72,14 @@ export class Lead {
   #runEdge = 0;
   /** The tick whose delta told of the first early one in a row. */
   #runTick = 0;
+  /** The newest delta, the newest command that one told of (by its tick), and how many were. */
+  #toldTick = -1;
+  #newestTold = -1;
+  #commandsTold = 0;
+  /** @type {Stall[]} */
+  #stalls = [];
+  /** By how many ticks the lead is longer, so as to cover stalls. */
+  #cover = 0;
 
   /** Whether there is a tick to speak of. */
   get started() {
@@ -80,8 +101,10 @@ export class Lead {
     if (!(Math.abs(byClock - this.#byClock) <= BELIEVE_TICKS)) {
       this.#arrival = this.#byClock = byClock;
       this.#run = 0;
+      this.#stalls = [];
+      this.#cover = 0;
     }
-    const wanted = this.#arrival + MARGIN_TICKS;
+    const wanted = this.#arrival + MARGIN_TICKS + this.#cover;
     const error = wanted - this.#offset;
     if (Number.isNaN(error)) {
       this.#offset = wanted;
@@ -105,14 +128,23 @@ export class Lead {
   /** Remember that the command for `tick` is sent, by the client's tick as it runs now. @param {number} tick */
   sent(tick) {
     this.#sent.set(tick, this.#offset);
+    this.#newestTold = Math.min(this.#newestTold, tick - 1); // the tick has jumped back
     if (this.#sent.size > REMEMBERED) {
       const [oldest] = this.#sent.keys();
       if (oldest !== undefined) this.#sent.delete(oldest);
     }
   }
 
-  /** Take in the margin of the delta of `tick`. @param {number} tick @param {number} marginTicks */
+  /**
+   * Take in the margin of the delta of `tick`.
+   * @param {number} tick
+   * @param {number | null} marginTicks  null: the server has read nothing since the delta before
+   */
   margin(tick, marginTicks) {
+    const afterTick = this.#toldTick;
+    this.#toldTick = tick;
+    if (marginTicks === null) return;
+    this.#lookForStall(afterTick, tick, tick + marginTicks);
     const offset = this.#sent.get(tick + marginTicks) ?? this.#offset;
     if (Number.isNaN(offset) || Number.isNaN(this.#arrival)) return;
     const { tempo } = this.#clock;
@@ -122,6 +154,38 @@ export class Lead {
     if (this.#arrival < earliest) this.#late(earliest);
     else if (this.#arrival > latest) this.#early(latest, tick);
     else this.#run = 0;
+  }
+
+  /**
+   * Between the ticks `afterTick` and `tick` our commands up to that for `newest` were read.
+   * @param {number} afterTick
+   * @param {number} tick
+   * @param {number} newest
+   */
+  #lookForStall(afterTick, tick, newest) {
+    const batch = [...this.#sent].filter(([sent]) => this.#newestTold < sent && sent <= newest);
+    this.#newestTold = Math.max(this.#newestTold, newest);
+    const [first] = batch;
+    if (first !== undefined && afterTick >= 0) {
+      this.#commandsTold += batch.length;
+      const { tempo } = this.#clock;
+      const [firstTick, offset] = first;
+      // It was read at the tick after `afterTick` at the earliest, and had come by then.
+      const read = tempo.steadyOf(afterTick + 1);
+      const latest = offset - (tempo.steadyOf(firstTick) - read);
+      const ticks = latest - (read - tempo.steadyOf(afterTick)) - this.#arrival;
+      if (ticks >= LEAST_STALL_TICKS) this.#stalls.push({ tick, command: this.#commandsTold, ticks });
+    }
+    this.#coverStalls(tick);
+  }
+
+  /** Make the lead as much longer as the stalls that are remembered want it. @param {number} tick */
+  #coverStalls(tick) {
+    const oldest = tick - STALL_MEMORY_TICKS;
+    const first = this.#commandsTold - STALL_COMMANDS;
+    this.#stalls = this.#stalls.filter((stall) => stall.tick > oldest && stall.command > first);
+    const longest = this.#stalls.map(({ ticks }) => ticks).sort((a, b) => b - a);
+    this.#cover = Math.min(longest[STALLS - 1] ?? 0, MOST_COVER_TICKS);
   }
 
   /** A command arrived at `edge` at the earliest, which is later than counted on. @param {number} edge */

@@ -209,10 +209,8 @@ export class Session {
   #measure({ tick, margin }, now) {
     const { tickClock } = this;
     tickClock.delta(tick, now);
-    if (margin !== null) {
-      this.margin = margin;
-      this.lead.margin(tick, margin);
-    }
+    if (margin !== null) this.margin = margin;
+    this.lead.margin(tick, margin);
     const tickMs = 1 / (tickClock.ticksPerMs * tickClock.tempo.pace);
     this.budget.answered(tick, now, {
       tickTimeMs: tickClock.timeOf(tick),
