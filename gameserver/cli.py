@@ -55,6 +55,11 @@ DEVELOPMENT_CERTIFICATE: Final = pathlib.Path("~/.gameserver/tls")
 BOTS_GOODBYE_S: Final = 1.0
 #: Errors of a write to standard output, where its disk is full or its reader is gone.
 UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EPIPE, errno.EIO, errno.EBADF})
+#: What is said of hosts that stand for all addresses of one protocol.
+ALL_OF: Final = {
+    "0.0.0.0": "listening on all addresses of IPv4, and none of IPv6 (--host :: is the reverse)",
+    "::": "listening on all addresses of IPv6, and none of IPv4 (--host 0.0.0.0 is the reverse)",
+}
 DEMO_KINDS: Final[dict[str, type[Room]]] = {"arena": Arena, "chat": Chat, "echo": Echo}
 
 app = App(
@@ -441,8 +446,10 @@ async def _end_bots(process: trio.Process) -> None:
 def _host(server: Server) -> str:
     """Return the host under which this machine reaches the server."""
     host = server.settings.host
-    if host in ("0.0.0.0", "::"):
+    if host == "0.0.0.0":
         return "localhost"
+    if host == "::":  # which takes no IPv4, as localhost may be
+        return "[::1]"
     return f"[{host}]" if ":" in host else host
 
 
@@ -451,6 +458,8 @@ def _addresses(server: Server) -> list[str]:
     lines = [f"open http://{_host(server)}:{server.port}/"]
     if server.tls_port is not None:
         lines.insert(0, f"open https://{_host(server)}:{server.tls_port}/")
+    if server.settings.host in ALL_OF:
+        lines.append(ALL_OF[server.settings.host])
     return lines
 
 

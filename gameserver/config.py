@@ -120,7 +120,7 @@ def secrets_of(settings: Settings) -> tuple[str, ...]:
 class Settings:
     """All settings of a server; ``_s`` are seconds."""
 
-    #: An address or name of this machine; 0.0.0.0 for all of IPv4, :: for all of IPv6.
+    #: An address or name of this machine; 0.0.0.0 for all of IPv4, :: for all of IPv6 and no IPv4.
     host: str = "127.0.0.1"
     #: For http and ws; 0 for any free port.
     port: int = attrs.field(default=8000, validator=_port)

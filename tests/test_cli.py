@@ -18,6 +18,7 @@ from gameserver import cli
 from gameserver.cli import Flags, UsageError, load_rooms
 from gameserver.config import Settings
 from gameserver.protocol.messages import Delta, Welcome
+from gameserver.runtime.server import Server
 from gameserver.tokens import Tokens
 
 GAME = """
@@ -256,3 +257,20 @@ async def test_the_echo_until_a_signal(here: pathlib.Path) -> None:
         assert await process.wait() == 0
         assert process.stderr is not None
         assert b"Traceback" not in b"".join([chunk async for chunk in process.stderr])
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("127.0.0.1", ["open http://127.0.0.1:5/"]),
+        ("::1", ["open http://[::1]:5/"]),
+        ("0.0.0.0", ["open http://localhost:5/", "IPv4, and none of IPv6"]),
+        ("::", ["open http://[::1]:5/", "IPv6, and none of IPv4"]),
+    ],
+)
+def test_what_is_said_of_the_address(host: str, said: list[str]) -> None:
+    server = Server(cli.DEMO_KINDS, Settings(host=host))
+    server.port = 5
+    lines = cli._addresses(server)
+    assert len(lines) == len(said)
+    assert all(part in line for part, line in zip(said, lines, strict=True))

@@ -542,3 +542,10 @@ async def test_a_tls_client_by_ssl_alone():
 
         [answer] = parse(await trio.to_thread.run_sync(ask), "GET")
         assert answer.body == b"ok\n"
+
+
+async def test_a_listener_of_ipv6_takes_no_ipv4() -> None:
+    """Otherwise a client at 10.0.0.1 would be ::ffff:10.0.0.1, which other limits are for."""
+    (listener,) = await open_listeners("::", 0)
+    with listener:
+        assert listener.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) == 1

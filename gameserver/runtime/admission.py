@@ -20,6 +20,7 @@ from gameserver.errors import JoinRefused
 from gameserver.protocol.allowance import Allowance
 from gameserver.protocol.closing import CloseCode
 from gameserver.runtime.addresses import Address, Sender, counted_as, is_in, read_address
+from gameserver.runtime.memory import MemoryWatch
 
 #: What a connection over a cap is told to wait; by then others have gone, or it was no accident.
 RETRY_AFTER_S: Final = 5
@@ -50,6 +51,7 @@ class Reason(enum.StrEnum):
     ROOMS = "rooms"
     ROOM_HASTE = "room haste"
     OVERLOAD = "overload"
+    MEMORY = "memory"
     ORIGIN = "origin"
     BOT = "bot"
     METRICS = "metrics"
@@ -117,8 +119,9 @@ class Admission:
     that held something else than addresses.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, memory: MemoryWatch | None = None) -> None:
         self._settings = settings
+        self._memory = MemoryWatch(list) if memory is None else memory
         self._addresses: dict[str, _Address] = {}
         self._remembered: OrderedDict[str, _Address] = OrderedDict()
         #: When the next newcomer's turn to join is.
@@ -241,9 +244,18 @@ class Admission:
         tick.  A newcomer waits in the line if it is a second long at most.  Who is ``returning`` to
         a seat that is held for them need not wait, though the line then is longer for the others,
         and is let in until it is a second and a half: before newcomers, however many there are.
+        Newcomers are refused while memory is short.
         (The virtual scheduling of the generic cell rate algorithm: ITU-T I.371, annex A.)
         """
         rate = self._settings.joins_per_s
+        if not returning and self._memory.is_short(now_s):
+            self.turn_away(Reason.MEMORY)
+            wait_s = round(self._newcomers.place_s(now_s, rate) - now_s, 3)
+            raise JoinRefused(
+                CloseCode.ROOM_FULL,
+                "the server is short of memory",
+                retry_after_s=RETRY_AFTER_S + wait_s,
+            )
         line_s = max(self._next_turn_s - now_s, 0.0)
         if line_s < (LONGEST_LINE_S + RESERVE_S if returning else LONGEST_LINE_S):
             self._next_turn_s = now_s + line_s + 1 / rate

@@ -41,6 +41,7 @@ from gameserver.runtime.gc_policy import GcPolicy
 from gameserver.runtime.http import JSON, Response, Site, text_response
 from gameserver.runtime.link import Link
 from gameserver.runtime.lobby import Lobby
+from gameserver.runtime.memory import MemoryWatch
 from gameserver.runtime.open_files import within_open_files
 from gameserver.runtime.page_folder import page_files
 from gameserver.runtime.reloading import ask_again, read_beside, reload_when_asked
@@ -111,7 +112,7 @@ class Server:
         self.tls_port: int | None = None
         self.counters = Counters()
         self.lobby = Lobby(kinds, settings)
-        self.admission = Admission(settings)
+        self.admission = Admission(settings, MemoryWatch())
         self.gc_policy = GcPolicy(lambda: self.players)
         self._sessions: set[Session] = set()
         self._no_session = trio.Event()
