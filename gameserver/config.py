@@ -58,9 +58,10 @@ LOOPBACK: Final[tuple[Network, ...]] = (
 OWN_HOST: Final = "self"
 MIN_SECRET_LENGTH: Final = 32
 
-#: RFC 6454, 6.2, as browsers send it, but for the letter case and a port that is the scheme's own.
+#: RFC 6454, 6.2, as browsers send it, except for letter case and a default port.
 _ORIGIN: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://[a-z0-9._\[\]:-]+")
-_OWN_PORTS: Final = {"http": ":80", "https": ":443"}
+#: The default port of each scheme, as it may end the authority of an origin or a ``Host``.
+DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 
 
 class ConfigError(GameServerError):
@@ -330,7 +331,7 @@ def _origin(text: str) -> str:
     match = _ORIGIN.fullmatch(text)
     if match is None:
         raise _WrongTypeError
-    return text.removesuffix(_OWN_PORTS.get(match["scheme"], "/"))
+    return text.removesuffix(DEFAULT_PORTS.get(match["scheme"], "/"))
 
 
 #: Type of a setting → in words, what TOML and flags may give, how it is made of that.

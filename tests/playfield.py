@@ -1,8 +1,7 @@
-"""A room and its clients on links that delay, without sockets and in time of its own.
+"""A room and its clients on links with delays, without sockets, in simulated time.
 
-``Playfield`` steps a real room and publishes for real; each ``Remote`` is the clients' own code
-up to the bytes.  Every message takes the time that its link says, in order, and nothing else
-happens.
+``Playfield`` steps and publishes a real room; each ``Remote`` runs the real client except for the
+bytes.  Every message takes the time that its link gives it, and messages stay in order.
 """
 
 from __future__ import annotations
@@ -29,12 +28,12 @@ from gameserver.protocol.tempo import Tempo
 from gameserver.replication.publisher import Publisher
 from gameserver.room import Room
 
-#: How long something takes that is sent at a time.
+#: How long a message takes that is sent at the given time.
 Delay = Callable[[float], float]
 
-#: How long the server works on a tick until its deltas are written.
+#: The time between the beginning of a tick and its deltas.
 WORK_S = 0.002
-#: A loop wakes up this late at the most.
+#: The most by which a client's loop wakes up late.
 WAKE_S = 0.002
 
 
@@ -44,7 +43,7 @@ def between(low_s: float, high_s: float, seed: int = 0) -> Delay:
 
 
 class Way:
-    """One direction of a link: in order, whatever the delays."""
+    """One direction of a link, which keeps messages in order."""
 
     def __init__(self, delay: Delay) -> None:
         self.delay = delay
@@ -58,8 +57,8 @@ class Way:
 class Playfield:
     """A room that ticks; ``run_until`` lets time pass.
 
-    The server's clock is ``shift_s`` ahead of that of the clients; changing it is a pause of its
-    machine.
+    The server's clock is shifted against that of the clients; a pause of its machine shifts it
+    further.
     """
 
     def __init__(self, room: Room, *, first_tick: int = 1) -> None:
@@ -93,7 +92,7 @@ class Playfield:
         return self.tempo.tick_of((now_s - self._shift_s) * self.rate + self._first - 1)
 
     def pause(self, seconds: float, *, clock_too: bool) -> None:
-        """Let the server's machine stop; ``clock_too``: its clock does not go on meanwhile."""
+        """Stop the server for some time, and with ``clock_too`` its clock as well."""
         self.paused_until_s = self.now_s + seconds
         if clock_too:
             self._shift_s += seconds
@@ -115,7 +114,7 @@ class Playfield:
         if self.now_s < self.paused_until_s:
             self.at(self.paused_until_s, self._server_tick)
             return
-        # As the schedule has it: what cannot be caught up is dropped.
+        # Like the schedule: ticks that cannot be caught up are dropped.
         tick = self._tick = max(self._tick + 1, int(self.server_ticks(self.now_s) + 1e-6))
         room = self.room
         room.expect(tick)
@@ -136,9 +135,9 @@ class Playfield:
 
 
 class Remote:
-    """A client on a link, and what it does at each tick of its loop (``choose``).
+    """A client on a link; ``choose`` gives its command at each tick of its loop.
 
-    ``worst_clock_error`` is in ticks and counts from ``settled_s`` on.
+    ``worst_clock_error`` is in ticks, measured from ``settled_s`` on.
     """
 
     settled_s = 3.0
@@ -161,7 +160,7 @@ class Remote:
         field.publisher.add(self.player._seat)
         field.remotes.append(self)
         self.replica = Replica(type(field.room).schema())
-        # The welcome took a while, like everything else.
+        # The welcome took some time, too.
         welcome_tick = field.server_ticks(field.now_s - down(field.now_s))
         self.clock = TickClock(field.rate, welcome_tick, field.now_s)
         self.steering: Steering[ShipState, Steer] = Steering(
@@ -186,7 +185,7 @@ class Remote:
         self._send(("command", (self._seq, command, tick, shown)))
 
     def sleep(self, seconds: float) -> None:
-        """Let nothing of this client run: what comes is read when it wakes."""
+        """Stop this client for some time; it reads what came when it wakes."""
         self.asleep_until_s = self.field.now_s + seconds
 
     def _send(self, message: tuple[str, Any]) -> None:
@@ -248,7 +247,7 @@ class Remote:
     # ------------------------------------------------------------ the server's side of it
 
     def read(self) -> list[tuple[Remote, float]]:
-        """Give what has arrived to the room; return the pings."""
+        """Pass commands that have arrived to the room, and return the pings."""
         inbox, self._inbox = self._inbox, []
         pings = []
         for what, content in inbox:
@@ -273,7 +272,7 @@ class Remote:
 
     @property
     def ship(self) -> Any:
-        """The own ship as the room has it, None while there is none."""
+        """The own ship in the room, or None."""
         return self.player.entity
 
     @property
@@ -282,7 +281,7 @@ class Remote:
 
 
 def quiet_arena(seed: int = 1) -> Arena:
-    """Return an arena in which nothing happens to a ship but what its pilot does."""
+    """Return an arena in which only its pilot affects a ship."""
     room = Arena(seed=seed)
     for pickup in list(room.world.of_class(Pickup)):
         room.pickups._grid.remove(pickup)
@@ -293,7 +292,7 @@ def quiet_arena(seed: int = 1) -> Arena:
 
 
 def restless(seed: int) -> Callable[[Remote, int], Steer | None]:
-    """Return a pilot who holds the controls for a moment before changing them."""
+    """Return a pilot that changes the controls every second or so, at random."""
     rng = random.Random(seed)
     held = Steer()
     until = 0

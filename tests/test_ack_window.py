@@ -1,4 +1,4 @@
-"""A client that does not say what it has: it is behind, however much its link still takes."""
+"""A client that does not acknowledge is behind, even if its link takes everything."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Watched:
         self.tick = 0
 
     def fly(self, ticks: int = 1, *events: Emission) -> list[int]:
-        """Return the ticks of the deltas that came, which are applied."""
+        """Fly on, apply the deltas that come, and return their ticks."""
         came = []
         for _ in range(ticks):
             self.tick += 1
@@ -44,7 +44,7 @@ class Watched:
         return float(ship.x)
 
 
-def test_who_acknowledges_gets_everything() -> None:
+def test_a_client_that_acknowledges_gets_every_delta() -> None:
     watched = Watched()
     for tick in range(1, 5 * WINDOW_TICKS):
         assert watched.fly() == [tick]
@@ -52,7 +52,7 @@ def test_who_acknowledges_gets_everything() -> None:
     assert watched.seat.skipped == 0
 
 
-def test_who_never_does_gets_one_delta_a_window() -> None:
+def test_a_client_that_never_acknowledges_gets_one_delta_a_window() -> None:
     watched = Watched()
     assert watched.fly(WINDOW_TICKS + 1) == list(range(1, WINDOW_TICKS + 2))
     came = watched.fly(4 * WINDOW_TICKS)
@@ -62,7 +62,7 @@ def test_who_never_does_gets_one_delta_a_window() -> None:
     assert watched.publisher.statistics.skipped == watched.seat.skipped
 
 
-def test_an_acknowledgement_brings_all_that_was_missed_in_one() -> None:
+def test_after_an_acknowledgement_one_delta_brings_everything_missed() -> None:
     watched = Watched()
     watched.fly(WINDOW_TICKS + 1)
     assert watched.fly(2, Emission(Noise(1), None, None)) == []
@@ -73,25 +73,25 @@ def test_an_acknowledgement_brings_all_that_was_missed_in_one() -> None:
 
 
 @pytest.mark.parametrize("acked", [1, 3, WINDOW_TICKS])
-def test_part_of_it_makes_the_rest_awaited(acked: int) -> None:
+def test_an_acknowledgement_of_some_deltas_leaves_the_others_awaited(acked: int) -> None:
     watched = Watched()
     watched.fly(WINDOW_TICKS)
     watched.seat.acknowledge(acked)
-    # The oldest that is awaited now is that of the tick after the one acknowledged.
+    # The oldest delta that is awaited now is the one after the acknowledged tick.
     assert len(watched.fly(acked + 1)) == acked + 1
     assert watched.fly() == []
 
 
-def test_an_older_acknowledgement_says_nothing_new() -> None:
+def test_an_older_acknowledgement_changes_nothing() -> None:
     watched = Watched()
     watched.fly(5)
     watched.seat.acknowledge(5)
-    watched.seat.acknowledge(2)  # a command that is sent again holds what was true once
+    watched.seat.acknowledge(2)  # a repeated command repeats an old acknowledgement
     watched.fly(WINDOW_TICKS)
     assert watched.seat.skipped == 0
 
 
-def test_a_client_that_comes_back_begins_anew() -> None:
+def test_a_client_that_reconnects_starts_over() -> None:
     watched = Watched()
     watched.fly(3 * WINDOW_TICKS)
     watched.publisher.remove(watched.seat)
@@ -102,7 +102,7 @@ def test_a_client_that_comes_back_begins_anew() -> None:
     assert len(watched.fly(WINDOW_TICKS)) == WINDOW_TICKS
 
 
-def test_who_lost_track_gets_its_full_state_at_once() -> None:
+def test_a_client_that_lost_track_gets_a_full_state_at_once() -> None:
     watched = Watched()
     watched.fly(WINDOW_TICKS + 1)
     assert watched.fly() == []
@@ -111,7 +111,7 @@ def test_who_lost_track_gets_its_full_state_at_once() -> None:
     assert watched.seen_x == watched.ship.x
 
 
-def test_without_a_window_nobody_is_waited_for() -> None:
+def test_without_a_window_no_acknowledgement_is_needed() -> None:
     world, publisher, client = a_watched_world()
     ship = world.spawn(Ship())
     for tick in range(1, 500):

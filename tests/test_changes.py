@@ -1,4 +1,4 @@
-"""The scan: what it notices of an entity, and what it need not look at twice."""
+"""The scan: which changes of an entity it finds, and what it does not compute twice."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gameserver.replication.changes import Changes, apply_crossings, find_change
 
 @entity
 class Crate:
-    """Every field is of a kind that cannot change in place."""
+    """No field has values that can change in place."""
 
     weight: float = synced(0.0, step=0.5)
     count: int = synced(0)
@@ -25,7 +25,7 @@ class Crate:
 
 @entity
 class Bag:
-    """Games put lists where tuples are declared."""
+    """A game may set a list where a tuple is declared."""
 
     count: int = synced(0)
     stones: tuple[int, ...] = synced(())
@@ -36,7 +36,7 @@ class Shop(Room):
 
 
 class Scanned:
-    """An entity, and what each scan says of its fields."""
+    """An entity in a world that is scanned on request."""
 
     def __init__(self, thing: Any) -> None:
         self.world: World = Shop().world
@@ -52,7 +52,7 @@ class Scanned:
         return changes
 
 
-def test_what_nobody_set_is_not_quantised_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_field_that_was_not_set_is_not_quantised_again(monkeypatch: pytest.MonkeyPatch) -> None:
     class Weight(float):
         asked = 0
 
@@ -65,11 +65,11 @@ def test_what_nobody_set_is_not_quantised_again(monkeypatch: pytest.MonkeyPatch)
     assert asked
     for _ in range(3):
         assert not scanned.scan().cells()
-    # Once more at the most: the first scan after the one that found it new.
+    # Once more at most, by the first scan after the one that found the entity new.
     assert Weight.asked <= asked + 1
 
 
-def test_what_was_changed_in_place_is_noticed() -> None:
+def test_a_value_that_changed_in_place_is_found() -> None:
     stones: Any = [1, 2]
     scanned = Scanned(Bag(stones=stones))
     assert not scanned.scan().cells()
@@ -78,7 +78,7 @@ def test_what_was_changed_in_place_is_noticed() -> None:
     assert scanned.record.values == (0, (1, 2, 3))
 
 
-def test_a_wrong_value_is_found_although_nothing_else_changed() -> None:
+def test_a_wrong_value_is_refused_even_if_nothing_else_changed() -> None:
     crate = Crate()
     scanned = Scanned(crate)
     assert not scanned.scan().cells()
@@ -96,7 +96,7 @@ def test_a_wrong_value_is_found_although_nothing_else_changed() -> None:
         )
     )
 )
-def test_a_scan_says_what_the_wire_values_say(
+def test_a_scan_finds_a_change_exactly_if_the_wire_values_differ(
     settings: list[tuple[float, int, str | None]],
 ) -> None:
     crate = Crate()

@@ -1,4 +1,4 @@
-"""The judgement of the overload ladder: when a step is taken, and how seldom."""
+"""The decisions of the overload ladder: when it takes a step, and how seldom."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RATE = 20
 
 
 class Course:
-    """A ladder, and a clock of ticks that can be held under a load."""
+    """A ladder and a count of ticks, which ``hold`` runs under a load."""
 
     def __init__(self, rate: int = RATE) -> None:
         self.rate = rate
@@ -43,7 +43,7 @@ class Course:
                 self.taken.append((self.tick, self.index))
 
 
-def test_the_table_goes_from_nothing_to_all_in_order() -> None:
+def test_each_step_saves_at_least_as_much_as_the_one_before() -> None:
     assert [step.level for step in STEPS] == sorted(step.level for step in STEPS)
     assert {step.level for step in STEPS} == set(Level)
     assert [step.pace for step in STEPS] == sorted((s.pace for s in STEPS), reverse=True)
@@ -53,7 +53,7 @@ def test_the_table_goes_from_nothing_to_all_in_order() -> None:
     assert [s.refuses_joins for s in STEPS] == [False] * (len(STEPS) - 1) + [True]
 
 
-def test_a_room_without_a_view_has_none_to_narrow() -> None:
+def test_a_room_without_a_view_radius_has_no_step_for_views() -> None:
     assert steps_for(has_view=True) == STEPS
     assert Level.SMALLER_VIEW not in {step.level for step in steps_for(has_view=False)}
 
@@ -64,7 +64,7 @@ def test_a_load_that_fits_changes_nothing() -> None:
     assert course.taken == []
 
 
-def test_a_load_that_does_not_fit_goes_up_one_step_a_window_as_far_as_it_must() -> None:
+def test_a_load_that_does_not_fit_goes_up_one_step_a_window_until_it_fits() -> None:
     course = Course()
     course.hold(2.0, 30)
     # Twice the load fits at 3/8 of real time, so joins are still accepted.
@@ -74,14 +74,14 @@ def test_a_load_that_does_not_fit_goes_up_one_step_a_window_as_far_as_it_must() 
     assert course.ladder.load == pytest.approx(2.0)
 
 
-def test_what_is_too_much_for_all_of_it_closes_the_door() -> None:
+def test_a_load_that_no_pace_can_carry_goes_up_to_no_joins() -> None:
     course = Course()
     course.hold(10.0, 30)
     assert course.ladder.step == STEPS[-1]
     assert (course.ladder.ups, course.ladder.downs) == (len(STEPS) - 1, 0)
 
 
-def test_calm_brings_it_back_down_but_not_at_once() -> None:
+def test_a_low_load_goes_back_down_but_not_at_once() -> None:
     course = Course()
     course.hold(10.0, 7)
     course.hold(0.1, LOW_WINDOWS - 1)
@@ -112,7 +112,7 @@ def test_a_step_down_must_fit_at_the_pace_that_it_brings() -> None:
     assert course.ladder.step.pace == 0.5
 
 
-def test_one_tick_that_was_held_up_is_no_overload() -> None:
+def test_a_single_stalled_tick_is_not_an_overload() -> None:
     course = Course()
     course.hold(0.2, 2.5)
     course.ladder.ticked(course.tick, 2.0)
@@ -121,7 +121,7 @@ def test_one_tick_that_was_held_up_is_no_overload() -> None:
     assert course.taken == []
 
 
-def test_a_relapse_makes_it_wait_twice_as_long() -> None:
+def test_after_a_relapse_the_next_step_down_takes_twice_as_long() -> None:
     waits: list[int] = []
     for _ in range(8):
         course = relapsed(waits)
@@ -133,7 +133,7 @@ def test_a_relapse_makes_it_wait_twice_as_long() -> None:
 
 
 def relapsed(waits: list[int]) -> Course:
-    """Return one up that came back up right after each of these waits for a step down."""
+    """Return a course one step up that relapsed right after each of these waits."""
     course = Course()
     course.hold(1.0, 1)
     for wait in waits:
@@ -142,7 +142,7 @@ def relapsed(waits: list[int]) -> Course:
     return course
 
 
-def test_a_step_down_that_holds_makes_amends() -> None:
+def test_a_step_down_that_lasts_resets_the_wait() -> None:
     course = relapsed([5, 10])
     course.hold(0.1, 20 + RELAPSE_WINDOWS)
     course.hold(1.0, 1)
@@ -155,7 +155,7 @@ loads = st.lists(st.tuples(st.floats(0, 6), st.integers(1, 400)), min_size=1, ma
 
 
 @given(rate=st.integers(1, 120), loads=loads, jumps=st.lists(st.integers(0, 50), max_size=40))
-def test_any_load_moves_it_one_step_a_window_at_most(
+def test_no_load_moves_the_ladder_more_than_one_step_a_window(
     rate: int, loads: list[tuple[float, int]], jumps: list[int]
 ) -> None:
     ladder = Ladder(rate)
@@ -187,10 +187,10 @@ def test_any_load_moves_it_one_step_a_window_at_most(
     base=st.floats(0.2, 2.5),
     reliefs=st.lists(st.floats(0.3, 1.0), min_size=len(STEPS), max_size=len(STEPS)),
 )
-def test_a_load_that_each_step_relieves_makes_it_swing_ever_more_slowly(
+def test_a_load_that_each_step_relieves_makes_the_ladder_oscillate_more_and_more_slowly(
     base: float, reliefs: list[float]
 ) -> None:
-    """Whatever the steps are worth: over ten minutes it steps at most once in fifteen seconds."""
+    """Whatever the steps save: over ten minutes, at most one step in fifteen seconds."""
     ladder = Ladder(RATE)
     relief = 1.0
     steps = 0

@@ -1,4 +1,4 @@
-"""A room that has too much to do: what becomes of its deltas, its time and its door."""
+"""An overloaded room: what happens to its deltas, its pace and joins."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TICK_S = 1 / 20
 
 
 class Busy(Field):
-    """A field whose ticks take as long as they are told to, on the mock clock."""
+    """A field whose ticks take ``work_s`` on the mock clock."""
 
     view_radius = 100.0
     max_players = 8
@@ -105,7 +105,7 @@ async def test_the_pace_is_told_before_it_changes_and_kept_exactly(
         ann = seat(task, 1, "ann")
         await trio.sleep(15)
         told = [m for m in ann.sink.messages if isinstance(m, Pace)]
-        # Again to those who take the general road, as all do when views change.
+        # It is repeated to seats that catch up, as all do when views change.
         said = dict.fromkeys((m.pace, m.publish_every) for m in told)
         assert list(said) == [(1.0, 2), (0.75, 2)]
         for pace in [next(m for m in told if m.pace < 1)]:
@@ -127,7 +127,7 @@ async def test_the_pace_is_told_before_it_changes_and_kept_exactly(
         assert (last.pace, last.publish_every) == (1.0, 1)
 
 
-async def test_who_comes_while_it_is_slow_is_told_the_pace(autojump_clock: MockClock) -> None:
+async def test_a_player_who_joins_a_slow_room_is_told_the_pace(autojump_clock: MockClock) -> None:
     async with running(Busy()) as task:
         busy(task, autojump_clock, 2.0)
         await trio.sleep(20)
@@ -152,7 +152,7 @@ async def test_on_overload_that_raises_ends_the_room(autojump_clock: MockClock) 
         assert ann.ended == [(1011, "the room failed in on_overload")]
 
 
-async def test_an_overloaded_room_closes_its_door_and_opens_it_again(
+async def test_an_overloaded_room_refuses_joins_until_it_recovers(
     autojump_clock: MockClock,
 ) -> None:
     lobby = Lobby({"busy": Busy, "field": Field}, Settings())
@@ -173,10 +173,10 @@ async def test_an_overloaded_room_closes_its_door_and_opens_it_again(
             assert all(w is not None and w >= OVERLOAD_RETRY_S for w in waits)
             assert len(set(waits)) == len(waits)
             assert lobby.overload_refusals == 4
-            with lobby.reserve("field/calm"):  # which has a seat, and no trouble of its own
+            with lobby.reserve("field/calm"):  # it has a free seat and is not overloaded
                 pass
             place.task.join(place.number, Sink(), "ann", "account-17", lambda *_: None)
-            with lobby.reserve("busy/1", identity="account-17"):  # who plays there already
+            with lobby.reserve("busy/1", identity="account-17"):  # this account plays there already
                 pass
             room.work_s = 0.0
             await trio.sleep(30)
@@ -189,7 +189,7 @@ async def test_an_overloaded_room_closes_its_door_and_opens_it_again(
 
 
 class Heavy(Field):
-    """Its ticks take twice the time that lies between two of them, once ``heavy`` is set."""
+    """Its ticks take twice the time between two ticks, once ``heavy`` is set."""
 
     tick_rate = 50
     view_radius = 100.0
@@ -203,7 +203,7 @@ class Heavy(Field):
 
 
 async def test_honest_players_play_on_at_twice_the_load(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Real sockets, real time: the ladder goes as far as it must, and nobody is harmed."""
+    """Real sockets, real time: the ladder goes as far as necessary, and every client is right."""
     monkeypatch.setattr(ladder, "WINDOW_S", 0.2)
     monkeypatch.setattr(room_task, "CHECK_EVERY_S", 0.5)
     async with open_server({"heavy": Heavy}, Settings(port=0)) as server:

@@ -1,8 +1,8 @@
-"""The central property: at every delta, a replica equals what its seat may see.
+"""The central property: after every delta, a replica equals what its seat may see.
 
-A stateful model plays a random world with random seats against real replicas.  The oracle
-never looks at fragments, caches or crossings: it quantises the game's objects anew, field
-by field, and takes visibility from geometry.
+A stateful model plays a random world with random seats against real replicas.  The oracle uses no
+fragments, caches or crossings: it quantises the game's objects field by field, and takes visibility
+from geometry.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Replication(RuleBasedStateMachine):
 
     @initialize()
     def begin_populated(self) -> None:
-        """Three seats watch a crowd, or most examples would never see a border crossed."""
+        """Begin with three seats in a crowd, so that most examples see entities cross borders."""
         for i in range(8):
             self.spawn(Ship, i * 40.0 - 160, 0.0, i % 4)
         for number in (1, 2, 3):
@@ -164,7 +164,7 @@ class Replication(RuleBasedStateMachine):
     @rule(pick=pick, owner=st.integers(0, 4))
     def give(self, pick: int, owner: int) -> None:
         thing = self.picked(pick)
-        if thing._record.owner:  # else nobody was ever told it
+        if thing._record.owner:  # otherwise no client has ever received the secret
             thing.secret = self.a_secret(owner)
         self.world.set_owner(thing, owner)
 
@@ -214,7 +214,7 @@ class Replication(RuleBasedStateMachine):
     @precondition(lambda self: self.clients)
     @rule(number=st.integers(1, 4))
     def take_the_catch_up_path(self, number: int) -> None:
-        """Let a seat lapse that need not: both paths must bring it to the same knowledge."""
+        """Let a seat lapse without need: both paths must bring its client to the same state."""
         client = self.clients.get(number)
         if client is not None and client.seat.knowledge is UP_TO_DATE:
             assert client.seat.cell is not None
@@ -260,7 +260,7 @@ class Replication(RuleBasedStateMachine):
     @precondition(lambda self: self.clients)
     @rule(number=st.integers(1, 4), lies=st.sets(st.integers(1, 40), max_size=5))
     def resume(self, number: int, lies: set[int]) -> None:
-        """Come back, with what the replica holds; the liar holds what it lied about."""
+        """Resume with what the replica holds, and with ids that it only claims to hold."""
         client = self.clients.get(number)
         if client is None or not client.dropped:
             return
@@ -289,7 +289,7 @@ class Replication(RuleBasedStateMachine):
         on_their_way: list[list[tuple[int, int]]],
         away: list[tuple[int, int]],
     ) -> None:
-        """All of it at once, or it would seldom come together: the world goes on, and is told."""
+        """Lose deltas, drop and resume in one rule, because separate rules would seldom meet."""
         client = self.clients.get(number)
         if client is None or client.dropped:
             return
@@ -316,7 +316,7 @@ class Replication(RuleBasedStateMachine):
                     self.change(pick, pick, "")
 
     def make_up(self, replica: Replica, entity_id: int) -> None:
-        """Let ``replica`` hold an entity that there is not."""
+        """Let ``replica`` hold an entity that does not exist."""
         if replica.entities:
             lie = copy.copy(replica.entities[min(replica.entities)])
             lie.id = entity_id
@@ -349,13 +349,13 @@ class Replication(RuleBasedStateMachine):
                 assert client.sink.frames == []
 
     def is_silent(self, client: Client) -> bool:
-        """Whether it should have acknowledged by now, and had its one delta in this window."""
+        """Whether an acknowledgement is overdue, and the delta of this window was sent."""
         overdue = self.tick - WINDOW_TICKS
         return bool(client.unsaid) and client.unsaid[0] < overdue < client.unsaid[-1]
 
     def expect_events(self, client: Client, emissions: list[Emission], *, waits: bool) -> None:
         if not waits:
-            return  # a full state is due: what happened before it is not news
+            return  # a full state is due, and it holds no past events
         view = self.world.grid.view(client.seat.cell)
         for emission in emissions:
             if emission.seat is not None:
@@ -384,7 +384,7 @@ class Replication(RuleBasedStateMachine):
                 client.acknowledge()
         assert heard == list(client.expected_events)
         client.expected_events.clear()
-        self.assert_equal_to_world(client)  # also where no delta came
+        self.assert_equal_to_world(client)  # even if no delta came
         self.assert_view_keeps_its_promise(client)
         if len(messages) == 2:
             assert messages[1].tick == self.tick
@@ -415,7 +415,7 @@ class Replication(RuleBasedStateMachine):
         assert replica.own_entity == (own.id if own and own.alive else 0)
 
     def assert_view_keeps_its_promise(self, client: Client) -> None:
-        """All within the view radius is seen, and nothing beyond the cells and two margins."""
+        """Everything within the view radius is seen, and nothing beyond the cells and margins."""
         own = client.seat.own
         if self.view_radius is None or own is None or own.compiled.position is None:
             return

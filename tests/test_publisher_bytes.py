@@ -1,4 +1,4 @@
-"""What a publish sends, to the byte, and what it keeps to itself."""
+"""What a publish sends, to the byte, and what it does not send."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gameserver.replication.seat import MAX_WAITING_NOTICES, Seat
 
 
 def told(client: Client) -> list[Any]:
-    """Return the one delta that a seat was just sent, as its ten elements."""
+    """Return the only delta that a seat was just sent, as its ten elements."""
     (data,) = client.sink.frames
     client.sink.frames = []
     return msgpack.unpackb(data[2:] if data[1] < 126 else data[4:])
@@ -70,7 +70,7 @@ def test_a_checksum_is_of_the_elements_without_the_header_of_an_array() -> None:
     assert [check.checksum for check in checks] == [(crc32(public) + crc32(owned)) % 2**32]
 
 
-def test_what_is_too_small_to_count_is_not_sent() -> None:
+def test_a_change_of_less_than_a_step_is_not_sent() -> None:
     made, publisher, client = a_watched_world()
     ship = made.spawn(Ship(1.0, 2.0))
     publisher.publish(1)
@@ -102,7 +102,7 @@ def test_seats_that_look_from_one_cell_share_the_body() -> None:
     assert other_sink.frames == client.sink.frames
 
 
-def test_spectators_of_one_cell_share_the_frame_but_for_what_is_their_own() -> None:
+def test_spectators_of_one_cell_share_the_frame_unless_something_concerns_only_one() -> None:
     made, publisher, client = a_watched_world(RADIUS)
     seats = [client.seat, *(Seat(number, FakeSink()) for number in range(2, 7))]
     for seat in seats:
@@ -153,7 +153,7 @@ def test_a_crowd_that_follows_one_camera_shares_the_body(monkeypatch: pytest.Mon
     assert len(newest) == 1
 
 
-def test_seats_take_turns_at_being_checked() -> None:
+def test_seats_are_checked_in_turns() -> None:
     made, _, client = a_watched_world()
     publisher = Publisher(made, check_every_ticks=2 * CHECK_TURNS, quiet_ticks=1000)
     seats = [client.seat, *(Seat(number, FakeSink()) for number in range(2, 2 * CHECK_TURNS + 1))]
@@ -176,7 +176,7 @@ def test_seats_take_turns_at_being_checked() -> None:
     assert set(at_once.values()) == {2}
 
 
-def test_a_sink_that_breaks_is_forgotten_and_harms_nobody() -> None:
+def test_a_seat_whose_sink_breaks_is_new_again_and_others_are_not_affected() -> None:
     made, publisher, client = a_watched_world()
     made.spawn(Ship())
     broken = FakeSink()
@@ -189,7 +189,7 @@ def test_a_sink_that_breaks_is_forgotten_and_harms_nobody() -> None:
     assert len(client.sink.frames) == 2
 
 
-def test_a_value_of_a_wrong_type_is_named() -> None:
+def test_a_value_of_a_wrong_type_is_refused_by_name() -> None:
     for field, value in (("x", math.nan), ("x", "far"), ("hull", 1.5), ("hull", 2**60)):
         made, publisher, _ = a_watched_world()
         ship = made.spawn(Ship())

@@ -1,4 +1,4 @@
-"""A quiet world: nothing changes, or only far away, and still some seats must be looked at."""
+"""A world in which nothing changes, or only far away: which seats still get a delta."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Field(Room):
 
 
 class Quiet:
-    """Two stones far apart; seat 1 looks at the first, has the state, and nothing moves.
+    """Two stones far apart; seat 1 looks at the first one and is up to date.  Nothing moves.
 
-    ``stir``: but for one of many that are farther away still.
+    With ``stir``, one of many stones that are even farther away moves at every publish.
     """
 
     def __init__(self, check_every_ticks: int = 1000, *, stir: bool = False) -> None:
@@ -78,7 +78,7 @@ class Quiet:
 
 
 @pytest.mark.parametrize("stir", [False, True])
-def test_nobody_is_told_anything_and_it_is_counted(stir: bool) -> None:
+def test_nothing_is_sent_and_that_is_counted(stir: bool) -> None:
     quiet = Quiet(stir=stir)
     for _ in range(QUIET_TICKS - 1):
         quiet.publish()
@@ -86,7 +86,7 @@ def test_nobody_is_told_anything_and_it_is_counted(stir: bool) -> None:
     assert quiet.publisher.statistics.quiet == QUIET_TICKS - 1
 
 
-def test_but_now_and_then() -> None:
+def test_a_quiet_seat_gets_a_delta_every_quiet_ticks() -> None:
     quiet = Quiet()
     for _ in range(3 * QUIET_TICKS):
         quiet.publish()
@@ -121,7 +121,7 @@ def look_elsewhere(quiet: Quiet) -> None:
     ],
 )
 @pytest.mark.parametrize("stir", [False, True])
-def test_what_is_a_seats_own_reaches_it(
+def test_a_change_of_the_seat_itself_is_sent(
     happening: Callable[[Quiet], None], told: Callable[[Delta], bool], stir: bool
 ) -> None:
     quiet = Quiet(stir=stir)
@@ -162,14 +162,14 @@ def be_told_alone(quiet: Quiet) -> None:
         (be_told_alone, lambda delta: len(delta.events) == 1),
     ],
 )
-def test_what_a_seat_may_notice_reaches_it_alone(
+def test_a_change_in_view_of_one_seat_is_sent_to_that_seat_only(
     happening: Callable[[Quiet], None], told: Callable[[Delta], bool]
 ) -> None:
     quiet = Quiet(stir=True)
     seat, sink = quiet.seat_of(2)
     seat.focus = (1000.0, 0.0)
     if happening is leave_the_view:
-        quiet.seat.focus = (0.0, 0.0)  # else it would go with the stone
+        quiet.seat.focus = (0.0, 0.0)  # otherwise its view would follow the stone
     quiet.publish()
     sink.take_messages()
     quiet.sink.take_messages()
@@ -179,17 +179,17 @@ def test_what_a_seat_may_notice_reaches_it_alone(
 
 
 @pytest.mark.parametrize("stir", [False, True])
-def test_an_owner_hears_what_only_owners_hear(stir: bool) -> None:
+def test_owner_fields_are_sent_to_the_owner(stir: bool) -> None:
     quiet = Quiet(stir=stir)
     quiet.world.set_owner(quiet.near.entity, 1)
     assert quiet.told().own[1:] == [1, 1, 0]
     quiet.near.entity.coins = 5
     assert quiet.told().own[1:] == [1, 1, 5]
     quiet.world.set_owner(quiet.near.entity, 0)
-    assert quiet.told().own[1:] == [1, 0]  # no field of it is to be known any more
+    assert quiet.told().own[1:] == [1, 0]  # the client forgets its owner fields
 
 
-def test_who_looks_elsewhere_is_told_that_its_own_entity_is_gone() -> None:
+def test_a_seat_that_looks_elsewhere_is_told_that_its_own_entity_is_gone() -> None:
     quiet = Quiet(stir=True)
     look_elsewhere(quiet)
     quiet.told()
@@ -197,13 +197,13 @@ def test_who_looks_elsewhere_is_told_that_its_own_entity_is_gone() -> None:
     assert quiet.told().own == [0]
 
 
-def test_everybody_hears_what_happens_everywhere() -> None:
+def test_an_event_without_a_place_is_sent_to_every_seat() -> None:
     quiet = Quiet(stir=True)
     quiet.emissions.append(Emission(Noise(1), None, None))
     assert len(quiet.told().events) == 1
 
 
-def test_looking_back_at_the_own_entity_reaches_it() -> None:
+def test_a_focus_that_returns_to_the_own_entity_changes_the_view() -> None:
     quiet = Quiet()
     look_elsewhere(quiet)
     quiet.told()
@@ -211,7 +211,7 @@ def test_looking_back_at_the_own_entity_reaches_it() -> None:
     assert quiet.told().leaves == [2]
 
 
-def test_a_text_reaches_it() -> None:
+def test_a_text_is_sent() -> None:
     quiet = Quiet()
     quiet.seat.notify(binary_frame(Said(0, "", "hello").encode()))
     quiet.publish()
@@ -219,7 +219,7 @@ def test_a_text_reaches_it() -> None:
     assert said.text == "hello"
 
 
-def test_who_joins_gets_the_state_and_nobody_else_anything() -> None:
+def test_a_new_seat_gets_a_full_state_and_other_seats_nothing() -> None:
     quiet = Quiet()
     seat, sink = quiet.seat_of(2)
     seat.focus = (0.0, 0.0)
@@ -230,7 +230,7 @@ def test_who_joins_gets_the_state_and_nobody_else_anything() -> None:
     assert quiet.sink.frames == []
 
 
-def test_who_is_not_clear_loses_nothing_while_it_is_quiet() -> None:
+def test_a_seat_whose_link_is_not_clear_misses_nothing() -> None:
     quiet = Quiet()
     quiet.sink.clear = False
     quiet.publish()
@@ -241,7 +241,7 @@ def test_who_is_not_clear_loses_nothing_while_it_is_quiet() -> None:
     assert quiet.told().sets == [1, 1, 5]
 
 
-def test_a_checksum_is_due_in_the_quiet_too() -> None:
+def test_a_checksum_is_sent_even_if_nothing_changes() -> None:
     quiet = Quiet(check_every_ticks=5)
     for _ in range(5):
         quiet.publish()

@@ -28,8 +28,8 @@ from gameserver.protocol.messages import (
     Status,
     Welcome,
 )
+from gameserver.runtime.pace import ACK_WINDOW_S
 from gameserver.runtime.reception import MESSAGES_BURST, PINGS_BURST, TEXTS_BURST
-from gameserver.runtime.room_task import ACK_WINDOW_S
 from gameserver.runtime.session import AUTH_TIMEOUT_S
 from gameserver.runtime.turnstile import PER_TURN, Turnstile
 

@@ -10,6 +10,7 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gameserver.protocol.tempo import Tempo
 from gameserver.runtime.ticker import (
     MAX_CATCH_UP_TICKS,
     WINDOW_TICKS,
@@ -84,7 +85,7 @@ def test_percentiles_are_by_nearest_rank() -> None:
 async def test_no_drift_over_an_hour(autojump_clock: trio.testing.MockClock) -> None:
     # 1/3 has no exact float, so a sum of intervals would be off by the end.
     begun_s = trio.current_time()
-    ticker = Ticker(3)
+    ticker = Ticker(3, Tempo())
     last = 0
     async for tick in ticker:
         assert tick == last + 1
@@ -100,7 +101,7 @@ async def test_no_drift_over_an_hour(autojump_clock: trio.testing.MockClock) -> 
 async def test_a_slow_tick_is_measured_and_what_it_missed_counted(
     mock_clock: trio.testing.MockClock,
 ) -> None:
-    ticker = Ticker(10)
+    ticker = Ticker(10, Tempo())
     assert ticker.last_work_s is None
     mock_clock.jump(0.125)
     assert await anext(ticker) == 1
@@ -118,14 +119,14 @@ async def test_a_slow_tick_is_measured_and_what_it_missed_counted(
 
 
 async def test_the_time_in_ticks_has_a_fraction(mock_clock: trio.testing.MockClock) -> None:
-    ticker = Ticker(20)
+    ticker = Ticker(20, Tempo())
     assert ticker.now_ticks == 0.0
     mock_clock.jump(0.125)
     assert ticker.now_ticks == 2.5
 
 
 async def test_the_window_is_bounded(autojump_clock: trio.testing.MockClock) -> None:
-    ticker = Ticker(1000)
+    ticker = Ticker(1000, Tempo())
     for _ in range(WINDOW_TICKS + 10):
         await anext(ticker)
     assert len(ticker._work_s) == len(ticker._lateness_s) == WINDOW_TICKS
@@ -134,7 +135,7 @@ async def test_the_window_is_bounded(autojump_clock: trio.testing.MockClock) -> 
 async def test_one_slow_room_does_not_touch_another_schedule(
     mock_clock: trio.testing.MockClock,
 ) -> None:
-    slow, quick = Ticker(10), Ticker(10)
+    slow, quick = Ticker(10, Tempo()), Ticker(10, Tempo())
     mock_clock.jump(0.1)
     assert await anext(slow) == 1
     assert await anext(quick) == 1
@@ -149,7 +150,7 @@ async def test_one_slow_room_does_not_touch_another_schedule(
 
 
 async def test_a_late_ticker_still_lets_others_run(mock_clock: trio.testing.MockClock) -> None:
-    ticker = Ticker(10)
+    ticker = Ticker(10, Tempo())
     mock_clock.jump(60.0)
     order: list[str] = []
 

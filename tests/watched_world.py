@@ -1,6 +1,6 @@
-"""A world with something of every kind in it, and clients that watch it by a sink and a replica.
+"""A world with entities of every kind, and clients that watch it through a sink and a replica.
 
-Owns what the tests of the publisher publish, and to whom.  Never looks whether it was right.
+Owns what the tests of the publisher publish, and to whom.  Never checks anything.
 """
 
 from __future__ import annotations
@@ -70,13 +70,13 @@ class Client:
         self.sink = sink
         self.replica = Replica(SCHEMA)
         self.expected_events: deque[int] = deque()
-        #: Whether it says what it has, and the ticks of the deltas of which it has not.
+        #: Whether it acknowledges, and the ticks of the deltas that it has not acknowledged.
         self.acknowledges = True
         self.unsaid: list[int] = []
-        #: The connection is lost.
+        #: Whether its connection is lost.
         self.dropped = False
-        #: The replica as of some delta, which may be older than the newest: what came after it was
-        #: still on its way when the connection was lost.
+        #: The replica as of a delta that may be older than the newest: if the connection is lost,
+        #: later ones count as still on their way.
         self.had = copy_of(self.replica)
 
     def remember(self) -> None:

@@ -1,6 +1,7 @@
-"""How much a peer may send: token buckets.
+"""Limits on how much a peer may send, as token buckets.
 
-Owns the arithmetic only; time is an argument.  Who is over it is closed with 4008 by the session.
+Owns the arithmetic only; time is an argument.  The session closes a connection that exceeds its
+limits with 4008.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import attrs
 
 
 class Allowance:
-    """``rate`` per second on average, ``burst`` at once; full at the start."""
+    """A bucket that refills at ``rate`` per second and holds ``burst``; it starts full."""
 
     __slots__ = ("_burst", "_left", "_rate", "_seen_s")
 
@@ -20,7 +21,7 @@ class Allowance:
         self._seen_s = now_s
 
     def spend(self, now_s: float, amount: float = 1.0) -> bool:
-        """Take ``amount``; False if there is not so much left.  ``now_s`` never goes back."""
+        """Take ``amount``, or return False if less is left.  ``now_s`` must never go back."""
         left = self._left + (now_s - self._seen_s) * self._rate
         self._seen_s = now_s
         if left > self._burst:
@@ -34,10 +35,10 @@ class Allowance:
 
 @attrs.frozen(kw_only=True)
 class Intake:
-    """What one connection may send, of whatever kind: on average, and at once.
+    """The limits of one connection, on average and in bursts.
 
-    Frames are those of RFC 6455 (pings, pongs and fragments too), bytes those of the WebSocket,
-    headers included.  More than what messages may come to by themselves.
+    Frames are those of RFC 6455, pings, pongs and fragments included.  Bytes are those of the
+    WebSocket, headers included.  Both limits are above what the limits on messages allow.
     """
 
     frames_per_s: float = 300.0

@@ -1,7 +1,7 @@
-"""Close codes, and what each asks of the client that receives it.
+"""Close codes, and what a client does after each.
 
-Owns the Python form of the table in README.md, "Close codes"; a test compares the two.
-Never closes anything: that is the runtime's and the clients' doing.
+Owns the Python form of the table in README.md, "Close codes"; a test compares the two.  Never
+closes a connection; the runtime and the clients do.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Final
 
 #: RFC 6455, 5.5 and 5.5.1: a control frame carries 125 bytes, two of which are the code.
 MAX_REASON_BYTES: Final = 123
-#: RFC 6455, 7.4.1: never sent; what an endpoint reports if a close frame had no code.
+#: RFC 6455, 7.4.1: never sent; reported for a close frame without a code.
 NO_STATUS: Final = 1005
-#: RFC 6455, 7.4.1: never sent; what an endpoint reports if there was no close frame at all.
+#: RFC 6455, 7.4.1: never sent; reported for a connection that ended without a close frame.
 CONNECTION_LOST: Final = 1006
 
 
@@ -44,11 +44,11 @@ class CloseCode(enum.IntEnum):
 class ClientAction(enum.Enum):
     """What a client must do after a close."""
 
-    #: Come back by itself, with growing pauses, presenting its resume token.
+    #: Reconnect automatically, after growing pauses, with its resume token.
     RESUME = "resume"
-    #: Ask the player, or get a new token, before coming back.
+    #: Ask the player, or get a new token, before it reconnects.
     SIGN_IN_AGAIN = "sign in again"
-    #: Do not come back by itself.
+    #: Do not reconnect automatically.
     STOP = "stop"
 
 
@@ -57,7 +57,7 @@ _ACTIONS: Final[dict[int, ClientAction]] = {
     NO_STATUS: ClientAction.RESUME,
     CONNECTION_LOST: ClientAction.RESUME,
     CloseCode.INTERNAL_ERROR: ClientAction.RESUME,
-    # What proxies in between send: service restart, try again later, bad gateway
+    # Sent by proxies in between: service restart, try again later, bad gateway
     # (IANA's "WebSocket Close Code Number Registry").
     1012: ClientAction.RESUME,
     1013: ClientAction.RESUME,
@@ -76,19 +76,17 @@ _ACTIONS: Final[dict[int, ClientAction]] = {
 def action_for(code: int) -> ClientAction:
     """Return what a client does after a close with ``code``.
 
-    Codes that nobody documented mean *stop*: coming back could do harm that the client
-    cannot judge.
+    An undocumented code means *stop*, because the client cannot judge what reconnecting would do.
     """
     return _ACTIONS.get(code, ClientAction.STOP)
 
 
 def close_reason(text: str) -> str:
-    """Return ``text`` as it may stand in a close frame.
+    """Return ``text`` in the form that a close frame may carry.
 
-    What cannot be printed (control characters, line breaks, lone surrogates) becomes a space,
-    and the end is cut off at a character's border so that at most ``MAX_REASON_BYTES`` bytes of
-    UTF-8 remain.
+    Characters that cannot be printed (control characters, line breaks, lone surrogates) become
+    spaces.  The text is truncated between two characters to at most ``MAX_REASON_BYTES`` of UTF-8.
     """
-    # A character is a byte or more, so no more of them than that can remain.
+    # A character takes at least a byte, so not more of them than that can remain.
     clean = "".join(c if c.isprintable() else " " for c in text[:MAX_REASON_BYTES])
     return clean.encode()[:MAX_REASON_BYTES].decode(errors="ignore")

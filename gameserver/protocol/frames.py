@@ -1,7 +1,7 @@
 """The WebSocket frames (RFC 6455, 5.2) that a server writes without trio-websocket.
 
-Owns building unmasked binary, ping and close frames.  Never touches a socket; what clients send
-is recognised in ``lane.py``.
+Owns building unmasked binary, ping and close frames.  Never touches a socket, never reads a frame;
+``lane.py`` does.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from gameserver.protocol.closing import close_reason
 _WHOLE_BINARY: Final = 0x82
 _CLOSE: Final = 0x88
 _PING: Final = 0x89
-#: Longest payload whose length fits the second byte; the two codes say what follows it.
+#: The longest payload whose length fits the second byte, and the two codes for a length after it.
 _SHORT: Final = 125
 _LENGTH_16: Final = 126
 _LENGTH_64: Final = 127
@@ -36,7 +36,7 @@ _HEADERS: Final = tuple(map(_make_header, range(_CACHED_LENGTHS)))
 def binary_frame_header(length: int) -> bytes:
     """Return the header of a server's binary frame whose payload has ``length`` bytes.
 
-    Paid for every player in every tick, so that the usual lengths are made in advance.
+    Every delta needs one, so the headers of the usual lengths are made in advance.
     """
     if 0 <= length < _CACHED_LENGTHS:
         return _HEADERS[length]
@@ -44,7 +44,7 @@ def binary_frame_header(length: int) -> bytes:
 
 
 def binary_frame(payload: bytes) -> bytes:
-    """Return the whole unmasked binary frame of a server that carries ``payload``."""
+    """Return a server's binary frame, which is unmasked, with this ``payload``."""
     return binary_frame_header(len(payload)) + payload
 
 
@@ -54,6 +54,6 @@ def ping_frame(payload: bytes) -> bytes:
 
 
 def close_frame(code: int, reason: str) -> bytes:
-    """Return a server's close frame (RFC 6455, 5.5.1); a reason that is too long is cut off."""
+    """Return a server's close frame (RFC 6455, 5.5.1); a reason that is too long is truncated."""
     payload = code.to_bytes(2, "big") + close_reason(reason).encode()
     return bytes((_CLOSE, len(payload))) + payload

@@ -1,8 +1,8 @@
 """The messages of a client, one class each: decoded by the server, encoded by clients.
 
-Owns fields and their order (README.md, "From the client").  Never looks at a room's schema:
-the values of a command are handed on as they came, for ``CommandSpec.from_wire`` to judge.
-Client messages are exact: a missing or an additional element is an error.
+Owns fields and their order (README.md, "From the client").  Never knows a room's schema: the values
+of a command are passed on as they came, and ``CommandSpec.from_wire`` checks them.  Messages of a
+client are exact: a missing or additional element is an error.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ from gameserver.protocol.wire import (
     unpack_short,
 )
 
-# ``from_wire`` of these takes an array that ``unpack_from_client`` returned, so numbers are
-# finite and bounded and texts are short.  attrs.define rather than frozen: making a frozen
-# CommandMessage would take longer than all the rest of decoding it.
+# ``from_wire`` takes an array that ``unpack_from_client`` returned, so its numbers are finite and
+# bounded and its texts are short.  The classes are not frozen, because making a frozen
+# CommandMessage takes longer than the rest of decoding it.
 
 
 @attrs.define
 class Hello:
     """The first message of a client.
 
-    ``room`` and ``name`` are only known to be short: see ``parse_room_request`` and
-    ``valid_name``, which have close codes of their own.
+    Only the length of ``room`` and ``name`` is checked here; ``parse_room_request`` and
+    ``valid_name`` check the rest, which has close codes of its own.
     """
 
     version: int
@@ -54,8 +54,8 @@ class Hello:
     name: str
     token: str | None
     resume: str | None = None
-    #: What a client that resumes has: the newest delta tick applied, and the ids that it holds, in
-    #: the form of ``held.py`` (None: it needs a full state).
+    #: For a client that resumes: the tick of the newest delta that it applied, and the ids that it
+    #: holds, in the form of ``held.py``, or None if it needs a full state.
     tick: int = 0
     held: bytes | None = None
 
@@ -63,8 +63,8 @@ class Hello:
     def from_wire(cls, message: list[Any]) -> Hello:
         """Read the array of a hello.
 
-        Of a hello in another version only ``version`` is read (the rest may have another form),
-        so that the client can be told what is wrong: close code 4002.
+        For another version only ``version`` is read, because the rest may have another form.  The
+        client can then be told what is wrong, with close code 4002.
         """
         if len(message) > 1 and type(message[1]) is int and message[1] != VERSION:
             return cls(message[1], None, "", "", None)
@@ -108,10 +108,10 @@ class Hello:
 class CommandMessage:
     """One command of a player.
 
-    ``tick`` is the tick for which it is meant (0: the next free one), ``shown`` what the screen
-    showed, in parts of a tick (``SHOWN_PER_TICK``; 0: unknown), ``acked`` a tick.  ``kind`` and
-    ``values`` are as they came: the room's schema may know no such kind, and
-    ``CommandSpec.from_wire`` judges the values.
+    ``tick`` is the tick that it is for, or 0 for the next free one.  ``shown`` is the time that the
+    screen showed, in parts of a tick (``SHOWN_PER_TICK``), or 0 if unknown.  ``acked`` is a tick.
+    ``kind`` and ``values`` are unchecked: the schema may have no such kind, and
+    ``CommandSpec.from_wire`` checks the values.
     """
 
     seq: int
@@ -123,7 +123,7 @@ class CommandMessage:
 
     @classmethod
     def from_wire(cls, message: list[Any]) -> CommandMessage:
-        """Read the array of a command.  The busiest decoder: kept flat."""
+        """Read the array of a command.  Runs most often of all decoders, so it is written out."""
         if len(message) < 6:
             raise RemoteProtocolError(f"command has 6 elements or more, not {len(message)}")
         _, seq, tick, shown, acked, kind, *values = message
@@ -148,7 +148,7 @@ class CommandMessage:
 
 @attrs.define
 class Ack:
-    """The newest delta tick that the client applied, when no command said so for a second."""
+    """The tick of the newest delta applied; sent if no command has carried it for a second."""
 
     tick: int
 
@@ -166,7 +166,7 @@ class Ack:
 
 @attrs.define
 class Ping:
-    """Asks for a pong.  ``client_time`` is whatever the client's clock reads, in its own unit."""
+    """A request for a pong.  ``client_time`` is the client's clock, in a unit of its own."""
 
     nonce: int
     client_time: float
@@ -180,13 +180,13 @@ class Ping:
         return cls(message[1], message[2])
 
     def encode(self) -> bytes:
-        """Return the bytes of the message; a float time travels as float 64."""
+        """Return the bytes of the message; a float time is sent as float 64."""
         return pack_float64((Kind.PING, self.nonce, self.client_time))
 
 
 @attrs.define
 class Say:
-    """Chat of a player; the room decides who hears it."""
+    """Chat from a player; the room decides who hears it."""
 
     text: str
 
@@ -205,7 +205,7 @@ class Say:
 
 @attrs.define
 class Resync:
-    """Asks for a full state."""
+    """A request for a full state."""
 
     @classmethod
     def from_wire(cls, message: list[Any]) -> Resync:
@@ -239,11 +239,11 @@ _FROM_CLIENT: Final[dict[int, Callable[[list[Any]], ClientMessage]]] = {
 
 
 def short_command(data: bytes) -> list[Any] | None:
-    """Return the array of a command with its head checked, but not its values; None for all else.
+    """Return the array of a short command with its head checked but not its values, or None.
 
-    The quick road of nearly all that clients send.  None says nothing about the bytes: they are for
-    ``decode_from_client`` to judge.  The values may hold anything that msgpack can say, so they
-    must go through ``CommandSpec.from_wire``; being short, they cannot hold much of it.
+    The fast path for nearly all messages of clients.  None says nothing about the bytes;
+    ``decode_from_client`` judges them.  The values may be anything that msgpack can represent in
+    so few bytes, so they must go through ``CommandSpec.from_wire``.
     """
     message = unpack_short(data)
     if message is None or len(message) < _COMMAND_HEAD:
@@ -269,10 +269,10 @@ def short_command(data: bytes) -> list[Any] | None:
 
 
 def decode_from_client(data: bytes) -> ClientMessage:
-    """Return the message that a client sent; ``RemoteProtocolError`` if it is none."""
+    """Return the message that a client sent, or raise ``RemoteProtocolError``."""
     message = unpack_from_client(data)
     kind = message[0]
-    # The type first: True and 1.0 would find hello, and a list cannot be looked up.
+    # Check the type first: True and 1.0 would find hello, and a list cannot be looked up.
     from_wire = _FROM_CLIENT.get(kind) if type(kind) is int else None
     if from_wire is None:
         raise RemoteProtocolError("unknown message kind")

@@ -1,11 +1,11 @@
 """The messages of a server, one class each: decoded by clients, encoded by the server.
 
-Owns fields and their order (README.md, "From the server").  Never looks at a schema: the
-sections of a delta are handed on as they came, for the client's replica to judge.  Elements
-that a newer server appended to a message are ignored.
+Owns fields and their order (README.md, "From the server").  Never knows a schema: the sections of a
+delta are passed on as they came, and the client's replica checks them.  Elements that a newer
+server appended to a message are ignored.
 
-A publisher does not build ``Delta`` objects: it joins cached bytes with ``pack`` and
-``array_header``, and ``Delta.encode`` is the definition that its bytes are tested against.
+The publisher does not build ``Delta`` objects but joins cached bytes.  ``Delta.encode`` is the
+definition that its bytes are tested against.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from gameserver.protocol.wire import (
     unpack_from_server,
 )
 
-#: Limits of a ``welcome`` of which 0 would leave nothing to play with.
+#: Limits of a ``welcome`` that must be at least 1.
 POSITIVE_LIMITS: Final = frozenset({"message_bytes", "say_length", "publish_every"})
-#: Elements of a delta that are known.
+#: Elements of a delta that this version knows.
 _DELTA_LENGTH: Final = 10
 
 
 @attrs.define
 class Welcome:
-    """The answer to a hello that was let in.
+    """The answer to an accepted hello.
 
-    ``room`` is ``"kind/name"``, ``own_entity`` an id or 0, ``tick_rate`` per second, ``schema``
-    what ``Schema.describe`` returned (``Schema.from_description`` judges it).  ``resumed``: it is
-    the seat that the client had, and ``ack`` the seq of the newest command dealt with there.
+    ``room`` is ``"kind/name"``, ``own_entity`` an id or 0, ``tick_rate`` per second.  ``schema`` is
+    a description, which ``Schema.from_description`` checks.  If ``resumed``, the client got its
+    seat back, and ``ack`` is the seq of the newest command dealt with there.
     """
 
     room: str
@@ -80,7 +80,7 @@ class Welcome:
         return cls(room, seat, own_entity, tick, tick_rate, schema, resume, limits, resumed, ack)
 
     def encode(self) -> bytes:
-        """Return the bytes of the message; floats (steps of the schema) as float 64."""
+        """Return the bytes of the message; floats, as in steps of the schema, are float 64."""
         return pack_float64(
             (
                 Kind.WELCOME,
@@ -100,11 +100,11 @@ class Welcome:
 
 @attrs.define
 class Delta:
-    """What changed in a seat's view since the delta before.
+    """The changes in a seat's view since the last delta.
 
-    The sections are flat arrays of wire values, in the order in which they are to be applied;
-    only known to be arrays.  ``leaves`` None: forget everything, a full state follows.
-    ``margin`` in ticks.
+    The sections are flat arrays of wire values, in the order in which they must be applied; only
+    their type is checked here.  If ``leaves`` is None, the client forgets everything, and a full
+    state follows.  ``margin`` is in ticks.
     """
 
     tick: int
@@ -179,10 +179,10 @@ class Pong:
 
 @attrs.define
 class Status:
-    """What the server measured: times in microseconds, None where not yet known.
+    """Figures that the server measured; times are in microseconds, or None if not yet known.
 
-    From ``late`` on it is about this player's own commands: counts since the seat was taken, and
-    medians of the latest inputs.  All of it is None if the server is older.
+    ``late`` and all after it concern this player's commands: counts since the seat was taken, and
+    medians of the latest inputs.  An older server does not send them, and they are None.
     """
 
     rtt_us: int | None
@@ -235,7 +235,7 @@ class Status:
 
 @attrs.define
 class Said:
-    """Chat as heard; seat 0 is the server itself."""
+    """Chat from the player of a seat, or from the server, which is seat 0."""
 
     seat: int
     name: str
@@ -278,7 +278,7 @@ class Check:
 
 @attrs.define
 class Moved:
-    """Connect to ``url`` and present ``token``."""
+    """The room is elsewhere: connect to ``url`` and present ``token``."""
 
     url: str
     token: str
@@ -316,16 +316,16 @@ class Bye:
         return cls(code, reason, retry_after_s)
 
     def encode(self) -> bytes:
-        """Return the bytes of the message; a float wait travels as float 32."""
+        """Return the bytes of the message; a float ``retry_after_s`` is sent as float 32."""
         return pack((Kind.BYE, self.code, self.reason, self.retry_after_s))
 
 
 @attrs.define
 class Pace:
-    """How time passes from ``tick`` on.
+    """The pace of the room from ``tick`` on.
 
-    ``pace`` is game time as a share of real time (``MIN_PACE`` to 1), ``publish_every`` how many
-    ticks lie between two deltas.
+    ``pace`` is game time as a share of real time (``MIN_PACE`` to 1).  ``publish_every`` is the
+    number of ticks between two deltas.
     """
 
     tick: int
@@ -343,7 +343,7 @@ class Pace:
         return cls(tick, float(pace), publish_every)
 
     def encode(self) -> bytes:
-        """Return the bytes of the message; the pace travels as float 32."""
+        """Return the bytes of the message; the pace is sent as float 32."""
         return pack((Kind.PACE, self.tick, self.pace, self.publish_every))
 
 
@@ -364,14 +364,14 @@ _FROM_SERVER: Final[dict[int, Callable[[list[Any]], ServerMessage]]] = {
 
 
 def decode_from_server(data: bytes) -> ServerMessage:
-    """Return the message that a server sent; ``RemoteProtocolError`` if it is none."""
+    """Return the message that a server sent, or raise ``RemoteProtocolError``."""
     message = unpack_from_server(data)
     kind = message[0]
     from_wire = _FROM_SERVER.get(kind) if type(kind) is int else None
     if from_wire is None:
         raise RemoteProtocolError("unknown message kind")
     read = from_wire(message)
-    # The sections of a delta, which are long, are judged by the types of their fields.
+    # The sections of a delta are long, and the types of their fields check them later.
     loose = message[_DELTA_LENGTH:] if kind == Kind.DELTA else message
     if loose:
         check_bounded(loose, MAX_SERVER_NESTING)

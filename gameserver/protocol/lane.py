@@ -1,13 +1,13 @@
-"""The lane in: splits a client's byte stream into plain frames and all the rest.
+"""The fast path in: splits a client's byte stream into plain frames and foreign bytes.
 
 Owns the recognition of frames (RFC 6455, 5.2) and nothing else.  *Plain* frames are complete,
-unfragmented, masked binary frames of at most ``MAX_CLIENT_MESSAGE_BYTES``; they, and pongs, are
-unmasked and handed out at once.  Every other byte is *foreign*: trio-websocket gets it, unchanged
-and in order, and so stays in charge of text, fragments, pings, closing and every error.
-Never touches a socket.
+unfragmented, masked binary frames of at most ``MAX_CLIENT_MESSAGE_BYTES``; plain frames and pongs
+are unmasked and returned at once.  All other bytes are *foreign*: trio-websocket gets them,
+unchanged and in order, and so handles text, fragments, pings, closing and every error.  Never
+touches a socket.
 
-Messages keep their order.  A foreign message is taken by the session some time later, so while
-one is on its way (``outstanding``), or is being received, plain frames are foreign too.
+Messages keep their order.  The session takes a foreign message some time later, so plain frames are
+foreign, too, while a foreign message is received or has not been taken (``outstanding``).
 """
 
 from __future__ import annotations
@@ -29,15 +29,14 @@ _MASKED: Final = 0x80
 _SHORT: Final = 125
 _LENGTH_16: Final = 126
 _MASK_BYTES: Final = 4
-#: Of one message; an honest client has no reason to send more than one.
+#: Most fragments of one message; an honest client has no reason to send more than one.
 MAX_FRAGMENTS: Final = 64
 
 
 class LaneScanner:
     """Follows the frames of one connection, from the first byte after its HTTP head.
 
-    ``open``: whether plain frames may be handed out at all; until then, and again after it is
-    set to False, everything but pongs is foreign.
+    While ``open`` is False, everything but pongs is foreign.
     """
 
     __slots__ = (
@@ -59,28 +58,28 @@ class LaneScanner:
         self.open = False
         #: Foreign frames begun so far.
         self.foreign_frames = 0
-        #: Whether pongs are handed out, or foreign as all the rest.
+        #: Whether pongs are returned, or foreign like the rest.
         self._takes_pongs = takes_pongs
-        #: Foreign messages handed on that the session has not taken yet; it counts them down.
+        #: Complete foreign messages that the session has not taken yet; it counts them down.
         self.outstanding = 0
-        #: The beginning of a frame whose kind or end is not here yet; at most one plain frame.
+        #: The beginning of an incomplete frame, at most as long as a plain frame.
         self._held = b""
-        #: Bytes to come of the foreign frame that was begun, and whether it ends a message.
+        #: Bytes still missing of the present foreign frame, and whether it ends a message.
         self._foreign_left = 0
         self._ends_message = False
-        #: Between the first and the last frame of a fragmented message.
+        #: Whether a fragmented message has begun and not ended.
         self._in_message = False
         self._fragments = 0
         self._max_fragments = max_fragments
-        #: A message came in more than ``max_fragments``: trio-websocket would keep every one.
+        #: Whether a message had more than ``max_fragments``; trio-websocket would keep them all.
         self.shredded = False
-        #: After a close frame or an error: the rest of the stream is trio-websocket's.
+        #: After a close frame or an error, the rest of the stream is foreign.
         self._lost = False
 
     def feed(self, data: bytes) -> tuple[list[bytes], list[bytes], bytes]:
-        """Return ``(payloads, pongs, foreign)`` of what ``data`` completes.
+        """Return ``(payloads, pongs, foreign)`` of the frames that ``data`` completes.
 
-        ``payloads`` and ``pongs`` are unmasked, in order; ``foreign`` are the bytes to hand on.
+        ``payloads`` and ``pongs`` are unmasked and in order; ``foreign`` is for trio-websocket.
         """
         only = self.only_frame(data)
         if only is not None:
@@ -128,10 +127,9 @@ class LaneScanner:
         return payloads, pongs, b"".join(foreign)
 
     def only_frame(self, data: bytes) -> bytes | None:
-        """Return the payload if ``data`` is just one short plain frame, at a frame's place.
+        """Return the payload if ``data`` is exactly one short plain frame, or None.
 
-        That is nearly all that is ever received, so it has a quick road.  It leaves no trace: None
-        says to ``feed`` the data.
+        The fast path for nearly all data.  It changes no state; after None, ``feed`` the data.
         """
         length = len(data) - 2 - _MASK_BYTES
         if (
@@ -151,9 +149,9 @@ class LaneScanner:
         return None
 
     def _begin_foreign(self, data: bytes, at: int, end: int) -> int:
-        """Note the foreign frame at ``at`` and return its header's length; 0 if it is not all here.
+        """Begin the foreign frame at ``at`` and return its header's length, or 0 if incomplete.
 
-        Marks the stream as lost where nobody can know where the next frame begins.
+        Marks the stream as lost if it is unknown where the next frame begins.
         """
         if end - at < 2:
             return 0
@@ -167,7 +165,7 @@ class LaneScanner:
         if length_bytes and opcode >= _CONTROL:  # RFC 6455, 5.5: control frames are short
             self._lost = True
             return end - at
-        # Wrong lengths are handed on at once, not only when the mask is here too.
+        # A wrong length is passed on at once, without waiting for the mask.
         if end - at < 2 + length_bytes:
             return 0
         length = code
@@ -192,7 +190,7 @@ class LaneScanner:
         return header_bytes
 
     def _may_follow(self, first: int, opcode: int) -> bool:
-        """Whether a frame with this first byte is right here (RFC 6455, 5.4 and 5.5)."""
+        """Whether a frame with this first byte is allowed here (RFC 6455, 5.4 and 5.5)."""
         if first & _RSV or opcode not in _KNOWN_OPCODES:
             return False
         if opcode >= _CONTROL:
@@ -200,7 +198,7 @@ class LaneScanner:
         return (opcode == 0) == self._in_message
 
     def _pass(self, passed_bytes: int) -> None:
-        """Count bytes of the foreign frame as handed on; at its end, mind whose message it was."""
+        """Count bytes of the foreign frame as passed on, and its message at its end."""
         self._foreign_left -= passed_bytes
         if not self._foreign_left and self._ends_message:
             self._ends_message = False
@@ -211,8 +209,8 @@ class LaneScanner:
 def _small_frame(data: bytes, at: int, end: int) -> tuple[int, int]:
     """Return where the payload of the frame at ``at`` begins, and its length.
 
-    The length is -1 if the frame is not small, or not right.  Where the header is not all here
-    yet, both are such that the frame counts as incomplete.
+    The length is -1 if the frame is not small, or not valid.  If the header is incomplete, both are
+    such that the frame counts as incomplete.
     """
     if end - at < 2:
         return end, 1
@@ -224,16 +222,16 @@ def _small_frame(data: bytes, at: int, end: int) -> tuple[int, int]:
     if end - at < 4:
         return end, 1
     length = data[at + 2] << 8 | data[at + 3]
-    # Not the shortest form is an error (RFC 6455, 5.2), which is for trio-websocket to answer.
+    # A length not in its shortest form is an error (RFC 6455, 5.2), which trio-websocket answers.
     if not _SHORT < length <= MAX_CLIENT_MESSAGE_BYTES:
         return at, -1
     return at + 4 + _MASK_BYTES, length
 
 
 def _unmasked(data: bytes, payload_at: int, length: int) -> bytes:
-    """Return the payload, whose mask stands right before it (RFC 6455, 5.3).
+    """Return the unmasked payload; the mask comes right before it (RFC 6455, 5.3).
 
-    XOR of two large integers: one operation for the whole payload instead of one per byte.
+    One XOR of two large integers instead of one per byte.
     """
     mask = data[payload_at - _MASK_BYTES : payload_at]
     key = (mask * (length // _MASK_BYTES + 1))[:length]

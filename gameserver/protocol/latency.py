@@ -1,8 +1,8 @@
-"""How long a round trip takes.
+"""Estimates of the round trip time.
 
-Owns ``LatencyEstimator``: the server times its ping frames with it, clients their ``ping``
-messages.  Never reads a clock: every time is an argument, in seconds, of whichever steady clock
-the caller uses throughout.  What time it is at the server is ``clients/tickclock.py``'s.
+Owns ``LatencyEstimator``: the server feeds it with ping frames, a client with ``ping`` messages.
+Never reads a clock: times are arguments, in seconds of any steady clock.  ``clients/tickclock.py``
+estimates the time at the server.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ _ALPHA: Final = 1 / 8
 _BETA: Final = 1 / 4
 #: RFC 3550, 6.4.1: the gain of the jitter.
 _JITTER_GAIN: Final = 1 / 16
-#: The minimum is that of the last so many round trips: about a minute, at a ping frame each 2 s.
+#: The minimum is taken over this many round trips: about a minute, with a ping frame every 2 s.
 MINIMUM_WINDOW: Final = 32
 
 
 @attrs.frozen
 class Latency:
-    """What is known of a player's round trips; all times in seconds, None before the first.
+    """Figures of a player's round trips; all times are None before the first one.
 
-    ``smoothed_s`` and ``variation_s`` are SRTT and RTTVAR of RFC 6298, 2.  ``jitter_s`` is that
-    of RFC 3550, 6.4.1, with the difference of two successive round trips in place of the
-    difference of two transit times (a server knows no one-way times).  ``minimum_s`` is the
-    least of the last ``MINIMUM_WINDOW``.  ``count`` is the number of round trips so far.
+    ``smoothed_s`` and ``variation_s`` are SRTT and RTTVAR of RFC 6298, 2.  ``jitter_s`` follows RFC
+    3550, 6.4.1, but with the difference of two successive round trips, because a server knows no
+    one-way transit times.  ``minimum_s`` is the least of the last ``MINIMUM_WINDOW``.  ``count`` is
+    the number of round trips so far.
     """
 
     rtt_s: float | None = None
@@ -48,24 +48,24 @@ class LatencyEstimator:
     __slots__ = ("_recent", "latency")
 
     def __init__(self) -> None:
-        #: As of the last sample.  Immutable, so game code may keep it.
+        #: As of the last sample.  Immutable, so a game may keep it.
         self.latency = Latency()
-        #: A third of the memory of a deque of floats, for every player.
+        #: Not a deque: every player has one, and an array takes a third of the memory.
         self._recent = array("d")
 
     def sample(self, rtt_s: float) -> Latency:
-        """Take in one round trip, and return what is known now."""
+        """Add one round trip and return the new figures."""
         if not 0 <= rtt_s < math.inf:
-            # One NaN would stay in the smoothed values for ever.
+            # A NaN would stay in the smoothed values for ever.
             raise LocalProtocolError(f"{rtt_s!r} is not the duration of a round trip")
         self._recent.append(rtt_s)
         del self._recent[:-MINIMUM_WINDOW]
         old = self.latency
-        # The three are None together; mypy wants to hear of each.
+        # The three are None together, but mypy needs to see each of them.
         if old.rtt_s is None or old.smoothed_s is None or old.variation_s is None:
             smoothed_s, variation_s = rtt_s, rtt_s / 2
         else:
-            # RFC 6298, 2.3: the variation first, from the smoothed value before this sample.
+            # RFC 6298, 2.3: the variation comes first, and uses the previous smoothed value.
             variation_s = old.variation_s + _BETA * (abs(old.smoothed_s - rtt_s) - old.variation_s)
             smoothed_s = old.smoothed_s + _ALPHA * (rtt_s - old.smoothed_s)
         self.latency = Latency(

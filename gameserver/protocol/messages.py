@@ -1,10 +1,11 @@
-"""Everything that the rest of the package needs of the protocol's messages, in one place.
+"""The messages of the protocol, for the rest of the package to import from one place.
 
 Owns no code: the classes are in ``from_client.py`` and ``from_server.py``, the numbers in
-``kinds.py``, bytes in ``wire.py``, the rules for names and texts in ``names.py`` and ``texts.py``.
+``kinds.py``, packing in ``wire.py``, the rules for names and texts in ``names.py`` and
+``texts.py``.
 
-The promise of all of them: for any bytes ``decode_from_client`` and ``decode_from_server``
-return a message or raise ``RemoteProtocolError``.
+The promise of all of them: for any bytes, ``decode_from_client`` and ``decode_from_server`` return
+a message or raise ``RemoteProtocolError``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What rooms may be called.
+"""The names that rooms may have.
 
 Owns the rule of README.md, "hello", that has a close code of its own.  Never knows which rooms
-there are.  What players may be called is ``texts.py``.
+exist.  ``texts.py`` has the rule for the names of players.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _ROOM_REQUEST: Final = re.compile(r"([a-z0-9_-]{1,32})(?:/([a-z0-9_-]{1,32}))?")
 def parse_room_request(request: str) -> tuple[str, str | None]:
     """Return the room kind and the room's name that ``hello.room`` asks for.
 
-    ``""`` asks for the server's first kind and returns ``("", None)``; ``"kind"`` asks for any
-    room of it: ``(kind, None)``.  ``JoinRefused`` with close code 4004 for anything else that
-    is not ``"kind/name"``.
+    ``""`` asks for the server's first kind and gives ``("", None)``.  ``"kind"`` asks for any room
+    of that kind and gives ``(kind, None)``.  Anything else that is not ``"kind/name"`` raises
+    ``JoinRefused`` with close code 4004.
     """
     if not request:
         return "", None

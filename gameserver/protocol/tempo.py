@@ -1,26 +1,26 @@
-"""How ticks lie in real time while a room slows its game down: ``pace`` messages, as a map.
+"""The map between ticks and real time, in a room that changes the pace of its game.
 
-Owns the map between ticks and *steady ticks*: real time, counted in ticks of the nominal length.
-It is a line with a bend wherever the pace changes.  Pure.  The server's schedule and the clients'
-clocks use the same one, so whoever knows all bends agrees on the time of every tick;
-``clients/web/net/tempo.js`` is its twin, ``tests/vectors/netcode_tempo.json`` holds both together.
+Owns the map between ticks and *steady ticks*, which are real time counted in ticks of the nominal
+length.  The map is a line with a bend at each change of pace.  Pure.  The server's schedule and the
+clients' clocks use it alike, so all that know the same bends agree on the time of every tick.
+``clients/web/net/tempo.js`` is its twin; ``tests/vectors/netcode_tempo.json`` tests both.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-#: Bends that are remembered; what lies before the oldest is taken to run on as it.
+#: How many bends are kept.  The map before the oldest continues at the pace of the oldest.
 MAX_BENDS: Final = 8
 
 
 class Tempo:
-    """The map of one room; at first ticks and steady ticks are the same."""
+    """The map of one room.  Initially, ticks and steady ticks are the same."""
 
     __slots__ = ("_bends",)
 
     def __init__(self) -> None:
-        #: (tick, steady tick, pace from there on), oldest first, never empty.
+        #: ``(tick, steady tick, pace from there on)``, oldest first, never empty.
         self._bends: list[tuple[float, float, float]] = [(0.0, 0.0, 1.0)]
 
     @property
@@ -29,9 +29,9 @@ class Tempo:
         return self._bends[-1][2]
 
     def bend(self, tick: float, pace: float) -> bool:
-        """Run at ``pace`` from ``tick`` on; return whether that was news.
+        """Run at ``pace`` from ``tick`` on; return whether this changes anything.
 
-        What was to change at ``tick`` or later does not.
+        Replaces every bend at ``tick`` or later.
         """
         bends = self._bends
         if pace == bends[-1][2] and tick >= bends[-1][0]:
@@ -44,7 +44,7 @@ class Tempo:
         return True
 
     def steady_of(self, tick: float) -> float:
-        """Return the steady tick at which ``tick`` is."""
+        """Return the steady tick of ``tick``."""
         for at, steady, pace in reversed(self._bends):
             if tick >= at:
                 return steady + (tick - at) / pace
@@ -52,7 +52,7 @@ class Tempo:
         return steady + (tick - at) / pace
 
     def tick_of(self, steady: float) -> float:
-        """Return the tick, with its fraction, at a steady tick."""
+        """Return the tick, with its fraction, of a steady tick."""
         for at, at_steady, pace in reversed(self._bends):
             if steady >= at_steady:
                 return at + (steady - at_steady) * pace

@@ -1,9 +1,8 @@
-"""msgpack under the limits of the protocol: packing values, and unpacking what a peer sent.
+"""msgpack within the limits of the protocol: packing values, and unpacking what a peer sent.
 
-Owns the limits on single values (README.md, "Transport"), the checks that the fields of
-messages are made of, and the promise that unpacking raises nothing but
-``RemoteProtocolError``, whatever the bytes.  Never knows about messages or their kinds: see
-``messages.py``.
+Owns the limits on single values (README.md, "Transport"), the checks for the fields of messages,
+and the promise that unpacking raises nothing but ``RemoteProtocolError``, for any bytes.  Never
+knows messages or their kinds; ``messages.py`` does.
 """
 
 from __future__ import annotations
@@ -18,24 +17,24 @@ import msgpack
 from gameserver.errors import LocalProtocolError, RemoteProtocolError
 from gameserver.model.fieldtypes import INT_LIMIT
 
-#: A longer message of a client is refused (the WebSocket layer closes with 1009).
+#: Longest message of a client; for a longer one the WebSocket layer closes with 1009.
 MAX_CLIENT_MESSAGE_BYTES: Final = 4096
 #: Most elements of an array or map of a client, the message itself included.
 MAX_ELEMENTS: Final = 64
 #: Longest string (in UTF-8) or byte string of a client.
 MAX_TEXT_BYTES: Final = 2048
-#: Most arrays and maps inside one another in a message of a client, itself included.
+#: Deepest nesting of arrays and maps in a message of a client, the message itself included.
 MAX_NESTING: Final = 8
 
-#: See ``unpack_short``.
+#: Longest message that ``unpack_short`` takes.
 _SHORT_BYTES: Final = 125
 
-#: Clients refuse more than this.  The protocol sets no such limit; a full state of ten
-#: thousand entities with eight fields each stays below it.
+#: Clients refuse longer messages.  The protocol has no such limit; a full state of ten thousand
+#: entities with eight fields each stays below it.
 MAX_SERVER_MESSAGE_BYTES: Final = 1 << 20
-#: Clients refuse longer arrays before making room for them.
+#: Clients refuse longer arrays before they allocate memory for them.
 MAX_SERVER_ELEMENTS: Final = 1 << 18
-#: Clients refuse arrays and maps that are nested deeper, the message itself included.
+#: Clients refuse deeper nesting of arrays and maps, the message itself included.
 MAX_SERVER_NESTING: Final = 64
 
 
@@ -51,9 +50,8 @@ _pack_array_header: Callable[[int], bytes] = _packer32.pack_array_header
 def pack(value: Any) -> bytes:
     """Return the msgpack bytes of ``value``, floats as float 32.
 
-    This is what entities, commands and events are made of.  ``LocalProtocolError`` if
-    msgpack has no form for the value (an unknown type, an integer of more than 64 bits, a
-    str without UTF-8).
+    Used for entities, commands and events.  Raises ``LocalProtocolError`` if msgpack cannot
+    represent the value (an unknown type, an integer of more than 64 bits, a str without UTF-8).
     """
     try:
         return _pack32(value)
@@ -64,8 +62,8 @@ def pack(value: Any) -> bytes:
 def pack_float64(value: Any) -> bytes:
     """Return the msgpack bytes of ``value``, floats as float 64.
 
-    For times (``ping``, ``pong``) and the schema, where a float 32 would be too coarse.
-    ``LocalProtocolError`` as in ``pack``.
+    For times (``ping``, ``pong``) and the schema, for which a float 32 would be too coarse.  Raises
+    as ``pack`` does.
     """
     try:
         return _pack64(value)
@@ -74,7 +72,7 @@ def pack_float64(value: Any) -> bytes:
 
 
 def array_header(count: int) -> bytes:
-    """Return the msgpack header of an array of ``count`` elements, whose bytes then follow."""
+    """Return the msgpack header of an array; the bytes of its ``count`` elements follow it."""
     return _pack_array_header(count)
 
 
@@ -82,7 +80,7 @@ def array_header(count: int) -> bytes:
 
 
 def _pairs_to_dict(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
-    """Make the dict of a received map; a doubled key would hide a value from the checks."""
+    """Return a received map as a dict.  Two equal keys would hide a value from the checks."""
     made = dict(pairs)
     if len(made) != len(pairs):
         raise ValueError("a map has the same key twice")
@@ -118,11 +116,11 @@ _unpack_large: Callable[[bytes], Any] = functools.partial(
 
 
 def unpack_from_client(data: bytes) -> list[Any]:
-    """Return the array that a client sent, every value in it within the limits.
+    """Return the array that a client sent, with every value in it within the limits.
 
-    The result holds at least one element.  All that can be in it, at any depth: None, bool,
-    int within ±2^52, finite float, str, bytes, list, and dict with str keys.
-    ``RemoteProtocolError`` for anything else.
+    The result has at least one element.  At any depth it holds only None, bool, int within ±2^52,
+    finite float, str, bytes, list, and dict with str keys.  Anything else raises
+    ``RemoteProtocolError``.
     """
     if len(data) > MAX_CLIENT_MESSAGE_BYTES:
         raise RemoteProtocolError(f"a message of {len(data)} bytes is too long")
@@ -137,10 +135,10 @@ def unpack_from_client(data: bytes) -> list[Any]:
 
 
 def unpack_short(data: bytes) -> list[Any] | None:
-    """Return the array in a short message of a client, its elements *unchecked*; None for all else.
+    """Return the array in a short message of a client with *unchecked* elements, or None.
 
-    Much faster than ``unpack_from_client``, whose limits cost more than the unpacking.  It
-    needs none: so few bytes can neither nest deeply nor declare much.
+    Much faster than ``unpack_from_client``, whose limits cost more than the unpacking.  A short
+    message needs no limits: so few bytes can neither nest deeply nor declare long arrays.
     """
     if len(data) > _SHORT_BYTES:
         return None
@@ -152,16 +150,16 @@ def unpack_short(data: bytes) -> list[Any] | None:
 
 
 def unpack_from_server(data: bytes) -> list[Any]:
-    """Return the array that a server sent; ``RemoteProtocolError`` if it is none.
+    """Return the array that a server sent, or raise ``RemoteProtocolError`` if it is not an array.
 
-    The result holds at least one element.  Numbers in it are not checked, nor is nesting: see
-    ``check_bounded``, and the types of the fields that they are assigned to.
+    The result has at least one element.  Neither numbers nor nesting are checked: ``check_bounded``
+    does that, or the types of the fields that the values are assigned to.
     """
     if len(data) > MAX_SERVER_MESSAGE_BYTES:
         raise RemoteProtocolError(f"a message of {len(data)} bytes is too long")
     try:
         message = _unpack_large(data)
-    # Arrays within arrays can together declare more than there is memory.
+    # Nested arrays can together declare more elements than there is memory for.
     except (ValueError, MemoryError) as error:
         raise _not_msgpack(error) from error
     if type(message) is not list or not message:
@@ -170,14 +168,14 @@ def unpack_from_server(data: bytes) -> list[Any]:
 
 
 def _not_msgpack(error: Exception) -> RemoteProtocolError:
-    # Some errors of msgpack have no text (StackError, FormatError), so the class names them.
+    # Some errors of msgpack (StackError, FormatError) have no text.
     return RemoteProtocolError(f"not msgpack: {str(error) or type(error).__name__}")
 
 
 def check_bounded(values: Any, levels_left: int) -> None:
     """Raise ``RemoteProtocolError`` unless all ``values`` are within the limits on single values.
 
-    Lengths are not looked at: the unpacking already bounded them.
+    Does not check lengths, which unpacking has bounded already.
     """
     if not levels_left:
         raise RemoteProtocolError("nested too deep")
@@ -199,7 +197,7 @@ def check_bounded(values: Any, levels_left: int) -> None:
 
 
 def is_int(value: Any, low: int, high: int) -> bool:
-    """Whether ``value`` is an integer in ``low … high``; a bool is none."""
+    """Whether ``value`` is an integer in ``low … high``, and not a bool."""
     return type(value) is int and low <= value <= high
 
 
@@ -216,18 +214,18 @@ def is_number(value: Any) -> bool:
 
 
 def require(what: str, *, ok: bool) -> None:
-    """Raise ``RemoteProtocolError`` that names the wrong field ``what``, unless ``ok``."""
+    """Raise ``RemoteProtocolError``, which names the field ``what``, unless ``ok``."""
     if not ok:
         raise RemoteProtocolError(f"{what} is wrong")
 
 
 def require_length(name: str, message: list[Any], length: int) -> None:
-    """Check a client message, which is exact."""
+    """Check the length of a client's message, which must be exact."""
     if len(message) != length:
         raise RemoteProtocolError(f"{name} has {length} elements, not {len(message)}")
 
 
 def require_at_least(name: str, message: list[Any], length: int) -> None:
-    """Check a server message, to which a newer server may have appended."""
+    """Check the length of a server's message, to which a newer server may have appended."""
     if len(message) < length:
         raise RemoteProtocolError(f"{name} has {length} elements or more, not {len(message)}")

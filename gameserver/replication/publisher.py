@@ -70,8 +70,8 @@ class Publisher:
         self.window_ticks = window_ticks
         #: How wide views are, as a share of the room's; takes effect at the next publish.
         self.view_share = 1.0
-        #: Announces the pace of the room to a seat that catches up; empty if it never changed.
-        self.pace_frame = b""
+        #: A frame for every seat that catches up: its client may not have been told; may be empty.
+        self.catch_up_notice = b""
         self._seats: dict[int, Seat] = {}
         self._check_turns = CheckTurns(check_every_ticks)
         self._published_tick = 0
@@ -111,16 +111,13 @@ class Publisher:
         posting.post_still(paths.still, self.quiet_ticks)
         posting.post_moved(paths.moved)
         for seat in paths.catching_up:
-            self._announce_pace(seat)
+            if self.catch_up_notice and self.catch_up_notice not in seat.notices:
+                seat.notify(self.catch_up_notice)
         posting.post_catch_up(paths.catching_up)
         posting.flush()
         posting.skip(paths.behind)
         self.statistics.publishes += 1
         self._published_tick = tick
-
-    def _announce_pace(self, seat: Seat) -> None:
-        if self.pace_frame and self.pace_frame not in seat.notices:
-            seat.notify(self.pace_frame)
 
     # ------------------------------------------------------------ which seats, and by which path
 

@@ -63,8 +63,6 @@ acknowledges nothing. Over a round trip of 300 ms this still lets 400 KB a secon
 """
 
 CLOSE_TIMEOUT_S = 2.0
-NORMAL_CLOSURE = 1000
-INTERNAL_ERROR = 1011
 FLOOD = "more frames or bytes than allowed"
 
 _PEER_IS_GONE = (
@@ -418,7 +416,7 @@ class Door:
         self._websockets += 1
         if endpoint.subprotocol is None:
             peer.joined()  # there is no hello to wait for
-        code, reason = NORMAL_CLOSURE, ""
+        code, reason = CloseCode.NORMAL, ""
         try:
             with flooded:
                 await endpoint.handler(ws, link, peer)
@@ -427,7 +425,7 @@ class Door:
         except* Exception:
             self._crashed += 1
             log.exception("session crashed", peer=peer.name)
-            code, reason = INTERNAL_ERROR, "internal error"
+            code, reason = CloseCode.INTERNAL_ERROR, "internal error"
         if flooded.cancelled_caught:
             code, reason = CloseCode.RATE, FLOOD
         self._failed += flooded.cancelled_caught + reader.failed

@@ -14,7 +14,7 @@ import hmac
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
-from gameserver.config import OWN_HOST, Settings, secrets_in
+from gameserver.config import DEFAULT_PORTS, OWN_HOST, Settings, secrets_in
 from gameserver.runtime.addresses import forwarded_for, is_in
 from gameserver.runtime.admission import RETRY_AFTER_S, Admission, Peer, Reason
 from gameserver.runtime.http import Response, path_of, text_response, values_of
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 METRICS_PATH: Final = "/metrics"
 #: The refusal of a page for its origin; the door tells of it in the log.
 FOREIGN_PAGE: Final = text_response(403, "Pages of this origin may not connect here.")
-#: What stands in front of the host where a port is left out.
-_OWN_PORTS: Final = {b"http": b":80", b"https": b":443"}
 
 
 class Gate:
@@ -81,9 +79,10 @@ class Gate:
         scheme, separator, authority = origin.partition(b"://")
         if OWN_HOST.encode() not in self._origins or not (separator and authority):
             return False
-        port = _OWN_PORTS.get(scheme)
-        if port is None or len(hosts) != 1:
+        default_port = DEFAULT_PORTS.get(scheme.decode("latin-1"))
+        if default_port is None or len(hosts) != 1:
             return False
+        port = default_port.encode()
         return authority.removesuffix(port) == hosts[0].lower().removesuffix(port)
 
     def _check_bot(self, request: h11.Request) -> Response | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
+from gameserver.protocol.closing import CloseCode
 from gameserver.runtime.door import close_websocket
 from gameserver.runtime.endpoint import Endpoint
 
@@ -27,7 +28,6 @@ CHAT_MESSAGE_BYTES = 4 * 1024
 CHAT_QUEUE_MESSAGES = 64
 """What waits for one slow reader; beyond it the oldest text is dropped, counted and told."""
 
-UNSUPPORTED_DATA = 1003
 
 PING_EVERY_S = 20.0
 PONG_TIMEOUT_S = 20.0
@@ -95,7 +95,9 @@ class Chat:
                 nursery.start_soon(self._write, ws, member)
                 nursery.start_soon(_keep_alive, ws, link)
                 await self._read(ws, member)
-                await close_websocket(ws, link, UNSUPPORTED_DATA, "only text is spoken here")
+                await close_websocket(
+                    ws, link, CloseCode.UNSUPPORTED_DATA, "only text is spoken here"
+                )
                 nursery.cancel_scope.cancel()
         finally:
             self._members.discard(member)

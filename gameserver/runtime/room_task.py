@@ -21,14 +21,15 @@ from gameserver.errors import JoinRefused, LocalProtocolError
 from gameserver.ops.metrics import RoomTally
 from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.frames import binary_frame
-from gameserver.protocol.messages import Pace, Said
+from gameserver.protocol.messages import Said
 from gameserver.replication.publisher import Publisher
 from gameserver.replication.seat import Seat, Sink
 from gameserver.room import HookFailure, Player, Room
 from gameserver.runtime.heartbeat import Heartbeat
 from gameserver.runtime.hook_watch import BLOCK_S, HookWatch
-from gameserver.runtime.ladder import Ladder, Step, steps_for
+from gameserver.runtime.ladder import Ladder, steps_for
 from gameserver.runtime.link import Link
+from gameserver.runtime.pace import RoomPace
 from gameserver.runtime.pump import Pump
 from gameserver.runtime.stages import InputStages, stages_of
 from gameserver.runtime.ticker import WINDOW_TICKS, Ticker, TickStatistics
@@ -40,13 +41,6 @@ End: TypeAlias = Callable[[int, str], None]
 
 #: How often every seat gets the checksum of what it should know.
 CHECK_EVERY_S: Final = 5.0
-#: A seat for which nothing changes gets an empty delta this often (README.md, "delta").
-QUIET_S: Final = 3.0
-#: A client acknowledges what it has every second; one that has not for so long is behind.
-ACK_WINDOW_S: Final = 4.0
-#: A change of pace is told so long before it happens, in nominal ticks' time: whoever hears of it
-#: within that time has never a wrong idea of what tick it is.
-PACE_NOTICE_S: Final = 0.5
 #: How long ``on_stop`` may take.
 STOP_TIMEOUT_S: Final = 3.0
 
@@ -77,11 +71,12 @@ class RoomTask:
         self.ended: str | None = None
         self._log = log.bind(room=label)
         self.hooks = HookWatch(room, self._log)
+        self.pace = RoomPace(room.tick_rate, room.publish_every)
         self.publisher = Publisher(
             room.world,
             check_every_ticks=round(CHECK_EVERY_S * room.tick_rate),
-            quiet_ticks=self._quiet_ticks(),
-            window_ticks=self._window_ticks(),
+            quiet_ticks=self.pace.quiet_ticks,
+            window_ticks=self.pace.window_ticks,
         )
         self.ladder = Ladder(room.tick_rate, steps_for(has_view=room.view_radius is not None))
         #: Reads the links of all players at the tick; None: each link's own task reads it.
@@ -99,11 +94,8 @@ class RoomTask:
         self._begun_s = 0.0
         #: For how long the server was blocked: nobody could come back meanwhile.
         self._blocked_s = 0.0
-        #: The level of the overload ladder, from which tick on its pace is kept, and what
-        #: everybody has been told of that.
+        #: The level of the overload ladder that the game was last told.
         self._level = 0
-        self._pace_tick = 0
-        self._told = Pace(0, 1.0, room.publish_every)
         #: How long the latest steps took, without their publishes.
         self._simulate_s: deque[float] = deque(maxlen=WINDOW_TICKS)
 
@@ -320,7 +312,7 @@ class RoomTask:
                 self._log.error("on_stop took too long", timeout_s=STOP_TIMEOUT_S)
 
     async def _tick_until_it_fails(self) -> None:
-        self._ticker = Ticker(self.room.tick_rate)
+        self._ticker = Ticker(self.room.tick_rate, self.pace.tempo)
         self._begun_s = trio.current_time()
         self.ready.set()
         async with trio.open_nursery() as nursery:
@@ -352,7 +344,7 @@ class RoomTask:
     def _tick(self, tick_number: int) -> None:
         room = self.room
         before_s, self._begun_s = self._begun_s, trio.current_time()
-        missed_s = self._begun_s - before_s - 1 / (room.tick_rate * room.pace)
+        missed_s = self._begun_s - before_s - self.pace.tick_s
         if missed_s > BLOCK_S:
             self._blocked_s += missed_s
         room.expect(tick_number)
@@ -400,7 +392,7 @@ class RoomTask:
     # ------------------------------------------------------------ overload
 
     def _take_step(self, tick_number: int) -> None:
-        """Do what the ladder's new step says, and undo what it no longer does."""
+        """Carry out the present step of the ladder."""
         step, room = self.ladder.step, self.room
         self._log.warning(
             "overload",
@@ -409,40 +401,19 @@ class RoomTask:
             does=step.does,
             tick=tick_number,
         )
-        level_before = self._level
-        self._level = int(step.level)
-        room.publish_interval = room.publish_every * step.publish_factor
+        publish_interval = room.publish_every * step.publish_factor
+        announcement = self.pace.change(tick_number, step.pace, publish_interval)
+        room.pace, room.publish_interval = self.pace.share, self.pace.publish_interval
         self.publisher.view_share = step.view_share
-        self._set_pace(tick_number, step)
-        self.publisher.quiet_ticks = self._quiet_ticks()
-        self.publisher.window_ticks = self._window_ticks()
+        self.publisher.quiet_ticks = self.pace.quiet_ticks
+        self.publisher.window_ticks = self.pace.window_ticks
+        if announcement is not None:
+            self.publisher.catch_up_notice = announcement
+            self._pass_on(announcement, None)
+        level_before, self._level = self._level, int(step.level)
         if self._level != level_before:
             room.overloaded(self._level)
             self._take_failures()
-
-    def _set_pace(self, tick_number: int, step: Step) -> None:
-        """Tell everyone at what pace the room goes on, and go on at it."""
-        room = self.room
-        assert self._ticker is not None
-        if step.pace != room.pace:
-            room.pace = step.pace
-            self._pace_tick = tick_number + max(1, round(PACE_NOTICE_S * room.tick_rate))
-            self._ticker.bend(self._pace_tick, step.pace)
-        told = Pace(self._pace_tick, room.pace, room.publish_interval)
-        if told != self._told:
-            self._told = told
-            frame = self.publisher.pace_frame = binary_frame(told.encode())
-            self._pass_on(frame, None)
-
-    def _quiet_ticks(self) -> int:
-        """Return after how many ticks a seat gets a delta even if nothing changes for it."""
-        room = self.room
-        # The last publish within the time must send it.
-        ticks = round(QUIET_S * room.tick_rate * room.pace)
-        return max(1, ticks - room.publish_interval)
-
-    def _window_ticks(self) -> int:
-        return max(1, round(ACK_WINDOW_S * self.room.tick_rate * self.room.pace))
 
     # ------------------------------------------------------------ failures
 

@@ -285,7 +285,7 @@ class Server:
             lateness_s=_worst([s.lateness_s for s in statistics]),
             stages_s=_worst_stages([task.input_stages() for task in tasks if task.room.input]),
             overload_level=max((task.ladder.step.level for task in tasks), default=0),
-            pace=min((task.ladder.step.pace for task in tasks), default=1.0),
+            pace=min((task.pace.share for task in tasks), default=1.0),
         )
 
     def _make_site(self) -> Site:

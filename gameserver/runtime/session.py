@@ -147,7 +147,11 @@ class Session:
         """Count an end by our code; a peer's own are not told apart, for it may send any."""
         code = ending.code
         if ending.by_peer:
-            code = CloseCode.NORMAL if code in (1000, 1001) else CONNECTION_LOST
+            code = (
+                CloseCode.NORMAL
+                if code in (CloseCode.NORMAL, CloseCode.GOING_AWAY)
+                else CONNECTION_LOST
+            )
         joined = self._player is not None
         (self._counters.endings if joined else self._counters.refusals)[code] += 1
 

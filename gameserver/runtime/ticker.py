@@ -33,13 +33,13 @@ WINDOW_TICKS: Final = 1024
 class Schedule:
     """Which tick is due when.
 
-    ``rate`` in ticks per second of game time; ``start_s`` on any steady clock is the time of tick
-    0, which never runs.
+    ``rate`` is in ticks per second of game time.  ``start_s``, on any steady clock, is the time of
+    tick 0, which never runs.  ``tempo`` is bent by whoever changes the pace (``pace.py``).
     """
 
     rate: float
     start_s: float
-    tempo: Tempo = attrs.field(factory=Tempo, init=False)
+    tempo: Tempo = attrs.field(factory=Tempo)
     #: Ticks handed out, those of them begun a whole tick late or more, and those that never ran.
     ticks: int = attrs.field(default=0, init=False)
     catch_ups: int = attrs.field(default=0, init=False)
@@ -127,8 +127,8 @@ class Ticker:
     The body of the loop is the tick.  It must not wait: all its time counts as work.
     """
 
-    def __init__(self, rate: float) -> None:
-        self._schedule = Schedule(rate, trio.current_time())
+    def __init__(self, rate: float, tempo: Tempo) -> None:
+        self._schedule = Schedule(rate, trio.current_time(), tempo)
         self._work_s: deque[float] = deque(maxlen=WINDOW_TICKS)
         self._lateness_s: deque[float] = deque(maxlen=WINDOW_TICKS)
         self._begun_s: float | None = None
@@ -142,10 +142,6 @@ class Ticker:
     def last_work_s(self) -> float | None:
         """How long the last tick took; None before the first has ended."""
         return self._work_s[-1] if self._work_s else None
-
-    def bend(self, tick_number: int, pace: float) -> None:
-        """Let game time run at ``pace`` of real time from the deadline of ``tick_number`` on."""
-        self._schedule.tempo.bend(tick_number, pace)
 
     @property
     def dropped(self) -> int:

@@ -1,0 +1,78 @@
+"""How fast the time of one room passes, what clients are told of it, and what follows from it.
+
+Owns the tempo of the room, the announcement of each change, and the intervals that must stay the
+same in real time.  Pure.  Never decides the pace; the overload ladder does.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gameserver.protocol.frames import binary_frame
+from gameserver.protocol.messages import Pace
+from gameserver.protocol.tempo import Tempo
+
+#: A change of pace is announced this long before it happens, at the nominal rate.  A client that
+#: hears of it within this time never has a wrong estimate of the tick.
+NOTICE_S: Final = 0.5
+#: A seat for which nothing changes gets an empty delta this often (protocol/README.md, "delta").
+QUIET_S: Final = 3.0
+#: A client acknowledges every second; after this long without an acknowledgement it is behind.
+ACK_WINDOW_S: Final = 4.0
+
+
+class RoomPace:
+    """The pace of one room.
+
+    ``tick_rate`` is the nominal rate, ``publish_every`` how many ticks usually lie between deltas.
+    """
+
+    def __init__(self, tick_rate: int, publish_every: int) -> None:
+        #: Shared with the schedule of the ticks.
+        self.tempo: Final = Tempo()
+        self._tick_rate = tick_rate
+        self._announced = Pace(0, 1.0, publish_every)
+
+    @property
+    def share(self) -> float:
+        """Game time as a share of real time."""
+        return self._announced.pace
+
+    @property
+    def publish_interval(self) -> int:
+        """How many ticks lie between two deltas."""
+        return self._announced.publish_every
+
+    @property
+    def tick_s(self) -> float:
+        """The real time between two ticks."""
+        return 1 / (self._tick_rate * self.share)
+
+    def change(self, tick_number: int, share: float, publish_interval: int) -> bytes | None:
+        """Change the pace soon after ``tick_number``.
+
+        Returns the frame that announces it to every client, or None if nothing changes.
+        """
+        starts = self._announced.tick
+        if share != self.share:
+            starts = tick_number + max(1, round(NOTICE_S * self._tick_rate))
+            self.tempo.bend(starts, share)
+        announced = Pace(starts, share, publish_interval)
+        if announced == self._announced:
+            return None
+        self._announced = announced
+        return binary_frame(announced.encode())
+
+    @property
+    def quiet_ticks(self) -> int:
+        """After how many ticks a seat gets a delta even if nothing changes for it."""
+        # The last publish within the time must send it.
+        return max(1, self._ticks_in(QUIET_S) - self.publish_interval)
+
+    @property
+    def window_ticks(self) -> int:
+        """How many ticks a delta may go unacknowledged."""
+        return max(1, self._ticks_in(ACK_WINDOW_S))
+
+    def _ticks_in(self, real_s: float) -> int:
+        return round(real_s * self._tick_rate * self.share)
