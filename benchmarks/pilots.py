@@ -13,7 +13,6 @@ from typing import Any, Final
 from benchmarks.speech import Speech, game_speech
 from clients.bots import Bot, personas
 from clients.replica import Replica
-from gameserver import Player
 from gameserver.games.arena.model import Play, Steer
 from gameserver.games.arena.room import Arena
 from gameserver.protocol.messages import (
@@ -23,7 +22,7 @@ from gameserver.protocol.messages import (
     pack,
 )
 from gameserver.replication.publisher import Publisher
-from gameserver.runtime.room_task import seat_of
+from gameserver.simulation.stepper import Stepper
 
 BOTS: Final = 16
 TICKS: Final = 600
@@ -63,17 +62,19 @@ def split_frame(data: bytes) -> tuple[bytes, bytes]:
 class _Pilot:
     """A bot at its client, with a seat in the room."""
 
-    def __init__(self, room: Arena, publisher: Publisher, number: int, bot: Bot) -> None:
+    def __init__(
+        self, stepper: Stepper[Arena], publisher: Publisher, number: int, bot: Bot
+    ) -> None:
         self.bot = bot
         self.sink = FrameSink()
-        self.player: Player = room.join(number, self.sink, bot.name)
-        self.replica = Replica(room.schema())
+        self.seated = stepper.join(number, self.sink, bot.name)
+        self.replica = Replica(stepper.room.schema())
         self.commands: list[Any] = []
         self._seq = 0
-        publisher.add(seat_of(self.player))
+        publisher.add(self.seated.seat)
 
     def play(self, tick: int) -> None:
-        """See what came, and do something about it; what is held goes on being sent."""
+        """Apply what came, and answer it with a command; without a new one the last is repeated."""
         for payload in self.sink.take():
             message = decode_from_server(payload)
             if isinstance(message, Delta):
@@ -81,7 +82,7 @@ class _Pilot:
         command = self.bot.steer(self.replica, tick)
         if command is not None:
             self._seq += 1
-            self.player.take_command(self._seq, command)
+            self.seated.commands.take(self._seq, command)
         if isinstance(command, Steer):
             self.commands.append(command)
         elif self.commands:
@@ -90,20 +91,19 @@ class _Pilot:
 
 def record_steering(bots: int = BOTS, ticks: int = TICKS) -> list[Steer]:
     """Return the commands of all bots, those of each in a row and in order."""
-    room = Arena("recording", seed=1)
-    publisher = Publisher(room.world, check_every_ticks=ticks + 1, quiet_ticks=ticks + 1)
+    stepper = Stepper(Arena("recording", seed=1))
+    publisher = Publisher(stepper.room.world, check_every_ticks=ticks + 1, quiet_ticks=ticks + 1)
     someone = personas(1)
     pilots = [
-        _Pilot(room, publisher, number, next(someone).take_seat(number))
+        _Pilot(stepper, publisher, number, next(someone).take_seat(number))
         for number in range(1, bots + 1)
     ]
     for tick in range(1, ticks + 1):
-        room.step(tick)
-        if room.failures:
-            raise room.failures[0].error
-        emissions, room.emissions = room.emissions, []
-        room.texts.clear()
-        publisher.publish(tick, emissions)
+        stepper.step(tick)
+        for failure in stepper.take_failures():
+            raise failure.error
+        stepper.take_texts()
+        publisher.publish(tick, stepper.take_emissions())
         for pilot in pilots:
             pilot.play(tick)
     return [command for pilot in pilots for command in pilot.commands]

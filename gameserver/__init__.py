@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gameserver.model.schema import command, entity, event, number, synced, text
     from gameserver.protocol.closing import CloseCode
     from gameserver.protocol.latency import Latency
+    from gameserver.protocol.texts import MAX_NAME_LENGTH, cleaned_name
     from gameserver.room import Player, Room
     from gameserver.runtime.server import Server, StartError, open_server, serve
 else:
@@ -39,12 +40,14 @@ else:
             "gameserver.model.schema": ["command", "entity", "event", "number", "synced", "text"],
             "gameserver.protocol.closing": ["CloseCode"],
             "gameserver.protocol.latency": ["Latency"],
+            "gameserver.protocol.texts": ["MAX_NAME_LENGTH", "cleaned_name"],
             "gameserver.room": ["Player", "Room"],
             "gameserver.runtime.server": ["Server", "StartError", "open_server", "serve"],
         },
     )
 
 __all__ = [
+    "MAX_NAME_LENGTH",
     "CloseCode",
     "ConfigError",
     "GameServerError",
@@ -58,6 +61,7 @@ __all__ = [
     "Settings",
     "StartError",
     "Verified",
+    "cleaned_name",
     "command",
     "entity",
     "event",

@@ -1,8 +1,8 @@
-"""For the tests of a game: its room, played by hand.
+"""The test harness for games: ``Rehearsal`` plays a room by hand, tick by tick.
 
 Owns what a server does around a tick (failures, kicks, publishing), for one room and without
-sockets, tasks or a clock.  Never imported by the server.  Nobody signs in and nobody is refused:
-``on_auth``, ``on_start`` and ``on_stop`` are a test's own to call.
+sockets, tasks or a clock.  Never imported by the server.  It admits every player and awaits no
+hook: a test calls ``on_auth``, ``on_start`` and ``on_stop`` itself.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from gameserver.replication.events import Emission
 from gameserver.replication.publisher import Publisher
 from gameserver.replication.seat import NOWHERE
 from gameserver.room import Room
+from gameserver.simulation.stepper import Stepper
 
 R = TypeVar("R", bound=Room)
 
@@ -26,54 +27,59 @@ R = TypeVar("R", bound=Room)
 class Rehearsal(Generic[R]):
     """Plays ``room`` tick by tick; what one of its hooks raises is raised here.
 
-    ``texts`` holds what the chat was told by the last ``step``.
+    ``texts`` holds the texts that the last ``step`` would have sent to chat windows.
     """
 
     def __init__(self, room: R) -> None:
         self.room: Final = room
         self.texts: list[str] = []
-        # Nobody is told, but every value is checked as it would be on its way to the wire, and
+        self._stepper = Stepper(room)
+        # Deltas go nowhere, but publishing checks every value as on its way to the wire, and lets
         # ``near`` and ``seen_by`` know where everything is.
         self._publisher = Publisher(room.world, check_every_ticks=1 << 40, quiet_ticks=1 << 40)
 
     def join(self, name: str = "", identity: str | None = None) -> Player:
         """Seat a player in the first free seat."""
         number = next(n for n in itertools.count(1) if n not in self.room.players)
-        player = self.room.join(number, NOWHERE, name, identity)
+        seated = self._stepper.join(number, NOWHERE, name, identity)
         self._raise_failure()
-        return player
+        return seated.player
 
     def leave(self, player: Player, reason: str = "left") -> None:
         """Let a player leave."""
-        self.room.leave(player, reason)
+        self._stepper.leave(player, reason)
         self._raise_failure()
 
     def drop(self, player: Player) -> None:
-        """Let a player lose its connection; ``resume`` or ``leave`` shall follow."""
-        self.room.drop(player)
+        """Let a player lose its connection; ``resume`` or ``leave`` must follow."""
+        self._stepper.drop(player)
         self._raise_failure()
 
     def resume(self, player: Player) -> None:
         """Let a player who was dropped come back."""
-        self.room.resume(player)
+        self._stepper.resume(player)
         self._raise_failure()
 
     def give(self, player: Player, command: Any) -> None:
         """Let a player give ``command`` for the next tick; ``LocalProtocolError`` beyond limits.
 
-        The game receives what travels: a float that has a step arrives rounded to it.
+        The game receives it as from the wire: a float that has a step arrives rounded to it.
         """
         spec = spec_of(type(command))
         if type(command) not in self.room.world.schema.kinds or not isinstance(spec, CommandSpec):
             raise LocalProtocolError(f"{type(command).__name__} is no command of this room")
-        player.take_command(player.newest_seq + 1, spec.from_wire(spec.to_wire(command)))
+        seated = self._stepper.find(player)
+        if seated is None:
+            raise LocalProtocolError(f"{player!r} has left")
+        commands = seated.commands
+        commands.take(commands.newest_seq + 1, spec.from_wire(spec.to_wire(command)))
 
     def say(self, player: Player, text: str) -> None:
         """Let a player say ``text``, which is heard at the next tick."""
-        self.room.hear(player, text)
+        self._stepper.hear(player, text)
 
     def step(self, ticks: int = 1) -> list[Any]:
-        """Play some ticks; return the events that were emitted until now, in order."""
+        """Play some ticks; return the events emitted since the last call, in order."""
         events: list[Any] = []
         self.texts = []
         for _ in range(ticks):
@@ -81,14 +87,13 @@ class Rehearsal(Generic[R]):
         return events
 
     def _tick(self) -> list[Any]:
-        room = self.room
-        room.step(room.tick_number + 1)
+        stepper = self._stepper
+        stepper.step(self.room.tick_number + 1)
         self._raise_failure()
-        for player in tuple(room.kicked):
+        for player in stepper.kicked:
             self.leave(player, player.kicked or "")
-        emissions, room.emissions = room.emissions, []
-        texts, room.texts = room.texts, []
-        self.texts += [text for _, _, text, _ in texts]
+        emissions = stepper.take_emissions()
+        self.texts += [said.text for said in stepper.take_texts()]
         self._publish(emissions)
         return [emission.event for emission in emissions]
 
@@ -98,9 +103,8 @@ class Rehearsal(Generic[R]):
 
     def _publish(self, emissions: Sequence[Emission]) -> None:
         self._publisher.publish(self.room.tick_number, emissions)
-        self.room.published(self.room.tick_number)
+        self._stepper.published(self.room.tick_number)
 
     def _raise_failure(self) -> None:
-        failures, self.room.failures = self.room.failures, []
-        if failures:
-            raise failures[0].error
+        for failure in self._stepper.take_failures():
+            raise failure.error

@@ -26,6 +26,7 @@ from gameserver.runtime.admission import Admission, Peer
 from gameserver.runtime.lobby import Lobby
 from gameserver.runtime.resumption import Showing
 from gameserver.runtime.session import Session
+from gameserver.simulation.stepper import Seated
 
 SETTINGS = Settings(empty_room_s=1000, reading="tasks")
 
@@ -75,6 +76,9 @@ class Inn:
         room = self.lobby.rooms[0][1].room
         assert isinstance(room, Harbour)
         return room
+
+    def seated(self, number: int) -> Seated:
+        return self.lobby.rooms[0][1].stepper.seated[number]
 
     def shown(self) -> dict[Showing, int]:
         return {how: count for how, count in self.lobby.resumption.counts.items() if count}

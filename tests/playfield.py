@@ -27,6 +27,7 @@ from gameserver.protocol.messages import Delta, Pace
 from gameserver.protocol.tempo import Tempo
 from gameserver.replication.publisher import Publisher
 from gameserver.room import Room
+from gameserver.simulation.stepper import Stepper
 
 #: How long a message takes that is sent at the given time.
 Delay = Callable[[float], float]
@@ -63,6 +64,7 @@ class Playfield:
 
     def __init__(self, room: Room, *, first_tick: int = 1) -> None:
         self.room = room
+        self.stepper = Stepper(room)
         self.rate = room.tick_rate
         self.publisher = Publisher(room.world, check_every_ticks=150, quiet_ticks=30)
         self.now_s = 0.0
@@ -104,8 +106,8 @@ class Playfield:
         room.pace = pace
         bend = self._tick + notice_ticks
         self.tempo.bend(bend, pace)
-        for player in room.players.values():
-            player._seat.notify(binary_frame(Pace(bend, pace, publish_interval).encode()))
+        for seated in self.stepper.seated.values():
+            seated.seat.notify(binary_frame(Pace(bend, pace, publish_interval).encode()))
 
     def _time_of(self, tick: int) -> float:
         return (self.tempo.steady_of(tick) - self._first + 1) / self.rate + self._shift_s
@@ -116,16 +118,15 @@ class Playfield:
             return
         # Like the schedule: ticks that cannot be caught up are dropped.
         tick = self._tick = max(self._tick + 1, int(self.server_ticks(self.now_s) + 1e-6))
-        room = self.room
-        room.expect(tick)
+        stepper = self.stepper
+        stepper.expect(tick)
         pings = [ping for remote in self.remotes for ping in remote.read()]
-        room.step(tick)
-        assert not room.failures, room.failures
+        stepper.step(tick)
+        assert not stepper.failures, stepper.failures
         if tick - self._published >= self.publish_interval:
             self._published = tick
-            emissions, room.emissions = room.emissions, []
-            self.publisher.publish(tick, emissions)
-            room.published(tick)
+            self.publisher.publish(tick, stepper.take_emissions())
+            stepper.published(tick)
         told_s = self.now_s + WORK_S
         for remote in self.remotes:
             remote.tell(told_s)
@@ -156,8 +157,9 @@ class Remote:
         self.up, self.down = Way(up), Way(down)
         self.choose = choose
         self.sink = FakeSink()
-        self.player: Any = field.room.join(number, self.sink, f"pilot {number}")
-        field.publisher.add(self.player._seat)
+        self.seated = field.stepper.join(number, self.sink, f"pilot {number}")
+        self.player: Any = self.seated.player
+        field.publisher.add(self.seated.seat)
         field.remotes.append(self)
         self.replica = Replica(type(field.room).schema())
         # The welcome took some time, too.
@@ -255,7 +257,7 @@ class Remote:
                 pings.append((self, content))
             else:
                 seq, command, tick, shown = content
-                self.player.take_command(seq, command, tick=tick, shown=shown)
+                self.seated.commands.take(seq, command, tick=tick, shown=shown)
         return pings
 
     def tell(self, now_s: float) -> None:

@@ -15,6 +15,7 @@ from gameserver.ops.metrics import Counters
 from gameserver.runtime.admission import Admission
 from gameserver.runtime.lobby import Lobby
 from gameserver.runtime.session import Session
+from gameserver.simulation.stepper import Seated
 
 
 @attrs.frozen
@@ -34,6 +35,9 @@ class Table:
         room = self.lobby.rooms[0][1].room
         assert isinstance(room, Field)
         return room
+
+    def seated(self, number: int) -> Seated:
+        return self.lobby.rooms[0][1].stepper.seated[number]
 
 
 @asynccontextmanager

@@ -43,7 +43,8 @@ from gameserver.games.arena.room import Arena
 from gameserver.model.schema import Schema, spec_of
 from gameserver.protocol.messages import Check, Delta, decode_from_server, valid_name
 from gameserver.replication.publisher import Publisher
-from gameserver.replication.seat import Seat
+from gameserver.simulation.commands import Commands
+from gameserver.simulation.stepper import Stepper
 
 SCHEMA = Schema.of(model.CLASSES)
 KIND = {spec.name: kind for kind, spec in enumerate(SCHEMA.entities)}
@@ -349,8 +350,9 @@ class Fight:
 
     def __init__(self, seed: int, count: int) -> None:
         self.room = Arena(seed=seed)
+        self.stepper = Stepper(self.room)
         self.publisher = Publisher(self.room.world, check_every_ticks=10, quiet_ticks=30)
-        self.bots: list[tuple[Bot, Inlet, Any]] = []
+        self.bots: list[tuple[Bot, Inlet, Commands]] = []
         self.told: Counter[str] = Counter()
         self.commands = 0
         self._seqs = itertools.count(1)
@@ -361,25 +363,24 @@ class Fight:
         number = len(self.bots) + 1
         inlet = Inlet()
         bot = character(f"Bot {number}", number, random.Random(number))
-        player = self.room.join(number, inlet, bot.name)
-        seat: Seat = player._seat
-        self.publisher.add(seat)
-        self.bots.append((bot, inlet, player))
+        seated = self.stepper.join(number, inlet, bot.name)
+        self.publisher.add(seated.seat)
+        self.bots.append((bot, inlet, seated.commands))
         return inlet
 
     def step(self) -> None:
         tick = self.room.tick_number + 1
-        for bot, inlet, player in self.bots:
+        for bot, inlet, commands in self.bots:
             command = bot.steer(inlet.replica, inlet.replica.tick)
             if command is not None:
                 _, spec = SCHEMA.command(type(command).__name__)
                 self.commands += 1
-                player.take_command(next(self._seqs), spec.from_wire(spec.to_wire(command)))
-        self.room.step(tick)
-        assert self.room.failures == []
-        self.told.update(type(e.event).__name__ for e in self.room.emissions)
-        self.publisher.publish(tick, self.room.emissions)
-        self.room.emissions.clear()
+                commands.take(next(self._seqs), spec.from_wire(spec.to_wire(command)))
+        self.stepper.step(tick)
+        assert self.stepper.failures == []
+        emissions = self.stepper.take_emissions()
+        self.told.update(type(e.event).__name__ for e in emissions)
+        self.publisher.publish(tick, emissions)
 
 
 def test_bots_fight_like_bots_that_understand_the_game() -> None:

@@ -5,20 +5,21 @@ from __future__ import annotations
 from sinks import NoSink
 
 from gameserver.games.echo import Ask, Echo, Told
+from gameserver.simulation.stepper import Stepper
 
 
 def test_each_question_comes_back_to_the_one_who_asked():
-    room = Echo()
-    ann, bob = room.join(1, NoSink(), "Ann"), room.join(2, NoSink(), "Bob")
-    bob.take_command(1, Ask(7, "b"))
-    ann.take_command(1, Ask(-1, "a"))
-    ann.take_command(2, Ask(0, ""))
-    room.step(5)
-    assert not room.failures
-    assert [(e.seat, e.points, e.event) for e in room.emissions] == [
-        (ann.seat, None, Told(-1, "a", 5)),
-        (ann.seat, None, Told(0, "", 5)),
-        (bob.seat, None, Told(7, "b", 5)),
+    stepper = Stepper(Echo())
+    ann, bob = stepper.join(1, NoSink(), "Ann"), stepper.join(2, NoSink(), "Bob")
+    bob.commands.take(1, Ask(7, "b"))
+    ann.commands.take(1, Ask(-1, "a"))
+    ann.commands.take(2, Ask(0, ""))
+    stepper.step(5)
+    assert not stepper.failures
+    assert [(e.seat, e.points, e.event) for e in stepper.take_emissions()] == [
+        (1, None, Told(-1, "a", 5)),
+        (1, None, Told(0, "", 5)),
+        (2, None, Told(7, "b", 5)),
     ]
 
 

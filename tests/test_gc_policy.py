@@ -364,7 +364,8 @@ def _parsers_of_the_server() -> int:
 
 def _of_the_server(thing: object) -> bool:
     module = type(thing).__module__
-    return module.startswith(("gameserver.runtime", "gameserver.replication", "gameserver.player"))
+    homes = ("runtime", "replication", "simulation", "room", "player")
+    return module.startswith(tuple(f"gameserver.{home}" for home in homes))
 
 
 async def test_nor_does_a_room_that_closed(untouched: None) -> None:

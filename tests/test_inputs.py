@@ -7,18 +7,18 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gameserver.inputs import LENGTH_TICKS, UNTIMED_AHEAD_TICKS, Input, InputBuffer
+from gameserver.simulation.inputs import LENGTH_TICKS, UNTIMED_AHEAD_TICKS, Input, InputBuffer
 
 
 def entry(tick: int, seq: int, *, at: int) -> Input:
     """An input for ``tick``, read when ``at`` was the next tick; its seq is its command."""
-    return (tick, seq, 0, at, 0.0, f"c{seq}")
+    return Input(tick, seq, 0, at, 0.0, f"c{seq}")
 
 
 def taken(buffer: InputBuffer, *ticks: int) -> list[int | None]:
     """The seqs of what is applied at ``ticks``."""
     found = [buffer.take(tick) for tick in ticks]
-    return [None if one is None else one[1] for one in found]
+    return [None if one is None else one.seq for one in found]
 
 
 def test_each_input_is_applied_at_its_tick() -> None:
@@ -121,7 +121,7 @@ def test_silence_is_counted_from_the_first_input_on() -> None:
     assert taken(buffer, 3, 4, 5) == [1, None, None]
     assert buffer.silent_ticks == 2
     assert buffer.applied is not None
-    assert buffer.applied[5] == "c1"
+    assert buffer.applied.command == "c1"
 
 
 def test_clearing_counts_what_it_drops() -> None:
@@ -184,10 +184,10 @@ class AnyClient(RuleBasedStateMachine):
         one = self.buffer.take(now)
         if now in self.promised:
             assert one is not None
-            assert one[1] == self.promised[now]
+            assert one.seq == self.promised[now]
         if one is not None:
-            self.applied.append(one[1])
-            assert one[5] == f"c{one[1]}"
+            self.applied.append(one.seq)
+            assert one.command == f"c{one.seq}"
         self.promised = {t: s for t, s in self.promised.items() if t > now}
         self.upcoming = now + 1
 

@@ -76,14 +76,14 @@ from gameserver.games.arena.rules import (
 )
 from gameserver.games.arena.ship_step import ShipState, step_ship
 from gameserver.replication.publisher import Publisher
-from gameserver.room import Player
 from gameserver.runtime.server import open_server
+from gameserver.simulation.stepper import Seated, Stepper
 
 
-def join(room: Range | Timed, seat: int, name: str) -> Player:
-    player = room.join(seat, NoSink(), name)
-    player.take_command(1, Play(name=name, bot=True))
-    return player
+def join(stepper: Stepper[Range], seat: int, name: str) -> Seated:
+    seated = stepper.join(seat, NoSink(), name)
+    seated.commands.take(1, Play(name=name, bot=True))
+    return seated
 
 
 def at(x: int, y: int, heading: int = 0) -> ShipState:
@@ -94,12 +94,12 @@ def at(x: int, y: int, heading: int = 0) -> ShipState:
 
 
 def test_the_room_tells_when_its_ticks_begin() -> None:
-    room = Timed(seed=1)
+    stepper = Stepper(Timed(seed=1))
     for tick in range(1, 2 * BEAT_EVERY_TICKS + 1):
-        room.step(tick)
-    beats = [Beat.from_text(text) for _, _, text, _ in room.texts]
+        stepper.step(tick)
+    beats = [Beat.from_text(said.text) for said in stepper.take_texts()]
     assert [beat.tick for beat in beats if beat] == [BEAT_EVERY_TICKS, 2 * BEAT_EVERY_TICKS]
-    assert room.failures == []
+    assert stepper.failures == []
     assert Beat.from_text("beat 5 x") is None
     assert Beat.from_text(Beat(5, 123).to_text()) == Beat(5, 123)
 
@@ -113,12 +113,14 @@ def test_bots_can_join_the_room_of_the_links() -> None:
 
 def test_on_the_range_everyone_is_placed_by_name_and_nobody_dies() -> None:
     room = Range(seed=1)
+    stepper = Stepper(room)
     assert list(room.world.of_class(Rock)) == []
-    marksman = join(room, 1, name_of(MARKSMAN, 4))
-    target_player = join(room, 2, name_of(WEAVER, 4))
-    join(room, 3, "somebody else")
-    room.step(1)
-    assert room.failures == []
+    marksman_seat = join(stepper, 1, name_of(MARKSMAN, 4))
+    marksman = marksman_seat.player
+    target_player = join(stepper, 2, name_of(WEAVER, 4)).player
+    join(stepper, 3, "somebody else")
+    stepper.step(1)
+    assert stepper.failures == []
     own, target = marksman.entity, target_player.entity
     assert (own.x, own.y) == place_of(marksman.name)
     assert (target.x, target.y) == place_of(target_player.name)
@@ -126,13 +128,13 @@ def test_on_the_range_everyone_is_placed_by_name_and_nobody_dies() -> None:
     hits = 0
     for tick in range(2, 600):
         own.energy = MAX_ENERGY
-        marksman.take_command(tick, Steer(fire=True, aim=TURN // 4), tick=tick)
-        room.step(tick)
-        hits += sum(isinstance(emission.event, Hit) for emission in room.emissions)
-        publisher.publish(tick, room.emissions)
-        room.published(tick)
-        room.emissions.clear()
-    assert room.failures == []
+        marksman_seat.commands.take(tick, Steer(fire=True, aim=TURN // 4), tick=tick)
+        stepper.step(tick)
+        emissions = stepper.take_emissions()
+        hits += sum(isinstance(emission.event, Hit) for emission in emissions)
+        publisher.publish(tick, emissions)
+        stepper.published(tick)
+    assert stepper.failures == []
     assert hits > 50
     assert target_player.entity is target
     assert target.hull == MAX_HULL

@@ -9,7 +9,7 @@ import pytest
 import structlog
 import trio
 from playing import Field, Pawn
-from test_room_task import Seated, Sink, running, seat
+from test_room_task import Client, Sink, running, seat
 from trio.testing import MockClock
 
 from clients.joining import open_game
@@ -56,7 +56,7 @@ def busy(task: RoomTask, clock: MockClock, load: float) -> Busy:
     return room
 
 
-def deltas(seated: Seated, after: int = 0) -> list[int]:
+def deltas(seated: Client, after: int = 0) -> list[int]:
     return [m.tick for m in seated.sink.messages if isinstance(m, Delta) and m.tick > after]
 
 

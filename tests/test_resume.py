@@ -397,7 +397,7 @@ async def test_no_command_is_applied_twice(autojump_clock: MockClock) -> None:
             while (await client.next_of(Delta)).ack != 5:
                 pass
         assert i.harbour.players[1].entity.x == 5.0
-        assert i.harbour.players[1].commands_duplicate == 2
+        assert i.seated(1).commands.duplicate == 2
 
 
 async def test_a_dropped_player_lets_go_of_the_controls(autojump_clock: MockClock) -> None:

@@ -110,7 +110,7 @@ async def test_as_many_commands_as_are_sent_again_are_applied(
             while game.replica.ack < MAX_UNSETTLED:
                 await game.next_delta()
             assert len(i.harbour.steps) == MAX_UNSETTLED
-            assert i.harbour.players[1].commands_dropped == 0
+            assert i.seated(1).commands.dropped == 0
 
 
 def lose_what_is_sent(game: Any) -> None:

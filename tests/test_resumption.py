@@ -106,7 +106,7 @@ async def test_tokens_that_are_good_no_more_are_forgotten(autojump_clock: MockCl
     async with inn() as i:
         async with i.client() as (client, _):
             await client.joined()
-            player, resumption = i.harbour.players[1], Resumption()
+            ((_, task),), resumption = i.lobby.rooms, Resumption()
             for _ in range(REMEMBERED + 1):
-                resumption.void(resumption.issue(i.lobby.rooms[0][1], player))
+                resumption.void(resumption.issue(task, task.stepper.seated[1]))
         assert (len(resumption), len(resumption._ended)) == (0, REMEMBERED)

@@ -14,8 +14,9 @@ from gameserver.errors import LocalProtocolError
 from gameserver.model.schema import command, entity, synced
 from gameserver.protocol.latency import Latency, LatencyEstimator
 from gameserver.replication.publisher import Publisher
-from gameserver.rewind import MAX_INTERPOLATION_S, TOLERANCE_S, believed_age, bounds
 from gameserver.room import Player, Room
+from gameserver.simulation.rewind import MAX_INTERPOLATION_S, TOLERANCE_S, believed_age, bounds
+from gameserver.simulation.stepper import Stepper
 
 RATE = 30
 
@@ -56,7 +57,9 @@ class Played:
 
     def __init__(self, kind: type[Range] = Range, *, ticks: int = 60) -> None:
         self.room = kind()
-        self.player = self.room.join(1, NoSink(), "ann")
+        self.stepper = Stepper(self.room)
+        seated = self.stepper.join(1, NoSink(), "ann")
+        self.player, self.commands = seated.player, seated.commands
         self._publisher = Publisher(self.room.world, check_every_ticks=10**6, quiet_ticks=10**6)
         self._seq = 0
         self.step(ticks)
@@ -64,15 +67,15 @@ class Played:
     def step(self, ticks: int = 1) -> None:
         for _ in range(ticks):
             tick = self.room.tick_number + 1
-            self.room.step(tick)
-            assert not self.room.failures
+            self.stepper.step(tick)
+            assert not self.stepper.failures
             self._publisher.publish(tick)
-            self.room.published(tick)
+            self.stepper.published(tick)
 
     def shoot(self, shown: float, *, for_tick: int = 0) -> float:
         """Fire now, claiming that the screen showed tick ``shown``; what was seen."""
         self._seq += 1
-        self.player.take_command(self._seq, Aim(fire=True), tick=for_tick, shown=round(32 * shown))
+        self.commands.take(self._seq, Aim(fire=True), tick=for_tick, shown=round(32 * shown))
         while not self.room.seen:
             self.step()
         return self.room.seen.pop()
@@ -98,7 +101,7 @@ def test_an_honest_claim_is_believed_with_its_fraction() -> None:
 def test_what_is_seen_then_is_where_the_target_was_drawn() -> None:
     played = Played()
     played.player.latency = STEADY
-    played.player.take_command(1, Aim(), shown=round(32 * 56.25))
+    played.commands.take(1, Aim(), shown=round(32 * 56.25))
     played.step()
     seen = played.room.seen_by(played.player)
     assert seen.position(played.room.target) == (56.25, 0)
@@ -118,7 +121,7 @@ def test_waiting_for_its_tick_does_not_make_a_claim_older() -> None:
 def test_while_an_input_is_repeated_the_screen_goes_on() -> None:
     played = Played()
     played.player.latency = STEADY
-    played.player.take_command(1, Aim(fire=True), shown=32 * 56)
+    played.commands.take(1, Aim(fire=True), shown=32 * 56)
     played.step(4)
     assert played.room.seen == [56, 57, 58, 59]
 
@@ -161,11 +164,11 @@ def test_off_means_the_present() -> None:
 
 
 def test_before_anything_is_published_the_present_is_seen() -> None:
-    room = Range()
-    player = room.join(1, NoSink(), "ann")
-    player.take_command(1, Aim(fire=True), shown=32)
-    room.step(1)
-    assert room.seen == [1]
+    stepper = Stepper(Range())
+    seated = stepper.join(1, NoSink(), "ann")
+    seated.commands.take(1, Aim(fire=True), shown=32)
+    stepper.step(1)
+    assert stepper.room.seen == [1]
 
 
 def test_a_room_without_rewinds_says_so() -> None:
@@ -173,7 +176,7 @@ def test_a_room_without_rewinds_says_so() -> None:
         rewinds = ()  # type: ignore[assignment]
 
     room = Blind()
-    player = room.join(1, NoSink(), "ann")
+    player = Stepper(room).join(1, NoSink(), "ann").player
     with pytest.raises(LocalProtocolError, match="rewinds"):
         room.seen_by(player)
 
@@ -183,7 +186,7 @@ def test_the_history_must_reach_as_far_as_the_rewinding() -> None:
         history_s = 0.4
 
     with pytest.raises(LocalProtocolError, match="history_s"):
-        Short()
+        Stepper(Short())
 
 
 # ---------------------------------------------------------------- honest clients
@@ -269,7 +272,7 @@ def test_shots_of_a_liar_miss_where_the_target_was_long_ago() -> None:
     def hits(shown: float, at: int) -> list[Any]:
         played = Played()
         played.player.latency = STEADY
-        played.player.take_command(1, Aim(), shown=round(32 * shown))
+        played.commands.take(1, Aim(), shown=round(32 * shown))
         played.step()
         return list(played.room.seen_by(played.player).near(at, 0, 1, Target))
 

@@ -13,7 +13,8 @@ from gameserver.games.chat import Chat
 from gameserver.games.echo import Echo
 from gameserver.model.schema import command
 from gameserver.room import Room
-from gameserver.room_check import HOOKS, check_room, suspicions
+from gameserver.simulation.room_check import HOOKS, check_room, suspicions
+from gameserver.simulation.stepper import Stepper
 
 
 @command
@@ -107,3 +108,52 @@ def test_commands_that_nobody_takes() -> None:
     (said,) = suspicions(room_with(classes=(Step,)))
     assert said == "Den takes no commands (Step): it has no on_command"
     assert list(suspicions(room_with(classes=(Step,), on_command=plain))) == []
+
+
+TOOLS = [
+    *("spawn", "despawn", "say", "emit", "near", "seen_by", "id_of", "dt", "schema"),
+    *("world", "players", "random", "name", "tick_number", "pace", "publish_interval"),
+]
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("value", [plain, 7])
+def test_a_game_that_hides_a_tool_is_told_which_and_what_to_write(tool: str, value: Any) -> None:
+    message = (
+        f"Den.{tool} hides Room.{tool}, a part of the server: "
+        f"give it another name, such as den_{tool}"
+    )
+    with pytest.raises(LocalProtocolError, match=f"^{re.escape(message)}$"):
+        check_room(room_with(**{tool: value}))
+
+
+def test_a_tool_hidden_by_a_base_class_is_found() -> None:
+    class Places:
+        def near(self) -> None: ...
+
+    class CapturePoint(Places, Room):
+        pass
+
+    with pytest.raises(LocalProtocolError, match="capture_point_near"):
+        check_room(CapturePoint)
+
+
+def test_what_the_server_keeps_in_a_room_is_hidden_by_no_game() -> None:
+    with pytest.raises(LocalProtocolError, match="such as den_outbox"):
+        check_room(room_with(_outbox=[]))
+
+
+@pytest.mark.parametrize("name", ["tick", "on_join", "spawn", "dt_", "lives"])
+def test_an_attribute_that_hides_a_method_is_found_when_a_room_is_made(name: str) -> None:
+    room = room_with(on_create=lambda self: setattr(self, name, 5))()
+    if name in ("dt_", "lives"):
+        Stepper(room)
+        return
+    message = f"self.{name} = … hides Room.{name}, a part of the server"
+    with pytest.raises(LocalProtocolError, match=f"^{re.escape(message)}"):
+        Stepper(room)
+
+
+def test_a_hook_is_a_method() -> None:
+    with pytest.raises(LocalProtocolError, match=r"^Den\.tick is a hook: it must be a method$"):
+        check_room(room_with(tick=5))

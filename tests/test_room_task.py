@@ -18,7 +18,8 @@ from gameserver import JoinRefused, Player, Room
 from gameserver.protocol.messages import Check, Delta, Said
 from gameserver.replication.seat import Seat
 from gameserver.runtime.hook_watch import MAX_BLOCKS
-from gameserver.runtime.room_task import STOP_TIMEOUT_S, RoomTask, seat_of
+from gameserver.runtime.room_task import STOP_TIMEOUT_S, RoomTask
+from gameserver.simulation.stepper import Seated
 
 TICK_S = 1 / 20
 
@@ -44,20 +45,24 @@ class Sink:
 
 
 @attrs.define
-class Seated:
-    """A player in the room, and how its session was ended."""
+class Client:
+    """A seat in the room, and how its session was ended."""
 
-    player: Player
+    seated: Seated
     sink: Sink
     ended: list[tuple[int, str]]
 
+    @property
+    def player(self) -> Player:
+        return self.seated.player
 
-def seat(task: RoomTask, number: int, name: str) -> Seated:
+
+def seat(task: RoomTask, number: int, name: str) -> Client:
     sink, ended = Sink(), list[tuple[int, str]]()
-    player = task.join(number, sink, name, None, lambda code, why: ended.append((code, why)))
-    sink.seat = seat_of(player)
-    task.publish_to(player)
-    return Seated(player, sink, ended)
+    seated = task.join(number, sink, name, None, lambda code, why: ended.append((code, why)))
+    sink.seat = seated.seat
+    task.publish_to(seated)
+    return Client(seated, sink, ended)
 
 
 @asynccontextmanager
@@ -120,7 +125,7 @@ async def test_checks_go_out_every_few_seconds(autojump_clock: MockClock) -> Non
 async def test_texts_reach_all_or_one(autojump_clock: MockClock) -> None:
     async with running(Field()) as task:
         ann, bob = seat(task, 1, "ann"), seat(task, 2, "bob")
-        task.room.hear(ann.player, "to all")
+        task.stepper.hear(ann.player, "to all")
         task.room.say("to bob", to=bob.player)
         await trio.sleep(2 * TICK_S)
         assert ann.sink.of(Said) == [Said(1, "ann", "to all")]
@@ -130,10 +135,10 @@ async def test_texts_reach_all_or_one(autojump_clock: MockClock) -> None:
 async def test_no_delta_before_publish_to(autojump_clock: MockClock) -> None:
     async with running(Field()) as task:
         sink = Sink()
-        player = task.join(1, sink, "ann", None, lambda *_: None)
+        seated = task.join(1, sink, "ann", None, lambda *_: None)
         await trio.sleep(3 * TICK_S)
         assert sink.messages == []
-        task.publish_to(player)
+        task.publish_to(seated)
         await trio.sleep(2 * TICK_S)
         assert sink.of(Delta)
 
@@ -144,7 +149,7 @@ async def test_no_delta_after_leave(autojump_clock: MockClock) -> None:
         await trio.sleep(2 * TICK_S)
         task.leave(ann.player, "left")
         task.leave(ann.player, "left again")
-        task.publish_to(ann.player)  # as a session does that was ended while it said welcome
+        task.publish_to(ann.seated)  # as a session does that was ended while it said welcome
         count = len(ann.sink.messages)
         await trio.sleep(2)
         assert len(ann.sink.messages) == count
@@ -159,7 +164,7 @@ async def test_no_delta_after_leave(autojump_clock: MockClock) -> None:
 async def test_on_command_that_raises_ends_that_player_only(autojump_clock: MockClock) -> None:
     async with running(Field()) as task:
         ann, bad = seat(task, 1, "ann"), seat(task, 2, "command-bug")
-        bad.player.take_command(1, Step(1))
+        bad.seated.commands.take(1, Step(1))
         with structlog.testing.capture_logs() as logs:
             await trio.sleep(2 * TICK_S)
         assert bad.ended == [(1011, "the game failed on you")]
@@ -172,7 +177,7 @@ async def test_on_command_that_raises_ends_that_player_only(autojump_clock: Mock
         assert entry["tick"] == 1
         assert (entry["seat"], entry["player"]) == (2, "command-bug")
         assert isinstance(entry["exc_info"], ZeroDivisionError)
-        ann.player.take_command(1, Step(1))
+        ann.seated.commands.take(1, Step(1))
         await trio.sleep(2 * TICK_S)
         assert ann.player.entity.x == 1.0
 
@@ -215,9 +220,8 @@ async def test_a_name_that_cannot_be_sent_ends_the_room(autojump_clock: MockCloc
         nursery.start_soon(task.run)
         await task.ready.wait()
         ann = seat(task, 1, "ann")
-        player = task.room.players[1]
-        player.name = "\ud800"
-        task.room.hear(player, "hello")
+        ann.player.name = "\ud800"
+        task.stepper.hear(ann.player, "hello")
     assert ann.ended == [(1011, "the room failed: a value that cannot be sent")]
 
 
@@ -227,7 +231,7 @@ async def test_on_join_that_raises_leaves_no_trace(autojump_clock: MockClock) ->
             seat(task, 1, "join-bug")
         assert refusal.value.code == 1011
         assert task.room.players == {}
-        assert task.room.failures == []
+        assert task.stepper.failures == []
         assert task.ended is None
 
 
@@ -240,7 +244,7 @@ async def test_on_leave_that_raises_is_reported_at_once(autojump_clock: MockCloc
         ann = seat(task, 1, "ann")
         task.leave(ann.player, "left")
         assert task.hooks.failures == 1
-        assert task.room.failures == []
+        assert task.stepper.failures == []
         assert task.ended is None
 
 
@@ -345,8 +349,8 @@ async def test_a_hook_that_blocks_is_named_and_its_room_goes_on(
         room.clock, room.slow = autojump_clock, {hook: 2.0}
         with structlog.testing.capture_logs() as logs:
             bob = seat(task, 2, "bob")
-            bob.player.take_command(1, Step(1))
-            room.hear(bob.player, "hello")
+            bob.seated.commands.take(1, Step(1))
+            task.stepper.hear(bob.player, "hello")
             await trio.sleep(3 * TICK_S)
             task.leave(bob.player, "left")
             await trio.sleep(1.0)

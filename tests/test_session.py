@@ -138,7 +138,7 @@ async def test_commands_are_applied_and_acknowledged(autojump_clock: MockClock) 
         await t.client.step(7)
         await t.client.send(Ping(1, 0.0))
         await t.client.next_of(Pong)
-        assert t.field.players[1].commands_duplicate == 1
+        assert t.seated(1).commands.duplicate == 1
         assert delta.tick > 0
 
 
@@ -311,7 +311,7 @@ async def test_a_steady_sender_is_not_a_flood(autojump_clock: MockClock) -> None
         for seq in range(1, 600):
             t.link.inlet._on_message(CommandMessage(seq, 0, 0, 0, 0, [1]).encode())
             await trio.sleep(1 / 190)
-        assert t.field.players[1].newest_seq == 599
+        assert t.seated(1).commands.newest_seq == 599
 
 
 async def test_more_pings_than_allowed(autojump_clock: MockClock) -> None:

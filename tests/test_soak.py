@@ -36,7 +36,6 @@ from benchmarks.soak.results import (
 from benchmarks.studies.soak import plan, seen
 from gameserver.config import Settings
 from gameserver.ops.metrics import exposition
-from gameserver.runtime.room_task import seat_of
 from gameserver.runtime.server import open_server
 
 
@@ -299,7 +298,7 @@ async def test_who_is_dropped_without_a_fault_is_noticed(monkeypatch: pytest.Mon
                 while not population.playing:
                     await trio.lowlevel.checkpoint()
                 (_, task), *_ = server.lobby.rooms
-                seat_of(task.room.players[1]).sink.drop()
+                task.stepper.seated[1].seat.sink.drop()
                 while not population.counts.dropped:
                     await trio.lowlevel.checkpoint()
                 nursery.cancel_scope.cancel()

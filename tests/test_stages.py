@@ -13,11 +13,10 @@ from test_room_task import TICK_S, running, seat
 from trio.testing import MockClock
 
 from gameserver.ops.metrics import STAGES
-from gameserver.player import InputTimes
 from gameserver.protocol.latency import Latency
-from gameserver.runtime.room_task import seat_of
 from gameserver.runtime.stages import InputStages, stages_of
 from gameserver.runtime.ticker import Percentiles
+from gameserver.simulation.input_times import InputTimes
 
 
 class Timed(Field):
@@ -49,8 +48,8 @@ async def test_a_running_room_measures_its_inputs(autojump_clock: MockClock) -> 
     async with running(Timed()) as task:
         ann, bob = seat(task, 1, "ann"), seat(task, 2, "bob")
         await trio.sleep(TICK_S / 2)
-        ann.player.take_command(1, Step(1), tick=3, read_s=trio.current_time())
-        bob.player.take_command(1, Step(1), tick=1, read_s=trio.current_time())
+        ann.seated.commands.take(1, Step(1), tick=3, read_s=trio.current_time())
+        bob.seated.commands.take(1, Step(1), tick=1, read_s=trio.current_time())
         await trio.sleep(3 * TICK_S)
         assert task.input_stages(ann.player).wait_s.max == pytest.approx(2.5 * TICK_S)
         assert task.input_stages(bob.player).wait_s.max == pytest.approx(0.5 * TICK_S)
@@ -65,9 +64,9 @@ async def test_who_is_behind_is_told_later(autojump_clock: MockClock) -> None:
         ann = seat(task, 1, "ann")
         await trio.sleep(1.5 * TICK_S)
         ann.sink.clear = False
-        ann.player.take_command(1, Step(1), tick=2, read_s=trio.current_time())
+        ann.seated.commands.take(1, Step(1), tick=2, read_s=trio.current_time())
         await trio.sleep(3 * TICK_S)
-        assert not list(ann.player.input_times.sends_s)
+        assert not list(ann.seated.commands.times.times.sends_s)
         ann.sink.clear = True
         await trio.sleep(TICK_S)
         assert task.input_stages(ann.player).send_s.max == pytest.approx(3 * TICK_S)
@@ -98,10 +97,10 @@ async def test_what_is_read_at_a_tick_after_dropped_ones_is_for_that_tick(
 
     def read_ready() -> None:
         ticks = task.statistics()
-        player = ann.player
+        seated = ann.seated
         if ticks is not None and ticks.dropped and not read:
-            player.take_command(1, Step(1), tick=task.room.tick_number + 1)
-            read.append((task.room.tick_number, seat_of(player).margin))
+            seated.commands.take(1, Step(1), tick=task.room.tick_number + 1)
+            read.append((task.room.tick_number, seated.seat.margin))
 
     async with running(Slow()) as task:
         ann = seat(task, 1, "ann")

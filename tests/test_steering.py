@@ -74,7 +74,7 @@ def test_on_a_clean_link_nothing_is_ever_corrected(delays: tuple[float, float]) 
     ticks = 0
     for remote in remotes:
         assert (remote.counts.corrections, remote.counts.adjustments) == (0, 0)
-        assert remote.player.commands_late == remote.player.commands_early == 0
+        assert remote.seated.commands.late == remote.seated.commands.early == 0
         assert remote.steering.missed_ticks == 0
         assert remote.worst_clock_error < 0.5
         assert remote.steering.effects.undone == 0
@@ -101,7 +101,7 @@ def test_controls_that_nobody_holds_any_more_go_on_and_end_as_the_server_has_it(
     field, remote = one()
     remote.choose = _flying(lambda tick: Steer(turn=1, thrust=True) if tick % 80 < 20 else None)
     field.run_until(16.0)
-    assert remote.player.idle_ticks > 50
+    assert remote.seated.commands.idle_ticks > 50
     assert (remote.counts.corrections, remote.counts.adjustments) == (0, 0)
     assert agrees(remote)
 
@@ -137,7 +137,7 @@ def test_at_another_pace_that_was_told_in_time_nothing_is_corrected(
         assert ran == pytest.approx(3.0 * field.rate * pace)
     for remote in remotes:
         assert (remote.counts.corrections, remote.counts.adjustments) == (0, 0)
-        assert remote.player.commands_late == remote.player.commands_early == 0
+        assert remote.seated.commands.late == remote.seated.commands.early == 0
         assert remote.steering.missed_ticks == 0
         assert remote.worst_clock_error < 0.5
         assert remote.clock.jumps == 0
@@ -170,7 +170,7 @@ def test_where_commands_come_late_it_is_mended_and_converges(seed: int) -> None:
     remote = Remote(field, 1, up, down, restless(seed), seed=seed)
     field.run_until(32.9)  # just before the next stall
     counts = remote.counts
-    assert remote.player.commands_late > 0
+    assert remote.seated.commands.late > 0
     assert 0 < counts.corrections < 32 * 10
     assert math.isfinite(counts.distance_sum)
     assert counts.distance_worst < 12 * DASH_SPEED
@@ -204,10 +204,10 @@ def test_jitter_lengthens_the_lead_and_the_delay_of_others_but_not_for_ever() ->
     field = Playfield(quiet_arena())
     remote = Remote(field, 1, rough, rough, restless(1))
     field.run_until(6.0)
-    late, sent = remote.player.commands_late, remote.sent
+    late, sent = remote.seated.commands.late, remote.sent
     field.run_until(20.0)
     rough_delay_s = remote.steering.playback.delay_s
-    assert remote.player.commands_late - late <= 0.05 * (remote.sent - sent)
+    assert remote.seated.commands.late - late <= 0.05 * (remote.sent - sent)
     jitter_s = 0.0
     field.run_until(45.0)
     assert remote.steering.playback.delay_s < 0.7 * rough_delay_s
@@ -229,11 +229,11 @@ def test_a_client_that_slept_for_ten_seconds_plays_on_within_one() -> None:
     assert remote.steering.missed_ticks >= 290
     assert agrees(remote)
     counts = attrs.evolve(remote.counts)
-    late = remote.player.commands_late
+    late = remote.seated.commands.late
     field.run_until(24.0)
     assert remote.sent > sent
     assert remote.counts == counts
-    assert remote.player.commands_late == late
+    assert remote.seated.commands.late == late
     assert shows_the_recent_past(remote)
 
 
@@ -248,11 +248,11 @@ def test_a_server_that_paused_for_five_seconds_is_followed_within_one(clock_too:
     assert remote.steering.own is not None
     assert abs(remote.clock.tick_at(14.0) - field.server_ticks(14.0)) < 0.5
     assert agrees(remote)
-    counts, late = attrs.evolve(remote.counts), remote.player.commands_late
-    early = remote.player.commands_early
+    counts, late = attrs.evolve(remote.counts), remote.seated.commands.late
+    early = remote.seated.commands.early
     field.run_until(20.0)
     assert remote.counts == counts
-    assert (remote.player.commands_late, remote.player.commands_early) == (late, early)
+    assert (remote.seated.commands.late, remote.seated.commands.early) == (late, early)
     assert shows_the_recent_past(remote)
 
 
@@ -265,7 +265,7 @@ def test_a_full_state_in_between_corrects_nothing() -> None:
     field, remote = one()
     field.run_until(6.0)
     before = remote.replica.own
-    remote.player._seat.forget()
+    remote.seated.seat.forget()
     field.run_until(7.0)
     assert remote.replica.own is not before
     assert (remote.counts.corrections, remote.counts.adjustments) == (0, 0)

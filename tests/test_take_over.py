@@ -70,7 +70,7 @@ async def test_the_newer_connection_gets_the_player(autojump_clock: MockClock) -
         assert (seen.leaves, seen.ack, seen.enters) == (None, 0, [1, 0, 8, 0])
         assert seen.own == [1, 1, 1, 0]
         assert (await stepped(second, 1)).sets == []
-        assert (pawn.x, player.commands_duplicate) == (2.0, 0)
+        assert (pawn.x, i.seated(1).commands.duplicate) == (2.0, 0)
         # The seat is free, once, when the newer one leaves.
         await second.ws.aclose(1000)
         await wait_all_tasks_blocked()
@@ -99,10 +99,11 @@ async def test_what_waits_of_the_older_one_is_dropped(autojump_clock: MockClock)
         await signed_in(i, first)
         await first.next_of(Delta)
         player = i.harbour.players[1]
-        player.take_command(9, Step(1))
-        task_of(i).take_over(player, i.links[1], lambda *_: None)  # type: ignore[arg-type]
+        seated = i.seated(1)
+        seated.commands.take(9, Step(1))
+        task_of(i).take_over(seated, i.links[1], lambda *_: None)  # type: ignore[arg-type]
         await trio.sleep(0.2)
-        assert (player.entity.x, player.commands_dropped) == (0.0, 1)
+        assert (player.entity.x, seated.commands.dropped) == (0.0, 1)
         assert await first.closed() == ELSEWHERE
         assert second.bye is None
 
@@ -122,16 +123,16 @@ async def test_the_older_one_says_nothing_more(autojump_clock: MockClock, road: 
         await signed_in(i, first)
         await first.next_of(Delta)
         await wait_all_tasks_blocked()
-        player, link = i.harbour.players[1], i.links[0]
+        seated, link = i.seated(1), i.links[0]
         if road == "task":
             i.sessions[0]._ws._send_channel.send_nowait(a_step(9))
-        task_of(i).take_over(player, i.links[1], lambda *_: None)  # type: ignore[arg-type]
+        task_of(i).take_over(seated, i.links[1], lambda *_: None)  # type: ignore[arg-type]
         if road == "lane":
             link.inlet.take_in(masked_frame(a_step(9)))
         assert await first.closed() == ELSEWHERE
-        player.take_command(1, Step(1))
+        seated.commands.take(1, Step(1))
         await trio.sleep(0.2)
-        assert (player.entity.x, player.commands_duplicate) == (1.0, 0)
+        assert (seated.player.entity.x, seated.commands.duplicate) == (1.0, 0)
 
 
 async def test_who_is_taken_over_while_it_is_welcomed_starts_no_deltas(
@@ -146,7 +147,7 @@ async def test_who_is_taken_over_while_it_is_welcomed_starts_no_deltas(
             await send_all(data)
             if 1 in i.harbour.players:
                 link.send_all = send_all  # type: ignore[method-assign]
-                task_of(i).take_over(i.harbour.players[1], other, lambda *_: None)  # type: ignore[arg-type]
+                task_of(i).take_over(i.seated(1), other, lambda *_: None)  # type: ignore[arg-type]
 
         link.send_all = send_and_be_taken_over  # type: ignore[method-assign]
         await first.hello(token="account-17")
@@ -155,7 +156,7 @@ async def test_who_is_taken_over_while_it_is_welcomed_starts_no_deltas(
         assert await first.closed() == ELSEWHERE
         await trio.sleep(0.2)
         assert posted == []
-        task_of(i).publish_to(i.harbour.players[1])
+        task_of(i).publish_to(i.seated(1))
         await trio.sleep(0.2)
         assert posted
 

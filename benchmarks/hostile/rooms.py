@@ -1,13 +1,15 @@
-"""The rooms that are attacked: the arena, telling its own times, and one for those with tokens.
+"""The rooms that are attacked: the arena with its own timing, and one that requires tokens.
 
-Owns ``Siege`` (open to all; honest players and attackers meet there) and ``Guarded`` (only signed
-tokens come in).  Served by ``gameserver serve benchmarks.hostile.rooms:Siege …``.
+Owns ``Siege`` (open to all; honest players and attackers meet there) and ``Guarded`` (only for
+clients with a signed token).  Served by ``gameserver serve benchmarks.hostile.rooms:Siege …``.
 """
 
 from __future__ import annotations
 
 import time
 from typing import Final
+
+import trio
 
 from gameserver import entity, synced
 from gameserver.games.arena import model
@@ -34,6 +36,32 @@ class Beat:
     cpu_us: int = synced(0)
 
 
+class TickTimes(trio.abc.Instrument):
+    """Times the steps of the task that made it, in which a room plays its ticks.
+
+    A step of that task is one tick: commands are read, the room is stepped, deltas are written.
+    """
+
+    def __init__(self) -> None:
+        self.begun_us = self.begun_cpu_us = 0
+        self.work_us = self.cpu_us = 0
+        #: Whether the present step has played a tick; in others the task only waits.
+        self.ticked = False
+        self._task = trio.lowlevel.current_task()
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        """Note when the tick begins, before commands are read."""
+        if task is self._task:
+            self.begun_us, self.begun_cpu_us = _now_us(), _cpu_us()
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        """Note how long the tick took, its publish included."""
+        if task is self._task and self.ticked:
+            self.ticked = False
+            self.work_us = _now_us() - self.begun_us
+            self.cpu_us = _cpu_us() - self.begun_cpu_us
+
+
 class Siege(Arena):
     """The arena, whose every delta tells when its tick began: before commands were read."""
 
@@ -41,29 +69,28 @@ class Siege(Arena):
     classes = (*model.CLASSES, Beat)  # type: ignore[assignment]  # one more than the arena has
 
     def on_create(self) -> None:
-        """Lay out the world, and begin to tell the time."""
+        """Lay out the world, with the entity that tells the time."""
         super().on_create()
-        self._begun_us = self._begun_cpu_us = 0
-        self._work_us = self._cpu_us = 0
         self._beat = self.spawn(Beat())
 
-    def expect(self, tick_number: int) -> None:
-        """Note when the tick begins.  A room does not look at clocks; this one is measured."""
-        self._begun_us, self._begun_cpu_us = _now_us(), _cpu_us()
-        super().expect(tick_number)
+    async def on_start(self) -> None:
+        """Measure the ticks.  A room does not look at clocks; this one is measured."""
+        await super().on_start()
+        self._times = TickTimes()
+        trio.lowlevel.add_instrument(self._times)
+
+    async def on_stop(self) -> None:
+        """Measure no longer."""
+        trio.lowlevel.remove_instrument(self._times)
+        await super().on_stop()
 
     def tick(self) -> None:
         """Play the tick, and tell the time."""
         super().tick()
-        self._beat.at_us, self._beat.at_cpu_us = self._begun_us, self._begun_cpu_us
-        self._beat.work_us = self._work_us
-        self._beat.cpu_us = self._cpu_us
-
-    def published(self, tick_number: int, sent_s: float = 0.0, simulate_s: float = 0.0) -> None:
-        """Note how long the tick took."""
-        super().published(tick_number, sent_s, simulate_s)
-        self._work_us = _now_us() - self._begun_us
-        self._cpu_us = _cpu_us() - self._begun_cpu_us
+        times, beat = self._times, self._beat
+        times.ticked = True
+        beat.at_us, beat.at_cpu_us = times.begun_us, times.begun_cpu_us
+        beat.work_us, beat.cpu_us = times.work_us, times.cpu_us
 
 
 class Guarded(Siege):

@@ -23,7 +23,7 @@ from benchmarks.worlds import BigWorld, Broadcast, Turn
 from gameserver.model.grid import Grid
 from gameserver.protocol.messages import CommandMessage, decode_from_client, pack
 from gameserver.replication.publisher import Publisher
-from gameserver.runtime.room_task import seat_of
+from gameserver.simulation.stepper import Stepper
 
 RUNS: Final = 5
 TICKS: Final = 40
@@ -49,12 +49,12 @@ class Bench:
 
     def __init__(self, room: type[BigWorld], seats: int, entities: int) -> None:
         self.room = room("micro")
+        self.stepper = Stepper(self.room)
         self.publisher = Publisher(self.room.world, check_every_ticks=10**9, quiet_ticks=10**9)
         self.tick = 0
         self.sinks = [FrameSink() for _ in range(seats)]
         for number, sink in enumerate(self.sinks, 1):
-            player = self.room.join(number, sink, "micro")
-            self.publisher.add(seat_of(player))
+            self.publisher.add(self.stepper.join(number, sink, "micro").seat)
         for _ in range(entities - seats):
             self.room.make_mover(None)
         self.publish()
@@ -62,7 +62,7 @@ class Bench:
     def publish(self) -> float:
         """Simulate, then publish; return the seconds that the publish took."""
         self.tick += 1
-        self.room.step(self.tick)
+        self.stepper.step(self.tick)
         start_s = time.perf_counter()
         self.publisher.publish(self.tick)
         took_s = time.perf_counter() - start_s
@@ -127,15 +127,14 @@ def our_bytes_per_entity(first_id: int) -> float:
         mover.dx = mover.dy = 0.0
     sink = FrameSink()
     bench.sinks.append(sink)
-    player = bench.room.join(1, sink, "micro")
-    bench.publisher.add(seat_of(player))
+    bench.publisher.add(bench.stepper.join(1, sink, "micro").seat)
     for _ in range(IN_VIEW - 1):
         bench.room.make_mover(None)
     bench.publish()
     sizes = []
     for _ in range(TICKS):
         bench.tick += 1
-        bench.room.step(bench.tick)
+        bench.stepper.step(bench.tick)
         bench.publisher.publish(bench.tick)
         sizes.append(sum(map(len, sink.frames)))
         sink.frames.clear()

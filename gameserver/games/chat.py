@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from gameserver import MAX_NAME_LENGTH, Player, Room, command, entity, synced, text
 from gameserver.games.names import unique_name
-from gameserver.model.schema import command, entity, synced, text
-from gameserver.protocol.texts import MAX_NAME_LENGTH
-from gameserver.room import Player, Room
 
 #: Lines that the room remembers.
 HISTORY_LINES: Final = 50

@@ -5,8 +5,7 @@ Owns nothing but the answer.  A start for reading, and a room for tests that nee
 
 from __future__ import annotations
 
-from gameserver.model.schema import command, event, number, text
-from gameserver.room import Player, Room
+from gameserver import Player, Room, command, event, number, text
 
 #: Characters and numbers that come back are limited as all commands are.
 MAX_TEXT_LENGTH = 256

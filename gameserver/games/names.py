@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Collection
 from typing import Final
 
-from gameserver.protocol.texts import MAX_NAME_LENGTH, cleaned_name
+from gameserver import MAX_NAME_LENGTH, cleaned_name
 
 #: Asks for the coloured form of an emoji, which most fonts draw anyhow.
 _SELECTOR: Final = "\ufe0f"

@@ -3,7 +3,7 @@
 Owns the wire values of past publishes and the interpolation between them.  It holds what clients
 were *sent*, at the ticks at which it was sent, and interpolates linearly, because clients draw it
 like that: a target is then hit where the player's screen showed it.  Never decides how far back a
-player may look (``gameserver/rewind.py``), never changes the world.
+player may look (``simulation/rewind.py``), never changes the world.
 """
 
 from __future__ import annotations

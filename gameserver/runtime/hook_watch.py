@@ -1,22 +1,30 @@
-"""What a room's hooks do wrong: hooks that raise, and hooks that block the server.
+"""The watch on a room's hooks: hooks that raise, and hooks that block the server.
 
-Owns the log lines and the counts of both, and the judgement of when a room blocks too often.
+Owns the log lines and the counts of both, and the decision that a room blocks too often.
 Never ends anything: ``room_task.py`` does.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 from structlog.stdlib import BoundLogger
 
-from gameserver.room import STEP_HOOKS, HookFailure, Player, Room
+from gameserver.room import Player, Room
+from gameserver.simulation.stepper import HookFailure
 
 #: A hook that takes this long has blocked the whole server: all rooms, and all connections.
 BLOCK_S: Final = 1.0
-#: So many ticks in a row that block it are too many.
+#: How many ticks in a row may block it, the last of which ends the room.
 MAX_BLOCKS: Final = 3
+
+
+class StageEnd(NamedTuple):
+    """A stage of a step: the hook that it called, and when it ended."""
+
+    hook: str
+    ended_s: float
 
 
 class HookWatch:
@@ -55,22 +63,23 @@ class HookWatch:
             **_about(player),
         )
 
-    def note_step(self, begun_s: float) -> str | None:
-        """Note how long the step took that began then.
+    def note_step(self, begun_s: float, ends: Sequence[StageEnd]) -> str | None:
+        """Note how long the stages of the step that began at ``begun_s`` took.
 
-        Returns the hook that blocked the server, if steps have done so too often in a row.
+        Returns the hook that blocked the server, if too many steps in a row have done so.
         """
-        ends_s = self._room.hooks_ended_s
-        if ends_s[-1] - begun_s < BLOCK_S:
+        if ends[-1].ended_s - begun_s < BLOCK_S:
             self._in_a_row = 0
             return None
-        took_s = [end_s - start_s for start_s, end_s in pairwise((begun_s, *ends_s))]
-        hook = STEP_HOOKS[took_s.index(max(took_s))]
-        self.note_duration(hook, max(took_s))
+        starts_s = [begun_s, *(end.ended_s for end in ends)]
+        took_s = [end.ended_s - start_s for start_s, end in zip(starts_s, ends, strict=False)]
+        longest_s = max(took_s)
+        hook = ends[took_s.index(longest_s)].hook
+        self.note_duration(hook, longest_s)
         self._in_a_row += 1
         return hook if self._in_a_row >= MAX_BLOCKS else None
 
 
 def _about(player: Player | None) -> dict[str, Any]:
-    """Return what the log says of whom something was about."""
+    """Return the log fields that name ``player``."""
     return {} if player is None else {"seat": player.seat, "player": player.name}

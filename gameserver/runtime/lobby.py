@@ -26,7 +26,6 @@ from gameserver.ops.metrics import RoomTally, total
 from gameserver.protocol.closing import MAX_REASON_BYTES, CloseCode
 from gameserver.protocol.names import parse_room_request
 from gameserver.room import Room
-from gameserver.room_check import check_room, suspicions
 from gameserver.runtime import pump
 from gameserver.runtime.resumption import Resumption, Ticket
 from gameserver.runtime.room_quota import RoomQuota
@@ -34,6 +33,7 @@ from gameserver.runtime.room_task import RoomTask
 from gameserver.runtime.seats import Seats
 from gameserver.runtime.sign_in import SignIn
 from gameserver.runtime.turnstile import Turnstile
+from gameserver.simulation.room_check import check_room, suspicions
 
 log = structlog.get_logger(__name__)
 
@@ -224,7 +224,7 @@ class Lobby:
         """
         task, player = ticket.task, ticket.player
         if may_return and self._can_hold(ticket, address):
-            task.drop(player)
+            task.drop(ticket.seated)
             self._hold(ticket, address)
         else:
             task.leave(player, reason)

@@ -1,6 +1,6 @@
 """Takes what one player sends while it plays: what each message does, and how many there may be.
 
-Owns the per-command path, from the bytes of a message to ``Player.take_command``, and the limits on
+Owns the per-command path, from the bytes of a message to ``Commands.take``, and the limits on
 a client's messages.  Never waits, never closes: it raises ``SessionOver``, or calls the session's
 ``end`` where nothing may be raised.
 
@@ -17,7 +17,6 @@ import trio
 
 from gameserver.errors import RemoteProtocolError
 from gameserver.ops.metrics import Counters
-from gameserver.player import Player
 from gameserver.protocol.allowance import Allowance
 from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.frames import binary_frame
@@ -37,7 +36,8 @@ from gameserver.protocol.messages import (
     short_command,
 )
 from gameserver.runtime.link import Link
-from gameserver.runtime.room_task import End, RoomTask, seat_of
+from gameserver.runtime.room_task import End, RoomTask
+from gameserver.simulation.stepper import Seated
 
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
@@ -79,9 +79,10 @@ class MessageCount:
 
 
 class Reception:
-    """Takes the messages of ``player``, who plays in the room of ``task``."""
+    """Takes the messages of the player in a seat of the room of ``task``."""
 
     __slots__ = (
+        "_commands",
         "_count",
         "_counters",
         "_end",
@@ -100,7 +101,7 @@ class Reception:
 
     def __init__(
         self,
-        player: Player,
+        seated: Seated,
         task: RoomTask,
         link: Link,
         count: MessageCount,
@@ -108,8 +109,9 @@ class Reception:
         end: End,
         log: BoundLogger,
     ) -> None:
-        self._player = player
-        self._seat = seat_of(player)
+        self._player = seated.player
+        self._seat = seated.seat
+        self._commands = seated.commands
         self._task = task
         self._room = task.room
         self._from_wire = [spec.from_wire for spec in task.room.world.schema.commands]
@@ -166,7 +168,7 @@ class Reception:
             case Say():
                 if not self._texts_allowed.spend(now_s):
                     raise SessionOver(CloseCode.RATE, f"more than {TEXTS_PER_S} texts a second")
-                self._room.hear(self._player, message.text)
+                self._task.stepper.hear(self._player, message.text)
             case Resync():
                 self._resync(now_s)
             case Hello():
@@ -185,7 +187,7 @@ class Reception:
         self._take_acked(acked)
         if kind >= len(self._from_wire):
             raise RemoteProtocolError("command.command is a kind that this room has not")
-        self._player.take_command(seq, self._from_wire[kind](values), tick, shown, now_s)
+        self._commands.take(seq, self._from_wire[kind](values), tick, shown, now_s)
 
     def _take_acked(self, tick: int) -> None:
         if tick > self._room.tick_number:
@@ -216,8 +218,8 @@ class Reception:
         self._seat.notify(binary_frame(self._status(latency).encode()))
 
     def _status(self, latency: Latency) -> Status:
-        player, task = self._player, self._task
-        times = player.input_times
+        commands, task = self._commands, self._task
+        times = commands.times.times
         return Status(
             rtt_us=_microseconds(latency.rtt_s),
             smoothed_us=_microseconds(latency.smoothed_s),
@@ -225,14 +227,14 @@ class Reception:
             min_us=_microseconds(latency.minimum_s),
             work_us=_microseconds(task.last_work_s),
             players=len(self._room.players),
-            late=player.commands_late,
-            early=player.commands_early,
-            dropped=player.commands_dropped + player.commands_duplicate,
-            idle_ticks=player.idle_ticks,
+            late=commands.late,
+            early=commands.early,
+            dropped=commands.dropped + commands.duplicate,
+            idle_ticks=commands.idle_ticks,
             wait_us=_median_us(times.waits_s),
             simulate_us=_microseconds(task.last_simulate_s),
             send_us=_median_us(times.sends_s),
-            disputed=player.rewinds_disputed,
+            disputed=self._player.rewinds_disputed,
         )
 
 

@@ -26,6 +26,7 @@ from gameserver.protocol.closing import CloseCode
 if TYPE_CHECKING:
     from gameserver.player import Player
     from gameserver.runtime.room_task import RoomTask
+    from gameserver.simulation.stepper import Seated
 
 TOKEN_BYTES: Final = 18
 #: The ends of tokens that are remembered to be counted by; overflow policy ``drop-oldest``, what
@@ -61,7 +62,7 @@ class Ticket:
     """The right to come back to one seat."""
 
     task: RoomTask
-    player: Player
+    seated: Seated
     #: What the newest welcome carries.
     token: str = ""
     #: What the present connection showed, until it is known to have that welcome.
@@ -70,11 +71,16 @@ class Ticket:
     welcomed: bool = False
 
     @property
+    def player(self) -> Player:
+        """The player in that seat."""
+        return self.seated.player
+
+    @property
     def stands(self) -> bool:
         """Whether the player still has the seat, and may keep it."""
         player, task = self.player, self.task
-        seated = task.room.players.get(player.seat) is player
-        return seated and task.ended is None and player.kicked is None
+        is_seated = task.room.players.get(player.seat) is player
+        return is_seated and task.ended is None and player.kicked is None
 
 
 class Resumption:
@@ -90,9 +96,9 @@ class Resumption:
         """Return how many tokens are good or may be again."""
         return len(self._tickets)
 
-    def issue(self, task: RoomTask, player: Player) -> Ticket:
+    def issue(self, task: RoomTask, seated: Seated) -> Ticket:
         """Return the ticket of a player who has just joined."""
-        ticket = self._of[player] = Ticket(task, player)
+        ticket = self._of[seated.player] = Ticket(task, seated)
         self._renew(ticket)
         return ticket
 

@@ -23,16 +23,17 @@ from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.frames import binary_frame
 from gameserver.protocol.messages import Said
 from gameserver.replication.publisher import Publisher
-from gameserver.replication.seat import Seat, Sink
-from gameserver.room import HookFailure, Player, Room
+from gameserver.replication.seat import Sink
+from gameserver.room import Player, Room
 from gameserver.runtime.heartbeat import Heartbeat
-from gameserver.runtime.hook_watch import BLOCK_S, HookWatch
+from gameserver.runtime.hook_watch import BLOCK_S, HookWatch, StageEnd
 from gameserver.runtime.ladder import Ladder, steps_for
 from gameserver.runtime.link import Link
 from gameserver.runtime.pace import RoomPace
 from gameserver.runtime.pump import Pump
 from gameserver.runtime.stages import InputStages, stages_of
 from gameserver.runtime.ticker import WINDOW_TICKS, Ticker, TickStatistics
+from gameserver.simulation.stepper import HookFailure, Seated, Stepper
 
 log = structlog.get_logger(__name__)
 
@@ -65,6 +66,7 @@ class RoomTask:
 
     def __init__(self, room: Room, label: str, *, ping_interval_s: float, pumped: bool) -> None:
         self.room = room
+        self.stepper = Stepper(room)
         self.label = label
         self.ready = trio.Event()
         #: Why the room ended; None while it lives.
@@ -119,8 +121,9 @@ class RoomTask:
     def input_stages(self, player: Player | None = None) -> InputStages:
         """Return the latency budget of the inputs of one player, or of all; sorts windows."""
         of = list(self.room.players.values()) if player is None else [player]
-        times = self.room.input_times if player is None else player.input_times
-        return stages_of(times, self._simulate_s, [p.latency for p in of])
+        seated = None if player is None else self.stepper.find(player)
+        source = self.stepper.input_times if seated is None else seated.commands.times
+        return stages_of(source.times, self._simulate_s, [p.latency for p in of])
 
     def statistics(self) -> TickStatistics | None:
         """Return how the ticks did; None before the first."""
@@ -137,7 +140,7 @@ class RoomTask:
             deltas=published.deltas,
             delta_bytes=published.delta_bytes,
             catch_up_deltas=published.catch_up_deltas,
-            texts_dropped=self.room.texts_dropped,
+            texts_dropped=self.stepper.texts_dropped,
             hook_failures=self.hooks.failures,
             overload_ups=self.ladder.ups,
             overload_downs=self.ladder.downs,
@@ -146,7 +149,7 @@ class RoomTask:
 
     # ------------------------------------------------------------ who is in it
 
-    def join(self, number: int, sink: Sink, name: str, identity: str | None, end: End) -> Player:
+    def join(self, number: int, sink: Sink, name: str, identity: str | None, end: End) -> Seated:
         """Seat a player; its deltas begin with ``publish_to``.
 
         Who plays already takes its own seat over (``playing_already``).  ``JoinRefused`` with 1011
@@ -157,15 +160,16 @@ class RoomTask:
         if number in self.room.players:
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the seat is another's")
         begun_s = trio.current_time()
-        player = self.room.join(number, sink, name, identity)
+        seated = self.stepper.join(number, sink, name, identity)
+        player = seated.player
         self.hooks.note_duration("on_join", trio.current_time() - begun_s, player)
         self._ends[player] = end
         if identity is not None:
             self._by_identity[identity] = player
-        if any(failure.player is player for failure in self.room.failures):
+        if any(failure.player is player for failure in self.stepper.failures):
             self.leave(player, "could not join")
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the game failed to let you in")
-        return player
+        return seated
 
     def plays(self, identity: str | None) -> Player | None:
         """Return the player who signed in as ``identity``."""
@@ -187,14 +191,14 @@ class RoomTask:
         self.leave(older, older.kicked)
         return None
 
-    def drop(self, player: Player) -> None:
+    def drop(self, seated: Seated) -> None:
         """Let a player be without a connection; ``hold`` or ``resume`` must follow."""
+        player, seat = seated.player, seated.seat
         self._ends.pop(player, None)
-        seat = seat_of(player)
         self.publisher.remove(seat)
         seat.lose_sink()
         begun_s = trio.current_time()
-        self.room.drop(player)
+        self.stepper.drop(player)
         self.hooks.note_duration("on_drop", trio.current_time() - begun_s, player)
         self._take_failures()
 
@@ -208,14 +212,14 @@ class RoomTask:
         if self.ended is not None:
             self.leave(player, self.ended)
 
-    def take_over(self, player: Player, sink: Sink, end: End) -> None:
+    def take_over(self, seated: Seated, sink: Sink, end: End) -> None:
         """Give a player to a client that has signed in anew: it knows nothing of the old one."""
-        player.start_over()
-        self.resume(player, sink, None, 0, end, "signed in elsewhere")
+        self.stepper.start_over(seated)
+        self.resume(seated, sink, None, 0, end, "signed in elsewhere")
 
     def resume(
         self,
-        player: Player,
+        seated: Seated,
         sink: Sink,
         known: set[int] | None,
         since: int,
@@ -227,25 +231,26 @@ class RoomTask:
         ``known`` and ``since`` as in ``Seat.resume``.  A connection that it still has ends with
         4012 and ``reason``.
         """
+        player = seated.player
         if player.connected:
             self._end(player, CloseCode.TAKEN_OVER, reason)
-            self.drop(player)
+            self.drop(seated)
         if (held := self._held.pop(player, None)) is not None:
             held.over()
-        seat_of(player).resume(sink, known, since)
+        seated.seat.resume(sink, known, since)
         self._ends[player] = end
         begun_s = trio.current_time()
-        self.room.resume(player)
+        self.stepper.resume(player)
         self.hooks.note_duration("on_resume", trio.current_time() - begun_s, player)
         self._take_failures()
 
-    def publish_to(self, player: Player) -> None:
+    def publish_to(self, seated: Seated) -> None:
         """Send deltas to this player from the next publish on.
 
         Apart from ``join`` because the welcome must be on the wire before the first delta.
         """
-        if self._ends.get(player) is not None:
-            self.publisher.add(seat_of(player))
+        if self._ends.get(seated.player) is not None:
+            self.publisher.add(seated.seat)
 
     def read(self, link: Link) -> None:
         """Read this link, whose lane is open, from now on."""
@@ -258,9 +263,10 @@ class RoomTask:
         if player.identity is not None and self.plays(player.identity) is player:
             del self._by_identity[player.identity]
         held = self._held.pop(player, None)
-        self.publisher.remove(seat_of(player))
+        if (seated := self.stepper.find(player)) is not None:
+            self.publisher.remove(seated.seat)
         begun_s = trio.current_time()
-        self.room.leave(player, reason)
+        self.stepper.leave(player, reason)
         self.hooks.note_duration("on_leave", trio.current_time() - begun_s, player)
         if held is not None:
             held.over()
@@ -347,19 +353,21 @@ class RoomTask:
         missed_s = self._begun_s - before_s - self.pace.tick_s
         if missed_s > BLOCK_S:
             self._blocked_s += missed_s
-        room.expect(tick_number)
+        stepper = self.stepper
+        stepper.expect(tick_number)
         if self.pump is not None:
             self.pump.read_ready()
         begun_s = trio.current_time()
         if self._held:
             self._let_go(begun_s - self._blocked_s)
-        room.step(tick_number, begun_s, trio.current_time)
-        self._simulate_s.append(room.hooks_ended_s[-1] - begun_s)
-        if (hook := self.hooks.note_step(begun_s)) is not None:
-            self._fail(f"the room failed: {hook} blocked the server")
-        if room.failures:
+        stepper.input_times.begin_tick(begun_s)
+        ends = [StageEnd(hook, trio.current_time()) for hook in stepper.stages(tick_number)]
+        self._simulate_s.append(ends[-1].ended_s - begun_s)
+        if (blocking := self.hooks.note_step(begun_s, ends)) is not None:
+            self._fail(f"the room failed: {blocking} blocked the server")
+        if stepper.failures:
             self._take_failures()
-        for player in room.kicked:
+        for player in stepper.kicked:
             assert player.kicked is not None
             self._end(player, CloseCode.KICKED, player.kicked)
             if player in self._held:
@@ -369,14 +377,15 @@ class RoomTask:
             self._publish(tick_number)
 
     def _publish(self, tick_number: int) -> None:
-        room = self.room
-        emissions, room.emissions = room.emissions, []
-        texts, room.texts = room.texts, []
+        stepper = self.stepper
+        emissions, texts = stepper.take_emissions(), stepper.take_texts()
         try:
-            for seat, name, text, to in texts:
-                self._pass_on(binary_frame(Said(seat, name, text).encode()), to)
+            for said in texts:
+                frame = binary_frame(Said(said.seat, said.name, said.text).encode())
+                self._pass_on(frame, said.to)
             self.publisher.publish(tick_number, emissions)
-            room.published(tick_number, trio.current_time(), self._simulate_s[-1])
+            stepper.published(tick_number)
+            stepper.input_times.note_sent(tick_number, trio.current_time(), self._simulate_s[-1])
         except LocalProtocolError as error:
             self.hooks.note_failure(HookFailure("publish", None, error))
             self._fail("the room failed: a value that cannot be sent")
@@ -385,9 +394,9 @@ class RoomTask:
             self._fail("the room failed while publishing")
 
     def _pass_on(self, frame: bytes, to: int | None) -> None:
-        for number, player in self.room.players.items():
-            if player.connected and (to is None or to == number):
-                seat_of(player).notify(frame)
+        for number, seated in self.stepper.seated.items():
+            if seated.player.connected and (to is None or to == number):
+                seated.seat.notify(frame)
 
     # ------------------------------------------------------------ overload
 
@@ -412,14 +421,13 @@ class RoomTask:
             self._pass_on(announcement, None)
         level_before, self._level = self._level, int(step.level)
         if self._level != level_before:
-            room.overloaded(self._level)
+            self.stepper.overloaded(self._level)
             self._take_failures()
 
     # ------------------------------------------------------------ failures
 
     def _take_failures(self) -> None:
-        failures, self.room.failures = self.room.failures, []
-        for failure in failures:
+        for failure in self.stepper.take_failures():
             self.hooks.note_failure(failure)
             if failure.player is not None:
                 self._end(failure.player, CloseCode.INTERNAL_ERROR, "the game failed on you")
@@ -441,8 +449,3 @@ class RoomTask:
         end = self._ends.pop(player, None)
         if end is not None:
             end(code, reason)
-
-
-def seat_of(player: Player) -> Seat:
-    """Return what replication keeps of a player."""
-    return player._seat  # noqa: SLF001 - the seat is the runtime's half of a player

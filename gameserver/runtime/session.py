@@ -20,7 +20,6 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 from gameserver.config import Settings
 from gameserver.errors import JoinRefused, RemoteProtocolError
 from gameserver.identity import Verified
-from gameserver.inputs import LENGTH_TICKS
 from gameserver.ops.logging import shown
 from gameserver.ops.metrics import Counters, Tally, less, total
 from gameserver.protocol.closing import (
@@ -44,7 +43,6 @@ from gameserver.protocol.messages import (
     decode_from_client,
     valid_name,
 )
-from gameserver.room import Player
 from gameserver.runtime.admission import Peer
 from gameserver.runtime.closing_stream import closed_by_peer
 from gameserver.runtime.door import FLOOD, close_websocket
@@ -52,7 +50,9 @@ from gameserver.runtime.link import Link
 from gameserver.runtime.lobby import Lobby, Place
 from gameserver.runtime.reception import MessageCount, Reception, SessionOver
 from gameserver.runtime.resumption import Ticket
-from gameserver.runtime.room_task import RoomTask, seat_of
+from gameserver.runtime.room_task import RoomTask
+from gameserver.simulation.inputs import LENGTH_TICKS
+from gameserver.simulation.stepper import Seated
 
 log = structlog.get_logger(__name__)
 
@@ -95,7 +95,7 @@ class Session:
         self._settings = settings
         self._counters = counters
         self._greeted = False
-        self._player: Player | None = None
+        self._seated: Seated | None = None
         #: What an earlier session of the same player has counted already.
         self._counted_before = Tally()
         #: What was counted of the player until this session ended, for it may go on in another.
@@ -122,9 +122,9 @@ class Session:
         """Return what this session has counted so far."""
         link = self._link
         of_link = Tally(link.bytes_in, link.bytes_out, link.posts_refused)
-        if self._player is None:
+        if self._seated is None:
             return of_link
-        played = self._played or less(_tally_of(self._player), self._counted_before)
+        played = self._played or less(_tally_of(self._seated), self._counted_before)
         return total(of_link, [played])
 
     async def run(self) -> None:
@@ -152,7 +152,7 @@ class Session:
                 if code in (CloseCode.NORMAL, CloseCode.GOING_AWAY)
                 else CONNECTION_LOST
             )
-        joined = self._player is not None
+        joined = self._seated is not None
         (self._counters.endings if joined else self._counters.refusals)[code] += 1
 
     async def _until_closed(self, work: Awaitable[Ending]) -> Ending:
@@ -198,8 +198,8 @@ class Session:
             identity = await self._authenticated(hello, place, verified)
             ticket = self._lobby.find_playing(request, identity)
             if ticket is None:
-                player = self._join(hello, place, identity)
-                ticket = self._lobby.resumption.issue(place.task, player)
+                seated = self._join(hello, place, identity)
+                ticket = self._lobby.resumption.issue(place.task, seated)
                 return await self._stay(ticket, resumed=False)
         return await self._take_over(ticket)
 
@@ -207,22 +207,22 @@ class Session:
         """Go on in the seat of ``ticket``, whose player has signed in over this connection too."""
         with self._lobby.reserve_again(ticket):
             self._lobby.resumption.hand_over(ticket)
-            self._counted_before = _tally_of(ticket.player)
-            ticket.task.take_over(ticket.player, self._link, self.end)
-            self._note_playing("taken over", ticket.task, ticket.player)
+            self._counted_before = _tally_of(ticket.seated)
+            ticket.task.take_over(ticket.seated, self._link, self.end)
+            self._note_playing("taken over", ticket.task, ticket.seated)
             return await self._stay(ticket, resumed=False)
 
     async def _resume(self, hello: Hello, ticket: Ticket) -> Ending:
         """Go on in the seat of ``ticket``, which the token in ``hello`` stands for."""
-        task, player = ticket.task, ticket.player
+        task, seated = ticket.task, ticket.seated
         if hello.tick > task.room.tick_number:
             raise RemoteProtocolError("hello.tick is a tick that has not been")
         assert hello.resume is not None
         with self._lobby.reserve_again(ticket):
             self._lobby.resumption.use(ticket, hello.resume)
-            self._counted_before = _tally_of(player)
-            task.resume(player, self._link, hello.held_ids, hello.tick, self.end)
-            self._note_playing("resumed", task, player, behind_ticks=self._behind(hello, task))
+            self._counted_before = _tally_of(seated)
+            task.resume(seated, self._link, hello.held_ids, hello.tick, self.end)
+            self._note_playing("resumed", task, seated, behind_ticks=self._behind(hello, task))
             return await self._stay(ticket, resumed=True)
 
     @staticmethod
@@ -237,11 +237,11 @@ class Session:
             ending = await self._until_closed(self._welcome_and_play(ticket, resumed=resumed))
         finally:
             self._unseat(ticket, self._ending or ending)
-            self._played = less(_tally_of(ticket.player), self._counted_before)
+            self._played = less(_tally_of(ticket.seated), self._counted_before)
         return ending
 
     def _unseat(self, ticket: Ticket, ending: Ending) -> None:
-        if seat_of(ticket.player).sink is not self._link:
+        if ticket.seated.seat.sink is not self._link:
             return  # the player goes on over another connection
         may_return = action_for(ending.code) is ClientAction.RESUME
         if ending.by_peer and ending.code == NO_STATUS:
@@ -277,14 +277,15 @@ class Session:
             )
         return hello.room
 
-    def _join(self, hello: Hello, place: Place, identity: str | None) -> Player:
-        player = place.task.join(place.number, self._link, hello.name, identity, self.end)
+    def _join(self, hello: Hello, place: Place, identity: str | None) -> Seated:
+        seated = place.task.join(place.number, self._link, hello.name, identity, self.end)
         self._counters.joins += 1
-        self._note_playing("joined", place.task, player)
-        return player
+        self._note_playing("joined", place.task, seated)
+        return seated
 
-    def _note_playing(self, how: str, task: RoomTask, player: Player, **more: int | None) -> None:
-        self._player = player
+    def _note_playing(self, how: str, task: RoomTask, seated: Seated, **more: int | None) -> None:
+        player = seated.player
+        self._seated = seated
         self._peer.joined()
         self._log = self._log.bind(room=task.label, player=shown(player.name))
         self._log.info(how, seat=player.seat, **more)
@@ -336,7 +337,7 @@ class Session:
                 **({"max_rewind_ms": room.max_rewind_ms} if room.rewinds else {}),
             },
             resumed=resumed,
-            ack=seat_of(player).command_seq,
+            ack=ticket.seated.seat.command_seq,
         )
         data = welcome.encode()
         if not (self._link.clear and self._link.post(binary_frame(data))):
@@ -345,15 +346,15 @@ class Session:
             if patience.cancelled_caught:
                 raise SessionOver(CloseCode.TOO_SLOW, "the welcome was not taken")
         if self._ending is None:  # else the next delta may be due after another one's welcome
-            task.publish_to(player)
+            task.publish_to(ticket.seated)
 
     # ------------------------------------------------------------ playing
 
     async def _play(self, ticket: Ticket) -> Ending:
         """Take messages from both roads: the lane, and trio-websocket."""
-        task, player = ticket.task, ticket.player
+        task, commands = ticket.task, ticket.seated.commands
         reception = Reception(
-            player,
+            ticket.seated,
             task,
             self._link,
             self._count_of_messages,
@@ -367,7 +368,9 @@ class Session:
             self._lobby.resumption.confirm(ticket)
             reception.take_latency(latency)
 
-        beat = task.heartbeat.add(self._link, lambda: player.newest_seq, answered, self._end_silent)
+        beat = task.heartbeat.add(
+            self._link, lambda: commands.newest_seq, answered, self._end_silent
+        )
         try:
             self._link.inlet.open_lane(reception.take_bytes, beat.pong)
             task.read(self._link)
@@ -417,15 +420,15 @@ def _checked_identity(returned: object) -> str | None:
     raise TypeError(f"on_auth returns a str or None, not {type(returned).__name__}")
 
 
-def _tally_of(player: Player) -> Tally:
+def _tally_of(seated: Seated) -> Tally:
     """Return what was counted of a player since it joined, over all its connections."""
-    seat = seat_of(player)
+    player, seat, commands = seated.player, seated.seat, seated.commands
     return Tally(
-        commands_dropped=player.commands_dropped,
-        commands_duplicate=player.commands_duplicate,
-        commands_late=player.commands_late,
-        commands_early=player.commands_early,
-        idle_ticks=player.idle_ticks,
+        commands_dropped=commands.dropped,
+        commands_duplicate=commands.duplicate,
+        commands_late=commands.late,
+        commands_early=commands.early,
+        idle_ticks=commands.idle_ticks,
         rewinds_disputed=player.rewinds_disputed,
         rewinds_clamped=player.rewinds_clamped,
         deltas_skipped=seat.skipped,

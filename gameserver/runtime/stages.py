@@ -15,9 +15,9 @@ from collections.abc import Iterable
 
 import attrs
 
-from gameserver.player import InputTimes
 from gameserver.protocol.latency import Latency
 from gameserver.runtime.ticker import Percentiles
+from gameserver.simulation.input_times import InputTimes
 
 
 @attrs.frozen

@@ -13,6 +13,7 @@ from gameserver.games.arena.model import Pilot, Play, Ship, Steer
 from gameserver.games.arena.rocks import RockField
 from gameserver.games.arena.room import Arena
 from gameserver.room import Player
+from gameserver.simulation.commands import Commands
 from gameserver.testing import Rehearsal
 
 E = TypeVar("E")
@@ -28,11 +29,17 @@ class Field:
             self.room.rocks = RockField([])
         self.events: list[Any] = []
         self._rehearsal = Rehearsal(self.room)
+        self.stepper = self._rehearsal._stepper
 
     def join(self, seat: int, name: str = "") -> Player:
-        player = self.room.join(seat, NoSink(), name)
+        seated = self.stepper.join(seat, NoSink(), name)
         self._rehearsal._raise_failure()
-        return player
+        return seated.player
+
+    def commands(self, player: Player) -> Commands:
+        seated = self.stepper.find(player)
+        assert seated is not None
+        return seated.commands
 
     def play(self, seat: int, name: str = "", *, bot: bool = False, at: Any = None) -> Flier:
         """Seat a player who flies now, weapons warm; at a given place, no longer protected."""

@@ -39,9 +39,9 @@ class Crossing:
 
     def fire(self, shown: float) -> bool:
         """Fire straight at the line, claiming that the screen showed tick ``shown``."""
-        player = self.shooter.player
-        seq = player.newest_seq + 1
-        player.take_command(seq, Steer(fire=True), tick=self.now, shown=round(32 * shown))
+        commands = self.field.commands(self.shooter.player)
+        seq = commands.newest_seq + 1
+        commands.take(seq, Steer(fire=True), tick=self.now, shown=round(32 * shown))
         self.field.step()
         return bool(self.field.told(Hit))
 
@@ -104,7 +104,7 @@ def test_whoever_is_let_go_keeps_looking_where_it_looked():
     field.step(rules.HOLD_TICKS + 2)
     assert not flier.ship.flags & Flag.THRUST
     assert flier.steer == Steer(aim=99)
-    field.room.leave(flier.player, "gone")
+    field.stepper.leave(flier.player, "gone")
     assert field.room.on_idle(flier.player) == Steer()
 
 
@@ -112,10 +112,11 @@ def test_controls_wait_for_their_tick():
     field = Field(rocks=False)
     flier = field.play(1, at=(MIDDLE, MIDDLE))
     now = field.room.tick_number
-    seq = flier.player.newest_seq
+    commands = field.commands(flier.player)
+    seq = commands.newest_seq
     for ahead in (1, 2, 3):
-        flier.player.take_command(seq + ahead, Steer(turn=1), tick=now + ahead)
-    flier.player.take_command(seq + 4, Steer(), tick=now + 4)
+        commands.take(seq + ahead, Steer(turn=1), tick=now + ahead)
+    commands.take(seq + 4, Steer(), tick=now + 4)
     headings = []
     for _ in range(4):
         field.step()

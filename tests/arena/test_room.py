@@ -110,7 +110,7 @@ def test_leaving_takes_all_away_dead_or_alive():
     kill(field, killer, victim)
     assert victim.ship is None
     for flier in (victim, killer):
-        field.room.leave(flier.player, "gone")
+        field.stepper.leave(flier.player, "gone")
     field.step()
     assert not field.all(Ship) + field.all(Pilot) + field.all(Mine)
     assert not field.room.fliers
@@ -283,8 +283,8 @@ def test_shots_are_told_to_those_who_see_either_end():
     field = Field(rocks=False)
     killer, _ = duel(field)
     field.steer(killer, fire=True)
-    field.room.step(field.room.tick_number + 1)
-    (emission,) = (e for e in field.room.emissions if type(e.event) is Shot)
+    field.stepper.step(field.room.tick_number + 1)
+    (emission,) = (e for e in field.stepper.take_emissions() if type(e.event) is Shot)
     shot = emission.event
     assert list(emission.points) == [(shot.x, shot.y), (shot.to_x, shot.to_y)]
 
@@ -464,7 +464,7 @@ def test_assists_are_for_the_last_ten_seconds():
     late, early, left = (field.play(seat) for seat in (3, 4, 5))
     now = field.room.tick_number
     victim.life.hurt_at |= {3: now, 4: now - rules.ASSIST_TICKS - 1, 5: now}
-    field.room.leave(left.player, "gone")
+    field.stepper.leave(left.player, "gone")
     victim.ship.hull = 1
     field.put(killer, MIDDLE, MIDDLE)
     field.put(victim, MIDDLE + 300 * UNIT, MIDDLE)
@@ -478,7 +478,7 @@ def test_a_seat_that_changed_hands_earns_nothing_for_the_one_before():
     killer, victim = duel(field)
     helper = field.play(3)
     victim.life.hurt_at[3] = field.room.tick_number
-    field.room.leave(helper.player, "gone")
+    field.stepper.leave(helper.player, "gone")
     field.play(3)
     victim.ship.hull = 1
     field.put(killer, MIDDLE, MIDDLE)

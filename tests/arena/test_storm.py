@@ -52,7 +52,7 @@ def do(field, doing):
     if what == "join" and player is None:
         field.join(number, value)
     elif what == "leave" and player is not None:
-        field.room.leave(player, "gone")
+        field.stepper.leave(player, "gone")
     elif what == "tell" and player is not None:
         field.tell(player, value)
     elif what == "gather" and flier is not None and flier.ship is not None:

@@ -9,8 +9,8 @@ from collections import deque
 
 import attrs
 
+from gameserver import Player
 from gameserver.games.arena.model import Mine, Pilot, Ship, Steer
-from gameserver.room import Player
 
 
 @attrs.define(eq=False)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 
+from gameserver import Room
 from gameserver.games.arena import rules
 from gameserver.games.arena.flier import Flier
 from gameserver.games.arena.model import Mine, Ship
 from gameserver.games.arena.movement import COSINE, SINE, SINE_SHIFT
 from gameserver.games.arena.still import StillGrid
-from gameserver.room import Room
 
 
 class Minefield:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from typing import Final, TypeAlias
 
-from gameserver.model.schema import command, entity, event, number, synced, text
+from gameserver import command, entity, event, number, synced, text
 
 #: Fixed-point steps in one world unit.
 UNIT: Final = 32

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gameserver import Room
 from gameserver.games.arena import rules
 from gameserver.games.arena.flier import Flier
 from gameserver.games.arena.model import Pickup, PickupKind, Ship, Taken
 from gameserver.games.arena.movement import MAX_ENERGY, SHIP_RADIUS
 from gameserver.games.arena.still import StillGrid
-from gameserver.room import Room
 
 _REACH = rules.PICKUP_RADIUS + SHIP_RADIUS
 _KINDS = tuple(PickupKind)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from gameserver import Player, Room
 from gameserver.games.arena import model, rules, scoring
 from gameserver.games.arena.flier import Flier, Life
 from gameserver.games.arena.minefield import Minefield
@@ -20,7 +21,6 @@ from gameserver.games.arena.rounds import Rounds
 from gameserver.games.arena.ship_step import ShipState, step_ship
 from gameserver.games.arena.stands import Stands
 from gameserver.games.names import unique_name
-from gameserver.room import Player, Room
 
 # Plain ints: combining members of an IntFlag takes longer than moving the ship.
 _THRUST: Final = Flag.THRUST.value

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from gameserver import Room
 from gameserver.games.arena import rules
 from gameserver.games.arena.model import Phase, Pilot, Round, RoundEnded, RoundStarted
-from gameserver.room import Room
 
 
 class Rounds:

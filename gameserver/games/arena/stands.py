@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from gameserver import Player
 from gameserver.games.arena import rules
 from gameserver.games.arena.flier import Flier
-from gameserver.room import Player
 
 
 class Stands:

@@ -1,18 +1,23 @@
-"""What can be said of a room class before anybody plays in it.
+"""Checks of a room class before anybody plays in it.
 
-Owns the checks of the settings and hooks that a game declares: ``check_room`` raises for what
-cannot work, ``suspicions`` tells what can, but is hardly meant.  Makes no room, calls no hook.
+Owns the rules for what a game declares: ``check_room`` raises for a class that cannot work,
+``suspicions`` names what works, but is hardly intended, and ``check_attributes`` looks at a room
+that has been made.  Calls no hook of a game.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
+import re
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import Any, Final
 
 from gameserver.errors import LocalProtocolError
+from gameserver.model.schema import spec_of
+from gameserver.model.specs import CommandSpec
 from gameserver.room import Room
 
 ASYNC_HOOKS: Final = ("on_start", "on_stop", "on_auth")
@@ -20,7 +25,7 @@ HOOKS: Final = (
     *("on_create", "on_join", "on_leave", "on_drop", "on_resume", "on_command", "on_idle"),
     *("on_say", "on_overload", "tick", *ASYNC_HOOKS),
 )
-#: How much a name must be like a hook's to be taken for a slip (``difflib``'s ratio).
+#: How much a name must resemble a hook's name to be taken for a slip (``difflib``'s ratio).
 LIKENESS: Final = 0.8
 
 
@@ -46,11 +51,14 @@ _SETTINGS: Final[dict[str, tuple[str, Callable[[Any], bool]]]] = {
 
 def check_room(room: type[Room]) -> None:
     """Raise ``LocalProtocolError``, naming class and attribute, for what cannot work."""
+    _check_tools(room)
     for name, (wanted, fits) in _SETTINGS.items():
         value = getattr(room, name)
         if not fits(value):
             raise LocalProtocolError(f"{room.__name__}.{name} must be {wanted}, not {value!r}")
     for name in HOOKS:
+        if not callable(getattr(room, name)):
+            raise LocalProtocolError(f"{room.__name__}.{name} is a hook: it must be a method")
         is_async = inspect.iscoroutinefunction(getattr(room, name))
         if is_async and name not in ASYNC_HOOKS:
             raise LocalProtocolError(
@@ -64,10 +72,65 @@ def check_room(room: type[Room]) -> None:
             f"{room.__name__}.__init__: a room is made by the server; build its world in on_create"
         )
     room.schema()  # raises by itself
+    _check_input(room)
+    if room.rewinds and room.max_rewind_ms > 1000 * room.history_s:
+        raise LocalProtocolError(f"{room.__name__}.history_s is shorter than max_rewind_ms")
+
+
+def check_attributes(room: Room) -> None:
+    """Raise ``LocalProtocolError`` if an attribute of ``room`` hides a hook or a tool."""
+    for name in vars(room):
+        if name in HOOKS or name in _methods():
+            raise LocalProtocolError(_hides(type(room), name, f"self.{name} = …"))
+
+
+@functools.cache
+def _methods() -> frozenset[str]:
+    """Return the methods and properties of ``Room`` that are not hooks."""
+    kinds = (classmethod, property)
+    return frozenset(
+        name
+        for name, value in vars(Room).items()
+        if (inspect.isfunction(value) or isinstance(value, kinds))
+        and name not in HOOKS
+        and not name.startswith("__")
+    )
+
+
+@functools.cache
+def _tools() -> frozenset[str]:
+    """Return what a ``Room`` gives to a game: its methods, properties and own attributes."""
+    return _methods() | frozenset(vars(Room()))
+
+
+def _check_tools(room: type[Room]) -> None:
+    games = room.__mro__[: room.__mro__.index(Room)]
+    for name in dict.fromkeys(name for cls in games for name in vars(cls)):
+        if name in _tools():
+            raise LocalProtocolError(_hides(room, name, f"{room.__name__}.{name}"))
+
+
+def _hides(room: type[Room], name: str, what: str) -> str:
+    """Return the error message about ``what``, which is in the way of ``Room.name``."""
+    other = f"{_snake(room.__name__)}_{name.lstrip('_')}"
+    return f"{what} hides Room.{name}, a part of the server: give it another name, such as {other}"
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def _check_input(room: type[Room]) -> None:
+    if room.input is None:
+        return
+    if not isinstance(spec_of(room.input), CommandSpec):
+        raise LocalProtocolError(f"{room.__name__}.input is not a command class")
+    if room.input not in room.schema().kinds:
+        raise LocalProtocolError(f"{room.input.__name__} is not in {room.__name__}")
 
 
 def suspicions(room: type[Room]) -> Iterator[str]:
-    """Yield a sentence for each thing that is hardly meant so."""
+    """Yield a sentence for each declaration that is hardly intended."""
     for name in dict.fromkeys(name for cls in room.__mro__ for name in vars(cls)):
         if not hasattr(Room, name) and (meant := _meant(room, name)) is not None:
             yield f"{room.__name__}.{name}: the server knows no such thing; is {meant} meant?"

@@ -1,0 +1,38 @@
+"""What the hooks of a room leave behind to be sent or done: plain lists.
+
+Owns one rule: every text is cleaned on its way in.  ``simulation/stepper.py`` empties the lists.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from gameserver.protocol.texts import cleaned_text
+from gameserver.replication.events import Emission
+
+
+@attrs.frozen
+class Text:
+    """A text on its way to one seat, or to all (``to`` None), and the seat and name that said it.
+
+    The server speaks from seat 0 and has no name.
+    """
+
+    seat: int
+    name: str
+    text: str
+    to: int | None
+
+
+@attrs.define
+class Outbox:
+    """The events and texts to send, in order, and the seats whose players were kicked."""
+
+    emissions: list[Emission] = attrs.field(factory=list)
+    texts: list[Text] = attrs.field(factory=list)
+    kicked: list[int] = attrs.field(factory=list)
+
+    def say(self, seat: int, name: str, text: str, to: int | None) -> None:
+        """Add a text as far as it may be sent; nothing if nothing of it is left."""
+        if clean := cleaned_text(text):
+            self.texts.append(Text(seat, name, clean, to))

@@ -1,0 +1,270 @@
+"""The engine's half of a room: ``Stepper`` seats players and calls the hooks of a tick in order.
+
+Owns who sits in the room, their commands, what was said, what the hooks left in the room's outbox,
+and the hooks that raised.  Never sends, never waits, never looks at a clock: the caller steps it at
+a fixed rate, and publishes what a step left behind.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import deque
+from collections.abc import Iterator
+from operator import attrgetter
+from typing import Any, Final, Generic, TypeVar
+
+import attrs
+
+from gameserver.outbox import Text
+from gameserver.player import Player, Screen
+from gameserver.protocol.latency import Latency
+from gameserver.replication.events import Emission
+from gameserver.replication.seat import Seat, Sink
+from gameserver.room import Room, attach
+from gameserver.simulation.commands import Commands, RoomCommands
+from gameserver.simulation.input_times import RoomInputTimes
+from gameserver.simulation.rewind import Rewind
+from gameserver.simulation.room_check import check_attributes, check_room
+
+R = TypeVar("R", bound=Room)
+
+#: How many texts may wait for a tick.  Overflow policy ``drop-newest``, counted in
+#: ``Stepper.texts_dropped``.
+MAX_WAITING_TEXTS: Final = 256
+
+_FAILED: Final = object()
+_seat_number: Final = attrgetter("player.seat")
+
+
+@attrs.frozen
+class HookFailure:
+    """A hook of the game that raised; ``player`` is None if it was not about one player."""
+
+    hook: str
+    player: Player | None
+    error: Exception
+
+
+@attrs.frozen(eq=False)
+class Seated:
+    """A player with the engine's parts of its seat; still of use once the player has left."""
+
+    player: Player
+    #: What replication knows of it.
+    seat: Seat
+    commands: Commands
+
+
+class Stepper(Generic[R]):
+    """Steps ``room``, which no other stepper has.
+
+    ``LocalProtocolError`` if the class of the room cannot work (``room_check.py``).
+    """
+
+    def __init__(self, room: R) -> None:
+        check_room(type(room))
+        check_attributes(room)
+        self.room: Final = room
+        #: The seats that are taken, by number; ``Room.players`` has the same ones.
+        self.seated: Final[dict[int, Seated]] = {}
+        #: Hooks that raised and have not been dealt with yet.
+        self.failures: list[HookFailure] = []
+        self.texts_dropped = 0
+        self._said: list[tuple[Player, str]] = []
+        self._commands = RoomCommands(room.input)
+        #: The seats in the order of their numbers; kept only where every tick needs all of them.
+        self._in_order: list[Commands] = []
+        self._rewind = Rewind(room) if room.rewinds else None
+        self._outbox = attach(room, self._rewind)
+
+    # ------------------------------------------------------------ seats
+
+    def join(self, number: int, sink: Sink, name: str, identity: str | None = None) -> Seated:
+        """Seat a player and run ``on_join``; if that raises it is noted in ``failures``."""
+        seat, screen = Seat(number, sink), Screen()
+        player = Player(seat, screen, name, identity, self._outbox)
+        commands = Commands(player, seat, screen, self._commands)
+        seated = self.seated[number] = Seated(player, seat, commands)
+        self.room.players[number] = player
+        if self._commands.input_class is not None:
+            insort(self._in_order, commands, key=_seat_number)
+        self._guarded("on_join", player, player)
+        return seated
+
+    def find(self, player: Player) -> Seated | None:
+        """Return the seat of ``player``; None if the player has left."""
+        seated = self.seated.get(player.seat)
+        return seated if seated is not None and seated.player is player else None
+
+    def leave(self, player: Player, reason: str) -> None:
+        """Run ``on_leave`` and free the seat; what the player owned is nobody's then.
+
+        Harmless if the player has left already.
+        """
+        seated, number = self.find(player), player.seat
+        if seated is None:
+            return
+        del self.seated[number], self.room.players[number]
+        if self._commands.input_class is not None:
+            self._in_order.remove(seated.commands)
+        seated.commands.times.forget_untold()
+        self._guarded("on_leave", player, player, reason)
+        # What is still on its way to this seat must not reach the next player who takes it.
+        outbox = self._outbox
+        outbox.emissions = [e for e in outbox.emissions if e.seat != number]
+        outbox.texts = [text for text in outbox.texts if text.to != number]
+        outbox.kicked = [seat for seat in outbox.kicked if seat != number]
+        world = self.room.world
+        for record in list(world.owned.get(number, {}).values()):
+            world.set_owner(record.entity, 0)
+
+    def drop(self, player: Player) -> None:
+        """Note that the connection is lost and the seat is held, and run ``on_drop``.
+
+        Commands that have come already are applied all the same.
+        """
+        player.connected = False
+        if (seated := self.find(player)) is not None:
+            seated.commands.times.forget_untold()
+        self._guarded("on_drop", player, player)
+
+    def resume(self, player: Player) -> None:
+        """Note that the player is connected again, and run ``on_resume``."""
+        player.connected = True
+        self._guarded("on_resume", player, player)
+
+    def start_over(self, seated: Seated) -> None:
+        """Let another client play on in this seat, with its own latency, screen and seqs."""
+        seated.player.latency = Latency()
+        seated.commands.start_over()
+
+    @property
+    def kicked(self) -> list[Player]:
+        """Players who were kicked and have not left yet."""
+        outbox = self._outbox
+        if not outbox.kicked:
+            return []
+        sitting = {number: self.seated.get(number) for number in outbox.kicked}
+        kicked = [s.player for s in sitting.values() if s is not None and s.player.kicked]
+        outbox.kicked = [player.seat for player in kicked]
+        return kicked
+
+    # ------------------------------------------------------------ a tick
+
+    def hear(self, player: Player, text: str) -> None:
+        """Queue a text that a player said for the next tick."""
+        if len(self._said) >= MAX_WAITING_TEXTS:
+            self.texts_dropped += 1
+        else:
+            self._said.append((player, text))
+
+    def expect(self, tick_number: int) -> None:
+        """Take commands from now on for ``tick_number`` or later: it is about to be stepped."""
+        self._commands.upcoming_tick = tick_number
+
+    def step(self, tick_number: int) -> None:
+        """Simulate one tick: commands in (seat, seq) order, inputs, texts, then ``tick``.
+
+        Never raises: what a hook raised is appended to ``failures``.
+        """
+        deque(self.stages(tick_number), maxlen=0)
+
+    def stages(self, tick_number: int) -> Iterator[str]:
+        """Simulate one tick as ``step`` does; yield after each stage the hook that it called.
+
+        For a caller with a clock, which wants to know how long each of them took.
+        """
+        self.room.tick_number = tick_number
+        self._commands.upcoming_tick = tick_number + 1
+        self._apply_commands(tick_number)
+        yield "on_command"
+        if self._commands.input_class is not None:
+            self._apply_inputs(tick_number)
+        yield "on_command"
+        self._tell_said()
+        yield "on_say"
+        self._guarded("tick", None)
+        yield "tick"
+
+    def _apply_commands(self, tick: int) -> None:
+        waiting = sorted(self._commands.waiting, key=_seat_number)
+        self._commands.waiting.clear()
+        on_command = self.room.on_command
+        for commands in waiting:
+            player = commands.player
+            if self.find(player) is None:
+                continue  # left since
+            try:
+                for command in commands.drain(tick):
+                    on_command(player, command)
+            except Exception as error:  # noqa: BLE001 - as in ``_guarded``, but once for all
+                self.failures.append(HookFailure("on_command", player, error))
+                commands.discard()
+
+    def _apply_inputs(self, tick: int) -> None:
+        """Give every player's input of this tick to ``on_command``."""
+        room = self.room
+        repeats, idle_ticks = room.idle == "repeat", room.idle_repeat_ticks
+        for commands in tuple(self._in_order):
+            player = commands.player
+            due, command = commands.next_input(
+                tick, idle_ticks, repeats=repeats and player.connected
+            )
+            if not due:
+                continue
+            if command is None:
+                command = self._guarded("on_idle", player, player)
+            if command is _FAILED or (
+                self._guarded("on_command", player, player, command) is _FAILED
+            ):
+                commands.discard()
+
+    def _tell_said(self) -> None:
+        """Tell everyone what was said, as far as ``on_say`` lets it through."""
+        said, self._said = self._said, []
+        for player, text in [one for one in said if self.find(one[0]) is not None]:
+            heard = self._guarded("on_say", player, player, text)
+            if isinstance(heard, str):
+                self._outbox.say(player.seat, player.name, heard, None)
+            elif heard is not None and heard is not _FAILED:
+                wrong = TypeError(f"on_say must return a str or None, not {type(heard).__name__}")
+                self.failures.append(HookFailure("on_say", player, wrong))
+
+    # ------------------------------------------------------------ after a tick
+
+    def take_emissions(self) -> list[Emission]:
+        """Return the events to send, once."""
+        emissions, self._outbox.emissions = self._outbox.emissions, []
+        return emissions
+
+    def take_texts(self) -> list[Text]:
+        """Return the texts to send, once."""
+        texts, self._outbox.texts = self._outbox.texts, []
+        return texts
+
+    def take_failures(self) -> list[HookFailure]:
+        """Return the hooks that raised, once."""
+        failures, self.failures = self.failures, []
+        return failures
+
+    def published(self, tick_number: int) -> None:
+        """Note what has just been published, for ``Room.seen_by``."""
+        if self._rewind is not None:
+            self._rewind.record(tick_number)
+
+    @property
+    def input_times(self) -> RoomInputTimes:
+        """The latency budget of the inputs, for a caller with a clock."""
+        return self._commands.times
+
+    def overloaded(self, level: int) -> None:
+        """Run ``on_overload``; what it raises is noted in ``failures``."""
+        self._guarded("on_overload", None, level)
+
+    def _guarded(self, hook: str, player: Player | None, *arguments: Any) -> Any:
+        """Call a hook; if it raises, note the failure and return ``_FAILED``."""
+        try:
+            return getattr(self.room, hook)(*arguments)
+        except Exception as error:  # noqa: BLE001 - a game's bug must not take the server down
+            self.failures.append(HookFailure(hook, player, error))
+            return _FAILED
