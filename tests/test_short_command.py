@@ -1,4 +1,4 @@
-"""The quick road of a command says what the whole road says, whatever the bytes."""
+"""The fast path of a command gives what the full path gives, for any bytes."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ SPECS = SCHEMA.commands
 STEER = SCHEMA.kinds[Steer]
 
 
-def by_the_quick_road(data: bytes) -> Any:
-    """Return what ``reception.py`` makes of it; None: it takes the whole road."""
+def by_the_fast_path(data: bytes) -> Any:
+    """Return what ``reception.py`` makes of it, or None if it takes the full path."""
     message = short_command(data)
     if message is None:
         return None
@@ -60,7 +60,7 @@ def by_the_quick_road(data: bytes) -> Any:
     return seq, tick, shown, acked, SPECS[kind].from_wire(values)
 
 
-def by_the_whole_road(data: bytes) -> Any:
+def by_the_full_path(data: bytes) -> Any:
     message = decode_from_client(data)
     if not isinstance(message, CommandMessage):
         return None
@@ -70,17 +70,17 @@ def by_the_whole_road(data: bytes) -> Any:
     return message.seq, message.tick, message.shown, message.acked, made
 
 
-def outcome(road: Any, data: bytes) -> Any:
+def outcome(path: Any, data: bytes) -> Any:
     try:
-        return road(data)
+        return path(data)
     except RemoteProtocolError:
         return "refused"
 
 
 def agree(data: bytes) -> None:
-    quick = outcome(by_the_quick_road, data)
-    if quick is not None:
-        assert quick == outcome(by_the_whole_road, data)
+    fast = outcome(by_the_fast_path, data)
+    if fast is not None:
+        assert fast == outcome(by_the_full_path, data)
 
 
 leaves = (
@@ -130,13 +130,13 @@ def test_of_any_bytes(data: bytes) -> None:
     agree(bytes((0x98, 2, 1, 0, 0, 0, STEER)) + data)
 
 
-def test_what_is_nearly_always_sent_takes_the_quick_road() -> None:
+def test_an_ordinary_command_takes_the_fast_path() -> None:
     sent = CommandMessage(70_000, 1234, 1230 * 32 + 5, 1230, 0, [1, True])
     assert short_command(sent.encode()) == [2, 70_000, 1234, 1230 * 32 + 5, 1230, 0, 1, True]
 
 
 @pytest.mark.parametrize("values", [[1, b"x" * 120], ["x" * 126], [1]])
-def test_long_ones_and_other_messages_take_the_whole_road(values: list[Any]) -> None:
+def test_long_commands_and_other_messages_take_the_full_path(values: list[Any]) -> None:
     long = CommandMessage(1, 1, 1, 1, 0, [*values, b"y" * 120]).encode()
     assert short_command(long) is None
     assert short_command(Resync().encode()) is None

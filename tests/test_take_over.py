@@ -116,18 +116,18 @@ def masked_frame(payload: bytes) -> bytes:
     return struct.pack("!BBI", 0x82, 0x80 | len(payload), 0) + payload
 
 
-@pytest.mark.parametrize("road", ["lane", "task"])
-async def test_the_older_one_says_nothing_more(autojump_clock: MockClock, road: str) -> None:
+@pytest.mark.parametrize("path", ["lane", "task"])
+async def test_the_older_one_says_nothing_more(autojump_clock: MockClock, path: str) -> None:
     """Its task has yet to notice, and what it sent may be read before that: at this very tick."""
     async with inn() as i, i.client() as (first, _), i.client():
         await signed_in(i, first)
         await first.next_of(Delta)
         await wait_all_tasks_blocked()
         seated, link = i.seated(1), i.links[0]
-        if road == "task":
+        if path == "task":
             i.sessions[0]._ws._send_channel.send_nowait(a_step(9))
         task_of(i).take_over(seated, i.links[1], lambda *_: None)  # type: ignore[arg-type]
-        if road == "lane":
+        if path == "lane":
             link.inlet.take_in(masked_frame(a_step(9)))
         assert await first.closed() == ELSEWHERE
         seated.commands.take(1, Step(1))

@@ -1,4 +1,4 @@
-"""What a game world is: declared classes, entities, and who is near whom.
+"""The world of a game: declared classes, entities, and which of them are near each other.
 
 Pure: no Trio, no sockets, no clock.  Imports only ``gameserver.errors``.
 """

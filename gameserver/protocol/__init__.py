@@ -1,1 +1,1 @@
-"""What is on the wire, as pure functions of bytes: see README.md beside this file."""
+"""The protocol as pure functions of bytes; README.md beside this file defines it."""

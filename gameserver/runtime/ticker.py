@@ -1,16 +1,16 @@
-"""When a room's ticks happen: absolute deadlines, catching up, dropping, and how well it went.
+"""When a room's ticks happen: absolute deadlines, catching up, dropping, and statistics.
 
-Owns the arithmetic (``Schedule``, which is pure: time is an argument) and the Trio loop
-around it (``Ticker``).  Never knows what a tick does.
+Owns the arithmetic (``Schedule``, which is pure: time is an argument) and the Trio loop around it
+(``Ticker``).  Never knows what a tick does.
 
-Two rules that everything here keeps:
+Two rules:
 
-- The deadline of tick *n* is ``start + n / rate``, one multiplication and never a sum of
-  intervals, so an hour of ticks ends where an hour of clock ends.  Where the game is slowed down
-  the line has a bend, at a tick told in advance (``protocol/tempo.py``), and *n* counts along it.
-- The number of a tick says what time it is: it is the newest tick whose deadline has passed,
-  or one of at most ``MAX_CATCH_UP_TICKS`` that are being caught up.  Ticks that
-  cannot be caught up are dropped, so the number jumps; clients set their clocks by it.
+- The deadline of tick *n* is ``start + n / rate``: one multiplication, not a sum of intervals, so
+  an hour of ticks ends with an hour of clock time.  In a room that changes its pace, *n* is the
+  steady tick of the tempo (``protocol/tempo.py``).
+- The number of a tick tells the time: it is the newest tick whose deadline has passed, or one of at
+  most ``MAX_CATCH_UP_TICKS`` that are being caught up.  Ticks that cannot be caught up are dropped,
+  so the number jumps; clients set their clocks by it.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ import trio
 
 from gameserver.protocol.tempo import Tempo
 
-#: Ticks begun a whole tick late or more, in a row, before what is missed is dropped.
+#: After this many ticks in a row that begin a whole tick late, the missed ticks are dropped.
 MAX_CATCH_UP_TICKS: Final = 2
-#: How many of the latest ticks the percentiles are about.
+#: Percentiles are taken over this many ticks.
 WINDOW_TICKS: Final = 1024
 
 
 @attrs.define
 class Schedule:
-    """Which tick is due when.
+    """Decides which tick is due at which time.
 
     ``rate`` is in ticks per second of game time.  ``start_s``, on any steady clock, is the time of
-    tick 0, which never runs.  ``tempo`` is bent by whoever changes the pace (``pace.py``).
+    tick 0, which never runs.  ``RoomPace`` bends the ``tempo`` (``pace.py``).
     """
 
     rate: float
     start_s: float
     tempo: Tempo = attrs.field(factory=Tempo)
-    #: Ticks handed out, those of them begun a whole tick late or more, and those that never ran.
+    #: Ticks that ran, those of them that began a whole tick late or more, and those dropped.
     ticks: int = attrs.field(default=0, init=False)
     catch_ups: int = attrs.field(default=0, init=False)
     dropped: int = attrs.field(default=0, init=False)
@@ -61,7 +61,7 @@ class Schedule:
         return self.tempo.tick_of((now_s - self.start_s) * self.rate)
 
     def take(self, now_s: float) -> int | None:
-        """Return the number of the tick to run now; None if none is due yet."""
+        """Return the number of the tick to run now, or None if none is due yet."""
         if now_s < self.next_deadline_s:
             return None
         if now_s < self.deadline_s(self._next + 1):
@@ -79,7 +79,7 @@ class Schedule:
         return self._next - 1
 
     def _newest_due(self, now_s: float) -> int:
-        """Return the last tick whose deadline has passed, by the same rounding as the deadlines."""
+        """Return the last tick whose deadline has passed, rounded as the deadlines are."""
         newest = int(self.now_ticks(now_s))
         while self.deadline_s(newest) > now_s:
             newest -= 1
@@ -90,7 +90,7 @@ class Schedule:
 
 @attrs.frozen
 class Percentiles:
-    """Of the values in a window; all 0.0 if there are none."""
+    """Percentiles of the values in a window; all are 0.0 if there are none."""
 
     p50: float = 0.0
     p99: float = 0.0
@@ -108,9 +108,9 @@ class Percentiles:
 
 @attrs.frozen
 class TickStatistics:
-    """How a ticker did: counts since its start, percentiles over the last ``WINDOW_TICKS`` ticks.
+    """Counts since the start, and percentiles over the last ``WINDOW_TICKS`` ticks.
 
-    ``work_s`` is how long the body of a tick took, ``lateness_s`` how long after its deadline it
+    ``work_s`` is how long the body of a tick took; ``lateness_s`` is how long after its deadline it
     began.
     """
 
@@ -122,9 +122,9 @@ class TickStatistics:
 
 
 class Ticker:
-    """The ticks of one room, as an async iterator of tick numbers; starts when made.
+    """An async iterator over the tick numbers of one room; its time starts when it is made.
 
-    The body of the loop is the tick.  It must not wait: all its time counts as work.
+    The body of the loop is the tick.  It must not wait, because all its time counts as work.
     """
 
     def __init__(self, rate: float, tempo: Tempo) -> None:
@@ -140,16 +140,16 @@ class Ticker:
 
     @property
     def last_work_s(self) -> float | None:
-        """How long the last tick took; None before the first has ended."""
+        """How long the last tick took, or None before the first has ended."""
         return self._work_s[-1] if self._work_s else None
 
     @property
     def dropped(self) -> int:
-        """How many ticks never ran."""
+        """How many ticks were dropped."""
         return self._schedule.dropped
 
     def statistics(self) -> TickStatistics:
-        """Return the counts and percentiles of now; sorts two windows."""
+        """Return the present counts and percentiles; sorts two windows."""
         return TickStatistics(
             self._schedule.ticks,
             self._schedule.dropped,
@@ -169,14 +169,14 @@ class Ticker:
         schedule = self._schedule
         while True:
             deadline_s = schedule.next_deadline_s
-            # Also when the tick is late already: without a checkpoint an overloaded room would
-            # be the only thing that runs.
+            # Also if the tick is late already: without a checkpoint no other task would run beside
+            # an overloaded room.
             await trio.sleep_until(deadline_s)
             begun_s = trio.current_time()
             tick_number = schedule.take(begun_s)
             if tick_number is not None:
                 break
-        # After a jump this is the lateness of the first tick that was dropped: the worst.
+        # After a jump this is the lateness of the first tick dropped, which is the largest.
         self._lateness_s.append(begun_s - deadline_s)
         self._begun_s = begun_s
         return tick_number
