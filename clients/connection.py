@@ -24,6 +24,7 @@ from trio_websocket import (
 from wsproto.utilities import LocalProtocolError as WsprotoLocalError
 
 from clients.errors import ConnectionLost
+from clients.nursery import open_unwrapping_nursery
 from gameserver.errors import LocalProtocolError
 from gameserver.protocol.closing import CONNECTION_LOST, ClientAction, CloseCode, close_reason
 from gameserver.protocol.messages import SUBPROTOCOL
@@ -303,8 +304,7 @@ async def open_connection(
     An exception of the block comes out as it is, not in an ``ExceptionGroup``.
     """
     address = Address.from_url(url)
-    failed: BaseException | None = None
-    async with trio.open_nursery() as tasks:
+    async with open_unwrapping_nursery() as tasks:
         connection: Connection | None = None
         try:
             try:
@@ -317,11 +317,7 @@ async def open_connection(
                     CONNECTION_LOST, f"no answer within {deadline_s:g} seconds"
                 ) from None
             yield connection
-        except BaseException as error:  # noqa: BLE001 - raised again outside of the nursery
-            failed = error
         finally:
             if connection is not None:
                 await connection.close()
             tasks.cancel_scope.cancel()
-    if failed is not None:
-        raise failed

@@ -20,6 +20,7 @@ from clients.client_types import State, StateChange
 from clients.connection import Connection, Via, open_connection
 from clients.errors import ConnectionLost, Refused
 from clients.game_client import GameClient
+from clients.nursery import open_unwrapping_nursery
 from gameserver.errors import RemoteProtocolError
 from gameserver.model.schema import Schema
 from gameserver.protocol.closing import CONNECTION_LOST, NO_STATUS, ClientAction, CloseCode
@@ -231,14 +232,9 @@ async def open_game(
     """
     target = _Target(url, room, name, token, schema, ssl_context, via)
     stay = _Stay(target, chance or random.Random(), resume=resume)
-    failed: BaseException | None = None
-    async with trio.open_nursery() as nursery:
+    async with open_unwrapping_nursery() as nursery:
         try:
             client: GameClient = await nursery.start(stay.run)
             yield client
-        except BaseException as error:  # noqa: BLE001 - raised again outside of the nursery
-            failed = error
         finally:
             stay.leave()
-    if failed is not None:
-        raise failed

@@ -35,17 +35,8 @@ PURE = (
 )
 PURE_CLIENTS = (
     *("replica", "remote", "tickclock", "lead", "prediction", "interpolation", "effects"),
-    *(
-        "budget",
-        "others",
-        "steering",
-        "arena_ship",
-        "pings",
-        "lab.conditioner",
-        "lab.path",
-        "lab.profiles",
-        "lab.recovery",
-    ),
+    *("budget", "others", "steering", "arena_ship", "pings"),
+    *("lab.conditioner", "lab.path", "lab.profiles", "lab.recovery"),
 )
 IMPURE = {
     *("asyncio", "os", "secrets", "select", "selectors", "signal", "socket", "ssl"),

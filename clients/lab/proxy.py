@@ -22,6 +22,7 @@ import trio
 
 from clients.lab.pipe import RECEIVE_BYTES, Pipe
 from clients.lab.profiles import Profile
+from clients.nursery import open_unwrapping_nursery
 from gameserver.errors import GameServerError
 
 #: For the server to accept a connection; then the player's is reset.
@@ -212,13 +213,9 @@ async def open_proxy(
         raise LabError(f"cannot listen on {listen}: {error.strerror or error}") from error
     proxy = Proxy(profile, to, seed)
     port: int = listeners[0].socket.getsockname()[1]
-    failed: BaseException | None = None
-    async with trio.open_nursery() as nursery:
+    async with open_unwrapping_nursery() as nursery:
         nursery.start_soon(trio.serve_listeners, proxy.carry, listeners)
         try:
             yield proxy, port
-        except BaseException as error:  # noqa: BLE001 - raised again outside of the nursery
-            failed = error
-        nursery.cancel_scope.cancel()
-    if failed is not None:
-        raise failed
+        finally:
+            nursery.cancel_scope.cancel()
