@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import attrgetter
+from typing import Any, Final, TypeVar
 
 import attrs
 from prometheus_client import (
@@ -302,16 +303,22 @@ def _codes(counts: Mapping[int, int]) -> dict[str, int]:
     return {str(int(code)): count for code, count in counts.items()}
 
 
+#: Class → what returns the values of its fields: ``attrs.astuple`` takes ten times as long.
+_VALUES: Final[Mapping[type, Callable[[Any], tuple[int, ...]]]] = {
+    cls: attrgetter(*attrs.fields_dict(cls)) for cls in (Tally, RoomTally)
+}
 _Sums = TypeVar("_Sums", Tally, RoomTally)
 
 
 def total(start: _Sums, parts: Iterable[_Sums]) -> _Sums:
     """Return ``start`` and all ``parts`` added up, field by field."""
-    columns = zip(attrs.astuple(start), *map(attrs.astuple, parts), strict=True)
+    values = _VALUES[type(start)]
+    columns = zip(values(start), *map(values, parts), strict=True)
     return type(start)(*map(sum, columns))
 
 
 def less(whole: Tally, part: Tally) -> Tally:
     """Return ``whole`` without ``part``, field by field."""
-    pairs = zip(attrs.astuple(whole), attrs.astuple(part), strict=True)
+    values = _VALUES[Tally]
+    pairs = zip(values(whole), values(part), strict=True)
     return Tally(*[a - b for a, b in pairs])

@@ -319,7 +319,7 @@ class Door:
                 if request is None:
                     return None
                 self._requests += 1
-                reaction = self._react(request, conversation, peer)
+                reaction = await self._react(request, conversation, peer)
                 if isinstance(reaction, _Opening):
                     return reaction
                 if not await self._answer(conversation, reaction):
@@ -361,7 +361,7 @@ class Door:
                 del self._idle[idle]
         return False
 
-    def _react(
+    async def _react(
         self, request: h11.Request, conversation: Conversation, peer: Peer
     ) -> Response | _Opening:
         now_s = trio.current_time()
@@ -371,6 +371,7 @@ class Door:
         if refusal is not None:
             return refusal
         if not wants_upgrade(request):
+            await self._site.prepare(request)
             return self._site_answer(request)
         upgrade = read_upgrade(request)
         if isinstance(upgrade, Response):

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     import h11
 
@@ -54,11 +54,19 @@ class Site:
     """The routes and files of one port.
 
     ``routes`` maps an exact path to a function that makes the response anew each time. The
-    functions are called on the server's one thread and must be quick.
+    functions are called on the server's one thread and must be quick: a route that shows more than
+    can be gathered at once has a function in ``gather``, which is awaited before.
     """
 
     routes: Mapping[str, Callable[[], Response]] = attrs.field(factory=dict)
     assets: Assets | None = None
+    gather: Mapping[str, Callable[[], Awaitable[None]]] = attrs.field(factory=dict)
+
+    async def prepare(self, request: h11.Request) -> None:
+        """Gather what the answer to this request shows."""
+        gather = self.gather.get(path_of(request) or "")
+        if gather is not None:
+            await gather()
 
     def answer(self, request: h11.Request) -> Response:
         """The response for a request that is no upgrade. A HEAD is answered as a GET."""

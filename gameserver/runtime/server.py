@@ -8,9 +8,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import math
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, cast
 
 import attrs
 import structlog
@@ -64,6 +65,8 @@ GOING: Final = "the server is shutting down"
 #: Of the grace period; the rest is for the rooms' ``on_stop``.
 SESSIONS_SHARE_OF_GRACE: Final = 0.6
 METRICS_LIFE_S: Final = 1.0
+#: So many sessions are counted for ``/metrics`` before the other tasks get their turn.
+SESSIONS_PER_TURN: Final = 50
 ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 #: What of a door's statistics is told: the counters.
 DOOR_COUNTS: Final = (
@@ -125,8 +128,9 @@ class Server:
         self._plain = plain.plain_endpoints()
         self._gate = Gate(settings, self.admission, self._plain)
         self._ready = False
-        self._exposition: bytes | None = None
-        self._exposed_s = 0.0
+        self._exposition = b""
+        self._exposed_s = -math.inf
+        self._gathering_metrics = trio.Lock()
 
     # ------------------------------------------------------------ starting
 
@@ -247,7 +251,28 @@ class Server:
         return sum(len(task.room.players) for _, task in self.lobby.rooms)
 
     def figures(self) -> ServerFigures:
-        """Return everything that is counted, as of now."""
+        """Return everything that is counted, as of now; takes a while where there is much."""
+        gathering = self._gathering()
+        while True:
+            try:
+                next(gathering)
+            except StopIteration as done:
+                return cast("ServerFigures", done.value)
+
+    def _gathering(self) -> Generator[None, None, ServerFigures]:
+        """Return everything that is counted; yields where other tasks may have their turn.
+
+        A session that ends meanwhile is counted once: it is among those of the beginning, and
+        not yet in the past of the beginning.
+        """
+        sessions, playing = self._past, list(self._sessions)
+        for start in range(0, len(playing), SESSIONS_PER_TURN):
+            portion = playing[start : start + SESSIONS_PER_TURN]
+            sessions = total(sessions, [session.tally() for session in portion])
+            yield
+        kinds = {}
+        for kind in self.lobby.kinds:
+            kinds[kind] = yield from self._kind_figures(kind)
         return ServerFigures(
             connections=sum(door.statistics().open_connections for door in self._doors),
             tasks=trio.lowlevel.current_statistics().tasks_living,
@@ -263,9 +288,9 @@ class Server:
             held=self.lobby.held,
             holds_refused=self.lobby.holds_refused,
             resumptions={s.value: self.lobby.resumption.counts[s] for s in Showing},
-            sessions=total(self._past, [session.tally() for session in self._sessions]),
+            sessions=sessions,
             counters=self.counters,
-            kinds={kind: self._kind_figures(kind) for kind in self.lobby.kinds},
+            kinds=kinds,
         )
 
     def _turned_away(self) -> dict[str, int]:
@@ -274,16 +299,25 @@ class Server:
         counts[Reason.OVERLOAD] += self.lobby.overload_refusals
         return {reason.value: counts[reason] for reason in Reason}
 
-    def _kind_figures(self, kind: str) -> KindFigures:
+    def _kind_figures(self, kind: str) -> Generator[None, None, KindFigures]:
+        """Return the figures of a kind; yields after each room, for it sorts their windows."""
         tasks = [task for of, task in self.lobby.rooms if of == kind]
-        statistics = [s for task in tasks if (s := task.statistics()) is not None]
+        past, tallies = self.lobby.past[kind], []
+        statistics, stages = [], []
+        for task in tasks:
+            tallies.append(task.tally())
+            if (of_ticks := task.statistics()) is not None:
+                statistics.append(of_ticks)
+            if task.room.input:
+                stages.append(task.input_stages())
+            yield
         return KindFigures(
             rooms=len(tasks),
             players=sum(len(task.room.players) for task in tasks),
-            total=total(self.lobby.past[kind], [task.tally() for task in tasks]),
+            total=total(past, tallies),
             work_s=_worst([s.work_s for s in statistics]),
             lateness_s=_worst([s.lateness_s for s in statistics]),
-            stages_s=_worst_stages([task.input_stages() for task in tasks if task.room.input]),
+            stages_s=_worst_stages(stages),
             overload_level=max((task.ladder.step.level for task in tasks), default=0),
             pace=min((task.pace.share for task in tasks), default=1.0),
         )
@@ -293,19 +327,20 @@ class Server:
             routes={
                 "/healthz": lambda: text_response(200, "ok"),
                 "/readyz": self._readiness,
-                METRICS_PATH: self._metrics,
+                METRICS_PATH: lambda: Response(200, CONTENT_TYPE, self._exposition),
                 "/rooms": self._room_list,
             },
             assets=_assets(self.settings),
+            gather={METRICS_PATH: self._gather_metrics},
         )
 
-    def _metrics(self) -> Response:
-        """Return the exposition; made at most once a second, for it sorts windows of every room."""
-        now_s = trio.current_time()
-        if self._exposition is None or now_s - self._exposed_s >= METRICS_LIFE_S:
-            self._exposition = exposition(self.figures())
-            self._exposed_s = now_s
-        return Response(200, CONTENT_TYPE, self._exposition)
+    async def _gather_metrics(self) -> None:
+        """Make the exposition, at most once a second, so that no tick waits for it."""
+        async with self._gathering_metrics:
+            if trio.current_time() - self._exposed_s < METRICS_LIFE_S:
+                return
+            self._exposition = exposition(await _in_portions(self._gathering()))
+            self._exposed_s = trio.current_time()
 
     def _readiness(self) -> Response:
         if self._ready:
@@ -406,6 +441,16 @@ def _worst_stages(rooms: Sequence[InputStages]) -> dict[str, dict[float, float]]
     if not rooms:
         return {}
     return {stage: _worst([getattr(room, f"{stage}_s") for room in rooms]) for stage in STAGES}
+
+
+async def _in_portions(gathering: Generator[None, None, ServerFigures]) -> ServerFigures:
+    """Return what ``gathering`` returns; the other tasks have their turn wherever it yields."""
+    while True:
+        try:
+            next(gathering)
+        except StopIteration as done:
+            return cast("ServerFigures", done.value)
+        await trio.lowlevel.checkpoint()
 
 
 def _worst(rooms: Sequence[Percentiles]) -> dict[float, float]:

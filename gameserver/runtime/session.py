@@ -235,6 +235,8 @@ class Session:
         ending = Ending(CloseCode.INTERNAL_ERROR, "internal error")
         try:
             ending = await self._until_closed(self._welcome_and_play(ticket, resumed=resumed))
+            # The network of a crowd may fail for everyone at one moment.
+            await self._lobby.turnstile.wait_turn()
         finally:
             self._unseat(ticket, self._ending or ending)
             self._played = less(_tally_of(ticket.seated), self._counted_before)
