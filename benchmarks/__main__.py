@@ -17,6 +17,7 @@ from benchmarks.hostile.attacks import ATTACKS
 from benchmarks.machine import ROOT, BenchmarkError, stay_off_the_server
 from benchmarks.netcode import results as netcode_results
 from benchmarks.soak import results as soak_results
+from benchmarks.stalls import results as stalls_results
 from benchmarks.studies import capacity as capacity_study
 from benchmarks.studies import compare as compare_study
 from benchmarks.studies import growth as growth_study
@@ -26,6 +27,7 @@ from benchmarks.studies import micro as micro_study
 from benchmarks.studies import netcode as netcode_study
 from benchmarks.studies import single as single_study
 from benchmarks.studies import soak as soak_study
+from benchmarks.studies import stalls as stalls_study
 from benchmarks.studies import tcploss as tcploss_study
 from benchmarks.studies import ticks as ticks_study
 from benchmarks.studies.session import Session
@@ -360,6 +362,29 @@ def soak(
 
 
 @app.command
+def stalls(
+    *,
+    playing: Annotated[int, Parameter(help="How many play before.")] = 500,
+    joining: Annotated[int, Parameter(help="How many join; half of them go and return.")] = 1000,
+    seconds: Annotated[float, Parameter(help="How long nothing happens then.")] = 60.0,
+    output: Annotated[pathlib.Path, Parameter(help="File that results are appended to.")] = (
+        DEFAULT_OUTPUT
+    ),
+) -> None:
+    """Every stop of the server's loop over 5 ms: when, how long, and who caused it.
+
+    The exit code is 1 if the server's own took over 10 ms, or if a player did not come in or back.
+    """
+    session = Session(output, repeats=1, warmup_s=0.0, window_s=seconds)
+    stay_off_the_server(session.driver.cores)
+    record = stalls_study.run(session, playing, joining, seconds)
+    for line in stalls_results.lines_of(record):
+        session.say(line)
+    session.say("\n" + stalls_results.stalls_table(record))
+    _close(session, stalls_results.broken(record))
+
+
+@app.command
 def report(
     file: pathlib.Path = DEFAULT_OUTPUT,
     *,
@@ -382,6 +407,8 @@ def report(
         texts.append(soak_results.soak_table(soaked))
     if lossy := tcploss_results.load_newest(file):
         texts.append(tcploss_results.tcploss_table(lossy))
+    if (stalled := stalls_results.load_newest(file.read_text().splitlines())) is not None:
+        texts.append(stalls_results.stalls_table(stalled))
     for text in texts:
         console.print("\n" + text, markup=False, soft_wrap=True)
     if plot is not None:

@@ -7,6 +7,8 @@ is right is for the few whole clients beside these (``honest.py``).
 
 from __future__ import annotations
 
+import socket
+import struct
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
@@ -18,7 +20,7 @@ from benchmarks.hostile.ammunition import UPGRADE, hello, masked
 from clients.errors import ConnectionLost
 from gameserver.model.schema import Schema
 from gameserver.protocol.closing import CONNECTION_LOST, CloseCode
-from gameserver.protocol.messages import Ack, CommandMessage
+from gameserver.protocol.messages import Ack, CommandMessage, Welcome, decode_from_server
 
 _BINARY: Final = 0x82
 CLOSE: Final = 0x88
@@ -29,12 +31,16 @@ _WELCOME: Final = 17
 _DELTA: Final = 18
 _RECEIVE_BYTES: Final = 65536
 _OPEN_WITHIN_S: Final = 10.0
+#: ``SO_LINGER`` on and zero: closing sends a reset (Linux, ``socket(7)``).
+LINGER_RESETS: Final = struct.pack("ii", 1, 0)
 
 
 class LightPlayer:
     """One connection; ``on_delta`` is called with each delta's tick, as soon as it was read."""
 
     def __init__(self, stream: trio.SocketStream, schema: Schema) -> None:
+        #: What brings it back to its seat over another connection.
+        self.resume_token = ""
         self._stream = stream
         self._schema = schema
         self._read = b""
@@ -42,15 +48,17 @@ class LightPlayer:
         self._sending = trio.Lock()
 
     @classmethod
-    async def join(cls, port: int, room: str, name: str, schema: Schema) -> LightPlayer:
-        """Connect and join; ``ConnectionLost`` if that cannot be."""
+    async def join(
+        cls, port: int, room: str, name: str, schema: Schema, *, resume: str | None = None
+    ) -> LightPlayer:
+        """Connect and join, or ``resume`` with that token; ``ConnectionLost`` if that cannot be."""
         with trio.move_on_after(_OPEN_WITHIN_S):
             try:
                 player = cls(await trio.open_tcp_stream("127.0.0.1", port), schema)
             except OSError as error:
                 raise ConnectionLost(CONNECTION_LOST, f"cannot connect: {error}") from error
             try:
-                await player._enter(hello(name, room=room))
+                await player._enter(hello(name, room=room, resume=resume))
             except BaseException:
                 await player.leave()
                 raise
@@ -65,8 +73,11 @@ class LightPlayer:
         if not head.startswith(b"HTTP/1.1 101 "):
             raise ConnectionLost(CONNECTION_LOST, head[:40].decode(errors="replace"))
         await self._send(masked(message))
-        while (await self._next_message())[1] != _WELCOME:
+        while (message := await self._next_message())[1] != _WELCOME:
             pass
+        welcome = decode_from_server(message)
+        assert isinstance(welcome, Welcome)
+        self.resume_token = welcome.resume
 
     async def read(self, on_delta: Callable[[int], None]) -> None:
         """Read until the connection ends, which raises ``ConnectionLost``."""
@@ -87,6 +98,20 @@ class LightPlayer:
         """Say that the delta of ``tick`` has come."""
         await self._send(masked(Ack(tick).encode()))
 
+    async def read_arrived(self) -> int:
+        """Wait until something has come and return the tick of the newest delta, 0 for none."""
+        newest = 0
+        await self._receive()
+        while (message := await self._next_arrived()) is not None:
+            if message[1] == _DELTA:
+                newest = tick_of(message)
+        return newest
+
+    def cut(self) -> None:
+        """End the connection with a reset, as a network that fails."""
+        self._stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESETS)
+        self._stream.socket.close()
+
     async def leave(self) -> None:
         """Close as politely as can be done at once."""
         code = CloseCode.NORMAL.to_bytes(2, "big")
@@ -96,11 +121,13 @@ class LightPlayer:
 
     async def _next_message(self) -> bytes:
         """Return the next binary message, pings being answered."""
-        while True:
-            frame = first_frame(self._read)
-            if frame is None:
-                await self._receive()
-                continue
+        while (message := await self._next_arrived()) is None:
+            await self._receive()
+        return message
+
+    async def _next_arrived(self) -> bytes | None:
+        """Return the next binary message of those that have come; None: there is no whole one."""
+        while (frame := first_frame(self._read)) is not None:
             first, payload, used = frame
             self._read = self._read[used:]
             if first == _BINARY:
@@ -110,6 +137,7 @@ class LightPlayer:
             elif first == CLOSE:
                 code = int.from_bytes(payload[:2], "big")
                 raise ConnectionLost(code, payload[2:].decode(errors="replace"))
+        return None
 
     async def _receive(self) -> None:
         try:

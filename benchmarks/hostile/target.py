@@ -10,7 +10,6 @@ import itertools
 import random
 import socket
 import ssl
-import struct
 from collections.abc import Iterator
 from typing import Final
 
@@ -18,7 +17,7 @@ import attrs
 import trio
 
 from benchmarks.hostile.ammunition import UPGRADE, hello, masked
-from benchmarks.hostile.light import CLOSE, PING, PONG, first_frame
+from benchmarks.hostile.light import CLOSE, LINGER_RESETS, PING, PONG, first_frame
 from benchmarks.hostile.tls_records import ForgedTls
 from gameserver.errors import RemoteProtocolError
 from gameserver.protocol.closing import CloseCode
@@ -26,8 +25,6 @@ from gameserver.protocol.messages import Bye, ServerMessage, Status, Welcome, de
 
 #: Honest players come from 127.0.0.1; attackers from here on (all of 127/8 is this machine).
 FIRST_ADDRESS: Final = ipaddress.IPv4Address("127.66.0.1")
-#: ``SO_LINGER`` on and zero: closing sends a reset (Linux, ``socket(7)``).
-LINGER_RESETS: Final = struct.pack("ii", 1, 0)
 #: For anything that a server should answer; one under attack may also say nothing.
 ANSWER_WITHIN_S: Final = 10.0
 
@@ -99,7 +96,7 @@ class Target:
     async def connect_tls(self) -> Wire:
         """Connect, and shake hands as TLS wants it."""
         raw = await self.connect(to_tls=True)
-        stream = trio.SSLStream(trio.SocketStream(raw.sock), _any_certificate())
+        stream = trio.SSLStream(trio.SocketStream(raw.sock), any_certificate())
         try:
             with trio.fail_after(ANSWER_WITHIN_S):
                 await stream.do_handshake()
@@ -279,7 +276,7 @@ def _decoded(payload: bytes) -> ServerMessage:
         raise TurnedAway from None
 
 
-def _any_certificate() -> ssl.SSLContext:
+def any_certificate() -> ssl.SSLContext:
     """Return a context of one who does not care whom it attacks."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

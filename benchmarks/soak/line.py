@@ -11,7 +11,7 @@ from typing import Final
 
 import trio
 
-from benchmarks.hostile.target import LINGER_RESETS
+from benchmarks.hostile.light import LINGER_RESETS
 
 #: Until the server has told everyone whom a silent connection still belongs to.
 FORGOTTEN_AFTER_S: Final = 12.0

@@ -1,0 +1,43 @@
+"""The rooms in which the loop is watched: the big world, and one that is made and closed.
+
+Owns ``Watched`` and ``Annexe``, for ``gameserver serve benchmarks.stalls.rooms:Watched …``.  The
+watch begins with the first room, and writes what it saw on SIGUSR1.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+from typing import Final
+
+from benchmarks.stalls.watch import Watch
+from benchmarks.worlds import BigWorld, Idle
+
+#: Movers of the room that is made and closed.
+ANNEXE_MOVERS: Final = 500
+
+_watch = Watch()
+
+
+class Watched(BigWorld):
+    """The big world; watches the loop that it runs on."""
+
+    async def on_start(self) -> None:
+        """Begin to watch."""
+        _watch.begin()
+        file = pathlib.Path(os.environ["BENCHMARK_STALLS"])
+        signal.signal(signal.SIGUSR1, lambda _number, _frame: _watch.write(file))
+
+
+class Annexe(Idle):
+    """A room that is made and closed again while the others play."""
+
+    max_players = 10
+    crowd = ANNEXE_MOVERS
+
+    def on_create(self) -> None:
+        """Fill it."""
+        super().on_create()
+        for _ in range(ANNEXE_MOVERS):
+            self.make_mover(None)
