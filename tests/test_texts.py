@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from paths import VECTORS
 
 from gameserver.errors import RemoteProtocolError
 from gameserver.protocol.messages import Say, decode_from_client
 from gameserver.protocol.texts import cleaned_name, cleaned_text, valid_name, valid_text
 
-VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "vectors" / "texts.json").read_text())
+TEXTS: dict[str, Any] = json.loads((VECTORS / "texts.json").read_text())
 
 
-@pytest.mark.parametrize("vector", VECTORS["texts"], ids=lambda v: ascii(v["text"])[:40])
+@pytest.mark.parametrize("vector", TEXTS["texts"], ids=lambda v: ascii(v["text"])[:40])
 def test_texts(vector: dict[str, Any]) -> None:
     text = vector["text"]
     assert valid_text(text) is vector["valid"]
     assert cleaned_text(text) == vector["cleaned"]
 
 
-@pytest.mark.parametrize("vector", VECTORS["names"], ids=lambda v: ascii(v["name"])[:40])
+@pytest.mark.parametrize("vector", TEXTS["names"], ids=lambda v: ascii(v["name"])[:40])
 def test_names(vector: dict[str, Any]) -> None:
     name = vector["name"]
     assert valid_name(name) is vector["valid"]
@@ -65,7 +65,7 @@ def _is_control(code: int) -> bool:
 
 
 def test_a_client_that_says_something_else_breaks_the_protocol() -> None:
-    for vector in VECTORS["texts"]:
+    for vector in TEXTS["texts"]:
         encoded = Say(vector["text"]).encode()
         if vector["valid"]:
             assert decode_from_client(encoded) == Say(vector["text"])
