@@ -64,6 +64,15 @@ class Common:
         return session
 
 
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class FromTheLastJoin(Common):
+    """Counts from the last join on, for so long that nothing of what joining leaves is hidden."""
+
+    warmup: Annotated[float, Parameter(help="Seconds between joining and counting.")] = 0.0
+    window: Annotated[float, Parameter(help="Seconds of counting.")] = 8.0
+
+
 @app.command
 def compare(
     *,
@@ -84,7 +93,7 @@ def compare(
     plot: Annotated[
         pathlib.Path | None, Parameter(help="Folder for SVG plots; needs matplotlib.")
     ] = None,
-    common: Common = Common(),
+    common: FromTheLastJoin = FromTheLastJoin(),
 ) -> None:
     """Every server on the same worlds, interleaved: the main table."""
     session = common.session()
@@ -107,7 +116,7 @@ def capacity(
     servers: Servers = (),
     limit: Annotated[int, Parameter(help="Most players to try.")] = 8000,
     delta_bytes: Annotated[int, Parameter(help="What the floor writes.")] = 100,
-    common: Common = Common(),
+    common: FromTheLastJoin = FromTheLastJoin(),
 ) -> None:
     """Search the largest number of players that each server holds."""
     session = common.session()
