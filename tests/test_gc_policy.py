@@ -29,6 +29,7 @@ from gameserver.runtime.gc_policy import (
     PLAYER_BYTES,
     RUNAWAY_OBJECTS,
     SETTLE_S,
+    SMALL_BYTES,
     SWEEP_S,
     GcPolicy,
     memory_bytes,
@@ -54,7 +55,7 @@ class Game:
 
     def __init__(self) -> None:
         self.players = 0
-        self.memory_bytes = 100_000_000
+        self.memory_bytes = 1_000_000_000
         self.policy = GcPolicy(lambda: self.players)
 
 
@@ -263,6 +264,22 @@ async def test_memory_is_collected_while_people_play_if_it_has_doubled(
     assert line["event"] == "full garbage collection while people play"
     assert line["freed_objects"] >= 1
     assert {"took_ms", "memory_mb_before", "memory_mb"} <= line.keys()
+
+
+async def test_a_small_server_may_load_much(
+    autojump_clock: MockClock, game: Game, watch: Watch
+) -> None:
+    game.memory_bytes = 20_000_000
+    await trio.sleep(SETTLE_S)
+    game.players = 1
+    await trio.sleep(SETTLE_S)
+    game.players = 0
+    await trio.sleep(2 * SETTLE_S)
+    assert watch.full == 1, "now it counts as small"
+    game.players = 1
+    game.memory_bytes = 2 * SMALL_BYTES
+    await trio.sleep(2 * SETTLE_S)
+    assert watch.full == 1
 
 
 async def test_players_who_have_left_may_have_needed_that_memory(

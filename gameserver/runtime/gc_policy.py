@@ -47,6 +47,8 @@ RUNAWAY_OBJECTS: Final = 1_000_000
 #: While people play, memory is fully collected once it is this many times what the last full
 #: collection left, and this much more for each player of those that played at once since.
 GROWTH: Final = 2
+#: A server that has less counts as if it had this: what a game loads at its start is no garbage.
+SMALL_BYTES: Final = 128 * 1024 * 1024
 PLAYER_BYTES: Final = 256 * 1024
 #: What a block of Python's allocator is taken for where the system does not tell the memory.
 BLOCK_BYTES: Final = 128
@@ -129,7 +131,8 @@ class GcPolicy:
 
     def _allowed_bytes(self) -> int:
         """Return how much memory is no reason for a full collection while people play."""
-        return GROWTH * self._left_bytes + PLAYER_BYTES * self._most_players
+        left_bytes = max(self._left_bytes, SMALL_BYTES)
+        return GROWTH * left_bytes + PLAYER_BYTES * self._most_players
 
     def _collect_all_meanwhile(self, before_bytes: int) -> None:
         """Make a full collection while people play, and tell of it."""
