@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from paths import ROOT
-from sinks import NoSink
 
 from gameserver import Room
 from gameserver.testing import Rehearsal
@@ -72,7 +71,7 @@ def test_the_two_commands_are_one_line_each() -> None:
 
 def test_what_the_table_names_is_there() -> None:
     table = README.partition("### Where to find what")[2].partition("\n## ")[0]
-    player = Room().join(1, NoSink(), "Ada")
+    player = Rehearsal(Room()).join("Ada")
     assert all(hasattr(player, name) for name in re.findall(r"`player\.(\w+)", table))
     assert all(hasattr(Room, name) for name in re.findall(r"`self\.(\w+)", table))
     play = re.search(r"`gameserver.testing.Rehearsal.*", table)
