@@ -117,71 +117,124 @@ def secrets_of(settings: Settings) -> tuple[str, ...]:
     return secrets
 
 
+def _setting(default: Any, help: str, *, validator: Any = None, secret: bool = False) -> Any:  # noqa: A002
+    """Declare a setting; its flag and the reference page show ``help``.
+
+    A ``secret`` has no flag, because every user of a machine can read the flags of its processes,
+    and no message repeats it.
+    """
+    return attrs.field(
+        default=default, validator=validator, repr=not secret, metadata={"help": help}
+    )
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """All settings of a server; ``_s`` are seconds."""
 
-    #: An address or name of this machine; 0.0.0.0 for all of IPv4, :: for all of IPv6 and no IPv4.
-    host: str = "127.0.0.1"
-    #: For http and ws; 0 for any free port.
-    port: int = attrs.field(default=8000, validator=_port)
-    #: For https and wss, if there are a certificate and its key (files in PEM).
-    tls_port: int = attrs.field(default=8443, validator=_port)
-    certificate: pathlib.Path | None = None
-    key: pathlib.Path | None = None
-    #: A folder whose files are served at / instead of the arena's page; read once, at the start.
-    page: pathlib.Path | None = None
-    #: How long a shutdown may take.
-    grace_s: float = attrs.field(default=5.0, validator=_at_least(0))
-    #: From the moment a connection is taken, through TLS and the upgrade, to its hello.
-    hello_deadline_s: float = attrs.field(default=5.0, validator=_longer_than_zero)
-    #: Between two ping frames; who gives no commands gets fewer (``heartbeat.py``).
-    ping_interval_s: float = attrs.field(default=2.0, validator=_longer_than_zero)
-    #: An empty room closes after this.
-    empty_room_s: float = attrs.field(default=30.0, validator=_at_least(0))
-    max_rooms: int = attrs.field(default=100, validator=_at_least(1))
-    #: Open ones whose first player came from one address (in IPv6: from one /64).
-    max_rooms_per_address: int = attrs.field(default=10, validator=_at_least(1))
-    #: How many rooms may be made a second; as many as ten seconds' worth at once.
-    rooms_per_s: float = attrs.field(default=5.0, validator=_longer_than_zero)
-    #: In all; also bounded by how many files the system lets the process open.
-    max_connections: int = attrs.field(default=10_000, validator=_at_least(1))
-    max_connections_per_address: int = attrs.field(default=200, validator=_at_least(1))
-    #: Connections that have not joined a room (yet): requests for the page too.
-    max_joining: int = attrs.field(default=2000, validator=_at_least(1))
-    #: New connections a second from one address, of which a further request on one counts as a
-    #: quarter; ``max_connections_per_address`` at once.
-    connects_per_s: float = attrs.field(default=20.0, validator=_longer_than_zero)
-    #: How many players are let in a second, one after the other; a second's worth may wait for
-    #: that.  Those who come back to their seats go before all others, half as many more at once.
-    joins_per_s: float = attrs.field(default=100.0, validator=_longer_than_zero)
-    #: Addresses that are not limited one by one.
-    trusted: tuple[Network, ...] = LOOPBACK
-    #: Addresses whose ``X-Forwarded-For`` is believed.
-    proxies: tuple[Network, ...] = ()
-    #: Whose pages may connect; "self" is the server's own host, as the request names it.
-    origins: tuple[str, ...] = (OWN_HOST,)
-    #: Whether programs (whatever sends no Origin) need a token in rooms that require none.
-    bots_need_token: bool = False
-    #: Signs tokens; white space separates older ones, which are only believed still.
-    secret: str | None = attrs.field(default=None, repr=False, validator=_secret)
-    #: A file of such secrets, which is read again on SIGHUP.
-    secret_file: pathlib.Path | None = None
-    #: How old a token may be.
-    token_valid_s: float = attrs.field(default=300.0, validator=_longer_than_zero)
-    #: Addresses that may read /metrics.
-    metrics_from: tuple[Network, ...] = LOOPBACK
-    #: Who sends ``Authorization: Bearer`` and this may read /metrics from anywhere.
-    metrics_token: str | None = attrs.field(default=None, repr=False, validator=_secret)
-    #: Makes the random numbers of rooms repeatable; without it they differ at every start.
-    seed: int | None = None
-    #: "pump": the commands of a room are read at its tick (Linux; elsewhere the same as "tasks").
-    reading: Reading = "pump"
-    #: "young": garbage collections stay small while people play (``runtime/gc_policy.py``); "all":
-    #: as Python does by itself.  Of a server that has the process to itself (``serve``).
-    collecting: Collecting = "young"
-    log_level: LogLevel = "info"
-    log_format: LogFormat = "auto"
+    host: str = _setting(
+        "127.0.0.1",
+        "Address or name of this machine; 0.0.0.0 for all of IPv4, :: for all of IPv6 and no IPv4.",
+    )
+    port: int = _setting(8000, "Port for http and ws; 0 for any free port.", validator=_port)
+    tls_port: int = _setting(
+        8443, "Port for https and wss, if there is a certificate.", validator=_port
+    )
+    certificate: pathlib.Path | None = _setting(
+        None, "TLS certificate and the intermediate ones that follow it, PEM."
+    )
+    key: pathlib.Path | None = _setting(None, "Private key of the certificate, PEM.")
+    page: pathlib.Path | None = _setting(
+        None, "Folder with a page of your own, served at / and read once at the start."
+    )
+    grace_s: float = _setting(5.0, "How long a shutdown may take.", validator=_at_least(0))
+    hello_deadline_s: float = _setting(
+        5.0,
+        "From accepting a connection, through TLS and upgrade, to its first message.",
+        validator=_longer_than_zero,
+    )
+    ping_interval_s: float = _setting(
+        2.0,
+        "Between two ping frames; an idle connection is pinged less often.",
+        validator=_longer_than_zero,
+    )
+    empty_room_s: float = _setting(
+        30.0, "How long an empty room stays open.", validator=_at_least(0)
+    )
+    max_rooms: int = _setting(100, "Most rooms at a time.", validator=_at_least(1))
+    max_rooms_per_address: int = _setting(
+        10,
+        "Most open rooms that one address has made (in IPv6: one /64).",
+        validator=_at_least(1),
+    )
+    rooms_per_s: float = _setting(
+        5.0, "Rooms made a second; ten seconds' worth at once.", validator=_longer_than_zero
+    )
+    max_connections: int = _setting(
+        10_000,
+        "Most connections at a time; the open-file limit bounds it too.",
+        validator=_at_least(1),
+    )
+    max_connections_per_address: int = _setting(
+        200, "Most connections of one address (in IPv6: of one /64).", validator=_at_least(1)
+    )
+    max_joining: int = _setting(
+        2000,
+        "Most connections that have not joined a room, requests for the page included.",
+        validator=_at_least(1),
+    )
+    connects_per_s: float = _setting(
+        20.0,
+        "New connections a second of one address, `max_connections_per_address` at once; a further "
+        "request on a connection counts as a quarter.",
+        validator=_longer_than_zero,
+    )
+    joins_per_s: float = _setting(
+        100.0,
+        "Players that join a second; a second's worth may wait. Resuming players go first.",
+        validator=_longer_than_zero,
+    )
+    trusted: tuple[Network, ...] = _setting(LOOPBACK, "Networks that are not limited by address.")
+    proxies: tuple[Network, ...] = _setting((), "Networks whose X-Forwarded-For is believed.")
+    origins: tuple[str, ...] = _setting(
+        (OWN_HOST,),
+        "Origins whose pages may connect; self: the server's own host, as the request names it.",
+    )
+    bots_need_token: bool = _setting(
+        default=False, help="Whether programs, which send no Origin, need a token in every room."
+    )
+    secret: str | None = _setting(
+        None,
+        "Whitespace-separated secrets: the first signs, the rest only verify.",
+        validator=_secret,
+        secret=True,
+    )
+    secret_file: pathlib.Path | None = _setting(
+        None, "File of such secrets, which is read again on SIGHUP."
+    )
+    token_valid_s: float = _setting(
+        300.0, "How long a sign-in token is good.", validator=_longer_than_zero
+    )
+    metrics_from: tuple[Network, ...] = _setting(LOOPBACK, "Networks that may read /metrics.")
+    metrics_token: str | None = _setting(
+        None,
+        "Bearer token that may read /metrics from anywhere.",
+        validator=_secret,
+        secret=True,
+    )
+    seed: int | None = _setting(
+        None, "Makes the random numbers of rooms repeatable; by default they differ at each start."
+    )
+    reading: Reading = _setting(
+        "pump",
+        "pump: the links of a room are read at its tick (Linux); tasks: each by its own task.",
+    )
+    collecting: Collecting = _setting(
+        "young",
+        "young: garbage collections stay small while people play; all: as Python does by itself.",
+    )
+    log_level: LogLevel = _setting("info", "The least important level that is logged.")
+    log_format: LogFormat = _setting("auto", "auto: text on a terminal, JSON elsewhere.")
 
 
 @attrs.frozen
@@ -293,6 +346,11 @@ def _settings(given: Mapping[str, _Given]) -> Settings:
 
 class _WrongTypeError(ValueError):
     """A value that a setting does not take; cattrs alone would convert some of these."""
+
+
+def describe_type(name: str) -> str:
+    """Return what the setting called ``name`` takes, in words."""
+    return _described(_TYPES[name])
 
 
 def _described(wanted: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import pathlib
 import signal
@@ -15,7 +16,10 @@ import trio
 from playing import open_url
 
 from gameserver import cli
-from gameserver.cli import Flags, UsageError, load_rooms
+from gameserver.cli import serving
+from gameserver.cli.errors import UsageError
+from gameserver.cli.flags import Flags
+from gameserver.cli.room_names import load_rooms
 from gameserver.config import Settings
 from gameserver.protocol.messages import Delta, Welcome
 from gameserver.runtime.server import Server
@@ -87,6 +91,19 @@ def test_every_setting_but_secrets_is_a_flag() -> None:
         f.name for f in attrs.fields(Settings) if f.name not in ("secret", "metrics_token")
     }
     assert all(f.default is None for f in attrs.fields(Flags))
+
+
+def test_the_list_of_commands_says_what_each_says_itself() -> None:
+    for name, help_text in cli.COMMANDS.items():
+        command = getattr(importlib.import_module(f"gameserver.cli.{name}"), name)
+        assert (command.__doc__ or "").partition("\n")[0] == help_text
+
+
+def test_a_flag_takes_what_its_setting_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = Flags(port=0, proxies="10.0.0.0/8, 192.168.0.0/16", bots_need_token=True)
+    settings = flags.settings(None)
+    assert (settings.port, settings.bots_need_token) == (0, True)
+    assert [str(network) for network in settings.proxies] == ["10.0.0.0/8", "192.168.0.0/16"]
 
 
 def test_defaults_of_a_command_yield_to_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,6 +288,6 @@ async def test_the_echo_until_a_signal(here: pathlib.Path) -> None:
 def test_what_is_said_of_the_address(host: str, said: list[str]) -> None:
     server = Server(cli.DEMO_KINDS, Settings(host=host))
     server.port = 5
-    lines = cli._addresses(server)
+    lines = serving._addresses(server)
     assert len(lines) == len(said)
     assert all(part in line for part, line in zip(said, lines, strict=True))

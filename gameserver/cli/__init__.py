@@ -1,0 +1,69 @@
+"""The command line: ``gameserver demo``, ``serve``, ``bots``, ``token``, ``echo`` and ``lab``.
+
+Owns which commands there are, and turning expected errors into one line and exit code 1.  Each
+command is a module of its own, imported when it is called.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib.metadata
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+from cyclopts import App
+from rich.console import Console
+
+from gameserver.errors import GameServerError
+from gameserver.ops.output import unfailing_output
+
+#: Errors of a write to standard output, where its disk is full or its reader is gone.
+UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EPIPE, errno.EIO, errno.EBADF})
+
+#: Command → what it does, as its function says too; the list of commands imports none of them.
+COMMANDS: Final = {
+    "demo": "Serve the arena, with bots to play against, and the page to play it on.",
+    "serve": "Serve your own rooms, found from the working directory.",
+    "bots": "Have bots play on a server: for company, or as a load.",
+    "token": "Print a token for one sign-in, as a login service would issue it: for development.",
+    "echo": "Return every message on every path, up to 16 MiB: for conformance tools, on loopback.",
+    "lab": "Put a bad network in front of a server: delay, jitter, a slow link, stalls.",
+}
+
+app = App(
+    name="gameserver",
+    help="An authoritative multiplayer game server.",
+    version=lambda: importlib.metadata.version("trio-gameserver"),
+)
+for _name, _help in COMMANDS.items():
+    app.command(f"gameserver.cli.{_name}:{_name}", name=_name, help=_help)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line, by default that of the process; the console script ``gameserver``."""
+    try:
+        app(arguments)
+    except GameServerError as error:
+        _fail(str(error))
+    except OSError as error:
+        # Only of what prints its answer and ends: other commands drop what cannot be printed.
+        if error.errno not in UNWRITABLE or error.filename is not None:
+            raise
+        _abandon_output()
+        _fail(f"cannot write to standard output: {error.strerror}")
+
+
+def _fail(why: str) -> NoReturn:
+    with unfailing_output():
+        console = Console(stderr=True)
+        console.print(f"gameserver: {why}", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(1)
+
+
+def _abandon_output() -> None:
+    """Forget what standard output still holds, which Python would try to write again at its end."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)

@@ -1,0 +1,51 @@
+"""``gameserver bots``: bots that play on a running server.
+
+Owns the command's arguments only; ``clients/bots`` plays.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from gameserver.ops.output import unfailing_output
+
+
+@unfailing_output()
+def bots(
+    url: str,
+    *,
+    count: Annotated[int, Parameter(help="How many bots.")] = 10,
+    room: Annotated[str, Parameter(help="The room that they ask for.")] = "arena",
+    processes: Annotated[
+        int | None,
+        Parameter(help="Spread them over so many; by default one for each 50, as cores allow."),
+    ] = None,
+    seed: Annotated[int | None, Parameter(help="Makes what they decide repeatable.")] = None,
+    duration: Annotated[float | None, Parameter(help="Seconds to play; else until Ctrl-C.")] = None,
+    fill: Annotated[bool, Parameter(help="Each person who joins replaces a bot.")] = False,
+    ca_file: Annotated[pathlib.Path | None, Parameter(help="Whom to trust for wss, PEM.")] = None,
+    profile: Annotated[
+        str, Parameter(help="Links of the lab that they share, as in mobile,train,150ms.")
+    ] = "",
+    attached: Annotated[bool, Parameter(help="End when standard input does.")] = False,
+) -> None:
+    """Have bots play on a server: for company, or as a load."""
+    from clients.swarm import run_bots
+
+    code = run_bots(
+        url,
+        count=count,
+        room=room,
+        processes=processes,
+        seed=seed,
+        fill_to=count if fill else None,
+        ca_file=ca_file,
+        profiles=profile,
+        duration_s=duration,
+        attached=attached,
+    )
+    sys.exit(code)

@@ -1,0 +1,12 @@
+"""Errors of the command line.
+
+Owns the class only; ``gameserver.cli.main`` turns it into one line and exit code 1.
+"""
+
+from __future__ import annotations
+
+from gameserver.errors import GameServerError
+
+
+class UsageError(GameServerError):
+    """What was asked for on the command line cannot be."""

@@ -1,0 +1,68 @@
+"""The settings of a server as flags of a command.
+
+Owns making one flag from each setting (``config.py``), so that no setting is declared twice.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import types
+import typing
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import attrs
+from cyclopts import Parameter
+
+from gameserver.config import Settings, load_settings
+from gameserver.runtime.page_folder import refuse_private
+
+#: For commands that serve.
+ConfigFile = Annotated[pathlib.Path | None, Parameter(help="A TOML file of settings.")]
+
+
+def _flag_type(setting: Any, help_text: str) -> Any:
+    """Return the type of a flag; a list is given as one text, with commas between its elements."""
+    plain = str if typing.get_origin(setting) is tuple else setting
+    optional = plain if isinstance(plain, types.UnionType) else plain | None
+    return Annotated[optional, Parameter(help=help_text)]
+
+
+def _flags() -> dict[str, Any]:
+    """Return name → field of all flags: every setting but the secrets."""
+    hints = typing.get_type_hints(Settings)
+    return {
+        setting.name: attrs.field(
+            default=None,
+            type=_flag_type(hints[setting.name], setting.metadata["help"]),
+        )
+        for setting in attrs.fields(Settings)
+        if setting.repr
+    }
+
+
+if TYPE_CHECKING:
+
+    class _EachSetting:
+        """What ``attrs.make_class`` makes below."""
+
+        def __init__(self, **_given: Any) -> None: ...
+
+else:
+    _EachSetting = attrs.make_class("_EachSetting", _flags(), kw_only=True, frozen=True)
+
+
+@Parameter(name="*")
+class Flags(_EachSetting):
+    """The settings as flags; None where a flag was not given."""
+
+    def settings(self, file: pathlib.Path | None, **defaults: Any) -> Settings:
+        """Return the settings of ``file``, environment and flags, over ``defaults``."""
+        given = {name: getattr(self, name) for name in _flags()}
+        settings = load_settings(defaults=defaults, file=file, flags=given)
+        if settings.page is not None:
+            refuse_private(settings.page, [file])
+        return settings
+
+
+#: For a command that was given no flags.
+NO_FLAGS: Final = Flags()

@@ -1,0 +1,60 @@
+"""Rooms by name: ``module:Class`` on the command line.
+
+Owns importing the module and saying what is missing.  Never makes a room.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pathlib
+import re
+import sys
+from collections.abc import Sequence
+
+from gameserver.cli.errors import UsageError
+from gameserver.room import Room
+
+
+def load_rooms(targets: Sequence[str]) -> dict[str, type[Room]]:
+    """Return the rooms that ``module:Class`` name, by kind: the class name in lower case.
+
+    Modules are found from the working directory first.  ``UsageError`` says what is not there.
+    """
+    here = str(pathlib.Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    kinds: dict[str, type[Room]] = {}
+    for target in targets:
+        room = _load_room(target, here)
+        kind = room.__name__.lower()
+        if kind in kinds:
+            raise UsageError(f"two rooms are both called {kind}")
+        kinds[kind] = room
+    return kinds
+
+
+def _load_room(target: str, here: str) -> type[Room]:
+    module_name, colon, class_name = target.partition(":")
+    if module_name.endswith(".py"):
+        meant = module_name.removesuffix(".py").replace("/", ".")
+        raise UsageError(f"{target!r} names a file; name the module: {meant}:{class_name}")
+    if not (re.fullmatch(r"\w+(\.\w+)*", module_name) and colon and class_name.isidentifier()):
+        raise UsageError(f"{target!r} is not of the form module:Class, as in mygame:MyRoom")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise  # the module is there; what it imports is not
+        raise UsageError(f"there is no module {module_name} in {here}") from error
+    room = getattr(module, class_name, None)
+    if room is None:
+        names = [n for n, v in vars(module).items() if _is_room(v)]
+        there = f"; it has {', '.join(names)}" if names else ""
+        raise UsageError(f"{module_name} has no room {class_name}{there}")
+    if not _is_room(room):
+        raise UsageError(f"{target} is not a subclass of gameserver.Room")
+    return room  # type: ignore[no-any-return]
+
+
+def _is_room(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, Room) and value is not Room

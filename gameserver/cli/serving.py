@@ -1,0 +1,82 @@
+"""Serving from a terminal: logs, the lines that say where to go, and the server until a signal.
+
+Owns what every command that serves prints.  Never chooses which rooms are served.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import structlog
+import trio
+from rich.console import Console
+
+from gameserver.config import Settings, service_variables
+from gameserver.games.arena.room import Arena
+from gameserver.ops.logging import configure_logging
+from gameserver.ops.output import LossReport, unfailing
+from gameserver.room import Room
+from gameserver.runtime.server import Server, serve
+
+log = structlog.get_logger(__name__)
+
+#: What is said of hosts that stand for all addresses of one protocol.
+ALL_OF: Final = {
+    "0.0.0.0": "listening on all addresses of IPv4, and none of IPv6 (--host :: is the reverse)",
+    "::": "listening on all addresses of IPv6, and none of IPv4 (--host 0.0.0.0 is the reverse)",
+}
+
+
+def serve_rooms(
+    kinds: Mapping[str, type[Room]],
+    settings: Settings,
+    console: Console,
+    accompany: Callable[[Server], Awaitable[None]] | None = None,
+) -> None:
+    """Serve until a signal, with ``accompany`` beside it."""
+    configure_logging(settings.log_level, settings.log_format)
+    if ignored := service_variables(os.environ):
+        log.info("variables that Kubernetes sets for services are no settings", ignored=ignored)
+
+    async def beside(server: Server) -> None:
+        for line in (*_addresses(server), *_page_hint(server)):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(LossReport(unfailing(sys.stdout)).run)
+            if accompany is not None:
+                await accompany(server)
+
+    trio.run(serve, kinds, settings, beside)
+
+
+def host_of(server: Server) -> str:
+    """Return the host under which this machine reaches the server."""
+    host = server.settings.host
+    if host == "0.0.0.0":
+        return "localhost"
+    if host == "::":  # which takes no IPv4, as localhost may be
+        return "[::1]"
+    return f"[{host}]" if ":" in host else host
+
+
+def _addresses(server: Server) -> list[str]:
+    """Return the lines that tell where to go, the best first."""
+    lines = [f"open http://{host_of(server)}:{server.port}/"]
+    if server.tls_port is not None:
+        lines.insert(0, f"open https://{host_of(server)}:{server.tls_port}/")
+    if server.settings.host in ALL_OF:
+        lines.append(ALL_OF[server.settings.host])
+    return lines
+
+
+def _page_hint(server: Server) -> list[str]:
+    """Return a line for those who serve a game that the page at that address cannot show."""
+    kinds = server.lobby.kinds
+    if server.settings.page is not None or any(
+        issubclass(server.lobby.room_class(kind), Arena) for kind in kinds
+    ):
+        return []
+    return [f"rooms: {', '.join(kinds)}; the page is the arena's, --page serves your own"]
