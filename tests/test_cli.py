@@ -17,6 +17,7 @@ from playing import open_url
 
 from gameserver import cli
 from gameserver.cli import serving
+from gameserver.cli.demo import DEMO_KINDS
 from gameserver.cli.errors import UsageError
 from gameserver.cli.flags import Flags
 from gameserver.cli.room_names import load_rooms
@@ -286,7 +287,7 @@ async def test_the_echo_until_a_signal(here: pathlib.Path) -> None:
     ],
 )
 def test_what_is_said_of_the_address(host: str, said: list[str]) -> None:
-    server = Server(cli.DEMO_KINDS, Settings(host=host))
+    server = Server(DEMO_KINDS, Settings(host=host))
     server.port = 5
     lines = serving._addresses(server)
     assert len(lines) == len(said)
