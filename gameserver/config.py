@@ -49,6 +49,12 @@ _CHOICES: Final = (LogLevel, LogFormat, Reading, Collecting)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+#: A name as DNS has it, in lower case, without a port and a last dot.
+HostName = typing.NewType("HostName", str)
+#: Among ``hosts``: every name.
+ANY_HOST: Final = HostName("*")
+_HOST_NAME: Final = re.compile(r"\*|[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+
 #: This machine, as it calls itself.
 LOOPBACK: Final[tuple[Network, ...]] = (
     ipaddress.IPv4Network("127.0.0.0/8"),
@@ -193,6 +199,11 @@ class Settings:
         100.0,
         "Players that join a second; a second's worth may wait. Resuming players go first.",
         validator=_longer_than_zero,
+    )
+    hosts: tuple[HostName, ...] = _setting(
+        (),
+        "Host names that are answered; *: any. `localhost` and addresses always are. If none is "
+        "listed, other machines may use any name, and this machine may use none.",
     )
     trusted: tuple[Network, ...] = _setting(LOOPBACK, "Networks that are not limited by address.")
     proxies: tuple[Network, ...] = _setting((), "Networks whose X-Forwarded-For is believed.")
@@ -377,6 +388,13 @@ def _networks(value: Any) -> tuple[Network, ...]:
         raise _WrongTypeError from error
 
 
+def _host_names(value: Any) -> tuple[HostName, ...]:
+    names = [element.lower().removesuffix(".") for element in _elements(value)]
+    if not all(map(_HOST_NAME.fullmatch, names)):
+        raise _WrongTypeError
+    return tuple(map(HostName, names))
+
+
 def _origins(value: Any) -> tuple[str, ...]:
     return tuple(map(_origin, _elements(value)))
 
@@ -404,6 +422,11 @@ _PLAIN_TYPES: Final[dict[Any, tuple[str, tuple[type, ...], Callable[[Any], Any]]
         "a list of networks, such as 10.0.0.0/8",
         (str, list, tuple),
         _networks,
+    ),
+    tuple[HostName, ...]: (
+        "a list of host names, such as play.example.org (without scheme and port), or * for any",
+        (str, list, tuple),
+        _host_names,
     ),
     tuple[str, ...]: (
         "a list of origins, such as https://play.example.org (without a path or a last /)",

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gameserver.runtime.addresses import (
     MAX_HOPS,
+    UNKNOWN_SENDER,
     Sender,
     counted_as,
     forwarded_for,
@@ -76,39 +77,48 @@ def test_networks_of_the_other_kind_contain_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("over", "headers", "client", "malformed"),
+    ("headers", "client", "malformed"),
     [
-        ("10.0.0.1", [b"192.0.2.1"], "192.0.2.1", False),
-        ("10.0.0.1", [b"6.6.6.6, 192.0.2.1"], "192.0.2.1", False),  # made up by the client
-        ("10.0.0.1", [b"6.6.6.6", b"192.0.2.1"], "192.0.2.1", False),  # two headers are one list
-        ("10.0.0.1", [b"192.0.2.1, 10.0.0.2"], "192.0.2.1", False),  # two listed proxies
-        ("10.0.0.1", [b"6.6.6.6,192.0.2.1, 10.0.0.2,10.3.0.1"], "192.0.2.1", False),
-        ("2001:db8:f::1", [b"[2001:db8::7]:99"], "2001:db8::7", False),
-        ("10.0.0.1", [], "10.0.0.1", False),
-        ("10.0.0.1", [b"10.0.0.7"], "10.0.0.7", False),  # all are proxies: the first of them
-        ("10.0.0.1", [b"garbage"], "10.0.0.1", True),
-        ("10.0.0.1", [b""], "10.0.0.1", True),
-        ("10.0.0.1", [b"192.0.2.1, \xff\x00, 10.0.0.2"], "10.0.0.2", True),
-        ("10.0.0.1", [b"garbage, 192.0.2.1"], "192.0.2.1", False),  # never looked at
-        ("192.0.2.9", [b"6.6.6.6"], "192.0.2.9", False),  # no listed proxy says so
+        ([b"192.0.2.1"], "192.0.2.1", False),
+        ([b"6.6.6.6, 192.0.2.1"], "192.0.2.1", False),  # made up by the client
+        ([b"6.6.6.6", b"192.0.2.1"], "192.0.2.1", False),  # two headers are one list
+        ([b"192.0.2.1, 10.0.0.2"], "192.0.2.1", False),  # two listed proxies
+        ([b"6.6.6.6,192.0.2.1, 10.0.0.2,10.3.0.1"], "192.0.2.1", False),
+        ([b"[2001:db8::7]:99"], "2001:db8::7", False),
+        ([b"garbage, 192.0.2.1"], "192.0.2.1", False),  # never looked at
+        # Nobody knows.
+        ([], None, False),
+        ([b"10.0.0.7"], None, False),  # all are proxies
+        ([b"unknown"], None, True),
+        ([b"192.0.2.1, unknown"], None, True),
+        ([b""], None, True),
+        ([b"192.0.2.1, \xff\x00, 10.0.0.2"], None, True),
+        # A loopback address is that of the proxy's machine, not of ours.
+        ([b"127.0.0.1"], None, False),
+        ([b"192.0.2.1, ::1"], None, False),
+        ([b"::ffff:127.0.0.1"], None, False),
     ],
 )
 def test_the_client_is_the_right_most_that_is_no_proxy(
-    over: str, headers: list[bytes], client: str, malformed: bool
+    headers: list[bytes], client: str | None, malformed: bool
 ) -> None:
-    sender = forwarded_for(ipaddress.ip_address(over), headers, PROXIES)
-    assert sender == Sender(ipaddress.ip_address(client), malformed)
+    address = None if client is None else ipaddress.ip_address(client)
+    assert forwarded_for(headers, PROXIES) == Sender(address, malformed)
+
+
+def test_a_loopback_proxy_that_is_listed_may_stand_behind_another() -> None:
+    proxies = [*PROXIES, ipaddress.ip_network("127.0.0.0/8")]
+    sender = forwarded_for([b"192.0.2.1, 127.0.0.1"], proxies)
+    assert sender == Sender(ipaddress.ip_address("192.0.2.1"))
 
 
 def test_a_chain_of_proxies_ends_somewhere() -> None:
     header = b", ".join([b"192.0.2.1"] + [b"10.0.0.2"] * MAX_HOPS)
-    sender = forwarded_for(ipaddress.ip_address("10.0.0.1"), [header], PROXIES)
-    assert sender.address == ipaddress.ip_address("10.0.0.2")
+    assert forwarded_for([header], PROXIES) == UNKNOWN_SENDER
 
 
 @calm
 @given(st.lists(st.binary(max_size=60), max_size=4))
-def test_any_header_makes_someone_the_client(headers: list[bytes]) -> None:
-    forwarded_for(ipaddress.ip_address("10.0.0.1"), headers, PROXIES)
-    over = ipaddress.ip_address("192.0.2.9")
-    assert forwarded_for(over, headers, PROXIES) == Sender(over)
+def test_any_header_makes_no_proxy_and_not_this_machine_the_client(headers: list[bytes]) -> None:
+    address = forwarded_for(headers, PROXIES).address
+    assert address is None or not (address.is_loopback or is_in(address, PROXIES))

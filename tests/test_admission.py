@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gameserver.config import Settings
 from gameserver.errors import JoinRefused
 from gameserver.runtime import admission as module
-from gameserver.runtime.addresses import Sender
+from gameserver.runtime.addresses import UNKNOWN_SENDER, Sender
 from gameserver.runtime.admission import LONGEST_WAIT_S, REQUEST_COST, Admission, Peer, Reason
 
 PROXY = ipaddress.ip_network("10.0.0.0/8")
@@ -30,8 +30,8 @@ def let_in(admission: Admission, host: str = "192.0.2.1", now_s: float = 0.0) ->
     return peer
 
 
-def by(address: str, *, malformed: bool = False) -> Sender:
-    return Sender(ipaddress.ip_address(address), malformed)
+def by(address: str) -> Sender:
+    return Sender(ipaddress.ip_address(address))
 
 
 # ---------------------------------------------------------------- the counting
@@ -182,8 +182,30 @@ def test_who_comes_by_a_proxy_is_counted_by_its_own_address() -> None:
 def test_what_a_proxy_should_not_send_is_counted() -> None:
     admission = made(proxies=(PROXY,))
     peer = let_in(admission, "10.0.0.1")
-    assert admission.identify(peer, by("10.0.0.1", malformed=True), 0.0) is None
+    assert admission.identify(peer, Sender(None, malformed=True), 0.0) is None
     assert admission.malformed_forwards == 1
+
+
+def test_all_unknown_clients_behind_a_proxy_are_one() -> None:
+    limits = {"max_connections_per_address": 2, "connects_per_s": 0.001}
+    admission = made(proxies=(PROXY,), **limits)
+    peers = [let_in(admission, "10.0.0.1") for _ in range(3)]
+    found = [admission.identify(peer, UNKNOWN_SENDER, 0.0) for peer in peers]
+    assert found == [None, None, Reason.ADDRESS]
+    assert [peer.counted_as for peer in peers] == ["unknown via 10.0.0.1"] * 2 + [None]
+    assert (peers[0].name, peers[0].address) == ("unknown via 10.0.0.1", None)
+    # Each request is paid for, by all of them together.
+    asked = [admission.let_ask(peers[n % 2], 0.0) for n in range(round(2 / REQUEST_COST) + 1)]
+    assert asked == [None] * (len(asked) - 1) + [Reason.HASTE]
+    # Those behind another proxy are others.
+    other = let_in(admission, "10.0.0.2")
+    assert admission.identify(other, UNKNOWN_SENDER, 0.0) is None
+    # A client that says who it is counts for itself again.
+    assert admission.identify(peers[0], by("192.0.2.1"), 0.0) is None
+    assert peers[0].counted_as == "192.0.2.1"
+    for peer in (*peers, other):
+        peer.leave()
+    assert (admission.connections, admission._addresses) == (0, {})
 
 
 def test_joins_a_second_and_when_to_come_again() -> None:

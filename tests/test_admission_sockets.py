@@ -65,14 +65,14 @@ async def test_idling_between_requests_keeps_nobody_out() -> None:
     async with open_door(limits=Settings(max_joining=2)) as opened:
         idle = [await connect(opened, "127.0.0.1") for _ in range(2)]
         for stream in idle:
-            await stream.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            await stream.send_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             await stream.receive_some()
         late = await connect(opened, "127.0.0.1")
         assert (await answer(late)).startswith(b"HTTP/1.1 503 ")
         assert await answer(idle[0]) == b""  # the one that has waited longest
         await until(lambda: opened.open_connections == 1)
         again = await connect(opened, "127.0.0.1")
-        await again.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await again.send_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert (await again.receive_some()).startswith(b"HTTP/1.1 404 ")
         for stream in (*idle, late, again):
             await stream.aclose()
@@ -82,7 +82,7 @@ async def test_who_is_over_its_own_cap_ends_nobody_elses_idling() -> None:
     limits = Settings(trusted=(), max_connections_per_address=1, connects_per_s=1e6)
     async with open_door(limits=limits) as opened:
         idle = await connect(opened, "127.0.0.1")
-        await idle.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await idle.send_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         await idle.receive_some()
         silent = await connect(opened, "127.0.0.2")
         await until(lambda: opened.open_connections == 2)
@@ -90,7 +90,7 @@ async def test_who_is_over_its_own_cap_ends_nobody_elses_idling() -> None:
             late = await connect(opened, "127.0.0.2")
             assert (await answer(late)).startswith(b"HTTP/1.1 503 ")
             await late.aclose()
-        await idle.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await idle.send_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert (await idle.receive_some()).startswith(b"HTTP/1.1 404 ")
         await idle.aclose()
         await silent.aclose()
@@ -114,7 +114,7 @@ async def test_a_flood_of_requests_on_one_connection_is_answered_503_and_harms_n
     limits = Settings(trusted=(), max_connections_per_address=2, connects_per_s=0.001)
     async with open_door(limits=limits) as opened, opened.websocket("/echo") as honest:
         flood = await connect(opened, "127.0.0.2")
-        await flood.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
+        await flood.send_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
         *answered, refusal = (await answer(flood)).split(b"HTTP/1.1 ")[1:]
         assert [one[:4] for one in answered] == [b"404 "] * 5
         head = refusal.lower()
@@ -137,7 +137,9 @@ async def test_behind_a_proxy_each_client_has_its_own_requests() -> None:
     async with open_door(limits=limits) as opened:
         for client in ("192.0.2.1", "192.0.2.2"):
             stream = await opened.connect()
-            asked = f"GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {client}\r\n\r\n".encode()
+            asked = (
+                f"GET / HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {client}\r\n\r\n".encode()
+            )
             await stream.send_all(asked * 10)
             answers = (await answer(stream)).split(b"HTTP/1.1 ")[1:]
             assert [one[:4] for one in answers] == [b"404 "] * 4 + [b"503 "]
@@ -150,7 +152,7 @@ async def test_the_answer_to_one_over_a_cap_survives_its_request() -> None:
     async with open_door(limits=limits) as opened, opened.websocket("/echo"):
         # The request is there before the door has even accepted.
         raw = socket.create_connection(("127.0.0.1", opened.port))
-        raw.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 10)
+        raw.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 10)
         raw.settimeout(0)
         stream = trio.SocketStream(trio.socket.from_stdlib_socket(raw))
         data = b""

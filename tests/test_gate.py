@@ -7,14 +7,16 @@ from typing import Any
 
 import h11
 import pytest
+import structlog
 import trio
 from connections import open_door
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gameserver.config import Settings, load_settings
+from gameserver.config import ANY_HOST, LOOPBACK, HostName, Settings, load_settings
+from gameserver.ops.logging import MAX_SHOWN_CHARACTERS
 from gameserver.runtime.admission import REQUEST_COST, Admission, Peer, Reason
-from gameserver.runtime.gate import Gate
+from gameserver.runtime.gate import FOREIGN_HOST, FORWARDING_HEADERS, Gate
 from gameserver.runtime.http import Response
 
 #: On a busy machine an example may take long.
@@ -23,7 +25,7 @@ calm = settings(deadline=None)
 UPGRADE = [("Connection", "Upgrade"), ("Upgrade", "websocket")]
 
 
-def request(path: str = "/", *headers: tuple[str, Any], host: str = "x") -> h11.Request:
+def request(path: str = "/", *headers: tuple[str, Any], host: str = "localhost") -> h11.Request:
     return h11.Request(method="GET", target=path, headers=[("Host", host), *headers])
 
 
@@ -71,14 +73,15 @@ def test_by_default_the_servers_own_pages_may_connect(
     origin: str, host: str, allowed: bool, path: str
 ) -> None:
     header = ("Origin", origin.encode("latin-1"))
-    response, peer, admission = asked(Settings(), request(path, *UPGRADE, header, host=host))
+    asking = request(path, *UPGRADE, header, host=host)
+    response, peer, admission = asked(Settings(), asking, "192.0.2.1")
     assert status(response) == (None if allowed else 403)
     assert admission.turned_away == ({} if allowed else {Reason.ORIGIN: 1})
     assert not peer.is_bot
 
 
 def test_two_origins_are_none() -> None:
-    origin = ("Origin", "http://x")
+    origin = ("Origin", "http://localhost")
     assert asked(Settings(), request("/", *UPGRADE, origin))[0] is None
     assert status(asked(Settings(), request("/", *UPGRADE, origin, origin))[0]) == 403
 
@@ -88,14 +91,14 @@ def test_two_origins_are_none() -> None:
     [
         ("https://play.example", "https://play.example", True),
         ("https://play.example", "http://play.example", False),
-        ("https://play.example", "https://x", False),  # the own host is not listed
-        ("https://play.example", "http://x", False),
-        ("https://play.example, self", "http://x", True),
+        ("https://play.example", "https://localhost", False),  # the own host is not listed
+        ("https://play.example", "http://localhost", False),
+        ("https://play.example, self", "http://localhost", True),
         ("https://a.example, https://b.example:8443", "https://b.example:8443", True),
         ("https://a.example, https://b.example:8443", "https://b.example", False),
         ("https://play.example", "https://play.example/", False),
         ("null", "null", True),
-        ("", "http://x", False),
+        ("", "http://localhost", False),
     ],
 )
 def test_a_list_of_origins_is_exact(origins: str, origin: str, allowed: bool) -> None:
@@ -147,7 +150,7 @@ def test_programs_that_need_a_token_cannot_show_one_there(path: str) -> None:
     assert status(response) == 403
     assert peer.is_bot
     assert admission.turned_away == {Reason.BOT: 1}
-    assert asked(settings, request(path, *UPGRADE, ("Origin", "http://x")))[0] is None
+    assert asked(settings, request(path, *UPGRADE, ("Origin", "http://localhost")))[0] is None
     assert asked(settings, request("/", *UPGRADE))[0] is None  # its hello will tell
     assert asked(Settings(), request(path, *UPGRADE))[0] is None
 
@@ -191,14 +194,18 @@ PROXY = ipaddress.ip_network("10.0.0.0/8")
         ("192.0.2.1", [("Authorization", b"Bearer \xff")], False),
         # A proxy on this machine that nobody listed speaks for the whole world.
         ("127.0.0.1", [("X-Forwarded-For", "127.0.0.1")], False),
-        ("127.0.0.1", [("Forwarded", "for=127.0.0.1")], False),
+        *[
+            ("127.0.0.1", [(name.decode().title(), "127.0.0.1")], False)
+            for name in FORWARDING_HEADERS
+        ],
         ("10.0.0.1", [], False),
-        ("10.0.0.1", [("X-Forwarded-For", "127.0.0.1")], True),
+        # That is the proxy's own machine, which is not this one.
+        ("10.0.0.1", [("X-Forwarded-For", "127.0.0.1")], False),
         ("10.0.0.1", [("X-Forwarded-For", "192.0.2.1")], False),
         ("10.0.0.1", [("X-Forwarded-For", "127.0.0.1, 192.0.2.1")], False),
     ],
 )
-@pytest.mark.parametrize("path", ["/metrics", "/metrics?x=1", "http://x/metrics"])
+@pytest.mark.parametrize("path", ["/metrics", "/metrics?x=1", "http://localhost/metrics"])
 def test_who_reads_the_metrics(
     host: str, headers: list[tuple[str, str]], allowed: bool, path: str
 ) -> None:
@@ -214,7 +221,151 @@ def test_without_a_token_none_opens_the_metrics() -> None:
         assert status(asked(Settings(), asking, "192.0.2.1")[0]) == 403
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [("X-Forwarded-For", "unknown")],
+        [("X-Forwarded-For", "")],
+        [("X-Forwarded-For", "127.0.0.1")],
+        [("X-Forwarded-For", "127.0.0.1, 127.0.0.9")],
+        [("Forwarded", "for=127.0.0.1")],
+        [("X-Real-IP", "127.0.0.1")],
+    ],
+)
+def test_a_listed_proxy_on_this_machine_opens_the_metrics_to_nobody(
+    headers: list[tuple[str, str]],
+) -> None:
+    settings = Settings(proxies=(LOOPBACK[0],), metrics_token=TOKEN)
+    response, peer, _ = asked(settings, request("/metrics", *headers))
+    assert (status(response), peer.address) == (403, None)
+    bearer = ("Authorization", f"Bearer {TOKEN}")
+    assert asked(settings, request("/metrics", bearer, *headers))[0] is None
+
+
+@pytest.mark.parametrize("hosts", [(), (ANY_HOST,)])
+def test_a_page_at_a_rebound_name_reads_no_metrics(hosts: tuple[HostName, ...]) -> None:
+    """From whatever machine the browser runs on."""
+    private = ipaddress.ip_network("10.0.0.0/8")
+    settings = Settings(hosts=hosts, metrics_from=(private,), metrics_token=TOKEN)
+    rebound = request("/metrics", host="evil.example:8000")
+    response, _, _ = asked(settings, rebound, "10.0.0.1")
+    assert status(response) == 403
+    assert response is not None
+    assert b"setting hosts" in response.body
+    for host in ("10.0.0.9:8000", "[fd00::1]", "localhost"):
+        assert asked(settings, request("/metrics", host=host), "10.0.0.1")[0] is None
+    bearer = ("Authorization", f"Bearer {TOKEN}")
+    assert asked(settings, request("/metrics", bearer, host="prod-7"), "10.0.0.1")[0] is None
+    named = Settings(hosts=(HostName("prod-7"),), metrics_from=(private,))
+    assert asked(named, request("/metrics", host="prod-7:80"), "10.0.0.1")[0] is None
+
+
+# ---------------------------------------------------------------- hosts
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/rooms", "/metrics", "/echo", "/chat", "/arena"]
+)
+@pytest.mark.parametrize("headers", [[], UPGRADE], ids=["page", "websocket"])
+def test_a_strange_host_is_refused_on_every_path(path: str, headers: list[tuple[str, str]]) -> None:
+    origin = ("Origin", "http://evil.example:8000")  # which is the request's own host
+    asking = request(path, *headers, origin, host="evil.example:8000")
+    response, _, admission = asked(Settings(), asking)
+    assert response is FOREIGN_HOST
+    assert response.status == 421
+    assert b"GAMESERVER_HOSTS" in response.body
+    assert admission.turned_away == {Reason.HOST: 1}
+
+
+def test_a_strange_host_is_told_of_in_the_log_now_and_then() -> None:
+    settings = Settings()
+    admission = Admission(settings)
+    peer = admission.admit("127.0.0.1", 1, 0.0)
+    assert isinstance(peer, Peer)
+    gate = Gate(settings, admission)
+    with structlog.testing.capture_logs() as logged:
+        for host in ("evil.example", "EVIL.example:80", "a" * 5000, "evil.example"):
+            gate.question(peer, request(host=host), 0.0)
+    assert logged == [
+        {
+            "event": "a request was refused, for its host is not in hosts",
+            "log_level": "warning",
+            "host": host,
+        }
+        for host in ("evil.example", "a" * MAX_SHOWN_CHARACTERS + "…")
+    ]
+
+
+def test_a_strange_origin_is_told_of_in_the_log() -> None:
+    origins = [("Origin", "http://\xe9".encode("latin-1")), ("Origin", b"http://b")]
+    with structlog.testing.capture_logs() as logged:
+        asked(Settings(), request("/arena", *UPGRADE, *origins))
+        asked(Settings(), request("/arena", *UPGRADE))
+        asked(Settings(), request("/arena", *origins))
+    assert logged == [
+        {
+            "event": "a page was refused, for its origin is not in origins",
+            "log_level": "warning",
+            "origin": "http://\xe9, http://b",
+            "host": "localhost",
+        }
+    ]
+
+
 # ---------------------------------------------------------------- proxies
+
+
+@pytest.mark.parametrize("header", FORWARDING_HEADERS)
+def test_all_clients_of_an_unlisted_proxy_on_this_machine_share_the_limits_of_one(
+    header: bytes,
+) -> None:
+    settings = Settings(max_connections_per_address=2, connects_per_s=0.001)
+    admission = Admission(settings)
+    gate = Gate(settings, admission)
+    answers = []
+    with structlog.testing.capture_logs() as logged:
+        for client in range(3):
+            peer = admission.admit("127.0.0.1", 1, 0.0)
+            assert isinstance(peer, Peer)
+            asking = request("/", (header.decode(), f"192.0.2.{client}"))
+            answers.append(status(gate.question(peer, asking, 0.0)))
+    assert answers == [None, None, 503]
+    [line] = logged
+    assert line["event"].startswith("a trusted address forwards requests but is not in proxies")
+    assert line["proxy"] == "127.0.0.1"
+    # Programs of this machine that ask for themselves are not limited.
+    for _ in range(10):
+        peer = admission.admit("127.0.0.1", 1, 0.0)
+        assert isinstance(peer, Peer)
+        assert gate.question(peer, request("/"), 0.0) is None
+        assert peer.counted_as is None
+
+
+def test_a_proxy_that_names_no_client_is_told_of_once() -> None:
+    settings = Settings(proxies=(PROXY,))
+    admission = Admission(settings)
+    gate = Gate(settings, admission)
+    with structlog.testing.capture_logs() as logged:
+        for headers in ([], UPGRADE, UPGRADE):  # the first may be its own health check
+            peer = admission.admit("10.0.0.1", 1, 0.0)
+            assert isinstance(peer, Peer)
+            assert gate.question(peer, request("/", *headers), 0.0) is None
+            assert peer.counted_as == "unknown via 10.0.0.1"
+            logged.append({"event": "asked"})
+    assert [line["event"][:40] for line in logged] == [
+        "asked",
+        "a proxy sends no usable X-Forwarded-For: "[:40],
+        "asked",
+        "asked",
+    ]
+
+
+def test_whom_the_internet_says_it_forwards_for_is_ignored() -> None:
+    settings = Settings()
+    with structlog.testing.capture_logs() as logged:
+        _, peer, _ = asked(settings, request("/", ("X-Forwarded-For", "127.0.0.1")), "192.0.2.1")
+    assert (peer.counted_as, logged) == ("192.0.2.1", [])
 
 
 def test_a_proxied_client_over_its_cap_is_told_when_to_come_again() -> None:

@@ -51,7 +51,7 @@ def structlog_as_before() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def head(target: str, *headers: str, host: str = "x") -> bytes:
+def head(target: str, *headers: str, host: str = "localhost") -> bytes:
     lines = [f"GET {target} HTTP/1.1", f"Host: {host}", "Connection: close", *headers, "", ""]
     return "\r\n".join(lines).encode("latin-1", "replace")
 

@@ -37,7 +37,7 @@ async def get(server: Server, path: str) -> tuple[int, bytes]:
     stream = await trio.open_tcp_stream("127.0.0.1", server.port)
     async with stream:
         await stream.send_all(
-            f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+            f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
         )
         answer = b"".join([chunk async for chunk in stream])
     head, _, body = answer.partition(b"\r\n\r\n")

@@ -66,7 +66,7 @@ async def still_playing(client: RawClient) -> None:
 async def get(server: Server, path: str, *headers: str) -> bytes:
     stream = await trio.open_tcp_stream("127.0.0.1", server.port)
     async with stream:
-        lines = [f"GET {path} HTTP/1.1", "Host: x", "Connection: close", *headers, "", ""]
+        lines = [f"GET {path} HTTP/1.1", "Host: localhost", "Connection: close", *headers, "", ""]
         await stream.send_all("\r\n".join(lines).encode())
         return b"".join([chunk async for chunk in stream])
 

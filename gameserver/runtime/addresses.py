@@ -28,10 +28,17 @@ _WITH_PORT: Final = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<four>[^:\[\]]*))(?::
 
 @attrs.frozen
 class Sender:
-    """Whom a request is from by the word of proxies; ``malformed``: something was ignored."""
+    """Whom a request is from, by the word of proxies; ``address`` is None if they do not say.
 
-    address: Address
+    ``malformed``: what they say is no address.
+    """
+
+    address: Address | None
     malformed: bool = False
+
+
+#: A client of whom nothing is known but that it is behind some proxy.
+UNKNOWN_SENDER: Final = Sender(None)
 
 
 def read_address(text: str) -> Address | None:
@@ -62,20 +69,21 @@ def is_in(address: Address, networks: Iterable[Network]) -> bool:
     return any(address in network for network in networks)
 
 
-def forwarded_for(address: Address, headers: Sequence[bytes], proxies: Sequence[Network]) -> Sender:
-    """Return who a request is from that came over ``address`` with these ``X-Forwarded-For``.
+def forwarded_for(headers: Sequence[bytes], proxies: Sequence[Network]) -> Sender:
+    """Return who a request is from that a listed proxy sent with these ``X-Forwarded-For``.
 
-    Every proxy appends whom it was called by, so that only what listed ``proxies`` wrote can be
-    believed: the client is the right-most address that is no listed proxy.  What is further
-    left the client may have made up.  An entry that is no address ends the search: the client
-    is then the proxy that wrote it.
+    Every proxy appends the address that called it, so only what listed ``proxies`` wrote is
+    believed: the client is the right-most address that is no listed proxy.  What is further left
+    the client may have made up.  The client is unknown where there is no such address: the header
+    is missing, an entry is no address, or all of them are proxies.  It is unknown, too, at a
+    loopback address, which is that of the proxy's machine: somebody else's, or a second proxy there
+    that is not listed.
     """
     entries = b",".join(headers).split(b",") if headers else []
     for entry in reversed(entries[-MAX_HOPS:]):
-        if not is_in(address, proxies):
-            break
-        before = read_address(entry.decode("latin-1"))
-        if before is None:
-            return Sender(address, malformed=True)
-        address = before
-    return Sender(address)
+        client = read_address(entry.decode("latin-1"))
+        if client is None:
+            return Sender(None, malformed=True)
+        if not is_in(client, proxies):
+            return UNKNOWN_SENDER if client.is_loopback else Sender(client)
+    return UNKNOWN_SENDER

@@ -52,6 +52,7 @@ class Reason(enum.StrEnum):
     ROOM_HASTE = "room haste"
     OVERLOAD = "overload"
     MEMORY = "memory"
+    HOST = "host"
     ORIGIN = "origin"
     BOT = "bot"
     METRICS = "metrics"
@@ -72,8 +73,9 @@ class _Address:
 class Peer:
     """The other end of one connection.
 
-    ``name`` is for the log, ``address`` whom requests are from (None if it is no IP address),
-    ``deadline_s`` until when it must have said hello, by Trio's clock.
+    ``name`` is for the log.  ``address`` is that of whoever sends the requests; None if it is
+    unknown, and then nothing is allowed for its sake.  ``deadline_s`` is the time by which the
+    hello must have come, by Trio's clock.
     """
 
     admission: Admission = attrs.field(repr=False)
@@ -149,22 +151,30 @@ class Admission:
             return self.turn_away(Reason.CONNECTIONS)
         if self.joining >= self._settings.max_joining:
             return self.turn_away(Reason.JOINING)
-        if (reason := self._count_at(peer, address, 1.0, now_s)) is not None:
+        key = None if address is None else self._key_of(address)
+        if (reason := self._count_at(peer, key, 1.0, now_s)) is not None:
             return reason
         self.connections += 1
         self.joining += 1
         return peer
 
     def identify(self, peer: Peer, sender: Sender, now_s: float) -> Reason | None:
-        """Count the connection as that of ``sender``, by the word of its proxy, or say why not."""
+        """Count the connection as that of ``sender``, by the word of its proxy, or say why not.
+
+        All unknown senders behind one proxy count as one address.
+        """
         if sender.malformed:
             self.malformed_forwards += 1
         if sender.address == peer.address:
             return None
+        proxy = peer.connected_from
+        assert proxy is not None, "only addresses are proxies"
         peer.address = sender.address
-        peer.name = f"{sender.address} via {peer.connected_from}"
+        peer.name = f"{sender.address or 'unknown'} via {proxy}"
         self._uncount(peer)
-        return self._count_at(peer, sender.address, REQUEST_COST, now_s)
+        unknown = f"unknown via {counted_as(proxy)}"
+        key = unknown if sender.address is None else self._key_of(sender.address)
+        return self._count_at(peer, key, REQUEST_COST, now_s)
 
     def let_ask(self, peer: Peer, now_s: float) -> Reason | None:
         """Have the address of ``peer`` pay ``REQUEST_COST`` for a request, or say why not.
@@ -195,14 +205,18 @@ class Admission:
         self.turned_away[reason] += 1
         return reason
 
-    def _count_at(
-        self, peer: Peer, address: Address | None, cost: float, now_s: float
-    ) -> Reason | None:
-        """Count ``peer`` at its address, unless that speaks for many, or is over its cap."""
+    def _key_of(self, address: Address) -> str | None:
+        """Return what a connection of ``address`` is counted under; None if it is not limited."""
         settings = self._settings
-        if address is None or is_in(address, settings.trusted) or is_in(address, settings.proxies):
+        if is_in(address, settings.trusted) or is_in(address, settings.proxies):
             return None
-        key = counted_as(address)
+        return counted_as(address)
+
+    def _count_at(self, peer: Peer, key: str | None, cost: float, now_s: float) -> Reason | None:
+        """Count ``peer`` under ``key``, or say over which cap that would be."""
+        if key is None:
+            return None
+        settings = self._settings
         known = self._known(key, now_s)
         if known.connections >= settings.max_connections_per_address:
             return self.turn_away(Reason.ADDRESS)

@@ -27,8 +27,7 @@ from gameserver.runtime.admission import Admission, Peer, Reason
 from gameserver.runtime.closing_stream import ClosingStream, Reader, let_go
 from gameserver.runtime.conversation import Conversation
 from gameserver.runtime.endpoint import Endpoint
-from gameserver.runtime.foreign_pages import ForeignPages
-from gameserver.runtime.gate import FOREIGN_PAGE, Gate
+from gameserver.runtime.gate import Gate
 from gameserver.runtime.http import Response, Site, text_response
 from gameserver.runtime.link import Link
 from gameserver.runtime.turning_away import TurningAway
@@ -154,7 +153,6 @@ class Door:
         self._settings = settings or DoorSettings()
         self._turning_away = TurningAway()
         self._turnstile = Turnstile()
-        self._foreign_pages = ForeignPages()
         self._listeners: list[socket.socket] = []
         self._accepting = True
         #: Connections between two requests, the one that has waited longest first.
@@ -364,10 +362,7 @@ class Door:
     async def _react(
         self, request: h11.Request, conversation: Conversation, peer: Peer
     ) -> Response | _Opening:
-        now_s = trio.current_time()
-        refusal = self._gate.question(peer, request, now_s)
-        if refusal is FOREIGN_PAGE:
-            self._foreign_pages.refused(request, now_s)
+        refusal = self._gate.question(peer, request, trio.current_time())
         if refusal is not None:
             return refusal
         if not wants_upgrade(request):

@@ -112,6 +112,18 @@ def path_of(request: h11.Request) -> str | None:
     return target.partition("?")[0]
 
 
+def authority_of(request: h11.Request) -> bytes:
+    """The host and port that a request is for; empty if it names none.
+
+    A whole URL as the target goes before the header Host (RFC 9112, 3.2.2).
+    """
+    try:
+        absolute = b"" if request.target.startswith(b"/") else urlsplit(request.target).netloc
+    except ValueError:
+        return request.target  # which is no host either
+    return absolute or b", ".join(values_of(request, b"host"))
+
+
 def announces_body(request: h11.Request) -> bool:
     """Whether a body follows the head, as any Transfer-Encoding says, even of no bytes."""
     return bool(values_of(request, b"transfer-encoding")) or any(
