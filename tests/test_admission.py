@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+from collections import deque
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,14 @@ from gameserver.config import Settings
 from gameserver.errors import JoinRefused
 from gameserver.runtime import admission as module
 from gameserver.runtime.addresses import UNKNOWN_SENDER, Sender
-from gameserver.runtime.admission import LONGEST_WAIT_S, REQUEST_COST, Admission, Peer, Reason
+from gameserver.runtime.admission import (
+    LONGEST_WAIT_S,
+    REQUEST_COST,
+    Admission,
+    Peer,
+    Reason,
+    Stage,
+)
 
 PROXY = ipaddress.ip_network("10.0.0.0/8")
 
@@ -46,26 +55,127 @@ def test_a_peer_has_a_name_an_address_and_a_deadline() -> None:
 
 def test_connections_in_all() -> None:
     admission = made(max_connections=2)
-    first = let_in(admission, "192.0.2.1")
-    let_in(admission, "192.0.2.2")
+    first, second = let_in(admission, "192.0.2.1"), let_in(admission, "192.0.2.2")
+    first.joined()
+    second.joined()
     assert admission.admit("192.0.2.3", 1, 0.0) is Reason.CONNECTIONS
     first.leave()
     let_in(admission, "192.0.2.3")
     assert admission.turned_away == {Reason.CONNECTIONS: 1}
+    assert set(admission._addresses) == {"192.0.2.2", "192.0.2.3"}
 
 
 def test_those_who_have_not_joined() -> None:
     admission = made(max_joining=2)
     first, second = let_in(admission, "192.0.2.1"), let_in(admission, "192.0.2.2")
+    first.greeted()
+    second.greeted()
     assert admission.admit("192.0.2.3", 1, 0.0) is Reason.JOINING
     first.joined()
     first.joined()
-    let_in(admission, "192.0.2.3")
+    third = let_in(admission, "192.0.2.3")
+    third.greeted()
     assert admission.admit("192.0.2.4", 1, 0.0) is Reason.JOINING
     second.leave()  # without ever joining
     let_in(admission, "192.0.2.4")
     first.leave()
     assert (admission.connections, admission.joining) == (2, 2)
+
+
+# ---------------------------------------------------------------- eviction
+
+
+def evictable(admission: Admission, evicted: list[str], number: int, now_s: float = 0.0) -> Peer:
+    """Let in a connection of an address of its own that tells of its eviction."""
+    address = f"192.0.2.{number}"
+    peer = let_in(admission, address, now_s)
+    peer.evict = lambda: evicted.append(address)
+    return peer
+
+
+@pytest.mark.parametrize("cap", ["max_joining", "max_connections"])
+def test_the_oldest_that_has_not_said_hello_makes_room(cap: str) -> None:
+    admission = made(**{cap: 4})
+    evicted: list[str] = []
+    peers = [evictable(admission, evicted, number) for number in range(4)]
+    peers[0].greeted()
+    peers[1].answered()
+    for number in range(4, 8):
+        evictable(admission, evicted, number)
+        assert (admission.connections, admission.joining) == (4, 4)
+    assert evicted == ["192.0.2.2", "192.0.2.3", "192.0.2.1", "192.0.2.4"]
+    assert admission.turned_away == {Reason.EVICTED: 4}
+
+
+def test_whoever_is_over_its_own_cap_evicts_nobody() -> None:
+    admission = made(max_joining=2, max_connections_per_address=1)
+    evicted: list[str] = []
+    evictable(admission, evicted, 1)
+    evictable(admission, evicted, 2)
+    for _ in range(10):
+        assert admission.admit("192.0.2.2", 1, 0.0) is Reason.ADDRESS
+    assert evicted == []
+
+
+def test_an_evicted_connection_counts_nowhere_whatever_it_still_does() -> None:
+    admission = made(max_joining=1, proxies=(PROXY,))
+    peer = let_in(admission, "10.0.0.1")
+    let_in(admission, "192.0.2.2")
+    peer.answered()
+    assert admission.identify(peer, by("192.0.2.1"), 0.0) is None
+    assert admission.let_ask(peer, 0.0) is None
+    peer.greeted()
+    peer.joined()
+    peer.leave()
+    assert (admission.connections, admission.joining) == (1, 1)
+    assert set(admission._addresses) == {"192.0.2.2"}
+    let_in(admission, "192.0.2.3")
+    assert admission.turned_away == {Reason.EVICTED: 2}
+
+
+def test_those_who_may_come_back_to_a_held_seat_are_evicted_last() -> None:
+    held = {"192.0.2.0": 1, "192.0.2.9": 2}
+    settings = Settings(trusted=(), proxies=(PROXY,), max_joining=4, connects_per_s=1e6)
+    admission = Admission(settings, held_by=lambda address: held.get(address, 0))
+    evicted: list[str] = []
+    evictable(admission, evicted, 0)
+    by_proxy = let_in(admission, "10.0.0.1")
+    by_proxy.evict = lambda: evicted.append("by proxy")
+    admission.identify(by_proxy, by("192.0.2.9"), 0.0)
+    evictable(admission, evicted, 0)  # more than it has held seats
+    evictable(admission, evicted, 1)
+    for number in range(2, 5):
+        evictable(admission, evicted, number)
+    assert evicted == ["192.0.2.0", "192.0.2.1", "192.0.2.2"]
+    assert set(admission._addresses) == {f"192.0.2.{number}" for number in (0, 9, 3, 4)}
+
+
+def test_half_sent_heads_from_forty_addresses_keep_no_newcomer_out() -> None:
+    """Each within its limits; newcomers need a second from connecting to their hello."""
+    admission = Admission(Settings(trusted=()))
+    hello_deadline_s, per_address_per_s, hello_after_s = 5.0, 17, 1.0
+    opened: deque[tuple[float, Peer]] = deque()
+    newcomers: deque[tuple[float, Peer]] = deque()
+    joined = 0
+    for step in range(20 * per_address_per_s):
+        now_s = step / per_address_per_s
+        while opened and opened[0][0] <= now_s - hello_deadline_s:
+            opened.popleft()[1].leave()
+        for number in range(40):
+            peer = admission.admit(f"198.51.100.{number}", 1, now_s)
+            if isinstance(peer, Peer):
+                opened.append((now_s, peer))
+        newcomer = admission.admit(f"192.0.2.{step % 250}", 1, now_s)
+        assert isinstance(newcomer, Peer), f"turned away at {now_s:.1f} s: {newcomer}"
+        newcomers.append((now_s, newcomer))
+        while newcomers and newcomers[0][0] <= now_s - hello_after_s:
+            _, newcomer = newcomers.popleft()
+            assert newcomer.stage is Stage.OPENING, f"evicted before {now_s:.1f} s"
+            newcomer.joined()
+            joined += 1
+    assert joined == 19 * per_address_per_s
+    assert admission.turned_away[Reason.EVICTED] > 1000
+    assert admission.turned_away[Reason.JOINING] == 0
 
 
 @pytest.mark.parametrize(
@@ -160,7 +270,10 @@ def test_no_more_addresses_are_remembered_than_allowed(monkeypatch: pytest.Monke
 
 def test_trusted_addresses_are_only_counted_in_all() -> None:
     admission = made(trusted=(PROXY,), max_connections_per_address=1, max_connections=3)
-    assert [let_in(admission, "10.0.0.1").counted_as for _ in range(3)] == [None] * 3
+    peers = [let_in(admission, "10.0.0.1") for _ in range(3)]
+    assert [peer.counted_as for peer in peers] == [None] * 3
+    for peer in peers:
+        peer.joined()
     assert admission.admit("10.0.0.1", 1, 0.0) is Reason.CONNECTIONS
 
 
@@ -255,7 +368,7 @@ def test_nobody_is_told_to_wait_for_long() -> None:
 
 DEEDS = st.lists(
     st.tuples(
-        st.sampled_from(["admit", "join", "identify", "ask", "leave"]),
+        st.sampled_from(["admit", "greet", "join", "identify", "ask", "answer", "leave"]),
         st.integers(0, 7),
         st.sampled_from(["192.0.2.1", "192.0.2.2", "2001:db8::1", "10.0.0.1"]),
     ),
@@ -266,18 +379,25 @@ DEEDS = st.lists(
 @settings(max_examples=200, deadline=None)
 @given(DEEDS)
 def test_counts_are_what_is_there_whatever_happens(deeds: list[tuple[str, int, str]]) -> None:
-    admission = made(
-        proxies=(PROXY,), max_connections=6, max_joining=4, max_connections_per_address=2
+    limits = {"max_connections": 6, "max_joining": 4, "max_connections_per_address": 2}
+    admission = Admission(
+        Settings(trusted=(), proxies=(PROXY,), connects_per_s=1000.0, **limits),  # type: ignore[arg-type]
+        held_by=lambda address: int(address == "192.0.2.1"),
     )
     inside: list[Peer] = []
     for step, (deed, which, address) in enumerate(deeds):
         if deed == "admit":
             if isinstance(peer := admission.admit(address, 1, float(step)), Peer):
+                peer.evict = partial(inside.remove, peer)
                 inside.append(peer)
         elif inside:
             peer = inside[which % len(inside)]
             if deed == "join":
                 peer.joined()
+            elif deed == "greet":
+                peer.greeted()
+            elif deed == "answer":
+                peer.answered()
             elif deed == "identify":
                 admission.identify(peer, by(address), float(step))
             elif deed == "ask":
@@ -286,7 +406,9 @@ def test_counts_are_what_is_there_whatever_happens(deeds: list[tuple[str, int, s
                 inside.remove(peer)
                 peer.leave()
         assert admission.connections == len(inside) <= 6
-        assert admission.joining == sum(peer.joining for peer in inside) <= 4
+        assert admission.joining == sum(peer.stage is not Stage.JOINED for peer in inside) <= 4
+        opening = {peer for peer in inside if peer.stage is Stage.OPENING}
+        assert {*admission._opening._new, *admission._opening._returning} == opening
         counted = [peer.counted_as for peer in inside if peer.counted_as]
         assert {k: a.connections for k, a in admission._addresses.items()} == {
             key: counted.count(key) for key in counted

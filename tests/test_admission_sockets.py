@@ -26,20 +26,10 @@ async def answer(stream: trio.abc.Stream) -> bytes:
 
 
 @both
-@pytest.mark.parametrize(
-    ("limits", "reason"),
-    [
-        ({"max_connections": 4}, Reason.CONNECTIONS),
-        ({"max_joining": 3}, Reason.JOINING),
-        ({"max_connections_per_address": 3}, Reason.ADDRESS),
-    ],
-)
-async def test_one_over_a_cap_is_told_and_the_others_go_on(
-    tls: bool, limits: dict[str, int], reason: Reason
-) -> None:
+async def test_one_over_the_cap_of_its_address_is_told_and_the_others_go_on(tls: bool) -> None:
     """The honest client plays; three others say nothing, and the fourth is one too many."""
-    chosen = Settings(trusted=(), connects_per_s=1000.0, **limits)  # type: ignore[arg-type]
-    async with open_door(tls=tls, limits=chosen) as opened, opened.websocket("/echo") as honest:
+    limits = Settings(trusted=(), connects_per_s=1000.0, max_connections_per_address=3)
+    async with open_door(tls=tls, limits=limits) as opened, opened.websocket("/echo") as honest:
         silent = [await connect(opened, "127.0.0.2") for _ in range(3)]
         await until(lambda: opened.open_connections == 4)
         late = await connect(opened, "127.0.0.2")
@@ -49,7 +39,7 @@ async def test_one_over_a_cap_is_told_and_the_others_go_on(
         else:
             assert told.startswith(b"HTTP/1.1 503 ")
             assert b"\r\nRetry-After: 5\r\n" in told
-        assert opened.admission.turned_away == {reason: 1}
+        assert opened.admission.turned_away == {Reason.ADDRESS: 1}
         assert opened.door.statistics().refused == 1
         await exchange(honest, "still here")
         for stream in (*silent, late):
@@ -61,21 +51,64 @@ async def test_one_over_a_cap_is_told_and_the_others_go_on(
         await again.aclose()
 
 
-async def test_idling_between_requests_keeps_nobody_out() -> None:
-    async with open_door(limits=Settings(max_joining=2)) as opened:
-        idle = [await connect(opened, "127.0.0.1") for _ in range(2)]
-        for stream in idle:
-            await stream.send_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            await stream.receive_some()
-        late = await connect(opened, "127.0.0.1")
-        assert (await answer(late)).startswith(b"HTTP/1.1 503 ")
-        assert await answer(idle[0]) == b""  # the one that has waited longest
-        await until(lambda: opened.open_connections == 1)
-        again = await connect(opened, "127.0.0.1")
-        await again.send_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert (await again.receive_some()).startswith(b"HTTP/1.1 404 ")
-        for stream in (*idle, late, again):
+ASK = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+HALF_A_TLS_RECORD = b"\x16\x03\x01\x02\x00\x01"
+#: What a client may have sent when it stops: nothing; half a head; all that comes before the hello;
+#: a whole request, and nothing for the next.
+STOPS = {
+    "silent": b"",
+    "half a head": ASK[:-2],
+    "no hello": upgrade("/arena", "Sec-WebSocket-Protocol: gameserver.v1.msgpack"),
+    "idle": ASK,
+}
+
+
+@pytest.mark.parametrize("stop", STOPS)
+@pytest.mark.parametrize("cap", ["max_joining", "max_connections"])
+async def test_whoever_says_nothing_more_keeps_nobody_out(stop: str, cap: str) -> None:
+    players = 1 if cap == "max_connections" else 0
+    limits = Settings(**{cap: 3 + players})  # type: ignore[arg-type]
+    async with open_door(limits=limits) as opened, opened.websocket("/echo") as honest:
+        stuck = [await opened.connect() for _ in range(3)]
+        for stream in stuck:
+            await stream.send_all(STOPS[stop])
+            if stop in ("no hello", "idle"):
+                await stream.receive_some()
+        await until(lambda: opened.open_connections == 4)
+        new = await opened.connect()
+        await new.send_all(ASK)
+        assert (await new.receive_some()).startswith(b"HTTP/1.1 404 ")
+        assert await answer(stuck[0]) == b""  # the oldest made room
+        assert opened.admission.turned_away == {Reason.EVICTED: 1}
+        await until(lambda: opened.open_connections == 4)
+        assert opened.door.statistics().crashed == 0
+        await exchange(honest, "still here")
+        for stream in (*stuck, new):
             await stream.aclose()
+
+
+async def test_half_a_tls_handshake_keeps_nobody_out() -> None:
+    async with open_door(tls=True, limits=Settings(max_joining=3)) as opened:
+        stuck = [await connect(opened, "127.0.0.1") for _ in range(3)]
+        for stream in stuck:
+            await stream.send_all(HALF_A_TLS_RECORD)
+        await until(lambda: opened.open_connections == 3)
+        async with opened.websocket("/echo") as honest:
+            await exchange(honest, "in")
+        assert await answer(stuck[0]) == b""
+        assert opened.door.statistics().crashed == 0
+        for stream in stuck:
+            await stream.aclose()
+
+
+async def test_those_who_play_are_not_evicted_and_one_over_the_cap_is_told() -> None:
+    limits = Settings(max_connections=1)
+    async with open_door(limits=limits) as opened, opened.websocket("/echo") as honest:
+        late = await opened.connect()
+        assert (await answer(late)).startswith(b"HTTP/1.1 503 ")
+        assert opened.admission.turned_away == {Reason.CONNECTIONS: 1}
+        await exchange(honest, "still here")
+        await late.aclose()
 
 
 async def test_who_is_over_its_own_cap_ends_nobody_elses_idling() -> None:

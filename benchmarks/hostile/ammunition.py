@@ -31,6 +31,22 @@ UPGRADE: Final = (
     f"Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n\r\n"
 ).encode()
 
+#: The same, as a proxy forwards it.
+FORWARDED_UPGRADE: Final = UPGRADE[:-2] + b"X-Forwarded-For: 192.0.2.1\r\n\r\n"
+#: All of a request but its end.
+HALF_HEAD: Final = UPGRADE[:-2]
+#: What a page asks for whose own name resolves to the server (DNS rebinding).
+REBOUND: Final = tuple(
+    request.replace(b"Host: 127.0.0.1\r\n", b"Host: evil.example\r\n")
+    for request in (
+        UPGRADE,
+        UPGRADE.replace(b"GET / ", b"GET /chat "),
+        b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        b"GET /rooms HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        b"GET http://evil.example/metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    )
+)
+
 #: Requests for what a server shows to anyone, and for what it does not have.
 PAGES: Final = tuple(
     f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()

@@ -19,10 +19,13 @@ import trio
 
 from benchmarks.hostile.ammunition import (
     FLOODS,
+    FORWARDED_UPGRADE,
+    HALF_HEAD,
     NO_MESSAGES,
     OVERSIZE,
     PAGES,
     PING,
+    REBOUND,
     TLS_BEGINNING,
     UPGRADE,
     forged_tokens,
@@ -58,6 +61,14 @@ IN_A_PROCESS: Final = 25
 STOPPED_S: Final = 30.0
 LOTS_OF_BYTES: Final = 16 * 1024
 RECORDS_AT_ONCE: Final = 200
+#: From so many addresses, each as many a second as stays below the limits of one.
+HALF_HEAD_ADDRESSES: Final = 40
+HALF_HEADS_PER_S: Final = 17
+NEWCOMER_EVERY_S: Final = 0.4
+#: An address that the attacked server trusts, though it is that of a proxy.
+PROXY: Final = "127.0.0.1"
+#: What a refusal of a host may begin with, besides one for haste.
+REFUSED_HOST: Final = (b"HTTP/1.1 421 ", b"HTTP/1.1 503 ")
 
 Act = Callable[[Target], Awaitable[None]]
 
@@ -196,6 +207,44 @@ async def _never_read(target: Target) -> None:
             await wire.send(FLOODS["messages"])
     finally:
         wire.reset()
+
+
+async def _half_heads(target: Target) -> None:
+    """Open connections that never end their request, and see whether newcomers still get in."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_newcomers, target)
+        while True:
+            for _ in range(HALF_HEAD_ADDRESSES):
+                nursery.start_soon(_half_head, target)
+            await trio.sleep(1 / HALF_HEADS_PER_S)
+
+
+async def _half_head(target: Target) -> None:
+    with suppress(*GONE):
+        wire = await target.connect()
+        try:
+            await wire.send(HALF_HEAD)
+            await wire.drain()
+        finally:
+            wire.reset()
+
+
+async def _newcomers(target: Target) -> None:
+    """Join now and then, as honest players do, and leave."""
+    while True:
+        await trio.sleep(NEWCOMER_EVERY_S)
+        try:
+            wire = await target.enter()
+        except (*GONE, TurnedAway):
+            target.tally.shut_out += 1
+            continue
+        try:
+            with trio.move_on_after(PATIENCE_S):
+                await wire.leave()
+        except GONE:
+            pass
+        finally:
+            wire.reset()
 
 
 # ---------------------------------------------------------------- too much
@@ -370,6 +419,33 @@ async def _guessed_tokens(target: Target) -> None:
     _reset_all(stolen)
 
 
+async def _rooms_by_proxy(target: Target) -> None:
+    """Be one client behind a proxy that the server trusts but does not know; open rooms."""
+    wires: list[Wire] = []
+    try:
+        async with trio.open_nursery() as nursery:
+            while True:
+                wire = await target.connect(source=PROXY)
+                wires.append(wire)
+                await wire.upgrade(FORWARDED_UPGRADE)
+                name = target.name()
+                await wire.join(hello(name, room=f"siege/{name.replace(' ', '-')}"))
+                target.tally.rooms = max(target.tally.rooms, len(wires))
+                nursery.start_soon(wire.stay)
+    finally:
+        _reset_all(wires)
+
+
+async def _rebound(target: Target) -> None:
+    """Be a page at a foreign name, in a browser on the server's own machine."""
+    wire = await target.connect()
+    try:
+        answer = await wire.ask(target.rng.choice(REBOUND))
+        target.tally.misled += not answer.startswith(REFUSED_HOST)
+    finally:
+        wire.reset()
+
+
 # ---------------------------------------------------------------- all of them at once
 
 
@@ -445,6 +521,9 @@ ATTACKS: Final[Mapping[str, Attack]] = {
     "slowloris in WebSocket": Attack(
         _slow_websocket, attackers=150, codes=frozenset({CloseCode.TOO_SLOW})
     ),
+    "half-sent heads, 40 addresses": Attack(
+        _half_heads, attackers=1, addresses=HALF_HEAD_ADDRESSES
+    ),
     "flood of messages": Attack(partial(_flood, name="messages"), codes=_RATE),
     "flood of pings": Attack(partial(_flood, name="pings"), codes=_RATE),
     "flood of empty fragments": Attack(partial(_flood, name="empty fragments"), codes=_RATE),
@@ -455,6 +534,8 @@ ATTACKS: Final[Mapping[str, Attack]] = {
     "replayed resume tokens": Attack(_replayed_tokens, attackers=5, codes=_TAKEN),
     "guessed resume tokens": Attack(_guessed_tokens),
     "forged tokens": Attack(_forged_tokens, codes=frozenset({CloseCode.REFUSED})),
+    "rooms by an unlisted proxy": Attack(_rooms_by_proxy, attackers=1),
+    "DNS rebinding": Attack(_rebound),
     "200 who never read": Attack(
         _never_read,
         attackers=200,

@@ -15,6 +15,7 @@ import attrs
 import cattrs
 
 from benchmarks.tables import markdown
+from gameserver.config import Settings
 
 #: The window in which nobody attacks.
 QUIET: Final = "quiet"
@@ -28,6 +29,8 @@ MOST_NAP_LATE_MS: Final = 17.0
 MOST_WAITED: Final = 0.02
 #: … and the host gives the core to other machines for no more than this.
 MOST_STOLEN: Final = 0.02
+#: What one address may have opened, by the server's own default.
+MOST_ROOMS: Final = Settings().max_rooms_per_address
 
 
 @attrs.frozen
@@ -110,6 +113,9 @@ def broken(record: AttackRecord) -> list[str]:
         "wrong checksums": record.wrong_checksums,
         "seats stolen": record.attackers.get("stolen", 0),
         "seats lost": record.attackers.get("seats_lost", 0),
+        "newcomers shut out": record.attackers.get("shut_out", 0),
+        "rooms too many": max(0, record.attackers.get("rooms", 0) - MOST_ROOMS),
+        "answers to a foreign host": record.attackers.get("misled", 0),
         "crashes logged": len(record.crashes),
     }
     found = [f"{count} {what}" for what, count in counts.items() if count]

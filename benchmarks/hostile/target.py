@@ -44,7 +44,9 @@ class Tally:
     """What attackers did.  ``endings``: connections that the server ended.
 
     ``resumed``: seats that they came back to by right, ``stolen``: without one, ``seats_lost``:
-    that they should have got back, or kept.
+    that they should have got back, or kept.  ``shut_out``: honest newcomers among them who were
+    not let in.  ``rooms``: the most that all of them together had opened at a time.
+    ``misled``: requests for a host that is not the server's which it answered all the same.
     """
 
     connections: int = 0
@@ -54,6 +56,9 @@ class Tally:
     stolen: int = 0
     seats_lost: int = 0
     endings: int = 0
+    shut_out: int = 0
+    rooms: int = 0
+    misled: int = 0
     bytes_sent: int = 0
     bytes_received: int = 0
 
@@ -74,15 +79,21 @@ class Target:
         self.rng = random.Random(self.seed)
         self._from = itertools.cycle(range(self.addresses))
 
-    async def connect(self, *, to_tls: bool = False, receive_buffer: int | None = None) -> Wire:
-        """Connect TCP from the next address; ``OSError`` if that is refused."""
+    async def connect(
+        self,
+        *,
+        to_tls: bool = False,
+        receive_buffer: int | None = None,
+        source: str | None = None,
+    ) -> Wire:
+        """Connect TCP from ``source`` or the next address; ``OSError`` if that is refused."""
         sock = trio.socket.socket()
         try:
             if receive_buffer is not None:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
             # Only the address is bound here; with the port, ports would run out.
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_BIND_ADDRESS_NO_PORT, 1)
-            await sock.bind((self.next_address(), 0))
+            await sock.bind((source or self.next_address(), 0))
             with trio.fail_after(ANSWER_WITHIN_S):
                 await sock.connect(("127.0.0.1", self.tls_port if to_tls else self.port))
         except BaseException as error:
@@ -200,15 +211,19 @@ class Wire:
         except GONE:
             self._tally.endings += 1
 
-    async def upgrade(self) -> None:
+    async def upgrade(self, request: bytes = UPGRADE) -> None:
         """Shake hands; ``TurnedAway`` if the answer is another."""
-        await self.send(UPGRADE)
+        if not (await self.ask(request)).startswith(b"HTTP/1.1 101 "):
+            raise TurnedAway
+
+    async def ask(self, request: bytes) -> bytes:
+        """Send a request and return the head of the answer."""
+        await self.send(request)
         with trio.fail_after(ANSWER_WITHIN_S):
             while b"\r\n\r\n" not in self._read:
                 self._read += await self.receive()
         head, _, self._read = self._read.partition(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 101 "):
-            raise TurnedAway
+        return head
 
     async def join(self, message: bytes) -> Welcome:
         """Send ``message`` and return the welcome; ``TurnedAway`` if the answer is another."""

@@ -1,9 +1,14 @@
 """Who is let in, and when the answer is *later*: caps that keep the house from overflowing.
 
-Owns counting connections (in all, by address, and those that have not joined yet), how fast they
-and their requests may come and players join, and what was turned away, by reason.  Pure: time is
-an argument; no sockets, no tasks.  Says no, but never answers anybody: that is the door's and the
-session's doing.
+Owns counting connections (in all, by address, and those that have not joined yet), which of them
+must make room for new ones, how fast they and their requests may come and players join, and what
+was turned away, by reason.  Pure: time is an argument; no sockets, no tasks.  Says no, but never
+answers anybody: that is the door's and the session's doing.
+
+A connection that has not said hello costs its peer next to nothing, so a cap on these alone would
+let a few addresses keep everybody out.  At a cap the oldest of them is therefore evicted for the
+new one: whoever says hello within a round trip or two gets in, unless connections come faster than
+``max_joining`` in that time.
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ from __future__ import annotations
 import enum
 import math
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from typing import Final
 
 import attrs
@@ -45,6 +51,7 @@ class Reason(enum.StrEnum):
 
     CONNECTIONS = "connections"
     JOINING = "joining"
+    EVICTED = "evicted"
     ADDRESS = "address"
     HASTE = "haste"
     JOINS = "joins"
@@ -56,6 +63,18 @@ class Reason(enum.StrEnum):
     ORIGIN = "origin"
     BOT = "bot"
     METRICS = "metrics"
+
+
+class Stage(enum.Enum):
+    """How far a connection has come.  It only moves down this list, and may skip steps."""
+
+    #: Its TLS handshake, its requests, or its hello: what the server waits for is the peer's to do.
+    OPENING = enum.auto()
+    #: Its hello is here.  It waits for its turn, or for the game's ``on_auth``.
+    JOINING = enum.auto()
+    JOINED = enum.auto()
+    #: Over, or evicted: it counts nowhere.
+    GONE = enum.auto()
 
 
 @attrs.define(eq=False)
@@ -89,7 +108,17 @@ class Peer:
     request_paid: bool = False
     #: Whether it sent no Origin, as programs do; browsers always send one.
     is_bot: bool = True
-    joining: bool = True
+    stage: Stage = Stage.OPENING
+    #: Ends the connection at once.  Called when it has to make room, after it stopped counting.
+    evict: Callable[[], object] = attrs.field(default=lambda: None, repr=False)
+
+    def answered(self) -> None:
+        """A request of its was answered; now it has as long for the next as a new connection."""
+        self.admission.answered(self)
+
+    def greeted(self) -> None:
+        """Its hello is here; it need not make room for others any more."""
+        self.admission.greeted(self)
 
     def joined(self) -> None:
         """It takes part now, and counts no more among those who may be up to nothing."""
@@ -114,16 +143,62 @@ class _Line:
         return self.last_s
 
 
+class _Opening:
+    """The connections that have not said hello, in the order in which they are evicted.
+
+    First those of addresses for which no seat is held, the oldest first; then the others.  Of an
+    address as many are spared as it has held seats.
+    """
+
+    def __init__(self, held_by: Callable[[str], int]) -> None:
+        self._held_by = held_by
+        self._new: OrderedDict[Peer, None] = OrderedDict()
+        #: Peer → the address for which it may be spared.
+        self._returning: OrderedDict[Peer, str] = OrderedDict()
+        self._returning_of: Counter[str] = Counter()
+
+    def add(self, peer: Peer) -> None:
+        """Add ``peer`` as the newest, or make it the newest again."""
+        self.remove(peer)
+        key = peer.counted_as
+        if key is not None and self._returning_of[key] < self._held_by(key):
+            self._returning[peer] = key
+            self._returning_of[key] += 1
+        else:
+            self._new[peer] = None
+
+    def remove(self, peer: Peer) -> None:
+        """Forget ``peer``, if it is here."""
+        self._new.pop(peer, None)
+        key = self._returning.pop(peer, None)
+        if key is not None:
+            self._returning_of[key] -= 1
+            if not self._returning_of[key]:
+                del self._returning_of[key]
+
+    def oldest(self) -> Peer | None:
+        """Return which one is evicted next."""
+        return next(iter(self._new), None) or next(iter(self._returning), None)
+
+
 class Admission:
     """The count of all connections of one server, whatever ports they came through.
 
     ``turned_away`` counts by ``Reason``, ``malformed_forwards`` the ``X-Forwarded-For`` of proxies
-    that held something else than addresses.
+    that held something else than addresses.  ``held_by`` tells how many seats are held for players
+    of an address (a key of ``Peer.counted_as``).
     """
 
-    def __init__(self, settings: Settings, memory: MemoryWatch | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        memory: MemoryWatch | None = None,
+        *,
+        held_by: Callable[[str], int] = lambda _: 0,
+    ) -> None:
         self._settings = settings
         self._memory = MemoryWatch(list) if memory is None else memory
+        self._opening = _Opening(held_by)
         self._addresses: dict[str, _Address] = {}
         self._remembered: OrderedDict[str, _Address] = OrderedDict()
         #: When the next newcomer's turn to join is.
@@ -147,16 +222,31 @@ class Admission:
             address=address,
             deadline_s=now_s + self._settings.hello_deadline_s,
         )
-        if self.connections >= self._settings.max_connections:
-            return self.turn_away(Reason.CONNECTIONS)
-        if self.joining >= self._settings.max_joining:
-            return self.turn_away(Reason.JOINING)
         key = None if address is None else self._key_of(address)
         if (reason := self._count_at(peer, key, 1.0, now_s)) is not None:
             return reason
+        if (cap := self._cap_reached()) is not None and not self._evict_oldest():
+            self._uncount(peer)
+            return self.turn_away(cap)
         self.connections += 1
         self.joining += 1
+        self._opening.add(peer)
         return peer
+
+    def _cap_reached(self) -> Reason | None:
+        if self.connections >= self._settings.max_connections:
+            return Reason.CONNECTIONS
+        return Reason.JOINING if self.joining >= self._settings.max_joining else None
+
+    def _evict_oldest(self) -> bool:
+        """Evict the oldest that has not said hello; False if there is none."""
+        peer = self._opening.oldest()
+        if peer is None:
+            return False
+        self.turn_away(Reason.EVICTED)
+        self.leave(peer)
+        peer.evict()
+        return True
 
     def identify(self, peer: Peer, sender: Sender, now_s: float) -> Reason | None:
         """Count the connection as that of ``sender``, by the word of its proxy, or say why not.
@@ -165,7 +255,7 @@ class Admission:
         """
         if sender.malformed:
             self.malformed_forwards += 1
-        if sender.address == peer.address:
+        if sender.address == peer.address or peer.stage is Stage.GONE:
             return None
         proxy = peer.connected_from
         assert proxy is not None, "only addresses are proxies"
@@ -174,7 +264,10 @@ class Admission:
         self._uncount(peer)
         unknown = f"unknown via {counted_as(proxy)}"
         key = unknown if sender.address is None else self._key_of(sender.address)
-        return self._count_at(peer, key, REQUEST_COST, now_s)
+        reason = self._count_at(peer, key, REQUEST_COST, now_s)
+        if peer.stage is Stage.OPENING:
+            self._opening.add(peer)  # anew, for seats may be held for this address
+        return reason
 
     def let_ask(self, peer: Peer, now_s: float) -> Reason | None:
         """Have the address of ``peer`` pay ``REQUEST_COST`` for a request, or say why not.
@@ -188,15 +281,30 @@ class Admission:
             return None
         return self.turn_away(Reason.HASTE)
 
+    def answered(self, peer: Peer) -> None:
+        """See ``Peer.answered``."""
+        if peer.stage is Stage.OPENING:
+            self._opening.add(peer)
+
+    def greeted(self, peer: Peer) -> None:
+        """See ``Peer.greeted``."""
+        if peer.stage is Stage.OPENING:
+            peer.stage = Stage.JOINING
+            self._opening.remove(peer)
+
     def joined(self, peer: Peer) -> None:
         """See ``Peer.joined``.  Idempotent."""
-        if peer.joining:
-            peer.joining = False
+        self.greeted(peer)
+        if peer.stage is Stage.JOINING:
+            peer.stage = Stage.JOINED
             self.joining -= 1
 
     def leave(self, peer: Peer) -> None:
-        """See ``Peer.leave``; once for each peer that was admitted."""
+        """See ``Peer.leave``.  Idempotent."""
+        if peer.stage is Stage.GONE:
+            return
         self.joined(peer)
+        peer.stage = Stage.GONE
         self._uncount(peer)
         self.connections -= 1
 

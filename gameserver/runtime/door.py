@@ -155,8 +155,8 @@ class Door:
         self._turnstile = Turnstile()
         self._listeners: list[socket.socket] = []
         self._accepting = True
-        #: Connections between two requests, the one that has waited longest first.
-        self._idle: dict[trio.CancelScope, None] = {}
+        #: Of connections between two requests.
+        self._idle: set[trio.CancelScope] = set()
         self._open_connections = 0
         self._accepted = 0
         self._requests = 0
@@ -255,19 +255,12 @@ class Door:
             peer = self._gate.admission.admit(address[0], address[1], now_s)
             if isinstance(peer, Reason):
                 self._refused += 1
-                if peer in (Reason.CONNECTIONS, Reason.JOINING):
-                    self._make_room()  # not for one address that is over its own cap
                 self._turning_away.turn_away(sock, tls=self.ssl_context is not None)
                 continue
             peer.deadline_s = now_s + self._settings.handshake_timeout_s
+            peer.evict = sock.close
             self._open_connections += 1
             nursery.start_soon(self._guard, sock, peer)
-
-    def _make_room(self) -> None:
-        """End the connection that has idled longest, so that idling keeps nobody else out."""
-        idle = next(iter(self._idle), None)
-        if idle is not None:
-            idle.cancel()
 
     async def _guard(self, sock: socket.socket, peer: Peer) -> None:
         """Run one connection so that no error of it, single or grouped, gets any further.
@@ -291,6 +284,7 @@ class Door:
     async def _connection(self, sock: socket.socket, peer: Peer) -> None:
         async with trio.open_nursery() as nursery:
             link = Link.accepted(sock, nursery, ssl_context=self.ssl_context)
+            peer.evict = link.drop
             try:
                 opening = await self._opening_of(link, peer)
                 if opening is not None:
@@ -322,6 +316,7 @@ class Door:
                     return reaction
                 if not await self._answer(conversation, reaction):
                     return None
+                peer.answered()
                 begun = await self._another_begins(conversation)
                 peer.deadline_s = trio.current_time() + self._settings.handshake_timeout_s
         except h11.RemoteProtocolError as error:
@@ -352,11 +347,11 @@ class Door:
 
     async def _another_begins(self, conversation: Conversation) -> bool:
         with trio.move_on_after(self._settings.idle_timeout_s) as idle:
-            self._idle[idle] = None
+            self._idle.add(idle)
             try:
                 return await conversation.wait_for_request()
             finally:
-                del self._idle[idle]
+                self._idle.remove(idle)
         return False
 
     async def _react(

@@ -179,6 +179,10 @@ class Lobby:
 
     # ------------------------------------------------------------ coming back
 
+    def held_by(self, address: str) -> int:
+        """Return how many seats are held for players of ``address``."""
+        return self._held[address]
+
     @property
     def held(self) -> int:
         """How many seats are held for those who were dropped."""

@@ -115,7 +115,7 @@ class Server:
         self.tls_port: int | None = None
         self.counters = Counters()
         self.lobby = Lobby(kinds, settings)
-        self.admission = Admission(settings, MemoryWatch())
+        self.admission = Admission(settings, MemoryWatch(), held_by=self.lobby.held_by)
         self.gc_policy = GcPolicy(lambda: self.players)
         self._sessions: set[Session] = set()
         self._no_session = trio.Event()

@@ -258,6 +258,7 @@ class Session:
             if not isinstance(message, Hello):
                 raise RemoteProtocolError("the first message must be hello")
             self._greeted = True
+            self._peer.greeted()
             return message
         raise SessionOver(
             CloseCode.TOO_SLOW, f"no hello within {self._settings.hello_deadline_s:g} s"
