@@ -34,7 +34,7 @@ from gameserver.replication.seat import NOTHING_AWAITED, Seat
 OCCUPIED_PER_NEWS: Final = 8
 
 
-@attrs.frozen
+@attrs.define
 class Paths:
     """The seats of one publish, by the way in which it reaches them."""
 
