@@ -6,7 +6,7 @@ Owns what a game reads, sets and calls.  The queue of a player's commands is in
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import attrs
 
@@ -17,21 +17,24 @@ from gameserver.replication.events import Point
 from gameserver.replication.seat import Seat
 
 
+class Claim(Protocol):
+    """What a command said that the screen of its client showed."""
+
+    @property
+    def shown(self) -> int:
+        """In parts of a tick (``SHOWN_PER_TICK``); 0: unknown."""
+
+    @property
+    def arrived(self) -> int:
+        """The tick that was next when the command came."""
+
+
 @attrs.define
 class Screen:
-    """What a client said that its screen showed, in the last command that was applied.
+    """What a client said of its screen in the last command that was applied, and at which tick."""
 
-    ``shown`` in parts of a tick (``SHOWN_PER_TICK``; 0: unknown), ``arrived_tick`` the tick that
-    was next when the command came, ``applied_tick`` the tick that it was applied in (0: none yet).
-    """
-
-    shown: int = 0
-    arrived_tick: int = 0
+    claim: Claim | None = None
     applied_tick: int = 0
-
-    def clear(self) -> None:
-        """Know nothing: another client plays on."""
-        self.shown = self.arrived_tick = self.applied_tick = 0
 
 
 class Player:

@@ -53,12 +53,15 @@ class Commands:
         "_seat",
         "_stale",
         "newest_seq",
+        "number",
         "player",
         "times",
     )
 
     def __init__(self, player: Player, seat: Seat, screen: Screen, room: RoomCommands) -> None:
         self.player: Final = player
+        #: That of the seat.
+        self.number: Final = seat.number
         #: The seq of the newest command that has come; 0: none has.
         self.newest_seq = 0
         takes_inputs = room.input_class is not None
@@ -145,7 +148,7 @@ class Commands:
         """Begin anew at seq 1, for another client that plays on in this seat."""
         self.discard()
         self.newest_seq = self._seat.command_seq = 0
-        self._screen.clear()
+        self._screen.claim = None
 
     # ------------------------------------------------------------ out
 
@@ -175,7 +178,7 @@ class Commands:
 
     def _note_applied(self, entry: Input, tick: int) -> Any:
         screen, seq = self._screen, entry.seq
-        screen.shown, screen.arrived_tick, screen.applied_tick = entry.shown, entry.arrived, tick
+        screen.claim, screen.applied_tick = entry, tick
         # A refused input may have been acknowledged before an earlier one that waited.
         if seq > self._seat.command_seq:
             self._seat.command_seq = seq

@@ -98,12 +98,12 @@ def _seen_tick(room: Room, player: Player, screen: Screen) -> float:
     limits = bounds(player.latency, rate, room.publish_interval)
     tick = room.tick_number
     arrived, age, believed = tick, limits.usual, True
-    if screen.applied_tick:
+    if (claim := screen.claim) is not None:
         # Without a newer command the screen is taken to have gone on.
         since_ticks = tick - screen.applied_tick
-        arrived = screen.arrived_tick + since_ticks
-        if screen.shown:
-            shown = screen.shown / SHOWN_PER_TICK + since_ticks
+        arrived = claim.arrived + since_ticks
+        if claim.shown:
+            shown = claim.shown / SHOWN_PER_TICK + since_ticks
             age, believed = believed_age(arrived - shown, limits)
     if not believed:
         player.rewinds_disputed += 1

@@ -33,7 +33,7 @@ R = TypeVar("R", bound=Room)
 MAX_WAITING_TEXTS: Final = 256
 
 _FAILED: Final = object()
-_seat_number: Final = attrgetter("player.seat")
+_number: Final = attrgetter("number")
 
 
 @attrs.frozen
@@ -87,7 +87,7 @@ class Stepper(Generic[R]):
         seated = self.seated[number] = Seated(player, seat, commands)
         self.room.players[number] = player
         if self._commands.input_class is not None:
-            insort(self._in_order, commands, key=_seat_number)
+            insort(self._in_order, commands, key=_number)
         self._guarded("on_join", player, player)
         return seated
 
@@ -187,12 +187,12 @@ class Stepper(Generic[R]):
         yield "tick"
 
     def _apply_commands(self, tick: int) -> None:
-        waiting = sorted(self._commands.waiting, key=_seat_number)
+        waiting = sorted(self._commands.waiting, key=_number)
         self._commands.waiting.clear()
         on_command = self.room.on_command
         for commands in waiting:
-            player = commands.player
-            if self.find(player) is None:
+            seated, player = self.seated.get(commands.number), commands.player
+            if seated is None or seated.player is not player:
                 continue  # left since
             try:
                 for command in commands.drain(tick):
@@ -204,6 +204,7 @@ class Stepper(Generic[R]):
     def _apply_inputs(self, tick: int) -> None:
         """Give every player's input of this tick to ``on_command``."""
         room = self.room
+        on_command = room.on_command
         repeats, idle_ticks = room.idle == "repeat", room.idle_repeat_ticks
         for commands in tuple(self._in_order):
             player = commands.player
@@ -214,9 +215,13 @@ class Stepper(Generic[R]):
                 continue
             if command is None:
                 command = self._guarded("on_idle", player, player)
-            if command is _FAILED or (
-                self._guarded("on_command", player, player, command) is _FAILED
-            ):
+                if command is _FAILED:
+                    commands.discard()
+                    continue
+            try:
+                on_command(player, command)
+            except Exception as error:  # noqa: BLE001 - as in ``_guarded``
+                self.failures.append(HookFailure("on_command", player, error))
                 commands.discard()
 
     def _tell_said(self) -> None:
