@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from benchmarks.speech import Speech, game_speech
-from clients.bots import Bot, personas
+from clients.bots.behaviours import Bot, personas
 from clients.replica import Replica
 from gameserver.games.arena.model import Play, Steer
 from gameserver.games.arena.room import Arena

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from clients.errors import ConnectionLost, Refused
     from clients.game_client import GameClient
     from clients.joining import open_game
+    from clients.netcode.steering import Steering, Vehicle
     from clients.predicted_play import PredictedPlay
     from clients.remote import RemoteEntity, RemoteEvent
     from clients.replica import Replica
-    from clients.steering import Steering, Vehicle
 else:
     __getattr__, __dir__ = lazy_exports(
         __name__,
@@ -30,7 +30,7 @@ else:
             "clients.predicted_play": ["PredictedPlay"],
             "clients.remote": ["RemoteEntity", "RemoteEvent"],
             "clients.replica": ["Replica"],
-            "clients.steering": ["Steering", "Vehicle"],
+            "clients.netcode.steering": ["Steering", "Vehicle"],
         },
     )
 

@@ -19,13 +19,13 @@ from clients.client_types import Applied, ClientStatistics, State, StateChange
 from clients.connection import Connection
 from clients.errors import ConnectionLost
 from clients.inbox import Inbox
+from clients.netcode.pings import Pings
+from clients.netcode.steering import Steering, Vehicle
+from clients.netcode.tickclock import TickClock
 from clients.outbox import Outbox
-from clients.pings import Pings
 from clients.predicted_play import PredictedPlay
 from clients.remote import RemoteEvent
 from clients.replica import Replica
-from clients.steering import Steering, Vehicle
-from clients.tickclock import TickClock
 from gameserver.errors import LocalProtocolError, RemoteProtocolError
 from gameserver.model.schema import Schema
 from gameserver.model.specs import CommandSpec

@@ -11,8 +11,8 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 import trio
 
 from clients.errors import ConnectionLost
+from clients.netcode.steering import Steering
 from clients.remote import RemoteEntity
-from clients.steering import Steering
 from gameserver.protocol.closing import CloseCode
 
 S = TypeVar("S")

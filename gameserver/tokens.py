@@ -2,7 +2,7 @@
 
 Owns signing and reading them, with itsdangerous.  A token says who its holder is, when it was
 made, and a number of its own by which it is used once.  Never decides who needs one (that is
-``runtime/sign_in.py``), and no error of it repeats a token or a secret.
+``runtime/admission/sign_in.py``), and no error of it repeats a token or a secret.
 
 The login service may be any program that has the secret::
 

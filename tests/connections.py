@@ -18,14 +18,14 @@ from wsproto.connection import ConnectionType
 from wsproto.events import AcceptConnection, Event, Request
 
 from gameserver.config import Settings
-from gameserver.runtime.admission import Admission
-from gameserver.runtime.door import Door, open_listeners
-from gameserver.runtime.endpoint import Endpoint
-from gameserver.runtime.gate import Gate
-from gameserver.runtime.http import Site
-from gameserver.runtime.link import Link
+from gameserver.runtime.admission.connection_limits import Admission
+from gameserver.runtime.http.acceptor import Door, open_listeners
+from gameserver.runtime.http.endpoint import Endpoint
+from gameserver.runtime.http.messages import Site
+from gameserver.runtime.http.request_policy import Gate
+from gameserver.runtime.net.link import Link
+from gameserver.runtime.net.tls_codec import TlsCodec
 from gameserver.runtime.plain import plain_endpoints
-from gameserver.runtime.tls_codec import TlsCodec
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from trio import Nursery
     from trio_websocket import WebSocketConnection
 
-    from gameserver.runtime.admission import Peer
-    from gameserver.runtime.door import DoorSettings
-    from gameserver.runtime.endpoint import Handler
+    from gameserver.runtime.admission.connection_limits import Peer
+    from gameserver.runtime.http.acceptor import DoorSettings
+    from gameserver.runtime.http.endpoint import Handler
 
 SMALL_BUFFER_BYTES = 4096
 #: What does not come about by then, never will.

@@ -22,10 +22,10 @@ from gameserver import Player, Settings
 from gameserver.ops.metrics import Counters
 from gameserver.protocol.held import encode_held
 from gameserver.protocol.messages import SUBPROTOCOL, Delta, Welcome
-from gameserver.runtime.admission import Admission, Peer
-from gameserver.runtime.lobby import Lobby
-from gameserver.runtime.resumption import Showing
-from gameserver.runtime.session import Session
+from gameserver.runtime.admission.connection_limits import Admission, Peer
+from gameserver.runtime.rooms.lobby import Lobby
+from gameserver.runtime.rooms.resumption import Showing
+from gameserver.runtime.sessions.session import Session
 from gameserver.simulation.stepper import Seated
 
 SETTINGS = Settings(empty_room_s=1000, reading="tasks")

@@ -15,10 +15,10 @@ from typing import Any
 
 from sinks import FakeSink
 
-from clients.arena_ship import ArenaShip
+from clients.bots.arena_ship import ArenaShip
+from clients.netcode.steering import Steering
+from clients.netcode.tickclock import TickClock, ping_interval_s
 from clients.replica import Replica
-from clients.steering import Steering
-from clients.tickclock import TickClock, ping_interval_s
 from gameserver.games.arena.model import Pickup, Play, Steer
 from gameserver.games.arena.room import Arena
 from gameserver.games.arena.ship_step import ShipState

@@ -26,7 +26,7 @@ from gameserver.protocol.messages import (
     Welcome,
     decode_from_server,
 )
-from gameserver.runtime.inlet import Inlet
+from gameserver.runtime.net.receive_buffer import Inlet
 from gameserver.runtime.server import Server
 
 T = TypeVar("T")

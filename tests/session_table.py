@@ -12,9 +12,9 @@ from playing import Field, MemoryLink, Mutable, RawClient, connected
 
 from gameserver import Settings
 from gameserver.ops.metrics import Counters
-from gameserver.runtime.admission import Admission
-from gameserver.runtime.lobby import Lobby
-from gameserver.runtime.session import Session
+from gameserver.runtime.admission.connection_limits import Admission
+from gameserver.runtime.rooms.lobby import Lobby
+from gameserver.runtime.sessions.session import Session
 from gameserver.simulation.stepper import Seated
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gameserver.runtime.addresses import (
+from gameserver.runtime.admission.addresses import (
     MAX_HOPS,
     UNKNOWN_SENDER,
     Sender,

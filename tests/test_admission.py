@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from gameserver.config import Settings
 from gameserver.errors import JoinRefused
-from gameserver.runtime import admission as module
-from gameserver.runtime.addresses import UNKNOWN_SENDER, Sender
-from gameserver.runtime.admission import (
+from gameserver.runtime.admission import connection_limits as module
+from gameserver.runtime.admission.addresses import UNKNOWN_SENDER, Sender
+from gameserver.runtime.admission.connection_limits import (
     LONGEST_WAIT_S,
     REQUEST_COST,
     Admission,

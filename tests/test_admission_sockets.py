@@ -11,7 +11,7 @@ import trio
 from connections import OpenDoor, WirePeer, exchange, open_door, rest_of, until, upgrade
 
 from gameserver.config import Settings
-from gameserver.runtime.admission import Peer, Reason
+from gameserver.runtime.admission.connection_limits import Peer, Reason
 
 both = pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
 

@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 from hypothesis import given
 
 from gameserver.protocol.allowance import Allowance, Intake
-from gameserver.runtime.reception import MESSAGES_BURST, MESSAGES_PER_S
+from gameserver.runtime.sessions.reception import MESSAGES_BURST, MESSAGES_PER_S
 
 
 def test_a_burst_then_the_rate() -> None:

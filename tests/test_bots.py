@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clients.bots import (
+from clients.bots.behaviours import (
     CHARACTERS,
     KEEP_ALIVE_TICKS,
     NAMES,
@@ -27,7 +27,7 @@ from clients.bots import (
     Miner,
     personas,
 )
-from clients.piloting import (
+from clients.bots.piloting import (
     Contact,
     Gunner,
     angle_of,

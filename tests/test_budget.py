@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from netcode_vectors.files import check
 
-from clients.budget import ESTIMATED, SHARES, WINDOW, LatencyBudget
+from clients.netcode.budget import ESTIMATED, SHARES, WINDOW, LatencyBudget
 
 
 def answer(budget: LatencyBudget, tick: int, now_s: float, **changes: float) -> None:

@@ -13,8 +13,8 @@ from playing import Field
 from benchmarks.hostile.ammunition import UPGRADE, hello, masked
 from gameserver import Player, Settings, open_server
 from gameserver.ops.metrics import Tally
+from gameserver.runtime.admission.join_throttle import PER_TURN
 from gameserver.runtime.server import SESSIONS_PER_TURN, Server
-from gameserver.runtime.turnstile import PER_TURN
 
 CROWD = 30
 SETTINGS = Settings(port=0)

@@ -16,8 +16,8 @@ from wsproto.events import BytesMessage, CloseConnection, TextMessage
 
 from gameserver.config import Settings
 from gameserver.protocol.frames import binary_frame
-from gameserver.runtime.assets import Assets
-from gameserver.runtime.door import (
+from gameserver.runtime.admission.join_throttle import PER_TURN
+from gameserver.runtime.http.acceptor import (
     RECEIVE_BUFFER_BYTES,
     SEND_BUFFER_BYTES,
     Door,
@@ -26,9 +26,9 @@ from gameserver.runtime.door import (
     close_websocket,
     open_listeners,
 )
-from gameserver.runtime.http import Site, text_response
+from gameserver.runtime.http.assets import Assets
+from gameserver.runtime.http.messages import Site, text_response
 from gameserver.runtime.plain import echo
-from gameserver.runtime.turnstile import PER_TURN
 
 both = pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
 

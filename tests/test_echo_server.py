@@ -14,7 +14,7 @@ from wsproto.events import BytesMessage, CloseConnection, TextMessage
 
 from gameserver.runtime import echo_server
 from gameserver.runtime.echo_server import EchoServer, open_echo_server
-from gameserver.runtime.link import Link
+from gameserver.runtime.net.link import Link
 from gameserver.runtime.server import StartError
 
 PATIENCE_S = 30.0

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from netcode_vectors.files import check
 
-from clients.effects import MAX_WAITING, PATIENCE_TICKS, Effect, PendingEffects
+from clients.netcode.effects import MAX_WAITING, PATIENCE_TICKS, Effect, PendingEffects
 
 
 def test_python_and_the_page_play_the_same_scripts() -> None:

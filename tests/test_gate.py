@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from gameserver.config import ANY_HOST, LOOPBACK, HostName, Settings, load_settings
 from gameserver.ops.logging import MAX_SHOWN_CHARACTERS
-from gameserver.runtime.admission import REQUEST_COST, Admission, Peer, Reason
-from gameserver.runtime.gate import FOREIGN_HOST, FORWARDING_HEADERS, Gate
-from gameserver.runtime.http import Response
+from gameserver.runtime.admission.connection_limits import REQUEST_COST, Admission, Peer, Reason
+from gameserver.runtime.http.messages import Response
+from gameserver.runtime.http.request_policy import FOREIGN_HOST, FORWARDING_HEADERS, Gate
 
 #: On a busy machine an example may take long.
 calm = settings(deadline=None)

@@ -23,7 +23,7 @@ from connections import (
 )
 from wsproto.events import BytesMessage, CloseConnection, TextMessage
 
-from gameserver.runtime.door import DoorSettings, close_websocket
+from gameserver.runtime.http.acceptor import DoorSettings, close_websocket
 
 HEAD = {
     "Host": b"localhost",

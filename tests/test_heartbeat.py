@@ -7,7 +7,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gameserver.protocol.latency import Latency
-from gameserver.runtime.heartbeat import (
+from gameserver.runtime.net.heartbeat import (
     GRAIN_S,
     KNOWN_PONGS,
     MAX_UNANSWERED,

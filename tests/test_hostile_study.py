@@ -46,9 +46,9 @@ from gameserver.games.arena.rules import TICK_RATE
 from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.frames import binary_frame
 from gameserver.protocol.messages import Delta
-from gameserver.runtime.resumption import Resumption
+from gameserver.runtime.net.tls import make_development_certificate
+from gameserver.runtime.rooms.resumption import Resumption
 from gameserver.runtime.server import open_server
-from gameserver.runtime.tls import make_development_certificate
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the attackers' addresses are Linux'")
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameserver.config import ConfigError, HostName, Settings, load_settings
-from gameserver.runtime.hosts import Hosts, host_of
+from gameserver.runtime.http.hosts import Hosts, host_of
 
 
 def request(host: str | bytes | None, target: str = "/") -> h11.Request:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import Request
 
-from gameserver.runtime.assets import Assets, web_client
-from gameserver.runtime.http import JSON, Response, Site, path_of, text_response
-from gameserver.runtime.upgrade import Upgrade, read_upgrade, wants_upgrade
+from gameserver.runtime.http.assets import Assets, web_client
+from gameserver.runtime.http.messages import JSON, Response, Site, path_of, text_response
+from gameserver.runtime.http.upgrade import Upgrade, read_upgrade, wants_upgrade
 
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 

@@ -122,7 +122,11 @@ def test_imports_follow_the_arrows(module: str) -> None:
 
 
 def test_an_upward_arrow_is_wrong() -> None:
-    up = ["gameserver.runtime.link.Link", "gameserver.simulation.stepper", "gameserver.room.Room"]
+    up = [
+        "gameserver.runtime.net.link.Link",
+        "gameserver.simulation.stepper",
+        "gameserver.room.Room",
+    ]
     assert wrong_arrows("gameserver.replication.seat", [*up, "gameserver.errors", "attrs"]) == up
     assert wrong_arrows("gameserver.room", ["gameserver.simulation.stepper.Stepper"])
     assert wrong_arrows("gameserver.model.world", ["gameserver.Room"])
@@ -159,7 +163,7 @@ def circle_in(imports: Mapping[str, Collection[str]]) -> list[str]:
 
 #: Imports that still close a circle: module and imported module.  This set only ever shrinks.
 KNOWN_CIRCLES = {
-    ("gameserver.runtime.pump", "gameserver.runtime.link"),
+    ("gameserver.runtime.net.poller", "gameserver.runtime.net.link"),
 }
 
 

@@ -9,8 +9,8 @@ from test_lane import frame
 
 from gameserver.errors import LocalProtocolError
 from gameserver.protocol.allowance import Intake
-from gameserver.protocol.lane import MAX_FRAGMENTS
-from gameserver.runtime.inlet import Inlet
+from gameserver.protocol.fast_path import MAX_FRAGMENTS
+from gameserver.runtime.net.receive_buffer import Inlet
 
 
 def test_before_frames_are_followed_all_is_to_be_read() -> None:

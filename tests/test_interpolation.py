@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from netcode_vectors.files import check
 
-from clients.interpolation import (
+from clients.netcode.interpolation import (
     CAPACITY,
     EXTRAPOLATION_S,
     MAX_DELAY_S,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameserver.runtime.ladder import (
+from gameserver.runtime.rooms.overload import (
     LOW_WINDOWS,
     MAX_LOW_WINDOWS,
     MIN_TICKS,

@@ -12,7 +12,7 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 from wsproto.utilities import RemoteProtocolError
 
-from gameserver.protocol.lane import LaneScanner
+from gameserver.protocol.fast_path import LaneScanner
 from gameserver.protocol.wire import MAX_CLIENT_MESSAGE_BYTES
 
 

@@ -11,7 +11,7 @@ import attrs
 import pytest
 from netcode_vectors.files import check
 
-from clients.lead import (
+from clients.netcode.lead import (
     JUMP_TICKS,
     MARGIN_TICKS,
     MAX_SLEW,
@@ -20,7 +20,7 @@ from clients.lead import (
     STALLS,
     Lead,
 )
-from clients.tickclock import TickClock, ping_interval_s
+from clients.netcode.tickclock import TickClock, ping_interval_s
 
 RATE = 30
 

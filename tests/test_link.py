@@ -20,8 +20,8 @@ from wsproto.events import CloseConnection, Message, Ping
 
 from gameserver.protocol.allowance import Intake
 from gameserver.protocol.frames import binary_frame
-from gameserver.runtime.inlet import BYTES_PER_TURN
-from gameserver.runtime.link import Link
+from gameserver.runtime.net.link import Link
+from gameserver.runtime.net.receive_buffer import BYTES_PER_TURN
 
 BIG = bytes(64 * 1024)
 """More than all the buffers between two links hold."""

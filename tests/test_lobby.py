@@ -16,8 +16,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gameserver import JoinRefused, LocalProtocolError, Room, Settings
 from gameserver.protocol.closing import MAX_REASON_BYTES
-from gameserver.runtime.admission import Reason
-from gameserver.runtime.lobby import Lobby
+from gameserver.runtime.admission.connection_limits import Reason
+from gameserver.runtime.rooms.lobby import Lobby
 
 
 class Yard(Field):
@@ -141,7 +141,7 @@ async def test_a_room_for_which_no_files_are_left(
 
     async with lobby(max_rooms_per_address=1) as made:
         with monkeypatch.context() as full:
-            full.setattr("gameserver.runtime.room_task.Pump", no_files)
+            full.setattr("gameserver.runtime.rooms.room_task.Pump", no_files)
             with pytest.raises(JoinRefused) as refusal, made.reserve("field", "an address"):
                 pass
             assert refusal.value.code == 1011

@@ -9,9 +9,9 @@ import pytest
 
 from gameserver.config import Settings
 from gameserver.errors import JoinRefused
-from gameserver.runtime import memory
-from gameserver.runtime.admission import Admission, Peer, Reason
-from gameserver.runtime.memory import LOOK_EVERY_S, MemoryWatch, Use, uses
+from gameserver.runtime.admission import memory
+from gameserver.runtime.admission.connection_limits import Admission, Peer, Reason
+from gameserver.runtime.admission.memory import LOOK_EVERY_S, MemoryWatch, Use, uses
 
 MIB = 1024 * 1024
 

@@ -63,7 +63,7 @@ from benchmarks.netcode.screen import Screen, Shown
 from benchmarks.studies import netcode
 from benchmarks.studies.session import Session
 from clients.lab.profiles import profile_of
-from clients.prediction import Predictor, Smoothing
+from clients.netcode.prediction import Predictor, Smoothing
 from gameserver.config import Settings
 from gameserver.games.arena.model import TURN, UNIT, Hit, Play, Rock, Steer
 from gameserver.games.arena.movement import COSINE, MAX_ENERGY, SINE
@@ -106,7 +106,7 @@ def test_the_room_tells_when_its_ticks_begin() -> None:
 
 def test_bots_can_join_the_room_of_the_links() -> None:
     """They refuse a schema that is not theirs."""
-    from clients.swarm import SCHEMA
+    from clients.bots.swarm import SCHEMA
 
     assert Timed.schema().hash == Range.schema().hash == SCHEMA.hash
 

@@ -16,13 +16,13 @@ from playing import open_url
 from gameserver import Settings
 from gameserver.protocol.messages import Delta, Welcome
 from gameserver.runtime import open_files
+from gameserver.runtime.net.poller import Pump
 from gameserver.runtime.open_files import (
     FILES_PER_ROOM,
     OTHER_FILES,
     raise_open_file_limit,
     within_open_files,
 )
-from gameserver.runtime.pump import Pump
 
 INFINITY = -1
 

@@ -18,10 +18,10 @@ from gameserver import JoinRefused
 from gameserver.config import Settings
 from gameserver.ops.metrics import exposition
 from gameserver.protocol.messages import Check, Delta, Pace
-from gameserver.runtime import ladder, room_task
-from gameserver.runtime.ladder import LOW_WINDOWS, STEPS
-from gameserver.runtime.lobby import OVERLOAD_RETRY_S, Lobby
-from gameserver.runtime.room_task import RoomTask
+from gameserver.runtime.rooms import overload, room_task
+from gameserver.runtime.rooms.lobby import OVERLOAD_RETRY_S, Lobby
+from gameserver.runtime.rooms.overload import LOW_WINDOWS, STEPS
+from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.server import open_server
 
 TICK_S = 1 / 20
@@ -204,7 +204,7 @@ class Heavy(Field):
 
 async def test_honest_players_play_on_at_twice_the_load(monkeypatch: pytest.MonkeyPatch) -> None:
     """Real sockets, real time: the ladder goes as far as necessary, and every client is right."""
-    monkeypatch.setattr(ladder, "WINDOW_S", 0.2)
+    monkeypatch.setattr(overload, "WINDOW_S", 0.2)
     monkeypatch.setattr(room_task, "CHECK_EVERY_S", 0.5)
     async with open_server({"heavy": Heavy}, Settings(port=0)) as server:
         url = f"ws://127.0.0.1:{server.port}/"

@@ -8,7 +8,7 @@ from hypothesis import given
 from sinks import messages_in
 
 from gameserver.protocol.messages import Pace
-from gameserver.runtime.pace import ACK_WINDOW_S, NOTICE_S, QUIET_S, RoomPace
+from gameserver.runtime.rooms.pace import ACK_WINDOW_S, NOTICE_S, QUIET_S, RoomPace
 
 RATE = 20
 

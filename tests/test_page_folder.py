@@ -14,7 +14,7 @@ import structlog
 from gameserver.config import Settings
 from gameserver.games.echo import Echo
 from gameserver.ops.logging import configure_logging
-from gameserver.runtime.page_folder import MAX_NAMED, PageError, page_files
+from gameserver.runtime.http.page_folder import MAX_NAMED, PageError, page_files
 from gameserver.runtime.server import Server
 
 KEY = "-----BEGIN PRIVATE KEY-----\nMC4CAQ\n"

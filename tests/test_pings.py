@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clients.pings import FIRST_PINGS, LEAST_APART_S, PING_EVERY_S, REMEMBERED, Pings
+from clients.netcode.pings import FIRST_PINGS, LEAST_APART_S, PING_EVERY_S, REMEMBERED, Pings
 
 
 def test_the_first_are_frequent_and_the_rest_about_one_a_second() -> None:

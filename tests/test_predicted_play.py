@@ -23,14 +23,14 @@ from scripted_server import (
 )
 from trio_websocket import ConnectionClosed
 
-from clients.effects import Effect
 from clients.errors import ConnectionLost
 from clients.game_client import GameClient
-from clients.pings import PING_EVERY_S
+from clients.netcode.effects import Effect
+from clients.netcode.pings import PING_EVERY_S
+from clients.netcode.steering import KEEP_ALIVE_TICKS, Steering
+from clients.netcode.tickclock import TickClock
 from clients.remote import RemoteEntity, RemoteEvent
 from clients.replica import Replica
-from clients.steering import KEEP_ALIVE_TICKS, Steering
-from clients.tickclock import TickClock
 from gameserver.model.schema import Schema, command, entity, event, number, synced
 from gameserver.protocol.messages import (
     CommandMessage,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from netcode_vectors.files import check
 from netcode_vectors.prediction import Bead, bead_distance, push_bead
 
-from clients.prediction import HALF_LIFE_S, Predictor, Smoothing
+from clients.netcode.prediction import HALF_LIFE_S, Predictor, Smoothing
 
 
 def predictor(**options: int) -> Predictor[Bead, int]:

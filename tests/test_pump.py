@@ -16,10 +16,10 @@ from test_lane import Receiver, frame, messages_only, streams
 from trio.testing import wait_all_tasks_blocked
 
 from gameserver.protocol.allowance import Intake
-from gameserver.protocol.lane import MAX_FRAGMENTS
-from gameserver.runtime import link as link_module
-from gameserver.runtime.link import Link
-from gameserver.runtime.pump import AVAILABLE, Pump
+from gameserver.protocol.fast_path import MAX_FRAGMENTS
+from gameserver.runtime.net import link as link_module
+from gameserver.runtime.net.link import Link
+from gameserver.runtime.net.poller import AVAILABLE, Pump
 
 pytestmark = pytest.mark.skipif(not AVAILABLE, reason="this system has no epoll")
 

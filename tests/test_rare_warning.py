@@ -6,7 +6,7 @@ import math
 
 import structlog
 
-from gameserver.runtime.rare_warning import MAX_REMEMBERED, QUIET_S, RareWarning
+from gameserver.runtime.http.rare_warning import MAX_REMEMBERED, QUIET_S, RareWarning
 
 
 def logged(warning: RareWarning, key: str, now_s: float) -> list[str]:

@@ -11,7 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from gameserver import Player
 from gameserver.protocol.held import encode_held
 from gameserver.protocol.messages import Bye, CommandMessage, Delta
-from gameserver.runtime.resumption import Showing
+from gameserver.runtime.rooms.resumption import Showing
 
 # ---------------------------------------------------------------- the seat
 

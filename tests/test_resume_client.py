@@ -17,7 +17,7 @@ from clients.game_client import GameClient
 from clients.joining import open_game
 from clients.outbox import MAX_UNSETTLED
 from gameserver.protocol.closing import ClientAction
-from gameserver.runtime.resumption import Showing
+from gameserver.runtime.rooms.resumption import Showing
 
 
 async def test_the_client_comes_back_by_itself(

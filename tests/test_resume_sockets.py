@@ -6,14 +6,14 @@ import trio
 from inn import Harbour, until_known
 from playing import Step
 
-from clients.arena_ship import ArenaShip
+from clients.bots.arena_ship import ArenaShip
 from clients.joining import open_game
 from clients.lab.profiles import profiles_of
 from clients.lab.proxy import Endpoint, open_proxy
 from gameserver import Settings
 from gameserver.games.arena.model import Play, Steer
 from gameserver.games.arena.room import Arena
-from gameserver.runtime.resumption import Showing
+from gameserver.runtime.rooms.resumption import Showing
 from gameserver.runtime.server import Server, open_server
 
 SETTINGS = Settings(port=0, ping_interval_s=0.1)

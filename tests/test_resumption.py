@@ -8,7 +8,7 @@ from inn import back, inn
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gameserver.protocol.messages import Bye, Delta, Welcome
-from gameserver.runtime.resumption import REMEMBERED, Resumption, Showing
+from gameserver.runtime.rooms.resumption import REMEMBERED, Resumption, Showing
 
 
 async def test_a_replayed_token_takes_nothing(autojump_clock: MockClock) -> None:

@@ -17,8 +17,8 @@ from trio.testing import MockClock
 from gameserver import JoinRefused, Player, Room
 from gameserver.protocol.messages import Check, Delta, Said
 from gameserver.replication.seat import Seat
-from gameserver.runtime.hook_watch import MAX_BLOCKS
-from gameserver.runtime.room_task import STOP_TIMEOUT_S, RoomTask
+from gameserver.runtime.rooms.hook_watch import MAX_BLOCKS
+from gameserver.runtime.rooms.room_task import STOP_TIMEOUT_S, RoomTask
 from gameserver.simulation.stepper import Seated
 
 TICK_S = 1 / 20

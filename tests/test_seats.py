@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameserver.runtime.seats import Seats
+from gameserver.runtime.rooms.seats import Seats
 
 
 @given(st.lists(st.tuples(st.sampled_from(["take", "share", "release"]), st.integers(0, 30))))

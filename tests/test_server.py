@@ -20,8 +20,8 @@ from playing import Field, RawClient, join, open_url
 
 from gameserver import Settings, StartError, open_server
 from gameserver.protocol.messages import Delta
+from gameserver.runtime.net.tls import make_development_certificate
 from gameserver.runtime.server import Server
-from gameserver.runtime.tls import make_development_certificate
 
 SETTINGS = Settings(port=0)
 

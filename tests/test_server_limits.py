@@ -23,7 +23,7 @@ from playing import Field, RawClient, join, open_url
 
 from gameserver import ConfigError, Room, Settings, open_server
 from gameserver.protocol.messages import SUBPROTOCOL, Delta, Ping, Pong, Welcome
-from gameserver.runtime.admission import LONGEST_WAIT_S, Reason
+from gameserver.runtime.admission.connection_limits import LONGEST_WAIT_S, Reason
 from gameserver.runtime.server import Server
 from gameserver.tokens import Tokens
 

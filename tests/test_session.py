@@ -28,10 +28,10 @@ from gameserver.protocol.messages import (
     Status,
     Welcome,
 )
-from gameserver.runtime.pace import ACK_WINDOW_S
-from gameserver.runtime.reception import MESSAGES_BURST, PINGS_BURST, TEXTS_BURST
-from gameserver.runtime.session import AUTH_TIMEOUT_S
-from gameserver.runtime.turnstile import PER_TURN, Turnstile
+from gameserver.runtime.admission.join_throttle import PER_TURN, Turnstile
+from gameserver.runtime.rooms.pace import ACK_WINDOW_S
+from gameserver.runtime.sessions.reception import MESSAGES_BURST, PINGS_BURST, TEXTS_BURST
+from gameserver.runtime.sessions.session import AUTH_TIMEOUT_S
 
 
 async def test_welcome_comes_first_then_a_full_state(autojump_clock: MockClock) -> None:

@@ -18,10 +18,10 @@ from gameserver import ConfigError, JoinRefused, Player, Room, Settings, Verifie
 from gameserver.identity import UsedTokens
 from gameserver.ops.metrics import Counters
 from gameserver.protocol.messages import Delta
-from gameserver.runtime.admission import Admission, Peer
-from gameserver.runtime.lobby import Lobby
-from gameserver.runtime.session import Session
-from gameserver.runtime.sign_in import SignIn
+from gameserver.runtime.admission.connection_limits import Admission, Peer
+from gameserver.runtime.admission.sign_in import SignIn
+from gameserver.runtime.rooms.lobby import Lobby
+from gameserver.runtime.sessions.session import Session
 from gameserver.tokens import Fault, Tokens
 
 SECRET = "a secret of the tests, long enough".replace(" ", "-")

@@ -246,7 +246,7 @@ QUICKLY = {
     "benchmarks.soak.lives.ENDS": {"leave": 1, "vanish": 1},
     "benchmarks.soak.line.FORGOTTEN_AFTER_S": 0.2,
     "clients.backoff.FIRST_PAUSE_S": 0.01,
-    "gameserver.runtime.resumption.RETRY_AFTER_S": 0.05,
+    "gameserver.runtime.rooms.resumption.RETRY_AFTER_S": 0.05,
 }
 
 

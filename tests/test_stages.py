@@ -14,8 +14,8 @@ from trio.testing import MockClock
 
 from gameserver.ops.metrics import STAGES
 from gameserver.protocol.latency import Latency
-from gameserver.runtime.stages import InputStages, stages_of
-from gameserver.runtime.ticker import Percentiles
+from gameserver.runtime.rooms.latency_budget import InputStages, stages_of
+from gameserver.runtime.rooms.ticker import Percentiles
 from gameserver.simulation.input_times import InputTimes
 
 

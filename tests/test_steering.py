@@ -14,8 +14,8 @@ import attrs
 import pytest
 from playfield import Delay, Playfield, Remote, between, quiet_arena, restless
 
-from clients.effects import Effect
-from clients.steering import KEEP_ALIVE_TICKS, MAX_CHANGES, MAX_PREDICTED_S, Change
+from clients.netcode.effects import Effect
+from clients.netcode.steering import KEEP_ALIVE_TICKS, MAX_CHANGES, MAX_PREDICTED_S, Change
 from gameserver.games.arena.model import UNIT, Pickup, PickupKind, Play, Ship, Steer
 from gameserver.games.arena.movement import DASH_SPEED
 from gameserver.games.arena.room import Arena

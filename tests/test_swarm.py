@@ -17,12 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from clients.errors import ConnectionLost, Refused
-from clients.figures import MAX_REASONS, Display, Figures, line, percentile, total
-from clients.game_client import GameClient
-from clients.joining import open_game
-from clients.lab.profiles import UnknownProfile
-from clients.swarm import (
+from clients.bots.figures import MAX_REASONS, Display, Figures, line, percentile, total
+from clients.bots.swarm import (
     SCHEMA,
     Swarm,
     comes_back,
@@ -30,7 +26,11 @@ from clients.swarm import (
     run_swarm,
     tls_context,
 )
-from clients.swarm_processes import Assignment
+from clients.bots.swarm_processes import Assignment
+from clients.errors import ConnectionLost, Refused
+from clients.game_client import GameClient
+from clients.joining import open_game
+from clients.lab.profiles import UnknownProfile
 from gameserver.config import Settings
 from gameserver.errors import LocalProtocolError, RemoteProtocolError
 from gameserver.games.arena.model import Play
@@ -257,7 +257,7 @@ async def test_the_command_ends_in_peace_on_a_signal(processes: int, stop: signa
     async with open_server({"arena": Arena}, SETTINGS) as server:
         url = f"ws://127.0.0.1:{server.port}/"
         code = (
-            "import sys; from clients.swarm import run_bots;"
+            "import sys; from clients.bots.swarm import run_bots;"
             f"sys.exit(run_bots({url!r}, count=3, processes={processes}, seed=1))"
         )
         async with (

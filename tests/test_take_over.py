@@ -16,9 +16,9 @@ from clients.game_client import GameClient
 from clients.joining import open_game
 from gameserver import Settings
 from gameserver.protocol.messages import CommandMessage, Delta, Welcome
-from gameserver.runtime.link import Link
-from gameserver.runtime.resumption import Showing
-from gameserver.runtime.room_task import RoomTask
+from gameserver.runtime.net.link import Link
+from gameserver.runtime.rooms.resumption import Showing
+from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.server import open_server
 
 PATIENCE_S = 60

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from netcode_vectors.files import check
 
 from gameserver.protocol.tempo import MAX_BENDS, Tempo
-from gameserver.runtime.ticker import Schedule
+from gameserver.runtime.rooms.ticker import Schedule
 
 paces = st.sampled_from([1.0, 0.75, 0.5, 0.375, 1 / 16])
 bends = st.lists(st.tuples(st.integers(1, 500), paces), max_size=MAX_BENDS - 2)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from netcode_vectors.files import check
 
-from clients.tickclock import WINDOW, TickClock, ping_interval_s
+from clients.netcode.tickclock import WINDOW, TickClock, ping_interval_s
 from gameserver.errors import LocalProtocolError
 
 RATE = 30

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameserver.protocol.tempo import Tempo
-from gameserver.runtime.ticker import (
+from gameserver.runtime.rooms.ticker import (
     MAX_CATCH_UP_TICKS,
     WINDOW_TICKS,
     Percentiles,

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.hostile.tls_records import ForgedTls
-from gameserver.runtime.tls_codec import (
+from gameserver.runtime.net.tls_codec import (
     HANDSHAKE_RECORDS,
     HEADER_BYTES,
     RECORDS_PER_TURN,

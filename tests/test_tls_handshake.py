@@ -15,10 +15,10 @@ from connections import authority, client_tls, reset, server_tls, until
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gameserver.runtime.door import RECEIVE_BUFFER_BYTES
-from gameserver.runtime.link import Link
-from gameserver.runtime.tls_codec import HEADER_BYTES
-from gameserver.runtime.tls_handshake import wait_for_first_record
+from gameserver.runtime.http.acceptor import RECEIVE_BUFFER_BYTES
+from gameserver.runtime.net.link import Link
+from gameserver.runtime.net.tls_codec import HEADER_BYTES
+from gameserver.runtime.net.tls_handshake import wait_for_first_record
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

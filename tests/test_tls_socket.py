@@ -13,8 +13,8 @@ from connections import small_socketpair
 from test_tls_codec import forged, pair
 
 from benchmarks.hostile.tls_records import ForgedTls
-from gameserver.runtime.tls_codec import RECORDS_PER_TURN, TlsCodec
-from gameserver.runtime.tls_socket import (
+from gameserver.runtime.net.tls_codec import RECORDS_PER_TURN, TlsCodec
+from gameserver.runtime.net.tls_socket import (
     CIPHERTEXT_BYTES,
     IDLE_RECORDS_BURST,
     IDLE_RECORDS_PER_S,

@@ -7,7 +7,7 @@ import socket
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from gameserver.runtime.turning_away import BUSY_ANSWER, LINGER_S, MAX_LINGERING, TurningAway
+from gameserver.runtime.http.busy_response import BUSY_ANSWER, LINGER_S, MAX_LINGERING, TurningAway
 
 
 def pair() -> tuple[socket.socket, socket.socket]:

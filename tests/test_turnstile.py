@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 import trio.testing
 
-from gameserver.runtime.turnstile import PER_TURN, Turnstile
+from gameserver.runtime.admission.join_throttle import PER_TURN, Turnstile
 
 
 async def test_nobody_waits_where_nobody_is_before_them(autojump_clock) -> None:

@@ -23,7 +23,7 @@ from gameserver.protocol.messages import (
     Hello,
     Ping,
 )
-from gameserver.runtime.resumption import TOKEN_BYTES
+from gameserver.runtime.rooms.resumption import TOKEN_BYTES
 
 UPGRADE: Final = (
     "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"

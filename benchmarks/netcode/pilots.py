@@ -10,7 +10,7 @@ import math
 import random
 from typing import Final
 
-from clients.piloting import angle_of, controls_towards
+from clients.bots.piloting import angle_of, controls_towards
 from gameserver.games.arena.model import UNIT, Steer
 from gameserver.games.arena.rules import PULSE_RANGE
 from gameserver.games.arena.ship_step import ShipState

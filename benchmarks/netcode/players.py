@@ -20,7 +20,7 @@ from benchmarks.netcode.pilots import HOVER, KeyPresser, Marksman, Weaver
 from benchmarks.netcode.rooms import MARKSMAN, WEAVER, Beat, Range, Timed, name_of, place_of
 from benchmarks.netcode.screen import FRAME_S, LATE_FRAME_S, Screen, Shown
 from clients import GameClient, open_game
-from clients.arena_ship import ArenaShip
+from clients.bots.arena_ship import ArenaShip
 from clients.lab.profiles import Profile, profile_of
 from clients.lab.stream import ConditionedStream
 from clients.predicted_play import PredictedPlay

@@ -11,7 +11,7 @@ from typing import Final
 
 import attrs
 
-from clients.steering import Steering
+from clients.netcode.steering import Steering
 from gameserver.games.arena.model import Steer
 from gameserver.games.arena.ship_step import ShipState
 

@@ -36,7 +36,7 @@ from benchmarks.hostile.results import QUIET, AttackRecord, Usage, worst
 from benchmarks.machine import ROOT, BenchmarkError
 from benchmarks.servers import OURSELVES, RunningServer, Setting, Started
 from benchmarks.studies.session import Session
-from gameserver.runtime.tls import make_development_certificate
+from gameserver.runtime.net.tls import make_development_certificate
 
 ROOMS: Final = ("benchmarks.hostile.rooms:Siege", "benchmarks.hostile.rooms:Guarded")
 #: After an attack everything has to be as before within this.

@@ -11,7 +11,7 @@ from benchmarks.machine import BenchmarkError
 from benchmarks.records import Record
 from benchmarks.servers import OURSELVES, Setting
 from benchmarks.studies.session import Session
-from gameserver.runtime.tls import make_development_certificate
+from gameserver.runtime.net.tls import make_development_certificate
 
 
 def run_idle(session: Session, players: Sequence[int]) -> list[Record]:

@@ -29,7 +29,7 @@ from benchmarks.soak.log import about, unexplained
 from benchmarks.soak.results import Look, SoakRecord
 from benchmarks.studies.hostile import start_rooms
 from benchmarks.studies.session import Session
-from gameserver.runtime.tls import make_development_certificate
+from gameserver.runtime.net.tls import make_development_certificate
 
 LOOK_EVERY_S: Final = 5.0
 #: How long an attack lasts, and how long nobody attacks then.

@@ -30,7 +30,7 @@ from benchmarks.stalls.results import Mark, StallsRecord, phases_of, read_turns
 from benchmarks.stalls.rooms import Annexe, Watched
 from benchmarks.stalls.watch import Turn
 from benchmarks.studies.session import Session
-from gameserver.runtime.tls import make_development_certificate
+from gameserver.runtime.net.tls import make_development_certificate
 
 ROOMS: Final = ("benchmarks.stalls.rooms:Watched", "benchmarks.stalls.rooms:Annexe")
 #: What is watched after something has happened.

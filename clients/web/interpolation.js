@@ -3,7 +3,7 @@
  *
  * Owns the playback clock and the last snapshots of one moving thing.  Pure: times are arguments, in
  * milliseconds of any steady clock, and ticks otherwise; nothing here reads a clock, a socket or the
- * page.  `clients/interpolation.py` is the same in seconds, held together with this by
+ * page.  `clients/netcode/interpolation.py` is the same in seconds, held together with this by
  * `tests/vectors/netcode_interpolation.json`.
  *
  * Three invariants: the playback tick never runs backwards; a place between two snapshots lies on

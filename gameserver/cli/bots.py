@@ -34,7 +34,7 @@ def bots(
     attached: Annotated[bool, Parameter(help="End when standard input does.")] = False,
 ) -> None:
     """Have bots play on a server: for company, or as a load."""
-    from clients.swarm import run_bots
+    from clients.bots.swarm import run_bots
 
     code = run_bots(
         url,

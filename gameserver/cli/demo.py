@@ -25,8 +25,8 @@ from gameserver.games.echo import Echo
 from gameserver.ops.live import show_figures
 from gameserver.ops.output import unfailing_output
 from gameserver.room import Room
+from gameserver.runtime.net.tls import how_to_trust, make_development_certificate
 from gameserver.runtime.server import Server
-from gameserver.runtime.tls import how_to_trust, make_development_certificate
 
 #: Where ``--tls`` keeps its certificate, so that it need be trusted only once.
 DEVELOPMENT_CERTIFICATE: Final = pathlib.Path("~/.gameserver/tls")

@@ -16,7 +16,7 @@ from gameserver.cli.demo import DEVELOPMENT_CERTIFICATE
 from gameserver.ops.logging import configure_logging
 from gameserver.ops.output import unfailing_output
 from gameserver.runtime.echo_server import serve_echo
-from gameserver.runtime.tls import how_to_trust, make_development_certificate, server_context
+from gameserver.runtime.net.tls import how_to_trust, make_development_certificate, server_context
 
 
 @unfailing_output()

@@ -14,7 +14,7 @@ import attrs
 from cyclopts import Parameter
 
 from gameserver.config import Settings, load_settings
-from gameserver.runtime.page_folder import refuse_private
+from gameserver.runtime.http.page_folder import refuse_private
 
 #: For commands that serve.
 ConfigFile = Annotated[pathlib.Path | None, Parameter(help="A TOML file of settings.")]

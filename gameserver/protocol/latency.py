@@ -1,7 +1,7 @@
 """Estimates of the round trip time.
 
 Owns ``LatencyEstimator``: the server feeds it with ping frames, a client with ``ping`` messages.
-Never reads a clock: times are arguments, in seconds of any steady clock.  ``clients/tickclock.py``
+Never reads a clock: times are arguments, in seconds of any steady clock.  ``clients/netcode/tickclock.py``
 estimates the time at the server.
 """
 

@@ -20,7 +20,7 @@ NOTHING_AWAITED: Final = 1 << 62
 
 
 class Sink(Protocol):
-    """Takes a seat's finished frames; ``runtime/link.py`` is the real one."""
+    """Takes a seat's finished frames; ``runtime/net/link.py`` is the real one."""
 
     @property
     def clear(self) -> bool:

@@ -22,10 +22,10 @@ import trio
 
 from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.frames import binary_frame
-from gameserver.runtime import pump
-from gameserver.runtime.door import Door, close_websocket, open_listeners
-from gameserver.runtime.endpoint import Endpoint
-from gameserver.runtime.http import Site, text_response
+from gameserver.runtime.http.acceptor import Door, close_websocket, open_listeners
+from gameserver.runtime.http.endpoint import Endpoint
+from gameserver.runtime.http.messages import Site, text_response
+from gameserver.runtime.net import poller
 from gameserver.runtime.server import StartError
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from trio_websocket import WebSocketConnection
 
-    from gameserver.runtime.admission import Peer
-    from gameserver.runtime.link import Link
+    from gameserver.runtime.admission.connection_limits import Peer
+    from gameserver.runtime.net.link import Link
 
 ECHO_MESSAGE_BYTES: Final = 16 * 1024 * 1024
 #: The Autobahn suite cuts 4 MiB into pieces of 64 bytes.
@@ -59,7 +59,7 @@ class EchoServer:
     """The echo of all connections, which share one pump as the players of a room do."""
 
     def __init__(self) -> None:
-        self._pump = pump.Pump() if pump.AVAILABLE else None
+        self._pump = poller.Pump() if poller.AVAILABLE else None
         self._links: set[Link] = set()
 
     def door(self, ssl_context: ssl.SSLContext | None) -> Door:

@@ -13,7 +13,7 @@ import attrs
 import structlog
 
 from gameserver.config import Settings
-from gameserver.runtime.turning_away import MAX_LINGERING
+from gameserver.runtime.http.busy_response import MAX_LINGERING
 
 try:
     import resource

@@ -14,14 +14,14 @@ import attrs
 import trio
 
 from gameserver.protocol.closing import CloseCode
-from gameserver.runtime.door import close_websocket
-from gameserver.runtime.endpoint import Endpoint
+from gameserver.runtime.http.acceptor import close_websocket
+from gameserver.runtime.http.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from trio_websocket import WebSocketConnection
 
-    from gameserver.runtime.admission import Peer
-    from gameserver.runtime.link import Link
+    from gameserver.runtime.admission.connection_limits import Peer
+    from gameserver.runtime.net.link import Link
 
 ECHO_MESSAGE_BYTES = 64 * 1024
 CHAT_MESSAGE_BYTES = 4 * 1024

@@ -33,24 +33,24 @@ from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.messages import MAX_CLIENT_MESSAGE_BYTES, SUBPROTOCOL
 from gameserver.room import Room
 from gameserver.runtime import plain
-from gameserver.runtime.admission import Admission, Peer, Reason
-from gameserver.runtime.assets import Assets, web_client
-from gameserver.runtime.door import Door, DoorSettings, open_listeners
-from gameserver.runtime.endpoint import Endpoint
-from gameserver.runtime.gate import METRICS_PATH, Gate
+from gameserver.runtime.admission.connection_limits import Admission, Peer, Reason
+from gameserver.runtime.admission.memory import MemoryWatch
 from gameserver.runtime.gc_policy import GcPolicy
-from gameserver.runtime.http import JSON, Response, Site, text_response
-from gameserver.runtime.link import Link
-from gameserver.runtime.lobby import Lobby
-from gameserver.runtime.memory import MemoryWatch
+from gameserver.runtime.http.acceptor import Door, DoorSettings, open_listeners
+from gameserver.runtime.http.assets import Assets, web_client
+from gameserver.runtime.http.endpoint import Endpoint
+from gameserver.runtime.http.messages import JSON, Response, Site, text_response
+from gameserver.runtime.http.page_folder import page_files
+from gameserver.runtime.http.request_policy import METRICS_PATH, Gate
+from gameserver.runtime.net.link import Link
+from gameserver.runtime.net.tls import Certificate
 from gameserver.runtime.open_files import within_open_files
-from gameserver.runtime.page_folder import page_files
 from gameserver.runtime.reloading import ask_again, read_beside, reload_when_asked
-from gameserver.runtime.resumption import Showing
-from gameserver.runtime.session import Session
-from gameserver.runtime.stages import InputStages
-from gameserver.runtime.ticker import Percentiles
-from gameserver.runtime.tls import Certificate
+from gameserver.runtime.rooms.latency_budget import InputStages
+from gameserver.runtime.rooms.lobby import Lobby
+from gameserver.runtime.rooms.resumption import Showing
+from gameserver.runtime.rooms.ticker import Percentiles
+from gameserver.runtime.sessions.session import Session
 from gameserver.tokens import Fault
 
 if TYPE_CHECKING:

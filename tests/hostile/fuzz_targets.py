@@ -27,9 +27,9 @@ from gameserver.protocol.messages import (
 )
 from gameserver.protocol.names import parse_room_request
 from gameserver.protocol.texts import cleaned_name, valid_name
-from gameserver.runtime.conversation import Conversation
-from gameserver.runtime.http import Response, Site
-from gameserver.runtime.upgrade import read_upgrade, wants_upgrade
+from gameserver.runtime.http.conversation import Conversation
+from gameserver.runtime.http.messages import Response, Site
+from gameserver.runtime.http.upgrade import read_upgrade, wants_upgrade
 from hostile.verdicts import verdict
 
 Target = Callable[[bytes], None]

@@ -16,7 +16,7 @@ import pytest
 import trio
 from system.servers import running_server
 
-from gameserver.runtime.tls import make_development_certificate
+from gameserver.runtime.net.tls import make_development_certificate
 
 pytestmark = pytest.mark.long
 

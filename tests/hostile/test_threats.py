@@ -44,7 +44,7 @@ from gameserver.protocol.messages import (
     Welcome,
     decode_from_server,
 )
-from gameserver.runtime.admission import REQUEST_COST, Reason
+from gameserver.runtime.admission.connection_limits import REQUEST_COST, Reason
 
 from .witness import Attacked, attacked, next_message
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from clients.budget import SHARES, LatencyBudget
+from clients.netcode.budget import SHARES, LatencyBudget
 from netcode_vectors.form import Case, Step, ms_between, steps_of
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from clients.effects import Effect, PendingEffects
+from clients.netcode.effects import Effect, PendingEffects
 from netcode_vectors.form import Case, steps_of
 
 

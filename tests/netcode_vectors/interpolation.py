@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from clients.interpolation import PlaybackClock, Track
+from clients.netcode.interpolation import PlaybackClock, Track
 from gameserver.protocol.tempo import Tempo
 from netcode_vectors.form import Case, Step, ms_between, steps_of
 

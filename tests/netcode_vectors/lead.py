@@ -7,8 +7,8 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from clients.lead import Lead
-from clients.tickclock import TickClock
+from clients.netcode.lead import Lead
+from clients.netcode.tickclock import TickClock
 from gameserver.protocol.tempo import Tempo
 from netcode_vectors.form import Case, Step, ms_between, steps_of
 from netcode_vectors.tempo import PACES, paced

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from clients.prediction import Predictor, Smoothing
+from clients.netcode.prediction import Predictor, Smoothing
 from netcode_vectors.form import Case, Step, steps_of
 
 # ---------------------------------------------------------------- prediction

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from clients.tickclock import TickClock
+from clients.netcode.tickclock import TickClock
 from gameserver.protocol.tempo import Tempo
 from netcode_vectors.form import Case, Step, ms_between, steps_of
 from netcode_vectors.tempo import PACES, paced

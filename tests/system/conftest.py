@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from gameserver.runtime.tls import CertificatePaths, make_development_certificate
+from gameserver.runtime.net.tls import CertificatePaths, make_development_certificate
 from system.pages import Pages, launched
 
 

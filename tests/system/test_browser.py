@@ -10,8 +10,8 @@ import pytest
 from paths import SERVED_ROOMS
 
 from gameserver.config import Settings
-from gameserver.runtime.admission import REQUEST_COST
-from gameserver.runtime.tls import CertificatePaths
+from gameserver.runtime.admission.connection_limits import REQUEST_COST
+from gameserver.runtime.net.tls import CertificatePaths
 from system.cutting import cuttable
 from system.pages import PHONE, Pages
 from system.servers import ROOM_FOR_ALL, RunningServer, running_server

@@ -12,7 +12,7 @@ from typing import Any
 import node_tools
 import pytest
 
-from gameserver.runtime.tls import CertificatePaths
+from gameserver.runtime.net.tls import CertificatePaths
 from system.servers import RunningServer, running_server
 
 CLIENT = Path(__file__).with_name("node_client.mjs")

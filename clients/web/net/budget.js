@@ -2,7 +2,7 @@
  * Where the time of a command goes: the latency budget, as the client sees it.
  *
  * Owns the shares of each command's way from the key to the screen, and their percentiles.  Pure:
- * times are arguments, in milliseconds of any steady clock.  `clients/budget.py` is the same in
+ * times are arguments, in milliseconds of any steady clock.  `clients/netcode/budget.py` is the same in
  * seconds, held together with this by `tests/vectors/netcode_budget.json`.
  *
  * A command for tick k is sent at s, its tick is simulated when the clock says k, and the first

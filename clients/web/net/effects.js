@@ -2,7 +2,7 @@
  * Effects that are shown at once, before the server has said that they happened.
  *
  * Owns what was shown and is not yet confirmed: the own shot, the pickup that the own ship touches.
- * Pure: time is counted in ticks of the server.  `clients/effects.py` is the same, held together
+ * Pure: time is counted in ticks of the server.  `clients/netcode/effects.py` is the same, held together
  * with this by `tests/vectors/netcode_effects.json`.
  *
  * The server's event for an effect comes in the delta of the tick in which it happened there: the

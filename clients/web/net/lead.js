@@ -3,7 +3,7 @@
  *
  * Owns the client's tick, a line of its own that runs at the server's rate, only up to `MAX_SLEW`
  * faster or slower while it seeks its place.  Pure: times are arguments, in milliseconds of any
- * steady clock; `clients/lead.py` is the same in seconds, and says more on why; both are held
+ * steady clock; `clients/netcode/lead.py` is the same in seconds, and says more on why; both are held
  * together by `tests/vectors/netcode_lead.json`.
  *
  * All is told in *offsets*: steady ticks (`tempo.js`) minus `local time * rate`, so that nothing here

@@ -3,7 +3,7 @@
  *
  * Owns the states that commands not yet acknowledged lead to.  Pure: what a state and a command are
  * is the game's, which gives one pure `step(state, command) → state`, the very one that the server
- * runs.  `clients/prediction.py` is the same, held together with this by
+ * runs.  `clients/netcode/prediction.py` is the same, held together with this by
  * `tests/vectors/netcode_prediction.json`.
  *
  * Reconciliation is by tick.  The server's state *after* tick T is compared with what was predicted

@@ -2,7 +2,7 @@
  * Which tick the server is at, from pongs and deltas.
  *
  * Owns the estimate of `offset`: the server's time in ticks when this side's clock showed 0.  Pure:
- * times are arguments, in milliseconds of any steady clock.  `clients/tickclock.py` is the same in
+ * times are arguments, in milliseconds of any steady clock.  `clients/netcode/tickclock.py` is the same in
  * seconds; `tests/vectors/netcode_tickclock.json` holds the two together.
  *
  * What is certain, with `rate` ticks per millisecond (whatever the delays and however they vary):

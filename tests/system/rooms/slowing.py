@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import quiet
 
-from gameserver.runtime import room_task
-from gameserver.runtime.ladder import Ladder
+from gameserver.runtime.rooms import room_task
+from gameserver.runtime.rooms.overload import Ladder
 
 if TYPE_CHECKING:
     from gameserver import Player

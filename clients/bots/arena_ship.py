@@ -1,0 +1,124 @@
+"""The arena's ship as its own pilot steers it: what ``Steering`` asks of a game.
+
+Owns the way between the replica's ship and the server's own step, which lies in
+``gameserver/games/arena/ship_step.py`` and is used as it is.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, Final
+
+from clients.netcode.effects import Effect
+from clients.remote import RemoteEntity, RemoteEvent
+from clients.replica import Replica
+from gameserver.games.arena.model import UNIT, Phase, Steer
+from gameserver.games.arena.movement import DASH_SPEED, SHIP_RADIUS, Disc
+from gameserver.games.arena.rules import HOLD_TICKS, PICKUP_RADIUS, WORLD_SIZE
+from gameserver.games.arena.ship_step import ShipState, step_ship
+
+#: A ship takes a pickup whose middle is this near to its own.
+_REACH: Final = PICKUP_RADIUS + SHIP_RADIUS
+#: A ship is this much nearer to a rock after a step at the most, whatever pushes it.
+_STEP: Final = 2 * DASH_SPEED
+#: Cells by which rocks are found: 256 units wide.
+_CELL_SHIFT: Final = 13
+_PLAYING: Final = (Phase.PLAYING, Phase.PLAYING.name)
+
+
+class ArenaShip:
+    """The ship of one seat; the surroundings that its step depends on are those of ``replica``."""
+
+    kinds: ClassVar[Sequence[str]] = ("Ship",)
+    #: A dash is the fastest that a ship can fly; beyond that it is another place.
+    jump_distance: ClassVar[float] = 2 * DASH_SPEED
+    #: Several ship's lengths: such an error is no slip of the prediction.
+    snap_distance: ClassVar[float] = 300 * UNIT
+
+    def __init__(self, replica: Replica, seat: int) -> None:
+        self._replica = replica
+        self._seat = seat
+        #: Where the fields of ``ShipState`` are: whether the owner's, and which; all are integers,
+        #: so that their wire values are their values.
+        self._fields = _fields_of(replica)
+        self._rocks = replica.of_kind("Rock")
+        self._rounds = replica.of_kind("Round")
+        self._pickups = replica.of_kind("Pickup")
+        #: The tick as of which the following is known.
+        self._seen_tick = -1
+        self._armed = False
+        self._rock_ids: list[int] = []
+        #: The rocks that a ship in a cell might touch, by cell, as far as anyone has asked.
+        self._near: dict[tuple[int, int], list[Disc]] = {}
+
+    def state_of(self, entity: RemoteEntity) -> ShipState | None:
+        """Return the state of the own ship as the server has it; None while in the stands."""
+        if entity.spec.name != "Ship" or entity.owner_values is None:
+            return None
+        public, owned = entity.values, entity.owner_values
+        return ShipState(*[(owned if own else public)[i] for own, i in self._fields])
+
+    def step(self, state: ShipState, command: Steer) -> ShipState:
+        """Return the state one tick later."""
+        if self._replica.tick != self._seen_tick:
+            self._look_around()
+        cell = (state.x >> _CELL_SHIFT, state.y >> _CELL_SHIFT)
+        rocks = self._near.get(cell)
+        if rocks is None:
+            rocks = self._near[cell] = self._rocks_near(cell)
+        return step_ship(state, command, rocks, WORLD_SIZE, armed=self._armed)
+
+    def idle(self, last: Steer | None, silent_ticks: int) -> Steer:
+        """Return the controls as held, and let go after a while (``Arena.on_idle``)."""
+        if last is None:
+            return Steer()
+        return last if silent_ticks <= HOLD_TICKS else Steer(aim=last.aim)
+
+    def place(self, state: ShipState) -> tuple[float, float]:
+        """Return the middle of the ship, in 1/32 units."""
+        return state.x, state.y
+
+    def effects(self, before: ShipState, after: ShipState, tick: int) -> Iterator[Effect]:
+        """Yield the shot, the dash and the pickups of one step."""
+        if after.fire_wait > before.fire_wait:
+            yield Effect("Shot", tick, what=after)
+        if after.dash_left > before.dash_left:
+            yield Effect("Dashed", tick, what=after)
+        for pickup in self._pickups:
+            x, y = pickup.x, pickup.y
+            if (x - after.x) ** 2 + (y - after.y) ** 2 <= _REACH * _REACH:
+                yield Effect("Taken", tick, key=(x, y), what=pickup)
+
+    def effect_of(self, event: RemoteEvent) -> tuple[str, object] | None:
+        """Return which own effect ``event`` confirms, None if it is about someone else."""
+        kind = event.spec.name
+        if kind not in ("Shot", "Dashed", "Taken") or event.seat != self._seat:
+            return None
+        return kind, (event.x, event.y) if kind == "Taken" else None
+
+    def _look_around(self) -> None:
+        """Note what of the surroundings has changed with the newest delta."""
+        self._seen_tick = self._replica.tick
+        self._armed = any(round_.phase in _PLAYING for round_ in self._rounds)
+        ids = [rock.id for rock in self._rocks]
+        if ids != self._rock_ids:
+            self._rock_ids = ids
+            self._near.clear()
+
+    def _rocks_near(self, cell: tuple[int, int]) -> list[Disc]:
+        """Return the rocks in view that a ship may touch within a step that begins in ``cell``."""
+        half = 1 << (_CELL_SHIFT - 1)
+        x, y = ((index << _CELL_SHIFT) + half for index in cell)
+        near = []
+        for rock in self._rocks:
+            reach = half + rock.radius + SHIP_RADIUS + _STEP
+            if abs(rock.x - x) <= reach and abs(rock.y - y) <= reach:
+                near.append((rock.x, rock.y, rock.radius))
+        return near
+
+
+def _fields_of(replica: Replica) -> list[tuple[bool, int]]:
+    spec = next(spec for spec in replica.schema.entities if spec.name == "Ship")
+    places = {field.name: (False, index) for index, field in enumerate(spec.fields)}
+    places |= {field.name: (True, index) for index, field in enumerate(spec.owner_fields)}
+    return [places[name] for name in ShipState._fields]

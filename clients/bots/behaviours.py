@@ -1,0 +1,393 @@
+"""Bots that play the arena: four characters, each with ideas of its own about a good life.
+
+Owns what a bot wants and the commands that follow from it.  Pure: sees only what its own client
+shows, like any player, and draws chance from the ``random.Random`` that it is given.
+
+A bot decides ten times a second and holds its controls in between.  By ``controls`` it plays
+through the netcode (``steering.py``): its own ship is predicted, others are where the screen
+shows them.  By ``steer`` it plays on the bare replica, and then says what to send: controls that
+change, and every ``KEEP_ALIVE_TICKS`` those that do not, as the arena holds the last ones for
+``rules.HOLD_TICKS`` (15).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import ClassVar, Final
+
+import attrs
+
+from clients.bots.piloting import (
+    Contact,
+    Craft,
+    Gunner,
+    PlaceOf,
+    PredictedCraft,
+    Sight,
+    Vector,
+    clear_of_danger,
+    controls_towards,
+    line_is_free,
+    look,
+    unit,
+)
+from clients.replica import Replica
+from gameserver.games.arena.model import COLOURS, TURN, UNIT, PickupKind, Play, Steer
+from gameserver.games.arena.movement import DASH_COST
+from gameserver.games.arena.rules import (
+    MAX_HULL,
+    MINE_COST,
+    PULSE_COST,
+    PULSE_RANGE,
+    TICK_RATE,
+    WORLD_SIZE,
+)
+from gameserver.games.arena.ship_step import ShipState
+
+DECIDE_EVERY_TICKS: Final = 3
+KEEP_ALIVE_TICKS: Final = 10
+#: A bot without a pilot asks again after so long.
+PLAY_AGAIN_TICKS: Final = TICK_RATE
+#: A hull that lost this much within a second wants away.
+_HURT: Final = 20
+#: A waypoint is good for so long, or until it is this near.
+_WAYPOINT_TICKS: Final = 8 * TICK_RATE
+_WAYPOINT_NEAR: Final = 150 * UNIT
+#: One who follows as near as this, from behind, gets a mine.
+_CHASED: Final = 350 * UNIT
+#: Ticks for which a strafing bot keeps to one side, and a bot in fear flees.
+_STRAFE_TICKS: Final = 40
+_FEAR_TICKS: Final = 2 * TICK_RATE
+
+NAMES: Final = (
+    "Altair", "Anouk", "Argo", "Bellatrix", "Biscuit", "Boreas", "Calypso", "Capella", "Cinder",
+    "Comet", "Corvus", "Deneb", "Dorado", "Echo", "Electra", "Ember", "Enif", "Fable", "Falcon",
+    "Fennec", "Gannet", "Gemma", "Halley", "Hydra", "Indigo", "Juno", "Kestrel", "Kite", "Lark",
+    "Lyra", "Maia", "Marlin", "Merope", "Mira", "Moth", "Naos", "Nimbus", "Nova", "Onyx", "Orion",
+    "Osprey", "Pavo", "Petrel", "Pixel", "Polaris", "Quasar", "Quill", "Raven", "Rigel", "Rook",
+    "Sable", "Saffron", "Sirius", "Sparrow", "Spica", "Tansy", "Tern", "Thistle", "Tycho", "Umbra",
+    "Vega", "Vesper", "Wren", "Zephyr",
+)  # fmt: skip
+
+
+class Bot:
+    """Base of the characters: looks, wants, and turns that into controls.
+
+    ``seat`` is the seat of its client.  Call ``controls`` at each tick of the client's loop, or
+    ``steer`` after each delta.
+    """
+
+    #: How the character is called in logs and on the command line.
+    character: ClassVar[str]
+    #: How far it wants its target to be, and how far it goes for a pickup.
+    distance: ClassVar[int] = 300 * UNIT
+    greed: ClassVar[int] = 350 * UNIT
+    #: Below this hull it would rather flee than fight.
+    fear_below: ClassVar[int] = 30
+    #: Energy that it does not shoot away.
+    reserve: ClassVar[int] = 15
+    #: Chance of a mine, each decision in which one would make sense.
+    mine_chance: ClassVar[float] = 0.15
+    reaction_ticks: ClassVar[int] = 7
+    spread: ClassVar[float] = 4.0
+
+    def __init__(self, name: str, seat: int, rng: random.Random) -> None:
+        self.name = name
+        self.seat = seat
+        self._rng = rng
+        self._colour = rng.randrange(COLOURS)
+        # No two people are alike: a third quicker or slower, steadier or shakier.
+        skill = rng.uniform(0.7, 1.3)
+        self._gunner = Gunner(rng, round(self.reaction_ticks * skill), self.spread * skill)
+        self._held = Steer()
+        self._sent = Steer()
+        self._sent_at = -KEEP_ALIVE_TICKS
+        self._decide_at = 0
+        self._asked_at = -PLAY_AGAIN_TICKS
+        self._waypoint: tuple[int, int] = (0, 0)
+        self._waypoint_until = -1
+        self._side = 1
+        self._side_until = -1
+        self._hull_before: tuple[int, int] = (0, MAX_HULL)
+        self._afraid_until = -1
+
+    # ------------------------------------------------------------ the command of a tick
+
+    def controls(
+        self, replica: Replica, own: ShipState | None, place_of: PlaceOf, tick: int
+    ) -> Steer | Play | None:
+        """Return the controls at ``tick``, ``Play`` to send while not flying, None for nothing.
+
+        ``own`` is the own ship as predicted for now, ``place_of`` says where others are shown.
+        """
+        ship = replica.own
+        if own is None or ship is None:
+            return self._ask_to_play(replica, tick)
+        if tick >= self._decide_at:
+            me = PredictedCraft.of(own, ship.hull)
+            self._decide(look(replica, me, self.seat, place_of), tick)
+        return self._held
+
+    def steer(self, replica: Replica, tick: int) -> Steer | Play | None:
+        """Return what to send at ``tick``, given what the replica has; None for nothing."""
+        me = replica.own
+        if me is None or me.spec.name != "Ship" or me.owner_values is None:
+            return self._ask_to_play(replica, tick)
+        if tick >= self._decide_at:
+            self._decide(look(replica, me, self.seat), tick)
+        if self._held == self._sent and tick - self._sent_at < KEEP_ALIVE_TICKS:
+            return None
+        self._sent, self._sent_at = self._held, tick
+        return self._held
+
+    def _ask_to_play(self, replica: Replica, tick: int) -> Play | None:
+        if tick - self._asked_at < PLAY_AGAIN_TICKS:
+            return None
+        self._asked_at = tick
+        if any(pilot.seat == self.seat for pilot in replica.of_kind("Pilot")):
+            return None  # dead, or not launched yet
+        return Play(name=self.name, colour=self._colour, bot=True)
+
+    def _decide(self, sight: Sight, tick: int) -> None:
+        """Set the controls to hold until the next decision."""
+        self._decide_at = tick + DECIDE_EVERY_TICKS
+        me = sight.me
+        hurt = self._feels_hurt(me, tick)
+        target = self.choose_target(sight)
+        wish = clear_of_danger(sight, self.wish(sight, target, tick))
+        turn, thrust = controls_towards(me.heading, wish, DECIDE_EVERY_TICKS)
+        aim, fire = self._gun(sight, target, tick)
+        self._held = Steer(
+            turn=turn,
+            thrust=thrust,
+            dash=hurt and turn == 0 and me.energy >= DASH_COST,
+            fire=fire,
+            mine=self._drops_mine(sight),
+            aim=aim,
+        )
+
+    def _feels_hurt(self, me: Craft, tick: int) -> bool:
+        """Whether much hull was lost within the last second."""
+        since, hull = self._hull_before
+        lost = hull - me.hull
+        if lost >= _HURT:
+            self._afraid_until = tick + _FEAR_TICKS
+        if lost >= _HURT or lost < 0 or tick - since >= TICK_RATE:
+            self._hull_before = (tick, me.hull)
+        return lost >= _HURT
+
+    # ------------------------------------------------------------ what characters differ in
+
+    def choose_target(self, sight: Sight) -> Contact | None:
+        """Return whom to fight: the nearest, though weak ones and bounties seem nearer."""
+        best, best_worth = None, float("inf")
+        for enemy in sight.enemies:
+            ship = enemy.entity
+            worth = enemy.distance * (0.5 + ship.hull / (2 * MAX_HULL)) - ship.bounty * UNIT
+            if worth < best_worth:
+                best, best_worth = enemy, worth
+        return best
+
+    def wish(self, sight: Sight, target: Contact | None, tick: int) -> Vector:
+        """Return the direction to fly in, before dangers bend it."""
+        if self.is_afraid(sight.me, tick) and sight.enemies:
+            return self.flee(sight)
+        pickup = self.wanted_pickup(sight)
+        if pickup is not None:
+            return pickup.direction
+        if target is not None:
+            return self.engage(target, tick)
+        return self.wander(sight.me, tick)
+
+    def is_afraid(self, me: Craft, tick: int) -> bool:
+        """Whether it would rather be elsewhere."""
+        return me.hull < self.fear_below or tick < self._afraid_until
+
+    # ------------------------------------------------------------ what they have in common
+
+    def flee(self, sight: Sight) -> Vector:
+        """Return the direction away from all who are near, the nearest most; hull on the way."""
+        x = y = 0.0
+        for enemy in sight.enemies[:4]:
+            towards_x, towards_y = enemy.direction
+            weight = PULSE_RANGE / (enemy.distance + UNIT)
+            x -= towards_x * weight
+            y -= towards_y * weight
+        for pickup in sight.pickups[:4]:
+            if self._use_of(pickup, sight.me) > 1:
+                towards_x, towards_y = pickup.direction
+                x += towards_x
+                y += towards_y
+        return unit(x, y)
+
+    def engage(self, target: Contact, tick: int) -> Vector:
+        """Return the direction that keeps ``target`` at the liked distance, circling."""
+        towards_x, towards_y = target.direction
+        if target.distance > self.distance * 1.3:
+            return towards_x, towards_y
+        if tick >= self._side_until:
+            self._side = self._rng.choice((-1, 1))
+            self._side_until = tick + self._rng.randrange(_STRAFE_TICKS // 2, _STRAFE_TICKS)
+        closer = (target.distance - self.distance) / self.distance
+        return (
+            towards_x * closer - towards_y * self._side,
+            towards_y * closer + towards_x * self._side,
+        )
+
+    def wanted_pickup(self, sight: Sight) -> Contact | None:
+        """Return the pickup to fetch now: near enough for the use that it would be."""
+        best, best_worth = None, 0.0
+        for pickup in sight.pickups:
+            if pickup.distance > 2 * self.greed:
+                break
+            worth = self._use_of(pickup, sight.me) * self.greed - pickup.distance
+            if worth > best_worth:
+                best, best_worth = pickup, worth
+        return best
+
+    def _use_of(self, pickup: Contact, me: Craft) -> float:
+        kind = pickup.entity.kind
+        if kind in (PickupKind.HULL, PickupKind.HULL.name):
+            return 2 * (MAX_HULL - me.hull) / MAX_HULL
+        if kind in (PickupKind.ENERGY, PickupKind.ENERGY.name):
+            return 0.8 if me.energy < DASH_COST else 0.2
+        return 1.0
+
+    def wander(self, me: Craft, tick: int) -> Vector:
+        """Return the direction of a waypoint; they lie towards the middle, where others are."""
+        x, y = self._waypoint
+        near = abs(x - me.x) + abs(y - me.y) < _WAYPOINT_NEAR
+        if tick >= self._waypoint_until or near:
+            edge = WORLD_SIZE // 8
+            x = round(self._rng.triangular(edge, WORLD_SIZE - edge))
+            y = round(self._rng.triangular(edge, WORLD_SIZE - edge))
+            self._waypoint = (x, y)
+            self._waypoint_until = tick + _WAYPOINT_TICKS
+        return unit(x - me.x, y - me.y)
+
+    def _gun(self, sight: Sight, target: Contact | None, tick: int) -> tuple[int, bool]:
+        """Return where to aim, and whether to shoot."""
+        me = sight.me
+        if target is None or target.distance > PULSE_RANGE * 1.2:
+            return me.heading % TURN, False
+        ready = self._gunner.watch(target.entity.id, me.x + target.dx, me.y + target.dy, tick)
+        aim = self._gunner.aim_from(me.x, me.y, tick)
+        fire = (
+            ready
+            and target.distance < PULSE_RANGE * 0.95
+            and me.energy >= PULSE_COST + self.reserve
+            and line_is_free(target, sight.rocks)
+        )
+        return aim, fire
+
+    def _drops_mine(self, sight: Sight) -> bool:
+        me = sight.me
+        if me.mine_wait or me.energy < MINE_COST + self.reserve:
+            return False
+        return self.sees_use_for_mine(sight) and self._rng.random() < self.mine_chance
+
+    def sees_use_for_mine(self, sight: Sight) -> bool:
+        """Whether someone is close behind."""
+        me = sight.me
+        return any(
+            enemy.distance < _CHASED and enemy.dx * me.vx + enemy.dy * me.vy < 0
+            for enemy in sight.enemies[:3]
+        )
+
+
+class Hunter(Bot):
+    """Goes for others, close and without much thought for its own hull."""
+
+    character = "hunter"
+    distance = 220 * UNIT
+    greed = 200 * UNIT
+    fear_below = 20
+    reserve = 0
+    mine_chance = 0.05
+    reaction_ticks = 6
+    spread = 3.0
+
+
+class Miner(Bot):
+    """Fights from afar and leaves mines wherever others like to fly."""
+
+    character = "miner"
+    distance = 420 * UNIT
+    fear_below = 35
+    reserve = 10
+    mine_chance = 0.5
+    spread = 4.5
+
+    def sees_use_for_mine(self, sight: Sight) -> bool:
+        """Whether someone is close behind, or something lies here that others will come for."""
+        near_pickup = bool(sight.pickups) and sight.pickups[0].distance < 120 * UNIT
+        return near_pickup or super().sees_use_for_mine(sight)
+
+
+class Coward(Bot):
+    """Shoots from as far as it can, and runs from anyone who comes near."""
+
+    character = "coward"
+    distance = 560 * UNIT
+    fear_below = 60
+    reserve = DASH_COST
+    mine_chance = 0.35
+    reaction_ticks = 9
+    spread = 5.0
+
+    def wish(self, sight: Sight, target: Contact | None, tick: int) -> Vector:
+        """Return the way out as soon as someone is too near."""
+        if sight.enemies and sight.enemies[0].distance < 200 * UNIT:
+            return self.flee(sight)
+        return super().wish(sight, target, tick)
+
+
+class Collector(Bot):
+    """Lives from pickup to pickup, and fights only those in its way."""
+
+    character = "collector"
+    greed = 900 * UNIT
+    fear_below = 45
+    reserve = 25
+
+    def choose_target(self, sight: Sight) -> Contact | None:
+        """Return only the nearest: it does not go after anybody."""
+        return sight.enemies[0] if sight.enemies else None
+
+    def wish(self, sight: Sight, target: Contact | None, tick: int) -> Vector:
+        """Return the way to the next pickup; fighting is done in passing."""
+        if target is not None and target.distance > self.distance:
+            target = None
+        return super().wish(sight, target, tick)
+
+
+CHARACTERS: Final[tuple[type[Bot], ...]] = (Hunter, Miner, Coward, Collector)
+#: Of eight bots: three hunters, two miners, one coward, two collectors.
+_MIX: Final = (Hunter, Miner, Collector, Hunter, Coward, Hunter, Miner, Collector)
+
+
+@attrs.frozen
+class Persona:
+    """Who a bot is, before it has a seat."""
+
+    name: str
+    character: type[Bot]
+    seed: int
+
+    def take_seat(self, seat: int) -> Bot:
+        """Return the bot, ready to play in ``seat``."""
+        return self.character(self.name, seat, random.Random(self.seed))
+
+
+def personas(seed: int) -> Iterator[Persona]:
+    """Yield ever more bots: names in a random order, then again with numbers."""
+    rng = random.Random(seed)
+    again = 0
+    number = 0
+    while True:
+        again += 1
+        for name in rng.sample(NAMES, len(NAMES)):
+            character = _MIX[number % len(_MIX)]
+            number += 1
+            yield Persona(name if again == 1 else f"{name} {again}", character, rng.getrandbits(32))

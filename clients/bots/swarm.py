@@ -1,0 +1,355 @@
+"""Many bots in an arena, for company or as a load.
+
+Owns the life of a bot: when it joins, joins again, and makes room for a human.
+What a bot does on the field is ``bots.py``; several processes are ``swarm_processes.py``.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import signal
+import ssl
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import attrs
+import trio
+from rich.console import Console
+
+from clients.backoff import Backoff
+from clients.bots.arena_ship import ArenaShip
+from clients.bots.behaviours import Persona, personas
+from clients.bots.figures import Display, Figures, total
+from clients.bots.swarm_processes import Assignment, run_split
+from clients.connection import Address, Via
+from clients.errors import ConnectionLost, Refused
+from clients.game_client import GameClient
+from clients.joining import open_game
+from clients.lab.profiles import profiles_of
+from clients.lab.stream import over
+from clients.netcode.steering import Steering
+from clients.predicted_play import PredictedPlay
+from gameserver.games.arena.model import CLASSES, Steer, Watch
+from gameserver.games.arena.ship_step import ShipState
+from gameserver.model.schema import Schema
+from gameserver.protocol.closing import ClientAction, CloseCode
+
+SCHEMA: Final = Schema.of(CLASSES)
+
+#: Between the joins of two bots: a stampede is another test.
+JOIN_EVERY_S: Final = 0.05
+#: How often the scout counts the humans, and figures are reported.
+COUNT_EVERY_TICKS: Final = 15
+REPORT_EVERY_S: Final = 1.0
+#: What one process can play at 30 Hz on a slow core with some room to spare.
+BOTS_PER_CORE: Final = 50
+
+#: Exit code of what was interrupted, as shells count it: 128 and the number of SIGINT.
+INTERRUPTED: Final = 130
+
+Report = Callable[[Figures], None]
+
+
+def comes_back(ended: Refused | ConnectionLost) -> bool:
+    """Whether a bot tries again by itself: it has nobody to ask and needs no new token."""
+    return ended.action is ClientAction.RESUME or ended.code == CloseCode.ROOM_CLOSED
+
+
+class Swarm:
+    """The bots of one process.
+
+    ``assignment`` says how many of which numbers; the first of them is the scout: with ``fill_to``
+    it stays connected even when humans have taken all places, to see when they go.
+    """
+
+    def __init__(self, assignment: Assignment, ssl_context: ssl.SSLContext | None) -> None:
+        self._assignment = assignment
+        self._ssl_context = ssl_context
+        self._rng = random.Random(assignment.seed ^ assignment.first)
+        self._profiles = profiles_of(assignment.profiles) if assignment.profiles else []
+        #: Which bots play: those whose number is below this.
+        self._places = assignment.first + assignment.count
+        if assignment.fill_to is not None:
+            self._places = min(self._places, assignment.fill_to)
+        self._places_changed = trio.Event()
+        #: With ``fill_to`` all must be in the scout's room.
+        self._room = assignment.room
+        self._playing: dict[int, tuple[GameClient, Steering[ShipState, Steer]]] = {}
+        #: When each of those who are in, or were last, got in.
+        self._welcomed_at_s: dict[int, float] = {}
+        self._past = Figures()
+
+    async def run(self) -> None:
+        """Let all bots play until cancelled, or until none of them may come back."""
+        first, count = self._assignment.first, self._assignment.count
+        crew = islice(personas(self._assignment.seed), first, first + count)
+        async with trio.open_nursery() as nursery:
+            for number, persona in enumerate(crew, first):
+                nursery.start_soon(self._live, number, persona)
+
+    def figures(self) -> Figures:
+        """Return the figures as of now."""
+        present = [_figures_of(*playing) for playing in self._playing.values()]
+        return total([self._past, *present])
+
+    # ------------------------------------------------------------ one bot
+
+    async def _live(self, number: int, persona: Persona) -> None:
+        """Join and join again, for as long as the server lets this bot."""
+        await trio.sleep((number - self._assignment.first) * JOIN_EVERY_S)
+        backoff = Backoff(self._rng)
+        again = False
+        while True:
+            await self._place_for(number)
+            self._welcomed_at_s.pop(number, None)
+            try:
+                await self._visit(number, persona, again=again)
+                again = False
+                continue
+            except (Refused, ConnectionLost) as ended:
+                self._past.note_error(f"{ended.code} {ended.reason}".rstrip())
+                if not comes_back(ended):
+                    return
+                again = True
+                now_s = trio.current_time()
+                lasted_s = now_s - self._welcomed_at_s.get(number, now_s)
+                pause_s = backoff.next_pause_s(lasted_s, ended.retry_after_s or 0.0)
+            await trio.sleep(pause_s)
+
+    async def _visit(self, number: int, persona: Persona, *, again: bool) -> None:
+        """Play until there is no place for this bot any more; a lost connection is resumed."""
+        async with open_game(
+            self._assignment.url,
+            room=self._room,
+            name=persona.name,
+            schema=SCHEMA,
+            ssl_context=self._ssl_context,
+            via=self._link_of(number),
+        ) as client:
+            self._welcomed_at_s[number] = trio.current_time()
+            self._past.joins += 1
+            self._past.reconnects += again
+            seated = True
+            try:
+                while seated:
+                    play = client.steering(ArenaShip(client.replica, client.seat))
+                    self._playing[number] = (client, play.steering)
+                    seated = await self._play(client, play, number, persona)
+            finally:
+                _, steering = self._playing.pop(number)
+                gone = attrs.evolve(_figures_of(client, steering), connected=0, rtts_s=[])
+                self._past = total([self._past, gone])
+
+    async def _play(
+        self,
+        client: GameClient,
+        play: PredictedPlay[ShipState, Steer],
+        number: int,
+        persona: Persona,
+    ) -> bool:
+        """Play in one seat; whether there is another one to play in now."""
+        rejoins = client.rejoins
+        bot = persona.take_seat(client.seat)
+        scout = number == self._assignment.first and self._assignment.fill_to is not None
+        watching = False
+        count_at = 0
+        async for tick in play:
+            if client.rejoins != rejoins:
+                return True
+            if scout and tick >= count_at:
+                count_at = tick + COUNT_EVERY_TICKS
+                self._count_places(client)
+            if number < self._places:
+                watching = False
+                command = bot.controls(client.replica, play.own, play.place_of, tick)
+                if isinstance(command, Steer):
+                    await play.steer(command)
+                elif command is not None:
+                    await client.send(command)
+            elif not scout:
+                return False
+            elif not watching:
+                watching = True
+                await client.send(Watch())
+        client.check()  # it ended in peace: not ours to come back
+        return False
+
+    def _link_of(self, number: int) -> Via | None:
+        """Return the link of bot ``number``; None for a plain one."""
+        if not self._profiles:
+            return None
+        profile = self._profiles[number % len(self._profiles)]
+        return over(profile, f"{self._assignment.seed}/{number}")
+
+    # ------------------------------------------------------------ places
+
+    async def _place_for(self, number: int) -> None:
+        """Wait until bot ``number`` is wanted; the scout always is."""
+        while number >= self._places and number != self._assignment.first:
+            await self._places_changed.wait()
+
+    def _count_places(self, client: GameClient) -> None:
+        """Leave a place to each human who plays in the scout's room."""
+        self._room = client.room
+        humans = sum(not pilot.bot for pilot in client.replica.of_kind("Pilot"))
+        assert self._assignment.fill_to is not None
+        places = max(self._assignment.fill_to - humans, 0)
+        if places != self._places:
+            self._places = places
+            self._places_changed.set()
+            self._places_changed = trio.Event()
+
+
+def _figures_of(client: GameClient, steering: Steering[ShipState, Steer]) -> Figures:
+    statistics = client.statistics()
+    status = client.status
+    rtt_s = client.latency.rtt_s
+    if rtt_s is None:
+        rtt_s = client.round_trips.rtt_s
+    return Figures(
+        connected=int(client.connected),
+        reconnects=statistics.resumes + statistics.rejoins,
+        deltas=statistics.deltas,
+        bytes_received=statistics.bytes_received,
+        commands=statistics.commands,
+        checks=statistics.checks,
+        checksum_failures=statistics.checksum_failures,
+        rtts_s=[] if rtt_s is None else [rtt_s],
+        corrections=steering.predictor.counts.corrections,
+        underruns=steering.playback.underruns,
+        late=(status.late if status is not None else None) or 0,
+    )
+
+
+# ---------------------------------------------------------------- running
+
+
+async def run_swarm(
+    assignment: Assignment, *, ssl_context: ssl.SSLContext | None, report: Report
+) -> Figures:
+    """Run the bots of this process until cancelled or until none may come back.
+
+    ``report`` is called every second and once at the end, even when cancelled.
+    """
+    swarm = Swarm(assignment, ssl_context)
+
+    async def keep_reporting() -> None:
+        while True:
+            report(swarm.figures())
+            await trio.sleep(REPORT_EVERY_S)
+
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(keep_reporting)
+            await swarm.run()
+            nursery.cancel_scope.cancel()
+    finally:
+        report(swarm.figures())
+    return swarm.figures()
+
+
+def tls_context(url: str, ca_file: Path | None) -> ssl.SSLContext | None:
+    """Return the context for a wss:// URL; ``ca_file`` holds certificates to trust besides."""
+    if not url.startswith("wss:"):
+        return None
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        context.load_verify_locations(cafile=ca_file)
+    return context
+
+
+def run_bots(
+    url: str,
+    *,
+    count: int,
+    room: str = "arena",
+    processes: int | None = None,
+    seed: int | None = None,
+    fill_to: int | None = None,
+    ca_file: Path | None = None,
+    profiles: str = "",
+    duration_s: float | None = None,
+    attached: bool = False,
+) -> int:
+    """Run ``count`` bots until interrupted, or for ``duration_s``; return an exit code.
+
+    ``processes``: spread them over so many; None: as many as they need and the machine has cores.
+    ``fill_to``: keep the room at so many pilots; each human who plays replaces a bot.
+    ``profiles``: links of the lab, with commas between them, that the bots share.  The code is
+    0 if somebody got in, no checksum failed and no process crashed, else 1.  SIGINT and SIGTERM
+    end it in peace, and if ``attached`` so does the end of standard input, which tells that
+    whoever started this process is gone.  ``LocalProtocolError`` for a bad URL, OSError for a
+    bad ``ca_file``, ``UnknownProfile`` for a link that there is not.
+    """
+    if processes is None:
+        processes = min(os.cpu_count() or 1, math.ceil(count / BOTS_PER_CORE) or 1)
+    if seed is None:
+        seed = random.SystemRandom().getrandbits(32)
+    Address.from_url(url)  # better here than in every bot
+    if profiles:
+        profiles_of(profiles)
+    whole = Assignment(
+        url=url,
+        room=room,
+        first=0,
+        count=count,
+        seed=seed,
+        fill_to=fill_to,
+        ca_file=ca_file,
+        profiles=profiles,
+    )
+    with Display(Console()) as display:
+        try:
+            figures = trio.run(_until_told_to_stop, whole, processes, duration_s, attached, display)
+        except KeyboardInterrupt:  # a second one, while they say goodbye
+            return INTERRUPTED
+    display.summarise(figures)
+    return 0 if figures.well else 1
+
+
+async def _until_told_to_stop(
+    whole: Assignment,
+    processes: int,
+    duration_s: float | None,
+    attached: bool,  # noqa: FBT001 - trio.run passes by position
+    display: Display,
+) -> Figures:
+    newest = Figures()
+
+    def report(figures: Figures) -> None:
+        nonlocal newest
+        newest = figures
+        display.show(figures, trio.current_time())
+
+    with trio.move_on_after(float("inf") if duration_s is None else duration_s):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(_cancel_on_signal, nursery.cancel_scope)
+            if attached:
+                nursery.start_soon(_cancel_on_end_of_input, nursery.cancel_scope)
+            if processes > 1:
+                await run_split(whole, processes, report)
+            else:
+                context = tls_context(whole.url, whole.ca_file)
+                await run_swarm(whole, ssl_context=context, report=report)
+            nursery.cancel_scope.cancel()
+    return newest
+
+
+async def _cancel_on_end_of_input(scope: trio.CancelScope) -> None:
+    async with trio.lowlevel.FdStream(os.dup(0)) as standard_input:
+        async for _ in standard_input:
+            pass
+    scope.cancel()
+
+
+async def _cancel_on_signal(
+    scope: trio.CancelScope, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
+        async for _ in signals:
+            scope.cancel()

@@ -1,0 +1,116 @@
+"""Requests and answers on one connection, through h11.
+
+Owns the HTTP/1.1 state of a connection: reading heads within a limit, writing answers, and
+whether another request may follow. Sets no deadlines and chooses no answers.
+"""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import h11
+import trio
+
+from gameserver.runtime.http.messages import SECURITY_HEADERS, Response, announces_body, values_of
+
+if TYPE_CHECKING:
+    from gameserver.runtime.net.link import Link
+
+
+class Conversation:
+    """The server's side of HTTP on ``link``; ``head_bytes`` is the most that a head may have."""
+
+    def __init__(self, link: Link, *, head_bytes: int) -> None:
+        self._link = link
+        self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=head_bytes)
+        self._head_bytes = head_bytes
+        self._method = b""
+        self._has_body = False
+
+    @property
+    def early_bytes(self) -> bytes:
+        """What arrived after the request that was read last."""
+        return self._h11.trailing_data[0]
+
+    async def wait_for_request(self) -> bool:
+        """Wait until the next request has begun; False if the peer ended instead."""
+        if self.early_bytes:
+            await trio.lowlevel.checkpoint()
+            return True
+        data = await self._link.receive_some(self._head_bytes)
+        if data:
+            self._h11.receive_data(data)
+        return bool(data)
+
+    async def next_request(self) -> h11.Request | None:
+        """The next request head; None if the peer ended instead.
+
+        Raises ``h11.RemoteProtocolError`` for what is no request.
+        """
+        while True:
+            event = self._h11.next_event()
+            if event is h11.NEED_DATA:
+                # h11 itself minds only heads that have not ended yet.
+                room_bytes = self._head_bytes - len(self.early_bytes)
+                if room_bytes == 0:
+                    raise h11.RemoteProtocolError("head too large", error_status_hint=431)
+                self._h11.receive_data(await self._link.receive_some(room_bytes))
+            elif isinstance(event, h11.Request):
+                self._method = event.method
+                self._has_body = announces_body(event)
+                _check_framing(event)
+                if not self._has_body:
+                    self._h11.next_event()  # the end of the message
+                return event
+            else:
+                return None
+
+    async def answer(self, response: Response, *, last: bool = False) -> bool:
+        """Send ``response``; whether another request may follow on this connection.
+
+        ``last`` tells the peer that none may. After a request with a body none may either: the
+        body is not read, so nothing behind it can be taken for a request.
+        """
+        last = last or self._has_body
+        headers = [
+            ("Date", formatdate(usegmt=True)),
+            ("Content-Type", response.content_type),
+            *SECURITY_HEADERS,
+            *response.headers,
+        ]
+        if response.status != 304:
+            headers.append(("Content-Length", str(len(response.body))))
+        if last:
+            headers.append(("Connection", "close"))
+        events: list[h11.Event] = [
+            h11.Response(
+                status_code=response.status,
+                reason=HTTPStatus(response.status).phrase,
+                headers=headers,
+            )
+        ]
+        if response.body and self._method != b"HEAD":
+            events.append(h11.Data(data=response.body))
+        events.append(h11.EndOfMessage())
+        await self._link.send_all(b"".join(self._h11.send(event) or b"" for event in events))
+        if self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE:
+            self._h11.start_next_cycle()
+            self._method = b""
+            return True
+        return False
+
+
+def _check_framing(request: h11.Request) -> None:
+    """Raise ``h11.RemoteProtocolError`` if the length of the body can be read in two ways.
+
+    RFC 9112, 6.1: a proxy in front may have chosen the other way, and then what it forwarded as a
+    body would be a request here (request smuggling).
+    """
+    if not values_of(request, b"transfer-encoding"):
+        return
+    if values_of(request, b"content-length"):
+        raise h11.RemoteProtocolError("both Transfer-Encoding and Content-Length")
+    if request.http_version < b"1.1":
+        raise h11.RemoteProtocolError("Transfer-Encoding in HTTP/1.0")

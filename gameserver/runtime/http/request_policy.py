@@ -1,0 +1,196 @@
+"""The rules for every request, whatever it asks for: whose is it, and is it answered.
+
+Owns whether forwarding headers are believed, whether an address asks too fast, which hosts are
+answered, whose pages may connect (RFC 6455, 10.2), where programs may not, who reads the metrics,
+and the warnings about all of this.  Takes request heads and returns refusals; no sockets.  It
+counts with ``Admission``.
+
+An Origin is what browsers tell of the page that connects.  It keeps other people's pages from
+playing with the cookies and the network of those who visit them; a program can send any.
+"""
+
+from __future__ import annotations
+
+import hmac
+import math
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Final
+
+from gameserver.config import DEFAULT_PORTS, OWN_HOST, Settings, secrets_in
+from gameserver.ops.logging import shown
+from gameserver.runtime.admission.addresses import UNKNOWN_SENDER, forwarded_for, is_in
+from gameserver.runtime.admission.connection_limits import RETRY_AFTER_S, Admission, Peer, Reason
+from gameserver.runtime.http.hosts import Hosts, host_of
+from gameserver.runtime.http.messages import (
+    Response,
+    authority_of,
+    path_of,
+    text_response,
+    values_of,
+)
+from gameserver.runtime.http.rare_warning import RareWarning
+from gameserver.runtime.http.upgrade import wants_upgrade
+
+if TYPE_CHECKING:
+    import h11
+
+METRICS_PATH: Final = "/metrics"
+FOREIGN_PAGE: Final = text_response(403, "Pages of this origin may not connect here.")
+#: RFC 9110, 7.4 and 15.5.20: this server was not configured for the origin of the target URI.
+FOREIGN_HOST: Final = text_response(
+    421,
+    "This server does not answer to this host name. Whoever runs it may add the name to the "
+    "setting hosts (--hosts, or GAMESERVER_HOSTS in the environment).",
+)
+METRICS_BY_FOREIGN_HOST: Final = text_response(
+    403, "The metrics are read by an address, by localhost, or by a name in the setting hosts."
+)
+#: A proxy adds one of these to what it forwards; programs that ask for themselves send none.
+FORWARDING_HEADERS: Final = (
+    b"x-forwarded-for",
+    b"forwarded",
+    b"via",
+    b"x-real-ip",
+    b"x-forwarded-host",
+    b"x-forwarded-proto",
+)
+
+
+class Gate:
+    """The rules of one server.  ``plain_paths``: WebSockets there cannot show a token."""
+
+    def __init__(
+        self, settings: Settings, admission: Admission, plain_paths: Collection[str] = ()
+    ) -> None:
+        self.admission = admission
+        self._settings = settings
+        self._plain_paths = frozenset(plain_paths)
+        self._hosts = Hosts(settings)
+        self._origins = frozenset(origin.encode() for origin in settings.origins)
+        self._foreign_host = RareWarning("a request was refused, for its host is not in hosts")
+        self._foreign_page = RareWarning("a page was refused, for its origin is not in origins")
+        self._unlisted_proxy = RareWarning(
+            "a trusted address forwards requests but is not in proxies: "
+            "all clients behind it share the limits of one address",
+            quiet_s=math.inf,
+        )
+        self._mute_proxy = RareWarning(
+            "a proxy sends no usable X-Forwarded-For: "
+            "all clients behind it share the limits of one address",
+            quiet_s=math.inf,
+        )
+
+    def question(self, peer: Peer, request: h11.Request, now_s: float) -> Response | None:
+        """Return the refusal of ``request``, or None if it may go on."""
+        return (
+            self._identify(peer, request, now_s)
+            or self._check_haste(peer, now_s)
+            or self._check_host(peer, request, now_s)
+            or self._check_upgrade(peer, request, now_s)
+            or self._check_metrics(peer, request)
+        )
+
+    def _identify(self, peer: Peer, request: h11.Request, now_s: float) -> Response | None:
+        if peer.connected_from is None:
+            return None
+        proxy = str(peer.connected_from)
+        if self._came_by_proxy(peer):
+            headers = values_of(request, b"x-forwarded-for")
+            sender = forwarded_for(headers, self._settings.proxies)
+            if sender.address is None and wants_upgrade(request):  # no health check of its own
+                self._mute_proxy.log(proxy, now_s, proxy=proxy)
+        elif is_in(peer.connected_from, self._settings.trusted) and _is_forwarded(request):
+            sender = UNKNOWN_SENDER
+            self._unlisted_proxy.log(proxy, now_s, proxy=proxy)
+        else:
+            return None
+        reason = self.admission.identify(peer, sender, now_s)
+        return None if reason is None else busy_response()
+
+    def _check_haste(self, peer: Peer, now_s: float) -> Response | None:
+        return None if self.admission.let_ask(peer, now_s) is None else busy_response()
+
+    # ------------------------------------------------------------ hosts
+
+    def _check_host(self, peer: Peer, request: h11.Request, now_s: float) -> Response | None:
+        from_this_machine = peer.connected_from is None or peer.connected_from.is_loopback
+        if self._hosts.answers(request, from_this_machine=from_this_machine):
+            return None
+        host = shown(host_of(request))
+        self._foreign_host.log(host, now_s, host=host)
+        self.admission.turn_away(Reason.HOST)
+        return FOREIGN_HOST
+
+    # ------------------------------------------------------------ WebSockets
+
+    def _check_upgrade(self, peer: Peer, request: h11.Request, now_s: float) -> Response | None:
+        if not wants_upgrade(request):
+            return None
+        origins = values_of(request, b"origin")
+        peer.is_bot = not origins
+        if peer.is_bot:
+            return self._check_bot(request)
+        host = authority_of(request)
+        if len(origins) == 1 and self._may_connect(origins[0], host):
+            return None
+        origin = shown(b", ".join(origins).decode("latin-1"))
+        self._foreign_page.log(origin, now_s, origin=origin, host=shown(host.decode("latin-1")))
+        self.admission.turn_away(Reason.ORIGIN)
+        return FOREIGN_PAGE
+
+    def _may_connect(self, origin: bytes, host: bytes) -> bool:
+        if origin in self._origins and origin != OWN_HOST.encode():
+            return True
+        scheme, separator, authority = origin.partition(b"://")
+        if OWN_HOST.encode() not in self._origins or not (separator and authority):
+            return False
+        default_port = DEFAULT_PORTS.get(scheme.decode("latin-1"))
+        if default_port is None or not host:
+            return False
+        port = default_port.encode()
+        return authority.removesuffix(port) == host.lower().removesuffix(port)
+
+    def _check_bot(self, request: h11.Request) -> Response | None:
+        if not (self._settings.bots_need_token and path_of(request) in self._plain_paths):
+            return None
+        self.admission.turn_away(Reason.BOT)
+        return text_response(403, "Programs need a token, and there is no way to show one here.")
+
+    # ------------------------------------------------------------ metrics
+
+    def _check_metrics(self, peer: Peer, request: h11.Request) -> Response | None:
+        if path_of(request) != METRICS_PATH or self._may_read_metrics(peer, request):
+            return None
+        self.admission.turn_away(Reason.METRICS)
+        if not self._hosts.knows(request):
+            return METRICS_BY_FOREIGN_HOST
+        return text_response(403, "The metrics are not for everyone.")
+
+    def _may_read_metrics(self, peer: Peer, request: h11.Request) -> bool:
+        for token in secrets_in(self._settings.metrics_token or ""):
+            given = values_of(request, b"authorization")
+            if given and hmac.compare_digest(given[0], b"Bearer " + token.encode()):
+                return True
+        if peer.address is None or not is_in(peer.address, self._settings.metrics_from):
+            return False
+        if not self._hosts.knows(request):
+            return False  # a page behind a rebound name, in a browser at that address
+        # A proxy that is not listed makes the whole world look like its own machine.
+        return self._came_by_proxy(peer) or not _is_forwarded(request)
+
+    def _came_by_proxy(self, peer: Peer) -> bool:
+        return peer.connected_from is not None and is_in(
+            peer.connected_from, self._settings.proxies
+        )
+
+
+def _is_forwarded(request: h11.Request) -> bool:
+    """Whether a proxy says that it sends this for somebody else."""
+    return any(name in FORWARDING_HEADERS for name, _ in request.headers)
+
+
+def busy_response() -> Response:
+    """Return the answer to one over a cap."""
+    return text_response(
+        503, "Too many are here already.", headers=(("Retry-After", str(RETRY_AFTER_S)),)
+    )

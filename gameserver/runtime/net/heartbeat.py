@@ -1,0 +1,221 @@
+"""Measures every connection of a room with WebSocket ping frames, and notices who is silent.
+
+Owns the payloads, which pongs may be believed, and the count of unanswered pings.  Never
+closes anything: it tells the session.  One task serves all connections of a room, so that timers
+do not grow with players, and pings are posted between ticks, so that the work of a
+tick is not taken for the network's.
+
+The pongs come from the link's lane in (``protocol/fast_path.py``).  While a pong is awaited the link
+is hurried, for the answer would else be found no sooner than at the next tick.
+
+Who gives no commands, a spectator or a player who went for coffee, is at rest: no hit has to be
+compensated for it, so its pings only have to find out that it is gone, and come less often.
+
+While the whole server is blocked (a hook of a game that takes seconds) nobody's pong can be read.
+That time is nobody's silence, and what was measured across it is nobody's latency.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from gameserver.protocol.frames import ping_frame
+from gameserver.protocol.latency import Latency, LatencyEstimator
+
+if TYPE_CHECKING:
+    from gameserver.runtime.net.link import Link
+    from gameserver.runtime.net.poller import Pump
+
+#: So many pings in a row without an answer, each given a whole interval: the peer is silent.
+MAX_UNANSWERED: Final = 3
+PAYLOAD_BYTES: Final = 8
+#: A peer that is at rest when a ping would be due is let be for so many intervals, once this many
+#: pongs have told its latency.  Whoever then misses a ping gets the others at the usual interval.
+RESTING_INTERVALS: Final = 3
+KNOWN_PONGS: Final = 3
+#: How often the room's task looks whose ping is due.
+GRAIN_S: Final = 0.05
+#: Not having looked for this long means that the server was blocked.
+BLOCKED_S: Final = 0.5
+
+
+class Beat:
+    """The ping frames of one connection.
+
+    ``newest_seq`` is asked for the newest command of the peer; ``on_answer`` is told what is known
+    after each pong, ``on_silence`` is called once.
+    """
+
+    __slots__ = (
+        "_estimator",
+        "_heartbeat",
+        "_newest_seq",
+        "_on_answer",
+        "_pump",
+        "_sent",
+        "_seq_at_ping",
+        "due_s",
+        "link",
+        "on_silence",
+        "removed",
+    )
+
+    def __init__(
+        self,
+        link: Link,
+        heartbeat: Heartbeat,
+        pump: Pump | None,
+        newest_seq: Callable[[], int],
+        on_answer: Callable[[Latency], None],
+        on_silence: Callable[[], None],
+    ) -> None:
+        self.link = link
+        self._heartbeat = heartbeat
+        self._newest_seq = newest_seq
+        self._seq_at_ping = 0
+        self.on_silence = on_silence
+        self.due_s = 0.0
+        self.removed = False
+        self._pump = pump
+        self._on_answer = on_answer
+        self._estimator = LatencyEstimator()
+        #: Payload → when it was sent, oldest first; those that await their pong.
+        self._sent: dict[bytes, float] = {}
+
+    @property
+    def unanswered(self) -> int:
+        """How many pings in a row have got no answer yet."""
+        return len(self._sent)
+
+    def let_go(self) -> None:
+        """Know nobody any more: it stays in its queue until due, and its session may not."""
+        self.removed = True
+        del self.link, self.on_silence, self._newest_seq, self._on_answer
+
+    def may_rest(self) -> bool:
+        """Whether its latency is known and it has given no command since it was last asked."""
+        before, self._seq_at_ping = self._seq_at_ping, self._newest_seq()
+        return (
+            before == self._seq_at_ping
+            and not self._sent
+            and self._estimator.latency.count >= KNOWN_PONGS
+        )
+
+    def ping(self) -> None:
+        """Send a ping now.
+
+        A link that is not clear is not read by its peer; then the ping counts without being sent.
+        """
+        # Not to be guessed: a pong sent in advance would make a player look nearer.
+        payload = secrets.token_bytes(PAYLOAD_BYTES)
+        self._sent[payload] = trio.current_time()
+        if self.link.clear and self.link.post(ping_frame(payload)) and self._pump is not None:
+            self._pump.hurry(self.link)
+
+    def pong(self, payload: bytes) -> None:
+        """Take the payload of a pong frame; one that answers no ping of ours is ignored.
+
+        A peer may answer only the newest of several pings (RFC 6455, 5.5.3), so older ones are
+        settled too.
+        """
+        sent_s = self._sent.get(payload)
+        if sent_s is None:
+            return
+        for older in list(self._sent):
+            del self._sent[older]
+            if older == payload:
+                break
+        if not self._sent and self._pump is not None:
+            self._pump.calm(self.link)
+        now_s = trio.current_time()
+        if sent_s >= self._heartbeat.blocked_until_s(now_s):
+            self._on_answer(self._estimator.sample(now_s - sent_s))
+
+
+class Heartbeat:
+    """The pings of all connections of one room, each every ``interval_s`` while it is played on."""
+
+    def __init__(self, interval_s: float, pump: Pump | None) -> None:
+        self._interval_s = interval_s
+        self._pump = pump
+        #: In the order in which they are due: all in one queue wait equally long, so it stays
+        #: sorted.  Of those that rest the last ping was answered.
+        self._playing: deque[Beat] = deque()
+        self._resting: deque[Beat] = deque()
+        self._some = trio.Event()
+        #: When ``run`` last looked, and when it last found that the server had been blocked.
+        self._looked_s = math.inf
+        self._blocked_until_s = -math.inf
+
+    def blocked_until_s(self, now_s: float) -> float:
+        """Return until when the server was last blocked; that may be ``now_s``."""
+        return now_s if now_s - self._looked_s > BLOCKED_S else self._blocked_until_s
+
+    def add(
+        self,
+        link: Link,
+        newest_seq: Callable[[], int],
+        on_answer: Callable[[Latency], None],
+        on_silence: Callable[[], None],
+    ) -> Beat:
+        """Ping this connection from now on; the first ping is due at once."""
+        beat = Beat(link, self, self._pump, newest_seq, on_answer, on_silence)
+        beat.due_s = trio.current_time()
+        self._playing.appendleft(beat)
+        self._some.set()
+        return beat
+
+    def remove(self, beat: Beat) -> None:
+        """Ping this connection no more."""
+        beat.let_go()
+
+    async def run(self) -> None:
+        """Send the pings that are due, for ever."""
+        while True:
+            if not (self._playing or self._resting):
+                self._some = trio.Event()
+                self._looked_s = math.inf
+                await self._some.wait()
+            now_s = trio.current_time()
+            self._excuse(now_s)
+            self._looked_s = now_s
+            self._ping_due(now_s)
+            await trio.sleep(GRAIN_S)
+
+    def _excuse(self, now_s: float) -> None:
+        """If the server was blocked, give those who are being pinged that time back."""
+        if now_s - self._looked_s <= BLOCKED_S:
+            return
+        self._blocked_until_s = now_s
+        for beat in chain(self._playing, self._resting):
+            beat.due_s += now_s - self._looked_s
+
+    def _ping_due(self, now_s: float) -> None:
+        for beat in self._take_due(self._resting, now_s):
+            self._ping(beat, now_s)
+        for beat in self._take_due(self._playing, now_s):
+            if beat.unanswered >= MAX_UNANSWERED:
+                beat.on_silence()
+            elif beat.may_rest():
+                beat.due_s = now_s + self._interval_s * RESTING_INTERVALS
+                self._resting.append(beat)
+            else:
+                self._ping(beat, now_s)
+
+    def _take_due(self, beats: deque[Beat], now_s: float) -> Iterator[Beat]:
+        while beats and beats[0].due_s <= now_s:
+            beat = beats.popleft()
+            if not beat.removed:
+                yield beat
+
+    def _ping(self, beat: Beat, now_s: float) -> None:
+        beat.ping()
+        beat.due_s = now_s + self._interval_s
+        self._playing.append(beat)

@@ -1,0 +1,246 @@
+"""Takes what one player sends while it plays: what each message does, and how many there may be.
+
+Owns the per-command path, from the bytes of a message to ``Commands.take``, and the limits on
+a client's messages.  Never waits, never closes: it raises ``SessionOver``, or calls the session's
+``end`` where nothing may be raised.
+
+Two roads lead here: the lane, within a tick (``take_bytes``), and the session's task, for what came
+through trio-websocket (``take``).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from gameserver.errors import RemoteProtocolError
+from gameserver.ops.metrics import Counters
+from gameserver.protocol.allowance import Allowance
+from gameserver.protocol.closing import CloseCode
+from gameserver.protocol.frames import binary_frame
+from gameserver.protocol.latency import Latency
+from gameserver.protocol.messages import (
+    Ack,
+    ClientMessage,
+    CommandMessage,
+    Hello,
+    Ping,
+    Pong,
+    Resync,
+    Say,
+    ServerMessage,
+    Status,
+    decode_from_client,
+    short_command,
+)
+from gameserver.runtime.net.link import Link
+from gameserver.runtime.rooms.room_task import End, RoomTask
+from gameserver.simulation.stepper import Seated
+
+if TYPE_CHECKING:
+    from structlog.stdlib import BoundLogger
+
+#: Who sends more is closed with 4008 (README.md of the protocol, "Transport").
+MESSAGES_PER_S: Final = 200
+MESSAGES_BURST: Final = 400
+#: Each is answered with a frame of its own, which costs more than a command.
+PINGS_PER_S: Final = 10
+PINGS_BURST: Final = 30
+TEXTS_PER_S: Final = 2
+TEXTS_BURST: Final = 8
+RESYNCS_PER_S: Final = 1
+
+
+class SessionOver(Exception):
+    """The session ends, with this close code and reason."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class MessageCount:
+    """How many messages a client has sent, of any kind and by any road."""
+
+    __slots__ = ("_allowed", "_counters")
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+        self._allowed = Allowance(MESSAGES_PER_S, MESSAGES_BURST, trio.current_time())
+
+    def add(self, now_s: float) -> None:
+        """Count one that was read at ``now_s``; ``SessionOver`` with 4008 if that is too many."""
+        self._counters.messages += 1
+        if not self._allowed.spend(now_s):
+            raise SessionOver(CloseCode.RATE, f"more than {MESSAGES_PER_S} messages a second")
+
+
+class Reception:
+    """Takes the messages of the player in a seat of the room of ``task``."""
+
+    __slots__ = (
+        "_commands",
+        "_count",
+        "_counters",
+        "_end",
+        "_ended",
+        "_from_wire",
+        "_link",
+        "_log",
+        "_pings_allowed",
+        "_player",
+        "_resyncs_allowed",
+        "_room",
+        "_seat",
+        "_task",
+        "_texts_allowed",
+    )
+
+    def __init__(
+        self,
+        seated: Seated,
+        task: RoomTask,
+        link: Link,
+        count: MessageCount,
+        counters: Counters,
+        end: End,
+        log: BoundLogger,
+    ) -> None:
+        self._player = seated.player
+        self._seat = seated.seat
+        self._commands = seated.commands
+        self._task = task
+        self._room = task.room
+        self._from_wire = [spec.from_wire for spec in task.room.world.schema.commands]
+        self._link = link
+        self._count = count
+        self._counters = counters
+        self._end = end
+        self._log = log
+        self._ended = False
+        now_s = trio.current_time()
+        self._pings_allowed = Allowance(PINGS_PER_S, PINGS_BURST, now_s)
+        self._texts_allowed = Allowance(TEXTS_PER_S, TEXTS_BURST, now_s)
+        self._resyncs_allowed = Allowance(RESYNCS_PER_S, 1, now_s)
+
+    def take_bytes(self, data: bytes) -> None:
+        """Take a message within a tick: nothing may be raised, for it would end the room."""
+        if self._ended:
+            return  # what came in one read with the message that ended it
+        try:
+            now_s = trio.current_time()
+            self._count.add(now_s)
+            command = short_command(data)
+            if command is None:
+                self.take(decode_from_client(data), now_s)
+            else:
+                _, seq, tick, shown, acked, kind, *values = command
+                self._take_command(seq, tick, shown, acked, kind, values, now_s)
+        except RemoteProtocolError as error:
+            self._finish(CloseCode.PROTOCOL_ERROR, str(error))
+        except SessionOver as over:
+            self._finish(over.code, over.reason)
+        except Exception:  # noqa: BLE001 - a bug of ours; it costs this player the session
+            self._log.exception("a message could not be taken")
+            self._finish(CloseCode.INTERNAL_ERROR, "internal error")
+
+    def _finish(self, code: int, reason: str) -> None:
+        self._ended = True
+        self._end(code, reason)
+
+    def take(self, message: ClientMessage, now_s: float) -> None:
+        """Do what a message that was read at ``now_s`` asks for.
+
+        ``RemoteProtocolError`` if it may not ask that, ``SessionOver`` if it asks too often.
+        """
+        match message:
+            case CommandMessage(seq, tick, shown, acked, kind, values):
+                self._take_command(seq, tick, shown, acked, kind, values, now_s)
+            case Ack():
+                self._take_acked(message.tick)
+            case Ping():
+                if not self._pings_allowed.spend(now_s):
+                    raise SessionOver(CloseCode.RATE, f"more than {PINGS_PER_S} pings a second")
+                self.post(Pong(message.nonce, message.client_time, self._task.now_ticks))
+            case Say():
+                if not self._texts_allowed.spend(now_s):
+                    raise SessionOver(CloseCode.RATE, f"more than {TEXTS_PER_S} texts a second")
+                self._task.stepper.hear(self._player, message.text)
+            case Resync():
+                self._resync(now_s)
+            case Hello():
+                raise RemoteProtocolError("a second hello")
+
+    def _take_command(
+        self,
+        seq: int,
+        tick: int,
+        shown: int,
+        acked: int,
+        kind: int,
+        values: list[object],
+        now_s: float,
+    ) -> None:
+        self._take_acked(acked)
+        if kind >= len(self._from_wire):
+            raise RemoteProtocolError("command.command is a kind that this room has not")
+        self._commands.take(seq, self._from_wire[kind](values), tick, shown, now_s)
+
+    def _take_acked(self, tick: int) -> None:
+        if tick > self._room.tick_number:
+            raise RemoteProtocolError("acknowledged a tick that has not been")
+        self._seat.acknowledge(tick)
+
+    def _resync(self, now_s: float) -> None:
+        if not self._resyncs_allowed.spend(now_s):
+            raise SessionOver(CloseCode.RATE, f"more than {RESYNCS_PER_S} resync a second")
+        self._counters.resyncs += 1
+        self._log.warning("resync", tick=self._room.tick_number)
+        self._seat.forget()
+
+    # ------------------------------------------------------------ what it answers
+
+    def post(self, message: ServerMessage) -> None:
+        """Send now if the link is free, else with the next delta."""
+        frame = binary_frame(message.encode())
+        if not (self._link.clear and self._link.post(frame)):
+            self._seat.notify(frame)
+
+    def take_latency(self, latency: Latency) -> None:
+        """Note what an answered ping frame measured, and tell the client with the next delta.
+
+        With it, not at once, which spares a write per ping.
+        """
+        self._player.latency = latency
+        self._seat.notify(binary_frame(self._status(latency).encode()))
+
+    def _status(self, latency: Latency) -> Status:
+        commands, task = self._commands, self._task
+        times = commands.times.times
+        return Status(
+            rtt_us=_microseconds(latency.rtt_s),
+            smoothed_us=_microseconds(latency.smoothed_s),
+            jitter_us=_microseconds(latency.jitter_s),
+            min_us=_microseconds(latency.minimum_s),
+            work_us=_microseconds(task.last_work_s),
+            players=len(self._room.players),
+            late=commands.late,
+            early=commands.early,
+            dropped=commands.dropped + commands.duplicate,
+            idle_ticks=commands.idle_ticks,
+            wait_us=_median_us(times.waits_s),
+            simulate_us=_microseconds(task.last_simulate_s),
+            send_us=_median_us(times.sends_s),
+            disputed=self._player.rewinds_disputed,
+        )
+
+
+def _median_us(durations_s: deque[float]) -> int | None:
+    return round(sorted(durations_s)[len(durations_s) // 2] * 1e6) if durations_s else None
+
+
+def _microseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1e6)

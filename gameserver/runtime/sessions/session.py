@@ -1,0 +1,440 @@
+"""The task of one player: hello, join, play, leave, and every way in which that can end.
+
+Owns the conversation of one connection and its deadlines.  Never touches the game but through
+its ``RoomTask`` and ``Player``, and nothing that one client sends reaches any other session.
+
+Whoever reads from a client must not wait for that client to read: answers of the play loop
+are posted, or go with the next delta, so that a slow link can always still answer pings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Final
+
+import attrs
+import structlog
+import trio
+from trio_websocket import ConnectionClosed, WebSocketConnection
+
+from gameserver.config import Settings
+from gameserver.errors import JoinRefused, RemoteProtocolError
+from gameserver.identity import Verified
+from gameserver.ops.logging import shown
+from gameserver.ops.metrics import Counters, Tally, less, total
+from gameserver.protocol.closing import (
+    CONNECTION_LOST,
+    NO_STATUS,
+    ClientAction,
+    CloseCode,
+    action_for,
+    close_reason,
+)
+from gameserver.protocol.frames import binary_frame
+from gameserver.protocol.latency import Latency
+from gameserver.protocol.messages import (
+    MAX_CLIENT_MESSAGE_BYTES,
+    MAX_SAY_LENGTH,
+    VERSION,
+    Bye,
+    ClientMessage,
+    Hello,
+    Welcome,
+    decode_from_client,
+    valid_name,
+)
+from gameserver.runtime.admission.connection_limits import Peer
+from gameserver.runtime.http.acceptor import FLOOD, close_websocket
+from gameserver.runtime.net.link import Link
+from gameserver.runtime.net.websocket import closed_by_peer
+from gameserver.runtime.rooms.lobby import Lobby, Place
+from gameserver.runtime.rooms.resumption import Ticket
+from gameserver.runtime.rooms.room_task import RoomTask
+from gameserver.runtime.sessions.reception import MessageCount, Reception, SessionOver
+from gameserver.simulation.inputs import LENGTH_TICKS
+from gameserver.simulation.stepper import Seated
+
+log = structlog.get_logger(__name__)
+
+#: For ``on_auth``, and for a new room's ``on_start`` before it.
+AUTH_TIMEOUT_S: Final = 10.0
+#: For the peer to take our welcome, where it cannot be posted, and our bye.
+WELCOME_TIMEOUT_S: Final = 10.0
+BYE_TIMEOUT_S: Final = 2.0
+#: What game and log are told where nobody said anything better.
+LOST: Final = "connection lost"
+#: Close codes that a game's ``JoinRefused`` may carry (RFC 6455, 7.4.2: private use).
+GAME_CODES: Final = range(4000, 5000)
+
+
+@attrs.frozen
+class Ending:
+    """Why a session ended.  ``by_peer``: by a close frame of its peer, who may say any code."""
+
+    code: int
+    reason: str
+    by_peer: bool = False
+    retry_after_s: float | None = None
+
+
+class Session:
+    """One game connection, from its WebSocket to its close frame."""
+
+    def __init__(
+        self,
+        ws: WebSocketConnection,
+        link: Link,
+        peer: Peer,
+        lobby: Lobby,
+        settings: Settings,
+        counters: Counters,
+    ) -> None:
+        self._ws = ws
+        self._link = link
+        self._lobby = lobby
+        self._settings = settings
+        self._counters = counters
+        self._greeted = False
+        self._seated: Seated | None = None
+        #: What an earlier session of the same player has counted already.
+        self._counted_before = Tally()
+        #: What was counted of the player until this session ended, for it may go on in another.
+        self._played: Tally | None = None
+        self._scope = trio.CancelScope()
+        self._ending: Ending | None = None
+        self._count_of_messages = MessageCount(counters)
+        link.inlet.on_flood = self._end_flood
+        self._peer = peer
+        self._log = log.bind(peer=peer.name)
+
+    def end(self, code: int, reason: str) -> None:
+        """End this session now, from any task; the first call decides code and reason."""
+        if self._ending is None:
+            self._ending = Ending(code, reason)
+            # At once: its player may go on over another connection before our task runs again.
+            self._link.inlet.close_lane()
+            self._scope.cancel()
+
+    def _end_flood(self) -> None:
+        self.end(CloseCode.RATE, FLOOD)
+
+    def tally(self) -> Tally:
+        """Return what this session has counted so far."""
+        link = self._link
+        of_link = Tally(link.bytes_in, link.bytes_out, link.posts_refused)
+        if self._seated is None:
+            return of_link
+        played = self._played or less(_tally_of(self._seated), self._counted_before)
+        return total(of_link, [played])
+
+    async def run(self) -> None:
+        """Converse until the end, then say bye and close; each with a deadline."""
+        ending = Ending(CloseCode.INTERNAL_ERROR, "internal error")
+        with self._scope:
+            ending = await self._until_closed(self._join_and_play())
+        ending = self._ending or ending
+        self._count(ending)
+        self._log.info(
+            "session ended",
+            code=int(ending.code),
+            reason=shown(ending.reason),
+            by_peer=ending.by_peer,
+        )
+        if self._ws.closed is None:
+            await self._say_bye(ending)
+
+    def _count(self, ending: Ending) -> None:
+        """Count an end by our code; a peer's own are not told apart, for it may send any."""
+        code = ending.code
+        if ending.by_peer:
+            code = (
+                CloseCode.NORMAL
+                if code in (CloseCode.NORMAL, CloseCode.GOING_AWAY)
+                else CONNECTION_LOST
+            )
+        joined = self._seated is not None
+        (self._counters.endings if joined else self._counters.refusals)[code] += 1
+
+    async def _until_closed(self, work: Awaitable[Ending]) -> Ending:
+        """Return how ``work`` ended, whichever way that was."""
+        try:
+            return await work
+        except SessionOver as over:
+            return Ending(over.code, over.reason)
+        except RemoteProtocolError as error:
+            return Ending(CloseCode.PROTOCOL_ERROR, str(error))
+        except JoinRefused as refusal:
+            return Ending(refusal.code, refusal.reason, retry_after_s=refusal.retry_after_s)
+        except ConnectionClosed as closed:
+            return self._found_closed(closed)
+
+    def _found_closed(self, closed: ConnectionClosed) -> Ending:
+        """Return who closed the WebSocket, and why: the peer, trio-websocket, or nobody (1006)."""
+        code, reason = CONNECTION_LOST, None
+        if closed.reason is not None:
+            code, reason = closed.reason.code, closed.reason.reason
+        if closed_by_peer(self._ws):
+            return Ending(code, "left" if code < 1002 else LOST, by_peer=True)
+        return Ending(code, reason or LOST)
+
+    # ------------------------------------------------------------ joining
+
+    async def _join_and_play(self) -> Ending:
+        hello = await self._hello()
+        await self._lobby.turnstile.wait_turn()
+        request = self._checked_request(hello)
+        ticket = self._lobby.find_ticket(hello.resume, request)
+        turn_s = self._peer.admission.let_join(trio.current_time(), returning=ticket is not None)
+        if ticket is not None:
+            return await self._resume(hello, ticket)
+        await trio.sleep(turn_s)
+        verified = self._lobby.sign_in.verify(
+            hello.token, self._lobby.room_class(request), is_bot=self._peer.is_bot
+        )
+        identity = None if verified is None else verified.identity
+        with self._lobby.reserve(request, self._peer.counted_as, identity) as place:
+            if verified is not None:
+                self._lobby.sign_in.use(verified)
+            identity = await self._authenticated(hello, place, verified)
+            ticket = self._lobby.find_playing(request, identity)
+            if ticket is None:
+                seated = self._join(hello, place, identity)
+                ticket = self._lobby.resumption.issue(place.task, seated)
+                return await self._stay(ticket, resumed=False)
+        return await self._take_over(ticket)
+
+    async def _take_over(self, ticket: Ticket) -> Ending:
+        """Go on in the seat of ``ticket``, whose player has signed in over this connection too."""
+        with self._lobby.reserve_again(ticket):
+            self._lobby.resumption.hand_over(ticket)
+            self._counted_before = _tally_of(ticket.seated)
+            ticket.task.take_over(ticket.seated, self._link, self.end)
+            self._note_playing("taken over", ticket.task, ticket.seated)
+            return await self._stay(ticket, resumed=False)
+
+    async def _resume(self, hello: Hello, ticket: Ticket) -> Ending:
+        """Go on in the seat of ``ticket``, which the token in ``hello`` stands for."""
+        task, seated = ticket.task, ticket.seated
+        if hello.tick > task.room.tick_number:
+            raise RemoteProtocolError("hello.tick is a tick that has not been")
+        assert hello.resume is not None
+        with self._lobby.reserve_again(ticket):
+            self._lobby.resumption.use(ticket, hello.resume)
+            self._counted_before = _tally_of(seated)
+            task.resume(seated, self._link, hello.held_ids, hello.tick, self.end)
+            self._note_playing("resumed", task, seated, behind_ticks=self._behind(hello, task))
+            return await self._stay(ticket, resumed=True)
+
+    @staticmethod
+    def _behind(hello: Hello, task: RoomTask) -> int | None:
+        """Return how much the client has missed; None: it asks for everything."""
+        return None if hello.held is None else task.room.tick_number - hello.tick
+
+    async def _stay(self, ticket: Ticket, *, resumed: bool) -> Ending:
+        """Welcome and play, until the player leaves or the connection is lost."""
+        ending = Ending(CloseCode.INTERNAL_ERROR, "internal error")
+        try:
+            ending = await self._until_closed(self._welcome_and_play(ticket, resumed=resumed))
+            # The network of a crowd may fail for everyone at one moment.
+            await self._lobby.turnstile.wait_turn()
+        finally:
+            self._unseat(ticket, self._ending or ending)
+            self._played = less(_tally_of(ticket.seated), self._counted_before)
+        return ending
+
+    def _unseat(self, ticket: Ticket, ending: Ending) -> None:
+        if ticket.seated.seat.sink is not self._link:
+            return  # the player goes on over another connection
+        may_return = action_for(ending.code) is ClientAction.RESUME
+        if ending.by_peer and ending.code == NO_STATUS:
+            may_return = False  # closed on purpose, though without saying why
+        self._lobby.unseat(
+            ticket, ending.reason, may_return=may_return, address=self._peer.counted_as
+        )
+
+    async def _hello(self) -> Hello:
+        with trio.move_on_at(self._peer.deadline_s):
+            message, _ = await self._next_message()
+            if not isinstance(message, Hello):
+                raise RemoteProtocolError("the first message must be hello")
+            self._greeted = True
+            self._peer.greeted()
+            return message
+        raise SessionOver(
+            CloseCode.TOO_SLOW, f"no hello within {self._settings.hello_deadline_s:g} s"
+        )
+
+    def _checked_request(self, hello: Hello) -> str:
+        """Return the room request of a hello that may go on; ``JoinRefused`` if it may not."""
+        if hello.version != VERSION:
+            raise JoinRefused(
+                CloseCode.VERSION, f"this server speaks version {VERSION} of the protocol"
+            )
+        schema = self._lobby.room_class(hello.room).schema()
+        if hello.schema_hash is not None and hello.schema_hash != schema.hash:
+            raise JoinRefused(CloseCode.SCHEMA, "the game has changed: reload the client")
+        if not valid_name(hello.name):
+            raise JoinRefused(
+                CloseCode.BAD_NAME,
+                "a name is 1 to 24 characters that can be seen, with no space at either end",
+            )
+        return hello.room
+
+    def _join(self, hello: Hello, place: Place, identity: str | None) -> Seated:
+        seated = place.task.join(place.number, self._link, hello.name, identity, self.end)
+        self._counters.joins += 1
+        self._note_playing("joined", place.task, seated)
+        return seated
+
+    def _note_playing(self, how: str, task: RoomTask, seated: Seated, **more: int | None) -> None:
+        player = seated.player
+        self._seated = seated
+        self._peer.joined()
+        self._log = self._log.bind(room=task.label, player=shown(player.name))
+        self._log.info(how, seat=player.seat, **more)
+
+    async def _authenticated(
+        self, hello: Hello, place: Place, verified: Verified | None
+    ) -> str | None:
+        room = place.task.room
+        with trio.move_on_after(AUTH_TIMEOUT_S):
+            if not place.task.ready.is_set():
+                await place.task.ready.wait()
+            try:
+                return _checked_identity(
+                    await room.on_auth(hello.name, verified if room.requires_token else hello.token)
+                )
+            except JoinRefused as refusal:
+                if refusal.code not in GAME_CODES:
+                    raise JoinRefused(CloseCode.REFUSED, refusal.reason) from refusal
+                raise
+            except Exception:  # noqa: BLE001 - a bug of the game; logged, and this player is told
+                self._log.exception("on_auth failed", room=place.task.label)
+                raise JoinRefused(
+                    CloseCode.INTERNAL_ERROR, "the game failed to sign you in"
+                ) from None
+        self._log.error("on_auth took too long", room=place.task.label, timeout_s=AUTH_TIMEOUT_S)
+        raise JoinRefused(CloseCode.INTERNAL_ERROR, "signing in took too long")
+
+    async def _welcome_and_play(self, ticket: Ticket, *, resumed: bool) -> Ending:
+        await self._welcome(ticket, resumed=resumed)
+        return await self._play(ticket)
+
+    async def _welcome(self, ticket: Ticket, *, resumed: bool) -> None:
+        """Send the welcome, and only then have deltas sent."""
+        task, player = ticket.task, ticket.player
+        room = task.room
+        welcome = Welcome(
+            room=task.label,
+            seat=player.seat,
+            own_entity=room.id_of(player.entity),
+            tick=room.tick_number,
+            tick_rate=room.tick_rate,
+            schema=room.schema().describe(),
+            resume=ticket.token,
+            limits={
+                "message_bytes": MAX_CLIENT_MESSAGE_BYTES,
+                "say_length": MAX_SAY_LENGTH,
+                "publish_every": room.publish_every,
+                **({} if room.input is None else {"input_buffer_ticks": LENGTH_TICKS}),
+                **({"max_rewind_ms": room.max_rewind_ms} if room.rewinds else {}),
+            },
+            resumed=resumed,
+            ack=ticket.seated.seat.command_seq,
+        )
+        data = welcome.encode()
+        if not (self._link.clear and self._link.post(binary_frame(data))):
+            with trio.move_on_after(WELCOME_TIMEOUT_S) as patience:
+                await self._ws.send_message(data)
+            if patience.cancelled_caught:
+                raise SessionOver(CloseCode.TOO_SLOW, "the welcome was not taken")
+        if self._ending is None:  # else the next delta may be due after another one's welcome
+            task.publish_to(ticket.seated)
+
+    # ------------------------------------------------------------ playing
+
+    async def _play(self, ticket: Ticket) -> Ending:
+        """Take messages from both roads: the lane, and trio-websocket."""
+        task, commands = ticket.task, ticket.seated.commands
+        reception = Reception(
+            ticket.seated,
+            task,
+            self._link,
+            self._count_of_messages,
+            self._counters,
+            self.end,
+            self._log,
+        )
+
+        def answered(latency: Latency) -> None:
+            # The ping went after the welcome, so that has come too.
+            self._lobby.resumption.confirm(ticket)
+            reception.take_latency(latency)
+
+        beat = task.heartbeat.add(
+            self._link, lambda: commands.newest_seq, answered, self._end_silent
+        )
+        try:
+            self._link.inlet.open_lane(reception.take_bytes, beat.pong)
+            task.read(self._link)
+            return await self._until_closed(self._listen(reception))
+        finally:
+            self._link.inlet.close_lane()
+            task.heartbeat.remove(beat)
+
+    def _end_silent(self) -> None:
+        self.end(CloseCode.PING_TIMEOUT, "three pings in a row went unanswered")
+
+    async def _listen(self, reception: Reception) -> Ending:
+        while True:
+            message, now_s = await self._next_message()
+            if self._ending is None:  # else another connection may speak for the player by now
+                reception.take(message, now_s)
+
+    async def _next_message(self) -> tuple[ClientMessage, float]:
+        """Return the next message that came through trio-websocket, and when that was."""
+        data = await self._ws.get_message()
+        self._link.inlet.message_taken()
+        now_s = trio.current_time()
+        self._count_of_messages.add(now_s)
+        if isinstance(data, str):
+            raise SessionOver(CloseCode.UNSUPPORTED_DATA, "messages are binary here, not text")
+        return decode_from_client(data), now_s
+
+    # ------------------------------------------------------------ the end
+
+    async def _say_bye(self, ending: Ending) -> None:
+        reason = close_reason(ending.reason)
+        if self._greeted:
+            with trio.move_on_after(BYE_TIMEOUT_S):
+                try:
+                    await self._ws.send_message(
+                        Bye(ending.code, reason, ending.retry_after_s).encode()
+                    )
+                except ConnectionClosed:
+                    return
+        await close_websocket(self._ws, self._link, ending.code, reason)
+
+
+def _checked_identity(returned: object) -> str | None:
+    """Return what a game's ``on_auth`` returned; ``TypeError`` if that is nobody's name."""
+    if returned is None or isinstance(returned, str):
+        return returned
+    raise TypeError(f"on_auth returns a str or None, not {type(returned).__name__}")
+
+
+def _tally_of(seated: Seated) -> Tally:
+    """Return what was counted of a player since it joined, over all its connections."""
+    player, seat, commands = seated.player, seated.seat, seated.commands
+    return Tally(
+        commands_dropped=commands.dropped,
+        commands_duplicate=commands.duplicate,
+        commands_late=commands.late,
+        commands_early=commands.early,
+        idle_ticks=commands.idle_ticks,
+        rewinds_disputed=player.rewinds_disputed,
+        rewinds_clamped=player.rewinds_clamped,
+        deltas_skipped=seat.skipped,
+        events_dropped=seat.events_dropped,
+        notices_dropped=seat.notices_dropped,
+    )
