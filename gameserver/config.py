@@ -40,7 +40,7 @@ _SERVICE_ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://[^/]+:\d+")
 
 
 #: Who reads what players send: one reader per room, or one task per player.
-Reading = Literal["pump", "tasks"]
+Reading = Literal["poller", "tasks"]
 
 #: What full garbage collections look at: what has not settled yet, or everything.
 Collecting = Literal["young", "all"]
@@ -237,8 +237,8 @@ class Settings:
         None, "Makes the random numbers of rooms repeatable; by default they differ at each start."
     )
     reading: Reading = _setting(
-        "pump",
-        "pump: the links of a room are read at its tick (Linux); tasks: each by its own task.",
+        "poller",
+        "poller: the links of a room are read at its tick (Linux); tasks: each by its own task.",
     )
     collecting: Collecting = _setting(
         "young",

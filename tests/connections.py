@@ -18,11 +18,11 @@ from wsproto.connection import ConnectionType
 from wsproto.events import AcceptConnection, Event, Request
 
 from gameserver.config import Settings
-from gameserver.runtime.admission.connection_limits import Admission
-from gameserver.runtime.http.acceptor import Door, open_listeners
+from gameserver.runtime.admission.connection_limits import ConnectionLimits
+from gameserver.runtime.http.acceptor import Acceptor, open_listeners
 from gameserver.runtime.http.endpoint import Endpoint
 from gameserver.runtime.http.messages import Site
-from gameserver.runtime.http.request_policy import Gate
+from gameserver.runtime.http.request_policy import RequestPolicy
 from gameserver.runtime.net.link import Link
 from gameserver.runtime.net.tls_codec import TlsCodec
 from gameserver.runtime.plain import plain_endpoints
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from trio_websocket import WebSocketConnection
 
     from gameserver.runtime.admission.connection_limits import Peer
-    from gameserver.runtime.http.acceptor import DoorSettings
+    from gameserver.runtime.http.acceptor import AcceptorSettings
     from gameserver.runtime.http.endpoint import Handler
 
 SMALL_BUFFER_BYTES = 4096
@@ -143,16 +143,16 @@ class WirePeer:
 
 @attrs.frozen
 class OpenDoor:
-    """A door that serves on loopback, and ways in."""
+    """An acceptor that serves on loopback, and ways in."""
 
-    door: Door
-    admission: Admission
+    acceptor: Acceptor
+    connection_limits: ConnectionLimits
     port: int
     tls: bool
 
     @property
     def open_connections(self) -> int:
-        return self.door.statistics().open_connections
+        return self.acceptor.statistics().open_connections
 
     @property
     def url(self) -> str:
@@ -168,7 +168,7 @@ class OpenDoor:
         return encrypted
 
     async def ask(self, request: bytes) -> bytes:
-        """Everything that comes back for these bytes, until the door ends the connection."""
+        """Everything that comes back for these bytes, until the acceptor ends the connection."""
         stream = await self.connect()
         try:
             await stream.send_all(request)
@@ -243,16 +243,16 @@ async def open_door(
     tls: bool = False,
     site: Site | None = None,
     game: Handler = no_game,
-    settings: DoorSettings | None = None,
+    settings: AcceptorSettings | None = None,
     limits: Settings | None = None,
 ) -> AsyncIterator[OpenDoor]:
     limits = limits or Settings()
     plain = plain_endpoints()
-    admission = Admission(limits)
-    door = Door(
+    connection_limits = ConnectionLimits(limits)
+    acceptor = Acceptor(
         site=site or Site(),
         endpoints=plain,
-        gate=Gate(limits, admission, plain),
+        policy=RequestPolicy(limits, connection_limits, plain),
         game=Endpoint(handler=game, subprotocol=SUBPROTOCOL),
         ssl_context=server_tls() if tls else None,
         settings=settings,
@@ -260,6 +260,6 @@ async def open_door(
     listeners = await open_listeners("127.0.0.1", 0)
     port = listeners[0].getsockname()[1]
     async with trio.open_nursery() as nursery:
-        await nursery.start(door.serve, listeners)
-        yield OpenDoor(door=door, admission=admission, port=port, tls=tls)
+        await nursery.start(acceptor.serve, listeners)
+        yield OpenDoor(acceptor=acceptor, connection_limits=connection_limits, port=port, tls=tls)
         nursery.cancel_scope.cancel()

@@ -22,7 +22,7 @@ from gameserver import Player, Settings
 from gameserver.ops.metrics import Counters
 from gameserver.protocol.held import encode_held
 from gameserver.protocol.messages import SUBPROTOCOL, Delta, Welcome
-from gameserver.runtime.admission.connection_limits import Admission, Peer
+from gameserver.runtime.admission.connection_limits import ConnectionLimits, Peer
 from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.rooms.resumption import Showing
 from gameserver.runtime.sessions.session import Session
@@ -65,7 +65,7 @@ class Inn:
     """The lobby, and the server's ends of all connections so far."""
 
     lobby: Lobby
-    admission: Admission
+    connection_limits: ConnectionLimits
     counters: Counters
     nursery: trio.Nursery
     links: list[MemoryLink] = attrs.field(factory=list)
@@ -84,7 +84,7 @@ class Inn:
         return {how: count for how, count in self.lobby.resumption.counts.items() if count}
 
     async def serve(self, stream: Any) -> None:
-        """Hold one connection, as the door would."""
+        """Hold one connection, as the acceptor would."""
         link = MemoryLink(stream, stream_peer(stream))
         self.links.append(link)
         async with trio.open_nursery() as nursery:
@@ -92,7 +92,7 @@ class Inn:
                 nursery, link, message_queue_size=4, max_message_size=4096
             )
             ws = await request.accept(subprotocol=SUBPROTOCOL)
-            peer = self.admission.admit("peer", 0, trio.current_time())
+            peer = self.connection_limits.admit("peer", 0, trio.current_time())
             assert isinstance(peer, Peer)
             peer.counted_as = "an address"
             session = Session(ws, link, peer, self.lobby, self.lobby._settings, self.counters)  # type: ignore[arg-type]
@@ -167,5 +167,5 @@ async def inn(kind: type[Field] = Harbour, **changes: Any) -> AsyncIterator[Inn]
     async with trio.open_nursery() as nursery:
         lobby = Lobby({"field": kind}, settings)
         lobby.start(nursery)
-        yield Inn(lobby, Admission(settings), Counters(), nursery)
+        yield Inn(lobby, ConnectionLimits(settings), Counters(), nursery)
         nursery.cancel_scope.cancel()

@@ -26,7 +26,7 @@ from gameserver.protocol.messages import (
     Welcome,
     decode_from_server,
 )
-from gameserver.runtime.net.receive_buffer import Inlet
+from gameserver.runtime.net.receive_buffer import ReceiveBuffer
 from gameserver.runtime.server import Server
 
 T = TypeVar("T")
@@ -134,7 +134,7 @@ class MemoryLink(trio.abc.Stream):
         self.posts_refused = 0
         self.bytes_in = 0
         self.bytes_out = 0
-        self.inlet = Inlet()
+        self.receive_buffer = ReceiveBuffer()
         self._head_is_read = False
 
     def post(self, frame: bytes) -> bool:
@@ -155,11 +155,11 @@ class MemoryLink(trio.abc.Stream):
             data: bytes = await self._stream.receive_some(max_bytes)
             if not data or not self._head_is_read:
                 if not self._head_is_read:
-                    self.inlet.follow_frames()
+                    self.receive_buffer.follow_frames()
                 self._head_is_read = True
                 return data
-            self.inlet.take_in(data)
-            if foreign := self.inlet.take(1 << 20):
+            self.receive_buffer.take_in(data)
+            if foreign := self.receive_buffer.take(1 << 20):
                 return foreign
 
     async def aclose(self) -> None:

@@ -12,7 +12,7 @@ from playing import Field, MemoryLink, Mutable, RawClient, connected
 
 from gameserver import Settings
 from gameserver.ops.metrics import Counters
-from gameserver.runtime.admission.connection_limits import Admission
+from gameserver.runtime.admission.connection_limits import ConnectionLimits
 from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.sessions.session import Session
 from gameserver.simulation.stepper import Seated
@@ -46,7 +46,7 @@ async def table(kind: type[Field] = Field, **settings: Any) -> AsyncIterator[Tab
         lobby = Lobby({"field": kind}, Settings(empty_room_s=1000, reading="tasks", **settings))
         lobby.start(nursery)
         counters, over = Counters(), trio.Event()
-        peer = Admission(Settings(**settings)).admit("peer", 0, trio.current_time())
+        peer = ConnectionLimits(Settings(**settings)).admit("peer", 0, trio.current_time())
         session = Session(ws, link, peer, lobby, Settings(**settings), counters)  # type: ignore[arg-type]
 
         async def run() -> None:

@@ -20,7 +20,7 @@ from gameserver.runtime.admission.addresses import UNKNOWN_SENDER, Sender
 from gameserver.runtime.admission.connection_limits import (
     LONGEST_WAIT_S,
     REQUEST_COST,
-    Admission,
+    ConnectionLimits,
     Peer,
     Reason,
     Stage,
@@ -29,12 +29,14 @@ from gameserver.runtime.admission.connection_limits import (
 PROXY = ipaddress.ip_network("10.0.0.0/8")
 
 
-def made(**changes: Any) -> Admission:
-    return Admission(Settings(**{"trusted": (), "connects_per_s": 1000.0, **changes}))
+def made(**changes: Any) -> ConnectionLimits:
+    return ConnectionLimits(Settings(**{"trusted": (), "connects_per_s": 1000.0, **changes}))
 
 
-def let_in(admission: Admission, host: str = "192.0.2.1", now_s: float = 0.0) -> Peer:
-    peer = admission.admit(host, 1234, now_s)
+def let_in(
+    connection_limits: ConnectionLimits, host: str = "192.0.2.1", now_s: float = 0.0
+) -> Peer:
+    peer = connection_limits.admit(host, 1234, now_s)
     assert isinstance(peer, Peer), peer
     return peer
 
@@ -47,112 +49,114 @@ def by(address: str) -> Sender:
 
 
 def test_a_peer_has_a_name_an_address_and_a_deadline() -> None:
-    admission = made(hello_deadline_s=5.0)
-    peer = let_in(admission, "::ffff:192.0.2.1", 100.0)
+    connection_limits = made(hello_deadline_s=5.0)
+    peer = let_in(connection_limits, "::ffff:192.0.2.1", 100.0)
     assert (peer.name, peer.counted_as) == ("[::ffff:192.0.2.1]:1234", "192.0.2.1")
     assert peer.deadline_s == 105.0
 
 
 def test_connections_in_all() -> None:
-    admission = made(max_connections=2)
-    first, second = let_in(admission, "192.0.2.1"), let_in(admission, "192.0.2.2")
+    connection_limits = made(max_connections=2)
+    first, second = let_in(connection_limits, "192.0.2.1"), let_in(connection_limits, "192.0.2.2")
     first.joined()
     second.joined()
-    assert admission.admit("192.0.2.3", 1, 0.0) is Reason.CONNECTIONS
+    assert connection_limits.admit("192.0.2.3", 1, 0.0) is Reason.CONNECTIONS
     first.leave()
-    let_in(admission, "192.0.2.3")
-    assert admission.turned_away == {Reason.CONNECTIONS: 1}
-    assert set(admission._addresses) == {"192.0.2.2", "192.0.2.3"}
+    let_in(connection_limits, "192.0.2.3")
+    assert connection_limits.turned_away == {Reason.CONNECTIONS: 1}
+    assert set(connection_limits._addresses) == {"192.0.2.2", "192.0.2.3"}
 
 
 def test_those_who_have_not_joined() -> None:
-    admission = made(max_joining=2)
-    first, second = let_in(admission, "192.0.2.1"), let_in(admission, "192.0.2.2")
+    connection_limits = made(max_joining=2)
+    first, second = let_in(connection_limits, "192.0.2.1"), let_in(connection_limits, "192.0.2.2")
     first.greeted()
     second.greeted()
-    assert admission.admit("192.0.2.3", 1, 0.0) is Reason.JOINING
+    assert connection_limits.admit("192.0.2.3", 1, 0.0) is Reason.JOINING
     first.joined()
     first.joined()
-    third = let_in(admission, "192.0.2.3")
+    third = let_in(connection_limits, "192.0.2.3")
     third.greeted()
-    assert admission.admit("192.0.2.4", 1, 0.0) is Reason.JOINING
+    assert connection_limits.admit("192.0.2.4", 1, 0.0) is Reason.JOINING
     second.leave()  # without ever joining
-    let_in(admission, "192.0.2.4")
+    let_in(connection_limits, "192.0.2.4")
     first.leave()
-    assert (admission.connections, admission.joining) == (2, 2)
+    assert (connection_limits.connections, connection_limits.joining) == (2, 2)
 
 
 # ---------------------------------------------------------------- eviction
 
 
-def evictable(admission: Admission, evicted: list[str], number: int, now_s: float = 0.0) -> Peer:
+def evictable(
+    connection_limits: ConnectionLimits, evicted: list[str], number: int, now_s: float = 0.0
+) -> Peer:
     """Let in a connection of an address of its own that tells of its eviction."""
     address = f"192.0.2.{number}"
-    peer = let_in(admission, address, now_s)
+    peer = let_in(connection_limits, address, now_s)
     peer.evict = lambda: evicted.append(address)
     return peer
 
 
 @pytest.mark.parametrize("cap", ["max_joining", "max_connections"])
 def test_the_oldest_that_has_not_said_hello_makes_room(cap: str) -> None:
-    admission = made(**{cap: 4})
+    connection_limits = made(**{cap: 4})
     evicted: list[str] = []
-    peers = [evictable(admission, evicted, number) for number in range(4)]
+    peers = [evictable(connection_limits, evicted, number) for number in range(4)]
     peers[0].greeted()
     peers[1].answered()
     for number in range(4, 8):
-        evictable(admission, evicted, number)
-        assert (admission.connections, admission.joining) == (4, 4)
+        evictable(connection_limits, evicted, number)
+        assert (connection_limits.connections, connection_limits.joining) == (4, 4)
     assert evicted == ["192.0.2.2", "192.0.2.3", "192.0.2.1", "192.0.2.4"]
-    assert admission.turned_away == {Reason.EVICTED: 4}
+    assert connection_limits.turned_away == {Reason.EVICTED: 4}
 
 
 def test_whoever_is_over_its_own_cap_evicts_nobody() -> None:
-    admission = made(max_joining=2, max_connections_per_address=1)
+    connection_limits = made(max_joining=2, max_connections_per_address=1)
     evicted: list[str] = []
-    evictable(admission, evicted, 1)
-    evictable(admission, evicted, 2)
+    evictable(connection_limits, evicted, 1)
+    evictable(connection_limits, evicted, 2)
     for _ in range(10):
-        assert admission.admit("192.0.2.2", 1, 0.0) is Reason.ADDRESS
+        assert connection_limits.admit("192.0.2.2", 1, 0.0) is Reason.ADDRESS
     assert evicted == []
 
 
 def test_an_evicted_connection_counts_nowhere_whatever_it_still_does() -> None:
-    admission = made(max_joining=1, proxies=(PROXY,))
-    peer = let_in(admission, "10.0.0.1")
-    let_in(admission, "192.0.2.2")
+    connection_limits = made(max_joining=1, proxies=(PROXY,))
+    peer = let_in(connection_limits, "10.0.0.1")
+    let_in(connection_limits, "192.0.2.2")
     peer.answered()
-    assert admission.identify(peer, by("192.0.2.1"), 0.0) is None
-    assert admission.let_ask(peer, 0.0) is None
+    assert connection_limits.identify(peer, by("192.0.2.1"), 0.0) is None
+    assert connection_limits.let_ask(peer, 0.0) is None
     peer.greeted()
     peer.joined()
     peer.leave()
-    assert (admission.connections, admission.joining) == (1, 1)
-    assert set(admission._addresses) == {"192.0.2.2"}
-    let_in(admission, "192.0.2.3")
-    assert admission.turned_away == {Reason.EVICTED: 2}
+    assert (connection_limits.connections, connection_limits.joining) == (1, 1)
+    assert set(connection_limits._addresses) == {"192.0.2.2"}
+    let_in(connection_limits, "192.0.2.3")
+    assert connection_limits.turned_away == {Reason.EVICTED: 2}
 
 
 def test_those_who_may_come_back_to_a_held_seat_are_evicted_last() -> None:
     held = {"192.0.2.0": 1, "192.0.2.9": 2}
     settings = Settings(trusted=(), proxies=(PROXY,), max_joining=4, connects_per_s=1e6)
-    admission = Admission(settings, held_by=lambda address: held.get(address, 0))
+    connection_limits = ConnectionLimits(settings, held_by=lambda address: held.get(address, 0))
     evicted: list[str] = []
-    evictable(admission, evicted, 0)
-    by_proxy = let_in(admission, "10.0.0.1")
+    evictable(connection_limits, evicted, 0)
+    by_proxy = let_in(connection_limits, "10.0.0.1")
     by_proxy.evict = lambda: evicted.append("by proxy")
-    admission.identify(by_proxy, by("192.0.2.9"), 0.0)
-    evictable(admission, evicted, 0)  # more than it has held seats
-    evictable(admission, evicted, 1)
+    connection_limits.identify(by_proxy, by("192.0.2.9"), 0.0)
+    evictable(connection_limits, evicted, 0)  # more than it has held seats
+    evictable(connection_limits, evicted, 1)
     for number in range(2, 5):
-        evictable(admission, evicted, number)
+        evictable(connection_limits, evicted, number)
     assert evicted == ["192.0.2.0", "192.0.2.1", "192.0.2.2"]
-    assert set(admission._addresses) == {f"192.0.2.{number}" for number in (0, 9, 3, 4)}
+    assert set(connection_limits._addresses) == {f"192.0.2.{number}" for number in (0, 9, 3, 4)}
 
 
 def test_half_sent_heads_from_forty_addresses_keep_no_newcomer_out() -> None:
     """Each within its limits; newcomers need a second from connecting to their hello."""
-    admission = Admission(Settings(trusted=()))
+    connection_limits = ConnectionLimits(Settings(trusted=()))
     hello_deadline_s, per_address_per_s, hello_after_s = 5.0, 17, 1.0
     opened: deque[tuple[float, Peer]] = deque()
     newcomers: deque[tuple[float, Peer]] = deque()
@@ -162,10 +166,10 @@ def test_half_sent_heads_from_forty_addresses_keep_no_newcomer_out() -> None:
         while opened and opened[0][0] <= now_s - hello_deadline_s:
             opened.popleft()[1].leave()
         for number in range(40):
-            peer = admission.admit(f"198.51.100.{number}", 1, now_s)
+            peer = connection_limits.admit(f"198.51.100.{number}", 1, now_s)
             if isinstance(peer, Peer):
                 opened.append((now_s, peer))
-        newcomer = admission.admit(f"192.0.2.{step % 250}", 1, now_s)
+        newcomer = connection_limits.admit(f"192.0.2.{step % 250}", 1, now_s)
         assert isinstance(newcomer, Peer), f"turned away at {now_s:.1f} s: {newcomer}"
         newcomers.append((now_s, newcomer))
         while newcomers and newcomers[0][0] <= now_s - hello_after_s:
@@ -174,8 +178,8 @@ def test_half_sent_heads_from_forty_addresses_keep_no_newcomer_out() -> None:
             newcomer.joined()
             joined += 1
     assert joined == 19 * per_address_per_s
-    assert admission.turned_away[Reason.EVICTED] > 1000
-    assert admission.turned_away[Reason.JOINING] == 0
+    assert connection_limits.turned_away[Reason.EVICTED] > 1000
+    assert connection_limits.turned_away[Reason.JOINING] == 0
 
 
 @pytest.mark.parametrize(
@@ -183,167 +187,169 @@ def test_half_sent_heads_from_forty_addresses_keep_no_newcomer_out() -> None:
     [("192.0.2.1", "192.0.2.2"), ("2001:db8::1", "2001:db8:0:1::1")],
 )
 def test_connections_of_one_address(same: str, another: str) -> None:
-    admission = made(max_connections_per_address=2)
-    first = let_in(admission, same)
-    let_in(admission, same)
-    assert admission.admit(same, 1, 0.0) is Reason.ADDRESS
-    let_in(admission, another)
+    connection_limits = made(max_connections_per_address=2)
+    first = let_in(connection_limits, same)
+    let_in(connection_limits, same)
+    assert connection_limits.admit(same, 1, 0.0) is Reason.ADDRESS
+    let_in(connection_limits, another)
     first.leave()
-    let_in(admission, same, 1.0)
+    let_in(connection_limits, same, 1.0)
 
 
 def test_a_whole_64_is_one_customer_and_mapped_addresses_are_what_they_map() -> None:
-    admission = made(max_connections_per_address=1)
-    let_in(admission, "2001:db8::1")
-    assert admission.admit("2001:db8::ffff:1", 1, 0.0) is Reason.ADDRESS
-    let_in(admission, "192.0.2.1")
-    assert admission.admit("::ffff:192.0.2.1", 1, 0.0) is Reason.ADDRESS
+    connection_limits = made(max_connections_per_address=1)
+    let_in(connection_limits, "2001:db8::1")
+    assert connection_limits.admit("2001:db8::ffff:1", 1, 0.0) is Reason.ADDRESS
+    let_in(connection_limits, "192.0.2.1")
+    assert connection_limits.admit("::ffff:192.0.2.1", 1, 0.0) is Reason.ADDRESS
 
 
 def test_haste_of_one_address_is_remembered_after_it_left() -> None:
-    admission = made(max_connections_per_address=3, connects_per_s=0.5)
+    connection_limits = made(max_connections_per_address=3, connects_per_s=0.5)
     for _ in range(3):
-        let_in(admission).leave()
-    assert admission.admit("192.0.2.1", 1, 0.0) is Reason.HASTE
-    let_in(admission, "192.0.2.2")
-    assert admission.admit("192.0.2.1", 1, 1.9) is Reason.HASTE
-    let_in(admission, "192.0.2.1", 2.0)
+        let_in(connection_limits).leave()
+    assert connection_limits.admit("192.0.2.1", 1, 0.0) is Reason.HASTE
+    let_in(connection_limits, "192.0.2.2")
+    assert connection_limits.admit("192.0.2.1", 1, 1.9) is Reason.HASTE
+    let_in(connection_limits, "192.0.2.1", 2.0)
 
 
 def test_further_requests_are_paid_for_as_connections_are() -> None:
-    admission = made(max_connections_per_address=4, connects_per_s=0.5)
-    one, two = let_in(admission), let_in(admission)
-    assert admission.let_ask(one, 0.0) is None  # connecting has paid for the first one
-    assert admission.let_ask(two, 0.0) is None
+    connection_limits = made(max_connections_per_address=4, connects_per_s=0.5)
+    one, two = let_in(connection_limits), let_in(connection_limits)
+    assert connection_limits.let_ask(one, 0.0) is None  # connecting has paid for the first one
+    assert connection_limits.let_ask(two, 0.0) is None
     for peer in (one, two) * round(1 / REQUEST_COST):
-        assert admission.let_ask(peer, 0.0) is None
-    assert admission.let_ask(one, 0.0) is Reason.HASTE
-    assert admission.admit("192.0.2.1", 1, 0.0) is Reason.HASTE
-    another = let_in(admission, "192.0.2.2")
-    assert admission.let_ask(another, 0.0) is None
-    assert admission.let_ask(another, 0.0) is None
-    assert admission.let_ask(two, 0.4) is Reason.HASTE
-    assert admission.let_ask(two, 0.5) is None
-    assert admission.turned_away == {Reason.HASTE: 3}
+        assert connection_limits.let_ask(peer, 0.0) is None
+    assert connection_limits.let_ask(one, 0.0) is Reason.HASTE
+    assert connection_limits.admit("192.0.2.1", 1, 0.0) is Reason.HASTE
+    another = let_in(connection_limits, "192.0.2.2")
+    assert connection_limits.let_ask(another, 0.0) is None
+    assert connection_limits.let_ask(another, 0.0) is None
+    assert connection_limits.let_ask(two, 0.4) is Reason.HASTE
+    assert connection_limits.let_ask(two, 0.5) is None
+    assert connection_limits.turned_away == {Reason.HASTE: 3}
 
 
 def test_a_new_connection_does_not_bring_back_what_requests_have_spent() -> None:
-    admission = made(max_connections_per_address=3, connects_per_s=0.5)
-    peer = let_in(admission)
+    connection_limits = made(max_connections_per_address=3, connects_per_s=0.5)
+    peer = let_in(connection_limits)
     for _ in range(1 + round(2 / REQUEST_COST)):
-        assert admission.let_ask(peer, 0.0) is None
+        assert connection_limits.let_ask(peer, 0.0) is None
     peer.leave()
-    assert admission.admit("192.0.2.1", 1, 0.0) is Reason.HASTE
+    assert connection_limits.admit("192.0.2.1", 1, 0.0) is Reason.HASTE
 
 
 def test_addresses_that_are_not_counted_ask_as_they_like() -> None:
     limits = {"max_connections_per_address": 1, "connects_per_s": 0.001}
-    admission = made(trusted=(PROXY,), **limits)
-    peer = let_in(admission, "10.0.0.1")
-    assert [admission.let_ask(peer, 0.0) for _ in range(10)] == [None] * 10
-    admission = made(proxies=(PROXY,), **limits)
-    health_check = let_in(admission, "10.0.0.1")
-    assert [admission.let_ask(health_check, 0.0) for _ in range(10)] == [None] * 10
-    assert admission.turned_away == {}
+    connection_limits = made(trusted=(PROXY,), **limits)
+    peer = let_in(connection_limits, "10.0.0.1")
+    assert [connection_limits.let_ask(peer, 0.0) for _ in range(10)] == [None] * 10
+    connection_limits = made(proxies=(PROXY,), **limits)
+    health_check = let_in(connection_limits, "10.0.0.1")
+    assert [connection_limits.let_ask(health_check, 0.0) for _ in range(10)] == [None] * 10
+    assert connection_limits.turned_away == {}
 
 
 def test_each_request_by_a_proxy_is_paid_for_once_by_whose_it_is() -> None:
-    admission = made(proxies=(PROXY,), max_connections_per_address=1, connects_per_s=0.001)
-    peer = let_in(admission, "10.0.0.1")
+    connection_limits = made(proxies=(PROXY,), max_connections_per_address=1, connects_per_s=0.001)
+    peer = let_in(connection_limits, "10.0.0.1")
     # One connection for the requests of two clients: each may make four.
     assert REQUEST_COST == 1 / 4
     for client in (1, 1, 2, 1, 2, 2, 1, 2):
-        assert admission.identify(peer, by(f"192.0.2.{client}"), 0.0) is None
-        assert admission.let_ask(peer, 0.0) is None
-    assert admission.let_ask(peer, 0.0) is Reason.HASTE
-    assert admission.identify(peer, by("192.0.2.1"), 0.0) is Reason.HASTE
+        assert connection_limits.identify(peer, by(f"192.0.2.{client}"), 0.0) is None
+        assert connection_limits.let_ask(peer, 0.0) is None
+    assert connection_limits.let_ask(peer, 0.0) is Reason.HASTE
+    assert connection_limits.identify(peer, by("192.0.2.1"), 0.0) is Reason.HASTE
 
 
 def test_no_more_addresses_are_remembered_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_REMEMBERED_ADDRESSES", 10)
-    admission = made()
+    connection_limits = made()
     for number in range(50):
-        let_in(admission, f"192.0.2.{number}").leave()
-    assert list(admission._remembered) == [f"192.0.2.{number}" for number in range(40, 50)]
-    assert admission._addresses == {}
+        let_in(connection_limits, f"192.0.2.{number}").leave()
+    assert list(connection_limits._remembered) == [f"192.0.2.{number}" for number in range(40, 50)]
+    assert connection_limits._addresses == {}
 
 
 def test_trusted_addresses_are_only_counted_in_all() -> None:
-    admission = made(trusted=(PROXY,), max_connections_per_address=1, max_connections=3)
-    peers = [let_in(admission, "10.0.0.1") for _ in range(3)]
+    connection_limits = made(trusted=(PROXY,), max_connections_per_address=1, max_connections=3)
+    peers = [let_in(connection_limits, "10.0.0.1") for _ in range(3)]
     assert [peer.counted_as for peer in peers] == [None] * 3
     for peer in peers:
         peer.joined()
-    assert admission.admit("10.0.0.1", 1, 0.0) is Reason.CONNECTIONS
+    assert connection_limits.admit("10.0.0.1", 1, 0.0) is Reason.CONNECTIONS
 
 
 def test_who_comes_by_a_proxy_is_counted_by_its_own_address() -> None:
-    admission = made(proxies=(PROXY,), max_connections_per_address=1)
-    one, two, three = (let_in(admission, "10.0.0.1") for _ in range(3))
-    assert admission.identify(one, by("192.0.2.1"), 0.0) is None
+    connection_limits = made(proxies=(PROXY,), max_connections_per_address=1)
+    one, two, three = (let_in(connection_limits, "10.0.0.1") for _ in range(3))
+    assert connection_limits.identify(one, by("192.0.2.1"), 0.0) is None
     assert one.name == "192.0.2.1 via 10.0.0.1"
-    assert admission.identify(two, by("192.0.2.1"), 0.0) is Reason.ADDRESS
-    assert admission.identify(three, by("192.0.2.2"), 0.0) is None
+    assert connection_limits.identify(two, by("192.0.2.1"), 0.0) is Reason.ADDRESS
+    assert connection_limits.identify(three, by("192.0.2.2"), 0.0) is None
     # The proxy uses the same connection for a request of another client.
-    assert admission.identify(three, by("192.0.2.3"), 0.0) is None
+    assert connection_limits.identify(three, by("192.0.2.3"), 0.0) is None
     assert (one.counted_as, two.counted_as, three.counted_as) == ("192.0.2.1", None, "192.0.2.3")
     for peer in (one, two, three):
         peer.leave()
-    assert (admission.connections, admission._addresses) == (0, {})
+    assert (connection_limits.connections, connection_limits._addresses) == (0, {})
 
 
 def test_what_a_proxy_should_not_send_is_counted() -> None:
-    admission = made(proxies=(PROXY,))
-    peer = let_in(admission, "10.0.0.1")
-    assert admission.identify(peer, Sender(None, malformed=True), 0.0) is None
-    assert admission.malformed_forwards == 1
+    connection_limits = made(proxies=(PROXY,))
+    peer = let_in(connection_limits, "10.0.0.1")
+    assert connection_limits.identify(peer, Sender(None, malformed=True), 0.0) is None
+    assert connection_limits.malformed_forwards == 1
 
 
 def test_all_unknown_clients_behind_a_proxy_are_one() -> None:
     limits = {"max_connections_per_address": 2, "connects_per_s": 0.001}
-    admission = made(proxies=(PROXY,), **limits)
-    peers = [let_in(admission, "10.0.0.1") for _ in range(3)]
-    found = [admission.identify(peer, UNKNOWN_SENDER, 0.0) for peer in peers]
+    connection_limits = made(proxies=(PROXY,), **limits)
+    peers = [let_in(connection_limits, "10.0.0.1") for _ in range(3)]
+    found = [connection_limits.identify(peer, UNKNOWN_SENDER, 0.0) for peer in peers]
     assert found == [None, None, Reason.ADDRESS]
     assert [peer.counted_as for peer in peers] == ["unknown via 10.0.0.1"] * 2 + [None]
     assert (peers[0].name, peers[0].address) == ("unknown via 10.0.0.1", None)
     # Each request is paid for, by all of them together.
-    asked = [admission.let_ask(peers[n % 2], 0.0) for n in range(round(2 / REQUEST_COST) + 1)]
+    asked = [
+        connection_limits.let_ask(peers[n % 2], 0.0) for n in range(round(2 / REQUEST_COST) + 1)
+    ]
     assert asked == [None] * (len(asked) - 1) + [Reason.HASTE]
     # Those behind another proxy are others.
-    other = let_in(admission, "10.0.0.2")
-    assert admission.identify(other, UNKNOWN_SENDER, 0.0) is None
+    other = let_in(connection_limits, "10.0.0.2")
+    assert connection_limits.identify(other, UNKNOWN_SENDER, 0.0) is None
     # A client that says who it is counts for itself again.
-    assert admission.identify(peers[0], by("192.0.2.1"), 0.0) is None
+    assert connection_limits.identify(peers[0], by("192.0.2.1"), 0.0) is None
     assert peers[0].counted_as == "192.0.2.1"
     for peer in (*peers, other):
         peer.leave()
-    assert (admission.connections, admission._addresses) == (0, {})
+    assert (connection_limits.connections, connection_limits._addresses) == (0, {})
 
 
 def test_joins_a_second_and_when_to_come_again() -> None:
-    admission = made(joins_per_s=2.0)
-    assert [admission.let_join(10.0) for _ in range(2)] == [0.0, 0.5]  # one after the other
+    connection_limits = made(joins_per_s=2.0)
+    assert [connection_limits.let_join(10.0) for _ in range(2)] == [0.0, 0.5]  # one after the other
     waits = []
     for _ in range(3):
         with pytest.raises(JoinRefused) as refusal:
-            admission.let_join(10.0)
+            connection_limits.let_join(10.0)
         assert refusal.value.code == 4005
         waits.append(refusal.value.retry_after_s)
     assert waits == [1.5, 2.0, 2.5]  # not all at once
-    assert admission.let_join(10.5) == 0.5
-    assert admission.let_join(20.0) == 0.0
-    assert admission.turned_away == {Reason.JOINS: 3}
+    assert connection_limits.let_join(10.5) == 0.5
+    assert connection_limits.let_join(20.0) == 0.0
+    assert connection_limits.turned_away == {Reason.JOINS: 3}
 
 
 def test_who_comes_back_is_let_in_before_newcomers() -> None:
-    admission = made(joins_per_s=2.0)
+    connection_limits = made(joins_per_s=2.0)
     for _ in range(50):
         with suppress(JoinRefused):
-            admission.let_join(10.0)
-    assert admission.let_join(10.0, returning=True) == 0.0
+            connection_limits.let_join(10.0)
+    assert connection_limits.let_join(10.0, returning=True) == 0.0
     with pytest.raises(JoinRefused) as refusal:
-        admission.let_join(10.0, returning=True)
+        connection_limits.let_join(10.0, returning=True)
     # In a line of their own: a seat is not held for as long as newcomers may have to wait.
     assert refusal.value.retry_after_s == 1.5
     # All of them together are no more than without anybody who comes back.
@@ -351,18 +357,18 @@ def test_who_comes_back_is_let_in_before_newcomers() -> None:
     for step in range(100):
         for returning in (False, True):
             with suppress(JoinRefused):
-                admission.let_join(11.0 + step / 10, returning=returning)
+                connection_limits.let_join(11.0 + step / 10, returning=returning)
                 came.append(returning)
     assert came.count(False) <= 1
     assert len(came) == pytest.approx(2.0 * 11, abs=1)
 
 
 def test_nobody_is_told_to_wait_for_long() -> None:
-    admission = made(joins_per_s=1.0)
-    admission.let_join(0.0)
+    connection_limits = made(joins_per_s=1.0)
+    connection_limits.let_join(0.0)
     for _ in range(200):
         with pytest.raises(JoinRefused) as refusal:
-            admission.let_join(0.0)
+            connection_limits.let_join(0.0)
         assert 0 < (refusal.value.retry_after_s or 0) <= LONGEST_WAIT_S + 1
 
 
@@ -380,14 +386,14 @@ DEEDS = st.lists(
 @given(DEEDS)
 def test_counts_are_what_is_there_whatever_happens(deeds: list[tuple[str, int, str]]) -> None:
     limits = {"max_connections": 6, "max_joining": 4, "max_connections_per_address": 2}
-    admission = Admission(
+    connection_limits = ConnectionLimits(
         Settings(trusted=(), proxies=(PROXY,), connects_per_s=1000.0, **limits),  # type: ignore[arg-type]
         held_by=lambda address: int(address == "192.0.2.1"),
     )
     inside: list[Peer] = []
     for step, (deed, which, address) in enumerate(deeds):
         if deed == "admit":
-            if isinstance(peer := admission.admit(address, 1, float(step)), Peer):
+            if isinstance(peer := connection_limits.admit(address, 1, float(step)), Peer):
                 peer.evict = partial(inside.remove, peer)
                 inside.append(peer)
         elif inside:
@@ -399,18 +405,20 @@ def test_counts_are_what_is_there_whatever_happens(deeds: list[tuple[str, int, s
             elif deed == "answer":
                 peer.answered()
             elif deed == "identify":
-                admission.identify(peer, by(address), float(step))
+                connection_limits.identify(peer, by(address), float(step))
             elif deed == "ask":
-                assert admission.let_ask(peer, float(step)) is None
+                assert connection_limits.let_ask(peer, float(step)) is None
             else:
                 inside.remove(peer)
                 peer.leave()
-        assert admission.connections == len(inside) <= 6
-        assert admission.joining == sum(peer.stage is not Stage.JOINED for peer in inside) <= 4
+        assert connection_limits.connections == len(inside) <= 6
+        assert (
+            connection_limits.joining == sum(peer.stage is not Stage.JOINED for peer in inside) <= 4
+        )
         opening = {peer for peer in inside if peer.stage is Stage.OPENING}
-        assert {*admission._opening._new, *admission._opening._returning} == opening
+        assert {*connection_limits._opening._new, *connection_limits._opening._returning} == opening
         counted = [peer.counted_as for peer in inside if peer.counted_as]
-        assert {k: a.connections for k, a in admission._addresses.items()} == {
+        assert {k: a.connections for k, a in connection_limits._addresses.items()} == {
             key: counted.count(key) for key in counted
         }
         assert all(counted.count(key) <= 2 for key in counted)

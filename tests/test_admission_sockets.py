@@ -39,13 +39,13 @@ async def test_one_over_the_cap_of_its_address_is_told_and_the_others_go_on(tls:
         else:
             assert told.startswith(b"HTTP/1.1 503 ")
             assert b"\r\nRetry-After: 5\r\n" in told
-        assert opened.admission.turned_away == {Reason.ADDRESS: 1}
-        assert opened.door.statistics().refused == 1
+        assert opened.connection_limits.turned_away == {Reason.ADDRESS: 1}
+        assert opened.acceptor.statistics().refused == 1
         await exchange(honest, "still here")
         for stream in (*silent, late):
             await stream.aclose()
         await until(lambda: opened.open_connections == 1)
-        assert opened.admission.joining == 0
+        assert opened.connection_limits.joining == 0
         again = await connect(opened, "127.0.0.2")
         await until(lambda: opened.open_connections == 2)
         await again.aclose()
@@ -79,9 +79,9 @@ async def test_whoever_says_nothing_more_keeps_nobody_out(stop: str, cap: str) -
         await new.send_all(ASK)
         assert (await new.receive_some()).startswith(b"HTTP/1.1 404 ")
         assert await answer(stuck[0]) == b""  # the oldest made room
-        assert opened.admission.turned_away == {Reason.EVICTED: 1}
+        assert opened.connection_limits.turned_away == {Reason.EVICTED: 1}
         await until(lambda: opened.open_connections == 4)
-        assert opened.door.statistics().crashed == 0
+        assert opened.acceptor.statistics().crashed == 0
         await exchange(honest, "still here")
         for stream in (*stuck, new):
             await stream.aclose()
@@ -96,7 +96,7 @@ async def test_half_a_tls_handshake_keeps_nobody_out() -> None:
         async with opened.websocket("/echo") as honest:
             await exchange(honest, "in")
         assert await answer(stuck[0]) == b""
-        assert opened.door.statistics().crashed == 0
+        assert opened.acceptor.statistics().crashed == 0
         for stream in stuck:
             await stream.aclose()
 
@@ -106,7 +106,7 @@ async def test_those_who_play_are_not_evicted_and_one_over_the_cap_is_told() -> 
     async with open_door(limits=limits) as opened, opened.websocket("/echo") as honest:
         late = await opened.connect()
         assert (await answer(late)).startswith(b"HTTP/1.1 503 ")
-        assert opened.admission.turned_away == {Reason.CONNECTIONS: 1}
+        assert opened.connection_limits.turned_away == {Reason.CONNECTIONS: 1}
         await exchange(honest, "still here")
         await late.aclose()
 
@@ -138,7 +138,7 @@ async def test_haste_of_one_address_harms_no_other() -> None:
         hasty = await connect(opened, "127.0.0.2")
         assert (await answer(hasty)).startswith(b"HTTP/1.1 503 ")
         await hasty.aclose()
-        assert opened.admission.turned_away == {Reason.HASTE: 1}
+        assert opened.connection_limits.turned_away == {Reason.HASTE: 1}
         async with opened.websocket("/echo") as honest:
             await exchange(honest, "in")
 
@@ -158,7 +158,7 @@ async def test_a_flood_of_requests_on_one_connection_is_answered_503_and_harms_n
         again = await connect(opened, "127.0.0.2")
         assert (await answer(again)).startswith(b"HTTP/1.1 503 ")
         await again.aclose()
-        assert opened.admission.turned_away == {Reason.HASTE: 2}
+        assert opened.connection_limits.turned_away == {Reason.HASTE: 2}
         await exchange(honest, "in")
 
 
@@ -183,7 +183,7 @@ async def test_the_answer_to_one_over_a_cap_survives_its_request() -> None:
     """A socket closed with the request unread would be reset, and the answer lost."""
     limits = Settings(max_connections=1)
     async with open_door(limits=limits) as opened, opened.websocket("/echo"):
-        # The request is there before the door has even accepted.
+        # The request is there before the acceptor has even accepted.
         raw = socket.create_connection(("127.0.0.1", opened.port))
         raw.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 10)
         raw.settimeout(0)
@@ -208,7 +208,7 @@ async def test_behind_a_proxy_each_client_has_its_own_cap() -> None:
             answers.append((await stream.receive_some())[:13])
             streams.append(stream)
         assert answers == [b"HTTP/1.1 101 ", b"HTTP/1.1 503 "] * 2
-        assert opened.admission.turned_away == {Reason.ADDRESS: 2}
+        assert opened.connection_limits.turned_away == {Reason.ADDRESS: 2}
         for stream in streams:
             await trio.aclose_forcefully(stream)
 

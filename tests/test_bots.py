@@ -319,7 +319,7 @@ def test_personas_are_the_same_for_a_seed_and_never_share_a_name() -> None:
 # ---------------------------------------------------------------- whole fights
 
 
-class Inlet:
+class ReceiveBuffer:
     """A seat's sink that feeds a replica, and checks every checksum."""
 
     clear = True
@@ -352,26 +352,26 @@ class Fight:
         self.room = Arena(seed=seed)
         self.stepper = Stepper(self.room)
         self.publisher = Publisher(self.room.world, check_every_ticks=10, quiet_ticks=30)
-        self.bots: list[tuple[Bot, Inlet, Commands]] = []
+        self.bots: list[tuple[Bot, ReceiveBuffer, Commands]] = []
         self.told: Counter[str] = Counter()
         self.commands = 0
         self._seqs = itertools.count(1)
         for persona in itertools.islice(personas(seed), count):
             self.add(persona.character)
 
-    def add(self, character: type[Bot]) -> Inlet:
+    def add(self, character: type[Bot]) -> ReceiveBuffer:
         number = len(self.bots) + 1
-        inlet = Inlet()
+        receive_buffer = ReceiveBuffer()
         bot = character(f"Bot {number}", number, random.Random(number))
-        seated = self.stepper.join(number, inlet, bot.name)
+        seated = self.stepper.join(number, receive_buffer, bot.name)
         self.publisher.add(seated.seat)
-        self.bots.append((bot, inlet, seated.commands))
-        return inlet
+        self.bots.append((bot, receive_buffer, seated.commands))
+        return receive_buffer
 
     def step(self) -> None:
         tick = self.room.tick_number + 1
-        for bot, inlet, commands in self.bots:
-            command = bot.steer(inlet.replica, inlet.replica.tick)
+        for bot, receive_buffer, commands in self.bots:
+            command = bot.steer(receive_buffer.replica, receive_buffer.replica.tick)
             if command is not None:
                 _, spec = SCHEMA.command(type(command).__name__)
                 self.commands += 1
@@ -398,7 +398,7 @@ def test_bots_fight_like_bots_that_understand_the_game() -> None:
     assert 0.1 < told["Hit"] / told["Shot"] < 0.9
     # About ten commands a second, not thirty.
     assert fight.commands < 15 * 10 * 20
-    assert all(inlet.checks >= ticks // 10 - 1 for _, inlet, _ in fight.bots)
+    assert all(receive_buffer.checks >= ticks // 10 - 1 for _, receive_buffer, _ in fight.bots)
 
 
 # ---------------------------------------------------------------- any replica at all

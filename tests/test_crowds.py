@@ -71,7 +71,7 @@ async def test_a_crowd_that_is_cut_leaves_a_few_a_turn() -> None:
                     await trio.lowlevel.checkpoint()
     finally:
         trio.lowlevel.remove_instrument(Square.turns)
-    assert max(Square.left_in.values()) <= 2 * PER_TURN, "a turn may see two of the turnstile's"
+    assert max(Square.left_in.values()) <= 2 * PER_TURN, "a turn may see two of the join_throttle's"
 
 
 class Known:

@@ -1,4 +1,4 @@
-"""The door: HTTP on a connection, admission, sessions, and stopping."""
+"""The acceptor: HTTP on a connection, connection_limits, sessions, and stopping."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from gameserver.runtime.admission.join_throttle import PER_TURN
 from gameserver.runtime.http.acceptor import (
     RECEIVE_BUFFER_BYTES,
     SEND_BUFFER_BYTES,
-    Door,
-    DoorSettings,
+    Acceptor,
+    AcceptorSettings,
     Endpoint,
     close_websocket,
     open_listeners,
@@ -105,8 +105,8 @@ async def test_pipelined_requests_are_answered_in_order(tls):
         assert [answer.status for answer in answers] == [200, 404, 200, 200]
         assert [answer.body for answer in answers[2:]] == [b"", b"ok\n"]
         assert answers[2].headers[b"content-length"] == b"3"
-        assert opened.door.statistics().requests == 4
-        assert opened.door.statistics().rejected == 1
+        assert opened.acceptor.statistics().requests == 4
+        assert opened.acceptor.statistics().rejected == 1
 
 
 async def test_nonsense_after_a_head_request_is_answered_with_a_body():
@@ -119,14 +119,14 @@ async def test_nonsense_after_a_head_request_is_answered_with_a_body():
 
 async def test_an_answer_that_nobody_takes_is_given_up(tmp_path):
     (tmp_path / "big.wasm").write_bytes(bytes(16_000_000))
-    settings = DoorSettings(answer_timeout_s=0.05)
+    settings = AcceptorSettings(answer_timeout_s=0.05)
     async with open_door(site=Site(assets=Assets(tmp_path)), settings=settings) as opened:
         stream = await opened.connect()
         await stream.send_all(get("/big.wasm"))
-        await until(lambda: opened.door.statistics().failed == 1)
+        await until(lambda: opened.acceptor.statistics().failed == 1)
         await until(lambda: opened.open_connections == 0)
         assert b"408" not in (await rest_of(stream))[:100]
-        assert opened.door.statistics().rejected == 0
+        assert opened.acceptor.statistics().rejected == 0
         await stream.aclose()
 
 
@@ -183,8 +183,8 @@ async def test_refusals(sent, status, capsys):
     async with open_door(site=SITE) as opened:
         [answer] = parse(await opened.ask(sent), "POST")
         assert answer.status == status
-        assert opened.door.statistics().rejected == (1 if status >= 400 else 0)
-        assert opened.door.statistics().crashed == (1 if status == 500 else 0)
+        assert opened.acceptor.statistics().rejected == (1 if status >= 400 else 0)
+        assert opened.acceptor.statistics().crashed == (1 if status == 500 else 0)
     assert ("a bug of the page" in capsys.readouterr().out) is (status == 500)
 
 
@@ -202,7 +202,7 @@ async def test_a_body_is_not_read_and_the_answer_still_arrives(tls, expect):
         [answer] = parse(data, "POST")
         assert answer.status == 405
         assert answer.headers[b"connection"] == b"close"
-        assert opened.door.statistics().requests == 1
+        assert opened.acceptor.statistics().requests == 1
         await trio.aclose_forcefully(stream)
 
 
@@ -224,7 +224,7 @@ async def test_a_request_smuggled_behind_a_body_is_never_answered(framing, body)
         smuggling = get("/healthz", "GET", *framing) + body
         [answer] = parse(await opened.ask(smuggling + get("/smuggled")), "GET")
         assert answer.headers[b"connection"] == b"close"
-        assert opened.door.statistics().requests <= 1
+        assert opened.acceptor.statistics().requests <= 1
 
 
 @pytest.mark.parametrize("body", ["Content-Length: 4", CHUNKED])
@@ -236,7 +236,7 @@ async def test_an_upgrade_with_a_body_is_refused(path, body):
         stream = await opened.connect()
         await stream.send_all(asked)
         assert (await stream.receive_some()).startswith(b"HTTP/1.1 400 ")
-        assert opened.door.statistics().websockets == 0
+        assert opened.acceptor.statistics().websockets == 0
         await trio.aclose_forcefully(stream)
 
 
@@ -269,9 +269,9 @@ async def test_a_304_has_no_body(tmp_path):
 
 
 async def test_an_idle_connection_is_ended():
-    async with open_door(site=SITE, settings=DoorSettings(idle_timeout_s=0.05)) as opened:
+    async with open_door(site=SITE, settings=AcceptorSettings(idle_timeout_s=0.05)) as opened:
         assert [a.status for a in parse(await opened.ask(get()), "GET")] == [200]
-        assert opened.door.statistics().failed == 0
+        assert opened.acceptor.statistics().failed == 0
 
 
 async def test_an_upgrade_after_a_request_on_one_connection():
@@ -308,7 +308,7 @@ async def test_a_session_gets_its_websocket_its_link_and_its_peer(tls):
         await peer.send(CloseConnection(code=1000))
         assert await rest_of(peer.stream) == b""
         await trio.aclose_forcefully(peer.stream)
-        assert opened.door.statistics().websockets == 1
+        assert opened.acceptor.statistics().websockets == 1
     (path, subprotocol, address), message = seen
     assert (path, subprotocol, message) == ("/arena?room=1", SUBPROTOCOL, b"command")
     assert address.startswith("127.0.0.1:")
@@ -357,39 +357,39 @@ async def test_closing_waits_only_so_long_for_the_peer():
         await trio.aclose_forcefully(peer.stream)
 
 
-# Admission and stopping
+# ConnectionLimits and stopping
 
 
 async def test_more_connections_than_allowed_are_turned_away():
     async with open_door(site=SITE, limits=Settings(max_connections=1)) as opened:
         async with opened.websocket("/echo") as ws:
             assert (await opened.ask(b"")).startswith(b"HTTP/1.1 503 ")
-            assert opened.door.statistics().refused == 1
+            assert opened.acceptor.statistics().refused == 1
             await ws.send_message("still")
             assert await ws.get_message() == "still"
         await until(lambda: opened.open_connections == 0)
         assert b" 200 OK" in await opened.ask(get("/healthz", "GET", LAST))
-        assert opened.door.statistics().accepted == 3
+        assert opened.acceptor.statistics().accepted == 3
 
 
 async def test_stopping_ends_idle_connections_and_keeps_sessions():
-    door = Door(
+    acceptor = Acceptor(
         site=SITE,
         endpoints={"/echo": Endpoint(handler=echo)},
         game=Endpoint(handler=echo, subprotocol=SUBPROTOCOL),
-        settings=DoorSettings(idle_timeout_s=600),
+        settings=AcceptorSettings(idle_timeout_s=600),
     )
     listeners = await open_listeners("127.0.0.1", 0)
     port = listeners[0].getsockname()[1]
     async with trio.open_nursery() as nursery:
-        await nursery.start(door.serve, listeners)
+        await nursery.start(acceptor.serve, listeners)
         playing = WirePeer(await trio.open_tcp_stream("127.0.0.1", port))
         await playing.open("/echo")
         idle = await trio.open_tcp_stream("127.0.0.1", port)
         await idle.send_all(get())
-        await until(lambda: door._idle)
-        door.stop_accepting()
-        door.stop_accepting()
+        await until(lambda: acceptor._idle)
+        acceptor.stop_accepting()
+        acceptor.stop_accepting()
         with trio.fail_after(10):
             assert (await rest_of(idle)).endswith(b"ok\n")
         with pytest.raises(OSError, match="failed"):
@@ -398,7 +398,7 @@ async def test_stopping_ends_idle_connections_and_keeps_sessions():
         assert await playing.next_event() == TextMessage(data="still")
         await trio.aclose_forcefully(playing.stream)
         await idle.aclose()
-    assert door.statistics().open_connections == 0  # serve has returned by itself
+    assert acceptor.statistics().open_connections == 0  # serve has returned by itself
 
 
 async def test_cancelling_ends_everything():
@@ -408,7 +408,7 @@ async def test_cancelling_ends_everything():
     assert await rest_of(peer.stream) == b""
     await trio.aclose_forcefully(peer.stream)
     assert opened.open_connections == 0
-    assert opened.door.statistics().crashed == 0
+    assert opened.acceptor.statistics().crashed == 0
 
 
 class FailingListener(socket.socket):
@@ -432,16 +432,18 @@ async def test_a_failing_accept_is_tried_again_later(code, wait_s, autojump_cloc
     listener = FailingListener(fileno=plain.detach())
     listener.settimeout(0)
     listener.errors = [code] * 5
-    door = Door(site=SITE, endpoints={}, game=Endpoint(handler=echo, subprotocol=SUBPROTOCOL))
+    acceptor = Acceptor(
+        site=SITE, endpoints={}, game=Endpoint(handler=echo, subprotocol=SUBPROTOCOL)
+    )
     client = socket.create_connection(listener.getsockname())
     async with trio.open_nursery() as nursery:
-        await nursery.start(door.serve, [listener])
+        await nursery.start(acceptor.serve, [listener])
         if wait_s:
             await trio.sleep(wait_s - 0.05)
-            assert door.statistics().accepted == 0
+            assert acceptor.statistics().accepted == 0
         await trio.sleep(0.1)
-        assert door.statistics().accepted == 1
-        assert door.statistics().accept_errors == 5
+        assert acceptor.statistics().accepted == 1
+        assert acceptor.statistics().accept_errors == 5
         client.close()
         nursery.cancel_scope.cancel()
     assert capsys.readouterr().out.count("cannot accept connections") == (1 if wait_s else 0)
@@ -450,34 +452,38 @@ async def test_a_failing_accept_is_tried_again_later(code, wait_s, autojump_cloc
 async def test_a_storm_of_connections_leaves_the_others_their_turns():
     listeners = await open_listeners("127.0.0.1", 0)
     clients = [socket.create_connection(listeners[0].getsockname()) for _ in range(20)]
-    door = Door(site=SITE, endpoints={}, game=Endpoint(handler=echo, subprotocol=SUBPROTOCOL))
+    acceptor = Acceptor(
+        site=SITE, endpoints={}, game=Endpoint(handler=echo, subprotocol=SUBPROTOCOL)
+    )
     accepted = [0]
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(door.serve, listeners)
+        nursery.start_soon(acceptor.serve, listeners)
         while accepted[-1] < len(clients):
             await trio.lowlevel.checkpoint()
-            accepted.append(door.statistics().accepted)
+            accepted.append(acceptor.statistics().accepted)
         for client in clients:
             client.close()
         nursery.cancel_scope.cancel()
-    # Two turns of the door may lie between two of ours: Trio shuffles each round.
+    # Two turns of the acceptor may lie between two of ours: Trio shuffles each round.
     assert max(after - before for before, after in pairwise(accepted)) <= 8
 
 
 async def test_requests_that_come_together_are_taken_a_few_a_turn():
-    door = Door(site=SITE, endpoints={}, game=Endpoint(handler=echo, subprotocol=SUBPROTOCOL))
+    acceptor = Acceptor(
+        site=SITE, endpoints={}, game=Endpoint(handler=echo, subprotocol=SUBPROTOCOL)
+    )
     listeners = await open_listeners("127.0.0.1", 0)
     clients = [socket.create_connection(listeners[0].getsockname()) for _ in range(20)]
     requests = [0]
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(door.serve, listeners)
-        await until(lambda: door.statistics().open_connections == len(clients))
+        nursery.start_soon(acceptor.serve, listeners)
+        await until(lambda: acceptor.statistics().open_connections == len(clients))
         await trio.testing.wait_all_tasks_blocked()
         for client in clients:
             client.sendall(get())
         while requests[-1] < len(clients):
             await trio.lowlevel.checkpoint()
-            requests.append(door.statistics().requests)
+            requests.append(acceptor.statistics().requests)
         for client in clients:
             client.close()
         nursery.cancel_scope.cancel()

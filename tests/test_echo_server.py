@@ -49,7 +49,7 @@ async def next_message(peer: WirePeer) -> str | bytes:
 
 @both
 async def test_messages_come_back_in_order_whichever_road_they_take(tls: bool) -> None:
-    """Lane: small binary.  trio-websocket: text, large and fragmented ones."""
+    """FastPath: small binary.  trio-websocket: text, large and fragmented ones."""
     messages: list[str | bytes] = []
     sent = b""
     for i in range(200):
@@ -80,7 +80,7 @@ async def test_small_messages_are_posted(tls: bool, monkeypatch: pytest.MonkeyPa
 
 
 async def test_without_a_pump_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(echo_server.pump, "AVAILABLE", False)
+    monkeypatch.setattr(echo_server.poller, "AVAILABLE", False)
     async with client(tls=False) as peer:
         for message in (BytesMessage(data=b"small"), TextMessage(data="text")):
             await peer.send(message)
@@ -126,6 +126,6 @@ async def test_a_taken_port_is_said_so() -> None:
 
 
 def test_the_limits_hold_what_the_autobahn_suite_sends() -> None:
-    endpoint = EchoServer().door(None)._game
+    endpoint = EchoServer().acceptor(None)._game
     assert endpoint.max_message_bytes >= 16 * 1024 * 1024
     assert endpoint.max_fragments >= 4 * 1024 * 1024 // 64

@@ -15,9 +15,14 @@ from hypothesis import strategies as st
 
 from gameserver.config import ANY_HOST, LOOPBACK, HostName, Settings, load_settings
 from gameserver.ops.logging import MAX_SHOWN_CHARACTERS
-from gameserver.runtime.admission.connection_limits import REQUEST_COST, Admission, Peer, Reason
+from gameserver.runtime.admission.connection_limits import (
+    REQUEST_COST,
+    ConnectionLimits,
+    Peer,
+    Reason,
+)
 from gameserver.runtime.http.messages import Response
-from gameserver.runtime.http.request_policy import FOREIGN_HOST, FORWARDING_HEADERS, Gate
+from gameserver.runtime.http.request_policy import FOREIGN_HOST, FORWARDING_HEADERS, RequestPolicy
 
 #: On a busy machine an example may take long.
 calm = settings(deadline=None)
@@ -31,13 +36,13 @@ def request(path: str = "/", *headers: tuple[str, Any], host: str = "localhost")
 
 def asked(
     settings: Settings, asking: h11.Request, host: str = "127.0.0.1"
-) -> tuple[Response | None, Peer, Admission]:
-    """Put one request of a new connection to a gate."""
-    admission = Admission(settings)
-    peer = admission.admit(host, 1234, 0.0)
+) -> tuple[Response | None, Peer, ConnectionLimits]:
+    """Put one request of a new connection to a policy."""
+    connection_limits = ConnectionLimits(settings)
+    peer = connection_limits.admit(host, 1234, 0.0)
     assert isinstance(peer, Peer)
-    gate = Gate(settings, admission, ["/echo", "/chat"])
-    return gate.question(peer, asking, 0.0), peer, admission
+    policy = RequestPolicy(settings, connection_limits, ["/echo", "/chat"])
+    return policy.question(peer, asking, 0.0), peer, connection_limits
 
 
 def status(response: Response | None) -> int | None:
@@ -74,9 +79,9 @@ def test_by_default_the_servers_own_pages_may_connect(
 ) -> None:
     header = ("Origin", origin.encode("latin-1"))
     asking = request(path, *UPGRADE, header, host=host)
-    response, peer, admission = asked(Settings(), asking, "192.0.2.1")
+    response, peer, connection_limits = asked(Settings(), asking, "192.0.2.1")
     assert status(response) == (None if allowed else 403)
-    assert admission.turned_away == ({} if allowed else {Reason.ORIGIN: 1})
+    assert connection_limits.turned_away == ({} if allowed else {Reason.ORIGIN: 1})
     assert not peer.is_bot
 
 
@@ -146,10 +151,10 @@ async def test_a_strange_page_is_answered_403_and_the_server_goes_on(tls: bool, 
 @pytest.mark.parametrize("path", ["/echo", "/chat"])
 def test_programs_that_need_a_token_cannot_show_one_there(path: str) -> None:
     settings = Settings(bots_need_token=True)
-    response, peer, admission = asked(settings, request(path, *UPGRADE))
+    response, peer, connection_limits = asked(settings, request(path, *UPGRADE))
     assert status(response) == 403
     assert peer.is_bot
-    assert admission.turned_away == {Reason.BOT: 1}
+    assert connection_limits.turned_away == {Reason.BOT: 1}
     assert asked(settings, request(path, *UPGRADE, ("Origin", "http://localhost")))[0] is None
     assert asked(settings, request("/", *UPGRADE))[0] is None  # its hello will tell
     assert asked(Settings(), request(path, *UPGRADE))[0] is None
@@ -161,17 +166,17 @@ def test_programs_that_need_a_token_cannot_show_one_there(path: str) -> None:
 @pytest.mark.parametrize("headers", [[], UPGRADE], ids=["page", "websocket"])
 def test_who_asks_too_fast_is_told_when_to_come_again(headers: list[tuple[str, str]]) -> None:
     settings = Settings(max_connections_per_address=2, connects_per_s=0.001)
-    admission = Admission(settings)
-    gate = Gate(settings, admission)
-    peer = admission.admit("192.0.2.1", 1234, 0.0)
+    connection_limits = ConnectionLimits(settings)
+    policy = RequestPolicy(settings, connection_limits)
+    peer = connection_limits.admit("192.0.2.1", 1234, 0.0)
     assert isinstance(peer, Peer)
     for _ in range(1 + round(1 / REQUEST_COST)):
-        assert gate.question(peer, request(), 0.0) is None
-    response = gate.question(peer, request("/", *headers), 0.0)
+        assert policy.question(peer, request(), 0.0) is None
+    response = policy.question(peer, request("/", *headers), 0.0)
     assert response is not None
     assert response.status == 503
     assert ("Retry-After", "5") in response.headers
-    assert admission.turned_away == {Reason.HASTE: 1}
+    assert connection_limits.turned_away == {Reason.HASTE: 1}
 
 
 # ---------------------------------------------------------------- metrics
@@ -210,9 +215,9 @@ def test_who_reads_the_metrics(
     host: str, headers: list[tuple[str, str]], allowed: bool, path: str
 ) -> None:
     settings = Settings(proxies=(PROXY,), metrics_token=TOKEN)
-    response, _, admission = asked(settings, request(path, *headers), host)
+    response, _, connection_limits = asked(settings, request(path, *headers), host)
     assert status(response) == (None if allowed else 403)
-    assert admission.turned_away == ({} if allowed else {Reason.METRICS: 1})
+    assert connection_limits.turned_away == ({} if allowed else {Reason.METRICS: 1})
 
 
 def test_without_a_token_none_opens_the_metrics() -> None:
@@ -271,22 +276,22 @@ def test_a_page_at_a_rebound_name_reads_no_metrics(hosts: tuple[HostName, ...]) 
 def test_a_strange_host_is_refused_on_every_path(path: str, headers: list[tuple[str, str]]) -> None:
     origin = ("Origin", "http://evil.example:8000")  # which is the request's own host
     asking = request(path, *headers, origin, host="evil.example:8000")
-    response, _, admission = asked(Settings(), asking)
+    response, _, connection_limits = asked(Settings(), asking)
     assert response is FOREIGN_HOST
     assert response.status == 421
     assert b"GAMESERVER_HOSTS" in response.body
-    assert admission.turned_away == {Reason.HOST: 1}
+    assert connection_limits.turned_away == {Reason.HOST: 1}
 
 
 def test_a_strange_host_is_told_of_in_the_log_now_and_then() -> None:
     settings = Settings()
-    admission = Admission(settings)
-    peer = admission.admit("127.0.0.1", 1, 0.0)
+    connection_limits = ConnectionLimits(settings)
+    peer = connection_limits.admit("127.0.0.1", 1, 0.0)
     assert isinstance(peer, Peer)
-    gate = Gate(settings, admission)
+    policy = RequestPolicy(settings, connection_limits)
     with structlog.testing.capture_logs() as logged:
         for host in ("evil.example", "EVIL.example:80", "a" * 5000, "evil.example"):
-            gate.question(peer, request(host=host), 0.0)
+            policy.question(peer, request(host=host), 0.0)
     assert logged == [
         {
             "event": "a request was refused, for its host is not in hosts",
@@ -321,36 +326,36 @@ def test_all_clients_of_an_unlisted_proxy_on_this_machine_share_the_limits_of_on
     header: bytes,
 ) -> None:
     settings = Settings(max_connections_per_address=2, connects_per_s=0.001)
-    admission = Admission(settings)
-    gate = Gate(settings, admission)
+    connection_limits = ConnectionLimits(settings)
+    policy = RequestPolicy(settings, connection_limits)
     answers = []
     with structlog.testing.capture_logs() as logged:
         for client in range(3):
-            peer = admission.admit("127.0.0.1", 1, 0.0)
+            peer = connection_limits.admit("127.0.0.1", 1, 0.0)
             assert isinstance(peer, Peer)
             asking = request("/", (header.decode(), f"192.0.2.{client}"))
-            answers.append(status(gate.question(peer, asking, 0.0)))
+            answers.append(status(policy.question(peer, asking, 0.0)))
     assert answers == [None, None, 503]
     [line] = logged
     assert line["event"].startswith("a trusted address forwards requests but is not in proxies")
     assert line["proxy"] == "127.0.0.1"
     # Programs of this machine that ask for themselves are not limited.
     for _ in range(10):
-        peer = admission.admit("127.0.0.1", 1, 0.0)
+        peer = connection_limits.admit("127.0.0.1", 1, 0.0)
         assert isinstance(peer, Peer)
-        assert gate.question(peer, request("/"), 0.0) is None
+        assert policy.question(peer, request("/"), 0.0) is None
         assert peer.counted_as is None
 
 
 def test_a_proxy_that_names_no_client_is_told_of_once() -> None:
     settings = Settings(proxies=(PROXY,))
-    admission = Admission(settings)
-    gate = Gate(settings, admission)
+    connection_limits = ConnectionLimits(settings)
+    policy = RequestPolicy(settings, connection_limits)
     with structlog.testing.capture_logs() as logged:
         for headers in ([], UPGRADE, UPGRADE):  # the first may be its own health check
-            peer = admission.admit("10.0.0.1", 1, 0.0)
+            peer = connection_limits.admit("10.0.0.1", 1, 0.0)
             assert isinstance(peer, Peer)
-            assert gate.question(peer, request("/", *headers), 0.0) is None
+            assert policy.question(peer, request("/", *headers), 0.0) is None
             assert peer.counted_as == "unknown via 10.0.0.1"
             logged.append({"event": "asked"})
     assert [line["event"][:40] for line in logged] == [
@@ -370,13 +375,13 @@ def test_whom_the_internet_says_it_forwards_for_is_ignored() -> None:
 
 def test_a_proxied_client_over_its_cap_is_told_when_to_come_again() -> None:
     settings = Settings(proxies=(PROXY,), max_connections_per_address=1)
-    admission = Admission(settings)
-    gate = Gate(settings, admission)
+    connection_limits = ConnectionLimits(settings)
+    policy = RequestPolicy(settings, connection_limits)
     answers = []
     for _ in range(2):
-        peer = admission.admit("10.0.0.1", 1, 0.0)
+        peer = connection_limits.admit("10.0.0.1", 1, 0.0)
         assert isinstance(peer, Peer)
-        answers.append(gate.question(peer, request("/", ("X-Forwarded-For", "192.0.2.1")), 0.0))
+        answers.append(policy.question(peer, request("/", ("X-Forwarded-For", "192.0.2.1")), 0.0))
     assert answers[0] is None
     assert answers[1] is not None
     assert answers[1].status == 503

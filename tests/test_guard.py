@@ -1,7 +1,7 @@
 """No peer can end the server: each way in which one can crash a bare trio-websocket server.
 
-In every test another client is connected to the same door; it exchanges messages before and
-after, and the door has to take a new client too.
+In every test another client is connected to the same acceptor; it exchanges messages before and
+after, and the acceptor has to take a new client too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from connections import (
 )
 from wsproto.events import BytesMessage, CloseConnection, TextMessage
 
-from gameserver.runtime.http.acceptor import DoorSettings, close_websocket
+from gameserver.runtime.http.acceptor import AcceptorSettings, close_websocket
 
 HEAD = {
     "Host": b"localhost",
@@ -47,14 +47,14 @@ def head(*, method: bytes = b"GET", version: bytes = b"1.1", **changes: bytes | 
 
 @asynccontextmanager
 async def witnessed(*, tls: bool, **options):
-    """A door with a second client on it that must not notice anything."""
+    """An acceptor with a second client on it that must not notice anything."""
     async with open_door(tls=tls, **options) as opened, opened.websocket("/echo") as witness:
         await exchange(witness, "before")
         yield opened
         await exchange(witness, "after")
         async with opened.websocket("/echo") as late:
             await exchange(late, "a new client")
-        assert opened.door.statistics().crashed == 0
+        assert opened.acceptor.statistics().crashed == 0
 
 
 # Requests that wsproto would crash on, accept, or hold a task for
@@ -156,13 +156,13 @@ async def test_a_request_followed_by_a_reset(tls, sent):
 
 
 async def test_a_connection_that_says_nothing_is_ended():
-    async with witnessed(tls=False, settings=DoorSettings(handshake_timeout_s=0.05)) as opened:
+    async with witnessed(tls=False, settings=AcceptorSettings(handshake_timeout_s=0.05)) as opened:
         assert await opened.ask(b"") == b""
         assert (await opened.ask(b"GET / HT")).startswith(b"HTTP/1.1 408 ")
 
 
 async def test_a_tls_handshake_that_stops_or_is_none():
-    settings = DoorSettings(handshake_timeout_s=0.05)
+    settings = AcceptorSettings(handshake_timeout_s=0.05)
     async with open_door(tls=True, settings=settings) as opened:
         for said in (b"", b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n"):
             stream = await trio.open_tcp_stream("127.0.0.1", opened.port)
@@ -176,8 +176,8 @@ async def test_a_tls_handshake_that_stops_or_is_none():
         await until(lambda: opened.open_connections <= 0)
         async with opened.websocket("/echo") as late:
             await exchange(late, "after")
-        assert opened.door.statistics().crashed == 0
-        assert opened.door.statistics().failed >= 3
+        assert opened.acceptor.statistics().crashed == 0
+        assert opened.acceptor.statistics().failed >= 3
 
 
 # Sessions
@@ -297,5 +297,5 @@ async def test_a_handler_that_crashes_closes_1011_and_is_logged_once(tls, capsys
         assert event.code == 1011
         await trio.aclose_forcefully(peer.stream)
         await exchange(witness, "after")
-        assert opened.door.statistics().crashed == 1
+        assert opened.acceptor.statistics().crashed == 1
     assert capsys.readouterr().out.count("session crashed") == 1

@@ -64,13 +64,13 @@ class Peer:
 
 
 @pytest.fixture
-def pump() -> FakePump:
+def poller() -> FakePump:
     return FakePump()
 
 
 @pytest.fixture
-def heartbeat(pump: FakePump, nursery: trio.Nursery) -> Heartbeat:
-    made = Heartbeat(INTERVAL_S, pump)  # type: ignore[arg-type]
+def heartbeat(poller: FakePump, nursery: trio.Nursery) -> Heartbeat:
+    made = Heartbeat(INTERVAL_S, poller)  # type: ignore[arg-type]
     nursery.start_soon(made.run)
     return made
 
@@ -138,13 +138,13 @@ async def test_pongs_that_answer_nothing_are_ignored(
 
 
 async def test_a_link_is_hurried_while_a_pong_is_awaited(
-    autojump_clock: MockClock, heartbeat: Heartbeat, pump: FakePump
+    autojump_clock: MockClock, heartbeat: Heartbeat, poller: FakePump
 ) -> None:
     peer = Peer(heartbeat)
     await trio.sleep(2 * GRAIN_S)
-    assert pump.calls == ["hurry"]
+    assert poller.calls == ["hurry"]
     peer.pong(0)
-    assert pump.calls == ["hurry", "calm"]
+    assert poller.calls == ["hurry", "calm"]
 
 
 async def test_a_link_that_is_not_clear_counts_as_unanswered(
@@ -249,7 +249,7 @@ async def test_time_in_which_the_server_was_blocked_is_nobodys_silence(
 
 
 async def test_what_was_measured_across_a_block_is_no_latency(
-    autojump_clock: MockClock, heartbeat: Heartbeat, pump: FakePump
+    autojump_clock: MockClock, heartbeat: Heartbeat, poller: FakePump
 ) -> None:
     peer = Peer(heartbeat)
     await trio.sleep(0.25)
@@ -257,7 +257,7 @@ async def test_what_was_measured_across_a_block_is_no_latency(
     peer.pong(0)  # before anybody else has noticed that time has passed
     assert peer.answers == []
     assert peer.beat.unanswered == 0
-    assert pump.calls == ["hurry", "calm"]
+    assert poller.calls == ["hurry", "calm"]
     await trio.sleep(INTERVAL_S)
     assert len(peer.link.pings) == 2
     await trio.sleep(GRAIN_S)

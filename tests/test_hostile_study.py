@@ -275,7 +275,7 @@ async def test_every_attack_reaches_a_real_server_and_no_honest_player_misses_a_
             await honest.until(lambda: all(seen[-1][0] > last for seen in honest.now.seen))
             window = honest.take()
             nursery.cancel_scope.cancel()
-        assert server.figures().door["crashed"] == 0
+        assert server.figures().acceptor["crashed"] == 0
     ran = range(first + 1, last + 1)
     dropped = sum(kind.total.ticks_dropped for kind in server.figures().kinds.values())
     assert window.lost == []

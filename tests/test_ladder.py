@@ -14,8 +14,8 @@ from gameserver.runtime.rooms.overload import (
     STEP_DOWN_LOAD,
     STEP_UP_LOAD,
     STEPS,
-    Ladder,
     Level,
+    OverloadLadder,
     steps_for,
 )
 
@@ -27,7 +27,7 @@ class Course:
 
     def __init__(self, rate: int = RATE) -> None:
         self.rate = rate
-        self.ladder = Ladder(rate)
+        self.ladder = OverloadLadder(rate)
         self.tick = 0
         #: (tick, index) after each step.
         self.taken: list[tuple[int, int]] = []
@@ -158,7 +158,7 @@ loads = st.lists(st.tuples(st.floats(0, 6), st.integers(1, 400)), min_size=1, ma
 def test_no_load_moves_the_ladder_more_than_one_step_a_window(
     rate: int, loads: list[tuple[float, int]], jumps: list[int]
 ) -> None:
-    ladder = Ladder(rate)
+    ladder = OverloadLadder(rate)
     tick = last_tick = ticks_between = 0
     window = max(MIN_TICKS, rate)
     index = 0
@@ -191,7 +191,7 @@ def test_a_load_that_each_step_relieves_makes_the_ladder_oscillate_more_and_more
     base: float, reliefs: list[float]
 ) -> None:
     """Whatever the steps save: over ten minutes, at most one step in fifteen seconds."""
-    ladder = Ladder(RATE)
+    ladder = OverloadLadder(RATE)
     relief = 1.0
     steps = 0
     worth = [1.0]

@@ -12,7 +12,7 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 from wsproto.utilities import RemoteProtocolError
 
-from gameserver.protocol.fast_path import LaneScanner
+from gameserver.protocol.fast_path import FastPathScanner
 from gameserver.protocol.wire import MAX_CLIENT_MESSAGE_BYTES
 
 
@@ -35,10 +35,10 @@ def frame(
     return head + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(payload))
 
 
-def an_open_lane() -> LaneScanner:
-    lane = LaneScanner()
-    lane.open = True
-    return lane
+def an_open_scanner() -> FastPathScanner:
+    scanner = FastPathScanner()
+    scanner.open = True
+    return scanner
 
 
 class Receiver:
@@ -127,14 +127,14 @@ def test_messages_are_the_same_in_the_same_order(
 ) -> None:
     alone = Receiver()
     alone.feed(stream)
-    lane, behind = an_open_lane(), Receiver()
+    scanner, behind = an_open_scanner(), Receiver()
     seen: list[Any] = []
     taken = 0
     waiting = 0
     at = 0
     for i in range(len(splits) + 1):
         until = at + splits[i] if i < len(splits) else len(stream)
-        payloads, _, rest = lane.feed(stream[at:until])
+        payloads, _, rest = scanner.feed(stream[at:until])
         at = max(at, min(until, len(stream)))
         # What the lane hands out in one go came before what it then made foreign.
         seen += payloads
@@ -145,7 +145,7 @@ def test_messages_are_the_same_in_the_same_order(
                 seen.append(messages_only(behind.seen)[taken])
                 taken += 1
                 waiting -= 1
-                lane.outstanding -= 1
+                scanner.outstanding -= 1
     seen += messages_only(behind.seen)[taken:]
     assert seen == messages_only(alone.seen)
     others = [item for item in behind.seen if not isinstance(item, (str, bytes))]
@@ -154,8 +154,8 @@ def test_messages_are_the_same_in_the_same_order(
 
 @given(st.lists(pongs, max_size=4), st.lists(plain, max_size=4))
 def test_pongs_are_handed_out(first: list[bytes], second: list[bytes]) -> None:
-    lane = LaneScanner()
-    _, heard, rest = lane.feed(b"".join(first))
+    scanner = FastPathScanner()
+    _, heard, rest = scanner.feed(b"".join(first))
     assert len(heard) == len(first)
     assert rest == b""
     events = Connection(ConnectionType.SERVER)
@@ -164,32 +164,32 @@ def test_pongs_are_handed_out(first: list[bytes], second: list[bytes]) -> None:
 
 
 def test_a_closed_lane_hands_all_messages_on_and_counts_them() -> None:
-    lane = LaneScanner()
+    scanner = FastPathScanner()
     data = frame(b"hello") + frame(b"world")
-    assert lane.feed(data) == ([], [], data)
-    assert lane.outstanding == 2
-    lane.open = True
-    assert lane.feed(frame(b"a")) == ([], [], frame(b"a")), "two are still on their way"
-    lane.outstanding -= 3
-    assert lane.feed(frame(b"b")) == ([b"b"], [], b"")
+    assert scanner.feed(data) == ([], [], data)
+    assert scanner.outstanding == 2
+    scanner.open = True
+    assert scanner.feed(frame(b"a")) == ([], [], frame(b"a")), "two are still on their way"
+    scanner.outstanding -= 3
+    assert scanner.feed(frame(b"b")) == ([b"b"], [], b"")
 
 
 @pytest.mark.parametrize("length", [0, 3, 125, 126, 300, MAX_CLIENT_MESSAGE_BYTES])
 def test_a_frame_in_single_bytes(length: int) -> None:
-    lane = an_open_lane()
+    scanner = an_open_scanner()
     payload = bytes(i % 251 for i in range(length))
     for byte in frame(payload)[:-1]:
-        assert lane.feed(bytes([byte])) == ([], [], b"")
-    assert lane.feed(frame(payload)[-1:]) == ([payload], [], b"")
+        assert scanner.feed(bytes([byte])) == ([], [], b"")
+    assert scanner.feed(frame(payload)[-1:]) == ([payload], [], b"")
 
 
 def test_what_is_held_is_bounded() -> None:
-    lane = an_open_lane()
-    lane.feed(frame(bytes(MAX_CLIENT_MESSAGE_BYTES))[:-1])
-    assert len(lane._held) < MAX_CLIENT_MESSAGE_BYTES + 8
-    lane = an_open_lane()
+    scanner = an_open_scanner()
+    scanner.feed(frame(bytes(MAX_CLIENT_MESSAGE_BYTES))[:-1])
+    assert len(scanner._held) < MAX_CLIENT_MESSAGE_BYTES + 8
+    scanner = an_open_scanner()
     big = frame(bytes(MAX_CLIENT_MESSAGE_BYTES + 1))
-    assert lane.feed(big[:2000]) == ([], [], big[:2000])
+    assert scanner.feed(big[:2000]) == ([], [], big[:2000])
 
 
 @pytest.mark.parametrize(
@@ -211,13 +211,13 @@ def test_what_is_held_is_bounded() -> None:
     ],
 )
 def test_after_an_error_all_is_handed_on(error: bytes) -> None:
-    lane = an_open_lane()
+    scanner = an_open_scanner()
     wrong = error + frame(b"plain")
-    assert lane.feed(wrong) == ([], [], wrong)
-    assert lane.feed(frame(b"y")) == ([], [], frame(b"y"))
+    assert scanner.feed(wrong) == ([], [], wrong)
+    assert scanner.feed(frame(b"y")) == ([], [], frame(b"y"))
 
 
 @pytest.mark.parametrize("wrong", [b"\x82\xfe\x00\x01", b"\x81\xff" + bytes(8), b"\x89\xfe"])
 def test_a_wrong_length_is_handed_on_before_its_mask_is_here(wrong: bytes) -> None:
-    lane = an_open_lane()
-    assert lane.feed(wrong) == ([], [], wrong)
+    scanner = an_open_scanner()
+    assert scanner.feed(wrong) == ([], [], wrong)

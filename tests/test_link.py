@@ -57,7 +57,7 @@ async def clogged(nursery, *, tls):
     return pair
 
 
-# The lane out
+# The fast path out
 
 
 @both
@@ -458,10 +458,10 @@ async def test_a_session_is_read_a_little_a_turn(tls, nursery):
     """Of hundreds of frames that came at once, and that nobody waits for, others notice nothing."""
     async with two_links(tls=tls) as (server, client):
         pong = b"\x8a\x80\0\0\0\0"
-        server.inlet.follow_frames()
-        server.inlet.limit(Intake(frames_burst=10_000), lambda: None)
+        server.receive_buffer.follow_frames()
+        server.receive_buffer.limit(Intake(frames_burst=10_000), lambda: None)
         pongs: list[bytes] = []
-        server.inlet.open_lane(pongs.append, pongs.append)
+        server.receive_buffer.open_fast_path(pongs.append, pongs.append)
         nursery.start_soon(client.send_all, pong * 5_000)
         await trio.testing.wait_all_tasks_blocked()
         nursery.start_soon(server.receive_some)

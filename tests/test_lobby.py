@@ -141,7 +141,7 @@ async def test_a_room_for_which_no_files_are_left(
 
     async with lobby(max_rooms_per_address=1) as made:
         with monkeypatch.context() as full:
-            full.setattr("gameserver.runtime.rooms.room_task.Pump", no_files)
+            full.setattr("gameserver.runtime.rooms.room_task.Poller", no_files)
             with pytest.raises(JoinRefused) as refusal, made.reserve("field", "an address"):
                 pass
             assert refusal.value.code == 1011

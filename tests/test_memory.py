@@ -10,7 +10,7 @@ import pytest
 from gameserver.config import Settings
 from gameserver.errors import JoinRefused
 from gameserver.runtime.admission import memory
-from gameserver.runtime.admission.connection_limits import Admission, Peer, Reason
+from gameserver.runtime.admission.connection_limits import ConnectionLimits, Peer, Reason
 from gameserver.runtime.admission.memory import LOOK_EVERY_S, MemoryWatch, Use, uses
 
 MIB = 1024 * 1024
@@ -79,14 +79,14 @@ def test_the_limit_of_a_container(group: Path, tmp_path: Path) -> None:
 
 def test_newcomers_wait_while_memory_is_short_and_those_who_come_back_do_not() -> None:
     look = [Use(99, 100)]
-    admission = Admission(Settings(), MemoryWatch(lambda: look))
+    connection_limits = ConnectionLimits(Settings(), MemoryWatch(lambda: look))
     with pytest.raises(JoinRefused, match="memory") as refusal:
-        admission.let_join(0.0)
+        connection_limits.let_join(0.0)
     assert refusal.value.code == 4005
     assert refusal.value.retry_after_s is not None
     assert refusal.value.retry_after_s > 0
-    assert isinstance(admission.admit("192.0.2.1", 1, 0.1), Peer), "it may be to come back"
-    assert admission.turned_away[Reason.MEMORY] == 1
-    assert admission.let_join(0.1, returning=True) == 0.0
+    assert isinstance(connection_limits.admit("192.0.2.1", 1, 0.1), Peer), "it may be to come back"
+    assert connection_limits.turned_away[Reason.MEMORY] == 1
+    assert connection_limits.let_join(0.1, returning=True) == 0.0
     look.clear()
-    assert admission.let_join(LOOK_EVERY_S) >= 0.0
+    assert connection_limits.let_join(LOOK_EVERY_S) >= 0.0

@@ -30,7 +30,7 @@ def figures(**changes: Any) -> ServerFigures:
         tasks=17,
         full_collections=2,
         full_collections_s=0.75,
-        door={"accepted": 10, "crashed": 0},
+        acceptor={"accepted": 10, "crashed": 0},
         turned_away={"address": 8, "origin": 0},
         malformed_forwards=9,
         tokens_refused={"expired": 4},

@@ -16,7 +16,7 @@ from playing import open_url
 from gameserver import Settings
 from gameserver.protocol.messages import Delta, Welcome
 from gameserver.runtime import open_files
-from gameserver.runtime.net.poller import Pump
+from gameserver.runtime.net.poller import Poller
 from gameserver.runtime.open_files import (
     FILES_PER_ROOM,
     OTHER_FILES,
@@ -30,9 +30,9 @@ INFINITY = -1
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_a_room_has_as_many_files_as_are_reckoned_with() -> None:
     before = len(os.listdir("/proc/self/fd"))
-    pump = Pump()
+    poller = Poller()
     assert len(os.listdir("/proc/self/fd")) - before == FILES_PER_ROOM
-    pump.close()
+    poller.close()
     assert len(os.listdir("/proc/self/fd")) == before
 
 

@@ -86,7 +86,7 @@ async def test_a_long_text_is_closed_1009():
         await trio.aclose_forcefully(peer.stream)
 
 
-# Without a door, so that buffers are small and the clock is ours
+# Without an acceptor, so that buffers are small and the clock is ours
 
 
 async def session(nursery, handler, server, client) -> WirePeer:

@@ -1,4 +1,4 @@
-"""The lane in through real sockets: who reads, in which order, and when nobody must."""
+"""The fast path in through real sockets: who reads, in which order, and when nobody must."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gameserver.protocol.allowance import Intake
 from gameserver.protocol.fast_path import MAX_FRAGMENTS
 from gameserver.runtime.net import link as link_module
 from gameserver.runtime.net.link import Link
-from gameserver.runtime.net.poller import AVAILABLE, Pump
+from gameserver.runtime.net.poller import AVAILABLE, Poller
 
 pytestmark = pytest.mark.skipif(not AVAILABLE, reason="this system has no epoll")
 
@@ -27,7 +27,7 @@ TEXT = frame(b"text", 0x81)
 
 
 class Session:
-    """Does with a link what a session does: an open lane, and a task that reads the rest."""
+    """Does with a link what a session does: an open fast path, and a task that reads the rest."""
 
     def __init__(self, link: Link) -> None:
         self.link = link
@@ -36,8 +36,8 @@ class Session:
         self.foreign = b""
         self.behind = Receiver()
         self.ended = trio.Event()
-        link.inlet.follow_frames()
-        link.inlet.open_lane(self.seen.append, self.pongs.append)
+        link.receive_buffer.follow_frames()
+        link.receive_buffer.open_fast_path(self.seen.append, self.pongs.append)
 
     async def read(self) -> None:
         taken = 0
@@ -47,153 +47,153 @@ class Session:
                 for _ in range(self.behind.feed(data)):
                     self.seen.append(messages_only(self.behind.seen)[taken])
                     taken += 1
-                    self.link.inlet.message_taken()
+                    self.link.receive_buffer.message_taken()
         self.ended.set()
 
 
 @pytest.fixture
-async def played() -> AsyncIterator[tuple[Session, Pump, socket.socket]]:
+async def played() -> AsyncIterator[tuple[Session, Poller, socket.socket]]:
     ours, theirs = socket.socketpair()
-    pump = Pump()
+    poller = Poller()
     async with trio.open_nursery() as nursery:
         link = Link(ours, nursery)
         session = Session(link)
         nursery.start_soon(session.read)
-        pump.add(link)
+        poller.add(link)
         await wait_all_tasks_blocked()
-        yield session, pump, theirs
+        yield session, poller, theirs
         link.drop()
         theirs.close()
-        pump.close()
+        poller.close()
         nursery.cancel_scope.cancel()
 
 
 async def test_a_calm_link_is_read_at_the_tick_only(
-    played: tuple[Session, Pump, socket.socket],
+    played: tuple[Session, Poller, socket.socket],
 ) -> None:
-    session, pump, theirs = played
+    session, poller, theirs = played
     theirs.send(frame(b"one") + frame(b"two"))
     await wait_all_tasks_blocked()
     assert session.seen == []
-    pump.read_ready()
+    poller.read_ready()
     assert session.seen == [b"one", b"two"]
     assert session.link.bytes_in == 2 * len(frame(b"one"))
 
 
 async def test_a_hurried_link_is_read_at_once(
-    played: tuple[Session, Pump, socket.socket], nursery: trio.Nursery
+    played: tuple[Session, Poller, socket.socket], nursery: trio.Nursery
 ) -> None:
-    session, pump, theirs = played
-    nursery.start_soon(pump.run)
-    pump.hurry(session.link)
+    session, poller, theirs = played
+    nursery.start_soon(poller.run)
+    poller.hurry(session.link)
     await wait_all_tasks_blocked()
     theirs.send(frame(b"pong", 0x8A))
     await wait_all_tasks_blocked()
     assert session.pongs == [b"pong"]
-    pump.calm(session.link)
+    poller.calm(session.link)
     theirs.send(frame(b"later"))
     await wait_all_tasks_blocked()
     assert session.seen == []
-    pump.read_ready()
+    poller.read_ready()
     assert session.seen == [b"later"]
 
 
 async def test_foreign_bytes_wake_the_reader_and_order_is_kept(
-    played: tuple[Session, Pump, socket.socket],
+    played: tuple[Session, Poller, socket.socket],
 ) -> None:
-    session, pump, theirs = played
+    session, poller, theirs = played
     theirs.send(frame(b"1") + TEXT + frame(b"2"))
-    pump.read_ready()
+    poller.read_ready()
     assert session.seen == [b"1"], "the text is still on its way, so 2 must wait behind it"
     await wait_all_tasks_blocked()
     assert session.seen == [b"1", "text", b"2"]
     assert session.foreign == TEXT + frame(b"2")
     theirs.send(frame(b"3"))
-    pump.read_ready()
+    poller.read_ready()
     assert session.seen[-1] == b"3"
 
 
 async def test_the_end_reaches_the_reader(
-    played: tuple[Session, Pump, socket.socket],
+    played: tuple[Session, Poller, socket.socket],
 ) -> None:
-    session, pump, theirs = played
+    session, poller, theirs = played
     theirs.send(frame(b"last"))
     theirs.shutdown(socket.SHUT_WR)
-    pump.read_ready()
-    pump.read_ready()
+    poller.read_ready()
+    poller.read_ready()
     await session.ended.wait()
     assert session.seen == [b"last"]
-    assert len(pump) == 0, "an ended link would be reported by every poll"
+    assert len(poller) == 0, "an ended link would be reported by every poll"
 
 
 async def test_a_reset_breaks_the_link_and_leaves_the_pump() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         theirs = socket.create_connection(server.getsockname())
         ours, _ = server.accept()
-    pump = Pump()
+    poller = Poller()
     async with trio.open_nursery() as nursery:
         link = Link(ours, nursery)
-        pump.add(link)
+        poller.add(link)
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         theirs.close()
         with trio.fail_after(60):
             await trio.lowlevel.wait_readable(ours)
-        pump.read_ready()
-        assert len(pump) == 0
+        poller.read_ready()
+        assert len(poller) == 0
         assert not link.clear
         with pytest.raises(trio.BrokenResourceError):
             await link.receive_some()
         link.drop()
-    pump.close()
+    poller.close()
 
 
 async def test_a_dropped_link_leaves(
-    played: tuple[Session, Pump, socket.socket],
+    played: tuple[Session, Poller, socket.socket],
 ) -> None:
-    session, pump, _ = played
-    pump.hurry(session.link)
+    session, poller, _ = played
+    poller.hurry(session.link)
     session.link.drop()
-    assert len(pump) == 0
-    pump.remove(session.link)
-    pump.calm(session.link)
-    pump.read_ready()
+    assert len(poller) == 0
+    poller.remove(session.link)
+    poller.calm(session.link)
+    poller.read_ready()
 
 
 async def test_a_reader_that_waits_in_trio_is_moved_to_the_pump() -> None:
     ours, theirs = socket.socketpair()
-    pump = Pump()
+    poller = Poller()
     async with trio.open_nursery() as nursery:
         session = Session(Link(ours, nursery))
         nursery.start_soon(session.read)
         await wait_all_tasks_blocked()  # in Trio's own wait
-        pump.add(session.link)
+        poller.add(session.link)
         theirs.send(TEXT)
-        pump.read_ready()  # before Trio has polled
+        poller.read_ready()  # before Trio has polled
         await wait_all_tasks_blocked()
         assert session.seen == ["text"]
         session.link.drop()
         theirs.close()
-    pump.close()
+    poller.close()
 
 
 async def test_of_a_message_in_many_fragments_the_rest_is_thrown_away(
-    played: tuple[Session, Pump, socket.socket],
+    played: tuple[Session, Poller, socket.socket],
 ) -> None:
-    session, pump, theirs = played
+    session, poller, theirs = played
     theirs.send(frame(b"", 0x02) + frame(b"", 0x00) * (MAX_FRAGMENTS - 1))
-    pump.read_ready()
-    assert not session.link.inlet.flooded
+    poller.read_ready()
+    assert not session.link.receive_buffer.flooded
     theirs.send(frame(b"", 0x00) + frame(b"more"))
-    pump.read_ready()
-    assert session.link.inlet.flooded
+    poller.read_ready()
+    assert session.link.receive_buffer.flooded
     assert session.seen == []
 
 
 async def test_given_back_links_read_for_themselves(
-    played: tuple[Session, Pump, socket.socket],
+    played: tuple[Session, Poller, socket.socket],
 ) -> None:
-    session, pump, theirs = played
-    pump.remove(session.link)
+    session, poller, theirs = played
+    poller.remove(session.link)
     await wait_all_tasks_blocked()
     theirs.send(frame(b"alone"))
     await wait_all_tasks_blocked()
@@ -201,39 +201,39 @@ async def test_given_back_links_read_for_themselves(
 
 
 async def test_a_reader_that_sleeps_is_not_fed_without_bound(
-    played: tuple[Session, Pump, socket.socket],
+    played: tuple[Session, Poller, socket.socket],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    session, pump, theirs = played
+    session, poller, theirs = played
     monkeypatch.setattr(link_module, "MAX_UNREAD_BYTES", 1000)
     theirs.send(frame(bytes(1000), 0x82, length_bytes=8))  # wrong, so all of it is foreign
-    pump.read_ready()
-    pump.hurry(session.link)
+    poller.read_ready()
+    poller.hurry(session.link)
     theirs.send(b"x" * 100)
-    pump.read_ready()
+    poller.read_ready()
     session.link.read_now()
-    assert len(session.link.inlet.unread) == 1014
+    assert len(session.link.receive_buffer.unread) == 1014
     await wait_all_tasks_blocked()
-    pump.read_ready()
+    poller.read_ready()
     await wait_all_tasks_blocked()
     assert len(session.foreign) == 1114
 
 
 async def test_more_links_than_one_poll_reports_by_default() -> None:
-    pump = Pump()
+    poller = Poller()
     async with trio.open_nursery() as nursery:
         pairs = [socket.socketpair() for _ in range(40)]
         sessions = [Session(Link(ours, nursery)) for ours, _ in pairs]
         for session in sessions:
-            pump.add(session.link)
+            poller.add(session.link)
         for _, theirs in pairs:
             theirs.send(frame(b"x"))
-        pump.read_ready()
+        poller.read_ready()
         assert all(session.seen == [b"x"] for session in sessions)
         for session, (_, theirs) in zip(sessions, pairs, strict=True):
             session.link.drop()
             theirs.close()
-    pump.close()
+    poller.close()
 
 
 @settings(
@@ -254,12 +254,12 @@ def test_whoever_reads_the_messages_are_the_same(
 
     async def play() -> None:
         ours, theirs = socket.socketpair()
-        pump = Pump()
+        poller = Poller()
         async with trio.open_nursery() as nursery:
             session = Session(Link(ours, nursery))
             nursery.start_soon(session.read)
-            nursery.start_soon(pump.run)
-            pump.add(session.link)
+            nursery.start_soon(poller.run)
+            poller.add(session.link)
             at = 0
             theirs.setblocking(False)
             coming = iter(turns)
@@ -268,19 +268,19 @@ def test_whoever_reads_the_messages_are_the_same(
                 with contextlib.suppress(BlockingIOError):
                     at += theirs.send(stream[at : at + length])
                 if turn == "hurry":
-                    pump.hurry(session.link)
+                    poller.hurry(session.link)
                 elif turn == "calm":
-                    pump.calm(session.link)
+                    poller.calm(session.link)
                 else:
-                    pump.read_ready()
+                    poller.read_ready()
                 await wait_all_tasks_blocked()
             theirs.shutdown(socket.SHUT_WR)
             while not session.ended.is_set():
-                pump.read_ready()
+                poller.read_ready()
                 await wait_all_tasks_blocked()
             session.link.drop()
             theirs.close()
-            pump.close()
+            poller.close()
             nursery.cancel_scope.cancel()
         seen.extend(session.seen)
 
@@ -289,27 +289,27 @@ def test_whoever_reads_the_messages_are_the_same(
 
 
 async def test_bytes_inside_the_codec_are_read_when_the_pump_takes_over() -> None:
-    pump = Pump()
+    poller = Poller()
     got: list[bytes] = []
     async with two_links(tls=True) as (server, client), trio.open_nursery() as nursery:
-        server.inlet.follow_frames()
-        server.inlet.open_lane(got.append, got.append)
+        server.receive_buffer.follow_frames()
+        server.receive_buffer.open_fast_path(got.append, got.append)
         nursery.start_soon(client.send_all, b"".join(frame(bytes([i]) * 900) for i in range(4)))
         assert server._tls is not None
         with trio.fail_after(10):
             await trio.lowlevel.wait_readable(server._socket)
-        server.inlet.take_in(server._tls.recv(1000))
+        server.receive_buffer.take_in(server._tls.recv(1000))
         assert server._tls.ready
-        pump.add(server)
+        poller.add(server)
         for _ in range(4):
-            pump.read_ready()
+            poller.read_ready()
         assert got == [bytes([i]) * 900 for i in range(4)]
-        pump.close()
+        poller.close()
 
 
 async def test_tls_records_that_came_together_are_all_read_in_one_turn() -> None:
     ours, theirs = socket.socketpair()
-    pump = Pump()
+    poller = Poller()
     async with trio.open_nursery() as nursery:
         link = Link.accepted(ours, nursery, ssl_context=server_tls())
         async with trio.open_nursery() as handshakes:
@@ -318,53 +318,53 @@ async def test_tls_records_that_came_together_are_all_read_in_one_turn() -> None
                 lambda: client_tls().wrap_socket(theirs, server_hostname="localhost")
             )
         session = Session(link)
-        pump.add(link)
+        poller.add(link)
         for i in range(5):
             client.send(frame(b"%d" % i))
-        pump.read_ready()
+        poller.read_ready()
         assert session.seen == [b"%d" % i for i in range(5)]
         link.drop()
         client.close()
-    pump.close()
+    poller.close()
 
 
 async def test_a_long_tls_record_is_read_over_several_turns() -> None:
-    pump = Pump()
+    poller = Poller()
     got: list[bytes] = []
     async with two_links(tls=True) as (server, client):
-        server.inlet.follow_frames()
-        server.inlet.open_lane(got.append, got.append)
-        pump.add(server)
+        server.receive_buffer.follow_frames()
+        server.receive_buffer.open_fast_path(got.append, got.append)
+        poller.add(server)
         await client.send_all(b"".join(frame(bytes([i]) * 100) for i in range(30)))
         for turn in range(1, 5):
             before = server.bytes_in
-            pump.read_ready()  # no poll tells of what is inside OpenSSL
+            poller.read_ready()  # no poll tells of what is inside OpenSSL
             assert server.bytes_in - before == min(1024, 30 * 106 - before), turn
         assert got == [bytes([i]) * 100 for i in range(30)]
-        pump.close()
+        poller.close()
 
 
 async def test_a_flood_costs_a_tick_no_more_than_one_small_read(
-    played: tuple[Session, Pump, socket.socket],
+    played: tuple[Session, Poller, socket.socket],
 ) -> None:
-    session, pump, theirs = played
+    session, poller, theirs = played
     theirs.setblocking(False)
     theirs.send(frame(b"ping", 0x89) * 10_000)
     before = session.link.bytes_in
-    pump.read_ready()
+    poller.read_ready()
     assert 0 < session.link.bytes_in - before <= 1024
-    pump.read_ready()
+    poller.read_ready()
     assert session.link.bytes_in - before > 1024  # nothing is lost of what waits
 
 
 async def test_a_flood_leaves_the_pump(
-    played: tuple[Session, Pump, socket.socket],
+    played: tuple[Session, Poller, socket.socket],
 ) -> None:
     """Its own task reads the rest, with pauses; a hurried link would be read without any."""
-    session, pump, theirs = played
+    session, poller, theirs = played
     floods: list[bool] = []
-    session.link.inlet.limit(Intake(frames_burst=10), lambda: floods.append(True))
+    session.link.receive_buffer.limit(Intake(frames_burst=10), lambda: floods.append(True))
     theirs.send(frame(b"ping", 0x89) * 100)
-    pump.read_ready()
+    poller.read_ready()
     assert floods == [True]
-    assert len(pump) == 0
+    assert len(poller) == 0

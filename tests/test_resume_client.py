@@ -98,7 +98,7 @@ async def test_commands_that_were_lost_on_their_way_are_sent_again(
 async def test_as_many_commands_as_are_sent_again_are_applied(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They all come at once, and where no pump reads, before one tick."""
+    """They all come at once, and where no poller reads, before one tick."""
     async with inn() as i:
         i.lead_here(monkeypatch)
         async with open_game("ws://test/", room="field", name="ann") as game:

@@ -67,7 +67,7 @@ def seat(task: RoomTask, number: int, name: str) -> Client:
 
 @asynccontextmanager
 async def running(room: Room) -> AsyncIterator[RoomTask]:
-    task = RoomTask(room, "field/1", ping_interval_s=2.0, pumped=False)
+    task = RoomTask(room, "field/1", ping_interval_s=2.0, polled=False)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(task.run)
         await task.ready.wait()
@@ -184,7 +184,7 @@ async def test_on_command_that_raises_ends_that_player_only(autojump_clock: Mock
 
 async def test_a_tick_that_raises_ends_the_room(autojump_clock: MockClock) -> None:
     room = Field()
-    task = RoomTask(room, "field/1", ping_interval_s=2.0, pumped=False)
+    task = RoomTask(room, "field/1", ping_interval_s=2.0, polled=False)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(task.run)
         await task.ready.wait()
@@ -203,7 +203,7 @@ async def test_a_tick_that_raises_ends_the_room(autojump_clock: MockClock) -> No
 async def test_a_field_that_cannot_be_sent_ends_the_room(
     autojump_clock: MockClock, wrong: object
 ) -> None:
-    task = RoomTask(Field(), "field/1", ping_interval_s=2.0, pumped=False)
+    task = RoomTask(Field(), "field/1", ping_interval_s=2.0, polled=False)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(task.run)
         await task.ready.wait()
@@ -215,7 +215,7 @@ async def test_a_field_that_cannot_be_sent_ends_the_room(
 
 
 async def test_a_name_that_cannot_be_sent_ends_the_room(autojump_clock: MockClock) -> None:
-    task = RoomTask(Field(), "field/1", ping_interval_s=2.0, pumped=False)
+    task = RoomTask(Field(), "field/1", ping_interval_s=2.0, polled=False)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(task.run)
         await task.ready.wait()
@@ -254,7 +254,7 @@ async def test_on_start_that_raises_ends_the_room_before_it_began() -> None:
             raise ZeroDivisionError("a bug in on_start")
 
     room = Stillborn()
-    task = RoomTask(room, "field/1", ping_interval_s=2.0, pumped=False)
+    task = RoomTask(room, "field/1", ping_interval_s=2.0, polled=False)
     await task.run()
     assert task.ready.is_set()
     assert task.ended == "the room failed in on_start"
@@ -265,7 +265,7 @@ async def test_on_start_that_raises_ends_the_room_before_it_began() -> None:
 
 async def test_stop_runs_on_stop_once(autojump_clock: MockClock) -> None:
     room = Field()
-    task = RoomTask(room, "field/1", ping_interval_s=2.0, pumped=False)
+    task = RoomTask(room, "field/1", ping_interval_s=2.0, polled=False)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(task.run)
         await trio.sleep(1)
@@ -279,7 +279,7 @@ async def test_on_stop_may_not_take_for_ever(autojump_clock: MockClock) -> None:
         async def on_stop(self) -> None:
             await trio.sleep_forever()
 
-    task = RoomTask(Slow(), "field/1", ping_interval_s=2.0, pumped=False)
+    task = RoomTask(Slow(), "field/1", ping_interval_s=2.0, polled=False)
     begun_s = trio.current_time()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(task.run)

@@ -26,7 +26,7 @@ from gameserver.runtime.server import Server
 SETTINGS = Settings(port=0)
 
 
-@pytest.fixture(autouse=True, params=["pump", "tasks"])
+@pytest.fixture(autouse=True, params=["poller", "tasks"])
 def both_ways_of_reading(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run everything here with the lanes as they are on Linux, and as they are elsewhere."""
     monkeypatch.setitem(globals(), "SETTINGS", attrs.evolve(SETTINGS, reading=request.param))

@@ -100,7 +100,7 @@ async def test_joins_a_second() -> None:
             for _ in range(20):
                 nursery.start_soon(storm)
         # One more may have become free while they all came.
-        assert server.admission.turned_away[Reason.JOINS] == 20 - welcomed
+        assert server.connection_limits.turned_away[Reason.JOINS] == 20 - welcomed
         assert 1 <= welcomed <= 10
         await still_playing(honest)
         assert b'gameserver_turned_away_total{reason="joins"} 0.0' not in await get(
@@ -137,7 +137,7 @@ async def test_who_says_no_hello_is_closed_and_its_place_is_free() -> None:
         async with from_address(server, "127.0.0.2") as silent:
             assert await silent.closed() == (4001, "no hello within 0.3 s")
         with trio.fail_after(10):
-            while server.admission.joining:
+            while server.connection_limits.joining:
                 await trio.lowlevel.checkpoint()
         async with join(server) as next_one:
             await next_one.joined()
@@ -152,7 +152,7 @@ async def test_players_are_not_counted_among_those_who_join() -> None:
     ):
         await still_playing(one)
         await still_playing(other)
-        assert (server.admission.connections, server.admission.joining) == (2, 0)
+        assert (server.connection_limits.connections, server.connection_limits.joining) == (2, 0)
 
 
 @asynccontextmanager

@@ -28,7 +28,7 @@ from gameserver.protocol.messages import (
     Status,
     Welcome,
 )
-from gameserver.runtime.admission.join_throttle import PER_TURN, Turnstile
+from gameserver.runtime.admission.join_throttle import PER_TURN, JoinThrottle
 from gameserver.runtime.rooms.pace import ACK_WINDOW_S
 from gameserver.runtime.sessions.reception import MESSAGES_BURST, PINGS_BURST, TEXTS_BURST
 from gameserver.runtime.sessions.session import AUTH_TIMEOUT_S
@@ -64,14 +64,14 @@ async def test_a_link_that_is_busy_gets_its_welcome_after_what_is_being_sent(
 
 async def test_a_hello_waits_for_its_turn_however_long_that_is(autojump_clock: MockClock) -> None:
     async with table() as t, trio.open_nursery() as nursery:
-        turnstile = t.lobby.turnstile = Turnstile()
+        join_throttle = t.lobby.join_throttle = JoinThrottle()
         for _ in range(PER_TURN):
-            await turnstile.wait_turn()
+            await join_throttle.wait_turn()
         await t.client.hello()
         await trio.sleep(2 * Settings().hello_deadline_s)
-        assert turnstile.waiting == 1
+        assert join_throttle.waiting == 1
         assert t.lobby.rooms == []
-        nursery.start_soon(turnstile.run)
+        nursery.start_soon(join_throttle.run)
         await t.client.next_of(Welcome)
         nursery.cancel_scope.cancel()
 
@@ -80,16 +80,16 @@ async def test_what_comes_between_hello_and_welcome_is_taken_after_the_welcome(
     autojump_clock: MockClock,
 ) -> None:
     async with table() as t, trio.open_nursery() as nursery:
-        turnstile = t.lobby.turnstile = Turnstile()
+        join_throttle = t.lobby.join_throttle = JoinThrottle()
         for _ in range(PER_TURN):
-            await turnstile.wait_turn()
+            await join_throttle.wait_turn()
         await t.client.hello()
         await t.client.step(1)
         await t.client.step(2)
         await t.client.send(Ping(9, 0.0))
         await trio.testing.wait_all_tasks_blocked()
         assert t.lobby.rooms == []
-        nursery.start_soon(turnstile.run)
+        nursery.start_soon(join_throttle.run)
         assert isinstance(await t.client.receive(), Welcome)
         assert (await t.client.next_of(Pong)).nonce == 9
         while (await t.client.next_of(Delta)).ack != 2:
@@ -287,9 +287,11 @@ async def test_after_an_end_the_rest_of_a_read_is_not_looked_at(autojump_clock: 
     async with table() as t:
         await t.client.hello()
         await t.client.next_of(Welcome)
-        t.link.inlet._on_message(b"")  # breaks off: what follows in the same read is not looked at
+        t.link.receive_buffer._on_message(
+            b""
+        )  # breaks off: what follows in the same read is not looked at
         for seq in range(1, 500):
-            t.link.inlet._on_message(CommandMessage(seq, 0, 0, 0, 0, [1]).encode())
+            t.link.receive_buffer._on_message(CommandMessage(seq, 0, 0, 0, 0, [1]).encode())
         assert t.counters.messages == 2
         assert (await t.client.closed())[0] == 4000
 
@@ -299,7 +301,7 @@ async def test_a_flood_ends_with_its_sender(autojump_clock: MockClock) -> None:
         await t.client.hello()
         await t.client.next_of(Welcome)
         for seq in range(1, MESSAGES_BURST + 50):
-            t.link.inlet._on_message(CommandMessage(seq, 0, 0, 0, 0, [1]).encode())
+            t.link.receive_buffer._on_message(CommandMessage(seq, 0, 0, 0, 0, [1]).encode())
         assert t.counters.messages == MESSAGES_BURST + 1, "the hello counts, and so does the last"
         assert await t.client.closed() == (4008, "more than 200 messages a second")
 
@@ -309,7 +311,7 @@ async def test_a_steady_sender_is_not_a_flood(autojump_clock: MockClock) -> None
         await t.client.hello()
         await t.client.next_of(Welcome)
         for seq in range(1, 600):
-            t.link.inlet._on_message(CommandMessage(seq, 0, 0, 0, 0, [1]).encode())
+            t.link.receive_buffer._on_message(CommandMessage(seq, 0, 0, 0, 0, [1]).encode())
             await trio.sleep(1 / 190)
         assert t.seated(1).commands.newest_seq == 599
 
@@ -319,7 +321,7 @@ async def test_more_pings_than_allowed(autojump_clock: MockClock) -> None:
         await t.client.hello()
         await t.client.next_of(Welcome)
         for nonce in range(PINGS_BURST + 1):
-            t.link.inlet._on_message(Ping(nonce, 0.0).encode())
+            t.link.receive_buffer._on_message(Ping(nonce, 0.0).encode())
         answered = [await t.client.next_of(Pong) for _ in range(PINGS_BURST)]
         assert [pong.nonce for pong in answered] == list(range(PINGS_BURST))
         assert await t.client.closed() == (4008, "more than 10 pings a second")
@@ -330,7 +332,7 @@ async def test_more_texts_than_allowed(autojump_clock: MockClock) -> None:
         await t.client.hello()
         await t.client.next_of(Welcome)
         for _ in range(TEXTS_BURST + 1):
-            t.link.inlet._on_message(Say("a").encode())
+            t.link.receive_buffer._on_message(Say("a").encode())
         assert await t.client.closed() == (4008, "more than 2 texts a second")
 
 

@@ -18,7 +18,7 @@ from gameserver import ConfigError, JoinRefused, Player, Room, Settings, Verifie
 from gameserver.identity import UsedTokens
 from gameserver.ops.metrics import Counters
 from gameserver.protocol.messages import Delta
-from gameserver.runtime.admission.connection_limits import Admission, Peer
+from gameserver.runtime.admission.connection_limits import ConnectionLimits, Peer
 from gameserver.runtime.admission.sign_in import SignIn
 from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.sessions.session import Session
@@ -56,7 +56,7 @@ class House:
     """A lobby, and clients of it over memory streams."""
 
     lobby: Lobby
-    admission: Admission
+    connection_limits: ConnectionLimits
     settings: Settings
     nursery: trio.Nursery
 
@@ -71,7 +71,7 @@ class House:
     @asynccontextmanager
     async def client(self, *, is_bot: bool = False) -> AsyncIterator[RawClient]:
         async with connected() as (ws, link, client, _):
-            peer = self.admission.admit("peer", 0, trio.current_time())
+            peer = self.connection_limits.admit("peer", 0, trio.current_time())
             assert isinstance(peer, Peer)
             peer.is_bot = is_bot
             session = Session(ws, link, peer, self.lobby, self.settings, Counters())  # type: ignore[arg-type]
@@ -90,7 +90,7 @@ async def house(**changes: Any) -> AsyncIterator[House]:
     async with trio.open_nursery() as nursery:
         lobby = Lobby(KINDS, settings)
         lobby.start(nursery)
-        yield House(lobby, Admission(settings), settings, nursery)
+        yield House(lobby, ConnectionLimits(settings), settings, nursery)
         nursery.cancel_scope.cancel()
 
 

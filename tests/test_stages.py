@@ -73,7 +73,7 @@ async def test_who_is_behind_is_told_later(autojump_clock: MockClock) -> None:
 
 
 class Reader:
-    """In place of the pump: does something at each tick's reading."""
+    """In place of the poller: does something at each tick's reading."""
 
     def __init__(self, read_ready: Callable[[], None]) -> None:
         self.read_ready = read_ready
@@ -104,7 +104,7 @@ async def test_what_is_read_at_a_tick_after_dropped_ones_is_for_that_tick(
 
     async with running(Slow()) as task:
         ann = seat(task, 1, "ann")
-        task.pump = Reader(read_ready)  # type: ignore[assignment]
+        task.poller = Reader(read_ready)  # type: ignore[assignment]
         await trio.sleep(20 * TICK_S)
     ((before, margin),) = read
     assert margin is not None

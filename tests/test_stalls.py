@@ -37,9 +37,9 @@ def test_every_stage_is_where_it_is_looked_for(name: str) -> None:
 
 def test_what_is_not_there_or_awaits_is_no_stage() -> None:
     with pytest.raises(LookupError, match="there is no"):
-        find("gameserver.runtime.http.acceptor:Door.nothing")
+        find("gameserver.runtime.http.acceptor:Acceptor.nothing")
     with pytest.raises(TypeError, match="awaits"):
-        find("gameserver.runtime.http.acceptor:Door.serve")
+        find("gameserver.runtime.http.acceptor:Acceptor.serve")
 
 
 def test_a_stage_takes_what_those_inside_it_do_not() -> None:

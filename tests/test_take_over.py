@@ -128,7 +128,7 @@ async def test_the_older_one_says_nothing_more(autojump_clock: MockClock, path: 
             i.sessions[0]._ws._send_channel.send_nowait(a_step(9))
         task_of(i).take_over(seated, i.links[1], lambda *_: None)  # type: ignore[arg-type]
         if path == "lane":
-            link.inlet.take_in(masked_frame(a_step(9)))
+            link.receive_buffer.take_in(masked_frame(a_step(9)))
         assert await first.closed() == ELSEWHERE
         seated.commands.take(1, Step(1))
         await trio.sleep(0.2)

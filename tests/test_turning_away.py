@@ -7,7 +7,7 @@ import socket
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from gameserver.runtime.http.busy_response import BUSY_ANSWER, LINGER_S, MAX_LINGERING, TurningAway
+from gameserver.runtime.http.busy_response import BUSY_ANSWER, LINGER_S, MAX_LINGERING, BusyResponse
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -17,7 +17,7 @@ def pair() -> tuple[socket.socket, socket.socket]:
 
 
 async def test_it_is_answered_at_once_and_closed_soon(autojump_clock: MockClock) -> None:
-    away = TurningAway()
+    away = BusyResponse()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(away.run)
         ours, theirs = pair()
@@ -42,14 +42,14 @@ async def test_it_is_answered_at_once_and_closed_soon(autojump_clock: MockClock)
 
 async def test_with_tls_it_is_closed_at_once() -> None:
     ours, theirs = pair()
-    TurningAway().turn_away(ours, tls=True)
+    BusyResponse().turn_away(ours, tls=True)
     assert ours.fileno() == -1
     assert theirs.recv(1) == b""
     theirs.close()
 
 
 async def test_so_many_are_kept_and_no_more(autojump_clock: MockClock) -> None:
-    away = TurningAway()
+    away = BusyResponse()
     pairs = [pair() for _ in range(MAX_LINGERING + 5)]
     for ours, _ in pairs:
         away.turn_away(ours, tls=False)
@@ -65,7 +65,7 @@ async def test_so_many_are_kept_and_no_more(autojump_clock: MockClock) -> None:
 
 
 async def test_a_peer_that_is_gone_already() -> None:
-    away = TurningAway()
+    away = BusyResponse()
     ours, theirs = pair()
     theirs.close()
     away.turn_away(ours, tls=False)

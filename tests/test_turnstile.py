@@ -1,30 +1,30 @@
-"""The turnstile: a few a turn, in order, and no wait where nobody is before one."""
+"""The join_throttle: a few a turn, in order, and no wait where nobody is before one."""
 
 from __future__ import annotations
 
 import trio
 import trio.testing
 
-from gameserver.runtime.admission.join_throttle import PER_TURN, Turnstile
+from gameserver.runtime.admission.join_throttle import PER_TURN, JoinThrottle
 
 
 async def test_nobody_waits_where_nobody_is_before_them(autojump_clock) -> None:
     async with trio.open_nursery() as nursery:
-        turnstile = Turnstile()
-        nursery.start_soon(turnstile.run)
+        join_throttle = JoinThrottle()
+        nursery.start_soon(join_throttle.run)
         for _ in range(3):
             for _ in range(PER_TURN):
-                assert await turnstile.wait_turn() == 0.0
+                assert await join_throttle.wait_turn() == 0.0
             await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
 
 
 async def test_a_crowd_goes_through_a_few_a_turn_and_in_order(autojump_clock) -> None:
-    turnstile = Turnstile()
+    join_throttle = JoinThrottle()
     through: list[int] = []
 
     async def newcomer(number: int) -> None:
-        await turnstile.wait_turn()
+        await join_throttle.wait_turn()
         through.append(number)
 
     async with trio.open_nursery() as nursery:
@@ -32,10 +32,10 @@ async def test_a_crowd_goes_through_a_few_a_turn_and_in_order(autojump_clock) ->
             nursery.start_soon(newcomer, number)
             await trio.testing.wait_all_tasks_blocked()
         assert through == list(range(PER_TURN))
-        assert turnstile.waiting == 20 - PER_TURN
-        nursery.start_soon(turnstile.run)
+        assert join_throttle.waiting == 20 - PER_TURN
+        nursery.start_soon(join_throttle.run)
         before = len(through)
-        while turnstile.waiting:
+        while join_throttle.waiting:
             await trio.lowlevel.checkpoint()
             # Two turns of its own may lie between two of ours: Trio shuffles each round.
             assert len(through) - before <= 2 * PER_TURN
@@ -48,20 +48,20 @@ async def test_a_crowd_goes_through_a_few_a_turn_and_in_order(autojump_clock) ->
 
 
 async def test_the_wait_is_told_and_one_who_gives_up_is_forgotten(autojump_clock) -> None:
-    turnstile = Turnstile()
+    join_throttle = JoinThrottle()
     waits_s: list[float] = []
 
     async def newcomer() -> None:
-        waits_s.append(await turnstile.wait_turn())
+        waits_s.append(await join_throttle.wait_turn())
 
     async with trio.open_nursery() as nursery:
         for _ in range(PER_TURN + 1):
             nursery.start_soon(newcomer)
         await trio.testing.wait_all_tasks_blocked()
         with trio.move_on_after(1):
-            await turnstile.wait_turn()
-        assert turnstile.waiting == 1
-        nursery.start_soon(turnstile.run)
+            await join_throttle.wait_turn()
+        assert join_throttle.waiting == 1
+        nursery.start_soon(join_throttle.run)
         await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
     assert waits_s == [0.0] * PER_TURN + [1.0]

@@ -33,7 +33,7 @@ STEP: Final = "step"
 PUBLISH: Final = "publish"
 #: Module and name → the stage that it is.  Only what runs on the loop without awaiting.
 MARKS: Final = {
-    "gameserver.runtime.net.poller:Pump.read_ready": READ,
+    "gameserver.runtime.net.poller:Poller.read_ready": READ,
     "gameserver.runtime.rooms.room_task:RoomTask._tick": STEP,
     "gameserver.runtime.rooms.room_task:RoomTask._publish": PUBLISH,
     "gameserver.runtime.rooms.room_task:RoomTask.join": "join",
@@ -43,8 +43,8 @@ MARKS: Final = {
     "gameserver.runtime.rooms.room_task:RoomTask._take_step": "overload",
     "gameserver.runtime.rooms.lobby:Lobby._make": "making a room",
     "gameserver.runtime.net.heartbeat:Heartbeat._ping_due": "pings",
-    "gameserver.runtime.http.acceptor:Door._accept_ready": "accept",
-    "gameserver.runtime.http.request_policy:Gate.question": "request",
+    "gameserver.runtime.http.acceptor:Acceptor._accept_ready": "accept",
+    "gameserver.runtime.http.request_policy:RequestPolicy.question": "request",
     "gameserver.runtime.http.messages:Site.answer": "request",
     "gameserver.runtime.server:exposition": "scrape",
     "gameserver.runtime.gc_policy:GcPolicy._sweep": "gc policy",

@@ -108,7 +108,7 @@ STAGES: Final = ("up_estimate", "wait", "simulate", "send", "down_estimate")
 
 @attrs.frozen
 class ServerFigures:
-    """All that ``/metrics`` tells: ``connections`` open now, ``door`` counts since the start.
+    """All that ``/metrics`` tells: ``connections`` open now, ``acceptor`` counts since the start.
 
     ``tasks``: those of Trio that live now, of the whole process.
     ``full_collections``: garbage collections that stopped the server while people played, and
@@ -123,7 +123,7 @@ class ServerFigures:
     tasks: int
     full_collections: int
     full_collections_s: float
-    door: Mapping[str, int]
+    acceptor: Mapping[str, int]
     turned_away: Mapping[str, int]
     malformed_forwards: int
     tokens_refused: Mapping[str, int]
@@ -168,7 +168,7 @@ class _Once(Collector):
             "Time for which full garbage collections stopped the server while people played",
             figures.full_collections_s,
         )
-        for name, count in figures.door.items():
+        for name, count in figures.acceptor.items():
             yield _count(f"door_{name}", f"Connections and requests: {name}", count)
         yield _by_label(
             "turned_away",

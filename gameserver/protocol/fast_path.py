@@ -33,7 +33,7 @@ _MASK_BYTES: Final = 4
 MAX_FRAGMENTS: Final = 64
 
 
-class LaneScanner:
+class FastPathScanner:
     """Follows the frames of one connection, from the first byte after its HTTP head.
 
     While ``open`` is False, everything but pongs is foreign.

@@ -1,7 +1,7 @@
 """The WebSocket frames (RFC 6455, 5.2) that a server writes without trio-websocket.
 
 Owns building unmasked binary, ping and close frames.  Never touches a socket, never reads a frame;
-``lane.py`` does.
+``fast_path.py`` does.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Estimates of the round trip time.
 
 Owns ``LatencyEstimator``: the server feeds it with ping frames, a client with ``ping`` messages.
-Never reads a clock: times are arguments, in seconds of any steady clock.  ``clients/netcode/tickclock.py``
-estimates the time at the server.
+Never reads a clock: times are arguments, in seconds of any steady clock.
+``clients/netcode/tickclock.py`` estimates the time at the server.
 """
 
 from __future__ import annotations

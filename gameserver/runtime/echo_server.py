@@ -1,11 +1,11 @@
 """A server that returns every message on every path: ``gameserver echo``.
 
-Owns the echo through everything that a game's connection goes through: the door, the link with
-its lanes, and the pump.  It is for judging the WebSocket layer with tools that send what no game
+Owns the echo through everything that a game's connection goes through: the acceptor, the link with
+its lanes, and the poller.  It is for judging the WebSocket layer with tools that send what no game
 needs (messages of 16 MiB, one in thousands of fragments), so its limits are wide and it
 should stay on loopback; the public ``/echo`` keeps the ordinary ones (``plain.py``).
 
-The way in: small binary messages come from the lane, all others from trio-websocket.  The way
+The way in: small binary messages come from the fast path, all others from trio-websocket.  The way
 out: a frame posted at once where the link is clear, else through trio-websocket.
 """
 
@@ -22,7 +22,7 @@ import trio
 
 from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.frames import binary_frame
-from gameserver.runtime.http.acceptor import Door, close_websocket, open_listeners
+from gameserver.runtime.http.acceptor import Acceptor, close_websocket, open_listeners
 from gameserver.runtime.http.endpoint import Endpoint
 from gameserver.runtime.http.messages import Site, text_response
 from gameserver.runtime.net import poller
@@ -43,7 +43,7 @@ ECHO_FRAGMENTS: Final = ECHO_MESSAGE_BYTES // 64
 #: Messages whose echoes a client does not read; beyond it, it is closed with 4008,
 #: or dropped if half an echo is out.
 UNREAD_MESSAGES: Final = 1024
-#: How often the pump takes up links again that had more than enough to be read.
+#: How often the poller takes up links again that had more than enough to be read.
 TICK_S: Final = 1 / 60
 
 
@@ -56,21 +56,21 @@ class EchoPorts:
 
 
 class EchoServer:
-    """The echo of all connections, which share one pump as the players of a room do."""
+    """The echo of all connections, which share one poller as the players of a room do."""
 
     def __init__(self) -> None:
-        self._pump = poller.Pump() if poller.AVAILABLE else None
+        self._poller = poller.Poller() if poller.AVAILABLE else None
         self._links: set[Link] = set()
 
-    def door(self, ssl_context: ssl.SSLContext | None) -> Door:
-        """Return a door behind which there is only the echo."""
-        return Door(
+    def acceptor(self, ssl_context: ssl.SSLContext | None) -> Acceptor:
+        """Return an acceptor behind which there is only the echo."""
+        return Acceptor(
             site=Site({"/": lambda: text_response(200, "Connect with a WebSocket: it echoes.")}),
             endpoints={},
             game=Endpoint(
                 handler=self._handle,
                 max_message_bytes=ECHO_MESSAGE_BYTES,
-                lane=True,
+                fast_path=True,
                 max_fragments=ECHO_FRAGMENTS,
                 intake=None,
             ),
@@ -79,36 +79,36 @@ class EchoServer:
 
     async def run(self) -> None:
         """Read the connections, for ever."""
-        if self._pump is None:
+        if self._poller is None:
             await trio.sleep_forever()
             return
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._pump.run)
+                nursery.start_soon(self._poller.run)
                 while True:
                     await trio.sleep(TICK_S)
                     for link in self._links:
-                        self._pump.hurry(link)  # the pump calms those that have plenty unread
-                    self._pump.read_ready()
+                        self._poller.hurry(link)  # the poller calms those that have plenty unread
+                    self._poller.read_ready()
         finally:
-            self._pump.close()
+            self._poller.close()
 
     async def _handle(self, ws: WebSocketConnection, link: Link, _peer: Peer) -> None:
         async with trio.open_nursery() as nursery:
             echo = _Echo(ws, link)
-            link.inlet.open_lane(echo.take_small, _ignore_pong)
+            link.receive_buffer.open_fast_path(echo.take_small, _ignore_pong)
             self._links.add(link)
-            if self._pump is not None:
-                self._pump.add(link)
-                self._pump.hurry(link)
+            if self._poller is not None:
+                self._poller.add(link)
+                self._poller.hurry(link)
             try:
                 nursery.start_soon(echo.read)
                 await echo.write()
             finally:
                 self._links.discard(link)
-                link.inlet.close_lane()
-                if self._pump is not None:
-                    self._pump.remove(link)
+                link.receive_buffer.close_fast_path()
+                if self._poller is not None:
+                    self._poller.remove(link)
             await close_websocket(ws, link, CloseCode.RATE, "read your echoes")
             nursery.cancel_scope.cancel()
 
@@ -124,7 +124,7 @@ class _Echo:
         self._patience = trio.CancelScope()
 
     def take_small(self, payload: bytes) -> None:
-        """Return a message from the lane: at once, if nothing goes out before it."""
+        """Return a message from the fast_path: at once, if nothing goes out before it."""
         if not self._waiting and self._link.post(binary_frame(payload)):
             return
         self._put(payload)
@@ -135,7 +135,7 @@ class _Echo:
         """Take the messages that came through trio-websocket, one at a time."""
         while True:
             self._put(await self._ws.get_message())
-            self._link.inlet.message_taken()
+            self._link.receive_buffer.message_taken()
             while self._waiting:
                 await self._changed.wait()
 
@@ -176,9 +176,9 @@ async def open_echo_server(
     secure = None if ssl_context is None else await _listen(host, tls_port)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(echo.run)
-        await nursery.start(echo.door(None).serve, plain)
+        await nursery.start(echo.acceptor(None).serve, plain)
         if secure is not None:
-            await nursery.start(echo.door(ssl_context).serve, secure)
+            await nursery.start(echo.acceptor(ssl_context).serve, secure)
         yield EchoPorts(_number(plain), None if secure is None else _number(secure))
         nursery.cancel_scope.cancel()
 

@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 #: Listening sockets, the event loop, pipes, logs, and what a game opens; and those that are turned
 #: away linger.
 OTHER_FILES: Final = 64 + MAX_LINGERING
-#: Of its pump: two epoll sets.
+#: Of its poller: two epoll sets.
 FILES_PER_ROOM: Final = 2
 
 

@@ -35,7 +35,7 @@ PONG_TIMEOUT_S = 20.0
 
 
 def plain_endpoints() -> dict[str, Endpoint]:
-    """``/echo`` and ``/chat`` for a door; the chat room lives as long as they do."""
+    """``/echo`` and ``/chat`` for an acceptor; the chat room lives as long as they do."""
     return {
         "/echo": Endpoint(handler=echo, max_message_bytes=ECHO_MESSAGE_BYTES),
         "/chat": Endpoint(handler=Chat().join, max_message_bytes=CHAT_MESSAGE_BYTES),

@@ -1,4 +1,4 @@
-"""The server: the nursery that holds doors, rooms and sessions, its routes, and its end.
+"""The server: the nursery that holds acceptors, rooms and sessions, its routes, and its end.
 
 Owns what starts, and in which order everything stops.  Never touches a message or a world.
 """
@@ -33,15 +33,15 @@ from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.messages import MAX_CLIENT_MESSAGE_BYTES, SUBPROTOCOL
 from gameserver.room import Room
 from gameserver.runtime import plain
-from gameserver.runtime.admission.connection_limits import Admission, Peer, Reason
+from gameserver.runtime.admission.connection_limits import ConnectionLimits, Peer, Reason
 from gameserver.runtime.admission.memory import MemoryWatch
 from gameserver.runtime.gc_policy import GcPolicy
-from gameserver.runtime.http.acceptor import Door, DoorSettings, open_listeners
+from gameserver.runtime.http.acceptor import Acceptor, AcceptorSettings, open_listeners
 from gameserver.runtime.http.assets import Assets, web_client
 from gameserver.runtime.http.endpoint import Endpoint
 from gameserver.runtime.http.messages import JSON, Response, Site, text_response
 from gameserver.runtime.http.page_folder import page_files
-from gameserver.runtime.http.request_policy import METRICS_PATH, Gate
+from gameserver.runtime.http.request_policy import METRICS_PATH, RequestPolicy
 from gameserver.runtime.net.link import Link
 from gameserver.runtime.net.tls import Certificate
 from gameserver.runtime.open_files import within_open_files
@@ -68,8 +68,8 @@ METRICS_LIFE_S: Final = 1.0
 #: So many sessions are counted for ``/metrics`` before the other tasks get their turn.
 SESSIONS_PER_TURN: Final = 50
 ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-#: What of a door's statistics is told: the counters.
-DOOR_COUNTS: Final = (
+#: What of an acceptor's statistics is told: the counters.
+ACCEPTOR_COUNTS: Final = (
     "accepted",
     "requests",
     "websockets",
@@ -115,18 +115,20 @@ class Server:
         self.tls_port: int | None = None
         self.counters = Counters()
         self.lobby = Lobby(kinds, settings)
-        self.admission = Admission(settings, MemoryWatch(), held_by=self.lobby.held_by)
+        self.connection_limits = ConnectionLimits(
+            settings, MemoryWatch(), held_by=self.lobby.held_by
+        )
         self.gc_policy = GcPolicy(lambda: self.players)
         self._sessions: set[Session] = set()
         self._no_session = trio.Event()
         self._past = Tally()
-        self._doors: list[Door] = []
+        self._acceptors: list[Acceptor] = []
         #: Holds all that runs; None before ``start``.
         self._nursery: trio.Nursery | None = None
         self._certificate: Certificate | None = None
         self._site = self._make_site()
         self._plain = plain.plain_endpoints()
-        self._gate = Gate(settings, self.admission, self._plain)
+        self._policy = RequestPolicy(settings, self.connection_limits, self._plain)
         self._ready = False
         self._exposition = b""
         self._exposed_s = -math.inf
@@ -158,7 +160,7 @@ class Server:
         self._nursery = nursery
         self.lobby.start(nursery)
         for port in ports:
-            await nursery.start(self._run_door, port)
+            await nursery.start(self._run_acceptor, port)
         self._ready = True
 
     def follow_gc_policy(self) -> None:
@@ -169,22 +171,22 @@ class Server:
         assert self._nursery is not None
         self._nursery.start_soon(self.gc_policy.run)
 
-    async def _run_door(self, port: _Port, *, task_status: trio.TaskStatus[None]) -> None:
-        door = Door(
+    async def _run_acceptor(self, port: _Port, *, task_status: trio.TaskStatus[None]) -> None:
+        acceptor = Acceptor(
             site=self._site,
             endpoints=self._plain,
             game=Endpoint(
                 handler=self._handle,
                 subprotocol=SUBPROTOCOL,
                 max_message_bytes=MAX_CLIENT_MESSAGE_BYTES,
-                lane=True,
+                fast_path=True,
             ),
-            gate=self._gate,
+            policy=self._policy,
             ssl_context=port.ssl_context,
-            settings=DoorSettings(handshake_timeout_s=self.settings.hello_deadline_s),
+            settings=AcceptorSettings(handshake_timeout_s=self.settings.hello_deadline_s),
         )
-        self._doors.append(door)
-        await door.serve(port.sockets, task_status=task_status)
+        self._acceptors.append(acceptor)
+        await acceptor.serve(port.sockets, task_status=task_status)
 
     async def _handle(self, ws: WebSocketConnection, link: Link, peer: Peer) -> None:
         session = Session(ws, link, peer, self.lobby, self.settings, self.counters)
@@ -217,9 +219,9 @@ class Server:
         for put_to_use in await read_beside(files):
             put_to_use()
         if self._certificate is not None:
-            for door in self._doors:
-                if door.ssl_context is not None:
-                    door.ssl_context = self._certificate.context
+            for acceptor in self._acceptors:
+                if acceptor.ssl_context is not None:
+                    acceptor.ssl_context = self._certificate.context
 
     # ------------------------------------------------------------ stopping
 
@@ -274,16 +276,16 @@ class Server:
         for kind in self.lobby.kinds:
             kinds[kind] = yield from self._kind_figures(kind)
         return ServerFigures(
-            connections=sum(door.statistics().open_connections for door in self._doors),
+            connections=sum(acceptor.statistics().open_connections for acceptor in self._acceptors),
             tasks=trio.lowlevel.current_statistics().tasks_living,
             full_collections=self.gc_policy.full_collections,
             full_collections_s=self.gc_policy.full_collections_s,
-            door={
-                name: sum(getattr(door.statistics(), name) for door in self._doors)
-                for name in DOOR_COUNTS
+            acceptor={
+                name: sum(getattr(acceptor.statistics(), name) for acceptor in self._acceptors)
+                for name in ACCEPTOR_COUNTS
             },
             turned_away=self._turned_away(),
-            malformed_forwards=self.admission.malformed_forwards,
+            malformed_forwards=self.connection_limits.malformed_forwards,
             tokens_refused={fault.value: self.lobby.sign_in.refused[fault] for fault in Fault},
             held=self.lobby.held,
             holds_refused=self.lobby.holds_refused,
@@ -295,7 +297,7 @@ class Server:
 
     def _turned_away(self) -> dict[str, int]:
         """Return how many were turned away, by reason; all reasons, so that graphs begin at 0."""
-        counts = self.admission.turned_away + self.lobby.quota.refused
+        counts = self.connection_limits.turned_away + self.lobby.quota.refused
         counts[Reason.OVERLOAD] += self.lobby.overload_refusals
         return {reason.value: counts[reason] for reason in Reason}
 

@@ -1,7 +1,7 @@
 """Looks for bytes that break a promise of ``fuzz_targets.py``, guided by what code they reach.
 
     PYTHONPATH=tests python -m hostile.fuzz --seconds 600            every target, one after another
-    PYTHONPATH=tests python -m hostile.fuzz --seconds 60 lane        one of them
+    PYTHONPATH=tests python -m hostile.fuzz --seconds 60 fast path        one of them
 
 Each round changes bytes of the corpus a little.  What takes a step from line to line that no
 other entry takes is kept in ``corpus/<target>/``, under its hash, for ``test_fuzz.py`` to replay.

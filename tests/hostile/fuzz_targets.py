@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final, TypeVar
 
 import h11
-from test_lane import Receiver, an_open_lane, messages_only
+from test_lane import Receiver, an_open_scanner, messages_only
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request
 
@@ -123,11 +123,11 @@ def lane_scanner(data: bytes) -> None:
     alone.feed(data)
     chance = random.Random(zlib.crc32(data))
     for parts in pieces(data):
-        lane, behind = an_open_lane(), Receiver()
+        scanner, behind = an_open_scanner(), Receiver()
         seen: list[Any] = []
         taken = waiting = 0
         for part in parts:
-            payloads, _, rest = lane.feed(part)
+            payloads, _, rest = scanner.feed(part)
             seen += payloads
             waiting += behind.feed(rest)
             # The session takes messages when it gets round to it.
@@ -135,7 +135,7 @@ def lane_scanner(data: bytes) -> None:
                 seen.append(messages_only(behind.seen)[taken])
                 taken += 1
                 waiting -= 1
-                lane.outstanding -= 1
+                scanner.outstanding -= 1
         seen += messages_only(behind.seen)[taken:]
         assert seen == messages_only(alone.seen)
         assert controls_only(behind.seen) == controls_only(alone.seen)

@@ -1,6 +1,6 @@
 """The Autobahn suite's 301 cases without compression, over ws and wss, through the whole stack.
 
-kosoku runs them against ``gameserver echo``, whose connections have a game's lanes and pump.  It
+kosoku runs them against ``gameserver echo``, whose connections have a game's lanes and poller.  It
 speaks no TLS itself, so for wss it goes through a tunnel that only encrypts.
 """
 

@@ -196,7 +196,7 @@ async def test_broken_frames_are_closed_and_counted_by_their_code(tls):
 
 
 async def test_bytes_that_are_no_message():
-    """Through the lane and, in two fragments, through trio-websocket."""
+    """Through the fast path and, in two fragments, through trio-websocket."""
     async with attacked() as it:
         for name, payload in NO_MESSAGES.items():
             for frames in (masked(payload), masked(payload, 0x02) + masked(b"", 0x80)):
@@ -266,7 +266,7 @@ async def test_requests_for_pages_without_end(tls):
         async with trio.open_nursery() as nursery:
             for stream in streams:
                 nursery.start_soon(ask_for_ever, stream)
-        assert it.server.admission.turned_away == {Reason.HASTE: 10}
+        assert it.server.connection_limits.turned_away == {Reason.HASTE: 10}
     assert answers.pop(b"503 ") == 10
     # Connecting was the first request of each; the others cost less.
     assert answers.total() == 10 + round((at_once - 10) / REQUEST_COST)
@@ -320,7 +320,7 @@ async def test_tls_records_without_data_instead_of_a_request(version, make, idle
         stream, client = await forge(it, version)
         await send_records(stream, partial(make, client))
         await it.alone()
-        assert it.server.figures().door["idle_floods"] == idle_floods
+        assert it.server.figures().acceptor["idle_floods"] == idle_floods
 
 
 @endless_records
@@ -335,7 +335,7 @@ async def test_tls_records_without_data_in_a_game(version, make, idle_floods):
         await send_records(stream, partial(make, client))
         await it.alone()
         figures = it.server.figures()
-        assert figures.door["idle_floods"] == idle_floods
+        assert figures.acceptor["idle_floods"] == idle_floods
         code = CloseCode.RATE if idle_floods else CONNECTION_LOST
         assert figures.counters.endings == {code: 1}
 

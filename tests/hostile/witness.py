@@ -187,7 +187,7 @@ async def attacked(*, tls: bool = False, **settings: Any) -> AsyncIterator[Attac
             nursery.cancel_scope.cancel()
             told = [tick for tick in it.room.told if it.seen[0] <= tick <= it.seen[-1]]
             assert it.seen == told, "the witness missed a tick"
-            assert server.figures().door["crashed"] == 0
+            assert server.figures().acceptor["crashed"] == 0
 
 
 async def _come_late(server: Server) -> None:

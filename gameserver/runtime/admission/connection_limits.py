@@ -3,7 +3,7 @@
 Owns counting connections (in all, by address, and those that have not joined yet), which of them
 must make room for new ones, how fast they and their requests may come and players join, and what
 was turned away, by reason.  Pure: time is an argument; no sockets, no tasks.  Says no, but never
-answers anybody: that is the door's and the session's doing.
+answers anybody: that is the acceptor's and the session's doing.
 
 A connection that has not said hello costs its peer next to nothing, so a cap on these alone would
 let a few addresses keep everybody out.  At a cap the oldest of them is therefore evicted for the
@@ -97,7 +97,7 @@ class Peer:
     hello must have come, by Trio's clock.
     """
 
-    admission: Admission = attrs.field(repr=False)
+    connection_limits: ConnectionLimits = attrs.field(repr=False)
     name: str
     connected_from: Address | None
     address: Address | None
@@ -114,19 +114,19 @@ class Peer:
 
     def answered(self) -> None:
         """A request of its was answered; now it has as long for the next as a new connection."""
-        self.admission.answered(self)
+        self.connection_limits.answered(self)
 
     def greeted(self) -> None:
         """Its hello is here; it need not make room for others any more."""
-        self.admission.greeted(self)
+        self.connection_limits.greeted(self)
 
     def joined(self) -> None:
         """It takes part now, and counts no more among those who may be up to nothing."""
-        self.admission.joined(self)
+        self.connection_limits.joined(self)
 
     def leave(self) -> None:
         """The connection is over."""
-        self.admission.leave(self)
+        self.connection_limits.leave(self)
 
 
 @attrs.define(eq=False)
@@ -181,7 +181,7 @@ class _Opening:
         return next(iter(self._new), None) or next(iter(self._returning), None)
 
 
-class Admission:
+class ConnectionLimits:
     """The count of all connections of one server, whatever ports they came through.
 
     ``turned_away`` counts by ``Reason``, ``malformed_forwards`` the ``X-Forwarded-For`` of proxies

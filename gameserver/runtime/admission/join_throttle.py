@@ -4,7 +4,7 @@ Owns who waits for a turn.  What a newcomer asks for costs a few tenths of a mil
 or a join.  Trio runs all that are ready in one turn of its loop, and a tick that is due
 waits for the end of that turn.  So a crowd whose bytes came while a tick was at work, or that sends
 them all at one moment, is taken in portions, with a look at the clock in between.
-The queue is bounded by the connections that may be joining (``Admission``).
+The queue is bounded by the connections that may be joining (``ConnectionLimits``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import trio
 PER_TURN: Final = 4
 
 
-class Turnstile:
+class JoinThrottle:
     """Where tasks wait for their turn; works while ``run`` does."""
 
     def __init__(self) -> None:

@@ -1,9 +1,10 @@
 """The accept loop, and one connection until it is answered or is a WebSocket session.
 
 Owns how long each may take to say what it wants, the guard around every connection, and the
-counters. Who may come in is asked of ``admission.py`` (connections) and ``gate.py`` (requests).
-Knows nothing of rooms: a session is a handler that is given its WebSocket. Whatever one peer
-sends, and however its connection ends, the accept loop and all other connections go on.
+counters. Who may come in is asked of ``connection_limits.py`` (connections) and
+``request_policy.py`` (requests). Knows nothing of rooms: a session is a handler that is given its
+WebSocket. Whatever one peer sends, and however its connection ends, the accept loop and all other
+connections go on.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ import wsproto.utilities
 from gameserver.config import Settings
 from gameserver.ops.logging import shown
 from gameserver.protocol.closing import CloseCode
-from gameserver.runtime.admission.connection_limits import Admission, Peer, Reason
-from gameserver.runtime.admission.join_throttle import Turnstile
-from gameserver.runtime.http.busy_response import TurningAway
+from gameserver.runtime.admission.connection_limits import ConnectionLimits, Peer, Reason
+from gameserver.runtime.admission.join_throttle import JoinThrottle
+from gameserver.runtime.http.busy_response import BusyResponse
 from gameserver.runtime.http.conversation import Conversation
 from gameserver.runtime.http.endpoint import Endpoint
 from gameserver.runtime.http.messages import Response, Site, text_response
-from gameserver.runtime.http.request_policy import Gate
+from gameserver.runtime.http.request_policy import RequestPolicy
 from gameserver.runtime.http.upgrade import Upgrade, read_upgrade, wants_upgrade
 from gameserver.runtime.net.link import Link
-from gameserver.runtime.net.websocket import ClosingStream, Reader, let_go
+from gameserver.runtime.net.websocket import ClosingStream, Reader, release
 
 if TYPE_CHECKING:
     import ssl
@@ -88,7 +89,7 @@ _BAD_HEADS = {
 
 
 @attrs.frozen(kw_only=True)
-class DoorSettings:
+class AcceptorSettings:
     """Limits of time and size."""
 
     handshake_timeout_s: float = 5.0
@@ -104,7 +105,7 @@ class DoorSettings:
 
 
 @attrs.frozen(kw_only=True)
-class DoorStatistics:
+class AcceptorStatistics:
     """Counts since the start, and connections open now."""
 
     open_connections: int
@@ -114,7 +115,7 @@ class DoorStatistics:
     websockets: int
     """Sessions begun."""
     refused: int
-    """Connections turned away as soon as they were accepted; ``Admission`` knows why."""
+    """Connections turned away as soon as they were accepted; ``ConnectionLimits`` knows why."""
     rejected: int
     """Requests answered with a status of 400 or more."""
     failed: int
@@ -126,12 +127,12 @@ class DoorStatistics:
     """Connections ended for too many TLS records without data."""
 
 
-class Door:
+class Acceptor:
     """One port. ``serve`` runs it; nothing else here is for calling while it does, but
     ``stop_accepting`` and ``statistics``.
 
-    ``endpoints`` are WebSockets by exact path, ``game`` the one for every other path. ``gate``
-    may be shared by several doors. ``ssl_context`` may be replaced at any time: whoever comes
+    ``endpoints`` are WebSockets by exact path, ``game`` the one for every other path. ``policy``
+    may be shared by several acceptors. ``ssl_context`` may be replaced at any time: whoever comes
     then gets the new one.
     """
 
@@ -141,18 +142,18 @@ class Door:
         site: Site,
         endpoints: Mapping[str, Endpoint],
         game: Endpoint,
-        gate: Gate | None = None,
+        policy: RequestPolicy | None = None,
         ssl_context: ssl.SSLContext | None = None,
-        settings: DoorSettings | None = None,
+        settings: AcceptorSettings | None = None,
     ) -> None:
         self._site = site
         self._endpoints = endpoints
         self._game = game
-        self._gate = gate or _ordinary_gate()
+        self._policy = policy or _default_policy()
         self.ssl_context = ssl_context
-        self._settings = settings or DoorSettings()
-        self._turning_away = TurningAway()
-        self._turnstile = Turnstile()
+        self._settings = settings or AcceptorSettings()
+        self._busy_response = BusyResponse()
+        self._join_throttle = JoinThrottle()
         self._listeners: list[socket.socket] = []
         self._accepting = True
         #: Of connections between two requests.
@@ -168,9 +169,9 @@ class Door:
         self._accept_errors = 0
         self._idle_floods = 0
 
-    def statistics(self) -> DoorStatistics:
+    def statistics(self) -> AcceptorStatistics:
         """The counters as they are now."""
-        return DoorStatistics(
+        return AcceptorStatistics(
             open_connections=self._open_connections,
             accepted=self._accepted,
             requests=self._requests,
@@ -196,8 +197,8 @@ class Door:
         self._listeners = list(listeners)
         try:
             async with trio.open_nursery() as apart:
-                apart.start_soon(self._turning_away.run)
-                apart.start_soon(self._turnstile.run)
+                apart.start_soon(self._busy_response.run)
+                apart.start_soon(self._join_throttle.run)
                 async with trio.open_nursery() as nursery:
                     for listener in self._listeners:
                         nursery.start_soon(self._accept_from, listener, nursery)
@@ -252,10 +253,10 @@ class Door:
                 continue
             self._accepted += 1
             now_s = trio.current_time()
-            peer = self._gate.admission.admit(address[0], address[1], now_s)
+            peer = self._policy.connection_limits.admit(address[0], address[1], now_s)
             if isinstance(peer, Reason):
                 self._refused += 1
-                self._turning_away.turn_away(sock, tls=self.ssl_context is not None)
+                self._busy_response.turn_away(sock, tls=self.ssl_context is not None)
                 continue
             peer.deadline_s = now_s + self._settings.handshake_timeout_s
             peer.evict = sock.close
@@ -305,7 +306,7 @@ class Door:
                 begun = await conversation.wait_for_request()
             while begun:
                 # That it has to wait for its turn is no fault of the peer's.
-                peer.deadline_s += await self._turnstile.wait_turn()
+                peer.deadline_s += await self._join_throttle.wait_turn()
                 with trio.fail_at(peer.deadline_s):
                     request = await conversation.next_request()
                 if request is None:
@@ -357,7 +358,7 @@ class Door:
     async def _react(
         self, request: h11.Request, conversation: Conversation, peer: Peer
     ) -> Response | _Opening:
-        refusal = self._gate.question(peer, request, trio.current_time())
+        refusal = self._policy.question(peer, request, trio.current_time())
         if refusal is not None:
             return refusal
         if not wants_upgrade(request):
@@ -390,9 +391,9 @@ class Door:
         endpoint = opening.endpoint
         link.unread(opening.upgrade.head)
         flooded = trio.CancelScope()
-        link.inlet.follow_frames(endpoint.max_fragments, takes_pongs=endpoint.lane)
+        link.receive_buffer.follow_frames(endpoint.max_fragments, takes_pongs=endpoint.fast_path)
         if endpoint.intake is not None:
-            link.inlet.limit(endpoint.intake, flooded.cancel)
+            link.receive_buffer.limit(endpoint.intake, flooded.cancel)
         stream = ClosingStream(link)
         reader = Reader(nursery, link)
         # Waits for nobody: the head is here, and the link gives up a peer that takes no answer.
@@ -423,7 +424,7 @@ class Door:
         await close_websocket(ws, link, code, reason)
         await stream.aclose()
         await reader.end()
-        let_go(ws)
+        release(ws)
 
 
 async def close_websocket(
@@ -470,7 +471,7 @@ class _Opening:
     endpoint: Endpoint
 
 
-def _ordinary_gate() -> Gate:
-    """A gate with the settings that a server has by default."""
+def _default_policy() -> RequestPolicy:
+    """A policy with the settings that a server has by default."""
     settings = Settings()
-    return Gate(settings, Admission(settings))
+    return RequestPolicy(settings, ConnectionLimits(settings))

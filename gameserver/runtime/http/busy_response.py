@@ -36,8 +36,8 @@ MAX_LINGERING: Final = 64
 LINGER_S: Final = 1.0
 
 
-class TurningAway:
-    """The sockets of one door whose peers were told to come later."""
+class BusyResponse:
+    """The sockets of one acceptor whose peers were told to come later."""
 
     def __init__(self) -> None:
         self._lingering: deque[tuple[float, socket.socket]] = deque()

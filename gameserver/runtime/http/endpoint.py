@@ -1,6 +1,6 @@
-"""What is to be found behind the door at a path: a handler of WebSockets, and its limits.
+"""What is to be found behind the acceptor at a path: a handler of WebSockets, and its limits.
 
-Owns the declaration only; ``door.py`` opens the WebSocket and keeps the limits.
+Owns the declaration only; ``acceptor.py`` opens the WebSocket and keeps the limits.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class Endpoint:
     """What a WebSocket gets at a path: its handler and its limits.
 
     ``subprotocol``: the one that a client must offer; None takes any client and names none.
-    ``lane``: whether the handler may open the link's lane in.
+    ``fast path``: whether the handler may open the link's fast path in.
     """
 
     handler: Handler
     subprotocol: str | None = None
     max_message_bytes: int = 4096
     queue_messages: int = 4
-    lane: bool = False
+    fast_path: bool = False
     max_fragments: int = MAX_FRAGMENTS
     """Of one message; one in more counts as a flood."""
     intake: Intake | None = ORDINARY_INTAKE

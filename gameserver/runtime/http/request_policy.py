@@ -3,7 +3,7 @@
 Owns whether forwarding headers are believed, whether an address asks too fast, which hosts are
 answered, whose pages may connect (RFC 6455, 10.2), where programs may not, who reads the metrics,
 and the warnings about all of this.  Takes request heads and returns refusals; no sockets.  It
-counts with ``Admission``.
+counts with ``ConnectionLimits``.
 
 An Origin is what browsers tell of the page that connects.  It keeps other people's pages from
 playing with the cookies and the network of those who visit them; a program can send any.
@@ -19,7 +19,12 @@ from typing import TYPE_CHECKING, Final
 from gameserver.config import DEFAULT_PORTS, OWN_HOST, Settings, secrets_in
 from gameserver.ops.logging import shown
 from gameserver.runtime.admission.addresses import UNKNOWN_SENDER, forwarded_for, is_in
-from gameserver.runtime.admission.connection_limits import RETRY_AFTER_S, Admission, Peer, Reason
+from gameserver.runtime.admission.connection_limits import (
+    RETRY_AFTER_S,
+    ConnectionLimits,
+    Peer,
+    Reason,
+)
 from gameserver.runtime.http.hosts import Hosts, host_of
 from gameserver.runtime.http.messages import (
     Response,
@@ -56,13 +61,16 @@ FORWARDING_HEADERS: Final = (
 )
 
 
-class Gate:
+class RequestPolicy:
     """The rules of one server.  ``plain_paths``: WebSockets there cannot show a token."""
 
     def __init__(
-        self, settings: Settings, admission: Admission, plain_paths: Collection[str] = ()
+        self,
+        settings: Settings,
+        connection_limits: ConnectionLimits,
+        plain_paths: Collection[str] = (),
     ) -> None:
-        self.admission = admission
+        self.connection_limits = connection_limits
         self._settings = settings
         self._plain_paths = frozenset(plain_paths)
         self._hosts = Hosts(settings)
@@ -104,11 +112,11 @@ class Gate:
             self._unlisted_proxy.log(proxy, now_s, proxy=proxy)
         else:
             return None
-        reason = self.admission.identify(peer, sender, now_s)
+        reason = self.connection_limits.identify(peer, sender, now_s)
         return None if reason is None else busy_response()
 
     def _check_haste(self, peer: Peer, now_s: float) -> Response | None:
-        return None if self.admission.let_ask(peer, now_s) is None else busy_response()
+        return None if self.connection_limits.let_ask(peer, now_s) is None else busy_response()
 
     # ------------------------------------------------------------ hosts
 
@@ -118,7 +126,7 @@ class Gate:
             return None
         host = shown(host_of(request))
         self._foreign_host.log(host, now_s, host=host)
-        self.admission.turn_away(Reason.HOST)
+        self.connection_limits.turn_away(Reason.HOST)
         return FOREIGN_HOST
 
     # ------------------------------------------------------------ WebSockets
@@ -135,7 +143,7 @@ class Gate:
             return None
         origin = shown(b", ".join(origins).decode("latin-1"))
         self._foreign_page.log(origin, now_s, origin=origin, host=shown(host.decode("latin-1")))
-        self.admission.turn_away(Reason.ORIGIN)
+        self.connection_limits.turn_away(Reason.ORIGIN)
         return FOREIGN_PAGE
 
     def _may_connect(self, origin: bytes, host: bytes) -> bool:
@@ -153,7 +161,7 @@ class Gate:
     def _check_bot(self, request: h11.Request) -> Response | None:
         if not (self._settings.bots_need_token and path_of(request) in self._plain_paths):
             return None
-        self.admission.turn_away(Reason.BOT)
+        self.connection_limits.turn_away(Reason.BOT)
         return text_response(403, "Programs need a token, and there is no way to show one here.")
 
     # ------------------------------------------------------------ metrics
@@ -161,7 +169,7 @@ class Gate:
     def _check_metrics(self, peer: Peer, request: h11.Request) -> Response | None:
         if path_of(request) != METRICS_PATH or self._may_read_metrics(peer, request):
             return None
-        self.admission.turn_away(Reason.METRICS)
+        self.connection_limits.turn_away(Reason.METRICS)
         if not self._hosts.knows(request):
             return METRICS_BY_FOREIGN_HOST
         return text_response(403, "The metrics are not for everyone.")

@@ -5,8 +5,8 @@ closes anything: it tells the session.  One task serves all connections of a roo
 do not grow with players, and pings are posted between ticks, so that the work of a
 tick is not taken for the network's.
 
-The pongs come from the link's lane in (``protocol/fast_path.py``).  While a pong is awaited the link
-is hurried, for the answer would else be found no sooner than at the next tick.
+The pongs come from the link's fast path in (``protocol/fast_path.py``).  While a pong is awaited
+the link is hurried, for the answer would else be found no sooner than at the next tick.
 
 Who gives no commands, a spectator or a player who went for coffee, is at rest: no hit has to be
 compensated for it, so its pings only have to find out that it is gone, and come less often.
@@ -31,7 +31,7 @@ from gameserver.protocol.latency import Latency, LatencyEstimator
 
 if TYPE_CHECKING:
     from gameserver.runtime.net.link import Link
-    from gameserver.runtime.net.poller import Pump
+    from gameserver.runtime.net.poller import Poller
 
 #: So many pings in a row without an answer, each given a whole interval: the peer is silent.
 MAX_UNANSWERED: Final = 3
@@ -58,7 +58,7 @@ class Beat:
         "_heartbeat",
         "_newest_seq",
         "_on_answer",
-        "_pump",
+        "_poller",
         "_sent",
         "_seq_at_ping",
         "due_s",
@@ -71,7 +71,7 @@ class Beat:
         self,
         link: Link,
         heartbeat: Heartbeat,
-        pump: Pump | None,
+        poller: Poller | None,
         newest_seq: Callable[[], int],
         on_answer: Callable[[Latency], None],
         on_silence: Callable[[], None],
@@ -83,7 +83,7 @@ class Beat:
         self.on_silence = on_silence
         self.due_s = 0.0
         self.removed = False
-        self._pump = pump
+        self._poller = poller
         self._on_answer = on_answer
         self._estimator = LatencyEstimator()
         #: Payload → when it was sent, oldest first; those that await their pong.
@@ -94,7 +94,7 @@ class Beat:
         """How many pings in a row have got no answer yet."""
         return len(self._sent)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Know nobody any more: it stays in its queue until due, and its session may not."""
         self.removed = True
         del self.link, self.on_silence, self._newest_seq, self._on_answer
@@ -116,8 +116,8 @@ class Beat:
         # Not to be guessed: a pong sent in advance would make a player look nearer.
         payload = secrets.token_bytes(PAYLOAD_BYTES)
         self._sent[payload] = trio.current_time()
-        if self.link.clear and self.link.post(ping_frame(payload)) and self._pump is not None:
-            self._pump.hurry(self.link)
+        if self.link.clear and self.link.post(ping_frame(payload)) and self._poller is not None:
+            self._poller.hurry(self.link)
 
     def pong(self, payload: bytes) -> None:
         """Take the payload of a pong frame; one that answers no ping of ours is ignored.
@@ -132,8 +132,8 @@ class Beat:
             del self._sent[older]
             if older == payload:
                 break
-        if not self._sent and self._pump is not None:
-            self._pump.calm(self.link)
+        if not self._sent and self._poller is not None:
+            self._poller.calm(self.link)
         now_s = trio.current_time()
         if sent_s >= self._heartbeat.blocked_until_s(now_s):
             self._on_answer(self._estimator.sample(now_s - sent_s))
@@ -142,9 +142,9 @@ class Beat:
 class Heartbeat:
     """The pings of all connections of one room, each every ``interval_s`` while it is played on."""
 
-    def __init__(self, interval_s: float, pump: Pump | None) -> None:
+    def __init__(self, interval_s: float, poller: Poller | None) -> None:
         self._interval_s = interval_s
-        self._pump = pump
+        self._poller = poller
         #: In the order in which they are due: all in one queue wait equally long, so it stays
         #: sorted.  Of those that rest the last ping was answered.
         self._playing: deque[Beat] = deque()
@@ -166,7 +166,7 @@ class Heartbeat:
         on_silence: Callable[[], None],
     ) -> Beat:
         """Ping this connection from now on; the first ping is due at once."""
-        beat = Beat(link, self, self._pump, newest_seq, on_answer, on_silence)
+        beat = Beat(link, self, self._poller, newest_seq, on_answer, on_silence)
         beat.due_s = trio.current_time()
         self._playing.appendleft(beat)
         self._some.set()
@@ -174,7 +174,7 @@ class Heartbeat:
 
     def remove(self, beat: Beat) -> None:
         """Ping this connection no more."""
-        beat.let_go()
+        beat.release()
 
     async def run(self) -> None:
         """Send the pings that are due, for ever."""

@@ -1,10 +1,10 @@
 """The non-blocking socket under trio-websocket, with its two lanes.
 
-Owns the order of the bytes of one connection.  Out: what trio-websocket sends through the
-stream interface and what a room's tick posts go out one whole frame after another.  In: all
-that is received goes through the ``inlet`` (``inlet.py``), which has the lane in.
-Never parses a message, never decides when to close, and never raises anything at the
-tick: a broken link refuses and wakes its reader, who ends the session.
+Owns the order of the bytes of one connection.  Out: what trio-websocket sends through the stream
+interface and what a room's tick posts go out one whole frame after another.  In: all that is
+received goes through the ``receive_buffer`` (``receive_buffer.py``), which has the fast path in.
+Never parses a message, never decides when to close, and never raises anything at the tick: a broken
+link refuses and wakes its reader, who ends the session.
 
 Rules that everything here keeps:
 
@@ -12,8 +12,8 @@ Rules that everything here keeps:
 - A frame once begun is finished, or the link is broken: after half a frame only dropping
   the connection is right, since the peer would read the next frame as the rest of this one.
 - Whoever waits for the peer to take bytes gives up after ``STALL_TIMEOUT_S``.
-- Bytes come in at one place, ``inlet.take_in``, whoever reads: the task in ``receive_some``, or the
-  pump (``pump.py``), for which that task then waits.
+- Bytes come in at one place, ``receive_buffer.take_in``, whoever reads: the task in
+  ``receive_some``, or the poller (``poller.py``), for which that task then waits.
 - With TLS (``tls_socket.py``) what has been encrypted is sent, whole, before anything else is, or
   the link is broken: the peer counts records.
 """
@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from gameserver.runtime.net.receive_buffer import Inlet
+from gameserver.runtime.net.receive_buffer import ReceiveBuffer
 from gameserver.runtime.net.tls_codec import TlsCodec
 from gameserver.runtime.net.tls_handshake import Ready, shake_hands, wait_for_first_record
 from gameserver.runtime.net.tls_socket import IdleFlood, TlsSocket
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Generator
 
-    from gameserver.runtime.net.poller import Pump
+    from gameserver.runtime.net.poller import Poller
 
 STALL_TIMEOUT_S = 20.0
 """A peer that takes not one byte for so long, while bytes wait for it, is dropped."""
@@ -59,11 +59,11 @@ also sends close frames by itself, to answer the peer's and for a message that i
 """
 
 MAX_UNREAD_BYTES = 256 * 1024
-"""The pump reads no more of a link whose reader has so much waiting for it; the rest stays in
+"""The poller reads no more of a link whose reader has so much waiting for it; the rest stays in
 the kernel, whose window then stops the peer."""
 
-PUMP_BYTES = 1024
-"""What one turn of the pump reads of a link: thirty commands, more than an honest client sends
+POLL_BYTES = 1024
+"""What one turn of the poller reads of a link: thirty commands, more than an honest client sends
 between two ticks; what piled up while its network stalled takes it some ticks more.  And little
 enough that a flood costs each tick a quarter of a millisecond before it is closed, for twenty may
 begin at the same tick."""
@@ -93,7 +93,7 @@ class Link(trio.abc.Stream):
         "_codec",
         "_fed",
         "_nursery",
-        "_pump",
+        "_poller",
         "_receiving",
         "_sending",
         "_socket",
@@ -105,8 +105,8 @@ class Link(trio.abc.Stream):
         "closing",
         "frames_posted",
         "idle_flood",
-        "inlet",
         "posts_refused",
+        "receive_buffer",
     )
 
     def __init__(
@@ -125,14 +125,14 @@ class Link(trio.abc.Stream):
         self._tls: TlsSocket | None = None
         self._nursery = nursery
         self._stall_timeout_s = stall_timeout_s
-        self.inlet = Inlet()
+        self.receive_buffer = ReceiveBuffer()
         self._receiving = False
         self._sending = False
         self._backlog: memoryview | None = None
         self._backlog_gone = trio.Event()
         self._closed = False
         self._broken: str | None = None
-        self._pump: Pump | None = None
+        self._poller: Poller | None = None
         self._fed = trio.lowlevel.ParkingLot()
         self.clear = not self._awaits_handshake
         self.closing = False
@@ -165,7 +165,7 @@ class Link(trio.abc.Stream):
     @property
     def bytes_in(self) -> int:
         """How many bytes have been received, before any sorting."""
-        return self.inlet.bytes_in
+        return self.receive_buffer.bytes_in
 
     @property
     def _awaits_handshake(self) -> bool:
@@ -191,7 +191,7 @@ class Link(trio.abc.Stream):
             self._break(f"TLS handshake failed: {error}")
             raise trio.BrokenResourceError(self._broken) from error
 
-    # The lane out
+    # The fast path out
 
     def post(self, frame: bytes) -> bool:
         """Write ready-made frames (headers included) now, without waiting.
@@ -276,25 +276,27 @@ class Link(trio.abc.Stream):
 
     def unread(self, data: bytes) -> None:
         """Put ``data`` back: it is what ``receive_some`` returns next."""
-        self.inlet.unread = data + self.inlet.unread
+        self.receive_buffer.unread = data + self.receive_buffer.unread
 
     async def _read(self, max_bytes: int) -> bytes:
-        while not self.inlet.unread and not self.inlet.ended:
-            if self._pump is not None:
+        while not self.receive_buffer.unread and not self.receive_buffer.ended:
+            if self._poller is not None:
                 await self._fed.park()
                 self._check_usable()
                 continue
-            turn_bytes = min(max_bytes, self.inlet.turn_bytes)
+            turn_bytes = min(max_bytes, self.receive_buffer.turn_bytes)
             try:
                 if self._tls is None:
-                    self.inlet.take_in(self._socket.recv(turn_bytes))
+                    self.receive_buffer.take_in(self._socket.recv(turn_bytes))
                 else:
                     self._read_encrypted(self._tls, turn_bytes)
-                if self.inlet.flooded:
+                if self.receive_buffer.flooded:
                     # It is thrown away, and a little at a time, for the loop is for all.
                     await trio.sleep(FLOOD_PAUSE_S)
-                elif not (self.inlet.unread or self.inlet.ended):
-                    await trio.lowlevel.checkpoint()  # it was for the lane, and more may be there
+                elif not (self.receive_buffer.unread or self.receive_buffer.ended):
+                    await (
+                        trio.lowlevel.checkpoint()
+                    )  # it was for the fast path, and more may be there
             except BlockingIOError:
                 if self._tls is not None and self._tls.ready:
                     await trio.lowlevel.checkpoint()  # a few records are a turn, data or none
@@ -304,68 +306,68 @@ class Link(trio.abc.Stream):
             except OSError as error:
                 self._break(f"connection broken: {error}")
                 raise trio.BrokenResourceError(self._broken) from error
-        return self.inlet.take(max_bytes)
+        return self.receive_buffer.take(max_bytes)
 
     def _read_encrypted(self, tls: TlsSocket, max_bytes: int) -> None:
         """Take in one turn's worth; its ciphertext counts where bytes are limited.
 
         Raises as ``TlsSocket.recv`` does.
         """
-        if self.inlet.flooded:
-            self.inlet.take_in(tls.discard(max_bytes))
+        if self.receive_buffer.flooded:
+            self.receive_buffer.take_in(tls.discard(max_bytes))
             return
         try:
             data = tls.recv(max_bytes)
         except IdleFlood:
             self.idle_flood = True
-            if not self.inlet.flood():
+            if not self.receive_buffer.flood():
                 raise
             return
-        self.inlet.charge(tls.overhead_bytes)
+        self.receive_buffer.charge(tls.overhead_bytes)
         tls.overhead_bytes = 0
-        self.inlet.take_in(data)
+        self.receive_buffer.take_in(data)
 
-    # The pump
+    # The poller
 
-    def pumped_by(self, pump: Pump | None) -> None:
-        """Leave reading to ``pump`` from now on (None: to ``receive_some`` again)."""
-        self._pump = pump
+    def polled_by(self, poller: Poller | None) -> None:
+        """Leave reading to ``poller`` from now on (None: to ``receive_some`` again)."""
+        self._poller = poller
         self._fed.unpark_all()
-        if pump is None or self._closed or self._broken is not None:
+        if poller is None or self._closed or self._broken is not None:
             return
-        # A reader that waits in Trio must wait for the pump instead; it is told so.
+        # A reader that waits in Trio must wait for the poller instead; it is told so.
         trio.lowlevel.notify_closing(self._socket)
         if self._tls is not None and self._tls.ready:
-            pump.read_again(self)  # no poll tells of what was received and is not decrypted
+            poller.read_again(self)  # no poll tells of what was received and is not decrypted
 
     def fileno(self) -> int:
         """The descriptor of the socket; -1 once it is closed."""
         return self._socket.fileno()
 
     def read_now(self) -> None:
-        """Take in what has arrived, without waiting; called by the pump."""
-        inlet = self.inlet
-        if len(inlet.unread) > MAX_UNREAD_BYTES:
-            if self._pump is not None:
-                self._pump.calm(self)  # else the pump would be woken for it again and again
-                self._pump.read_again(self)
+        """Take in what has arrived, without waiting; called by the poller."""
+        receive_buffer = self.receive_buffer
+        if len(receive_buffer.unread) > MAX_UNREAD_BYTES:
+            if self._poller is not None:
+                self._poller.calm(self)  # else the poller would be woken for it again and again
+                self._poller.read_again(self)
             return
         try:
             if self._tls is None:
-                inlet.take_in(self._socket.recv(PUMP_BYTES))
+                receive_buffer.take_in(self._socket.recv(POLL_BYTES))
             else:
-                self._read_encrypted(self._tls, PUMP_BYTES)
+                self._read_encrypted(self._tls, POLL_BYTES)
         except BlockingIOError:
             pass
         except OSError as error:
             self._break(f"connection broken: {error}")
-        if inlet.ended or inlet.flooded:
+        if receive_buffer.ended or receive_buffer.flooded:
             self._leave_pump()  # the rest of a flood is read with pauses, by the link's own task
             return
-        if inlet.unread:
+        if receive_buffer.unread:
             self._fed.unpark_all()
-        if self._tls is not None and self._tls.ready and self._pump is not None:
-            self._pump.read_again(self)  # no poll tells of what was received and is not decrypted
+        if self._tls is not None and self._tls.ready and self._poller is not None:
+            self._poller.read_again(self)  # no poll tells of what was received and is not decrypted
 
     async def _write(self, view: memoryview, *, begun: bool) -> None:
         """Write all of ``view``; called by one task at a time.
@@ -434,7 +436,7 @@ class Link(trio.abc.Stream):
         what comes until the peer ends its own, for ``timeout_s`` and ``LINGER_BYTES`` at most.
         """
         enough_bytes = self.bytes_in + LINGER_BYTES
-        self.inlet.unread = b""
+        self.receive_buffer.unread = b""
         self.closing = True
         self._refresh_clear()
         try:
@@ -464,7 +466,7 @@ class Link(trio.abc.Stream):
         trio.lowlevel.notify_closing(self._socket)
         self._socket.close()
         self._backlog_gone.set()
-        self.inlet.let_go()
+        self.receive_buffer.release()
 
     async def aclose(self) -> None:
         """``drop``, as the stream interface wants it."""
@@ -481,8 +483,8 @@ class Link(trio.abc.Stream):
 
     def _leave_pump(self) -> None:
         """Not read any more, and not waited for: the descriptor may soon be another socket's."""
-        if self._pump is not None:
-            self._pump.remove(self)
+        if self._poller is not None:
+            self._poller.remove(self)
 
     def _check_usable(self) -> None:
         if self._closed:

@@ -9,7 +9,7 @@ closes a link.
 In the second set a link is armed for one event (``EPOLLONESHOT``): a ping and its pong, of which
 there are hundreds a second, then cost one change of the set instead of two in and two out.
 
-Where epoll is missing there is no pump, and each link's own task reads: slower, the same
+Where epoll is missing there is no poller, and each link's own task reads: slower, the same
 behaviour.
 """
 
@@ -23,11 +23,11 @@ import trio
 if TYPE_CHECKING:
     from gameserver.runtime.net.link import Link
 
-#: Whether this system has what the pump is made of.
+#: Whether this system has what the poller is made of.
 AVAILABLE = hasattr(select, "epoll")
 
 
-class Pump:
+class Poller:
     """The reader of the links that were ``add``ed.  ``close`` it when done."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Pump:
         self._all.register(descriptor, select.EPOLLIN)
         self._armed.register(descriptor, select.EPOLLONESHOT)
         self._links[descriptor] = link
-        link.pumped_by(self)
+        link.polled_by(self)
 
     def remove(self, link: Link) -> None:
         """Read ``link`` no more; must come before its socket is closed.  Idempotent."""
@@ -63,7 +63,7 @@ class Pump:
         self._armed.unregister(descriptor)
         self._hurried.discard(descriptor)
         self._unfinished.discard(descriptor)
-        link.pumped_by(None)
+        link.polled_by(None)
 
     def hurry(self, link: Link) -> None:
         """Read ``link`` as soon as something arrives, until ``calm``."""

@@ -1,6 +1,6 @@
 """What has arrived on one connection: plain messages go to the session, the rest is kept to read.
 
-Owns received bytes from the socket to whoever takes them, and the lane in.  Never touches the
+Owns received bytes from the socket to whoever takes them, and the fast path in.  Never touches the
 socket and never waits: ``link.py`` reads into it, from whichever task or tick.
 """
 
@@ -13,7 +13,7 @@ import trio
 
 from gameserver.errors import LocalProtocolError
 from gameserver.protocol.allowance import Allowance, Intake
-from gameserver.protocol.fast_path import MAX_FRAGMENTS, LaneScanner
+from gameserver.protocol.fast_path import MAX_FRAGMENTS, FastPathScanner
 
 FRAMES_PER_LOOK = 32
 BYTES_PER_LOOK = 4096
@@ -32,7 +32,7 @@ def _ignore_flood() -> None:
     """Who is told of a flood where nothing limits what may come."""
 
 
-class Inlet:
+class ReceiveBuffer:
     """The received side of a link.
 
     Attributes to read: ``unread`` (what trio-websocket has yet to read), ``ended`` (the peer has
@@ -66,7 +66,7 @@ class Inlet:
         self.ended = False
         self.bytes_in = 0
         self.turn_bytes = sys.maxsize
-        self._scanner: LaneScanner | None = None
+        self._scanner: FastPathScanner | None = None
         self._on_message: Callable[[bytes], None] = _ignore
         self._on_pong: Callable[[bytes], None] = _ignore
         self.flooded = False
@@ -94,12 +94,12 @@ class Inlet:
     ) -> None:
         """Follow the frames in all that is received from now on.
 
-        Must be called between an HTTP head and the first frame.  Until ``open_lane``, messages
+        Must be called between an HTTP head and the first frame.  Until ``open_fast_path``, messages
         still go through trio-websocket.
         """
-        self._scanner = LaneScanner(max_fragments, takes_pongs=takes_pongs)
+        self._scanner = FastPathScanner(max_fragments, takes_pongs=takes_pongs)
 
-    def open_lane(
+    def open_fast_path(
         self, on_message: Callable[[bytes], None], on_pong: Callable[[bytes], None]
     ) -> None:
         """Hand plain messages and pongs to these from now on, in order with all other messages.
@@ -107,20 +107,20 @@ class Inlet:
         They are called within a tick, or while a task reads: they must neither wait nor raise.
         """
         if self._scanner is None:
-            raise LocalProtocolError("follow_frames comes before open_lane")
+            raise LocalProtocolError("follow_frames comes before open_fast_path")
         self._on_message = on_message
         self._on_pong = on_pong
         self._scanner.open = True
 
-    def close_lane(self) -> None:
+    def close_fast_path(self) -> None:
         """Hand out no more messages: trio-websocket gets them, and drops them when closing."""
         if self._scanner is not None:
             self._scanner.open = False
         self._on_message = self._on_pong = _ignore
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Know nobody any more, for the end: they know the link, and would be freed late."""
-        self.close_lane()
+        self.close_fast_path()
         self.on_flood = _ignore_flood
 
     def charge(self, count_bytes: int) -> None:
@@ -171,7 +171,7 @@ class Inlet:
             self._on_pong(pong)
         self.unread += foreign
 
-    def _is_flood(self, scanner: LaneScanner) -> bool:
+    def _is_flood(self, scanner: FastPathScanner) -> bool:
         """Pay for what came since the last look; whether that cannot be paid."""
         frames_in = self._frames_in + scanner.foreign_frames
         flooded = scanner.shredded

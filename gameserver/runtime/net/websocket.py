@@ -1,10 +1,10 @@
 """What trio-websocket is given instead of the link and a nursery: the same, and an orderly end.
 
 Owns what trio-websocket leaves out of its end.  A frame that breaks RFC 6455 is answered with a
-close frame that says why (7.1.7), where trio-websocket would only drop the connection.  And
-what it believes to be the end of the socket is only the end of its own use: the door finishes the
-link, so that what was sent last still arrives although the peer sent more meanwhile.  Its one
-task is gone before the link is finished.
+close frame that says why (7.1.7), where trio-websocket would only drop the connection.  And what it
+believes to be the end of the socket is only the end of its own use: the acceptor finishes the link,
+so that what was sent last still arrives although the peer sent more meanwhile.  Its one task is
+gone before the link is finished.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def closed_by_peer(websocket: trio_websocket.WebSocketConnection) -> bool:
     return state is ConnectionState.CLOSED
 
 
-def let_go(websocket: trio_websocket.WebSocketConnection) -> None:
+def release(websocket: trio_websocket.WebSocketConnection) -> None:
     """End the generator in which wsproto parses frames; nothing is to be read any more.
 
     It has its parser, which has it, and ends by itself only with a close frame of the peer.  Of
@@ -82,7 +82,7 @@ class ClosingStream(trio.abc.Stream):
         """What the link has for trio-websocket; an error once it has ended its use."""
         if self._over:
             raise trio.ClosedResourceError("the WebSocket is over")
-        if not self._link.inlet.unread:
+        if not self._link.receive_buffer.unread:
             await self._opened.wait()
         return await self._link.receive_some(max_bytes)
 
@@ -90,7 +90,7 @@ class ClosingStream(trio.abc.Stream):
         """End trio-websocket's use of the link, with a close frame if the peer is owed one.
 
         Called by trio-websocket and, since its reader may be cancelled before it gets here, by the
-        door; the frame is sent once.
+        acceptor; the frame is sent once.
         """
         self._over = True
         await trio.lowlevel.checkpoint()

@@ -4,8 +4,8 @@ Owns which figures make up the budget.  Pure: all times were taken by others.  W
 way is not measured but estimated, as half of the smoothed round trip of the ping frames: no one
 way can be timed without a clock that both sides trust.
 
-An input that waits in the socket until the tick reads it (``pump.py``) is on its way for that time:
-``wait_s`` begins when it was read.
+An input that waits in the socket until the tick reads it (``poller.py``) is on its way for that
+time: ``wait_s`` begins when it was read.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from gameserver.ops.metrics import RoomTally, total
 from gameserver.protocol.closing import MAX_REASON_BYTES, CloseCode
 from gameserver.protocol.names import parse_room_request
 from gameserver.room import Room
-from gameserver.runtime.admission.join_throttle import Turnstile
+from gameserver.runtime.admission.join_throttle import JoinThrottle
 from gameserver.runtime.admission.room_quota import RoomQuota
 from gameserver.runtime.admission.sign_in import SignIn
 from gameserver.runtime.net import poller
@@ -109,7 +109,7 @@ class Lobby:
         self.overload_refusals = 0
         self.sign_in = SignIn(kinds, settings)
         #: Where those wait who have said hello.
-        self.turnstile = Turnstile()
+        self.join_throttle = JoinThrottle()
         self.resumption = Resumption()
         #: For whom how many seats are held; ``None`` for those that nobody is counted for.
         self._held: Counter[str | None] = Counter()
@@ -121,7 +121,7 @@ class Lobby:
     def start(self, nursery: trio.Nursery) -> None:
         """Run rooms in ``nursery`` from now on; before that nobody can join."""
         self._nursery = nursery
-        nursery.start_soon(self.turnstile.run)
+        nursery.start_soon(self.join_throttle.run)
 
     # ------------------------------------------------------------ finding
 
@@ -316,9 +316,9 @@ class Lobby:
                 self._kinds[kind](label, seed=self._seed(label)),
                 label,
                 ping_interval_s=self._settings.ping_interval_s,
-                pumped=self._settings.reading == "pump" and poller.AVAILABLE,
+                polled=self._settings.reading == "poller" and poller.AVAILABLE,
             )
-        except Exception:  # the game's, or no file is left for its pump
+        except Exception:  # the game's, or no file is left for its poller
             self.quota.give_back(maker)
             log.exception("a room could not be made", room=label)
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the room could not be made") from None

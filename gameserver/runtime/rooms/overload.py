@@ -117,7 +117,7 @@ def steps_for(*, has_view: bool) -> tuple[Step, ...]:
     return tuple(s for s in STEPS if has_view or s.level is not Level.SMALLER_VIEW)
 
 
-class Ladder:
+class OverloadLadder:
     """The position of one room on its ``steps``.
 
     ``tick_rate`` is the nominal one, in ticks per second of game time.

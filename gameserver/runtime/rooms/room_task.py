@@ -2,7 +2,7 @@
 
 Owns the order of a tick (read → step → failures → kicks → texts → publish) and what becomes of a
 hook that raises: a failure about one player ends that player's session, one of ``tick`` or of a
-publish ends the room.  Does what the overload ladder says (``ladder.py``).  Never awaits inside
+publish ends the room.  Does what the overload ladder says (``overload.py``).  Never awaits inside
 a tick, never touches a socket, never knows how a session ends: it calls the ``End`` that the
 session gave it.
 """
@@ -27,10 +27,10 @@ from gameserver.replication.seat import Sink
 from gameserver.room import Player, Room
 from gameserver.runtime.net.heartbeat import Heartbeat
 from gameserver.runtime.net.link import Link
-from gameserver.runtime.net.poller import Pump
+from gameserver.runtime.net.poller import Poller
 from gameserver.runtime.rooms.hook_watch import BLOCK_S, HookWatch, StageEnd
 from gameserver.runtime.rooms.latency_budget import InputStages, stages_of
-from gameserver.runtime.rooms.overload import Ladder, steps_for
+from gameserver.runtime.rooms.overload import OverloadLadder, steps_for
 from gameserver.runtime.rooms.pace import RoomPace
 from gameserver.runtime.rooms.ticker import WINDOW_TICKS, Ticker, TickStatistics
 from gameserver.simulation.stepper import HookFailure, Seated, Stepper
@@ -61,10 +61,10 @@ class RoomTask:
     """Runs ``room``, which is called ``label`` (``kind/name``) on the wire and in the log.
 
     ``ready`` is set when the first tick may come, or when the room ended before it.
-    ``pumped``: commands are read at the tick (``pump.py``).
+    ``polled``: commands are read at the tick (``poller.py``).
     """
 
-    def __init__(self, room: Room, label: str, *, ping_interval_s: float, pumped: bool) -> None:
+    def __init__(self, room: Room, label: str, *, ping_interval_s: float, polled: bool) -> None:
         self.room = room
         self.stepper = Stepper(room)
         self.label = label
@@ -80,10 +80,12 @@ class RoomTask:
             quiet_ticks=self.pace.quiet_ticks,
             window_ticks=self.pace.window_ticks,
         )
-        self.ladder = Ladder(room.tick_rate, steps_for(has_view=room.view_radius is not None))
+        self.ladder = OverloadLadder(
+            room.tick_rate, steps_for(has_view=room.view_radius is not None)
+        )
         #: Reads the links of all players at the tick; None: each link's own task reads it.
-        self.pump = Pump() if pumped else None
-        self.heartbeat = Heartbeat(ping_interval_s, self.pump)
+        self.poller = Poller() if polled else None
+        self.heartbeat = Heartbeat(ping_interval_s, self.poller)
         self._life = trio.CancelScope()
         self._ticker: Ticker | None = None
         self._ends: dict[Player, End] = {}
@@ -253,9 +255,9 @@ class RoomTask:
             self.publisher.add(seated.seat)
 
     def read(self, link: Link) -> None:
-        """Read this link, whose lane is open, from now on."""
-        if self.pump is not None and self.ended is None:
-            self.pump.add(link)
+        """Read this link, whose fast path is open, from now on."""
+        if self.poller is not None and self.ended is None:
+            self.poller.add(link)
 
     def leave(self, player: Player, reason: str) -> None:
         """Unseat a player.  Harmless if it has left already."""
@@ -272,14 +274,14 @@ class RoomTask:
             held.over()
         self._take_failures()
 
-    def _let_go(self, now_s: float) -> None:
+    def _release_expired(self, now_s: float) -> None:
         """Unseat those whose seats were held for long enough."""
         for player, held in list(self._held.items()):
             if held.until_s > now_s:
                 return
             self.leave(player, "did not come back")
 
-    def _let_all_go(self, why: str) -> None:
+    def _release_all(self, why: str) -> None:
         for player in list(self._held):
             self.leave(player, why)
 
@@ -308,9 +310,9 @@ class RoomTask:
             if self.ended is None:
                 self.ended = "the room is closed"
             self.ready.set()
-            if self.pump is not None:
-                self.pump.close()
-            self._let_all_go(self.ended)
+            if self.poller is not None:
+                self.poller.close()
+            self._release_all(self.ended)
         if started:
             with trio.move_on_after(STOP_TIMEOUT_S) as patience:
                 await self._guarded("on_stop")
@@ -323,8 +325,8 @@ class RoomTask:
         self.ready.set()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.heartbeat.run)
-            if self.pump is not None:
-                nursery.start_soon(self.pump.run)
+            if self.poller is not None:
+                nursery.start_soon(self.poller.run)
             async for tick_number in self._ticker:
                 self._tick(tick_number)
                 work_s = trio.current_time() - self._begun_s
@@ -355,11 +357,11 @@ class RoomTask:
             self._blocked_s += missed_s
         stepper = self.stepper
         stepper.expect(tick_number)
-        if self.pump is not None:
-            self.pump.read_ready()
+        if self.poller is not None:
+            self.poller.read_ready()
         begun_s = trio.current_time()
         if self._held:
-            self._let_go(begun_s - self._blocked_s)
+            self._release_expired(begun_s - self._blocked_s)
         stepper.input_times.begin_tick(begun_s)
         ends = [StageEnd(hook, trio.current_time()) for hook in stepper.stages(tick_number)]
         self._simulate_s.append(ends[-1].ended_s - begun_s)
@@ -443,7 +445,7 @@ class RoomTask:
         self.ended = why
         for player in list(self._ends):
             self._end(player, CloseCode.INTERNAL_ERROR, why)
-        self._let_all_go(why)
+        self._release_all(why)
 
     def _end(self, player: Player, code: int, reason: str) -> None:
         end = self._ends.pop(player, None)

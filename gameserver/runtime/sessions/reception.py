@@ -4,8 +4,8 @@ Owns the per-command path, from the bytes of a message to ``Commands.take``, and
 a client's messages.  Never waits, never closes: it raises ``SessionOver``, or calls the session's
 ``end`` where nothing may be raised.
 
-Two roads lead here: the lane, within a tick (``take_bytes``), and the session's task, for what came
-through trio-websocket (``take``).
+Two roads lead here: the fast path, within a tick (``take_bytes``), and the session's task, for what
+came through trio-websocket (``take``).
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ class Session:
         self._scope = trio.CancelScope()
         self._ending: Ending | None = None
         self._count_of_messages = MessageCount(counters)
-        link.inlet.on_flood = self._end_flood
+        link.receive_buffer.on_flood = self._end_flood
         self._peer = peer
         self._log = log.bind(peer=peer.name)
 
@@ -112,7 +112,7 @@ class Session:
         if self._ending is None:
             self._ending = Ending(code, reason)
             # At once: its player may go on over another connection before our task runs again.
-            self._link.inlet.close_lane()
+            self._link.receive_buffer.close_fast_path()
             self._scope.cancel()
 
     def _end_flood(self) -> None:
@@ -181,10 +181,12 @@ class Session:
 
     async def _join_and_play(self) -> Ending:
         hello = await self._hello()
-        await self._lobby.turnstile.wait_turn()
+        await self._lobby.join_throttle.wait_turn()
         request = self._checked_request(hello)
         ticket = self._lobby.find_ticket(hello.resume, request)
-        turn_s = self._peer.admission.let_join(trio.current_time(), returning=ticket is not None)
+        turn_s = self._peer.connection_limits.let_join(
+            trio.current_time(), returning=ticket is not None
+        )
         if ticket is not None:
             return await self._resume(hello, ticket)
         await trio.sleep(turn_s)
@@ -236,7 +238,7 @@ class Session:
         try:
             ending = await self._until_closed(self._welcome_and_play(ticket, resumed=resumed))
             # The network of a crowd may fail for everyone at one moment.
-            await self._lobby.turnstile.wait_turn()
+            await self._lobby.join_throttle.wait_turn()
         finally:
             self._unseat(ticket, self._ending or ending)
             self._played = less(_tally_of(ticket.seated), self._counted_before)
@@ -354,7 +356,7 @@ class Session:
     # ------------------------------------------------------------ playing
 
     async def _play(self, ticket: Ticket) -> Ending:
-        """Take messages from both roads: the lane, and trio-websocket."""
+        """Take messages from both roads: the fast path, and trio-websocket."""
         task, commands = ticket.task, ticket.seated.commands
         reception = Reception(
             ticket.seated,
@@ -375,11 +377,11 @@ class Session:
             self._link, lambda: commands.newest_seq, answered, self._end_silent
         )
         try:
-            self._link.inlet.open_lane(reception.take_bytes, beat.pong)
+            self._link.receive_buffer.open_fast_path(reception.take_bytes, beat.pong)
             task.read(self._link)
             return await self._until_closed(self._listen(reception))
         finally:
-            self._link.inlet.close_lane()
+            self._link.receive_buffer.close_fast_path()
             task.heartbeat.remove(beat)
 
     def _end_silent(self) -> None:
@@ -394,7 +396,7 @@ class Session:
     async def _next_message(self) -> tuple[ClientMessage, float]:
         """Return the next message that came through trio-websocket, and when that was."""
         data = await self._ws.get_message()
-        self._link.inlet.message_taken()
+        self._link.receive_buffer.message_taken()
         now_s = trio.current_time()
         self._count_of_messages.add(now_s)
         if isinstance(data, str):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import quiet
 
 from gameserver.runtime.rooms import room_task
-from gameserver.runtime.rooms.overload import Ladder
+from gameserver.runtime.rooms.overload import OverloadLadder
 
 if TYPE_CHECKING:
     from gameserver import Player
@@ -27,11 +27,11 @@ class Arena(quiet.Arena):
         return text
 
 
-class ToldLadder(Ladder):
+class ToldLadder(OverloadLadder):
     """Judges by what it is told."""
 
     def ticked(self, tick_number: int, work_s: float) -> bool:
         return super().ticked(tick_number, Arena.load / Arena.tick_rate)
 
 
-room_task.Ladder = ToldLadder  # type: ignore[misc]
+room_task.OverloadLadder = ToldLadder  # type: ignore[misc]
