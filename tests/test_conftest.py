@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from paths import TESTS
+
+from tests.support.paths import TESTS
 
 SKIPPING = """
 import pytest

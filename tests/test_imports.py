@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
-from paths import ROOT
 
 import gameserver
+from tests.support.paths import ROOT
 
 #: Arrows point to the right: a module imports its own package, and what is further to the right.
 #: ``gameserver`` alone stands for the public names in ``gameserver/__init__.py``.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sinks import NoSink
 
 from gameserver.errors import LocalProtocolError
 from gameserver.model.schema import command, entity, event, number, synced
@@ -13,6 +12,7 @@ from gameserver.outbox import Text
 from gameserver.room import Player, Room
 from gameserver.simulation.commands import MAX_WAITING_COMMANDS
 from gameserver.simulation.stepper import MAX_WAITING_TEXTS, Stepper
+from tests.support.frame_sinks import NoSink
 
 
 @entity(at=("x", "y"))

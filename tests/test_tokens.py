@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from itsdangerous import URLSafeTimedSerializer
 
@@ -15,8 +15,6 @@ from gameserver.protocol.messages import Hello, decode_from_client
 from gameserver.tokens import CLOCK_SKEW_S, Fault, TokenRefused, Tokens
 
 #: On a busy machine an example may take long.
-calm = settings(deadline=None)
-
 SECRET = "a secret of the tests, long enough".replace(" ", "-")
 OLDER = SECRET[::-1]
 NOW_S = 1_800_000_000.0
@@ -49,7 +47,6 @@ def test_a_token_stands_for_its_identity() -> None:
     assert tokens.verify(tokens.issue("account-17")).token_id != verified.token_id
 
 
-@calm
 @given(st.text(min_size=1, max_size=256).filter(lambda t: 0 < len(t.encode()) <= 256))
 def test_any_identity_survives_and_fits_in_a_hello(identity: str) -> None:
     tokens = made()
@@ -91,13 +88,11 @@ def test_secrets_are_changed_without_breaking_tokens_on_their_way() -> None:
     assert fault_of(before, during.issue("ann")) is Fault.FORGED
 
 
-@calm
 @given(st.text(max_size=300))
 def test_any_other_text_is_forged(text: str) -> None:
     assert fault_of(made(), text) is Fault.FORGED
 
 
-@calm
 @given(st.data())
 def test_no_change_of_a_token_makes_another(data: st.DataObject) -> None:
     tokens = made()

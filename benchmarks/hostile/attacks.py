@@ -17,7 +17,10 @@ from typing import Final
 import attrs
 import trio
 
-from benchmarks.hostile.ammunition import (
+from benchmarks.hostile.target import GONE, Target, TurnedAway, Wire
+from benchmarks.machine import ROOT
+from gameserver.protocol.closing import CONNECTION_LOST, CloseCode
+from tests.support.attack_bytes import (
     FLOODS,
     FORWARDED_UPGRADE,
     HALF_HEAD,
@@ -34,10 +37,7 @@ from benchmarks.hostile.ammunition import (
     lies,
     masked,
 )
-from benchmarks.hostile.target import GONE, Target, TurnedAway, Wire
-from benchmarks.hostile.tls_records import ForgedTls
-from benchmarks.machine import ROOT
-from gameserver.protocol.closing import CONNECTION_LOST, CloseCode
+from tests.support.tls_records import ForgedTls
 
 #: After a connection that was refused or turned away: an attacker whose core is busy with being
 #: refused attacks nobody.

@@ -16,11 +16,11 @@ from typing import Any, Final
 import msgpack
 import trio
 
-from benchmarks.hostile.ammunition import UPGRADE, hello, masked
 from clients.errors import ConnectionLost
 from gameserver.model.schema import Schema
 from gameserver.protocol.closing import CONNECTION_LOST, CloseCode
 from gameserver.protocol.messages import Ack, CommandMessage, Welcome, decode_from_server
+from tests.support.attack_bytes import UPGRADE, hello, masked
 
 _BINARY: Final = 0x82
 CLOSE: Final = 0x88

@@ -14,8 +14,8 @@ import socket
 import sys
 from typing import Final
 
-from benchmarks.hostile.ammunition import UPGRADE, hello, masked
 from benchmarks.hostile.light import PING, PONG, first_frame
+from tests.support.attack_bytes import UPGRADE, hello, masked
 
 #: For each answer of the server.
 ANSWER_WITHIN_S: Final = 10.0

@@ -16,12 +16,12 @@ from typing import Final
 import attrs
 import trio
 
-from benchmarks.hostile.ammunition import UPGRADE, hello, masked
 from benchmarks.hostile.light import CLOSE, LINGER_RESETS, PING, PONG, first_frame
-from benchmarks.hostile.tls_records import ForgedTls
 from gameserver.errors import RemoteProtocolError
 from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.messages import Bye, ServerMessage, Status, Welcome, decode_from_server
+from tests.support.attack_bytes import UPGRADE, hello, masked
+from tests.support.tls_records import ForgedTls
 
 #: Honest players come from 127.0.0.1; attackers from here on (all of 127/8 is this machine).
 FIRST_ADDRESS: Final = ipaddress.IPv4Address("127.66.0.1")

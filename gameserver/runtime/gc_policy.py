@@ -2,8 +2,8 @@
 
 Owns the collector's settings while a server has the process to itself (``serve``), and the figures
 of the collections that could not be kept small.  Frees nothing by itself that reference counting
-frees: that is all that a session or a room leaves (``tests/test_gc_policy.py``).  The collector is
-needed only for reference cycles that a game drops.
+frees, which is all that a session or a room leaves (``tests/runtime/test_gc_policy.py``).  The
+collector is needed only for reference cycles that a game drops.
 
 A collection takes time in proportion to the objects that it looks at, and a player is some hundred
 objects.  Left alone, Python looks at all of them whenever there are a quarter more, thus just while

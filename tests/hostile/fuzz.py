@@ -1,7 +1,7 @@
 """Looks for bytes that break a promise of ``fuzz_targets.py``, guided by what code they reach.
 
-    PYTHONPATH=tests python -m hostile.fuzz --seconds 600            every target, one after another
-    PYTHONPATH=tests python -m hostile.fuzz --seconds 60 fast path        one of them
+    python -m tests.hostile.fuzz --seconds 600            every target, one after another
+    python -m tests.hostile.fuzz --seconds 60 fast path        one of them
 
 Each round changes bytes of the corpus a little.  What takes a step from line to line that no
 other entry takes is kept in ``corpus/<target>/``, under its hash, for ``test_fuzz.py`` to replay.
@@ -21,8 +21,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from hostile.fuzz_targets import TARGETS, Target
-from hostile.reshape import reshape
+from tests.hostile.fuzz_targets import TARGETS, Target
+from tests.hostile.msgpack_mutation import reshape
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 MOST_BYTES: Final = 20_000
@@ -154,7 +154,7 @@ def _say(line: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m hostile.fuzz")
+    parser = argparse.ArgumentParser(prog="python -m tests.hostile.fuzz")
     parser.add_argument("target", nargs="?", choices=TARGETS)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=None)

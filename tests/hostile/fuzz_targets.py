@@ -13,7 +13,6 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final, TypeVar
 
 import h11
-from test_lane import Receiver, an_open_scanner, messages_only
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request
 
@@ -30,7 +29,8 @@ from gameserver.protocol.texts import cleaned_name, valid_name
 from gameserver.runtime.http.conversation import Conversation
 from gameserver.runtime.http.messages import Response, Site
 from gameserver.runtime.http.upgrade import read_upgrade, wants_upgrade
-from hostile.verdicts import verdict
+from tests.hostile.client_verdicts import verdict
+from tests.support.websocket_frames import Receiver, an_open_scanner, messages_only
 
 Target = Callable[[bytes], None]
 T = TypeVar("T")

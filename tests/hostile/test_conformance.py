@@ -14,9 +14,9 @@ from typing import Final
 
 import pytest
 import trio
-from system.servers import running_server
 
 from gameserver.runtime.net.tls import make_development_certificate
+from tests.system.servers import running_server
 
 pytestmark = pytest.mark.long
 

@@ -1,6 +1,6 @@
 """Any bytes: what the fuzzer kept, replayed, and changed a little by hypothesis.
 
-A longer search: ``PYTHONPATH=tests python -m hostile.fuzz --seconds 600``.
+A longer search: ``python -m tests.hostile.fuzz --seconds 600``.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from hostile.fuzz import changed, corpus_of, steps_of
-from hostile.fuzz_targets import TARGETS
+from tests.hostile.fuzz import changed, corpus_of, steps_of
+from tests.hostile.fuzz_targets import TARGETS
+from tests.support.examples import examples
 
 every_target = pytest.mark.parametrize("name", TARGETS)
 
@@ -26,7 +27,7 @@ def test_no_kept_bytes_break_a_promise(name: str) -> None:
 
 
 @every_target
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(data=st.data())
 def test_no_bytes_like_those_do(name: str, data: st.DataObject) -> None:
     entries = corpus_of(name)
@@ -35,7 +36,7 @@ def test_no_bytes_like_those_do(name: str, data: st.DataObject) -> None:
 
 
 @every_target
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(any_bytes=st.binary(max_size=300))
 def test_no_bytes_at_all_do(name: str, any_bytes: bytes) -> None:
     TARGETS[name](any_bytes)

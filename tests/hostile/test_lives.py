@@ -16,14 +16,14 @@ import attrs
 import hypothesis.strategies as st
 import pytest
 import trio
-from connections import PATIENCE_S
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
-from test_guard import head
 
 from gameserver.protocol.messages import Ack, CommandMessage, Ping, Resync, Say
-
-from .witness import Attacked, attacked, hello, masked
+from tests.hostile.honest_player import Attacked, attacked, hello, masked
+from tests.support.broken_clients import head
+from tests.support.examples import examples
+from tests.support.sockets import PATIENCE_S
 
 pytestmark = pytest.mark.long
 
@@ -194,5 +194,5 @@ def test_whatever_becomes_of_them_the_others_play_on() -> None:
 
         Here.server = server
         run_state_machine_as_test(
-            Here, settings=settings(max_examples=25, stateful_step_count=25, deadline=None)
+            Here, settings=settings(max_examples=examples(25), stateful_step_count=25)
         )

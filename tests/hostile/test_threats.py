@@ -15,12 +15,19 @@ from ipaddress import ip_network
 
 import pytest
 import trio
-from connections import WirePeer, reset, rest_of, until
-from test_guard import BROKEN_FRAMES, REFUSED, head
-from test_guard import CODES as BROKEN_FRAMES_CODES
 from wsproto.events import BytesMessage, CloseConnection, Ping
 
-from benchmarks.hostile.ammunition import (
+from gameserver.protocol.closing import CONNECTION_LOST, CloseCode
+from gameserver.protocol.messages import (
+    MAX_CLIENT_MESSAGE_BYTES,
+    Bye,
+    Status,
+    Welcome,
+    decode_from_server,
+)
+from gameserver.runtime.admission.connection_limits import REQUEST_COST, Reason
+from tests.hostile.honest_player import Attacked, attacked, next_message
+from tests.support.attack_bytes import (
     CODES,
     ENDLESS_FRAME,
     FLOODS,
@@ -35,18 +42,10 @@ from benchmarks.hostile.ammunition import (
     lies,
     masked,
 )
-from benchmarks.hostile.tls_records import ForgedTls
-from gameserver.protocol.closing import CONNECTION_LOST, CloseCode
-from gameserver.protocol.messages import (
-    MAX_CLIENT_MESSAGE_BYTES,
-    Bye,
-    Status,
-    Welcome,
-    decode_from_server,
-)
-from gameserver.runtime.admission.connection_limits import REQUEST_COST, Reason
-
-from .witness import Attacked, attacked, next_message
+from tests.support.broken_clients import BROKEN_FRAMES, REFUSED, head
+from tests.support.broken_clients import CODES as BROKEN_FRAMES_CODES
+from tests.support.sockets import WirePeer, reset, rest_of, until
+from tests.support.tls_records import ForgedTls
 
 pytestmark = pytest.mark.long
 

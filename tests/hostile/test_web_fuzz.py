@@ -1,18 +1,24 @@
 """The page's decoders keep the promise of ``fuzz_targets.from_server``, and judge as Python's do.
 
 ``tests/node/judge.mjs`` holds the page's side; a longer search for bytes that the two think
-differently of: ``PYTHONPATH=tests python -m hostile.verdicts --seconds 600``.
+differently of: ``python -m tests.hostile.client_verdicts --seconds 600``.
 """
 
 from __future__ import annotations
 
 import random
 
-import node_tools
 import pytest
 
-from hostile.fuzz import changed, corpus_of
-from hostile.verdicts import REFUSED, disagreements, seeds, verdict, verdicts_of_the_page
+from tests.hostile.client_verdicts import (
+    REFUSED,
+    disagreements,
+    seeds,
+    verdict,
+    verdicts_of_the_page,
+)
+from tests.hostile.fuzz import changed, corpus_of
+from tests.support import node_tools
 
 pytestmark = [pytest.mark.node, pytest.mark.long]
 

@@ -1,5 +1,5 @@
 /**
- * What the page's decoders make of any bytes: `tests/hostile/verdicts.py` says the same of Python's.
+ * What the page's decoders make of any bytes: `tests/hostile/client_verdicts.py` says the same of Python's.
  *
  * Owns the promise: any bytes are a message, or are refused with a `ProtocolError`; nothing else is
  * ever thrown, by the decoders or by a client that is playing.  A verdict is `"refused"`, or what

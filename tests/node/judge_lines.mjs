@@ -1,6 +1,6 @@
 /**
  * Judges lines of hexadecimal from the standard input, one verdict in JSON a line: the other half of
- * `tests/hostile/verdicts.py`.  The first line is the game, as `verdicts_of_the_page` writes it.
+ * `tests/hostile/client_verdicts.py`.  The first line is the game, as `verdicts_of_the_page` writes it.
  */
 
 import { createInterface } from "node:readline";

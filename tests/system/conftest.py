@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from gameserver.runtime.net.tls import CertificatePaths, make_development_certificate
-from system.pages import Pages, launched
+from tests.system.browser_pages import Pages, launched
 
 
 @pytest.fixture(scope="session")

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from paths import SERVED_ROOMS
 
 from gameserver.config import Settings
 from gameserver.runtime.admission.connection_limits import REQUEST_COST
 from gameserver.runtime.net.tls import CertificatePaths
-from system.cutting import cuttable
-from system.pages import PHONE, Pages
-from system.servers import ROOM_FOR_ALL, RunningServer, running_server
+from tests.support.paths import SERVED_ROOMS
+from tests.system.browser_pages import PHONE, Pages
+from tests.system.cut_connection import cuttable
+from tests.system.servers import ROOM_FOR_ALL, RunningServer, running_server
 
 pytestmark = pytest.mark.browser
 

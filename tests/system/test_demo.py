@@ -17,7 +17,7 @@ import trio
 from clients import open_game
 from gameserver.games.arena.model import Play
 from gameserver.games.arena.room import Arena
-from system.servers import RunningServer, run_to_its_end, running_server
+from tests.system.servers import RunningServer, run_to_its_end, running_server
 
 BOTS = 5
 #: Who is a bot, once a human has taken the place of one.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from paths import SERVED_ROOMS
 from playwright.sync_api import Browser
 
-from system.pages import FRAMES_OF_A_SECOND, Pages, launched
-from system.servers import ROOM_FOR_ALL, RunningServer, running_server
-from system.tabs import Tab
+from tests.support.paths import SERVED_ROOMS
+from tests.system.browser_pages import FRAMES_OF_A_SECOND, Pages, launched
+from tests.system.browser_tabs import Tab
+from tests.system.servers import ROOM_FOR_ALL, RunningServer, running_server
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from paths import SERVED_ROOMS
 
-from system.pages import FRAMES_OF_A_SECOND, PHONE, GamePage, Pages
-from system.servers import ROOM_FOR_ALL, RunningServer, running_server
+from tests.support.paths import SERVED_ROOMS
+from tests.system.browser_pages import FRAMES_OF_A_SECOND, PHONE, GamePage, Pages
+from tests.system.servers import ROOM_FOR_ALL, RunningServer, running_server
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 

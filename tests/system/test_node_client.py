@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import node_tools
 import pytest
 
 from gameserver.runtime.net.tls import CertificatePaths
-from system.servers import RunningServer, running_server
+from tests.support import node_tools
+from tests.system.servers import RunningServer, running_server
 
 CLIENT = Path(__file__).with_name("node_client.mjs")
 #: A client that plays for longer hangs.

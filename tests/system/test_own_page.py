@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-from paths import ROOT
 from playwright.sync_api import Browser
 
-from system.pages import DEADLINE_MS, Pages
-from system.servers import START_DEADLINE_S, running_server
+from tests.support.paths import ROOT
+from tests.system.browser_pages import DEADLINE_MS, Pages
+from tests.system.servers import START_DEADLINE_S, running_server
 
 pytestmark = pytest.mark.browser
 

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from paths import ROOT
 
 from gameserver import Room
 from gameserver.testing import Rehearsal
-from system.servers import running_server
+from tests.support.paths import ROOT
+from tests.system.servers import running_server
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)

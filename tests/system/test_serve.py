@@ -12,7 +12,7 @@ import trio
 from clients import GameClient, Refused, open_game
 from gameserver import command, number
 from gameserver.runtime.net.tls import CertificatePaths
-from system.servers import run_to_its_end, running_server
+from tests.system.servers import run_to_its_end, running_server
 
 GAME = '''
 """A counter that all players turn up and down."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from paths import SERVED_ROOMS
 
-from system.pages import GamePage, Pages
-from system.servers import running_server
+from tests.support.paths import SERVED_ROOMS
+from tests.system.browser_pages import GamePage, Pages
+from tests.system.servers import running_server
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 

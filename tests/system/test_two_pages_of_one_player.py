@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
-from paths import SERVED_ROOMS
 
-from system.pages import Pages
-from system.servers import RunningServer, run_to_its_end, running_server
+from tests.support.paths import SERVED_ROOMS
+from tests.system.browser_pages import Pages
+from tests.system.servers import RunningServer, run_to_its_end, running_server
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 

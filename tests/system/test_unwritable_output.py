@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from system.servers import GAMESERVER, START_DEADLINE_S, STOP_DEADLINE_S
+from tests.system.servers import GAMESERVER, START_DEADLINE_S, STOP_DEADLINE_S
 
 GAME = """
 from gameserver import Room

@@ -12,9 +12,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from paths import ROOT
 
-from system.servers import RunningServer, running_server
+from tests.support.paths import ROOT
+from tests.system.servers import RunningServer, running_server
 
 #: Building and installing ask the package index.
 INSTALL_DEADLINE_S = 300

@@ -1,0 +1,1 @@
+"""The tests, laid out as what they test; ``support`` holds what they share."""

@@ -1,5 +1,0 @@
-"""What the pure parts of the clients' netcode do, as scripts that Python and JavaScript both play.
-
-``python -m netcode_vectors`` in ``tests/`` writes ``vectors/netcode_*.json`` anew; their form is in
-``vectors/README.md``.  Times in the files are milliseconds, for JavaScript's sake.
-"""

@@ -1,8 +1,0 @@
-"""Write the files anew."""
-
-from __future__ import annotations
-
-from netcode_vectors.files import FILES, contents, path_of, text_of
-
-for name in FILES:
-    path_of(name).write_text(text_of(contents(name)))

@@ -1,0 +1,458 @@
+"""The central property: after every delta, a replica equals what its seat may see.
+
+A stateful model plays a random world with random seats against real replicas.  The oracle uses no
+fragments, caches or crossings: it quantises the game's objects field by field, and takes visibility
+from geometry.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from clients.replica import Replica
+from gameserver.model import world
+from gameserver.model.grid import REACH
+from gameserver.model.world import World
+from gameserver.protocol.held import decode_held, encode_held
+from gameserver.protocol.messages import Check, Delta
+from gameserver.replication import checksum
+from gameserver.replication.events import Emission
+from gameserver.replication.interest import Lapses
+from gameserver.replication.knowledge import NEW, UP_TO_DATE
+from gameserver.replication.publisher import Publisher
+from gameserver.replication.seat import MAX_WAITING_EVENTS, Seat
+from tests.support.examples import examples
+from tests.support.frame_sinks import FakeSink
+from tests.support.replicated_world import (
+    CLASSES,
+    RADIUS,
+    SCHEMA,
+    Client,
+    Crate,
+    Mood,
+    Noise,
+    Score,
+    Ship,
+    copy_of,
+    news_everywhere_is_much,  # noqa: F401 - a fixture
+)
+
+
+def wire_values(thing: Any, fields: Any) -> list[Any]:
+    return [f.type.to_wire(getattr(thing, f.name)) for f in fields]
+
+
+WINDOW_TICKS = 6
+
+
+class Replication(RuleBasedStateMachine):
+    view_radius: float | None = RADIUS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World(SCHEMA, self.view_radius)
+        self.publisher = Publisher(
+            self.world, check_every_ticks=2, quiet_ticks=3, window_ticks=WINDOW_TICKS
+        )
+        self.tick = 0
+        self.clients: dict[int, Client] = {}
+        self.entities: list[Any] = []
+        self.emissions: list[Emission] = []
+        self.count = 0
+
+    @initialize()
+    def begin_populated(self) -> None:
+        """Begin with three seats in a crowd, so that most examples see entities cross borders."""
+        for i in range(8):
+            self.spawn(Ship, i * 40.0 - 160, 0.0, i % 4)
+        for number in (1, 2, 3):
+            self.join_or_leave(number)
+        self.steer(1, 0)
+        self.look(2, -60.0, 0.0, on=True)
+        self.steer(3, 7)
+        self.publish(1)
+
+    def number(self) -> int:
+        self.count += 1
+        return self.count
+
+    def a_secret(self, owner: int) -> bytes:
+        return f"<secret {self.number()} of {owner}>".encode()
+
+    positions = st.floats(-400, 400)
+    pick = st.integers(0, 10**6)
+
+    def picked(self, pick: int) -> Any:
+        return self.entities[pick % len(self.entities)]
+
+    # ------------------------------------------------------------ the world changes
+
+    @rule(cls=st.sampled_from(CLASSES), x=positions, y=positions, owner=st.integers(0, 4))
+    def spawn(self, cls: Any, x: float, y: float, owner: int) -> None:
+        thing = cls() if cls is Score else cls(x, y)
+        thing.secret = self.a_secret(owner)
+        if cls is Ship:
+            thing.hidden = b"<hidden>"
+        self.entities.append(self.world.spawn(thing, owner=owner))
+
+    @precondition(lambda self: self.entities)
+    @rule(pick=pick)
+    def despawn(self, pick: int) -> None:
+        thing = self.picked(pick)
+        self.entities.remove(thing)
+        self.world.despawn(thing)
+
+    @precondition(lambda self: self.entities)
+    @rule(pick=pick)
+    def respawn_the_same_object(self, pick: int) -> None:
+        thing = self.picked(pick)
+        owner = thing._record.owner
+        self.world.despawn(thing)
+        self.world.spawn(thing, owner=owner)
+
+    @precondition(lambda self: self.entities)
+    @rule(
+        pick=pick,
+        dx=st.one_of(st.floats(-30, 30), st.floats(-700, 700)),
+        dy=st.floats(-30, 30),
+    )
+    def move(self, pick: int, dx: float, dy: float) -> None:
+        thing = self.picked(pick)
+        if not isinstance(thing, Score):
+            thing.x += dx
+            thing.y += dy
+
+    @rule(step=st.floats(-40, 40))
+    def drift_and_publish(self, step: float) -> None:
+        for thing in self.entities:
+            if isinstance(thing, Ship):
+                thing.x += step
+        self.publish(1)
+
+    @precondition(lambda self: self.entities)
+    @rule(pick=pick, value=st.integers(-(2**40), 2**40), word=st.text(max_size=3))
+    def change(self, pick: int, value: int, word: str) -> None:
+        thing = self.picked(pick)
+        if isinstance(thing, Ship):
+            thing.hull = value
+            thing.mood = (None, Mood.CALM, Mood.ANGRY)[value % 3]
+            thing.fuel = value % 50
+        elif isinstance(thing, Crate):
+            thing.label = word
+            thing.sides = tuple(range(value % 4))
+            thing.stock = value
+        else:
+            thing.points = value
+
+    @rule()
+    def publish_with_nothing_new(self) -> None:
+        self.publish(1)
+        self.publish(1)
+
+    @precondition(lambda self: self.entities)
+    @rule(pick=pick)
+    def change_secret(self, pick: int) -> None:
+        thing = self.picked(pick)
+        thing.secret = self.a_secret(thing._record.owner)
+
+    @precondition(lambda self: self.entities)
+    @rule(pick=pick, owner=st.integers(0, 4))
+    def give(self, pick: int, owner: int) -> None:
+        thing = self.picked(pick)
+        if thing._record.owner:  # otherwise no client has ever received the secret
+            thing.secret = self.a_secret(owner)
+        self.world.set_owner(thing, owner)
+
+    @rule(x=positions, y=positions, seat=st.integers(0, 4), where=st.integers(0, 3))
+    def emit(self, x: float, y: float, seat: int, where: int) -> None:
+        noise = Noise(self.number())
+        if where == 0 and seat:
+            self.emissions.append(Emission(noise, None, seat))
+        elif where == 1:
+            self.emissions.append(Emission(noise, None, None))
+        else:
+            points = ((x, y), (-x, y))[: where - 1]
+            self.emissions.append(Emission(noise, points, None))
+
+    # ------------------------------------------------------------ the seats change
+
+    @rule(number=st.integers(1, 4))
+    def join_or_leave(self, number: int) -> None:
+        if (client := self.clients.pop(number, None)) is not None:
+            self.publisher.remove(client.seat)
+            return
+        sink = FakeSink()
+        client = self.clients[number] = Client(Seat(number, sink), sink)
+        self.publisher.add(client.seat)
+
+    @precondition(lambda self: self.clients and self.entities)
+    @rule(number=st.integers(1, 4), pick=pick)
+    def steer(self, number: int, pick: int) -> None:
+        if number in self.clients:
+            seat = self.clients[number].seat
+            seat.own = self.picked(pick)._record
+            seat.own_changed = True
+
+    @precondition(lambda self: self.clients)
+    @rule(number=st.integers(1, 4), x=positions, y=positions, on=st.booleans())
+    def look(self, number: int, x: float, y: float, on: bool) -> None:
+        if number in self.clients:
+            self.clients[number].seat.focus = (x, y) if on else None
+
+    @precondition(lambda self: self.clients)
+    @rule(number=st.integers(1, 4))
+    def fall_behind_or_recover(self, number: int) -> None:
+        if number in self.clients:
+            sink = self.clients[number].sink
+            sink.clear = not sink.clear
+
+    @precondition(lambda self: self.clients)
+    @rule(number=st.integers(1, 4))
+    def take_the_catch_up_path(self, number: int) -> None:
+        """Let a seat lapse without need: both paths must bring its client to the same state."""
+        client = self.clients.get(number)
+        if client is not None and client.seat.knowledge is UP_TO_DATE:
+            assert client.seat.cell is not None
+            client.seat.lapse(Lapses(self.world, self.tick).of(client.seat.cell))
+
+    @precondition(lambda self: self.clients)
+    @rule(number=st.integers(1, 4))
+    def stop_or_go_on_acknowledging(self, number: int) -> None:
+        if number in self.clients:
+            client = self.clients[number]
+            client.acknowledges = not client.acknowledges
+            if client.acknowledges:
+                client.acknowledge()
+
+    @precondition(lambda self: self.clients)
+    @rule(number=st.integers(1, 4))
+    def resync(self, number: int) -> None:
+        if number in self.clients:
+            self.clients[number].seat.forget()
+            self.clients[number].expected_events.clear()
+            self.clients[number].unsaid.clear()
+
+    @precondition(lambda self: self.clients)
+    @rule(number=st.integers(1, 4))
+    def receive_the_last_for_good(self, number: int) -> None:
+        if number in self.clients:
+            self.clients[number].remember()
+
+    @precondition(lambda self: self.clients)
+    @rule(number=st.integers(1, 4), lost=st.booleans())
+    def drop(self, number: int, lost: bool) -> None:
+        client = self.clients.get(number)
+        if client is None or client.dropped:
+            return
+        client.dropped = True
+        self.publisher.remove(client.seat)
+        client.seat.lose_sink()
+        client.expected_events.clear()
+        client.unsaid.clear()
+        if lost:
+            client.replica = copy_of(client.had)
+
+    @precondition(lambda self: self.clients)
+    @rule(number=st.integers(1, 4), lies=st.sets(st.integers(1, 40), max_size=5))
+    def resume(self, number: int, lies: set[int]) -> None:
+        """Resume with what the replica holds, and with ids that it only claims to hold."""
+        client = self.clients.get(number)
+        if client is None or not client.dropped:
+            return
+        client.dropped = False
+        client.sink = FakeSink()
+        replica = client.replica
+        if replica.tick < 0:
+            client.seat.resume(client.sink, None, 0)
+        else:
+            for entity_id in lies - self.world.records.keys() - replica.entities.keys():
+                self.make_up(replica, entity_id)
+            held = encode_held(replica.entities)
+            assert held is not None
+            client.seat.resume(client.sink, decode_held(held), replica.tick)
+        self.publisher.add(client.seat)
+
+    @precondition(lambda self: self.clients and self.entities)
+    @rule(
+        number=st.integers(1, 4),
+        on_their_way=st.lists(st.lists(st.tuples(pick, st.integers(0, 3)), max_size=3), max_size=3),
+        away=st.lists(st.tuples(pick, st.integers(0, 3)), max_size=4),
+    )
+    def lose_the_last_deltas(
+        self,
+        number: int,
+        on_their_way: list[list[tuple[int, int]]],
+        away: list[tuple[int, int]],
+    ) -> None:
+        """Lose deltas, drop and resume in one rule, because separate rules would seldom meet."""
+        client = self.clients.get(number)
+        if client is None or client.dropped:
+            return
+        client.remember()
+        for happenings in on_their_way:
+            self.let_happen(happenings, number)
+            self.publish(1)
+        self.drop(number, lost=True)
+        self.let_happen(away, number)
+        self.publish(1)
+        self.resume(number, lies=set())
+        self.publish(1)
+
+    def let_happen(self, happenings: list[tuple[int, int]], number: int) -> None:
+        for pick, what in happenings:
+            match what:
+                case 0:
+                    self.give(pick, number)
+                case 1:
+                    self.give(pick, 0)
+                case 2:
+                    self.respawn_the_same_object(pick)
+                case _:
+                    self.change(pick, pick, "")
+
+    def make_up(self, replica: Replica, entity_id: int) -> None:
+        """Let ``replica`` hold an entity that does not exist."""
+        if replica.entities:
+            lie = copy.copy(replica.entities[min(replica.entities)])
+            lie.id = entity_id
+            lie.owner_values = None
+            replica.entities[entity_id] = replica._by_kind[lie.layout.kind][entity_id] = lie
+
+    # ------------------------------------------------------------ the room is overloaded
+
+    @rule(view_share=st.sampled_from([1.0, 2 / 3]))
+    def resize_views(self, view_share: float) -> None:
+        self.publisher.view_share = view_share
+
+    # ------------------------------------------------------------ a publish, and the oracle
+
+    @rule(ticks=st.integers(1, 3))
+    def publish(self, ticks: int) -> None:
+        self.tick += ticks
+        heard = {n: c.seat.knowledge is not NEW for n, c in self.clients.items()}
+        silent = {n for n, c in self.clients.items() if self.is_silent(c)}
+        emissions, self.emissions = self.emissions, []
+        self.publisher.publish(self.tick, emissions)
+        for number, client in self.clients.items():
+            if client.dropped:
+                continue
+            takes = client.sink.clear and number not in silent
+            self.expect_events(client, emissions, waits=heard[number] or takes)
+            if takes:
+                self.receive(client)
+            else:
+                assert client.sink.frames == []
+
+    def is_silent(self, client: Client) -> bool:
+        """Whether an acknowledgement is overdue, and the delta of this window was sent."""
+        overdue = self.tick - WINDOW_TICKS
+        return bool(client.unsaid) and client.unsaid[0] < overdue < client.unsaid[-1]
+
+    def expect_events(self, client: Client, emissions: list[Emission], *, waits: bool) -> None:
+        if not waits:
+            return  # a full state is due, and it holds no past events
+        view = self.world.grid.view(client.seat.cell)
+        for emission in emissions:
+            if emission.seat is not None:
+                hears = emission.seat == client.seat.number
+            elif emission.points is None:
+                hears = True
+            else:
+                hears = any(self.world.grid.cell_at(*p) in view for p in emission.points)
+            if hears:
+                client.expected_events.append(emission.event.number)
+        if not (client.sink.clear and client.seat.knowledge is UP_TO_DATE):
+            while len(client.expected_events) > MAX_WAITING_EVENTS:
+                client.expected_events.popleft()
+
+    def receive(self, client: Client) -> None:
+        data = b"".join(client.sink.frames)
+        self.assert_no_secret_of_others(client, data)
+        messages = client.sink.take_messages()
+        assert [type(m) for m in messages] in ([], [Delta], [Delta, Check])
+        heard: list[int] = []
+        if messages:
+            assert messages[0].tick == self.tick
+            heard = [e.number for e in client.replica.apply(messages[0])]
+            client.unsaid.append(self.tick)
+            if client.acknowledges:
+                client.acknowledge()
+        assert heard == list(client.expected_events)
+        client.expected_events.clear()
+        self.assert_equal_to_world(client)  # even if no delta came
+        self.assert_view_keeps_its_promise(client)
+        if len(messages) == 2:
+            assert messages[1].tick == self.tick
+            assert client.replica.checksum() == messages[1].checksum
+
+    def assert_no_secret_of_others(self, client: Client, data: bytes) -> None:
+        assert b"<hidden>" not in data
+        mine = (b"of 0>", b"of %d>" % client.seat.number)
+        for part in data.split(b"<secret ")[1:]:
+            assert part.split(b" ", 1)[1].startswith(mine)
+
+    def assert_equal_to_world(self, client: Client) -> None:
+        seat, replica = client.seat, client.replica
+        view = set(self.world.grid.view(seat.cell))
+        visible = {t._record.id: t for t in self.entities if t._record.cell in view}
+        assert set(replica.entities) == set(visible)
+        for entity_id, thing in visible.items():
+            remote = replica.entities[entity_id]
+            spec = thing._record.spec
+            assert remote.spec.name == type(thing).__name__
+            values = [tuple(v) if isinstance(v, list) else v for v in remote.values]
+            assert values == wire_values(thing, spec.fields)
+            if thing._record.owner == seat.number:
+                assert remote.owner_values == wire_values(thing, spec.owner_fields)
+            else:
+                assert remote.owner_values is None
+        own = seat.own
+        assert replica.own_entity == (own.id if own and own.alive else 0)
+
+    def assert_view_keeps_its_promise(self, client: Client) -> None:
+        """Everything within the view radius is seen, and nothing beyond the cells and margins."""
+        own = client.seat.own
+        if self.view_radius is None or own is None or own.compiled.position is None:
+            return
+        radius = self.view_radius * self.publisher.view_share
+        if client.seat.focus is not None:
+            x, y = client.seat.focus
+        else:
+            x, y = own.compiled.position(own.values)
+        view = self.world.grid.view(client.seat.cell)
+        for record in self.world.records.values():
+            if record.spec.at:
+                other_x, other_y = record.compiled.position(record.values)
+                distance = max(abs(other_x - x), abs(other_y - y))
+                if distance <= radius:
+                    assert record.cell in view
+                if record.cell in view:
+                    assert distance <= (REACH + 1) * self.world.grid.cell_size + 2 * (
+                        self.world.grid.margin
+                    )
+
+
+class OneCellReplication(Replication):
+    view_radius = None
+
+
+@pytest.fixture(autouse=True)
+def ids_are_reused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world, "ID_REST_PUBLISHES", 0)
+
+
+@pytest.fixture(autouse=True)
+def half_of_all_are_checked_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checksum, "CHECK_TURNS", 2)
+
+
+TestReplication = Replication.TestCase
+TestReplication.settings = settings(max_examples=examples(80), stateful_step_count=60)
+TestOneCellReplication = OneCellReplication.TestCase
+TestOneCellReplication.settings = settings(max_examples=examples(25), stateful_step_count=50)

@@ -1,0 +1,111 @@
+"""What arrives on a connection, and who gets it; the scanner is tested in test_fast_path.py."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+
+from gameserver.errors import LocalProtocolError
+from gameserver.protocol.allowance import Intake
+from gameserver.protocol.fast_path import MAX_FRAGMENTS
+from gameserver.runtime.net.receive_buffer import ReceiveBuffer
+from tests.support.websocket_frames import frame
+
+
+def test_before_frames_are_followed_all_is_to_be_read() -> None:
+    receive_buffer = ReceiveBuffer()
+    receive_buffer.take_in(b"GET / HTTP/1.1")
+    receive_buffer.take_in(frame(b"x"))
+    assert receive_buffer.take(3) == b"GET"
+    assert receive_buffer.take(1000) == b" / HTTP/1.1" + frame(b"x")
+    assert receive_buffer.take(1000) == b""
+    assert receive_buffer.bytes_in == 14 + len(frame(b"x"))
+
+
+def test_a_lane_is_opened_and_closed() -> None:
+    receive_buffer = ReceiveBuffer()
+    messages: list[bytes] = []
+    pongs: list[bytes] = []
+    with pytest.raises(LocalProtocolError):
+        receive_buffer.open_fast_path(messages.append, pongs.append)
+    receive_buffer.follow_frames()
+    receive_buffer.take_in(frame(b"hello"))
+    assert receive_buffer.take(1000) == frame(b"hello")
+    receive_buffer.message_taken()
+    receive_buffer.open_fast_path(messages.append, pongs.append)
+    receive_buffer.take_in(frame(b"one") + frame(b"p", 0x8A))
+    assert (messages, pongs, receive_buffer.unread) == ([b"one"], [b"p"], b"")
+    receive_buffer.close_fast_path()
+    receive_buffer.take_in(frame(b"two") + frame(b"q", 0x8A))
+    assert (messages, pongs, receive_buffer.unread) == ([b"one"], [b"p"], frame(b"two"))
+
+
+def test_nothing_received_is_the_end() -> None:
+    receive_buffer = ReceiveBuffer()
+    receive_buffer.take_in(b"last")
+    receive_buffer.take_in(b"")
+    assert receive_buffer.ended
+    assert receive_buffer.take(10) == b"last"
+
+
+def test_a_shredded_message_is_a_flood() -> None:
+    receive_buffer = ReceiveBuffer()
+    receive_buffer.follow_frames()
+    told: list[str] = []
+    receive_buffer.on_flood = lambda: told.append("flood")
+    receive_buffer.take_in(frame(b"", 0x02) + frame(b"", 0x00) * (MAX_FRAGMENTS - 1))
+    assert not receive_buffer.flooded
+    receive_buffer.take_in(frame(b"", 0x00))
+    assert receive_buffer.flooded
+    assert receive_buffer.unread == b""
+    receive_buffer.take_in(frame(b"more"))
+    assert receive_buffer.unread == b""
+    assert told == ["flood"]
+
+
+KINDS = {
+    "messages": frame(b"x"),
+    "pongs": frame(b"", 0x8A),
+    "pings": frame(b"", 0x89),
+    "texts": frame(b"x", 0x81),
+    "empty fragments": frame(b"", 0x02) + frame(b"", 0x80),
+    "long messages": frame(bytes(4000)),
+    "long pings": frame(bytes(125), 0x89),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+async def test_who_sends_more_than_allowed_floods(
+    name: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    """As many as are allowed, for a minute, and then too many at once."""
+    receive_buffer = ReceiveBuffer()
+    receive_buffer.follow_frames()
+    messages: list[bytes] = []
+    receive_buffer.open_fast_path(messages.append, messages.append)
+    told: list[str] = []
+    receive_buffer.limit(Intake(), lambda: told.append("flood"))
+    sent = KINDS[name]
+    frames = 2 if name == "empty fragments" else 1
+    fit = min(Intake().frames_per_s / frames, Intake().bytes_per_s / len(sent))
+    for _ in range(60):
+        receive_buffer.take_in(sent * int(fit))
+        receive_buffer.take(1 << 20)
+        await trio.sleep(1)
+    assert not receive_buffer.flooded
+    assert told == []
+    before = len(messages)
+    burst = min(Intake().frames_burst / frames, Intake().bytes_burst / len(sent))
+    receive_buffer.take_in(sent * int(burst + fit))
+    assert receive_buffer.flooded
+    assert told == ["flood"]
+    assert len(messages) == before, "nothing of it was handed on"
+    assert receive_buffer.unread == b""
+
+
+async def test_without_a_limit_all_is_let_in() -> None:
+    receive_buffer = ReceiveBuffer()
+    receive_buffer.follow_frames()
+    receive_buffer.take_in(frame(b"", 0x89) * 100_000)
+    assert not receive_buffer.flooded

@@ -1,0 +1,277 @@
+"""A second sign-in: the newer connection gets the seat, the player and all that it has."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from clients.errors import ConnectionLost
+from clients.game_client import GameClient
+from clients.joining import open_game
+from gameserver import Settings
+from gameserver.protocol.messages import CommandMessage, Delta, Welcome
+from gameserver.runtime.net.link import Link
+from gameserver.runtime.rooms.resumption import Showing
+from gameserver.runtime.rooms.room_task import RoomTask
+from gameserver.runtime.server import open_server
+from tests.support.resumable_lobby import HoldingField, ResumableLobby, resumable_lobby, until_known
+from tests.support.small_game import RawClient, Step
+
+PATIENCE_S = 60
+ELSEWHERE = (4012, "signed in elsewhere")
+
+
+async def signed_in(host: ResumableLobby, client: RawClient, **hello: Any) -> Welcome:
+    """Join as ``ann``, whose identity is her token here."""
+    return await client.joined(**{"token": "account-17", **hello})
+
+
+async def stepped(client: RawClient, seq: int) -> Delta:
+    """Send a command and wait until a delta tells that it was dealt with."""
+    await client.step(seq)
+    while (delta := await client.next_of(Delta)).ack != seq:
+        pass
+    return delta
+
+
+async def lost(game: GameClient) -> tuple[int, str]:
+    """Play on to the end, and say how it came."""
+    with trio.fail_after(PATIENCE_S):
+        while True:
+            try:
+                await game.next_delta()
+            except ConnectionLost as end:
+                return end.code, end.reason
+
+
+def task_of(host: ResumableLobby) -> RoomTask:
+    return host.lobby.rooms[0][1]
+
+
+async def test_the_newer_connection_gets_the_player(autojump_clock: MockClock) -> None:
+    async with (
+        resumable_lobby() as host,
+        host.client() as (first, _),
+        host.client() as (second, _s),
+    ):
+        older = await signed_in(host, first)
+        await stepped(first, 7)
+        player = host.room.players[1]
+        pawn, player.data = player.entity, "what the game keeps"
+        newer = await signed_in(host, second, name="another name")
+        assert await first.closed() == ELSEWHERE
+        assert (newer.seat, newer.own_entity) == (older.seat, older.own_entity)
+        assert host.room.players == {1: player}
+        assert (player.entity, player.data, player.name) == (pawn, "what the game keeps", "ann")
+        assert host.room.told == ["ann joins", "ann drops", "ann resumes"]
+        # The newcomer knows nothing, and its commands begin anew.
+        assert (newer.resumed, newer.ack) == (False, 0)
+        seen = await second.next_of(Delta)
+        assert (seen.leaves, seen.ack, seen.enters) == (None, 0, [1, 0, 8, 0])
+        assert seen.own == [1, 1, 1, 0]
+        assert (await stepped(second, 1)).sets == []
+        assert (pawn.x, host.seated(1).commands.duplicate) == (2.0, 0)
+        # The seat is free, once, when the newer one leaves.
+        await second.ws.aclose(1000)
+        await wait_all_tasks_blocked()
+        assert host.room.told[3:] == ["ann leaves: left"]
+        assert (host.lobby.rooms[0][1].room.players, len(host.lobby.resumption)) == ({}, 0)
+        assert len(host.lobby._open["field/1"].seats) == 0
+        assert host.lobby.resumption._of == {}
+
+
+async def test_a_held_seat_is_taken_over_alike(autojump_clock: MockClock) -> None:
+    async with resumable_lobby() as host:
+        await host.leave_behind(token="account-17")
+        player = host.room.players[1]
+        async with host.client() as (second, _):
+            welcome = await signed_in(host, second)
+            assert (welcome.seat, welcome.resumed, host.lobby.held) == (1, False, 0)
+            assert host.room.players == {1: player}
+            assert player.connected
+            await stepped(second, 1)
+        assert host.room.told[:3] == ["ann joins", "ann drops", "ann resumes"]
+        assert host.shown() == {}
+
+
+async def test_what_waits_of_the_older_one_is_dropped(autojump_clock: MockClock) -> None:
+    async with (
+        resumable_lobby() as host,
+        host.client() as (first, _),
+        host.client() as (second, _s),
+    ):
+        await signed_in(host, first)
+        await first.next_of(Delta)
+        player = host.room.players[1]
+        seated = host.seated(1)
+        seated.commands.take(9, Step(1))
+        task_of(host).take_over(seated, host.links[1], lambda *_: None)  # type: ignore[arg-type]
+        await trio.sleep(0.2)
+        assert (player.entity.x, seated.commands.dropped) == (0.0, 1)
+        assert await first.closed() == ELSEWHERE
+        assert second.bye is None
+
+
+def a_step(seq: int) -> bytes:
+    return CommandMessage(seq=seq, tick=0, shown=0, acked=0, kind=0, values=[1]).encode()
+
+
+def masked_frame(payload: bytes) -> bytes:
+    return struct.pack("!BBI", 0x82, 0x80 | len(payload), 0) + payload
+
+
+@pytest.mark.parametrize("path", ["lane", "task"])
+async def test_the_older_one_says_nothing_more(autojump_clock: MockClock, path: str) -> None:
+    """Its task has yet to notice, and what it sent may be read before that: at this very tick."""
+    async with resumable_lobby() as host, host.client() as (first, _), host.client():
+        await signed_in(host, first)
+        await first.next_of(Delta)
+        await wait_all_tasks_blocked()
+        seated, link = host.seated(1), host.links[0]
+        if path == "task":
+            host.sessions[0]._ws._send_channel.send_nowait(a_step(9))
+        task_of(host).take_over(seated, host.links[1], lambda *_: None)  # type: ignore[arg-type]
+        if path == "lane":
+            link.receive_buffer.take_in(masked_frame(a_step(9)))
+        assert await first.closed() == ELSEWHERE
+        seated.commands.take(1, Step(1))
+        await trio.sleep(0.2)
+        assert (seated.player.entity.x, seated.commands.duplicate) == (1.0, 0)
+
+
+async def test_who_is_taken_over_while_it_is_welcomed_starts_no_deltas(
+    autojump_clock: MockClock,
+) -> None:
+    async with resumable_lobby() as host, host.client() as (first, _), host.client():
+        link, other = host.links
+        link.clear = False  # so it takes its time
+        send_all = link.send_all
+
+        async def send_and_be_taken_over(data: Any) -> None:
+            await send_all(data)
+            if 1 in host.room.players:
+                link.send_all = send_all  # type: ignore[method-assign]
+                task_of(host).take_over(host.seated(1), other, lambda *_: None)  # type: ignore[arg-type]
+
+        link.send_all = send_and_be_taken_over  # type: ignore[method-assign]
+        await first.hello(token="account-17")
+        posted: list[bytes] = []
+        other.post = lambda frame: bool(posted.append(frame)) or True  # type: ignore[method-assign]
+        assert await first.closed() == ELSEWHERE
+        await trio.sleep(0.2)
+        assert posted == []
+        task_of(host).publish_to(host.seated(1))
+        await trio.sleep(0.2)
+        assert posted
+
+
+async def test_it_is_the_same_player_in_whichever_room_of_the_kind(
+    autojump_clock: MockClock,
+) -> None:
+    """Here the game says who somebody is: only after the place in another room was reserved."""
+    async with (
+        resumable_lobby() as host,
+        host.client() as (bob, _),
+        host.client() as (eve, _),
+        host.client() as (ann, _),
+    ):
+        await bob.joined(name="bob")
+        await signed_in(host, ann)
+        await eve.joined(name="eve")  # the room is full
+        async with host.client() as (second, _s):
+            welcome = await signed_in(host, second, room="field")
+            assert await ann.closed() == ELSEWHERE
+            assert (welcome.room, welcome.seat) == ("field/1", 2)
+            assert [p.name for p in host.room.players.values()] == ["bob", "ann", "eve"]
+            taken = {opened.name: len(opened.seats) for opened in host.lobby._open.values()}
+            assert taken == {"1": 3, "2": 0}
+            async with host.client() as (third, _t):  # that very room: another seat of its own
+                assert (await signed_in(host, third, room="field/2")).room == "field/2"
+                await stepped(second, 1)
+
+
+async def test_of_the_seats_of_one_room_one_is_enough(autojump_clock: MockClock) -> None:
+    async with (
+        resumable_lobby() as host,
+        host.client() as (first, _),
+        host.client() as (second, _s),
+    ):
+        await signed_in(host, first)
+        await signed_in(host, second)  # for whom seat 2 was reserved
+        await first.closed()
+        await wait_all_tasks_blocked()
+        assert len(host.lobby._open["field/1"].seats) == 1
+
+
+async def test_who_is_being_kicked_is_not_taken_over(autojump_clock: MockClock) -> None:
+    async with (
+        resumable_lobby() as host,
+        host.client() as (first, _),
+        host.client() as (second, _s),
+    ):
+        await signed_in(host, first)
+        await first.next_of(Delta)
+        host.room.players[1].kick("enough")
+        assert host.lobby.find_playing("field", "account-17") is None
+        assert await first.closed() == (4010, "enough")
+        await signed_in(host, second)
+        assert host.room.told == ["ann joins", "ann leaves: enough", "ann joins"]
+
+
+class Grumpy(HoldingField):
+    second_sign_in = "refuse"
+
+
+async def test_a_room_that_refuses_gives_a_held_seat_away(autojump_clock: MockClock) -> None:
+    async with resumable_lobby(Grumpy) as host:
+        await host.leave_behind(token="account-17")
+        async with host.client() as (second, _), host.client() as (third, _t):
+            assert (await signed_in(host, second)).seat == 1
+            await third.hello(token="account-17")
+            assert await third.closed() == (4007, "you play here already")
+            assert host.room.told == ["ann joins", "ann drops", "ann resumes"]
+            await stepped(second, 1)
+
+
+async def test_a_client_that_comes_back_by_itself_does_not_snatch_the_seat_back(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with resumable_lobby() as host:
+        host.lead_here(monkeypatch)
+        async with open_game("ws://test/", name="ann", token="account-17") as older:
+            await until_known(older)
+            host.cut()
+            async with host.client() as (second, _):
+                await signed_in(host, second)
+                assert await lost(older) == ELSEWHERE
+                assert host.shown() == {Showing.SIGNED_IN_ELSEWHERE: 1}
+                await stepped(second, 1)
+
+
+async def test_python_clients_over_real_sockets() -> None:
+    with trio.fail_after(PATIENCE_S):
+        async with open_server({"field": HoldingField}, Settings(port=0)) as server:
+            url = f"ws://127.0.0.1:{server.port}/"
+            async with open_game(url, name="ann", token="account-17") as older:
+                for _ in range(3):
+                    await older.send(Step(1))
+                while older.replica.ack < 3:
+                    await older.next_delta()
+                room = server.lobby.rooms[0][1].room
+                assert isinstance(room, HoldingField)
+                player = room.players[1]
+                assert isinstance(room.players[1]._seat.sink, Link)
+                async with open_game(url, name="ann", token="account-17") as newer:
+                    assert await lost(older) == ELSEWHERE
+                    assert (newer.seat, newer.replica.own_entity) == (1, 1)
+                    assert await newer.send(Step(1)) == 1
+                    while newer.replica.ack < 1:
+                        await newer.next_delta()
+                    assert newer.replica.own is not None
+                    assert newer.replica.own.x == 4.0
+                    assert room.players == {1: player}
+    assert room.told == ["ann joins", "ann drops", "ann resumes", "ann leaves: left"]

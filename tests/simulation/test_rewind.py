@@ -1,0 +1,282 @@
+"""What a client's claim is worth: honest ones are believed, and lying gains nothing more."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gameserver.errors import LocalProtocolError
+from gameserver.model.schema import command, entity, synced
+from gameserver.protocol.latency import Latency, LatencyEstimator
+from gameserver.replication.publisher import Publisher
+from gameserver.room import Player, Room
+from gameserver.simulation.rewind import MAX_INTERPOLATION_S, TOLERANCE_S, believed_age, bounds
+from gameserver.simulation.stepper import Stepper
+from tests.support.examples import examples
+from tests.support.frame_sinks import NoSink
+
+RATE = 30
+
+
+@entity(at=("x", "y"))
+class Target:
+    x: int = synced(0)
+    y: int = synced(0)
+
+
+@command
+class Aim:
+    fire: bool = False
+
+
+class Range(Room):
+    """A shooting range: the target is at ``x`` = the number of the tick."""
+
+    tick_rate = RATE
+    classes = (Target, Aim)
+    input = Aim
+    rewinds = (Target,)
+
+    def on_create(self) -> None:
+        self.target = self.spawn(Target())
+        self.seen: list[float] = []
+
+    def on_command(self, player: Player, command: Aim) -> None:
+        if command.fire:
+            self.seen.append(self.seen_by(player).tick)
+
+    def tick(self) -> None:
+        self.target.x = self.tick_number
+
+
+class Played:
+    """A range that is stepped and published by hand."""
+
+    def __init__(self, kind: type[Range] = Range, *, ticks: int = 60) -> None:
+        self.room = kind()
+        self.stepper = Stepper(self.room)
+        seated = self.stepper.join(1, NoSink(), "ann")
+        self.player, self.commands = seated.player, seated.commands
+        self._publisher = Publisher(self.room.world, check_every_ticks=10**6, quiet_ticks=10**6)
+        self._seq = 0
+        self.step(ticks)
+
+    def step(self, ticks: int = 1) -> None:
+        for _ in range(ticks):
+            tick = self.room.tick_number + 1
+            self.stepper.step(tick)
+            assert not self.stepper.failures
+            self._publisher.publish(tick)
+            self.stepper.published(tick)
+
+    def shoot(self, shown: float, *, for_tick: int = 0) -> float:
+        """Fire now, claiming that the screen showed tick ``shown``; what was seen."""
+        self._seq += 1
+        self.commands.take(self._seq, Aim(fire=True), tick=for_tick, shown=round(32 * shown))
+        while not self.room.seen:
+            self.step()
+        return self.room.seen.pop()
+
+
+def measured(*round_trips_s: float) -> Latency:
+    estimator = LatencyEstimator()
+    for rtt_s in round_trips_s:
+        estimator.sample(rtt_s)
+    return estimator.latency
+
+
+STEADY = measured(*[0.1] * 40)
+
+
+def test_an_honest_claim_is_believed_with_its_fraction() -> None:
+    played = Played()
+    played.player.latency = STEADY
+    assert played.shoot(56.25) == 56.25
+    assert (played.player.rewinds_disputed, played.player.rewinds_clamped) == (0, 0)
+
+
+def test_what_is_seen_then_is_where_the_target_was_drawn() -> None:
+    played = Played()
+    played.player.latency = STEADY
+    played.commands.take(1, Aim(), shown=round(32 * 56.25))
+    played.step()
+    seen = played.room.seen_by(played.player)
+    assert seen.position(played.room.target) == (56.25, 0)
+    assert list(seen.near(56, 0, 1, Target)) == [(played.room.target, 56.25, 0)]
+    assert not list(seen.near(61, 0, 3, Target)), "where it is now"
+
+
+def test_waiting_for_its_tick_does_not_make_a_claim_older() -> None:
+    """The claim is judged by when it came, not by when it is applied."""
+    played = Played()
+    played.player.latency = STEADY
+    newest = 61 - bounds(STEADY, RATE, 1).least
+    assert played.shoot(newest - 0.5, for_tick=66) == pytest.approx(newest - 0.5, abs=1 / 32)
+    assert played.player.rewinds_disputed == 0
+
+
+def test_while_an_input_is_repeated_the_screen_goes_on() -> None:
+    played = Played()
+    played.player.latency = STEADY
+    played.commands.take(1, Aim(fire=True), shown=32 * 56)
+    played.step(4)
+    assert played.room.seen == [56, 57, 58, 59]
+
+
+@pytest.mark.parametrize("shown", [1, 20, 63, 10**6])
+def test_a_claim_that_cannot_be_is_replaced_by_what_was_measured(shown: float) -> None:
+    """Older than any delay explains, newer than the way allows, and of the future."""
+    played = Played()
+    played.player.latency = STEADY
+    assert played.shoot(shown) == pytest.approx(61 - 0.1 * RATE - 1)
+    assert played.player.rewinds_disputed == 1
+
+
+def test_no_claim_is_no_dispute() -> None:
+    played = Played()
+    played.player.latency = STEADY
+    assert played.shoot(0) == pytest.approx(61 - 0.1 * RATE - 1)
+    assert played.player.rewinds_disputed == 0
+
+
+def test_nobody_sees_further_back_than_the_room_allows() -> None:
+    played = Played()
+    played.player.latency = measured(*[0.9] * 40)
+    assert played.shoot(61 - 0.9 * RATE) == 61 - Range.max_rewind_ms * RATE / 1000
+    assert (played.player.rewinds_clamped, played.player.rewinds_disputed) == (1, 0)
+
+
+def test_off_means_the_present() -> None:
+    class Plain(Range):
+        lag_compensation = False
+
+    played = Played(Plain)
+    played.player.latency = STEADY
+    assert played.shoot(56) == 61
+    one = Played()
+    one.player.latency = STEADY
+    one.player.lag_compensation = False
+    assert one.shoot(56) == 61
+    assert one.player.rewinds_disputed == 0
+
+
+def test_before_anything_is_published_the_present_is_seen() -> None:
+    stepper = Stepper(Range())
+    seated = stepper.join(1, NoSink(), "ann")
+    seated.commands.take(1, Aim(fire=True), shown=32)
+    stepper.step(1)
+    assert stepper.room.seen == [1]
+
+
+def test_a_room_without_rewinds_says_so() -> None:
+    class Blind(Range):
+        rewinds = ()  # type: ignore[assignment]
+
+    room = Blind()
+    player = Stepper(room).join(1, NoSink(), "ann").player
+    with pytest.raises(LocalProtocolError, match="rewinds"):
+        room.seen_by(player)
+
+
+def test_the_history_must_reach_as_far_as_the_rewinding() -> None:
+    class Short(Range):
+        history_s = 0.4
+
+    with pytest.raises(LocalProtocolError, match="history_s"):
+        Stepper(Short())
+
+
+# ---------------------------------------------------------------- honest clients
+
+
+@settings(max_examples=examples(200))
+@given(
+    st.floats(0, 0.4),
+    st.floats(0, 0.06),
+    st.floats(0.02, MAX_INTERPOLATION_S),
+    st.integers(0, 2**32),
+    st.sampled_from((10, 20, 30, 60, 128)),
+    st.integers(1, 3),
+)
+def test_an_honest_client_is_never_disputed(
+    rtt_s: float, jitter_s: float, delay_s: float, seed: int, rate: int, every: int
+) -> None:
+    """Round trips of ``rtt_s`` ± ``jitter_s``; it draws ``delay_s`` after what came last."""
+    rng = random.Random(seed)
+    estimator = LatencyEstimator()
+
+    def way_s() -> float:
+        return abs(rtt_s + rng.uniform(-jitter_s, jitter_s)) / 2
+
+    for _ in range(40):
+        estimator.sample(way_s() + way_s())
+    limits = bounds(estimator.latency, rate, every)
+    waited = rng.uniform(0, 1)  # for the tick that reads it
+    since_delta = rng.uniform(0, every)
+    age = (way_s() + way_s() + delay_s * rng.random()) * rate + waited + since_delta
+    assert believed_age(age, limits) == (age, True)
+
+
+# ---------------------------------------------------------------- liars
+
+
+def liar_sees(latency: Latency, shown: int) -> tuple[float, Player]:
+    played = Played(ticks=40)
+    played.player.latency = latency
+    return played.shoot(shown / 32), played.player
+
+
+@settings(max_examples=examples(60))
+@given(st.integers(1, 2**52), st.floats(0, 0.3))
+def test_with_true_pongs_a_liar_sees_no_more_than_the_most_patient_honest_client(
+    shown: int, rtt_s: float
+) -> None:
+    """The documented bound, whatever is claimed; and nothing that has not been published."""
+    seen, player = liar_sees(measured(*[rtt_s] * 40), shown)
+    age = 41 - seen
+    most = (rtt_s + MAX_INTERPOLATION_S + TOLERANCE_S) * RATE + 1 + 1
+    assert age <= min(most, Range.max_rewind_ms * RATE / 1000) + 1e-6
+    assert seen <= 40
+    assert age >= (rtt_s - TOLERANCE_S) * RATE - 1e-6
+    assert (player.rewinds_disputed == 0) == (seen == shown / 32 or player.rewinds_clamped == 1)
+
+
+@settings(max_examples=examples(60))
+@given(st.integers(0, 2**52), st.lists(st.floats(0, 6), min_size=1, max_size=40))
+def test_one_that_delays_its_pongs_gains_at_most_what_the_room_allows(
+    shown: int, round_trips_s: list[float]
+) -> None:
+    seen, _ = liar_sees(measured(*round_trips_s), shown)
+    assert 41 - Range.max_rewind_ms * RATE / 1000 - 1e-6 <= seen <= 40
+
+
+def test_one_that_answers_no_ping_is_taken_to_be_near() -> None:
+    seen, player = liar_sees(Latency(), 32 * 20)
+    assert seen == 41 - 1
+    assert player.rewinds_disputed == 1
+
+
+def test_the_bounds_by_hand() -> None:
+    limits = bounds(measured(0.2), 20, 2)  # the variation of a first sample is half of it
+    assert limits.least == pytest.approx(0.15 * 20)
+    assert limits.most == pytest.approx((0.2 + 4 * 0.1 + 0.4 + 0.05) * 20 + 2 + 1)
+    assert limits.usual == pytest.approx(0.2 * 20 + 2)
+
+
+def test_shots_of_a_liar_miss_where_the_target_was_long_ago() -> None:
+    """And the honest one hits it where its screen showed it."""
+
+    def hits(shown: float, at: int) -> list[Any]:
+        played = Played()
+        played.player.latency = STEADY
+        played.commands.take(1, Aim(), shown=round(32 * shown))
+        played.step()
+        return list(played.room.seen_by(played.player).near(at, 0, 1, Target))
+
+    assert hits(55, at=55)
+    assert not hits(30, at=30)
+    assert hits(30, at=57), "it is treated as one with its latency"

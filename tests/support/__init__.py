@@ -1,0 +1,1 @@
+"""What tests share: small games, clients, servers, and clocks of their own."""

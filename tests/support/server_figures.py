@@ -1,0 +1,44 @@
+"""Figures of a server, made up, for the tests of what is told of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import attrs
+
+from gameserver.ops.metrics import (
+    Counters,
+    KindFigures,
+    RoomTally,
+    ServerFigures,
+    Tally,
+)
+
+
+def figures(**changes: Any) -> ServerFigures:
+    plain = ServerFigures(
+        connections=3,
+        tasks=17,
+        full_collections=2,
+        full_collections_s=0.75,
+        acceptor={"accepted": 10, "crashed": 0},
+        turned_away={"address": 8, "origin": 0},
+        malformed_forwards=9,
+        tokens_refused={"expired": 4},
+        held=6,
+        holds_refused=2,
+        resumptions={"resumed": 12, "used": 1},
+        sessions=Tally(bytes_in=100, bytes_out=2000, commands_duplicate=4),
+        counters=Counters(5, 60, 1, Counter({4005: 2}), Counter({1000: 3, 4009: 1})),
+        kinds={
+            "field": KindFigures(
+                rooms=2,
+                players=7,
+                total=RoomTally(ticks=1000, ticks_dropped=3),
+                work_s={0.5: 0.001, 0.99: 0.004, 1.0: 0.01},
+                lateness_s={},
+            )
+        },
+    )
+    return attrs.evolve(plain, **changes)

@@ -1,0 +1,294 @@
+"""A small game, and clients that speak the protocol by hand: for the tests of the runtime.
+
+Over memory streams, so that a mock clock may rule (``connected``), or over real sockets (``join``).
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import msgpack
+import pytest
+import trio
+import trio.testing
+import trio_websocket
+
+from gameserver import JoinRefused, Player, Room, command, entity, event, number, synced
+from gameserver.protocol.messages import (
+    SUBPROTOCOL,
+    Bye,
+    CommandMessage,
+    Hello,
+    ServerMessage,
+    Welcome,
+    decode_from_server,
+)
+from gameserver.runtime.net.receive_buffer import ReceiveBuffer
+from gameserver.runtime.server import Server
+
+T = TypeVar("T")
+
+_answer_ping = trio_websocket.WebSocketConnection._handle_ping_event
+
+
+async def _answer_ping_unless_closing(self: Any, event: Any) -> None:
+    """Let clients of tests be pinged while they close, which trio-websocket crashes on.
+
+    Servers are left as they are: that they survive it is what ``test_crashing_requests.py`` proves.
+    """
+    if self.is_server or self.closed is None:
+        await _answer_ping(self, event)
+
+
+trio_websocket.WebSocketConnection._handle_ping_event = _answer_ping_unless_closing
+
+#: A test that waits for a message which never comes fails after this.
+PATIENCE_S = 30.0
+
+
+@entity(at=("x", "y"))
+class Pawn:
+    x: float = synced(0.0, step=1 / 8)
+    y: float = synced(0.0, step=1 / 8)
+    secret: int = synced(0, to="owner")
+
+
+@command
+class Step:
+    dx: int = number(-1, 1)
+
+
+@event
+class Rang:
+    times: int = 0
+
+
+class Field(Room):
+    """Pawns that step; what players are called decides what goes wrong."""
+
+    tick_rate = 20
+    max_players = 3
+    hold_s = 0.0  # what is tested of resuming has rooms of its own
+    classes = (Pawn, Step, Rang)
+
+    def on_create(self) -> None:
+        self.left: list[tuple[str, str]] = []
+        self.log: list[str] = []
+
+    async def on_start(self) -> None:
+        self.log.append("start")
+
+    async def on_stop(self) -> None:
+        self.log.append("stop")
+
+    async def on_auth(self, name: str, token: str | None) -> str | None:
+        if token == "wrong":
+            raise JoinRefused(4007, "that token is not good")
+        if token == "odd code":
+            raise JoinRefused(1006, "a code that no one may send")
+        if token == "bug":
+            raise ZeroDivisionError("a bug in on_auth")
+        if token == "odd":
+            return [name]  # type: ignore[return-value]
+        if token == "slow":
+            await trio.sleep_forever()
+        return token
+
+    def on_join(self, player: Player) -> None:
+        if player.name == "join-bug":
+            raise ZeroDivisionError("a bug in on_join")
+        player.entity = self.spawn(Pawn(), owner=player)
+
+    def on_leave(self, player: Player, reason: str) -> None:
+        self.left.append((player.name, reason))
+        if player.entity is not None:
+            self.despawn(player.entity)
+
+    def on_command(self, player: Player, command: Step) -> None:
+        if player.name == "command-bug":
+            raise ZeroDivisionError("a bug in on_command")
+        if player.name == "kick-me":
+            player.kick("you asked for it")
+        if player.name == "nan":
+            player.entity.x = float("nan")
+        if player.name == "tick-bug":
+            self.log.append("tick-bug")
+        player.entity.x += command.dx
+
+    def tick(self) -> None:
+        if "tick-bug" in self.log:
+            raise ZeroDivisionError("a bug in tick")
+
+
+class MemoryLink(trio.abc.Stream):
+    """The server's end of a memory stream, with a link's lanes."""
+
+    def __init__(self, stream: Any, peer: Any) -> None:
+        self._stream = stream
+        self._peer = peer
+        self.clear = True
+        self.dropped = False
+        self.posts_refused = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.receive_buffer = ReceiveBuffer()
+        self._head_is_read = False
+
+    def post(self, frame: bytes) -> bool:
+        if self.clear and not self.dropped:
+            self._peer.receive_stream.put_data(frame)
+            return True
+        self.posts_refused += 1
+        return False
+
+    async def send_all(self, data: Any) -> None:
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        while True:
+            data: bytes = await self._stream.receive_some(max_bytes)
+            if not data or not self._head_is_read:
+                if not self._head_is_read:
+                    self.receive_buffer.follow_frames()
+                self._head_is_read = True
+                return data
+            self.receive_buffer.take_in(data)
+            if foreign := self.receive_buffer.take(1 << 20):
+                return foreign
+
+    async def aclose(self) -> None:
+        self.drop()
+        await trio.lowlevel.checkpoint()
+
+    def drop(self) -> None:
+        self.dropped = True
+        self._stream.send_stream.close()
+        self._stream.receive_stream.close()
+
+
+class SilenceableStream(trio.abc.Stream):
+    """A client's end that can stop sending, so that pings go unanswered."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.muted = False
+
+    async def send_all(self, data: Any) -> None:
+        if self.muted:
+            await trio.lowlevel.checkpoint()
+        else:
+            await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        data: bytes = await self._stream.receive_some(max_bytes)
+        return data
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+class RawClient:
+    """One that sends what it is told to, well-formed or not."""
+
+    def __init__(self, ws: trio_websocket.WebSocketConnection) -> None:
+        self.ws = ws
+        self.bye: Bye | None = None
+
+    async def send(self, message: Any) -> None:
+        data = msgpack.packb(message) if isinstance(message, list) else message.encode()
+        await self.ws.send_message(data)
+
+    async def hello(
+        self, name: str = "ann", room: str = "", token: str | None = None, **other: Any
+    ) -> None:
+        fields = {"version": 1, "schema_hash": None, "resume": None, **other}
+        await self.send(Hello(room=room, name=name, token=token, **fields))
+
+    async def joined(self, name: str = "ann", **hello: Any) -> Welcome:
+        """Ask to be let in, and read until it is."""
+        await self.hello(name, **hello)
+        return await self.next_of(Welcome)
+
+    async def step(self, seq: int, dx: int = 1) -> None:
+        await self.send(CommandMessage(seq=seq, tick=0, shown=0, acked=0, kind=0, values=[dx]))
+
+    async def receive(self) -> ServerMessage:
+        data = await self.ws.get_message()
+        assert isinstance(data, bytes)
+        message = decode_from_server(data)
+        if isinstance(message, Bye):
+            self.bye = message
+        return message
+
+    async def next_of(self, kind: type[T]) -> T:
+        """Read until there is a message of this class."""
+        with trio.fail_after(PATIENCE_S):
+            while not isinstance(message := await self.receive(), kind):
+                pass
+        return message
+
+    async def closed(self) -> tuple[int, str | None]:
+        """Read to the end; return code and reason of the close frame."""
+        with pytest.raises(trio_websocket.ConnectionClosed) as closed:
+            await self._receive_for_ever()
+        reason = closed.value.reason
+        assert reason is not None
+        return reason.code, reason.reason
+
+    async def _receive_for_ever(self) -> None:
+        with trio.fail_after(PATIENCE_S):
+            while True:
+                await self.receive()
+
+
+@asynccontextmanager
+async def join(server: Server, path: str = "/") -> AsyncIterator[RawClient]:
+    """Connect to a real server; nothing is sent yet."""
+    url = f"ws://127.0.0.1:{server.port}{path}"
+    async with open_url(url) as client:
+        yield client
+
+
+@asynccontextmanager
+async def open_url(url: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[RawClient]:
+    """Connect to a real server by its address."""
+    async with trio_websocket.open_websocket_url(url, tls, subprotocols=[SUBPROTOCOL]) as ws:
+        try:
+            yield RawClient(ws)
+        finally:
+            if ws.closed is not None:  # then trio-websocket leaves the socket open
+                await ws._stream.aclose()
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[
+    tuple[trio_websocket.WebSocketConnection, MemoryLink, RawClient, SilenceableStream]
+]:
+    """Yield the server's WebSocket and link, and the client with its stream."""
+    ours, theirs = trio.testing.memory_stream_pair()
+    link, stream = MemoryLink(ours, theirs), SilenceableStream(theirs)
+    async with trio.open_nursery() as nursery:
+        opened: list[trio_websocket.WebSocketConnection] = []
+
+        async def accept() -> None:
+            request = await trio_websocket.wrap_server_stream(
+                nursery, link, message_queue_size=4, max_message_size=4096
+            )
+            opened.append(await request.accept(subprotocol=SUBPROTOCOL))
+
+        async with trio.open_nursery() as opening:
+            opening.start_soon(accept)
+            client = await trio_websocket.wrap_client_stream(
+                nursery, stream, "test", "/", subprotocols=[SUBPROTOCOL]
+            )
+        yield opened[0], link, RawClient(client), stream
+        nursery.cancel_scope.cancel()

@@ -1,0 +1,44 @@
+"""The layout of the tests: who may import whom."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT, TESTS
+
+FILES = sorted(TESTS.rglob("*.py"))
+
+
+def imported(file: Path) -> set[str]:
+    found = set[str]()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{file}: a relative import"
+            module = node.module or ""
+            found |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(TESTS).as_posix())
+def test_tests_import_no_other_tests(file: Path) -> None:
+    other = {name for name in imported(file) if name.split(".")[-1].startswith("test_")}
+    assert other == set()
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(TESTS).as_posix())
+def test_only_tests_of_the_benchmarks_import_benchmarks(file: Path) -> None:
+    if file.is_relative_to(TESTS / "benchmarks"):
+        return
+    assert not {name for name in imported(file) if name.split(".")[0] == "benchmarks"}
+
+
+def test_every_folder_with_tests_is_a_package() -> None:
+    """Else two test files could not have the same name."""
+    folders = {file.parent for file in FILES if "rooms" not in file.parts}
+    bare = {f.relative_to(ROOT).as_posix() for f in folders if not (f / "__init__.py").exists()}
+    assert bare == set()
