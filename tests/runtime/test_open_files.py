@@ -134,8 +134,8 @@ async def flood(port: int, count: int) -> list[trio.SocketStream]:
 
 
 @pytest.mark.skipif(open_files.resource is None, reason="there is no such limit here")
-async def test_a_server_with_few_files_turns_the_rest_away() -> None:
-    """Beyond what fits everybody hears 503, and who plays goes on."""
+async def test_a_server_with_few_files_makes_room_for_newcomers() -> None:
+    """Beyond what fits, the oldest silent connections end, and whoever plays goes on."""
     process, port, most = await start(SCRIPT % (300, 300, ""))
     try:
         with trio.fail_after(30):
@@ -146,7 +146,10 @@ async def test_a_server_with_few_files_turns_the_rest_away() -> None:
                 silent = await flood(port, most - 1)
                 late = await flood(port, 3)
                 for stream in late:
-                    assert (await stream.receive_some()).startswith(b"HTTP/1.1 503 ")
+                    await stream.send_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                    assert (await stream.receive_some()).startswith(b"HTTP/1.1 200 ")
+                for stream in silent[:3]:
+                    assert await stream.receive_some() == b""
                 await honest.next_of(Delta)
                 for stream in (*silent, *late):
                     await stream.aclose()

@@ -6,7 +6,6 @@ import ipaddress
 from collections import deque
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +25,7 @@ from gameserver.runtime.admission.connection_limits import (
     Stage,
 )
 from tests.support.examples import examples
+from tests.support.paths import ROOT
 
 PROXY = ipaddress.ip_network("10.0.0.0/8")
 
@@ -426,6 +426,6 @@ def test_counts_are_what_is_there_whatever_happens(deeds: list[tuple[str, int, s
 
 
 def test_the_readme_names_every_reason() -> None:
-    text = (Path(module.__file__).parents[1] / "README.md").read_text()
+    text = (ROOT / "gameserver" / "README.md").read_text()
     [told] = [part for part in text.split("\n\n") if part.startswith("**What is counted.**")]
     assert [reason for reason in Reason if f"`{reason}`" not in told] == []
