@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import h11
 import trio
@@ -17,6 +17,10 @@ from gameserver.runtime.http.messages import SECURITY_HEADERS, Response, announc
 
 if TYPE_CHECKING:
     from gameserver.runtime.net.link import Link
+
+#: h11 takes a head apart line by line, so the shortest lines that fit the head cost the most.
+#: Browsers send about twenty.
+MAX_HEAD_LINES: Final = 128
 
 
 class Conversation:
@@ -50,6 +54,8 @@ class Conversation:
         Raises ``h11.RemoteProtocolError`` for what is no request.
         """
         while True:
+            if _head_lines(self.early_bytes) > MAX_HEAD_LINES:
+                raise h11.RemoteProtocolError("too many header lines", error_status_hint=431)
             event = self._h11.next_event()
             if event is h11.NEED_DATA:
                 # h11 itself minds only heads that have not ended yet.
@@ -100,6 +106,12 @@ class Conversation:
             self._method = b""
             return True
         return False
+
+
+def _head_lines(data: bytes) -> int:
+    """Return how many lines the head has that ``data`` begins with; a body may follow it."""
+    ends = [end for end in (data.find(b"\n\r\n"), data.find(b"\n\n")) if end >= 0]
+    return data.count(b"\n", 0, min(ends, default=len(data)))
 
 
 def _check_framing(request: h11.Request) -> None:

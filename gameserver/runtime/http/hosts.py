@@ -21,6 +21,8 @@ from gameserver.runtime.http.messages import authority_of
 if TYPE_CHECKING:
     import h11
 
+#: The longest host name (253), a colon and five digits, and the brackets of an address.
+MAX_HOST_BYTES: Final = 261
 #: ``play.example:8000``, ``[::1]:8000``; an address in brackets keeps them.
 _WITH_PORT: Final = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::[0-9]*)?")
 
@@ -57,6 +59,20 @@ class Hosts:
             or host.endswith(".localhost")
             or _is_address(host)
         )
+
+
+def is_host(authority: bytes) -> bool:
+    """Whether this can be the value of a ``Host`` header; a request with another gets 400.
+
+    RFC 9112, 3.2.
+    """
+    if not authority.isascii() or not 0 < len(authority) <= MAX_HOST_BYTES:
+        return False
+    try:
+        authority.decode("idna")  # as wsproto will
+    except UnicodeError:
+        return False
+    return True
 
 
 def host_of(request: h11.Request) -> str:

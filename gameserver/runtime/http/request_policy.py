@@ -25,7 +25,7 @@ from gameserver.runtime.admission.connection_limits import (
     Peer,
     Reason,
 )
-from gameserver.runtime.http.hosts import Hosts, host_of
+from gameserver.runtime.http.hosts import Hosts, host_of, is_host
 from gameserver.runtime.http.messages import (
     Response,
     authority_of,
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 METRICS_PATH: Final = "/metrics"
 FOREIGN_PAGE: Final = text_response(403, "Pages of this origin may not connect here.")
+#: RFC 9112, 3.2.
+MALFORMED_HOST: Final = text_response(400, "The header Host is not a host.")
 #: RFC 9110, 7.4 and 15.5.20: this server was not configured for the origin of the target URI.
 FOREIGN_HOST: Final = text_response(
     421,
@@ -121,6 +123,9 @@ class RequestPolicy:
     # ------------------------------------------------------------ hosts
 
     def _check_host(self, peer: Peer, request: h11.Request, now_s: float) -> Response | None:
+        authority = authority_of(request)
+        if authority and not is_host(authority):
+            return MALFORMED_HOST
         from_this_machine = peer.connected_from is None or peer.connected_from.is_loopback
         if self._hosts.answers(request, from_this_machine=from_this_machine):
             return None

@@ -12,6 +12,7 @@ from collections import defaultdict
 import attrs
 import h11
 
+from gameserver.runtime.http.hosts import is_host
 from gameserver.runtime.http.messages import (
     Response,
     announces_body,
@@ -20,9 +21,6 @@ from gameserver.runtime.http.messages import (
     tokens_in,
     tokens_of,
 )
-
-MAX_HOST_BYTES = 261
-"""The longest host name (253), a colon and five digits, and the brackets of an address."""
 
 
 @attrs.frozen
@@ -74,7 +72,7 @@ def read_upgrade(request: h11.Request) -> Upgrade | Response:
     if len(keys) != 1 or not _is_key(keys[0]):
         return _bad_upgrade("Sec-WebSocket-Key must be 16 bytes in base64, once.")
     hosts = values[b"host"]
-    if len(hosts) != 1 or not _is_host(hosts[0]):
+    if len(hosts) != 1 or not is_host(hosts[0]):
         return _bad_upgrade("The header Host is not a host.")
     subprotocols = tokens_in(values[b"sec-websocket-protocol"])
     return Upgrade(
@@ -93,16 +91,6 @@ def _is_key(key: bytes) -> bool:
         return len(key) == 24 and len(binascii.a2b_base64(key, strict_mode=True)) == 16
     except binascii.Error:
         return False
-
-
-def _is_host(host: bytes) -> bool:
-    if not host.isascii() or not 0 < len(host) <= MAX_HOST_BYTES:
-        return False
-    try:
-        host.decode("idna")  # as wsproto will
-    except UnicodeError:
-        return False
-    return True
 
 
 def _canonical_head(

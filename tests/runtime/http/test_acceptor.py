@@ -167,6 +167,7 @@ async def test_http_1_0_is_answered_once():
         (get("/healthz", "GET", LAST, "X: " + "y" * (8192 - 66)), 200),
         (get("/healthz", "GET", LAST, "X: " + "y" * (8192 - 65)), 431),
         (b"GET /" + b"x" * 9000, 431),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"a:\r\n" * 128 + b"\r\n", 431),
         (get("/healthz", "DELETE", LAST), 405),
         (get("/healthz", "POST", LAST, "Transfer-Encoding: chunked") + b"no chunk\r\n", 405),
         (get("/broken", "GET", LAST), 500),

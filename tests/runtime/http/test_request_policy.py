@@ -21,14 +21,21 @@ from gameserver.runtime.admission.connection_limits import (
     Reason,
 )
 from gameserver.runtime.http.messages import Response
-from gameserver.runtime.http.request_policy import FOREIGN_HOST, FORWARDING_HEADERS, RequestPolicy
+from gameserver.runtime.http.request_policy import (
+    FOREIGN_HOST,
+    FORWARDING_HEADERS,
+    MALFORMED_HOST,
+    RequestPolicy,
+)
 from tests.support.sockets import open_acceptor
 
 #: On a busy machine an example may take long.
 UPGRADE = [("Connection", "Upgrade"), ("Upgrade", "websocket")]
 
 
-def request(path: str = "/", *headers: tuple[str, Any], host: str = "localhost") -> h11.Request:
+def request(
+    path: str = "/", *headers: tuple[str, Any], host: str | bytes = "localhost"
+) -> h11.Request:
     return h11.Request(method="GET", target=path, headers=[("Host", host), *headers])
 
 
@@ -280,6 +287,13 @@ def test_a_strange_host_is_refused_on_every_path(path: str, headers: list[tuple[
     assert connection_limits.turned_away == {Reason.HOST: 1}
 
 
+@pytest.mark.parametrize("host", [b"loc\xe4lhost", b"xn--\x7f", b"a." * 200])
+def test_what_cannot_be_a_host_is_malformed_and_no_strange_host(host: bytes) -> None:
+    response, _, connection_limits = asked(Settings(), request("/", host=host))
+    assert response is MALFORMED_HOST
+    assert connection_limits.turned_away == {}
+
+
 def test_a_strange_host_is_told_of_in_the_log_now_and_then() -> None:
     settings = Settings()
     connection_limits = ConnectionLimits(settings)
@@ -287,7 +301,7 @@ def test_a_strange_host_is_told_of_in_the_log_now_and_then() -> None:
     assert isinstance(peer, Peer)
     policy = RequestPolicy(settings, connection_limits)
     with structlog.testing.capture_logs() as logged:
-        for host in ("evil.example", "EVIL.example:80", "a" * 5000, "evil.example"):
+        for host in ("evil.example", "EVIL.example:80", "a." * 126 + "a", "evil.example"):
             policy.question(peer, request(host=host), 0.0)
     assert logged == [
         {
@@ -295,7 +309,7 @@ def test_a_strange_host_is_told_of_in_the_log_now_and_then() -> None:
             "log_level": "warning",
             "host": host,
         }
-        for host in ("evil.example", "a" * MAX_SHOWN_CHARACTERS + "…")
+        for host in ("evil.example", ("a." * 126)[:MAX_SHOWN_CHARACTERS] + "…")
     ]
 
 
