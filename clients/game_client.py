@@ -35,7 +35,7 @@ from gameserver.protocol.latency import Latency, LatencyEstimator
 from gameserver.protocol.messages import (
     MAX_SAY_LENGTH,
     MAX_SEQ,
-    SHOWN_PER_TICK,
+    RENDERED_PER_TICK,
     Ack,
     Bye,
     Check,
@@ -134,11 +134,11 @@ class GameClient:
 
     # ------------------------------------------------------------ what a player does
 
-    async def send(self, command: Any, *, tick: int = 0, shown: int | None = None) -> int:
+    async def send(self, command: Any, *, tick: int = 0, rendered: int | None = None) -> int:
         """Send ``command`` and return its seq.
 
         Any object whose class is named like a command of the room, with its fields as attributes.
-        ``tick`` and ``shown`` as in the protocol; by default it is for the next free tick, from
+        ``tick`` and ``rendered`` as in the protocol; by default it is for the next free tick, from
         one who looks at the replica as it is.
         Returns 0 if it was not sent, as the connection is lost and not yet replaced.
         ``LocalProtocolError`` if the room knows no such command or a value breaks a limit;
@@ -157,10 +157,10 @@ class GameClient:
             raise LocalProtocolError("all sequence numbers of this session are used up")
         self._seq += 1
         acked = max(self.replica.tick, 0)
-        if shown is None:
-            shown = acked * SHOWN_PER_TICK
+        if rendered is None:
+            rendered = acked * RENDERED_PER_TICK
         self._acked_at_s = trio.current_time()
-        message = CommandMessage(self._seq, tick, shown, acked, kind, values)
+        message = CommandMessage(self._seq, tick, rendered, acked, kind, values)
         self._outbox.sent(message)
         await self._send(message)
         self._counts.commands += 1

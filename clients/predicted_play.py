@@ -22,7 +22,7 @@ C = TypeVar("C")
 class Sender(Protocol):
     """What playing needs of a connection; ``GameClient`` is the real one."""
 
-    async def send(self, command: Any, *, tick: int = 0, shown: int | None = None) -> int:
+    async def send(self, command: Any, *, tick: int = 0, rendered: int | None = None) -> int:
         """Send a command."""
 
     async def wait_for_clock(self) -> None:
@@ -78,7 +78,7 @@ class PredictedPlay(Generic[S, C]):
         if order is None:
             await trio.lowlevel.checkpoint()
         else:
-            await self._sender.send(order.command, tick=order.tick, shown=order.shown)
+            await self._sender.send(order.command, tick=order.tick, rendered=order.rendered)
 
     @property
     def own(self) -> S | None:

@@ -21,8 +21,8 @@ class Claim(Protocol):
     """What a command said that the screen of its client showed."""
 
     @property
-    def shown(self) -> int:
-        """In parts of a tick (``SHOWN_PER_TICK``); 0: unknown."""
+    def rendered(self) -> int:
+        """In parts of a tick (``RENDERED_PER_TICK``); 0: unknown."""
 
     @property
     def arrived(self) -> int:

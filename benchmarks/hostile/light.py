@@ -91,7 +91,7 @@ class LightPlayer:
         kind, spec = self._schema.command(type(command).__name__)
         self._seq += 1
         values = list(spec.to_wire(command))
-        message = CommandMessage(self._seq, tick=0, shown=0, acked=0, kind=kind, values=values)
+        message = CommandMessage(self._seq, tick=0, rendered=0, acked=0, kind=kind, values=values)
         await self._send(masked(message.encode()))
 
     async def acknowledge(self, tick: int) -> None:

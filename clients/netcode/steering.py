@@ -31,7 +31,7 @@ from clients.netcode.tickclock import TickClock
 from clients.netcode.tracks import Others
 from clients.remote import RemoteEntity, RemoteEvent
 from clients.replica import Replica
-from gameserver.protocol.messages import SHOWN_PER_TICK
+from gameserver.protocol.messages import RENDERED_PER_TICK
 
 S = TypeVar("S")
 C = TypeVar("C")
@@ -89,11 +89,11 @@ class Vehicle(Protocol[S, C]):
 
 @attrs.frozen
 class Order(Generic[C]):
-    """A command to send, with the ``tick`` and ``shown`` of the protocol."""
+    """A command to send, with the ``tick`` and ``rendered`` of the protocol."""
 
     command: C
     tick: int
-    shown: int
+    rendered: int
 
 
 @attrs.frozen
@@ -128,7 +128,7 @@ class Steering(Generic[S, C]):
         #: The tick of the client's loop, 0 before the first.
         self.tick = 0
         #: The tick that the screen shows of others, NaN before there was a delta.
-        self.shown = math.nan
+        self.rendered_tick = math.nan
         #: Ticks that the loop missed: it was not asked in time.
         self.missed_ticks = 0
         self.changes_dropped = 0
@@ -177,7 +177,7 @@ class Steering(Generic[S, C]):
         self._predict_until(newest - 1)
         self.tick = newest
         # As the wire has it, so that what is aimed at is what is claimed.
-        self.shown = _wire_tick(self.playback.tick_at(now_s))
+        self.rendered_tick = _wire_tick(self.playback.tick_at(now_s))
         return newest
 
     def next_due_s(self) -> float:
@@ -202,8 +202,12 @@ class Steering(Generic[S, C]):
         self._sent.append((tick, command))
         self.lead.sent(tick)
         self.budget.sent(tick, now_s)
-        shown = 0 if math.isnan(self.shown) else max(round(self.shown * SHOWN_PER_TICK), 0)
-        return Order(command, tick, shown)
+        rendered = (
+            0
+            if math.isnan(self.rendered_tick)
+            else max(round(self.rendered_tick * RENDERED_PER_TICK), 0)
+        )
+        return Order(command, tick, rendered)
 
     def _is_news(self, tick: int, command: C) -> bool:
         """Whether the server would do something else, or should hear of us again."""
@@ -234,9 +238,9 @@ class Steering(Generic[S, C]):
     def place_of(self, entity: RemoteEntity) -> tuple[float, float] | None:
         """Return where the screen shows ``entity``, of one of ``vehicle.kinds``; None: nowhere yet.
 
-        What is aimed at this place is hit: it is what ``shown`` of the next command tells.
+        What is aimed at this place is hit: it is what ``rendered`` of the next command tells.
         """
-        return self.others.place(entity.id, self.shown)
+        return self.others.place(entity.id, self.rendered_tick)
 
     def take_changes(self) -> list[Change]:
         """Take out what effects are to be shown and undone since the last call."""
@@ -285,7 +289,7 @@ class Steering(Generic[S, C]):
 
     def rejoined(self, publish_every: int) -> None:
         """It is another room, or another time in it, and the clock has begun anew."""
-        self.shown = math.nan
+        self.rendered_tick = math.nan
         self._begin(publish_every)
 
     def served(self, simulate_s: float | None, post_s: float | None) -> None:
@@ -323,7 +327,9 @@ class Steering(Generic[S, C]):
             half_rtt_s=(clock.min_rtt_s or 0.0) / 2,
             simulate_s=self._simulate_s,
             post_s=self._post_s,
-            drawn_s=max((tick - self.shown) * self._tick_s, 0.0) if self.shown > 0 else 0.0,
+            drawn_s=max((tick - self.rendered_tick) * self._tick_s, 0.0)
+            if self.rendered_tick > 0
+            else 0.0,
         )
 
     # ------------------------------------------------------------ predicting
@@ -384,4 +390,4 @@ class Steering(Generic[S, C]):
 
 def _wire_tick(tick: float) -> float:
     """Return ``tick`` in whole parts of a tick; NaN stays."""
-    return tick if math.isnan(tick) else round(tick * SHOWN_PER_TICK) / SHOWN_PER_TICK
+    return tick if math.isnan(tick) else round(tick * RENDERED_PER_TICK) / RENDERED_PER_TICK

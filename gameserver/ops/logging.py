@@ -1,6 +1,6 @@
 """The log: readable lines on a terminal, one JSON object a line elsewhere.
 
-Owns how structlog is set up, and ``shown``, through which everything goes that a
+Owns how structlog is set up, and ``escaped``, through which everything goes that a
 client chose itself; also the messages of exceptions, which may quote a client.  Never decides what
 is worth logging.
 """
@@ -20,30 +20,30 @@ from structlog.typing import EventDict, ExcInfo, Processor
 from gameserver.ops.output import UnfailingStream, unfailing
 
 #: The most of a client's own characters that one value in the log may hold.
-MAX_SHOWN_CHARACTERS: Final = 128
+MAX_LOGGED_CHARACTERS: Final = 128
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "text", "json"]
 
 
-def shown(text: str) -> str:
+def escaped(text: str) -> str:
     """Return what a client sent, fit for a log: cut, and without control characters.
 
     Whatever cannot be printed appears as a Python escape, so that nobody can forge a line or
     send commands to a terminal; quotes and backslashes are left alone.
     """
-    clean = _escaped(text[:MAX_SHOWN_CHARACTERS])
-    return clean + "…" if len(text) > MAX_SHOWN_CHARACTERS else clean
+    clean = _escape_unprintable(text[:MAX_LOGGED_CHARACTERS])
+    return clean + "…" if len(text) > MAX_LOGGED_CHARACTERS else clean
 
 
-def _escaped(text: str) -> str:
+def _escape_unprintable(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def traceback_text(error: BaseException) -> str:
     """Return the traceback of ``error``, its causes before it, the parts of a group after it.
 
-    As Python would print it, but that messages are ``shown``: they may hold what a client sent.
+    As Python would print it, but that messages are ``escaped``: they may hold what a client sent.
     """
     return "".join(_traceback(error, set()))
 
@@ -56,7 +56,7 @@ def _traceback(error: BaseException, told: set[int]) -> Iterator[str]:
         yield "\nwhich led to:\n\n"
     yield "Traceback (most recent call last):\n"
     yield from traceback.format_tb(error.__traceback__)
-    yield f"{type(error).__qualname__}: {shown(_message(error))}\n"
+    yield f"{type(error).__qualname__}: {escaped(_message(error))}\n"
     if isinstance(error, BaseExceptionGroup):
         for part in error.exceptions:
             if id(part) not in told:
@@ -121,9 +121,11 @@ def _common_processors() -> list[Processor]:
 
 
 def _printable(_logger: object, _method: str, entry: EventDict) -> EventDict:
-    """Escape what cannot be printed in any text, should somebody have forgotten ``shown``."""
+    """Escape what cannot be printed in any text, should somebody have forgotten ``escaped``."""
     return {
-        key: value if not isinstance(value, str) or value.isprintable() else _escaped(value)
+        key: value
+        if not isinstance(value, str) or value.isprintable()
+        else _escape_unprintable(value)
         for key, value in entry.items()
     }
 

@@ -108,15 +108,16 @@ class Hello:
 class CommandMessage:
     """One command of a player.
 
-    ``tick`` is the tick that it is for, or 0 for the next free one.  ``shown`` is the time that the
-    screen showed, in parts of a tick (``SHOWN_PER_TICK``), or 0 if unknown.  ``acked`` is a tick.
+    ``tick`` is the tick that it is for, or 0 for the next free one.  ``rendered`` is the tick that
+    the screen showed, in parts of a tick (``RENDERED_PER_TICK``), or 0 if unknown.  ``acked`` is
+    the tick of the newest delta that the client has applied.
     ``kind`` and ``values`` are unchecked: the schema may have no such kind, and
     ``CommandSpec.from_wire`` checks the values.
     """
 
     seq: int
     tick: int
-    shown: int
+    rendered: int
     acked: int
     kind: int
     values: list[Any]
@@ -126,23 +127,23 @@ class CommandMessage:
         """Read the array of a command.  Runs most often of all decoders, so it is written out."""
         if len(message) < 6:
             raise RemoteProtocolError(f"command has 6 elements or more, not {len(message)}")
-        _, seq, tick, shown, acked, kind, *values = message
+        _, seq, tick, rendered, acked, kind, *values = message
         if type(seq) is not int or not 1 <= seq <= MAX_SEQ:
             raise RemoteProtocolError("command.seq is wrong")
         if type(tick) is not int or tick < 0:
             raise RemoteProtocolError("command.tick is wrong")
-        if type(shown) is not int or shown < 0:
-            raise RemoteProtocolError("command.shown is wrong")
+        if type(rendered) is not int or rendered < 0:
+            raise RemoteProtocolError("command.rendered is wrong")
         if type(acked) is not int or acked < 0:
             raise RemoteProtocolError("command.acked is wrong")
         if type(kind) is not int or kind < 0:
             raise RemoteProtocolError("command.command is wrong")
-        return cls(seq, tick, shown, acked, kind, values)
+        return cls(seq, tick, rendered, acked, kind, values)
 
     def encode(self) -> bytes:
         """Return the bytes of the message."""
         return pack(
-            (Kind.COMMAND, self.seq, self.tick, self.shown, self.acked, self.kind, *self.values)
+            (Kind.COMMAND, self.seq, self.tick, self.rendered, self.acked, self.kind, *self.values)
         )
 
 
@@ -248,19 +249,19 @@ def short_command(data: bytes) -> list[Any] | None:
     message = unpack_short(data)
     if message is None or len(message) < _COMMAND_HEAD:
         return None
-    kind, seq, tick, shown, acked, command = message[:_COMMAND_HEAD]
+    kind, seq, tick, rendered, acked, command = message[:_COMMAND_HEAD]
     if (
         kind.__class__
         is seq.__class__
         is tick.__class__
-        is shown.__class__
+        is rendered.__class__
         is acked.__class__
         is command.__class__
         is int
         and kind == _COMMAND
         and 0 < seq <= MAX_SEQ
         and 0 <= tick <= INT_LIMIT
-        and 0 <= shown <= INT_LIMIT
+        and 0 <= rendered <= INT_LIMIT
         and 0 <= acked <= INT_LIMIT
         and command >= 0
     ):

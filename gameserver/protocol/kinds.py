@@ -16,9 +16,9 @@ MAX_NONCE: Final = 2**32 - 1
 MAX_CHECKSUM: Final = 2**32 - 1
 #: In UTF-8; for ``token`` and ``resume`` alike.
 MAX_TOKEN_BYTES: Final = 1024
-#: ``shown`` of a command counts this many parts of a tick, because a screen shows positions between
-#: two ticks.
-SHOWN_PER_TICK: Final = 32
+#: ``rendered`` of a command counts this many parts of a tick, because a screen shows positions
+#: between two ticks.
+RENDERED_PER_TICK: Final = 32
 #: The slowest pace of game time, as a share of real time.
 MIN_PACE: Final = 1 / 16
 

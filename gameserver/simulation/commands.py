@@ -111,11 +111,11 @@ class Commands:
     # ------------------------------------------------------------ in
 
     def take(
-        self, seq: int, command: Any, tick: int = 0, shown: int = 0, read_s: float = 0.0
+        self, seq: int, command: Any, tick: int = 0, rendered: int = 0, read_s: float = 0.0
     ) -> None:
         """Queue a checked command for its tick.
 
-        ``tick`` and ``shown`` as on the wire; ``read_s`` is when it was read (0.0: unknown).
+        ``tick`` and ``rendered`` as on the wire; ``read_s`` is when it was read (0.0: unknown).
         """
         if seq <= self.newest_seq:
             self._stale += 1
@@ -123,7 +123,7 @@ class Commands:
         self.newest_seq = seq
         room = self._room
         upcoming = room.upcoming_tick
-        entry = Input(tick, seq, shown, upcoming, read_s, command)
+        entry = Input(tick, seq, rendered, upcoming, read_s, command)
         if self._inputs is not None and command.__class__ is room.input_class:
             if tick:
                 self._seat.margin = tick - upcoming

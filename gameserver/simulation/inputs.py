@@ -24,8 +24,8 @@ class Input:
     #: The tick that it is for; 0: the next free one.
     tick: int
     seq: int
-    #: What the client's screen showed, in parts of a tick (``SHOWN_PER_TICK``); 0: unknown.
-    shown: int
+    #: What the client's screen showed, in parts of a tick (``RENDERED_PER_TICK``); 0: unknown.
+    rendered: int
     #: The tick that was next when the command was read.
     arrived: int
     #: When it was read, on the clock of the caller; 0.0: unknown.

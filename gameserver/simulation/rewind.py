@@ -29,7 +29,7 @@ import attrs
 
 from gameserver.model.history import History, Present, Seen
 from gameserver.player import Player, Screen
-from gameserver.protocol.kinds import SHOWN_PER_TICK
+from gameserver.protocol.kinds import RENDERED_PER_TICK
 from gameserver.protocol.latency import Latency
 from gameserver.room import Room
 
@@ -102,9 +102,9 @@ def _seen_tick(room: Room, player: Player, screen: Screen) -> float:
         # Without a newer command the screen is taken to have gone on.
         since_ticks = tick - screen.applied_tick
         arrived = claim.arrived + since_ticks
-        if claim.shown:
-            shown = claim.shown / SHOWN_PER_TICK + since_ticks
-            age, believed = believed_age(arrived - shown, limits)
+        if claim.rendered:
+            rendered = claim.rendered / RENDERED_PER_TICK + since_ticks
+            age, believed = believed_age(arrived - rendered, limits)
     if not believed:
         player.rewinds_disputed += 1
     seen = arrived - age

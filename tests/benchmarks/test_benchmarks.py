@@ -387,7 +387,7 @@ def test_our_server_understands_the_generator() -> None:
         message = decode_from_client(command_of(speech, 300, 70_000, tail))
         assert isinstance(message, CommandMessage)
         assert (message.seq, message.tick) == (300, 0)
-        assert (message.shown, message.acked) == (32 * 70_000, 70_000)
+        assert (message.rendered, message.acked) == (32 * 70_000, 70_000)
         assert isinstance(schema.commands[message.kind].from_wire(message.values), Turn)
 
 

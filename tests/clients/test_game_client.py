@@ -38,7 +38,9 @@ from tests.support.scripted_server import (
 )
 
 
-async def test_commands_carry_seq_shown_acked_and_are_checked(game: Game, autojump_clock) -> None:
+async def test_commands_carry_seq_rendered_acked_and_are_checked(
+    game: Game, autojump_clock
+) -> None:
     heard: list[CommandMessage] = []
     done = trio.Event()
 

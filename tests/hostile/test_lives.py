@@ -31,7 +31,7 @@ pytestmark = pytest.mark.long
 LIFE = (
     head()
     + masked(hello("mallory"))
-    + masked(CommandMessage(seq=1, tick=0, shown=0, acked=0, kind=0, values=[1]).encode())
+    + masked(CommandMessage(seq=1, tick=0, rendered=0, acked=0, kind=0, values=[1]).encode())
     + masked(b"x", 0x8A)
     + masked(Ack(0).encode(), 0x02)
     + masked(b"p", 0x89)

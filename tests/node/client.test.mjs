@@ -105,9 +105,9 @@ test("a command carries seq, what the screen showed in 32nds of a tick, and the 
   assert.equal(client.send("Steer", { turn: 1 }), 1);
   socket().say(delta(11));
   assert.equal(client.send("Steer", { turn: -1 }), 2);
-  client.shownTick = 9.7;
+  client.renderedTick = 9.7;
   assert.equal(client.send("Steer"), 3);
-  client.shownTick = -2;
+  client.renderedTick = -2;
   assert.equal(client.send("Steer"), 4);
   assert.deepEqual(socket().take(), [
     [2, 1, 0, 0, 0, 0, 1],
@@ -250,7 +250,7 @@ test("a command is meant for the tick at which it arrives, and a little later", 
 
 test("a timed command carries its tick and what the screen shows, in 32nds", () => {
   const { client, socket } = timed();
-  client.shownTick = 17.25;
+  client.renderedTick = 17.25;
   client.send("Steer", { turn: 1 }, 24);
   client.send("Steer", { turn: 1 });
   assert.deepEqual(socket().take(), [
@@ -310,7 +310,7 @@ test("a budget says where a command's time went", () => {
   client.send("Steer", {}, 24);
   assert.equal(client.budget.newest, null);
   time.advance(120);
-  client.shownTick = 22;
+  client.renderedTick = 22;
   socket().say(delta(24));
   const { up, wait, down, drawn } = client.budget.newest;
   assert.equal(up, 50);

@@ -24,13 +24,13 @@ function typeOf(json) {
 const WRITE = {
   [Kind.HELLO]: ([, , schemaHash, room, name, token, resume, tick, held]) =>
     messages.encodeHello({ schemaHash, room, name, token, resume, tick, held: unmarked(held, true) }),
-  [Kind.COMMAND]: ([, seq, tick, shown, acked, index, ...values]) => {
+  [Kind.COMMAND]: ([, seq, tick, rendered, acked, index, ...values]) => {
     const fields = values.map((json, at) => [`f${at}`, typeOf(json), null, null, null, null]);
     const names = Array.from({ length: index }, (_, at) => [`other${at}`, []]);
     const schema = schemaOf([[], [...names, ["Any", fields]], []]);
     const given = Object.fromEntries(values.map((json, at) => [`f${at}`, unmarked(json, false)]));
     const command = schema.command("Any");
-    return messages.encodeCommand(seq, tick, shown, acked, command, command.toWire(given));
+    return messages.encodeCommand(seq, tick, rendered, acked, command, command.toWire(given));
   },
   [Kind.ACK]: ([, tick]) => messages.encodeAck(tick),
   [Kind.PING]: ([, nonce, time]) => messages.encodePing(nonce, time.f64),

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameserver.ops.logging import (
-    MAX_SHOWN_CHARACTERS,
+    MAX_LOGGED_CHARACTERS,
     configure_logging,
-    shown,
+    escaped,
     traceback_text,
 )
 
@@ -31,18 +31,18 @@ def _structlog_as_before() -> object:
 
 
 @given(st.text(alphabet=st.characters(), max_size=300))
-def test_shown_is_printable_and_bounded(text: str) -> None:
-    result = shown(text)
+def test_escaped_text_is_printable_and_bounded(text: str) -> None:
+    result = escaped(text)
     assert result.isprintable()
-    assert len(result) <= MAX_SHOWN_CHARACTERS * len("\\U0010ffff") + 1
+    assert len(result) <= MAX_LOGGED_CHARACTERS * len("\\U0010ffff") + 1
     result.encode()
 
 
-def test_shown_leaves_plain_text_alone_and_escapes_the_rest() -> None:
-    assert shown("Änne 'the' \\o/ ☃") == "Änne 'the' \\o/ ☃"
-    assert shown("a\nb\x1b[2J\u202e\ud800") == "a\\nb\\x1b[2J\\u202e\\ud800"
-    assert shown("x" * 128) == "x" * 128
-    assert shown("x" * 129) == "x" * 128 + "…"
+def test_escaping_leaves_plain_text_alone_and_escapes_the_rest() -> None:
+    assert escaped("Änne 'the' \\o/ ☃") == "Änne 'the' \\o/ ☃"
+    assert escaped("a\nb\x1b[2J\u202e\ud800") == "a\\nb\\x1b[2J\\u202e\\ud800"
+    assert escaped("x" * 128) == "x" * 128
+    assert escaped("x" * 129) == "x" * 128 + "…"
 
 
 def test_json_where_there_is_no_terminal() -> None:

@@ -55,10 +55,10 @@ def by_the_fast_path(data: bytes) -> Any:
     message = short_command(data)
     if message is None:
         return None
-    _, seq, tick, shown, acked, kind, *values = message
+    _, seq, tick, rendered, acked, kind, *values = message
     if kind >= len(SPECS):
         raise RemoteProtocolError("unknown")
-    return seq, tick, shown, acked, SPECS[kind].from_wire(values)
+    return seq, tick, rendered, acked, SPECS[kind].from_wire(values)
 
 
 def by_the_full_path(data: bytes) -> Any:
@@ -68,7 +68,7 @@ def by_the_full_path(data: bytes) -> Any:
     if message.kind >= len(SPECS):
         raise RemoteProtocolError("unknown")
     made = SPECS[message.kind].from_wire(message.values)
-    return message.seq, message.tick, message.shown, message.acked, made
+    return message.seq, message.tick, message.rendered, message.acked, made
 
 
 def outcome(path: Any, data: bytes) -> Any:

@@ -12,7 +12,7 @@ import structlog
 import trio
 
 from gameserver import JoinRefused, Player, Settings, open_server
-from gameserver.ops.logging import MAX_SHOWN_CHARACTERS, configure_logging
+from gameserver.ops.logging import MAX_LOGGED_CHARACTERS, configure_logging
 from gameserver.protocol.messages import Ping, Pong, Say, Welcome
 from gameserver.runtime.server import Server
 from tests.support.small_game import Field, RawClient, join
@@ -163,5 +163,5 @@ async def test_no_line_holds_control_characters_or_much_of_a_client(
         else:
             parts = [line]
         for part in parts:
-            assert part.count(MARK) <= MAX_SHOWN_CHARACTERS, part
-            assert part.count("q") <= MAX_SHOWN_CHARACTERS + 10, part
+            assert part.count(MARK) <= MAX_LOGGED_CHARACTERS, part
+            assert part.count("q") <= MAX_LOGGED_CHARACTERS + 10, part

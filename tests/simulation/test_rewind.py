@@ -73,10 +73,10 @@ class Played:
             self._publisher.publish(tick)
             self.stepper.published(tick)
 
-    def shoot(self, shown: float, *, for_tick: int = 0) -> float:
-        """Fire now, claiming that the screen showed tick ``shown``; what was seen."""
+    def shoot(self, rendered: float, *, for_tick: int = 0) -> float:
+        """Fire now, claiming that the screen showed tick ``rendered``; what was seen."""
         self._seq += 1
-        self.commands.take(self._seq, Aim(fire=True), tick=for_tick, shown=round(32 * shown))
+        self.commands.take(self._seq, Aim(fire=True), tick=for_tick, rendered=round(32 * rendered))
         while not self.room.seen:
             self.step()
         return self.room.seen.pop()
@@ -102,7 +102,7 @@ def test_an_honest_claim_is_believed_with_its_fraction() -> None:
 def test_what_is_seen_then_is_where_the_target_was_drawn() -> None:
     played = Played()
     played.player.latency = STEADY
-    played.commands.take(1, Aim(), shown=round(32 * 56.25))
+    played.commands.take(1, Aim(), rendered=round(32 * 56.25))
     played.step()
     seen = played.room.seen_by(played.player)
     assert seen.position(played.room.target) == (56.25, 0)
@@ -122,17 +122,17 @@ def test_waiting_for_its_tick_does_not_make_a_claim_older() -> None:
 def test_while_an_input_is_repeated_the_screen_goes_on() -> None:
     played = Played()
     played.player.latency = STEADY
-    played.commands.take(1, Aim(fire=True), shown=32 * 56)
+    played.commands.take(1, Aim(fire=True), rendered=32 * 56)
     played.step(4)
     assert played.room.seen == [56, 57, 58, 59]
 
 
-@pytest.mark.parametrize("shown", [1, 20, 63, 10**6])
-def test_a_claim_that_cannot_be_is_replaced_by_what_was_measured(shown: float) -> None:
+@pytest.mark.parametrize("rendered", [1, 20, 63, 10**6])
+def test_a_claim_that_cannot_be_is_replaced_by_what_was_measured(rendered: float) -> None:
     """Older than any delay explains, newer than the way allows, and of the future."""
     played = Played()
     played.player.latency = STEADY
-    assert played.shoot(shown) == pytest.approx(61 - 0.1 * RATE - 1)
+    assert played.shoot(rendered) == pytest.approx(61 - 0.1 * RATE - 1)
     assert played.player.rewinds_disputed == 1
 
 
@@ -167,7 +167,7 @@ def test_off_means_the_present() -> None:
 def test_before_anything_is_published_the_present_is_seen() -> None:
     stepper = Stepper(Range())
     seated = stepper.join(1, NoSink(), "ann")
-    seated.commands.take(1, Aim(fire=True), shown=32)
+    seated.commands.take(1, Aim(fire=True), rendered=32)
     stepper.step(1)
     assert stepper.room.seen == [1]
 
@@ -224,33 +224,33 @@ def test_an_honest_client_is_never_disputed(
 # ---------------------------------------------------------------- liars
 
 
-def liar_sees(latency: Latency, shown: int) -> tuple[float, Player]:
+def liar_sees(latency: Latency, rendered: int) -> tuple[float, Player]:
     played = Played(ticks=40)
     played.player.latency = latency
-    return played.shoot(shown / 32), played.player
+    return played.shoot(rendered / 32), played.player
 
 
 @settings(max_examples=examples(60))
 @given(st.integers(1, 2**52), st.floats(0, 0.3))
 def test_with_true_pongs_a_liar_sees_no_more_than_the_most_patient_honest_client(
-    shown: int, rtt_s: float
+    rendered: int, rtt_s: float
 ) -> None:
     """The documented bound, whatever is claimed; and nothing that has not been published."""
-    seen, player = liar_sees(measured(*[rtt_s] * 40), shown)
+    seen, player = liar_sees(measured(*[rtt_s] * 40), rendered)
     age = 41 - seen
     most = (rtt_s + MAX_INTERPOLATION_S + TOLERANCE_S) * RATE + 1 + 1
     assert age <= min(most, Range.max_rewind_ms * RATE / 1000) + 1e-6
     assert seen <= 40
     assert age >= (rtt_s - TOLERANCE_S) * RATE - 1e-6
-    assert (player.rewinds_disputed == 0) == (seen == shown / 32 or player.rewinds_clamped == 1)
+    assert (player.rewinds_disputed == 0) == (seen == rendered / 32 or player.rewinds_clamped == 1)
 
 
 @settings(max_examples=examples(60))
 @given(st.integers(0, 2**52), st.lists(st.floats(0, 6), min_size=1, max_size=40))
 def test_one_that_delays_its_pongs_gains_at_most_what_the_room_allows(
-    shown: int, round_trips_s: list[float]
+    rendered: int, round_trips_s: list[float]
 ) -> None:
-    seen, _ = liar_sees(measured(*round_trips_s), shown)
+    seen, _ = liar_sees(measured(*round_trips_s), rendered)
     assert 41 - Range.max_rewind_ms * RATE / 1000 - 1e-6 <= seen <= 40
 
 
@@ -270,10 +270,10 @@ def test_the_bounds_by_hand() -> None:
 def test_shots_of_a_liar_miss_where_the_target_was_long_ago() -> None:
     """And the honest one hits it where its screen showed it."""
 
-    def hits(shown: float, at: int) -> list[Any]:
+    def hits(rendered: float, at: int) -> list[Any]:
         played = Played()
         played.player.latency = STEADY
-        played.commands.take(1, Aim(), shown=round(32 * shown))
+        played.commands.take(1, Aim(), rendered=round(32 * rendered))
         played.step()
         return list(played.room.seen_by(played.player).near(at, 0, 1, Target))
 

@@ -130,7 +130,7 @@ CODES: Final[Mapping[str, CloseCode]] = {
 
 def lies(tick: int) -> tuple[bytes, bytes]:
     """Return two messages that acknowledge a ``tick`` that has not been."""
-    command = CommandMessage(seq=1, tick=0, shown=0, acked=tick, kind=0, values=[1])
+    command = CommandMessage(seq=1, tick=0, rendered=0, acked=tick, kind=0, values=[1])
     return Ack(tick).encode(), command.encode()
 
 

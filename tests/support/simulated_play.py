@@ -182,9 +182,9 @@ class SimulatedClient:
 
     # ------------------------------------------------------------ the client
 
-    def send(self, command: Any, tick: int = 0, shown: int = 0) -> None:
+    def send(self, command: Any, tick: int = 0, rendered: int = 0) -> None:
         self._seq += 1
-        self._send(("command", (self._seq, command, tick, shown)))
+        self._send(("command", (self._seq, command, tick, rendered)))
 
     def sleep(self, seconds: float) -> None:
         """Stop this client for some time; it reads what came when it wakes."""
@@ -216,7 +216,7 @@ class SimulatedClient:
             command = self.choose(self, tick)
             if command is not None and (order := self.steering.steer(command, now_s)) is not None:
                 self.sent += 1
-                self.send(order.command, order.tick, order.shown)
+                self.send(order.command, order.tick, order.rendered)
         due_s = self.steering.next_due_s() if self.clock.known else now_s + 0.01
         self.field.at(max(due_s, now_s + 1e-4) + self._rng.uniform(0, WAKE_S), self._loop)
 
@@ -256,8 +256,8 @@ class SimulatedClient:
             if what == "ping":
                 pings.append((self, content))
             else:
-                seq, command, tick, shown = content
-                self.seated.commands.take(seq, command, tick=tick, shown=shown)
+                seq, command, tick, rendered = content
+                self.seated.commands.take(seq, command, tick=tick, rendered=rendered)
         return pings
 
     def tell(self, now_s: float) -> None:

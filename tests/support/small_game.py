@@ -219,7 +219,7 @@ class RawClient:
         return await self.next_of(Welcome)
 
     async def step(self, seq: int, dx: int = 1) -> None:
-        await self.send(CommandMessage(seq=seq, tick=0, shown=0, acked=0, kind=0, values=[dx]))
+        await self.send(CommandMessage(seq=seq, tick=0, rendered=0, acked=0, kind=0, values=[dx]))
 
     async def receive(self) -> ServerMessage:
         data = await self.ws.get_message()

@@ -211,7 +211,7 @@ export class ArenaPage {
   #advance(nowMs, elapsed_s) {
     const scene = this.scene;
     const events = scene.frame(nowMs, this.#steer());
-    this.#client.shownTick = Number.isNaN(scene.playbackTick) ? null : scene.playbackTick;
+    this.#client.renderedTick = Number.isNaN(scene.playbackTick) ? null : scene.playbackTick;
     this.#viewpoint.choose(scene, this.#look(), elapsed_s);
     this.#camera.follow(this.#viewpoint, elapsed_s);
     const show = {

@@ -23,7 +23,7 @@
  *
  * client.send("Steer", { turn: 1, thrust: true });   // → seq, or 0 if it was not sent
  * client.say("hello");
- * client.shownTick = 1234.5;                // what the screen shows; null: the newest delta
+ * client.renderedTick = 1234.5;                // what the screen shows; null: the newest delta
  * client.serverTickNow();                   // the server's tick at this moment, with fraction
  * client.commandTickNow();                  // … and the one for which a command is sent now
  * client.send("Steer", { turn: 1 }, 1240);  // a command for that tick
@@ -168,8 +168,8 @@ export class GameClient {
   }
 
   /** What the screen shows, which goes with every command: a tick; null: the newest delta. */
-  set shownTick(/** @type {number | null} */ tick) {
-    if (this.#session !== null) this.#session.shownTick = tick;
+  set renderedTick(/** @type {number | null} */ tick) {
+    if (this.#session !== null) this.#session.renderedTick = tick;
   }
 
   /** Where the time of the newest commands went; null before the first welcome. */

@@ -39,8 +39,8 @@ const UINT32_MAX = 2 ** 32 - 1;
 const MIN_PACE = 1 / 16;
 const SEQ_MAX = 2 ** 31 - 1;
 
-/** `shown` of a command counts these parts of a tick: screens show positions between two ticks. */
-export const SHOWN_PER_TICK = 32;
+/** `rendered` of a command counts these parts of a tick: screens show positions between two ticks. */
+export const RENDERED_PER_TICK = 32;
 
 /**
  * `kind/name` of the room, own seat and entity (0: none), the tick at which it was sent, ticks per
@@ -78,7 +78,7 @@ export const SHOWN_PER_TICK = 32;
  * @property {number | null} waitUs  from when the server read it to the beginning of its tick
  * @property {number | null} simulateUs  what the room's last step took
  * @property {number | null} sendUs  from there until the delta that tells of it was written
- * @property {number | null} disputed  `shown` that the measured latency refuted
+ * @property {number | null} disputed  `rendered` that the measured latency refuted
  */
 /** @typedef {{ kind: typeof Kind.SAID, seat: number, name: string, text: string }} Said */
 /** @typedef {{ kind: typeof Kind.CHECK, tick: number, checksum: number }} Check */
@@ -137,16 +137,16 @@ export function encodeHello({ schemaHash, room, name, token, resume, tick = 0, h
 /**
  * @param {number} seq
  * @param {number} tick  the tick for which it is meant; 0: the next free one
- * @param {number} shown  what the screen showed, in parts of a tick (`SHOWN_PER_TICK`); 0: unknown
+ * @param {number} rendered  what the screen showed, in parts of a tick (`RENDERED_PER_TICK`); 0: unknown
  * @param {number} acked  the tick of the newest delta applied, 0 for none
  * @param {import("./commands.js").CommandKind} command
  * @param {any[]} wire  its wire values, as `command.toWire` returned them
  */
-export function encodeCommand(seq, tick, shown, acked, command, wire) {
+export function encodeCommand(seq, tick, rendered, acked, command, wire) {
   const writer = begin(6 + wire.length, Kind.COMMAND);
   writer.int(seq);
   writer.int(tick);
-  writer.int(shown);
+  writer.int(rendered);
   writer.int(acked);
   writer.int(command.index);
   command.write(writer, wire);

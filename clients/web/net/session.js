@@ -74,7 +74,7 @@ export class Session {
   /** @type {number | null} by how many ticks the newest timed command was early, as last told */
   margin = null;
   /** @type {number | null} the tick that the screen shows; null: that of the newest delta */
-  shownTick = null;
+  renderedTick = null;
   budget = new LatencyBudget();
 
   /** @type {Outbox} */ #outbox;
@@ -149,8 +149,8 @@ export class Session {
       return 0;
     }
     const acked = this.replica.tick;
-    const shown = Math.max(0, Math.round((this.shownTick ?? acked) * messages.SHOWN_PER_TICK));
-    const bytes = messages.encodeCommand(this.seq + 1, tick, shown, acked, kind, wire);
+    const rendered = Math.max(0, Math.round((this.renderedTick ?? acked) * messages.RENDERED_PER_TICK));
+    const bytes = messages.encodeCommand(this.seq + 1, tick, rendered, acked, kind, wire);
     this.#connection.post(bytes);
     this.#ackedMs = this.#connection.clock();
     this.seq += 1;
@@ -218,7 +218,7 @@ export class Session {
       halfRttMs: (tickClock.minRttMs ?? 0) / 2,
       simulateMs: (this.status?.simulateUs ?? 0) / 1000,
       postMs: (this.status?.sendUs ?? 0) / 1000,
-      drawnMs: Math.max(0, (tick - (this.shownTick ?? tick)) * tickMs),
+      drawnMs: Math.max(0, (tick - (this.renderedTick ?? tick)) * tickMs),
     });
   }
 

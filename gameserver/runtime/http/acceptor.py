@@ -22,7 +22,7 @@ import trio_websocket
 import wsproto.utilities
 
 from gameserver.config import Settings
-from gameserver.ops.logging import shown
+from gameserver.ops.logging import escaped
 from gameserver.protocol.closing import CloseCode
 from gameserver.runtime.admission.connection_limits import ConnectionLimits, Peer, Reason
 from gameserver.runtime.admission.join_throttle import JoinThrottle
@@ -381,7 +381,7 @@ class Acceptor:
             return self._site.answer(request)
         except Exception:
             self._crashed += 1
-            log.exception("route crashed", target=shown(request.target.decode("ascii")))
+            log.exception("route crashed", target=escaped(request.target.decode("ascii")))
             return text_response(500, "This page is broken; the server goes on.")
 
     async def _session(

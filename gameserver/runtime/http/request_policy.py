@@ -17,7 +17,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
 from gameserver.config import DEFAULT_PORTS, OWN_HOST, Settings, secrets_in
-from gameserver.ops.logging import shown
+from gameserver.ops.logging import escaped
 from gameserver.runtime.admission.addresses import UNKNOWN_SENDER, forwarded_for, is_in
 from gameserver.runtime.admission.connection_limits import (
     RETRY_AFTER_S,
@@ -129,7 +129,7 @@ class RequestPolicy:
         from_this_machine = peer.connected_from is None or peer.connected_from.is_loopback
         if self._hosts.answers(request, from_this_machine=from_this_machine):
             return None
-        host = shown(host_of(request))
+        host = escaped(host_of(request))
         self._foreign_host.log(host, now_s, host=host)
         self.connection_limits.turn_away(Reason.HOST)
         return FOREIGN_HOST
@@ -146,8 +146,8 @@ class RequestPolicy:
         host = authority_of(request)
         if len(origins) == 1 and self._may_connect(origins[0], host):
             return None
-        origin = shown(b", ".join(origins).decode("latin-1"))
-        self._foreign_page.log(origin, now_s, origin=origin, host=shown(host.decode("latin-1")))
+        origin = escaped(b", ".join(origins).decode("latin-1"))
+        self._foreign_page.log(origin, now_s, origin=origin, host=escaped(host.decode("latin-1")))
         self.connection_limits.turn_away(Reason.ORIGIN)
         return FOREIGN_PAGE
 

@@ -137,8 +137,8 @@ class Reception:
             if command is None:
                 self.take(decode_from_client(data), now_s)
             else:
-                _, seq, tick, shown, acked, kind, *values = command
-                self._take_command(seq, tick, shown, acked, kind, values, now_s)
+                _, seq, tick, rendered, acked, kind, *values = command
+                self._take_command(seq, tick, rendered, acked, kind, values, now_s)
         except RemoteProtocolError as error:
             self._finish(CloseCode.PROTOCOL_ERROR, str(error))
         except SessionOver as over:
@@ -157,8 +157,8 @@ class Reception:
         ``RemoteProtocolError`` if it may not ask that, ``SessionOver`` if it asks too often.
         """
         match message:
-            case CommandMessage(seq, tick, shown, acked, kind, values):
-                self._take_command(seq, tick, shown, acked, kind, values, now_s)
+            case CommandMessage(seq, tick, rendered, acked, kind, values):
+                self._take_command(seq, tick, rendered, acked, kind, values, now_s)
             case Ack():
                 self._take_acked(message.tick)
             case Ping():
@@ -178,7 +178,7 @@ class Reception:
         self,
         seq: int,
         tick: int,
-        shown: int,
+        rendered: int,
         acked: int,
         kind: int,
         values: list[object],
@@ -187,7 +187,7 @@ class Reception:
         self._take_acked(acked)
         if kind >= len(self._from_wire):
             raise RemoteProtocolError("command.command is a kind that this room has not")
-        self._commands.take(seq, self._from_wire[kind](values), tick, shown, now_s)
+        self._commands.take(seq, self._from_wire[kind](values), tick, rendered, now_s)
 
     def _take_acked(self, tick: int) -> None:
         if tick > self._room.tick_number:

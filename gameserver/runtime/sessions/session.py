@@ -20,7 +20,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 from gameserver.config import Settings
 from gameserver.errors import JoinRefused, RemoteProtocolError
 from gameserver.identity import Verified
-from gameserver.ops.logging import shown
+from gameserver.ops.logging import escaped
 from gameserver.ops.metrics import Counters, Tally, less, total
 from gameserver.protocol.closing import (
     CONNECTION_LOST,
@@ -137,7 +137,7 @@ class Session:
         self._log.info(
             "session ended",
             code=int(ending.code),
-            reason=shown(ending.reason),
+            reason=escaped(ending.reason),
             by_peer=ending.by_peer,
         )
         if self._ws.closed is None:
@@ -292,7 +292,7 @@ class Session:
         player = seated.player
         self._seated = seated
         self._peer.joined()
-        self._log = self._log.bind(room=task.label, player=shown(player.name))
+        self._log = self._log.bind(room=task.label, player=escaped(player.name))
         self._log.info(how, seat=player.seat, **more)
 
     async def _authenticated(

@@ -18,7 +18,7 @@ from clients.netcode.steering import KEEP_ALIVE_TICKS, MAX_CHANGES, MAX_PREDICTE
 from gameserver.games.arena.model import UNIT, Pickup, PickupKind, Play, Ship, Steer
 from gameserver.games.arena.movement import DASH_SPEED
 from gameserver.games.arena.room import Arena
-from gameserver.protocol.messages import SHOWN_PER_TICK
+from gameserver.protocol.messages import RENDERED_PER_TICK
 from tests.support.simulated_play import (
     Delay,
     SimulatedClient,
@@ -157,11 +157,11 @@ def test_a_pace_that_is_learned_of_too_late_is_made_good() -> None:
     field.run_until(5.0)
     field.slow_down(0.5, 1, notice_ticks=-6)
     remote.settled_s = 9.0
-    shown = remote.steering.shown
+    shown = remote.steering.rendered_tick
     while field.now_s < 12.0:
         field.run_until(field.now_s + 0.01)
-        assert remote.steering.shown >= shown  # never backwards
-        shown = remote.steering.shown
+        assert remote.steering.rendered_tick >= shown  # never backwards
+        shown = remote.steering.rendered_tick
     assert remote.clock.jumps >= 1
     assert remote.worst_clock_error < 0.5
     assert agrees(remote)
@@ -264,7 +264,7 @@ def test_a_server_that_paused_for_five_seconds_is_followed_within_one(clock_too:
 
 
 def shows_the_recent_past(remote: SimulatedClient) -> bool:
-    behind = remote.replica.tick - remote.steering.shown
+    behind = remote.replica.tick - remote.steering.rendered_tick
     return 0 < behind < remote.steering.playback.delay_s * remote.field.rate + 3
 
 
@@ -298,7 +298,7 @@ def test_a_new_ship_is_steered_from_where_it_is_without_a_correction() -> None:
 
 
 def test_others_are_shown_where_the_server_says_that_they_were_shown() -> None:
-    """What ``shown`` claims and what ``place_of`` gives are one and the same picture."""
+    """What ``rendered`` claims and what ``place_of`` gives are one and the same picture."""
     field = SimulatedPlay(quiet_arena())
     watcher = SimulatedClient(field, 1, between(*CALM), between(*CALM, 3), restless(1))
     other = SimulatedClient(field, 2, between(*CALM, 5), between(*CALM, 6), restless(2))
@@ -310,8 +310,8 @@ def test_others_are_shown_where_the_server_says_that_they_were_shown() -> None:
         field.run_until(field.now_s + 1 / field.rate)
         path[field.room.tick_number] = (other.ship.x, other.ship.y)
         entity = next((e for e in watcher.replica.of_kind("Ship") if e.seat == 2), None)
-        at = watcher.steering.shown
-        claimed = round(at * SHOWN_PER_TICK) / SHOWN_PER_TICK if not math.isnan(at) else 0.0
+        at = watcher.steering.rendered_tick
+        claimed = round(at * RENDERED_PER_TICK) / RENDERED_PER_TICK if not math.isnan(at) else 0.0
         if entity is None or math.floor(claimed) not in path or claimed > watcher.replica.tick:
             continue
         (x, y), (to_x, to_y) = path[math.floor(claimed)], path[math.floor(claimed) + 1]

@@ -17,7 +17,7 @@ const NAMES =
   );
 
 export class DemoClient {
-  shownTick = null;
+  renderedTick = null;
   status = { players: 31, rttUs: 18400, jitterUs: 2100 };
   replica = { tick: 0 };
   budget = null;

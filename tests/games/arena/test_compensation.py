@@ -37,11 +37,11 @@ class Crossing:
             self.field.step()
         self.now = self.field.room.tick_number + 1
 
-    def fire(self, shown: float) -> bool:
-        """Fire straight at the line, claiming that the screen showed tick ``shown``."""
+    def fire(self, rendered: float) -> bool:
+        """Fire straight at the line, claiming that the screen showed tick ``rendered``."""
         commands = self.field.commands(self.shooter.player)
         seq = commands.newest_seq + 1
-        commands.take(seq, Steer(fire=True), tick=self.now, shown=round(32 * shown))
+        commands.take(seq, Steer(fire=True), tick=self.now, rendered=round(32 * rendered))
         self.field.step()
         return bool(self.field.told(Hit))
 

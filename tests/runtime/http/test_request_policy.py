@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameserver.config import ANY_HOST, LOOPBACK, HostName, Settings, load_settings
-from gameserver.ops.logging import MAX_SHOWN_CHARACTERS
+from gameserver.ops.logging import MAX_LOGGED_CHARACTERS
 from gameserver.runtime.admission.connection_limits import (
     REQUEST_COST,
     ConnectionLimits,
@@ -309,7 +309,7 @@ def test_a_strange_host_is_told_of_in_the_log_now_and_then() -> None:
             "log_level": "warning",
             "host": host,
         }
-        for host in ("evil.example", ("a." * 126)[:MAX_SHOWN_CHARACTERS] + "…")
+        for host in ("evil.example", ("a." * 126)[:MAX_LOGGED_CHARACTERS] + "…")
     ]
 
 

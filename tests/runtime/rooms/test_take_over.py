@@ -117,7 +117,7 @@ async def test_what_waits_of_the_older_one_is_dropped(autojump_clock: MockClock)
 
 
 def a_step(seq: int) -> bytes:
-    return CommandMessage(seq=seq, tick=0, shown=0, acked=0, kind=0, values=[1]).encode()
+    return CommandMessage(seq=seq, tick=0, rendered=0, acked=0, kind=0, values=[1]).encode()
 
 
 def masked_frame(payload: bytes) -> bytes:

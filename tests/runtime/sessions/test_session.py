@@ -164,7 +164,7 @@ async def test_who_does_not_say_what_it_has_gets_one_delta_a_window(
             if how == "ack":
                 await opened.client.send(Ack(tick))
             elif how == "command":
-                command = CommandMessage(seq, tick=0, shown=0, acked=tick, kind=0, values=[0])
+                command = CommandMessage(seq, tick=0, rendered=0, acked=tick, kind=0, values=[0])
                 await opened.client.send(command)
         a_window = ACK_WINDOW_S * Rolling.tick_rate
         assert came == pytest.approx(a_window + 2 if how == "nothing" else 3 * a_window, abs=2)
