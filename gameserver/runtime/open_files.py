@@ -1,8 +1,7 @@
-"""How many sockets the system lets this process have.
+"""The limit of open files, and how many connections fit under it.
 
-Owns raising the limit of open files at the start, and how many connections fit under it.  A
-process at its limit can accept nobody and open no file, so the server stops taking connections
-before that.
+Owns raising the limit at the start.  A process at its limit can neither accept a connection nor
+open a file, so the server stops accepting before that.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ except ImportError:  # Windows, which has no such limit
 
 log = structlog.get_logger(__name__)
 
-#: Listening sockets, the event loop, pipes, logs, and what a game opens; and those that are turned
-#: away linger.
+#: Listening sockets, the event loop, pipes, logs, files of the game, and refused connections whose
+#: sockets stay open for a moment.
 OTHER_FILES: Final = 64 + MAX_LINGERING
 #: Of its poller: two epoll sets.
 FILES_PER_ROOM: Final = 2

@@ -1,8 +1,8 @@
-"""Reading files while people play: in a thread, one at a time.
+"""Reads certificate and secret files again while the server runs: in a thread, one at a time.
 
-Owns that thread and the log line about a file that is not read in time.  Never knows what is in
-the files.  The event loop must never open one: a FIFO without a writer, or a network file system
-whose server is gone, blocks for ever.
+Owns that thread, and the log line about a file that is not read in time.  Never knows what the
+files contain.  The event loop must never open such a file: a FIFO without a writer, or a network
+file system whose server is gone, blocks forever.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+#: Reading that takes longer is told in the log.
 PATIENCE_S: Final = 10.0
-"""Reading that takes longer is told in the log."""
 
 
 async def read_beside(files: Sequence[Callable[[], T]]) -> list[T]:
@@ -48,13 +48,13 @@ async def _complain_later() -> None:
 async def reload_when_asked(
     asked: trio.MemoryReceiveChannel[None], reload: Callable[[], Awaitable[None]]
 ) -> None:
-    """Call ``reload`` each time that it is ``asked``, but never a second time meanwhile."""
+    """Call ``reload`` each time that it is ``asked``, one call after the other."""
     async for _ in asked:
         await reload()
 
 
 def ask_again(asking: trio.MemorySendChannel[None]) -> None:
-    """Ask for one more; of several that wait one is enough, for it reads what is there then."""
+    """Ask for another reload.  One that waits is enough, because it reads the newest files."""
     try:
         asking.send_nowait(None)
     except trio.WouldBlock:

@@ -1,7 +1,7 @@
-"""Whose connection it is: addresses, as limits count them and as proxies tell them.
+"""Addresses of clients: how limits count them, and how proxies report them.
 
-Owns reading addresses, the key under which those of one customer are counted, and whom
-``X-Forwarded-For`` makes the client.  Pure: text and networks in, addresses out.
+Owns reading addresses, the key that counts all addresses of one customer together, and which
+client ``X-Forwarded-For`` names.  Pure: text and networks in, addresses out.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from gameserver.config import Network
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-#: One customer's own (RFC 6177): whoever has one address of it has all 2^64.
+#: The prefix of one customer (RFC 6177), who has all 2^64 addresses in it.
 IPV6_KEY_BITS: Final = 64
-#: What of a header's entries is looked at; honest chains are a few proxies long.
+#: The most entries of the header that are read; honest chains are a few proxies long.
 MAX_HOPS: Final = 32
 
 #: ``192.0.2.1:80`` and ``[2001:db8::1]:80``; some proxies name the port too.
@@ -28,16 +28,16 @@ _WITH_PORT: Final = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<four>[^:\[\]]*))(?::
 
 @attrs.frozen
 class Sender:
-    """Whom a request is from, by the word of proxies; ``address`` is None if they do not say.
+    """The client that a proxy reports; ``address`` is None if it reports none.
 
-    ``malformed``: what they say is no address.
+    ``malformed``: the proxy reported something that is no address.
     """
 
     address: Address | None
     malformed: bool = False
 
 
-#: A client of whom nothing is known but that it is behind some proxy.
+#: A client behind a proxy that does not report its address.
 UNKNOWN_SENDER: Final = Sender(None)
 
 
@@ -70,14 +70,14 @@ def is_in(address: Address, networks: Iterable[Network]) -> bool:
 
 
 def forwarded_for(headers: Sequence[bytes], proxies: Sequence[Network]) -> Sender:
-    """Return who a request is from that a listed proxy sent with these ``X-Forwarded-For``.
+    """Return the client of a request that a listed proxy sent with these ``X-Forwarded-For``.
 
-    Every proxy appends the address that called it, so only what listed ``proxies`` wrote is
-    believed: the client is the right-most address that is no listed proxy.  What is further left
-    the client may have made up.  The client is unknown where there is no such address: the header
-    is missing, an entry is no address, or all of them are proxies.  It is unknown, too, at a
-    loopback address, which is that of the proxy's machine: somebody else's, or a second proxy there
-    that is not listed.
+    Every proxy appends the address that called it, so only entries that listed ``proxies`` wrote
+    are believed.  The client is the right-most address that is no listed proxy; the client itself
+    may have invented the entries further left.  The client is unknown where there is no such
+    address: the header is missing, an entry is no address, or all entries are proxies.  A loopback
+    address is unknown too: it means the proxy's own machine, so another client there, or a second
+    proxy that is not listed.
     """
     entries = b",".join(headers).split(b",") if headers else []
     for entry in reversed(entries[-MAX_HOPS:]):

@@ -1,14 +1,14 @@
-"""Who is let in, and when the answer is *later*: caps that keep the house from overflowing.
+"""Limits on connections, requests and joins: how many, from where, and how fast.
 
-Owns counting connections (in all, by address, and those that have not joined yet), which of them
-must make room for new ones, how fast they and their requests may come and players join, and what
-was turned away, by reason.  Pure: time is an argument; no sockets, no tasks.  Says no, but never
-answers anybody: that is the acceptor's and the session's doing.
+Owns counting connections (in all, by address, and those that have not joined), which of them is
+evicted for a new one, the rates of connections, requests and joins, and the counts of refusals by
+reason.  Pure: time is an argument; no sockets, no tasks.  Never answers a peer: the acceptor and
+the session do.
 
-A connection that has not said hello costs its peer next to nothing, so a cap on these alone would
-let a few addresses keep everybody out.  At a cap the oldest of them is therefore evicted for the
-new one: whoever says hello within a round trip or two gets in, unless connections come faster than
-``max_joining`` in that time.
+A connection that has not said hello costs its peer next to nothing.  A cap on such connections
+alone would let a few addresses lock everybody out, so at a cap the oldest of them is evicted for
+the new one.  A client that says hello within a round trip or two gets in, unless ``max_joining``
+newer connections arrive in that time.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ from gameserver.protocol.closing import CloseCode
 from gameserver.runtime.admission.addresses import Address, Sender, counted_as, is_in, read_address
 from gameserver.runtime.admission.memory import MemoryWatch
 
-#: What a connection over a cap is told to wait; by then others have gone, or it was no accident.
+#: The wait that a connection over a cap is told; most crowds are over by then.
 RETRY_AFTER_S: Final = 5
-#: What a further request costs, where connecting costs one: a page is many files, and one request
-#: is a good deal cheaper than a connection.  A connection that a proxy made for somebody costs them
-#: as much, for it may be for one request.
+#: The cost of a further request, where connecting costs one: a page is many files, and a request
+#: is cheaper than a connection.  A connection made by a proxy costs its client as much, because it
+#: may serve a single request.
 REQUEST_COST: Final = 0.25
-#: The longest that one who wants to join is told to wait, but for a second: shorter than seats are
-#: held (``Room.hold_s``), for some come back to theirs.
+#: The longest wait that a refused client is told, give or take a second.  It is shorter than seats
+#: are held (``Room.hold_s``), because some of these clients resume.
 LONGEST_WAIT_S: Final = 20.0
-#: How long the line of those may be who wait for their turn to join, and by how much longer it may
-#: get for those who come back to their seats.
+#: The longest queue of newcomers that wait to join, in seconds, and how much longer it may get for
+#: players that resume.
 LONGEST_LINE_S: Final = 1.0
 RESERVE_S: Final = 0.5
-#: Addresses without a connection whose haste is still remembered.  Overflow policy
-#: ``drop-oldest``: it gets a fresh allowance, which the caps in all make harmless.
+#: Addresses without a connection whose allowance is still remembered.  Overflow policy
+#: ``drop-oldest``: a dropped address gets a fresh allowance, which the total caps make harmless.
 MAX_REMEMBERED_ADDRESSES: Final = 10_000
 
 
 class Reason(enum.StrEnum):
-    """Why somebody was turned away; the label in the metrics."""
+    """Why a connection, a request or a join was refused; the label in the metrics."""
 
     CONNECTIONS = "connections"
     JOINING = "joining"
@@ -68,9 +68,9 @@ class Reason(enum.StrEnum):
 class Stage(enum.Enum):
     """How far a connection has come.  It only moves down this list, and may skip steps."""
 
-    #: Its TLS handshake, its requests, or its hello: what the server waits for is the peer's to do.
+    #: The server waits for the peer: for its TLS handshake, a request or its hello.
     OPENING = enum.auto()
-    #: Its hello is here.  It waits for its turn, or for the game's ``on_auth``.
+    #: Its hello has come.  It waits for its turn, or for the game's ``on_auth``.
     JOINING = enum.auto()
     JOINED = enum.auto()
     #: Over, or evicted: it counts nowhere.
@@ -79,9 +79,9 @@ class Stage(enum.Enum):
 
 @attrs.define(eq=False)
 class _Address:
-    """What is known of one address (in IPv6: of one /64).
+    """One address (in IPv6: one /64): its open connections, and its allowance.
 
-    ``allowance``: for new connections, and for each further request on one.
+    The allowance is spent by new connections and by further requests on them.
     """
 
     allowance: Allowance
@@ -92,9 +92,9 @@ class _Address:
 class Peer:
     """The other end of one connection.
 
-    ``name`` is for the log.  ``address`` is that of whoever sends the requests; None if it is
-    unknown, and then nothing is allowed for its sake.  ``deadline_s`` is the time by which the
-    hello must have come, by Trio's clock.
+    ``name`` is for the log.  ``address`` is the client's, also behind a proxy; None if it is
+    unknown, and then the client is trusted with nothing.  ``deadline_s`` is when its hello must
+    have come, by Trio's clock.
     """
 
     connection_limits: ConnectionLimits = attrs.field(repr=False)
@@ -102,41 +102,41 @@ class Peer:
     connected_from: Address | None
     address: Address | None
     deadline_s: float
-    #: The key under which the connection is counted; None if it is only counted in all.
+    #: The key under which the connection is counted; None if only the total counts it.
     counted_as: str | None = None
-    #: Whether its next request costs nothing: the first of an address is paid for by connecting.
+    #: Whether its next request is free: connecting has paid for the first one.
     request_paid: bool = False
-    #: Whether it sent no Origin, as programs do; browsers always send one.
+    #: Whether its upgrade carried no Origin.  Browsers always send one, programs need not.
     is_bot: bool = True
     stage: Stage = Stage.OPENING
-    #: Ends the connection at once.  Called when it has to make room, after it stopped counting.
+    #: Ends the connection at once.  Called for an eviction, after the connection was uncounted.
     evict: Callable[[], object] = attrs.field(default=lambda: None, repr=False)
 
     def answered(self) -> None:
-        """A request of its was answered; now it has as long for the next as a new connection."""
+        """Note that a request was answered: eviction then treats the connection as new."""
         self.connection_limits.answered(self)
 
     def greeted(self) -> None:
-        """Its hello is here; it need not make room for others any more."""
+        """Note that the hello has come: the connection is not evicted any more."""
         self.connection_limits.greeted(self)
 
     def joined(self) -> None:
-        """It takes part now, and counts no more among those who may be up to nothing."""
+        """Note that the client has joined a room: ``max_joining`` does not count it any more."""
         self.connection_limits.joined(self)
 
     def leave(self) -> None:
-        """The connection is over."""
+        """Note that the connection is over."""
         self.connection_limits.leave(self)
 
 
 @attrs.define(eq=False)
-class _Line:
-    """The places in time of those who were refused, one each: they do not all come back at once."""
+class _RetryTimes:
+    """The times at which refused clients are told to retry, one each, so that they spread."""
 
     last_s: float = 0.0
 
-    def place_s(self, now_s: float, rate: float) -> float:
-        """Return when the next one is to come."""
+    def next_s(self, now_s: float, rate: float) -> float:
+        """Return the time for the next client."""
         self.last_s = max(self.last_s, now_s) + 1 / rate
         if self.last_s > now_s + LONGEST_WAIT_S:
             self.last_s = now_s + 1 / rate
@@ -144,16 +144,16 @@ class _Line:
 
 
 class _Opening:
-    """The connections that have not said hello, in the order in which they are evicted.
+    """The connections that have not said hello, in the order of their eviction.
 
-    First those of addresses for which no seat is held, the oldest first; then the others.  Of an
-    address as many are spared as it has held seats.
+    The oldest goes first.  For each seat that is held for an address, one connection of it is
+    spared until there is no other: it may be about to resume.
     """
 
     def __init__(self, held_by: Callable[[str], int]) -> None:
         self._held_by = held_by
         self._new: OrderedDict[Peer, None] = OrderedDict()
-        #: Peer → the address for which it may be spared.
+        #: Spared peer → the address that has a held seat.
         self._returning: OrderedDict[Peer, str] = OrderedDict()
         self._returning_of: Counter[str] = Counter()
 
@@ -177,16 +177,16 @@ class _Opening:
                 del self._returning_of[key]
 
     def oldest(self) -> Peer | None:
-        """Return which one is evicted next."""
+        """Return the connection that is evicted next."""
         return next(iter(self._new), None) or next(iter(self._returning), None)
 
 
 class ConnectionLimits:
-    """The count of all connections of one server, whatever ports they came through.
+    """The limits on connections, requests and joins of one server, over all its ports.
 
-    ``turned_away`` counts by ``Reason``, ``malformed_forwards`` the ``X-Forwarded-For`` of proxies
-    that held something else than addresses.  ``held_by`` tells how many seats are held for players
-    of an address (a key of ``Peer.counted_as``).
+    ``turned_away`` counts refusals by ``Reason``; ``malformed_forwards`` counts values of
+    ``X-Forwarded-For`` from listed proxies that are no addresses.  ``held_by`` returns how many
+    seats are held for an address (a key of ``Peer.counted_as``).
     """
 
     def __init__(
@@ -201,10 +201,10 @@ class ConnectionLimits:
         self._opening = _Opening(held_by)
         self._addresses: dict[str, _Address] = {}
         self._remembered: OrderedDict[str, _Address] = OrderedDict()
-        #: When the next newcomer's turn to join is.
+        #: When the next newcomer may join.
         self._next_turn_s = -math.inf
-        self._newcomers = _Line()
-        self._returning = _Line()
+        self._newcomers = _RetryTimes()
+        self._returning = _RetryTimes()
         self.connections = 0
         self.joining = 0
         self.turned_away: Counter[Reason] = Counter()
@@ -213,7 +213,7 @@ class ConnectionLimits:
     # ------------------------------------------------------------ connections
 
     def admit(self, host: str, port: int, now_s: float) -> Peer | Reason:
-        """Count a connection that was just accepted, or say why it must go."""
+        """Count a connection that was just accepted, or return why it is refused."""
         address = read_address(host)
         peer = Peer(
             self,
@@ -239,7 +239,7 @@ class ConnectionLimits:
         return Reason.JOINING if self.joining >= self._settings.max_joining else None
 
     def _evict_oldest(self) -> bool:
-        """Evict the oldest that has not said hello; False if there is none."""
+        """Evict the oldest connection without a hello; return False if there is none."""
         peer = self._opening.oldest()
         if peer is None:
             return False
@@ -249,7 +249,7 @@ class ConnectionLimits:
         return True
 
     def identify(self, peer: Peer, sender: Sender, now_s: float) -> Reason | None:
-        """Count the connection as that of ``sender``, by the word of its proxy, or say why not.
+        """Count the connection as ``sender``'s, as its proxy says, or return why it is refused.
 
         All unknown senders behind one proxy count as one address.
         """
@@ -266,13 +266,13 @@ class ConnectionLimits:
         key = unknown if sender.address is None else self._key_of(sender.address)
         reason = self._count_at(peer, key, REQUEST_COST, now_s)
         if peer.stage is Stage.OPENING:
-            self._opening.add(peer)  # anew, for seats may be held for this address
+            self._opening.add(peer)  # again: seats may be held for this address
         return reason
 
     def let_ask(self, peer: Peer, now_s: float) -> Reason | None:
-        """Have the address of ``peer`` pay ``REQUEST_COST`` for a request, or say why not.
+        """Charge the address of ``peer`` for a request, or return why it is refused.
 
-        Else one connection could ask without end what many may not.
+        Without this charge one connection could send requests at any rate.
         """
         if peer.counted_as is None:
             return None
@@ -309,19 +309,19 @@ class ConnectionLimits:
         self.connections -= 1
 
     def turn_away(self, reason: Reason) -> Reason:
-        """Count one that is turned away; return ``reason``."""
+        """Count a refusal; return ``reason``."""
         self.turned_away[reason] += 1
         return reason
 
     def _key_of(self, address: Address) -> str | None:
-        """Return what a connection of ``address`` is counted under; None if it is not limited."""
+        """Return the key that counts connections of ``address``; None if it is not limited."""
         settings = self._settings
         if is_in(address, settings.trusted) or is_in(address, settings.proxies):
             return None
         return counted_as(address)
 
     def _count_at(self, peer: Peer, key: str | None, cost: float, now_s: float) -> Reason | None:
-        """Count ``peer`` under ``key``, or say over which cap that would be."""
+        """Count ``peer`` under ``key``, or return the limit that this would exceed."""
         if key is None:
             return None
         settings = self._settings
@@ -360,19 +360,19 @@ class ConnectionLimits:
     # ------------------------------------------------------------ joining
 
     def let_join(self, now_s: float, *, returning: bool = False) -> float:
-        """Return how long to wait for one's turn to join; ``JoinRefused`` (4005): come again later.
+        """Return how long a client waits before it joins; ``JoinRefused`` (4005) to retry later.
 
-        Turns are ``joins_per_s`` apart, so a crowd that comes at one moment is not the work of one
-        tick.  A newcomer waits in the line if it is a second long at most.  Who is ``returning`` to
-        a seat that is held for them need not wait, though the line then is longer for the others,
-        and is let in until it is a second and a half: before newcomers, however many there are.
-        Newcomers are refused while memory is short.
-        (The virtual scheduling of the generic cell rate algorithm: ITU-T I.371, annex A.)
+        Joins are ``1 / joins_per_s`` apart, so a crowd that arrives at one moment does not become
+        the work of one tick.  A newcomer waits if the queue is at most ``LONGEST_LINE_S`` long.  A
+        client ``returning`` to a held seat does not wait; its join makes the queue longer for the
+        newcomers, up to ``RESERVE_S`` more.  Newcomers are refused while memory is short.
+
+        (Virtual scheduling of the generic cell rate algorithm: ITU-T I.371, annex A.)
         """
         rate = self._settings.joins_per_s
         if not returning and self._memory.is_short(now_s):
             self.turn_away(Reason.MEMORY)
-            wait_s = round(self._newcomers.place_s(now_s, rate) - now_s, 3)
+            wait_s = round(self._newcomers.next_s(now_s, rate) - now_s, 3)
             raise JoinRefused(
                 CloseCode.ROOM_FULL,
                 "the server is short of memory",
@@ -386,6 +386,6 @@ class ConnectionLimits:
         line = self._returning if returning else self._newcomers
         raise JoinRefused(
             CloseCode.ROOM_FULL,
-            "too many want to join just now",
-            retry_after_s=round(line.place_s(now_s, rate) - now_s, 3) + 1.0,
+            "too many clients are joining right now",
+            retry_after_s=round(line.next_s(now_s, rate) - now_s, 3) + 1.0,
         )

@@ -1,10 +1,9 @@
-"""Lets those who come in through a few at a time, in order, so that the ticks keep their time.
+"""Admits a few requests and joins per turn of the event loop, in order, so that ticks stay on time.
 
-Owns who waits for a turn.  What a newcomer asks for costs a few tenths of a millisecond: a request,
-or a join.  Trio runs all that are ready in one turn of its loop, and a tick that is due
-waits for the end of that turn.  So a crowd whose bytes came while a tick was at work, or that sends
-them all at one moment, is taken in portions, with a look at the clock in between.
-The queue is bounded by the connections that may be joining (``ConnectionLimits``).
+Owns the queue of tasks that wait for their turn.  Trio runs all tasks that are ready in one turn of
+its loop, and a tick that is due waits for the end of that turn.  A request or a join costs tenths
+of a millisecond, so a crowd that becomes ready at one moment is spread over several turns.
+``ConnectionLimits`` bounds the queue.
 """
 
 from __future__ import annotations
@@ -17,33 +16,33 @@ PER_TURN: Final = 4
 
 
 class JoinThrottle:
-    """Where tasks wait for their turn; works while ``run`` does."""
+    """The queue of waiting tasks; it moves while ``run`` runs."""
 
     def __init__(self) -> None:
         self._waiting = trio.lowlevel.ParkingLot()
-        self._let_through = 0
-        self._somebody = trio.Event()
+        self._started = 0
+        self._some = trio.Event()
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """How many tasks wait."""
         return len(self._waiting)
 
     async def wait_turn(self) -> float:
-        """Return how long the caller had to wait, in seconds; 0.0 where nobody is before it."""
-        self._somebody.set()
-        if self._let_through < PER_TURN and not self._waiting:
-            self._let_through += 1
+        """Wait for this task's turn; return how long that took, in seconds."""
+        self._some.set()
+        if self._started < PER_TURN and not self._waiting:
+            self._started += 1
             return 0.0
         begun_s = trio.current_time()
         await self._waiting.park()
         return trio.current_time() - begun_s
 
     async def run(self) -> None:
-        """Let the next ones through at each turn of the loop, for ever."""
+        """Start the next ``PER_TURN`` tasks at each turn of the loop, forever."""
         while True:
-            if not (self._let_through or self._waiting):
-                self._somebody = trio.Event()
-                await self._somebody.wait()
+            if not (self._started or self._waiting):
+                self._some = trio.Event()
+                await self._some.wait()
             await trio.lowlevel.checkpoint()
-            self._let_through = len(self._waiting.unpark(count=PER_TURN))
+            self._started = len(self._waiting.unpark(count=PER_TURN))

@@ -1,8 +1,8 @@
-"""How much memory this process may still take: a limit of its own, or that of its container.
+"""Memory that this process may still take, under its own limit or that of its container.
 
-Owns reading the limits and the use, and saying when newcomers must wait.  A process that cannot
-allocate fails wherever it happens to be, which may be inside the event loop; so nobody else is let
-in before that.  Never frees anything.
+Owns reading the limits and the use, and deciding when newcomers are refused.  A process that cannot
+allocate fails wherever it happens to be, which may be inside the event loop, so joins stop before
+that.  Never frees anything.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ try:
 except ImportError:  # Windows, which has no such limit
     resource = None  # type: ignore[assignment]
 
-#: Kept for those who play: an eighth of the limit, but no more than this.
+#: The reserve for players that are in: an eighth of the limit, but no more than this.
 MAX_RESERVE_BYTES: Final = 64 * 1024 * 1024
 RESERVE_SHARE: Final = 1 / 8
 #: Reading the figures costs about as much as a small message.
@@ -33,20 +33,20 @@ _NO_LIMIT: Final = "max"
 
 @attrs.frozen
 class Use:
-    """What is used of a limit."""
+    """A limit, and how much of it is used."""
 
     used_bytes: int
     limit_bytes: int
 
     @property
     def is_short(self) -> bool:
-        """Whether the rest is for those who play."""
+        """Whether what is left is only the reserve."""
         reserve_bytes = min(MAX_RESERVE_BYTES, self.limit_bytes * RESERVE_SHARE)
         return self.limit_bytes - self.used_bytes < reserve_bytes
 
 
 class MemoryWatch:
-    """Says when memory is short; looks at most every ``LOOK_EVERY_S``."""
+    """Tells when memory is short; reads the figures at most every ``LOOK_EVERY_S``."""
 
     def __init__(self, look: Callable[[], list[Use]] | None = None) -> None:
         self._look = uses if look is None else look
@@ -54,7 +54,7 @@ class MemoryWatch:
         self._short = False
 
     def is_short(self, now_s: float) -> bool:
-        """Return whether a newcomer could take memory that those who play need."""
+        """Return whether a newcomer could take memory that the players in the rooms need."""
         if now_s - self._looked_s >= LOOK_EVERY_S:
             self._looked_s = now_s
             self._short = any(use.is_short for use in self._look())
@@ -67,7 +67,7 @@ def uses() -> list[Use]:
 
 
 def _of_address_space() -> Use | None:
-    """Return what ``ulimit -v`` limits; None if it does not."""
+    """Return the use of the limit that ``ulimit -v`` sets; None if it is not set."""
     if resource is None:
         return None
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)

@@ -1,8 +1,8 @@
-"""How many rooms clients may have made, and how fast.
+"""Limits on rooms: how many one address may have made, and how fast rooms may be made.
 
-Owns the count of open rooms by who had them made, and the rate for everybody together: without
-these, one client that asks for ``kind/a``, ``kind/b``, … takes every room that a server may have.
-Pure: time is an argument.  Never makes or closes a room; that is the lobby's doing.
+Owns the count of open rooms by maker, and the rate for all makers together.  Without these limits
+one client that asks for ``kind/a``, ``kind/b``, … takes every room that the server may have.
+Pure: time is an argument.  Never makes or closes a room: the lobby does.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ class RoomQuota:
             self.refused[Reason.ROOM_HASTE] += 1
             raise JoinRefused(
                 CloseCode.ROOM_FULL,
-                "too many rooms are being opened just now",
+                "too many rooms are being opened right now",
                 retry_after_s=1.0 + 1 / settings.rooms_per_s,
             )
         if maker is not None:
             self._open[maker] += 1
 
     def give_back(self, maker: str | None) -> None:
-        """The room that was counted for ``maker`` is no more."""
+        """Note that a room counted for ``maker`` has ended."""
         if maker is not None:
             self._open[maker] -= 1
             if not self._open[maker]:

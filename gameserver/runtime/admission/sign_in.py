@@ -1,6 +1,6 @@
-"""Who needs a token, whether a token is good, and that it is good only once.
+"""Sign-in tokens: which joins need one, whether it is valid, and that it is used only once.
 
-Owns the server's secrets, the memory of used tokens, and the count of refused ones by fault.
+Owns the server's secrets, the memory of used tokens, and the count of refused tokens by fault.
 Never asks the game anything, and never logs or repeats a token.
 """
 
@@ -47,9 +47,9 @@ class SignIn:
             _check_that_none_is_needed(kinds, settings)
 
     def read_again(self) -> Callable[[], None]:
-        """Read the file of secrets, however long it takes; what is returned puts them to use.
+        """Read the file of secrets, which may take long; return a function that applies the result.
 
-        If the file cannot be used, that logs why, and the old ones stay.
+        If the file cannot be used, the function logs why, and the old secrets stay.
         """
         try:
             tokens = self._read()
@@ -68,9 +68,9 @@ class SignIn:
         return Tokens(secrets, valid_s=self._settings.token_valid_s, clock=self._clock)
 
     def verify(self, token: str | None, room: type[Room], *, is_bot: bool) -> Verified | None:
-        """Return whom the token of a hello stands for, None if none is needed.
+        """Return the identity that the token of a hello proves; None if no token is needed.
 
-        ``JoinRefused`` (4007) if it is needed and no good.  The token is not used up yet.
+        ``JoinRefused`` (4007) if a token is needed and this one is invalid.  ``use`` uses it up.
         """
         if not (room.requires_token or (is_bot and self._settings.bots_need_token)):
             return None
@@ -86,7 +86,7 @@ class SignIn:
         """Use a token up; ``JoinRefused`` (4007) if it was used before."""
         now_s = self._steady()
         if self._used.is_full(now_s):
-            raise self._counted(TokenRefused(Fault.MEMORY, "too many sign in just now"))
+            raise self._counted(TokenRefused(Fault.MEMORY, "too many sign-ins right now"))
         expires_s = now_s + verified.expires_s - self._clock()
         if not self._used.use(verified.token_id, expires_s + CLOCK_SKEW_S):
             raise self._counted(TokenRefused(Fault.USED, "the token was used before"))

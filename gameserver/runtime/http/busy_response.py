@@ -1,8 +1,8 @@
-"""Saying no to a connection at the cost of three system calls.
+"""The 503 for a connection over a limit, at the cost of three system calls.
 
-Owns the answer that one over a cap gets before anything was read of it, and the sockets that
-stay open for a moment so that it arrives.  No task, no buffer and no TLS is spent on them.  Never
-decides who is turned away.
+Owns that answer, which is sent before anything is read, and the sockets that stay open for a moment
+so that it arrives.  Spends no task, no buffer and no TLS on them.  Never decides which connection
+is refused.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import trio
 from gameserver.runtime.admission.connection_limits import RETRY_AFTER_S
 
 #: The answer on a port without TLS, whatever the request may be.
-_TEXT: Final = b"Too many are here already.\n"
+_TEXT: Final = b"The server is busy.\n"
 BUSY_ANSWER: Final = b"\r\n".join(
     [
         b"HTTP/1.1 503 Service Unavailable",
@@ -29,22 +29,22 @@ BUSY_ANSWER: Final = b"\r\n".join(
         _TEXT,
     ]
 )
-#: Sockets that are kept until their peers have read the answer: closed at once, with a request
-#: unread in them, they would be reset and the answer lost.  Overflow policy ``drop-oldest``: the
-#: oldest is closed then, which harms none but the one turned away.
+#: Sockets that stay open until their peers have read the answer.  A socket that is closed with an
+#: unread request in it is reset, and its peer loses the answer.  Overflow policy ``drop-oldest``:
+#: the oldest is closed, which harms only the refused peer.
 MAX_LINGERING: Final = 64
 LINGER_S: Final = 1.0
 
 
 class BusyResponse:
-    """The sockets of one acceptor whose peers were told to come later."""
+    """The sockets of one acceptor that were answered with 503."""
 
     def __init__(self) -> None:
         self._lingering: deque[tuple[float, socket.socket]] = deque()
         self._some = trio.Event()
 
     def turn_away(self, sock: socket.socket, *, tls: bool) -> None:
-        """Answer 503, and close soon; with TLS close at once, for no answer can be read."""
+        """Answer 503 and close soon; with TLS close at once, because no answer could be read."""
         if tls:
             sock.close()
             return

@@ -1,6 +1,6 @@
-"""Warnings that clients cause, and that therefore must not fill the log.
+"""Warnings that clients can cause, which must not fill the log.
 
-Owns how often one of them is written.  What is not logged is counted by those who refuse
+Owns how often such a warning is written.  Metrics count what the log leaves out
 (``gameserver_turned_away_total``).  Never decides what is worth a warning.
 """
 
@@ -12,7 +12,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-#: A client can repeat what it does as fast as it is let ask; the log repeats it once a minute.
+#: A client can repeat its request at any rate; the log repeats the warning once a minute.
 QUIET_S: Final = 60.0
 #: How many keys are remembered.  Overflow policy: about further ones nothing is logged meanwhile.
 MAX_REMEMBERED: Final = 16
@@ -28,7 +28,7 @@ class RareWarning:
         self._logged: dict[str, float] = {}
 
     def log(self, key: str, now_s: float, /, **fields: Any) -> None:
-        """Write the warning with ``fields``, unless ``key`` had it lately or too many others did.
+        """Write the warning with ``fields``, unless ``key`` or too many other keys had it lately.
 
         ``key`` may come from a client; it is kept until ``quiet_s`` is over.
         """

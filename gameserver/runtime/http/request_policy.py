@@ -204,6 +204,4 @@ def _is_forwarded(request: h11.Request) -> bool:
 
 def busy_response() -> Response:
     """Return the answer to one over a cap."""
-    return text_response(
-        503, "Too many are here already.", headers=(("Retry-After", str(RETRY_AFTER_S)),)
-    )
+    return text_response(503, "The server is busy.", headers=(("Retry-After", str(RETRY_AFTER_S)),))

@@ -207,7 +207,7 @@ async def test_no_token_is_taken_that_could_not_be_remembered(autojump_clock: Mo
         h.lobby.sign_in._used = UsedTokens(most=1)
         await first.joined(room="club", token=h.token("a"))
         refused = await h.refused(room="club", token=h.token("b"))
-        assert refused == (4007, "too many sign in just now")
+        assert refused == (4007, "too many sign-ins right now")
         assert h.lobby.sign_in.refused == {Fault.MEMORY: 1}
 
 
