@@ -92,7 +92,9 @@ class GameClient:
         self.replica: Final = Replica(schema, own_entity=welcome.own_entity)
         self.status: Status | None = None
         now_s = trio.current_time()
-        self.clock: Final = TickClock(welcome.tick_rate, welcome.tick, now_s)
+        self.clock: Final = TickClock(
+            welcome.tick_rate, welcome.tick, now_s, _publish_every(welcome)
+        )
         self._connection = connection
         #: Bytes of the connections before this one: received, and sent.
         self._bytes_before = (0, 0)
@@ -116,7 +118,6 @@ class GameClient:
         self._awaits_full_state = False
         #: This connection has had its one delta that did not fit.
         self._forgiven = False
-        self._pace = Pace(0, 1.0, welcome.limits.get("publish_every", 1))
         self._bye: Bye | None = None
         self._moved: Moved | None = None
         self._lost: ConnectionLost | None = None
@@ -168,9 +169,7 @@ class GameClient:
 
     def steering(self, vehicle: Vehicle[S, C]) -> PredictedPlay[S, C]:
         """Return the loop in which to steer ``vehicle``, predicted; for the whole connection."""
-        publish_every = self.limits.get("publish_every", 1)
-        steering = Steering(vehicle, self.replica, self.clock, publish_every=publish_every)
-        steering.pace(self._pace.pace, self._pace.publish_every)
+        steering = Steering(vehicle, self.replica, self.clock)
         self._steering = steering
         return PredictedPlay(self, steering)
 
@@ -379,12 +378,11 @@ class GameClient:
         self.room = welcome.room
         self.seat = welcome.seat
         self.replica.begin_anew(welcome.own_entity)
-        self.clock.begin_anew(welcome.tick, now_s)
+        self.clock.begin_anew(welcome.tick, now_s, _publish_every(welcome))
         self._seq = 0
         self._outbox.clear()
-        self._pace = Pace(0, 1.0, welcome.limits.get("publish_every", 1))
         if self._steering is not None:
-            self._steering.rejoined(self._pace.publish_every)
+            self._steering.rejoined()
 
     def explained(self, lost: ConnectionLost) -> ConnectionLost:
         """Return ``lost`` with what the server has said before it."""
@@ -500,10 +498,7 @@ class GameClient:
             self._steering.served(_seconds(status.simulate_us), _seconds(status.send_us))
 
     def _on_pace(self, pace: Pace) -> None:
-        self._pace = pace
-        self.clock.pace(pace.tick, pace.pace)
-        if self._steering is not None:
-            self._steering.pace(pace.pace, pace.publish_every)
+        self.clock.change_pace(pace.tick, pace.pace, pace.publish_every)
 
     def _on_said(self, said: Said) -> None:
         self._texts.put(said)
@@ -516,6 +511,10 @@ class GameClient:
 
     def _on_welcome(self, _welcome: Welcome) -> None:
         raise RemoteProtocolError("a second welcome")
+
+
+def _publish_every(welcome: Welcome) -> int:
+    return welcome.limits.get("publish_every", 1)
 
 
 def _seconds(microseconds: int | None) -> float | None:

@@ -16,7 +16,7 @@ import math
 from collections import deque
 from typing import Final
 
-from gameserver.protocol.tempo import Tempo
+from clients.netcode.tickclock import TickClock
 
 #: Weight of a new arrival in the running means: 1/16, the gain of RFC 3550, 6.4.1, for jitter.
 GAIN: Final = 1 / 16
@@ -41,40 +41,33 @@ CAPACITY: Final = 32
 class PlaybackClock:
     """Which tick the screen shows: behind the newest delta by as much as the jitter asks for.
 
-    ``interval_ticks`` is the time between two deltas, ``min_delay_s`` how near to the newest one
-    playback may ever come.  ``tempo`` is that of the room: all is reckoned in its steady ticks.
+    The delay is at least ``min_delay_s``, and at least ``min_intervals`` times the interval between
+    two deltas, which ``clock`` knows.  All is computed in the steady ticks of ``clock``.
     """
 
     __slots__ = (
         "_at_s",
+        "_clock",
         "_drawn",
         "_held",
-        "_interval_ticks",
         "_jitter_s",
         "_lag_s",
         "_min_delay_s",
+        "_min_intervals",
         "_missing",
         "_newest",
         "_shown",
-        "_tempo",
         "_tick_s",
         "underruns",
     )
 
-    def __init__(
-        self,
-        *,
-        tick_s: float,
-        interval_ticks: float,
-        min_delay_s: float,
-        tempo: Tempo | None = None,
-    ) -> None:
+    def __init__(self, clock: TickClock, *, min_delay_s: float, min_intervals: float = 0) -> None:
         #: Gaps in which playback passed the time that the next delta told of, when it came.
         self.underruns = 0
-        self._tick_s: Final = tick_s
-        self._interval_ticks = interval_ticks
-        self._min_delay_s = min_delay_s
-        self._tempo: Final = Tempo() if tempo is None else tempo
+        self._clock: Final = clock
+        self._tick_s: Final = 1 / clock.tick_rate
+        self._min_delay_s: Final = min_delay_s
+        self._min_intervals: Final = min_intervals
         #: Mean of the arrival time minus the time of the tick, NaN before the first arrival.
         self._lag_s = math.nan
         self._jitter_s = 0.0
@@ -93,19 +86,15 @@ class PlaybackClock:
     @property
     def delay_s(self) -> float:
         """How far behind the mean arrival playback aims to be."""
-        safe_s = self._interval_ticks * self._tick_s + JITTERS * self._jitter_s
-        return min(max(self._min_delay_s, safe_s), MAX_DELAY_S)
-
-    def pace(self, *, interval_ticks: float, min_delay_s: float) -> None:
-        """Go on with deltas that are this far apart, in steady ticks."""
-        self._interval_ticks = interval_ticks
-        self._min_delay_s = min_delay_s
+        interval_s = self._clock.interval_ticks * self._tick_s
+        least_s = max(self._min_delay_s, self._min_intervals * interval_s)
+        return min(max(least_s, interval_s + JITTERS * self._jitter_s), MAX_DELAY_S)
 
     def arrived(self, tick: float, now_s: float) -> None:
         """Take in that the delta of ``tick`` was applied at ``now_s``."""
-        tick = self._tempo.steady_of(tick)
-        # Ticks of which no delta told were quiet: nothing moved that could have been missed.
-        missed = self._shown > max(self._newest, tick - self._interval_ticks)
+        tick = self._clock.steady_of(tick)
+        # Ticks without a delta were quiet: nothing moved that playback could have missed.
+        missed = self._shown > max(self._newest, tick - self._clock.interval_ticks)
         self.underruns += missed and not self._missing
         self._missing = missed
         self._newest = tick
@@ -130,8 +119,8 @@ class PlaybackClock:
         else:
             self._shown = self._next(target, now_s - self._at_s)
         self._at_s = now_s
-        # A change of pace that is learned of too late bends what was shown already.
-        self._drawn = max(self._drawn, self._tempo.tick_of(self._shown))
+        # A change of pace that is announced late also changes the time of ticks already drawn.
+        self._drawn = max(self._drawn, self._clock.tick_of(self._shown))
         return self._drawn
 
     def _next(self, target: float, elapsed_s: float) -> float:

@@ -162,11 +162,11 @@ class Lead:
             change = slew * elapsed_s * rate
             self._offset += change if abs(change) < abs(error) else error
         self._at_s = now_s
-        return self._clock.tempo.tick_of(self._offset + now_s * rate)
+        return self._clock.tick_of(self._offset + now_s * rate)
 
     def time_of(self, tick: int) -> float:
         """Return the local time, in seconds, at which the client's tick will be ``tick``."""
-        return (self._clock.tempo.steady_of(tick) - self._offset) / self._clock.tick_rate
+        return (self._clock.steady_of(tick) - self._offset) / self._clock.tick_rate
 
     def sent(self, tick: int) -> None:
         """Remember that the command for ``tick`` is sent, by the client's tick as it runs now."""
@@ -184,7 +184,7 @@ class Lead:
         offset = self._sent.get(tick + margin_ticks, self._offset)
         if math.isnan(offset) or math.isnan(self._arrival):
             return
-        steady_of = self._clock.tempo.steady_of
+        steady_of = self._clock.steady_of
         read = steady_of(tick)
         latest = offset - (steady_of(tick + margin_ticks) - read)
         earliest = latest - (read - steady_of(tick - 1))
@@ -201,7 +201,7 @@ class Lead:
         self._newest_told = max(self._newest_told, newest)
         if batch and after_tick >= 0:
             self._commands_told += len(batch)
-            steady_of = self._clock.tempo.steady_of
+            steady_of = self._clock.steady_of
             # It was read at the tick after ``after_tick`` at the earliest, and had come by then.
             read = steady_of(after_tick + 1)
             earliest = self._sent[batch[0]] - (steady_of(batch[0]) - read)

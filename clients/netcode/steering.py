@@ -46,8 +46,9 @@ EAGER_TICKS: Final = 30
 REMEMBERED: Final = 128
 #: A tick is due as soon as it is but for rounding: ``next_due_s`` was rounded as well.
 ROUNDING_TICKS: Final = 1e-6
-#: Others are drawn at least two publishes in the past, and never less than this.
+#: Others are drawn at least this long in the past, and at least so many intervals between deltas.
 MIN_DELAY_S: Final = 0.066
+MIN_INTERVALS: Final = 2
 #: Changes of effects that wait to be drawn; overflow policy ``drop-oldest``, counted in
 #: ``Steering.changes_dropped`` (one who draws nothing never takes them).
 MAX_CHANGES: Final = 256
@@ -112,8 +113,6 @@ class Steering(Generic[S, C]):
         vehicle: Vehicle[S, C],
         replica: Replica,
         clock: TickClock,
-        *,
-        publish_every: int = 1,
     ) -> None:
         tick_s = 1 / clock.tick_rate
         self.vehicle: Final = vehicle
@@ -142,15 +141,12 @@ class Steering(Generic[S, C]):
         #: (tick, command) as sent, the oldest first.
         self._sent: deque[tuple[int, C]] = deque(maxlen=REMEMBERED)
         self._changes: deque[Change] = deque(maxlen=MAX_CHANGES)
-        self._begin(publish_every)
+        self._begin()
 
-    def _begin(self, publish_every: int) -> None:
-        """Know nothing of others, nor of the room's time."""
+    def _begin(self) -> None:
+        """Forget the others, and when the room's deltas came."""
         self.playback = PlaybackClock(
-            tick_s=self._tick_s,
-            interval_ticks=publish_every,
-            min_delay_s=max(MIN_DELAY_S, 2 * publish_every * self._tick_s),
-            tempo=self.clock.tempo,
+            self.clock, min_delay_s=MIN_DELAY_S, min_intervals=MIN_INTERVALS
         )
         vehicle = self.vehicle
         self.others = Others(self._replica, vehicle.kinds, vehicle.jump_distance, self._tick_s)
@@ -270,14 +266,6 @@ class Steering(Generic[S, C]):
             self._tell(Change(effect, undo=True))
         return news
 
-    def pace(self, pace: float, publish_every: int) -> None:
-        """Take in at what pace the room goes on; the clock has been told."""
-        interval_ticks = publish_every / pace
-        self.playback.pace(
-            interval_ticks=interval_ticks,
-            min_delay_s=max(MIN_DELAY_S, 2 * interval_ticks * self._tick_s),
-        )
-
     def reconnected(self) -> None:
         """What was sent may be lost, and much may have happened: predict anew from the next delta.
 
@@ -287,10 +275,10 @@ class Steering(Generic[S, C]):
         self._lose(self.tick)
         self.effects.clear()
 
-    def rejoined(self, publish_every: int) -> None:
-        """It is another room, or another time in it, and the clock has begun anew."""
+    def rejoined(self) -> None:
+        """Start over in another seat; the clock has begun anew already."""
         self.rendered_tick = math.nan
-        self._begin(publish_every)
+        self._begin()
 
     def served(self, simulate_s: float | None, post_s: float | None) -> None:
         """Take in the server's own shares of the latency, None where it does not know."""
@@ -323,7 +311,7 @@ class Steering(Generic[S, C]):
             tick,
             now_s,
             tick_time_s=clock.time_of(tick),
-            tick_s=self._tick_s / clock.tempo.pace,
+            tick_s=clock.tick_s,
             half_rtt_s=(clock.min_rtt_s or 0.0) / 2,
             simulate_s=self._simulate_s,
             post_s=self._post_s,

@@ -17,8 +17,9 @@ the quickest way down together, so its middle is exact if those two are equal, h
 the other samples were slow: a slow sample changes nothing at all.  Samples that contradict the
 newest one tell that the server's time has jumped; they are dropped at once.
 
-Where the server slows its game down, all this holds for *steady* ticks (``protocol/tempo.py``):
-they run at ``rate`` whatever the pace, so a change that is known in time changes no estimate.
+A server may slow its game down.  Then all this holds for *steady* ticks (``protocol/tempo.py``),
+which run at ``rate`` at any pace, so a change of pace that is announced in time changes no
+estimate.  This file is the only one of the client that keeps the pace of the room.
 """
 
 from __future__ import annotations
@@ -69,16 +70,18 @@ class TickClock:
         "_low",
         "_min_rtt_s",
         "_offset",
+        "_publish_every",
         "_rtt_s",
+        "_tempo",
         "jumps",
-        "tempo",
         "tick_rate",
     )
 
-    def __init__(self, tick_rate: float, tick: float, now_s: float) -> None:
+    def __init__(self, tick_rate: float, tick: float, now_s: float, publish_every: int = 1) -> None:
         #: Ticks per second of game time, which are the steady ticks per second.
         self.tick_rate: Final = tick_rate
-        self.tempo = Tempo()
+        self._tempo = Tempo()
+        self._publish_every = publish_every
         #: How often the server's time turned out to have jumped.
         self.jumps = 0
         self._held: deque[_Interval] = deque(maxlen=WINDOW)
@@ -91,9 +94,10 @@ class TickClock:
         self._heard = (tick, now_s)
         self._begin(tick - now_s * tick_rate)
 
-    def begin_anew(self, tick: float, now_s: float) -> None:
-        """Forget all: the server, which is at ``tick`` or later, is another one."""
-        self.tempo = Tempo()
+    def begin_anew(self, tick: float, now_s: float, publish_every: int = 1) -> None:
+        """Forget everything: this is another server or room, at ``tick`` or later."""
+        self._tempo = Tempo()
+        self._publish_every = publish_every
         self._heard = (tick, now_s)
         self._begin(tick - now_s * self.tick_rate)
 
@@ -111,7 +115,7 @@ class TickClock:
         rate = self.tick_rate
         self._rtt_s = rtt_s
         self._heard = max(self._heard, (tick, received_s))
-        tick = self.tempo.steady_of(tick)
+        tick = self._tempo.steady_of(tick)
         new = _Interval(tick - received_s * rate, tick - sent_s * rate, rtt_s)
         if self._held[-1].rtt_s == math.inf:  # only a guess from before the first pong
             guess = self._held.pop()
@@ -125,7 +129,7 @@ class TickClock:
     def delta(self, tick: int, now_s: float) -> None:
         """Take in that the delta of ``tick`` was received at ``now_s``."""
         self._heard = max(self._heard, (tick, now_s))
-        low = self.tempo.steady_of(tick) - now_s * self.tick_rate
+        low = self._tempo.steady_of(tick) - now_s * self.tick_rate
         if low > self._high + AGREE_TICKS:
             self.jumps += 1
             self._begin(low)
@@ -136,13 +140,18 @@ class TickClock:
             if low > self._low:
                 self._intersect()
 
-    def pace(self, tick: int, pace: float) -> None:
-        """Take in that from ``tick`` on game time runs at ``pace`` of real time."""
-        if self.tempo.bend(tick, pace) and self._heard[0] > tick:
-            # Ticks from after the bend were taken to lie elsewhere: all begins anew.
+    def change_pace(self, tick: int, pace: float, publish_every: int) -> None:
+        """Take in the server's ``pace`` message.
+
+        From ``tick`` on game time runs at ``pace`` of real time.  ``publish_every`` is the number
+        of ticks from one delta to the next; it counts at once.
+        """
+        self._publish_every = publish_every
+        if self._tempo.bend(tick, pace) and self._heard[0] > tick:
+            # The announcement came late: ticks after the bend were placed at the wrong times.
             self.jumps += 1
             heard, heard_s = self._heard
-            self._begin(self.tempo.steady_of(heard) - heard_s * self.tick_rate)
+            self._begin(self._tempo.steady_of(heard) - heard_s * self.tick_rate)
 
     # ------------------------------------------------------------ what is known
 
@@ -166,13 +175,36 @@ class TickClock:
         """The server's time in steady ticks when the local clock showed 0."""
         return self._offset
 
+    @property
+    def pace(self) -> float:
+        """Game time as a share of real time, as last announced."""
+        return self._tempo.pace
+
+    @property
+    def tick_s(self) -> float:
+        """The length of a tick in real time, as last announced."""
+        return 1 / (self.tick_rate * self._tempo.pace)
+
+    @property
+    def interval_ticks(self) -> float:
+        """Steady ticks from one delta to the next, as last announced."""
+        return self._publish_every / self._tempo.pace
+
+    def steady_of(self, tick: float) -> float:
+        """Return the steady tick of ``tick``."""
+        return self._tempo.steady_of(tick)
+
+    def tick_of(self, steady: float) -> float:
+        """Return the tick, with its fraction, of a steady tick."""
+        return self._tempo.tick_of(steady)
+
     def tick_at(self, now_s: float) -> float:
         """Return the server's tick, with its fraction, at the local time ``now_s``."""
-        return self.tempo.tick_of(self._offset + now_s * self.tick_rate)
+        return self._tempo.tick_of(self._offset + now_s * self.tick_rate)
 
     def time_of(self, tick: float) -> float:
         """Return the local time, in seconds, at which the server is at ``tick``."""
-        return (self.tempo.steady_of(tick) - self._offset) / self.tick_rate
+        return (self._tempo.steady_of(tick) - self._offset) / self.tick_rate
 
     # ------------------------------------------------------------ the intersection
 

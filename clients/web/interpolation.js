@@ -12,7 +12,7 @@
  * then stands still.
  */
 
-import { Tempo } from "./net/tempo.js";
+/** @typedef {import("./net/tickclock.js").TickClock} TickClock */
 
 /** Weight of a new arrival in the running means: 1/16, the gain of RFC 3550 (6.4.1) for jitter. */
 const GAIN = 1 / 16;
@@ -38,10 +38,10 @@ export class PlaybackClock {
   /** Gaps in which playback passed the time that the next delta told of, when it came. */
   underruns = 0;
 
+  #clock;
   #tickMs;
-  #intervalTicks;
   #minDelayMs;
-  #tempo;
+  #minIntervals;
   /** Mean of the arrival time minus the time of the tick, NaN before the first arrival. */
   #lagMs = NaN;
   #jitterMs = 0;
@@ -53,17 +53,16 @@ export class PlaybackClock {
   #atMs = 0;
 
   /**
-   * @param {object} options
-   * @param {number} options.tickMs  milliseconds in one tick
-   * @param {number} options.intervalTicks  ticks from one delta to the next
-   * @param {number} options.minDelayMs  never closer to the newest delta than this
-   * @param {Tempo} [options.tempo]  of the room: all is reckoned in its steady ticks
+   * The delay is at least `minDelayMs`, and at least `minIntervals` times the interval between two
+   * deltas, which `clock` knows.  All is computed in the steady ticks of `clock`.
+   * @param {TickClock} clock
+   * @param {{ minDelayMs: number, minIntervals?: number }} options
    */
-  constructor({ tickMs, intervalTicks, minDelayMs, tempo = new Tempo() }) {
-    this.#tickMs = tickMs;
-    this.#intervalTicks = intervalTicks;
+  constructor(clock, { minDelayMs, minIntervals = 0 }) {
+    this.#clock = clock;
+    this.#tickMs = 1 / clock.ticksPerMs;
     this.#minDelayMs = minDelayMs;
-    this.#tempo = tempo;
+    this.#minIntervals = minIntervals;
   }
 
   /** Mean deviation of the arrival times, in milliseconds. */
@@ -73,18 +72,9 @@ export class PlaybackClock {
 
   /** How far behind the mean arrival playback aims to be, in milliseconds. */
   get delayMs() {
-    const safeMs = this.#intervalTicks * this.#tickMs + JITTERS * this.#jitterMs;
-    return Math.min(Math.max(this.#minDelayMs, safeMs), MAX_DELAY_MS);
-  }
-
-  /**
-   * Go on with deltas that are this far apart, in steady ticks.
-   * @param {number} intervalTicks
-   * @param {number} minDelayMs
-   */
-  pace(intervalTicks, minDelayMs) {
-    this.#intervalTicks = intervalTicks;
-    this.#minDelayMs = minDelayMs;
+    const intervalMs = this.#clock.intervalTicks * this.#tickMs;
+    const leastMs = Math.max(this.#minDelayMs, this.#minIntervals * intervalMs);
+    return Math.min(Math.max(leastMs, intervalMs + JITTERS * this.#jitterMs), MAX_DELAY_MS);
   }
 
   /**
@@ -93,9 +83,9 @@ export class PlaybackClock {
    * @param {number} nowMs
    */
   arrived(gameTick, nowMs) {
-    const tick = this.#tempo.steadyOf(gameTick);
-    // Ticks of which no delta told were quiet: nothing moved that could have been missed.
-    const missed = this.#shown > Math.max(this.#newest, tick - this.#intervalTicks);
+    const tick = this.#clock.steadyOf(gameTick);
+    // Ticks without a delta were quiet: nothing moved that playback could have missed.
+    const missed = this.#shown > Math.max(this.#newest, tick - this.#clock.intervalTicks);
     if (missed && !this.#missing) this.underruns += 1;
     this.#missing = missed;
     this.#newest = tick;
@@ -119,8 +109,8 @@ export class PlaybackClock {
     if (Number.isNaN(this.#shown)) this.#shown = target;
     else this.#shown = this.#next(target, nowMs - this.#atMs);
     this.#atMs = nowMs;
-    // A change of pace that is learned of too late bends what was shown already.
-    this.#drawn = Math.max(this.#drawn, this.#tempo.tickOf(this.#shown));
+    // A change of pace that is announced late also changes the time of ticks already drawn.
+    this.#drawn = Math.max(this.#drawn, this.#clock.tickOf(this.#shown));
     return this.#drawn;
   }
 

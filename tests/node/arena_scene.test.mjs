@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { Scene } from "../../clients/web/arena/scene.js";
+import { TickClock } from "../../clients/web/net/tickclock.js";
 
 const TICK_MS = 1000 / 30;
 const UNIT = 32;
@@ -11,7 +12,7 @@ const UNIT = 32;
 /** A scene of seat 1 with deltas at will. */
 function newScene() {
   const scene = new Scene();
-  scene.reset({ seat: 1, tickRate: 30, publishEvery: 1 });
+  scene.reset({ seat: 1, tickRate: 30, clock: new TickClock(30, 0, 0) });
   return scene;
 }
 
@@ -163,7 +164,7 @@ test("a new session forgets the last one", () => {
   scene.enter(ship(8, 2));
   scene.event({ kind: "Shot", seat: 2 });
   run(scene, 100, 101);
-  scene.reset({ seat: 4, tickRate: 20, publishEvery: 2 });
+  scene.reset({ seat: 4, tickRate: 20, clock: new TickClock(20, 0, 0, 2) });
   assert.equal(scene.seat, 4);
   assert.equal(scene.ships.size, 0);
   assert.ok(Number.isNaN(scene.playbackTick));

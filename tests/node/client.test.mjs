@@ -278,7 +278,7 @@ test("a room that slows down is followed: from its tick on, time runs at its pac
   const now = client.serverTickNow();
   const from = Math.ceil(now) + 3;
   socket().say([Kind.PACE, from, new Float32(0.5), 2]);
-  assert.equal(client.tempo.pace, 0.5);
+  assert.equal(client.pace, 0.5);
   assert.deepEqual(told("pace"), [{ kind: Kind.PACE, tick: from, pace: 0.5, publishEvery: 2 }]);
   const reached = ((from - now) * 1000) / 30;
   time.advance(reached);
@@ -300,7 +300,7 @@ test("a resumed seat keeps the pace that it knows, another one begins at the usu
     time.advance(500);
     socket().accept();
     socket().say(welcome({ resumed }));
-    assert.equal(client.tempo.pace, resumed ? 0.5 : 1);
+    assert.equal(client.pace, resumed ? 0.5 : 1);
   }
 });
 

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { newPose, PlaybackClock, Track, turnBetween } from "../../clients/web/interpolation.js";
+import { TickClock } from "../../clients/web/net/tickclock.js";
 
 const TICK_MS = 1000 / 30;
 
-/** @param {Partial<{tickMs: number, intervalTicks: number, minDelayMs: number}>} [options] */
-function newClock(options = {}) {
-  return new PlaybackClock({ tickMs: TICK_MS, intervalTicks: 1, minDelayMs: 66, ...options });
+/** @param {{publishEvery?: number, minDelayMs?: number}} [options] */
+function newClock({ publishEvery = 1, minDelayMs = 66 } = {}) {
+  return new PlaybackClock(new TickClock(30, 0, 0, publishEvery), { minDelayMs });
 }
 
 /** @param {number} x @param {Partial<import("../../clients/web/interpolation.js").Pose>} [more] */
@@ -52,7 +53,7 @@ test("with steady deltas playback is the least delay behind", () => {
 });
 
 test("a rarer delta asks for more delay than the least", () => {
-  const clock = newClock({ intervalTicks: 4 });
+  const clock = newClock({ publishEvery: 4 });
   clock.arrived(4, 0);
   assert.ok(Math.abs(clock.delayMs - 4 * TICK_MS) < 1e-9);
 });

@@ -49,7 +49,7 @@ plays("tickclock", "cases", ({ tick_rate, tick, now_ms }) => {
   const clock = new TickClock(tick_rate, tick, now_ms);
   return (what, ...values) => {
     if (what === "pong") clock.pong(...values);
-    else if (what === "pace") clock.pace(values[0], values[2]);
+    else if (what === "pace") clock.changePace(values[0], values[2], 1);
     else clock.delta(...values);
     return { tick: clock.tickAt(values[1]), min_rtt_ms: clock.minRttMs, jumps: clock.jumps };
   };
@@ -91,7 +91,7 @@ plays("lead", "cases", ({ tick_rate, tick: first, now_ms }) => {
     if (what === "pong") clock.pong(...values);
     else if (what === "advance") tick = lead.advance(...values);
     else if (what === "sent") lead.sent(...values);
-    else if (what === "pace") clock.pace(...values);
+    else if (what === "pace") clock.changePace(...values, 1);
     else lead.margin(...values);
     return { tick, lead_ticks: lead.started ? lead.leadTicks : null, jumps: lead.jumps };
   };
@@ -132,21 +132,17 @@ plays("prediction", "smoothing", ({ snap_distance }) => {
   };
 });
 
-plays("interpolation", "playback", ({ tick_ms, interval_ticks, min_delay_ms }) => {
-  const tempo = new Tempo();
-  const clock = new PlaybackClock({
-    tickMs: tick_ms,
-    intervalTicks: interval_ticks,
+plays("interpolation", "playback", ({ tick_rate, publish_every, min_delay_ms, min_intervals }) => {
+  const ticks = new TickClock(tick_rate, 0, 0, publish_every);
+  const clock = new PlaybackClock(ticks, {
     minDelayMs: min_delay_ms,
-    tempo,
+    minIntervals: min_intervals,
   });
   let tick = null;
   return (what, ...values) => {
     if (what === "arrived") clock.arrived(...values);
-    else if (what === "pace") {
-      tempo.bend(values[0], values[1]);
-      clock.pace(values[2], values[3]);
-    } else tick = orNull(clock.tickAt(...values));
+    else if (what === "pace") ticks.changePace(...values);
+    else tick = orNull(clock.tickAt(...values));
     return { tick, delay_ms: clock.delayMs, underruns: clock.underruns };
   };
 });

@@ -232,8 +232,7 @@ class SimulatedClient:
 
     def _hear_pace(self, pace: Pace) -> None:
         if self._awake(lambda: self._hear_pace(pace)):
-            self.clock.pace(pace.tick, pace.pace)
-            self.steering.pace(pace.pace, pace.publish_every)
+            self.clock.change_pace(pace.tick, pace.pace, pace.publish_every)
 
     def _hear_pong(self, sent_s: float, tick: float) -> None:
         if not self._awake(lambda: self._hear_pong(sent_s, tick)):

@@ -23,7 +23,7 @@ def fly_until_slowest(page: GamePage) -> dict[str, Any]:
     page.page.keyboard.down("KeyW")
     page.ask("arena.client.say('slower')")
     turning = False
-    while page.ask("arena.client.tempo.pace") > SLOWEST:
+    while page.ask("arena.client.pace") > SLOWEST:
         (page.page.keyboard.up if turning else page.page.keyboard.down)("KeyD")
         turning = not turning
         page.wait_for_ticks(7)

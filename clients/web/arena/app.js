@@ -155,18 +155,17 @@ export class ArenaPage {
       this.#notices.connection(change, performance.now());
       this.#card.connection(change.state);
     });
-    client.on("welcome", ({ seat, tickRate, limits, resumed }) => {
+    client.on("welcome", ({ seat, tickRate, resumed }) => {
       if (resumed) {
         scene.resume();
         this.#notices.resumed(performance.now());
         if (this.#pilot === null) client.send("Watch"); // said, maybe, while nobody heard it
         return;
       }
-      scene.reset({ seat, tickRate, publishEvery: limits.publishEvery, tempo: client.tempo });
+      if (client.tickClock !== null) scene.reset({ seat, tickRate, clock: client.tickClock });
       this.#overlay.attacker = null;
       if (this.#pilot !== null) client.send("Play", { ...this.#pilot });
     });
-    client.on("pace", (pace) => scene.paced(pace));
     client.on("enter", (entity) => scene.enter(entity));
     client.on("leave", (entity) => scene.leave(entity));
     client.on("event", (event) => scene.event(event));
@@ -273,7 +272,7 @@ export class ArenaPage {
     const serverTick = this.#client.serverTickNow();
     this.#minimap.draw(scene, this.#camera, this.#painter.pixelRatio);
     this.#board.refresh(scene, serverTick, () => this.#network(), elapsed_s);
-    this.#notices.refresh(scene, serverTick, this.#client.tempo.pace, nowMs);
+    this.#notices.refresh(scene, serverTick, this.#client.pace, nowMs);
     this.#cooldowns.refresh(scene);
     this.#panel.refresh(elapsed_s);
   }
@@ -291,7 +290,7 @@ export class ArenaPage {
       bytesInPerS,
       delayMs,
       players,
-      pace: this.#client.tempo.pace,
+      pace: this.#client.pace,
     };
   }
 

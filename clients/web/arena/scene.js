@@ -8,13 +8,12 @@
  */
 
 import { PlaybackClock } from "../interpolation.js";
+import { TickClock } from "../net/tickclock.js";
 import { Foresight } from "./foresight.js";
 import { Marksmanship } from "./marksmanship.js";
 import { OwnMotion } from "./own_motion.js";
 import { ShipView } from "./ship_view.js";
 import { Flag, UNIT } from "./units.js";
-
-/** @typedef {import("../net/tempo.js").Tempo} Tempo */
 
 /** @typedef {import("../net/schema.js").EntityView} EntityView */
 /** @typedef {import("../net/schema.js").GameEvent} GameEvent */
@@ -23,8 +22,11 @@ import { Flag, UNIT } from "./units.js";
 
 /** What a ship does by its own controls: of the own ship's, foresight may have shown it already. */
 const OWN_DEEDS = new Set(["Shot", "Dashed", "Taken"]);
-/** Others are drawn at least this far in the past, in milliseconds. */
+/** Others are drawn at least this long in the past, and at least so many intervals between deltas. */
 const MIN_DELAY_MS = 66;
+const MIN_INTERVALS = 2;
+/** Before the first welcome, nothing is known of any server. */
+const NO_CLOCK = new TickClock(30, 0, 0);
 /** Events that wait; overflow policy `drop-oldest`: in a hidden tab nothing is shown for hours. */
 const MAX_WAITING = 500;
 /** What is overdue by more than this is not worth showing. */
@@ -62,9 +64,9 @@ export class Scene {
   foresight = new Foresight();
   marksmanship = new Marksmanship();
 
-  #clock = new PlaybackClock({ tickMs: 1000 / 30, intervalTicks: 1, minDelayMs: MIN_DELAY_MS });
+  #clock = new PlaybackClock(NO_CLOCK, { minDelayMs: MIN_DELAY_MS });
   /** Where the own ship is drawn without prediction: as near to the newest delta as it allows. */
-  #ownClock = new PlaybackClock({ tickMs: 1000 / 30, intervalTicks: 1, minDelayMs: 0 });
+  #ownClock = new PlaybackClock(NO_CLOCK, { minDelayMs: 0 });
   #ownMotion = new OwnMotion(this.#surroundings());
   /** @type {import("./ship_step.js").ShipState | null} */ #ownState = null;
   #newestTick = NaN;
@@ -80,26 +82,17 @@ export class Scene {
   #leaving = new Map();
 
   /**
-   * The room goes on at this pace; the tempo has been told.
-   * @param {{pace: number, publishEvery: number}} pace
-   */
-  paced({ pace, publishEvery }) {
-    const interval = publishEvery / pace;
-    this.#clock.pace(interval, Math.max(MIN_DELAY_MS, (2 * interval * 1000) / this.tickRate));
-    this.#ownClock.pace(interval, 0);
-  }
-
-  /**
    * A new session: forget everything of the last one.
-   * @param {{seat: number, tickRate: number, publishEvery: number, tempo: Tempo}} welcome
+   * @param {{seat: number, tickRate: number, clock: TickClock}} welcome
    */
-  reset({ seat, tickRate, publishEvery, tempo }) {
+  reset({ seat, tickRate, clock }) {
     this.seat = seat;
     this.tickRate = tickRate;
-    const tickMs = 1000 / tickRate;
-    this.#clock = new PlaybackClock({ tickMs, intervalTicks: publishEvery, minDelayMs: 0, tempo });
-    this.#ownClock = new PlaybackClock({ tickMs, intervalTicks: publishEvery, minDelayMs: 0, tempo });
-    this.paced({ pace: 1, publishEvery });
+    this.#clock = new PlaybackClock(clock, {
+      minDelayMs: MIN_DELAY_MS,
+      minIntervals: MIN_INTERVALS,
+    });
+    this.#ownClock = new PlaybackClock(clock, { minDelayMs: 0 });
     this.#ownMotion = new OwnMotion(this.#surroundings());
     this.#ownState = null;
     this.#newestTick = this.#commandTick = NaN;

@@ -55,7 +55,6 @@ import * as messages from "./messages.js";
 import { Kind } from "./messages.js";
 import { Session } from "./session.js";
 import { Signals } from "./signals.js";
-import { Tempo } from "./tempo.js";
 import { canBeSaid } from "./texts.js";
 import { pingIntervalMs } from "./tickclock.js";
 import { Traffic } from "./traffic.js";
@@ -94,6 +93,7 @@ const SIGNALS = {
 /** @typedef {import("./messages.js").Status} Status */
 /** @typedef {import("./messages.js").Welcome} Welcome */
 /** @typedef {import("./replica.js").Replica} Replica */
+/** @typedef {import("./tickclock.js").TickClock} TickClock */
 
 export class GameClient {
   /** @param {Options} options */
@@ -157,9 +157,14 @@ export class GameClient {
     return this.#session?.welcome ?? null;
   }
 
-  /** How ticks lie in real time in this session. @returns {Tempo} */
-  get tempo() {
-    return this.#session?.tickClock.tempo ?? new Tempo();
+  /** The estimate of the server's tick; null before the first welcome. @returns {TickClock | null} */
+  get tickClock() {
+    return this.#session?.tickClock ?? null;
+  }
+
+  /** Game time as a share of real time, as last announced; 1 before the first welcome. */
+  get pace() {
+    return this.#session?.tickClock.pace ?? 1;
   }
 
   /** The newest status of this connection. @returns {Status | null} */

@@ -117,12 +117,12 @@ export class Lead {
       this.#offset += Math.abs(change) < Math.abs(error) ? change : error;
     }
     this.#atMs = nowMs;
-    return this.#clock.tempo.tickOf(this.#offset + nowMs * rate);
+    return this.#clock.tickOf(this.#offset + nowMs * rate);
   }
 
   /** The local time at which the client's tick will be `tick`. @param {number} tick */
   timeOf(tick) {
-    return (this.#clock.tempo.steadyOf(tick) - this.#offset) / this.#clock.ticksPerMs;
+    return (this.#clock.steadyOf(tick) - this.#offset) / this.#clock.ticksPerMs;
   }
 
   /** Remember that the command for `tick` is sent, by the client's tick as it runs now. @param {number} tick */
@@ -147,10 +147,10 @@ export class Lead {
     this.#lookForStall(afterTick, tick, tick + marginTicks);
     const offset = this.#sent.get(tick + marginTicks) ?? this.#offset;
     if (Number.isNaN(offset) || Number.isNaN(this.#arrival)) return;
-    const { tempo } = this.#clock;
-    const read = tempo.steadyOf(tick);
-    const latest = offset - (tempo.steadyOf(tick + marginTicks) - read);
-    const earliest = latest - (read - tempo.steadyOf(tick - 1));
+    const clock = this.#clock;
+    const read = clock.steadyOf(tick);
+    const latest = offset - (clock.steadyOf(tick + marginTicks) - read);
+    const earliest = latest - (read - clock.steadyOf(tick - 1));
     if (this.#arrival < earliest) this.#late(earliest);
     else if (this.#arrival > latest) this.#early(latest, tick);
     else this.#run = 0;
@@ -168,12 +168,12 @@ export class Lead {
     const [first] = batch;
     if (first !== undefined && afterTick >= 0) {
       this.#commandsTold += batch.length;
-      const { tempo } = this.#clock;
+      const clock = this.#clock;
       const [firstTick, offset] = first;
       // It was read at the tick after `afterTick` at the earliest, and had come by then.
-      const read = tempo.steadyOf(afterTick + 1);
-      const latest = offset - (tempo.steadyOf(firstTick) - read);
-      const ticks = latest - (read - tempo.steadyOf(afterTick)) - this.#arrival;
+      const read = clock.steadyOf(afterTick + 1);
+      const latest = offset - (clock.steadyOf(firstTick) - read);
+      const ticks = latest - (read - clock.steadyOf(afterTick)) - this.#arrival;
       if (ticks >= LEAST_STALL_TICKS) this.#stalls.push({ tick, command: this.#commandsTold, ticks });
     }
     this.#coverStalls(tick);

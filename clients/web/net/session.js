@@ -60,7 +60,7 @@ export class Session {
       onChange: (entity, tick) => signals.emit("change", { entity, tick }),
       onEvent: (event) => signals.emit("event", event),
     });
-    this.tickClock = before?.tickClock ?? new TickClock(welcome.tickRate, welcome.tick, now);
+    this.tickClock = before?.tickClock ?? newClock(welcome, now);
     this.lead = before?.lead ?? new Lead(this.tickClock);
     this.#outbox = before?.outbox ?? new Outbox();
     this.#connection = connection;
@@ -180,7 +180,7 @@ export class Session {
         this.status = message;
         return this.#signals.emit("status", message);
       case Kind.PACE:
-        this.tickClock.pace(message.tick, message.pace);
+        this.tickClock.changePace(message.tick, message.pace, message.publishEvery);
         return this.#signals.emit("pace", message);
       case Kind.SAID:
         return this.#signals.emit("said", message);
@@ -211,7 +211,7 @@ export class Session {
     tickClock.delta(tick, now);
     if (margin !== null) this.margin = margin;
     this.lead.margin(tick, margin);
-    const tickMs = 1 / (tickClock.ticksPerMs * tickClock.tempo.pace);
+    const { tickMs } = tickClock;
     this.budget.answered(tick, now, {
       tickTimeMs: tickClock.timeOf(tick),
       tickMs,
@@ -266,4 +266,9 @@ export class Session {
     if (sentMs === null) return; // so late that it says nothing
     this.tickClock.pong(sentMs, this.#connection.clock(), tick);
   }
+}
+
+/** @param {Welcome} welcome @param {number} now */
+function newClock({ tickRate, tick, limits }, now) {
+  return new TickClock(tickRate, tick, now, limits.publishEvery);
 }

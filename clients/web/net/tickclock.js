@@ -17,8 +17,9 @@
  * down together, so a slow sample changes nothing at all.  Samples that contradict the newest one
  * tell that the server's time has jumped; they are dropped at once.
  *
- * Where the server slows its game down, all this holds for *steady* ticks (`tempo.js`): they run at
- * `rate` whatever the pace, so a change that is known in time changes no estimate.
+ * A server may slow its game down.  Then all this holds for *steady* ticks (`tempo.js`), which run
+ * at `rate` at any pace, so a change of pace that is announced in time changes no estimate.  This
+ * file is the only one of the client that keeps the pace of the room.
  */
 
 import { Tempo } from "./tempo.js";
@@ -56,17 +57,20 @@ export class TickClock {
    * @param {number} tickRate  ticks per second
    * @param {number} tick  a tick that the server just said, as a first guess
    * @param {number} nowMs
+   * @param {number} publishEvery  ticks from one delta to the next
    */
-  constructor(tickRate, tick, nowMs) {
+  constructor(tickRate, tick, nowMs, publishEvery = 1) {
     this.ticksPerMs = tickRate / 1000;
+    this.#publishEvery = publishEvery;
     this.#heard = { tick, atMs: nowMs };
     this.#begin(tick - nowMs * this.ticksPerMs);
   }
 
   /** How often the server's time turned out to have jumped. */
   jumps = 0;
-  tempo = new Tempo();
 
+  #tempo = new Tempo();
+  #publishEvery;
   /** @type {Interval[]} oldest first, never empty */
   #held = [];
   /** @type {number | null} */ #rttMs = null;
@@ -92,7 +96,7 @@ export class TickClock {
     const rate = this.ticksPerMs;
     this.#rttMs = rttMs;
     this.#hear(tick, receivedMs);
-    tick = this.tempo.steadyOf(tick);
+    tick = this.#tempo.steadyOf(tick);
     const fresh = { low: tick - receivedMs * rate, high: tick - sentMs * rate, rttMs };
     if (this.#newest.rttMs === Infinity) {
       const guess = this.#newest; // only a guess from before the first pong
@@ -108,7 +112,7 @@ export class TickClock {
   /** Take in that the delta of `tick` was received at `nowMs`. @param {number} tick @param {number} nowMs */
   delta(tick, nowMs) {
     this.#hear(tick, nowMs);
-    const low = this.tempo.steadyOf(tick) - nowMs * this.ticksPerMs;
+    const low = this.#tempo.steadyOf(tick) - nowMs * this.ticksPerMs;
     if (low > this.#high + AGREE_TICKS) {
       this.jumps += 1;
       this.#begin(low);
@@ -119,12 +123,18 @@ export class TickClock {
     if (low > this.#low) this.#intersect();
   }
 
-  /** Take in that from `tick` on game time runs at `pace` of real time. @param {number} tick @param {number} pace */
-  pace(tick, pace) {
-    if (!this.tempo.bend(tick, pace) || this.#heard.tick <= tick) return;
-    // Ticks from after the bend were taken to lie elsewhere: all begins anew.
+  /**
+   * Take in the server's `pace` message.
+   * @param {number} tick
+   * @param {number} pace  game time as a share of real time, from `tick` on
+   * @param {number} publishEvery  ticks from one delta to the next; it counts at once
+   */
+  changePace(tick, pace, publishEvery) {
+    this.#publishEvery = publishEvery;
+    if (!this.#tempo.bend(tick, pace) || this.#heard.tick <= tick) return;
+    // The announcement came late: ticks after the bend were placed at the wrong times.
     this.jumps += 1;
-    this.#begin(this.tempo.steadyOf(this.#heard.tick) - this.#heard.atMs * this.ticksPerMs);
+    this.#begin(this.#tempo.steadyOf(this.#heard.tick) - this.#heard.atMs * this.ticksPerMs);
   }
 
   // -------------------------------------------------------------- what is known
@@ -150,14 +160,39 @@ export class TickClock {
     return this.#offset;
   }
 
+  /** Game time as a share of real time, as last announced. */
+  get pace() {
+    return this.#tempo.pace;
+  }
+
+  /** The length of a tick in real time, as last announced. */
+  get tickMs() {
+    return 1 / (this.ticksPerMs * this.#tempo.pace);
+  }
+
+  /** Steady ticks from one delta to the next, as last announced. */
+  get intervalTicks() {
+    return this.#publishEvery / this.#tempo.pace;
+  }
+
+  /** The steady tick of `tick`. @param {number} tick */
+  steadyOf(tick) {
+    return this.#tempo.steadyOf(tick);
+  }
+
+  /** The tick, with its fraction, of a steady tick. @param {number} steady */
+  tickOf(steady) {
+    return this.#tempo.tickOf(steady);
+  }
+
   /** The server's tick at `nowMs`, with its fraction. @param {number} nowMs @returns {number} */
   tickAt(nowMs) {
-    return this.tempo.tickOf(this.#offset + nowMs * this.ticksPerMs);
+    return this.#tempo.tickOf(this.#offset + nowMs * this.ticksPerMs);
   }
 
   /** The local time at which the server is at `tick`. @param {number} tick @returns {number} */
   timeOf(tick) {
-    return (this.tempo.steadyOf(tick) - this.#offset) / this.ticksPerMs;
+    return (this.#tempo.steadyOf(tick) - this.#offset) / this.ticksPerMs;
   }
 
   // -------------------------------------------------------------- the intersection

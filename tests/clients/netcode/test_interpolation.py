@@ -19,6 +19,7 @@ from clients.netcode.interpolation import (
     PlaybackClock,
     Track,
 )
+from clients.netcode.tickclock import TickClock
 from tests.support.netcode_vectors.files import check
 
 TICK_S = 1 / 30
@@ -26,7 +27,8 @@ LEAST_S = 0.066
 
 
 def new_clock(interval_ticks: int = 1) -> PlaybackClock:
-    return PlaybackClock(tick_s=TICK_S, interval_ticks=interval_ticks, min_delay_s=LEAST_S)
+    clock = TickClock(1 / TICK_S, 0, 0.0, interval_ticks)
+    return PlaybackClock(clock, min_delay_s=LEAST_S)
 
 
 def new_track(jump_distance: float = 60) -> Track:

@@ -6,7 +6,7 @@
  */
 
 import { Signals } from "../../../clients/web/net/signals.js";
-import { Tempo } from "../../../clients/web/net/tempo.js";
+import { TickClock } from "../../../clients/web/net/tickclock.js";
 
 const UNIT = 32;
 const WORLD = 4000;
@@ -21,7 +21,8 @@ export class DemoClient {
   status = { players: 31, rttUs: 18400, jitterUs: 2100 };
   replica = { tick: 0 };
   budget = null;
-  tempo = new Tempo();
+  tickClock = new TickClock(TICK_RATE, 0, 0);
+  pace = 1;
   state = "idle";
   seq = 0;
 

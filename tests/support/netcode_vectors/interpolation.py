@@ -8,18 +8,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from clients.netcode.interpolation import PlaybackClock, Track
-from gameserver.protocol.tempo import Tempo
+from clients.netcode.tickclock import TickClock
 from tests.support.netcode_vectors.script import Case, Step, ms_between, steps_of
 
 # ---------------------------------------------------------------- playback
 
 
 def play_playback(case: Case) -> Iterator[Any]:
+    ticks = TickClock(case["tick_rate"], 0, 0.0, case["publish_every"])
     clock = PlaybackClock(
-        tick_s=case["tick_ms"] / 1000,
-        interval_ticks=case["interval_ticks"],
-        min_delay_s=case["min_delay_ms"] / 1000,
-        tempo=(tempo := Tempo()),
+        ticks, min_delay_s=case["min_delay_ms"] / 1000, min_intervals=case["min_intervals"]
     )
     shown: float | None = None
     for name, *arguments in steps_of(case):
@@ -27,9 +25,7 @@ def play_playback(case: Case) -> Iterator[Any]:
             tick, now = arguments
             clock.arrived(tick, now / 1000)
         elif name == "pace":
-            tick, pace, interval, min_delay = arguments
-            tempo.bend(tick, pace)
-            clock.pace(interval_ticks=interval, min_delay_s=min_delay / 1000)
+            ticks.change_pace(*arguments)
         else:
             shown = clock.tick_at(arguments[0] / 1000)
             if math.isnan(shown):
@@ -49,30 +45,34 @@ def playback_cases() -> Iterator[Case]:
     ):
         yield {
             "name": name,
-            "tick_ms": 1000 / 30,
-            "interval_ticks": interval,
+            "tick_rate": 30,
+            "publish_every": interval,
             "min_delay_ms": 66,
+            "min_intervals": 0,
             "steps": _deltas(random.Random(seed), jitter, interval, silence, pause_ms=0),
         }
     yield {
         "name": "the server pauses for four seconds, its ticks with it",
-        "tick_ms": 1000 / 30,
-        "interval_ticks": 1,
+        "tick_rate": 30,
+        "publish_every": 1,
         "min_delay_ms": 66,
+        "min_intervals": 2,
         "steps": _deltas(random.Random(7), 3, 1, (0.0, 0.0), pause_ms=4000),
     }
     yield {
         "name": "the room slows down to half its pace, and is itself again",
-        "tick_ms": 1000 / 30,
-        "interval_ticks": 1,
+        "tick_rate": 30,
+        "publish_every": 1,
         "min_delay_ms": 66,
+        "min_intervals": 2,
         "steps": _slowed(told_back=605),
     }
     yield {
         "name": "the room slows down, and it is learned too late that it is itself again",
-        "tick_ms": 1000 / 30,
-        "interval_ticks": 1,
+        "tick_rate": 30,
+        "publish_every": 1,
         "min_delay_ms": 66,
+        "min_intervals": 2,
         "steps": _slowed(told_back=626),
     }
 
@@ -83,9 +83,9 @@ def _slowed(*, told_back: int) -> list[Step]:
     now = 0.0
     for tick in range(500, 680):
         if tick == 530:
-            steps.append(["pace", 545, 0.5, 4, 133])
+            steps.append(["pace", 545, 0.5, 2])
         if tick == told_back:
-            steps.append(["pace", 620, 1, 1, 66])
+            steps.append(["pace", 620, 1, 1])
         if not 530 <= tick < 620 or tick % 2 == 0:
             steps.append(["arrived", tick, round(now, 3)])
         tick_ms = 1000 / 30 * (2 if 545 <= tick < 620 else 1)

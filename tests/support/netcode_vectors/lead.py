@@ -27,7 +27,7 @@ def play_lead(case: Case) -> Iterator[Any]:
         elif name == "sent":
             lead.sent(*arguments)
         elif name == "pace":
-            clock.pace(*arguments)
+            clock.change_pace(*arguments, publish_every=1)
         else:
             lead.margin(*arguments)
         yield {"tick": shown, "lead_ticks": lead.lead_ticks if lead.started else None,
@@ -152,7 +152,7 @@ def _commands(
         elif name == "sent":
             lead.sent(int(arguments[0]))
         elif name == "pace":
-            clock.pace(int(arguments[0]), arguments[1])
+            clock.change_pace(int(arguments[0]), arguments[1], publish_every=1)
         else:
             lead.margin(int(arguments[0]), int(arguments[1]))
 

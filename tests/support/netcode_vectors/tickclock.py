@@ -22,7 +22,7 @@ def play_tickclock(case: Case) -> Iterator[Any]:
             now = received
         elif name == "pace":
             tick, now, pace = arguments
-            clock.pace(tick, pace)
+            clock.change_pace(tick, pace, publish_every=1)
         else:
             tick, now = arguments
             clock.delta(tick, now / 1000)
