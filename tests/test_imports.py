@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import pathlib
-import re
 import subprocess
 import sys
 from collections.abc import Collection, Iterator, Mapping
@@ -13,14 +12,15 @@ from graphlib import CycleError, TopologicalSorter
 import pytest
 
 import gameserver
+from tests.support.code_blocks import DOCUMENTS, blocks_of, name_of
 from tests.support.paths import ROOT
 
 #: Arrows point to the right: a module imports its own package, and what is further to the right.
 #: ``gameserver`` alone stands for the public names in ``gameserver/__init__.py``.
 ARROWS = """
-__main__ → cli → clients, games → gameserver → cluster, runtime → config → ops, tokens, testing
-→ storage, state → simulation → room → player → outbox → replication → protocol → model
-→ errors, identity, lazy_exports
+docs, __main__ → cli → clients, games → gameserver → cluster, runtime → config
+→ ops, tokens, testing → storage, state → simulation → room → player → outbox → replication → protocol
+→ model → errors, identity, lazy_exports
 """
 #: Packages that may import less than the chain says, besides themselves.
 STRICTER = """
@@ -207,12 +207,11 @@ def test_games_import_public_names_only(module: str) -> None:
     assert inner_names(IMPORTS[module]) == []
 
 
-@pytest.mark.parametrize("readme", ["README.md", "clients/README.md"])
-def test_games_in_documents_import_public_names_only(readme: str) -> None:
-    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / readme).read_text(), re.S | re.M)
-    games = [block for block in blocks if "(Room)" in block]
-    for game in games:
-        assert inner_names(list(imports_of(game))) == []
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_games_in_documents_import_public_names_only(document: pathlib.Path) -> None:
+    for block in blocks_of(document):
+        if block.language == "python" and "(Room)" in block.body:
+            assert inner_names(list(imports_of(block.body))) == []
 
 
 def test_a_game_that_imports_inner_names_is_found() -> None:

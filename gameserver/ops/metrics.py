@@ -143,6 +143,27 @@ def exposition(figures: ServerFigures) -> bytes:
     return generate_latest(registry)
 
 
+@attrs.frozen
+class MetricDescription:
+    """One metric of the reference page."""
+
+    name: str
+    #: ``gauge`` or ``counter``.
+    type: str
+    labels: tuple[str, ...]
+    what: str
+
+
+def describe_metrics() -> list[MetricDescription]:
+    """Return all metrics of the game server itself; those of the process are not among them."""
+    return [_described(family) for family in _Once(_ONE_OF_EACH).collect()]
+
+
+def _described(family: Metric) -> MetricDescription:
+    sample = family.samples[0]
+    return MetricDescription(sample.name, family.type, tuple(sample.labels), family.documentation)
+
+
 class _Once(Collector):
     """Hands one set of figures to prometheus-client."""
 
@@ -168,8 +189,8 @@ class _Once(Collector):
             "Time for which full garbage collections stopped the server while people played",
             figures.full_collections_s,
         )
-        for name, count in figures.acceptor.items():
-            yield _count(f"door_{name}", f"Connections and requests: {name}", count)
+        for name, what in ACCEPTOR_COUNTS.items():
+            yield _count(f"acceptor_{name}", what, figures.acceptor[name])
         yield _by_label(
             "turned_away",
             "Connections, requests and joins that were turned away",
@@ -199,6 +220,18 @@ class _Once(Collector):
         yield from _by_kind(figures.kinds)
 
 
+#: What is told of the acceptors' statistics: counter → what it counts.
+ACCEPTOR_COUNTS: Final = {
+    "accepted": "Connections accepted",
+    "requests": "Request heads read, upgrades included",
+    "websockets": "WebSocket sessions begun",
+    "refused": "Connections turned away as soon as they were accepted",
+    "rejected": "Requests answered with a status of 400 or more",
+    "failed": "Connections that ended by what the peer or the network did",
+    "crashed": "Connections and routes that ended by an error of the server; each is in the log",
+    "accept_errors": "Connections that the system could not hand over",
+    "idle_floods": "Connections ended for too many TLS records without data",
+}
 _TALLY: Final = {
     "bytes_in": "Bytes received on game connections",
     "bytes_out": "Bytes sent on game connections",
@@ -322,3 +355,31 @@ def less(whole: Tally, part: Tally) -> Tally:
     values = _VALUES[Tally]
     pairs = zip(values(whole), values(part), strict=True)
     return Tally(*[a - b for a, b in pairs])
+
+
+#: Figures in which every metric has a sample, from which its name and its labels can be read.
+_ONE_OF_EACH: Final = ServerFigures(
+    connections=0,
+    tasks=0,
+    full_collections=0,
+    full_collections_s=0.0,
+    acceptor=dict.fromkeys(ACCEPTOR_COUNTS, 0),
+    turned_away={"": 0},
+    malformed_forwards=0,
+    tokens_refused={"": 0},
+    held=0,
+    holds_refused=0,
+    resumptions={"": 0},
+    sessions=Tally(),
+    counters=Counters(refusals=Counter({0: 0}), endings=Counter({0: 0})),
+    kinds={
+        "": KindFigures(
+            rooms=0,
+            players=0,
+            total=RoomTally(),
+            work_s={0.5: 0.0},
+            lateness_s={0.5: 0.0},
+            stages_s={STAGES[0]: {0.5: 0.0}},
+        )
+    },
+)

@@ -20,6 +20,7 @@ import trio
 from gameserver.config import Settings
 from gameserver.errors import GameServerError
 from gameserver.ops.metrics import (
+    ACCEPTOR_COUNTS,
     CONTENT_TYPE,
     STAGES,
     Counters,
@@ -68,18 +69,6 @@ METRICS_LIFE_S: Final = 1.0
 #: So many sessions are counted for ``/metrics`` before the other tasks get their turn.
 SESSIONS_PER_TURN: Final = 50
 ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-#: What of an acceptor's statistics is told: the counters.
-ACCEPTOR_COUNTS: Final = (
-    "accepted",
-    "requests",
-    "websockets",
-    "refused",
-    "rejected",
-    "failed",
-    "crashed",
-    "accept_errors",
-    "idle_floods",
-)
 
 
 class StartError(GameServerError):

@@ -15,6 +15,7 @@ from gameserver.ops.metrics import (
     RoomTally,
     ServerFigures,
     Tally,
+    describe_metrics,
     exposition,
     total,
 )
@@ -39,7 +40,7 @@ def test_everything_is_told() -> None:
     assert told["tasks", ()] == 17
     assert told["full_collections_total", ()] == 2
     assert told["full_collection_seconds_total", ()] == 0.75
-    assert told["door_accepted_total", ()] == 10
+    assert told["acceptor_accepted_total", ()] == 10
     assert told["turned_away_total", (("reason", "address"),)] == 8
     assert told["turned_away_total", (("reason", "origin"),)] == 0
     assert told["malformed_forwards_total", ()] == 9
@@ -78,6 +79,20 @@ def test_every_field_of_the_tallies_is_told() -> None:
 def test_no_label_is_a_name_that_clients_choose() -> None:
     labels = {name for _, labels in samples(figures()) for name, _ in labels}
     assert labels == {"kind", "code", "quantile", "reason", "fault", "outcome"}
+
+
+def test_the_description_names_every_metric_with_its_labels() -> None:
+    stages = {STAGES[0]: {0.5: 0.01}}
+    plain = figures()
+    kind = attrs.evolve(plain.kinds["field"], stages_s=stages, lateness_s={0.5: 0.0})
+    told = samples(attrs.evolve(plain, kinds={"field": kind}))
+    labels = {name: {label for label, _ in pairs} for name, pairs in told}
+    described = describe_metrics()
+    names = [metric.name.removeprefix("gameserver_") for metric in described]
+    assert set(names) == {name for name in labels if not name.startswith("process_")}
+    assert len(names) == len(set(names))
+    assert all(set(m.labels) == labels[m.name.removeprefix("gameserver_")] for m in described)
+    assert {metric.type for metric in described} == {"gauge", "counter"}
 
 
 def test_tallies_add_up_field_by_field() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from gameserver.ops.metrics import (
+    ACCEPTOR_COUNTS,
     Counters,
     KindFigures,
     RoomTally,
@@ -22,7 +23,7 @@ def figures(**changes: Any) -> ServerFigures:
         tasks=17,
         full_collections=2,
         full_collections_s=0.75,
-        acceptor={"accepted": 10, "crashed": 0},
+        acceptor={**dict.fromkeys(ACCEPTOR_COUNTS, 0), "accepted": 10},
         turned_away={"address": 8, "origin": 0},
         malformed_forwards=9,
         tokens_refused={"expired": 4},

@@ -1,19 +1,19 @@
-"""The page of the browser client's README, for the game of the first README: as printed."""
+"""The page of the tutorial plays the first game, as printed."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
-from tests.support.paths import ROOT
+from tests.support.code_blocks import PAGES_FOLDER, blocks_of, save_files
 from tests.system.browser_pages import DEADLINE_MS, Pages
 from tests.system.servers import START_DEADLINE_S, running_server
 
 pytestmark = pytest.mark.browser
 
+TUTORIAL = PAGES_FOLDER / "tutorial"
 #: The pixel in the middle of the canvas, once something is drawn there.
 OWN_SHIP = """async (deadlineMs) => {
     const pen = document.querySelector("#view").getContext("2d");
@@ -26,28 +26,15 @@ OWN_SHIP = """async (deadlineMs) => {
 }"""
 
 
-def blocks(readme: str, language: str) -> list[str]:
-    text = (ROOT / readme).read_text()
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-
-
 @pytest.fixture
 def printed(tmp_path: Path) -> Path:
-    (tmp_path / "mygame.py").write_text(blocks("README.md", "python")[0])
-    folder = tmp_path / "page"
-    folder.mkdir()
-    for name, language in (("index.html", "html"), ("page.js", "js")):
-        (folder / name).write_text(blocks("clients/web/README.md", language)[0])
+    for page in ("first-game.md", "page.md"):
+        save_files(TUTORIAL / page, tmp_path)
     return tmp_path
 
 
 def test_the_page_plays_the_first_game(printed: Path, browser: Browser) -> None:
-    serve = next(
-        line
-        for block in blocks("clients/web/README.md", "sh")
-        for line in block.splitlines()
-        if "--page" in line
-    )
+    [serve] = [block.body for block in blocks_of(TUTORIAL / "page.md") if "--page" in block.body]
     with running_server([*serve.split()[1:], "--port", "0"], cwd=printed) as server:
         page = browser.new_page(viewport={"width": 620, "height": 620})
         page.set_default_timeout(DEADLINE_MS)
