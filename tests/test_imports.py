@@ -19,7 +19,8 @@ from tests.support.paths import ROOT
 #: ``gameserver`` alone stands for the public names in ``gameserver/__init__.py``.
 ARROWS = """
 docs, __main__ → cli → clients, games → gameserver → cluster, runtime → config
-→ ops, tokens, testing → storage, state → simulation → room → player → outbox → replication → protocol
+→ ops, tokens, testing → storage, state → simulation → room → player → outbox
+→ replication → protocol
 → model → errors, identity, lazy_exports
 """
 #: Packages that may import less than the chain says, besides themselves.
