@@ -443,12 +443,30 @@ class Link(trio.abc.Stream):
             with trio.move_on_after(timeout_s):
                 await self._wait_until_backlog_gone()
                 self._end_our_side()
-                while self.bytes_in < enough_bytes and await self.receive_some():
+                self._leave_pump()
+                while self.bytes_in < enough_bytes and await self._discard_some():
                     pass
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # nobody is there to read it
         finally:
             self.drop()
+
+    async def _discard_some(self) -> bool:
+        """Read bytes that nobody wants, as they are; return False once the peer has ended its side.
+
+        TLS that has said its close_notify decrypts nothing any more.
+        """
+        while True:
+            await trio.lowlevel.checkpoint()
+            try:
+                data = self._socket.recv(RECEIVE_BYTES)
+            except BlockingIOError:
+                await self._wait_until(trio.lowlevel.wait_readable)
+            except OSError:
+                return False
+            else:
+                self.receive_buffer.bytes_in += len(data)
+                return bool(data)
 
     def _end_our_side(self) -> None:
         with contextlib.suppress(OSError):  # gone already

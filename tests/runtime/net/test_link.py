@@ -345,6 +345,19 @@ async def test_finish_lets_the_last_bytes_arrive(tls, nursery):
 
 
 @both
+async def test_finish_discards_what_the_peer_still_sends(tls, nursery):
+    """A peer in the middle of a long message gets the answer, and no reset."""
+    async with two_links(tls=tls) as (server, client):
+        server.post(b"the answer")
+        nursery.start_soon(server.finish)
+        await trio.testing.wait_all_tasks_blocked()
+        for _ in range(20):
+            await client.send_all(bytes(16_000))
+        assert await read_until(client, 10) == b"the answer"
+        client.drop()
+
+
+@both
 async def test_finish_waits_only_so_long(tls, autojump_clock):
     async with two_links(tls=tls) as (server, _):
         begun = trio.current_time()
