@@ -105,7 +105,7 @@ class Server:
         self.counters = Counters()
         self.lobby = Lobby(kinds, settings)
         self.connection_limits = ConnectionLimits(
-            settings, MemoryWatch(), held_by=self.lobby.held_by
+            settings, MemoryWatch(), held_by=self.lobby.hold_quota.held_by
         )
         self.gc_policy = GcPolicy(lambda: self.players)
         self._sessions: set[Session] = set()
@@ -276,8 +276,8 @@ class Server:
             turned_away=self._turned_away(),
             malformed_forwards=self.connection_limits.malformed_forwards,
             tokens_refused={fault.value: self.lobby.sign_in.refused[fault] for fault in Fault},
-            held=self.lobby.held,
-            holds_refused=self.lobby.holds_refused,
+            held=len(self.lobby.hold_quota),
+            holds_refused=self.lobby.hold_quota.refused,
             resumptions={s.value: self.lobby.resumption.counts[s] for s in Showing},
             sessions=sessions,
             counters=self.counters,

@@ -288,7 +288,9 @@ async def test_a_seat_that_is_stolen_with_an_old_token_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Resumption, "_end", lambda *_: None)
-    monkeypatch.setattr(Resumption, "confirm", lambda _self, ticket: setattr(ticket, "shown", None))
+    monkeypatch.setattr(
+        Resumption, "confirm", lambda _self, member: setattr(member.ticket, "shown", None)
+    )
     await misdeeds("replayed resume tokens", Siege, lambda tally: tally.stolen > 0)
 
 
@@ -312,7 +314,7 @@ async def test_who_is_stopped_is_dropped_for_its_silence() -> None:
             attack = attrs.evolve(ATTACKS["100 stopped with SIGSTOP"], attackers=1)
             async with trio.open_nursery() as attackers:
                 attackers.start_soon(run, attack, target)
-                while server.lobby.held < IN_A_PROCESS:
+                while len(server.lobby.hold_quota) < IN_A_PROCESS:
                     await trio.lowlevel.checkpoint()
                 attackers.cancel_scope.cancel()
             assert set(server.figures().counters.endings) == {CloseCode.PING_TIMEOUT}

@@ -181,7 +181,7 @@ async def test_after_the_window_the_client_joins_anew(
             player = host.room.players[1]
             host.cut()
             await wait_all_tasks_blocked()
-            host.lobby.rooms[0][1].leave(player, "tired of waiting")
+            host.roster.leave(host.member(player.seat), "tired of waiting")
             while game.rejoins == 0:
                 await game.next_delta()
             assert await game.send(Step(1)) == 1

@@ -24,6 +24,7 @@ from gameserver.protocol.messages import SUBPROTOCOL, Delta, Welcome
 from gameserver.runtime.admission.connection_limits import ConnectionLimits, Peer
 from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.rooms.resumption import Showing
+from gameserver.runtime.rooms.roster import Member, Roster
 from gameserver.runtime.sessions.session import Session
 from gameserver.simulation.stepper import Seated
 from tests.support.small_game import Field, MemoryLink, RawClient, SilenceableStream, Step
@@ -77,8 +78,23 @@ class ResumableLobby:
         assert isinstance(room, HoldingField)
         return room
 
+    @property
+    def roster(self) -> Roster:
+        return self.lobby.rooms[0][1].roster
+
+    @property
+    def held(self) -> int:
+        """How many seats are held in all rooms."""
+        return len(self.lobby.hold_quota)
+
     def seated(self, number: int) -> Seated:
-        return self.lobby.rooms[0][1].stepper.seated[number]
+        return self.member(number).seated
+
+    def member(self, number: int) -> Member:
+        """Return the player in a seat of the first room."""
+        member = self.roster.find(self.room.players[number])
+        assert member is not None
+        return member
 
     def shown(self) -> dict[Showing, int]:
         return {how: count for how, count in self.lobby.resumption.counts.items() if count}

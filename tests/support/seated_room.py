@@ -8,10 +8,13 @@ from contextlib import asynccontextmanager
 import attrs
 import trio
 
-from gameserver import Player, Room
+from gameserver import Player, Room, Settings
 from gameserver.protocol.messages import Delta
 from gameserver.replication.seat import Seat
+from gameserver.runtime.admission.hold_quota import HoldQuota
+from gameserver.runtime.rooms.resumption import Resumption
 from gameserver.runtime.rooms.room_task import RoomTask
+from gameserver.runtime.rooms.roster import Member
 from gameserver.simulation.stepper import Seated
 from tests.support.frame_sinks import messages_in
 
@@ -42,26 +45,53 @@ class Sink:
 class Client:
     """A seat in the room, and how its session was ended."""
 
-    seated: Seated
+    member: Member
     sink: Sink
     ended: list[tuple[int, str]]
 
     @property
+    def seated(self) -> Seated:
+        return self.member.seated
+
+    @property
     def player(self) -> Player:
-        return self.seated.player
+        return self.member.player
 
 
 def seat(task: RoomTask, number: int, name: str) -> Client:
-    sink, ended = Sink(), list[tuple[int, str]]()
-    seated = task.join(number, sink, name, None, lambda code, why: ended.append((code, why)))
-    sink.seat = seated.seat
-    task.publish_to(seated)
-    return Client(seated, sink, ended)
+    """Seat a player as a session does: reserve, join, and have deltas sent."""
+    client = seat_without_deltas(task, number, name)
+    task.roster.start_deltas(client.member)
+    return client
+
+
+def seat_without_deltas(task: RoomTask, number: int, name: str) -> Client:
+    """Seat a player whose welcome is not sent yet."""
+    roster, sink, ended = task.roster, Sink(), list[tuple[int, str]]()
+    assert roster.reserve(None) == number
+    try:
+        member = roster.join(number, sink, name, None, lambda code, why: ended.append((code, why)))
+    finally:
+        roster.release(number)
+    sink.seat = member.seated.seat
+    return Client(member, sink, ended)
+
+
+def room_task(room: Room, most_held: int = 8) -> RoomTask:
+    """Return the task of a room that is in no lobby."""
+    return RoomTask(
+        room,
+        "field/1",
+        Resumption(),
+        HoldQuota(most_held),
+        ping_interval_s=Settings().ping_interval_s,
+        polled=False,
+    )
 
 
 @asynccontextmanager
 async def running(room: Room) -> AsyncIterator[RoomTask]:
-    task = RoomTask(room, "field/1", ping_interval_s=2.0, polled=False)
+    task = room_task(room)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(task.run)
         await task.ready.wait()

@@ -1,18 +1,17 @@
-"""Which rooms there are, and who gets which seat in them.
+"""The rooms of one server: which there are, and which one a client gets.
 
-Owns the room kinds, finding and making rooms, seat numbers, which seats are held for those who
-were dropped, and closing what is empty.  Never talks to clients and never runs a tick: each room
-has its own ``RoomTask``.
+Owns the room kinds, finding and making rooms, and closing empty ones.  Never talks to clients and
+never runs a tick; each room has its own ``RoomTask``, and a ``Roster`` of its players.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import random
 import re
 import secrets
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -26,30 +25,31 @@ from gameserver.ops.metrics import RoomTally, total
 from gameserver.protocol.closing import MAX_REASON_BYTES, CloseCode
 from gameserver.protocol.names import parse_room_request
 from gameserver.room import Room
+from gameserver.runtime.admission.hold_quota import HoldQuota
 from gameserver.runtime.admission.join_throttle import JoinThrottle
 from gameserver.runtime.admission.room_quota import RoomQuota
 from gameserver.runtime.admission.sign_in import SignIn
 from gameserver.runtime.net import poller
-from gameserver.runtime.rooms.resumption import Resumption, Ticket
+from gameserver.runtime.rooms.resumption import Resumption
 from gameserver.runtime.rooms.room_task import RoomTask
-from gameserver.runtime.rooms.seats import Seats
+from gameserver.runtime.rooms.roster import Member
 from gameserver.simulation.room_check import check_room, suspicions
 
 log = structlog.get_logger(__name__)
 
-#: What a client is told to wait before it tries again where everything is taken.
+#: How long a client is told to wait before it retries where every seat or room is taken.
 RETRY_AFTER_S: Final = 5.0
-#: … and, at the least, where a room is overloaded: no step down comes sooner.
+#: How long at least it is told to wait where a room is overloaded: the ladder steps down no sooner.
 OVERLOAD_RETRY_S: Final = 5.0
 
-#: Of the kinds that there are, so many are named to who asks for another.
+#: How many room kinds the refusal of an unknown kind names.
 MAX_KINDS_TOLD: Final = 5
 _KIND: Final = re.compile(r"[a-z0-9_-]{1,32}")
 
 
 @attrs.frozen
 class Place:
-    """A seat that is taken: by one who is joining, or plays."""
+    """A reserved seat number in a room, for a client that is joining."""
 
     task: RoomTask
     number: int
@@ -62,33 +62,21 @@ class _Open:
     kind: str
     name: str
     task: RoomTask
-    #: Whom the room is counted for; None for nobody.
+    #: The client that the room is counted for; None: not counted.
     maker: str | None
-    seats: Seats = attrs.field(factory=Seats)
     #: Set while the room is empty: the wait until it closes.
     empty: trio.CancelScope | None = None
 
-    def has_free_seat(self) -> bool:
-        return len(self.seats) < self.task.room.max_players
-
     @property
     def is_overloaded(self) -> bool:
-        """Whether it is so overloaded that nobody else may come in."""
+        """Whether the overload ladder lets nobody else join."""
         return self.task.ladder.step.refuses_joins
-
-    def take_seat(self, identity: str | None) -> int:
-        """Take the seat where ``identity`` plays already, else the smallest that is free."""
-        older = self.task.plays(identity)
-        if older is None:
-            return self.seats.take_smallest()
-        self.seats.share(older.seat)
-        return older.seat
 
 
 class Lobby:
     """The rooms of one server.
 
-    ``kinds`` are the room classes by kind; the first is what a client gets that asks for nothing.
+    ``kinds`` are the room classes by kind; a client that asks for no kind gets the first one.
     Rooms, and the waits of empty ones, run in the nursery given to ``start``.
     """
 
@@ -100,22 +88,20 @@ class Lobby:
         self._open: dict[str, _Open] = {}
         self._running = 0
         self._all_stopped = trio.Event()
-        #: Why nobody may join any more; None while they may.
+        #: Why nobody can join any more; None while the lobby is open.
         self._closing: str | None = None
-        #: Label → set when the room of that name that is stopping has stopped.
+        #: The rooms that run, or are in their ``on_stop``: label → set when stopped.
         self._stopping: dict[str, trio.Event] = {}
         self.quota = RoomQuota(settings)
         #: Joins and rooms refused because a room was overloaded.
         self.overload_refusals = 0
         self.sign_in = SignIn(kinds, settings)
-        #: Where those wait who have said hello.
+        #: Where a client waits for its turn once it has said hello.
         self.join_throttle = JoinThrottle()
-        self.resumption = Resumption()
-        #: For whom how many seats are held; ``None`` for those that nobody is counted for.
-        self._held: Counter[str | None] = Counter()
-        #: Seats that were not held because one address had as many already.
-        self.holds_refused = 0
-        #: By kind: what the rooms counted that are no more.
+        self.resumption = Resumption[Member]()
+        #: One address may have as many held seats as connections.
+        self.hold_quota = HoldQuota(settings.max_connections_per_address)
+        #: By kind: what the rooms that have ended counted.
         self.past = {kind: RoomTally() for kind in kinds}
 
     def start(self, nursery: trio.Nursery) -> None:
@@ -150,7 +136,7 @@ class Lobby:
     def reserve(
         self, request: str, maker: str | None = None, identity: str | None = None
     ) -> Iterator[Place]:
-        """Hold a seat, from before the joining to after the leaving, in the room asked for.
+        """Reserve a seat number in the room asked for, until the client has joined or given up.
 
         The room is made if need be, and is then counted for ``maker`` (see ``RoomQuota``) until it
         ends.  A verified ``identity`` gets the seat that it has already, even in a full room.
@@ -161,122 +147,54 @@ class Lobby:
             raise JoinRefused(CloseCode.GOING_AWAY, self._closing)
         self._forget_ended()
         kind, name = self._parse(request)
-        opened = self._where(kind, name, identity) or self._find_or_make(kind, name, maker)
-        number = opened.take_seat(identity)
+        opened = self._find_identity(kind, name, identity) or self._find_or_make(kind, name, maker)
+        roster = opened.task.roster
+        number = roster.reserve(identity)
         if opened.empty is not None:
             opened.empty.cancel()
             opened.empty = None
         try:
             yield Place(opened.task, number)
         finally:
-            self._release(opened, number)
+            roster.release(number)
 
-    def _release(self, opened: _Open, number: int) -> None:
-        opened.seats.release(number)
-        if not opened.seats:
-            opened.empty = trio.CancelScope()
-            self._tasks.start_soon(self._close_when_empty_for_long, opened, opened.empty)
+    def find_resumable(self, token: str | None, request: str) -> tuple[RoomTask, Member] | None:
+        """Return the player that a resume token stands for in the room asked for, if it is good.
 
-    # ------------------------------------------------------------ coming back
-
-    def held_by(self, address: str) -> int:
-        """Return how many seats are held for players of ``address``."""
-        return self._held[address]
-
-    @property
-    def held(self) -> int:
-        """How many seats are held for those who were dropped."""
-        return self._held.total()
-
-    def find_ticket(self, token: str | None, request: str) -> Ticket | None:
-        """Return the ticket that a resume token stands for in the room asked for, if it is good.
-
-        ``JoinRefused``: 4013 (see ``Resumption.find``), 1001 while the server stops.
+        ``JoinRefused``: 4012 or 4013 (see ``Resumption.find``), 1001 while the server stops.
         """
         if self._closing is not None:
             raise JoinRefused(CloseCode.GOING_AWAY, self._closing)
         kind, name = self._parse(request)
-        return self.resumption.find(token, kind, name)
+        member = self.resumption.find(token, kind, name)
+        return None if member is None else (self._open[member.label].task, member)
 
-    def find_playing(self, request: str, identity: str | None) -> Ticket | None:
-        """Return the ticket of the seat that ``identity`` has already in the room asked for.
+    def find_playing(self, request: str, identity: str | None) -> tuple[RoomTask, Member] | None:
+        """Return the player as whom ``identity`` plays already in the room asked for.
 
         ``JoinRefused`` (4007) where that room lets nobody sign in twice.
         """
         self._forget_ended()
-        opened = self._where(*self._parse(request), identity)
-        older = None if opened is None else opened.task.playing_already(identity)
-        return None if older is None else self.resumption.of(older)
-
-    @contextlib.contextmanager
-    def reserve_again(self, ticket: Ticket) -> Iterator[None]:
-        """Count a seat as taken that is gone on in by another connection, until it ends."""
-        opened = self._open[ticket.task.label]
-        opened.seats.share(ticket.player.seat)
-        try:
-            yield
-        finally:
-            self._release(opened, ticket.player.seat)
-
-    def unseat(self, ticket: Ticket, reason: str, *, may_return: bool, address: str | None) -> None:
-        """Let a player whose connection ended be dropped, or leave.
-
-        ``may_return``: the seat is held, where the room and the server do that at all, for a client
-        that has its welcome: whoever joins and is gone before it could know of its seat would else
-        fill a room with seats that cost nothing.  One ``address`` has at most as many held seats as
-        it may have connections.
-        """
-        task, player = ticket.task, ticket.player
-        if may_return and self._can_hold(ticket, address):
-            task.drop(ticket.seated)
-            self._hold(ticket, address)
-        else:
-            task.leave(player, reason)
-            self.resumption.void(ticket)
-
-    def _can_hold(self, ticket: Ticket, address: str | None) -> bool:
-        room = ticket.task.room
-        if self._closing is not None or room.hold_s <= 0:
-            return False
-        if not (ticket.stands and ticket.welcomed):
-            return False
-        if address is None or self._held[address] < self._settings.max_connections_per_address:
-            return True
-        self.holds_refused += 1
-        return False
-
-    def _hold(self, ticket: Ticket, address: str | None) -> None:
-        task, number = ticket.task, ticket.player.seat
-        opened = self._open[task.label]
-        opened.seats.share(number)
-        self._held[address] += 1
-
-        def over() -> None:
-            self._held[address] -= 1
-            if not self._held[address]:
-                del self._held[address]
-            self._release(opened, number)
-            if not ticket.stands:
-                self.resumption.void(ticket)
-
-        task.hold(ticket.player, over)
+        opened = self._find_identity(*self._parse(request), identity)
+        member = None if opened is None else opened.task.roster.playing(identity)
+        return None if opened is None or member is None else (opened.task, member)
 
     @property
     def _tasks(self) -> trio.Nursery:
         assert self._nursery is not None, "start comes first"
         return self._nursery
 
-    def _where(self, kind: str, name: str | None, identity: str | None) -> _Open | None:
+    def _find_identity(self, kind: str, name: str | None, identity: str | None) -> _Open | None:
         """Return the room among those asked for where ``identity`` plays already."""
         if identity is None:
             return None
         rooms = [o for o in self._open.values() if o.kind == kind and name in (None, o.name)]
-        return next((opened for opened in rooms if opened.task.plays(identity)), None)
+        return next((o for o in rooms if o.task.roster.find_identity(identity)), None)
 
     def _find_or_make(self, kind: str, name: str | None, maker: str | None) -> _Open:
         if name is None:
             for opened in self._open.values():
-                if opened.kind == kind and opened.has_free_seat() and not opened.is_overloaded:
+                if opened.kind == kind and not opened.task.roster.full and not opened.is_overloaded:
                     return opened
             return self._make(kind, self._free_name(kind), maker)
         found = self._open.get(f"{kind}/{name}")
@@ -284,7 +202,7 @@ class Lobby:
             return self._make(kind, name, maker)
         if found.is_overloaded:
             raise self._overload(f"{kind}/{name} is overloaded")
-        if not found.has_free_seat():
+        if found.task.roster.full:
             raise JoinRefused(
                 CloseCode.ROOM_FULL, f"{kind}/{name} is full", retry_after_s=RETRY_AFTER_S
             )
@@ -307,7 +225,7 @@ class Lobby:
                 CloseCode.ROOM_FULL, "all rooms are taken", retry_after_s=RETRY_AFTER_S
             )
         if any(opened.is_overloaded for opened in self._open.values()):
-            # All rooms share one core: another would be another load on it.
+            # All rooms share one core, so another room would add to the load.
             raise self._overload("the server is overloaded")
         self.quota.take(maker, trio.current_time())
         label = f"{kind}/{name}"
@@ -315,14 +233,17 @@ class Lobby:
             task = RoomTask(
                 self._kinds[kind](label, seed=self._seed(label)),
                 label,
+                self.resumption,
+                self.hold_quota,
                 ping_interval_s=self._settings.ping_interval_s,
                 polled=self._settings.reading == "poller" and poller.AVAILABLE,
             )
-        except Exception:  # the game's, or no file is left for its poller
+        except Exception:  # raised by the game, or no file descriptor is left for the poller
             self.quota.give_back(maker)
             log.exception("a room could not be made", room=label)
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the room could not be made") from None
         opened = _Open(kind, name, task, maker)
+        task.roster.on_empty = functools.partial(self._close_when_still_empty, opened)
         self._open[label] = opened
         self._running += 1
         self._tasks.start_soon(self._run, opened)
@@ -336,7 +257,7 @@ class Lobby:
     async def _run(self, opened: _Open) -> None:
         label = opened.task.label
         while label in self._stopping:
-            # What the room of that name saves in on_stop, this one may load in on_start.
+            # This room's on_start may load what the last room of that name saves in on_stop.
             await self._stopping[label].wait()
         stopped = self._stopping[label] = trio.Event()
         log.info("room opened", room=label)
@@ -354,17 +275,22 @@ class Lobby:
             log.info("room ended", room=label, reason=opened.task.ended)
 
     def _forget(self, opened: _Open) -> None:
-        """Let nobody in any more, so that a room of that name may be made anew."""
+        """Let nobody find this room any more, so that another of its name can be made."""
         if self._open.get(opened.task.label) is opened:
             del self._open[opened.task.label]
 
     def _forget_ended(self) -> None:
-        """Forget the rooms that failed, though some may still be in their ``on_stop``."""
+        """Forget the rooms that failed, even those that are still in their ``on_stop``."""
         for opened in list(self._open.values()):
             if opened.task.ended is not None:
                 self._forget(opened)
 
-    async def _close_when_empty_for_long(self, opened: _Open, wait: trio.CancelScope) -> None:
+    def _close_when_still_empty(self, opened: _Open) -> None:
+        """Close a room that has become empty, unless somebody joins it in time."""
+        opened.empty = trio.CancelScope()
+        self._tasks.start_soon(self._wait_and_close, opened, opened.empty)
+
+    async def _wait_and_close(self, opened: _Open, wait: trio.CancelScope) -> None:
         with wait:
             await trio.sleep(self._settings.empty_room_s)
             self._forget(opened)
@@ -373,11 +299,15 @@ class Lobby:
     # ------------------------------------------------------------ the end
 
     def stop_joining(self, why: str) -> None:
-        """Refuse everyone from now on, with 1001 and ``why``."""
+        """Refuse every client from now on, with 1001 and ``why``, and hold no more seats."""
         self._closing = why
+        self.hold_quota.close()
 
     async def close_all(self) -> None:
-        """Stop every room and wait for their ``on_stop``; for after the last session."""
+        """Stop every room, and wait until each has run its ``on_stop``.
+
+        Call this after the last session has ended.
+        """
         for opened in list(self._open.values()):
             opened.task.stop()
         if self._running:
@@ -386,7 +316,7 @@ class Lobby:
 
 
 def _no_such_room(kind: str, kinds: list[str]) -> str:
-    """Say which rooms there are instead, as far as that fits a close frame."""
+    """Return the refusal of an unknown kind, with as many known kinds as fit a close frame."""
     for count in range(min(len(kinds), MAX_KINDS_TOLD), 0, -1):
         told = ", ".join(kinds[:count]) + (", …" if count < len(kinds) else "")
         text = f"no such room: {kind}; rooms here: {told}"

@@ -1,6 +1,6 @@
-"""The seat numbers of one room: which are taken, and which is the next to give.
+"""The seat numbers of one room: which are taken, and which is given next.
 
-Pure.  Owns the count of holders per number.  Never knows who they are.
+Pure.  Owns the count of claims on each number.  Never knows which player or session has a claim.
 """
 
 from __future__ import annotations
@@ -10,38 +10,38 @@ from collections import Counter
 
 
 class Seats:
-    """Numbers from 1; the smallest free one is known without looking at all that are taken."""
+    """Numbers from 1; the smallest free one is found without looking at all taken ones."""
 
     def __init__(self) -> None:
-        #: How many hold each seat: two while one takes it over from another.
-        self._holders: Counter[int] = Counter()
+        #: How many claims there are on each taken number: a player's and those of reservations.
+        self._claims: Counter[int] = Counter()
         #: The free numbers below ``_next``, as a heap.
         self._freed: list[int] = []
         self._next = 1
 
     def __len__(self) -> int:
-        """Return how many seats are taken."""
-        return len(self._holders)
+        """Return how many numbers are taken."""
+        return len(self._claims)
 
     def take_smallest(self) -> int:
-        """Take the smallest number that is free, and return it."""
+        """Claim the smallest free number, and return it."""
         if self._freed:
             number = heapq.heappop(self._freed)
         else:
             number = self._next
             self._next += 1
-        self._holders[number] = 1
+        self._claims[number] = 1
         return number
 
     def share(self, number: int) -> None:
-        """Hold a seat that is taken once more."""
-        if number not in self._holders:
+        """Add a claim on a number that is taken."""
+        if number not in self._claims:
             raise KeyError(number)
-        self._holders[number] += 1
+        self._claims[number] += 1
 
     def release(self, number: int) -> None:
-        """Hold it once less; after the last time it is free."""
-        self._holders[number] -= 1
-        if not self._holders[number]:
-            del self._holders[number]
+        """Remove a claim on a number; it is free after the last one."""
+        self._claims[number] -= 1
+        if not self._claims[number]:
+            del self._claims[number]
             heapq.heappush(self._freed, number)

@@ -36,7 +36,8 @@ from gameserver.protocol.messages import (
     short_command,
 )
 from gameserver.runtime.net.link import Link
-from gameserver.runtime.rooms.room_task import End, RoomTask
+from gameserver.runtime.rooms.room_task import RoomTask
+from gameserver.runtime.rooms.roster import End
 from gameserver.simulation.stepper import Seated
 
 if TYPE_CHECKING:

@@ -48,8 +48,8 @@ from gameserver.runtime.http.acceptor import FLOOD, close_websocket
 from gameserver.runtime.net.link import Link
 from gameserver.runtime.net.websocket import closed_by_peer
 from gameserver.runtime.rooms.lobby import Lobby, Place
-from gameserver.runtime.rooms.resumption import Ticket
 from gameserver.runtime.rooms.room_task import RoomTask
+from gameserver.runtime.rooms.roster import Member
 from gameserver.runtime.sessions.reception import MessageCount, Reception, SessionOver
 from gameserver.simulation.inputs import LENGTH_TICKS
 from gameserver.simulation.stepper import Seated
@@ -183,75 +183,82 @@ class Session:
         hello = await self._hello()
         await self._lobby.join_throttle.wait_turn()
         request = self._checked_request(hello)
-        ticket = self._lobby.find_ticket(hello.resume, request)
+        found = self._lobby.find_resumable(hello.resume, request)
         turn_s = self._peer.connection_limits.let_join(
-            trio.current_time(), returning=ticket is not None
+            trio.current_time(), returning=found is not None
         )
-        if ticket is not None:
-            return await self._resume(hello, ticket)
+        if found is not None:
+            task, member = found
+            self._resume(hello, task, member)
+            return await self._stay(task, member, resumed=True)
         await trio.sleep(turn_s)
-        verified = self._lobby.sign_in.verify(
-            hello.token, self._lobby.room_class(request), is_bot=self._peer.is_bot
+        task, member = await self._join_or_take_over(hello, request)
+        return await self._stay(task, member, resumed=False)
+
+    async def _join_or_take_over(self, hello: Hello, request: str) -> tuple[RoomTask, Member]:
+        """Sign in, and get a new player or the one that this identity plays already."""
+        lobby = self._lobby
+        verified = lobby.sign_in.verify(
+            hello.token, lobby.room_class(request), is_bot=self._peer.is_bot
         )
         identity = None if verified is None else verified.identity
-        with self._lobby.reserve(request, self._peer.counted_as, identity) as place:
+        with lobby.reserve(request, self._peer.counted_as, identity) as place:
             if verified is not None:
-                self._lobby.sign_in.use(verified)
+                lobby.sign_in.use(verified)
             identity = await self._authenticated(hello, place, verified)
-            ticket = self._lobby.find_playing(request, identity)
-            if ticket is None:
-                seated = self._join(hello, place, identity)
-                ticket = self._lobby.resumption.issue(place.task, seated)
-                return await self._stay(ticket, resumed=False)
-        return await self._take_over(ticket)
+            found = lobby.find_playing(request, identity)
+            if found is None:
+                return place.task, self._join(hello, place, identity)
+        self._take_over(*found)
+        return found
 
-    async def _take_over(self, ticket: Ticket) -> Ending:
-        """Go on in the seat of ``ticket``, whose player has signed in over this connection too."""
-        with self._lobby.reserve_again(ticket):
-            self._lobby.resumption.hand_over(ticket)
-            self._counted_before = _tally_of(ticket.seated)
-            ticket.task.take_over(ticket.seated, self._link, self.end)
-            self._note_playing("taken over", ticket.task, ticket.seated)
-            return await self._stay(ticket, resumed=False)
+    def _join(self, hello: Hello, place: Place, identity: str | None) -> Member:
+        task = place.task
+        member = task.roster.join(place.number, self._link, hello.name, identity, self.end)
+        self._counters.joins += 1
+        self._note_playing("joined", task, member)
+        return member
 
-    async def _resume(self, hello: Hello, ticket: Ticket) -> Ending:
-        """Go on in the seat of ``ticket``, which the token in ``hello`` stands for."""
-        task, seated = ticket.task, ticket.seated
-        if hello.tick > task.room.tick_number:
+    def _take_over(self, task: RoomTask, member: Member) -> None:
+        """Continue as a player who has signed in over this connection too."""
+        self._counted_before = _tally_of(member.seated)
+        task.roster.take_over(member, self._link, self.end)
+        self._note_playing("taken over", task, member)
+
+    def _resume(self, hello: Hello, task: RoomTask, member: Member) -> None:
+        """Continue as the player that the token in ``hello`` stands for."""
+        tick_number = task.room.tick_number
+        if hello.tick > tick_number:
             raise RemoteProtocolError("hello.tick is a tick that has not been")
         assert hello.resume is not None
-        with self._lobby.reserve_again(ticket):
-            self._lobby.resumption.use(ticket, hello.resume)
-            self._counted_before = _tally_of(seated)
-            task.resume(seated, self._link, hello.held_ids, hello.tick, self.end)
-            self._note_playing("resumed", task, seated, behind_ticks=self._behind(hello, task))
-            return await self._stay(ticket, resumed=True)
+        self._counted_before = _tally_of(member.seated)
+        task.roster.resume(member, hello.resume, self._link, hello.held_ids, hello.tick, self.end)
+        # How much the client has missed; None: it asks for everything.
+        behind_ticks = None if hello.held is None else tick_number - hello.tick
+        self._note_playing("resumed", task, member, behind_ticks=behind_ticks)
 
-    @staticmethod
-    def _behind(hello: Hello, task: RoomTask) -> int | None:
-        """Return how much the client has missed; None: it asks for everything."""
-        return None if hello.held is None else task.room.tick_number - hello.tick
-
-    async def _stay(self, ticket: Ticket, *, resumed: bool) -> Ending:
+    async def _stay(self, task: RoomTask, member: Member, *, resumed: bool) -> Ending:
         """Welcome and play, until the player leaves or the connection is lost."""
         ending = Ending(CloseCode.INTERNAL_ERROR, "internal error")
         try:
-            ending = await self._until_closed(self._welcome_and_play(ticket, resumed=resumed))
+            ending = await self._until_closed(self._welcome_and_play(task, member, resumed=resumed))
             # The network of a crowd may fail for everyone at one moment.
             await self._lobby.join_throttle.wait_turn()
         finally:
-            self._unseat(ticket, self._ending or ending)
-            self._played = less(_tally_of(ticket.seated), self._counted_before)
+            self._disconnect(member, self._ending or ending)
+            self._played = less(_tally_of(member.seated), self._counted_before)
         return ending
 
-    def _unseat(self, ticket: Ticket, ending: Ending) -> None:
-        if ticket.seated.seat.sink is not self._link:
-            return  # the player goes on over another connection
+    def _disconnect(self, member: Member, ending: Ending) -> None:
         may_return = action_for(ending.code) is ClientAction.RESUME
         if ending.by_peer and ending.code == NO_STATUS:
             may_return = False  # closed on purpose, though without saying why
-        self._lobby.unseat(
-            ticket, ending.reason, may_return=may_return, address=self._peer.counted_as
+        member.roster.disconnect(
+            member,
+            self._link,
+            ending.reason,
+            may_return=may_return,
+            address=self._peer.counted_as,
         )
 
     async def _hello(self) -> Hello:
@@ -282,15 +289,8 @@ class Session:
             )
         return hello.room
 
-    def _join(self, hello: Hello, place: Place, identity: str | None) -> Seated:
-        seated = place.task.join(place.number, self._link, hello.name, identity, self.end)
-        self._counters.joins += 1
-        self._note_playing("joined", place.task, seated)
-        return seated
-
-    def _note_playing(self, how: str, task: RoomTask, seated: Seated, **more: int | None) -> None:
-        player = seated.player
-        self._seated = seated
+    def _note_playing(self, how: str, task: RoomTask, member: Member, **more: int | None) -> None:
+        self._seated, player = member.seated, member.player
         self._peer.joined()
         self._log = self._log.bind(room=task.label, player=escaped(player.name))
         self._log.info(how, seat=player.seat, **more)
@@ -318,14 +318,13 @@ class Session:
         self._log.error("on_auth took too long", room=place.task.label, timeout_s=AUTH_TIMEOUT_S)
         raise JoinRefused(CloseCode.INTERNAL_ERROR, "signing in took too long")
 
-    async def _welcome_and_play(self, ticket: Ticket, *, resumed: bool) -> Ending:
-        await self._welcome(ticket, resumed=resumed)
-        return await self._play(ticket)
+    async def _welcome_and_play(self, task: RoomTask, member: Member, *, resumed: bool) -> Ending:
+        await self._welcome(task, member, resumed=resumed)
+        return await self._play(task, member)
 
-    async def _welcome(self, ticket: Ticket, *, resumed: bool) -> None:
+    async def _welcome(self, task: RoomTask, member: Member, *, resumed: bool) -> None:
         """Send the welcome, and only then have deltas sent."""
-        task, player = ticket.task, ticket.player
-        room = task.room
+        room, player = task.room, member.player
         welcome = Welcome(
             room=task.label,
             seat=player.seat,
@@ -333,7 +332,7 @@ class Session:
             tick=room.tick_number,
             tick_rate=room.tick_rate,
             schema=room.schema().describe(),
-            resume=ticket.token,
+            resume=member.ticket.newest,
             limits={
                 "message_bytes": MAX_CLIENT_MESSAGE_BYTES,
                 "say_length": MAX_SAY_LENGTH,
@@ -342,7 +341,7 @@ class Session:
                 **({"max_rewind_ms": room.max_rewind_ms} if room.rewinds else {}),
             },
             resumed=resumed,
-            ack=ticket.seated.seat.command_seq,
+            ack=member.seated.seat.command_seq,
         )
         data = welcome.encode()
         if not (self._link.clear and self._link.post(binary_frame(data))):
@@ -350,16 +349,16 @@ class Session:
                 await self._ws.send_message(data)
             if patience.cancelled_caught:
                 raise SessionOver(CloseCode.TOO_SLOW, "the welcome was not taken")
-        if self._ending is None:  # else the next delta may be due after another one's welcome
-            task.publish_to(ticket.seated)
+        if self._ending is None:  # otherwise deltas may have to wait for another session's welcome
+            member.roster.start_deltas(member)
 
     # ------------------------------------------------------------ playing
 
-    async def _play(self, ticket: Ticket) -> Ending:
-        """Take messages from both roads: the fast path, and trio-websocket."""
-        task, commands = ticket.task, ticket.seated.commands
+    async def _play(self, task: RoomTask, member: Member) -> Ending:
+        """Take messages from both paths: the fast path, and trio-websocket."""
+        commands = member.seated.commands
         reception = Reception(
-            ticket.seated,
+            member.seated,
             task,
             self._link,
             self._count_of_messages,
@@ -369,8 +368,8 @@ class Session:
         )
 
         def answered(latency: Latency) -> None:
-            # The ping went after the welcome, so that has come too.
-            self._lobby.resumption.confirm(ticket)
+            # The ping was sent after the welcome, so the client has that too.
+            member.roster.confirm_welcome(member)
             reception.take_latency(latency)
 
         beat = task.heartbeat.add(

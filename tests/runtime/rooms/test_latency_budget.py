@@ -51,11 +51,11 @@ async def test_a_running_room_measures_its_inputs(autojump_clock: MockClock) -> 
         ann.seated.commands.take(1, Step(1), tick=3, read_s=trio.current_time())
         bob.seated.commands.take(1, Step(1), tick=1, read_s=trio.current_time())
         await trio.sleep(3 * TICK_S)
-        assert task.input_stages(ann.player).wait_s.max == pytest.approx(2.5 * TICK_S)
-        assert task.input_stages(bob.player).wait_s.max == pytest.approx(0.5 * TICK_S)
+        assert task.input_stages(ann.seated).wait_s.max == pytest.approx(2.5 * TICK_S)
+        assert task.input_stages(bob.seated).wait_s.max == pytest.approx(0.5 * TICK_S)
         assert task.input_stages().wait_s.max == pytest.approx(2.5 * TICK_S)
         assert task.input_stages().wait_s.p50 == pytest.approx(0.5 * TICK_S)
-        assert task.input_stages(ann.player).send_s.max == pytest.approx(0, abs=1e-9)
+        assert task.input_stages(ann.seated).send_s.max == pytest.approx(0, abs=1e-9)
         assert task.last_simulate_s == 0
 
 
@@ -69,7 +69,7 @@ async def test_who_is_behind_is_told_later(autojump_clock: MockClock) -> None:
         assert not list(ann.seated.commands.times.times.sends_s)
         ann.sink.clear = True
         await trio.sleep(TICK_S)
-        assert task.input_stages(ann.player).send_s.max == pytest.approx(3 * TICK_S)
+        assert task.input_stages(ann.seated).send_s.max == pytest.approx(3 * TICK_S)
 
 
 class Reader:

@@ -241,7 +241,7 @@ async def test_a_room_that_crashes_takes_no_other_with_it(
             await other.task.ready.wait()
             monkeypatch.setattr(doomed.task.heartbeat, "_ping_due", None)
             ended: list[int] = []
-            doomed.task.join(1, NoSink(), "ann", None, lambda code, _: ended.append(code))
+            doomed.task.roster.join(1, NoSink(), "ann", None, lambda code, _: ended.append(code))
             doomed.task.heartbeat.add(None, int, print, print)  # type: ignore[arg-type]
             await trio.sleep(1)
             assert doomed.task.ended == "the room crashed"

@@ -131,7 +131,7 @@ async def test_a_player_who_joins_a_slow_room_is_told_the_pace(autojump_clock: M
     async with running(Busy()) as task:
         busy(task, autojump_clock, 2.0)
         await trio.sleep(20)
-        bob = seat(task, 2, "bob")
+        bob = seat(task, 1, "bob")
         await trio.sleep(1)
         first, second, *_ = bob.sink.messages
         assert isinstance(first, Delta)
@@ -175,7 +175,7 @@ async def test_an_overloaded_room_refuses_joins_until_it_recovers(
             assert lobby.overload_refusals == 4
             with lobby.reserve("field/calm"):  # it has a free seat and is not overloaded
                 pass
-            place.task.join(place.number, Sink(), "ann", "account-17", lambda *_: None)
+            place.task.roster.join(place.number, Sink(), "ann", "account-17", lambda *_: None)
             with lobby.reserve("busy/1", identity="account-17"):  # this account plays there already
                 pass
             room.work_s = 0.0

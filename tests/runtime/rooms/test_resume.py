@@ -21,7 +21,7 @@ async def test_a_dropped_player_comes_back_to_the_same_seat(autojump_clock: Mock
         welcome, seen = await host.leave_behind()
         player = host.room.players[1]
         assert not player.connected
-        assert host.lobby.held == 1
+        assert host.held == 1
         pawn = player.entity
         pawn.x = 3.0
         async with host.client() as (client, _):
@@ -30,7 +30,7 @@ async def test_a_dropped_player_comes_back_to_the_same_seat(autojump_clock: Mock
             assert again.resume != welcome.resume
             assert host.room.players[1] is player
             assert player.entity is pawn
-            assert host.lobby.held == 0
+            assert host.held == 0
             delta = await client.next_of(Delta)
             # The difference, not a full state; its owner fields anew.
             assert (delta.leaves, delta.enters, delta.sets) == ([], [], [1, 1, 24])
@@ -77,7 +77,7 @@ async def test_who_does_not_come_back_in_time_has_left(autojump_clock: MockClock
         assert 1 in host.room.players
         await trio.sleep(1.1)
         assert host.room.players == {}
-        assert host.lobby.held == 0
+        assert host.held == 0
         assert host.room.told[-1] == "ann leaves: did not come back"
         async with host.client() as (client, _):
             late = await back(client, welcome, seen)
@@ -161,7 +161,7 @@ async def test_what_a_peer_closes_with_says_whether_it_comes_back(
         await trio.sleep(0.1)  # a ping frame is answered by then
         await client.ws.aclose(code if code != 1005 else None)  # type: ignore[arg-type]
         await wait_all_tasks_blocked()
-        assert host.lobby.held == held
+        assert host.held == held
 
 
 async def test_a_kicked_player_does_not_come_back(autojump_clock: MockClock) -> None:
@@ -170,7 +170,7 @@ async def test_a_kicked_player_does_not_come_back(autojump_clock: MockClock) -> 
             welcome = await client.joined(name="kick-me")
             await client.step(1)
             assert (await client.closed())[0] == 4010
-        assert host.lobby.held == 0
+        assert host.held == 0
         async with host.client() as (client, _):
             assert not (await back(client, welcome, None)).resumed
 
@@ -191,7 +191,7 @@ async def test_three_silent_pings_drop_but_do_not_unseat(autojump_clock: MockClo
         await trio.sleep(0.1)  # a ping frame is answered by then
         stream.muted = True
         await trio.sleep(12)
-        assert host.lobby.held == 1
+        assert host.held == 1
         async with host.client() as (anew, _):
             assert (await back(anew, welcome, None)).resumed
 
@@ -202,7 +202,7 @@ async def test_who_never_answered_a_ping_has_left(autojump_clock: MockClock) -> 
             welcome = await client.joined()
             stream.muted = True  # else the pong is there as soon as the ping
         await wait_all_tasks_blocked()
-        assert (host.lobby.held, len(host.lobby.resumption)) == (0, 0)
+        assert (host.held, len(host.lobby.resumption)) == (0, 0)
         assert host.room.told == ["ann joins", "ann leaves: connection lost"]
         async with host.client() as (client, _):
             assert not (await back(client, welcome, None)).resumed
@@ -218,7 +218,7 @@ async def test_who_came_back_and_was_cut_before_its_pong_may_come_again(
             again = await back(client, welcome, seen)
             stream.muted = True
         await wait_all_tasks_blocked()
-        assert host.lobby.held == 1
+        assert host.held == 1
         async with host.client() as (client, _):
             assert (await back(client, again, seen)).resumed
 
@@ -245,7 +245,7 @@ async def test_held_seats_are_let_go_when_the_server_stops(autojump_clock: MockC
         await host.lobby.close_all()
         assert room.told[-1] == "ann leaves: the room is closed"
         assert room.log == ["start", "stop"]
-        assert (host.lobby.held, len(host.lobby.resumption)) == (0, 0)
+        assert (host.held, len(host.lobby.resumption)) == (0, 0)
 
 
 async def test_nobody_is_held_once_the_server_stops(autojump_clock: MockClock) -> None:
@@ -337,7 +337,7 @@ async def test_hooks_that_raise_cost_nobody_else_anything(autojump_clock: MockCl
         async with host.client() as (client, _):
             await client.hello(resume=welcome.resume, tick=0, held=None)
             assert (await client.closed())[0] == 1011
-        assert host.lobby.held == 1
+        assert host.held == 1
         await bob.next_of(Delta)
 
 
@@ -366,14 +366,14 @@ async def test_a_hook_that_fails_on_a_held_player_gives_the_seat_up(
         await trio.sleep(5)
         assert host.lobby.rooms[0][1].hooks.failures == 1
         assert host.room.told[1:] == ["ann drops", "ann leaves: the game failed on you"]
-        assert (host.lobby.held, len(host.lobby.resumption)) == (0, 0)
+        assert (host.held, len(host.lobby.resumption)) == (0, 0)
 
 
 async def test_one_address_has_a_bounded_number_of_held_seats(autojump_clock: MockClock) -> None:
     async with resumable_lobby(max_connections_per_address=2) as host:
         for name in ("ann", "bob", "eve"):
             await host.leave_behind(name)
-        assert (host.lobby.held, host.lobby.holds_refused) == (2, 1)
+        assert (host.held, host.lobby.hold_quota.refused) == (2, 1)
         assert host.room.told[-1] == "eve leaves: connection lost"
 
 

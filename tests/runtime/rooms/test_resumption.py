@@ -8,6 +8,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gameserver.protocol.messages import Bye, Delta, Welcome
 from gameserver.runtime.rooms.resumption import REMEMBERED, Resumption, Showing
+from gameserver.runtime.rooms.roster import Member
 from tests.support.resumable_lobby import back, resumable_lobby
 
 
@@ -106,7 +107,8 @@ async def test_tokens_that_are_good_no_more_are_forgotten(autojump_clock: MockCl
     async with resumable_lobby() as host:
         async with host.client() as (client, _):
             await client.joined()
-            ((_, task),), resumption = host.lobby.rooms, Resumption()
+            resumption, member = Resumption[Member](), host.member(1)
             for _ in range(REMEMBERED + 1):
-                resumption.void(resumption.issue(task, task.stepper.seated[1]))
+                resumption.issue(member)
+                resumption.void(member)
         assert (len(resumption), len(resumption._ended)) == (0, REMEMBERED)

@@ -12,8 +12,8 @@ from trio.testing import MockClock
 from gameserver import JoinRefused, Player
 from gameserver.protocol.messages import Check, Delta, Said
 from gameserver.runtime.rooms.hook_watch import MAX_BLOCKS
-from gameserver.runtime.rooms.room_task import STOP_TIMEOUT_S, RoomTask
-from tests.support.seated_room import TICK_S, Sink, running, seat
+from gameserver.runtime.rooms.room_task import STOP_TIMEOUT_S
+from tests.support.seated_room import TICK_S, room_task, running, seat, seat_without_deltas
 from tests.support.small_game import Field, Pawn, Rang, Step
 
 
@@ -74,24 +74,23 @@ async def test_texts_reach_all_or_one(autojump_clock: MockClock) -> None:
         assert bob.sink.of(Said) == [Said(0, "", "to bob"), Said(1, "ann", "to all")]
 
 
-async def test_no_delta_before_publish_to(autojump_clock: MockClock) -> None:
+async def test_no_delta_before_the_welcome(autojump_clock: MockClock) -> None:
     async with running(Field()) as task:
-        sink = Sink()
-        seated = task.join(1, sink, "ann", None, lambda *_: None)
+        ann = seat_without_deltas(task, 1, "ann")
         await trio.sleep(3 * TICK_S)
-        assert sink.messages == []
-        task.publish_to(seated)
+        assert ann.sink.messages == []
+        task.roster.start_deltas(ann.member)
         await trio.sleep(2 * TICK_S)
-        assert sink.of(Delta)
+        assert ann.sink.of(Delta)
 
 
 async def test_no_delta_after_leave(autojump_clock: MockClock) -> None:
     async with running(Field()) as task:
         ann = seat(task, 1, "ann")
         await trio.sleep(2 * TICK_S)
-        task.leave(ann.player, "left")
-        task.leave(ann.player, "left again")
-        task.publish_to(ann.seated)  # as a session does that was ended while it said welcome
+        task.roster.leave(ann.member, "left")
+        task.roster.leave(ann.member, "left again")
+        task.roster.start_deltas(ann.member)  # as a session does that ended while it said welcome
         count = len(ann.sink.messages)
         await trio.sleep(2)
         assert len(ann.sink.messages) == count
@@ -126,7 +125,7 @@ async def test_on_command_that_raises_ends_that_player_only(autojump_clock: Mock
 
 async def test_a_tick_that_raises_ends_the_room(autojump_clock: MockClock) -> None:
     room = Field()
-    task = RoomTask(room, "field/1", ping_interval_s=2.0, polled=False)
+    task = room_task(room)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(task.run)
         await task.ready.wait()
@@ -145,7 +144,7 @@ async def test_a_tick_that_raises_ends_the_room(autojump_clock: MockClock) -> No
 async def test_a_field_that_cannot_be_sent_ends_the_room(
     autojump_clock: MockClock, wrong: object
 ) -> None:
-    task = RoomTask(Field(), "field/1", ping_interval_s=2.0, polled=False)
+    task = room_task(Field())
     async with trio.open_nursery() as nursery:
         nursery.start_soon(task.run)
         await task.ready.wait()
@@ -157,7 +156,7 @@ async def test_a_field_that_cannot_be_sent_ends_the_room(
 
 
 async def test_a_name_that_cannot_be_sent_ends_the_room(autojump_clock: MockClock) -> None:
-    task = RoomTask(Field(), "field/1", ping_interval_s=2.0, polled=False)
+    task = room_task(Field())
     async with trio.open_nursery() as nursery:
         nursery.start_soon(task.run)
         await task.ready.wait()
@@ -184,7 +183,7 @@ async def test_on_leave_that_raises_is_reported_at_once(autojump_clock: MockCloc
 
     async with running(Clingy()) as task:
         ann = seat(task, 1, "ann")
-        task.leave(ann.player, "left")
+        task.roster.leave(ann.member, "left")
         assert task.hooks.failures == 1
         assert task.stepper.failures == []
         assert task.ended is None
@@ -196,7 +195,7 @@ async def test_on_start_that_raises_ends_the_room_before_it_began() -> None:
             raise ZeroDivisionError("a bug in on_start")
 
     room = Stillborn()
-    task = RoomTask(room, "field/1", ping_interval_s=2.0, polled=False)
+    task = room_task(room)
     await task.run()
     assert task.ready.is_set()
     assert task.ended == "the room failed in on_start"
@@ -207,7 +206,7 @@ async def test_on_start_that_raises_ends_the_room_before_it_began() -> None:
 
 async def test_stop_runs_on_stop_once(autojump_clock: MockClock) -> None:
     room = Field()
-    task = RoomTask(room, "field/1", ping_interval_s=2.0, polled=False)
+    task = room_task(room)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(task.run)
         await trio.sleep(1)
@@ -221,7 +220,7 @@ async def test_on_stop_may_not_take_for_ever(autojump_clock: MockClock) -> None:
         async def on_stop(self) -> None:
             await trio.sleep_forever()
 
-    task = RoomTask(Slow(), "field/1", ping_interval_s=2.0, polled=False)
+    task = room_task(Slow())
     begun_s = trio.current_time()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(task.run)
@@ -294,7 +293,7 @@ async def test_a_hook_that_blocks_is_named_and_its_room_goes_on(
             bob.seated.commands.take(1, Step(1))
             task.stepper.hear(bob.player, "hello")
             await trio.sleep(3 * TICK_S)
-            task.leave(bob.player, "left")
+            task.roster.leave(bob.member, "left")
             await trio.sleep(1.0)
         assert blocked(logs) == [(hook, 2.0)]
         assert task.tally().blocks == 1

@@ -16,7 +16,6 @@ from gameserver import Settings
 from gameserver.protocol.messages import CommandMessage, Delta, Welcome
 from gameserver.runtime.net.link import Link
 from gameserver.runtime.rooms.resumption import Showing
-from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.server import open_server
 from tests.support.resumable_lobby import HoldingField, ResumableLobby, resumable_lobby, until_known
 from tests.support.small_game import RawClient, Step
@@ -48,10 +47,6 @@ async def lost(game: GameClient) -> tuple[int, str]:
                 return end.code, end.reason
 
 
-def task_of(host: ResumableLobby) -> RoomTask:
-    return host.lobby.rooms[0][1]
-
-
 async def test_the_newer_connection_gets_the_player(autojump_clock: MockClock) -> None:
     async with (
         resumable_lobby() as host,
@@ -80,8 +75,7 @@ async def test_the_newer_connection_gets_the_player(autojump_clock: MockClock) -
         await wait_all_tasks_blocked()
         assert host.room.told[3:] == ["ann leaves: left"]
         assert (host.lobby.rooms[0][1].room.players, len(host.lobby.resumption)) == ({}, 0)
-        assert len(host.lobby._open["field/1"].seats) == 0
-        assert host.lobby.resumption._of == {}
+        assert host.roster.seats_taken == 0
 
 
 async def test_a_held_seat_is_taken_over_alike(autojump_clock: MockClock) -> None:
@@ -90,7 +84,7 @@ async def test_a_held_seat_is_taken_over_alike(autojump_clock: MockClock) -> Non
         player = host.room.players[1]
         async with host.client() as (second, _):
             welcome = await signed_in(host, second)
-            assert (welcome.seat, welcome.resumed, host.lobby.held) == (1, False, 0)
+            assert (welcome.seat, welcome.resumed, host.held) == (1, False, 0)
             assert host.room.players == {1: player}
             assert player.connected
             await stepped(second, 1)
@@ -109,7 +103,7 @@ async def test_what_waits_of_the_older_one_is_dropped(autojump_clock: MockClock)
         player = host.room.players[1]
         seated = host.seated(1)
         seated.commands.take(9, Step(1))
-        task_of(host).take_over(seated, host.links[1], lambda *_: None)  # type: ignore[arg-type]
+        host.roster.take_over(host.member(1), host.links[1], lambda *_: None)  # type: ignore[arg-type]
         await trio.sleep(0.2)
         assert (player.entity.x, seated.commands.dropped) == (0.0, 1)
         assert await first.closed() == ELSEWHERE
@@ -134,7 +128,7 @@ async def test_the_older_one_says_nothing_more(autojump_clock: MockClock, path: 
         seated, link = host.seated(1), host.links[0]
         if path == "task":
             host.sessions[0]._ws._send_channel.send_nowait(a_step(9))
-        task_of(host).take_over(seated, host.links[1], lambda *_: None)  # type: ignore[arg-type]
+        host.roster.take_over(host.member(1), host.links[1], lambda *_: None)  # type: ignore[arg-type]
         if path == "lane":
             link.receive_buffer.take_in(masked_frame(a_step(9)))
         assert await first.closed() == ELSEWHERE
@@ -155,7 +149,7 @@ async def test_who_is_taken_over_while_it_is_welcomed_starts_no_deltas(
             await send_all(data)
             if 1 in host.room.players:
                 link.send_all = send_all  # type: ignore[method-assign]
-                task_of(host).take_over(host.seated(1), other, lambda *_: None)  # type: ignore[arg-type]
+                host.roster.take_over(host.member(1), other, lambda *_: None)  # type: ignore[arg-type]
 
         link.send_all = send_and_be_taken_over  # type: ignore[method-assign]
         await first.hello(token="account-17")
@@ -164,7 +158,7 @@ async def test_who_is_taken_over_while_it_is_welcomed_starts_no_deltas(
         assert await first.closed() == ELSEWHERE
         await trio.sleep(0.2)
         assert posted == []
-        task_of(host).publish_to(host.seated(1))
+        host.roster.start_deltas(host.member(1))
         await trio.sleep(0.2)
         assert posted
 
@@ -187,8 +181,8 @@ async def test_it_is_the_same_player_in_whichever_room_of_the_kind(
             assert await ann.closed() == ELSEWHERE
             assert (welcome.room, welcome.seat) == ("field/1", 2)
             assert [p.name for p in host.room.players.values()] == ["bob", "ann", "eve"]
-            taken = {opened.name: len(opened.seats) for opened in host.lobby._open.values()}
-            assert taken == {"1": 3, "2": 0}
+            taken = {task.label: task.roster.seats_taken for _, task in host.lobby.rooms}
+            assert taken == {"field/1": 3, "field/2": 0}
             async with host.client() as (third, _t):  # that very room: another seat of its own
                 assert (await signed_in(host, third, room="field/2")).room == "field/2"
                 await stepped(second, 1)
@@ -204,7 +198,7 @@ async def test_of_the_seats_of_one_room_one_is_enough(autojump_clock: MockClock)
         await signed_in(host, second)  # for whom seat 2 was reserved
         await first.closed()
         await wait_all_tasks_blocked()
-        assert len(host.lobby._open["field/1"].seats) == 1
+        assert host.roster.seats_taken == 1
 
 
 async def test_who_is_being_kicked_is_not_taken_over(autojump_clock: MockClock) -> None:
@@ -261,10 +255,11 @@ async def test_python_clients_over_real_sockets() -> None:
                     await older.send(Step(1))
                 while older.replica.ack < 3:
                     await older.next_delta()
-                room = server.lobby.rooms[0][1].room
+                task = server.lobby.rooms[0][1]
+                room = task.room
                 assert isinstance(room, HoldingField)
                 player = room.players[1]
-                assert isinstance(room.players[1]._seat.sink, Link)
+                assert isinstance(task.stepper.seated[1].seat.sink, Link)
                 async with open_game(url, name="ann", token="account-17") as newer:
                     assert await lost(older) == ELSEWHERE
                     assert (newer.seat, newer.replica.own_entity) == (1, 1)

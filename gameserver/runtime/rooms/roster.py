@@ -1,0 +1,434 @@
+"""The roster of one room: its players, connected or held, and the seat number of each.
+
+Owns the state of every player of the room, and every transition between states::
+
+                 join                              resume, take_over: from every state but Left
+    seat number ──────► Welcoming ◄──────────────────────────────────────────────────────
+    is reserved             │  │
+               start_deltas │  │ end
+                            ▼  │        disconnect,            too late, kicked, failed,
+                      Playing  │        may return             or the room ended
+                         end │ │      ┌──────────────► Held ──────────────┐
+                             ▼ ▼      │                                   ▼
+                            Ending ───┴─────────────────────────────────► Left
+                                        disconnect
+
+``disconnect`` does not need ``end`` before it: a lost connection comes from any connected state.
+Each transition runs, in this order:
+
+join
+    ``on_join``, resume token issued.  If the hook raised: leave.
+start_deltas
+    ``Publisher.add``.
+end
+    The session's ``End``, which is called once.
+disconnect
+    If the player may return: hold quota taken, *drop*, hold timer started.  Otherwise: leave.
+    *Drop* is ``Publisher.remove``, sink removed, ``on_drop``.
+resume
+    Resume token used, *reconnect*.  *Reconnect* of a held player: timer stopped, quota given back;
+    of a connected one: end with 4012, drop.  Then for both: new sink, ``on_resume``.
+take_over
+    Resume tokens replaced, commands start over, reconnect.
+leave
+    If held: timer stopped, quota given back.  ``Publisher.remove``, ``on_leave``, resume tokens
+    voided, seat number released; after the last one ``on_empty``.
+
+A hook that raises about one player ends that player's session, and a held player leaves; any other
+hook that raises ends the room.  A transition deals with the failures of its hooks before it
+returns.
+
+Never awaits, never talks to a client, and never ticks: ``room_task.py`` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+import attrs
+import trio
+
+from gameserver.errors import JoinRefused
+from gameserver.player import Player
+from gameserver.protocol.closing import CloseCode
+from gameserver.replication.publisher import Publisher
+from gameserver.replication.seat import Sink
+from gameserver.room import Room
+from gameserver.runtime.admission.hold_quota import HoldQuota
+from gameserver.runtime.rooms.hook_watch import HookWatch
+from gameserver.runtime.rooms.resumption import ELSEWHERE, Resumption, Ticket
+from gameserver.runtime.rooms.seats import Seats
+from gameserver.simulation.stepper import Seated, Stepper
+
+#: Ends a session, from anywhere and at once: close code and reason.
+End: TypeAlias = Callable[[int, str], None]
+
+RESUMED: Final = "resumed on another connection"
+FAILED_ON_PLAYER: Final = "the game failed on you"
+
+
+@attrs.frozen
+class Welcoming:
+    """Connected; gets no deltas, because its welcome is not sent yet."""
+
+    end: End
+
+
+@attrs.frozen
+class Playing:
+    """Connected; gets deltas."""
+
+    end: End
+
+
+@attrs.frozen
+class Ending:
+    """Its session was told to end, or its connection is gone; ``disconnect`` is about to come."""
+
+
+@attrs.frozen
+class Held:
+    """Without a connection; the seat is held, in the hold quota of ``address``.
+
+    ``until_s`` does not count the time for which the server was blocked (``Roster.note_blocked``).
+    """
+
+    until_s: float
+    address: str | None
+
+
+@attrs.frozen
+class Left:
+    """Not in the room any more.  Final."""
+
+
+State: TypeAlias = Welcoming | Playing | Ending | Held | Left
+
+
+@attrs.define(eq=False)
+class Member:
+    """A player of one room, and its state.  Only the roster sets ``state``."""
+
+    roster: Roster
+    seated: Seated
+    state: State
+    ticket: Ticket = attrs.field(factory=Ticket)
+
+    @property
+    def player(self) -> Player:
+        """The player as the game knows it."""
+        return self.seated.player
+
+    @property
+    def label(self) -> str:
+        """The label of the room (``kind/name``)."""
+        return self.roster.label
+
+    @property
+    def connected(self) -> bool:
+        """Whether the player has a connection, though it may be ending."""
+        return self.player.connected
+
+    @property
+    def may_resume(self) -> bool:
+        """Whether the player has its seat, and may keep it."""
+        return (
+            not isinstance(self.state, Left)
+            and self.roster.closed is None
+            and self.player.kicked is None
+        )
+
+
+class Roster:
+    """The players of the room that ``stepper`` steps and ``publisher`` publishes."""
+
+    def __init__(
+        self,
+        label: str,
+        stepper: Stepper[Room],
+        publisher: Publisher,
+        hooks: HookWatch,
+        resumption: Resumption[Member],
+        hold_quota: HoldQuota,
+    ) -> None:
+        self.label: Final = label
+        #: Why nobody can be in this room any more; None while it is open.
+        self.closed: str | None = None
+        #: Called whenever the last seat number is released.
+        self.on_empty: Callable[[], None] = lambda: None
+        self._stepper = stepper
+        self._room = stepper.room
+        self._publisher = publisher
+        self._hooks = hooks
+        self._resumption = resumption
+        self._hold_quota = hold_quota
+        self._seats = Seats()
+        #: Every player that has not left.
+        self._members: dict[Player, Member] = {}
+        #: Those of them that have an identity; each identity plays once (``playing``).
+        self._by_identity: dict[str, Member] = {}
+        #: Those of them that are ``Held``, the first to expire first.
+        self._held: dict[Member, Held] = {}
+        #: For how long the server was blocked in all.
+        self._blocked_s = 0.0
+
+    # ------------------------------------------------------------ seat numbers
+
+    @property
+    def seats_taken(self) -> int:
+        """How many seat numbers are reserved or have a player."""
+        return len(self._seats)
+
+    @property
+    def full(self) -> bool:
+        """Whether no seat number is free."""
+        return self.seats_taken >= self._room.max_players
+
+    def reserve(self, identity: str | None) -> int:
+        """Reserve the seat where ``identity`` plays already, else the smallest free one."""
+        older = self.find_identity(identity)
+        if older is None:
+            return self._seats.take_smallest()
+        self._seats.share(older.player.seat)
+        return older.player.seat
+
+    def release(self, number: int) -> None:
+        """End a reservation; the number stays taken while a player has it."""
+        self._seats.release(number)
+        if not self._seats:
+            self.on_empty()
+
+    # ------------------------------------------------------------ finding
+
+    def find(self, player: Player) -> Member | None:
+        """Return the member that ``player`` is; None if it has left."""
+        return self._members.get(player)
+
+    def find_identity(self, identity: str | None) -> Member | None:
+        """Return the member that signed in as ``identity``."""
+        return None if identity is None else self._by_identity.get(identity)
+
+    def playing(self, identity: str | None) -> Member | None:
+        """Return the member that a new sign-in as ``identity`` takes over; None: it joins afresh.
+
+        A member that was kicked leaves now.  ``JoinRefused`` (4007) where the room lets nobody
+        sign in twice.
+        """
+        older = self.find_identity(identity)
+        if older is None:
+            return None
+        if self._room.second_sign_in == "refuse" and older.connected:
+            raise JoinRefused(CloseCode.REFUSED, "you play here already")
+        kicked = older.player.kicked
+        if kicked is None:
+            return older
+        self._end(older, CloseCode.KICKED, kicked)
+        self.leave(older, kicked)
+        return None
+
+    # ------------------------------------------------------------ connected players
+
+    def join(self, number: int, sink: Sink, name: str, identity: str | None, end: End) -> Member:
+        """Seat a player at a reserved number; its deltas begin with ``start_deltas``.
+
+        ``JoinRefused`` with 1011 if the room has ended or ``on_join`` raised.
+        """
+        if self.closed is not None:
+            raise JoinRefused(CloseCode.INTERNAL_ERROR, self.closed)
+        if number in self._room.players:
+            raise JoinRefused(CloseCode.INTERNAL_ERROR, "the seat is another's")
+        begun_s = trio.current_time()
+        seated = self._stepper.join(number, sink, name, identity)
+        player = seated.player
+        self._hooks.note_duration("on_join", trio.current_time() - begun_s, player)
+        member = self._members[player] = Member(self, seated, Welcoming(end))
+        self._seats.share(number)
+        self._resumption.issue(member)
+        if identity is not None:
+            self._by_identity[identity] = member
+        if any(failure.player is player for failure in self._stepper.failures):
+            self.leave(member, "could not join")
+            raise JoinRefused(CloseCode.INTERNAL_ERROR, "the game failed to let you in")
+        return member
+
+    def start_deltas(self, member: Member) -> None:
+        """Send deltas to this player from the next publish on.
+
+        Apart from ``join`` and ``resume``, because the welcome must be on the wire before the
+        first delta.
+        """
+        if isinstance(member.state, Welcoming):
+            self._publisher.add(member.seated.seat)
+            member.state = Playing(member.state.end)
+
+    def confirm_welcome(self, member: Member) -> None:
+        """Note that the client has its newest welcome: from now on its seat can be held."""
+        self._resumption.confirm(member)
+
+    def end_kicked(self) -> None:
+        """End the sessions of kicked players; those that are held leave."""
+        for player in self._stepper.kicked:
+            assert player.kicked is not None
+            self._expel(self._members[player], CloseCode.KICKED, player.kicked)
+
+    def _expel(self, member: Member, code: int, reason: str) -> None:
+        """End the session of a player; without one, it leaves."""
+        self._end(member, code, reason)
+        if isinstance(member.state, Held):
+            self.leave(member, reason)
+
+    def _end(self, member: Member, code: int, reason: str) -> None:
+        if isinstance(member.state, Welcoming | Playing):
+            end, member.state = member.state.end, Ending()
+            end(code, reason)
+
+    # ------------------------------------------------------------ lost connections
+
+    def disconnect(
+        self, member: Member, sink: Sink, reason: str, *, may_return: bool, address: str | None
+    ) -> None:
+        """Hold the seat of a player whose connection ended, or have the player leave.
+
+        Does nothing where ``sink`` is not the player's any more, because it plays on over another
+        connection.
+
+        The seat is held if ``may_return``, if room and server hold seats at all, and if the client
+        is known to have a welcome.  Otherwise a client could join and disconnect repeatedly, before
+        it knows of its seat, and fill the room with held seats at no cost.
+        """
+        if member.seated.seat.sink is not sink:
+            return
+        if may_return and self._take_hold(member, address):
+            self._drop(member)
+            until_s = trio.current_time() - self._blocked_s + self._room.hold_s
+            member.state = self._held[member] = Held(until_s, address)
+        else:
+            self.leave(member, reason)
+
+    def _take_hold(self, member: Member, address: str | None) -> bool:
+        """Take a held seat from the quota of ``address``, if this player's may be held."""
+        holds = self._room.hold_s > 0 and member.may_resume and member.ticket.welcomed
+        return holds and self._hold_quota.take(address)
+
+    def _end_hold(self, member: Member) -> None:
+        held = self._held.pop(member)
+        self._hold_quota.give_back(held.address)
+
+    def _drop(self, member: Member) -> None:
+        """Take the connection from a player; ``Held`` or ``Welcoming`` must follow at once."""
+        member.state = Ending()
+        self._publisher.remove(member.seated.seat)
+        member.seated.seat.lose_sink()
+        self._run_hook("on_drop", member, self._stepper.drop, member.player)
+        self.deal_with_failures()
+
+    def note_blocked(self, blocked_s: float) -> None:
+        """Hold seats for so much longer: nobody could return while the server was blocked."""
+        self._blocked_s += blocked_s
+
+    def release_expired(self, now_s: float) -> None:
+        """Have the players leave whose seats were held for long enough."""
+        for member, held in list(self._held.items()):
+            if held.until_s > now_s - self._blocked_s:
+                return
+            self.leave(member, "did not come back")
+
+    # ------------------------------------------------------------ new connections
+
+    def resume(
+        self,
+        member: Member,
+        token: str,
+        sink: Sink,
+        known: set[int] | None,
+        since: int,
+        end: End,
+    ) -> None:
+        """Continue over another connection, whose client has shown ``token``.
+
+        ``known`` and ``since`` as in ``Seat.resume``.  A connection that the player still has ends
+        with 4012.
+        """
+        self._resumption.use(member, token)
+        self._reconnect(member, sink, known, since, end, RESUMED)
+
+    def take_over(self, member: Member, sink: Sink, end: End) -> None:
+        """Give the player to a client that has signed in anew, and knows nothing of the old one."""
+        self._resumption.hand_over(member)
+        self._stepper.start_over(member.seated)
+        self._reconnect(member, sink, None, 0, end, ELSEWHERE)
+
+    def _reconnect(
+        self,
+        member: Member,
+        sink: Sink,
+        known: set[int] | None,
+        since: int,
+        end: End,
+        reason: str,
+    ) -> None:
+        assert not isinstance(member.state, Left)
+        if isinstance(member.state, Held):
+            self._end_hold(member)
+        else:
+            self._end(member, CloseCode.TAKEN_OVER, reason)
+            self._drop(member)
+        member.seated.seat.resume(sink, known, since)
+        member.state = Welcoming(end)
+        self._run_hook("on_resume", member, self._stepper.resume, member.player)
+        self.deal_with_failures()
+
+    # ------------------------------------------------------------ leaving
+
+    def leave(self, member: Member, reason: str) -> None:
+        """Take a player out of the room.  Does nothing if it has left already."""
+        if isinstance(member.state, Left):
+            return
+        if isinstance(member.state, Held):
+            self._end_hold(member)
+        member.state = Left()
+        player = member.player
+        del self._members[player]
+        if player.identity is not None and self.find_identity(player.identity) is member:
+            del self._by_identity[player.identity]
+        self._publisher.remove(member.seated.seat)
+        self._run_hook("on_leave", member, self._stepper.leave, player, reason)
+        self._resumption.void(member)
+        self.release(player.seat)
+        self.deal_with_failures()
+
+    def close(self, why: str) -> None:
+        """Let nobody join or resume any more; held players leave."""
+        if self.closed is None:
+            self.closed = why
+        for member in list(self._held):
+            self.leave(member, self.closed)
+
+    def fail(self, why: str) -> None:
+        """Close because the room failed, and end every session in it."""
+        if self.closed is not None:
+            return
+        self.closed = why
+        for member in list(self._members.values()):
+            self._end(member, CloseCode.INTERNAL_ERROR, why)
+        self.close(why)
+
+    # ------------------------------------------------------------ hooks
+
+    def _run_hook(
+        self, hook: str, member: Member, call: Callable[..., None], *arguments: object
+    ) -> None:
+        begun_s = trio.current_time()
+        call(*arguments)
+        self._hooks.note_duration(hook, trio.current_time() - begun_s, member.player)
+
+    def deal_with_failures(self) -> None:
+        """Log the hooks that raised, and end the sessions or the room that they were about."""
+        for failure in self._stepper.take_failures():
+            self._hooks.note_failure(failure)
+            if failure.player is None:
+                self.fail(f"the room failed in {failure.hook}")
+            elif (member := self._members.get(failure.player)) is not None:
+                # A held player would fail again at every tick of its hold.
+                self._expel(member, CloseCode.INTERNAL_ERROR, FAILED_ON_PLAYER)
