@@ -1,7 +1,7 @@
-"""The settings of a server, and where they come from: a TOML file < environment < flags.
+"""The settings of a server.  Flags override the environment, which overrides a TOML file.
 
-Owns names, defaults, types and limits of all settings, and error messages that say which
-one is wrong and where it was set.  Never knows what a setting is for.
+Owns the name, default, type and limits of every setting.  An error message says which setting is
+wrong and where it was set.  Never knows what a setting is for.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from gameserver.ops.logging import LogFormat, LogLevel
 
 #: ``GAMESERVER_PORT`` in the environment is ``port`` in the file and ``--port`` as a flag.
 ENVIRONMENT_PREFIX: Final = "GAMESERVER_"
-#: Variables with this prefix that are not settings, but read elsewhere.
+#: Variables with this prefix that are no settings; other code reads them.
 RESERVED_VARIABLES: Final = frozenset({"GAMESERVER_PURE"})
 
-#: Kubernetes describes each service of a namespace to every container in it by such variables, so
-#: a service called "gameserver", or "gameserver-tls", sets variables with our prefix.  Only the
-#: value tells GAMESERVER_PORT as Kubernetes sets it from the setting.
+#: Kubernetes sets such variables in every container, for each service of its namespace.  A service
+#: called "gameserver" or "gameserver-tls" therefore sets variables with our prefix.  Only its value
+#: shows whether GAMESERVER_PORT comes from Kubernetes or is the setting.
 _SERVICE_VARIABLE: Final = re.compile(
     r"GAMESERVER(_[A-Z0-9_]+)?_"
     r"(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
@@ -39,43 +39,43 @@ _SERVICE_PORT_VARIABLE: Final = re.compile(r"GAMESERVER(_[A-Z0-9_]+)?_PORT")
 _SERVICE_ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://[^/]+:\d+")
 
 
-#: Who reads what players send: one reader per room, or one task per player.
+#: How messages of players are read: by one poller per room, or by one task per player.
 Reading = Literal["poller", "tasks"]
 
-#: What full garbage collections look at: what has not settled yet, or everything.
+#: What a full garbage collection examines: only young objects, or all objects.
 Collecting = Literal["young", "all"]
 
 _CHOICES: Final = (LogLevel, LogFormat, Reading, Collecting)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-#: A name as DNS has it, in lower case, without a port and a last dot.
+#: A DNS name in lower case, without a port and without a trailing dot.
 HostName = typing.NewType("HostName", str)
-#: Among ``hosts``: every name.
+#: An element of ``hosts`` that stands for every name.
 ANY_HOST: Final = HostName("*")
 _HOST_NAME: Final = re.compile(r"\*|[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
-#: This machine, as it calls itself.
+#: The loopback addresses of this machine.
 LOOPBACK: Final[tuple[Network, ...]] = (
     ipaddress.IPv4Network("127.0.0.0/8"),
     ipaddress.IPv6Network("::1/128"),
 )
-#: Among ``origins``: the host that the request itself names.
+#: An element of ``origins`` that stands for the host that the request itself names.
 OWN_HOST: Final = "self"
 MIN_SECRET_LENGTH: Final = 32
 
-#: RFC 6454, 6.2, as browsers send it, except for letter case and a default port.
+#: An origin as browsers send it (RFC 6454, 6.2), except for letter case and a default port.
 _ORIGIN: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://[a-z0-9._\[\]:-]+")
-#: The default port of each scheme, as it may end the authority of an origin or a ``Host``.
+#: The default port of each scheme, as an origin or a ``Host`` header may end with it.
 DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 
 
 class ConfigError(GameServerError):
-    """A setting is unknown or wrong; the text names it and where it came from."""
+    """A setting is unknown or wrong; the message names the setting and where it was set."""
 
 
 def _at_least(low: float) -> Any:
-    """Return an attrs validator with a message for whoever runs the server."""
+    """Return an attrs validator with a message for the operator of the server."""
 
     def check(_instance: object, attribute: Any, value: float | None) -> None:
         if value is not None and not value >= low:  # also refuses NaN
@@ -102,12 +102,12 @@ def _secret(_instance: object, attribute: Any, value: str | None) -> None:
 
 
 def secrets_in(text: str) -> tuple[str, ...]:
-    """Return the secrets in ``text``, which white space separates; the first one signs."""
+    """Return the secrets in ``text``, separated by white space; the first one signs."""
     return tuple(text.split())
 
 
 def secrets_of(settings: Settings) -> tuple[str, ...]:
-    """Return the secrets that sign tokens, the signing one first; none if there is none.
+    """Return the secrets of tokens, or an empty tuple; the first one signs, all verify.
 
     ``ConfigError`` if the file of secrets cannot be used.
     """
@@ -126,8 +126,8 @@ def secrets_of(settings: Settings) -> tuple[str, ...]:
 def _setting(default: Any, help: str, *, validator: Any = None, secret: bool = False) -> Any:  # noqa: A002
     """Declare a setting; its flag and the reference page show ``help``.
 
-    A ``secret`` has no flag, because every user of a machine can read the flags of its processes,
-    and no message repeats it.
+    A ``secret`` has no flag, because every user of a machine can read the flags of its processes.
+    No message repeats its value.
     """
     return attrs.field(
         default=default, validator=validator, repr=not secret, metadata={"help": help}
@@ -136,32 +136,32 @@ def _setting(default: Any, help: str, *, validator: Any = None, secret: bool = F
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """All settings of a server; ``_s`` are seconds."""
+    """All settings of a server; names that end in ``_s`` are in seconds."""
 
     host: str = _setting(
         "127.0.0.1",
-        "Address or name of this machine; 0.0.0.0 for all of IPv4, :: for all of IPv6 and no IPv4.",
+        "Address or name to listen on; 0.0.0.0 for all of IPv4, :: for all of IPv6 and no IPv4.",
     )
     port: int = _setting(8000, "Port for http and ws; 0 for any free port.", validator=_port)
     tls_port: int = _setting(
         8443, "Port for https and wss, if there is a certificate.", validator=_port
     )
     certificate: pathlib.Path | None = _setting(
-        None, "TLS certificate and the intermediate ones that follow it, PEM."
+        None, "TLS certificate, followed by its intermediate certificates, PEM."
     )
     key: pathlib.Path | None = _setting(None, "Private key of the certificate, PEM.")
     page: pathlib.Path | None = _setting(
-        None, "Folder with a page of your own, served at / and read once at the start."
+        None, "Folder with your own page, served at /; it is read once, at the start."
     )
-    grace_s: float = _setting(5.0, "How long a shutdown may take.", validator=_at_least(0))
+    grace_s: float = _setting(5.0, "Longest duration of a shutdown.", validator=_at_least(0))
     hello_deadline_s: float = _setting(
         5.0,
-        "From accepting a connection, through TLS and upgrade, to its first message.",
+        "Longest time from accepting a connection to its hello, TLS and upgrade included.",
         validator=_longer_than_zero,
     )
     ping_interval_s: float = _setting(
         2.0,
-        "Between two ping frames; an idle connection is pinged less often.",
+        "Time between two ping frames; an idle connection is pinged less often.",
         validator=_longer_than_zero,
     )
     empty_room_s: float = _setting(
@@ -174,7 +174,9 @@ class Settings:
         validator=_at_least(1),
     )
     rooms_per_s: float = _setting(
-        5.0, "Rooms made a second; ten seconds' worth at once.", validator=_longer_than_zero
+        5.0,
+        "New rooms per second; a burst may make as many as in ten seconds.",
+        validator=_longer_than_zero,
     )
     max_connections: int = _setting(
         10_000,
@@ -191,28 +193,31 @@ class Settings:
     )
     connects_per_s: float = _setting(
         20.0,
-        "New connections a second of one address, `max_connections_per_address` at once; a further "
-        "request on a connection counts as a quarter.",
+        "New connections per second of one address; a burst may be `max_connections_per_address`. "
+        "A further request on an open connection counts as a quarter.",
         validator=_longer_than_zero,
     )
     joins_per_s: float = _setting(
         100.0,
-        "Players that join a second; a second's worth may wait. Resuming players go first.",
+        "Joins per second; as many may wait. Players who resume go first.",
         validator=_longer_than_zero,
     )
     hosts: tuple[HostName, ...] = _setting(
         (),
-        "Host names that are answered; *: any. `localhost` and addresses always are. If none is "
-        "listed, other machines may use any name, and this machine may use none.",
+        "Host names that requests may name; *: any. `localhost` and addresses are always allowed. "
+        "If none is listed, requests from other machines may name any host, requests from this "
+        "machine no other.",
     )
-    trusted: tuple[Network, ...] = _setting(LOOPBACK, "Networks that are not limited by address.")
+    trusted: tuple[Network, ...] = _setting(
+        LOOPBACK, "Networks that are exempt from the limits per address."
+    )
     proxies: tuple[Network, ...] = _setting((), "Networks whose X-Forwarded-For is believed.")
     origins: tuple[str, ...] = _setting(
         (OWN_HOST,),
-        "Origins whose pages may connect; self: the server's own host, as the request names it.",
+        "Origins of pages that may connect; self: the host that the request names.",
     )
     bots_need_token: bool = _setting(
-        default=False, help="Whether programs, which send no Origin, need a token in every room."
+        default=False, help="Whether clients that send no Origin need a token in every room."
     )
     secret: str | None = _setting(
         None,
@@ -221,10 +226,10 @@ class Settings:
         secret=True,
     )
     secret_file: pathlib.Path | None = _setting(
-        None, "File of such secrets, which is read again on SIGHUP."
+        None, "File with such secrets; SIGHUP makes the server read it again."
     )
     token_valid_s: float = _setting(
-        300.0, "How long a sign-in token is good.", validator=_longer_than_zero
+        300.0, "How long a sign-in token is valid.", validator=_longer_than_zero
     )
     metrics_from: tuple[Network, ...] = _setting(LOOPBACK, "Networks that may read /metrics.")
     metrics_token: str | None = _setting(
@@ -238,11 +243,12 @@ class Settings:
     )
     reading: Reading = _setting(
         "poller",
-        "poller: the links of a room are read at its tick (Linux); tasks: each by its own task.",
+        "poller: each room reads its links at its ticks (Linux); tasks: each link has a task.",
     )
     collecting: Collecting = _setting(
         "young",
-        "young: garbage collections stay small while people play; all: as Python does by itself.",
+        "young: garbage collections examine young objects only while people play; all: Python's "
+        "default.",
     )
     log_level: LogLevel = _setting("info", "The least important level that is logged.")
     log_format: LogFormat = _setting("auto", "auto: text on a terminal, JSON elsewhere.")
@@ -250,7 +256,7 @@ class Settings:
 
 @attrs.frozen
 class _Given:
-    """A value as somebody gave it, and where."""
+    """A value before conversion, and where it was set."""
 
     value: Any
     where: str
@@ -265,8 +271,8 @@ def load_settings(
 ) -> Settings:
     """Return ``defaults``, overridden by ``file``, then ``environment``, then ``flags``.
 
-    ``environment`` is that of the process if None; ``flags`` that are None were not given.
-    ``ConfigError`` for whatever cannot be used.
+    ``environment`` None stands for the environment of the process; a flag that is None was not
+    given.  ``ConfigError`` for anything that cannot be used.
     """
     given = {name: _Given(value, name) for name, value in (defaults or {}).items()}
     if file is not None:
@@ -292,7 +298,7 @@ def _from_file(file: pathlib.Path) -> dict[str, _Given]:
 
 
 def service_variables(environment: Mapping[str, str]) -> list[str]:
-    """Return the variables that Kubernetes set for a service, which settings are not read from."""
+    """Return the variables that Kubernetes set for a service; they are no settings."""
     return sorted(name for name, text in environment.items() if _is_of_service(name, text))
 
 
@@ -321,7 +327,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, _Given]:
 
 
 def _from_text(text: str, wanted: Any) -> Any:
-    """Return what a text stands for, where a number or a yes or no is wanted; else the text."""
+    """Return ``text`` as a number or a bool where ``wanted`` is one, else unchanged."""
     if wanted is bool:
         return {"true": True, "false": False}.get(text.lower(), text)
     for number in (int, float):
@@ -356,23 +362,23 @@ def _settings(given: Mapping[str, _Given]) -> Settings:
 
 
 class _WrongTypeError(ValueError):
-    """A value that a setting does not take; cattrs alone would convert some of these."""
+    """A value of the wrong type; cattrs alone would convert some of these."""
 
 
 def describe_type(name: str) -> str:
-    """Return what the setting called ``name`` takes, in words."""
+    """Describe the values that the setting called ``name`` accepts."""
     return _described(_TYPES[name])
 
 
 def _described(wanted: Any) -> str:
-    """Return what a setting of this type takes, in words."""
+    """Describe the values that a setting of this type accepts."""
     if wanted in _CHOICES:
         return "one of " + ", ".join(typing.get_args(wanted))
     return _PLAIN_TYPES[wanted][0]
 
 
 def _elements(value: str | list[Any] | tuple[Any, ...]) -> list[str]:
-    """Return the elements of a list; in the environment and in flags, commas separate them."""
+    """Return the elements of a list; a text (from the environment or a flag) has commas."""
     elements = value.split(",") if isinstance(value, str) else value
     if not all(isinstance(element, str) for element in elements):
         raise _WrongTypeError
@@ -400,7 +406,7 @@ def _origins(value: Any) -> tuple[str, ...]:
 
 
 def _origin(text: str) -> str:
-    """Return an origin as browsers send it."""
+    """Return ``text`` as browsers write this origin."""
     text = text.lower()
     if text in (OWN_HOST, "null"):
         return text
@@ -410,7 +416,7 @@ def _origin(text: str) -> str:
     return text.removesuffix(DEFAULT_PORTS.get(match["scheme"], "/"))
 
 
-#: Type of a setting → in words, what TOML and flags may give, how it is made of that.
+#: Type of a setting → its description, the types accepted from TOML and flags, its converter.
 _PLAIN_TYPES: Final[dict[Any, tuple[str, tuple[type, ...], Callable[[Any], Any]]]] = {
     str: ("a text", (str,), str),
     int: ("a whole number", (int,), int),
@@ -453,7 +459,7 @@ def _structure_choice(value: Any, wanted: Any) -> Any:
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter()
     for wanted in _PLAIN_TYPES:
-        if typing.get_origin(wanted) is tuple:  # which cattrs would otherwise take apart itself
+        if typing.get_origin(wanted) is tuple:  # else cattrs would convert element by element
             converter.register_structure_hook_func(partial(eq, wanted), _structure_plain)
         else:
             converter.register_structure_hook(wanted, _structure_plain)

@@ -1,7 +1,7 @@
-"""Who somebody is, once that has been proven, and which proofs have been used.
+"""Verified identities, and the tokens that have been used.
 
-Owns the identity that a signed token stands for, and the memory that makes tokens one-time.
-Pure: times are arguments.  Never reads a token: that is ``tokens.py``.
+Owns ``Verified``, the content of a valid token, and the memory that makes each token valid only
+once.  Pure: times are arguments.  Never reads a token: that is ``tokens.py``.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from typing import Final
 
 import attrs
 
-#: Overflow policy ``refuse``: with so many tokens used and not yet expired no further one is
-#: taken, for a token that is forgotten could be used twice.  Joins a second times the age that
-#: tokens may have must stay below it.
+#: How many used tokens are remembered until they expire.  Overflow policy ``refuse``: no further
+#: token is accepted then, since a forgotten token could be used twice.  Joins per second times the
+#: seconds for which a token is valid must stay below this.
 MAX_USED_TOKENS: Final = 200_000
 
 
 @attrs.frozen
 class Verified:
-    """An identity that the server has verified: it comes from a token that our secret signed.
+    """An identity from a token that the server's secret signed.
 
-    ``expires_s`` is when the token does, in seconds since the epoch.
+    ``expires_s`` is the time at which the token expires, in seconds since the epoch.
     """
 
     identity: str
@@ -30,10 +30,10 @@ class Verified:
 
 
 class UsedTokens:
-    """The tokens that were used, each until it would have expired anyway.
+    """The tokens that were used, each until it expires.
 
-    All times are those of a steady clock: by one that is set ahead and back a token would be
-    forgotten while it is still good.
+    All times must come from a steady clock.  A clock that is set ahead and back would let a token
+    be forgotten while it is still valid.
     """
 
     def __init__(self, most: int = MAX_USED_TOKENS) -> None:

@@ -1,6 +1,6 @@
-"""What the hooks of a room leave behind to be sent or done: plain lists.
+"""The outbox of a room: plain lists of what its hooks want to be sent or done.
 
-Owns one rule: every text is cleaned on its way in.  ``simulation/stepper.py`` empties the lists.
+Owns one rule: every text is cleaned when it is added.  ``simulation/stepper.py`` empties the lists.
 """
 
 from __future__ import annotations
@@ -33,6 +33,6 @@ class Outbox:
     kicked: list[int] = attrs.field(factory=list)
 
     def say(self, seat: int, name: str, text: str, to: int | None) -> None:
-        """Add a text as far as it may be sent; nothing if nothing of it is left."""
+        """Clean ``text`` and add it, unless it is empty then."""
         if clean := cleaned_text(text):
             self.texts.append(Text(seat, name, clean, to))

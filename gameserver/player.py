@@ -1,7 +1,7 @@
-"""One client in a room, as the game sees it: ``Player``.
+"""``Player``: one client in a room, as the game sees it.
 
-Owns what a game reads, sets and calls.  The queue of a player's commands is in
-``simulation/commands.py``, what replication knows of the seat in ``replication/seat.py``.
+Owns the attributes and methods that a game uses.  The queue of a player's commands is in
+``simulation/commands.py``; the state of replication for the seat is in ``replication/seat.py``.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from gameserver.replication.seat import Seat
 
 
 class Claim(Protocol):
-    """What a command said that the screen of its client showed."""
+    """The part of a command that says what the screen of its client showed."""
 
     @property
     def rendered(self) -> int:
-        """In parts of a tick (``RENDERED_PER_TICK``); 0: unknown."""
+        """The tick that the screen showed, in parts (``RENDERED_PER_TICK``); 0: unknown."""
 
     @property
     def arrived(self) -> int:
@@ -31,7 +31,7 @@ class Claim(Protocol):
 
 @attrs.define
 class Screen:
-    """What a client said of its screen in the last command that was applied, and at which tick."""
+    """The claim of the last command that was applied, and the tick at which it was applied."""
 
     claim: Claim | None = None
     applied_tick: int = 0
@@ -40,8 +40,8 @@ class Screen:
 class Player:
     """A person or a bot that plays in a room.
 
-    ``seat`` is the place in the room, ``identity`` what ``Room.on_auth`` returned, ``latency`` what
-    the ping frames measured.
+    ``seat`` is the place in the room, ``identity`` is what ``Room.on_auth`` returned, and
+    ``latency`` is what the ping frames measured.
     """
 
     def __init__(
@@ -52,13 +52,13 @@ class Player:
         self.latency = Latency()
         #: False while the connection is lost and the seat is held (``Room.hold_s``).
         self.connected = True
-        #: Free for the game: whatever it wants to keep with a player.
+        #: For the game's own data about the player; the server never reads it.
         self.data: Any = None
         #: Whether ``Room.seen_by`` rewinds for this player.
         self.lag_compensation = True
-        #: Claims about what the screen showed: those that the measured latency refutes, and those
-        #: cut to ``Room.max_rewind_ms``.
+        #: Claims about the screen that the measured latency refuted.
         self.rewinds_disputed = 0
+        #: Claims about the screen that were cut to ``Room.max_rewind_ms``.
         self.rewinds_clamped = 0
         #: Set by ``kick``; the session ends after this tick.
         self.kicked: str | None = None
@@ -78,7 +78,7 @@ class Player:
     def entity(self) -> Any:
         """The spawned entity that this player steers, or None.
 
-        Its position is what the view follows.  Despawning it leaves None.
+        The player's view follows its position.  Despawning the entity leaves None.
         """
         record = self._seat.own
         return record.entity if record is not None and record.alive else None
@@ -93,9 +93,9 @@ class Player:
 
     @property
     def focus(self) -> Point | None:
-        """A point to look at, in the units of positions; None: look at the own entity.
+        """The point that the view follows, in the units of positions; None: the own entity.
 
-        A player with neither keeps looking where it last looked.
+        The view of a player with neither stays where it is.
         """
         return self._seat.focus
 

@@ -1,7 +1,7 @@
-"""What a game author subclasses: ``Room``.  The ``Player`` that it is given is in ``player.py``.
+"""``Room``, the class that a game author subclasses.  Its ``Player`` is in ``player.py``.
 
-Owns the settings, the hooks and the tools of a game.  Never sends and never calls a hook but
-``on_create``: ``simulation/stepper.py`` does, which also keeps the engine's half of a room.
+Owns the settings, the hooks and the tools of a game.  Sends nothing, and calls no hook except
+``on_create``: ``simulation/stepper.py`` calls the others and keeps the engine's half of a room.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ E = TypeVar("E")
 
 
 class Past(Protocol):
-    """Answers ``Room.seen_by``; ``simulation/rewind.py`` is the real one."""
+    """Answers ``Room.seen_by``; ``simulation/rewind.py`` implements it."""
 
     def seen_by(self, room: Room, player: Player, screen: Screen) -> Seen:
-        """Return what ``screen``, that of ``player``, showed."""
+        """Return what ``screen``, the screen of ``player``, showed."""
 
 
 class Room:
@@ -38,28 +38,29 @@ class Room:
 
     Class attributes to set: ``tick_rate`` (ticks per second), ``view_radius`` (in the units of
     positions; None shows everything to everyone), ``max_players``, ``publish_every`` (ticks
-    per delta), ``classes`` (the entity, command and event classes; by default all of them that
-    the module of the room, and of its base rooms, contains).
+    per delta), ``classes`` (the entity, command and event classes; by default all such classes in
+    the module of the room and in the modules of its base rooms).
 
     ``input`` is the class of the commands that a player gives at every tick, such as held controls.
-    From a player's first input on, ``on_command`` is called with exactly one per tick, the one that
-    the client meant for it.  Where none has come, ``idle`` decides: ``"repeat"`` repeats the last
-    input for up to ``idle_repeat_ticks`` and then asks ``on_idle``; ``"neutral"`` asks ``on_idle``
-    at once.
+    From a player's first input on, ``on_command`` is called with exactly one input per tick: the
+    one that the client meant for that tick.  If that input has not come, ``idle`` decides:
+    ``"repeat"`` repeats the last input for up to ``idle_repeat_ticks`` and then calls ``on_idle``;
+    ``"neutral"`` calls ``on_idle`` at once.
 
-    For hit tests: ``rewinds`` names the located entity classes whose past ``seen_by`` can look
-    at, kept for ``history_s``; nobody sees further back than ``max_rewind_ms``.
+    For hit tests, ``rewinds`` names the located entity classes whose past ``seen_by`` can look
+    at.  The past is kept for ``history_s``; no player sees further back than ``max_rewind_ms``.
     ``lag_compensation`` False makes ``seen_by`` show the present to all.
 
-    ``hold_s``: for how long the seat of a player whose connection is lost is held, so that its
-    client can come back to it (0: not at all).  Until then the player stays in ``players`` with
-    ``connected`` False, and its inputs are not repeated: ``on_idle`` is asked at once.
+    ``hold_s`` is how long the server holds the seat of a player whose connection is lost, so that
+    its client can resume (0: not at all).  Until then the player stays in ``players`` with
+    ``connected`` False, and its inputs are not repeated: ``on_idle`` is called at once.
 
-    ``requires_token``: only clients with a token that the server's secret signed may join, and
-    ``on_auth`` is given the identity in it.  ``second_sign_in``: what happens when an identity that
-    plays here already signs in again.  ``"take over"``: its player goes on over the newer
-    connection (``on_drop``, unless it was dropped already, then ``on_resume``), and the older one
-    is closed with 4012.  ``"refuse"``: the newer one is refused while the older one is connected.
+    With ``requires_token``, a client needs a token that the server's secret signed; ``on_auth``
+    receives the identity in it.  ``second_sign_in`` decides what happens when an identity that
+    plays in the room signs in again.  ``"take over"``: its player continues over the newer
+    connection (``on_drop``, unless it was dropped already, then ``on_resume``), and the older
+    connection is closed with 4012.  ``"refuse"``: the newer connection is refused while the older
+    one is connected.
     """
 
     tick_rate: ClassVar[int] = 20
@@ -90,9 +91,9 @@ class Room:
         self.players: dict[int, Player] = {}
         #: The tick being simulated, or the last one between ticks.  Dropped ticks leave gaps.
         self.tick_number = 0
-        #: What the overload ladder leaves: game time as a share of real time, and how many ticks
-        #: lie between two deltas.
+        #: Game time as a share of real time; the overload ladder lowers it.
         self.pace = 1.0
+        #: Ticks from one delta to the next; the overload ladder raises it.
         self.publish_interval = self.publish_every
         self._outbox = Outbox()
         self._past: Past | None = None
@@ -113,7 +114,7 @@ class Room:
         """Build the world.  Called once, before anybody joins."""
 
     async def on_start(self) -> None:
-        """Load what the room needs from outside.  The first tick waits for it."""
+        """Load what the room needs from outside.  The first tick waits for this hook."""
 
     async def on_stop(self) -> None:
         """Save what must outlive the room.  Called once, after the last tick."""
@@ -159,7 +160,7 @@ class Room:
         return self.input()
 
     def on_say(self, player: Player, text: str) -> str | None:
-        """Return the text that everyone gets, or None.  The default lets all text through.
+        """Return the text to send to everyone, or None for no text.  The default returns ``text``.
 
         The returned text is cleaned as by ``say``.
         """
@@ -169,12 +170,12 @@ class Room:
         """Advance the world by ``dt``."""
 
     def on_overload(self, level: int) -> None:
-        """Called when the level of the overload ladder changes: from 0 (normal) to 4 (no joins).
+        """Called when the overload ladder changes its level: from 0 (normal) to 4 (no joins).
 
         Runs after the tick that caused the change.  A game may reduce its own work, too.
         """
 
-    # ------------------------------------------------------------ what hooks call
+    # ------------------------------------------------------------ the tools of hooks
 
     @property
     def dt(self) -> float:
@@ -201,9 +202,9 @@ class Room:
     def seen_by(self, player: Player) -> Seen:
         """Return the world as ``player``'s screen showed it when it gave its last command.
 
-        For hit tests, with the shooter itself where it is now (clients predict their own entity).
-        What the command claims is believed as far as the measured latency supports it (see
-        ``simulation/rewind.py``), and to at most ``max_rewind_ms`` before this tick.
+        For hit tests.  The shooter's own entity is where it is now, since clients predict it.  The
+        server believes the command's claim as far as the measured latency supports it (see
+        ``simulation/rewind.py``), and at most ``max_rewind_ms`` back from this tick.
         """
         if not self.rewinds:
             raise LocalProtocolError(f"{type(self).__name__}.rewinds names no classes")
@@ -214,7 +215,7 @@ class Room:
     def emit(
         self, event: Any, *, at: Point | Sequence[Point] | None = None, to: Player | None = None
     ) -> None:
-        """Send ``event`` to one player, to all that see (one of) the points ``at``, or to all."""
+        """Send ``event`` to one player (``to``), to all who see a point of ``at``, or to all."""
         known = type(event) in self.world.schema.kinds
         if not known or not isinstance(spec_of(type(event)), EventSpec):
             raise LocalProtocolError(
@@ -225,18 +226,19 @@ class Room:
         self._outbox.emissions.append(Emission(event, points, seat))
 
     def say(self, text: str, *, to: Player | None = None) -> None:
-        """Send ``text`` to everyone (or one player) in the server's name.
+        """Send ``text`` to everyone, or to one player, in the server's name.
 
-        The text may quote a player, so it is cleaned: line breaks become spaces, and what no text
-        may hold (protocol README, "Texts and names") is left out.  An empty rest is not sent.
+        The text may quote a player, so it is cleaned: line breaks become spaces, and characters
+        that no text may hold (protocol README, "Texts and names") are removed.  A text that is
+        empty after that is not sent.
         """
         self._outbox.say(0, "", text, None if to is None else _seat_of(to, "to"))
 
 
 def attach(room: Room, past: Past | None) -> Outbox:
-    """Have ``past`` answer ``Room.seen_by``, and return what the hooks of ``room`` fill.
+    """Make ``past`` answer ``Room.seen_by``, and return the outbox that hooks of ``room`` fill.
 
-    For the room's ``Stepper``, the only other code that sees these.
+    Only the room's ``Stepper`` calls this.
     """
     room._past = past
     return room._outbox

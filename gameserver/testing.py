@@ -1,7 +1,7 @@
-"""The test harness for games: ``Rehearsal`` plays a room by hand, tick by tick.
+"""``Rehearsal``, the test harness for games: a test plays a room tick by tick.
 
 Owns what a server does around a tick (failures, kicks, publishing), for one room and without
-sockets, tasks or a clock.  Never imported by the server.  It admits every player and awaits no
+sockets, tasks or a clock.  The server never imports it.  It admits every player and awaits no
 hook: a test calls ``on_auth``, ``on_start`` and ``on_stop`` itself.
 """
 
@@ -25,17 +25,17 @@ R = TypeVar("R", bound=Room)
 
 
 class Rehearsal(Generic[R]):
-    """Plays ``room`` tick by tick; what one of its hooks raises is raised here.
+    """Plays ``room`` tick by tick; an exception of one of its hooks is raised here.
 
-    ``texts`` holds the texts that the last ``step`` would have sent to chat windows.
+    ``texts`` holds the texts that the last ``step`` would have sent to clients.
     """
 
     def __init__(self, room: R) -> None:
         self.room: Final = room
         self.texts: list[str] = []
         self._stepper = Stepper(room)
-        # Deltas go nowhere, but publishing checks every value as on its way to the wire, and lets
-        # ``near`` and ``seen_by`` know where everything is.
+        # No delta is sent anywhere, but publishing checks every value as before the wire, and it
+        # updates the positions that ``near`` and ``seen_by`` look up.
         self._publisher = Publisher(room.world, check_every_ticks=1 << 40, quiet_ticks=1 << 40)
 
     def join(self, name: str = "", identity: str | None = None) -> Player:
@@ -75,7 +75,7 @@ class Rehearsal(Generic[R]):
         commands.take(commands.newest_seq + 1, spec.from_wire(spec.to_wire(command)))
 
     def say(self, player: Player, text: str) -> None:
-        """Let a player say ``text``, which is heard at the next tick."""
+        """Let a player say ``text``; ``on_say`` is called at the next tick."""
         self._stepper.hear(player, text)
 
     def step(self, ticks: int = 1) -> list[Any]:
@@ -98,7 +98,7 @@ class Rehearsal(Generic[R]):
         return [emission.event for emission in emissions]
 
     def settle(self) -> None:
-        """Note where a test has put entities by hand, so that ``near`` finds them there."""
+        """Let ``near`` find entities where a test has put them by hand."""
         self._publish(())
 
     def _publish(self, emissions: Sequence[Emission]) -> None:

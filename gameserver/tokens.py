@@ -1,8 +1,8 @@
-"""Tokens: what a login service gives a player, and the server believes.
+"""Signed sign-in tokens: a login service issues them to players, and the server verifies them.
 
-Owns signing and reading them, with itsdangerous.  A token says who its holder is, when it was
-made, and a number of its own by which it is used once.  Never decides who needs one (that is
-``runtime/admission/sign_in.py``), and no error of it repeats a token or a secret.
+Owns signing and verifying, with itsdangerous.  A token holds an identity, the time when it was
+issued, and an id, so that it can be used only once.  Never decides which clients need a token: that
+is ``runtime/admission/sign_in.py``.  No error message repeats a token or a secret.
 
 The login service may be any program that has the secret::
 
@@ -24,12 +24,12 @@ from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
 from gameserver.errors import GameServerError, LocalProtocolError
 from gameserver.identity import Verified
 
-#: So that a token fits in a hello (1,024 bytes).
+#: Keeps a token short enough for a hello (1,024 bytes).
 MAX_IDENTITY_BYTES: Final = 256
 #: How far the clock of the login service may be ahead of ours.
 CLOCK_SKEW_S: Final = 30.0
 TOKEN_ID_BYTES: Final = 12
-#: Signatures for this purpose say nothing about any other use of the same secret.
+#: Separates these signatures from those of any other use of the same secret.
 _SALT: Final = "gameserver.token.v1"
 
 
@@ -45,7 +45,7 @@ class Fault(enum.StrEnum):
 
 
 class TokenRefused(GameServerError):
-    """A token is not believed; ``fault`` says why.  The text never holds any of it."""
+    """A token is not accepted; ``fault`` says why.  The message holds no part of the token."""
 
     def __init__(self, fault: Fault, text: str) -> None:
         super().__init__(text)
@@ -55,8 +55,8 @@ class TokenRefused(GameServerError):
 class Tokens:
     """Issues and verifies tokens.
 
-    ``secrets``: the first one signs, all are believed, so that a new one can be put in front
-    while tokens of the old one are still about.  ``clock`` returns seconds since the epoch.
+    The first of ``secrets`` signs, and all of them verify.  So a new secret can be put in front
+    while tokens of the old one are still in use.  ``clock`` returns seconds since the epoch.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Tokens:
         return token if isinstance(token, str) else token.decode()
 
     def verify(self, token: str) -> Verified:
-        """Return whom ``token`` stands for; ``TokenRefused`` for any other text."""
+        """Return the identity in ``token``; ``TokenRefused`` if it is not valid."""
         try:
             payload, issued = self._serializer.loads(token, return_timestamp=True)
             identity, token_id = _checked(payload)
@@ -105,7 +105,7 @@ class Tokens:
 
 
 class _Signer(TimestampSigner):
-    """A signer that can be told the time."""
+    """A signer that takes its time from ``clock``."""
 
     def __init__(self, *arguments: Any, clock: Callable[[], float], **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -116,7 +116,7 @@ class _Signer(TimestampSigner):
 
 
 def _checked(payload: Any) -> tuple[str, str]:
-    """Return identity and number of a payload that was signed, though maybe for another use."""
+    """Return identity and id of a signed payload; ``ValueError`` if it is no token's payload."""
     if not (isinstance(payload, list) and len(payload) == 2):
         raise ValueError("not of this form")
     identity, token_id = payload

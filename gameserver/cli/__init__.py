@@ -1,7 +1,7 @@
 """The command line: ``gameserver demo``, ``serve``, ``bots``, ``token``, ``echo`` and ``lab``.
 
-Owns which commands there are, and turning expected errors into one line and exit code 1.  Each
-command is a module of its own, imported when it is called.
+Owns the list of commands, and turns expected errors into one line and exit code 1.  Each command
+has its own module, which is imported when the command is called.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from rich.console import Console
 from gameserver.errors import GameServerError
 from gameserver.ops.output import unfailing_output
 
-#: Errors of a write to standard output, where its disk is full or its reader is gone.
+#: Errors of a write to standard output when its disk is full or its reader is gone.
 UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EPIPE, errno.EIO, errno.EBADF})
 
-#: Command → what it does, as its function says too; the list of commands imports none of them.
+#: Command → its help, the same as its function's docstring; the list imports no command.
 COMMANDS: Final = {
     "demo": "Serve the arena, with bots to play against, and the page to play it on.",
     "serve": "Serve your own rooms, found from the working directory.",
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except GameServerError as error:
         _fail(str(error))
     except OSError as error:
-        # Only of what prints its answer and ends: other commands drop what cannot be printed.
+        # Only commands that print an answer and end fail so; the others drop unprintable output.
         if error.errno not in UNWRITABLE or error.filename is not None:
             raise
         _abandon_output()
@@ -63,7 +63,7 @@ def _fail(why: str) -> NoReturn:
 
 
 def _abandon_output() -> None:
-    """Forget what standard output still holds, which Python would try to write again at its end."""
+    """Drop the rest of standard output, or Python would try to write it again at its end."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)

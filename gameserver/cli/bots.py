@@ -19,19 +19,21 @@ def bots(
     url: str,
     *,
     count: Annotated[int, Parameter(help="How many bots.")] = 10,
-    room: Annotated[str, Parameter(help="The room that they ask for.")] = "arena",
+    room: Annotated[str, Parameter(help="The room to join.")] = "arena",
     processes: Annotated[
         int | None,
-        Parameter(help="Spread them over so many; by default one for each 50, as cores allow."),
+        Parameter(help="Number of processes; by default one per 50 bots, at most one per core."),
     ] = None,
-    seed: Annotated[int | None, Parameter(help="Makes what they decide repeatable.")] = None,
+    seed: Annotated[int | None, Parameter(help="Makes their decisions repeatable.")] = None,
     duration: Annotated[float | None, Parameter(help="Seconds to play; else until Ctrl-C.")] = None,
     fill: Annotated[bool, Parameter(help="Each person who joins replaces a bot.")] = False,
-    ca_file: Annotated[pathlib.Path | None, Parameter(help="Whom to trust for wss, PEM.")] = None,
+    ca_file: Annotated[
+        pathlib.Path | None, Parameter(help="Certificates to trust for wss, PEM.")
+    ] = None,
     profile: Annotated[
-        str, Parameter(help="Links of the lab that they share, as in mobile,train,150ms.")
+        str, Parameter(help="Links of the lab, spread over the bots, as in mobile,train,150ms.")
     ] = "",
-    attached: Annotated[bool, Parameter(help="End when standard input does.")] = False,
+    attached: Annotated[bool, Parameter(help="End when standard input ends.")] = False,
 ) -> None:
     """Have bots play on a server: for company, or as a load."""
     from clients.bots.swarm import run_bots

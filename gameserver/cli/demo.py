@@ -28,9 +28,9 @@ from gameserver.room import Room
 from gameserver.runtime.net.tls import how_to_trust, make_development_certificate
 from gameserver.runtime.server import Server
 
-#: Where ``--tls`` keeps its certificate, so that it need be trusted only once.
+#: Where ``--tls`` keeps its certificate, so that a browser needs to trust it only once.
 DEVELOPMENT_CERTIFICATE: Final = pathlib.Path("~/.gameserver/tls")
-#: How long the bots may take to leave, before the server itself stops.
+#: How long the bots may take to leave before the server stops.
 BOTS_GOODBYE_S: Final = 1.0
 DEMO_KINDS: Final[dict[str, type[Room]]] = {"arena": Arena, "chat": Chat, "echo": Echo}
 
@@ -69,13 +69,13 @@ def demo(
 
 
 async def _run_bots_beside(server: Server, count: int, *, fill: bool, console: Console) -> None:
-    """Run the bots in a process of their own, so that the simulation has its core."""
+    """Run the bots in another process, so that the simulation has a core for itself."""
     command = [sys.executable, "-m", "gameserver", "bots", f"ws://{host_of(server)}:{server.port}/"]
     command += ["--count", str(count), "--fill" if fill else "--no-fill", "--attached"]
-    # Should this process be killed, the pipe ends, and with it the bots.
+    # If this process is killed, the pipe ends and the bots end with it.
     ours, theirs = os.pipe()
     try:
-        # In a session of its own: Ctrl-C is for the server, which then ends the bots.
+        # Another session, so that Ctrl-C reaches only the server, which then ends the bots.
         done = await trio.run_process(
             command,
             check=False,

@@ -1,4 +1,4 @@
-"""``gameserver echo``: every message comes back, for conformance tools.
+"""``gameserver echo``: a server that returns every message, for conformance tools.
 
 Owns the command's arguments only; ``runtime/echo_server.py`` answers.
 """

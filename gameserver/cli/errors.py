@@ -9,4 +9,4 @@ from gameserver.errors import GameServerError
 
 
 class UsageError(GameServerError):
-    """What was asked for on the command line cannot be."""
+    """The command line asks for something that cannot be done."""

@@ -1,6 +1,6 @@
 """The settings of a server as flags of a command.
 
-Owns making one flag from each setting (``config.py``), so that no setting is declared twice.
+Owns the flags, one for each setting of ``config.py``, so that no setting is declared twice.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cyclopts import Parameter
 from gameserver.config import Settings, load_settings
 from gameserver.runtime.http.page_folder import refuse_private
 
-#: For commands that serve.
+#: The argument of commands that serve.
 ConfigFile = Annotated[pathlib.Path | None, Parameter(help="A TOML file of settings.")]
 
 
@@ -28,7 +28,7 @@ def _flag_type(setting: Any, help_text: str) -> Any:
 
 
 def _flags() -> dict[str, Any]:
-    """Return name → field of all flags: every setting but the secrets."""
+    """Return name → field of all flags: every setting except the secrets."""
     hints = typing.get_type_hints(Settings)
     return {
         setting.name: attrs.field(
@@ -43,7 +43,7 @@ def _flags() -> dict[str, Any]:
 if TYPE_CHECKING:
 
     class _EachSetting:
-        """What ``attrs.make_class`` makes below."""
+        """For type checkers; ``attrs.make_class`` makes the real class below."""
 
         def __init__(self, **_given: Any) -> None: ...
 
@@ -53,7 +53,7 @@ else:
 
 @Parameter(name="*")
 class Flags(_EachSetting):
-    """The settings as flags; None where a flag was not given."""
+    """The settings as flags; a flag that was not given is None."""
 
     def settings(self, file: pathlib.Path | None, **defaults: Any) -> Settings:
         """Return the settings of ``file``, environment and flags, over ``defaults``."""

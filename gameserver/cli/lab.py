@@ -27,7 +27,7 @@ def lab(
         Parameter(help="lan, cable, mobile, bad-wifi, other-continent, train, or e.g. 150ms."),
     ],
     to: Annotated[str, Parameter(help="The server: a port of this machine, or host:port.")],
-    listen: Annotated[str, Parameter(help="Where players connect instead; 0: any port.")] = "0",
+    listen: Annotated[str, Parameter(help="Where players connect; 0: any free port.")] = "0",
     seed: Annotated[str | None, Parameter(help="Makes delays and stalls repeatable.")] = None,
 ) -> None:
     """Put a bad network in front of a server: delay, jitter, a slow link, stalls."""

@@ -1,6 +1,6 @@
 """Rooms by name: ``module:Class`` on the command line.
 
-Owns importing the module and saying what is missing.  Never makes a room.
+Owns importing the module, and the error messages if something is missing.  Never makes a room.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from gameserver.room import Room
 
 
 def load_rooms(targets: Sequence[str]) -> dict[str, type[Room]]:
-    """Return the rooms that ``module:Class`` name, by kind: the class name in lower case.
+    """Return the rooms that ``targets`` name, by kind: the class name in lower case.
 
-    Modules are found from the working directory first.  ``UsageError`` says what is not there.
+    A target is ``module:Class``.  The working directory is searched for modules first.
+    ``UsageError`` says what is missing.
     """
     here = str(pathlib.Path.cwd())
     if here not in sys.path:
@@ -44,7 +45,7 @@ def _load_room(target: str, here: str) -> type[Room]:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise  # the module is there; what it imports is not
+            raise  # the module exists, but one that it imports does not
         raise UsageError(f"there is no module {module_name} in {here}") from error
     room = getattr(module, class_name, None)
     if room is None:

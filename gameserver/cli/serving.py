@@ -1,6 +1,6 @@
-"""Serving from a terminal: logs, the lines that say where to go, and the server until a signal.
+"""Serving from a terminal: logs, the addresses to open, and the server until a signal.
 
-Owns what every command that serves prints.  Never chooses which rooms are served.
+Owns the output of every command that serves.  Never chooses which rooms are served.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gameserver.runtime.server import Server, serve
 
 log = structlog.get_logger(__name__)
 
-#: What is said of hosts that stand for all addresses of one protocol.
+#: The note for a host that stands for all addresses of one protocol.
 ALL_OF: Final = {
     "0.0.0.0": "listening on all addresses of IPv4, and none of IPv6 (--host :: is the reverse)",
     "::": "listening on all addresses of IPv6, and none of IPv4 (--host 0.0.0.0 is the reverse)",
@@ -39,7 +39,7 @@ def serve_rooms(
     """Serve until a signal, with ``accompany`` beside it."""
     configure_logging(settings.log_level, settings.log_format)
     if ignored := service_variables(os.environ):
-        log.info("variables that Kubernetes sets for services are no settings", ignored=ignored)
+        log.info("ignored variables that Kubernetes sets for services", ignored=ignored)
 
     async def beside(server: Server) -> None:
         for line in (*_addresses(server), *_page_hint(server)):
@@ -57,13 +57,13 @@ def host_of(server: Server) -> str:
     host = server.settings.host
     if host == "0.0.0.0":
         return "localhost"
-    if host == "::":  # which takes no IPv4, as localhost may be
+    if host == "::":  # accepts no IPv4, but localhost may be an IPv4 address
         return "[::1]"
     return f"[{host}]" if ":" in host else host
 
 
 def _addresses(server: Server) -> list[str]:
-    """Return the lines that tell where to go, the best first."""
+    """Return the lines with the addresses to open, the best one first."""
     lines = [f"open http://{host_of(server)}:{server.port}/"]
     if server.tls_port is not None:
         lines.insert(0, f"open https://{host_of(server)}:{server.tls_port}/")
@@ -73,7 +73,7 @@ def _addresses(server: Server) -> list[str]:
 
 
 def _page_hint(server: Server) -> list[str]:
-    """Return a line for those who serve a game that the page at that address cannot show."""
+    """Return a hint if the page at that address cannot show the rooms that are served."""
     kinds = server.lobby.kinds
     if server.settings.page is not None or any(
         issubclass(server.lobby.room_class(kind), Arena) for kind in kinds

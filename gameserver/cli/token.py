@@ -17,10 +17,10 @@ from gameserver.tokens import Tokens
 
 
 def token(
-    identity: Annotated[str, Parameter(help="Whom the token stands for.")],
+    identity: Annotated[str, Parameter(help="The identity in the token.")],
     *,
     secret_file: Annotated[
-        pathlib.Path | None, Parameter(help="Holds the secrets; else GAMESERVER_SECRET does.")
+        pathlib.Path | None, Parameter(help="File of secrets; by default GAMESERVER_SECRET.")
     ] = None,
     config: ConfigFile = None,
 ) -> None:
@@ -32,5 +32,5 @@ def token(
             "there is no secret to sign with; set GAMESERVER_SECRET or give --secret-file. "
             "To make one: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
         )
-    # For scripts: nothing but the token.
+    # Scripts read this output, so it is only the token.
     print(Tokens(known).issue(identity), flush=True)  # noqa: T201

@@ -1,4 +1,4 @@
-"""What the people who run a server look at: logs and metrics.
+"""Logs and metrics, for the operators of a server.
 
-Nothing here reaches into rooms or sockets; the runtime hands over plain figures.
+Never reads rooms or sockets: the runtime passes plain figures.
 """

@@ -1,7 +1,7 @@
 """The line of figures that ``gameserver demo`` and ``gameserver lab`` show while they run.
 
-Owns what the line says and how often: rewritten in place on a terminal, printed now and then
-elsewhere.  Never counts anything itself.
+Owns the text of the line and how often it is written: on a terminal it is rewritten in place,
+elsewhere a new line is printed from time to time.  Never counts anything itself.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ async def keep_showing(console: Console, line: Callable[[float], str]) -> None:
 
 @contextlib.contextmanager
 def _line_on(console: Console) -> Iterator[Callable[[str], None]]:
-    """Yield what shows a line: over the one before on a terminal, below it elsewhere."""
+    """Yield a function that shows a line: over the last one on a terminal, below it elsewhere."""
     if not console.is_terminal:
         yield lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
         return
-    # No thread of rich's own: only the event loop's thread may look at the server.
+    # rich must not start a thread: only the event loop's thread may read the server's state.
     with Live(console=console, auto_refresh=False, transient=True) as live:
         yield lambda line: live.update(Text(line, no_wrap=True, overflow="crop"), refresh=True)

@@ -1,8 +1,8 @@
 """The log: readable lines on a terminal, one JSON object a line elsewhere.
 
-Owns how structlog is set up, and ``escaped``, through which everything goes that a
-client chose itself; also the messages of exceptions, which may quote a client.  Never decides what
-is worth logging.
+Owns the configuration of structlog, and ``escaped``.  Every text that a client chose is escaped
+before it is logged, and so are the messages of exceptions, which may quote a client.  Never decides
+what is worth logging.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ LogFormat = Literal["auto", "text", "json"]
 
 
 def escaped(text: str) -> str:
-    """Return what a client sent, fit for a log: cut, and without control characters.
+    """Return ``text``, which a client sent, cut and without control characters.
 
-    Whatever cannot be printed appears as a Python escape, so that nobody can forge a line or
-    send commands to a terminal; quotes and backslashes are left alone.
+    Unprintable characters become Python escapes, so that no client can forge a line of the log or
+    send control sequences to a terminal.  Quotes and backslashes stay as they are.
     """
     clean = _escape_unprintable(text[:MAX_LOGGED_CHARACTERS])
     return clean + "…" if len(text) > MAX_LOGGED_CHARACTERS else clean
@@ -41,9 +41,9 @@ def _escape_unprintable(text: str) -> str:
 
 
 def traceback_text(error: BaseException) -> str:
-    """Return the traceback of ``error``, its causes before it, the parts of a group after it.
+    """Return the traceback of ``error``, with its causes before it and the parts of a group after.
 
-    As Python would print it, but that messages are ``escaped``: they may hold what a client sent.
+    Like Python's own, except that messages are ``escaped``: they may quote a client.
     """
     return "".join(_traceback(error, set()))
 
@@ -73,7 +73,7 @@ def _message(error: BaseException) -> str:
 def configure_logging(
     level: LogLevel = "info", log_format: LogFormat = "auto", stream: TextIO | None = None
 ) -> None:
-    """Set structlog up for the whole process.
+    """Configure structlog for the whole process.
 
     ``auto`` is ``text`` if ``stream`` (default: standard error) is a terminal, else ``json``.
     """
@@ -91,9 +91,9 @@ def configure_logging(
 
 
 class _Lines(structlog.PrintLogger):
-    """Prints lines; what cannot be written (a full disk, a closed pipe) is lost, and counted.
+    """Prints lines; a line that cannot be written (a full disk, a closed pipe) is lost and counted.
 
-    Nobody who logs is ever ready for an error: a server must not end for want of its log.
+    Writing never raises, since code that logs handles no errors of the log.
     """
 
     def __init__(self, out: UnfailingStream) -> None:
@@ -101,7 +101,7 @@ class _Lines(structlog.PrintLogger):
         self._out = out
 
     def msg(self, message: str) -> None:
-        """Print ``message`` if that is possible, and then tell of those that were lost."""
+        """Print ``message`` if possible, and then log how many lines were lost before."""
         self._out.write(message + "\n")
         if lost := self._out.take_lost():
             structlog.get_logger(__name__).warning("log lines were lost", count=lost)
@@ -121,7 +121,7 @@ def _common_processors() -> list[Processor]:
 
 
 def _printable(_logger: object, _method: str, entry: EventDict) -> EventDict:
-    """Escape what cannot be printed in any text, should somebody have forgotten ``escaped``."""
+    """Escape unprintable characters in every text, in case a caller forgot ``escaped``."""
     return {
         key: value
         if not isinstance(value, str) or value.isprintable()
@@ -148,5 +148,5 @@ def _write_traceback(out: TextIO, info: ExcInfo) -> None:
 
 
 def _encodable(_logger: object, _method: str, line: Any) -> str:
-    """Escape lone surrogates, which a traceback may quote and no stream could write."""
+    """Escape lone surrogates: a traceback may quote them, and no stream can write them."""
     return str(line).encode("utf-8", "backslashreplace").decode()

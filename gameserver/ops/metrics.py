@@ -1,12 +1,11 @@
-"""What is counted, and how Prometheus reads it.
+"""The counters of a server, and their form for Prometheus.
 
 Owns the counters that sessions and rooms fill in, their totals, and the text of ``/metrics``.
-Everything is made when somebody asks, so that a tick pays for nothing but its integers.
-Never reaches into rooms or sockets: it is handed plain figures.  Of the process it asks itself
-what Python's allocator has handed out; what the system knows of it (memory, CPU, open files; on
-Linux) is read by prometheus-client.
+The text is made on request, so a tick only adds to integers.  Never reads rooms or sockets: the
+runtime passes plain figures.  Two sources are read here: Python's allocator, for its memory
+blocks, and the system (memory, CPU and open files; on Linux), through prometheus-client.
 
-Labels are room kinds and close codes, never names that a client chose: those have no bound.
+Labels are room kinds and close codes, never names that a client chose: their number has no bound.
 """
 
 from __future__ import annotations
@@ -33,10 +32,10 @@ CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
 @attrs.define
 class Counters:
-    """What all game sessions of a server add to while they go on.
+    """The counts of all game sessions of a server.
 
-    By close code: ``refusals`` of sessions that never joined, ``endings`` of those that did.  The
-    code is our own; for any that a peer chose there are only 1000 and 1006.
+    ``refusals`` counts the sessions that never joined and ``endings`` those that did, by the close
+    code that the server sent.  Of the codes that peers send, only 1000 and 1006 are told apart.
     """
 
     joins: int = 0
@@ -48,7 +47,7 @@ class Counters:
 
 @attrs.frozen
 class Tally:
-    """What one connection counts for itself, or the sum of many."""
+    """The counts of one connection, or the sum of many."""
 
     bytes_in: int = 0
     bytes_out: int = 0
@@ -67,7 +66,7 @@ class Tally:
 
 @attrs.frozen
 class RoomTally:
-    """What one room counts, or the sum of many."""
+    """The counts of one room, or the sum of many."""
 
     ticks: int = 0
     ticks_dropped: int = 0
@@ -84,10 +83,11 @@ class RoomTally:
 
 @attrs.frozen
 class KindFigures:
-    """The rooms of one kind as they are now, and all that there ever were.
+    """The present figures of all rooms of one kind, and the counts of all its rooms so far.
 
-    ``work_s`` and ``lateness_s`` are by quantile (0.5, 0.99, 1) and those of the worst room; so is
-    each of ``stages_s``, the latency budget of inputs by the name of the stage (``STAGES``).
+    ``work_s`` and ``lateness_s`` hold the values of the worst room by quantile (0.5, 0.99, 1).
+    So does each of ``stages_s``, the latency budget of inputs by the name of the stage
+    (``STAGES``).
     """
 
     rooms: int
@@ -96,27 +96,30 @@ class KindFigures:
     work_s: Mapping[float, float]
     lateness_s: Mapping[float, float]
     stages_s: Mapping[str, Mapping[float, float]] = attrs.field(factory=dict)
-    #: Of the room that stands highest on the overload ladder: its level, and its pace.
+    #: The level and the pace of the room that is highest on the overload ladder.
     overload_level: int = 0
     pace: float = 1.0
 
 
-#: The stages of an input, in order.  Those that end in ``_estimate`` are half of what ping frames
-#: measured; ``send`` is from the end of the simulation until its delta was written.
+#: The stages of an input, in order.  A stage that ends in ``_estimate`` is half of the round trip
+#: that ping frames measured.  ``send`` lasts from the end of the simulation until the delta was
+#: written.
 STAGES: Final = ("up_estimate", "wait", "simulate", "send", "down_estimate")
 
 
 @attrs.frozen
 class ServerFigures:
-    """All that ``/metrics`` tells: ``connections`` open now, ``acceptor`` counts since the start.
+    """All figures of ``/metrics``.
 
-    ``tasks``: those of Trio that live now, of the whole process.
-    ``full_collections``: garbage collections that stopped the server while people played, and
-    ``full_collections_s`` for how long in all.
-    ``held`` seats wait now for players who were dropped; ``holds_refused`` were not held since one
-    address had too many; ``resumptions`` counts the resume tokens that were shown, by outcome.
-    ``turned_away`` counts connections, requests and joins by the reason why they were told to come
-    later or not at all, ``tokens_refused`` by fault.
+    ``connections`` is the number of open connections; ``acceptor`` holds the counts of the acceptor
+    since the start.  ``tasks`` is the number of Trio tasks in the process.
+    ``full_collections`` counts the garbage collections that stopped the server while people
+    played; ``full_collections_s`` is their total duration.
+    ``held`` is the number of seats held for dropped players; ``holds_refused`` counts the seats
+    that were not held because one address had too many; ``resumptions`` counts the presented
+    resume tokens by outcome.
+    ``turned_away`` counts refused connections, requests and joins by reason; ``tokens_refused``
+    counts refused tokens by fault.
     """
 
     connections: int
@@ -165,7 +168,7 @@ def _described(family: Metric) -> MetricDescription:
 
 
 class _Once(Collector):
-    """Hands one set of figures to prometheus-client."""
+    """Passes one set of figures to prometheus-client."""
 
     def __init__(self, figures: ServerFigures) -> None:
         self._figures = figures
@@ -173,10 +176,10 @@ class _Once(Collector):
     def collect(self) -> Iterator[Metric]:
         figures = self._figures
         yield _gauge("connections", "Connections open now", figures.connections)
-        yield _gauge("tasks", "Tasks of Trio that live now", figures.tasks)
+        yield _gauge("tasks", "Trio tasks that exist now", figures.tasks)
         yield _gauge(
             "python_blocks",
-            "Memory blocks that Python's allocator has handed out, of any size",
+            "Memory blocks in use by Python's allocator, of any size",
             sys.getallocatedblocks(),
         )
         yield _count(
@@ -186,7 +189,7 @@ class _Once(Collector):
         )
         yield _count(
             "full_collection_seconds",
-            "Time for which full garbage collections stopped the server while people played",
+            "Total duration of full garbage collections while people played",
             figures.full_collections_s,
         )
         for name, what in ACCEPTOR_COUNTS.items():
@@ -199,21 +202,19 @@ class _Once(Collector):
         )
         yield _count(
             "malformed_forwards",
-            "X-Forwarded-For of listed proxies that held no address",
+            "Requests of listed proxies whose X-Forwarded-For held no address",
             figures.malformed_forwards,
         )
         yield _by_label(
-            "tokens_refused", "Tokens that were not believed", "fault", figures.tokens_refused
+            "tokens_refused", "Tokens that were refused", "fault", figures.tokens_refused
         )
         yield _gauge("held_seats", "Seats held for players who were dropped", figures.held)
         yield _count(
             "holds_refused",
-            "Seats not held because one address had too many that were",
+            "Seats not held because one address had too many held seats",
             figures.holds_refused,
         )
-        yield _by_label(
-            "resumptions", "Resume tokens that were shown", "outcome", figures.resumptions
-        )
+        yield _by_label("resumptions", "Resume tokens presented", "outcome", figures.resumptions)
         for name, what in _TALLY.items():
             yield _count(name, what, getattr(figures.sessions, name))
         yield from _counters(figures.counters)
@@ -236,24 +237,24 @@ _TALLY: Final = {
     "bytes_in": "Bytes received on game connections",
     "bytes_out": "Bytes sent on game connections",
     "posts_refused": "Frames that a link did not take at once",
-    "commands_dropped": "Commands that were taken in but never applied",
-    "commands_duplicate": "Commands refused because their seq or their tick had been there",
+    "commands_dropped": "Commands that were accepted but never applied",
+    "commands_duplicate": "Commands refused because their seq or their tick had come before",
     "commands_late": "Inputs that came after their tick",
     "commands_early": "Inputs refused because their tick was too far ahead",
-    "idle_ticks": "Ticks of players for which no input had come",
+    "idle_ticks": "Ticks of players without an input",
     "rewinds_disputed": "Claims of what a screen showed that the measured latency refuted",
     "rewinds_clamped": "Hit tests that would have looked further back than allowed",
     "deltas_skipped": "Deltas left out because a link was behind",
-    "events_dropped": "Events dropped because a link was behind for long",
-    "notices_dropped": "Texts and answers dropped because a link was behind for long",
+    "events_dropped": "Events dropped because a link was behind for too long",
+    "notices_dropped": "Texts and answers dropped because a link was behind for too long",
 }
 _ROOM_TALLY: Final = {
     "ticks": "Ticks run",
     "ticks_dropped": "Ticks that never ran because the room was too late",
-    "catch_ups": "Ticks run a whole tick late or more",
+    "catch_ups": "Ticks that ran at least a whole tick late",
     "deltas": "Deltas sent",
     "delta_bytes": "Bytes of deltas sent",
-    "catch_up_deltas": "Deltas made by the catch-up path, from what a seat knows",
+    "catch_up_deltas": "Deltas of the catch-up path, computed from what a seat knows",
     "texts_dropped": "Texts dropped because too many waited for a tick",
     "hook_failures": "Hooks of the game that raised",
     "overload_ups": "Steps up on the overload ladder",
@@ -263,7 +264,7 @@ _ROOM_TALLY: Final = {
 
 
 def _counters(counters: Counters) -> Iterator[Metric]:
-    yield _count("joins", "Players let in", counters.joins)
+    yield _count("joins", "Players who joined", counters.joins)
     yield _count("messages", "Messages received in game sessions", counters.messages)
     yield _count("resyncs", "Full states asked for by clients", counters.resyncs)
     yield _by_label(
@@ -277,9 +278,7 @@ def _counters(counters: Counters) -> Iterator[Metric]:
 def _by_kind(kinds: Mapping[str, KindFigures]) -> Iterator[Metric]:
     rooms = _gauge("rooms", "Rooms open now")
     players = _gauge("players", "Players in rooms now")
-    work = _gauge(
-        "tick_work_seconds", "Time that a tick takes, of the worst room", labels=_QUANTILE
-    )
+    work = _gauge("tick_work_seconds", "Duration of a tick, of the worst room", labels=_QUANTILE)
     lateness = _gauge(
         "tick_lateness_seconds", "How late a tick begins, of the worst room", labels=_QUANTILE
     )
@@ -336,7 +335,7 @@ def _codes(counts: Mapping[int, int]) -> dict[str, int]:
     return {str(int(code)): count for code, count in counts.items()}
 
 
-#: Class → what returns the values of its fields: ``attrs.astuple`` takes ten times as long.
+#: Class → a function that returns the values of its fields; ``attrs.astuple`` is far slower.
 _VALUES: Final[Mapping[type, Callable[[Any], tuple[int, ...]]]] = {
     cls: attrgetter(*attrs.fields_dict(cls)) for cls in (Tally, RoomTally)
 }

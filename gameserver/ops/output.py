@@ -1,11 +1,11 @@
 """Standard output and standard error of a process that serves: writing neither fails nor waits.
 
-Owns what happens to text that cannot be written: it is dropped and counted, and no more than
-``MAX_WAITING_BYTES`` wait for a reader.  A server must not end, nor stop its rooms, because a disk
-is full, because ``head`` has read enough, or because nobody reads a pipe.  Never decides what is
+Owns the rule for text that cannot be written: it is dropped and counted, and at most
+``MAX_WAITING_BYTES`` wait for a reader.  A server must not end or stop its rooms because a disk is
+full, because ``head`` has read enough, or because nobody reads a pipe.  Never decides what is
 printed.
 
-Commands that print something and end do not use this: for them a failed write is an error.
+Commands that print an answer and end do not use this: for them a failed write is an error.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ import trio
 
 log = structlog.get_logger(__name__)
 
-#: A pipe or socket that is ready for writing takes so many bytes without blocking (POSIX: at least
-#: 512; Linux: a page).
+#: A pipe or socket that is ready for writing accepts this many bytes without blocking (POSIX: at
+#: least 512; Linux: a page).
 PIECE_BYTES: Final = min(4096, getattr(select, "PIPE_BUF", 512))
-#: Text of a line that was begun, and of lines that came while the reader was late.  Overflow
-#: policy ``drop-newest``: what is older is what explains the rest.
+#: Text that waits for a slow reader.  Overflow policy ``drop-newest``: the oldest lines usually
+#: explain the rest.
 MAX_WAITING_BYTES: Final = 64 * 1024
-#: How soon the log tells that lines are dropped.
+#: How often the log reports dropped lines.
 LOSSES_TOLD_EVERY_S: Final = 1.0
 
 
 class UnfailingStream(io.TextIOBase):
-    """A text stream over ``stream`` whose methods never raise for want of a reader, and never wait.
+    """A text stream over ``stream`` whose methods never wait, and never raise without a reader.
 
-    Text is written at the end of each line and by ``flush``, straight to the file descriptor where
+    Text is written at the end of each line and by ``flush``, directly to the file descriptor if
     there is one.  ``stream`` may be None: Python has no stream for a descriptor that was closed
-    before it started.
+    before Python started.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -55,12 +55,12 @@ class UnfailingStream(io.TextIOBase):
         self.trouble: str | None = None
 
     def __getattr__(self, name: str) -> Any:
-        # A game may use what real streams have besides: ``buffer``, ``reconfigure``.
+        # A game may use other attributes of real streams: ``buffer``, ``reconfigure``.
         return getattr(self._stream, name)
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """The encoding of the stream below."""
+        """The encoding of the underlying stream."""
         return getattr(self._stream, "encoding", None) or "utf-8"
 
     def isatty(self) -> bool:
@@ -71,7 +71,7 @@ class UnfailingStream(io.TextIOBase):
             return False
 
     def fileno(self) -> int:
-        """Return the descriptor below; ``UnsupportedOperation`` if there is none."""
+        """Return the underlying descriptor; ``UnsupportedOperation`` if there is none."""
         if self._descriptor is None:
             raise io.UnsupportedOperation("fileno")
         return self._descriptor
@@ -81,7 +81,7 @@ class UnfailingStream(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        """Take ``text``, and write all there is if a line ends in it."""
+        """Accept ``text``, and write all waiting text if ``text`` holds the end of a line."""
         with self._lock:
             self._line.append(text)
             if "\n" in text:
@@ -89,7 +89,7 @@ class UnfailingStream(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Write what there is, or drop it and count its lines."""
+        """Write the waiting text, or drop it and count its lines."""
         with self._lock:
             text = "".join(self._line)
             self._line.clear()
@@ -101,10 +101,10 @@ class UnfailingStream(io.TextIOBase):
                 self._write_to_descriptor(self._descriptor, text)
 
     def close(self) -> None:
-        """Do nothing: the stream below belongs to the process."""
+        """Do nothing: the underlying stream belongs to the process."""
 
     def take_lost(self) -> int:
-        """Return how many lines were dropped since the last call; 0 while they still are."""
+        """Return how many lines were dropped since the last call; 0 while dropping goes on."""
         with self._lock:
             if self.trouble is not None:
                 return 0
@@ -112,7 +112,7 @@ class UnfailingStream(io.TextIOBase):
             return lost
 
     def _write_to_stream(self, text: str) -> None:
-        """Write to what is no file of the system, and cannot block: a test's, or nothing."""
+        """Write to a stream without a descriptor, such as a test's, which cannot block."""
         try:
             if self._stream is not None:
                 self._stream.write(text)
@@ -136,7 +136,7 @@ class UnfailingStream(io.TextIOBase):
             lost = self._waiting.decode(self.encoding, "replace")
             self._waiting.clear()
             if self._within_line:
-                self._waiting += b"\n"  # what comes next begins a line of its own
+                self._waiting += b"\n"  # later text starts on a new line
             self._lose(lost, os.strerror(error.errno or errno.EIO))
             return
         if not self._waiting:
@@ -146,7 +146,7 @@ class UnfailingStream(io.TextIOBase):
         while self._waiting and _takes_more(descriptor):
             try:
                 count = os.write(descriptor, self._waiting[:PIECE_BYTES])
-            except BlockingIOError:  # somebody else made it non-blocking
+            except BlockingIOError:  # another process made it non-blocking
                 return
             self._within_line = self._waiting[count - 1 : count] != b"\n"
             del self._waiting[:count]
@@ -157,9 +157,9 @@ class UnfailingStream(io.TextIOBase):
 
 
 class LossReport:
-    """Tells the log when the lines of standard output begin to be dropped, and how many were.
+    """Logs when lines of standard output begin to be dropped, and how many were dropped.
 
-    Not done by the stream itself: who writes may hold a lock that a logger wants, too.
+    The stream does not log this itself: its caller may hold a lock that the logger needs.
     """
 
     def __init__(self, out: UnfailingStream) -> None:
@@ -167,7 +167,7 @@ class LossReport:
         self._dropping = False
 
     async def run(self) -> None:
-        """Tell until cancelled, and at the end."""
+        """Report until cancelled, and once more at the end."""
         try:
             while True:
                 await trio.sleep(LOSSES_TOLD_EVERY_S)
@@ -195,9 +195,9 @@ def _descriptor_of(stream: TextIO | None) -> int | None:
 def _takes_more(descriptor: int) -> bool:
     """Whether a write of ``PIECE_BYTES`` does not block.
 
-    A descriptor is not made non-blocking for that: others, such as the shell, share it.
+    The descriptor itself stays blocking: other processes, such as the shell, share it.
     """
-    if not hasattr(select, "poll"):  # Windows, where pipes cannot be asked
+    if not hasattr(select, "poll"):  # Windows, which cannot tell this of pipes
         return True
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
@@ -211,7 +211,7 @@ def unfailing(stream: TextIO | UnfailingStream | None) -> UnfailingStream:
 
 @contextlib.contextmanager
 def unfailing_output() -> Iterator[None]:
-    """Make standard output and standard error unfailing in this block, for whoever prints."""
+    """Make standard output and standard error unfailing in this block, for all code that prints."""
     _occupy_standard_descriptors()
     with (
         contextlib.redirect_stdout(unfailing(sys.stdout)) as out,
@@ -227,8 +227,8 @@ def unfailing_output() -> Iterator[None]:
 def _occupy_standard_descriptors() -> None:
     """Open the null device as each of the descriptors 0, 1 and 2 that is closed.
 
-    Otherwise the next socket would get that number, and would receive what a child process or a
-    library writes there.
+    Otherwise the next socket would get that number, and would receive the output of a child process
+    or a library.
     """
     for descriptor in range(3):
         try:
@@ -236,7 +236,7 @@ def _occupy_standard_descriptors() -> None:
         except OSError:
             null = os.open(os.devnull, os.O_RDWR)
             spare = os.dup(null)
-            os.dup2(spare, descriptor)  # which child processes inherit, unlike what open() gave
+            os.dup2(spare, descriptor)  # child processes inherit this one, unlike ``spare``
             os.close(spare)
             if null != descriptor:
                 os.close(null)
