@@ -1,1 +1,1 @@
-"""The games that ship: arena (the demo), chat, and their declared classes."""
+"""The games that ship with the server: the arena (the demo), chat and echo."""

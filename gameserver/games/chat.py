@@ -1,8 +1,8 @@
-"""Rooms of text: names, who is there, and what was said before one came.
+"""A text chat: its members, their names, and the last lines that were said.
 
 Owns the members and the history.  A text travels as the protocol's ``say`` and ``said``, which
-every client has; the history is entities, so that it reaches whoever joins (or lost track)
-as the rest of the world does, whatever their number.
+every client supports.  The lines of the history are entities, so replication brings them to every
+player who joins, or who resumes.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Final
 from gameserver import MAX_NAME_LENGTH, Player, Room, command, entity, synced, text
 from gameserver.games.names import unique_name
 
-#: Lines that the room remembers.
+#: How many lines the room remembers.
 HISTORY_LINES: Final = 50
 
 
 @entity(rare=True)
 class Member:
-    """One who is in the room."""
+    """A member of the room."""
 
     seat: int = synced(0)
     name: str = synced("")
@@ -27,7 +27,7 @@ class Member:
 
 @entity(rare=True)
 class Line:
-    """Something that was said.  ``number`` counts all that the room ever heard, from 1."""
+    """A line that was said.  ``number`` counts all lines of the room so far, from 1."""
 
     number: int = synced(0)
     name: str = synced("")
@@ -36,13 +36,13 @@ class Line:
 
 @command
 class Rename:
-    """Be called something else from now on."""
+    """Change the player's name."""
 
     name: str = text(MAX_NAME_LENGTH)
 
 
 class Chat(Room):
-    """Say something, and everyone in the room hears it."""
+    """A room in which everyone receives what anyone says."""
 
     tick_rate = 10
     max_players = 500
@@ -54,21 +54,21 @@ class Chat(Room):
         self._lines = 0
 
     def on_join(self, player: Player) -> None:
-        """Put the newcomer on the list."""
+        """Add the player to the list of members."""
         player.name = self._free_name(player, player.name)
         self._members[player.seat] = self.spawn(Member(player.seat, player.name), owner=player)
 
     def on_leave(self, player: Player, reason: str) -> None:  # noqa: ARG002 - as the hook is
-        """Take the member off the list; what it said stays."""
+        """Remove the player from the list of members; its lines stay."""
         self.despawn(self._members.pop(player.seat))
 
     def on_command(self, player: Player, command: Rename) -> None:
-        """Change a name, everywhere but in what was said."""
+        """Change a name, except in lines that were said before."""
         player.name = self._free_name(player, command.name)
         self._members[player.seat].name = player.name
 
     def on_say(self, player: Player, text: str) -> str | None:
-        """Let everything through, and remember it."""
+        """Send every text to everyone, and remember it."""
         heard = text.strip()
         if len(self._history) == HISTORY_LINES:
             self.despawn(self._history.popleft())

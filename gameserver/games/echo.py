@@ -1,19 +1,19 @@
-"""The smallest room: what one asks is told back, to that one only.
+"""The smallest room: it returns each question to the player who asked, and to no other.
 
-Owns nothing but the answer.  A start for reading, and a room for tests that need a sure reply.
+Owns only the answer.  It is the first game to read, and a room for tests that need a reply.
 """
 
 from __future__ import annotations
 
 from gameserver import Player, Room, command, event, number, text
 
-#: Characters and numbers that come back are limited as all commands are.
+#: The longest text that a player may ask for.
 MAX_TEXT_LENGTH = 256
 
 
 @command
 class Ask:
-    """Something to be told back."""
+    """A question, to be returned."""
 
     number: int = number(-(2**31), 2**31 - 1)
     text: str = text(MAX_TEXT_LENGTH)
@@ -21,7 +21,7 @@ class Ask:
 
 @event
 class Told:
-    """What was asked, and in which tick it was heard."""
+    """The question, and the tick in which it was applied."""
 
     number: int
     text: str
@@ -32,5 +32,5 @@ class Echo(Room):
     """Each ``Ask`` comes back as a ``Told``."""
 
     def on_command(self, player: Player, command: Ask) -> None:
-        """Tell it to whoever asked."""
+        """Return the question to the player who asked."""
         self.emit(Told(command.number, command.text, self.tick_number), to=player)

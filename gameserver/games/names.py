@@ -1,6 +1,7 @@
-"""Names that people give themselves, made fit to be shown to others.
+"""Names that players choose, cleaned and made unique before other players see them.
 
-Owns telling twins apart; shared by the games.  What a name may hold is the protocol's.  Pure.
+Owns the rule that makes equal names different; the games share it.  The protocol says which
+characters a name may hold.  Pure.
 """
 
 from __future__ import annotations
@@ -11,19 +12,20 @@ from typing import Final
 
 from gameserver import MAX_NAME_LENGTH, cleaned_name
 
-#: Asks for the coloured form of an emoji, which most fonts draw anyhow.
+#: The variation selector that asks for the coloured form of an emoji; most fonts draw it anyway.
 _SELECTOR: Final = "\ufe0f"
 
 
 def cleaned(name: str) -> str:
-    """Return ``name`` without what cannot be seen, its spaces single; may be empty."""
+    """Return ``name`` without invisible characters and with single spaces; it may be empty."""
     return cleaned_name(unicodedata.normalize("NFC", name))
 
 
 def unique_name(name: str, taken: Collection[str], *, fallback: str) -> str:
-    """Return ``name`` cleaned (``fallback`` if that is empty), with a number if it is taken.
+    """Return ``name`` cleaned, with a number appended if it is taken.
 
-    Names that differ only in case, or in the form of an emoji, count as the same.
+    A name that is empty after cleaning becomes ``fallback``.  Names that differ only in case, or in
+    the form of an emoji, count as equal.
     """
     wanted = cleaned(name) or fallback
     used = set(map(_looks, taken))

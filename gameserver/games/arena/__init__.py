@@ -2,6 +2,6 @@
 
 Read ``model`` first, which declares what is on the wire, then ``room``, which plays a tick.  All
 numbers are in ``rules``, and in ``movement``, which moves a ship and has a twin in JavaScript.
-The other files are one matter each: ``rocks``, ``pulse``, ``minefield``, ``pickups``, ``scoring``,
+Each other file has one subject: ``rocks``, ``pulse``, ``minefield``, ``pickups``, ``scoring``,
 ``rounds``, ``stands``, and ``still`` and ``flier``, which those share.
 """

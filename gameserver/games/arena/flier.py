@@ -1,6 +1,7 @@
-"""One who plays: what the server keeps beside the pilot and the ship that everyone sees.
+"""``Flier``: the server's private state of a player who flies.
 
-Owns the controls as they are held, and the state of one life.  Decides nothing about others.
+Owns the held controls and the state of one life.  The public state is in the entities ``Pilot`` and
+``Ship``.  Decides nothing about other players.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from gameserver.games.arena.model import Mine, Pilot, Ship, Steer
 
 @attrs.define(eq=False)
 class Life:
-    """What ends with the ship.  Ticks are absolute."""
+    """The state that ends with the ship.  Ticks are absolute."""
 
     protected_until: int = 0
     boosted_until: int = 0
-    #: Damage that the shield still takes.
+    #: Damage that the shield still absorbs.
     shield: int = 0
     #: Seat → tick in which it last hurt this ship.
     hurt_at: dict[int, int] = attrs.field(factory=dict)
@@ -37,9 +38,9 @@ class Flier:
     streak: int = 0
     #: The tick of the last hit given or taken.
     fought_at: int = -1
-    #: The own mines, the oldest first.
+    #: The mines of this player, the oldest first.
     mines: deque[Mine] = attrs.field(factory=deque)
-    #: The controls of this tick, and whether they set off a pulse or drop a mine.
+    #: The controls of this tick, and whether they fire a pulse or drop a mine.
     steer: Steer = attrs.field(factory=Steer)
     fires: bool = False
     drops_mine: bool = False

@@ -1,7 +1,7 @@
-"""Mines: dropped behind a ship, armed a second later, gone after half a minute.
+"""Mines: dropped behind a ship, armed a second later, removed after half a minute.
 
-Owns every mine and its times.  Says which mine goes off; what the blast does to ships is the
-room's.
+Owns every mine and its times, and decides which mine explodes.  The room decides what the explosion
+does to ships.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ class Minefield:
     def __init__(self, room: Room) -> None:
         self._room = room
         self._grid: StillGrid[Mine] = StillGrid()
-        # All mines live equally long, so both queues are in the order of their ticks.
+        # All mines live equally long, so both queues are ordered by tick.
         self._arming: deque[tuple[int, Mine]] = deque()
         self._ending: deque[tuple[int, Mine, Flier]] = deque()
 
     def drop(self, flier: Flier, ship: Ship) -> None:
-        """Lay a mine behind ``ship``; the pilot's oldest goes if there are too many."""
+        """Drop a mine behind ``ship``; the pilot's oldest mine is removed if there are too many."""
         if len(flier.mines) == rules.MINES_PER_PILOT:
             self.remove(flier, flier.mines[0])
         mine = Mine(
@@ -43,7 +43,7 @@ class Minefield:
         self._ending.append((now + rules.MINE_LIFE_TICKS, mine, flier))
 
     def tick(self) -> None:
-        """Arm the mines that are due, and clear away the old ones."""
+        """Arm the mines that are due, and remove the old ones."""
         now = self._room.tick_number
         while self._arming and self._arming[0][0] <= now:
             self._arming.popleft()[1].armed = True
@@ -53,7 +53,7 @@ class Minefield:
                 self.remove(flier, mine)
 
     def set_off_by(self, ship: Ship) -> Mine | None:
-        """Return an armed mine of somebody else that ``ship`` has come too near to."""
+        """Return an armed mine of another pilot that ``ship`` is too near to, or None."""
         for mine in self._grid.at(ship.x, ship.y):
             if mine.armed and mine.seat != ship.seat:
                 dx, dy = mine.x - ship.x, mine.y - ship.y
@@ -62,16 +62,16 @@ class Minefield:
         return None
 
     def any_near(self, x: int, y: int) -> bool:
-        """Whether a mine lies in the neighbourhood of a point."""
+        """Whether a mine lies near a point."""
         return bool(self._grid.at(x, y))
 
     def remove(self, flier: Flier, mine: Mine) -> None:
-        """Take one mine of ``flier`` out of the world."""
+        """Remove one mine of ``flier`` from the world."""
         flier.mines.remove(mine)
         self._grid.remove(mine)
         self._room.despawn(mine)
 
     def clear(self, flier: Flier) -> None:
-        """Take all mines of ``flier`` out of the world."""
+        """Remove all mines of ``flier`` from the world."""
         while flier.mines:
             self.remove(flier, flier.mines[0])

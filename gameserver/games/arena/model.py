@@ -1,6 +1,6 @@
-"""What the arena puts on the wire: its entities, commands and events.
+"""The arena's classes on the wire: its entities, commands and events.
 
-Owns the declarations only; rules live in ``room.py`` and its parts.  Lengths are
+Owns the declarations only; the rules are in ``room.py`` and its parts.  Lengths are
 integers in 1/32 of a world unit (``UNIT``), speeds in that per tick, angles in 1/256 of
 a turn, clockwise on the screen from "to the right" (y grows downwards), times in ticks.
 """
@@ -14,14 +14,14 @@ from gameserver import command, entity, event, number, synced, text
 
 #: Fixed-point steps in one world unit.
 UNIT: Final = 32
-#: Angles in one turn.
+#: Steps of an angle in one full turn.
 TURN: Final = 256
-#: Pilot colours to choose from; the palette itself is the client's.
+#: Number of pilot colours; the client has the palette.
 COLOURS: Final = 12
 
 
 class Flag(enum.IntFlag):
-    """What everyone sees of a ship's state (``Ship.flags``)."""
+    """The bits of ``Ship.flags``, the part of a ship's state that everyone sees."""
 
     THRUST = 1
     DASH = 2
@@ -31,7 +31,7 @@ class Flag(enum.IntFlag):
 
 
 class PickupKind(enum.Enum):
-    """What a pickup gives."""
+    """The effect of a pickup."""
 
     HULL = "hull"
     ENERGY = "energy"
@@ -40,7 +40,7 @@ class PickupKind(enum.Enum):
 
 
 class Phase(enum.Enum):
-    """What the round is doing."""
+    """The phase of a round."""
 
     PLAYING = "playing"
     PODIUM = "podium"
@@ -48,7 +48,7 @@ class Phase(enum.Enum):
 
 @entity(at=("x", "y"))
 class Ship:
-    """A ship in flight.  ``seat`` says whose: the pilot with the same seat."""
+    """A ship in flight.  It belongs to the pilot with the same ``seat``."""
 
     x: int = synced(0)
     y: int = synced(0)
@@ -58,7 +58,7 @@ class Ship:
     flags: int = synced(0)
     seat: int = synced(0)
     bounty: int = synced(0)
-    # What only its owner needs: the rest of the movement state, and what it can afford.
+    # Fields for the owner only: the rest of the state that its prediction needs.
     vx: int = synced(0, to="owner")
     vy: int = synced(0, to="owner")
     energy: int = synced(0, to="owner")
@@ -69,7 +69,7 @@ class Ship:
 
 @entity(rare=True)
 class Pilot:
-    """One who plays: the line on the leaderboard.  Seen by all, wherever they look."""
+    """A player who flies: a line of the leaderboard.  It has no position, so everyone sees it."""
 
     seat: int = synced(0)
     name: str = synced("")
@@ -84,7 +84,7 @@ class Pilot:
 
 @entity(at=("x", "y"), rare=True)
 class Rock:
-    """A round, still rock; ships and shots stop at it.  ``shape`` seeds its drawing."""
+    """A round rock that never moves; it stops ships and shots.  ``shape`` seeds its drawing."""
 
     x: int = synced(0)
     y: int = synced(0)
@@ -104,7 +104,7 @@ class Mine:
 
 @entity(at=("x", "y"), rare=True)
 class Pickup:
-    """Something to collect by flying over it."""
+    """An object that a ship collects by flying over it."""
 
     x: int = synced(0)
     y: int = synced(0)
@@ -113,7 +113,7 @@ class Pickup:
 
 @entity(rare=True)
 class Round:
-    """The state of play; there is always exactly one."""
+    """The state of the round; there is always exactly one."""
 
     number: int = synced(1)
     phase: Phase = synced(Phase.PLAYING)
@@ -124,7 +124,7 @@ class Round:
 
 @command
 class Play:
-    """Leave the stands and fly: the name and colour of the pilot.  Also changes them later."""
+    """Leave the stands and fly, with this name and colour; while flying, change them."""
 
     name: str = text(24)
     colour: int = number(0, COLOURS - 1)
@@ -138,7 +138,7 @@ class Watch:
 
 @command
 class Steer:
-    """The controls as the player holds them, once a tick while flying."""
+    """The controls as the player holds them; one for each tick while flying."""
 
     turn: int = number(-1, 1)
     thrust: bool = False
@@ -150,7 +150,7 @@ class Steer:
 
 @command
 class Compensate:
-    """Whether own shots hit what the own screen showed; off shows what that is good for."""
+    """Switch lag compensation for the player's own shots, to compare play with and without it."""
 
     on: bool = True
 
@@ -172,7 +172,7 @@ class Shot:
 
 @event
 class Hit:
-    """The ship of ``seat`` lost hull (or shield) to ``by`` (0: the world), at a point."""
+    """The ship of ``seat`` took damage from ``by`` (0: the world), at a point."""
 
     seat: int
     by: int
@@ -196,7 +196,7 @@ class Kill:
 
 @event
 class Blast:
-    """A mine went off."""
+    """A mine exploded."""
 
     x: int
     y: int
@@ -231,13 +231,13 @@ class RoundStarted:
 
 @event
 class RoundEnded:
-    """The round is over; ``podium`` holds the best seats."""
+    """The round ended; ``podium`` holds the best seats."""
 
     number: int
     podium: tuple[int, ...]
 
 
-#: All that travels, for ``Room.classes``.
+#: All classes on the wire, for ``Room.classes``.
 CLASSES: Final = (
     *(Ship, Pilot, Rock, Mine, Pickup, Round),
     *(Play, Watch, Steer, Compensate),

@@ -2,11 +2,11 @@
 
 Owns turning, thrust, drag, the dash, the soft wall and rocks.  Never looks at other ships,
 weapons or clocks.  ``clients/web/arena/movement.js`` is the same function for prediction; the
-traces in ``tests/vectors/movement.json`` hold the two together, to the last bit.
+traces in ``tests/vectors/movement.json`` test that both return the same bits.
 
 Units as in ``model.py``: lengths in 1/32 of a world unit, speeds in that per tick, headings in
-1/256 of a turn.  What both languages must do alike: ``>>`` rounds down and is used below 2^31
-only; ``//`` rounds down (``Math.floor`` of a quotient, exact below 2^52); no floats at all.
+1/256 of a turn.  Both languages must compute alike: ``>>`` rounds down and is used below 2^31
+only; ``//`` rounds down (``Math.floor`` of a quotient, exact below 2^52); there are no floats.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, Protocol
 
 from gameserver.games.arena.model import TURN, UNIT
 
-#: A ship is a disc to rocks.
+#: A ship is a disc where it touches rocks.
 SHIP_RADIUS: Final = 16 * UNIT
 TURN_RATE: Final = 6
 THRUST: Final = 16
@@ -33,18 +33,18 @@ DASH_COST: Final = 35
 DASH_TICKS: Final = 6
 DASH_SPEED: Final = 25 * UNIT
 
-#: Beyond the border a ship is pushed back by this, and more with each 32 steps of depth; what still
-#: flies outwards loses a quarter of its speed each tick.
+#: Beyond the border a ship is pushed back by this, and by more for each 32 steps of depth.  A ship
+#: that still flies outwards loses a quarter of its speed each tick.
 WALL_PUSH: Final = 8
 WALL_DEPTH_SHIFT: Final = 5
 WALL_BRAKE_SHIFT: Final = 2
-#: A ship that touches a rock is set this far off it: more than rounding can take back.
+#: A ship that touches a rock is placed this far from it, which is more than a rounding error.
 ROCK_GAP: Final = 2
 
-#: ``SINE`` counts in 1/1024.
+#: ``SINE`` holds multiples of 1/1024.
 SINE_SHIFT: Final = 10
 _SINE_HALF: Final = 1 << (SINE_SHIFT - 1)
-# The first quarter, written out: rounding in two maths libraries need not agree.
+# The first quarter turn is written out, because two maths libraries may round differently.
 _QUARTER: Final = (
     0, 25, 50, 75, 100, 125, 150, 175, 200, 224, 249, 273, 297, 321, 345, 369, 392,
     415, 438, 460, 483, 505, 526, 548, 569, 590, 610, 630, 650, 669, 688, 706, 724,
@@ -61,7 +61,7 @@ Disc = tuple[int, int, int]
 
 
 class Motion(NamedTuple):
-    """All of a ship that moving depends on; the fields of ``Ship`` with the same names."""
+    """The state that movement depends on; the fields of ``Ship`` with the same names."""
 
     x: int
     y: int
@@ -73,7 +73,7 @@ class Motion(NamedTuple):
 
 
 class Controls(Protocol):
-    """What moving reads of a ``Steer`` command."""
+    """The fields of a ``Steer`` command that movement reads."""
 
     turn: int
     thrust: bool
@@ -86,10 +86,10 @@ def move(
     rocks: Iterable[Disc],
     size: int,
 ) -> Motion:
-    """Return the state one tick later; ``state`` is a ``Motion`` or holds the same.
+    """Return the state one tick later; ``state`` is a ``Motion`` or has the same fields.
 
-    ``rocks`` must hold every rock that the ship might touch (more do no harm, as rocks stand far
-    enough apart that no ship touches two); ``size`` is the width of the square world.
+    ``rocks`` must hold every rock that the ship might touch.  Further rocks do no harm, as rocks
+    are so far apart that no ship touches two.  ``size`` is the width of the square world.
     """
     x, y, vx, vy, heading, energy, dash_left = state
     heading = (heading + controls.turn * TURN_RATE) % TURN
@@ -118,14 +118,14 @@ def move(
 
 
 def _dragged(v: int) -> int:
-    """Return one component of the speed after drag; alike for both directions."""
+    """Return one component of the speed after drag, which is the same in both directions."""
     if v > 0:
         return v - ((v + (1 << DRAG_SHIFT) - 1) >> DRAG_SHIFT)
     return v + (((1 << DRAG_SHIFT) - 1 - v) >> DRAG_SHIFT)
 
 
 def _limited(vx: int, vy: int) -> tuple[int, int]:
-    """Let speed above ``TOP_SPEED`` fade."""
+    """Reduce a speed above ``TOP_SPEED``."""
     square = vx * vx + vy * vy
     if square <= TOP_SPEED * TOP_SPEED:
         return vx, vy
@@ -135,7 +135,7 @@ def _limited(vx: int, vy: int) -> tuple[int, int]:
 
 
 def _walled(v: int, position: int, size: int) -> int:
-    """Return one component of the speed after the push of the wall on that axis."""
+    """Return one component of the speed after the push of the border on that axis."""
     if position < 0:
         return _pushed(v, -position)
     if position > size:
@@ -151,13 +151,13 @@ def _pushed(v: int, depth: int) -> int:
 
 
 def _off_rock(x: int, y: int, vx: int, vy: int, rock: Disc) -> tuple[int, int, int, int]:
-    """Set a ship that is inside a rock on its surface; its speed along the surface remains."""
+    """Move a ship that is inside a rock to its surface; its speed along the surface stays."""
     rock_x, rock_y, radius = rock
     dx, dy, reach = x - rock_x, y - rock_y, radius + SHIP_RADIUS
     square = dx * dx + dy * dy
     if square >= reach * reach:
         return x, y, vx, vy
-    if not square:  # dead centre: one way out is as good as another
+    if not square:  # exactly in the centre: any direction will do
         dx = square = 1
     distance = isqrt(square)
     inwards = vx * dx + vy * dy

@@ -1,6 +1,7 @@
-"""Pickups: where they appear, who takes them, and what they give.
+"""Pickups: where they appear, which ships take them, and their effects.
 
-Owns every pickup.  They appear by the room's seeded random, never more than ``MAX_PICKUPS``.
+Owns every pickup.  The room's seeded random numbers decide where they appear; there are never more
+than ``MAX_PICKUPS``.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Pickups:
             self._appear()
 
     def tick(self) -> None:
-        """Let a pickup appear when one is due."""
+        """Add a pickup when one is due."""
         if self._room.tick_number >= self._next_at:
             self._next_at = self._room.tick_number + rules.PICKUP_EVERY_TICKS
             if len(self._grid) < rules.MAX_PICKUPS:

@@ -1,7 +1,7 @@
 """The pulse: a shot along a line that hits at once.
 
-Owns the geometry only, in integers: which of the given discs does the line meet first?  Who is
-hurt by that, and how much, is the room's; where ships were seen is its caller's.
+Owns the geometry only, in integers: it finds the first of the given discs on the line.  The caller
+gives the positions at which ships count, and the room decides on the damage.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gameserver.games.arena.model import Ship
 from gameserver.games.arena.movement import COSINE, SINE, SINE_SHIFT, Disc
 from gameserver.games.arena.rules import PULSE_HIT_RADIUS, PULSE_RANGE
 
-#: All ships that a pulse may hit lie this near to the middle of its line.
+#: Every ship that a pulse may hit is within this distance of the middle of its line.
 SEARCH_RADIUS: Final = PULSE_RANGE // 2 + PULSE_HIT_RADIUS
 
 
@@ -39,7 +39,7 @@ def trace(
 ) -> Trace:
     """Follow a pulse from ``x, y``: the nearest ship or rock within range stops it.
 
-    ``ships``: each with the x and y at which it counts, which need not be where it is now.
+    ``ships`` holds each ship with the x and y at which it counts, which may lie in the past.
     """
     dx, dy = COSINE[aim], SINE[aim]
     nearest, hit = PULSE_RANGE, None

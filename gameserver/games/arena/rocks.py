@@ -1,7 +1,8 @@
-"""The rocks of one world: where they lie, and which of them matter at a point.
+"""The rocks of one world, and look-ups of the rocks near a point.
 
-Owns their placing (by the room's seeded random, so one seed always gives one field) and the
-look-ups for ships and shots, computed once.  Rocks never change after that.
+Owns the placement of rocks and the look-ups for ships and shots, which are computed once.  The
+room's seeded random numbers place the rocks, so a seed always gives the same field.  Rocks never
+change after that.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from gameserver.games.arena.model import Rock
 from gameserver.games.arena.movement import DASH_SPEED, SHIP_RADIUS, Disc
 from gameserver.games.arena.still import StillGrid
 
-#: Drawings to choose from, by the client.
+#: Number of shapes that a client can draw.
 SHAPES: Final = 1 << 16
-#: Random places tried for a rock before it is left out.
+#: How many random places are tried for a rock before it is left out.
 _TRIES: Final = 100
-#: A ship can be this much closer to a rock after its step than before it.
+#: A step can bring a ship at most this much closer to a rock.
 _STEP: Final = 2 * DASH_SPEED
 
 

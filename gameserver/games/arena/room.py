@@ -1,7 +1,7 @@
-"""The arena's room: who comes and goes, and what happens in one tick, in which order.
+"""The arena's room: its players, and the order of one tick.
 
-Owns the fliers, damage, death and respawn.  The parts with a life of their own have files of
-their own: ``movement``, ``pulse``, ``minefield``, ``pickups``, ``rounds``, ``stands``.
+Owns the fliers, damage, death and respawn.  Other parts have their own files: ``movement``,
+``pulse``, ``minefield``, ``pickups``, ``rounds``, ``stands``.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from gameserver.games.arena.ship_step import ShipState, step_ship
 from gameserver.games.arena.stands import Stands
 from gameserver.games.names import unique_name
 
-# Plain ints: combining members of an IntFlag takes longer than moving the ship.
+# Plain ints, since combining members of an IntFlag is slow.
 _THRUST: Final = Flag.THRUST.value
 _DASH: Final = Flag.DASH.value
 _PROTECTED: Final = Flag.PROTECTED.value
 _BOOSTED: Final = Flag.BOOSTED.value
 _SHIELDED: Final = Flag.SHIELDED.value
 
-#: Random points tried before a free place is taken to be the last of them.
+#: How many random points are tried in search of a free place; after that the last one is used.
 _TRIES: Final = 100
 
 
@@ -49,7 +49,7 @@ class Arena(Room):
 
     def on_create(self) -> None:
         """Lay out the world."""
-        #: Seat → who flies there.  Players in the stands are not in it.
+        #: Seat → flier.  Players in the stands have none.
         self.fliers: dict[int, Flier] = {}
         rocks = place_rocks(self.random)
         for rock in rocks:
@@ -61,16 +61,16 @@ class Arena(Room):
         self.stands = Stands()
 
     def on_join(self, player: Player) -> None:
-        """Everyone begins in the stands."""
+        """Seat the player in the stands."""
         self._name(player, player.name)
         player.focus = self.stands.focus
 
     def on_leave(self, player: Player, reason: str) -> None:  # noqa: ARG002 - as the hook is
-        """Take the pilot, and all that is theirs, off the field."""
+        """Remove the pilot, its ship and its mines."""
         self._retire(player)
 
     def on_command(self, player: Player, command: model.ArenaCommand) -> None:
-        """Every command is harmless at any time: one that does not fit is no mistake, only late."""
+        """Apply a command.  One that no longer fits is late, not wrong, and has no effect."""
         match command:
             case model.Steer():
                 if (flier := self.fliers.get(player.seat)) is not None:
@@ -84,12 +84,12 @@ class Arena(Room):
                 player.lag_compensation = command.on
 
     def on_idle(self, player: Player) -> model.Steer:
-        """Let the ship go; it looks where it looked."""
+        """Return controls that hold no key and keep the aim."""
         flier = self.fliers.get(player.seat)
         return model.Steer() if flier is None else model.Steer(aim=flier.steer.aim)
 
     def tick(self) -> None:
-        """Play one tick: all move, then all shoot, then the rest of the world has its turn."""
+        """Play one tick: all ships move, then all fight, then the rest of the world changes."""
         now = self.tick_number
         for flier in self.fliers.values():
             if flier.ship is None and now >= flier.pilot.respawn_at:
@@ -136,14 +136,14 @@ class Arena(Room):
             self.despawn(flier.ship)
         self.despawn(flier.pilot)
         player.entity = None
-        for other in self.fliers.values():  # the seat may soon be somebody else's
+        for other in self.fliers.values():  # another player may soon have the seat
             other.life.hurt_at.pop(flier.seat, None)
 
     # ------------------------------------------------------------ respawn
 
     def _launch(self, flier: Flier) -> None:
-        """Give a pilot a new ship at a calm place."""
-        x, y = self._calm_place()
+        """Give a pilot a new ship at a safe place."""
+        x, y = self._safe_place()
         heading = self.random.randrange(model.TURN)
         ship = Ship(x, y, heading, heading, rules.MAX_HULL, _PROTECTED, flier.seat)
         ship.energy = MAX_ENERGY
@@ -156,11 +156,11 @@ class Arena(Room):
         flier.player.entity = ship
         flier.player.focus = None
 
-    def _calm_place(self) -> tuple[int, int]:
-        """Return the best of some free places: without mines, far from every ship."""
+    def _safe_place(self) -> tuple[int, int]:
+        """Return the safest of some free places: without mines, far from every ship."""
         ships = [flier.ship for flier in self.fliers.values() if flier.ship is not None]
 
-        def calm(place: tuple[int, int]) -> tuple[bool, int]:
+        def safety(place: tuple[int, int]) -> tuple[bool, int]:
             x, y = place
             nearest = min(
                 ((ship.x - x) ** 2 + (ship.y - y) ** 2 for ship in ships),
@@ -168,7 +168,7 @@ class Arena(Room):
             )
             return not self.mines.any_near(x, y), nearest
 
-        return max((self._free_place() for _ in range(rules.PLACES_TRIED)), key=calm)
+        return max((self._free_place() for _ in range(rules.PLACES_TRIED)), key=safety)
 
     def _free_place(self) -> tuple[int, int]:
         """Return a random point inside the border and outside the rocks."""
@@ -215,7 +215,7 @@ class Arena(Room):
             self.emit(Dashed(ship.seat, ship.x, ship.y), at=(ship.x, ship.y))
 
     def _fight(self, flier: Flier) -> None:
-        """Fire, drop a mine, and run into those of others."""
+        """Let the flier fire, drop a mine, and set off the mine of another pilot."""
         ship = flier.ship
         if ship is None:
             return
@@ -247,7 +247,7 @@ class Arena(Room):
             self._hurt(self.fliers[end.ship.seat], damage, flier, (end.x, end.y))
 
     def _blast(self, mine: Mine) -> None:
-        """Let a mine hurt all enemies of its pilot around it."""
+        """Let a mine explode and damage all enemies of its pilot around it."""
         owner = self.fliers[mine.seat]
         self.mines.remove(owner, mine)
         where = (mine.x, mine.y)
@@ -263,9 +263,9 @@ class Arena(Room):
     # ------------------------------------------------------------ damage and death
 
     def _hurt(self, victim: Flier, damage: int, by: Flier, where: tuple[int, int]) -> None:
-        """Take ``damage`` from a flying victim: from the shield first, then from the hull."""
+        """Deal ``damage`` to a flying victim: to the shield first, then to the hull."""
         ship, life = victim.ship, victim.life
-        assert ship is not None, "only what flies can be hit"
+        assert ship is not None, "only a flying ship can be hit"
         absorbed = min(damage, life.shield)
         life.shield -= absorbed
         ship.hull = max(ship.hull - (damage - absorbed), 0)
@@ -299,7 +299,7 @@ class Arena(Room):
     # ------------------------------------------------------------ the rest
 
     def _flags(self, flier: Flier, ship: Ship) -> int:
-        """Return what everyone sees of the ship's state."""
+        """Return the bits of ``Ship.flags``."""
         flags: int = _THRUST if flier.steer.thrust else 0
         if ship.dash_left:
             flags |= _DASH
@@ -312,7 +312,7 @@ class Arena(Room):
         return flags
 
     def _start_afresh(self) -> None:
-        """Begin a round: no scores, no mines, every ship as new."""
+        """Begin a round: no scores, no mines, every ship repaired."""
         for flier in self.fliers.values():
             self.mines.clear(flier)
             flier.streak = 0

@@ -1,6 +1,6 @@
 """Rounds: five minutes of play, a podium, and the next.
 
-Owns the ``Round`` entity and its clock.  What a new round means for ships is the room's.
+Owns the ``Round`` entity and its clock.  The room decides what a new round does to ships.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class Rounds:
 
     @property
     def playing(self) -> bool:
-        """Whether weapons work: not while the podium is shown."""
+        """Whether weapons work, which they do not while the podium is shown."""
         return self.round.phase is Phase.PLAYING
 
     def tick(self, pilots: Iterable[Pilot]) -> None:
-        """Go to the next phase when it is time."""
+        """Begin the next phase when it is due."""
         if self._room.tick_number < self.round.ends_at:
             return
         if self.playing:
@@ -54,7 +54,7 @@ class Rounds:
 
 
 def podium(pilots: Iterable[Pilot]) -> tuple[int, ...]:
-    """Return the seats of the best who scored, best first; fewer deaths break a tie."""
+    """Return the seats of the best pilots with a score, best first; fewer deaths break a tie."""
     scored = [pilot for pilot in pilots if pilot.score > 0]
     scored.sort(key=lambda pilot: (-pilot.score, pilot.deaths, pilot.seat))
     return tuple(pilot.seat for pilot in scored[: rules.PODIUM_PLACES])

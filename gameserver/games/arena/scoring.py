@@ -1,4 +1,4 @@
-"""Who gets what for a kill.
+"""The points for a kill.
 
 Owns the arithmetic of rewards, and nothing else.
 """
@@ -21,7 +21,7 @@ def reward(victim_bounty: int) -> int:
 
 
 def assists(hurt_at: Mapping[int, int], killer: int, tick: int) -> tuple[int, ...]:
-    """Return the seats that helped.
+    """Return the seats that assisted in a kill.
 
     ``hurt_at`` holds the tick in which each seat last hurt the victim.
     """

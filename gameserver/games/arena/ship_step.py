@@ -1,10 +1,10 @@
-"""One tick of one ship: all that its own controls do to it, as one pure function of integers.
+"""One tick of one ship: the effects of its own controls, as one pure function of integers.
 
-Owns the cooldowns and costs of pulse and mine, on top of ``movement.move``.  Never looks at other
-ships: what they do to this one (damage, pickups, a new life) is the room's, and a client learns of
-it from the next delta.  The room steps every ship with this function and clients predict
-their own with it (``clients/web/arena/`` has it in JavaScript), so a prediction from the right
-commands is right to the last bit; ``tests/vectors/ship_step.json`` holds the two together.
+Owns the cooldowns and costs of pulse and mine, in addition to ``movement.move``.  Never looks at
+other ships: the room applies their effects (damage, pickups, a new life), and a client learns of
+them from the next delta.  The room steps every ship with this function, and clients predict their
+own ship with it (``clients/web/arena/`` has it in JavaScript).  So a prediction from the right
+commands is exact; ``tests/vectors/ship_step.json`` tests both.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gameserver.games.arena.rules import (
 
 
 class ShipState(NamedTuple):
-    """What a step changes; the fields of ``Ship`` with the same names.
+    """The state that a step changes; the fields of ``Ship`` with the same names.
 
     The first seven are ``Motion``.
     """
@@ -40,7 +40,7 @@ class ShipState(NamedTuple):
 
 
 class ShipControls(Controls, Protocol):
-    """What a step reads of a ``Steer`` command."""
+    """The fields of a ``Steer`` command that a step reads."""
 
     fire: bool
     mine: bool
@@ -57,9 +57,10 @@ def step_ship(
 ) -> ShipState:
     """Return the state one tick later.
 
-    ``rocks`` and ``size`` as for ``move``.  ``armed``: whether weapons work (``Round.phase`` is
-    playing); while they rest, their waits do too.  A ship dashed, fired or dropped a mine in this
-    step if its ``dash_left``, ``fire_wait`` or ``mine_wait`` grew: each otherwise only falls.
+    ``rocks`` and ``size`` are those of ``move``.  ``armed`` says whether weapons work
+    (``Round.phase`` is playing); while they do not, their waits do not change.  A ship dashed,
+    fired or dropped a mine in this step if its ``dash_left``, ``fire_wait`` or ``mine_wait`` grew:
+    otherwise each only falls.
     """
     x, y, vx, vy, heading, energy, dash_left = move(state[:7], controls, rocks, size)
     fire_wait, mine_wait = state.fire_wait, state.mine_wait

@@ -1,6 +1,7 @@
-"""The stands: what those who do not fly are looking at.
+"""The stands: the view of players who do not fly.
 
-Owns the choice of the liveliest spot.  All spectators share it, so their deltas cost one body.
+Owns the choice of the point to watch.  All spectators share it, so the server encodes their delta
+only once.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from gameserver.games.arena.flier import Flier
 
 
 class Stands:
-    """A camera that follows whoever fought last (or leads), and does not jump about."""
+    """A camera that follows one pilot at a time: the last one to fight, or else the leader."""
 
     def __init__(self) -> None:
         self.focus = (rules.WORLD_SIZE // 2, rules.WORLD_SIZE // 2)

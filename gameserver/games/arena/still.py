@@ -1,8 +1,7 @@
-"""Where the things lie that do not move: rocks, mines, pickups.
+"""A grid of the things that do not move: rocks, mines, pickups.
 
-Owns a grid that answers "what of these can reach this point?" with one dictionary look-up.
-It costs a little when a thing comes or goes and nothing per tick.  Moving things are found with
-``Room.near``.
+Owns a grid that finds the things within reach of a point with one dictionary look-up.  Adding and
+removing a thing costs a little; a tick costs nothing.  ``Room.near`` finds moving things.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ T = TypeVar("T", bound=Hashable)
 
 #: A cell is 256 world units wide.
 _SHIFT: Final = 13
-#: More columns than any reachable position has; keeps keys of rows apart.
+#: More columns than there are positions, so that no two cells have the same key.
 _STRIDE: Final = 1 << 20
 
 
 class StillGrid(Generic[T]):
-    """Things with a place and a reach, found by point.  Lengths in 1/32 of a world unit."""
+    """Finds things, which have a place and a reach, by point; lengths in 1/32 of a world unit."""
 
     def __init__(self) -> None:
         self._cells: dict[int, list[T]] = {}
@@ -29,7 +28,7 @@ class StillGrid(Generic[T]):
         return len(self._keys)
 
     def add(self, thing: T, x: int, y: int, reach: int) -> None:
-        """Note that ``thing`` matters to points within ``reach`` of ``x, y``."""
+        """Add ``thing``, which reaches all points within ``reach`` of ``x, y``."""
         columns = range((x - reach) >> _SHIFT, ((x + reach) >> _SHIFT) + 1)
         rows = range((y - reach) >> _SHIFT, ((y + reach) >> _SHIFT) + 1)
         keys = [column * _STRIDE + row for column in columns for row in rows]
@@ -38,7 +37,7 @@ class StillGrid(Generic[T]):
         self._keys[thing] = keys
 
     def remove(self, thing: T) -> None:
-        """Forget ``thing``; ``KeyError`` if it is not here."""
+        """Remove ``thing``; ``KeyError`` if it is not in the grid."""
         for key in self._keys.pop(thing):
             cell = self._cells[key]
             cell.remove(thing)
@@ -46,8 +45,8 @@ class StillGrid(Generic[T]):
                 del self._cells[key]
 
     def at(self, x: int, y: int) -> Sequence[T]:
-        """Return all things that reach the point, and some that do not quite.
+        """Return all things that reach the point, and some that nearly do.
 
-        The list belongs to the grid: take a copy before things come or go.
+        The list belongs to the grid: copy it before adding or removing things.
         """
         return self._cells.get((x >> _SHIFT) * _STRIDE + (y >> _SHIFT), ())

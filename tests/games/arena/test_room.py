@@ -403,14 +403,14 @@ def test_the_protection_lasts_two_seconds():
     assert protected == rules.PROTECTED_TICKS == 60
 
 
-def test_a_respawn_is_calm():
+def test_a_respawn_is_far_from_enemies():
     """Far from others, in no rock, and near no mine."""
     field = Field(seed=5)
     others = [field.play(seat) for seat in range(2, 12)]
     for other in others:
         field.put(other, MIDDLE // 2, MIDDLE // 2)
     for _ in range(20):
-        x, y = field.room._calm_place()
+        x, y = field.room._safe_place()
         assert field.room.rocks.is_free(x, y)
         assert math.hypot(x - MIDDLE // 2, y - MIDDLE // 2) > MIDDLE // 2
         for at in (x, y):
@@ -426,7 +426,7 @@ def test_a_respawn_avoids_mines():
     field.put(flier, MIDDLE // 2, MIDDLE)  # far from the mine is near to a ship
     places = iter([(mine.x, mine.y)] * 3 + [(MIDDLE // 2, MIDDLE)] + [(mine.x, mine.y)] * 4)
     field.room._free_place = lambda: next(places)
-    assert field.room._calm_place() == (MIDDLE // 2, MIDDLE)
+    assert field.room._safe_place() == (MIDDLE // 2, MIDDLE)
 
 
 def test_a_new_life_begins_without_the_boosts_of_the_old():
