@@ -38,8 +38,8 @@ T = TypeVar("T")
 REFUSALS: Final = [f"refused with {status}" for status in (400, 431, 501)]
 HEAD_BYTES: Final = 8 * 1024
 MOST_PIECES: Final = 64
+#: In so many ways, chosen by the bytes themselves, is a stream cut into pieces.
 SPLITS: Final = 3
-"""In so many ways, chosen by the bytes themselves, is a stream cut into pieces."""
 
 
 def pieces(data: bytes) -> Iterator[list[bytes]]:

@@ -25,8 +25,8 @@ from tests.support.attack_bytes import hello, masked
 from tests.support.small_game import RawClient, join
 from tests.support.sockets import PATIENCE_S, WirePeer, authority, client_tls, until
 
+#: So many deltas after an attack say that it is survived.
 MORE_TICKS = 5
-"""So many deltas after an attack say that it is survived."""
 
 
 @entity

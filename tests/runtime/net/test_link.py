@@ -24,8 +24,8 @@ from gameserver.runtime.net.receive_buffer import BYTES_PER_TURN
 from tests.support.examples import examples
 from tests.support.sockets import WirePeer, linked, server_tls, two_links
 
+#: More than all the buffers between two links hold.
 BIG = bytes(64 * 1024)
-"""More than all the buffers between two links hold."""
 
 both = pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
 
