@@ -223,7 +223,7 @@ async def test_honest_players_play_on_at_twice_the_load(monkeypatch: pytest.Monk
                     statistics = player.statistics()
                     assert (statistics.checksum_failures, statistics.resyncs) == (0, 0)
                     assert statistics.checks >= 2
-                    assert player.clock.tempo.pace == 0.375
+                    assert player.clock.pace == 0.375
                 level = int(task.ladder.step.level)
                 told = f'gameserver_overload_level{{kind="heavy"}} {level}.0'
                 assert told.encode() in exposition(server.figures())
