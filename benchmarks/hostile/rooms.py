@@ -37,15 +37,17 @@ class Beat:
 
 
 class TickTimes(trio.abc.Instrument):
-    """Times the steps of the task that made it, in which a room plays its ticks.
+    """Times the steps of the task that made it: the one that ticks the rooms of the server.
 
-    A step of that task is one tick: commands are read, the room is stepped, deltas are written.
+    A step of that task is a round: commands are read, then each room that is due is stepped and its
+    deltas are written.  The two rooms here tick in slots of their own, so for each a round is one
+    tick.
     """
 
     def __init__(self) -> None:
         self.begun_us = self.begun_cpu_us = 0
         self.work_us = self.cpu_us = 0
-        #: Whether the present step has played a tick; in others the task only waits.
+        #: Whether the present step has played a tick of the room, not of another one.
         self.ticked = False
         self._task = trio.lowlevel.current_task()
 
@@ -72,21 +74,20 @@ class Siege(Arena):
         """Lay out the world, with the entity that tells the time."""
         super().on_create()
         self._beat = self.spawn(Beat())
-
-    async def on_start(self) -> None:
-        """Measure the ticks.  A room does not look at clocks; this one is measured."""
-        await super().on_start()
-        self._times = TickTimes()
-        trio.lowlevel.add_instrument(self._times)
+        self._times: TickTimes | None = None
 
     async def on_stop(self) -> None:
         """Measure no longer."""
-        trio.lowlevel.remove_instrument(self._times)
+        if self._times is not None:
+            trio.lowlevel.remove_instrument(self._times)
         await super().on_stop()
 
     def tick(self) -> None:
-        """Play the tick, and tell the time."""
+        """Play the tick, and tell the time.  A room reads no clock; this one is measured."""
         super().tick()
+        if self._times is None:  # only within a tick the task is the one that ticks
+            self._times = TickTimes()
+            trio.lowlevel.add_instrument(self._times)
         times, beat = self._times, self._beat
         times.ticked = True
         beat.at_us, beat.at_cpu_us = times.begun_us, times.begun_cpu_us

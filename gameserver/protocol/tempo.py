@@ -28,6 +28,11 @@ class Tempo:
         """The newest pace: game time as a share of real time."""
         return self._bends[-1][2]
 
+    @property
+    def newest_bend(self) -> float:
+        """The tick from which on the newest pace holds; 0 if it always has."""
+        return self._bends[-1][0]
+
     def bend(self, tick: float, pace: float) -> bool:
         """Run at ``pace`` from ``tick`` on; return whether this changes anything.
 

@@ -88,7 +88,7 @@ class EchoServer:
                 while True:
                     await trio.sleep(TICK_S)
                     for link in self._links:
-                        self._poller.hurry(link)  # the poller calms those that have plenty unread
+                        self._poller.watch(link)  # one with much unread is not watched any more
                     self._poller.read_ready()
         finally:
             self._poller.close()
@@ -100,7 +100,7 @@ class EchoServer:
             self._links.add(link)
             if self._poller is not None:
                 self._poller.add(link)
-                self._poller.hurry(link)
+                self._poller.watch(link)
             try:
                 nursery.start_soon(echo.read)
                 await echo.write()

@@ -21,11 +21,9 @@ except ImportError:  # Windows, which has no such limit
 
 log = structlog.get_logger(__name__)
 
-#: Listening sockets, the event loop, pipes, logs, files of the game, and refused connections whose
-#: sockets stay open for a moment.
+#: Listening sockets, the event loop, the poller, pipes, logs, files of the game, and refused
+#: connections whose sockets stay open for a moment.  A room needs no file.
 OTHER_FILES: Final = 64 + MAX_LINGERING
-#: Of its poller: two epoll sets.
-FILES_PER_ROOM: Final = 2
 
 
 def within_open_files(settings: Settings) -> Settings:
@@ -33,12 +31,11 @@ def within_open_files(settings: Settings) -> Settings:
 
     ``max_connections`` is lowered, with a warning, where the system does not allow so many.
     """
-    others = OTHER_FILES + FILES_PER_ROOM * settings.max_rooms
-    limit = raise_open_file_limit(settings.max_connections + others)
-    if limit is None or settings.max_connections + others <= limit:
+    limit = raise_open_file_limit(settings.max_connections + OTHER_FILES)
+    if limit is None or settings.max_connections + OTHER_FILES <= limit:
         return settings
     # With a very low limit, half of it must do for all else.
-    fits = max(1, limit - min(others, limit // 2))
+    fits = max(1, limit - min(OTHER_FILES, limit // 2))
     log.warning(
         "fewer connections than wanted fit under the limit of open files",
         max_connections=fits,

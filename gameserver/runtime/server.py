@@ -50,7 +50,7 @@ from gameserver.runtime.reloading import ask_again, read_beside, reload_when_ask
 from gameserver.runtime.rooms.latency_budget import InputStages
 from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.rooms.resumption import Showing
-from gameserver.runtime.rooms.ticker import Percentiles
+from gameserver.runtime.rooms.schedule import Percentiles
 from gameserver.runtime.sessions.session import Session
 from gameserver.tokens import Fault
 

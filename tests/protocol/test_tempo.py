@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameserver.protocol.tempo import MAX_BENDS, Tempo
-from gameserver.runtime.rooms.ticker import Schedule
+from gameserver.runtime.rooms.schedule import Schedule
 from tests.support.netcode_vectors.files import check
 
 paces = st.sampled_from([1.0, 0.75, 0.5, 0.375, 1 / 16])

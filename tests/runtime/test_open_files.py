@@ -5,35 +5,43 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 import pytest
 import structlog
 import trio
+import trio.testing
 
 from gameserver import Settings
 from gameserver.protocol.messages import Delta, Welcome
 from gameserver.runtime import open_files
-from gameserver.runtime.net.poller import Poller
 from gameserver.runtime.open_files import (
-    FILES_PER_ROOM,
     OTHER_FILES,
     raise_open_file_limit,
     within_open_files,
 )
+from gameserver.runtime.rooms.lobby import Lobby
 from tests.support.paths import ROOT
-from tests.support.small_game import open_url
+from tests.support.small_game import Field, open_url
 
 INFINITY = -1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_a_room_has_as_many_files_as_are_reckoned_with() -> None:
-    before = len(os.listdir("/proc/self/fd"))
-    poller = Poller()
-    assert len(os.listdir("/proc/self/fd")) - before == FILES_PER_ROOM
-    poller.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+async def test_rooms_need_no_files(autojump_clock: trio.testing.MockClock) -> None:
+    async with trio.open_nursery() as nursery:
+        lobby = Lobby({"field": Field}, Settings(rooms_per_s=1000.0))
+        lobby.start(nursery)
+        with lobby.reserve("field/1"):
+            await trio.sleep(1)
+            before = len(os.listdir("/proc/self/fd"))
+            with ExitStack() as rooms:
+                for number in range(2, 12):
+                    rooms.enter_context(lobby.reserve(f"field/{number}"))
+                await trio.sleep(1)
+                assert len(os.listdir("/proc/self/fd")) == before
+        nursery.cancel_scope.cancel()
 
 
 def limited(monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, most: int = 10**9) -> list[int]:
@@ -89,7 +97,7 @@ def test_where_it_cannot_be_raised_it_stays(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize(
     ("hard", "fits"),
-    [(20_000, 5000), (1000, 1000 - OTHER_FILES - 100 * FILES_PER_ROOM), (200, 100), (1, 1)],
+    [(20_000, 5000), (1000, 1000 - OTHER_FILES), (200, 100), (1, 1)],
 )
 def test_connections_fit_under_it(monkeypatch: pytest.MonkeyPatch, hard: int, fits: int) -> None:
     limited(monkeypatch, min(hard, 64), hard)
@@ -139,7 +147,7 @@ async def test_a_server_with_few_files_makes_room_for_newcomers() -> None:
     process, port, most = await start(SCRIPT % (300, 300, ""))
     try:
         with trio.fail_after(30):
-            assert most == 300 - min(OTHER_FILES + 10 * FILES_PER_ROOM, 150)
+            assert most == 300 - min(OTHER_FILES, 150)
             async with open_url(f"ws://127.0.0.1:{port}/") as honest:
                 await honest.hello()
                 await honest.next_of(Welcome)

@@ -13,6 +13,7 @@ from gameserver.protocol.messages import Delta
 from gameserver.replication.seat import Seat
 from gameserver.runtime.admission.hold_quota import HoldQuota
 from gameserver.runtime.rooms.resumption import Resumption
+from gameserver.runtime.rooms.room_loop import RoomLoop
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import Member
 from gameserver.simulation.stepper import Seated
@@ -77,23 +78,30 @@ def seat_without_deltas(task: RoomTask, number: int, name: str) -> Client:
     return Client(member, sink, ended)
 
 
-def room_task(room: Room, most_held: int = 8) -> RoomTask:
-    """Return the task of a room that is in no lobby."""
-    return RoomTask(
-        room,
-        "field/1",
-        Resumption(),
-        HoldQuota(most_held),
-        ping_interval_s=Settings().ping_interval_s,
-        polled=False,
-    )
+def room_loop() -> RoomLoop:
+    """Return a loop for rooms whose players have no links, so there is nothing to read or ping."""
+    return RoomLoop(ping_interval_s=Settings().ping_interval_s, polled=False)
+
+
+def room_task(room: Room, most_held: int = 8, loop: RoomLoop | None = None) -> RoomTask:
+    """Return the task of a room that is in no lobby, in a loop of its own if none is given."""
+    return RoomTask(room, "field/1", loop or room_loop(), Resumption(), HoldQuota(most_held))
+
+
+async def run_alone(task: RoomTask) -> None:
+    """Run a room, and its loop for as long."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(task._loop.run)
+        await task.run()
+        nursery.cancel_scope.cancel()
 
 
 @asynccontextmanager
-async def running(room: Room) -> AsyncIterator[RoomTask]:
-    task = room_task(room)
+async def running(room: Room, loop: RoomLoop | None = None) -> AsyncIterator[RoomTask]:
+    """Run a room, in a loop of its own or in one that runs already."""
+    task = room_task(room, loop=loop)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(task.run)
+        nursery.start_soon(run_alone if loop is None else RoomTask.run, task)
         await task.ready.wait()
         yield task
         nursery.cancel_scope.cancel()

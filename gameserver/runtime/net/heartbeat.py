@@ -1,18 +1,19 @@
-"""Measures every connection of a room with WebSocket ping frames, and notices who is silent.
+"""Measures every connection of a server with WebSocket ping frames, and notices silent peers.
 
-Owns the payloads, which pongs may be believed, and the count of unanswered pings.  Never
-closes anything: it tells the session.  One task serves all connections of a room, so that timers
-do not grow with players, and pings are posted between ticks, so that the work of a
-tick is not taken for the network's.
+Owns the payloads, which pongs may be believed, and the count of unanswered pings.  Closes nothing:
+it tells the session.  One task serves all connections of all rooms, so the number of timers does
+not grow with players, and pings are posted between ticks, so the work of a tick is not taken for
+network latency.
 
 The pongs come from the link's fast path in (``protocol/fast_path.py``).  While a pong is awaited
-the link is hurried, for the answer would else be found no sooner than at the next tick.
+the poller watches the link, for the pong would otherwise be read no sooner than before the next
+tick.
 
-Who gives no commands, a spectator or a player who went for coffee, is at rest: no hit has to be
-compensated for it, so its pings only have to find out that it is gone, and come less often.
+An idle connection, which gives no commands, needs no lag compensation.  Its pings only have to
+find out whether the peer is still there, so they come less often.
 
-While the whole server is blocked (a hook of a game that takes seconds) nobody's pong can be read.
-That time is nobody's silence, and what was measured across it is nobody's latency.
+While the whole server is blocked (a hook of a game that takes seconds) no pong can be read.  That
+time counts as nobody's silence, and a round trip that spans it is not taken for a latency.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+import structlog
 import trio
 
 from gameserver.protocol.frames import ping_frame
@@ -33,23 +35,26 @@ if TYPE_CHECKING:
     from gameserver.runtime.net.link import Link
     from gameserver.runtime.net.poller import Poller
 
+log = structlog.get_logger(__name__)
+
 #: So many pings in a row without an answer, each given a whole interval: the peer is silent.
 MAX_UNANSWERED: Final = 3
 PAYLOAD_BYTES: Final = 8
-#: A peer that is at rest when a ping would be due is let be for so many intervals, once this many
-#: pongs have told its latency.  Whoever then misses a ping gets the others at the usual interval.
-RESTING_INTERVALS: Final = 3
+#: A peer that is idle when a ping would be due gets it so many intervals later, once this many
+#: pongs have measured its latency.  If that ping is not answered, the next ones come at the usual
+#: interval.
+IDLE_INTERVALS: Final = 3
 KNOWN_PONGS: Final = 3
-#: How often the room's task looks whose ping is due.
+#: How often the task looks for pings that are due.
 GRAIN_S: Final = 0.05
-#: Not having looked for this long means that the server was blocked.
+#: If the task has not looked for this long, the server was blocked.
 BLOCKED_S: Final = 0.5
 
 
 class Beat:
     """The ping frames of one connection.
 
-    ``newest_seq`` is asked for the newest command of the peer; ``on_answer`` is told what is known
+    ``newest_seq`` returns the seq of the newest command of the peer; ``on_answer`` gets the latency
     after each pong, ``on_silence`` is called once.
     """
 
@@ -91,16 +96,16 @@ class Beat:
 
     @property
     def unanswered(self) -> int:
-        """How many pings in a row have got no answer yet."""
+        """How many pings in a row have not been answered yet."""
         return len(self._sent)
 
     def release(self) -> None:
-        """Know nobody any more: it stays in its queue until due, and its session may not."""
+        """Drop all references: the beat stays in its queue until due, its session should not."""
         self.removed = True
         del self.link, self.on_silence, self._newest_seq, self._on_answer
 
-    def may_rest(self) -> bool:
-        """Whether its latency is known and it has given no command since it was last asked."""
+    def is_idle(self) -> bool:
+        """Whether its latency is known and no command has come since the previous call."""
         before, self._seq_at_ping = self._seq_at_ping, self._newest_seq()
         return (
             before == self._seq_at_ping
@@ -111,19 +116,19 @@ class Beat:
     def ping(self) -> None:
         """Send a ping now.
 
-        A link that is not clear is not read by its peer; then the ping counts without being sent.
+        If the link is not clear, the peer does not read; the ping then counts without being sent.
         """
         # Not to be guessed: a pong sent in advance would make a player look nearer.
         payload = secrets.token_bytes(PAYLOAD_BYTES)
         self._sent[payload] = trio.current_time()
         if self.link.clear and self.link.post(ping_frame(payload)) and self._poller is not None:
-            self._poller.hurry(self.link)
+            self._poller.watch(self.link)
 
     def pong(self, payload: bytes) -> None:
-        """Take the payload of a pong frame; one that answers no ping of ours is ignored.
+        """Take the payload of a pong frame; a pong that answers no ping is ignored.
 
-        A peer may answer only the newest of several pings (RFC 6455, 5.5.3), so older ones are
-        settled too.
+        A peer may answer only the newest of several pings (RFC 6455, 5.5.3), so a pong settles the
+        older ones too.
         """
         sent_s = self._sent.get(payload)
         if sent_s is None:
@@ -133,22 +138,22 @@ class Beat:
             if older == payload:
                 break
         if not self._sent and self._poller is not None:
-            self._poller.calm(self.link)
+            self._poller.unwatch(self.link)
         now_s = trio.current_time()
         if sent_s >= self._heartbeat.blocked_until_s(now_s):
             self._on_answer(self._estimator.sample(now_s - sent_s))
 
 
 class Heartbeat:
-    """The pings of all connections of one room, each every ``interval_s`` while it is played on."""
+    """The pings of all connections: every ``interval_s``, less often while a peer is idle."""
 
     def __init__(self, interval_s: float, poller: Poller | None) -> None:
         self._interval_s = interval_s
         self._poller = poller
-        #: In the order in which they are due: all in one queue wait equally long, so it stays
-        #: sorted.  Of those that rest the last ping was answered.
-        self._playing: deque[Beat] = deque()
-        self._resting: deque[Beat] = deque()
+        #: In the order in which pings are due: all beats in one queue wait equally long, so it
+        #: stays sorted.  The last ping of an idle beat was answered.
+        self._active: deque[Beat] = deque()
+        self._idle: deque[Beat] = deque()
         self._some = trio.Event()
         #: When ``run`` last looked, and when it last found that the server had been blocked.
         self._looked_s = math.inf
@@ -168,7 +173,7 @@ class Heartbeat:
         """Ping this connection from now on; the first ping is due at once."""
         beat = Beat(link, self, self._poller, newest_seq, on_answer, on_silence)
         beat.due_s = trio.current_time()
-        self._playing.appendleft(beat)
+        self._active.appendleft(beat)
         self._some.set()
         return beat
 
@@ -179,7 +184,7 @@ class Heartbeat:
     async def run(self) -> None:
         """Send the pings that are due, for ever."""
         while True:
-            if not (self._playing or self._resting):
+            if not (self._active or self._idle):
                 self._some = trio.Event()
                 self._looked_s = math.inf
                 await self._some.wait()
@@ -190,24 +195,30 @@ class Heartbeat:
             await trio.sleep(GRAIN_S)
 
     def _excuse(self, now_s: float) -> None:
-        """If the server was blocked, give those who are being pinged that time back."""
+        """If the server was blocked, make all pings later by that time."""
         if now_s - self._looked_s <= BLOCKED_S:
             return
         self._blocked_until_s = now_s
-        for beat in chain(self._playing, self._resting):
+        for beat in chain(self._active, self._idle):
             beat.due_s += now_s - self._looked_s
 
     def _ping_due(self, now_s: float) -> None:
-        for beat in self._take_due(self._resting, now_s):
+        for beat in self._take_due(self._idle, now_s):
             self._ping(beat, now_s)
-        for beat in self._take_due(self._playing, now_s):
+        for beat in self._take_due(self._active, now_s):
             if beat.unanswered >= MAX_UNANSWERED:
-                beat.on_silence()
-            elif beat.may_rest():
-                beat.due_s = now_s + self._interval_s * RESTING_INTERVALS
-                self._resting.append(beat)
+                self._tell_silence(beat)
+            elif beat.is_idle():
+                beat.due_s = now_s + self._interval_s * IDLE_INTERVALS
+                self._idle.append(beat)
             else:
                 self._ping(beat, now_s)
+
+    def _tell_silence(self, beat: Beat) -> None:
+        try:
+            beat.on_silence()
+        except Exception:
+            log.exception("a silent connection could not be ended")
 
     def _take_due(self, beats: deque[Beat], now_s: float) -> Iterator[Beat]:
         while beats and beats[0].due_s <= now_s:
@@ -218,4 +229,4 @@ class Heartbeat:
     def _ping(self, beat: Beat, now_s: float) -> None:
         beat.ping()
         beat.due_s = now_s + self._interval_s
-        self._playing.append(beat)
+        self._active.append(beat)

@@ -349,7 +349,7 @@ class Link(trio.abc.Stream):
         receive_buffer = self.receive_buffer
         if len(receive_buffer.unread) > MAX_UNREAD_BYTES:
             if self._poller is not None:
-                self._poller.calm(self)  # else the poller would be woken for it again and again
+                self._poller.unwatch(self)  # else the poller would be woken for it again and again
                 self._poller.read_again(self)
             return
         try:
@@ -362,7 +362,7 @@ class Link(trio.abc.Stream):
         except OSError as error:
             self._break(f"connection broken: {error}")
         if receive_buffer.ended or receive_buffer.flooded:
-            self._leave_pump()  # the rest of a flood is read with pauses, by the link's own task
+            self._leave_poller()  # the rest of a flood is read with pauses, by the link's own task
             return
         if receive_buffer.unread:
             self._fed.unpark_all()
@@ -443,7 +443,7 @@ class Link(trio.abc.Stream):
             with trio.move_on_after(timeout_s):
                 await self._wait_until_backlog_gone()
                 self._end_our_side()
-                self._leave_pump()
+                self._leave_poller()
                 while self.bytes_in < enough_bytes and await self._discard_some():
                     pass
         except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -480,7 +480,7 @@ class Link(trio.abc.Stream):
             return
         self._closed = True
         self._refresh_clear()
-        self._leave_pump()
+        self._leave_poller()
         trio.lowlevel.notify_closing(self._socket)
         self._socket.close()
         self._backlog_gone.set()
@@ -495,11 +495,11 @@ class Link(trio.abc.Stream):
         if self._broken is None and not self._closed:
             self._broken = why
             self._refresh_clear()
-            self._leave_pump()
+            self._leave_poller()
             trio.lowlevel.notify_closing(self._socket)
             self._backlog_gone.set()
 
-    def _leave_pump(self) -> None:
+    def _leave_poller(self) -> None:
         """Not read any more, and not waited for: the descriptor may soon be another socket's."""
         if self._poller is not None:
             self._poller.remove(self)

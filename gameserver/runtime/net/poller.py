@@ -1,10 +1,10 @@
-"""Reads all links of a room: at its tick, or at once where somebody waits for an answer.
+"""Reads all links of a server: before its rooms tick, or at once where a pong is awaited.
 
-Owns two epoll sets (Linux) that hold every link.  *All* of them are read once a tick by
-``read_ready``, so that a thousand commands cost one system call and no wake-up of a task each.
-*Hurried* ones, which wait for a pong, are also read as soon as something arrives, by the one task
-in ``run``, which waits in Trio for the whole second set.  Never looks at what was read, never
-closes a link.
+Owns two epoll sets (Linux) that hold every link.  *All* of them are read before each round of ticks
+by ``read_ready``, so that a thousand commands cost one system call and no wake-up of a task each.
+*Watched* links are also read as soon as something arrives, by the one task in ``run``, which waits
+in Trio for the whole second set.  Never looks at what was read, and closes no link, except one that
+cannot be read because of a bug.
 
 In the second set a link is armed for one event (``EPOLLONESHOT``): a ping and its pong, of which
 there are hundreds a second, then cost one change of the set instead of two in and two out.
@@ -18,10 +18,13 @@ from __future__ import annotations
 import select
 from typing import TYPE_CHECKING
 
+import structlog
 import trio
 
 if TYPE_CHECKING:
     from gameserver.runtime.net.link import Link
+
+log = structlog.get_logger(__name__)
 
 #: Whether this system has what the poller is made of.
 AVAILABLE = hasattr(select, "epoll")
@@ -34,8 +37,8 @@ class Poller:
         self._all = select.epoll()
         self._armed = select.epoll()
         self._links: dict[int, Link] = {}
-        self._hurried: set[int] = set()
-        #: Links to read at the next tick, whether or not anything arrives.
+        self._watched: set[int] = set()
+        #: Links to read before the next ticks, whether or not anything arrives.
         self._unfinished: set[int] = set()
         #: The descriptor whose one event is being dealt with; it is not armed meanwhile.
         self._fired = -1
@@ -44,7 +47,7 @@ class Poller:
         return len(self._links)
 
     def add(self, link: Link) -> None:
-        """Read ``link`` from now on; it is calm."""
+        """Read ``link`` from now on; it is not watched."""
         descriptor = link.fileno()
         if descriptor < 0:
             return  # dropped meanwhile; its reader is told
@@ -61,34 +64,34 @@ class Poller:
         del self._links[descriptor]
         self._all.unregister(descriptor)
         self._armed.unregister(descriptor)
-        self._hurried.discard(descriptor)
+        self._watched.discard(descriptor)
         self._unfinished.discard(descriptor)
         link.polled_by(None)
 
-    def hurry(self, link: Link) -> None:
-        """Read ``link`` as soon as something arrives, until ``calm``."""
+    def watch(self, link: Link) -> None:
+        """Read ``link`` as soon as something arrives, until ``unwatch``."""
         descriptor = link.fileno()
-        if self._links.get(descriptor) is link and descriptor not in self._hurried:
-            self._hurried.add(descriptor)
+        if self._links.get(descriptor) is link and descriptor not in self._watched:
+            self._watched.add(descriptor)
             self._arm(descriptor)
 
-    def calm(self, link: Link) -> None:
-        """Read ``link`` at the tick only again."""
+    def unwatch(self, link: Link) -> None:
+        """Read ``link`` only before ticks again."""
         descriptor = link.fileno()
-        if self._links.get(descriptor) is link and descriptor in self._hurried:
-            self._hurried.discard(descriptor)
+        if self._links.get(descriptor) is link and descriptor in self._watched:
+            self._watched.discard(descriptor)
             if descriptor != self._fired:
                 self._armed.modify(descriptor, select.EPOLLONESHOT)
 
     def read_again(self, link: Link) -> None:
-        """Read ``link`` at the next tick, though nothing more may arrive by then."""
+        """Read ``link`` before the next ticks, though nothing more may arrive by then."""
         self._unfinished.add(link.fileno())
 
     def _arm(self, descriptor: int) -> None:
         self._armed.modify(descriptor, select.EPOLLIN | select.EPOLLONESHOT)
 
     def read_ready(self) -> None:
-        """Read once what has arrived on each link; called at the tick."""
+        """Read once what has arrived on each link; called before a round of ticks."""
         if not self._links:
             return
         ready = [descriptor for descriptor, _ in self._all.poll(0, len(self._links))]
@@ -98,10 +101,10 @@ class Poller:
         for descriptor in ready:
             link = self._links.get(descriptor)
             if link is not None:  # else an earlier one of this turn had it removed
-                link.read_now()
+                self._read(link)
 
     async def run(self) -> None:
-        """Read the hurried links whenever something arrives, for ever."""
+        """Read the watched links whenever something arrives, for ever."""
         while True:
             await trio.lowlevel.wait_readable(self._armed.fileno())
             for descriptor, _ in self._armed.poll(0, max(1, len(self._links))):
@@ -111,10 +114,17 @@ class Poller:
 
     def _read_fired(self, descriptor: int, link: Link) -> None:
         self._fired = descriptor
-        link.read_now()
+        self._read(link)
         self._fired = -1
-        if descriptor in self._hurried:  # it was something else than the pong
+        if descriptor in self._watched:  # it was something else than the pong
             self._arm(descriptor)
+
+    def _read(self, link: Link) -> None:
+        try:
+            link.read_now()
+        except Exception:
+            log.exception("a link could not be read")
+            link.drop()
 
     def close(self) -> None:
         """Give the links back to their own tasks and free the epoll sets."""

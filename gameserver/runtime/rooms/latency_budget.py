@@ -10,13 +10,12 @@ time: ``wait_s`` begins when it was read.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import attrs
 
 from gameserver.protocol.latency import Latency
-from gameserver.runtime.rooms.ticker import Percentiles
+from gameserver.runtime.rooms.schedule import Percentiles
 from gameserver.simulation.input_times import InputTimes
 
 
@@ -37,10 +36,10 @@ class InputStages:
 
 
 def stages_of(
-    times: InputTimes, simulate_s: deque[float], latencies: Iterable[Latency]
+    times: InputTimes, simulate_s: Collection[float], latencies: Iterable[Latency]
 ) -> InputStages:
     """Return the budget of one player's inputs, or of those of all players of a room."""
-    one_way = Percentiles.of(deque(x.smoothed_s / 2 for x in latencies if x.smoothed_s is not None))
+    one_way = Percentiles.of([x.smoothed_s / 2 for x in latencies if x.smoothed_s is not None])
     return InputStages(
         one_way,
         Percentiles.of(times.waits_s),

@@ -31,6 +31,7 @@ from gameserver.runtime.admission.room_quota import RoomQuota
 from gameserver.runtime.admission.sign_in import SignIn
 from gameserver.runtime.net import poller
 from gameserver.runtime.rooms.resumption import Resumption
+from gameserver.runtime.rooms.room_loop import RoomLoop
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import Member
 from gameserver.simulation.room_check import check_room, suspicions
@@ -92,6 +93,10 @@ class Lobby:
         self._closing: str | None = None
         #: The rooms that run, or are in their ``on_stop``: label → set when stopped.
         self._stopping: dict[str, trio.Event] = {}
+        self._loop = RoomLoop(
+            ping_interval_s=settings.ping_interval_s,
+            polled=settings.reading == "poller" and poller.AVAILABLE,
+        )
         self.quota = RoomQuota(settings)
         #: Joins and rooms refused because a room was overloaded.
         self.overload_refusals = 0
@@ -108,6 +113,7 @@ class Lobby:
         """Run rooms in ``nursery`` from now on; before that nobody can join."""
         self._nursery = nursery
         nursery.start_soon(self.join_throttle.run)
+        nursery.start_soon(self._loop.run)
 
     # ------------------------------------------------------------ finding
 
@@ -230,15 +236,9 @@ class Lobby:
         self.quota.take(maker, trio.current_time())
         label = f"{kind}/{name}"
         try:
-            task = RoomTask(
-                self._kinds[kind](label, seed=self._seed(label)),
-                label,
-                self.resumption,
-                self.hold_quota,
-                ping_interval_s=self._settings.ping_interval_s,
-                polled=self._settings.reading == "poller" and poller.AVAILABLE,
-            )
-        except Exception:  # raised by the game, or no file descriptor is left for the poller
+            room = self._kinds[kind](label, seed=self._seed(label))
+            task = RoomTask(room, label, self._loop, self.resumption, self.hold_quota)
+        except Exception:  # raised by the game
             self.quota.give_back(maker)
             log.exception("a room could not be made", room=label)
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the room could not be made") from None

@@ -1,14 +1,13 @@
-"""The task of one room: start it, step it at its rate, publish, end it.
+"""The task of one room: start it, have it ticked, end it.
 
-Owns the order of a tick (read → step → failures → kicks → texts → publish) and what ends the room:
-a hook that blocks too often, a failed publish, a bug.  Carries out the steps of the overload ladder
-(``overload.py``).  Never awaits inside a tick, never touches a socket; players and their sessions
-are the roster's (``roster.py``).
+Owns the order of a tick (step → failures → kicks → texts → publish) and what ends the room: a hook
+that blocks too often, a failed publish, a bug.  Carries out the steps of the overload ladder
+(``overload.py``).  Never decides when a tick is due (``scheduler.py``), never awaits inside a tick,
+never touches a socket; players and their sessions are the roster's (``roster.py``).
 """
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final
 
 import structlog
@@ -23,14 +22,15 @@ from gameserver.room import Room
 from gameserver.runtime.admission.hold_quota import HoldQuota
 from gameserver.runtime.net.heartbeat import Heartbeat
 from gameserver.runtime.net.link import Link
-from gameserver.runtime.net.poller import Poller
 from gameserver.runtime.rooms.hook_watch import BLOCK_S, HookWatch, StageEnd
 from gameserver.runtime.rooms.latency_budget import InputStages, stages_of
 from gameserver.runtime.rooms.overload import OverloadLadder, steps_for
 from gameserver.runtime.rooms.pace import RoomPace
 from gameserver.runtime.rooms.resumption import Resumption
+from gameserver.runtime.rooms.room_loop import RoomLoop
 from gameserver.runtime.rooms.roster import Member, Roster
-from gameserver.runtime.rooms.ticker import WINDOW_TICKS, Ticker, TickStatistics
+from gameserver.runtime.rooms.schedule import TickStatistics, TickTimes
+from gameserver.runtime.rooms.scheduler import ScheduledRoom
 from gameserver.simulation.stepper import HookFailure, Seated, Stepper
 
 log = structlog.get_logger(__name__)
@@ -44,19 +44,17 @@ STOP_TIMEOUT_S: Final = 3.0
 class RoomTask:
     """Runs ``room``, which is called ``label`` (``kind/name``) on the wire and in the log.
 
-    ``ready`` is set when the first tick may come, or when the room ended before it.
-    ``polled``: commands are read at the tick (``poller.py``).
+    ``loop`` ticks it, reads its links and pings its players.  ``ready`` is set when the first tick
+    may come, or when the room ended before it.
     """
 
     def __init__(
         self,
         room: Room,
         label: str,
+        loop: RoomLoop,
         resumption: Resumption[Member],
         hold_quota: HoldQuota,
-        *,
-        ping_interval_s: float,
-        polled: bool,
     ) -> None:
         self.room = room
         self.stepper = Stepper(room)
@@ -77,18 +75,16 @@ class RoomTask:
         self.ladder = OverloadLadder(
             room.tick_rate, steps_for(has_view=room.view_radius is not None)
         )
-        #: Reads the links of all players at the tick; None: each link's own task reads it.
-        self.poller = Poller() if polled else None
-        self.heartbeat = Heartbeat(ping_interval_s, self.poller)
+        self._loop = loop
         self._life = trio.CancelScope()
-        self._ticker: Ticker | None = None
+        #: Its place in the scheduler; None before it has started.
+        self._scheduled: ScheduledRoom | None = None
+        self._times = TickTimes()
         self._published_tick = 0
         #: When the work of this tick began.
         self._begun_s = 0.0
         #: The level of the overload ladder that the game was last told.
         self._level = 0
-        #: How long the latest steps took, without their publishes.
-        self._simulate_s: deque[float] = deque(maxlen=WINDOW_TICKS)
 
     # ------------------------------------------------------------ what it is doing
 
@@ -100,17 +96,18 @@ class RoomTask:
     @property
     def now_ticks(self) -> float:
         """The room's time in ticks, with its fraction; 0.0 before it has started."""
-        return 0.0 if self._ticker is None else self._ticker.now_ticks
+        scheduled = self._scheduled
+        return 0.0 if scheduled is None else scheduled.schedule.now_ticks(trio.current_time())
 
     @property
     def last_work_s(self) -> float | None:
         """How long the last tick took, its publish included; None before there was one."""
-        return None if self._ticker is None else self._ticker.last_work_s
+        return self._times.last_work_s
 
     @property
     def last_simulate_s(self) -> float | None:
         """How long the last tick took until its publish; None before there was one."""
-        return self._simulate_s[-1] if self._simulate_s else None
+        return self._times.last_simulate_s
 
     def input_stages(self, seated: Seated | None = None) -> InputStages:
         """Return the latency budget of the inputs of one player, or of all; sorts windows."""
@@ -118,15 +115,16 @@ class RoomTask:
             times, players = self.stepper.input_times.times, list(self.room.players.values())
         else:
             times, players = seated.commands.times.times, [seated.player]
-        return stages_of(times, self._simulate_s, [player.latency for player in players])
+        return stages_of(times, self._times.simulate_s, [player.latency for player in players])
 
     def statistics(self) -> TickStatistics | None:
-        """Return how the ticks did; None before the first."""
-        return None if self._ticker is None else self._ticker.statistics()
+        """Return how the ticks did; None before the room has started."""
+        scheduled = self._scheduled
+        return None if scheduled is None else self._times.statistics(scheduled.schedule)
 
     def tally(self) -> RoomTally:
         """Return what this room has counted so far."""
-        ticks = self.statistics()
+        ticks = None if self._scheduled is None else self._scheduled.schedule
         published = self.publisher.statistics
         return RoomTally(
             ticks=0 if ticks is None else ticks.ticks,
@@ -142,10 +140,20 @@ class RoomTask:
             blocks=self.hooks.blocks,
         )
 
+    @property
+    def heartbeat(self) -> Heartbeat:
+        """Pings the players of this room and of all others."""
+        return self._loop.heartbeat
+
     def read(self, link: Link) -> None:
-        """Read this link, whose fast path is open, from now on."""
-        if self.poller is not None and self.ended is None:
-            self.poller.add(link)
+        """Read this link, whose fast path is open, before ticks; ``stop_reading`` must follow."""
+        if self._loop.poller is not None and self.ended is None:
+            self._loop.poller.add(link)
+
+    def stop_reading(self, link: Link) -> None:
+        """Leave reading this link to its own task again; harmless if that is so already."""
+        if self._loop.poller is not None:
+            self._loop.poller.remove(link)
 
     # ------------------------------------------------------------ its life
 
@@ -164,14 +172,14 @@ class RoomTask:
             with self._life:
                 started = await self._guarded("on_start")
                 if started:
-                    await self._tick_until_it_fails()
+                    self._start_ticking()
+                    await trio.sleep_forever()
         except Exception:  # noqa: BLE001 - a bug of ours; the other rooms play on
             self._log.exception("the room crashed")
             self.roster.fail("the room crashed")
         finally:
+            self._stop_ticking()
             self.ready.set()
-            if self.poller is not None:
-                self.poller.close()
             self.roster.close("the room is closed")
         if started:
             with trio.move_on_after(STOP_TIMEOUT_S) as patience:
@@ -179,23 +187,16 @@ class RoomTask:
             if patience.cancelled_caught:
                 self._log.error("on_stop took too long", timeout_s=STOP_TIMEOUT_S)
 
-    async def _tick_until_it_fails(self) -> None:
-        self._ticker = Ticker(self.room.tick_rate, self.pace.tempo)
+    def _start_ticking(self) -> None:
+        self._scheduled = self._loop.scheduler.add(
+            self.room.tick_rate, self._tick, self.stepper.expect, self.pace.tempo
+        )
         self._begun_s = trio.current_time()
         self.ready.set()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.heartbeat.run)
-            if self.poller is not None:
-                nursery.start_soon(self.poller.run)
-            async for tick_number in self._ticker:
-                self._tick(tick_number)
-                work_s = trio.current_time() - self._begun_s
-                self.hooks.note_duration("publish", work_s - self._simulate_s[-1])
-                if self.ladder.ticked(tick_number, work_s):
-                    self._take_step(tick_number)
-                if self.ended is not None:
-                    break
-            nursery.cancel_scope.cancel()
+
+    def _stop_ticking(self) -> None:
+        if self._scheduled is not None:
+            self._loop.scheduler.remove(self._scheduled)
 
     async def _guarded(self, hook: str) -> bool:
         """Await a hook; whether it went well.  If not, the room is over."""
@@ -209,30 +210,48 @@ class RoomTask:
 
     # ------------------------------------------------------------ one tick
 
-    def _tick(self, tick_number: int) -> None:
-        room = self.room
-        before_s, self._begun_s = self._begun_s, trio.current_time()
-        missed_s = self._begun_s - before_s - self.pace.tick_s
+    def _tick(self, tick_number: int, begun_s: float, lateness_s: float) -> None:
+        """Tick, at the call of the scheduler; if the room is over then, have ``run`` end."""
+        try:
+            self._play(tick_number, begun_s, lateness_s)
+        except Exception:  # noqa: BLE001 - a bug of ours; the other rooms play on
+            self._log.exception("the room crashed")
+            self.roster.fail("the room crashed")
+        if self.roster.closed is not None:
+            self._stop_ticking()
+            self._life.cancel()
+
+    def _play(self, tick_number: int, begun_s: float, lateness_s: float) -> None:
+        scheduled = self._scheduled
+        assert scheduled is not None
+        missed_s = begun_s - self._begun_s - self.pace.tick_s
+        self._begun_s = begun_s
         if missed_s > BLOCK_S:
             self.roster.note_blocked(missed_s)
-        stepper = self.stepper
-        stepper.expect(tick_number)
-        if self.poller is not None:
-            self.poller.read_ready()
-        begun_s = trio.current_time()
         self.roster.release_expired(begun_s)
+        simulate_s = self._simulate(tick_number, begun_s)
+        if self.ended is None and tick_number - self._published_tick >= self.room.publish_interval:
+            self._published_tick = tick_number
+            self._publish(tick_number, simulate_s)
+        publish_s = trio.current_time() - begun_s - simulate_s
+        self.hooks.note_duration("publish", publish_s)
+        work_s = scheduled.reading_s + simulate_s + publish_s
+        self._times.note(lateness_s, simulate_s, work_s)
+        if self.ladder.ticked(tick_number, work_s):
+            self._take_step(tick_number)
+
+    def _simulate(self, tick_number: int, begun_s: float) -> float:
+        """Step the room and deal with what its hooks left behind; return how long the step took."""
+        stepper = self.stepper
         stepper.input_times.begin_tick(begun_s)
         ends = [StageEnd(hook, trio.current_time()) for hook in stepper.stages(tick_number)]
-        self._simulate_s.append(ends[-1].ended_s - begun_s)
         if (blocking := self.hooks.note_step(begun_s, ends)) is not None:
             self.roster.fail(f"the room failed: {blocking} blocked the server")
         self.roster.deal_with_failures()
         self.roster.end_kicked()
-        if self.ended is None and tick_number - self._published_tick >= room.publish_interval:
-            self._published_tick = tick_number
-            self._publish(tick_number)
+        return ends[-1].ended_s - begun_s
 
-    def _publish(self, tick_number: int) -> None:
+    def _publish(self, tick_number: int, simulate_s: float) -> None:
         stepper = self.stepper
         emissions, texts = stepper.take_emissions(), stepper.take_texts()
         try:
@@ -241,7 +260,7 @@ class RoomTask:
                 self._pass_on(frame, said.to)
             self.publisher.publish(tick_number, emissions)
             stepper.published(tick_number)
-            stepper.input_times.note_sent(tick_number, trio.current_time(), self._simulate_s[-1])
+            stepper.input_times.note_sent(tick_number, trio.current_time(), simulate_s)
         except LocalProtocolError as error:
             self.hooks.note_failure(HookFailure("publish", None, error))
             self.roster.fail("the room failed: a value that cannot be sent")
@@ -272,6 +291,8 @@ class RoomTask:
         self.publisher.view_share = step.view_share
         self.publisher.quiet_ticks = self.pace.quiet_ticks
         self.publisher.window_ticks = self.pace.window_ticks
+        assert self._scheduled is not None
+        self._loop.scheduler.pace_changed(self._scheduled)
         if announcement is not None:
             self.publisher.catch_up_notice = announcement
             self._pass_on(announcement, None)

@@ -381,6 +381,7 @@ class Session:
             return await self._until_closed(self._listen(reception))
         finally:
             self._link.receive_buffer.close_fast_path()
+            task.stop_reading(self._link)
             task.heartbeat.remove(beat)
 
     def _end_silent(self) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import pytest
+import structlog
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gameserver.protocol.latency import Latency
 from gameserver.runtime.net.heartbeat import (
     GRAIN_S,
+    IDLE_INTERVALS,
     KNOWN_PONGS,
     MAX_UNANSWERED,
     PAYLOAD_BYTES,
-    RESTING_INTERVALS,
     Beat,
     Heartbeat,
 )
@@ -33,15 +34,15 @@ class FakeLink:
         return True
 
 
-class FakePump:
+class FakePoller:
     def __init__(self) -> None:
         self.calls: list[str] = []
 
-    def hurry(self, _: object) -> None:
-        self.calls.append("hurry")
+    def watch(self, _: object) -> None:
+        self.calls.append("watch")
 
-    def calm(self, _: object) -> None:
-        self.calls.append("calm")
+    def unwatch(self, _: object) -> None:
+        self.calls.append("unwatch")
 
 
 class Peer:
@@ -64,12 +65,12 @@ class Peer:
 
 
 @pytest.fixture
-def poller() -> FakePump:
-    return FakePump()
+def poller() -> FakePoller:
+    return FakePoller()
 
 
 @pytest.fixture
-def heartbeat(poller: FakePump, nursery: trio.Nursery) -> Heartbeat:
+def heartbeat(poller: FakePoller, nursery: trio.Nursery) -> Heartbeat:
     made = Heartbeat(INTERVAL_S, poller)  # type: ignore[arg-type]
     nursery.start_soon(made.run)
     return made
@@ -137,14 +138,14 @@ async def test_pongs_that_answer_nothing_are_ignored(
     assert len({*peer.link.pings, *other.link.pings}) == 2, "nobody can answer in advance"
 
 
-async def test_a_link_is_hurried_while_a_pong_is_awaited(
-    autojump_clock: MockClock, heartbeat: Heartbeat, poller: FakePump
+async def test_a_link_is_watched_while_a_pong_is_awaited(
+    autojump_clock: MockClock, heartbeat: Heartbeat, poller: FakePoller
 ) -> None:
     peer = Peer(heartbeat)
     await trio.sleep(2 * GRAIN_S)
-    assert poller.calls == ["hurry"]
+    assert poller.calls == ["watch"]
     peer.pong(0)
-    assert poller.calls == ["hurry", "calm"]
+    assert poller.calls == ["watch", "unwatch"]
 
 
 async def test_a_link_that_is_not_clear_counts_as_unanswered(
@@ -167,11 +168,11 @@ async def test_a_removed_link_is_left_alone(
     assert len(peer.link.pings) == 1
     assert peer.silent_s == []
     assert len(other.silent_s) == 1
-    assert not heartbeat._playing
+    assert not heartbeat._active
 
 
-async def rest(peer: Peer) -> None:
-    """Give answers, but no commands, until the peer is at rest."""
+async def become_idle(peer: Peer) -> None:
+    """Give answers, but no commands, until the peer is idle."""
     await trio.sleep(GRAIN_S / 2)
     for number in range(KNOWN_PONGS):
         peer.pong(number)
@@ -179,23 +180,23 @@ async def rest(peer: Peer) -> None:
     assert len(peer.link.pings) == KNOWN_PONGS
 
 
-async def test_who_gives_no_commands_is_pinged_less_often(
+async def test_an_idle_peer_is_pinged_less_often(
     autojump_clock: MockClock, heartbeat: Heartbeat
 ) -> None:
     peer = Peer(heartbeat)
-    await rest(peer)
-    await trio.sleep(RESTING_INTERVALS * INTERVAL_S - 2 * GRAIN_S)
+    await become_idle(peer)
+    await trio.sleep(IDLE_INTERVALS * INTERVAL_S - 2 * GRAIN_S)
     assert len(peer.link.pings) == KNOWN_PONGS
     await trio.sleep(3 * GRAIN_S)
     assert len(peer.link.pings) == KNOWN_PONGS + 1
 
 
-async def test_who_plays_is_pinged_at_every_interval(
+async def test_an_active_peer_is_pinged_at_every_interval(
     autojump_clock: MockClock, heartbeat: Heartbeat
 ) -> None:
     peer = Peer(heartbeat)
-    await rest(peer)
-    await trio.sleep(RESTING_INTERVALS * INTERVAL_S)
+    await become_idle(peer)
+    await trio.sleep(IDLE_INTERVALS * INTERVAL_S)
     for number in range(KNOWN_PONGS, KNOWN_PONGS + 4):
         assert len(peer.link.pings) == number + 1
         peer.pong(number)
@@ -203,15 +204,15 @@ async def test_who_plays_is_pinged_at_every_interval(
         await trio.sleep(INTERVAL_S + GRAIN_S)
 
 
-async def test_who_falls_silent_at_rest_is_found_out_by_pings_at_every_interval(
+async def test_an_idle_peer_that_falls_silent_is_found_by_pings_at_every_interval(
     autojump_clock: MockClock, heartbeat: Heartbeat
 ) -> None:
     peer = Peer(heartbeat)
-    await rest(peer)
+    await become_idle(peer)
     begun_s = trio.current_time()
     await trio.sleep(30)
     (silent_s,) = peer.silent_s
-    waited_s = (RESTING_INTERVALS + MAX_UNANSWERED) * INTERVAL_S
+    waited_s = (IDLE_INTERVALS + MAX_UNANSWERED) * INTERVAL_S
     assert waited_s - 1 <= silent_s - begun_s <= waited_s + 0.5
 
 
@@ -226,6 +227,17 @@ async def test_one_that_comes_later_is_pinged_at_once(
     assert len(second.link.pings) == 1
     await trio.sleep(INTERVAL_S - 1.0)
     assert (len(first.link.pings), len(second.link.pings)) == (2, 1)
+
+
+async def test_a_silent_peer_that_cannot_be_ended_keeps_no_other_from_its_pings(
+    autojump_clock: MockClock, heartbeat: Heartbeat
+) -> None:
+    peer, other = Peer(heartbeat), Peer(heartbeat)
+    peer.beat.on_silence = None  # type: ignore[assignment]  # a bug of ours
+    with structlog.testing.capture_logs() as logs:
+        await trio.sleep(30)
+    assert [entry["event"] for entry in logs] == ["a silent connection could not be ended"]
+    assert len(other.silent_s) == 1
 
 
 # ---------------------------------------------------------------- the server itself is blocked
@@ -249,7 +261,7 @@ async def test_time_in_which_the_server_was_blocked_is_nobodys_silence(
 
 
 async def test_what_was_measured_across_a_block_is_no_latency(
-    autojump_clock: MockClock, heartbeat: Heartbeat, poller: FakePump
+    autojump_clock: MockClock, heartbeat: Heartbeat, poller: FakePoller
 ) -> None:
     peer = Peer(heartbeat)
     await trio.sleep(0.25)
@@ -257,7 +269,7 @@ async def test_what_was_measured_across_a_block_is_no_latency(
     peer.pong(0)  # before anybody else has noticed that time has passed
     assert peer.answers == []
     assert peer.beat.unanswered == 0
-    assert poller.calls == ["hurry", "calm"]
+    assert poller.calls == ["watch", "unwatch"]
     await trio.sleep(INTERVAL_S)
     assert len(peer.link.pings) == 2
     await trio.sleep(GRAIN_S)

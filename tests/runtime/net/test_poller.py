@@ -9,6 +9,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
+import structlog
 import trio
 from hypothesis import HealthCheck, given, settings
 from trio.testing import wait_all_tasks_blocked
@@ -69,7 +70,7 @@ async def played() -> AsyncIterator[tuple[Session, Poller, socket.socket]]:
         nursery.cancel_scope.cancel()
 
 
-async def test_a_calm_link_is_read_at_the_tick_only(
+async def test_a_link_is_read_at_the_tick_only(
     played: tuple[Session, Poller, socket.socket],
 ) -> None:
     session, poller, theirs = played
@@ -81,17 +82,17 @@ async def test_a_calm_link_is_read_at_the_tick_only(
     assert session.link.bytes_in == 2 * len(frame(b"one"))
 
 
-async def test_a_hurried_link_is_read_at_once(
+async def test_a_watched_link_is_read_at_once(
     played: tuple[Session, Poller, socket.socket], nursery: trio.Nursery
 ) -> None:
     session, poller, theirs = played
     nursery.start_soon(poller.run)
-    poller.hurry(session.link)
+    poller.watch(session.link)
     await wait_all_tasks_blocked()
     theirs.send(frame(b"pong", 0x8A))
     await wait_all_tasks_blocked()
     assert session.pongs == [b"pong"]
-    poller.calm(session.link)
+    poller.unwatch(session.link)
     theirs.send(frame(b"later"))
     await wait_all_tasks_blocked()
     assert session.seen == []
@@ -127,7 +128,7 @@ async def test_the_end_reaches_the_reader(
     assert len(poller) == 0, "an ended link would be reported by every poll"
 
 
-async def test_a_reset_breaks_the_link_and_leaves_the_pump() -> None:
+async def test_a_reset_breaks_the_link_and_leaves_the_poller() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         theirs = socket.create_connection(server.getsockname())
         ours, _ = server.accept()
@@ -152,15 +153,15 @@ async def test_a_dropped_link_leaves(
     played: tuple[Session, Poller, socket.socket],
 ) -> None:
     session, poller, _ = played
-    poller.hurry(session.link)
+    poller.watch(session.link)
     session.link.drop()
     assert len(poller) == 0
     poller.remove(session.link)
-    poller.calm(session.link)
+    poller.unwatch(session.link)
     poller.read_ready()
 
 
-async def test_a_reader_that_waits_in_trio_is_moved_to_the_pump() -> None:
+async def test_a_reader_that_waits_in_trio_is_moved_to_the_poller() -> None:
     ours, theirs = socket.socketpair()
     poller = Poller()
     async with trio.open_nursery() as nursery:
@@ -209,7 +210,7 @@ async def test_a_reader_that_sleeps_is_not_fed_without_bound(
     monkeypatch.setattr(link_module, "MAX_UNREAD_BYTES", 1000)
     theirs.send(frame(bytes(1000), 0x82, length_bytes=8))  # wrong, so all of it is foreign
     poller.read_ready()
-    poller.hurry(session.link)
+    poller.watch(session.link)
     theirs.send(b"x" * 100)
     poller.read_ready()
     session.link.read_now()
@@ -241,7 +242,7 @@ async def test_more_links_than_one_poll_reports_by_default() -> None:
 @given(
     stream=streams,
     turns=st.lists(
-        st.tuples(st.integers(0, 300), st.sampled_from(["tick", "hurry", "calm"])), max_size=8
+        st.tuples(st.integers(0, 300), st.sampled_from(["tick", "watch", "unwatch"])), max_size=8
     ),
 )
 def test_whoever_reads_the_messages_are_the_same(
@@ -266,10 +267,10 @@ def test_whoever_reads_the_messages_are_the_same(
                 length, turn = next(coming, (len(stream), "tick"))
                 with contextlib.suppress(BlockingIOError):
                     at += theirs.send(stream[at : at + length])
-                if turn == "hurry":
-                    poller.hurry(session.link)
-                elif turn == "calm":
-                    poller.calm(session.link)
+                if turn == "watch":
+                    poller.watch(session.link)
+                elif turn == "unwatch":
+                    poller.unwatch(session.link)
                 else:
                     poller.read_ready()
                 await wait_all_tasks_blocked()
@@ -287,7 +288,7 @@ def test_whoever_reads_the_messages_are_the_same(
     assert seen == messages_only(alone.seen)
 
 
-async def test_bytes_inside_the_codec_are_read_when_the_pump_takes_over() -> None:
+async def test_bytes_inside_the_codec_are_read_when_the_poller_takes_over() -> None:
     poller = Poller()
     got: list[bytes] = []
     async with two_links(tls=True) as (server, client), trio.open_nursery() as nursery:
@@ -356,14 +357,31 @@ async def test_a_flood_costs_a_tick_no_more_than_one_small_read(
     assert session.link.bytes_in - before > 1024  # nothing is lost of what waits
 
 
-async def test_a_flood_leaves_the_pump(
+async def test_a_flood_leaves_the_poller(
     played: tuple[Session, Poller, socket.socket],
 ) -> None:
-    """Its own task reads the rest, with pauses; a hurried link would be read without any."""
+    """Its own task reads the rest, with pauses; a watched link would be read without any."""
     session, poller, theirs = played
     floods: list[bool] = []
     session.link.receive_buffer.limit(Intake(frames_burst=10), lambda: floods.append(True))
     theirs.send(frame(b"ping", 0x89) * 100)
     poller.read_ready()
     assert floods == [True]
+    assert len(poller) == 0
+
+
+async def test_a_link_that_cannot_be_read_costs_only_itself(
+    played: tuple[Session, Poller, socket.socket],
+) -> None:
+    session, poller, theirs = played
+
+    def broken(_message: bytes) -> None:
+        raise ZeroDivisionError("a bug of ours")
+
+    session.link.receive_buffer.open_fast_path(broken, broken)
+    theirs.send(frame(b"x"))
+    with structlog.testing.capture_logs() as logs:
+        poller.read_ready()
+    assert [entry["event"] for entry in logs] == ["a link could not be read"]
+    await session.ended.wait()
     assert len(poller) == 0

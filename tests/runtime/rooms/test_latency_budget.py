@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 
 import attrs
 import pytest
@@ -13,9 +12,10 @@ from trio.testing import MockClock
 from gameserver.ops.metrics import STAGES
 from gameserver.protocol.latency import Latency
 from gameserver.runtime.rooms.latency_budget import InputStages, stages_of
-from gameserver.runtime.rooms.ticker import Percentiles
+from gameserver.runtime.rooms.schedule import Percentiles
+from gameserver.runtime.rooms.scheduler import TickScheduler
 from gameserver.simulation.input_times import InputTimes
-from tests.support.seated_room import TICK_S, running, seat
+from tests.support.seated_room import TICK_S, room_loop, running, seat
 from tests.support.small_game import Field, Step
 
 
@@ -72,19 +72,6 @@ async def test_who_is_behind_is_told_later(autojump_clock: MockClock) -> None:
         assert task.input_stages(ann.seated).send_s.max == pytest.approx(3 * TICK_S)
 
 
-class Reader:
-    """In place of the poller: does something at each tick's reading."""
-
-    def __init__(self, read_ready: Callable[[], None]) -> None:
-        self.read_ready = read_ready
-
-    async def run(self) -> None:
-        await trio.sleep_forever()
-
-    def close(self) -> None:
-        pass
-
-
 async def test_what_is_read_at_a_tick_after_dropped_ones_is_for_that_tick(
     autojump_clock: MockClock,
 ) -> None:
@@ -102,10 +89,14 @@ async def test_what_is_read_at_a_tick_after_dropped_ones_is_for_that_tick(
             seated.commands.take(1, Step(1), tick=task.room.tick_number + 1)
             read.append((task.room.tick_number, seated.seat.margin))
 
-    async with running(Slow()) as task:
-        ann = seat(task, 1, "ann")
-        task.poller = Reader(read_ready)  # type: ignore[assignment]
-        await trio.sleep(20 * TICK_S)
+    loop = room_loop()
+    loop.scheduler = TickScheduler(read_ready)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(loop.run)
+        async with running(Slow(), loop) as task:
+            ann = seat(task, 1, "ann")
+            await trio.sleep(20 * TICK_S)
+        nursery.cancel_scope.cancel()
     ((before, margin),) = read
     assert margin is not None
     assert margin < -1, "it is for the tick after the last one, which was dropped"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any, ClassVar
@@ -133,22 +132,6 @@ async def test_a_room_that_cannot_be_made(autojump_clock: MockClock) -> None:
         assert made.rooms == []
 
 
-async def test_a_room_for_which_no_files_are_left(
-    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_files(*_: Any, **__: Any) -> None:
-        raise OSError(errno.EMFILE, "too many open files")
-
-    async with lobby(max_rooms_per_address=1) as made:
-        with monkeypatch.context() as full:
-            full.setattr("gameserver.runtime.rooms.room_task.Poller", no_files)
-            with pytest.raises(JoinRefused) as refusal, made.reserve("field", "an address"):
-                pass
-            assert refusal.value.code == 1011
-        with made.reserve("field", "an address") as place:  # it is counted for no room
-            assert place.number == 1
-
-
 async def test_an_empty_room_closes_after_a_while(autojump_clock: MockClock) -> None:
     async with lobby(empty_room_s=30) as made:
         with made.reserve("field/a") as place:
@@ -239,10 +222,9 @@ async def test_a_room_that_crashes_takes_no_other_with_it(
         made.start(nursery)
         with made.reserve("field/a") as doomed, made.reserve("field/b") as other:
             await other.task.ready.wait()
-            monkeypatch.setattr(doomed.task.heartbeat, "_ping_due", None)
             ended: list[int] = []
             doomed.task.roster.join(1, NoSink(), "ann", None, lambda code, _: ended.append(code))
-            doomed.task.heartbeat.add(None, int, print, print)  # type: ignore[arg-type]
+            monkeypatch.setattr(doomed.task, "_times", None)
             await trio.sleep(1)
             assert doomed.task.ended == "the room crashed"
             assert ended == [1011]

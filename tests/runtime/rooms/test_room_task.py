@@ -13,7 +13,14 @@ from gameserver import JoinRefused, Player
 from gameserver.protocol.messages import Check, Delta, Said
 from gameserver.runtime.rooms.hook_watch import MAX_BLOCKS
 from gameserver.runtime.rooms.room_task import STOP_TIMEOUT_S
-from tests.support.seated_room import TICK_S, room_task, running, seat, seat_without_deltas
+from tests.support.seated_room import (
+    TICK_S,
+    room_task,
+    run_alone,
+    running,
+    seat,
+    seat_without_deltas,
+)
 from tests.support.small_game import Field, Pawn, Rang, Step
 
 
@@ -127,7 +134,7 @@ async def test_a_tick_that_raises_ends_the_room(autojump_clock: MockClock) -> No
     room = Field()
     task = room_task(room)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(task.run)
+        nursery.start_soon(run_alone, task)
         await task.ready.wait()
         ann, bob = seat(task, 1, "ann"), seat(task, 2, "bob")
         room.log.append("tick-bug")
@@ -146,7 +153,7 @@ async def test_a_field_that_cannot_be_sent_ends_the_room(
 ) -> None:
     task = room_task(Field())
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(task.run)
+        nursery.start_soon(run_alone, task)
         await task.ready.wait()
         ann = seat(task, 1, "ann")
         ann.player.entity.x = wrong
@@ -158,7 +165,7 @@ async def test_a_field_that_cannot_be_sent_ends_the_room(
 async def test_a_name_that_cannot_be_sent_ends_the_room(autojump_clock: MockClock) -> None:
     task = room_task(Field())
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(task.run)
+        nursery.start_soon(run_alone, task)
         await task.ready.wait()
         ann = seat(task, 1, "ann")
         ann.player.name = "\ud800"
@@ -208,7 +215,7 @@ async def test_stop_runs_on_stop_once(autojump_clock: MockClock) -> None:
     room = Field()
     task = room_task(room)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(task.run)
+        nursery.start_soon(run_alone, task)
         await trio.sleep(1)
         task.stop()
     assert room.log == ["start", "stop"]
@@ -223,7 +230,7 @@ async def test_on_stop_may_not_take_for_ever(autojump_clock: MockClock) -> None:
     task = room_task(Slow())
     begun_s = trio.current_time()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(task.run)
+        nursery.start_soon(run_alone, task)
         await task.ready.wait()
         task.stop()
     assert trio.current_time() - begun_s == pytest.approx(STOP_TIMEOUT_S)
