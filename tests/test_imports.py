@@ -20,8 +20,7 @@ from tests.support.paths import ROOT
 ARROWS = """
 docs, __main__ → cli → clients, games → gameserver → cluster, runtime → config
 → ops, tokens, testing → storage, state → simulation → room → player → outbox
-→ replication → protocol
-→ model → errors, identity, lazy_exports
+→ replication → protocol → model → errors, identity, lazy_exports
 """
 #: Packages that may import less than the chain says, besides themselves.
 STRICTER = """

@@ -8,7 +8,6 @@ Each is read from what the server itself uses, so none can be out of date.  Neve
 from __future__ import annotations
 
 import pathlib
-import re
 from typing import Any, Final
 
 import attrs
@@ -67,8 +66,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def command_line() -> str:
     """Return the page of all commands and their flags, as Cyclopts describes them."""
-    text = app.generate_docs()
-    return re.sub(r"^# gameserver$", "# Command line", text, count=1, flags=re.MULTILINE)
+    title, _, commands = app.generate_docs().partition("**Commands**:")
+    assert title.startswith("# gameserver\n"), "what follows the title is a table of contents"
+    return f"# Command line\n{commands}"
 
 
 def settings() -> str:

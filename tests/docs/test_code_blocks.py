@@ -12,7 +12,7 @@ The blocks of a document share a folder, in the order in which they are printed:
 - ``<!-- not run: REASON -->`` marks everything else.  What it tells ``gameserver`` must at least be
   a command line that ``gameserver`` takes.
 
-Blocks in ``text`` or ``mermaid`` without a mark are pictures.
+Blocks in ``text`` without a mark are pictures.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from tests.support.code_blocks import (
 from tests.system.servers import running_server
 
 MARKS = ("run", "prints", "fragment", "not run")
-PICTURES = ("text", "mermaid")
+
 PRINTED_ADDRESS = "127.0.0.1:8000"
 RUN_DEADLINE_S = 120
 
@@ -52,7 +52,7 @@ WITH_COMMANDS = [d for d in DOCUMENTS if any(b.mark == "run" for b in blocks_of(
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_every_block_is_run_or_says_why_not(document: Path) -> None:
     for block in blocks_of(document):
-        if block.file is not None or (block.language in PICTURES and not block.mark):
+        if block.file is not None or (block.language == "text" and not block.mark):
             continue
         assert block.mark in MARKS, f"a block without a mark:\n{block.body}"
         assert block.mark != "not run" or block.reason, f"why is it not run?\n{block.body}"

@@ -25,7 +25,7 @@ from gameserver.runtime.admission.connection_limits import (
     Stage,
 )
 from tests.support.examples import examples
-from tests.support.paths import ROOT
+from tests.support.code_blocks import PAGES_FOLDER
 
 PROXY = ipaddress.ip_network("10.0.0.0/8")
 
@@ -425,7 +425,7 @@ def test_counts_are_what_is_there_whatever_happens(deeds: list[tuple[str, int, s
         assert all(counted.count(key) <= 2 for key in counted)
 
 
-def test_the_readme_names_every_reason() -> None:
-    text = (ROOT / "gameserver" / "README.md").read_text()
-    [told] = [part for part in text.split("\n\n") if part.startswith("**What is counted.**")]
+def test_the_documentation_names_every_reason() -> None:
+    text = (PAGES_FOLDER / "topics" / "security.md").read_text()
+    told = text.partition("\n## What is counted\n")[2].partition("\n## ")[0]
     assert [reason for reason in Reason if f"`{reason}`" not in told] == []
