@@ -24,8 +24,8 @@ from gameserver.runtime.admission.connection_limits import (
     Reason,
     Stage,
 )
-from tests.support.examples import examples
 from tests.support.code_blocks import PAGES_FOLDER
+from tests.support.examples import examples
 
 PROXY = ipaddress.ip_network("10.0.0.0/8")
 
