@@ -22,7 +22,7 @@ import trio
 
 from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.frames import binary_frame
-from gameserver.runtime.http.acceptor import Acceptor, close_websocket, open_listeners
+from gameserver.runtime.http.acceptor import Acceptor, open_listeners
 from gameserver.runtime.http.endpoint import Endpoint
 from gameserver.runtime.http.messages import Site, text_response
 from gameserver.runtime.net import poller
@@ -32,10 +32,9 @@ if TYPE_CHECKING:
     import socket
     import ssl
 
-    from trio_websocket import WebSocketConnection
-
     from gameserver.runtime.admission.connection_limits import Peer
     from gameserver.runtime.net.link import Link
+    from gameserver.runtime.net.websocket import WebSocket
 
 ECHO_MESSAGE_BYTES: Final = 16 * 1024 * 1024
 #: The Autobahn suite cuts 4 MiB into pieces of 64 bytes.
@@ -93,10 +92,11 @@ class EchoServer:
         finally:
             self._poller.close()
 
-    async def _handle(self, ws: WebSocketConnection, link: Link, _peer: Peer) -> None:
+    async def _handle(self, ws: WebSocket, _peer: Peer) -> None:
+        link = ws.link
         async with trio.open_nursery() as nursery:
-            echo = _Echo(ws, link)
-            link.receive_buffer.open_fast_path(echo.take_small, _ignore_pong)
+            echo = _Echo(ws)
+            ws.on_message(echo.take_small, _ignore_pong)
             self._links.add(link)
             if self._poller is not None:
                 self._poller.add(link)
@@ -106,26 +106,25 @@ class EchoServer:
                 await echo.write()
             finally:
                 self._links.discard(link)
-                link.receive_buffer.close_fast_path()
+                ws.off_message()
                 if self._poller is not None:
                     self._poller.remove(link)
-            await close_websocket(ws, link, CloseCode.RATE, "read your echoes")
+            await ws.close(CloseCode.RATE, "read your echoes")
             nursery.cancel_scope.cancel()
 
 
 class _Echo:
     """One connection's messages on their way back, in the order in which they came."""
 
-    def __init__(self, ws: WebSocketConnection, link: Link) -> None:
+    def __init__(self, ws: WebSocket) -> None:
         self._ws = ws
-        self._link = link
         self._waiting: deque[str | bytes] = deque()
         self._changed = trio.Event()
         self._patience = trio.CancelScope()
 
     def take_small(self, payload: bytes) -> None:
         """Return a message from the fast_path: at once, if nothing goes out before it."""
-        if not self._waiting and self._link.post(binary_frame(payload)):
+        if not self._waiting and self._ws.post(binary_frame(payload)):
             return
         self._put(payload)
         if len(self._waiting) > UNREAD_MESSAGES:
@@ -134,8 +133,7 @@ class _Echo:
     async def read(self) -> None:
         """Take the messages that came through trio-websocket, one at a time."""
         while True:
-            self._put(await self._ws.get_message())
-            self._link.receive_buffer.message_taken()
+            self._put(await self._ws.receive())
             while self._waiting:
                 await self._changed.wait()
 
@@ -145,7 +143,7 @@ class _Echo:
             while True:
                 while self._waiting:
                     # It stays in the queue until it is sent: nothing is posted before it.
-                    await self._ws.send_message(self._waiting[0])
+                    await self._ws.send(self._waiting[0])
                     self._waiting.popleft()
                     self._tell()
                 await self._changed.wait()

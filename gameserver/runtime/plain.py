@@ -14,14 +14,11 @@ import attrs
 import trio
 
 from gameserver.protocol.closing import CloseCode
-from gameserver.runtime.http.acceptor import close_websocket
 from gameserver.runtime.http.endpoint import Endpoint
 
 if TYPE_CHECKING:
-    from trio_websocket import WebSocketConnection
-
     from gameserver.runtime.admission.connection_limits import Peer
-    from gameserver.runtime.net.link import Link
+    from gameserver.runtime.net.websocket import WebSocket
 
 ECHO_MESSAGE_BYTES = 64 * 1024
 CHAT_MESSAGE_BYTES = 4 * 1024
@@ -42,23 +39,23 @@ def plain_endpoints() -> dict[str, Endpoint]:
     }
 
 
-async def echo(ws: WebSocketConnection, link: Link, peer: Peer) -> None:  # noqa: ARG001
+async def echo(ws: WebSocket, peer: Peer) -> None:  # noqa: ARG001
     """Return every message until the client goes."""
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_keep_alive, ws, link)
+        nursery.start_soon(_keep_alive, ws)
         while True:
-            message = await ws.get_message()
-            await ws.send_message("__pong__" if message == "__ping__" else message)
+            message = await ws.receive()
+            await ws.send("__pong__" if message == "__ping__" else message)
 
 
-async def _keep_alive(ws: WebSocketConnection, link: Link) -> None:
+async def _keep_alive(ws: WebSocket) -> None:
     """Drop a client that does not answer a ping frame in time."""
     while True:
         await trio.sleep(PING_EVERY_S)
         with trio.move_on_after(PONG_TIMEOUT_S) as patience:
             await ws.ping()
         if patience.cancelled_caught:
-            link.drop()
+            ws.drop()
             return
 
 
@@ -86,25 +83,23 @@ class Chat:
     def __len__(self) -> int:
         return len(self._members)
 
-    async def join(self, ws: WebSocketConnection, link: Link, peer: Peer) -> None:  # noqa: ARG002
+    async def join(self, ws: WebSocket, peer: Peer) -> None:  # noqa: ARG002
         """Take part until the client goes or sends bytes (close 1003)."""
         member = _Member()
         self._members.add(member)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write, ws, member)
-                nursery.start_soon(_keep_alive, ws, link)
+                nursery.start_soon(_keep_alive, ws)
                 await self._read(ws, member)
-                await close_websocket(
-                    ws, link, CloseCode.UNSUPPORTED_DATA, "only text is spoken here"
-                )
+                await ws.close(CloseCode.UNSUPPORTED_DATA, "only text is spoken here")
                 nursery.cancel_scope.cancel()
         finally:
             self._members.discard(member)
 
-    async def _read(self, ws: WebSocketConnection, member: _Member) -> None:
+    async def _read(self, ws: WebSocket, member: _Member) -> None:
         """Hand on texts until bytes arrive."""
-        while isinstance(message := await ws.get_message(), str):
+        while isinstance(message := await ws.receive(), str):
             if message == "__ping__":
                 self._put(member, "__pong__")
             else:
@@ -119,12 +114,12 @@ class Chat:
         member.waiting.append(text)
         member.arrived.set()
 
-    async def _write(self, ws: WebSocketConnection, member: _Member) -> None:
+    async def _write(self, ws: WebSocket, member: _Member) -> None:
         while True:
             await member.arrived.wait()
             member.arrived = trio.Event()
             while member.waiting:
                 if member.untold:
                     untold, member.untold = member.untold, 0
-                    await ws.send_message(f"[{untold} earlier messages were dropped here]")
-                await ws.send_message(member.waiting.popleft())
+                    await ws.send(f"[{untold} earlier messages were dropped here]")
+                await ws.send(member.waiting.popleft())

@@ -43,8 +43,8 @@ from gameserver.runtime.http.endpoint import Endpoint
 from gameserver.runtime.http.messages import JSON, Response, Site, text_response
 from gameserver.runtime.http.page_folder import page_files
 from gameserver.runtime.http.request_policy import METRICS_PATH, RequestPolicy
-from gameserver.runtime.net.link import Link
 from gameserver.runtime.net.tls import Certificate
+from gameserver.runtime.net.websocket import WebSocket
 from gameserver.runtime.open_files import within_open_files
 from gameserver.runtime.reloading import ask_again, read_beside, reload_when_asked
 from gameserver.runtime.rooms.latency_budget import InputStages
@@ -57,8 +57,6 @@ from gameserver.tokens import Fault
 if TYPE_CHECKING:
     import socket
     import ssl
-
-    from trio_websocket import WebSocketConnection
 
 log = structlog.get_logger(__name__)
 
@@ -177,8 +175,8 @@ class Server:
         self._acceptors.append(acceptor)
         await acceptor.serve(port.sockets, task_status=task_status)
 
-    async def _handle(self, ws: WebSocketConnection, link: Link, peer: Peer) -> None:
-        session = Session(ws, link, peer, self.lobby, self.settings, self.counters)
+    async def _handle(self, ws: WebSocket, peer: Peer) -> None:
+        session = Session(ws, peer, self.lobby, self.settings, self.counters)
         self._sessions.add(session)
         if not self._ready:
             session.end(CloseCode.GOING_AWAY, GOING)

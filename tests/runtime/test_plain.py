@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import trio
 import trio.testing
-import trio_websocket
 from wsproto.events import BytesMessage, CloseConnection, Pong, TextMessage
 
+from gameserver.runtime.net.websocket import WebSocket, WebSocketClosed
 from gameserver.runtime.plain import CHAT_MESSAGE_BYTES, ECHO_MESSAGE_BYTES, Chat, echo
 from tests.support.sockets import WirePeer, open_acceptor, two_links
 
@@ -93,17 +93,16 @@ async def session(nursery, handler, server, client) -> WirePeer:
     """A client of ``handler`` over two links."""
     peer = WirePeer(client)
     nursery.start_soon(peer.open)
-    request = await trio_websocket.wrap_server_stream(nursery, server)
-    ws = await request.accept()
-    nursery.start_soon(run_handler, handler, ws, server)
+    ws = await WebSocket.open(server, nursery, await server.receive_some())
+    nursery.start_soon(run_handler, handler, ws)
     await trio.testing.wait_all_tasks_blocked()
     return peer
 
 
-async def run_handler(handler, ws, link):
+async def run_handler(handler, ws):
     try:
-        await handler(ws, link, "peer")
-    except* trio_websocket.ConnectionClosed:
+        await handler(ws, "peer")
+    except* WebSocketClosed:
         pass
 
 

@@ -11,7 +11,7 @@ import trio
 
 from gameserver import Settings
 from gameserver.ops.metrics import Counters
-from gameserver.runtime.admission.connection_limits import ConnectionLimits
+from gameserver.runtime.admission.connection_limits import ConnectionLimits, Peer
 from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.sessions.session import Session
 from gameserver.simulation.stepper import Seated
@@ -49,10 +49,13 @@ async def memory_session(
         lobby.start(nursery)
         counters, over = Counters(), trio.Event()
         peer = ConnectionLimits(Settings(**settings)).admit("peer", 0, trio.current_time())
-        session = Session(ws, link, peer, lobby, Settings(**settings), counters)  # type: ignore[arg-type]
+        assert isinstance(peer, Peer)
+        session = Session(ws, peer, lobby, Settings(**settings), counters)
 
         async def run() -> None:
             await session.run()
+            await ws.end()
+            link.drop()
             over.set()
 
         nursery.start_soon(run)

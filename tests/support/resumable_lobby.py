@@ -27,7 +27,14 @@ from gameserver.runtime.rooms.resumption import Showing
 from gameserver.runtime.rooms.roster import Member, Roster
 from gameserver.runtime.sessions.session import Session
 from gameserver.simulation.stepper import Seated
-from tests.support.small_game import Field, MemoryLink, RawClient, SilenceableStream, Step
+from tests.support.small_game import (
+    Field,
+    MemoryLink,
+    RawClient,
+    SilenceableStream,
+    Step,
+    accepted,
+)
 
 SETTINGS = Settings(empty_room_s=1000, reading="tasks")
 
@@ -104,16 +111,14 @@ class ResumableLobby:
         link = MemoryLink(stream, stream_peer(stream))
         self.links.append(link)
         async with trio.open_nursery() as nursery:
-            request = await trio_websocket.wrap_server_stream(
-                nursery, link, message_queue_size=4, max_message_size=4096
-            )
-            ws = await request.accept(subprotocol=SUBPROTOCOL)
+            ws = await accepted(link, nursery)
             peer = self.connection_limits.admit("peer", 0, trio.current_time())
             assert isinstance(peer, Peer)
             peer.counted_as = "an address"
-            session = Session(ws, link, peer, self.lobby, self.lobby._settings, self.counters)  # type: ignore[arg-type]
+            session = Session(ws, peer, self.lobby, self.lobby._settings, self.counters)
             self.sessions.append(session)
             await session.run()
+            await ws.end()
             nursery.cancel_scope.cancel()
         link.drop()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgpack
 import pytest
@@ -26,7 +26,9 @@ from gameserver.protocol.messages import (
     Welcome,
     decode_from_server,
 )
+from gameserver.runtime.net.link import Link
 from gameserver.runtime.net.receive_buffer import ReceiveBuffer
+from gameserver.runtime.net.websocket import WebSocket
 from gameserver.runtime.server import Server
 
 T = TypeVar("T")
@@ -124,7 +126,7 @@ class Field(Room):
 
 
 class MemoryLink(trio.abc.Stream):
-    """The server's end of a memory stream, with a link's lanes."""
+    """A link's stand-in over a memory stream, so that a mock clock may rule."""
 
     def __init__(self, stream: Any, peer: Any) -> None:
         self._stream = stream
@@ -135,7 +137,6 @@ class MemoryLink(trio.abc.Stream):
         self.bytes_in = 0
         self.bytes_out = 0
         self.receive_buffer = ReceiveBuffer()
-        self._head_is_read = False
 
     def post(self, frame: bytes) -> bool:
         if self.clear and not self.dropped:
@@ -144,6 +145,9 @@ class MemoryLink(trio.abc.Stream):
         self.posts_refused += 1
         return False
 
+    def end_posts(self) -> None:
+        self.clear = False
+
     async def send_all(self, data: Any) -> None:
         await self._stream.send_all(data)
 
@@ -151,16 +155,13 @@ class MemoryLink(trio.abc.Stream):
         await self._stream.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        while True:
-            data: bytes = await self._stream.receive_some(max_bytes)
-            if not data or not self._head_is_read:
-                if not self._head_is_read:
-                    self.receive_buffer.follow_frames()
-                self._head_is_read = True
-                return data
-            self.receive_buffer.take_in(data)
-            if foreign := self.receive_buffer.take(1 << 20):
-                return foreign
+        buffer = self.receive_buffer
+        while not (buffer.unread or buffer.ended):
+            buffer.take_in(await self._stream.receive_some(max_bytes))
+        return buffer.take(1 << 20)
+
+    def unread(self, data: bytes) -> None:
+        self.receive_buffer.unread = data + self.receive_buffer.unread
 
     async def aclose(self) -> None:
         self.drop()
@@ -170,6 +171,14 @@ class MemoryLink(trio.abc.Stream):
         self.dropped = True
         self._stream.send_stream.close()
         self._stream.receive_stream.close()
+
+
+async def accepted(link: MemoryLink, nursery: trio.Nursery) -> WebSocket:
+    """Answer the upgrade request that comes over ``link``."""
+    head = await link.receive_some()
+    return await WebSocket.open(
+        cast(Link, link), nursery, head, subprotocol=SUBPROTOCOL, fast_path=True
+    )
 
 
 class SilenceableStream(trio.abc.Stream):
@@ -270,20 +279,15 @@ async def open_url(url: str, tls: ssl.SSLContext | None = None) -> AsyncIterator
 
 
 @asynccontextmanager
-async def connected() -> AsyncIterator[
-    tuple[trio_websocket.WebSocketConnection, MemoryLink, RawClient, SilenceableStream]
-]:
+async def connected() -> AsyncIterator[tuple[WebSocket, MemoryLink, RawClient, SilenceableStream]]:
     """Yield the server's WebSocket and link, and the client with its stream."""
     ours, theirs = trio.testing.memory_stream_pair()
     link, stream = MemoryLink(ours, theirs), SilenceableStream(theirs)
     async with trio.open_nursery() as nursery:
-        opened: list[trio_websocket.WebSocketConnection] = []
+        opened: list[WebSocket] = []
 
         async def accept() -> None:
-            request = await trio_websocket.wrap_server_stream(
-                nursery, link, message_queue_size=4, max_message_size=4096
-            )
-            opened.append(await request.accept(subprotocol=SUBPROTOCOL))
+            opened.append(await accepted(link, nursery))
 
         async with trio.open_nursery() as opening:
             opening.start_soon(accept)

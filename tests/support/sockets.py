@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from gameserver.runtime.admission.connection_limits import Peer
     from gameserver.runtime.http.acceptor import AcceptorSettings
     from gameserver.runtime.http.endpoint import Handler
+    from gameserver.runtime.net.websocket import WebSocket
 
 SMALL_BUFFER_BYTES = 4096
 #: What does not come about by then, never will.
@@ -231,10 +232,10 @@ async def until(condition: Callable[[], object]) -> None:
             await trio.lowlevel.checkpoint()
 
 
-async def no_game(ws: WebSocketConnection, link: Link, peer: Peer) -> None:
+async def no_game(ws: WebSocket, peer: Peer) -> None:
     """A session that waits for its client to go."""
     while True:
-        await ws.get_message()
+        await ws.receive()
 
 
 @asynccontextmanager

@@ -12,14 +12,12 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import attrs
 import h11
 import structlog
 import trio
-import trio_websocket
-import wsproto.utilities
 
 from gameserver.config import Settings
 from gameserver.ops.logging import escaped
@@ -33,7 +31,7 @@ from gameserver.runtime.http.messages import Response, Site, text_response
 from gameserver.runtime.http.request_policy import RequestPolicy
 from gameserver.runtime.http.upgrade import Upgrade, read_upgrade, wants_upgrade
 from gameserver.runtime.net.link import Link
-from gameserver.runtime.net.websocket import ClosingStream, Reader, release
+from gameserver.runtime.net.websocket import LIBRARY_ERRORS, WebSocket, WebSocketClosed
 
 if TYPE_CHECKING:
     import ssl
@@ -62,18 +60,16 @@ Else that grows to megabytes too (``tcp_wmem``: 4), for a peer whose window is l
 acknowledges nothing. Over a round trip of 300 ms this still lets 400 KB a second go out.
 """
 
-CLOSE_TIMEOUT_S = 2.0
 FLOOD = "more frames or bytes than allowed"
 
 _PEER_IS_GONE = (
     trio.BrokenResourceError,
     trio.ClosedResourceError,
-    trio_websocket.ConnectionClosed,
+    WebSocketClosed,
 )
 _PEER_MISBEHAVED = (
     *_PEER_IS_GONE,
-    trio_websocket.HandshakeError,
-    wsproto.utilities.ProtocolError,  # a LocalProtocolError too: a ping while closing
+    *LIBRARY_ERRORS,
     h11.ProtocolError,
     UnicodeError,
     trio.TooSlowError,
@@ -389,29 +385,26 @@ class Acceptor:
     ) -> None:
         """Open the WebSocket and run its handler to the end."""
         endpoint = opening.endpoint
-        link.unread(opening.upgrade.head)
         flooded = trio.CancelScope()
-        link.receive_buffer.follow_frames(endpoint.max_fragments, takes_pongs=endpoint.fast_path)
-        if endpoint.intake is not None:
-            link.receive_buffer.limit(endpoint.intake, flooded.cancel)
-        stream = ClosingStream(link)
-        reader = Reader(nursery, link)
-        # Waits for nobody: the head is here, and the link gives up a peer that takes no answer.
-        request = await trio_websocket.wrap_server_stream(
-            cast("trio.Nursery", reader),
-            stream,
-            message_queue_size=endpoint.queue_messages,
-            max_message_size=endpoint.max_message_bytes,
+        ws = await WebSocket.open(
+            link,
+            nursery,
+            opening.upgrade.head,
+            subprotocol=endpoint.subprotocol,
+            max_message_bytes=endpoint.max_message_bytes,
+            queue_messages=endpoint.queue_messages,
+            max_fragments=endpoint.max_fragments,
+            fast_path=endpoint.fast_path,
+            intake=endpoint.intake,
+            on_flood=flooded.cancel,
         )
-        ws = await request.accept(subprotocol=endpoint.subprotocol)
-        stream.opened(ws)
         self._websockets += 1
         if endpoint.subprotocol is None:
             peer.joined()  # there is no hello to wait for
         code, reason = CloseCode.NORMAL, ""
         try:
             with flooded:
-                await endpoint.handler(ws, link, peer)
+                await endpoint.handler(ws, peer)
         except* _PEER_IS_GONE:
             pass  # how a session ends: the handler was waiting for its peer
         except* Exception:
@@ -420,30 +413,9 @@ class Acceptor:
             code, reason = CloseCode.INTERNAL_ERROR, "internal error"
         if flooded.cancelled_caught:
             code, reason = CloseCode.RATE, FLOOD
-        self._failed += flooded.cancelled_caught + reader.failed
-        await close_websocket(ws, link, code, reason)
-        await stream.aclose()
-        await reader.end()
-        release(ws)
-
-
-async def close_websocket(
-    ws: trio_websocket.WebSocketConnection,
-    link: Link,
-    code: int,
-    reason: str,
-    timeout_s: float = CLOSE_TIMEOUT_S,
-) -> None:
-    """Close with ``code`` and ``reason`` (at most 123 bytes as UTF-8; the rest is cut off).
-
-    Waits ``timeout_s`` at most for the peer's answer, then drops the socket. Does nothing if
-    the WebSocket is closed or closing already.
-    """
-    if ws.closed is not None:
-        return
-    with trio.move_on_after(timeout_s):
-        await ws.aclose(code, reason)
-    link.drop()
+        self._failed += flooded.cancelled_caught + ws.reader_failed
+        await ws.close(code, reason)
+        await ws.end()
 
 
 async def open_listeners(

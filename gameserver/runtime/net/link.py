@@ -23,7 +23,7 @@ from __future__ import annotations
 import contextlib
 import operator
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Generator
 
-    from gameserver.runtime.net.poller import Poller
-
 STALL_TIMEOUT_S = 20.0
 """A peer that takes not one byte for so long, while bytes wait for it, is dropped."""
 
@@ -48,15 +46,6 @@ and the deltas it gets are seconds old before a post is ever refused."""
 RECEIVE_BYTES = 64 * 1024
 LINGER_BYTES = 1024 * 1024
 LINGER_S = 1.0
-
-CLOSE_FRAME_FIRST_BYTE = 0x88
-"""FIN and opcode 8 (RFC 6455, 5.2).
-
-trio-websocket calls ``send_all`` once for each frame, so the first byte that it gets is always
-the first byte of a frame, and only a close frame starts with 0x88 (an HTTP answer starts
-with ``H``, 0x48). A flag set by the session would not be exact: trio-websocket's reader
-also sends close frames by itself, to answer the peer's and for a message that is too big.
-"""
 
 MAX_UNREAD_BYTES = 256 * 1024
 """The poller reads no more of a link whose reader has so much waiting for it; the rest stays in
@@ -72,6 +61,19 @@ FLOOD_PAUSE_S = 0.05
 """Between two reads of a connection of which nothing is wanted any more but its end."""
 
 
+class Reader(Protocol):
+    """Reads links from outside of their own tasks: the poller, as far as a link knows it."""
+
+    def remove(self, link: Link, /) -> None:
+        """Read ``link`` no more; called before its socket is closed."""
+
+    def unwatch(self, link: Link, /) -> None:
+        """Read ``link`` at ticks only, not as soon as something arrives."""
+
+    def read_again(self, link: Link, /) -> None:
+        """Read ``link`` at the next tick, though nothing more may arrive by then."""
+
+
 class Link(trio.abc.Stream):
     """A stream over a connected ``socket.socket``, made non-blocking.
 
@@ -79,10 +81,9 @@ class Link(trio.abc.Stream):
     link before the nursery ends, for a tick may post at any time. With ``ssl_context`` the link is
     a TLS server's, with ``codec`` it speaks TLS as that does; then ``handshake`` must come first.
 
-    Attributes to read: ``clear`` (a post would be taken now), ``closing`` (a close frame was
-    sent, or is about to be), ``idle_flood`` (the peer sent too many TLS records without data), and
-    the counters ``bytes_in``, ``bytes_out`` (before encryption), ``frames_posted`` and
-    ``posts_refused``.
+    Attributes to read: ``clear`` (a post would be taken now), ``idle_flood`` (the peer sent too
+    many TLS records without data), and the counters ``bytes_in``, ``bytes_out`` (before
+    encryption), ``frames_posted`` and ``posts_refused``.
     """
 
     __slots__ = (
@@ -94,6 +95,7 @@ class Link(trio.abc.Stream):
         "_fed",
         "_nursery",
         "_poller",
+        "_posts_ended",
         "_receiving",
         "_sending",
         "_socket",
@@ -102,7 +104,6 @@ class Link(trio.abc.Stream):
         "_tls",
         "bytes_out",
         "clear",
-        "closing",
         "frames_posted",
         "idle_flood",
         "posts_refused",
@@ -132,10 +133,10 @@ class Link(trio.abc.Stream):
         self._backlog_gone = trio.Event()
         self._closed = False
         self._broken: str | None = None
-        self._poller: Poller | None = None
+        self._poller: Reader | None = None
         self._fed = trio.lowlevel.ParkingLot()
         self.clear = not self._awaits_handshake
-        self.closing = False
+        self._posts_ended = False
         self.idle_flood = False
         self.bytes_out = 0
         self.frames_posted = 0
@@ -216,6 +217,11 @@ class Link(trio.abc.Stream):
             self._keep_backlog(memoryview(frame)[sent_bytes:])
         return True
 
+    def end_posts(self) -> None:
+        """Refuse every post from now on, for nothing may follow a close frame."""
+        self._posts_ended = True
+        self._refresh_clear()
+
     def _keep_backlog(self, rest: memoryview) -> None:
         self._backlog = rest
         self._backlog_gone = trio.Event()
@@ -240,8 +246,6 @@ class Link(trio.abc.Stream):
         Cancelled in the middle it leaves the link broken.
         """
         with self._as_sender():
-            if len(data) > 0 and data[0] == CLOSE_FRAME_FIRST_BYTE:
-                self.closing = True
             await self._wait_until_backlog_gone()
             with memoryview(data) as view:
                 await self._write(view, begun=False)
@@ -329,7 +333,7 @@ class Link(trio.abc.Stream):
 
     # The poller
 
-    def polled_by(self, poller: Poller | None) -> None:
+    def polled_by(self, poller: Reader | None) -> None:
         """Leave reading to ``poller`` from now on (None: to ``receive_some`` again)."""
         self._poller = poller
         self._fed.unpark_all()
@@ -437,8 +441,7 @@ class Link(trio.abc.Stream):
         """
         enough_bytes = self.bytes_in + LINGER_BYTES
         self.receive_buffer.unread = b""
-        self.closing = True
-        self._refresh_clear()
+        self.end_posts()
         try:
             with trio.move_on_after(timeout_s):
                 await self._wait_until_backlog_gone()
@@ -513,7 +516,7 @@ class Link(trio.abc.Stream):
     def _refresh_clear(self) -> None:
         self.clear = not (
             self._sending
-            or self.closing
+            or self._posts_ended
             or self._closed
             or self._backlog is not None
             or self._broken is not None

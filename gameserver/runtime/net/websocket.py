@@ -1,77 +1,306 @@
-"""What trio-websocket is given instead of the link and a nursery: the same, and an orderly end.
+"""One WebSocket of the server: its messages, its state and its end.
 
-Owns what trio-websocket leaves out of its end.  A frame that breaks RFC 6455 is answered with a
-close frame that says why (7.1.7), where trio-websocket would only drop the connection.  And what it
-believes to be the end of the socket is only the end of its own use: the acceptor finishes the link,
-so that what was sent last still arrives although the peer sent more meanwhile.  Its one task is
-gone before the link is finished.
+Owns everything that reaches into trio-websocket and wsproto; no other file of the server does.
+Never knows sessions, rooms or HTTP, and never closes the socket itself: the acceptor finishes the
+link afterwards, so that the last frame still arrives although the peer has sent more meanwhile.
+
+States::
+
+    CONNECTING ──1──► OPEN ──2──► CLOSING ──3──► CLOSED
+         │              │                          ▲
+         └──────────────┴────────────4─────────────┘
+
+1. ``WebSocket.open`` has answered the upgrade request with 101.
+2. A close frame is handed to the link.  Its cause is ``close``, or trio-websocket's reader:
+   it answers the peer's close frame, or refuses a message that is too big (1009) or a frame that
+   breaks RFC 6455 (1002, 1007).
+3. trio-websocket ends its use of the link: the peer has answered, ``close`` has waited long
+   enough, or the acceptor calls ``end``.
+4. The connection is lost: the peer ended it without a close frame, the socket broke, or
+   ``drop`` closed it.
+
+==========  ================================  =================================================
+State       What may be sent                  What may be received
+==========  ================================  =================================================
+CONNECTING  the answer to the upgrade         nothing: frames stay in the link
+OPEN        ``post``, ``send``, ``ping``      everything
+CLOSING     nothing after the close frame     the peer's close frame; ``receive`` still returns
+                                              what came before the peer's, then raises
+CLOSED      nothing                           nothing; ``receive`` as in CLOSING
+==========  ================================  =================================================
+
+Between trio-websocket's decision to close and its close frame it may wait for another frame to
+be written.  The state is OPEN until then, and a frame posted meanwhile goes out before
+the close frame; ``send``, ``ping`` and ``receive`` already raise ``WebSocketClosed``.
 """
 
 from __future__ import annotations
 
 import contextlib
+import enum
 import weakref
 from collections.abc import Awaitable, Callable
+from typing import Final, cast
 
 import trio
 import trio_websocket
 import wsproto.utilities
 from wsproto.connection import ConnectionState
 
+from gameserver.protocol.allowance import Intake
 from gameserver.protocol.closing import CONNECTION_LOST, NO_STATUS
+from gameserver.protocol.fast_path import MAX_FRAGMENTS
 from gameserver.protocol.frames import close_frame
 from gameserver.runtime.net.link import Link
 
-CLOSE_FRAME_TIMEOUT_S = 2.0
-"""For a peer that broke the protocol to take the frame that says so."""
+#: How long ``close`` waits for the peer's close frame.
+CLOSE_TIMEOUT_S: Final = 2.0
+#: How long a peer that broke RFC 6455 may take to accept the close frame that says so.
+CLOSE_FRAME_TIMEOUT_S: Final = 2.0
 
-_NEVER_SENT = (NO_STATUS, CONNECTION_LOST)
+#: FIN and opcode 8 (RFC 6455, 5.2).  trio-websocket calls ``send_all`` once for each frame, so the
+#: first byte that it gets is always the first byte of a frame.  Only a close frame starts with
+#: 0x88; the answer to the upgrade starts with ``H``, 0x48.
+CLOSE_FRAME_FIRST_BYTE: Final = 0x88
+
+#: Codes that stand for a missing close frame, and so are never sent in one.
+_NEVER_SENT: Final = (NO_STATUS, CONNECTION_LOST)
+
+#: What trio-websocket may raise, besides Trio's errors, for something that the peer did.
+#: ``ProtocolError`` includes ``LocalProtocolError``: a peer's ping during our close raises it.
+LIBRARY_ERRORS: Final = (
+    trio_websocket.ConnectionClosed,
+    trio_websocket.HandshakeError,
+    wsproto.utilities.ProtocolError,
+)
 
 
-def closed_by_peer(websocket: trio_websocket.WebSocketConnection) -> bool:
-    """Whether a close frame of the peer ended this WebSocket; for whoever finds it closed.
+class State(enum.Enum):
+    """How far a WebSocket is; it only moves forward (see the module's docstring)."""
 
-    ``closed`` does not tell: trio-websocket fills it alike with what the peer said, and with what
-    it decided itself (1002, 1007, 1009; 1006 for a connection that is lost).  But only after the
-    first is the closing handshake done.  A peer whose close frame comes right behind a message
-    that is too big may be taken for either.
+    CONNECTING = "connecting"
+    OPEN = "open"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+
+class WebSocketClosed(Exception):
+    """The WebSocket is closed or closing, with this code and reason (1006: connection lost).
+
+    ``by_peer``: a close frame of the peer decided it, not trio-websocket (1002, 1007, 1009) and not
+    a lost connection.  A close frame of the peer right behind a message that is too big may
+    be taken for either.
     """
-    state = websocket._wsproto.state  # noqa: SLF001 - nothing public tells it
-    return state is ConnectionState.CLOSED
+
+    def __init__(self, code: int, reason: str | None, *, by_peer: bool) -> None:
+        super().__init__(f"{code} {reason or ''}".rstrip())
+        self.code = code
+        self.reason = reason
+        self.by_peer = by_peer
 
 
-def release(websocket: trio_websocket.WebSocketConnection) -> None:
-    """End the generator in which wsproto parses frames; nothing is to be read any more.
+class WebSocket:
+    """A WebSocket over ``link``; ``open`` makes one, and ``end`` must come before the link's end.
 
-    It has its parser, which has it, and ends by itself only with a close frame of the peer.  Of
-    every connection that is cut that circle would be left until all objects are collected, which
-    they are not while people play (``gc_policy.py``).
+    ``link`` is for the parts of the server that work on frames: the poller, the heartbeat and
+    the publisher of a room.
     """
-    connection = websocket._wsproto.connection  # noqa: SLF001 - nothing public ends it
-    if connection is not None:
-        connection._proto._parse_more.close()  # noqa: SLF001
+
+    __slots__ = ("_connection", "_reader", "_stream", "link")
+
+    def __init__(
+        self,
+        link: Link,
+        stream: _Stream,
+        reader: _Reader,
+        connection: trio_websocket.WebSocketConnection,
+    ) -> None:
+        self.link = link
+        self._stream = stream
+        self._reader = reader
+        self._connection = connection
+
+    @classmethod
+    async def open(
+        cls,
+        link: Link,
+        nursery: trio.Nursery,
+        head: bytes,
+        *,
+        subprotocol: str | None = None,
+        max_message_bytes: int = 4096,
+        queue_messages: int = 4,
+        max_fragments: int = MAX_FRAGMENTS,
+        fast_path: bool = False,
+        intake: Intake | None = None,
+        on_flood: Callable[[], None] | None = None,
+    ) -> WebSocket:
+        """Answer the upgrade request ``head`` on ``link``, which nothing else reads any more.
+
+        ``nursery`` runs the reader.  ``queue_messages`` wait for ``receive`` at most, then
+        reading stops.  ``on_flood`` is called once when the peer sends more than ``intake``.  Only
+        with ``fast_path`` may ``on_message`` be called, and only without it does ``ping`` work.
+
+        Raises ``LIBRARY_ERRORS`` and Trio's errors of a broken stream.
+        """
+        link.unread(head)
+        link.receive_buffer.follow_frames(max_fragments, takes_pongs=fast_path)
+        if intake is not None and on_flood is not None:
+            link.receive_buffer.limit(intake, on_flood)
+        stream = _Stream(link)
+        reader = _Reader(nursery, link)
+        # The head is there already and a link gives up a peer that takes no bytes, so that
+        # neither of these two waits needs a deadline.
+        request = await trio_websocket.wrap_server_stream(
+            cast("trio.Nursery", reader),
+            stream,
+            message_queue_size=queue_messages,
+            max_message_size=max_message_bytes,
+        )
+        connection = await request.accept(subprotocol=subprotocol)
+        stream.opened(connection)
+        return cls(link, stream, reader, connection)
+
+    @property
+    def state(self) -> State:
+        """How far it is."""
+        return self._stream.state
+
+    @property
+    def reader_failed(self) -> bool:
+        """Whether a ping of the peer, while we were closing, has ended trio-websocket's reader."""
+        return self._reader.failed
+
+    # ------------------------------------------------------------ out
+
+    def post(self, frame: bytes) -> bool:
+        """Write ready-made frames (headers included) now, if nothing has to go out before them."""
+        return self.link.clear and self.link.post(frame)
+
+    async def send(self, message: str | bytes) -> None:
+        """Send a message after whatever is being sent.
+
+        Cancelled in the middle of a frame it leaves the link broken.
+        """
+        try:
+            await self._connection.send_message(message)
+        except trio_websocket.ConnectionClosed as closed:
+            raise self._how_closed(closed) from None
+
+    async def ping(self) -> None:
+        """Send a ping frame and wait for its pong; only without ``fast_path``."""
+        try:
+            await self._connection.ping()
+        except trio_websocket.ConnectionClosed as closed:
+            raise self._how_closed(closed) from None
+
+    # ------------------------------------------------------------ in
+
+    async def receive(self) -> str | bytes:
+        """Return the next message that ``on_message`` does not get."""
+        try:
+            message = await self._connection.get_message()
+        except trio_websocket.ConnectionClosed as closed:
+            raise self._how_closed(closed) from None
+        self.link.receive_buffer.message_taken()
+        return message
+
+    def on_message(self, take: Callable[[bytes], None], take_pong: Callable[[bytes], None]) -> None:
+        """Hand small binary messages to ``take`` from now on, and pongs to ``take_pong``.
+
+        All others still go to ``receive``, and the order of all messages is kept.  Both are called
+        within a tick, or while a task reads: they must neither wait nor raise.
+        """
+        self.link.receive_buffer.open_fast_path(take, take_pong)
+
+    def off_message(self) -> None:
+        """Hand out no more messages but to ``receive``; idempotent."""
+        self.link.receive_buffer.close_fast_path()
+
+    def on_flood(self, call: Callable[[], None]) -> None:
+        """Call this instead of ``open``'s ``on_flood``; it must neither wait nor raise."""
+        self.link.receive_buffer.on_flood = call
+
+    # ------------------------------------------------------------ the end
+
+    async def close(
+        self, code: int, reason: str = "", *, timeout_s: float = CLOSE_TIMEOUT_S
+    ) -> None:
+        """Close with ``code`` and ``reason`` (at most 123 bytes as UTF-8; the rest is cut off).
+
+        Waits ``timeout_s`` at most for the peer's answer, then drops the socket.  Does nothing
+        where the WebSocket is closed or closing already.
+        """
+        if self._connection.closed is not None:  # true sooner than the state is CLOSING
+            return
+        with trio.move_on_after(timeout_s):
+            await self._connection.aclose(code, reason)
+        self.link.drop()
+
+    def drop(self) -> None:
+        """Close the socket now, without a close frame."""
+        self.link.drop()
+
+    async def end(self) -> None:
+        """Send the close frame that a peer is still owed, and stop reading.
+
+        Once it returns, nothing uses the link any more.
+        """
+        await self._stream.aclose()
+        await self._reader.end()
+        # wsproto parses frames in a generator, which refers to its parser and back, and which only
+        # a close frame of the peer ends.  Without this the circle of each lost connection
+        # would stay until a full garbage collection, and while people play there is none
+        # (``gc_policy.py``).
+        frames = self._connection._wsproto.connection  # noqa: SLF001 - nothing public ends it
+        if frames is not None:
+            frames._proto._parse_more.close()  # noqa: SLF001
+
+    def _how_closed(self, closed: trio_websocket.ConnectionClosed) -> WebSocketClosed:
+        # trio-websocket gives the peer's code and its own in the same place; but only after a
+        # close frame of the peer is the closing handshake over.
+        state = self._connection._wsproto.state  # noqa: SLF001 - nothing public tells it
+        by_peer = state is ConnectionState.CLOSED
+        if closed.reason is None:
+            return WebSocketClosed(CONNECTION_LOST, None, by_peer=by_peer)
+        return WebSocketClosed(closed.reason.code, closed.reason.reason, by_peer=by_peer)
 
 
-class ClosingStream(trio.abc.Stream):
-    """``link`` as trio-websocket sees it; its unread bytes are the request for a WebSocket."""
+class _Stream(trio.abc.Stream):
+    """The link as trio-websocket sees it; owns the state of the WebSocket.
+
+    ``aclose`` ends trio-websocket's use of the link, not the link.
+    """
 
     def __init__(self, link: Link) -> None:
         self._link = link
         self._sending = trio.Lock()
-        self._over = False
-        #: Weakly, for it has this stream: in a circle both would wait for a garbage collection.
-        self._websocket: weakref.ref[trio_websocket.WebSocketConnection] | None = None
         self._opened = trio.Event()
+        self.state = State.CONNECTING
+        #: Weakly, for it has this stream: in a circle both would wait for a garbage collection.
+        self._connection: weakref.ref[trio_websocket.WebSocketConnection] | None = None
 
-    def opened(self, websocket: trio_websocket.WebSocketConnection) -> None:
-        """The WebSocket is open; no frame is read before."""
-        self._websocket = weakref.ref(websocket)
+    def opened(self, connection: trio_websocket.WebSocketConnection) -> None:
+        """Begin to read frames: the upgrade is answered."""
+        self._connection = weakref.ref(connection)
+        if self.state is State.CONNECTING:
+            self.state = State.OPEN
         self._opened.set()
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send after whatever is being sent."""
+        """Send a frame, or the answer to the upgrade, after whatever is being sent."""
         async with self._sending:
+            await self._send(data)
+
+    async def _send(self, data: bytes | bytearray | memoryview) -> None:
+        if len(data) > 0 and data[0] == CLOSE_FRAME_FIRST_BYTE and self.state is State.OPEN:
+            self.state = State.CLOSING
+            self._link.end_posts()
+        try:
             await self._link.send_all(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self.state = State.CLOSED
+            raise
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until the link takes bytes again."""
@@ -79,37 +308,49 @@ class ClosingStream(trio.abc.Stream):
             await self._link.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """What the link has for trio-websocket; an error once it has ended its use."""
-        if self._over:
-            raise trio.ClosedResourceError("the WebSocket is over")
+        """Return what the link has for trio-websocket: the request, then frames once it is open."""
+        if self.state is State.CLOSED:
+            raise trio.ClosedResourceError("the WebSocket is closed")
         if not self._link.receive_buffer.unread:
             await self._opened.wait()
-        return await self._link.receive_some(max_bytes)
+        try:
+            data = await self._link.receive_some(max_bytes)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self.state = State.CLOSED
+            raise
+        if not data:
+            self.state = State.CLOSED
+        return data
 
     async def aclose(self) -> None:
         """End trio-websocket's use of the link, with a close frame if the peer is owed one.
 
-        Called by trio-websocket and, since its reader may be cancelled before it gets here, by the
-        acceptor; the frame is sent once.
+        trio-websocket drops a connection that breaks RFC 6455 without one; 7.1.7 wants it.  Called
+        by trio-websocket and, since its reader may be cancelled before it gets here, by ``end``.
         """
-        self._over = True
-        await trio.lowlevel.checkpoint()
-        with (
-            trio.move_on_after(CLOSE_FRAME_TIMEOUT_S),
-            contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError),
-        ):
-            async with self._sending:
-                websocket = None if self._websocket is None else self._websocket()
-                reason = None if websocket is None else websocket.closed
-                if not (self._link.closing or reason is None or reason.code in _NEVER_SENT):
-                    await self._link.send_all(close_frame(reason.code, reason.reason or ""))
+        try:
+            await trio.lowlevel.checkpoint()
+            with (
+                trio.move_on_after(CLOSE_FRAME_TIMEOUT_S),
+                contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError),
+            ):
+                async with self._sending:
+                    await self._send_owed_close_frame()
+        finally:
+            self.state = State.CLOSED
+
+    async def _send_owed_close_frame(self) -> None:
+        connection = None if self._connection is None else self._connection()
+        reason = None if connection is None else connection.closed
+        if self.state is State.OPEN and reason is not None and reason.code not in _NEVER_SENT:
+            await self._send(close_frame(reason.code, reason.reason or ""))
 
 
-class Reader:
+class _Reader:
     """Runs trio-websocket's reader in the nursery of its connection; ended before that.
 
-    It is gone when the link is finished, while the link still flushes.  It is all that
-    trio-websocket wants of a nursery: to start that one task.
+    trio-websocket wants a nursery only to start that one task, so this passes for one.  The reader
+    is gone when the link is finished, while the link still flushes.
     """
 
     def __init__(self, nursery: trio.Nursery, link: Link) -> None:
@@ -124,10 +365,10 @@ class Reader:
         self._nursery.start_soon(self._run, read)
 
     async def _run(self, read: Callable[[], Awaitable[None]]) -> None:
-        """Read on where a ping kills the reader while we are closing.
+        """Go on reading where a ping ends trio-websocket's reader while we are closing.
 
-        The session must not die of that, for its close frame may be still to come.  What else the
-        peer sends is read here then, so that no reset overtakes that frame.
+        That must not end the session, whose close frame may be still to come.  What else the
+        peer sends is read and dropped, so that no TCP reset overtakes that frame.
         """
         with self._scope:
             try:

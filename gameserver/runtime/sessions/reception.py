@@ -35,7 +35,7 @@ from gameserver.protocol.messages import (
     decode_from_client,
     short_command,
 )
-from gameserver.runtime.net.link import Link
+from gameserver.runtime.net.websocket import WebSocket
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import End
 from gameserver.simulation.stepper import Seated
@@ -89,7 +89,6 @@ class Reception:
         "_end",
         "_ended",
         "_from_wire",
-        "_link",
         "_log",
         "_pings_allowed",
         "_player",
@@ -98,13 +97,14 @@ class Reception:
         "_seat",
         "_task",
         "_texts_allowed",
+        "_ws",
     )
 
     def __init__(
         self,
         seated: Seated,
         task: RoomTask,
-        link: Link,
+        ws: WebSocket,
         count: MessageCount,
         counters: Counters,
         end: End,
@@ -116,7 +116,7 @@ class Reception:
         self._task = task
         self._room = task.room
         self._from_wire = [spec.from_wire for spec in task.room.world.schema.commands]
-        self._link = link
+        self._ws = ws
         self._count = count
         self._counters = counters
         self._end = end
@@ -207,7 +207,7 @@ class Reception:
     def post(self, message: ServerMessage) -> None:
         """Send now if the link is free, else with the next delta."""
         frame = binary_frame(message.encode())
-        if not (self._link.clear and self._link.post(frame)):
+        if not self._ws.post(frame):
             self._seat.notify(frame)
 
     def take_latency(self, latency: Latency) -> None:

@@ -15,7 +15,6 @@ from typing import Final
 import attrs
 import structlog
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from gameserver.config import Settings
 from gameserver.errors import JoinRefused, RemoteProtocolError
@@ -44,9 +43,8 @@ from gameserver.protocol.messages import (
     valid_name,
 )
 from gameserver.runtime.admission.connection_limits import Peer
-from gameserver.runtime.http.acceptor import FLOOD, close_websocket
-from gameserver.runtime.net.link import Link
-from gameserver.runtime.net.websocket import closed_by_peer
+from gameserver.runtime.http.acceptor import FLOOD
+from gameserver.runtime.net.websocket import State, WebSocket, WebSocketClosed
 from gameserver.runtime.rooms.lobby import Lobby, Place
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import Member
@@ -82,15 +80,13 @@ class Session:
 
     def __init__(
         self,
-        ws: WebSocketConnection,
-        link: Link,
+        ws: WebSocket,
         peer: Peer,
         lobby: Lobby,
         settings: Settings,
         counters: Counters,
     ) -> None:
         self._ws = ws
-        self._link = link
         self._lobby = lobby
         self._settings = settings
         self._counters = counters
@@ -103,7 +99,7 @@ class Session:
         self._scope = trio.CancelScope()
         self._ending: Ending | None = None
         self._count_of_messages = MessageCount(counters)
-        link.receive_buffer.on_flood = self._end_flood
+        ws.on_flood(self._end_flood)
         self._peer = peer
         self._log = log.bind(peer=peer.name)
 
@@ -112,7 +108,7 @@ class Session:
         if self._ending is None:
             self._ending = Ending(code, reason)
             # At once: its player may go on over another connection before our task runs again.
-            self._link.receive_buffer.close_fast_path()
+            self._ws.off_message()
             self._scope.cancel()
 
     def _end_flood(self) -> None:
@@ -120,7 +116,7 @@ class Session:
 
     def tally(self) -> Tally:
         """Return what this session has counted so far."""
-        link = self._link
+        link = self._ws.link
         of_link = Tally(link.bytes_in, link.bytes_out, link.posts_refused)
         if self._seated is None:
             return of_link
@@ -140,7 +136,7 @@ class Session:
             reason=escaped(ending.reason),
             by_peer=ending.by_peer,
         )
-        if self._ws.closed is None:
+        if self._ws.state is State.OPEN:
             await self._say_bye(ending)
 
     def _count(self, ending: Ending) -> None:
@@ -165,17 +161,15 @@ class Session:
             return Ending(CloseCode.PROTOCOL_ERROR, str(error))
         except JoinRefused as refusal:
             return Ending(refusal.code, refusal.reason, retry_after_s=refusal.retry_after_s)
-        except ConnectionClosed as closed:
+        except WebSocketClosed as closed:
             return self._found_closed(closed)
 
-    def _found_closed(self, closed: ConnectionClosed) -> Ending:
-        """Return who closed the WebSocket, and why: the peer, trio-websocket, or nobody (1006)."""
-        code, reason = CONNECTION_LOST, None
-        if closed.reason is not None:
-            code, reason = closed.reason.code, closed.reason.reason
-        if closed_by_peer(self._ws):
-            return Ending(code, "left" if code < 1002 else LOST, by_peer=True)
-        return Ending(code, reason or LOST)
+    @staticmethod
+    def _found_closed(closed: WebSocketClosed) -> Ending:
+        """Return who closed the WebSocket, and why: the peer, we ourselves, or nobody (1006)."""
+        if closed.by_peer:
+            return Ending(closed.code, "left" if closed.code < 1002 else LOST, by_peer=True)
+        return Ending(closed.code, closed.reason or LOST)
 
     # ------------------------------------------------------------ joining
 
@@ -214,7 +208,7 @@ class Session:
 
     def _join(self, hello: Hello, place: Place, identity: str | None) -> Member:
         task = place.task
-        member = task.roster.join(place.number, self._link, hello.name, identity, self.end)
+        member = task.roster.join(place.number, self._ws.link, hello.name, identity, self.end)
         self._counters.joins += 1
         self._note_playing("joined", task, member)
         return member
@@ -222,7 +216,7 @@ class Session:
     def _take_over(self, task: RoomTask, member: Member) -> None:
         """Continue as a player who has signed in over this connection too."""
         self._counted_before = _tally_of(member.seated)
-        task.roster.take_over(member, self._link, self.end)
+        task.roster.take_over(member, self._ws.link, self.end)
         self._note_playing("taken over", task, member)
 
     def _resume(self, hello: Hello, task: RoomTask, member: Member) -> None:
@@ -232,7 +226,9 @@ class Session:
             raise RemoteProtocolError("hello.tick is a tick that has not been")
         assert hello.resume is not None
         self._counted_before = _tally_of(member.seated)
-        task.roster.resume(member, hello.resume, self._link, hello.held_ids, hello.tick, self.end)
+        task.roster.resume(
+            member, hello.resume, self._ws.link, hello.held_ids, hello.tick, self.end
+        )
         # How much the client has missed; None: it asks for everything.
         behind_ticks = None if hello.held is None else tick_number - hello.tick
         self._note_playing("resumed", task, member, behind_ticks=behind_ticks)
@@ -255,7 +251,7 @@ class Session:
             may_return = False  # closed on purpose, though without saying why
         member.roster.disconnect(
             member,
-            self._link,
+            self._ws.link,
             ending.reason,
             may_return=may_return,
             address=self._peer.counted_as,
@@ -344,9 +340,9 @@ class Session:
             ack=member.seated.seat.command_seq,
         )
         data = welcome.encode()
-        if not (self._link.clear and self._link.post(binary_frame(data))):
+        if not self._ws.post(binary_frame(data)):
             with trio.move_on_after(WELCOME_TIMEOUT_S) as patience:
-                await self._ws.send_message(data)
+                await self._ws.send(data)
             if patience.cancelled_caught:
                 raise SessionOver(CloseCode.TOO_SLOW, "the welcome was not taken")
         if self._ending is None:  # otherwise deltas may have to wait for another session's welcome
@@ -360,7 +356,7 @@ class Session:
         reception = Reception(
             member.seated,
             task,
-            self._link,
+            self._ws,
             self._count_of_messages,
             self._counters,
             self.end,
@@ -373,15 +369,15 @@ class Session:
             reception.take_latency(latency)
 
         beat = task.heartbeat.add(
-            self._link, lambda: commands.newest_seq, answered, self._end_silent
+            self._ws.link, lambda: commands.newest_seq, answered, self._end_silent
         )
         try:
-            self._link.receive_buffer.open_fast_path(reception.take_bytes, beat.pong)
-            task.read(self._link)
+            self._ws.on_message(reception.take_bytes, beat.pong)
+            task.read(self._ws.link)
             return await self._until_closed(self._listen(reception))
         finally:
-            self._link.receive_buffer.close_fast_path()
-            task.stop_reading(self._link)
+            self._ws.off_message()
+            task.stop_reading(self._ws.link)
             task.heartbeat.remove(beat)
 
     def _end_silent(self) -> None:
@@ -395,8 +391,7 @@ class Session:
 
     async def _next_message(self) -> tuple[ClientMessage, float]:
         """Return the next message that came through trio-websocket, and when that was."""
-        data = await self._ws.get_message()
-        self._link.receive_buffer.message_taken()
+        data = await self._ws.receive()
         now_s = trio.current_time()
         self._count_of_messages.add(now_s)
         if isinstance(data, str):
@@ -410,12 +405,10 @@ class Session:
         if self._greeted:
             with trio.move_on_after(BYE_TIMEOUT_S):
                 try:
-                    await self._ws.send_message(
-                        Bye(ending.code, reason, ending.retry_after_s).encode()
-                    )
-                except ConnectionClosed:
+                    await self._ws.send(Bye(ending.code, reason, ending.retry_after_s).encode())
+                except WebSocketClosed:
                     return
-        await close_websocket(self._ws, self._link, ending.code, reason)
+        await self._ws.close(ending.code, reason)
 
 
 def _checked_identity(returned: object) -> str | None:

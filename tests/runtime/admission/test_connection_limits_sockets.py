@@ -240,9 +240,9 @@ async def test_one_deadline_from_accept_to_the_first_message(autojump_clock: obj
     """A client that is slow at each step has no more time than one that is slow at one."""
     seen: list[float] = []
 
-    async def game(ws: Any, link: Any, peer: Peer) -> None:
+    async def game(ws: Any, peer: Peer) -> None:
         with trio.move_on_at(peer.deadline_s):
-            await ws.get_message()
+            await ws.receive()
         seen.append(trio.current_time() - accepted_s)
 
     async with open_acceptor(game=game) as opened:

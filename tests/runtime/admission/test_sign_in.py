@@ -70,11 +70,11 @@ class House:
 
     @asynccontextmanager
     async def client(self, *, is_bot: bool = False) -> AsyncIterator[RawClient]:
-        async with connected() as (ws, link, client, _):
+        async with connected() as (ws, _, client, _):
             peer = self.connection_limits.admit("peer", 0, trio.current_time())
             assert isinstance(peer, Peer)
             peer.is_bot = is_bot
-            session = Session(ws, link, peer, self.lobby, self.settings, Counters())  # type: ignore[arg-type]
+            session = Session(ws, peer, self.lobby, self.settings, Counters())
             self.nursery.start_soon(session.run)
             yield client
 

@@ -22,7 +22,6 @@ from gameserver.runtime.http.acceptor import (
     Acceptor,
     AcceptorSettings,
     Endpoint,
-    close_websocket,
     open_listeners,
 )
 from gameserver.runtime.http.assets import Assets
@@ -300,13 +299,12 @@ async def test_an_upgrade_after_a_request_on_one_connection():
 
 
 @both
-async def test_a_session_gets_its_websocket_its_link_and_its_peer(tls):
+async def test_a_handler_gets_its_websocket_and_its_peer(tls):
     seen = []
 
-    async def game(ws, link, peer):
-        seen.append((ws.path, ws.subprotocol, peer.name))
-        assert link.post(binary_frame(b"posted"))
-        seen.append(await ws.get_message())
+    async def game(ws, peer):
+        assert ws.post(binary_frame(b"posted"))
+        seen.extend([peer.name, await ws.receive()])
 
     async with open_acceptor(tls=tls, game=game) as opened:
         peer = WirePeer(await opened.connect())
@@ -318,8 +316,8 @@ async def test_a_session_gets_its_websocket_its_link_and_its_peer(tls):
         assert await rest_of(peer.stream) == b""
         await trio.aclose_forcefully(peer.stream)
         assert opened.acceptor.statistics().websockets == 1
-    (path, subprotocol, address), message = seen
-    assert (path, subprotocol, message) == ("/arena?room=1", SUBPROTOCOL, b"command")
+    address, message = seen
+    assert message == b"command"
     assert address.startswith("127.0.0.1:")
 
 
@@ -335,8 +333,8 @@ async def test_without_the_subprotocol_there_is_no_game():
 async def test_the_last_posted_frame_arrives_before_the_end():
     """It is still flushed when the handler has gone."""
 
-    async def game(ws, link, peer):
-        link.post(binary_frame(bytes(3_000_000)))
+    async def game(ws, peer):
+        ws.post(binary_frame(bytes(3_000_000)))
 
     async with open_acceptor(game=game) as opened:
         peer = WirePeer(await opened.connect())
@@ -351,10 +349,10 @@ async def test_the_last_posted_frame_arrives_before_the_end():
 async def test_closing_waits_only_so_long_for_the_peer():
     closed = trio.Event()
 
-    async def game(ws, link, peer):
-        await close_websocket(ws, link, 4010, "kicked", timeout_s=0.05)
-        assert not link.clear
-        await close_websocket(ws, link, 4000, "again")
+    async def game(ws, peer):
+        await ws.close(4010, "kicked", timeout_s=0.05)
+        assert not ws.link.clear
+        await ws.close(4000, "again")
         closed.set()
 
     async with open_acceptor(game=game) as opened:

@@ -13,7 +13,7 @@ import trio
 import trio.testing
 from wsproto.events import BytesMessage, CloseConnection, TextMessage
 
-from gameserver.runtime.http.acceptor import AcceptorSettings, close_websocket
+from gameserver.runtime.http.acceptor import AcceptorSettings
 from tests.support.broken_clients import BROKEN_FRAMES, CODES, MASKED_PING, REFUSED, head
 from tests.support.sockets import (
     SUBPROTOCOL,
@@ -151,8 +151,8 @@ async def playing(opened: OpenAcceptor) -> WirePeer:
 async def test_a_ping_during_our_close_handshake(tls):
     """The client still learns why it was closed."""
 
-    async def closing_game(ws, link, peer):
-        await close_websocket(ws, link, 4010, "kicked")
+    async def closing_game(ws, peer):
+        await ws.close(4010, "kicked")
 
     async with witnessed(tls=tls, game=closing_game) as opened:
         peer = await playing(opened)
@@ -215,7 +215,7 @@ async def test_a_flood_of_pings_from_a_client_that_reads_nothing(tls):
 
 @both
 async def test_a_handler_that_crashes_closes_1011_and_is_logged_once(tls, capsys):
-    async def bug(ws, link, peer):
+    async def bug(ws, peer):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trio.sleep_forever)
             raise FileNotFoundError("a bug of the game")

@@ -8,21 +8,14 @@ import os
 import socket
 from functools import partial
 
-import attrs
 import pytest
 import trio
 import trio.testing
-import trio_websocket
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from wsproto.events import CloseConnection, Message, Ping
 
 from gameserver.protocol.allowance import Intake
-from gameserver.protocol.frames import binary_frame
 from gameserver.runtime.net.link import Link
 from gameserver.runtime.net.receive_buffer import BYTES_PER_TURN
-from tests.support.examples import examples
-from tests.support.sockets import WirePeer, linked, server_tls, two_links
+from tests.support.sockets import linked, server_tls, two_links
 
 #: More than all the buffers between two links hold.
 BIG = bytes(64 * 1024)
@@ -112,25 +105,18 @@ async def test_nothing_is_posted_into_a_write_in_progress(tls, nursery):
 
 @both
 @pytest.mark.parametrize("clogged_before", [False, True])
-async def test_nothing_is_posted_after_a_close_frame(tls, clogged_before, nursery):
+async def test_nothing_is_posted_once_posts_have_ended(tls, clogged_before, nursery):
     async with two_links(tls=tls) as (server, client):
         before = BIG if clogged_before else b"x"
         server.post(before)
+        server.end_posts()
         nursery.start_soon(server.send_all, b"\x88\x02\x03\xe8")
         await trio.testing.wait_all_tasks_blocked()
-        assert server.closing
         assert not server.post(b"late")
         assert await read_until(client, len(before) + 4) == before + b"\x88\x02\x03\xe8"
         await trio.testing.wait_all_tasks_blocked()
         assert not server.clear
         assert not server.post(b"later still")
-
-
-@pytest.mark.parametrize("head", [b"HTTP/1.1 101 Switching Protocols", b"\x82\x01x", b"\x81\x00"])
-async def test_only_a_close_frame_closes_the_lane(head):
-    async with two_links(tls=False) as (server, _):
-        await server.send_all(head)
-        assert server.clear
 
 
 # Breaking
@@ -364,104 +350,6 @@ async def test_finish_waits_only_so_long(tls, autojump_clock):
         await server.finish(timeout_s=3)
         assert trio.current_time() - begun == pytest.approx(3)
         assert not server.post(b"x")
-
-
-# Everything at once, against trio-websocket and read by wsproto
-
-
-@attrs.frozen
-class Post:
-    """Post so many frames at once."""
-
-    sizes: tuple[int, ...]
-
-
-@attrs.frozen
-class Say:
-    """Send a text through trio-websocket."""
-
-    size: int
-
-
-class PingPeer:
-    """Send a ping frame through trio-websocket."""
-
-
-@attrs.frozen
-class Read:
-    """Let the client take so much."""
-
-    max_bytes: int
-
-
-sizes = st.one_of(st.integers(0, 200), st.integers(0, 20_000))
-actions = st.lists(
-    st.one_of(
-        st.builds(Post, st.lists(sizes, min_size=1, max_size=3).map(tuple)),
-        st.builds(Say, sizes),
-        st.builds(PingPeer),
-        st.builds(Read, st.integers(1, 9000)),
-    ),
-    max_size=30,
-)
-
-
-@both
-@settings(max_examples=examples(50))
-@given(actions=actions, code=st.sampled_from([1000, 1001, 4000]))
-async def test_frames_never_interleave(tls, actions, code):
-    """Whatever is posted, sent, half taken and read: the client gets whole messages, in the
-    order in which they were accepted, then the close, and nothing after it."""
-    async with two_links(tls=tls) as (server, client), trio.open_nursery() as nursery:
-        peer = WirePeer(client)
-        nursery.start_soon(peer.open)
-        request = await trio_websocket.wrap_server_stream(nursery, server)
-        ws = await request.accept()
-        await trio.testing.wait_all_tasks_blocked()
-        expected: list[object] = []
-        for number, action in enumerate(actions):
-            match action:
-                case Post(sizes):
-                    payloads = [bytes([number]) * size for size in sizes]
-                    if server.post(b"".join(map(binary_frame, payloads))):
-                        expected += payloads
-                case Say(size):
-                    expected.append(chr(number) * size)
-                    nursery.start_soon(ws.send_message, chr(number) * size)
-                case PingPeer():
-                    expected.append(("ping", bytes([number])))
-                    nursery.start_soon(ws.ping, bytes([number]))
-                case Read(max_bytes):
-                    async with trio.open_nursery() as reading:
-                        reading.start_soon(peer.receive, max_bytes)
-                        await trio.testing.wait_all_tasks_blocked()
-                        reading.cancel_scope.cancel()
-            # In the order in which they were started, writers stand in line for the link.
-            await trio.testing.wait_all_tasks_blocked()
-        nursery.start_soon(ws.aclose, code)
-        await trio.testing.wait_all_tasks_blocked()
-        assert not server.post(binary_frame(b"after the close"))
-        received = [message async for message in messages_until_close(peer)]
-        assert received == [*expected, ("close", code)]
-        await peer.send(CloseConnection(code=code))
-        assert await peer.receive() == b""
-        nursery.cancel_scope.cancel()
-
-
-async def messages_until_close(peer: WirePeer):
-    parts = []
-    while event := await peer.next_event():
-        match event:
-            case Ping(payload=payload):
-                yield "ping", bytes(payload)
-            case CloseConnection(code=code):
-                yield "close", code
-                return
-            case Message():
-                parts.append(event.data)
-                if event.message_finished:
-                    yield parts[0][:0].join(parts)
-                    parts.clear()
 
 
 # Reading in turns

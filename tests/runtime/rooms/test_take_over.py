@@ -127,7 +127,7 @@ async def test_the_older_one_says_nothing_more(autojump_clock: MockClock, path: 
         await wait_all_tasks_blocked()
         seated, link = host.seated(1), host.links[0]
         if path == "task":
-            host.sessions[0]._ws._send_channel.send_nowait(a_step(9))
+            host.sessions[0]._ws._connection._send_channel.send_nowait(a_step(9))
         host.roster.take_over(host.member(1), host.links[1], lambda *_: None)  # type: ignore[arg-type]
         if path == "lane":
             link.receive_buffer.take_in(masked_frame(a_step(9)))
