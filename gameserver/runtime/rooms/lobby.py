@@ -40,7 +40,8 @@ log = structlog.get_logger(__name__)
 
 #: How long a client is told to wait before it retries where every seat or room is taken.
 RETRY_AFTER_S: Final = 5.0
-#: How long at least it is told to wait where a room is overloaded: the ladder steps down no sooner.
+#: How long at least it is told to wait where a room is overloaded: it recovers no sooner, or soon
+#: relapses.
 OVERLOAD_RETRY_S: Final = 5.0
 
 #: How many room kinds the refusal of an unknown kind names.

@@ -4,11 +4,16 @@ Owns the table of steps and the decision to go up or down.  Pure: the caller rep
 tick took.  Never carries a step out; ``room_task.py`` does.
 
 The *load* is the time that ticks take, as a share of the time between two ticks, averaged over a
-window of ``WINDOW_S``.  Three rules keep the ladder from oscillating:
+window of ``WINDOW_S``.  Four rules keep the ladder from oscillating:
 
+- a step down is taken only if the ticks would fit after it: publishes that become more frequent or
+  reach further cost more, by how much is known from what they cost now;
 - between ``STEP_DOWN_LOAD`` and ``STEP_UP_LOAD`` nothing changes;
-- there is at most one step per window, and a step down needs several low windows in a row;
+- there is at most one step per window, and a step down needs more than one low window in a row;
 - if the load returns soon after a step down, the next step down needs twice as many low windows.
+
+A *rush* is a window in which many players join or come back.  What they cost is over when they are
+in, and fewer deltas would not make it less.  So a rush takes the ladder nowhere, unless it lasts.
 """
 
 from __future__ import annotations
@@ -22,17 +27,21 @@ import attrs
 #: Above this load the ladder goes up a step.
 STEP_UP_LOAD: Final = 0.9
 #: The ladder goes down a step if the load would stay below this after the step.
-STEP_DOWN_LOAD: Final = 0.6
+STEP_DOWN_LOAD: Final = 0.75
 #: The load is averaged over this time, which is also the shortest time between two steps.
 WINDOW_S: Final = 1.0
 #: A window holds at least this many ticks.  The longest tick of a window does not count, because
 #: a single stalled tick is not an overload.
 MIN_TICKS: Final = 4
 #: Low windows in a row before a step down: initially, and at most, however many relapses there are.
-LOW_WINDOWS: Final = 5
+LOW_WINDOWS: Final = 2
 MAX_LOW_WINDOWS: Final = 60
 #: A step up within this many windows after a step down is a relapse.
 RELAPSE_WINDOWS: Final = 10
+#: A window is a rush if at least one player in this many came in it.
+PLAYERS_PER_ARRIVAL: Final = 10
+#: After this many windows in a row, a rush is a load like any other.
+RUSH_WINDOWS: Final = 3
 
 
 class Level(enum.IntEnum):
@@ -69,6 +78,15 @@ class Step:
         Two thirds of the width is 4/9 of the area, and so of the data to send.
         """
         return 2 / 3 if self.level >= Level.SMALLER_VIEW else 1.0
+
+    @property
+    def publish_cost(self) -> float:
+        """What publishing costs, as a share of its cost at the first step.
+
+        Views cost at most by their area, and at least the same where few share one: their width is
+        between the two.
+        """
+        return self.view_share / self.publish_factor
 
     @property
     def refuses_joins(self) -> bool:
@@ -124,10 +142,13 @@ class OverloadLadder:
     """
 
     __slots__ = (
+        "_arrivals",
         "_index",
         "_longest_s",
         "_low_windows",
         "_low_windows_needed",
+        "_publish_s",
+        "_rushes",
         "_sum_s",
         "_tick_rate",
         "_ticks",
@@ -154,6 +175,10 @@ class OverloadLadder:
         self._ticks = 0
         self._sum_s = 0.0
         self._longest_s = 0.0
+        self._publish_s = 0.0
+        #: Arrivals until the last window, and how many windows in a row were a rush.
+        self._arrivals = 0
+        self._rushes = 0
         self._low_windows = 0
         self._low_windows_needed = LOW_WINDOWS
         self._windows_since_down = RELAPSE_WINDOWS
@@ -163,32 +188,43 @@ class OverloadLadder:
         """The present step."""
         return self.steps[self._index]
 
-    def ticked(self, tick_number: int, work_s: float) -> bool:
-        """Record that a tick took ``work_s``; return whether the ladder took a step."""
+    def ticked(
+        self, tick_number: int, work_s: float, publish_s: float, players: int, arrivals: int
+    ) -> bool:
+        """Record that a tick took ``work_s``, its publish ``publish_s`` of that.
+
+        ``players`` are in the room now, and ``arrivals`` is how many have ever joined or come back.
+        Returns whether the ladder took a step.
+        """
         self._ticks += 1
         self._sum_s += work_s
+        self._publish_s += publish_s
         if work_s > self._longest_s:
             self._longest_s = work_s
         if tick_number - self._window_began < self._window_ticks or self._ticks < MIN_TICKS:
             return False
         counted_s = max(0.0, self._sum_s - self._longest_s)
         self.load = counted_s / (self._ticks - 1) * self._tick_rate
+        # The longest tick counts here: of few publishes in a window, one is a large share.
+        publish_load = self._publish_s / self._ticks * self._tick_rate
+        arrived, self._arrivals = arrivals - self._arrivals, arrivals
+        is_rush = arrived * PLAYERS_PER_ARRIVAL >= max(players, 1)
+        self._rushes = self._rushes + 1 if is_rush else 0
         self._window_began, self._ticks = tick_number, 0
-        self._sum_s = self._longest_s = 0.0
-        return self._decide()
+        self._sum_s = self._longest_s = self._publish_s = 0.0
+        return self._decide(publish_load)
 
-    def _decide(self) -> bool:
-        index = self._index
+    def _decide(self, publish_load: float) -> bool:
         self._windows_since_down += 1
         if self._windows_since_down == RELAPSE_WINDOWS:
             self._low_windows_needed = LOW_WINDOWS
-        if self.load * self.steps[index].pace > STEP_UP_LOAD:
+        if self.load * self.step.pace > STEP_UP_LOAD:
             self._low_windows = 0
-            if index + 1 == len(self.steps):
+            if self._index + 1 == len(self.steps) or 0 < self._rushes <= RUSH_WINDOWS:
                 return False
             self._go_up()
             return True
-        if not index or self.load * self.steps[index - 1].pace >= STEP_DOWN_LOAD:
+        if not self._index or self._load_below(publish_load) >= STEP_DOWN_LOAD:
             self._low_windows = 0
             return False
         self._low_windows += 1
@@ -198,6 +234,12 @@ class OverloadLadder:
         self._index -= 1
         self.downs += 1
         return True
+
+    def _load_below(self, publish_load: float) -> float:
+        """Return the load that the last window would have had one step further down."""
+        below = self.steps[self._index - 1]
+        more = below.publish_cost / self.step.publish_cost - 1
+        return (self.load + publish_load * more) * below.pace
 
     def _go_up(self) -> None:
         if self._windows_since_down < RELAPSE_WINDOWS:

@@ -237,7 +237,8 @@ class RoomTask:
         self.hooks.note_duration("publish", publish_s)
         work_s = scheduled.reading_s + simulate_s + publish_s
         self._times.note(lateness_s, simulate_s, work_s)
-        if self.ladder.ticked(tick_number, work_s):
+        players, arrivals = len(self.room.players), self.roster.arrivals
+        if self.ladder.ticked(tick_number, work_s, publish_s, players, arrivals):
             self._take_step(tick_number)
 
     def _simulate(self, tick_number: int, begun_s: float) -> float:

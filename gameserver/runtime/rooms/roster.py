@@ -157,6 +157,8 @@ class Roster:
         self.closed: str | None = None
         #: Called whenever the last seat number is released.
         self.on_empty: Callable[[], None] = lambda: None
+        #: How many players have ever begun to get deltas, by joining or coming back.
+        self.arrivals = 0
         self._stepper = stepper
         self._room = stepper.room
         self._publisher = publisher
@@ -261,6 +263,7 @@ class Roster:
         if isinstance(member.state, Welcoming):
             self._publisher.add(member.seated.seat)
             member.state = Playing(member.state.end)
+            self.arrivals += 1
 
     def confirm_welcome(self, member: Member) -> None:
         """Note that the client has its newest welcome: from now on its seat can be held."""

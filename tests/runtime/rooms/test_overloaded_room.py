@@ -127,6 +127,46 @@ async def test_the_pace_is_told_before_it_changes_and_kept_exactly(
         assert (last.pace, last.publish_every) == (1.0, 1)
 
 
+async def test_a_rush_of_players_does_not_slow_the_room(autojump_clock: MockClock) -> None:
+    async with running(Busy()) as task:
+        room = busy(task, autojump_clock, 1.2)
+        await trio.sleep(0.1)
+        for number in range(1, 9):
+            seat(task, number, f"player {number}")
+        await trio.sleep(1.2)
+        assert room.tick_number > 20
+        room.work_s = 0.5 * TICK_S
+        await trio.sleep(10)
+        assert room.levels == []
+
+
+async def test_a_crowd_that_comes_back_is_a_rush_as_well(autojump_clock: MockClock) -> None:
+    async with running(Busy()) as task:
+        room = busy(task, autojump_clock, 0.5)
+        clients = [seat(task, number, f"player {number}") for number in range(1, 9)]
+        await trio.sleep(1.0 + 1.5 * TICK_S)
+        assert room.tick_number == 21
+        room.work_s = 1.2 * TICK_S
+        for client in clients:
+            task.roster.take_over(client.member, Sink(), lambda *_: None)
+            task.roster.start_deltas(client.member)
+        await trio.sleep(1.2)
+        assert room.tick_number > 40
+        room.work_s = 0.5 * TICK_S
+        await trio.sleep(10)
+        assert room.levels == []
+
+
+async def test_a_room_is_back_soon_after_it_was_overloaded(autojump_clock: MockClock) -> None:
+    async with running(Busy()) as task:
+        room = busy(task, autojump_clock, 1.2)
+        await trio.sleep(1.5)
+        assert room.levels == [1]
+        room.work_s = 0.5 * TICK_S
+        await trio.sleep(3.0)
+        assert room.levels == [1, 0]
+
+
 async def test_a_player_who_joins_a_slow_room_is_told_the_pace(autojump_clock: MockClock) -> None:
     async with running(Busy()) as task:
         busy(task, autojump_clock, 2.0)
