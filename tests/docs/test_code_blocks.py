@@ -44,7 +44,7 @@ MARKS = ("run", "prints", "fragment", "not run")
 PRINTED_ADDRESS = "127.0.0.1:8000"
 RUN_DEADLINE_S = 120
 
-#: README prints programs of the first page of the tutorial; ``test_readme.py`` compares them.
+#: README prints programs of the first page of the tutorial; ``test_promises.py`` compares them.
 WITH_PROGRAMS = [d for d in DOCUMENTS if d != README and any(b.file for b in blocks_of(d))]
 WITH_COMMANDS = [d for d in DOCUMENTS if any(b.mark == "run" for b in blocks_of(d))]
 

@@ -1,11 +1,14 @@
-"""README is short, its two commands are one line each, and its game is that of the tutorial."""
+"""What the documentation promises: a short README, names that exist, a whole reference."""
 
 from __future__ import annotations
 
 import re
+from types import ModuleType
 
 import pytest
 
+import clients
+import gameserver
 from gameserver import Room
 from gameserver.testing import Rehearsal
 from tests.support.code_blocks import PAGES_FOLDER, README, blocks_of
@@ -45,3 +48,10 @@ def test_what_a_table_names_is_there(page: str) -> None:
         assert hasattr(OBJECTS[name], attribute), f"{name}.{attribute}"
     for hook in re.findall(r"`(on_\w+|hold_s|(?:classes|input|rewinds)(?= = ))", "\n".join(rows)):
         assert hasattr(Room, hook), hook
+
+
+@pytest.mark.parametrize(("page", "package"), [("api", gameserver), ("client-api", clients)])
+def test_the_reference_has_every_public_name(page: str, package: ModuleType) -> None:
+    text = (PAGES_FOLDER / "reference" / f"{page}.md").read_text()
+    listed = {name.rpartition(".")[2] for name in re.findall(r"^::: (\S+)$", text, re.MULTILINE)}
+    assert set(package.__all__) - listed == set()
