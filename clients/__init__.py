@@ -1,7 +1,7 @@
 """The clients that play on a gameserver.
 
-Owns no code: what a Python program needs to play, in one place.  Each name is imported when it is
-first used, so the pure modules can be imported without Trio.
+Owns no code, only the public names for Python programs.  Each name is imported when it is first
+used, so the pure modules can be imported without Trio.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""How long to wait before the next try to connect.
+"""How long a client pauses before its next attempt to connect.
 
-Owns the pauses: half a second, doubled with each try up to eight seconds, half of each random,
-since a thousand clients of a restarted server must not come back at once.  Pure: sleeps never, and
-draws from the ``random.Random`` that it is given.  ``clients/web/net/backoff.js`` is the same in
-milliseconds.
+Owns the pauses: half a second, doubled with each attempt, up to eight seconds.  Half of each pause
+is random, so that the clients of a restarted server do not all come back at once.  Pure: never
+sleeps, and draws from the ``random.Random`` that it is given.  ``clients/web/net/backoff.js`` is
+its twin, in milliseconds.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Final
 
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 8.0
-#: A connection that lasted this long takes the pauses back to the first.
+#: After a connection that lasted this long, the pauses start again from the shortest.
 LASTING_S: Final = LONGEST_PAUSE_S
-#: The longest ``retry_after_s`` that is believed.
+#: The longest ``retry_after_s`` that is obeyed.
 LONGEST_RETRY_AFTER_S: Final = 3600.0
 
 
@@ -29,9 +29,9 @@ class Backoff:
     def next_pause_s(self, lasted_s: float, at_least_s: float) -> float:
         """Return the pause after a connection that has ended.
 
-        ``lasted_s``: how long it had been playing, 0.0 if it never came to that; being let in is
-        not enough to start afresh, or a room that fails on every join would be tried twice a
-        second for ever.  ``at_least_s``: what the server asked for.
+        ``lasted_s`` is how long the client had been playing, or 0.0 if it never played.  Joining
+        alone does not reset the pauses, or a room that fails on every join would be tried twice a
+        second forever.  ``at_least_s`` is the pause that the server asked for.
         """
         if lasted_s >= LASTING_S:
             self._tries = 0

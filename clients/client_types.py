@@ -1,4 +1,4 @@
-"""What a client tells of itself: the state of its connection, each delta that it applied, counts.
+"""The values that a client reports: the state of its connection, applied deltas, statistics.
 
 Owns the declarations only; ``game_client.py`` fills them.
 """
@@ -14,11 +14,11 @@ from gameserver.protocol.closing import ClientAction
 
 
 class State(enum.Enum):
-    """What a client's connection is doing; the browser client has the same states.
+    """The state of a client's connection; the browser client has the same states.
 
-    ``open_game`` returns a client that is ``PLAYING``.  A lost connection leads over
-    ``RECONNECTING`` (a pause), ``CONNECTING`` (a socket is opening) and ``JOINING`` (hello sent)
-    back to ``PLAYING``, or to ``CLOSED``, which is final.
+    ``open_game`` returns a client that is ``PLAYING``.  After a lost connection the client is
+    ``RECONNECTING`` (a pause), ``CONNECTING`` (a socket is opening) and ``JOINING`` (hello sent),
+    and then ``PLAYING`` again or ``CLOSED``, which is final.
     """
 
     CONNECTING = "connecting"
@@ -30,11 +30,11 @@ class State(enum.Enum):
 
 @attrs.frozen
 class StateChange:
-    """A client's connection has come to ``state``.
+    """A client's connection has entered ``state``.
 
     ``code``, ``reason`` and ``action`` say why the connection ended, and what to do about it; only
-    ``RECONNECTING`` and ``CLOSED`` have them.  ``retry_in_s`` is the pause before the next try,
-    while ``RECONNECTING``.
+    ``RECONNECTING`` and ``CLOSED`` have them.  ``retry_in_s`` is the pause before the next attempt;
+    only ``RECONNECTING`` has it.
     """
 
     state: State
@@ -48,7 +48,8 @@ class StateChange:
 class Applied:
     """A delta that the replica has applied: ``tick``, ``ack``, ``margin`` as in the protocol.
 
-    ``news`` are those of its ``events`` that no effect shown ahead of the server has foreseen.
+    ``news`` are those of its ``events`` that confirm no predicted effect, so they are still to be
+    shown.
     """
 
     tick: int
@@ -62,7 +63,7 @@ class Applied:
 class ClientStatistics:
     """Counts since the first connection was opened.
 
-    ``unread_…`` count what was dropped because nobody took it from its inbox in time.
+    ``unread_…`` count items that were dropped because the program did not read them in time.
     """
 
     bytes_received: int = 0
@@ -76,10 +77,10 @@ class ClientStatistics:
     checks: int = 0
     checksum_failures: int = 0
     resyncs: int = 0
-    #: Times that a lost connection was replaced: to the same seat, and to another one.
+    #: Lost connections that were replaced: ``resumes`` in the same seat, ``rejoins`` in another.
     resumes: int = 0
     rejoins: int = 0
-    #: Commands that were sent again after that.
+    #: Commands that were sent again after a resume.
     commands_again: int = 0
     unread_deltas: int = 0
     unread_events: int = 0

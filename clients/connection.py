@@ -1,8 +1,8 @@
 """One WebSocket connection to a game server: bytes in, bytes out, and how it ended.
 
-Owns connecting (TCP, TLS, the opening handshake), the deadlines of sending and closing, and
-turning every way in which trio-websocket can fail into ``ConnectionLost``.  Never looks into a
-message: that is ``game_client.py``.
+Owns connecting (TCP, TLS, the opening handshake), and the deadlines of sending and closing.  Turns
+every failure of trio-websocket into ``ConnectionLost``.  Never decodes a message: that is
+``game_client.py``.
 """
 
 from __future__ import annotations
@@ -29,39 +29,39 @@ from gameserver.errors import LocalProtocolError
 from gameserver.protocol.closing import CONNECTION_LOST, ClientAction, CloseCode, close_reason
 from gameserver.protocol.messages import SUBPROTOCOL
 
-#: For the server to send anything, which it does at least once a second: a client pings it.
+#: Longest silence of a server.  It sends something at least once a second, as the client pings it.
 SILENCE_DEADLINE_S: Final = 10.0
-#: For a message that the server's socket does not take.
+#: Longest time for sending one message.
 SEND_DEADLINE_S: Final = 5.0
-#: For the closing handshake; after it TCP is dropped.
+#: Longest time for the closing handshake; then TCP is closed without it.
 CLOSE_DEADLINE_S: Final = 2.0
-#: Above ``MAX_SERVER_MESSAGE_BYTES``, so that it is the decoder that refuses.
+#: More than ``MAX_SERVER_MESSAGE_BYTES``, so that the decoder refuses messages that are too long.
 MAX_MESSAGE_BYTES: Final = 4 << 20
-#: Messages read from the socket but not taken yet; then TCP makes the server wait.
+#: How many messages may be read ahead of ``receive``; then TCP makes the server wait.
 MESSAGE_QUEUE: Final = 16
-#: HTTP answers to the opening handshake that may be another a little later (RFC 9110, 15.5 and
-#: 15.6; RFC 6585, 4).
+#: HTTP statuses of the opening handshake after which another attempt may succeed (RFC 9110, 15.5
+#: and 15.6; RFC 6585, 4).
 _PASSING_STATUS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
-#: Puts something between us and TCP (a link of ``clients/lab``); its tasks go into the nursery.
+#: Wraps the TCP stream, for example in a link of ``clients/lab``; its tasks go into the nursery.
 Via = Callable[[trio.abc.HalfCloseableStream, trio.Nursery], trio.abc.HalfCloseableStream]
 
 
 @attrs.frozen
 class Address:
-    """What a ws:// or wss:// URL says."""
+    """The parts of a ws:// or wss:// URL."""
 
     host: str
     port: int
-    #: For the ``Host`` header.
+    #: The value of the ``Host`` header.
     authority: str
     resource: str
     secure: bool
 
     @classmethod
     def from_url(cls, url: str) -> Address:
-        """Return the address that ``url`` names; ``LocalProtocolError`` if it names none."""
+        """Return the address in ``url``; ``LocalProtocolError`` if it is not a valid URL."""
         try:
             parts = urllib.parse.urlsplit(url)
             host, port = parts.hostname, parts.port
@@ -69,7 +69,7 @@ class Address:
             raise LocalProtocolError(f"{url!r} is not an address: {error}") from error
         plain = url.isascii() and url.isprintable() and " " not in url
         if parts.scheme not in ("ws", "wss") or not host or not plain:
-            raise LocalProtocolError(f"{url!r} is not an address such as ws://localhost:8080/")
+            raise LocalProtocolError(f"{url!r} is not an address such as ws://localhost:8000/")
         secure = parts.scheme == "wss"
         return cls(
             host,
@@ -127,21 +127,21 @@ class Connection:
         self.tasks: Final = tasks
         self._ws: WebSocketConnection | None = None
         self._carried = trio.Event()
-        #: Why it ended, if trio-websocket cannot know.
+        #: Why the connection ended, if trio-websocket cannot know it.
         self._failure: ConnectionLost | None = None
 
     async def receive(self) -> bytes:
-        """Return the next binary message; ``ConnectionLost`` if there will be none."""
+        """Return the next binary message; ``ConnectionLost`` if the connection has ended."""
         assert self._ws is not None
         try:
             with trio.fail_after(SILENCE_DEADLINE_S):
                 message = await self._ws.get_message()
         except trio.TooSlowError:
             self._failure = ConnectionLost(CONNECTION_LOST, "the server fell silent")
-            # Not 1000, which would say that the player leaves.
+            # Code 1000 would mean that the player leaves, and the server would free the seat.
             raise await self.fail(CloseCode.TOO_SLOW, "") from None
         except ConnectionClosed as closed:
-            if closed.reason is None:  # the layer below failed: let it say why
+            if closed.reason is None:  # the lower layer failed, and its task knows why
                 await trio.aclose_forcefully(self.stream)
                 await self._carried.wait()
             raise self._lost(closed) from None
@@ -152,7 +152,7 @@ class Connection:
     async def send(self, data: bytes) -> None:
         """Send one binary message; ``ConnectionLost`` if that is not possible.
 
-        Once begun it is not cancelled: half a frame would ruin all that follows.
+        A send that has begun is not cancelled: half a frame would corrupt the whole stream.
         """
         assert self._ws is not None
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -161,7 +161,7 @@ class Connection:
                 await self._ws.send_message(data)
         except ConnectionClosed as closed:
             raise self._lost(closed) from None
-        except WsprotoLocalError:  # closing, from either side
+        except WsprotoLocalError:  # one side is closing
             raise self._lost(None) from None
         except trio.TooSlowError:
             self._failure = ConnectionLost(CONNECTION_LOST, "the server takes no more bytes")
@@ -169,14 +169,14 @@ class Connection:
             raise self._lost(None) from None
 
     async def fail(self, code: int, reason: str) -> ConnectionLost:
-        """Close because of what the server did; return the error that says so."""
+        """Close because of an error of the server; return the exception that says so."""
         if self._failure is None:
             self._failure = ConnectionLost(code, reason)
         await self.close(code, reason)
         return self._lost(None)
 
     async def close(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
-        """Close with a handshake, or without one if the server does not join in."""
+        """Close with a handshake, or without one if the server does not answer."""
         with trio.move_on_after(CLOSE_DEADLINE_S, shield=True):
             try:
                 if self._ws is not None:
@@ -186,7 +186,7 @@ class Connection:
         await trio.aclose_forcefully(self.stream)
 
     def _lost(self, closed: ConnectionClosed | None) -> ConnectionLost:
-        """Return the reason of the end, as a new exception each time."""
+        """Return why the connection ended, as a new exception for each call."""
         if (known := self._failure) is not None:
             return ConnectionLost(known.code, known.reason, action=known.action)
         reason = closed.reason if closed is not None else self._ws.closed if self._ws else None
@@ -197,7 +197,7 @@ class Connection:
     # ------------------------------------------------------------ the opening handshake
 
     async def shake_hands(self, address: Address) -> None:
-        """Return once the WebSocket is open; ``ConnectionLost`` if it will not be."""
+        """Return when the WebSocket is open; ``ConnectionLost`` if the handshake fails."""
         settled = trio.Event()
         self.tasks.start_soon(self._carry, address, settled)
         await settled.wait()
@@ -209,14 +209,14 @@ class Connection:
             )
 
     async def _carry(self, address: Address, settled: trio.Event) -> None:
-        """Run trio-websocket's own task, so that no error of it reaches anyone else.
+        """Run trio-websocket's task, and keep its errors from all other tasks.
 
-        Sets ``settled`` once the handshake succeeded or failed.
+        Sets ``settled`` when the handshake has succeeded or failed.
         """
         try:
             async with trio.open_nursery() as nursery:
                 with trio.CancelScope() as opening:
-                    # It would wait for ever for the answer of a peer that has hung up.
+                    # trio-websocket would wait forever for the answer of a peer that is gone.
                     nursery.start_soon(_cancel_after, self.stream.ended, opening)
                     self._ws = await wrap_client_stream(
                         nursery,
@@ -283,7 +283,7 @@ async def _open_stream(
         raise ConnectionLost(CONNECTION_LOST, f"cannot connect: {error}") from error
     except trio.BrokenResourceError as error:
         cause = error.__cause__
-        # A certificate that is wrong now will be wrong in a minute.
+        # Another attempt would meet the same certificate.
         wrong = isinstance(cause, ssl.SSLCertVerificationError)
         raise ConnectionLost(
             CONNECTION_LOST,
@@ -299,9 +299,8 @@ async def open_connection(
 ) -> AsyncIterator[Connection]:
     """Connect to ``url`` within ``deadline_s``; close at the end of the block.
 
-    ``via`` puts something between us and TCP.
-
-    An exception of the block comes out as it is, not in an ``ExceptionGroup``.
+    ``via`` wraps the TCP stream.  An exception of the block is raised as it is, not in an
+    ``ExceptionGroup``.
     """
     address = Address.from_url(url)
     async with open_unwrapping_nursery() as tasks:

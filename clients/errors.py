@@ -1,7 +1,7 @@
-"""How a connection to a game ends, as exceptions.
+"""The exceptions for the end of a connection to a game.
 
-Owns the classes only.  Both carry what the server said and what it asks of the client
-(protocol README, "Close codes"), so that a caller can decide about coming back.
+Owns the classes only.  Both carry the server's code and reason, and the action that the protocol
+asks of the client (protocol README, "Close codes"), so that a caller can decide whether to retry.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from gameserver.protocol.messages import Moved
 class ConnectionLost(GameServerError):
     """The connection could not be made, or has ended.
 
-    ``code`` is the close code, 1006 if there was none.  ``retry_after_s``: how long the server
-    asks to wait before the next try, None if it did not say.  ``moved``: where to connect to
-    instead, None if it did not say.
+    ``code`` is the close code, 1006 if there was none.  ``retry_after_s`` is the pause that the
+    server asks for before the next attempt, and ``moved`` is the server to connect to instead;
+    both are None if the server did not say.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class ConnectionLost(GameServerError):
 
 
 class Refused(JoinRefused):
-    """The server did not let us in; ``code`` and ``reason`` say why."""
+    """The server refused the join; ``code`` and ``reason`` say why."""
 
     def __init__(self, code: int, reason: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(code, reason)

@@ -1,10 +1,9 @@
-"""The Python client: see a room through a replica, send commands.
+"""The Python client: it keeps a replica of a room and sends commands.
 
-Owns the client's side of the protocol's conversation after the welcome (``joining.py``): sequence
-numbers, acks, pings, checksums and resyncs.  Each delta is applied as it comes; what it told waits
-in bounded inboxes.  When a connection is lost the client keeps what it holds and continues over the
-next one, which ``joining.py`` opens.  Never draws and never predicts: ``steering.py`` predicts,
-from what this file hands to it.
+Owns the client's side of the protocol after the welcome (``joining.py``): sequence numbers, acks,
+pings, checksums and resyncs.  Each delta is applied when it comes; its events wait in a bounded
+inbox.  When a connection is lost, the client keeps its replica and continues over the next one,
+which ``joining.py`` opens.  Never draws and never predicts: ``steering.py`` predicts.
 """
 
 from __future__ import annotations
@@ -58,11 +57,11 @@ T = TypeVar("T")
 S = TypeVar("S")
 C = TypeVar("C")
 
-#: An ack goes out when no command did for so long (protocol README, "ack").
+#: An ack is sent when no command was sent for this long (protocol README, "ack").
 ACK_AFTER_S: Final = 1.0
-#: After a silence as long as this the server's time is asked for at once.
+#: A delta after a silence of this length makes the client ping soon, to correct its clock.
 SILENCE_S: Final = 0.5
-#: Inboxes; overflow policy ``drop-oldest``, counted in ``ClientStatistics``.
+#: Lengths of the inboxes; overflow policy ``drop-oldest``, counted in ``ClientStatistics``.
 MAX_WAITING_DELTAS: Final = 64
 MAX_WAITING_EVENTS: Final = 1024
 MAX_WAITING_TEXTS: Final = 256
@@ -75,10 +74,10 @@ class GameClient:
     ``replica`` is always the newest state.  ``status`` is the newest ``status`` message, None
     before the first; ``clock`` knows the server's tick.
 
-    ``state`` says what the connection is doing, ``next_state`` waits for it to change.  Where the
+    ``state`` is the state of the connection, and ``next_state`` waits for it to change.  If the
     client reconnects by itself (``open_game(resume=True)``), the replica stays as it was until
     ``state`` is ``PLAYING`` again, and nothing is sent meanwhile.  If the seat could not be
-    resumed, ``seat`` and perhaps ``room`` are others then, and the replica begins anew.
+    resumed, ``seat`` and perhaps ``room`` have changed then, and the replica starts over.
     """
 
     def __init__(self, connection: Connection, welcome: Welcome, schema: Schema) -> None:
@@ -96,10 +95,10 @@ class GameClient:
             welcome.tick_rate, welcome.tick, now_s, _publish_every(welcome)
         )
         self._connection = connection
-        #: Bytes of the connections before this one: received, and sent.
+        #: Bytes that earlier connections received and sent.
         self._bytes_before = (0, 0)
         self._outbox = Outbox()
-        #: Set when it is known how this connection ended, and what follows.
+        #: Set when this connection has ended and the next state is known.
         self._over = trio.Event()
         self._round_trips = LatencyEstimator()
         self._deltas: Inbox[Applied] = Inbox(MAX_WAITING_DELTAS)
@@ -114,9 +113,9 @@ class GameClient:
         self._nap = trio.CancelScope()
         self._steering: Steering[Any, Any] | None = None
         self._clock_known = trio.Event()
-        #: A full state has been asked for and has not come yet.
+        #: Whether the client has asked for a full state that has not come yet.
         self._awaits_full_state = False
-        #: This connection has had its one delta that did not fit.
+        #: Whether this connection has had a malformed delta; a second one ends it.
         self._forgiven = False
         self._bye: Bye | None = None
         self._moved: Moved | None = None
@@ -138,12 +137,12 @@ class GameClient:
     async def send(self, command: Any, *, tick: int = 0, rendered: int | None = None) -> int:
         """Send ``command`` and return its seq.
 
-        Any object whose class is named like a command of the room, with its fields as attributes.
-        ``tick`` and ``rendered`` as in the protocol; by default it is for the next free tick, from
-        one who looks at the replica as it is.
-        Returns 0 if it was not sent, as the connection is lost and not yet replaced.
-        ``LocalProtocolError`` if the room knows no such command or a value breaks a limit;
-        ``ConnectionLost`` if the connection has ended for good.
+        ``command`` is any object whose class has the name of a command of the room, with its fields
+        as attributes.  ``tick`` and ``rendered`` are those of the protocol.  By default the command
+        is for the next free tick, and the screen is taken to show the newest delta.  Returns 0 if
+        the command was not sent because the connection is lost and not yet replaced.
+        ``LocalProtocolError`` if the room has no such command or a value breaks a limit;
+        ``ConnectionLost`` if the client is closed.
         """
         name = type(command).__name__
         found = self._commands.get(name)
@@ -168,17 +167,17 @@ class GameClient:
         return message.seq
 
     def steering(self, vehicle: Vehicle[S, C]) -> PredictedPlay[S, C]:
-        """Return the loop in which to steer ``vehicle``, predicted; for the whole connection."""
+        """Return the loop in which the program steers ``vehicle`` with prediction."""
         steering = Steering(vehicle, self.replica, self.clock)
         self._steering = steering
         return PredictedPlay(self, steering)
 
     async def say(self, text: str) -> bool:
-        """Say ``text`` (1 to 256 characters); the room decides who hears it.
+        """Say ``text`` (1 to 256 characters); the room decides who receives it.
 
         ``LocalProtocolError`` for a text that the protocol does not allow; ``cleaned_text`` of
-        ``gameserver.protocol.texts`` makes one of what somebody typed.
-        False if it was not sent, as the connection is lost and not yet replaced.
+        ``gameserver.protocol.texts`` makes a typed text valid.  Returns False if the text was not
+        sent because the connection is lost and not yet replaced.
         """
         if not valid_text(text):
             raise LocalProtocolError(
@@ -190,13 +189,13 @@ class GameClient:
     async def next_delta(self) -> Applied:
         """Wait for the next delta, already applied; ``ConnectionLost`` if none will come.
 
-        One who is slow to ask is given the newest ``MAX_WAITING_DELTAS``; the replica may then be
-        ahead of what is returned.
+        A caller that is slow to ask gets the newest ``MAX_WAITING_DELTAS``, and the replica may be
+        ahead of the returned delta.
         """
         return await self._next(self._deltas)
 
     async def next_text(self) -> Said:
-        """Wait for the next text that somebody said; ``ConnectionLost`` if none will come."""
+        """Wait for the next text; ``ConnectionLost`` if none will come."""
         return await self._next(self._texts)
 
     async def next_state(self) -> StateChange:
@@ -207,7 +206,7 @@ class GameClient:
         return await self._next(self._states)
 
     async def events(self) -> AsyncIterator[RemoteEvent]:
-        """Yield every event, until the connection ends in peace; else raise ``ConnectionLost``."""
+        """Yield every event until the connection closes normally; else raise ``ConnectionLost``."""
         while True:
             try:
                 event = await self._next(self._events)
@@ -221,7 +220,7 @@ class GameClient:
         return self
 
     async def __anext__(self) -> Applied:
-        """Give the next delta; the loop ends when the connection ends in peace."""
+        """Return the next delta; the loop ends when the connection closes normally."""
         try:
             return await self.next_delta()
         except ConnectionLost as lost:
@@ -233,17 +232,17 @@ class GameClient:
 
     @property
     def connected(self) -> bool:
-        """Whether there is a connection over which the client plays."""
+        """Whether the client is playing over a connection."""
         return self.state is State.PLAYING
 
     @property
     def rejoins(self) -> int:
-        """How often a lost connection led to another seat, or to another time in this one."""
+        """How often the client joined anew after a lost connection, instead of resuming."""
         return self._counts.rejoins
 
     @property
     def latency(self) -> Latency:
-        """What the server's ping frames measured, as its last ``status`` said."""
+        """The latency that the server's ping frames measured, from its last ``status``."""
         status = self.status
         if status is None:
             return Latency()
@@ -256,7 +255,7 @@ class GameClient:
 
     @property
     def round_trips(self) -> Latency:
-        """What our own pings measured: to the server's room and back, its queues included."""
+        """The round trips of the client's own pings, which include the server's queues."""
         return self._round_trips.latency
 
     async def wait_for_clock(self) -> None:
@@ -291,7 +290,7 @@ class GameClient:
         self.check()
 
     async def _send(self, message: Any) -> bool:
-        """Send; False if the connection is lost, which ``read`` finds out and judges."""
+        """Send ``message``; False if the connection is lost, which ``read`` handles."""
         if not self.connected:
             await self._wait_a_moment()
             return False
@@ -299,7 +298,7 @@ class GameClient:
         try:
             await self._connection.send(message.encode())
         except ConnectionLost:
-            # Whoever reads knows best how it ended, and whether for good.
+            # The reading task learns how the connection ended, and whether another one follows.
             await over.wait()
             self.check()
             return False
@@ -313,7 +312,7 @@ class GameClient:
             raise self._end() from None
 
     def _end(self) -> ConnectionLost:
-        """Return how the connection ended, as a new exception each time."""
+        """Return how the connection ended, as a new exception for each call."""
         lost = self._lost
         assert lost is not None
         return ConnectionLost(
@@ -327,20 +326,20 @@ class GameClient:
     # ------------------------------------------------------------ one connection after another
 
     def hello(self) -> tuple[str, int, bytes | None]:
-        """Return ``resume``, ``tick`` and ``held`` of the hello that asks for our seat."""
+        """Return ``resume``, ``tick`` and ``held`` of the hello that resumes this seat."""
         replica = self.replica
         resumable = replica.can_resume and not self._awaits_full_state
         held = encode_held(replica.entities) if resumable else None
         return self.resume_token, 0 if held is None else replica.tick, held
 
     def lose(self, lost: ConnectionLost, retry_in_s: float) -> None:
-        """Note that there is no connection, and for how long the next try is put off."""
+        """Note that the connection is lost, and the pause before the next attempt."""
         if self.state is State.PLAYING:
             self._forget_connection()
         self.enter(StateChange(State.RECONNECTING, lost.code, lost.reason, lost.action, retry_in_s))
 
     def enter(self, change: StateChange) -> None:
-        """Note what the connection is doing now, and tell ``next_state``."""
+        """Note the new state of the connection, and wake ``next_state``."""
         self.state = change.state
         self._states.put(change)
 
@@ -352,8 +351,8 @@ class GameClient:
         self._bye = None
 
     async def come_back(self, connection: Connection, welcome: Welcome) -> None:
-        """Go on over another connection; ``ConnectionLost`` if that is lost at once."""
-        self.resume_token = welcome.resume  # the one before may be good no more
+        """Continue over another connection; ``ConnectionLost`` if it is lost at once."""
+        self.resume_token = welcome.resume  # the last one may no longer be valid
         if welcome.resumed:
             self._counts.resumes += 1
             for message in self._outbox.to_send_again(welcome.ack, welcome.tick):
@@ -373,7 +372,7 @@ class GameClient:
         self.enter(StateChange(State.PLAYING))
 
     def _begin_anew(self, welcome: Welcome, now_s: float) -> None:
-        """Our seat is gone: this is another one, and maybe another room."""
+        """Start over: the old seat is gone, and the room may be another one."""
         self._counts.rejoins += 1
         self.room = welcome.room
         self.seat = welcome.seat
@@ -385,11 +384,11 @@ class GameClient:
             self._steering.rejoined()
 
     def explained(self, lost: ConnectionLost) -> ConnectionLost:
-        """Return ``lost`` with what the server has said before it."""
+        """Return ``lost`` with the code and reason of the server's ``bye`` before it."""
         return _explained(lost, self._bye, self._moved)
 
     def end(self, lost: ConnectionLost) -> None:
-        """Note that there will be no other connection; only the first call counts."""
+        """Note that no other connection will follow; only the first call has an effect."""
         if self._lost is not None:
             return
         self._lost = lost
@@ -402,7 +401,7 @@ class GameClient:
     # ------------------------------------------------------------ tasks
 
     async def read(self) -> Never:
-        """Handle what the server sends until ``ConnectionLost``."""
+        """Handle the server's messages until ``ConnectionLost``."""
         while True:
             data = await self._connection.receive()
             self._counts.messages_received += 1
@@ -441,7 +440,7 @@ class GameClient:
     def _on_delta(self, delta: Delta) -> None:
         now_s = trio.current_time()
         if now_s - self._heard_at_s > SILENCE_S:
-            self._pings.hurry(now_s)
+            self._pings.ping_soon(now_s)
             self._nap.deadline = min(self._nap.deadline, self._pings.due_s)
         self._heard_at_s = now_s
         full = delta.leaves is None
@@ -449,13 +448,13 @@ class GameClient:
             events = self.replica.apply(delta)
         except RemoteProtocolError:
             self._counts.deltas_refused += 1
-            if full or self._forgiven:  # asking once more would not mend it
+            if full or self._forgiven:  # another full state would not help
                 raise
             self._forgiven = True
             self._resync()
             return
         if self.replica.needs_full_state:
-            return  # ignored, until the full state comes
+            return  # deltas are ignored until the full state comes
         if full:
             self._awaits_full_state = False
         self._counts.deltas += 1
@@ -469,7 +468,7 @@ class GameClient:
             self._events.put(event)
 
     def _on_check(self, check: Check) -> None:
-        # While a full state is on its way, what we hold is known to be wrong.
+        # While a full state is on its way, the replica is known to be wrong.
         if self._awaits_full_state:
             return
         self._counts.checks += 1
@@ -486,7 +485,7 @@ class GameClient:
     def _on_pong(self, pong: Pong) -> None:
         sent_s = self._pings.answered(pong.nonce)
         if sent_s is None:
-            return  # of one that is forgotten, or that we never sent
+            return  # its ping is forgotten, or was never sent
         now_s = trio.current_time()
         self._round_trips.sample(now_s - sent_s)
         self.clock.pong(sent_s, now_s, pong.tick)
@@ -510,7 +509,7 @@ class GameClient:
         self._moved = moved
 
     def _on_welcome(self, _welcome: Welcome) -> None:
-        raise RemoteProtocolError("a second welcome")
+        raise RemoteProtocolError("the server sent a second welcome")
 
 
 def _publish_every(welcome: Welcome) -> int:
@@ -522,7 +521,7 @@ def _seconds(microseconds: int | None) -> float | None:
 
 
 def _explained(lost: ConnectionLost, bye: Bye | None, moved: Moved | None) -> ConnectionLost:
-    """Return ``lost`` with what a ``bye`` before it said, which is what the server meant."""
+    """Return ``lost`` with the code and reason of a ``bye`` that came before it."""
     if bye is None or lost.code not in (bye.code, CONNECTION_LOST, NO_STATUS):
         return ConnectionLost(
             lost.code,

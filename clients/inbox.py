@@ -1,7 +1,7 @@
-"""A bounded queue between the task that reads a connection and whoever wants to know.
+"""A bounded queue between the task that reads a connection and the rest of a program.
 
-Owns the overflow policy ``drop-oldest`` and its counter.  Putting never waits, so one who
-does not read holds up nothing.
+Owns the overflow policy ``drop-oldest`` and its counter.  Putting never waits, so a program that
+does not read its inbox blocks nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Inbox(Generic[T]):
-    """At most ``size`` items; the oldest makes room, and is counted in ``dropped``."""
+    """At most ``size`` items; when full, the oldest one is dropped and counted in ``dropped``."""
 
     def __init__(self, size: int) -> None:
         self.dropped = 0
@@ -34,7 +34,7 @@ class Inbox(Generic[T]):
         self._waiting.unpark()
 
     def end(self) -> None:
-        """Let ``get`` fail once the items that are here have been taken."""
+        """Make ``get`` fail when the remaining items have been taken."""
         self._ended = True
         self._waiting.unpark_all()
 
@@ -49,7 +49,7 @@ class Inbox(Generic[T]):
         return self._items.popleft()
 
     def take(self) -> list[T]:
-        """Take out all that is here, without waiting."""
+        """Take out all items, without waiting."""
         taken = list(self._items)
         self._items.clear()
         return taken

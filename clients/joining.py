@@ -1,7 +1,7 @@
-"""Joining a room: hello, and what may come in answer to it.
+"""Joining a room: the hello, and the answers to it.
 
-Owns the way from an address to a ``GameClient``, the way back to its seat after a connection was
-lost, and leaving at the end.
+Owns opening a ``GameClient`` from an address, resuming its seat after a lost connection, and
+leaving at the end.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from gameserver.protocol.messages import (
     decode_from_server,
 )
 
-#: For TCP, TLS, the opening handshake and the welcome, each.
+#: Longest time for TCP, for TLS, for the opening handshake and for the welcome, each.
 OPEN_DEADLINE_S: Final = 10.0
 
 
 async def _welcomed(connection: Connection, hello: Hello) -> Welcome:
-    """Say hello and return the welcome; ``Refused`` or ``ConnectionLost`` if there is none."""
+    """Send the hello and return the welcome; ``Refused`` or ``ConnectionLost`` if none comes."""
     bye: Bye | None = None
     try:
         await connection.send(hello.encode())
@@ -64,14 +64,14 @@ def _only_bye(message: ServerMessage) -> Bye:
 
 
 def _schema_of(welcome: Welcome, ours: Schema | None) -> Schema:
-    """Return the schema to read by: ours if it is the room's, else the one described."""
+    """Return the room's schema: ``ours`` if it is the same, else the one in the welcome."""
     described = Schema.from_description(welcome.schema)
     return ours if ours is not None and ours.hash == described.hash else described
 
 
 @attrs.define
 class _Target:
-    """Where to join, and as whom."""
+    """The room to join, and the name and token of the player."""
 
     url: str
     room: str
@@ -82,16 +82,16 @@ class _Target:
     via: Via | None
 
     def hello(self, client: GameClient | None) -> Hello:
-        """Return the hello of one who is new, or comes back."""
+        """Return the hello of a new player (``client`` None), or of one that resumes."""
         if client is None:
             digest = None if self.schema is None else self.schema.hash
             return Hello(VERSION, digest, self.room, self.name, self.token)
-        # What it holds is by this schema, so it must be this one.
+        # The replica was made by this schema, so the room must still have it.
         return Hello(VERSION, client.schema.hash, self.room, self.name, self.token, *client.hello())
 
 
 class _Stay:
-    """One client's connections, one after another."""
+    """The connections of one client, one after another."""
 
     def __init__(self, target: _Target, chance: random.Random, *, resume: bool) -> None:
         self._target = target
@@ -101,11 +101,11 @@ class _Stay:
         self._welcomed_at_s: float | None = None
         self._life = trio.CancelScope()
         self._leaving = False
-        #: While there is a connection: what waits for it, so that it is closed in peace.
+        #: The scope of reading, while there is a connection; ``leave`` cancels it.
         self._reading: trio.CancelScope | None = None
 
     def leave(self) -> None:
-        """Have ``run`` end, by way of a closing handshake if there is a connection."""
+        """Make ``run`` end, after a closing handshake if there is a connection."""
         self._leaving = True
         if self._reading is None:
             self._life.cancel()
@@ -113,9 +113,9 @@ class _Stay:
             self._reading.cancel()
 
     async def run(self, *, task_status: trio.TaskStatus[GameClient]) -> None:
-        """Join, and come back for as long as that is asked for; a task of ``open_game``.
+        """Join, and resume after each lost connection if asked to; a task of ``open_game``.
 
-        Only what goes wrong before the first welcome is raised.
+        Raises only errors from before the first welcome.
         """
         with self._life:
             await self._stay(task_status)
@@ -123,7 +123,7 @@ class _Stay:
             self._client.end(ConnectionLost(CloseCode.NORMAL, "the player left"))
 
     async def _stay(self, task_status: trio.TaskStatus[GameClient]) -> None:
-        """Join and reconnect; returns once the client has left, or must not reconnect."""
+        """Join and reconnect; return when the client has left or must not reconnect."""
         while True:
             self._welcomed_at_s = None
             try:
@@ -140,7 +140,7 @@ class _Stay:
             await trio.sleep(pause_s)
 
     def _may_come_back(self, ended: ConnectionLost) -> bool:
-        # One who leaves in the moment of the loss has it raised, and is not cancelled any more.
+        # If the client leaves at the moment of the loss, the loss is raised and nothing cancels.
         wanted = self._resume and not self._leaving
         return wanted and ended.action is ClientAction.RESUME and not ended.moved
 
@@ -150,7 +150,7 @@ class _Stay:
         return self._backoff.next_pause_s(lasted_s, ended.retry_after_s or 0.0)
 
     async def _connect_and_read(self, task_status: trio.TaskStatus[GameClient]) -> None:
-        """Stay for one connection; returns only if we leave it ourselves."""
+        """Play over one connection; return only if the client leaves."""
         target, client = self._target, self._client
         if client is not None:
             client.enter(StateChange(State.CONNECTING))
@@ -187,7 +187,7 @@ async def _welcomed_in_time(connection: Connection, hello: Hello) -> Welcome:
             return await _welcomed(connection, hello)
     except trio.TooSlowError:
         why = f"no welcome within {OPEN_DEADLINE_S:g} seconds"
-        # Closed with 1000, the server would take it for leaving, and give the seat up.
+        # After 1000 the server would take the client to have left, and would free the seat.
         await connection.close(CloseCode.TOO_SLOW, why)
         raise ConnectionLost(CONNECTION_LOST, why) from None
 
@@ -217,18 +217,19 @@ async def open_game(
     """Join a room and leave it at the end of the block.
 
     ``url`` starts with ws:// or wss://; ``room`` is ``""``, ``"kind"`` or ``"kind/name"``;
-    ``token`` is what the game's ``on_auth`` wants.  With ``schema`` (``MyRoom.schema()``) the
-    server must have the very same, and enum fields give members; without it they give the
-    members' names.  ``via`` puts a link between us and the server: ``clients.lab.stream.over``.
+    ``token`` is the token that the game's ``on_auth`` expects.  With ``schema``
+    (``MyRoom.schema()``) the server must have the same schema, and enum fields give members;
+    without it they give the names of members.  ``via`` puts a link of the lab between client and
+    server: ``clients.lab.stream.over``.
 
-    ``resume``: when the connection is lost, or closed with a code that says *resume*, the client
-    comes back by itself to the same seat, with growing pauses, until it is told to stop; see
-    ``GameClient``.  False: the end of the first connection is the end.  ``chance`` decides how
-    long each pause is within its limits; a new ``random.Random`` by default.
+    With ``resume``, a client whose connection is lost, or closed with a code that says *resume*,
+    comes back to the same seat by itself, with growing pauses, until a close code tells it to stop;
+    see ``GameClient``.  Otherwise the client is closed with its first connection.  ``chance``
+    draws the random part of each pause; it is a new ``random.Random`` by default.
 
-    Raises ``Refused`` (a ``JoinRefused``) if the server does not let us in, and
-    ``ConnectionLost`` if it cannot be reached or does not answer in time.  An exception of the
-    block comes out as it is, not in an ``ExceptionGroup``.
+    Raises ``Refused`` (a ``JoinRefused``) if the server refuses the join, and ``ConnectionLost`` if
+    it cannot be reached or does not answer in time.  An exception of the block is raised as it is,
+    not in an ``ExceptionGroup``.
     """
     target = _Target(url, room, name, token, schema, ssl_context, via)
     stay = _Stay(target, chance or random.Random(), resume=resume)

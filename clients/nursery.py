@@ -1,7 +1,7 @@
 """A nursery that wraps no single exception.
 
-Owns ``open_unwrapping_nursery``, for context managers with tasks of their own: what a caller's
-block raises comes out as it is, as if there were no nursery around it.
+Owns ``open_unwrapping_nursery``, for context managers that run tasks: an exception of the caller's
+block is raised as it is, as if there were no nursery around it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import trio
 
 @asynccontextmanager
 async def open_unwrapping_nursery() -> AsyncIterator[trio.Nursery]:
-    """Open a nursery; if only one exception leaves it, raise that instead of a group.
+    """Open a nursery; if it raises a single exception, raise that instead of a group.
 
-    ``Cancelled`` counts only where there is nothing else: Trio delivers it again if it must.
+    ``Cancelled`` counts only if there is no other exception: Trio delivers it again if necessary.
     """
     only: BaseException | None = None
     try:
@@ -27,11 +27,11 @@ async def open_unwrapping_nursery() -> AsyncIterator[trio.Nursery]:
         if only is None:
             raise
     if only is not None:
-        raise only  # here, so that the group is no context of it
+        raise only  # outside of the handler, so that the group is not its context
 
 
 def _only(group: BaseExceptionGroup) -> BaseException | None:
-    """Return the exception that the nursery has wrapped; None if it is several."""
+    """Return the single exception in ``group``; None if there are several."""
     errors = [error for error in group.exceptions if not isinstance(error, trio.Cancelled)]
     found = errors or group.exceptions
     return found[0] if len(found) == 1 else None

@@ -1,7 +1,7 @@
-"""The commands that were sent and that the server has not dealt with, as far as is known.
+"""The commands that were sent and that the server has not acknowledged yet.
 
-Owns what is to be sent again after a connection was lost.  Pure; ``clients/web/net/outbox.js`` is
-the same.
+Owns the list of commands to send again after a lost connection.  Pure;
+``clients/web/net/outbox.js`` is its twin.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from typing import Final
 
 from gameserver.protocol.messages import CommandMessage
 
-#: Overflow policy ``drop-oldest``, counted in ``Outbox.dropped``: those are not sent again.
+#: Most commands that are kept.  Overflow policy ``drop-oldest``, counted in ``Outbox.dropped``:
+#: a dropped command is not sent again.
 MAX_UNSETTLED: Final = 256
 
 
 class Outbox:
-    """The unsettled commands of one seat, the oldest first."""
+    """The unacknowledged commands of one seat, the oldest first."""
 
     def __init__(self) -> None:
         self.dropped = 0
@@ -26,21 +27,21 @@ class Outbox:
         return len(self._commands)
 
     def sent(self, command: CommandMessage) -> None:
-        """Remember a command that is on its way."""
+        """Remember a command that has been sent."""
         if len(self._commands) == MAX_UNSETTLED:
             self._commands.popleft()
             self.dropped += 1
         self._commands.append(command)
 
     def settled(self, ack: int) -> None:
-        """The server has dealt with all commands up to this seq."""
+        """Forget all commands up to the seq ``ack``: the server has applied or refused them."""
         while self._commands and self._commands[0].seq <= ack:
             self._commands.popleft()
 
     def to_send_again(self, ack: int, tick: int) -> list[CommandMessage]:
-        """Return what a server that is at ``tick`` must still be told, in order.
+        """Return the commands to send again to a server at ``tick``, in order.
 
-        Commands for ticks that have passed are forgotten: nothing would come of them.
+        Commands for ticks that have passed are forgotten, as they would have no effect.
         """
         self.settled(ack)
         wanted = [c for c in self._commands if not 0 < c.tick <= tick]
@@ -48,5 +49,5 @@ class Outbox:
         return wanted
 
     def clear(self) -> None:
-        """Forget all: they were another seat's."""
+        """Forget all commands: they belonged to another seat."""
         self._commands.clear()

@@ -1,7 +1,7 @@
-"""Playing with prediction over a connection: the loop that ``Steering`` wants, in real time.
+"""Playing with prediction over a connection: the loop of ``Steering``, in real time.
 
-Owns waiting for the next tick, and sending.  What to wait for and what to send is
-``steering.py``'s; what came is given to it by ``game_client.py``.
+Owns waiting for the next tick, and sending.  ``steering.py`` decides when a tick is due and what to
+send; ``game_client.py`` passes the server's messages to it.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ C = TypeVar("C")
 
 
 class Sender(Protocol):
-    """What playing needs of a connection; ``GameClient`` is the real one."""
+    """The part of a client that this loop needs; ``GameClient`` implements it."""
 
     async def send(self, command: Any, *, tick: int = 0, rendered: int | None = None) -> int:
         """Send a command."""
 
     async def wait_for_clock(self) -> None:
-        """Wait until the server's time is known."""
+        """Wait until the server's tick is known."""
 
     def check(self) -> None:
-        """Raise ``ConnectionLost`` if there is no connection any more."""
+        """Raise ``ConnectionLost`` if the connection has ended."""
 
 
 class PredictedPlay(Generic[S, C]):
     """The client's own loop of ticks, as an async iterator of tick numbers.
 
-    It runs ahead of the server by as much as commands need to arrive in time. In its body, look at
-    ``own`` (the state that is predicted for now) and at ``place_of`` others (where the screen shows
-    them), decide, and ``await steer(command)``.  The loop ends when the connection ends in peace;
-    else it raises ``ConnectionLost``.  ``steering`` has all the figures, and the effects.
+    The loop runs ahead of the server, so that commands arrive in time.  Its body looks at ``own``
+    (the predicted state of this tick) and at ``place_of`` others (where the screen shows them),
+    decides, and calls ``await steer(command)``.  The loop ends when the connection closes normally;
+    otherwise it raises ``ConnectionLost``.  ``steering`` has all figures, and the effects.
     """
 
     def __init__(self, sender: Sender, steering: Steering[S, C]) -> None:
@@ -49,7 +49,7 @@ class PredictedPlay(Generic[S, C]):
         return self
 
     async def __anext__(self) -> int:
-        """Wait for the next tick of the loop; ticks that were slept through are passed over."""
+        """Wait for the next tick of the loop; missed ticks are skipped."""
         try:
             return await self._next_tick()
         except ConnectionLost as lost:
@@ -70,9 +70,9 @@ class PredictedPlay(Generic[S, C]):
             await trio.sleep_until(self.steering.next_due_s())
 
     async def steer(self, command: C) -> None:
-        """Give ``command`` for this tick: it is predicted at once, and sent if it is any news.
+        """Give ``command`` for this tick: predict it, and send it if the server needs it.
 
-        Nothing happens while there is nothing to steer.
+        Does nothing while there is no entity to steer.
         """
         order = self.steering.steer(command, trio.current_time())
         if order is None:
@@ -82,9 +82,9 @@ class PredictedPlay(Generic[S, C]):
 
     @property
     def own(self) -> S | None:
-        """The state of the own thing at this tick, as predicted; None: there is none."""
+        """The predicted state of the own entity at this tick; None if there is none."""
         return self.steering.own
 
     def place_of(self, entity: RemoteEntity) -> tuple[float, float] | None:
-        """Return where the screen shows another's ``entity``; None: nowhere yet."""
+        """Return where the screen shows ``entity`` of another player; None: nowhere yet."""
         return self.steering.place_of(entity)

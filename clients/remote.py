@@ -1,11 +1,11 @@
 """Entities and events as a client sees them: one class per kind, made from the schema.
 
-Owns reading (attributes by field name, converted from wire values) and the per-kind functions
+Owns reading (attributes by field name, converted from wire values) and the functions, one per kind,
 that check received values and write them into an entity.  Pure.  Never decides which entity a
 value belongs to: that is ``replica.py``.
 
-A schema may come from a server that nobody here knows, so the text of the generated functions
-holds field indices only, never anything received.
+A schema may come from an untrusted server.  So the source of a generated function contains field
+indices only, never a received text.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Writer = Callable[[list[Any], int, list[Any], int], int]
 
 @attrs.frozen
 class EntityLayout:
-    """What a replica needs to know of one kind of entity, worked out once."""
+    """The part of the schema that a replica needs for one kind of entity, computed once."""
 
     kind: int
     spec: EntitySpec
@@ -43,14 +43,15 @@ class EntityLayout:
 
 
 class RemoteEntity:
-    """An entity as the server last told of it.
+    """An entity in the state of the newest delta.
 
     Each kind is a subclass whose properties give the fields by name, in the game's units; owner
     fields are None unless this client owns the entity.  Fields cannot be written.
 
-    ``id`` is the entity's id, ``values`` and ``owner_values`` (None: not ours) its wire values in
-    the order of ``spec``, ``changed_tick`` the tick of the delta that last changed it.  A field
-    that bears the name of one of the attributes here is read as ``entity["name"]``.
+    ``id`` is the entity's id.  ``values`` and ``owner_values`` (None if another player owns it)
+    are its wire values in the order of ``spec``.  ``changed_tick`` is the tick of the delta that
+    last changed it.  A field with the name of one of these attributes is read as
+    ``entity["name"]``.
     """
 
     __slots__ = ("changed_tick", "crc", "id", "owner_crc", "owner_values", "values")
@@ -63,7 +64,7 @@ class RemoteEntity:
         self.values = values
         self.owner_values: list[Any] | None = None
         self.changed_tick = tick
-        #: CRC-32 of the public and of the owner fields, None until asked for.
+        #: CRC-32 of the public and of the owner fields, None until it is computed.
         self.crc: int | None = None
         self.owner_crc: int | None = None
 
@@ -78,7 +79,7 @@ class RemoteEntity:
         values = self.values if where == "values" else self.owner_values
         return None if values is None else field.type.from_wire(values[index])
 
-    # Fields become properties of a subclass made at run time; this tells type checkers so.
+    # For type checkers: fields are properties of a subclass that is made at run time.
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"{self.spec.name} has no field {name!r}")
 
@@ -98,7 +99,7 @@ class RemoteEntity:
 
 
 class RemoteEvent:
-    """Something that happened: one subclass per kind, its fields by name in the game's units."""
+    """An event: one subclass per kind, with its fields by name, in the game's units."""
 
     __slots__ = ("values",)
 
@@ -128,7 +129,7 @@ class RemoteEvent:
 
     @classmethod
     def from_wire(cls, values: list[Any]) -> RemoteEvent:
-        """Return the event that ``values`` carry; ``RemoteProtocolError`` if they may not."""
+        """Return the event with these wire values; ``RemoteProtocolError`` if one is invalid."""
         fields = cls.spec.fields
         if len(values) != len(fields):
             raise RemoteProtocolError(f"{cls.spec.name} has {len(fields)} fields")
@@ -140,7 +141,7 @@ class RemoteEvent:
 
 def _crc(entity_id: int, kind_or_mask: int, values: Sequence[Any]) -> int:
     packed = pack((entity_id, kind_or_mask, *values))
-    # Without the array header, which is one byte up to 15 elements and three beyond.
+    # Skips the array header, which has one byte for up to 15 elements, and three beyond.
     return zlib.crc32(packed[1 if len(values) < 14 else 3 :])
 
 
@@ -148,7 +149,7 @@ def _crc(entity_id: int, kind_or_mask: int, values: Sequence[Any]) -> int:
 
 
 def entity_class(kind: int, spec: EntitySpec) -> type[RemoteEntity]:
-    """Return the class for entities of ``spec``, which is the schema's number ``kind``."""
+    """Return the class for entities of ``spec``; ``kind`` is its number in the schema."""
     located = [("values", i, f) for i, f in enumerate(spec.fields)]
     located += [("owner_values", i, f) for i, f in enumerate(spec.owner_fields)]
     layout = EntityLayout(
@@ -178,19 +179,19 @@ def event_class(spec: EventSpec) -> type[RemoteEvent]:
 
 
 def _may_be_attribute(base: type, name: str) -> bool:
-    """Whether a field may take this attribute: all but what the replica itself relies on."""
+    """Whether a field may have this name as attribute: the replica uses some of them itself."""
     if name == "kind":
         return True
     return not name.startswith("_") and not hasattr(base, name) and name not in ("layout", "spec")
 
 
 def _class_name(name: str) -> str:
-    # type() refuses some texts that a server may well send.
+    # type() refuses some names that a server may send.
     return name if name.isidentifier() else "Remote"
 
 
 def _property(where: str, index: int, field_type: fieldtypes.FieldType) -> property:
-    """Return the property that reads one field; bots read these thousands of times a second."""
+    """Return the property that reads one field; bots read fields very often, so it is fast."""
     if where == "owner_values":
 
         def read_owner(entity: RemoteEntity) -> Any:
@@ -211,7 +212,7 @@ def _refuse(name: str, field: FieldSpec, wire: Any) -> NoReturn:
 
 
 def _compile_writer(name: str, fields: Sequence[FieldSpec], *, additive: bool) -> Writer:
-    """Return the writer of these fields; ``additive``: of differences where the type has them."""
+    """Return the writer of these fields; ``additive``: it adds differences of integer types."""
 
     def wrong(index: int, wire: Any) -> NoReturn:
         _refuse(name, fields[index], wire)

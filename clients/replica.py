@@ -1,8 +1,8 @@
-"""A client's copy of what its seat may see.
+"""The replica: a client's copy of the entities in its view.
 
-Owns applying deltas exactly as ``gameserver/protocol/README.md`` says, and the checksum.
-Pure: no sockets, no clock, no trio.  Never decides what to do about a delta that is wrong
-(``game_client.py`` asks for a full state), never predicts or smooths anything.
+Owns applying deltas, exactly as ``gameserver/protocol/README.md`` says, and the checksum.  Pure: no
+sockets, no clock, no Trio.  Never decides what to do about a malformed delta (``game_client.py``
+asks for a full state), and never predicts or smooths.
 """
 
 from __future__ import annotations
@@ -20,15 +20,14 @@ from gameserver.protocol.messages import Delta
 class Replica:
     """The entities of one view, kept up to date by ``apply``.
 
-    ``schema`` is the room's own or, on the other side of a network,
-    ``Schema.from_description(welcome.schema)``; with the latter, enum fields give the names of
-    their members.  Invariant: unless ``needs_full_state``, the entities are exactly what the
-    server's deltas up to ``tick`` say.
+    ``schema`` is the room's own, or ``Schema.from_description(welcome.schema)``; with the latter,
+    enum fields give the names of their members.  Invariant: unless ``needs_full_state``, the
+    entities are exactly what the server's deltas up to ``tick`` say.
     """
 
     def __init__(self, schema: Schema, *, own_entity: int = 0) -> None:
         self.schema = schema
-        #: Everything in view, by id.
+        #: The entities in view, by id.
         self.entities: dict[int, RemoteEntity] = {}
         #: The id of the entity that the player steers, 0 for none; it may be out of view.
         self.own_entity = own_entity
@@ -36,9 +35,10 @@ class Replica:
         self.tick = -1
         #: Seq of the last command that the server applied, 0 for none.
         self.ack = 0
-        #: By how many ticks the newest command was early (late if negative), None if unknown.
+        #: Margin of the newest timed input: ticks that it was early (late if negative), or None.
         self.margin: int | None = None
-        #: A delta did not fit: nothing is held, and deltas are ignored, until the next full state.
+        #: Set after a malformed delta: the replica is empty, and ignores deltas until the next full
+        #: state.
         self.needs_full_state = False
         #: Deltas ignored because a full state was needed.
         self.ignored = 0
@@ -57,7 +57,7 @@ class Replica:
         kind = self._kind_by_name.get(name)
         if kind is None:
             raise LocalProtocolError(
-                f"the room knows no entity {name}; it knows {', '.join(self._kind_by_name)}"
+                f"the room has no entity class {name}; it has {', '.join(self._kind_by_name)}"
             )
         return self._by_kind[kind].values()
 
@@ -67,11 +67,11 @@ class Replica:
 
     @property
     def can_resume(self) -> bool:
-        """Whether a server that is told ``tick`` and the ids held can continue from them."""
+        """Whether a hello can resume with ``tick`` and the ids of the entities."""
         return self.tick >= 0 and not self.needs_full_state
 
     def begin_anew(self, own_entity: int) -> None:
-        """Forget everything: what follows is told from another seat."""
+        """Forget everything: later deltas are for another seat."""
         self._forget_all()
         self.own_entity = own_entity
         self.tick = -1
@@ -82,8 +82,8 @@ class Replica:
     def apply(self, delta: Delta) -> list[RemoteEvent]:
         """Apply ``delta`` and return its events, in the order in which they happened.
 
-        Raises ``RemoteProtocolError`` if the delta does not fit what it should change.  The replica
-        is then empty, and ignores deltas until a full state comes (``leaves`` None).
+        Raises ``RemoteProtocolError`` for a malformed delta, or one that does not fit the entities.
+        The replica is then empty, and ignores deltas until a full state comes (``leaves`` None).
         """
         if self.needs_full_state and delta.leaves is not None:
             self.ignored += 1
@@ -136,11 +136,11 @@ class Replica:
         while at < end:
             entity_id, kind = enters[at], enters[at + 1]
             if type(entity_id) is not int or not 1 <= entity_id <= INT_LIMIT:
-                raise RemoteProtocolError(f"{_shown(entity_id)} is no entity id")
+                raise RemoteProtocolError(f"{_excerpt(entity_id)} is no entity id")
             if entity_id in self.entities:
-                raise RemoteProtocolError(f"entity {entity_id} enters, but is here already")
+                raise RemoteProtocolError(f"entity {entity_id} enters, but is in view already")
             if type(kind) is not int or not 0 <= kind < len(self._classes):
-                raise RemoteProtocolError(f"{_shown(kind)} is no kind of entity")
+                raise RemoteProtocolError(f"{_excerpt(kind)} is no kind of entity")
             cls = self._classes[kind]
             layout = cls.layout
             values = [None] * len(layout.spec.fields)
@@ -154,10 +154,10 @@ class Replica:
         while at < end:
             entity_id, mask = section[at], section[at + 1]
             if entity_id.__class__ is not int or (entity := held.get(entity_id)) is None:
-                raise RemoteProtocolError(f"no entity {_shown(entity_id)} is here")
+                raise RemoteProtocolError(f"no entity {_excerpt(entity_id)} is here")
             layout = entity.layout
             if mask.__class__ is not int or not 0 <= mask <= layout.full_mask:
-                raise RemoteProtocolError(f"{_shown(mask)} is no mask of {layout.spec.name}")
+                raise RemoteProtocolError(f"{_excerpt(mask)} is no mask of {layout.spec.name}")
             writer = layout.add if additive else layout.write
             at = writer(entity.values, mask, section, at + 2)
             entity.changed_tick = tick
@@ -168,7 +168,7 @@ class Replica:
             return
         own_entity = own[0]
         if type(own_entity) is not int or not 0 <= own_entity <= INT_LIMIT:
-            raise RemoteProtocolError(f"{_shown(own_entity)} is no entity id")
+            raise RemoteProtocolError(f"{_excerpt(own_entity)} is no entity id")
         self.own_entity = own_entity
         at, end = 1, len(own)
         while at < end:
@@ -182,9 +182,9 @@ class Replica:
             entity.changed_tick = tick
 
     def _disown(self, entity_id: Any) -> None:
-        # What left took its owner fields with it, so the id need not be here.
+        # An entity that left has lost its owner fields too, so the id may be unknown here.
         if type(entity_id) is not int or not 1 <= entity_id <= INT_LIMIT:
-            raise RemoteProtocolError(f"{_shown(entity_id)} is no entity id")
+            raise RemoteProtocolError(f"{_excerpt(entity_id)} is no entity id")
         entity = self.entities.get(entity_id)
         if entity is not None:
             entity.owner_values = entity.owner_crc = None
@@ -192,13 +192,13 @@ class Replica:
     def _event(self, event: list[Any]) -> RemoteEvent:
         kind = event[0]
         if type(kind) is not int or not 0 <= kind < len(self._event_classes):
-            raise RemoteProtocolError(f"{_shown(kind)} is no kind of event")
+            raise RemoteProtocolError(f"{_excerpt(kind)} is no kind of event")
         return self._event_classes[kind].from_wire(event[1:])
 
     def _held(self, entity_id: Any) -> RemoteEntity:
         entity = self.entities.get(entity_id) if type(entity_id) is int else None
         if entity is None:
-            raise RemoteProtocolError(f"no entity {_shown(entity_id)} is here")
+            raise RemoteProtocolError(f"no entity {_excerpt(entity_id)} is here")
         return entity
 
 
@@ -206,7 +206,7 @@ def _write_owner(entity: RemoteEntity, mask: Any, own: list[Any], at: int) -> in
     """Write the owner fields of ``mask`` from ``own[at:]``; return the index after them."""
     layout = entity.layout
     if type(mask) is not int or not 0 < mask <= layout.full_owner_mask:
-        raise RemoteProtocolError(f"{_shown(mask)} is no owner mask of {layout.spec.name}")
+        raise RemoteProtocolError(f"{_excerpt(mask)} is no owner mask of {layout.spec.name}")
     if entity.owner_values is None:
         if mask != layout.full_owner_mask:
             raise RemoteProtocolError(f"only some of the owner fields of entity {entity.id}")
@@ -215,5 +215,5 @@ def _write_owner(entity: RemoteEntity, mask: Any, own: list[Any], at: int) -> in
     return layout.write_owner(entity.owner_values, mask, own, at)
 
 
-def _shown(value: Any) -> str:
+def _excerpt(value: Any) -> str:
     return repr(value)[:40]

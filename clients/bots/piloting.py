@@ -2,7 +2,7 @@
 
 Owns geometry on what a pilot sees of the arena.  Pure; lengths in 1/32 units, angles in 1/256
 turns, as in ``gameserver/games/arena/model.py``.  Never decides what a bot wants: that is
-``bots.py``.
+``behaviours.py``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Many bots in an arena, for company or as a load.
 
 Owns the life of a bot: when it joins, joins again, and makes room for a human.
-What a bot does on the field is ``bots.py``; several processes are ``swarm_processes.py``.
+What a bot does on the field is ``behaviours.py``; several processes are ``swarm_processes.py``.
 """
 
 from __future__ import annotations

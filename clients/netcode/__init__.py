@@ -1,5 +1,5 @@
-"""Netcode of a client: the server's clock, lead, prediction, interpolation.
+"""The netcode of a client: tick clock, lead, prediction, interpolation.
 
-Pure: no sockets, no tasks, no clock; time is an argument.  Vectors hold it equal to the
-browser's twin under ``clients/web/net``.
+Pure: no sockets, no tasks, no clock; time is an argument.  Each module has a twin under
+``clients/web``; shared vectors test both.
 """

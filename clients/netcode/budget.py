@@ -1,14 +1,15 @@
-"""Where the time of a command goes: the latency budget, as the client sees it.
+"""The latency budget of commands, as the client sees it.
 
-Owns the shares of each command's way from the key to the screen, and their percentiles.  Pure:
-times are arguments, in seconds of any steady clock.  ``clients/web/net/budget.js`` is the same in
-milliseconds, held together with this by ``tests/vectors/netcode_budget.json``.
+Owns the shares of the time from a command to its effect on the screen, and their percentiles.
+Pure: times are arguments, in seconds of any steady clock.  ``clients/web/net/budget.js`` is its
+twin, in milliseconds; ``tests/vectors/netcode_budget.json`` tests both.
 
-A command for tick k is sent at s, its tick is simulated when the clock says k, and the first delta
-of tick k or later comes at r.  ``r - s`` is measured.  Of it, ``up`` is half of the quickest round
-trip, ``wait`` what is left until tick k, ``simulate`` and ``post`` are the server's word, and
-``down`` is the rest.  That the way up takes as long as the way down, and when tick k is,
-are estimates (``tickclock.py``), and so are the shares that rest on them: ``ESTIMATED``.
+A command for tick k is sent at s.  The server simulates tick k at the time that the tick clock
+estimates, and the first delta of tick k or later comes at r.  ``r - s`` is measured and divided:
+``up`` is half of the shortest round trip, ``wait`` is the time until tick k, the server reports
+``simulate`` and ``post``, and ``down`` is the rest.  The time of tick k is an estimate
+(``tickclock.py``), and the two directions are assumed to take equally long.  So the shares in
+``ESTIMATED`` are estimates too.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from typing import Final
 
 import attrs
 
-#: Shares in the order in which a command meets them.
+#: The shares in the order in which they occur.
 SHARES: Final = ("up", "wait", "simulate", "post", "down", "drawn")
-#: Those that no one can measure, as no two clocks are the same.
+#: The shares that cannot be measured without a common clock.
 ESTIMATED: Final = ("up", "wait", "down")
-#: Commands that percentiles are about: some seconds.
+#: How many commands the percentiles cover: some seconds.
 WINDOW: Final = 256
-#: Commands that wait for their delta; the oldest is forgotten, it was answered by none.
+#: How many commands may wait for their delta; then the oldest is forgotten.
 MAX_WAITING: Final = 128
 
 
@@ -33,9 +34,10 @@ MAX_WAITING: Final = 128
 class Budget:
     """The shares of one command, in seconds.
 
-    ``up``: on its way; ``wait``: for its tick; ``simulate``: the server's tick; ``post``: waiting
-    to be sent; ``down``: on its way back; ``drawn``: from the delta's arrival until what others
-    did about it is on the screen (the own ship, predicted, was drawn long before).
+    ``up``: travelling to the server; ``wait``: waiting for its tick; ``simulate``: the server's
+    tick; ``post``: the delta waits to be sent; ``down``: the delta travels; ``drawn``: from the
+    delta's arrival until playback shows it (the own entity, which is predicted, was drawn long
+    before).
     """
 
     up: float
@@ -47,13 +49,13 @@ class Budget:
 
     @property
     def total(self) -> float:
-        """From sending to seeing."""
+        """The time from sending the command until the screen shows its effect on others."""
         return self.up + self.wait + self.simulate + self.post + self.down + self.drawn
 
 
 @attrs.frozen
 class Percentiles:
-    """Of one share over the window, in seconds."""
+    """The percentiles of one share over the window, in seconds."""
 
     p50: float
     p95: float
@@ -64,7 +66,7 @@ class LatencyBudget:
     """The budgets of the last ``WINDOW`` commands."""
 
     def __init__(self) -> None:
-        #: (tick, sent at), the oldest first.
+        #: (tick, time of sending), the oldest first.
         self._waiting: deque[tuple[int, float]] = deque(maxlen=MAX_WAITING)
         self._budgets: deque[Budget] = deque(maxlen=WINDOW)
 
@@ -84,25 +86,26 @@ class LatencyBudget:
         post_s: float,
         drawn_s: float,
     ) -> None:
-        """Take in the delta of ``tick``, which came at ``now_s``; it answers all up to its tick.
+        """Take in the delta of ``tick``, which came at ``now_s``: it answers all commands up to it.
 
-        ``tick_time_s`` is the local time at which the server was at ``tick``, ``tick_s`` the length
-        of a tick, ``half_rtt_s`` half of the quickest round trip; ``simulate_s`` and ``post_s``
-        are the server's word, ``drawn_s`` how long playback will take to get to this tick.
+        ``tick_time_s`` is the local time at which the server was at ``tick``, ``tick_s`` is the
+        length of a tick, and ``half_rtt_s`` is half of the shortest round trip.  The server
+        reported ``simulate_s`` and ``post_s``.  ``drawn_s`` is the time until playback reaches this
+        tick.
         """
         while self._waiting and self._waiting[0][0] <= tick:
             of, sent_s = self._waiting.popleft()
             due_s = tick_time_s - (tick - of) * tick_s
             took_s = now_s - sent_s
             up_s = min(half_rtt_s, took_s)
-            # One that came late has not waited.
+            # A command that came late has not waited.
             wait_s = min(max(due_s - sent_s - up_s, 0.0), took_s - up_s)
             down_s = max(took_s - up_s - wait_s - simulate_s - post_s, 0.0)
             self._budgets.append(Budget(up_s, wait_s, simulate_s, post_s, down_s, drawn_s))
 
     @property
     def newest(self) -> Budget | None:
-        """The shares of the newest command that was answered, None before the first."""
+        """The shares of the newest command with an answer, None before the first."""
         return self._budgets[-1] if self._budgets else None
 
     def percentiles(self) -> dict[str, Percentiles]:

@@ -1,14 +1,14 @@
-"""Effects that are shown at once, before the server has said that they happened.
+"""Predicted effects: a client shows them before the server has confirmed them.
 
-Owns what was shown and is not yet confirmed: the own shot, the pickup that the own ship touches.
-Pure: time is counted in ticks of the server.  ``clients/web/net/effects.js`` is the same, held
-together with this by ``tests/vectors/netcode_effects.json``.
+Owns the effects that were shown and are not yet confirmed, such as the player's own shot.  Pure:
+time is counted in ticks of the server.  ``clients/web/net/effects.js`` is its twin;
+``tests/vectors/netcode_effects.json`` tests both.
 
-The server's event for an effect comes in the delta of the tick in which it happened there: the
-very tick for which it was predicted or, if a command came late, one near it.  Of the effects of
-its kind and key that lie within ``PATIENCE_TICKS`` of it, an event confirms the one nearest in
-time (of two equally near the earlier).  Once the server has told of all ticks up to that long after
-an effect, it never happened, and is to be undone.
+The server's event for an effect comes with the delta of the tick in which it happened.  That is
+the predicted tick or, if a command came late, a tick near it.  An event confirms an effect of its
+kind and key within ``PATIENCE_TICKS`` of its own tick: the nearest one in time, and of two equally
+near ones the earlier.  An effect that no event has confirmed ``PATIENCE_TICKS`` after its tick did
+not happen at the server, and is to be undone.
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ from typing import Any, Final
 
 import attrs
 
-#: A late command is applied a few ticks later; what comes later still is another one's.
+#: A late command is applied a few ticks later; an event later than this is another command's.
 PATIENCE_TICKS: Final = 8
-#: Effects that wait; overflow policy ``drop-oldest``: it is undone, and counted with those.
+#: How many effects may wait.  Overflow policy ``drop-oldest``: the oldest one is undone, and
+#: counted in ``undone``.
 MAX_WAITING: Final = 64
 
 
 @attrs.frozen(eq=False)
 class Effect:
-    """Something shown ahead of the server.
+    """An effect that is shown before the server has confirmed it.
 
-    ``kind`` is what the event that confirms it is called, ``key`` tells those of a kind apart that
-    may happen in any order (the id of a pickup; None for shots, which happen in theirs), ``what``
-    is the caller's own, to undo it by.
+    ``kind`` is the name of the event that confirms it.  ``key`` distinguishes effects of one kind
+    whose order may change (the id of a pickup; None for shots, whose order is fixed).  ``what``
+    belongs to the caller, who undoes the effect with it.
     """
 
     kind: str
@@ -40,7 +41,7 @@ class Effect:
 
 
 class PendingEffects:
-    """The effects that wait for the server, in the order in which they were shown."""
+    """The effects that wait for confirmation, in the order in which they were shown."""
 
     def __init__(self) -> None:
         self.confirmed = 0
@@ -51,7 +52,7 @@ class PendingEffects:
         return len(self._waiting)
 
     def show(self, effect: Effect) -> Effect | None:
-        """Note that ``effect`` is shown; return the one to undo as there are too many, or None."""
+        """Note that ``effect`` is shown; return an effect to undo if too many wait, or None."""
         self._waiting.append(effect)
         if len(self._waiting) <= MAX_WAITING:
             return None
@@ -59,13 +60,13 @@ class PendingEffects:
         return self._waiting.popleft()
 
     def is_shown(self, kind: str, key: Any) -> bool:
-        """Whether an effect with this ``kind`` and ``key`` waits already."""
+        """Whether an effect of this ``kind`` and ``key`` waits for confirmation."""
         return any(e.kind == kind and e.key == key for e in self._waiting)
 
     def confirm(self, kind: str, tick: int, key: Any = None) -> Effect | None:
         """Take in the server's event of ``tick``; return the effect that it confirms.
 
-        None: it was not foreseen, so it is to be shown now.
+        None if no effect predicted this event, so it is to be shown now.
         """
         nearest: Effect | None = None
         for effect in self._waiting:
@@ -80,9 +81,9 @@ class PendingEffects:
         return nearest
 
     def expire(self, tick: int) -> list[Effect]:
-        """Take in that the server has told of all up to ``tick``; return what is to be undone.
+        """Take in that all events up to ``tick`` have come; return the effects to undo.
 
-        To be called after the events of the delta of ``tick`` have been given to ``confirm``.
+        Call it after ``confirm`` has had the events of the delta of ``tick``.
         """
         over = [e for e in self._waiting if e.tick + PATIENCE_TICKS <= tick]
         if over:
@@ -91,7 +92,7 @@ class PendingEffects:
         return over
 
     def clear(self) -> list[Effect]:
-        """Forget all, as after a new start; return what was waiting, to be undone."""
+        """Forget all effects; return those that were waiting, to be undone."""
         waiting = list(self._waiting)
         self._waiting.clear()
         return waiting

@@ -1,13 +1,14 @@
-"""Drawing others in the past, smoothly: which tick the screen shows, and where a thing was then.
+"""Interpolation: others are drawn smoothly, at a tick in the past.
 
-Owns the playback clock and the last snapshots of one moving thing.  Pure: times are arguments, in
-seconds of any steady clock, and ticks otherwise.  ``clients/web/interpolation.js`` is the same in
-milliseconds, held together with this by ``tests/vectors/netcode_interpolation.json``.
+Owns the playback clock, which says which tick the screen shows, and the track of one moving entity.
+Pure: times are arguments, in seconds of any steady clock, and ticks otherwise.
+``clients/web/interpolation.js`` is its twin, in milliseconds;
+``tests/vectors/netcode_interpolation.json`` tests both.
 
-Three invariants: the playback tick never runs backwards; a place between two snapshots lies on the
-straight line between them, as the server's rewinding has it (``gameserver/model/history.py``), so
-that who aims at what is shown hits; and after the newest snapshot a thing goes on for
-``EXTRAPOLATION_S`` at the most, and then stands still.
+Three invariants.  The playback tick never decreases.  A position between two snapshots lies on the
+straight line between them, as in the server's lag compensation (``gameserver/model/history.py``),
+so a shot at a drawn position hits.  After the newest snapshot an entity moves on for at most
+``EXTRAPOLATION_S``, and then stops.
 """
 
 from __future__ import annotations
@@ -18,28 +19,29 @@ from typing import Final
 
 from clients.netcode.tickclock import TickClock
 
-#: Weight of a new arrival in the running means: 1/16, the gain of RFC 3550, 6.4.1, for jitter.
+#: Weight of a new arrival in the running means: the gain of RFC 3550, 6.4.1, for jitter.
 GAIN: Final = 1 / 16
-#: A late burst or a sleeping machine moves playback at once; below that it only runs faster.
+#: An error of more than this (the machine slept, say) is corrected by a jump; a smaller one by
+#: running faster or slower.
 SNAP_S: Final = 0.5
-#: How much faster or slower than real time playback may run while it seeks its place.
+#: How much faster or slower than real time playback may run to correct an error.
 MAX_SLEW: Final = 0.1
-#: A whole error is made good in about this long (while ``MAX_SLEW`` allows).
+#: An error is corrected in about this time, while ``MAX_SLEW`` allows.
 SETTLE_S: Final = 0.5
-#: Playback is one publish interval and this many mean deviations behind the mean arrival …
+#: Playback is behind the mean arrival by one interval between deltas and this many mean deviations.
 JITTERS: Final = 4
-#: … but never further than this.
+#: The longest delay of playback.
 MAX_DELAY_S: Final = 0.4
-#: Going on at the last speed for longer than this guesses wrong more often than it helps.
+#: Moving on at the last speed for longer than this is wrong more often than it helps.
 EXTRAPOLATION_S: Final = 0.1
-#: What extrapolation got wrong fades over this time.
+#: An error of extrapolation fades over this time.
 CORRECTION_S: Final = 0.2
-#: Snapshots of one thing: more than the longest delay at any usual rate.
+#: How many snapshots of an entity are kept: more than the longest delay at any usual rate.
 CAPACITY: Final = 32
 
 
 class PlaybackClock:
-    """Which tick the screen shows: behind the newest delta by as much as the jitter asks for.
+    """The tick that the screen shows: behind the newest delta by a delay that grows with jitter.
 
     The delay is at least ``min_delay_s``, and at least ``min_intervals`` times the interval between
     two deltas, which ``clock`` knows.  All is computed in the steady ticks of ``clock``.
@@ -62,7 +64,7 @@ class PlaybackClock:
     )
 
     def __init__(self, clock: TickClock, *, min_delay_s: float, min_intervals: float = 0) -> None:
-        #: Gaps in which playback passed the time that the next delta told of, when it came.
+        #: Gaps between deltas in which playback went past the tick of the next delta.
         self.underruns = 0
         self._clock: Final = clock
         self._tick_s: Final = 1 / clock.tick_rate
@@ -125,17 +127,17 @@ class PlaybackClock:
 
     def _next(self, target: float, elapsed_s: float) -> float:
         """Return the tick to show after ``elapsed_s``; no less than the one shown before."""
-        if self._held and target > self._shown:  # all stood still: nothing is passed over
+        if self._held and target > self._shown:  # everything stood still, so nothing is skipped
             shown = target
         else:
             shown = self._shown + self._advance(target, elapsed_s)
-        # A server that paused must not find playback far ahead of it when it goes on.
+        # Playback must not run far ahead of a server that has paused.
         limit = max(self._newest + SNAP_S / self._tick_s, self._shown)
         self._held = shown >= limit
         return min(shown, limit)
 
     def _advance(self, target: float, elapsed_s: float) -> float:
-        """Return by how many ticks to move on in ``elapsed_s``, seeking ``target``; 0 or more."""
+        """Return the ticks to advance in ``elapsed_s``, towards ``target``; 0 or more."""
         elapsed = elapsed_s / self._tick_s
         error_s = (target - self._shown - elapsed) * self._tick_s
         if error_s > SNAP_S:
@@ -144,16 +146,16 @@ class PlaybackClock:
         if error_s < (-EXTRAPOLATION_S if guessing else -SNAP_S):
             return 0.0
         slew = min(max(error_s / SETTLE_S, -MAX_SLEW), MAX_SLEW)
-        # Not beyond the target, however long nobody asked.
+        # Never beyond the target, however long the last call is ago.
         change_s = max(min(slew * elapsed_s, abs(error_s)), -abs(error_s))
         return max(elapsed + change_s / self._tick_s, 0.0)
 
 
 class Track:
-    """The last places of one moving thing, by tick, and its place at any tick between.
+    """The last positions of one moving entity by tick, and its position at any tick between.
 
-    ``jump_distance`` is the farthest that it can honestly move in one tick: a longer step is a
-    jump, and nothing lies between.
+    ``jump_distance`` is the farthest that it can move in one tick.  A longer step is a jump, and is
+    not interpolated.
     """
 
     __slots__ = (
@@ -189,13 +191,13 @@ class Track:
         return self._snapshots[-1][0] if self._snapshots else -math.inf
 
     def push(self, tick: int, x: float, y: float) -> None:
-        """Add the place at ``tick``; one that is not later than all before is left out."""
+        """Add the position at ``tick``, unless a snapshot of that tick or a later one exists."""
         snapshots = self._snapshots
         if snapshots:
             last = snapshots[-1][0]
             if tick <= last:
                 return
-            if self._sampled_tick > last:  # what was drawn was a guess
+            if self._sampled_tick > last:  # the drawn position was extrapolated
                 drawn = self.sample(self._sampled_tick)
                 snapshots.append((tick, x, y))
                 self._bleed_off(drawn)
@@ -203,9 +205,9 @@ class Track:
         snapshots.append((tick, x, y))
 
     def sample(self, tick: float) -> tuple[float, float]:
-        """Return the place at ``tick``; ``IndexError`` if there is no snapshot at all.
+        """Return the position at ``tick``; ``IndexError`` if there is no snapshot.
 
-        Before the first snapshot it is that of the first.
+        Before the first snapshot, it is the position of the first.
         """
         x, y = self._known(tick)
         self._sampled_tick = tick
@@ -215,7 +217,7 @@ class Track:
         return x, y
 
     def _bleed_off(self, drawn: tuple[float, float]) -> None:
-        """What was drawn by guess and what is now known differ: let the difference fade."""
+        """Let the difference between the drawn, extrapolated position and the known one fade."""
         x, y = self._known(self._sampled_tick)
         self._error_x, self._error_y = drawn[0] - x, drawn[1] - y
         self._error_tick = self._sampled_tick
@@ -240,7 +242,7 @@ class Track:
         return from_x + (to_x - from_x) * part, from_y + (to_y - from_y) * part
 
     def _beyond(self, tick: float) -> tuple[float, float]:
-        """Return the place after the newest snapshot: the last speed for a moment, then still."""
+        """Return the position after the newest snapshot: the last speed for a moment, then none."""
         last_tick, x, y = last = self._snapshots[-1]
         if tick == last_tick or len(self._snapshots) == 1:
             return x, y

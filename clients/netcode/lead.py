@@ -1,37 +1,37 @@
-"""How far ahead of the server a client plays: which tick its next command is for.
+"""The lead: how far ahead of the server a client plays, and so the tick of its next command.
 
-Owns the client's tick, a line of its own that runs at the server's rate, only up to
-``MAX_SLEW`` faster or slower while it seeks its place.  Pure: times are arguments, in seconds of
-any steady clock; ``clients/web/net/lead.js`` is the same in milliseconds, held together with this
-by ``tests/vectors/netcode_lead.json``.
+Owns the client's tick.  It runs at the server's rate, and up to ``MAX_SLEW`` faster or slower to
+correct an error.  Pure: times are arguments, in seconds of any steady clock.
+``clients/web/net/lead.js`` is its twin, in milliseconds; ``tests/vectors/netcode_lead.json`` tests
+both.
 
-All is told in *offsets*: steady ticks (``protocol/tempo.py``) minus ``local time * rate``, so that
-nothing here depends on when it is asked.  With ``a`` the offset at which commands arrive (the
-server's tick at which one due at local time 0 is read; a loop that wakes late adds to it as a slow
-link does), a command for tick k arrives ``offset - a`` ticks before it is needed.  ``a`` begins as
-the clock's offset and half the round trip.  Then the margins in deltas correct it: a command sent
-when the offset was ``o``, that was ``m`` ticks early, arrived within ``o - m - 1 < a <= o - m``.
-As this holds whatever the offset is by now, a correction is never made twice, and there is nothing
-that could swing.
+This file computes with *offsets*: steady ticks (``protocol/tempo.py``) minus ``local time * rate``.
+An offset does not depend on the time at which it is read.  Let ``a`` be the offset at which
+commands arrive; a slow link raises it, and so does a server loop that wakes late.  A command for
+tick k then arrives ``offset - a`` ticks before tick k.  At first, ``a`` is the clock's offset plus
+half the round trip.  The margins in deltas correct it: a command that was sent at the offset ``o``
+and was ``m`` ticks early arrived within ``o - m - 1 < a <= o - m``.  These bounds do not depend on
+the present offset, so a correction is never made twice and the lead cannot oscillate.
 
-- Later than ``a``: ``a`` grows by ``LATE_STEP_TICKS``, and after ``LATE_RUN`` in a row to the
-  least late of them.
-- Earlier: ``a`` shrinks by ``EARLY_STEP_TICKS``, and after ``EARLY_RUN`` in a row, in no less than
-  ``EARLY_RUN_TICKS``, to the least early of them.
-- Within: nothing is known to be wrong.
+- If a command arrived later than ``a``, ``a`` grows by ``LATE_STEP_TICKS``.  After ``LATE_RUN``
+  such commands in a row it grows to the least late of them.
+- If it arrived earlier, ``a`` shrinks by ``EARLY_STEP_TICKS``.  After ``EARLY_RUN`` such commands
+  in a row, over at least ``EARLY_RUN_TICKS``, it shrinks to the least early of them.
+- If ``a`` is within the bounds, it stays.
 
-If the clock itself changes its mind by more than ``BELIEVE_TICKS``, all begins anew from there.
+If the clock's own estimate changes by more than ``BELIEVE_TICKS``, ``a`` is set from the clock
+again.
 
-The two steps balance where one command in ``LATE_STEP / EARLY_STEP`` is late: the smallest lead
-that the jitter allows.  Where the jitter is below a tick, no command is late at all.
+The two steps balance when one command in ``LATE_STEP / EARLY_STEP`` is late.  That is the smallest
+lead that the jitter allows.  If the jitter is below a tick, no command is late.
 
-Lost segments are something else: TCP holds back all that was sent after one, and then delivers it
-at once (a *stall*).  The server reads such a batch within one tick and tells the margin of its
-newest command only, which is the least late; but the batch begins with the first command that no
-earlier delta told of, so how late that one was is known as well.  One stall says nothing of the
-next.  Where they recur, the lead covers them: it is longer by the ``STALLS``-th longest of those
-among the last ``STALL_COMMANDS`` commands.  So each tick that it is longer saves at least
-``STALLS`` in ``STALL_COMMANDS`` commands from being late, and fewer stalls change nothing.
+Lost segments need a second rule.  TCP holds back all data after a lost segment and then delivers it
+at once (a *stall*).  The server reads such a batch within one tick and reports the margin of its
+newest command only, which is the least late.  But the batch begins with the first command that no
+earlier delta reported, so the lateness of that one is known too.  A single stall does not predict
+the next.  If stalls recur, the lead covers them: it grows by the ``STALLS``-th longest of the
+stalls among the last ``STALL_COMMANDS`` commands.  So each tick of cover keeps at least ``STALLS``
+in ``STALL_COMMANDS`` commands from being late, and fewer stalls change nothing.
 """
 
 from __future__ import annotations
@@ -46,35 +46,36 @@ from clients.netcode.tickclock import TickClock
 
 #: The client's tick runs at most this much faster or slower than the server's.
 MAX_SLEW: Final = 0.05
-#: An error is made good in about this long, while ``MAX_SLEW`` allows.
+#: An error is corrected in about this time, while ``MAX_SLEW`` allows.
 SETTLE_S: Final = 0.5
-#: Further off than this (the machine slept, the server's time jumped) the tick is set, not slewed.
+#: An error of more than this (the machine slept, the server's time jumped) is corrected at once.
 JUMP_TICKS: Final = 8.0
-#: Where the clock's word changes by more than this, margins from before say nothing any more.
+#: After a larger change of the clock's estimate, earlier margins are no longer valid.
 BELIEVE_TICKS: Final = 2.0
-#: Commands are to arrive this long before they are needed: the clock may be half a tick off.
+#: Commands should arrive this long before their tick, as the clock may be half a tick wrong.
 MARGIN_TICKS: Final = 0.5
 LATE_STEP_TICKS: Final = 0.5
 EARLY_STEP_TICKS: Final = 0.001
 LATE_RUN: Final = 4
-#: Both must be reached: commands may be sent at every tick or only now and then.
+#: The run must have this many commands and last ``EARLY_RUN_TICKS``, since commands may be sent at
+#: every tick or only from time to time.
 EARLY_RUN: Final = 12
 EARLY_RUN_TICKS: Final = 60
-#: Sent commands that are remembered until a delta tells of them; the oldest is forgotten.
+#: How many sent commands are remembered until a delta reports them; the oldest is forgotten.
 REMEMBERED: Final = 128
-#: A batch whose first command arrived this much later than counted on was a stall.
+#: A batch was a stall if its first command arrived this much later than expected.
 LEAST_STALL_TICKS: Final = 1.0
 STALLS: Final = 5
 STALL_COMMANDS: Final = 600
-#: Stalls are forgotten after so long, however few commands there were since.
+#: Stalls are forgotten after this time, however few commands have followed.
 STALL_MEMORY_TICKS: Final = 1800
-#: The lead is not made longer by more: it makes others see late what one does.
+#: The longest cover, since a longer lead makes others see the player's actions later.
 MOST_COVER_TICKS: Final = 6.0
 
 
 @attrs.frozen
 class _Stall:
-    """A stall of so many ticks, told by the delta of ``tick``, at the ``command``-th of ours."""
+    """A stall of ``ticks``, reported by the delta of ``tick``, at the ``command``-th command."""
 
     tick: int
     command: int
@@ -82,7 +83,7 @@ class _Stall:
 
 
 class Lead:
-    """The client's tick.  ``clock`` is that of the same connection, and fed by someone else."""
+    """The client's tick.  The caller keeps ``clock``, that of the same connection, up to date."""
 
     __slots__ = (
         "_arrival",
@@ -103,44 +104,46 @@ class Lead:
     )
 
     def __init__(self, clock: TickClock) -> None:
-        #: How often the tick was set instead of slewed; the first setting does not count.
+        #: How often the tick jumped; the first setting does not count.
         self.jumps = 0
         self._clock = clock
-        #: The offset at which commands arrive: as the clock has it (NaN before the first
-        #: ``advance``), and as margins have corrected that.
+        #: The offset at which commands arrive, from the clock alone; NaN before ``advance``.
         self._by_clock = math.nan
+        #: The same offset, corrected by margins.
         self._arrival = math.nan
         self._offset = math.nan
         self._at_s = 0.0
-        #: Tick of a sent command → the offset when it was sent.
+        #: Tick of a sent command → the offset at which it was sent.
         self._sent: dict[int, float] = {}
-        #: Margins in a row that said late (negative) or early (positive), and the least of them.
+        #: Number of margins in a row that were late (negative) or early (positive), and the edge
+        #: of the least one.
         self._run = 0
         self._run_edge = 0.0
-        #: The tick whose delta told of the first early one in a row.
+        #: The tick of the delta that reported the first early command in a row.
         self._run_tick = 0
-        #: The newest delta, the newest command that one told of (by its tick), and how many were.
+        #: The newest delta's tick, the tick of the newest command that a delta reported, and how
+        #: many commands deltas have reported.
         self._told_tick = -1
         self._newest_told = -1
         self._commands_told = 0
         self._stalls: deque[_Stall] = deque()
-        #: By how many ticks the lead is longer, so as to cover stalls.
+        #: Ticks by which the lead is longer to cover stalls.
         self._cover = 0.0
 
     @property
     def started(self) -> bool:
-        """Whether there is a tick to speak of."""
+        """Whether ``advance`` has set the client's tick."""
         return not math.isnan(self._offset)
 
     @property
     def lead_ticks(self) -> float:
-        """How far the client's tick is ahead of the server's, as the clock has it."""
+        """How far the client's tick is ahead of the server's tick, by the clock's estimate."""
         return self._offset - self._clock.offset
 
     def advance(self, now_s: float) -> float:
         """Move the client's tick on to ``now_s`` and return it, with its fraction.
 
-        ``now_s`` must not decrease from call to call.  The tick grows, but for a jump.
+        ``now_s`` must not decrease from call to call.  The tick only decreases if it jumps.
         """
         rate = self._clock.tick_rate
         by_clock = self._clock.offset + (self._clock.min_rtt_s or 0.0) / 2 * rate
@@ -169,14 +172,14 @@ class Lead:
         return (self._clock.steady_of(tick) - self._offset) / self._clock.tick_rate
 
     def sent(self, tick: int) -> None:
-        """Remember that the command for ``tick`` is sent, by the client's tick as it runs now."""
+        """Remember that the command for ``tick`` is sent at the present offset."""
         self._sent[tick] = self._offset
         self._newest_told = min(self._newest_told, tick - 1)  # the tick has jumped back
         if len(self._sent) > REMEMBERED:
             del self._sent[next(iter(self._sent))]
 
     def margin(self, tick: int, margin_ticks: int | None) -> None:
-        """Take in the margin of the delta of ``tick``; None: the server has read nothing since."""
+        """Take in the margin of the delta of ``tick``; None: no input came since the last delta."""
         after_tick, self._told_tick = self._told_tick, tick
         if margin_ticks is None:
             return
@@ -196,13 +199,16 @@ class Lead:
             self._run = 0
 
     def _look_for_stall(self, after_tick: int, tick: int, newest: int) -> None:
-        """Between ``after_tick`` and ``tick`` our commands up to that for ``newest`` were read."""
+        """Note a stall if the batch of commands up to ``newest`` came late.
+
+        The server read the batch after ``after_tick``, and by ``tick``.
+        """
         batch = [sent for sent in self._sent if self._newest_told < sent <= newest]
         self._newest_told = max(self._newest_told, newest)
         if batch and after_tick >= 0:
             self._commands_told += len(batch)
             steady_of = self._clock.steady_of
-            # It was read at the tick after ``after_tick`` at the earliest, and had come by then.
+            # The server read it at the tick after ``after_tick`` at the earliest.
             read = steady_of(after_tick + 1)
             earliest = self._sent[batch[0]] - (steady_of(batch[0]) - read)
             earliest -= read - steady_of(after_tick)
@@ -212,7 +218,7 @@ class Lead:
         self._cover_stalls(tick)
 
     def _cover_stalls(self, tick: int) -> None:
-        """Make the lead as much longer as the stalls that are remembered at ``tick`` want it."""
+        """Set the cover from the stalls that are remembered at ``tick``."""
         stalls = self._stalls
         while stalls and (
             stalls[0].tick <= tick - STALL_MEMORY_TICKS
@@ -225,7 +231,7 @@ class Lead:
             self._cover = min(longest[STALLS - 1], MOST_COVER_TICKS)
 
     def _late(self, edge: float) -> None:
-        """A command arrived at ``edge`` at the earliest, which is later than counted on."""
+        """Take in a command that arrived at ``edge`` or later, which is later than expected."""
         self._run_edge = min(self._run_edge, edge) if self._run < 0 else edge
         self._run = min(self._run, 0) - 1
         self._arrival += LATE_STEP_TICKS
@@ -234,7 +240,7 @@ class Lead:
             self._run = 0
 
     def _early(self, edge: float, tick: int) -> None:
-        """A command arrived at ``edge`` at the latest, which is earlier than counted on."""
+        """Take in a command that arrived at ``edge`` or earlier, which is earlier than expected."""
         if self._run <= 0:
             self._run, self._run_edge, self._run_tick = 0, edge, tick
         self._run += 1

@@ -1,7 +1,7 @@
-"""When to send ping messages, and which of them is answered.
+"""Ping messages: when to send them, and which one a pong answers.
 
-Owns nonces and the timetable.  Pure: times are arguments, in seconds of any steady clock; sends
-nothing, waits for nothing.  What the answers say is ``tickclock.py``'s.
+Owns the nonces and the schedule.  Pure: times are arguments, in seconds of any steady clock.  Sends
+nothing and never waits.  ``tickclock.py`` uses the answers.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from typing import Final
 from clients.netcode.tickclock import ping_interval_s
 from gameserver.protocol.messages import MAX_NONCE
 
-#: Pings are more frequent until the clock has seen a few.
+#: The usual interval between pings.
 PING_EVERY_S: Final = 1.0
+#: The first pings are more frequent, so that the clock is soon exact.
 FIRST_PINGS: Final = 8
 FIRST_PING_EVERY_S: Final = 0.25
-#: Nothing is worth asking more often than this.
+#: The shortest interval between pings.
 LEAST_APART_S: Final = 0.2
-#: Unanswered pings that are remembered; the oldest is forgotten first.
+#: How many unanswered pings are remembered; the oldest is forgotten.
 REMEMBERED: Final = 16
 
 
@@ -25,12 +26,12 @@ class Pings:
     """The pings of one connection."""
 
     def __init__(self, tick_rate: float, now_s: float) -> None:
-        #: When the next one is to be sent.
+        #: The time at which the next ping is due.
         self.due_s = now_s
         self._tick_rate = tick_rate
         self._sent_s = now_s
         self._nonce = 0
-        #: Nonce → when it was sent.
+        #: Nonce → time of sending.
         self._unanswered: dict[int, float] = {}
 
     def next(self, now_s: float) -> int:
@@ -45,10 +46,10 @@ class Pings:
             del self._unanswered[next(iter(self._unanswered))]
         return self._nonce
 
-    def hurry(self, now_s: float) -> None:
-        """Let the next ping be soon: after a silence the server's time may be another."""
+    def ping_soon(self, now_s: float) -> None:
+        """Make the next ping due soon: after a silence the clock may be wrong."""
         self.due_s = min(self.due_s, max(now_s, self._sent_s + LEAST_APART_S))
 
     def answered(self, nonce: int) -> float | None:
-        """Return when the ping with ``nonce`` was sent; None: never, or it is forgotten."""
+        """Return when the ping with ``nonce`` was sent; None if it is unknown or forgotten."""
         return self._unanswered.pop(nonce, None)

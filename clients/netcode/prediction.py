@@ -1,15 +1,15 @@
-"""The own ship, ahead of the server: predict, reconcile, and smooth what had to be corrected.
+"""Client-side prediction of the player's own entity: predict, reconcile, smooth corrections.
 
-Owns the states that commands not yet acknowledged lead to.  Pure: what a state and a command are
-is the game's, which gives one pure ``step(state, command) -> state``, the very one that the server
-runs.  ``clients/web/net/prediction.js`` is the same, held together with this by
-``tests/vectors/netcode_prediction.json``.
+Owns the predicted states for commands that the server has not acknowledged.  Pure.  The game
+defines states and commands, and provides a pure function ``step(state, command) -> state``, the one
+that the server runs.  ``clients/web/net/prediction.js`` is its twin;
+``tests/vectors/netcode_prediction.json`` tests both.
 
-Reconciliation is by tick.  The server's state *after* tick T is compared with what was predicted
-for T.  If they are equal (the usual case: one comparison), so is all that follows.  If not, the
-commands for ticks after T are replayed on the server's state.
+Reconciliation is by tick.  The server's state *after* tick T is compared with the prediction for
+T.  If they are equal (the usual case), later predictions are right too.  If not, the commands for
+ticks after T are replayed on the server's state.
 
-States must compare by value (named tuples and frozen attrs classes do), and never be changed.
+States must compare by value (named tuples and frozen attrs classes do) and must be immutable.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ import attrs
 S = TypeVar("S")
 C = TypeVar("C")
 
-#: What was corrected fades on the screen by half in this time.
+#: The offset of a correction on the screen halves in this time.
 HALF_LIFE_S: Final = 0.08
-#: Less than this part of the snap distance is not worth drawing.
+#: An offset of less than this share of the snap distance is dropped.
 _NOTHING: Final = 1 / 4096
 
 
 @attrs.define
 class CorrectionCounts:
-    """What reconciling had to mend.  Distances are of the newest predicted state, before and after.
+    """Counts of reconciliation.  Distances are between the newest state before and after.
 
-    ``corrections`` moved the ship; ``adjustments`` changed only what does not move it now (a
-    pickup's energy: the world's doing, which no command explains).
+    ``corrections`` moved the entity.  ``adjustments`` changed only state that does not move it now,
+    such as the energy from a pickup, which no command explains.
     """
 
     corrections: int = 0
     adjustments: int = 0
     distance_sum: float = 0.0
     distance_worst: float = 0.0
-    #: Ticks that were not predicted because ``max_pending`` waited for the server already.
+    #: Ticks that were not predicted because ``max_pending`` ticks waited for the server.
     refused: int = 0
 
 
 class Predictor(Generic[S, C]):
-    """The state of what the player steers, after the newest command.
+    """The state of the entity that the player steers, after the newest command.
 
-    ``distance(before, after)`` says how far apart two states would be drawn.  At most
-    ``max_pending`` ticks are predicted beyond the server's word; then ``apply`` refuses (the ship
-    stops, as it is better not to fly on for seconds by guess), and counts it.
+    ``distance(before, after)`` returns how far apart two states would be drawn.  At most
+    ``max_pending`` ticks are predicted beyond the server's newest state.  Then ``apply`` refuses
+    and counts that: the entity stops, instead of moving on by guesses for seconds.
     """
 
     def __init__(
@@ -66,9 +66,9 @@ class Predictor(Generic[S, C]):
         self._distance = distance
         self._max_pending: Final = max_pending
         self._state: S | None = None
-        #: The tick after which ``state`` is what is predicted.
+        #: The tick after which ``state`` is predicted.
         self.tick = 0
-        #: The server's newest word: its state after this tick.
+        #: The server's newest state, and the tick after which it holds.
         self._known: S | None = None
         self._known_tick = 0
         #: (tick, its command, the state after it) for later ticks, the oldest first.
@@ -76,27 +76,28 @@ class Predictor(Generic[S, C]):
 
     @property
     def state(self) -> S | None:
-        """The predicted state after ``tick``; None while there is nothing to steer."""
+        """The predicted state after ``tick``; None while there is no entity to steer."""
         return self._state
 
     @property
     def pending(self) -> int:
-        """How many predicted ticks the server has not confirmed."""
+        """The number of predicted ticks that the server has not confirmed."""
         return len(self._pending)
 
     def reset(self, tick: int, state: S | None) -> None:
-        """Begin anew from the server's ``state`` after ``tick``; None: there is nothing to steer.
+        """Start over from the server's ``state`` after ``tick``; None: there is no entity to steer.
 
-        No correction: this is for what came into being, or was away.
+        This is for an entity that is new or was away, so it counts no correction.
         """
         self._pending.clear()
         self._state = self._known = state
         self.tick = self._known_tick = tick
 
     def apply(self, tick: int, command: C) -> bool:
-        """Predict ``tick``, which must be later than all before, under ``command``; whether it was.
+        """Predict ``tick`` with ``command``; return False if that is refused.
 
-        Ticks left out are not simulated; who skips some applies what the server will do then.
+        ``tick`` must be later than all before.  Skipped ticks are not simulated: the caller applies
+        the commands that the server will apply then.
         """
         state = self._state
         if state is None or tick <= self.tick:
@@ -110,17 +111,18 @@ class Predictor(Generic[S, C]):
         return True
 
     def peek(self, command: C) -> S | None:
-        """Return what ``command`` would lead to in the next tick, to draw a part of the way there.
+        """Return the state after the next tick if ``command`` is given; None without a state.
 
-        This is how a key shows within a frame although ticks are further apart.
+        Drawing the entity between ``state`` and this one shows a key press in the next frame,
+        although ticks are further apart.
         """
         return None if self._state is None else self._step(self._state, command)
 
     def reconcile(self, tick: int, state: S) -> S | None:
         """Take in the server's ``state`` after ``tick``.
 
-        Returns the newest predicted state as it was before, if that had to be corrected, for
-        ``Smoothing``; None if there was nothing to mend.
+        Returns the newest predicted state from before the correction, for ``Smoothing``; None if
+        no correction was needed.
         """
         before, predicted = self._state, self._known
         if before is None or tick < self._known_tick:
@@ -158,10 +160,10 @@ class Predictor(Generic[S, C]):
 
 
 class Smoothing:
-    """Lets what was corrected fade on the screen: an offset to add where the ship is drawn.
+    """Smooths corrections: an offset that is added to the drawn position and fades.
 
-    It halves every ``HALF_LIFE_S``.  One that is longer than ``snap_distance`` is dropped: it was
-    no error but another place.
+    The offset halves every ``HALF_LIFE_S``.  An offset longer than ``snap_distance`` is dropped:
+    the entity was moved, not mispredicted.
     """
 
     def __init__(self, snap_distance: float) -> None:
@@ -172,7 +174,7 @@ class Smoothing:
         self._at_s = 0.0
 
     def add(self, dx: float, dy: float, now_s: float) -> None:
-        """Take in that what was drawn lies ``dx, dy`` from where it will be drawn now."""
+        """Take in a correction: the drawn position lies ``dx, dy`` from the corrected one."""
         x, y = self.offset(now_s)
         x += dx
         y += dy
@@ -182,11 +184,11 @@ class Smoothing:
         self._x, self._y, self._at_s = x, y, now_s
 
     def clear(self) -> None:
-        """Forget what was corrected: what is drawn now is another thing."""
+        """Drop the offset: another entity is drawn now."""
         self._x = self._y = 0.0
 
     def offset(self, now_s: float) -> tuple[float, float]:
-        """Return what to add to the predicted place at ``now_s``."""
+        """Return the offset to add to the predicted position at ``now_s``."""
         if self._x == 0 and self._y == 0:
             return 0.0, 0.0
         left = math.pow(0.5, (now_s - self._at_s) / HALF_LIFE_S)

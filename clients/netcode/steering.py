@@ -1,16 +1,15 @@
-"""All of a player's netcode in one: what to steer by, what to send, and what the screen shows.
+"""A player's whole netcode: what the player sees, and which commands to send.
 
-Owns the client's loop of ticks and how the parts serve it: the clock and the lead (which tick it
-is), the predictor (the own thing, now), playback and tracks (others, a moment ago), effects shown
-ahead of the server, and the latency budget.  Pure: every time is an argument, in seconds of one
-steady clock.  ``predicted_play.py`` waits and sends for it; tests play it against a room
-without any socket.
+Owns the client's loop of ticks, and connects its parts: the tick clock and the lead (the tick of
+the next command), the predictor (the own entity, now), playback and tracks (others, a moment ago),
+predicted effects, and the latency budget.  Pure: times are arguments, in seconds of one steady
+clock.  ``predicted_play.py`` waits and sends for it; tests play it against a room without sockets.
 
-A tick of the loop: ``due`` says that it has come, the player looks at ``own`` and
-``place_of`` others and decides, and ``steer`` predicts the command and says how to send it.  A
-command that the server would repeat by itself is not sent, but for one every
-``KEEP_ALIVE_TICKS``: that is as exact, and saves most of the messages.  Only for a second after one
-was late every tick's is sent, so that the lead soon knows better.
+In a tick of the loop, ``due`` returns the tick, the player looks at ``own`` and at ``place_of``
+others and decides, and ``steer`` predicts the command and returns what to send.  A command that the
+server would repeat by itself is sent only every ``KEEP_ALIVE_TICKS``: the result is the same, with
+far fewer messages.  After a late command all commands are sent for ``EAGER_TICKS``, so that the
+lead is corrected soon.
 """
 
 from __future__ import annotations
@@ -36,56 +35,56 @@ from gameserver.protocol.messages import RENDERED_PER_TICK
 S = TypeVar("S")
 C = TypeVar("C")
 
-#: A server from which nothing came for so long might be gone: the own thing stops then.
+#: Without a delta for this long, prediction stops: the server may be gone.
 MAX_PREDICTED_S: Final = 2.0
-#: The server hears a command at least this often, so that its margin stays known.
+#: A command is sent at least this often, so that deltas keep reporting a margin.
 KEEP_ALIVE_TICKS: Final = 10
-#: For so long after a late command all are sent.
+#: After a late command, all commands are sent for this long.
 EAGER_TICKS: Final = 30
-#: Sent commands that are remembered, to be predicted anew where a prediction begins anew.
+#: How many sent commands are remembered, to predict them again after a reset.
 REMEMBERED: Final = 128
-#: A tick is due as soon as it is but for rounding: ``next_due_s`` was rounded as well.
+#: Tolerance for rounding when a tick is due: ``next_due_s`` is rounded as well.
 ROUNDING_TICKS: Final = 1e-6
 #: Others are drawn at least this long in the past, and at least so many intervals between deltas.
 MIN_DELAY_S: Final = 0.066
 MIN_INTERVALS: Final = 2
-#: Changes of effects that wait to be drawn; overflow policy ``drop-oldest``, counted in
-#: ``Steering.changes_dropped`` (one who draws nothing never takes them).
+#: How many changes of effects may wait.  Overflow policy ``drop-oldest``, counted in
+#: ``Steering.changes_dropped``: a client that draws nothing never takes them.
 MAX_CHANGES: Final = 256
 
 
 class Vehicle(Protocol[S, C]):
-    """What a game says of the thing that its players steer; ``S`` its state, ``C`` the input."""
+    """A game's rules for the entity that a player steers; ``S`` is its state, ``C`` the input."""
 
     @property
     def kinds(self) -> Sequence[str]:
-        """The names of the classes of others, which are drawn in the past."""
+        """The names of the entity classes that are drawn in the past."""
 
     @property
     def jump_distance(self) -> float:
-        """The farthest that anything can honestly move in a tick, in the units of ``place``."""
+        """The farthest that an entity can move in one tick, in the units of ``place``."""
 
     @property
     def snap_distance(self) -> float:
         """A correction longer than this is not smoothed, in the units of ``place``."""
 
     def state_of(self, entity: RemoteEntity) -> S | None:
-        """Return the state of the own entity as the server has it; None: not to be steered."""
+        """Return the server's state of the own entity; None if it cannot be steered."""
 
     def step(self, state: S, command: C) -> S:
-        """Return the state one tick later; exactly what the server computes."""
+        """Return the state one tick later, exactly as the server computes it."""
 
     def idle(self, last: C | None, silent_ticks: int) -> C:
-        """Return what the server applies ``silent_ticks`` after the ``last`` input it had."""
+        """Return the input that the server applies ``silent_ticks`` after the ``last`` one."""
 
     def place(self, state: S) -> tuple[float, float]:
         """Return where a state is drawn."""
 
     def effects(self, before: S, after: S, tick: int) -> Iterable[Effect]:
-        """Yield what is to be seen and heard of a step, before the server says so."""
+        """Yield the effects of a step that are shown before the server confirms them."""
 
     def effect_of(self, event: RemoteEvent) -> tuple[str, object] | None:
-        """Return kind and key of the own effect that ``event`` confirms; None: of no own one."""
+        """Return kind and key of the own effect that ``event`` confirms, or None."""
 
 
 @attrs.frozen
@@ -99,14 +98,14 @@ class Order(Generic[C]):
 
 @attrs.frozen
 class Change:
-    """An effect to show now or, if ``undo``, one to take back."""
+    """An effect to show now or, if ``undo``, to remove."""
 
     effect: Effect
     undo: bool = False
 
 
 class Steering(Generic[S, C]):
-    """One player's netcode.  ``replica`` and ``clock`` are fed by whoever reads the connection."""
+    """One player's netcode.  The reader of the connection keeps ``replica`` and ``clock``."""
 
     def __init__(
         self,
@@ -126,12 +125,12 @@ class Steering(Generic[S, C]):
         self.budget: Final = LatencyBudget()
         #: The tick of the client's loop, 0 before the first.
         self.tick = 0
-        #: The tick that the screen shows of others, NaN before there was a delta.
+        #: The tick at which the screen shows others, NaN before the first delta.
         self.rendered_tick = math.nan
-        #: Ticks that the loop missed: it was not asked in time.
+        #: Ticks that the loop skipped because ``due`` was called too late.
         self.missed_ticks = 0
         self.changes_dropped = 0
-        #: The server's own shares of the latency, as its last ``status`` had them.
+        #: The server's shares of the latency, from its last ``status``.
         self._simulate_s = 0.0
         self._post_s = 0.0
         self._replica = replica
@@ -155,10 +154,10 @@ class Steering(Generic[S, C]):
     # ------------------------------------------------------------ the client's loop
 
     def due(self, now_s: float) -> int | None:
-        """Return the tick to steer now, if it has come; None: not yet, or no pong has come.
+        """Return the tick to steer now; None if none is due or no pong has come.
 
-        Ticks that were missed are passed over; the server went on without them as it does when
-        nothing is heard, and so does the prediction.
+        Missed ticks are skipped.  For these the server repeats the last input or asks ``on_idle``,
+        and the prediction does the same.
         """
         if not self.clock.known:
             return None
@@ -172,16 +171,16 @@ class Steering(Generic[S, C]):
             self.missed_ticks += newest - self.tick - 1
         self._predict_until(newest - 1)
         self.tick = newest
-        # As the wire has it, so that what is aimed at is what is claimed.
+        # Rounded as on the wire, so that the claim is exactly what the player aims at.
         self.rendered_tick = _wire_tick(self.playback.tick_at(now_s))
         return newest
 
     def next_due_s(self) -> float:
-        """Return when the next tick will be due, as the lead runs now."""
+        """Return the time at which the next tick will be due, at the lead's present speed."""
         return self.lead.time_of(self.tick + 1)
 
     def steer(self, command: C, now_s: float) -> Order[C] | None:
-        """Predict ``command`` for the tick that is due; return what to send, None for nothing."""
+        """Predict ``command`` for the tick that is due; return what to send, or None."""
         tick = self.tick
         self._predict_until(tick - 1)
         before = self.predictor.state
@@ -206,7 +205,7 @@ class Steering(Generic[S, C]):
         return Order(command, tick, rendered)
 
     def _is_news(self, tick: int, command: C) -> bool:
-        """Whether the server would do something else, or should hear of us again."""
+        """Whether the server would apply another command, or has received none for a while."""
         if not self._sent:
             return True
         last_tick, last = self._sent[-1]
@@ -219,11 +218,11 @@ class Steering(Generic[S, C]):
 
     @property
     def own(self) -> S | None:
-        """The state of the own thing at the tick of the loop, as predicted; None: there is none."""
+        """The predicted state of the own entity at the tick of the loop; None if there is none."""
         return self.predictor.state
 
     def own_place(self, now_s: float) -> tuple[float, float] | None:
-        """Return where to draw the own thing: as predicted, with corrections fading."""
+        """Return where to draw the own entity: as predicted, with smoothed corrections."""
         state = self.predictor.state
         if state is None:
             return None
@@ -234,12 +233,12 @@ class Steering(Generic[S, C]):
     def place_of(self, entity: RemoteEntity) -> tuple[float, float] | None:
         """Return where the screen shows ``entity``, of one of ``vehicle.kinds``; None: nowhere yet.
 
-        What is aimed at this place is hit: it is what ``rendered`` of the next command tells.
+        A shot at this position hits, as ``rendered`` of the next command names the same tick.
         """
         return self.others.place(entity.id, self.rendered_tick)
 
     def take_changes(self) -> list[Change]:
-        """Take out what effects are to be shown and undone since the last call."""
+        """Return the effects to show and to undo since the last call, once."""
         changes = list(self._changes)
         self._changes.clear()
         return changes
@@ -251,7 +250,7 @@ class Steering(Generic[S, C]):
     ) -> list[RemoteEvent]:
         """Take in the delta that the replica has just applied, received at ``now_s``.
 
-        Returns those of its ``events`` that nothing shown so far has foreseen.
+        Returns those of its ``events`` that confirm no predicted effect.
         """
         tick = self._replica.tick
         self.playback.arrived(tick, now_s)
@@ -267,9 +266,9 @@ class Steering(Generic[S, C]):
         return news
 
     def reconnected(self) -> None:
-        """What was sent may be lost, and much may have happened: predict anew from the next delta.
+        """Forget the prediction: sent commands may be lost, and the world may have changed.
 
-        Until then there is nothing to steer.
+        Prediction starts over with the next delta.
         """
         self._sent.clear()
         self._lose(self.tick)
@@ -281,7 +280,7 @@ class Steering(Generic[S, C]):
         self._begin()
 
     def served(self, simulate_s: float | None, post_s: float | None) -> None:
-        """Take in the server's own shares of the latency, None where it does not know."""
+        """Take in the server's shares of the latency; None if the server does not know one."""
         self._simulate_s = simulate_s or 0.0
         self._post_s = post_s or 0.0
 
@@ -323,7 +322,7 @@ class Steering(Generic[S, C]):
     # ------------------------------------------------------------ predicting
 
     def _predict_until(self, tick: int) -> None:
-        """Predict the ticks up to ``tick`` that are not yet: as sent, or as the server idles."""
+        """Predict the ticks up to ``tick``, with sent commands or the server's idle input."""
         predictor = self.predictor
         if predictor.state is None:
             return
@@ -333,7 +332,7 @@ class Steering(Generic[S, C]):
                 return
 
     def _command_at(self, tick: int) -> C:
-        """Return what the server has for ``tick``, if all that was sent comes in time."""
+        """Return the input that the server applies at ``tick`` if all commands come in time."""
         for sent_tick, command in reversed(self._sent):
             if sent_tick == tick:
                 return command
@@ -342,13 +341,13 @@ class Steering(Generic[S, C]):
         return self.vehicle.idle(None, 0)
 
     def _begin_anew(self, tick: int) -> None:
-        """The lead has jumped: what was meant for other ticks is worth nothing."""
+        """Start over at ``tick``: the lead has jumped, so sent commands have the wrong ticks."""
         self.tick = tick
         self._sent.clear()
         self._lose(tick)
 
     def _lose(self, tick: int) -> None:
-        """There is nothing to steer until the server says so."""
+        """Stop predicting until the server has an entity to steer."""
         self.predictor.reset(tick, None)
         self.smoothing.clear()
 
@@ -377,5 +376,5 @@ class Steering(Generic[S, C]):
 
 
 def _wire_tick(tick: float) -> float:
-    """Return ``tick`` in whole parts of a tick; NaN stays."""
+    """Return ``tick`` rounded to ``RENDERED_PER_TICK`` parts, as on the wire; NaN stays."""
     return tick if math.isnan(tick) else round(tick * RENDERED_PER_TICK) / RENDERED_PER_TICK

@@ -1,21 +1,21 @@
-"""Which tick the server is at, from pongs and deltas.
+"""The tick clock: an estimate of the server's tick, from pongs and deltas.
 
-Owns the estimate of ``offset``: the server's time in ticks when this side's clock showed 0.  Pure:
-times are arguments, in seconds of any steady clock.  ``clients/web/net/tickclock.js`` is the same
-in milliseconds; ``tests/vectors/netcode_tickclock.json`` holds the two together.
+Owns the estimate of ``offset``: the server's time in ticks when the local clock showed 0.  Pure:
+times are arguments, in seconds of any steady clock.  ``clients/web/net/tickclock.js`` is its twin,
+in milliseconds; ``tests/vectors/netcode_tickclock.json`` tests both.
 
-What is certain, with ``rate`` ticks per second (whatever the delays and however they vary):
+Two facts hold with any delays, at ``rate`` ticks per second:
 
 - a delta of tick n that came at t was sent at tick n or later:  ``offset >= n - t * rate``
-- a pong with tick n, sent for at s and received at r, was written in between:
+- a pong with tick n, whose ping was sent at s and which came at r, was written in between:
   ``n - r * rate <= offset <= n - s * rate``
 
-So each pong is an interval, and a delta narrows the newest one from below.  The estimate is the
-middle of the intersection of the last ``WINDOW`` intervals (as in RFC 5905, 11.2.1, where NTP
-intersects the intervals of servers).  The intersection is as narrow as the quickest way up and
-the quickest way down together, so its middle is exact if those two are equal, however many of
-the other samples were slow: a slow sample changes nothing at all.  Samples that contradict the
-newest one tell that the server's time has jumped; they are dropped at once.
+So each pong gives an interval, and a delta raises the lower end of the newest one.  The estimate is
+the middle of the intersection of the last ``WINDOW`` intervals (as in RFC 5905, 11.2.1, where NTP
+intersects the intervals of servers).  The width of the intersection is the shortest delay to the
+server plus the shortest delay back.  The middle is exact if these two are equal; slower samples do
+not change it.  An older sample that contradicts the newest one shows that the server's time has
+jumped, and is dropped at once.
 
 A server may slow its game down.  Then all this holds for *steady* ticks (``protocol/tempo.py``),
 which run at ``rate`` at any pace, so a change of pace that is announced in time changes no
@@ -33,23 +33,23 @@ import attrs
 from gameserver.errors import LocalProtocolError
 from gameserver.protocol.tempo import Tempo
 
-#: Intervals that count: at one ping a second, how far back the estimate looks.
+#: How many intervals are intersected: about as many seconds, at one ping a second.
 WINDOW: Final = 20
-#: Two intervals this far apart still agree: clocks drift a little within the window.
+#: Two intervals this far apart still agree, as clocks drift a little within the window.
 AGREE_TICKS: Final = 0.5
-#: A server may read pings only at its ticks.  Pings that come at ever other phases of a tick (the
-#: golden ratio spreads them best) meet it just before it reads soon enough.
+#: A server may read pings only at its ticks.  Pings therefore come at different phases of a tick,
+#: so that one of them soon comes just before a read.  The golden ratio spreads the phases best.
 PING_PHASE_TICKS: Final = (math.sqrt(5) - 1) / 2
 
 
 def ping_interval_s(about_s: float, tick_rate: float) -> float:
-    """Return how long to wait for the next ping: whole ticks, about ``about_s``, and a phase."""
+    """Return the time until the next ping: whole ticks, about ``about_s``, plus a phase."""
     return (round(about_s * tick_rate) + PING_PHASE_TICKS) / tick_rate
 
 
 @attrs.define
 class _Interval:
-    """``low <= offset <= high``; ``rtt_s`` is infinite if no pong has come for it."""
+    """``low <= offset <= high``; ``rtt_s`` is infinite if the interval comes from no pong."""
 
     low: float
     high: float
@@ -59,8 +59,8 @@ class _Interval:
 class TickClock:
     """The server's tick at a local time.
 
-    ``tick`` is one that the server just said (in ``welcome``), the first guess.  The estimate may
-    step, forwards or backwards: whoever draws or simulates by it has to smooth.
+    ``tick`` is the tick in the server's welcome, the first guess.  The estimate may jump, forwards
+    or backwards, so drawing and simulation must smooth it.
     """
 
     __slots__ = (
@@ -82,7 +82,7 @@ class TickClock:
         self.tick_rate: Final = tick_rate
         self._tempo = Tempo()
         self._publish_every = publish_every
-        #: How often the server's time turned out to have jumped.
+        #: How often a jump of the server's time was detected.
         self.jumps = 0
         self._held: deque[_Interval] = deque(maxlen=WINDOW)
         self._rtt_s: float | None = None
@@ -90,7 +90,7 @@ class TickClock:
         self._low = -math.inf
         self._high = math.inf
         self._offset = 0.0
-        #: The newest tick that the server spoke of, and when that came.
+        #: The newest tick in a message of the server, and when that message came.
         self._heard = (tick, now_s)
         self._begin(tick - now_s * tick_rate)
 
@@ -104,10 +104,10 @@ class TickClock:
     # ------------------------------------------------------------ what came
 
     def pong(self, sent_s: float, received_s: float, tick: float) -> None:
-        """Take in a pong: ``tick`` was read between these local times.
+        """Take in a pong: the server read its ``tick`` between these local times.
 
-        ``sent_s`` is what the caller noted under the nonce; the time that a pong echoes is the
-        server's word.  ``LocalProtocolError`` if that is no round trip.
+        ``sent_s`` is the time that the caller noted for the nonce; the time in the pong itself is
+        not trusted.  ``LocalProtocolError`` if the times are no round trip.
         """
         rtt_s = received_s - sent_s
         if not (0 <= rtt_s < math.inf and math.isfinite(tick)):
@@ -117,7 +117,7 @@ class TickClock:
         self._heard = max(self._heard, (tick, received_s))
         tick = self._tempo.steady_of(tick)
         new = _Interval(tick - received_s * rate, tick - sent_s * rate, rtt_s)
-        if self._held[-1].rtt_s == math.inf:  # only a guess from before the first pong
+        if self._held[-1].rtt_s == math.inf:  # the first guess, from before the first pong
             guess = self._held.pop()
             if _agree(guess, new):
                 new.low = max(new.low, guess.low)
@@ -157,7 +157,7 @@ class TickClock:
 
     @property
     def known(self) -> bool:
-        """Whether there was a pong; before it, ``tick_at`` is behind by the way down."""
+        """Whether a pong has come; before it, ``tick_at`` is late by the delay of a delta."""
         return self._rtt_s is not None
 
     @property
@@ -167,7 +167,7 @@ class TickClock:
 
     @property
     def min_rtt_s(self) -> float | None:
-        """The quickest round trip of the window, None before the first."""
+        """The shortest round trip of the window, None before the first."""
         return self._min_rtt_s
 
     @property
@@ -209,7 +209,7 @@ class TickClock:
     # ------------------------------------------------------------ the intersection
 
     def _begin(self, low: float) -> None:
-        """Forget all but this: the server is at least there."""
+        """Forget everything but the lower bound ``low``."""
         self._held.clear()
         self._held.append(_Interval(low, math.inf, math.inf))
         self._min_rtt_s = self._rtt_s
@@ -227,10 +227,10 @@ class TickClock:
         self._high = min(interval.high for interval in self._held)
         if self._high < math.inf:
             self._offset = (self._low + self._high) / 2
-        else:  # by the newest round trip, a delta that is quick takes half of it
+        else:  # a fast delta takes about half of the newest round trip
             self._offset = self._low + (self._rtt_s or 0.0) / 2 * self.tick_rate
 
 
 def _agree(one: _Interval, other: _Interval) -> bool:
-    """Whether one offset could explain both."""
+    """Whether an offset exists that lies in both."""
     return max(one.low, other.low) <= min(one.high, other.high) + AGREE_TICKS

@@ -1,7 +1,7 @@
-"""Where others were: a track of each located entity of some kinds, kept up by deltas.
+"""The tracks of other entities: one for each located entity of some kinds, fed by deltas.
 
-Owns which tracks there are.  Pure.  A full state, in which all entities come anew under their ids,
-goes on with the tracks that are there; what left the view loses its track.
+Owns the set of tracks.  Pure.  A full state, in which all entities enter again under their ids,
+continues the existing tracks; an entity that left the view loses its track.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Others:
         self._tracks: dict[int, Track] = {}
 
     def follow(self, tick: int) -> None:
-        """Note where all of them are after the delta of ``tick``."""
-        # For every ship in view at every delta: kept flat.
+        """Note the positions of all these entities after the delta of ``tick``."""
+        # Runs for every entity in view at every delta, so it avoids calls.
         tracks = self._tracks
         count = 0
         for kind in self._kinds:
@@ -43,18 +43,18 @@ class Others:
             self._tracks = {i: t for i, t in tracks.items() if t.last_tick == tick}
 
     def place(self, entity_id: int, tick: float) -> tuple[float, float] | None:
-        """Return where the entity is drawn when the screen shows ``tick``; None: not yet."""
+        """Return where the entity is drawn when the screen shows ``tick``; None if not yet."""
         track = self._tracks.get(entity_id)
         return None if track is None or not tick >= track.first_tick else track.sample(tick)
 
 
 class _Kind:
-    """How to read the positions of one kind of entity, in the units of the game."""
+    """Reads the positions of one kind of entity, in the units of the game."""
 
     def __init__(self, replica: Replica, name: str) -> None:
         spec = next((spec for spec in replica.schema.entities if spec.name == name), None)
         if spec is None or not spec.at:
-            raise LocalProtocolError(f"the room knows no entity {name} with a position")
+            raise LocalProtocolError(f"the room has no entity class {name} with a position")
         self.entities: Final = replica.of_kind(name)
         self.at_x, self.at_y = spec.at
         self.to_x: Final = spec.fields[self.at_x].type.from_wire

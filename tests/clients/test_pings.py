@@ -36,15 +36,15 @@ def test_those_that_nobody_answers_are_forgotten() -> None:
     assert pings.answered(nonces[1]) == 1.0
 
 
-def test_in_a_hurry_the_next_is_soon_but_not_at_once_after_another() -> None:
+def test_a_ping_that_is_due_soon_keeps_its_distance_from_the_last() -> None:
     pings = Pings(30, 0.0)
     for n in range(FIRST_PINGS + 1):
         pings.next(float(n))
     sent_s = float(FIRST_PINGS)
-    pings.hurry(sent_s + 0.5)
+    pings.ping_soon(sent_s + 0.5)
     assert pings.due_s == sent_s + 0.5
     pings.next(sent_s + 0.5)
-    pings.hurry(sent_s + 0.6)
+    pings.ping_soon(sent_s + 0.6)
     assert pings.due_s == sent_s + 0.5 + LEAST_APART_S
-    pings.hurry(sent_s + 9.0)
+    pings.ping_soon(sent_s + 9.0)
     assert pings.due_s == sent_s + 0.5 + LEAST_APART_S

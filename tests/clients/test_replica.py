@@ -252,7 +252,7 @@ def test_ticks_must_grow(tick: int) -> None:
 
 
 def test_an_unknown_class_name_is_our_own_mistake() -> None:
-    with pytest.raises(LocalProtocolError, match="knows no entity Shp; it knows Ship, Zone"):
+    with pytest.raises(LocalProtocolError, match="has no entity class Shp; it has Ship, Zone"):
         started().of_kind("Shp")
 
 
