@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         JoinRefused,
         LocalProtocolError,
         RemoteProtocolError,
+        SnapshotError,
     )
     from gameserver.identity import Verified
     from gameserver.model.schema import command, entity, event, number, synced, text
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from gameserver.protocol.texts import MAX_NAME_LENGTH, cleaned_name
     from gameserver.room import Player, Room
     from gameserver.runtime.server import Server, StartError, open_server, serve
+    from gameserver.state.schema_change import migrates
 else:
     __getattr__, __dir__ = lazy_exports(
         __name__,
@@ -35,6 +37,7 @@ else:
                 "JoinRefused",
                 "LocalProtocolError",
                 "RemoteProtocolError",
+                "SnapshotError",
             ],
             "gameserver.identity": ["Verified"],
             "gameserver.model.schema": ["command", "entity", "event", "number", "synced", "text"],
@@ -43,6 +46,7 @@ else:
             "gameserver.protocol.texts": ["MAX_NAME_LENGTH", "cleaned_name"],
             "gameserver.room": ["Player", "Room"],
             "gameserver.runtime.server": ["Server", "StartError", "open_server", "serve"],
+            "gameserver.state.schema_change": ["migrates"],
         },
     )
 
@@ -59,12 +63,14 @@ __all__ = [
     "Room",
     "Server",
     "Settings",
+    "SnapshotError",
     "StartError",
     "Verified",
     "cleaned_name",
     "command",
     "entity",
     "event",
+    "migrates",
     "number",
     "open_server",
     "serve",

@@ -43,3 +43,11 @@ class JoinRefused(GameServerError):
         self.code = code
         self.reason = reason
         self.retry_after_s = retry_after_s
+
+
+class SnapshotError(GameServerError):
+    """Bytes that are no snapshot which this game can load; its text is one line.
+
+    The text names the offset of the damage, or the class and field that do not fit, and why.
+    Loading raises nothing else, whatever the bytes, and leaves nothing half loaded.
+    """

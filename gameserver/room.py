@@ -24,6 +24,7 @@ from gameserver.replication.events import Emission, Point
 __all__ = ["Player", "Room", "Seen"]
 
 E = TypeVar("E")
+R = TypeVar("R", bound="Room")
 
 
 class Past(Protocol):
@@ -84,7 +85,14 @@ class Room:
     second_sign_in: ClassVar[Literal["take over", "refuse"]] = "take over"
 
     def __init__(self, name: str = "room", *, seed: int = 0) -> None:
+        self._prepare(name, seed)
+        self.on_create()
+
+    def _prepare(self, name: str, seed: int) -> None:
+        """Set the engine's attributes; a room that is loaded gets no ``on_create`` after it."""
         self.name = name
+        #: What ``random`` began with, so that a rehearsal can begin a second room like this one.
+        self._seed = seed
         self.random = random.Random(seed)
         self.world = World(self.schema(), self.view_radius)
         #: Seat number → player.
@@ -97,7 +105,6 @@ class Room:
         self.publish_interval = self.publish_every
         self._outbox = Outbox()
         self._past: Past | None = None
-        self.on_create()
 
     @classmethod
     def schema(cls) -> Schema:
@@ -118,6 +125,24 @@ class Room:
 
     async def on_stop(self) -> None:
         """Save what must outlive the room.  Called once, after the last tick."""
+
+    def save(self) -> Any:
+        """Return what the room keeps besides its annotated attributes, for a snapshot.
+
+        Attributes that are annotated in the class body are saved without this.  May hold numbers,
+        texts, containers, enums, attrs classes and dataclasses, and refer to entities and players.
+        """
+        return None
+
+    def load(self, saved: Any) -> None:
+        """Take what ``save`` returned, and build what the room works out from its other state.
+
+        Called in place of ``on_create`` and ``on_start`` on a room made from a snapshot, once its
+        world, its players and its annotated attributes are there.
+        """
+
+    async def on_load(self) -> None:
+        """Load from outside what a room made from a snapshot needs; its next tick waits for it."""
 
     async def on_auth(self, name: str, token: Any) -> str | None:
         """Return the identity of a client that wants to join, or raise ``JoinRefused``.
@@ -233,6 +258,16 @@ class Room:
         empty after that is not sent.
         """
         self._outbox.say(0, "", text, None if to is None else _seat_of(to, "to"))
+
+
+def unbuilt(room_class: type[R], name: str, seed: int) -> R:
+    """Return a room with an empty world, whose ``on_create`` was not called.
+
+    For the loader of snapshots.
+    """
+    room = room_class.__new__(room_class)
+    room._prepare(name, seed)
+    return room
 
 
 def attach(room: Room, past: Past | None) -> Outbox:

@@ -1,25 +1,34 @@
 """``Rehearsal``, the test harness for games: a test plays a room tick by tick.
 
 Owns what a server does around a tick (failures, kicks, publishing), for one room and without
-sockets, tasks or a clock.  The server never imports it.  It admits every player and awaits no
-hook: a test calls ``on_auth``, ``on_start`` and ``on_stop`` itself.
+sockets, tasks or a clock, and two checks of it with random play: that a snapshot keeps everything,
+and that the same inputs always have the same effect.  The server never imports it.  It admits
+every player and awaits no hook: a test calls ``on_auth``, ``on_start`` and ``on_stop`` itself.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Generic, TypeVar
 
-from gameserver.errors import LocalProtocolError
+from gameserver.errors import LocalProtocolError, SnapshotError
 from gameserver.model.schema import spec_of
 from gameserver.model.specs import CommandSpec
 from gameserver.player import Player
+from gameserver.rehearsing import script
+from gameserver.rehearsing.second_process import Run, importable, play_elsewhere
 from gameserver.replication.events import Emission
 from gameserver.replication.publisher import Publisher
 from gameserver.replication.seat import NOWHERE
 from gameserver.room import Room
 from gameserver.simulation.stepper import Stepper
+from gameserver.state.difference import Facts, describe, first_difference, pack_facts, unpack_facts
+from gameserver.state.restore import load
+from gameserver.state.snapshot import Captured, capture
+
+#: Into how many parts ``check_snapshot`` divides its ticks; each begins with another copy.
+COPIES: Final = 8
 
 R = TypeVar("R", bound=Room)
 
@@ -31,12 +40,15 @@ class Rehearsal(Generic[R]):
     """
 
     def __init__(self, room: R) -> None:
-        self.room: Final = room
+        self._begin(Stepper(room))
+
+    def _begin(self, stepper: Stepper[R]) -> None:
+        self.room: R = stepper.room
         self.texts: list[str] = []
-        self._stepper = Stepper(room)
+        self._stepper = stepper
         # No delta is sent anywhere, but publishing checks every value as before the wire, and it
         # updates the positions that ``near`` and ``seen_by`` look up.
-        self._publisher = Publisher(room.world, check_every_ticks=1 << 40, quiet_ticks=1 << 40)
+        self._publisher = Publisher(self.room.world, check_every_ticks=1 << 40, quiet_ticks=1 << 40)
 
     def join(self, name: str = "", identity: str | None = None) -> Player:
         """Seat a player in the first free seat."""
@@ -108,3 +120,146 @@ class Rehearsal(Generic[R]):
     def _raise_failure(self) -> None:
         for failure in self._stepper.take_failures():
             raise failure.error
+
+    # ------------------------------------------------------------ checks
+
+    def check_snapshot(self, ticks: int = 200, *, players: int = 4, seed: int = 0) -> None:
+        """Check that a room made from a snapshot plays on exactly like this one.
+
+        Plays ``ticks`` ticks with random commands of ``players`` players, and a copy beside it that
+        is made anew every few ticks.  ``AssertionError`` names the first entity (or player, or
+        attribute of the room) and field that differ, with the tick and both values.
+        """
+        play = script.Script(type(self.room), players, seed)
+        copy = self._copied()
+        copied_tick = self.room.tick_number
+        for number in range(1, ticks + 1):
+            actions = play.actions(self.room.players)
+            events = self._play(actions)
+            tick = self.room.tick_number
+            since = f"tick {tick}, {tick - copied_tick} after the snapshot"
+            try:
+                copied_events = copy._play(actions)
+            except Exception as error:
+                raise AssertionError(
+                    f"{since}: the copy raised {type(error).__name__}: {error}"
+                ) from error
+            _compare(since, self, copy)
+            _compare_lists(since, "event", events, copied_events)
+            _compare_lists(since, "text", self.texts, copy.texts)
+            if number % max(1, ticks // COPIES) == 0:
+                copy, copied_tick = self._copied(), tick
+
+    def check_determinism(self, ticks: int = 200, *, players: int = 4, seed: int = 0) -> None:
+        """Check that the same inputs have the same effect in another process.
+
+        Both begin with a new room of this class, name and seed.  Whatever depends on the order of a
+        set, on the global random numbers, on a clock, or on where objects lie in memory shows as a
+        difference; ``AssertionError`` names it as ``check_snapshot`` does.  The second process must
+        be able to import the class, else ``LocalProtocolError`` names it.
+        """
+        room = type(self.room)
+        module, qualname = importable(room)
+        run = Run(module, qualname, self.room.name, self.room._seed, ticks, players, seed)
+        states = states_of_play(room, run)
+        second = play_elsewhere(run)
+        for tick, (one, other) in enumerate(zip(states, second.states, strict=False)):
+            if one != other:
+                _complain(f"tick {tick}", unpack_facts(one), unpack_facts(other), *_PROCESSES)
+        if second.failure is not None:
+            tick = len(second.states)
+            raise AssertionError(f"tick {tick}: the second process failed: {second.failure}")
+
+    def _play(self, actions: Sequence[script.Action]) -> list[Any]:
+        """Act, and play one tick; return the events emitted in it."""
+        for action in actions:
+            if isinstance(action, script.Join):
+                self.join(action.name).latency = action.latency
+                continue
+            player = self.room.players.get(action.seat)
+            if player is None:
+                continue  # the game has made it leave
+            match action:
+                case script.Leave():
+                    self.leave(player)
+                case script.Drop():
+                    self.drop(player)
+                case script.Resume():
+                    self.resume(player)
+                case script.Give(command=command):
+                    self.give(player, command)
+                case script.Say(text=text):
+                    self.say(player, text)
+        return self.step()
+
+    def _captured(self) -> Captured:
+        return capture(self._stepper, self._publisher)
+
+    def _copied(self) -> Rehearsal[R]:
+        """Return a rehearsal of a room made from a snapshot of this one, compared with it."""
+        room, tick = self.room, self.room.tick_number
+        try:
+            loaded = load(type(room), self._captured().encode())
+        except (LocalProtocolError, SnapshotError) as error:
+            raise AssertionError(f"tick {tick}: {error}") from error
+        copy: Rehearsal[R] = Rehearsal.__new__(Rehearsal)
+        copy._begin(loaded.stepper)
+        loaded.continue_publishing(copy._publisher)
+        _finish(loaded.room.on_load, "on_load")
+        for name in vars(room).keys() - vars(loaded.room).keys():
+            raise AssertionError(
+                f"tick {tick}: {type(room).__name__}.{name} is not there after loading: annotate "
+                "it in the class body, return it from save, or set it in load"
+            )
+        _compare(f"tick {tick}, directly after loading", self, copy)
+        return copy
+
+
+_COPIES: Final = ("the original", "the copy")
+_PROCESSES: Final = ("the first process", "the second")
+
+
+def states_of_play(room: type[R], run: Run) -> Iterator[bytes]:
+    """Play a new room; yield its packed facts before the first tick and after each."""
+    rehearsal = Rehearsal(room(run.name, seed=run.seed))
+    play = script.Script(room, run.players, run.script_seed)
+    yield pack_facts(describe(rehearsal._captured()))
+    for _ in range(run.ticks):
+        rehearsal._play(play.actions(rehearsal.room.players))
+        yield pack_facts(describe(rehearsal._captured()))
+
+
+def _compare(when: str, original: Rehearsal[R], copy: Rehearsal[R]) -> None:
+    try:
+        one, other = original._captured(), copy._captured()
+        equal = one.encode() == other.encode()
+    except LocalProtocolError as error:
+        raise AssertionError(f"{when}: {error}") from error
+    if not equal:
+        _complain(when, describe(one), describe(other), *_COPIES)
+
+
+def _complain(when: str, first: Facts, second: Facts, one: str, other: str) -> None:
+    difference = first_difference(first, second)
+    if difference is None:
+        raise AssertionError(f"{when}: what the engine keeps of the room differs")
+    raise AssertionError(f"{when}: {difference.said_of(one, other)}")
+
+
+def _compare_lists(when: str, what: str, original: Sequence[Any], copy: Sequence[Any]) -> None:
+    for one, other in itertools.zip_longest(original, copy):
+        if one != other:
+            raise AssertionError(
+                f"{when}: {what} {one!r} in {_COPIES[0]} and {other!r} in {_COPIES[1]}"
+            )
+
+
+def _finish(hook: Callable[[], Any], name: str) -> None:
+    """Run an async hook that waits for nothing."""
+    coroutine = hook()
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    coroutine.close()
+    raise AssertionError(f"{name} waits for something outside, which a rehearsal has not")

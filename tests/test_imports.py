@@ -19,8 +19,9 @@ from tests.support.paths import ROOT
 #: ``gameserver`` alone stands for the public names in ``gameserver/__init__.py``.
 ARROWS = """
 docs, __main__ → cli → clients, games → gameserver → cluster, runtime → config
-→ ops, tokens, testing → storage, state → simulation → room → player → outbox
-→ replication → protocol → model → errors, identity, lazy_exports
+→ ops, tokens, rehearsing.second_run → testing → rehearsing → storage, state
+→ simulation → room → player → outbox → replication → protocol → model
+→ errors, identity, lazy_exports
 """
 #: Packages that may import less than the chain says, besides themselves.
 STRICTER = """
@@ -31,7 +32,8 @@ clients → games, protocol, model, errors, lazy_exports
 #: No time, sockets, tasks or chance from outside: these are arguments of a pure module.
 PURE = (
     *("errors", "identity", "lazy_exports", "outbox", "player", "room", "testing"),
-    *("model", "simulation", "replication", "protocol", "games"),
+    *("model", "simulation", "replication", "protocol", "games", "state"),
+    "rehearsing.script",
 )
 PURE_CLIENTS = (
     *("replica", "remote", "tickclock", "lead", "prediction", "interpolation", "effects"),

@@ -47,10 +47,15 @@ class Chat(Room):
     tick_rate = 10
     max_players = 500
 
+    # Annotated here, so that they are part of a snapshot.
+    _members: dict[int, Member]
+    _history: deque[Line]
+    _lines: int
+
     def on_create(self) -> None:
         """Open an empty room."""
-        self._members: dict[int, Member] = {}
-        self._history: deque[Line] = deque()
+        self._members = {}
+        self._history = deque()
         self._lines = 0
 
     def on_join(self, player: Player) -> None:

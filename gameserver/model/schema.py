@@ -9,8 +9,10 @@ schema that the other side sent.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, Final, Literal, TypeVar, dataclass_transform, overload
@@ -189,8 +191,24 @@ def _attrs_class(plain: Any, *, eq: bool, entity: bool = False, rare: bool = Fal
         )
     except (TypeError, ValueError) as error:
         raise LocalProtocolError(f"{plain.__name__}: {error}") from error
-    attrs.resolve_types(made, localns=_visible_names(), include_extras=False)
+    _resolve_types(made)
     return made
+
+
+def _resolve_types(made: type) -> None:
+    """Replace the annotations of a class by what they stand for.
+
+    A class that is defined further down stays a text.  Only fields that are not sent may name one.
+    """
+    names = {**_visible_names(), made.__name__: made}
+    try:
+        attrs.resolve_types(made, localns=names, include_extras=False)
+    except NameError:
+        known = {**vars(sys.modules[made.__module__]), **names}
+        for attribute in attrs.fields(made):
+            if isinstance(attribute.type, str):
+                with contextlib.suppress(NameError):
+                    object.__setattr__(attribute, "type", eval(attribute.type, known))
 
 
 def _check_order(cls: type, fields: list[Any]) -> list[Any]:

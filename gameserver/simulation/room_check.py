@@ -20,10 +20,10 @@ from gameserver.model.schema import spec_of
 from gameserver.model.specs import CommandSpec
 from gameserver.room import Room
 
-ASYNC_HOOKS: Final = ("on_start", "on_stop", "on_auth")
+ASYNC_HOOKS: Final = ("on_start", "on_load", "on_stop", "on_auth")
 HOOKS: Final = (
     *("on_create", "on_join", "on_leave", "on_drop", "on_resume", "on_command", "on_idle"),
-    *("on_say", "on_overload", "tick", *ASYNC_HOOKS),
+    *("on_say", "on_overload", "tick", "save", "load", *ASYNC_HOOKS),
 )
 #: How much a name must resemble a hook's name to be taken for a slip (``difflib``'s ratio).
 LIKENESS: Final = 0.8

@@ -84,12 +84,18 @@ class Stepper(Generic[R]):
         seat, screen = Seat(number, sink), Screen()
         player = Player(seat, screen, name, identity, self._outbox)
         commands = Commands(player, seat, screen, self._commands)
-        seated = self.seated[number] = Seated(player, seat, commands)
-        self.room.players[number] = player
-        if self._commands.input_class is not None:
-            insort(self._in_order, commands, key=_number)
+        seated = Seated(player, seat, commands)
+        self.seat(seated)
         self._guarded("on_join", player, player)
         return seated
+
+    def seat(self, seated: Seated) -> None:
+        """Seat a player without telling the game: the one that joins, or one that was saved."""
+        number = seated.commands.number
+        self.seated[number] = seated
+        self.room.players[number] = seated.player
+        if self._commands.input_class is not None:
+            insort(self._in_order, seated.commands, key=_number)
 
     def find(self, player: Player) -> Seated | None:
         """Return the seat of ``player``; None if the player has left."""

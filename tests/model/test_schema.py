@@ -472,3 +472,34 @@ def test_a_position_outside_the_fields() -> None:
     description[0][0][1] = [0, 9]
     with pytest.raises(RemoteProtocolError, match="position"):
         Schema.from_description(description)
+
+
+# ---------------------------------------------------------------- classes that name each other
+
+
+@entity
+class Link:
+    before: Link | None = None
+    after: Chain | None = None
+    weight: int = synced(1)
+
+
+@entity
+class Chain:
+    first: Link | None = None
+
+
+def test_an_entity_may_refer_to_its_own_class_and_to_later_ones() -> None:
+    types = {a.name: a.type for a in attrs.fields(Link)}
+    assert types["before"] == Link | None
+    assert types["after"] == "Chain | None"
+    assert types["weight"] is int
+    assert {a.name: a.type for a in attrs.fields(Chain)}["first"] == Link | None
+
+
+def test_a_sent_field_of_a_class_that_is_not_known_is_refused() -> None:
+    with pytest.raises(LocalProtocolError, match=r"Early.later: Later cannot be sent"):
+
+        @entity
+        class Early:
+            later: Later = synced(None)  # type: ignore[name-defined]  # noqa: F821

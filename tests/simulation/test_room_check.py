@@ -39,7 +39,7 @@ def test_nothing_is_said_of_rooms_that_are_well(room: type[Room]) -> None:
 
 
 def test_every_hook_is_known() -> None:
-    public = {name for name in vars(Room) if name.startswith("on_")} | {"tick"}
+    public = {name for name in vars(Room) if name.startswith("on_")} | {"tick", "save", "load"}
     assert set(HOOKS) == public
 
 

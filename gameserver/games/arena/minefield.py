@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 
+import attrs
+
 from gameserver import Room
 from gameserver.games.arena import rules
 from gameserver.games.arena.flier import Flier
@@ -16,15 +18,15 @@ from gameserver.games.arena.movement import COSINE, SINE, SINE_SHIFT
 from gameserver.games.arena.still import StillGrid
 
 
+@attrs.define(eq=False)
 class Minefield:
     """All mines of a room."""
 
-    def __init__(self, room: Room) -> None:
-        self._room = room
-        self._grid: StillGrid[Mine] = StillGrid()
-        # All mines live equally long, so both queues are ordered by tick.
-        self._arming: deque[tuple[int, Mine]] = deque()
-        self._ending: deque[tuple[int, Mine, Flier]] = deque()
+    _room: Room
+    _grid: StillGrid[Mine] = attrs.field(factory=StillGrid)
+    # All mines live equally long, so both queues are ordered by tick.
+    _arming: deque[tuple[int, Mine]] = attrs.field(factory=deque)
+    _ending: deque[tuple[int, Mine, Flier]] = attrs.field(factory=deque)
 
     def drop(self, flier: Flier, ship: Ship) -> None:
         """Drop a mine behind ``ship``; the pilot's oldest mine is removed if there are too many."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import attrs
+
 from gameserver import Room
 from gameserver.games.arena import rules
 from gameserver.games.arena.flier import Flier
@@ -19,14 +21,17 @@ _REACH = rules.PICKUP_RADIUS + SHIP_RADIUS
 _KINDS = tuple(PickupKind)
 
 
+@attrs.define(eq=False)
 class Pickups:
     """All pickups of a room.  ``free_place`` returns a random point outside rocks."""
 
-    def __init__(self, room: Room, free_place: Callable[[], tuple[int, int]]) -> None:
-        self._room = room
-        self._free_place = free_place
-        self._grid: StillGrid[Pickup] = StillGrid()
-        self._next_at = 0
+    _room: Room
+    _free_place: Callable[[], tuple[int, int]]
+    _grid: StillGrid[Pickup] = attrs.field(factory=StillGrid)
+    _next_at: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        """Lay out the first ones."""
         for _ in range(rules.PICKUPS_AT_START):
             self._appear()
 

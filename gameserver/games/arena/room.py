@@ -45,12 +45,19 @@ class Arena(Room):
     rewinds = (Ship,)
     max_rewind_ms = rules.MAX_REWIND_MS
 
+    # What is annotated here is part of a snapshot.  Rocks never move, so theirs is worked out anew.
+    #: Seat → flier.  Players in the stands have none.
+    fliers: dict[int, Flier]
+    mines: Minefield
+    pickups: Pickups
+    rounds: Rounds
+    stands: Stands
+
     # ------------------------------------------------------------ the room's life
 
     def on_create(self) -> None:
         """Lay out the world."""
-        #: Seat → flier.  Players in the stands have none.
-        self.fliers: dict[int, Flier] = {}
+        self.fliers = {}
         rocks = place_rocks(self.random)
         for rock in rocks:
             self.spawn(rock)
@@ -59,6 +66,10 @@ class Arena(Room):
         self.pickups = Pickups(self, self._free_place)
         self.rounds = Rounds(self, self._start_afresh)
         self.stands = Stands()
+
+    def load(self, saved: None) -> None:  # noqa: ARG002 - nothing is saved but what is annotated
+        """Find the rocks again."""
+        self.rocks = RockField(list(self.world.of_class(model.Rock)))
 
     def on_join(self, player: Player) -> None:
         """Seat the player in the stands."""

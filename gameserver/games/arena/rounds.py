@@ -7,19 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+import attrs
+
 from gameserver import Room
 from gameserver.games.arena import rules
 from gameserver.games.arena.model import Phase, Pilot, Round, RoundEnded, RoundStarted
 
 
+@attrs.define(eq=False)
 class Rounds:
     """The clock of a room.  ``start_afresh`` is called as each new round begins."""
 
-    def __init__(self, room: Room, start_afresh: Callable[[], None]) -> None:
-        self._room = room
-        self._start_afresh = start_afresh
-        self.round = room.spawn(
-            Round(ends_at=room.tick_number + rules.ROUND_TICKS, world_size=rules.WORLD_SIZE)
+    _room: Room
+    _start_afresh: Callable[[], None]
+    round: Round = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Begin the first round."""
+        self.round = self._room.spawn(
+            Round(ends_at=self._room.tick_number + rules.ROUND_TICKS, world_size=rules.WORLD_SIZE)
         )
 
     @property

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import attrs
+
 from gameserver import Player
 from gameserver.games.arena import rules
 from gameserver.games.arena.flier import Flier
 
 
+@attrs.define(eq=False)
 class Stands:
     """A camera that follows one pilot at a time: the last one to fight, or else the leader."""
 
-    def __init__(self) -> None:
-        self.focus = (rules.WORLD_SIZE // 2, rules.WORLD_SIZE // 2)
-        self._followed = 0
-        self._cut_at = 0
+    focus: tuple[int, int] = (rules.WORLD_SIZE // 2, rules.WORLD_SIZE // 2)
+    _followed: int = 0
+    _cut_at: int = 0
 
     def tick(self, tick: int, fliers: Mapping[int, Flier], players: Iterable[Player]) -> None:
         """Move the camera, and with it the view of all who have no pilot."""

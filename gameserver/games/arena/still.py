@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Final, Generic, TypeVar
 
+import attrs
+
 T = TypeVar("T", bound=Hashable)
 
 #: A cell is 256 world units wide.
@@ -17,12 +19,12 @@ _SHIFT: Final = 13
 _STRIDE: Final = 1 << 20
 
 
+@attrs.define(eq=False)
 class StillGrid(Generic[T]):
     """Finds things, which have a place and a reach, by point; lengths in 1/32 of a world unit."""
 
-    def __init__(self) -> None:
-        self._cells: dict[int, list[T]] = {}
-        self._keys: dict[T, list[int]] = {}
+    _cells: dict[int, list[T]] = attrs.field(factory=dict)
+    _keys: dict[T, list[int]] = attrs.field(factory=dict)
 
     def __len__(self) -> int:
         return len(self._keys)

@@ -1,0 +1,196 @@
+"""The players of a room as plain data: who they are, what they asked for, and what they know.
+
+Owns what is saved of ``Player``, ``Seat``, ``Commands``, ``InputBuffer`` and ``Screen``, and how
+they are built again.  Latency is saved as it was; moments on the clock of the old process are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any, Final
+
+import attrs
+
+from gameserver.errors import SnapshotError
+from gameserver.player import Player
+from gameserver.protocol.latency import Latency
+from gameserver.replication.knowledge import NEW, UP_TO_DATE, Knowledge, Lapsed
+from gameserver.simulation.commands import Commands
+from gameserver.simulation.inputs import Input, InputBuffer
+from gameserver.simulation.stepper import Seated
+from gameserver.state.world_state import LoadedRecords, Records
+
+#: Attributes of a player that have another place in the snapshot.
+PLAYER_APART: Final = frozenset({"latency", "_seat", "_screen", "_outbox"})
+#: Plain attributes of a seat, those with a place of their own, and those that belong to a process.
+SEAT_ROW: Final = (
+    *("awaited", "cell", "command_seq", "events_dropped", "margin", "notices_dropped"),
+    *("own_changed", "posted_tick", "sent_own_id", "sent_seq", "skipped"),
+)
+SEAT_APART: Final = (
+    *("focus", "looked_at", "holds", "knowledge", "notices", "number", "own", "waiting_events"),
+)
+SEAT_PROCESS: Final = ("sink",)
+COMMANDS_ROW: Final = ("newest_seq", "_dropped", "_stale")
+INPUTS_ROW: Final = (*("dropped", "duplicate", "early", "idle_ticks", "late", "silent_ticks"),)
+#: Of an input; ``read_s`` is a moment of the old process, and the command is saved as a value.
+INPUT_ROW: Final = tuple(
+    field.name for field in attrs.fields(Input) if field.name not in ("read_s", "command")
+)
+
+_seat_row: Final = attrgetter(*SEAT_ROW)
+_commands_row: Final = attrgetter(*COMMANDS_ROW)
+_inputs_row: Final = attrgetter(*INPUTS_ROW)
+_input_row: Final = attrgetter(*INPUT_ROW)
+_latency_row: Final = attrgetter(*(field.name for field in attrs.fields(Latency)))
+
+#: How ``knowledge`` and the claim of a screen are saved if they are no state of their own.
+_NEW, _UP_TO_DATE, _APPLIED = 0, 1, 1
+
+Save = Callable[[Any], Any]
+
+
+def save_latency(latency: Latency) -> tuple[Any, ...]:
+    """Return the figures of a latency."""
+    figures: tuple[Any, ...] = _latency_row(latency)
+    return figures
+
+
+def save_seat(seated: Seated, records: Records, lapses: list[Lapsed], save: Save) -> Any:
+    """Copy what ``load_seat`` takes; what the seat knows is added to ``lapses``."""
+    seat, commands, screen = seated.seat, seated.commands, seated.commands._screen
+    inputs = commands._inputs
+    applied = None if inputs is None else inputs.applied
+    claim = screen.claim
+    knowledge = seat.knowledge
+    if knowledge is NEW or knowledge is UP_TO_DATE:
+        knows = _UP_TO_DATE if knowledge is UP_TO_DATE else _NEW
+    else:
+        assert isinstance(knowledge, Lapsed)
+        knows = 2 + _index_in(lapses, knowledge)
+    return (
+        _seat_row(seat),
+        seat.focus,
+        seat.looked_at is seat.focus or seat.looked_at,
+        records.number(seat.own),
+        knows,
+        records.numbers(seat.holds.values()) if seat.holds else (),
+        seat.notices[:],
+        seat.waiting_events[:],
+        _commands_row(commands),
+        [_save_input(entry, save) for entry in commands._inbox],
+        None
+        if inputs is None
+        else (
+            _inputs_row(inputs),
+            _save_input(inputs.applied, save),
+            [_save_input(entry, save) for entry in inputs._waiting],
+            _save_input(inputs._late, save),
+        ),
+        _APPLIED if claim is not None and claim is applied else _save_input(claim, save),
+        screen.applied_tick,
+    )
+
+
+def _index_in(lapses: list[Lapsed], lapsed: Lapsed) -> int:
+    for index, other in enumerate(lapses):
+        if other is lapsed:
+            return index
+    lapses.append(lapsed)
+    return len(lapses) - 1
+
+
+def _save_input(entry: Any, save: Save) -> Any:
+    return None if entry is None else (*_input_row(entry), save(entry.command))
+
+
+def pack_lapses(lapses: Sequence[Lapsed]) -> list[tuple[Any, ...]]:
+    """Return the states in which seats were left behind; they never change."""
+    return [(sorted(lapsed.known), lapsed.since, lapsed.resumed) for lapsed in lapses]
+
+
+# ---------------------------------------------------------------- loading
+
+
+def load_lapses(saved: list[list[Any]]) -> list[Lapsed]:
+    """Return what seats that were left behind know."""
+    return [Lapsed(set(known), since, resumed) for known, since, resumed in saved]
+
+
+def load_latency(player: Player, saved: list[Any]) -> None:
+    """Give a player the latency that was measured before."""
+    player.latency = Latency(*saved)
+
+
+def load_seat(
+    seated: Seated,
+    saved: list[Any],
+    records: LoadedRecords,
+    lapses: list[Lapsed],
+    load: Save,
+    *,
+    fits: bool,
+) -> None:
+    """Build a seat again; ``fits`` as in ``load_records``, otherwise it is owed a full state."""
+    (row, focus, looked_at, own, knows, holds, notices, events, *rest) = saved
+    seat = seated.seat
+    for name, value in zip(SEAT_ROW, row, strict=True):
+        setattr(seat, name, value)
+    seat.focus = None if focus is None else tuple(focus)
+    if looked_at is True:
+        seat.looked_at = seat.focus
+    else:
+        seat.looked_at = tuple(looked_at) if looked_at else None
+    seat.own = records.get(own) if fits or (own or 0) > 0 else None
+    _load_commands(seated.commands, rest, load)
+    if fits:
+        seat.knowledge = _knowledge(knows, lapses)
+        seat.holds = {record.id: record for record in records.all_of(holds)}
+        seat.notices, seat.waiting_events = list(notices), list(events)
+        if seat.cell is None and seat.knowledge is not NEW and seat.knowledge is UP_TO_DATE:
+            raise SnapshotError(f"seat {seat.number} is up to date and looks from nowhere")
+    else:
+        seat.forget()
+        seat.cell = seat.looked_at = None
+        seat.own_changed = True
+
+
+def _knowledge(knows: int, lapses: list[Lapsed]) -> Knowledge:
+    if knows < 2:
+        return UP_TO_DATE if knows == _UP_TO_DATE else NEW
+    return lapses[knows - 2]
+
+
+def _load_commands(commands: Commands, saved: list[Any], load: Save) -> None:
+    row, inbox, inputs, claim, applied_tick = saved
+    for name, value in zip(COMMANDS_ROW, row, strict=True):
+        setattr(commands, name, value)
+    commands._inbox = [_load_input(entry, load) for entry in inbox]
+    if commands._inbox:
+        commands._room.waiting.append(commands)
+    if inputs is not None and commands._inputs is not None:
+        _load_inputs(commands._inputs, inputs, load)
+    screen = commands._screen
+    screen.applied_tick = applied_tick
+    if claim == _APPLIED:
+        screen.claim = None if commands._inputs is None else commands._inputs.applied
+    else:
+        screen.claim = _load_input(claim, load)
+
+
+def _load_inputs(buffer: InputBuffer, saved: list[Any], load: Save) -> None:
+    counters, applied, waiting, late = saved
+    for name, value in zip(INPUTS_ROW, counters, strict=True):
+        setattr(buffer, name, value)
+    buffer.applied = _load_input(applied, load)
+    buffer._waiting.extend(_load_input(entry, load) for entry in waiting)
+    buffer._late = _load_input(late, load)
+
+
+def _load_input(saved: list[Any] | None, load: Save) -> Any:
+    if saved is None:
+        return None
+    *row, command = saved
+    fields = dict(zip(INPUT_ROW, row, strict=True))
+    return Input(**fields, read_s=0.0, command=load(command))

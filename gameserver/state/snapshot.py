@@ -1,0 +1,295 @@
+"""Snapshots: a whole room between two ticks as bytes.
+
+Owns which parts a snapshot has.  ``capture`` copies within the tick; ``Captured.encode`` may run in
+another thread while the room goes on.  ``restore.py`` makes an equal room of the bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
+from typing import Any, Final, TypeVar
+
+import attrs
+
+from gameserver.errors import LocalProtocolError
+from gameserver.model.history import Frame
+from gameserver.model.record import Record
+from gameserver.player import Player
+from gameserver.replication.knowledge import Lapsed
+from gameserver.replication.publisher import Publisher
+from gameserver.room import Room, unbuilt
+from gameserver.simulation.stepper import Stepper
+from gameserver.state import container, seat_state, world_state
+from gameserver.state.classes import SCALARS, Classes, Plan, check_savable, fields_of, type_text
+from gameserver.state.saver import Saver
+from gameserver.state.values import Unsavable
+
+R = TypeVar("R", bound=Room)
+
+#: Rows that are packed in one piece; see ``container.wrap``.
+_PIECE_ROWS: Final = 128
+#: What ``Room`` itself keeps; a game's attributes have other names.
+_ENGINE: Final = frozenset(vars(unbuilt(Room, "", 0)))
+#: Settings of a room, which a game may also set on the instance.
+SETTINGS: Final = frozenset(Room.__annotations__)
+_MUTABLE: Final = (list, dict, set, bytearray)
+_text_row: Final = attrgetter("seat", "name", "text", "to")
+
+#: Worked out once for each class of rooms.
+_CLASSES: Final[dict[type[Room], Classes]] = {}
+
+Sections = Iterator[tuple[str, Any]]
+
+
+def classes_of(room: type[Room]) -> Classes:
+    """Return the classes that ``room`` knows, once it has been checked.
+
+    Raises ``LocalProtocolError``, which names class and attribute, for what can never be saved.
+    """
+    if (known := _CLASSES.get(room)) is not None:
+        return known
+    check_savable(room)
+    classes = Classes(room)
+    for name in classes.own:
+        if isinstance(getattr(room, name, None), _MUTABLE):
+            raise LocalProtocolError(
+                f"{room.__name__}.{name}: all rooms would share the {getattr(room, name)!r} of the "
+                "class; annotate it there, and set it in on_create"
+            )
+    _CLASSES[room] = classes
+    return classes
+
+
+@attrs.frozen(eq=False)
+class Captured:
+    """A copy of a room between two ticks; nothing in it changes any more."""
+
+    room: type[Room]
+    tick: int
+    _classes: Classes
+    _head: dict[str, Any]
+    _entities: Sequence[tuple[type, list[tuple[Any, ...]]]]
+    _saver: Saver
+    _own: list[tuple[str, str, Any]]
+    _save: Any
+    _players: list[tuple[Any, ...]]
+    _engine: dict[str, Any]
+    _seats: list[Any]
+    _lapses: list[Lapsed]
+    _live: dict[int, Record]
+    _frames: Sequence[Frame]
+    _shell: Any
+
+    def encode(self) -> bytes:
+        """Return the snapshot.
+
+        Raises ``LocalProtocolError`` for a field whose value is none of its annotated type.
+        """
+        return container.wrap((*self.game_sections(), *self._engine_sections(), ("end", None)))
+
+    def game_sections(self) -> Sections:
+        """Yield what the game knows of itself: what the state hash is made of."""
+        yield "room", self._head
+        for cls in sorted(self._saver.used, key=_name_of):
+            plan = self._classes.plan(cls)
+            if fields_of(cls) is not None:
+                yield "class", (plan.name, plan.fields, plan.types)
+        for cls, rows in self._entities:
+            yield from self._rows(self._classes.plan(cls), rows, spawned=True)
+        for cls, rows in self._saver.by_class.items():
+            yield from self._rows(self._classes.plan(cls), rows, spawned=False)
+        for rows in _pieces(self._saver.containers):
+            yield "containers", rows
+        yield "players", self._players
+        yield "own", self._own
+        yield "save", self._save
+
+    def _engine_sections(self) -> Sections:
+        yield "engine", self._engine
+        for seats in _pieces(self._seats):
+            yield "seats", seats
+        yield "lapses", seat_state.pack_lapses(self._lapses)
+        for frame in self._frames:
+            yield "past", world_state.pack_history([frame], self._live)
+        yield "shell", self._shell
+
+    def _rows(self, plan: Plan, rows: list[tuple[Any, ...]], *, spawned: bool) -> Sections:
+        for piece in _pieces(rows):
+            _check_plain(plan, piece)
+            yield "rows", (plan.name, spawned, piece)
+
+
+def _pieces(rows: list[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(rows), _PIECE_ROWS):
+        yield rows[start : start + _PIECE_ROWS]
+
+
+def _name_of(cls: type) -> str:
+    return cls.__name__
+
+
+def _check_plain(plan: Plan, rows: list[tuple[Any, ...]]) -> None:
+    """Raise for a field that is annotated with scalars only and holds something else."""
+    columns = list(zip(*rows, strict=True))
+    for index in plan.plain:
+        column = columns[index + 1]
+        if not set(map(type, column)) <= SCALARS:
+            wrong = next(value for value in column if type(value) not in SCALARS)
+            raise LocalProtocolError(
+                f"{plan.name}.{plan.fields[index]} cannot be saved: it is annotated with "
+                f"{plan.types[index]} and holds a {type(wrong).__name__}"
+            )
+
+
+def capture(
+    stepper: Stepper[Any], publisher: Publisher | None = None, shell: Any = None
+) -> Captured:
+    """Copy a room between two ticks.
+
+    ``shell`` is what the caller must know of the room beside this, as plain values: until when
+    seats are held, the pace of its time, resume counters.  ``LocalProtocolError`` names the class
+    and the attribute of what cannot be saved.
+    """
+    room = stepper.room
+    classes = classes_of(type(room))
+    _check_saved(room, classes)
+    saver = Saver(room, classes)
+    records = world_state.Records(room.world)
+    save = saver.save
+    entities = saver.save_entities()
+    own = _save_own(room, classes, saver)
+    extra = saver.save_attribute(room, "save()", room.save())
+    engine = _save_engine(stepper, publisher, saver, records)
+    lapses: list[Lapsed] = []
+    seats: list[Any] = []
+    for seated in stepper.seated.values():
+        try:
+            seats.append(seat_state.save_seat(seated, records, lapses, save))
+        except Unsavable as error:
+            raise LocalProtocolError(f"a command cannot be saved: {error}") from None
+    players: list[tuple[Any, ...]] = []
+    saver.finish()
+    # What a player keeps may refer to further players.
+    while len(players) < len(saver.players):
+        players.append(_save_player(room, saver.players[len(players)], saver))
+        saver.finish()
+    engine["latency"] = [seat_state.save_latency(player.latency) for player in saver.players]
+    engine["dead"] = world_state.save_dead(records, save)
+    saver.finish()
+    rewind = stepper._rewind
+    return Captured(
+        type(room),
+        room.tick_number,
+        classes,
+        _save_head(room),
+        entities,
+        saver,
+        own,
+        extra,
+        players,
+        engine,
+        seats,
+        lapses,
+        dict(room.world.records),
+        () if rewind is None else world_state.save_history(rewind._history),
+        shell,
+    )
+
+
+def _check_saved(room: Room, classes: Classes) -> None:
+    """Raise if the room has attributes of which nothing says how they are saved."""
+    cls = type(room)
+    if cls.save is not Room.save or cls.load is not Room.load:
+        return
+    for name in vars(room):
+        if name not in _ENGINE and name not in classes.own and name not in SETTINGS:
+            raise LocalProtocolError(
+                f"{cls.__name__}.{name} is not saved: annotate it in the class body, "
+                "or override save and load"
+            )
+
+
+def _save_head(room: Room) -> dict[str, Any]:
+    schema = room.world.schema
+    return {
+        "kind": type(room).__name__,
+        "schema": schema.hash,
+        "classes": [[spec.name for spec in specs] for specs in (schema.entities, schema.events)],
+        "view_radius": room.view_radius,
+        "name": room.name,
+        "seed": room._seed,
+        "tick": room.tick_number,
+        "random": room.random.getstate(),
+    }
+
+
+def _save_own(room: Room, classes: Classes, saver: Saver) -> list[tuple[str, str, Any]]:
+    saved = []
+    for name, value in vars(room).items():
+        if name in classes.own:
+            text = type_text(classes.own[name])
+        elif name in SETTINGS:
+            text = "setting"
+        else:
+            continue
+        saved.append((name, text, saver.save_attribute(room, name, value)))
+    return saved
+
+
+def _save_player(room: Room, player: Player, saver: Saver) -> tuple[Any, ...]:
+    names: list[str] = []
+    values: list[Any] = []
+    for name, value in vars(player).items():
+        if name not in seat_state.PLAYER_APART:
+            names.append(name)
+            scalar = value.__class__ in SCALARS
+            values.append(value if scalar else saver.save_attribute(player, name, value))
+    seated = room.players.get(player.seat) is player
+    entity = player.entity
+    return (player.seat, seated, None if entity is None else room.id_of(entity), names, values)
+
+
+def _save_engine(
+    stepper: Stepper[Any],
+    publisher: Publisher | None,
+    saver: Saver,
+    records: world_state.Records,
+) -> dict[str, Any]:
+    """Copy what the engine keeps of the room, but for its players.
+
+    Timers and groups have their place here, as further keys.
+    """
+    room, outbox = stepper.room, stepper._outbox
+    emissions = [
+        (
+            saver.save_attribute(room, "emit()", e.event),
+            None if e.points is None else [tuple(point) for point in e.points],
+            e.seat,
+        )
+        for e in outbox.emissions
+    ]
+    return {
+        "world": world_state.save_world(room.world, records),
+        "pace": room.pace,
+        "publish_interval": room.publish_interval,
+        "emissions": emissions,
+        "texts": list(map(_text_row, outbox.texts)),
+        "kicked": outbox.kicked[:],
+        "said": [(saver.save(player), text) for player, text in stepper._said],
+        "texts_dropped": stepper.texts_dropped,
+        "upcoming_tick": stepper._commands.upcoming_tick,
+        "publisher": None if publisher is None else _save_publisher(publisher),
+    }
+
+
+def _save_publisher(publisher: Publisher) -> dict[str, Any]:
+    turns = publisher._check_turns
+    return {
+        "seats": list(publisher._seats),
+        "tick": publisher._published_tick,
+        "view_share": publisher.view_share,
+        "notice": publisher.catch_up_notice,
+        "turn": turns._turn,
+        "turn_tick": turns._last_tick,
+    }

@@ -1,0 +1,98 @@
+"""``check_snapshot`` and ``check_determinism``: right rooms pass, and each wrong one is found."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from gameserver import LocalProtocolError, Room
+from gameserver.games.arena.room import Arena
+from gameserver.games.chat import Chat
+from gameserver.games.echo import Echo
+from gameserver.testing import Rehearsal
+from tests.support import wrong_rooms
+from tests.support.kept_game import Zoo
+from tests.support.paths import ROOT
+
+SHIPPED = [Arena, Chat, Echo, Zoo, wrong_rooms.Right]
+
+
+@pytest.fixture
+def readme_game(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Room]:
+    """The game in README, in a module that a second process finds, too."""
+    block = re.search(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)
+    assert block is not None
+    (tmp_path / "readme_game.py").write_text(block[1])
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "readme_game", raising=False)
+    room: type[Room] = importlib.import_module("readme_game").Arena
+    return room
+
+
+@pytest.mark.parametrize("room", SHIPPED)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_shipped_room_passes(room: type[Room], seed: int) -> None:
+    Rehearsal(room(seed=seed)).check_snapshot(seed=seed, players=4 + 4 * seed)
+    Rehearsal(room(seed=seed)).check_determinism(seed=seed, players=4 + 4 * seed)
+
+
+def test_the_game_in_the_readme_passes(readme_game: type[Room]) -> None:
+    Rehearsal(readme_game()).check_snapshot()
+    Rehearsal(readme_game()).check_determinism()
+
+
+@pytest.mark.parametrize(
+    ("room", "says"),
+    [
+        ("ForgetsAnAttribute", r"tick 0: ForgetsAnAttribute.forgotten is not there after loading"),
+        ("SavesNothing", r"tick 0: SavesNothing.forgotten is not saved: annotate it"),
+        ("ForgetsAValue", r"tick 26, 1 .*: Counter 1.hidden is 26 in the original and 1 in the co"),
+        ("DrawsWhileLoading", r"tick 0, directly .*: Counter 1.value is 0 in the original and \d+"),
+        ("RaisesInTheCopy", r"tick 1, 1 after the snapshot: the copy raised TypeError: "),
+        ("KeepsOutside", r"tick 1, 1 after the snapshot: Counter 1.value is 1 in the original and"),
+        ("GlobalRandom", r"tick 1, 1 after the snapshot: Counter 1.value is \d+ in the original"),
+        ("Unsavable", r"tick 5, .*: Counter.hidden cannot be saved: .* int and holds a object"),
+    ],
+)
+def test_what_a_snapshot_does_not_keep_is_found(room: str, says: str) -> None:
+    rehearsal = Rehearsal(getattr(wrong_rooms, room)())
+    with pytest.raises(AssertionError, match=f"^{says}"):
+        rehearsal.check_snapshot()
+
+
+@pytest.mark.parametrize(
+    ("room", "says"),
+    [
+        ("GlobalRandom", r"tick 1: Counter 1.value is \d+ in the first process and \d+ in the sec"),
+        ("GlobalRandomAtCreation", r"tick 0: Counter 1.value is \d+ in the first process and "),
+        ("Clock", r"tick 1: Counter 1.hidden is \d+ in the first process and \d+ in the second"),
+        ("SetOfTexts", r"tick 1: Counter 1.value is \d+ in the first process and \d+ in the sec"),
+        ("SetOfEntities", r"tick 1: Counter \d+.hidden is \d+ in the first process and \d+ in "),
+        ("OrderOfIds", r"tick 1: Counter 1.value is \d+ in the first process and \d+ in the sec"),
+        ("RaisesElsewhere", r"tick 0: the second process failed: ZeroDivisionError: not here"),
+    ],
+)
+def test_what_differs_between_processes_is_found(room: str, says: str) -> None:
+    rehearsal = Rehearsal(getattr(wrong_rooms, room)())
+    with pytest.raises(AssertionError, match=f"^{says}"):
+        rehearsal.check_determinism(ticks=20)
+
+
+def test_a_class_that_the_second_process_cannot_import_is_named() -> None:
+    class Local(wrong_rooms.Right):
+        pass
+
+    with pytest.raises(LocalProtocolError, match=r"Local is played in a second process, which"):
+        Rehearsal(Local()).check_determinism()
+
+
+def test_a_module_that_the_second_process_cannot_import_is_named(
+    readme_game: type[Room], tmp_path: Path
+) -> None:
+    (tmp_path / "readme_game.py").write_text("import nothing_of_that_name\n")
+    with pytest.raises(LocalProtocolError, match=r"readme_game.Arena: ModuleNotFoundError: No "):
+        Rehearsal(readme_game()).check_determinism(ticks=1)
