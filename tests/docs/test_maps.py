@@ -14,6 +14,7 @@ COMMUNITY = sorted((ROOT / ".github").glob("*.md"))
 MAPS = [
     *(ROOT / "gameserver" / name for name in ("README.md", "games/README.md")),
     *(ROOT / "clients" / name for name in ("README.md", "web/README.md")),
+    ROOT / "benchmarks" / "README.md",
     TESTS / "README.md",
 ]
 
