@@ -22,7 +22,7 @@ def run(
     found: dict[str, list[Largest]] = {}
     for number in range(session.repeats):
         for contender in chosen(servers):
-            if contender.name in session.missing:
+            if contender.name in session.missing or world not in contender.worlds:
                 continue
             session.say(f"search {number + 1} of {session.repeats}: {contender.name}")
             largest = _Search(session, contender, world, delta_bytes).run(limit)
@@ -56,7 +56,7 @@ class _Search:
 
     def _holds(self, players: int) -> bool:
         setting = Setting(world=self._world, players=players, delta_bytes=self._delta_bytes)
-        load = self._session.load(players)
+        load = self._session.load_of(self._world, players)
         record = self._session.measure("capacity", self._contender, setting, load)
         if record is None:
             return False

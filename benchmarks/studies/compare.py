@@ -46,7 +46,7 @@ def _round(
     delta_bytes = _USUAL_BYTES
     for contender in contenders:
         setting = Setting(world=world, players=count, delta_bytes=delta_bytes)
-        record = session.measure("compare", contender, setting, session.load(count))
+        record = session.measure("compare", contender, setting, session.load_of(world, count))
         if record is not None:
             found.append(record)
             if contender is OURSELVES:
