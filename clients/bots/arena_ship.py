@@ -113,7 +113,7 @@ class ArenaShip:
         for rock in self._rocks:
             reach = half + rock.radius + SHIP_RADIUS + _STEP
             if abs(rock.x - x) <= reach and abs(rock.y - y) <= reach:
-                near.append((rock.x, rock.y, rock.radius))
+                near.append(Disc(rock.x, rock.y, rock.radius))
         return near
 
 

@@ -9,7 +9,7 @@
 
 import { turnBetween } from "../interpolation.js";
 import { Predictor, Smoothing } from "../net/prediction.js";
-import { stepShip } from "./ship_step.js";
+import { step_ship } from "./ship_step.js";
 import { clamp, turnTowards, UNIT } from "./units.js";
 
 /** @typedef {import("../interpolation.js").Pose} Pose */
@@ -64,7 +64,7 @@ export class OwnMotion {
     this.#predictor = new Predictor({
       step: (state, { tick, steer }) => {
         const { rocks, size, armed } = surroundings;
-        return stepShip(state, steer, rocks, size, armed(tick));
+        return step_ship(state, steer, rocks, size, armed(tick));
       },
       equal: sameState,
       distance: (before, after) => Math.hypot(before.x - after.x, before.y - after.y) / UNIT,
