@@ -9,14 +9,14 @@
  * weapons or clocks.  Units as in `model.py`: lengths in 1/32 of a world unit, speeds in that per
  * tick, headings in 1/256 of a turn.
  *
- * The browser client predicts with the same function: `clients/web/arena/movement.js` is made of
- * this module by `gameserver step`, so only its subset of Python is used here.
+ * The browser client predicts with the same function: `gameserver step` makes
+ * `clients/web/arena/movement.js` of this module, so it keeps to that command's subset of Python.
  */
 
 /** An integer within ±(2^53 - 1). @typedef {number} int */
 
 /**
- * All of a ship that moving depends on; the fields of `Ship` with the same names.
+ * The state that movement depends on; the fields of `Ship` with the same names.
  * @typedef {object} Motion
  * @property {int} x
  * @property {int} y
@@ -28,7 +28,7 @@
  */
 
 /**
- * What moving reads of a `Steer` command.
+ * The fields of a `Steer` command that movement reads.
  * @typedef {{ readonly turn: int; readonly thrust: boolean; readonly dash: boolean; }} Controls
  */
 
@@ -116,8 +116,8 @@ export const TURN = 256;
 /**
  * Return the state one tick later.
  *
- * `rocks` must hold every rock that the ship might touch (more do no harm, as rocks stand far
- * enough apart that no ship touches two); `size` is the width of the square world.
+ * `rocks` must hold every rock that the ship might touch.  Further rocks do no harm, as rocks
+ * are so far apart that no ship touches two.  `size` is the width of the square world.
  *
  * @param {Motion} state
  * @param {Controls} controls
@@ -157,7 +157,7 @@ export function move(state, controls, rocks, size) {
 }
 
 /**
- * Return one component of the speed after drag; alike for both directions.
+ * Return one component of the speed after drag, which is the same in both directions.
  *
  * @param {int} v
  * @returns {int}
@@ -170,7 +170,7 @@ function _dragged(v) {
 }
 
 /**
- * Let speed above `TOP_SPEED` fade.
+ * Reduce a speed above `TOP_SPEED`.
  *
  * @param {int} vx
  * @param {int} vy
@@ -187,7 +187,7 @@ function _limited(vx, vy) {
 }
 
 /**
- * Return one component of the speed after the push of the wall on that axis.
+ * Return one component of the speed after the push of the border on that axis.
  *
  * @param {int} v
  * @param {int} position
@@ -219,7 +219,7 @@ function _pushed(v, depth) {
 }
 
 /**
- * Set a ship that is inside a rock on its surface; its speed along the surface remains.
+ * Move a ship that is inside a rock to its surface; its speed along the surface stays.
  *
  * @param {int} x
  * @param {int} y

@@ -3,13 +3,13 @@
  *
  *     gameserver step gameserver.games.arena.ship_step
  *
- * One tick of one ship: all that its own controls do to it, as one pure function of integers.
+ * One tick of one ship: the effects of its own controls, as one pure function of integers.
  *
- * Owns the cooldowns and costs of pulse and mine, on top of `movement.move`.  Never looks at other
- * ships: what they do to this one (damage, pickups, a new life) is the room's, and a client learns of
- * it from the next delta.  The room steps every ship with this function.  The browser client
- * predicts its own with the same: `clients/web/arena/ship_step.js` is made of this module by
- * `gameserver step`, so only its subset of Python is used here.
+ * Owns the cooldowns and costs of pulse and mine, in addition to `movement.move`.  Never looks at
+ * other ships: the room applies their effects (damage, pickups, a new life), and a client learns of
+ * them from the next delta.  The room steps every ship with this function, and clients predict their
+ * own ship with it, so a prediction from the right commands is exact.  `gameserver step` makes
+ * `clients/web/arena/ship_step.js` of this module, so it keeps to that command's subset of Python.
  */
 
 import { move } from "./movement.js";
@@ -17,7 +17,7 @@ import { move } from "./movement.js";
 /** An integer within ±(2^53 - 1). @typedef {number} int */
 
 /**
- * What a step changes; the fields of `Ship` with the same names.
+ * The state that a step changes; the fields of `Ship` with the same names.
  *
  * The first seven are `Motion`.
  * @typedef {object} ShipState
@@ -34,7 +34,7 @@ import { move } from "./movement.js";
  */
 
 /**
- * What a step reads of a `Steer` command.
+ * The fields of a `Steer` command that a step reads.
  * @typedef {{ readonly turn: int; readonly thrust: boolean; readonly dash: boolean; readonly fire: boolean; readonly mine: boolean; readonly aim: int; }} ShipControls
  */
 
@@ -58,9 +58,10 @@ export const MINE_WAIT_TICKS = 30;
 /**
  * Return the state one tick later.
  *
- * `rocks` and `size` as for `move`.  `armed`: whether weapons work (`Round.phase` is
- * playing); while they rest, their waits do too.  A ship dashed, fired or dropped a mine in this
- * step if its `dash_left`, `fire_wait` or `mine_wait` grew: each otherwise only falls.
+ * `rocks` and `size` are those of `move`.  `armed` says whether weapons work
+ * (`Round.phase` is playing); while they do not, their waits do not change.  A ship dashed,
+ * fired or dropped a mine in this step if its `dash_left`, `fire_wait` or `mine_wait` grew:
+ * otherwise each only falls.
  *
  * @param {ShipState} state
  * @param {ShipControls} controls

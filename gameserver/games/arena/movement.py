@@ -1,20 +1,11 @@
 """How a ship moves: one pure function of integers, ``move(state, controls, rocks, size)``.
 
 Owns turning, thrust, drag, the dash, the soft wall and rocks.  Never looks at other ships,
-<<<<<<< HEAD
-weapons or clocks.  ``clients/web/arena/movement.js`` is the same function for prediction; the
-traces in ``tests/vectors/movement.json`` test that both return the same bits.
-
-Units as in ``model.py``: lengths in 1/32 of a world unit, speeds in that per tick, headings in
-1/256 of a turn.  Both languages must compute alike: ``>>`` rounds down and is used below 2^31
-only; ``//`` rounds down (``Math.floor`` of a quotient, exact below 2^52); there are no floats.
-=======
 weapons or clocks.  Units as in ``model.py``: lengths in 1/32 of a world unit, speeds in that per
 tick, headings in 1/256 of a turn.
 
-The browser client predicts with the same function: ``clients/web/arena/movement.js`` is made of
-this module by ``gameserver step``, so only its subset of Python is used here.
->>>>>>> 4ea6fb6 (gameserver step: step functions written once in Python, made into JavaScript)
+The browser client predicts with the same function: ``gameserver step`` makes
+``clients/web/arena/movement.js`` of this module, so it keeps to that command's subset of Python.
 """
 
 from __future__ import annotations
@@ -99,11 +90,7 @@ def move(
     rocks: Iterable[Disc],
     size: int,
 ) -> Motion:
-<<<<<<< HEAD
-    """Return the state one tick later; ``state`` is a ``Motion`` or has the same fields.
-=======
     """Return the state one tick later.
->>>>>>> 4ea6fb6 (gameserver step: step functions written once in Python, made into JavaScript)
 
     ``rocks`` must hold every rock that the ship might touch.  Further rocks do no harm, as rocks
     are so far apart that no ship touches two.  ``size`` is the width of the square world.
@@ -174,14 +161,9 @@ def _off_rock(x: int, y: int, vx: int, vy: int, rock: Disc) -> tuple[int, int, i
     square = dx * dx + dy * dy
     if square >= reach * reach:
         return x, y, vx, vy
-<<<<<<< HEAD
     if not square:  # exactly in the centre: any direction will do
-        dx = square = 1
-=======
-    if not square:  # dead centre: one way out is as good as another
         dx = 1
         square = 1
->>>>>>> 4ea6fb6 (gameserver step: step functions written once in Python, made into JavaScript)
     distance = isqrt(square)
     inwards = vx * dx + vy * dy
     if inwards < 0:

@@ -1,18 +1,10 @@
 """One tick of one ship: the effects of its own controls, as one pure function of integers.
 
-<<<<<<< HEAD
 Owns the cooldowns and costs of pulse and mine, in addition to ``movement.move``.  Never looks at
 other ships: the room applies their effects (damage, pickups, a new life), and a client learns of
 them from the next delta.  The room steps every ship with this function, and clients predict their
-own ship with it (``clients/web/arena/`` has it in JavaScript).  So a prediction from the right
-commands is exact; ``tests/vectors/ship_step.json`` tests both.
-=======
-Owns the cooldowns and costs of pulse and mine, on top of ``movement.move``.  Never looks at other
-ships: what they do to this one (damage, pickups, a new life) is the room's, and a client learns of
-it from the next delta.  The room steps every ship with this function.  The browser client
-predicts its own with the same: ``clients/web/arena/ship_step.js`` is made of this module by
-``gameserver step``, so only its subset of Python is used here.
->>>>>>> 4ea6fb6 (gameserver step: step functions written once in Python, made into JavaScript)
+own ship with it, so a prediction from the right commands is exact.  ``gameserver step`` makes
+``clients/web/arena/ship_step.js`` of this module, so it keeps to that command's subset of Python.
 """
 
 from __future__ import annotations
