@@ -1,5 +1,5 @@
 /**
- * What a GameClient is made from and what it tells: types only, no code.
+ * The types of GameClient's options and signals: types only, no code.
  */
 
 /** @typedef {import("./closing.js").CloseAction} CloseAction */
@@ -15,7 +15,7 @@
 /** @typedef {"idle" | "connecting" | "joining" | "playing" | "reconnecting" | "closed"} State */
 
 /**
- * Code, reason and action say why the connection ended: null where it has not.
+ * Code, reason and action say why the connection ended; null if it has not ended.
  * @typedef {object} StateChange
  * @property {State} state
  * @property {number | null} code
