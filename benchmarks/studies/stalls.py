@@ -60,7 +60,7 @@ def run(session: Session, world: str, players: int, joining: int, minute_s: floa
             players=players + joining,
             certificate=(paths.certificate, paths.key),
         )
-        contender = attrs.evolve(OURSELVES, prepare=partial(_start, turns=folder / "turns"))
+        contender = attrs.evolve(OURSELVES, prepare=partial(start_watched, turns=folder / "turns"))
         with RunningServer(contender, setting, driver.cores.server) as server:
             study = _Study(session, server, setting, players, joining, minute_s)
             try:
@@ -79,7 +79,14 @@ def run(session: Session, world: str, players: int, joining: int, minute_s: floa
     return record
 
 
-def _start(setting: Setting, *, turns: pathlib.Path) -> Started:
+def room_of_crowd(setting: Setting, number: int) -> str:
+    """Return which room the crowd's player of this number joins."""
+    kind, size = WATCHED[setting.world].lower(), setting.room_size
+    return f"{kind}/crowd{number // size}" if size else kind
+
+
+def start_watched(setting: Setting, *, turns: pathlib.Path) -> Started:
+    """Return how to start our server so that it watches its loop and writes ``turns``."""
     started = OURSELVES.prepare(setting)
     place = next(i for i, word in enumerate(started.command) if word.startswith("benchmarks."))
     rooms = [f"{ROOMS}:{room}" for room in (WATCHED[setting.world], Annexe.__name__)]
@@ -114,14 +121,8 @@ class _Study:
     _running: contextlib.ExitStack = attrs.field(factory=contextlib.ExitStack)
 
     def __attrs_post_init__(self) -> None:
-        self.crowd = Crowd(
-            self.server.plain_port, self._room_of, Watched.schema(), self.joining // 2
-        )
-
-    def _room_of(self, number: int) -> str:
-        """Return the room of a member of the crowd."""
-        kind, size = WATCHED[self.setting.world].lower(), self.setting.room_size
-        return f"{kind}/crowd{number // size}" if size else kind
+        room_of = partial(room_of_crowd, self.setting)
+        self.crowd = Crowd(self.server.plain_port, room_of, Watched.schema(), self.joining // 2)
 
     async def run(self) -> None:
         """Have everything happen, one after the other."""
