@@ -52,6 +52,10 @@ Tick: TypeAlias = Callable[[int, float, float], None]
 Expect: TypeAlias = Callable[[int], None]
 
 
+def _nothing(*_: object) -> None:
+    """Do nothing: the tick of a room that was removed."""
+
+
 class ScheduledRoom:
     """The place of one room in the scheduler; ``schedule`` says which of its ticks is due when."""
 
@@ -70,8 +74,8 @@ class ScheduledRoom:
 
     def __init__(self, schedule: Schedule, tick: Tick, expect: Expect) -> None:
         self.schedule: Final = schedule
-        self.tick: Final = tick
-        self.expect: Final = expect
+        self.tick = tick
+        self.expect = expect
         #: None while the room is at slower time.
         self.slot: int | None = None
         #: How much later the deadlines are yet to become, until the room is in its slot.
@@ -191,7 +195,9 @@ class TickScheduler:
         """Tick ``room`` no more; idempotent, also within its own tick."""
         if room.removed:
             return
-        room.removed = True  # its entry in the heap is dropped when it comes up
+        room.removed = True
+        # Its entry in the heap is dropped when it comes up, which must not keep the room alive.
+        room.tick = room.expect = _nothing
         self._count -= 1
         rate = room.schedule.rate
         if (slots := self._slots.get(rate)) is not None:
