@@ -218,7 +218,7 @@ class Roster:
         sign in twice.
         """
         older = self.find_identity(identity)
-        if older is None:
+        if older is None or self.closed is not None:
             return None
         if self._room.second_sign_in == "refuse" and older.connected:
             raise JoinRefused(CloseCode.REFUSED, "you play here already")
