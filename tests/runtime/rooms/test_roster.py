@@ -20,7 +20,7 @@ from gameserver.runtime.rooms.resumption import Resumption, Showing
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import Ending, Held, Left, Member, Playing, Welcoming
 from tests.support.resumable_lobby import HoldingField
-from tests.support.seated_room import Sink
+from tests.support.seated_room import Sink, room_loop
 
 MOST_HELD = 2
 ADDRESS = "192.0.2.1"
@@ -77,14 +77,7 @@ class Lives:
         self.room = Watched()
         self.resumption = Resumption[Member]()
         self.hold_quota = HoldQuota(MOST_HELD)
-        self.task = RoomTask(
-            self.room,
-            "field/1",
-            self.resumption,
-            self.hold_quota,
-            ping_interval_s=2.0,
-            polled=False,
-        )
+        self.task = RoomTask(self.room, "field/1", room_loop(), self.resumption, self.hold_quota)
         self.roster = self.task.roster
         self.members: list[Member] = []
         self.connections: list[Connection] = []
