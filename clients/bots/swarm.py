@@ -282,8 +282,8 @@ def run_bots(
     ``profiles`` are links of the lab, with commas between them, spread over the bots.  The exit
     code is 0 if a bot has joined, no checksum failed and no process crashed, else 1.  SIGINT and
     SIGTERM end the swarm normally, and so does the end of standard input if ``attached``: the
-    parent process has ended then.  ``LocalProtocolError`` for a bad URL, OSError for a bad ``ca_file``,
-    ``UnknownProfile`` for an unknown link.
+    parent process has ended then.  ``LocalProtocolError`` for a bad URL, OSError for a bad
+    ``ca_file``, ``UnknownProfile`` for an unknown link.
     """
     if processes is None:
         processes = min(os.cpu_count() or 1, math.ceil(count / BOTS_PER_CORE) or 1)
