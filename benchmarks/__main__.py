@@ -97,6 +97,8 @@ def compare(
     common: FromTheLastJoin = FromTheLastJoin(),
 ) -> None:
     """Every server on the same worlds, interleaved: the main table."""
+    for world in worlds:
+        compare_study.having(world, servers)  # before hours of measuring, not after
     session = common.session()
     found = []
     for world in worlds:

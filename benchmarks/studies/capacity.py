@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from benchmarks.fit import largest_that_holds
 from benchmarks.records import Largest
 from benchmarks.servers import Contender, Setting
-from benchmarks.studies.compare import chosen
+from benchmarks.studies.compare import having
 from benchmarks.studies.session import Session
 
 SMALLEST = 125
@@ -21,8 +21,8 @@ def run(
     """Return server → the largest number that held, of every repeat."""
     found: dict[str, list[Largest]] = {}
     for number in range(session.repeats):
-        for contender in chosen(servers):
-            if contender.name in session.missing or world not in contender.worlds:
+        for contender in having(world, servers):
+            if contender.name in session.missing:
                 continue
             session.say(f"search {number + 1} of {session.repeats}: {contender.name}")
             largest = _Search(session, contender, world, delta_bytes).run(limit)

@@ -35,7 +35,7 @@ from benchmarks.speech import (
     plain_speech,
 )
 from benchmarks.studies import growth
-from benchmarks.studies.compare import chosen
+from benchmarks.studies.compare import chosen, having
 from benchmarks.studies.session import summary
 from benchmarks.worlds import BigWorld, Turn
 from gameserver.games.arena.room import Arena
@@ -493,6 +493,16 @@ def test_frames_are_split(length: int) -> None:
 def test_contenders_are_chosen_by_name_and_we_come_first() -> None:
     assert [c.name for c in chosen(("floor", "gameserver"))] == ["gameserver", "floor"]
     assert len(chosen(())) == len(CONTENDERS) == 7
+    with pytest.raises(BenchmarkError, match="there is no server flor; there are gameserver, fl"):
+        chosen(("gameserver", "flor"))
+
+
+def test_contenders_are_those_that_have_the_world() -> None:
+    assert "plain_trio" in {c.name for c in having("bigworld", ())}
+    assert "plain_trio" not in {c.name for c in having("duels", ())}
+    assert having("idle", ()) == [OURSELVES]
+    with pytest.raises(BenchmarkError, match="none of these servers has the world matchs"):
+        having("matchs", ())
 
 
 # ---------------------------------------------------------------- the real thing, for a moment
