@@ -332,6 +332,8 @@ class Roster:
 
     def release_expired(self, now_s: float) -> None:
         """Have the players leave whose seats were held for long enough."""
+        if not self._held:
+            return
         for member, held in list(self._held.items()):
             if held.until_s > now_s - self._blocked_s:
                 return
