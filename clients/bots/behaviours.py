@@ -205,7 +205,7 @@ class Bot:
         """Whether the bot flees now."""
         return me.hull < self.fear_below or tick < self._afraid_until
 
-    # ------------------------------------------------------------ what they have in common
+    # ------------------------------------------------------------ common to all characters
 
     def flee(self, sight: Sight) -> Vector:
         """Return the direction away from near ships, the nearest most, towards hull pickups."""

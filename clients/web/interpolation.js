@@ -259,7 +259,7 @@ export class Track {
   }
 
   /**
-   * What was drawn by guess and what is now known differ: keep the difference, to be bled off.
+   * Keep the difference between the drawn, extrapolated position and the known one, to let it fade.
    * @param {Pose} drawn
    */
   #bleedOff(drawn) {

@@ -1,7 +1,7 @@
 """The engine's half of a room: ``Stepper`` seats players and calls the hooks of a tick in order.
 
-Owns who sits in the room, their commands, what was said, what the hooks left in the room's outbox,
-and the hooks that raised.  Never sends, never waits, never looks at a clock: the caller steps it at
+Owns the seats of the room, the players' commands and texts, the room's outbox, and the failures of
+hooks.  Never sends, never waits, never looks at a clock: the caller steps it at
 a fixed rate, and publishes what a step left behind.
 """
 
@@ -103,7 +103,7 @@ class Stepper(Generic[R]):
         return seated if seated is not None and seated.player is player else None
 
     def leave(self, player: Player, reason: str) -> None:
-        """Run ``on_leave`` and free the seat; what the player owned is nobody's then.
+        """Run ``on_leave`` and free the seat; the player's entities lose their owner.
 
         Harmless if the player has left already.
         """
@@ -236,7 +236,7 @@ class Stepper(Generic[R]):
                 commands.discard()
 
     def _tell_said(self) -> None:
-        """Tell everyone what was said, as far as ``on_say`` lets it through."""
+        """Send the texts of players, as ``on_say`` returns them."""
         said, self._said = self._said, []
         for player, text in [one for one in said if self.find(one[0]) is not None]:
             heard = self._guarded("on_say", player, player, text)
@@ -264,7 +264,7 @@ class Stepper(Generic[R]):
         return failures
 
     def published(self, tick_number: int) -> None:
-        """Note what has just been published, for ``Room.seen_by``."""
+        """Note the state that has just been published, for ``Room.seen_by``."""
         if self._rewind is not None:
             self._rewind.record(tick_number)
 
@@ -274,7 +274,7 @@ class Stepper(Generic[R]):
         return self._commands.times
 
     def overloaded(self, level: int) -> None:
-        """Run ``on_overload``; what it raises is noted in ``failures``."""
+        """Run ``on_overload``; note its exception in ``failures``."""
         self._guarded("on_overload", None, level)
 
     def _guarded(self, hook: str, player: Player | None, *arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The names that a game is free to use: the engine's own are in nobody's way."""
+"""Names that a game may use, although the engine uses them too."""
 
 from __future__ import annotations
 

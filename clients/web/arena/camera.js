@@ -113,7 +113,7 @@ export class Camera {
     return Math.abs(x - this.x) < halfWidth && Math.abs(y - this.y) < halfHeight;
   }
 
-  /** The longer side of the screen shows what the server sends, whatever the window. */
+  /** The longer side of the screen shows the whole radius of the view, in any window. */
   #rescale() {
     const whole = Math.max(this.width, this.height) / (2 * VIEW_RADIUS - 2 * LOOK_AHEAD);
     this.scale = clamp(whole * this.#zoom, 0.2, 4);

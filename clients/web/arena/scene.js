@@ -330,7 +330,7 @@ export class Scene {
     };
   }
 
-  /** Tell the prediction what the server says. @param {number} tick @param {number} nowMs */
+  /** Pass the server's state of the own ship to the prediction. @param {number} tick @param {number} nowMs */
   #ownApplied(tick, nowMs) {
     const entity = this.ownShip?.entity;
     // Without the owner fields no prediction is possible.

@@ -22,7 +22,7 @@ export class StartCard {
   #colour = 0;
 
   /**
-   * @param {Pilot | null} given  from the address, before what is remembered
+   * @param {Pilot | null} given  from the address; it takes precedence over the remembered pilot
    * @param {(pilot: Pilot) => void} onPlay
    */
   constructor(given, onPlay) {

@@ -46,7 +46,7 @@ export class Conditioner {
     this.#flight = flight;
   }
 
-  /** Segments that were lost, each a stall of what is behind it until it arrives. */
+  /** Number of lost segments; each stalls all later ones until it arrives. */
   get stalls() {
     return this.#flight.lost;
   }

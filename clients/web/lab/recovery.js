@@ -122,7 +122,7 @@ export class Flight {
     return Math.min(probeMs, timeoutMs);
   }
 
-  /** Let the sender hear that `segment` is there, and what it concludes. @param {Segment} segment */
+  /** Let the sender receive the acknowledgement of `segment`, and draw its conclusions. @param {Segment} segment */
   #acknowledge(segment) {
     const { chance, jitterMs } = this.#draw(this.#back);
     if (chance < this.#back.loss) return;

@@ -27,7 +27,7 @@ export class Backoff {
    * Joining alone does not reset the pauses, or a room that fails on every join would be tried twice
    * a second forever.
    * @param {number} lastedMs  how long it had been playing, 0 if it never came to that
-   * @param {number} atLeastS  what the server asked for
+   * @param {number} atLeastS  the pause that the server asked for
    * @returns {number} milliseconds
    */
   nextPauseMs(lastedMs, atLeastS) {

@@ -44,8 +44,8 @@
  * @property {string} url  `ws://` or `wss://`
  * @property {string} [room]  `"kind"`, `"kind/name"`, or `""` for the server's first kind
  * @property {string} name  the player's, 1–24 characters
- * @property {string | null} [token]  what the game's `on_auth` wants
- * @property {string | null} [schemaHash]  to insist on; null takes what the server brings
+ * @property {string | null} [token]  the token that the game's `on_auth` expects
+ * @property {string | null} [schemaHash]  the schema that the room must have; null accepts any
  * @property {import("./line.js").SocketFactory} [socketFactory]
  * @property {() => number} [clock]  milliseconds, steady
  * @property {(callback: () => void, ms: number) => any} [setTimer]

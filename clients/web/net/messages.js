@@ -69,14 +69,14 @@ export const RENDERED_PER_TICK = 32;
  * @property {number | null} smoothedUs
  * @property {number | null} jitterUs
  * @property {number | null} minUs
- * @property {number | null} workUs  what the room's last tick took
+ * @property {number | null} workUs  the duration of the room's last tick
  * @property {number} players
  * @property {number | null} late  inputs that came after their tick
  * @property {number | null} early  refused: too far ahead
  * @property {number | null} dropped  all others that were refused, or never applied
  * @property {number | null} idleTicks  ticks for which no input had come
  * @property {number | null} waitUs  from when the server read it to the beginning of its tick
- * @property {number | null} simulateUs  what the room's last step took
+ * @property {number | null} simulateUs  the duration of the room's last step
  * @property {number | null} sendUs  from there until the delta that tells of it was written
  * @property {number | null} disputed  `rendered` that the measured latency refuted
  */

@@ -95,7 +95,7 @@ export class Reader {
     }
   }
 
-  /** A 64-bit integer, of which the high half has been read. @param {number} high */
+  /** Read the low half of a 64-bit integer, after its high half. @param {number} high */
   #wide(high) {
     const low = this.#view.getUint32(this.#take(4));
     // Compared by halves: above 2^53 the sum would already be rounded.

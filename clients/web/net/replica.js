@@ -244,7 +244,7 @@ export class Replica {
    * @param {Reader} reader
    * @param {Delta} delta
    * @param {number} left  of the section
-   * @returns {number} what is left after it
+   * @returns {number} the number of elements left after it
    */
   #readOwned(reader, delta, left) {
     const id = readId(reader);

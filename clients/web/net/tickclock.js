@@ -80,7 +80,7 @@ export class TickClock {
   /** The newest tick in a message of the server, and when that message came. */
   #heard;
 
-  // -------------------------------------------------------------- what came
+  // -------------------------------------------------------------- messages of the server
 
   /**
    * Take in a pong: the server read its `tick` between these local times.
@@ -137,7 +137,7 @@ export class TickClock {
     this.#begin(this.#tempo.steadyOf(this.#heard.tick) - this.#heard.atMs * this.ticksPerMs);
   }
 
-  // -------------------------------------------------------------- what is known
+  // -------------------------------------------------------------- estimates
 
   /** Whether a pong has come; before it, `tickAt` is late by the delay of a delta. */
   get known() {

@@ -49,6 +49,7 @@ _PEER_IS_GONE = (
     trio.ClosedResourceError,
     WebSocketClosed,
 )
+#: The errors that a peer can cause outside of a handler. They are counted, not logged.
 _PEER_MISBEHAVED = (
     *_PEER_IS_GONE,
     *LIBRARY_ERRORS,
@@ -57,7 +58,6 @@ _PEER_MISBEHAVED = (
     trio.TooSlowError,
     OSError,
 )
-"""The errors that a peer can cause outside of a handler.  They are counted, not logged."""
 
 _BAD_HEADS = {
     431: "The request head is too large.",
@@ -69,16 +69,16 @@ _BAD_HEADS = {
 class AcceptorSettings:
     """The limits of time and size of an acceptor."""
 
+    #: From the accept (or from the first byte of a later request) to the end of the request's head.
+    #: For a WebSocket it also covers the opening and the session's first message.
     handshake_timeout_s: float = 5.0
-    """From the accept (or from the first byte of a later request) to the end of the request's head.
-    For a WebSocket it also covers the opening and the session's first message."""
+    #: For the peer to read an answer.
     answer_timeout_s: float = 30.0
-    """For the peer to read an answer."""
+    #: Between two requests on a connection.
     idle_timeout_s: float = 15.0
-    """Between two requests on a connection."""
     head_bytes: int = 8 * 1024
+    #: Before the next accept, when the system has no descriptor left.
     accept_retry_s: float = 0.1
-    """Before the next accept, when the system has no descriptor left."""
 
 
 @attrs.frozen(kw_only=True)
@@ -87,21 +87,21 @@ class AcceptorStatistics:
 
     open_connections: int
     accepted: int
+    #: Request heads, upgrades included.
     requests: int
-    """Request heads, upgrades included."""
+    #: Sessions that have begun.
     websockets: int
-    """Sessions that have begun."""
+    #: Connections refused as soon as they were accepted; ``ConnectionLimits`` counts why.
     refused: int
-    """Connections refused as soon as they were accepted; ``ConnectionLimits`` counts why."""
+    #: Requests answered with a status of 400 or more.
     rejected: int
-    """Requests answered with a status of 400 or more."""
+    #: Connections that ended because of their peer or the network.
     failed: int
-    """Connections that ended because of their peer or the network."""
+    #: Connections and routes that ended by a bug of ours; each is in the log.
     crashed: int
-    """Connections and routes that ended by a bug of ours; each is in the log."""
     accept_errors: int
+    #: Connections closed for too many TLS records without data.
     idle_floods: int
-    """Connections closed for too many TLS records without data."""
 
 
 class Acceptor:
