@@ -56,11 +56,15 @@ class BigWorld(Room):
     #: How many movers the world is made for.
     crowd = PLAYERS + ENTITIES
 
+    side: int
+    made: int
+    movers: set[Mover]
+
     def on_create(self) -> None:
         """Spread the movers that nobody steers."""
         self.side = world_side(self.crowd)
         self.made = 0
-        self.movers: set[Mover] = set()
+        self.movers = set()
         for _ in range(ENTITIES):
             self.make_mover(None)
 
@@ -100,6 +104,13 @@ class BigWorld(Room):
                 mover.dy = -mover.dy
                 y = mover.y + mover.dy
             mover.y = y
+
+
+class Remembered(BigWorld):
+    """The big world with an input at every tick, and the past of all movers: the most to save."""
+
+    input = Turn
+    rewinds = (Mover,)
 
 
 class Broadcast(BigWorld):
