@@ -214,7 +214,7 @@ class Steering(Generic[S, C]):
             return True
         return command != self.vehicle.idle(last, silent)
 
-    # ------------------------------------------------------------ state and figures
+    # ------------------------------------------------------------ what is known
 
     @property
     def own(self) -> S | None:
@@ -243,7 +243,7 @@ class Steering(Generic[S, C]):
         self._changes.clear()
         return changes
 
-    # ------------------------------------------------------------ messages of the server
+    # ------------------------------------------------------------ what the server sent
 
     def delta(
         self, margin: int | None, events: Sequence[RemoteEvent], now_s: float

@@ -1,15 +1,17 @@
 """Rooms by name: ``module:Class`` on the command line.
 
-Owns the form of the name, and the error messages if something is missing.  Never makes a room.
+Owns importing the module, and the error messages if something is missing.  Never makes a room.
 """
 
 from __future__ import annotations
 
+import importlib
+import pathlib
 import re
+import sys
 from collections.abc import Sequence
 
 from gameserver.cli.errors import UsageError
-from gameserver.cli.module_names import import_from_here
 from gameserver.room import Room
 
 
@@ -19,9 +21,12 @@ def load_rooms(targets: Sequence[str]) -> dict[str, type[Room]]:
     A target is ``module:Class``.  The working directory is searched for modules first.
     ``UsageError`` says what is missing.
     """
+    here = str(pathlib.Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
     kinds: dict[str, type[Room]] = {}
     for target in targets:
-        room = load_room(target)
+        room = _load_room(target, here)
         kind = room.__name__.lower()
         if kind in kinds:
             raise UsageError(f"two rooms are both called {kind}")
@@ -29,15 +34,19 @@ def load_rooms(targets: Sequence[str]) -> dict[str, type[Room]]:
     return kinds
 
 
-def load_room(target: str) -> type[Room]:
-    """Return the room that ``module:Class`` names; ``UsageError`` says what is not there."""
+def _load_room(target: str, here: str) -> type[Room]:
     module_name, colon, class_name = target.partition(":")
     if module_name.endswith(".py"):
         meant = module_name.removesuffix(".py").replace("/", ".")
         raise UsageError(f"{target!r} names a file; name the module: {meant}:{class_name}")
     if not (re.fullmatch(r"\w+(\.\w+)*", module_name) and colon and class_name.isidentifier()):
         raise UsageError(f"{target!r} is not of the form module:Class, as in mygame:MyRoom")
-    module = import_from_here(module_name)
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise  # the module exists, but one that it imports does not
+        raise UsageError(f"there is no module {module_name} in {here}") from error
     room = getattr(module, class_name, None)
     if room is None:
         names = [n for n, v in vars(module).items() if _is_room(v)]

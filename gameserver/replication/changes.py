@@ -64,10 +64,6 @@ class Changes:
         #: Seat → id → ``id, mask, value…`` of the owner fields that changed.
         self.owner_changes: dict[int, dict[int, list[Any]]] = {}
 
-    def nothing(self) -> bool:
-        """Whether the world is as it was at the last publish."""
-        return not (self.stayed or self.crossings or self.owner_changes or self.owner_touched)
-
     def cells(self) -> set[int]:
         """Return the cells in which anything changed, arrived or departed."""
         found = set(self.stayed)
@@ -89,16 +85,13 @@ def find_changes(world: World, tick: int) -> Changes:
     """
     changes = Changes(tick)
     stayed: dict[int, list[Any]] = {}
-    if world.spawned:
-        _note_spawned(world, changes)
-    if world.owner_changed:
-        _note_owners(world, changes)
+    _note_spawned(world, changes)
+    _note_owners(world, changes)
     for kind, compiled in enumerate(world.schema.compiled):
-        if busy := world.busy[kind]:
-            _scan(world, compiled, busy.values(), changes, stayed)
-        if touched := world.touched[kind]:
-            _scan(world, compiled, touched.values(), changes, stayed)
-            touched.clear()
+        for records in (world.busy[kind], world.touched[kind]):
+            if records:
+                _scan(world, compiled, records.values(), changes, stayed)
+        world.touched[kind].clear()
     _note_despawned(world, changes)
     for cell, flat in stayed.items():
         changes.stayed[cell] = fragment(flat)
@@ -198,11 +191,10 @@ def _note_owners(world: World, changes: Changes) -> None:
 
 
 def _note_despawned(world: World, changes: Changes) -> None:
-    if not world.despawned:
-        world.rest_ids(())
-        return
+    gone = []
     for record in world.despawned:
+        gone.append(record.id)
         if record.cell is not None:
             changes.crossings.append(Crossing(record, record.cell, None, []))
-    world.rest_ids([record.id for record in world.despawned])
     world.despawned = []
+    world.rest_ids(gone)

@@ -1,4 +1,4 @@
-"""The commands that are sent again after a lost connection."""
+"""What is sent again after a connection was lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When pings are due, and which one a pong answers."""
+"""When pings go out, and which are answered."""
 
 from __future__ import annotations
 

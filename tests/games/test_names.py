@@ -1,4 +1,4 @@
-"""Names that players choose."""
+"""Names that people give themselves."""
 
 from __future__ import annotations
 

@@ -57,9 +57,11 @@ def blocks_of(document: Path) -> Iterator[Block]:
 
 
 def save_files(document: Path, folder: Path) -> list[str]:
-    """Save what a document tells its reader to save; return the names."""
+    """Save what a document tells its reader to save, and the pages it follows; return the names."""
     saved = []
     for block in blocks_of(document):
+        if block.mark == "after":
+            saved += save_files(PAGES_FOLDER / block.reason, folder)
         if block.file is not None:
             path = folder / block.file
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Invented figures of a server, for the tests of their output."""
+"""Figures of a server, made up, for the tests of what is told of them."""
 
 from __future__ import annotations
 

@@ -39,13 +39,13 @@ class Mover:
 
 
 class Field:
-    """A room for ``players``; all in one cell but in the ``bigworld``."""
+    """A world of ``players``; all in one cell if the world is ``broadcast``."""
 
     def __init__(self, world: str, players: int) -> None:
         self.tick = 0
         self.movers: dict[int, Mover] = {}
         self._side = world_side(players)
-        self._one_cell = world != "bigworld"
+        self._one_cell = world == "broadcast"
         self._joined = 0
         self._cells: dict[int, list[int]] = {}
         self._blobs: dict[int, bytes] = {}

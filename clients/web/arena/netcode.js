@@ -1,8 +1,8 @@
 /**
  * The arena's netcode as the network panel sees it: its switches, its figures, its budget.
  *
- * Owns the effect of each switch, and sends the one that concerns the server.  Measures nothing
- * itself.
+ * Owns what a switch changes, and telling the server of the one that is the server's.  Measures
+ * nothing itself.
  */
 
 import { ESTIMATED, SHARES } from "../net/budget.js";
@@ -29,7 +29,7 @@ export class ArenaNetcode {
 
   #client;
   #scene;
-  /** The sum of the distances of all corrections, at the last call. */
+  /** Distance of all corrections at the last look. */
   #corrected = 0;
 
   /** @param {GameClient} client @param {Scene} scene @param {LabLink} lab */
@@ -73,7 +73,7 @@ export class ArenaNetcode {
     };
   }
 
-  /** The median shares of a command's latency. */
+  /** The median command's way. */
   budget() {
     const percentiles = this.#client.budget?.percentiles() ?? null;
     if (percentiles === null) return [];

@@ -1,7 +1,8 @@
 /**
  * One frame on the canvas, from the back to the front.
  *
- * Owns the canvas, its size in device pixels, and the order of drawing.  Changes nothing of the game.
+ * Owns the canvas, its size in device pixels, and the order of drawing.  Changes nothing of the
+ * game; all that it shows is given.
  */
 
 import { Background } from "./background.js";
@@ -16,7 +17,7 @@ import { Sprites } from "./sprites.js";
 /** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {import("./touch.js").Touch} Touch */
 
-/** More device pixels per CSS pixel than this make no visible difference, but heat up phones. */
+/** Beyond this many device pixels per CSS pixel nobody sees a difference, but phones grow warm. */
 const MAX_PIXEL_RATIO = 3;
 
 export class Painter {

@@ -1,8 +1,8 @@
 /**
- * Repeatable random numbers.
+ * Chance that can be repeated.
  *
  * Owns one small generator: Mulberry32 (Tommy Ettinger, 2017, public domain), 32 bits of state.
- * Good enough for losing segments, not for secrets.
+ * Good enough to lose segments by; not for secrets.
  */
 
 /**
@@ -20,7 +20,7 @@ export function seededRandom(seed) {
 }
 
 /**
- * A seed derived from another one, always the same, so that one seed gives many generators.
+ * Another seed, as if by chance but always the same one: so that one seed gives many generators.
  * @param {number} seed
  * @param {number} part
  */

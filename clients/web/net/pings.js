@@ -1,16 +1,15 @@
 /**
- * Ping messages: which ping a pong answers, and whether the server still answers.
+ * The ping messages of one connection: which are unanswered, and whether anyone is still there.
  *
- * Owns the nonces and the limit of patience.  Sends nothing and sets no timers: `client.js` calls it
- * once a second.
+ * Owns nonces and patience.  Sends nothing and sets no timers: `client.js` asks once a second.
  */
 
-/** How many unanswered pings are remembered; the oldest is forgotten. */
+/** Unanswered pings that are remembered; the oldest is forgotten first. */
 const REMEMBERED = 8;
 /**
- * The connection is lost after this many pings without any message, or without a full state that was
- * asked for.  Pings are counted instead of time, because a page that the browser had frozen must first
- * read the messages that have come meanwhile.
+ * The server answers pings: after this many without hearing anything it
+ * is lost, and so it is if it sends no full state when asked.  Counted in pings, not in time, as a
+ * page that the browser had frozen must first get to read what has come meanwhile.
  */
 const PATIENCE = 10;
 
@@ -22,7 +21,7 @@ export class Pings {
   /** @type {number | null} null while no full state is awaited */
   #sinceAsked = null;
 
-  /** Whether the client has asked for a full state that has not come. */
+  /** Whether a full state has been asked for and has not come. */
   get awaitsFullState() {
     return this.#sinceAsked !== null;
   }
@@ -34,7 +33,7 @@ export class Pings {
     return null;
   }
 
-  /** A message came. */
+  /** Anything came. */
   heard() {
     this.#sinceHeard = 0;
   }

@@ -1,10 +1,11 @@
 /**
- * One connection to a room, from its welcome to its end.
+ * One connection to a room: from its welcome until it is gone.
  *
- * Owns pings, acks, checks, the commands that were sent and their latency budget.  The next session of
- * the same seat takes over the replica, the tick clock, the lead and the unacknowledged commands.
- * Opens and closes nothing and sets no timers: `client.js` does, passes in the server's messages, and
- * calls `beat` once a second.
+ * Owns what happens in between: pings, acks, checks, the commands sent and where their time went;
+ * and, for as long as the seat is the same, over one connection after another, the replica, the
+ * server's clock, the lead over it and what the server has yet to deal with (`resume`).  Opens and
+ * closes nothing and sets no timers; that is `client.js`, which hands in the server's messages and how
+ * to send, and calls `beat` once a second.
  */
 
 import { LatencyBudget } from "./budget.js";
@@ -18,9 +19,9 @@ import { Pings } from "./pings.js";
 import { Replica } from "./replica.js";
 import { TickClock } from "./tickclock.js";
 
-/** An ack is sent when no command was sent for this long. */
+/** An ack is due when no command carried one for this long. */
 const ACK_AFTER_MS = 1000;
-/** While this much is unsent, commands are dropped and counted: they would come too late. */
+/** Commands are dropped (and counted) while this much is still unsent: late input is worthless. */
 const MAX_UNSENT_BYTES = 16 * 1024;
 const SEQ_MAX = 2 ** 31 - 1;
 
@@ -83,21 +84,21 @@ export class Session {
   #pings = new Pings();
   #beganMs;
   #ackedMs;
-  /** Whether this connection has had a malformed delta; a second one ends it. */
+  /** Whether this connection has had its one malformed delta. */
   #forgiven = false;
 
-  /** How long the session has lasted. @returns {number} */
+  /** How long it has lasted. @returns {number} */
   get lastedMs() {
     return this.#connection.clock() - this.#beganMs;
   }
 
-  /** The commands that the server has not acknowledged. @returns {Outbox} */
+  /** What the server has yet to deal with. @returns {Outbox} */
   get outbox() {
     return this.#outbox;
   }
 
   /**
-   * The fields of a hello that resumes this seat.
+   * What a hello says to come back here.
    * @returns {{ tick: number, held: Uint8Array | null }}
    */
   get holding() {
@@ -107,7 +108,7 @@ export class Session {
     return { tick: held === null ? 0 : replica.tick, held };
   }
 
-  /** Send the unacknowledged commands again, in a seat that was resumed. */
+  /** Send again what the server has not had; for a seat that was resumed. */
   sendAgain() {
     const { ack, tick } = this.welcome;
     for (const { bytes } of this.#outbox.toSendAgain(ack, tick)) {
@@ -116,13 +117,13 @@ export class Session {
     }
   }
 
-  /** A message came. */
+  /** Anything came. */
   heard() {
     this.#pings.heard();
   }
 
   /**
-   * Ping, once a second, unless the server has not answered for too long.
+   * Once a second: ping, unless the server lets us wait for too long.
    * @returns {string | null} why the connection must be taken for lost
    */
   beat() {
@@ -162,7 +163,8 @@ export class Session {
   }
 
   /**
-   * The tick, with its fraction, of a command that is sent at `nowMs`; NaN before the first pong.
+   * The tick, with its fraction, for which a command of this moment is meant; NaN while nothing is
+   * known of how far away the server is.
    * @param {number} nowMs
    */
   commandTickAt(nowMs) {
@@ -221,8 +223,8 @@ export class Session {
   }
 
   /**
-   * Apply a delta.  After the first malformed delta of a connection the client asks for a full state.
-   * A second one, or a malformed full state, ends the connection: asking again would not help.
+   * The first delta of a connection that does not fit is answered by asking for a full state.  A
+   * second one, or a full state that does not fit, ends the connection: asking would not mend it.
    * @param {Uint8Array} bytes
    * @returns {Delta | null}
    */
@@ -241,7 +243,7 @@ export class Session {
 
   /** @param {messages.Check} check */
   #check({ tick, checksum }) {
-    // While a full state is on its way, the replica is known to be wrong.
+    // While a full state is on its way, what is held is known to be wrong.
     if (this.#pings.awaitsFullState) return;
     if (tick === this.replica.tick && this.replica.checksum() === checksum) {
       this.#traffic.checksPassed += 1;
@@ -261,7 +263,7 @@ export class Session {
   /** @param {messages.Pong} pong */
   #pong({ nonce, tick }) {
     const sentMs = this.#pings.answered(nonce);
-    if (sentMs === null) return; // its ping is forgotten
+    if (sentMs === null) return; // so late that it says nothing
     this.tickClock.pong(sentMs, this.#connection.clock(), tick);
   }
 }

@@ -1,7 +1,7 @@
 /**
- * The counters of a client's connections.
+ * What went over the line, and what went wrong on it.
  *
- * Owns the counters behind `GameClient.statistics()`: totals since the client was made, and rates over
+ * Owns the counters behind `GameClient.statistics()`.  Totals since the client was made, rates over
  * two seconds.  Bytes are those of messages, without WebSocket headers.  Times are arguments.
  */
 
@@ -16,13 +16,13 @@ export class Traffic {
   protocolErrors = 0;
   /** Full states asked for. */
   resyncs = 0;
-  /** Attempts to reconnect. */
+  /** Tries to come back. */
   reconnects = 0;
-  /** Reconnects that resumed the same seat. */
+  /** Those of them that led to the same seat. */
   resumes = 0;
-  /** Commands that were sent again after a resume. */
+  /** Commands sent again after that. */
   commandsAgain = 0;
-  /** Commands that were not sent because too much data was unsent. */
+  /** Commands not sent because too much before them was still unsent. */
   commandsDropped = 0;
 
   #bytesIn = new Rate();

@@ -6,7 +6,8 @@ Never ends anything: ``room_task.py`` does.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 from structlog.stdlib import BoundLogger
 
@@ -17,6 +18,13 @@ from gameserver.simulation.stepper import HookFailure
 BLOCK_S: Final = 1.0
 #: How many ticks in a row may block it, the last of which ends the room.
 MAX_BLOCKS: Final = 3
+
+
+class StageEnd(NamedTuple):
+    """A stage of a step: the hook that it called, and when it ended."""
+
+    hook: str
+    ended_s: float
 
 
 class HookWatch:
@@ -55,17 +63,21 @@ class HookWatch:
             **_about(player),
         )
 
-    def note_step(self, took_s: float, longest: str, longest_s: float) -> str | None:
-        """Note that a step took ``took_s``, and its hook ``longest`` the longest part of it.
+    def note_step(self, begun_s: float, ends: Sequence[StageEnd]) -> str | None:
+        """Note how long the stages of the step that began at ``begun_s`` took.
 
         Returns the hook that blocked the server, if too many steps in a row have done so.
         """
-        if took_s < BLOCK_S:
+        if ends[-1].ended_s - begun_s < BLOCK_S:
             self._in_a_row = 0
             return None
-        self.note_duration(longest, longest_s)
+        starts_s = [begun_s, *(end.ended_s for end in ends)]
+        took_s = [end.ended_s - start_s for start_s, end in zip(starts_s, ends, strict=False)]
+        longest_s = max(took_s)
+        hook = ends[took_s.index(longest_s)].hook
+        self.note_duration(hook, longest_s)
         self._in_a_row += 1
-        return longest if self._in_a_row >= MAX_BLOCKS else None
+        return hook if self._in_a_row >= MAX_BLOCKS else None
 
 
 def _about(player: Player | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The points for a kill."""
+"""What a kill is worth."""
 
 from __future__ import annotations
 

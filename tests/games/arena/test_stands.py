@@ -1,4 +1,4 @@
-"""The view of spectators."""
+"""What spectators look at."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fields of the arena on the wire, and which clients get them."""
+"""What of the arena is on the wire, and for whom."""
 
 from __future__ import annotations
 

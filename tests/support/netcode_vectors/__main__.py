@@ -1,4 +1,4 @@
-"""Write all files of the vectors."""
+"""Write the files anew."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scripts for the latency budget."""
+"""Where the time goes between a command and its picture."""
 
 from __future__ import annotations
 

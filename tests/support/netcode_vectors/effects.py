@@ -1,4 +1,4 @@
-"""Scripts for predicted effects."""
+"""Effects that are shown before the server has told of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scripts for prediction, of a bead on a wire, and for smoothing its corrections."""
+"""Prediction of a bead on a wire, and the smoothing of what was foreseen wrongly."""
 
 from __future__ import annotations
 

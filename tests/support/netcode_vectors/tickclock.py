@@ -1,4 +1,4 @@
-"""Scripts for the tick clock: pongs, deltas and paces."""
+"""The client's clock of the server's ticks: pongs, deltas and paces."""
 
 from __future__ import annotations
 
