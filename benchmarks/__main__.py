@@ -77,7 +77,8 @@ class FromTheLastJoin(Common):
 def compare(
     *,
     worlds: Annotated[
-        tuple[str, ...], Parameter(help="broadcast, bigworld", consume_multiple=True)
+        tuple[str, ...],
+        Parameter(help="bigworld, broadcast, matches, duels, churn", consume_multiple=True),
     ] = ("bigworld", "broadcast"),
     players: Players = (
         500,
@@ -96,6 +97,8 @@ def compare(
     common: FromTheLastJoin = FromTheLastJoin(),
 ) -> None:
     """Every server on the same worlds, interleaved: the main table."""
+    for world in worlds:
+        compare_study.having(world, servers)  # before hours of measuring, not after
     session = common.session()
     found = []
     for world in worlds:
@@ -170,12 +173,14 @@ def ticks(
 @app.command
 def arena(
     *,
-    players: Annotated[int, Parameter(help="How many fly.")] = 500,
+    players: Annotated[int, Parameter(help="How many fly in one room.")] = 500,
+    rooms: Annotated[int, Parameter(help="Instead: so many rooms, eight in each.")] = 0,
     common: Common = Common(),
 ) -> None:
     """The arena's own rules, everyone sending recorded controls at every tick."""
     session = common.session()
-    session.say("\n" + tables.by_more(ticks_study.run_arena(session, players), _TICK_FIGURES))
+    found = ticks_study.run_arena(session, players, rooms)
+    session.say("\n" + tables.by_more(found, _TICK_FIGURES))
     session.close()
 
 
@@ -373,6 +378,7 @@ def soak(
 @app.command
 def stalls(
     *,
+    world: Annotated[str, Parameter(help="bigworld, matches, duels or churn")] = "bigworld",
     playing: Annotated[int, Parameter(help="How many play before.")] = 500,
     joining: Annotated[int, Parameter(help="How many join; half of them go and return.")] = 1000,
     seconds: Annotated[float, Parameter(help="How long nothing happens then.")] = 60.0,
@@ -386,7 +392,7 @@ def stalls(
     """
     session = Session(output, repeats=1, warmup_s=0.0, window_s=seconds)
     stay_off_the_server(session.driver.cores)
-    record = stalls_study.run(session, playing, joining, seconds)
+    record = stalls_study.run(session, world, playing, joining, seconds)
     for line in stalls_results.lines_of(record):
         session.say(line)
     session.say("\n" + stalls_results.stalls_table(record))

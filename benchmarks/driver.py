@@ -42,7 +42,7 @@ class Driver:
         """
         with RunningServer(contender, setting, self.cores.server) as server:
             if speech is None:
-                speech = contender.speech(setting, server.port)
+                speech = contender.speech(setting)
             empty = measure.rss_bytes(server.pid)
             with Generator(server.port, speech, load, self.cores.load) as generator:
                 joined = generator.wait_for("joined")
@@ -71,6 +71,7 @@ class Driver:
         counts = {
             "sent": told["sent"],
             "refused": told["refused"],
+            "passed": told["passed"],
             "rtt_p50_ms": told["rtt_ms"]["p50"],
             "rtt_p99_ms": told["rtt_ms"]["p99"],
         }
@@ -87,6 +88,8 @@ class Driver:
             rss_empty_bytes=empty,
             deltas=told["deltas"],
             delta_bytes=told["delta_bytes"],
+            passing_deltas=told["passing_deltas"],
+            not_passed=told["not_passed"],
             interval_p50_ms=interval["p50"],
             interval_p99_ms=interval["p99"],
             interval_p999_ms=interval["p999"],

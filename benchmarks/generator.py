@@ -27,9 +27,14 @@ MAX_SEND_LATE_MS: Final = 20.0
 
 @attrs.frozen(kw_only=True)
 class Load:
-    """Who plays: ``players`` clients, each ``commands_per_s``, counted for ``window_s``."""
+    """Who plays: ``players`` clients, each ``commands_per_s``, counted for ``window_s``.
+
+    ``passing`` others come and go beside them: whole rooms, each of which plays for ``stay_s``.
+    """
 
     players: int
+    passing: int = 0
+    stay_s: float = 2.0
     commands_per_s: float = 10.0
     warmup_s: float = 2.0
     window_s: float = 5.0
@@ -46,6 +51,7 @@ class Generator:
         self._folder = tempfile.TemporaryDirectory(prefix="benchmark-")
         command = [str(load_program()), "--port", str(port), "--core", str(core)]
         command += ["--clients", str(load.players), "--rate", str(load.commands_per_s)]
+        command += ["--passing", str(load.passing), "--stay", str(load.stay_s)]
         command += ["--warmup", str(load.warmup_s), "--window", str(load.window_s)]
         command += ["--joining", str(load.joining), "--join-timeout", str(load.join_timeout_s)]
         command += ["--tls"] if load.tls else []

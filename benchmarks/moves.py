@@ -19,6 +19,12 @@ CELL: Final = 64
 VIEW_WIDTH: Final = 3 * CELL
 #: How many there are in a view as wide as that: oneself and about 20 others.
 IN_VIEW: Final = 21
+#: Players of a room, in the worlds of many rooms; in the others all are in one.
+ROOM_SIZES: Final = {"matches": 10, "duels": 2, "churn": 10, "arena-matches": 8}
+#: In the churn, for so many who stay one room comes a second, and one goes.
+STAYING_PER_ROOM_A_S: Final = 25
+#: The load generator lets a room play for two seconds, and begins the next one a little later.
+_ROUND_S: Final = 2.25
 #: Heading → dx, dy.  None is along an axis, so that everything changes both at every tick.
 HEADINGS: Final = tuple(
     (
@@ -45,3 +51,10 @@ def start_of(index: int, side: int) -> tuple[int, int]:
         int((0.5 + index * _SPREAD_X) % 1 * side),
         int((0.5 + index * _SPREAD_Y) % 1 * side),
     )
+
+
+def passing_beside(world: str, players: int) -> int:
+    """Return how many come and go beside the players of a world: whole rooms of them."""
+    if world != "churn":
+        return 0
+    return max(1, round(players / STAYING_PER_ROOM_A_S * _ROUND_S)) * ROOM_SIZES[world]

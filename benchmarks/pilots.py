@@ -109,7 +109,7 @@ def record_steering(bots: int = BOTS, ticks: int = TICKS) -> list[Steer]:
     return [command for pilot in pilots for command in pilot.commands]
 
 
-def arena_speech() -> Speech:
+def arena_speech(room: str = "", room_size: int = 0) -> Speech:
     """Our protocol in the arena: take off after the welcome, then recorded controls."""
     schema = Arena.schema()
     play_kind, play = schema.command("Play")
@@ -119,4 +119,10 @@ def arena_speech() -> Speech:
     tails = [
         b"".join(map(pack, (steer_kind, *steer.to_wire(command)))) for command in record_steering()
     ]
-    return game_speech(tails=tails, fields=len(steer.fields), first=first.encode())
+    return game_speech(
+        room=room,
+        room_size=room_size,
+        tails=tails,
+        fields=len(steer.fields),
+        first=first.encode(),
+    )

@@ -44,6 +44,10 @@ class Record:
     rss_empty_bytes: int = 0
     deltas: int
     delta_bytes: int
+    #: Deltas of those who came and went beside the players, and who of them was turned away or
+    #: dropped.
+    passing_deltas: int = 0
+    not_passed: int = 0
     #: Milliseconds: between two deltas of a client.
     interval_p50_ms: float
     interval_p99_ms: float
@@ -68,7 +72,8 @@ class Record:
     @property
     def cpu_per_delta_us(self) -> float:
         """Microseconds of CPU per delivered delta; infinite if none was delivered."""
-        return self.cpu_s / self.deltas * 1e6 if self.deltas else float("inf")
+        delivered = self.deltas + self.passing_deltas
+        return self.cpu_s / delivered * 1e6 if delivered else float("inf")
 
     @property
     def cpu_share(self) -> float:
@@ -102,9 +107,10 @@ class Record:
 
     @property
     def held(self) -> bool:
-        """Whether everyone joined, stayed, and got deltas at the tick rate."""
+        """Whether everyone joined, stayed or left in peace, and got deltas at the tick rate."""
         return (
             self.playing == self.players
+            and not self.not_passed
             and self.in_full
             and self.interval_p99_ms < HELD_P99_TICKS * 1000 / self.tick_rate
         )

@@ -7,7 +7,6 @@ Owns command lines, environments and readiness.  A contender that cannot be inst
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import pathlib
 import re
@@ -23,7 +22,8 @@ import attrs
 
 from benchmarks.building import PEERS, floor_program, node_folder_of, node_of, python_of
 from benchmarks.machine import ROOT, BenchmarkError
-from benchmarks.speech import Speech, colyseus_speech, mover_speech, plain_speech
+from benchmarks.moves import ROOM_SIZES
+from benchmarks.speech import ROOM_PLACE, Speech, colyseus_speech, mover_speech, plain_speech
 
 START_TIMEOUT_S: Final = 30.0
 #: After this a server is killed: there is nothing in it worth waiting for.
@@ -49,6 +49,11 @@ class Setting:
     #: Certificate and key in PEM, for wss.
     certificate: tuple[pathlib.Path, pathlib.Path] | None = None
 
+    @property
+    def room_size(self) -> int:
+        """How many players share a room; 0: all of them."""
+        return ROOM_SIZES.get(self.world, 0)
+
 
 @attrs.frozen
 class Started:
@@ -64,9 +69,9 @@ class Contender:
 
     name: str
     prepare: Callable[[Setting], Started]
-    #: What to say to it, once it listens on a port.
-    speech: Callable[[Setting, int], Speech]
-    worlds: tuple[str, ...] = ("broadcast", "bigworld")
+    #: What to say to it.
+    speech: Callable[[Setting], Speech]
+    worlds: tuple[str, ...]
 
 
 class RunningServer:
@@ -154,8 +159,12 @@ class RunningServer:
 _ROOMS: Final = {
     "broadcast": "Broadcast",
     "bigworld": "BigWorld",
+    "matches": "Match",
+    "duels": "Duel",
+    "churn": "Match",
     "idle": "Idle",
     "arena": "BigArena",
+    "arena-matches": "ArenaMatch",
 }
 
 
@@ -167,6 +176,8 @@ def _start_ourselves(setting: Setting) -> Started:
     command += ["--collecting", setting.collecting]
     # Everyone joins at once here; a limit on that would be all that a storm of joins measures.
     command += ["--joins-per-s", "100000", "--max-joining", "20000"]
+    if setting.room_size:
+        command += ["--max-rooms", "20000", "--rooms-per-s", "100000", "--empty-room-s", "0"]
     if setting.certificate is not None:
         certificate, key = setting.certificate
         command += ["--certificate", str(certificate), "--key", str(key), "--tls-port", "0"]
@@ -182,15 +193,24 @@ def _start_ourselves(setting: Setting) -> Started:
     )
 
 
-OURSELVES: Final = Contender(
-    "gameserver", _start_ourselves, lambda _setting, _port: mover_speech(), tuple(_ROOMS)
-)
+def room_of(setting: Setting) -> str:
+    """Return what the clients of a world ask our server for: its kind, or a room for each few."""
+    kind = _ROOMS[setting.world].lower()
+    return f"{kind}/{ROOM_PLACE}" if setting.room_size else kind
+
+
+def _to_ourselves(setting: Setting) -> Speech:
+    return mover_speech(room_of(setting), setting.room_size)
+
+
+OURSELVES: Final = Contender("gameserver", _start_ourselves, _to_ourselves, tuple(_ROOMS))
 
 # ---------------------------------------------------------------- peers
 
 
 def _flags(setting: Setting) -> list[str]:
-    flags = ["--world", setting.world, "--players", str(setting.players)]
+    in_a_room = setting.room_size or setting.players
+    flags = ["--world", setting.world, "--players", str(in_a_room)]
     return [*flags, "--rate", str(setting.tick_rate), "--port", "0"]
 
 
@@ -212,39 +232,28 @@ def _start_node(peer: str, setting: Setting) -> Started:
     )
 
 
-def _colyseus_seats(setting: Setting, port: int) -> Speech:
-    """Reserve a seat for everyone over HTTP, as Colyseus' matchmaking wants it."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    paths = []
-    for _ in range(setting.players):
-        connection.request(
-            "POST", "/matchmake/joinOrCreate/world", "{}", {"Content-Type": "application/json"}
-        )
-        response = connection.getresponse()
-        seat = json.loads(response.read())
-        if response.status != 200:
-            raise BenchmarkError(f"colyseus gave no seat: {seat}")
-        paths.append(f"/{seat['processId']}/{seat['roomId']}?sessionId={seat['sessionId']}")
-    connection.close()
-    return colyseus_speech(paths)
+def _to_plain(setting: Setting) -> Speech:
+    return plain_speech(setting.room_size)
 
 
-def _plain(_setting: Setting, _port: int) -> Speech:
-    return plain_speech()
+def _to_colyseus(setting: Setting) -> Speech:
+    return colyseus_speech(setting.room_size)
 
 
-def _python_peer(name: str) -> Contender:
-    return Contender(name, lambda setting: _start_python(name, setting), _plain)
+def _python_peer(name: str, worlds: tuple[str, ...]) -> Contender:
+    return Contender(name, lambda setting: _start_python(name, setting), _to_plain, worlds)
 
 
-FLOOR: Final = Contender("floor", _start_floor, _plain)
+_ONE_ROOM: Final = ("broadcast", "bigworld")
+_ALL: Final = (*_ONE_ROOM, "matches", "duels", "churn")
+FLOOR: Final = Contender("floor", _start_floor, _to_plain, _ALL)
 PEERS_OF_TABLE: Final = (
     FLOOR,
-    _python_peer("picows"),
-    Contender("node_ws", lambda setting: _start_node("node_ws", setting), _plain),
-    _python_peer("websockets"),
-    Contender("colyseus", lambda setting: _start_node("colyseus", setting), _colyseus_seats),
-    _python_peer("plain_trio"),
+    _python_peer("picows", _ALL),
+    Contender("node_ws", lambda setting: _start_node("node_ws", setting), _to_plain, _ALL),
+    _python_peer("websockets", _ONE_ROOM),
+    Contender("colyseus", lambda setting: _start_node("colyseus", setting), _to_colyseus, _ALL),
+    _python_peer("plain_trio", _ONE_ROOM),
 )
 #: Ourselves first: the floor writes as many bytes as we did in the same round.
 CONTENDERS: Final = {c.name: c for c in (OURSELVES, *PEERS_OF_TABLE)}

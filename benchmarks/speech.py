@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pathlib
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import attrs
@@ -18,6 +18,8 @@ from gameserver.protocol.messages import SUBPROTOCOL, VERSION, Hello, Kind, arra
 
 #: Commands are taken from a list of this many, at another place by every client.
 TAILS: Final = 4096
+#: Where the load generator puts the number of a client's room.
+ROOM_PLACE: Final = "@@@@@@"
 _COLYSEUS_JOIN_ROOM: Final = 10
 _COLYSEUS_ROOM_DATA: Final = 13
 _COLYSEUS_ROOM_STATE_PATCH: Final = 15
@@ -43,12 +45,20 @@ class Speech:
     tick_at: int | None = None
     #: What the byte ``delta_at`` is of messages that tell the round trip in microseconds.
     status_byte: int | None = None
-    #: Where to connect to, one for each client; empty: to ``/``.
-    paths: Sequence[str] = ()
+    #: Where to connect to.  It, ``open`` and ``match_body`` may hold a ``ROOM_PLACE``.
+    path: str = "/"
+    #: Where to POST ``match_body`` before, in JSON.  Names in the braces of ``path`` are those of
+    #: strings in the answer.  Empty: nowhere.
+    match: str = ""
+    match_body: str = ""
+    #: How many clients share a room, in rooms numbered from 0; 0: all are in one.
+    room_size: int = 0
 
     def flags(self, folder: pathlib.Path) -> list[str]:
-        """Return the command line; lists are written to files in ``folder``."""
-        flags = ["--protocol", self.protocol, "--stamps", self.stamps]
+        """Return the command line; the list of tails is written to a file in ``folder``."""
+        flags = ["--protocol", self.protocol, "--stamps", self.stamps, "--path", self.path]
+        flags += ["--match", self.match, "--match-body", self.match_body]
+        flags += ["--room-size", str(self.room_size)]
         flags += ["--open", self.open.hex(), "--first", self.first.hex(), "--head", self.head.hex()]
         if self.delta_at is not None:
             flags += ["--delta-at", str(self.delta_at), "--delta-byte", str(self.delta_byte)]
@@ -56,11 +66,10 @@ class Speech:
             flags += ["--tick-at", str(self.tick_at)]
         if self.status_byte is not None:
             flags += ["--status-byte", str(self.status_byte)]
-        for name, lines in (("tails", [t.hex() for t in self.tails]), ("paths", self.paths)):
-            if lines:
-                file = folder / name
-                file.write_text("".join(f"{line}\n" for line in lines))
-                flags += [f"--{name}", str(file)]
+        if self.tails:
+            file = folder / "tails"
+            file.write_text("".join(f"{tail.hex()}\n" for tail in self.tails))
+            flags += ["--tails", str(file)]
         return flags
 
 
@@ -75,29 +84,47 @@ def headings(count: int = TAILS) -> list[int]:
     return found
 
 
-def plain_speech() -> Speech:
-    """Commands ``[seq, heading]``; every message is a delta."""
-    return Speech(head=b"\x92", stamps="s", tails=[bytes((h,)) for h in headings()])
-
-
-def colyseus_speech(paths: Iterable[str]) -> Speech:
-    """Colyseus: confirm JOIN_ROOM, then messages of type ``t``; ROOM_STATE_PATCH is the delta."""
+def plain_speech(room_size: int = 0) -> Speech:
+    """Commands ``[seq, heading]``; every message is a delta.  The path names the room."""
     return Speech(
+        head=b"\x92",
+        stamps="s",
+        tails=[bytes((h,)) for h in headings()],
+        path=f"/{ROOM_PLACE}" if room_size else "/",
+        room_size=room_size,
+    )
+
+
+def colyseus_speech(room_size: int = 0) -> Speech:
+    """Colyseus: confirm JOIN_ROOM, then messages of type ``t``; ROOM_STATE_PATCH is the delta.
+
+    Its matchmaking, over HTTP, reserves a seat for each client in the room of its match.
+    """
+    return Speech(
+        path="/{processId}/{roomId}?sessionId={sessionId}",
+        match="/matchmake/joinOrCreate/world",
+        match_body=f'{{"match":"{ROOM_PLACE}"}}',
+        room_size=room_size,
         first=bytes((_COLYSEUS_JOIN_ROOM,)),
         head=bytes((_COLYSEUS_ROOM_DATA,)) + b"\xa1t",
         tails=[bytes((h,)) for h in headings()],
         delta_at=0,
         delta_byte=_COLYSEUS_ROOM_STATE_PATCH,
-        paths=list(paths),
     )
 
 
 def game_speech(
-    *, room: str = "", tails: Sequence[bytes] = (), fields: int = 0, first: bytes = b""
+    *,
+    room: str = "",
+    room_size: int = 0,
+    tails: Sequence[bytes] = (),
+    fields: int = 0,
+    first: bytes = b"",
 ) -> Speech:
     """Our protocol, to the first room if no other is named.
 
-    ``tails``: commands of so many ``fields``; ``first`` answers the welcome.
+    Where players share rooms of ``room_size``, ``room`` has a ``ROOM_PLACE``.  ``tails`` are
+    commands of so many ``fields``; ``first`` answers the welcome.
     """
     hello = Hello(VERSION, None, room=room, name="load", token=None, resume=None)
     return Speech(
@@ -113,9 +140,11 @@ def game_speech(
         delta_byte=int(Kind.DELTA),
         tick_at=2,
         status_byte=int(Kind.STATUS),
+        room_size=room_size,
     )
 
 
-def mover_speech(room: str = "") -> Speech:
+def mover_speech(room: str = "", room_size: int = 0) -> Speech:
     """Our protocol in our worlds, where ``Turn`` is the only command."""
-    return game_speech(room=room, tails=[pack(0) + bytes((h,)) for h in headings()], fields=1)
+    tails = [pack(0) + bytes((h,)) for h in headings()]
+    return game_speech(room=room, room_size=room_size, tails=tails, fields=1)

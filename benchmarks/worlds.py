@@ -1,8 +1,8 @@
 """The benchmark worlds as rooms of this server, declared with the public API.
 
-Owns ``Broadcast``, ``BigWorld``, ``Idle``, ``Arrivals`` and ``BigArena``; served by
-``gameserver serve benchmarks.worlds:BigWorld``.  What a run is about comes from the environment,
-because rooms are made by the server.  Measures nothing.
+Owns ``Broadcast``, ``BigWorld``, ``Match``, ``Duel``, ``Idle``, ``Arrivals``, ``ArenaMatch`` and
+``BigArena``; served by ``gameserver serve benchmarks.worlds:BigWorld``.  What a run is about comes
+from the environment, because rooms are made by the server.  Measures nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from benchmarks.moves import HEADINGS, STEP, VIEW_WIDTH, start_of, world_side
+from benchmarks.moves import HEADINGS, ROOM_SIZES, STEP, VIEW_WIDTH, start_of, world_side
 from gameserver import Player, Room, command, entity, number, synced
 from gameserver.games.arena.room import Arena
 from gameserver.model.grid import Grid
@@ -56,11 +56,15 @@ class BigWorld(Room):
     #: How many movers the world is made for.
     crowd = PLAYERS + ENTITIES
 
+    side: int
+    made: int
+    movers: set[Mover]
+
     def on_create(self) -> None:
         """Spread the movers that nobody steers."""
         self.side = world_side(self.crowd)
         self.made = 0
-        self.movers: set[Mover] = set()
+        self.movers = set()
         for _ in range(ENTITIES):
             self.make_mover(None)
 
@@ -102,10 +106,29 @@ class BigWorld(Room):
             mover.y = y
 
 
+class Remembered(BigWorld):
+    """The big world with an input at every tick, and the past of all movers: the most to save."""
+
+    input = Turn
+    rewinds = (Mover,)
+
+
 class Broadcast(BigWorld):
     """Everyone sees everyone."""
 
     view_radius = None
+
+
+class Match(Broadcast):
+    """A room of a few who see each other; there are many of it."""
+
+    max_players = crowd = ROOM_SIZES["matches"]
+
+
+class Duel(Broadcast):
+    """A room of two."""
+
+    max_players = crowd = ROOM_SIZES["duels"]
 
 
 class Idle(BigWorld):
@@ -119,6 +142,12 @@ class Arrivals(Idle):
     """Where a storm of joins goes: what is measured is joining, not playing with so many."""
 
     max_players = crowd = JOINING
+
+
+class ArenaMatch(Arena):
+    """The arena with its own rules, for a match of a few."""
+
+    max_players = ROOM_SIZES["arena-matches"]
 
 
 class BigArena(Arena):

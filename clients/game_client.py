@@ -132,7 +132,7 @@ class GameClient:
             Pace: self._on_pace,
         }
 
-    # ------------------------------------------------------------ what a player does
+    # ------------------------------------------------------------ actions of the player
 
     async def send(self, command: Any, *, tick: int = 0, rendered: int | None = None) -> int:
         """Send ``command`` and return its seq.
@@ -228,7 +228,7 @@ class GameClient:
                 raise StopAsyncIteration from None
             raise
 
-    # ------------------------------------------------------------ what is known
+    # ------------------------------------------------------------ state and figures
 
     @property
     def connected(self) -> bool:
@@ -435,7 +435,7 @@ class GameClient:
         except ConnectionLost:
             return  # it is over for good
 
-    # ------------------------------------------------------------ what the server sends
+    # ------------------------------------------------------------ messages of the server
 
     def _on_delta(self, delta: Delta) -> None:
         now_s = trio.current_time()

@@ -348,7 +348,7 @@ def _settings(given: Mapping[str, _Given]) -> Settings:
             if validate is not None:
                 validate(None, attrs.fields_dict(Settings)[name], values[name])
         except _WrongTypeError as error:
-            given_as = "what was given" if name in _HIDDEN else repr(item.value)
+            given_as = "the given value" if name in _HIDDEN else repr(item.value)
             raise ConfigError(
                 f"{item.where}: {given_as} is not {_described(_TYPES[name])}"
             ) from error

@@ -141,7 +141,7 @@ def test_no_message_repeats_a_secret(tmp_path: pathlib.Path, name: str, value: o
 
 
 #: What Kubernetes sets in every container of a namespace that has these services: "gameserver",
-#: with two ports of which one has a name, "gameserver-tls" (which makes a setting's name), and one
+#: with two ports, one of them named, "gameserver-tls" (which makes a setting's name), and one
 #: with an address of IPv6.
 OF_A_CLUSTER = {
     "GAMESERVER_SERVICE_HOST": "10.96.0.12",

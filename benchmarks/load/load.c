@@ -3,6 +3,9 @@
  * Owns connecting, counting what arrives, the time between deltas, and sending commands evenly
  * spread in time.  Knows no server: what to say and which frames are deltas comes as flags from
  * benchmarks/generator.py.  Tells on stdout, one JSON object a line: joined, begin, end.
+ *
+ * Clients stay until the end.  Behind them in the array come those who are passing: groups, each of
+ * which fills a room of its own, plays for a while, leaves, and comes again into a new room.
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -23,8 +26,10 @@ enum { COMMAND_BYTES = 2 * LINE_BYTES + 5 * MAX_STAMPS, FRAME_BYTES = COMMAND_BY
 #define SKIP_NS 1000000000LL
 /* How long to play on after the window; whoever started this program ends it earlier. */
 #define LINGER_NS 60000000000LL
+/* Between the end of a group's game and its next: its connections are closed meanwhile. */
+#define PAUSE_NS 250000000LL
 
-typedef enum { FRESH, UPGRADING, OPEN, PLAYING, GONE } State;
+typedef enum { FRESH, MATCHING, UPGRADING, OPEN, PLAYING, LEAVING, GONE } State;
 
 typedef struct {
     Transport transport;
@@ -34,7 +39,7 @@ typedef struct {
     uint64_t skip;           /* payload bytes of the current frame still to come */
     int64_t began_ns, delta_ns;
     uint32_t seq, tick, deltas;
-    int greeted;
+    int greeted, room;
     uint8_t head[MAX_HEAD];  /* the beginning of a frame that came in pieces; while upgrading unused */
     uint8_t out[OUT_BYTES];
 } Client;
@@ -43,6 +48,7 @@ typedef struct {
 static struct {
     uint64_t deltas, delta_bytes, frames, bytes, pings, texts;
     uint64_t sent, sent_bytes, refused, skipped;
+    uint64_t passing_deltas, passing_bytes, passed, not_passed; /* of those who are passing */
     Histogram interval, lateness, rtt;
 } count;
 
@@ -65,11 +71,17 @@ static uint32_t next_mask(void) {
     return mask_state ^= mask_state << 5;
 }
 
+static int is_passing(const Client *c) {
+    return c - clients >= flags.clients;
+}
+
 /* ------------------------------------------------------------ one client: its end and output */
 
 static void lose(Client *c) {
     if (c->state == GONE) return;
-    if (c->state == PLAYING) {
+    if (is_passing(c)) {
+        count.not_passed += counting && c->state != LEAVING;
+    } else if (c->state == PLAYING) {
         lost_after_joining++;
     } else {
         failed++;
@@ -118,6 +130,7 @@ static int post_frame(Client *c, int opcode, const uint8_t *payload, size_t leng
 
 static void join_done(Client *c, int64_t now) {
     c->state = PLAYING;
+    if (is_passing(c)) return;
     joined++;
     in_flight--;
     histogram_add(&join_time, now - c->began_ns);
@@ -127,7 +140,10 @@ static void take_delta(Client *c, const Frame *f, int64_t now) {
     if (c->state == OPEN) join_done(c, now);
     if (flags.tick_at >= 0 && (size_t)flags.tick_at < f->peeked)
         c->tick = get_uint(f->payload + flags.tick_at, f->peeked - (size_t)flags.tick_at);
-    if (counting) {
+    if (counting && is_passing(c)) {
+        count.passing_deltas++;
+        count.passing_bytes += f->length;
+    } else if (counting) {
         count.deltas++;
         count.delta_bytes += f->length;
         c->deltas++;
@@ -204,29 +220,88 @@ static void take_frames(Client *c, const uint8_t *data, size_t length, int64_t n
 
 /* ------------------------------------------------------------ joining */
 
-static void send_upgrade(Client *c) {
-    char request[OUT_BYTES];
-    const char *path = flags.path_count ? flags.paths[(size_t)(c - clients) % flags.path_count] : "/";
-    int length = snprintf(request, sizeof request,
-                          "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
-                          "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-                          "Sec-WebSocket-Version: 13\r\n%s%s%s\r\n",
-                          path, flags.port, *flags.protocol ? "Sec-WebSocket-Protocol: " : "",
-                          flags.protocol, *flags.protocol ? "\r\n" : "");
-    if (length >= (int)sizeof request) die("a path is too long");
+/* Write the client's room where there is a place for it. */
+static void put_room(const Client *c, char *text, size_t length) {
+    char *place = memmem(text, length, ROOM_PLACE, ROOM_DIGITS);
+    if (place == NULL || !flags.room_size) return;
+    for (int i = ROOM_DIGITS, room = c->room; i-- > 0; room /= 10) place[i] = (char)('0' + room % 10);
+}
+
+static void post_request(Client *c, char *request, int length) {
+    if (length >= OUT_BYTES) die("a path is too long");
+    put_room(c, request, (size_t)length);
     post(c, (uint8_t *)request, (size_t)length);
+}
+
+static void send_upgrade(Client *c, const char *path) {
+    char request[OUT_BYTES];
+    c->state = UPGRADING;
+    post_request(c, request, snprintf(request, sizeof request,
+                 "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
+                 "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                 "Sec-WebSocket-Version: 13\r\n%s%s%s\r\n",
+                 path, flags.port, *flags.protocol ? "Sec-WebSocket-Protocol: " : "",
+                 flags.protocol, *flags.protocol ? "\r\n" : ""));
+}
+
+/* Ask for a seat; the answer says where to connect to. */
+static void send_match(Client *c) {
+    char request[OUT_BYTES];
+    c->state = MATCHING;
+    post_request(c, request, snprintf(request, sizeof request,
+                 "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\n"
+                 "Content-Length: %zu\r\n\r\n%s",
+                 flags.match, flags.port, strlen(flags.match_body), flags.match_body));
 }
 
 static void begin_join(Client *c) {
     c->began_ns = now_ns();
+    if (!is_passing(c)) in_flight++;
     c->state = UPGRADING;
-    in_flight++;
     if (transport_connect(&c->transport, flags.port) == LOST) {
         lose(c);
         return;
     }
     watch(c, EPOLL_CTL_ADD, 0);
-    send_upgrade(c); /* kept until the connection is there */
+    if (*flags.match) /* either is kept until the connection is there */
+        send_match(c);
+    else
+        send_upgrade(c, flags.path);
+}
+
+/* Copy the string that a JSON object has under a name; 0 if there is none. */
+static int json_string(const char *json, const char *name, size_t length, char *out, size_t size) {
+    char wanted[64];
+    snprintf(wanted, sizeof wanted, "\"%.*s\":\"", (int)length, name);
+    const char *start = strstr(json, wanted);
+    if (start == NULL) return 0;
+    start += strlen(wanted);
+    size_t taken = strcspn(start, "\"");
+    if (taken >= size) return 0;
+    memcpy(out, start, taken);
+    out[taken] = 0;
+    return 1;
+}
+
+/* The answer to the match, in one piece too: fill the names in braces of --path from it. */
+static void take_match(Client *c, uint8_t *data, size_t length) {
+    char path[OUT_BYTES / 2];
+    size_t at = 0;
+    data[length] = 0; /* READ_BYTES leaves room */
+    for (const char *p = flags.path; *p && at + 1 < sizeof path; p++) {
+        const char *end = *p == '{' ? strchr(p, '}') : NULL;
+        if (end == NULL) {
+            path[at++] = *p;
+        } else if (json_string((char *)data, p + 1, (size_t)(end - p - 1), path + at, sizeof path - at)) {
+            at += strlen(path + at);
+            p = end;
+        } else {
+            lose(c);
+            return;
+        }
+    }
+    path[at] = 0;
+    send_upgrade(c, path);
 }
 
 /* The answer to the upgrade comes in one piece on loopback; anything else is a failure. */
@@ -237,13 +312,15 @@ static void take_upgrade(Client *c, const uint8_t *data, size_t length, int64_t 
         return;
     }
     c->state = OPEN;
-    if (flags.open.length) post_frame(c, OP_BINARY, flags.open.bytes, flags.open.length);
+    Bytes open = flags.open;
+    put_room(c, (char *)open.bytes, open.length);
+    if (open.length) post_frame(c, OP_BINARY, open.bytes, open.length);
     take_frames(c, end + 4, length - (size_t)(end + 4 - data), now);
 }
 
 static void read_from(Client *c) {
     do {
-        ssize_t length = transport_read(&c->transport, buffer, READ_BYTES);
+        ssize_t length = transport_read(&c->transport, buffer, READ_BYTES - 1);
         if (length == LATER) break;
         if (length == LOST) {
             lose(c);
@@ -251,7 +328,9 @@ static void read_from(Client *c) {
         }
         int64_t now = now_ns();
         if (counting) count.bytes += (uint64_t)length;
-        if (c->state == UPGRADING)
+        if (c->state == MATCHING)
+            take_match(c, buffer, (size_t)length);
+        else if (c->state == UPGRADING)
             take_upgrade(c, buffer, (size_t)length, now);
         else
             take_frames(c, buffer, (size_t)length, now);
@@ -308,10 +387,67 @@ static void send_due(void) {
             count.skipped += (unsigned)counting;
             continue;
         }
-        send_command(&clients[schedule.next % (uint64_t)flags.clients]);
+        send_command(&clients[schedule.next % (uint64_t)(flags.clients + flags.passing)]);
         if (counting) histogram_add(&count.lateness, now - due);
         if (schedule.next % 16 == 0) now = now_ns();
     }
+}
+
+/* ------------------------------------------------------------ those who come and go */
+
+/* A group of clients who play together; `due_ns` is when they come, or leave. */
+typedef struct {
+    int64_t due_ns;
+    int present;
+} Group;
+
+static Group *groups;
+static int group_count, next_room;
+
+static void leave(Client *c) {
+    static const uint8_t normal[] = {0x03, 0xe8};
+    if (c->state != PLAYING) {
+        lose(c);
+        return;
+    }
+    count.passed += (unsigned)counting;
+    c->state = LEAVING;
+    post_frame(c, OP_CLOSE, normal, sizeof normal);
+    if (c->state == LEAVING) transport_finish(&c->transport);
+}
+
+static void come(Client *c) {
+    if (c->state != FRESH) lose(c); /* the server may not have closed the connection */
+    *c = (Client){.state = FRESH, .room = next_room};
+    begin_join(c);
+}
+
+/* Have every group do what is due; when the next thing is. */
+static int64_t pass(int64_t now) {
+    int64_t next = INT64_MAX, stay_ns = (int64_t)(flags.stay_s * 1e9);
+    for (int i = 0; i < group_count; i++) {
+        Group *group = &groups[i];
+        if (now >= group->due_ns) {
+            Client *first = clients + flags.clients + i * flags.room_size;
+            for (int k = 0; k < flags.room_size; k++) (group->present ? leave : come)(first + k);
+            next_room += !group->present;
+            group->due_ns += group->present ? PAUSE_NS : stay_ns;
+            group->present = !group->present;
+        }
+        if (group->due_ns < next) next = group->due_ns;
+    }
+    return next;
+}
+
+/* Groups begin evenly spread over a round, after which as many leave as come; how long it lasts. */
+static int64_t begin_passing(void) {
+    if (!flags.passing) return 0;
+    int64_t now = now_ns(), round_ns = (int64_t)(flags.stay_s * 1e9) + PAUSE_NS;
+    group_count = flags.passing / flags.room_size;
+    groups = calloc((size_t)group_count, sizeof *groups);
+    if (groups == NULL) die("no memory");
+    for (int i = 0; i < group_count; i++) groups[i].due_ns = now + i * round_ns / group_count;
+    return round_ns;
 }
 
 /* ------------------------------------------------------------ the loop */
@@ -336,6 +472,8 @@ static void run_until(int64_t end_ns) {
             send_due();
             if (due_ns() < wake) wake = due_ns();
         }
+        int64_t passing_ns = pass(now);
+        if (passing_ns < wake) wake = passing_ns;
         int64_t wait = wake - now_ns();
         take_events(wait <= 0 ? 0 : (int)((wait + 999999) / 1000000));
     }
@@ -344,7 +482,10 @@ static void run_until(int64_t end_ns) {
 static void join_all(void) {
     int64_t start = now_ns(), deadline = start + (int64_t)(flags.join_timeout_s * 1e9);
     while (joined + failed < flags.clients && now_ns() < deadline) {
-        while (begun < flags.clients && in_flight < flags.joining) begin_join(&clients[begun++]);
+        while (begun < flags.clients && in_flight < flags.joining) {
+            clients[begun].room = flags.room_size ? begun / flags.room_size : 0;
+            begin_join(&clients[begun++]);
+        }
         take_events(10);
     }
     double took_s = (double)(now_ns() - start) / 1e9;
@@ -365,9 +506,10 @@ static double cpu_s(void) {
 static void measure(void) {
     if (flags.rate > 0) {
         schedule.start_ns = now_ns();
-        schedule.gap_ns_256 = (int64_t)(256e9 / (flags.rate * flags.clients));
+        schedule.gap_ns_256 = (int64_t)(256e9 / (flags.rate * (flags.clients + flags.passing)));
     }
-    run_until(now_ns() + (int64_t)(flags.warmup_s * 1e9));
+    int64_t warmup_ns = (int64_t)(flags.warmup_s * 1e9), round_ns = begin_passing();
+    run_until(now_ns() + (warmup_ns > round_ns ? warmup_ns : round_ns));
     memset(&count, 0, sizeof count);
     counting = 1;
     printf("{\"event\":\"begin\"}\n");
@@ -396,6 +538,9 @@ static void measure(void) {
     printf(",\"sent\":%llu,\"sent_bytes\":%llu,\"refused\":%llu,\"skipped\":%llu",
            (unsigned long long)count.sent, (unsigned long long)count.sent_bytes,
            (unsigned long long)count.refused, (unsigned long long)count.skipped);
+    printf(",\"passing_deltas\":%llu,\"passing_bytes\":%llu,\"passed\":%llu,\"not_passed\":%llu",
+           (unsigned long long)count.passing_deltas, (unsigned long long)count.passing_bytes,
+           (unsigned long long)count.passed, (unsigned long long)count.not_passed);
     histogram_print(&count.interval, "interval_ms");
     histogram_print(&count.lateness, "send_late_ms");
     histogram_print(&count.rtt, "rtt_ms");
@@ -412,13 +557,15 @@ int main(int argc, char **argv) {
         CPU_SET(flags.core, &cores);
         if (sched_setaffinity(0, sizeof cores, &cores) < 0) die("cannot pin to this core");
     }
-    struct rlimit files = {(rlim_t)flags.clients + 64, (rlim_t)flags.clients + 64}, have;
+    rlim_t everyone = (rlim_t)flags.clients + (rlim_t)flags.passing;
+    struct rlimit files = {everyone + 64, everyone + 64}, have;
     getrlimit(RLIMIT_NOFILE, &have);
     if (have.rlim_cur < files.rlim_cur) {
         if (files.rlim_max < have.rlim_max) files.rlim_max = have.rlim_max;
         if (setrlimit(RLIMIT_NOFILE, &files) < 0) die("not enough open files allowed (ulimit -n)");
     }
-    clients = calloc((size_t)flags.clients, sizeof *clients);
+    clients = calloc(everyone, sizeof *clients);
+    next_room = flags.room_size ? (flags.clients + flags.room_size - 1) / flags.room_size : 0;
     poller = epoll_create1(EPOLL_CLOEXEC);
     if (clients == NULL || poller < 0) die("no memory or no epoll");
     join_all();

@@ -97,6 +97,14 @@ static int transport_keeps_bytes(const Transport *t) {
 #endif
 }
 
+/* Say that nothing more will be sent; what was is still delivered. */
+static void transport_finish(const Transport *t) {
+#ifdef WITH_TLS
+    if (t->ssl != NULL) return;
+#endif
+    shutdown(t->fd, SHUT_WR);
+}
+
 static void transport_close(Transport *t) {
 #ifdef WITH_TLS
     if (t->ssl != NULL) SSL_free(t->ssl);

@@ -81,7 +81,7 @@ class Range(Timed):
         self._place = place_of(flier.player.name)
         super()._launch(flier)
 
-    def _calm_place(self) -> tuple[int, int]:
+    def _safe_place(self) -> tuple[int, int]:
         return self._place
 
     def _hurt(self, victim: Flier, damage: int, by: Flier, where: tuple[int, int]) -> None:

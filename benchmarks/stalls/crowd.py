@@ -6,6 +6,7 @@ enough that five hundred of them fit beside the load generator; they steer nothi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -24,10 +25,13 @@ AT_ONCE: Final = 64
 
 @attrs.define
 class Crowd:
-    """``size`` players of the room of this ``schema``.  ``back`` counts those that came back."""
+    """``size`` players of rooms of this ``schema``.  ``back`` counts those that came back.
+
+    ``room_of`` says which room the player of a number joins.
+    """
 
     port: int
-    room: str
+    room_of: Callable[[int], str]
     schema: Schema
     size: int
     back: int = 0
@@ -62,7 +66,7 @@ class Crowd:
         async with turns:
             try:
                 player = await LightPlayer.join(
-                    self.port, self.room, f"crowd {number}", self.schema, resume=token
+                    self.port, self.room_of(number), f"crowd {number}", self.schema, resume=token
                 )
             except ConnectionLost:
                 self.failed += 1

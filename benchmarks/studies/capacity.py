@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from benchmarks.fit import largest_that_holds
 from benchmarks.records import Largest
 from benchmarks.servers import Contender, Setting
-from benchmarks.studies.compare import chosen
+from benchmarks.studies.compare import having
 from benchmarks.studies.session import Session
 
 SMALLEST = 125
@@ -21,7 +21,7 @@ def run(
     """Return server → the largest number that held, of every repeat."""
     found: dict[str, list[Largest]] = {}
     for number in range(session.repeats):
-        for contender in chosen(servers):
+        for contender in having(world, servers):
             if contender.name in session.missing:
                 continue
             session.say(f"search {number + 1} of {session.repeats}: {contender.name}")
@@ -56,7 +56,7 @@ class _Search:
 
     def _holds(self, players: int) -> bool:
         setting = Setting(world=self._world, players=players, delta_bytes=self._delta_bytes)
-        load = self._session.load(players)
+        load = self._session.load_of(self._world, players)
         record = self._session.measure("capacity", self._contender, setting, load)
         if record is None:
             return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmarks.machine import BenchmarkError
 from benchmarks.records import Record
 from benchmarks.servers import CONTENDERS, OURSELVES, Contender, Setting
 from benchmarks.studies.session import Session
@@ -17,7 +18,18 @@ _HOPELESS = 0.5
 def chosen(names: Sequence[str]) -> list[Contender]:
     """Return the contenders of these names, all if there are none, ourselves first."""
     wanted = names or list(CONTENDERS)
+    for name in wanted:
+        if name not in CONTENDERS:
+            raise BenchmarkError(f"there is no server {name}; there are {', '.join(CONTENDERS)}")
     return [contender for name, contender in CONTENDERS.items() if name in wanted]
+
+
+def having(world: str, names: Sequence[str]) -> list[Contender]:
+    """Return the chosen contenders that have this world."""
+    found = [contender for contender in chosen(names) if world in contender.worlds]
+    if not found:
+        raise BenchmarkError(f"none of these servers has the world {world}")
+    return found
 
 
 def run(
@@ -27,7 +39,7 @@ def run(
     found: list[Record] = []
     hopeless: set[str] = set()
     for count in players:
-        contenders = [c for c in chosen(servers) if world in c.worlds and c.name not in hopeless]
+        contenders = [c for c in having(world, servers) if c.name not in hopeless]
         for number in range(session.repeats):
             session.say(f"{world}, {count} players, round {number + 1} of {session.repeats}")
             found += _round(session, world, count, contenders)
@@ -46,7 +58,7 @@ def _round(
     delta_bytes = _USUAL_BYTES
     for contender in contenders:
         setting = Setting(world=world, players=count, delta_bytes=delta_bytes)
-        record = session.measure("compare", contender, setting, session.load(count))
+        record = session.measure("compare", contender, setting, session.load_of(world, count))
         if record is not None:
             found.append(record)
             if contender is OURSELVES:

@@ -31,7 +31,7 @@ def _storm(session: Session, playing: int, joining: int, at_once: int) -> Record
     setting = Setting(world="bigworld", players=playing, joining=joining)
     with RunningServer(OURSELVES, setting, driver.cores.server) as server:
         empty = measure.rss_bytes(server.pid)
-        speech = OURSELVES.speech(setting, server.port)
+        speech = OURSELVES.speech(setting)
         window_s = max(session.window_s, joining / SLOWEST_JOINS_PER_S)
         those = session.load(playing, window_s=window_s)
         base = Generator(server.port, speech, those, driver.cores.load)

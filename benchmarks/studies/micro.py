@@ -6,6 +6,7 @@ nothing else runs on the machine.
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import subprocess
@@ -17,18 +18,24 @@ from typing import Final
 from benchmarks.building import node_folder_of, node_of
 from benchmarks.fit import fit_line
 from benchmarks.machine import BenchmarkError
-from benchmarks.moves import SPEED, STEP
+from benchmarks.moves import HEADINGS, SPEED, STEP
 from benchmarks.pilots import FrameSink
-from benchmarks.worlds import BigWorld, Broadcast, Turn
+from benchmarks.worlds import BigWorld, Broadcast, Remembered, Turn
 from gameserver.model.grid import Grid
 from gameserver.protocol.messages import CommandMessage, decode_from_client, pack
 from gameserver.replication.publisher import Publisher
 from gameserver.simulation.stepper import Stepper
+from gameserver.state.hash import state_hash
+from gameserver.state.restore import load
+from gameserver.state.snapshot import capture
 
 RUNS: Final = 5
 TICKS: Final = 40
 ENTITIES: Final = (100, 500, 1000, 2000)
 SEATS: Final = (100, 500, 1000)
+#: What a snapshot is asked to hold.
+SAVED_ENTITIES: Final = 2000
+SAVED_SEATS: Final = 500
 #: "With the frame and header shared out over 20 entities."
 IN_VIEW: Final = 20
 
@@ -114,6 +121,49 @@ def view_us() -> float:
     return best_us(lambda: grid.view(cell), 50_000)
 
 
+def remembered(seats: int, entities: int) -> Bench:
+    """Return a world that has played for two seconds, with waiting inputs and a past."""
+    bench = Bench(Remembered, seats, entities)
+    seated = list(bench.stepper.seated.values())
+    for tick in range(1, 2 * Remembered.tick_rate):
+        for one in seated:
+            for ahead in (1, 2):
+                seq = one.commands.newest_seq + 1
+                one.commands.take(seq, Turn(tick % len(HEADINGS)), bench.tick + ahead, 1, 0.0)
+        bench.publish()
+        bench.stepper.published(bench.tick)
+    return bench
+
+
+def best_ms(work: Callable[[], object]) -> float:
+    """Return milliseconds of one call, the best of several."""
+    return min(best_us(work, 1) for _ in range(RUNS)) / 1000
+
+
+def snapshot_costs(seats: int, entities: int) -> Iterator[tuple[str, float, str]]:
+    """Yield what a snapshot costs: in the tick, beside it, to load, and its bytes.
+
+    Without the garbage collector, which a server does not run within a tick.
+    """
+    bench = remembered(seats, entities)
+    captured = capture(bench.stepper, bench.publisher)
+    data = captured.encode()
+
+    def copy() -> object:
+        return capture(bench.stepper, bench.publisher)
+
+    size = f"{entities} entities, {seats} players"
+    gc.disable()
+    try:
+        yield f"snapshot: copy, within the tick ({size})", best_ms(copy), "ms"
+        yield "snapshot: encode, in a thread", best_ms(captured.encode), "ms"
+        yield "snapshot: load", best_ms(lambda: load(Remembered, data)), "ms"
+        yield "state hash, in a thread", best_ms(lambda: state_hash(captured)), "ms"
+    finally:
+        gc.enable()
+    yield "snapshot", len(data) / 1000, "kB"
+
+
 def checksum_us() -> float:
     """Return the time to hash one entity as the checksum does: pack its values, CRC-32."""
     values = (123, 0, 8000, 8100, 17)
@@ -165,6 +215,7 @@ def run() -> Iterator[tuple[str, float, str]]:
     yield "grid: settle a position", settle_us(), "µs"
     yield "grid: cells of a view", view_us(), "µs"
     yield "checksum of one entity", checksum_us(), "µs"
+    yield from snapshot_costs(SAVED_SEATS, SAVED_ENTITIES)
     for first_id in (1, 1000):
         ids = f"ids from {first_id}"
         moves = f"{SPEED * STEP:g} units a tick"

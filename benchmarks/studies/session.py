@@ -16,6 +16,7 @@ from benchmarks import records
 from benchmarks.driver import Driver
 from benchmarks.generator import Load
 from benchmarks.machine import BenchmarkError
+from benchmarks.moves import passing_beside
 from benchmarks.records import Record
 from benchmarks.servers import Contender, RunningServer, Setting
 from benchmarks.speech import Speech
@@ -37,6 +38,10 @@ class Session:
     def load(self, players: int, **more: Any) -> Load:
         """Return a load with this session's warm-up and window."""
         return Load(players=players, **{**self._times(), **more})
+
+    def load_of(self, world: str, players: int) -> Load:
+        """Return the load of a world, with those who come and go in it."""
+        return self.load(players, passing=passing_beside(world, players))
 
     def _times(self) -> dict[str, float]:
         return {"warmup_s": self.warmup_s, "window_s": self.window_s}
@@ -88,4 +93,6 @@ def summary(record: Record) -> str:
         f"p99 {record.interval_p99_ms:.0f} ms, {record.bytes_per_delta:.0f} B/delta, "
         f"load {record.load_cpu_share:.0%}"
     )
+    if record.passing_deltas:
+        text += f", {record.more['passed']} came and went, {record.not_passed} could not"
     return text if record.valid else f"{text}; REFUSED: {', '.join(record.complaints)}"

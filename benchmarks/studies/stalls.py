@@ -23,16 +23,17 @@ from benchmarks.generator import Generator, Load
 from benchmarks.hostile.light import LightPlayer
 from benchmarks.hostile.target import any_certificate
 from benchmarks.machine import BenchmarkError
+from benchmarks.moves import passing_beside
 from benchmarks.servers import OURSELVES, RunningServer, Setting, Started
-from benchmarks.speech import mover_speech
+from benchmarks.speech import ROOM_PLACE, mover_speech
 from benchmarks.stalls.crowd import Crowd
 from benchmarks.stalls.results import Mark, StallsRecord, phases_of, read_turns
-from benchmarks.stalls.rooms import Annexe, Watched
+from benchmarks.stalls.rooms import WATCHED, Annexe, Watched
 from benchmarks.stalls.watch import Turn
 from benchmarks.studies.session import Session
 from gameserver.runtime.net.tls import make_development_certificate
 
-ROOMS: Final = ("benchmarks.stalls.rooms:Watched", "benchmarks.stalls.rooms:Annexe")
+ROOMS: Final = "benchmarks.stalls.rooms"
 #: What is watched after something has happened.
 AFTER_S: Final = 8.0
 #: How long the load generators play on: longer than everything takes.
@@ -46,20 +47,22 @@ OVER_TLS: Final = 20
 WRITTEN_WITHIN_S: Final = 60
 
 
-def run(session: Session, players: int, joining: int, minute_s: float) -> StallsRecord:
+def run(session: Session, world: str, players: int, joining: int, minute_s: float) -> StallsRecord:
     """Let ``players`` play and ``joining`` join them; half of those leave and come back."""
+    if world not in WATCHED:
+        raise BenchmarkError(f"the loop is watched in {', '.join(WATCHED)}, not in {world}")
     driver = session.driver
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         folder = pathlib.Path(name)
         paths = make_development_certificate(folder)
         setting = Setting(
-            world="watched",
+            world=world,
             players=players + joining,
             certificate=(paths.certificate, paths.key),
         )
-        contender = attrs.evolve(OURSELVES, prepare=partial(_start, turns=folder / "turns"))
+        contender = attrs.evolve(OURSELVES, prepare=partial(start_watched, turns=folder / "turns"))
         with RunningServer(contender, setting, driver.cores.server) as server:
-            study = _Study(session, server, players, joining, minute_s)
+            study = _Study(session, server, setting, players, joining, minute_s)
             try:
                 trio.run(study.run)
                 turns = _turns(server, folder / "turns")
@@ -76,11 +79,20 @@ def run(session: Session, players: int, joining: int, minute_s: float) -> Stalls
     return record
 
 
-def _start(setting: Setting, *, turns: pathlib.Path) -> Started:
-    started = OURSELVES.prepare(attrs.evolve(setting, world="bigworld"))
-    place = started.command.index("benchmarks.worlds:BigWorld")
-    command = [*started.command[:place], *ROOMS, *started.command[place + 1 :]]
-    command += ["--empty-room-s", str(EMPTY_ROOM_S)]
+def room_of_crowd(setting: Setting, number: int) -> str:
+    """Return which room the crowd's player of this number joins."""
+    kind, size = WATCHED[setting.world].lower(), setting.room_size
+    return f"{kind}/crowd{number // size}" if size else kind
+
+
+def start_watched(setting: Setting, *, turns: pathlib.Path) -> Started:
+    """Return how to start our server so that it watches its loop and writes ``turns``."""
+    started = OURSELVES.prepare(setting)
+    place = next(i for i, word in enumerate(started.command) if word.startswith("benchmarks."))
+    rooms = [f"{ROOMS}:{room}" for room in (WATCHED[setting.world], Annexe.__name__)]
+    command = [*started.command[:place], *rooms, *started.command[place + 1 :]]
+    if not setting.room_size:  # small rooms close at once
+        command += ["--empty-room-s", str(EMPTY_ROOM_S)]
     return Started(command, {**started.environment, "BENCHMARK_STALLS": str(turns)})
 
 
@@ -98,6 +110,7 @@ def _turns(server: RunningServer, file: pathlib.Path) -> list[Turn]:
 class _Study:
     session: Session
     server: RunningServer
+    setting: Setting
     players: int
     joining: int
     minute_s: float
@@ -108,7 +121,8 @@ class _Study:
     _running: contextlib.ExitStack = attrs.field(factory=contextlib.ExitStack)
 
     def __attrs_post_init__(self) -> None:
-        self.crowd = Crowd(self.server.plain_port, "watched", Watched.schema(), self.joining // 2)
+        room_of = partial(room_of_crowd, self.setting)
+        self.crowd = Crowd(self.server.plain_port, room_of, Watched.schema(), self.joining // 2)
 
     async def run(self) -> None:
         """Have everything happen, one after the other."""
@@ -118,13 +132,14 @@ class _Study:
     async def _run(self) -> None:
         everyone = self.players + self.joining
         async with trio.open_nursery() as nursery:
-            first = self._running.enter_context(self._generator(self.players))
+            passing = passing_beside(self.setting.world, self.players)
+            first = self._running.enter_context(self._generator("first", self.players, passing))
             await self._joined(first)
             self._begin(f"{self.players} play", self.players)
             await trio.sleep(AFTER_S)
             self._begin(f"{self.joining} join", everyone)
             others = self.joining - self.crowd.size
-            second = self._running.enter_context(self._generator(others))
+            second = self._running.enter_context(self._generator("second", others, 0))
             async with trio.open_nursery() as joining:
                 joining.start_soon(self._joined, second)
                 joining.start_soon(self.crowd.join, nursery)
@@ -176,10 +191,12 @@ class _Study:
         self.marks.append(Mark(phase, time.monotonic(), players, stolen_s))
         self.session.say(phase)
 
-    def _generator(self, players: int) -> Generator:
-        load = Load(players=players, warmup_s=0.0, window_s=PLAY_S)
-        core = self.session.driver.cores.load
-        return Generator(self.server.plain_port, mover_speech(), load, core)
+    def _generator(self, name: str, players: int, passing: int) -> Generator:
+        """Return a load generator; its players and those of the other share no small room."""
+        load = Load(players=players, passing=passing, warmup_s=0.0, window_s=PLAY_S)
+        kind, size = WATCHED[self.setting.world].lower(), self.setting.room_size
+        speech = mover_speech(f"{kind}/{name}{ROOM_PLACE}" if size else kind, size)
+        return Generator(self.server.plain_port, speech, load, self.session.driver.cores.load)
 
     async def _joined(self, generator: Generator) -> None:
         """Wait until all players of a load generator have joined."""

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from benchmarks.exposition import tick_times
+from benchmarks.moves import ROOM_SIZES
 from benchmarks.pilots import arena_speech
 from benchmarks.records import Record
-from benchmarks.servers import OURSELVES, RunningServer, Setting
+from benchmarks.servers import OURSELVES, RunningServer, Setting, room_of
 from benchmarks.studies.session import Session
 
 #: The server's percentiles are about so many ticks: all of them must come after the joining.
@@ -46,12 +47,17 @@ def run(session: Session, players: int, rates: Sequence[int]) -> list[Record]:
     return found
 
 
-def run_arena(session: Session, players: int) -> list[Record]:
-    """Measure the arena's own rules, everyone sending recorded controls at every tick."""
+def run_arena(session: Session, players: int, rooms: int) -> list[Record]:
+    """Measure the arena's own rules, everyone sending recorded controls at every tick.
+
+    With ``rooms``, full matches in so many of them; ``players`` in one room if it is 0.
+    """
+    world = "arena-matches" if rooms else "arena"
+    players = rooms * ROOM_SIZES[world] if rooms else players
+    setting = Setting(world=world, players=players, tick_rate=ARENA_TICK_RATE)
+    speech = arena_speech(room_of(setting), setting.room_size)
     found: list[Record] = []
-    speech = arena_speech()
     for _ in range(session.repeats):
-        setting = Setting(world="arena", players=players, tick_rate=ARENA_TICK_RATE)
         load = session.load(
             players,
             commands_per_s=ARENA_TICK_RATE,

@@ -1,4 +1,4 @@
-"""Bots that play the arena, alone or in crowds, for company and for load tests.
+"""Bots that play the arena, alone or in swarms, as company for players and for load tests.
 
-Owns how bots fly, and how many processes run them.  Never speaks the protocol by itself.
+Owns how bots fly, and the processes that run them.  Never speaks the protocol itself.
 """

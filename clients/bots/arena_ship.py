@@ -1,7 +1,7 @@
-"""The arena's ship as its own pilot steers it: what ``Steering`` asks of a game.
+"""The arena's ship as a ``Vehicle`` of ``Steering``.
 
-Owns the way between the replica's ship and the server's own step, which lies in
-``gameserver/games/arena/ship_step.py`` and is used as it is.  Pure.
+Owns the conversion between the replica's ship and the state of the server's step function, which is
+``gameserver/games/arena/ship_step.py``.  Pure.
 """
 
 from __future__ import annotations
@@ -17,42 +17,42 @@ from gameserver.games.arena.movement import DASH_SPEED, SHIP_RADIUS, Disc
 from gameserver.games.arena.rules import HOLD_TICKS, PICKUP_RADIUS, WORLD_SIZE
 from gameserver.games.arena.ship_step import ShipState, step_ship
 
-#: A ship takes a pickup whose middle is this near to its own.
+#: A ship takes a pickup whose centre is within this distance of its own.
 _REACH: Final = PICKUP_RADIUS + SHIP_RADIUS
-#: A ship is this much nearer to a rock after a step at the most, whatever pushes it.
+#: A step can bring a ship at most this much closer to a rock.
 _STEP: Final = 2 * DASH_SPEED
-#: Cells by which rocks are found: 256 units wide.
+#: Rocks are found by cells that are 256 units wide.
 _CELL_SHIFT: Final = 13
 _PLAYING: Final = (Phase.PLAYING, Phase.PLAYING.name)
 
 
 class ArenaShip:
-    """The ship of one seat; the surroundings that its step depends on are those of ``replica``."""
+    """The ship of one seat; its step depends on the rocks and the round in ``replica``."""
 
     kinds: ClassVar[Sequence[str]] = ("Ship",)
-    #: A dash is the fastest that a ship can fly; beyond that it is another place.
+    #: A dash is the fastest flight; a ship that moved farther was placed there.
     jump_distance: ClassVar[float] = 2 * DASH_SPEED
-    #: Several ship's lengths: such an error is no slip of the prediction.
+    #: Several lengths of a ship: more than a misprediction.
     snap_distance: ClassVar[float] = 300 * UNIT
 
     def __init__(self, replica: Replica, seat: int) -> None:
         self._replica = replica
         self._seat = seat
-        #: Where the fields of ``ShipState`` are: whether the owner's, and which; all are integers,
-        #: so that their wire values are their values.
+        #: For each field of ``ShipState``: whether it is an owner field, and its index.  All are
+        #: integers, so their wire values are their values.
         self._fields = _fields_of(replica)
         self._rocks = replica.of_kind("Rock")
         self._rounds = replica.of_kind("Round")
         self._pickups = replica.of_kind("Pickup")
-        #: The tick as of which the following is known.
+        #: The tick of the replica at which the surroundings were read.
         self._seen_tick = -1
         self._armed = False
         self._rock_ids: list[int] = []
-        #: The rocks that a ship in a cell might touch, by cell, as far as anyone has asked.
+        #: Cell → the rocks that a ship in it might touch; filled on demand.
         self._near: dict[tuple[int, int], list[Disc]] = {}
 
     def state_of(self, entity: RemoteEntity) -> ShipState | None:
-        """Return the state of the own ship as the server has it; None while in the stands."""
+        """Return the server's state of the own ship; None while in the stands."""
         if entity.spec.name != "Ship" or entity.owner_values is None:
             return None
         public, owned = entity.values, entity.owner_values
@@ -69,13 +69,13 @@ class ArenaShip:
         return step_ship(state, command, rocks, WORLD_SIZE, armed=self._armed)
 
     def idle(self, last: Steer | None, silent_ticks: int) -> Steer:
-        """Return the controls as held, and let go after a while (``Arena.on_idle``)."""
+        """Return the held controls, and none after a while (``Arena.on_idle``)."""
         if last is None:
             return Steer()
         return last if silent_ticks <= HOLD_TICKS else Steer(aim=last.aim)
 
     def place(self, state: ShipState) -> tuple[float, float]:
-        """Return the middle of the ship, in 1/32 units."""
+        """Return the centre of the ship, in 1/32 units."""
         return state.x, state.y
 
     def effects(self, before: ShipState, after: ShipState, tick: int) -> Iterator[Effect]:
@@ -90,14 +90,14 @@ class ArenaShip:
                 yield Effect("Taken", tick, key=(x, y), what=pickup)
 
     def effect_of(self, event: RemoteEvent) -> tuple[str, object] | None:
-        """Return which own effect ``event`` confirms, None if it is about someone else."""
+        """Return the own effect that ``event`` confirms; None if it is about another ship."""
         kind = event.spec.name
         if kind not in ("Shot", "Dashed", "Taken") or event.seat != self._seat:
             return None
         return kind, (event.x, event.y) if kind == "Taken" else None
 
     def _look_around(self) -> None:
-        """Note what of the surroundings has changed with the newest delta."""
+        """Read the changes of the surroundings in the newest delta."""
         self._seen_tick = self._replica.tick
         self._armed = any(round_.phase in _PLAYING for round_ in self._rounds)
         ids = [rock.id for rock in self._rocks]
@@ -113,7 +113,7 @@ class ArenaShip:
         for rock in self._rocks:
             reach = half + rock.radius + SHIP_RADIUS + _STEP
             if abs(rock.x - x) <= reach and abs(rock.y - y) <= reach:
-                near.append((rock.x, rock.y, rock.radius))
+                near.append(Disc(rock.x, rock.y, rock.radius))
         return near
 
 

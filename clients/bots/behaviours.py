@@ -1,12 +1,12 @@
-"""Bots that play the arena: four characters, each with ideas of its own about a good life.
+"""Bots that play the arena: four characters with different aims.
 
-Owns what a bot wants and the commands that follow from it.  Pure: sees only what its own client
-shows, like any player, and draws chance from the ``random.Random`` that it is given.
+Owns the decisions of a bot and the commands that follow from them.  Pure: a bot sees only its
+client's replica, like any player, and draws from the ``random.Random`` that it is given.
 
-A bot decides ten times a second and holds its controls in between.  By ``controls`` it plays
-through the netcode (``steering.py``): its own ship is predicted, others are where the screen
-shows them.  By ``steer`` it plays on the bare replica, and then says what to send: controls that
-change, and every ``KEEP_ALIVE_TICKS`` those that do not, as the arena holds the last ones for
+A bot decides ten times a second and holds its controls in between.  With ``controls`` it plays
+through the netcode (``steering.py``): its own ship is predicted, and others are where the screen
+shows them.  With ``steer`` it plays on the bare replica, and returns what to send: controls that
+change, and every ``KEEP_ALIVE_TICKS`` those that do not, as the arena repeats the last ones for
 ``rules.HOLD_TICKS`` (15).
 """
 
@@ -47,14 +47,14 @@ from gameserver.games.arena.ship_step import ShipState
 
 DECIDE_EVERY_TICKS: Final = 3
 KEEP_ALIVE_TICKS: Final = 10
-#: A bot without a pilot asks again after so long.
+#: A bot without a pilot asks for one again after this time.
 PLAY_AGAIN_TICKS: Final = TICK_RATE
-#: A hull that lost this much within a second wants away.
+#: A bot whose hull lost this much within a second flees.
 _HURT: Final = 20
-#: A waypoint is good for so long, or until it is this near.
+#: A bot flies to a waypoint for this long, or until it is this near.
 _WAYPOINT_TICKS: Final = 8 * TICK_RATE
 _WAYPOINT_NEAR: Final = 150 * UNIT
-#: One who follows as near as this, from behind, gets a mine.
+#: A bot drops a mine for a ship that follows within this distance.
 _CHASED: Final = 350 * UNIT
 #: Ticks for which a strafing bot keeps to one side, and a bot in fear flees.
 _STRAFE_TICKS: Final = 40
@@ -72,22 +72,22 @@ NAMES: Final = (
 
 
 class Bot:
-    """Base of the characters: looks, wants, and turns that into controls.
+    """The base class of the characters: it looks, decides, and returns controls.
 
     ``seat`` is the seat of its client.  Call ``controls`` at each tick of the client's loop, or
     ``steer`` after each delta.
     """
 
-    #: How the character is called in logs and on the command line.
+    #: The name of the character in logs and on the command line.
     character: ClassVar[str]
-    #: How far it wants its target to be, and how far it goes for a pickup.
+    #: The distance that it keeps from its target, and how far it goes for a pickup.
     distance: ClassVar[int] = 300 * UNIT
     greed: ClassVar[int] = 350 * UNIT
-    #: Below this hull it would rather flee than fight.
+    #: Below this hull it flees instead of fighting.
     fear_below: ClassVar[int] = 30
-    #: Energy that it does not shoot away.
+    #: Energy that it keeps in reserve.
     reserve: ClassVar[int] = 15
-    #: Chance of a mine, each decision in which one would make sense.
+    #: Probability of dropping a mine, in each decision in which one is useful.
     mine_chance: ClassVar[float] = 0.15
     reaction_ticks: ClassVar[int] = 7
     spread: ClassVar[float] = 4.0
@@ -97,7 +97,7 @@ class Bot:
         self.seat = seat
         self._rng = rng
         self._colour = rng.randrange(COLOURS)
-        # No two people are alike: a third quicker or slower, steadier or shakier.
+        # Bots differ: up to a third quicker or slower, steadier or shakier.
         skill = rng.uniform(0.7, 1.3)
         self._gunner = Gunner(rng, round(self.reaction_ticks * skill), self.spread * skill)
         self._held = Steer()
@@ -117,9 +117,10 @@ class Bot:
     def controls(
         self, replica: Replica, own: ShipState | None, place_of: PlaceOf, tick: int
     ) -> Steer | Play | None:
-        """Return the controls at ``tick``, ``Play`` to send while not flying, None for nothing.
+        """Return the controls at ``tick``, or a ``Play`` to send while not flying, or None.
 
-        ``own`` is the own ship as predicted for now, ``place_of`` says where others are shown.
+        ``own`` is the predicted state of the own ship; ``place_of`` returns where the screen shows
+        an entity.
         """
         ship = replica.own
         if own is None or ship is None:
@@ -130,7 +131,7 @@ class Bot:
         return self._held
 
     def steer(self, replica: Replica, tick: int) -> Steer | Play | None:
-        """Return what to send at ``tick``, given what the replica has; None for nothing."""
+        """Return the command to send at ``tick``, by the state of the replica, or None."""
         me = replica.own
         if me is None or me.spec.name != "Ship" or me.owner_values is None:
             return self._ask_to_play(replica, tick)
@@ -180,7 +181,7 @@ class Bot:
     # ------------------------------------------------------------ what characters differ in
 
     def choose_target(self, sight: Sight) -> Contact | None:
-        """Return whom to fight: the nearest, though weak ones and bounties seem nearer."""
+        """Return the ship to fight: the nearest, where weak ships and bounties count as nearer."""
         best, best_worth = None, float("inf")
         for enemy in sight.enemies:
             ship = enemy.entity
@@ -190,7 +191,7 @@ class Bot:
         return best
 
     def wish(self, sight: Sight, target: Contact | None, tick: int) -> Vector:
-        """Return the direction to fly in, before dangers bend it."""
+        """Return the direction to fly in, before dangers are avoided."""
         if self.is_afraid(sight.me, tick) and sight.enemies:
             return self.flee(sight)
         pickup = self.wanted_pickup(sight)
@@ -201,13 +202,13 @@ class Bot:
         return self.wander(sight.me, tick)
 
     def is_afraid(self, me: Craft, tick: int) -> bool:
-        """Whether it would rather be elsewhere."""
+        """Whether the bot flees now."""
         return me.hull < self.fear_below or tick < self._afraid_until
 
-    # ------------------------------------------------------------ what they have in common
+    # ------------------------------------------------------------ common to all characters
 
     def flee(self, sight: Sight) -> Vector:
-        """Return the direction away from all who are near, the nearest most; hull on the way."""
+        """Return the direction away from near ships, the nearest most, towards hull pickups."""
         x = y = 0.0
         for enemy in sight.enemies[:4]:
             towards_x, towards_y = enemy.direction
@@ -222,7 +223,7 @@ class Bot:
         return unit(x, y)
 
     def engage(self, target: Contact, tick: int) -> Vector:
-        """Return the direction that keeps ``target`` at the liked distance, circling."""
+        """Return the direction that keeps ``target`` at the wanted distance, circling."""
         towards_x, towards_y = target.direction
         if target.distance > self.distance * 1.3:
             return towards_x, towards_y
@@ -236,7 +237,7 @@ class Bot:
         )
 
     def wanted_pickup(self, sight: Sight) -> Contact | None:
-        """Return the pickup to fetch now: near enough for the use that it would be."""
+        """Return the pickup to fetch now, if one is useful enough for its distance."""
         best, best_worth = None, 0.0
         for pickup in sight.pickups:
             if pickup.distance > 2 * self.greed:
@@ -255,7 +256,7 @@ class Bot:
         return 1.0
 
     def wander(self, me: Craft, tick: int) -> Vector:
-        """Return the direction of a waypoint; they lie towards the middle, where others are."""
+        """Return the direction of a waypoint; waypoints lie near the middle, where others are."""
         x, y = self._waypoint
         near = abs(x - me.x) + abs(y - me.y) < _WAYPOINT_NEAR
         if tick >= self._waypoint_until or near:
@@ -297,7 +298,7 @@ class Bot:
 
 
 class Hunter(Bot):
-    """Goes for others, close and without much thought for its own hull."""
+    """Attacks others at close range, and cares little for its own hull."""
 
     character = "hunter"
     distance = 220 * UNIT
@@ -310,7 +311,7 @@ class Hunter(Bot):
 
 
 class Miner(Bot):
-    """Fights from afar and leaves mines wherever others like to fly."""
+    """Fights from far away, and drops mines where others like to fly."""
 
     character = "miner"
     distance = 420 * UNIT
@@ -320,13 +321,13 @@ class Miner(Bot):
     spread = 4.5
 
     def sees_use_for_mine(self, sight: Sight) -> bool:
-        """Whether someone is close behind, or something lies here that others will come for."""
+        """Whether a ship is close behind, or a pickup lies here that others will fetch."""
         near_pickup = bool(sight.pickups) and sight.pickups[0].distance < 120 * UNIT
         return near_pickup or super().sees_use_for_mine(sight)
 
 
 class Coward(Bot):
-    """Shoots from as far as it can, and runs from anyone who comes near."""
+    """Shoots from as far as it can, and flees from every ship that comes near."""
 
     character = "coward"
     distance = 560 * UNIT
@@ -337,14 +338,14 @@ class Coward(Bot):
     spread = 5.0
 
     def wish(self, sight: Sight, target: Contact | None, tick: int) -> Vector:
-        """Return the way out as soon as someone is too near."""
+        """Return the direction away from a ship that is too near."""
         if sight.enemies and sight.enemies[0].distance < 200 * UNIT:
             return self.flee(sight)
         return super().wish(sight, target, tick)
 
 
 class Collector(Bot):
-    """Lives from pickup to pickup, and fights only those in its way."""
+    """Fetches one pickup after another, and fights only ships in its way."""
 
     character = "collector"
     greed = 900 * UNIT
@@ -352,11 +353,11 @@ class Collector(Bot):
     reserve = 25
 
     def choose_target(self, sight: Sight) -> Contact | None:
-        """Return only the nearest: it does not go after anybody."""
+        """Return the nearest ship: a collector pursues nobody."""
         return sight.enemies[0] if sight.enemies else None
 
     def wish(self, sight: Sight, target: Contact | None, tick: int) -> Vector:
-        """Return the way to the next pickup; fighting is done in passing."""
+        """Return the direction of the next pickup; a collector fights while it passes."""
         if target is not None and target.distance > self.distance:
             target = None
         return super().wish(sight, target, tick)
@@ -369,7 +370,7 @@ _MIX: Final = (Hunter, Miner, Collector, Hunter, Coward, Hunter, Miner, Collecto
 
 @attrs.frozen
 class Persona:
-    """Who a bot is, before it has a seat."""
+    """The name and character of a bot before it has a seat."""
 
     name: str
     character: type[Bot]
@@ -381,7 +382,7 @@ class Persona:
 
 
 def personas(seed: int) -> Iterator[Persona]:
-    """Yield ever more bots: names in a random order, then again with numbers."""
+    """Yield bots without end: names in a random order, then again with numbers."""
     rng = random.Random(seed)
     again = 0
     number = 0

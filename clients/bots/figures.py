@@ -1,4 +1,4 @@
-"""The figures of a swarm: counting, adding up over processes, and showing.
+"""The figures of a swarm: counts, their sums over processes, and their display.
 
 Owns the arithmetic and the line of text.  Never touches a connection.
 """
@@ -17,33 +17,33 @@ from rich.text import Text
 
 from gameserver.errors import RemoteProtocolError
 
-#: Between two lines where there is no terminal to redraw.
+#: The interval between two lines without a terminal.
 PLAIN_LINE_EVERY_S: Final = 5.0
-#: Different reasons that are told apart; the texts come from the server.
+#: How many different reasons are counted; their texts come from the server.
 MAX_REASONS: Final = 20
 
 
 @attrs.define
 class Figures:
-    """Totals since the start, but for ``connected`` and ``rtts_s``, which are of this moment."""
+    """Totals since the start, except ``connected`` and ``rtts_s``, which are present values."""
 
     connected: int = 0
     joins: int = 0
-    #: Joins after a connection that was lost or refused.
+    #: Joins after a lost or refused connection.
     reconnects: int = 0
     deltas: int = 0
     bytes_received: int = 0
     commands: int = 0
     checks: int = 0
     checksum_failures: int = 0
-    #: Processes of the swarm that ended with an exit code that is not 0.
+    #: Processes of the swarm that ended with an exit code other than 0.
     crashes: int = 0
-    #: The newest round trip of each bot that knows one.
+    #: The newest round trip of each bot.
     rtts_s: list[float] = attrs.field(factory=list)
-    #: Why connections ended against our will, and how often.
+    #: Reason of an unintended end of a connection → how often.
     errors: Counter[str] = attrs.field(factory=Counter)
-    #: Of the netcode: predictions that had to be mended, gaps in which others stood still, and
-    #: commands that came after their tick, as the server last told.
+    #: Figures of the netcode: corrected predictions, gaps in which others stood still, and commands
+    #: that came after their tick, by the server's last ``status``.
     corrections: int = 0
     underruns: int = 0
     late: int = 0
@@ -55,7 +55,7 @@ class Figures:
 
     @property
     def well(self) -> bool:
-        """Whether somebody got in, no checksum failed and no process crashed."""
+        """Whether a bot has joined, no checksum failed and no process crashed."""
         return self.joins > 0 and self.checksum_failures == 0 and self.crashes == 0
 
     def to_json(self) -> str:
@@ -95,7 +95,7 @@ def percentile(values: Sequence[float], part: float) -> float | None:
 
 
 def line(now: Figures, before: Figures, span_s: float) -> str:
-    """Return the line that is shown: rates are over ``span_s``, from ``before`` to ``now``."""
+    """Return the line to show: rates are over ``span_s``, from ``before`` to ``now``."""
     middle, high = percentile(now.rtts_s, 0.5), percentile(now.rtts_s, 0.95)
     parts = [
         f"{now.connected} bots",
@@ -118,9 +118,9 @@ def _ms(seconds: float | None) -> str:
 
 
 class Display:
-    """Shows figures: one line redrawn on a terminal, a plain line now and then elsewhere.
+    """Shows figures: one line that is redrawn on a terminal, a plain line at intervals elsewhere.
 
-    A context manager; ``show`` is called about once a second with the time of any steady clock.
+    A context manager; call ``show`` about once a second, with the time of any steady clock.
     """
 
     def __init__(self, console: Console) -> None:
@@ -139,7 +139,7 @@ class Display:
             self._live.stop()
 
     def show(self, now: Figures, now_s: float) -> None:
-        """Show ``now``, if it is time."""
+        """Show ``now`` if a line is due."""
         if self._shown_at_s is None:
             self._before, self._shown_at_s = now, now_s
             return
@@ -154,7 +154,7 @@ class Display:
             self._console.print(text, soft_wrap=True, highlight=False)
 
     def summarise(self, now: Figures) -> None:
-        """Say how it went, at the end."""
+        """Print a summary, at the end."""
         self._console.print(
             f"{now.joins} joins, {now.reconnects} reconnects, {now.deltas} deltas, "
             f"{now.checks} checks, {now.checksum_failures} failed, "

@@ -1,6 +1,6 @@
-"""What any arena bot knows of flying: looking around, steering clear, aiming, holding controls.
+"""The skills of all arena bots: looking around, avoiding dangers, aiming, holding controls.
 
-Owns geometry on what a pilot sees of the arena.  Pure; lengths in 1/32 units, angles in 1/256
+Owns the geometry of a pilot's view of the arena.  Pure; lengths in 1/32 units, angles in 1/256
 turns, as in ``gameserver/games/arena/model.py``.  Never decides what a bot wants: that is
 ``behaviours.py``.
 """
@@ -23,16 +23,16 @@ from gameserver.games.arena.rules import MINE_TRIGGER_RADIUS, WORLD_SIZE
 from gameserver.games.arena.ship_step import ShipState
 
 Vector = tuple[float, float]
-#: Where an entity is shown; None: not yet.
+#: Returns where the screen shows an entity; None if not yet.
 PlaceOf = Callable[[RemoteEntity], Vector | None]
 
-#: How far ahead in time a pilot watches out for rocks.
+#: How far ahead a pilot looks for rocks.
 _LOOK_AHEAD_TICKS: Final = 24
-#: Space kept from rocks, mines and the border.
+#: The distance that a pilot keeps from rocks, mines and the border.
 _ROCK_SPACE: Final = SHIP_RADIUS + 30 * UNIT
 _MINE_SPACE: Final = MINE_TRIGGER_RADIUS + 90 * UNIT
 _BORDER_SPACE: Final = 150 * UNIT
-#: Positions of a target that are remembered: more than anyone's reaction takes.
+#: How many positions of a target are remembered: more than the longest reaction.
 _MEMORY: Final = 8
 #: How far the target will have moved on the screen when the shot is fired: half a decision.
 _SHOT_DELAY_TICKS: Final = 1
@@ -56,7 +56,7 @@ def unit(x: float, y: float) -> Vector:
 
 
 class Craft(Protocol):
-    """What a pilot reads of the own ship."""
+    """The fields of the own ship that a pilot reads."""
 
     @property
     def x(self) -> int: ...  # noqa: D102 - the fields of Ship, as all of these
@@ -78,7 +78,7 @@ class Craft(Protocol):
 
 @attrs.frozen
 class PredictedCraft:
-    """The own ship as it is predicted to be now; its hull is what the server last said."""
+    """The predicted state of the own ship, with the hull of the newest delta."""
 
     x: int
     y: int
@@ -91,14 +91,14 @@ class PredictedCraft:
 
     @classmethod
     def of(cls, state: ShipState, hull: int) -> PredictedCraft:
-        """Return what a prediction and the server together say."""
+        """Return the craft with the predicted ``state`` and the server's ``hull``."""
         x, y, vx, vy, heading, energy, _, _, _, mine_wait = state
         return cls(x, y, vx, vy, heading, energy, mine_wait, hull)
 
 
 @attrs.frozen
 class Contact:
-    """Something in view, as seen from the own ship."""
+    """An entity in view, as seen from the own ship."""
 
     entity: RemoteEntity
     dx: float
@@ -113,7 +113,7 @@ class Contact:
 
 @attrs.frozen
 class Sight:
-    """What a pilot sees at one moment.  Enemies and pickups are sorted, the nearest first."""
+    """A pilot's view at one moment.  Enemies and pickups are sorted, the nearest first."""
 
     me: Craft
     enemies: list[Contact]
@@ -123,9 +123,9 @@ class Sight:
 
 
 def look(replica: Replica, me: Craft, seat: int, place_of: PlaceOf | None = None) -> Sight:
-    """Return what the pilot of ``me``, in ``seat``, sees; protected ships are no enemies for now.
+    """Return the view of the pilot of ``me``, in ``seat``; protected ships are left out of it.
 
-    ``place_of`` says where ships are shown; None: as the replica has them.
+    ``place_of`` returns where the screen shows ships; None: use their positions in the replica.
     """
     x, y = me.x, me.y
     ships = [s for s in replica.of_kind("Ship") if s.seat != seat and not s.flags & _PROTECTED]
@@ -164,7 +164,7 @@ def _distance(contact: Contact) -> float:
 
 
 def clear_of_danger(sight: Sight, wish: Vector) -> Vector:
-    """Bend the direction ``wish`` so that it avoids rocks, mines and the border."""
+    """Return the direction ``wish``, changed to avoid rocks, mines and the border."""
     me = sight.me
     ahead_x, ahead_y = wish
     x, y = wish
@@ -177,7 +177,7 @@ def clear_of_danger(sight: Sight, wish: Vector) -> Vector:
         along = rock.dx * ahead_x + rock.dy * ahead_y
         across = rock.dx * ahead_y - rock.dy * ahead_x
         if along > 0 and abs(across) < space:
-            # Past it on the side on which we already are: sideways, the more the nearer.
+            # Pass it on the nearer side; the nearer it is, the more sideways.
             side = 1.0 if across > 0 else -1.0
             urgency = 1.5 * space / max(rock.distance - rock.entity.radius, UNIT)
             push = min(urgency, 3.0)
@@ -204,7 +204,7 @@ def _inwards(position: float) -> float:
 def controls_towards(heading: int, wish: Vector, hold_ticks: int) -> tuple[int, bool]:
     """Return turn and thrust that bring a ship onto the direction ``wish``.
 
-    The turn is held for ``hold_ticks``; a smaller one than half of that would overshoot.
+    The turn is held for ``hold_ticks``, so a difference of less than half of that turn is ignored.
     """
     if wish == (0.0, 0.0):
         return 0, False
@@ -230,8 +230,8 @@ def line_is_free(target: Contact, rocks: Iterable[Contact]) -> bool:
 class Gunner:
     """Aims like a person: sees a target late, guesses where it goes, and is a little off.
 
-    ``reaction_ticks`` is how old the picture is that it aims by, ``spread`` the standard
-    deviation of its hand in 1/256 turns.
+    ``reaction_ticks`` is the age of the positions that it aims by; ``spread`` is the standard
+    deviation of its aim in 1/256 turns.
     """
 
     def __init__(self, rng: random.Random, reaction_ticks: int, spread: float) -> None:
@@ -242,7 +242,7 @@ class Gunner:
         self._seen: deque[tuple[int, float, float]] = deque(maxlen=_MEMORY)
 
     def watch(self, target_id: int, x: float, y: float, tick: int) -> bool:
-        """Follow a target that is seen at ``x, y``; whether it was for long enough to shoot."""
+        """Note a target at ``x, y``; return whether it was watched for long enough to shoot."""
         if target_id != self._target_id:
             self._target_id = target_id
             self._seen.clear()
@@ -250,7 +250,7 @@ class Gunner:
         return tick - self._seen[0][0] >= self._reaction_ticks
 
     def aim_from(self, x: int, y: int, tick: int) -> int:
-        """Return the angle to shoot at from ``x, y``; ``watch`` has been called this tick."""
+        """Return the angle to shoot at from ``x, y``; call ``watch`` in the same tick before."""
         known = [seen for seen in self._seen if tick - seen[0] >= self._reaction_ticks]
         then, then_x, then_y = known[-1] if known else self._seen[0]
         before, before_x, before_y = self._seen[0]

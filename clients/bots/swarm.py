@@ -1,6 +1,6 @@
-"""Many bots in an arena, for company or as a load.
+"""A swarm: many bots in an arena, as company for players or as a load.
 
-Owns the life of a bot: when it joins, joins again, and makes room for a human.
+Owns when a bot joins, joins again, and leaves its place to a human.
 What a bot does on the field is ``behaviours.py``; several processes are ``swarm_processes.py``.
 """
 
@@ -40,30 +40,30 @@ from gameserver.protocol.closing import ClientAction, CloseCode
 
 SCHEMA: Final = Schema.of(CLASSES)
 
-#: Between the joins of two bots: a stampede is another test.
+#: The interval between the joins of two bots.
 JOIN_EVERY_S: Final = 0.05
 #: How often the scout counts the humans, and figures are reported.
 COUNT_EVERY_TICKS: Final = 15
 REPORT_EVERY_S: Final = 1.0
-#: What one process can play at 30 Hz on a slow core with some room to spare.
+#: How many bots one process can play at 30 Hz on a slow core.
 BOTS_PER_CORE: Final = 50
 
-#: Exit code of what was interrupted, as shells count it: 128 and the number of SIGINT.
+#: The exit code after an interrupt, as in shells: 128 plus the number of SIGINT.
 INTERRUPTED: Final = 130
 
 Report = Callable[[Figures], None]
 
 
 def comes_back(ended: Refused | ConnectionLost) -> bool:
-    """Whether a bot tries again by itself: it has nobody to ask and needs no new token."""
+    """Whether a bot joins again by itself: only if that needs no new name or token."""
     return ended.action is ClientAction.RESUME or ended.code == CloseCode.ROOM_CLOSED
 
 
 class Swarm:
     """The bots of one process.
 
-    ``assignment`` says how many of which numbers; the first of them is the scout: with ``fill_to``
-    it stays connected even when humans have taken all places, to see when they go.
+    ``assignment`` has the numbers of the bots.  The first bot is the scout: with ``fill_to`` it
+    stays connected even when humans have taken all places, to see when they leave.
     """
 
     def __init__(self, assignment: Assignment, ssl_context: ssl.SSLContext | None) -> None:
@@ -71,20 +71,20 @@ class Swarm:
         self._ssl_context = ssl_context
         self._rng = random.Random(assignment.seed ^ assignment.first)
         self._profiles = profiles_of(assignment.profiles) if assignment.profiles else []
-        #: Which bots play: those whose number is below this.
+        #: The bots with a number below this play.
         self._places = assignment.first + assignment.count
         if assignment.fill_to is not None:
             self._places = min(self._places, assignment.fill_to)
         self._places_changed = trio.Event()
-        #: With ``fill_to`` all must be in the scout's room.
+        #: The room to join; with ``fill_to`` it is the scout's room.
         self._room = assignment.room
         self._playing: dict[int, tuple[GameClient, Steering[ShipState, Steer]]] = {}
-        #: When each of those who are in, or were last, got in.
+        #: Number of a bot → the time of its last welcome.
         self._welcomed_at_s: dict[int, float] = {}
         self._past = Figures()
 
     async def run(self) -> None:
-        """Let all bots play until cancelled, or until none of them may come back."""
+        """Let all bots play until cancelled, or until none of them may join again."""
         first, count = self._assignment.first, self._assignment.count
         crew = islice(personas(self._assignment.seed), first, first + count)
         async with trio.open_nursery() as nursery:
@@ -92,14 +92,14 @@ class Swarm:
                 nursery.start_soon(self._live, number, persona)
 
     def figures(self) -> Figures:
-        """Return the figures as of now."""
+        """Return the present figures."""
         present = [_figures_of(*playing) for playing in self._playing.values()]
         return total([self._past, *present])
 
     # ------------------------------------------------------------ one bot
 
     async def _live(self, number: int, persona: Persona) -> None:
-        """Join and join again, for as long as the server lets this bot."""
+        """Join again and again, as long as the server allows it."""
         await trio.sleep((number - self._assignment.first) * JOIN_EVERY_S)
         backoff = Backoff(self._rng)
         again = False
@@ -121,7 +121,7 @@ class Swarm:
             await trio.sleep(pause_s)
 
     async def _visit(self, number: int, persona: Persona, *, again: bool) -> None:
-        """Play until there is no place for this bot any more; a lost connection is resumed."""
+        """Play until a human takes this bot's place; resume after a lost connection."""
         async with open_game(
             self._assignment.url,
             room=self._room,
@@ -151,7 +151,7 @@ class Swarm:
         number: int,
         persona: Persona,
     ) -> bool:
-        """Play in one seat; whether there is another one to play in now."""
+        """Play in one seat; return whether the client has another seat now."""
         rejoins = client.rejoins
         bot = persona.take_seat(client.seat)
         scout = number == self._assignment.first and self._assignment.fill_to is not None
@@ -175,11 +175,11 @@ class Swarm:
             elif not watching:
                 watching = True
                 await client.send(Watch())
-        client.check()  # it ended in peace: not ours to come back
+        client.check()  # after a normal close the bot does not come back
         return False
 
     def _link_of(self, number: int) -> Via | None:
-        """Return the link of bot ``number``; None for a plain one."""
+        """Return the link of bot ``number``; None for no link of the lab."""
         if not self._profiles:
             return None
         profile = self._profiles[number % len(self._profiles)]
@@ -231,7 +231,7 @@ def _figures_of(client: GameClient, steering: Steering[ShipState, Steer]) -> Fig
 async def run_swarm(
     assignment: Assignment, *, ssl_context: ssl.SSLContext | None, report: Report
 ) -> Figures:
-    """Run the bots of this process until cancelled or until none may come back.
+    """Run the bots of this process until cancelled, or until none may join again.
 
     ``report`` is called every second and once at the end, even when cancelled.
     """
@@ -253,7 +253,7 @@ async def run_swarm(
 
 
 def tls_context(url: str, ca_file: Path | None) -> ssl.SSLContext | None:
-    """Return the context for a wss:// URL; ``ca_file`` holds certificates to trust besides."""
+    """Return the context for a wss:// URL; ``ca_file`` has further certificates to trust."""
     if not url.startswith("wss:"):
         return None
     context = ssl.create_default_context()
@@ -277,19 +277,19 @@ def run_bots(
 ) -> int:
     """Run ``count`` bots until interrupted, or for ``duration_s``; return an exit code.
 
-    ``processes``: spread them over so many; None: as many as they need and the machine has cores.
-    ``fill_to``: keep the room at so many pilots; each human who plays replaces a bot.
-    ``profiles``: links of the lab, with commas between them, that the bots share.  The code is
-    0 if somebody got in, no checksum failed and no process crashed, else 1.  SIGINT and SIGTERM
-    end it in peace, and if ``attached`` so does the end of standard input, which tells that
-    whoever started this process is gone.  ``LocalProtocolError`` for a bad URL, OSError for a
-    bad ``ca_file``, ``UnknownProfile`` for a link that there is not.
+    ``processes`` is the number of processes; None: as many as the bots need, at most one per core.
+    ``fill_to`` keeps the room at this many pilots: each human who plays replaces a bot.
+    ``profiles`` are links of the lab, with commas between them, spread over the bots.  The exit
+    code is 0 if a bot has joined, no checksum failed and no process crashed, else 1.  SIGINT and
+    SIGTERM end the swarm normally, and so does the end of standard input if ``attached``: the
+    parent process has ended then.  ``LocalProtocolError`` for a bad URL, OSError for a bad
+    ``ca_file``, ``UnknownProfile`` for an unknown link.
     """
     if processes is None:
         processes = min(os.cpu_count() or 1, math.ceil(count / BOTS_PER_CORE) or 1)
     if seed is None:
         seed = random.SystemRandom().getrandbits(32)
-    Address.from_url(url)  # better here than in every bot
+    Address.from_url(url)  # fails here once, instead of in every bot
     if profiles:
         profiles_of(profiles)
     whole = Assignment(
@@ -305,7 +305,7 @@ def run_bots(
     with Display(Console()) as display:
         try:
             figures = trio.run(_until_told_to_stop, whole, processes, duration_s, attached, display)
-        except KeyboardInterrupt:  # a second one, while they say goodbye
+        except KeyboardInterrupt:  # a second one, while the bots are leaving
             return INTERRUPTED
     display.summarise(figures)
     return 0 if figures.well else 1

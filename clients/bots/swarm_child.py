@@ -1,7 +1,7 @@
-"""One process of a swarm; started by ``swarm_processes.py``, see there.
+"""One process of a swarm, started by ``swarm_processes.py``.
 
-Owns the two ends of its pipes.  Ends when standard input does; an interrupt from the keyboard,
-which reaches all processes of a terminal, is left to the parent.
+Owns its ends of the two pipes.  Ends when standard input ends, and ignores an interrupt from the
+keyboard, which reaches all processes of a terminal: the parent handles it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ async def _cancel_at_end_of_input(scope: trio.CancelScope) -> None:
 
 
 def _write(figures: Figures) -> None:
-    # The parent reads at once; if it is gone, standard input has ended too.
+    # The parent reads at once; if it has ended, standard input has ended too.
     sys.stdout.write(figures.to_json() + "\n")
     sys.stdout.flush()
 

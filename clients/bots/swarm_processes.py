@@ -1,8 +1,9 @@
-"""A swarm split over several processes: one core is not enough for many bots.
+"""A swarm in several processes, as one core is not enough for many bots.
 
-Owns starting and ending the processes, and adding up what they report.  Each runs
-``clients.bots.swarm_child``, gets its ``Assignment`` as an argument, writes its figures to standard
-output, a line each second, and ends when its standard input does: so also when we die.
+Owns starting and ending the processes, and the sum of their figures.  Each process runs
+``clients.bots.swarm_child``, gets its ``Assignment`` as an argument, and writes its figures to
+standard output, a line each second.  It ends when its standard input ends, and so it ends even if
+this process is killed.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ import trio
 from clients.bots.figures import Figures, total
 from gameserver.errors import RemoteProtocolError
 
-#: For the bots of a process to say goodbye; then it is killed.
+#: How long the bots of a process may take to leave; then it is killed.
 END_DEADLINE_S: Final = 10.0
-#: A longer line is not ours.
+#: The longest line of figures; a longer one is an error.
 MAX_LINE_BYTES: Final = 1 << 20
 
 
 @attrs.frozen
 class Assignment:
-    """What one process is to do: run ``count`` bots with numbers from ``first``.
+    """The work of one process: run ``count`` bots with numbers from ``first``.
 
-    Numbers are those of the whole swarm: with ``fill_to`` (None: no such limit), bot ``n`` plays if
-    fewer than ``fill_to - n`` humans do, whichever process it is in.  ``profiles`` are names of
-    links of the lab with commas between them (empty: none); bot ``n`` has the ``n``-th, in turn.
+    Numbers count through the whole swarm.  With ``fill_to`` (None: no such limit), bot ``n`` plays
+    if fewer than ``fill_to - n`` humans do, in any process.  ``profiles`` are names of links of the
+    lab with commas between them (empty: none); the bots take them in turn.
     """
 
     url: str
@@ -57,7 +58,7 @@ class Assignment:
         return cls(**fields, ca_file=None if ca_file is None else Path(ca_file))
 
     def split(self, processes: int) -> list[Assignment]:
-        """Return this in as many even parts, without empty ones."""
+        """Return this assignment in up to ``processes`` even parts, none of them empty."""
         parts = []
         first = self.first
         for part in range(processes):
@@ -71,7 +72,7 @@ class Assignment:
 async def run_split(whole: Assignment, processes: int, report: Callable[[Figures], None]) -> None:
     """Run ``whole`` in several processes until cancelled or until all have ended.
 
-    ``report`` is called with the figures of all whenever one has news.
+    ``report`` is called with the total figures whenever a process has reported.
     """
     parts = whole.split(processes)
     latest = [Figures() for _ in parts]
@@ -110,7 +111,7 @@ async def _run_one(assignment: Assignment, note: Callable[[Figures], None]) -> N
 
 
 class _Lines:
-    """The figures that come through a pipe; reading may be cancelled and taken up again."""
+    """The figures from a pipe; reading may be cancelled and continued."""
 
     def __init__(self, stream: trio.abc.ReceiveStream) -> None:
         self.newest = Figures()
@@ -122,7 +123,7 @@ class _Lines:
         async for data in self._stream:
             *lines, self._rest = (self._rest + data).split(b"\n")
             if len(self._rest) > MAX_LINE_BYTES:
-                raise RemoteProtocolError("a process of the swarm writes no lines")
+                raise RemoteProtocolError("a process of the swarm wrote a line that is too long")
             for text in lines:
                 self.newest = Figures.from_json(text)
                 note(self.newest)

@@ -1,7 +1,7 @@
 """One direction of a link, and when a link is dead.  Pure.
 
-Owns ``Path`` (delay, jitter, bandwidth, loss, window) and ``Outages``.  What TCP makes of them is
-``recovery.py`` and ``conditioner.py``.
+Owns ``Path`` (delay, jitter, bandwidth, loss, window) and ``Outages``.  ``recovery.py`` and
+``conditioner.py`` are the TCP connection over them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import attrs
 
 from gameserver.errors import LocalProtocolError
 
-#: By default as much as Linux lets a receiver's window be at first (``tcp_rmem``: 128 KiB), twice.
+#: The default window: twice the initial receive window of Linux (``tcp_rmem``: 128 KiB).
 WINDOW_BYTES: Final = 256 * 1024
 
 
@@ -37,10 +37,10 @@ def _is_time(_path: object, attribute: attrs.Attribute[Any], value: float) -> No
 class Path:
     """One direction of a link.
 
-    ``delay_s`` is the least that a byte takes, ``jitter_s`` the mean of what comes on top
-    (exponentially distributed: mostly little, sometimes much), ``bytes_per_s`` what fits through,
-    ``loss`` the chance of each segment to be lost, ``window_bytes`` how much may be on its way:
-    then the sender has to wait.  No byte overtakes another, whatever its jitter.
+    ``delay_s`` is the least delay of a byte.  ``jitter_s`` is the mean of the exponentially
+    distributed delay that is added.  ``bytes_per_s`` is the bandwidth, and ``loss`` is the
+    probability that a segment is lost.  ``window_bytes`` is the most that may be on its way; then
+    the sender waits.  No byte overtakes another.
     """
 
     delay_s: float = attrs.field(validator=_is_time)
@@ -51,10 +51,10 @@ class Path:
 
 
 class Outages:
-    """When a link is dead, both ways: once in each ``every_s``, at a random time in it.
+    """The outages of a link, in both directions: one in each ``every_s``, at a random time in it.
 
-    An outage lasts from ``least_s`` to ``most_s``; with ``every_s`` infinite there is none.  A
-    function of the seed and the time since ``begin_s`` alone, so that both directions agree.
+    An outage lasts from ``least_s`` to ``most_s``; if ``every_s`` is infinite there is none.  The
+    times depend only on the seed and ``begin_s``, so that both directions agree.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """One direction of a conditioned connection, for Trio tasks.
 
-Owns waiting: for room at one end, for the time at which bytes come out at the other.  What they
-go through is ``conditioner.py``.  Never touches a stream.
+Owns waiting: for room at one end, and for the time at which bytes come out at the other.
+``conditioner.py`` decides on these.  Never touches a stream.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from trio.lowlevel import ParkingLot
 
 from clients.lab.conditioner import Conditioner
 
-#: What one receive gives at most, and so what a task holds besides what is in the conditioner.
+#: Most bytes of one receive, and so most bytes that a task holds outside the conditioner.
 RECEIVE_BYTES: Final = 16 * 1024
 
 
@@ -29,7 +29,7 @@ class Pipe:
         self._news = ParkingLot()
 
     async def send(self, data: bytes | bytearray | memoryview) -> None:
-        """Put all of ``data`` in, once there is room; ``BrokenResourceError`` if it will not be."""
+        """Send all of ``data``, waiting for room; ``BrokenResourceError`` if the pipe is broken."""
         await trio.lowlevel.checkpoint()
         rest = memoryview(data)
         while rest and not self.broken and not self._has_end:
@@ -44,26 +44,26 @@ class Pipe:
             raise trio.BrokenResourceError("the conditioned connection takes no more")
 
     def end(self) -> None:
-        """Take no more, and let the receiver come to an end behind all that was sent."""
+        """Accept no more bytes; the receiver gets the end after all bytes that were sent."""
         self._has_end = True
         self._room.unpark_all()
         self.conditioner.push_end(trio.current_time())
         self._news.unpark_all()
 
     def break_off(self) -> None:
-        """End both sides at once; what is on its way is lost."""
+        """End both sides at once; bytes on their way are lost."""
         self.broken = True
         self._room.unpark_all()
         self._news.unpark_all()
 
     async def wait_for_room(self) -> None:
-        """Return once ``send`` would take something at once, or fail."""
+        """Return when ``send`` would accept bytes at once, or fail."""
         await trio.lowlevel.checkpoint()
         while not (self.conditioner.room_bytes or self.broken or self._has_end):
             await self._room.park()
 
     async def receive(self, max_bytes: int = RECEIVE_BYTES) -> bytes:
-        """Return what comes out next, ``b""`` at the end; ``BrokenResourceError`` if broken."""
+        """Return the next bytes, ``b""`` at the end; ``BrokenResourceError`` if broken."""
         await trio.lowlevel.checkpoint()
         while not self.broken:
             now_s = trio.current_time()
@@ -77,6 +77,6 @@ class Pipe:
         raise trio.BrokenResourceError("the conditioned connection is broken")
 
     async def _wait_for_news(self, due_s: float | None) -> None:
-        """Return at ``due_s``, once something was sent (``due_s`` may change), or at the end."""
+        """Return at ``due_s``, after a ``send`` (which may change ``due_s``), or at the end."""
         with trio.move_on_at(math.inf if due_s is None else due_s):
             await self._news.park()

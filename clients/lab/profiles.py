@@ -1,16 +1,16 @@
-"""Links by name, for trying a game on them.  Pure.
+"""Links by name, to try a game on them.  Pure.
 
 Owns ``Profile`` and the eight that come with the lab.  A plain round trip such as ``150ms`` is a
-profile too: that delay, half of it each way, and nothing else.
+profile too: half of that delay in each direction, and nothing else.
 
-Where the numbers come from (round trips; half-way each where a source does not say more):
+The sources of the numbers (round trips; half in each direction if a source does not say more):
 
 ``lan``
     Switched gigabit Ethernet: some tenths of a millisecond.
 ``cable``
     FCC, Measuring Broadband America, Fixed Broadband Reports: cable's average round trip is
-    15-30 ms, nearly all panelists' packet loss is under 0.4 %.  DOCSIS makes a modem ask before it
-    sends, so that the way up takes longer.
+    15-30 ms, nearly all panelists' packet loss is under 0.4 %.  In DOCSIS a modem must ask before
+    it sends, so the path up takes longer.
 ``mobile``
     Ofcom, Measuring mobile broadband performance in the UK (2015): 53 ms on average on 4G; Mobile
     Matters (2023): 29.5 Mbit/s down and 7.6 up.  A radio block that is lost is sent again 8 ms
@@ -63,7 +63,7 @@ class UnknownProfile(GameServerError):
 
 @attrs.frozen(kw_only=True)
 class Profile:
-    """A link: the way up from a player to the server, the way down, and when it is dead.
+    """A link: the path up from a player to the server, the path down, and its outages.
 
     An outage of ``outage_s`` (least, most) comes once in each ``outage_every_s``.
     """
@@ -81,12 +81,12 @@ class Profile:
 
     @property
     def smoothed_rtt_s(self) -> float:
-        """The smoothed round trip at which TCP arrives here."""
+        """The smoothed round trip of TCP on this link."""
         return self.rtt_s + self.up.jitter_s + self.down.jitter_s
 
     @property
     def timeout_s(self) -> float:
-        """The retransmission timeout at which TCP arrives here: SRTT + 4 RTTVAR (RFC 6298, 2.3).
+        """The retransmission timeout of TCP on this link: SRTT + 4 RTTVAR (RFC 6298, 2.3).
 
         In Linux ``LEAST_TIMEOUT_S`` bounds ``4 RTTVAR``, not the sum (``tcp_rtt_estimator``).
         """
@@ -94,9 +94,9 @@ class Profile:
         return self.smoothed_rtt_s + max(4 * deviation_s, LEAST_TIMEOUT_S)
 
     def conditioners(self, seed: str, *, begin_s: float) -> tuple[Conditioner, Conditioner]:
-        """Return a connection over this link: its way up, and its way down.
+        """Return a connection over this link: its path up, and its path down.
 
-        ``begin_s`` is the time now; the seed decides all that is chance.
+        ``begin_s`` is the present time; ``seed`` decides all random numbers.
         """
         least_s, most_s = self.outage_s
         outages = Outages(
@@ -196,7 +196,7 @@ PROFILES: Final = {
 def profile_of(name: str) -> Profile:
     """Return the link called ``name``, or of a round trip such as ``150ms``.
 
-    ``UnknownProfile`` says which there are.
+    ``UnknownProfile`` names the links that exist.
     """
     if (profile := PROFILES.get(name)) is not None:
         return profile

@@ -1,12 +1,13 @@
 """A proxy that puts a link of the lab in front of any server: ``gameserver lab``.
 
-Owns listening, connecting to the server, carrying the bytes of each connection both ways through
-the conditioner, and the counts of all that.  Works on the bytes of TCP, so ws, wss and HTTP pass
-alike.  Never looks into them.
+Owns listening, connecting to the server, carrying the bytes of each connection in both directions
+through the conditioner, and the counts.  Works on the bytes of TCP, so it carries ws, wss and HTTP
+alike.  Never decodes them.
 
-What waits is bounded: per connection and direction, the window of the profile and one read.  Then
-nothing more is read, and TCP holds the sender back; the kernel's own buffers are kept small, so
-that this is soon.  Too many connections are refused (overflow policy ``refuse-newest``, counted).
+Waiting bytes are bounded: for each connection and direction, by the window of the profile and one
+read.  Then nothing more is read, and TCP makes the sender wait; the kernel's buffers are kept
+small, so that this happens soon.  Too many connections are refused (overflow policy
+``refuse-newest``, counted).
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ from clients.lab.profiles import Profile
 from clients.nursery import open_unwrapping_nursery
 from gameserver.errors import GameServerError
 
-#: For the server to accept a connection; then the player's is reset.
+#: Longest time for connecting to the server; then the player's connection is reset.
 CONNECT_DEADLINE_S: Final = 10.0
 MAX_CONNECTIONS: Final = 1024
-#: What the kernel may hold of what we have not read.
+#: The size of the kernel's buffers.
 SOCKET_BUFFER_BYTES: Final = 32 * 1024
 #: ``SO_LINGER`` on and zero: closing sends a reset (POSIX, ``setsockopt``; Linux, ``socket(7)``).
 _LINGER_RESETS: Final = struct.pack("ii", 1, 0)
 
 
 class LabError(GameServerError):
-    """The lab cannot do what was asked; the text is one line."""
+    """The lab cannot do what it is asked to; the message is one line."""
 
 
 @attrs.frozen
@@ -63,15 +64,15 @@ class Endpoint:
 
 @attrs.define
 class LabFigures:
-    """Counts since the start, but for ``open`` and ``waiting_bytes``, which are of this moment."""
+    """Counts since the start, except ``open`` and ``waiting_bytes``, which are present values."""
 
     open: int = 0
     accepted: int = 0
-    #: More than ``MAX_CONNECTIONS`` at a time.
+    #: Connections beyond ``MAX_CONNECTIONS`` at a time.
     refused: int = 0
-    #: The server could not be reached, or not in time.
+    #: Connections for which the server could not be reached in time.
     unreachable: int = 0
-    #: Ended by a reset or another failure of either side, and passed on as a reset.
+    #: Connections that either side reset or broke; the other side got a reset.
     broken: int = 0
     bytes_up: int = 0
     bytes_down: int = 0
@@ -81,7 +82,7 @@ class LabFigures:
 
 
 class Proxy:
-    """Carries connections to ``to`` over the link ``profile``; ``seed`` decides all chance."""
+    """Carries connections to ``to`` over ``profile``; ``seed`` decides all random numbers."""
 
     def __init__(self, profile: Profile, to: Endpoint, seed: str) -> None:
         self.profile: Final = profile
@@ -99,14 +100,14 @@ class Proxy:
         return now
 
     def cut(self) -> int:
-        """Reset every connection, as a network that fails does; return how many there were."""
+        """Reset every connection, as a failing network does; return how many there were."""
         carried = list(self._carried)
         for each in carried:
             each.life.cancel()
         return len(carried)
 
     async def carry(self, client: trio.SocketStream) -> None:
-        """Carry one connection to its end; cancelled, it is reset."""
+        """Carry one connection to its end; reset it if cancelled."""
         self._past.accepted += 1
         carried = _Carried(self.profile, f"{self._seed}/{self._past.accepted}")
         try:
@@ -140,7 +141,7 @@ class Proxy:
 
 
 class _Carried:
-    """One connection.  ``whole``: both directions came to their ends."""
+    """One connection.  ``whole``: both directions have ended."""
 
     def __init__(self, profile: Profile, seed: str) -> None:
         up, down = profile.conditioners(seed, begin_s=trio.current_time())
@@ -152,17 +153,17 @@ class _Carried:
 
     @property
     def waiting_bytes(self) -> int:
-        """What is on its way."""
+        """Bytes on their way."""
         return self._up.conditioner.waiting_bytes + self._down.conditioner.waiting_bytes
 
     def count_into(self, figures: LabFigures) -> None:
-        """Add what this connection has carried."""
+        """Add the counts of this connection."""
         figures.bytes_up += self._bytes_up
         figures.bytes_down += self._bytes_down
         figures.stalls += self._up.conditioner.stalls + self._down.conditioner.stalls
 
     async def run(self, client: trio.SocketStream, server: trio.SocketStream) -> None:
-        """Carry until both directions have ended, or something breaks."""
+        """Carry until both directions have ended, or one breaks."""
         for stream in (client, server):
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_BYTES)
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER_BYTES)
@@ -174,7 +175,7 @@ class _Carried:
                 nursery.start_soon(self._write_down, client)
             self.whole = True
         except* trio.BrokenResourceError:
-            pass  # of either side; what is left of the other is reset
+            pass  # one side broke; the other one is reset
 
     async def _write_up(self, server: trio.SocketStream) -> None:
         while data := await self._up.receive():

@@ -1,11 +1,11 @@
-"""When the segments of one direction arrive, where TCP sends again those that were lost.  Pure.
+"""TCP's loss recovery: when the segments of one direction arrive, retransmissions included.  Pure.
 
-Owns a sender's loss recovery, as Linux does it by default; ``python -m benchmarks tcploss``
-compares it with the kernel.  Never holds bytes.  Times are seconds and chance is an argument;
-``clients/web/lab/recovery.js`` is the same in milliseconds, held together with this by
-``tests/vectors/netcode_recovery.json``.
+Owns the loss recovery of a sender, as Linux does it by default; ``python -m benchmarks tcploss``
+compares it with the kernel.  Never holds bytes.  Times (in seconds) and random numbers are
+arguments.  ``clients/web/lab/recovery.js`` is its twin, in milliseconds;
+``tests/vectors/netcode_recovery.json`` tests both.
 
-A segment that was lost is sent again at the earliest of these:
+A lost segment is sent again at the earliest of these times:
 
 - *Fast retransmit.*  Later segments arrive, and the receiver acknowledges each at once and
   selectively (RFC 2018; RFC 5681, 4.2).  A segment counts as lost once three of them were
@@ -16,12 +16,12 @@ A segment that was lost is sent again at the earliest of these:
   least timeout where nothing else is on the way, as the acknowledgement may be delayed.
 - *Retransmission timeout.*  SRTT + 4 RTTVAR since it was last sent (RFC 6298), doubled each time.
 
-So in a stream with a segment every 33 ms a loss costs little more than a round trip, while one
-that sends seldom (RFC 7765, 1) waits for the timeout.  Whatever comes behind a lost segment waits
-for it; that is ``conditioner.py``'s.
+So a loss costs little more than a round trip in a stream with a segment every 33 ms.  A stream that
+sends seldom (RFC 7765, 1) waits for the timeout.  Later segments must wait for a lost one:
+``conditioner.py`` does that.
 
-Left out: the congestion window, which at a few losses in a hundred holds a stream back now and
-then, and that a timeout lets all lost segments be sent again (each has its own here).
+Two things are left out.  The congestion window sometimes slows a stream that loses some segments in
+a hundred.  And after a timeout, TCP sends all lost segments again; here each has its own timeout.
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ import attrs
 
 from clients.lab.path import Outages, Path
 
-#: So many later segments acknowledged prove a loss (RFC 6675, 2, ``DupThresh``).
+#: This many acknowledged later segments prove a loss (RFC 6675, 2, ``DupThresh``).
 DUPLICATES: Final = 3
-#: Of the least round trip: for how long RACK lets segments be reordered (RFC 8985, 6.2, step 4).
+#: The share of the least round trip for which RACK waits for reordered segments (RFC 8985, 6.2,
+#: step 4).
 REORDERING_SHARE: Final = 0.25
-#: A probe is due after so many round trips of silence (RFC 8985, 7.2).
+#: A probe is due after this many round trips without a new segment (RFC 8985, 7.2).
 PROBE_ROUND_TRIPS: Final = 2.0
 #: Linux: ``TCP_RTO_MIN``.  RFC 6298, 2.4, would have a whole second.
 LEAST_TIMEOUT_S: Final = 0.2
@@ -50,7 +51,7 @@ LONGEST_TIMEOUT_S: Final = 8.0
 
 @attrs.frozen(kw_only=True)
 class Measured:
-    """What a sender has measured of its link: the least round trip, SRTT, and its timeout."""
+    """A sender's measurements of its link: the least round trip, SRTT, and its timeout."""
 
     least_rtt_s: float
     smoothed_rtt_s: float
@@ -60,19 +61,19 @@ class Measured:
 class Segment:
     """One segment on its way.
 
-    ``arrives_s`` changes as long as it is not sent again for the last time: what is sent later may
-    prove the loss earlier, and puts the probe off.
+    ``arrives_s`` may change until the segment is sent for the last time: later segments may prove
+    the loss earlier, and they postpone the probe.
     """
 
     __slots__ = ("acknowledged", "acknowledged_try", "arrives_s", "fates", "tries_s")
 
     def __init__(self, sent_s: float) -> None:
         self.arrives_s = sent_s
-        #: When it is sent, and sent again: the last of these arrives.
+        #: The times at which it is sent and sent again; the last of these arrives.
         self.tries_s = [sent_s]
-        #: Of each time that it is sent again: the chance by which it is lost, and its jitter.
+        #: For each retransmission: the random number that decides about its loss, and its jitter.
         self.fates: list[tuple[float, float]] = []
-        #: How many segments were acknowledged that were sent after a try, and which try that is.
+        #: The number of acknowledged segments that were sent after a try, and that try's index.
         self.acknowledged = 0
         self.acknowledged_try = 0
 
@@ -98,18 +99,18 @@ class Flight:
         self._measured = measured
         self._chance = chance
         self._outages = outages
-        #: Those that will be sent again.
+        #: The segments that will be sent again.
         self._missing: list[Segment] = []
         self._newest: Segment | None = None
-        #: When the last segment arrives of those not lost: on the way none overtakes another.
+        #: The arrival of the last segment that was not lost, since no segment overtakes another.
         self._front_s = -math.inf
 
     def send(self, at_s: float) -> Segment:
-        """Send a segment that leaves at ``at_s``, which is not before any other did."""
+        """Send a segment that leaves at ``at_s``; calls are in the order of time."""
         path, newest = self._path, self._newest
         self._missing = [each for each in self._missing if each.tries_s[-1] > at_s]
         if newest is not None and len(newest.tries_s) > 1 and newest.tries_s[1] > at_s:
-            # It is not the last any more: nothing but its timeout comes without acknowledgements.
+            # The last segment is followed now: without acknowledgements only its timeout remains.
             timeout_s = self._measured.timeout_s
             self._plan(newest, 0, newest.tries_s[0] + timeout_s, 2 * timeout_s)
         self._newest = segment = Segment(at_s)
@@ -127,19 +128,19 @@ class Flight:
         return segment
 
     def _draw(self, path: Path) -> tuple[float, float]:
-        """Return the chance of being lost, and the jitter."""
+        """Return the random number that decides about the loss, and the jitter."""
         jitter_s = -math.log(1.0 - self._chance()) * path.jitter_s
         return self._chance(), jitter_s
 
     def _arrival_s(self, at_s: float, fate: tuple[float, float]) -> float | None:
-        """Return when what is sent at ``at_s`` arrives; None: it is lost."""
+        """Return when a segment that is sent at ``at_s`` arrives; None if it is lost."""
         chance, jitter_s = fate
         arrives_s = at_s + self._path.delay_s + jitter_s
         lost = chance < self._path.loss or self._outages.cover(arrives_s)
         return None if lost else arrives_s
 
     def _probe_wait_s(self, at_s: float, before: Segment | None) -> float:
-        """Return after how long a segment is sent again that nothing follows."""
+        """Return the time after which a segment that nothing follows is sent again."""
         smoothed_s = self._measured.smoothed_rtt_s
         probe_s = PROBE_ROUND_TRIPS * smoothed_s
         if before is None or before.tries_s[0] + smoothed_s <= at_s:
@@ -147,7 +148,7 @@ class Flight:
         return min(probe_s, self._measured.timeout_s)
 
     def _acknowledge(self, segment: Segment) -> None:
-        """Let the sender hear that ``segment`` is there, and what it concludes."""
+        """Let the sender receive the acknowledgement of ``segment``, and draw its conclusions."""
         lost, jitter_s = self._draw(self._back)
         if lost < self._back.loss:
             return
@@ -157,9 +158,12 @@ class Flight:
             self._conclude(missing, sent_s, heard_s)
 
     def _conclude(self, missing: Segment, sent_s: float, heard_s: float) -> None:
-        """What was sent at ``sent_s`` was acknowledged at ``heard_s``: is ``missing`` lost?"""
+        """Decide whether ``missing`` is lost.
+
+        A segment that was sent at ``sent_s`` was acknowledged at ``heard_s``.
+        """
         tries_s = missing.tries_s
-        # The times after it are plans, made without knowing of this acknowledgement.
+        # Later times were planned before this acknowledgement was known.
         newest_try = bisect_right(tries_s, sent_s) - 1
         if newest_try == len(tries_s) - 1:
             return
@@ -174,7 +178,7 @@ class Flight:
             self._plan(missing, newest_try, again_s, self._measured.timeout_s)
 
     def _plan(self, segment: Segment, newest_try: int, again_s: float, timeout_s: float) -> None:
-        """Let a segment be sent again at ``again_s``, and then by timeouts until it arrives."""
+        """Plan a retransmission at ``again_s``, and then by timeouts until the segment arrives."""
         del segment.tries_s[newest_try + 1 :]
         while True:
             segment.tries_s.append(again_s)

@@ -1,6 +1,6 @@
-"""Running the lab's proxy in a terminal: what it says, and how it ends.
+"""Running the lab's proxy in a terminal.
 
-Owns the line of figures and the end at a signal.  What is carried, and how, is ``proxy.py``.
+Owns the line of figures and the end at a signal.  ``proxy.py`` carries the bytes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import trio
 from clients.lab.profiles import Profile
 from clients.lab.proxy import Endpoint, LabFigures, Proxy, open_proxy
 
-#: Shows what a function of the seconds since it was last called returns, again and again.
+#: Shows the text of a function again and again; its argument is the time since the last call.
 Show = Callable[[Callable[[float], str]], Awaitable[None]]
 
 
@@ -31,7 +31,7 @@ def figure_line(before: LabFigures, now: LabFigures, elapsed_s: float) -> str:
 
 
 def opening_line(proxy: Proxy, listen: Endpoint) -> str:
-    """Return what the lab says once it listens."""
+    """Return the text to print when the lab listens."""
     profile = proxy.profile
     return (
         f"{listen} leads to {proxy.to} by {profile.name}: "

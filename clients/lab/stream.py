@@ -1,7 +1,6 @@
-"""A Trio stream as it is over a bad link: for clients that shall play through one.
+"""A Trio stream over a bad link, for clients that play through one.
 
-Owns carrying bytes between a stream and the two pipes.  What the link does to them is
-``conditioner.py``.
+Owns carrying bytes between a stream and the two pipes.  ``conditioner.py`` is the link.
 """
 
 from __future__ import annotations
@@ -14,25 +13,25 @@ import trio
 from clients.lab.pipe import RECEIVE_BYTES, Pipe
 from clients.lab.profiles import Profile
 
-#: For what was sent before closing.
+#: How long bytes that were sent before closing may still take.
 LINGER_S: Final = 5.0
 
 
 def over(
     profile: Profile, seed: str
 ) -> Callable[[trio.abc.HalfCloseableStream, trio.Nursery], trio.abc.HalfCloseableStream]:
-    """Return what puts a link under a client: ``open_game(…, via=over(profile, seed))``."""
+    """Return the ``via`` of ``open_game`` for a link: ``open_game(…, via=over(profile, seed))``."""
     return lambda stream, tasks: ConditionedStream(stream, profile, seed, tasks)
 
 
 class ConditionedStream(trio.abc.HalfCloseableStream):
     """``stream``, through the link ``profile``; this side is the player's.
 
-    A task in the nursery ``tasks`` carries the bytes.  Closing returns at once; as with a socket,
-    what was sent before still arrives: for up to ``LINGER_S`` the task stays for that, even in
-    a nursery that is cancelled.  So the stream must be closed, or that nursery never ends.
+    A task in the nursery ``tasks`` carries the bytes.  Closing returns at once.  As with a socket,
+    bytes that were sent before still arrive: the task goes on for up to ``LINGER_S``, even in a
+    cancelled nursery.  So the stream must be closed, or that nursery never ends.
 
-    Goes between TCP and TLS, so that TLS' own round trips take their time too.
+    The link lies between TCP and TLS, so it delays the handshake of TLS too.
     """
 
     def __init__(
@@ -47,24 +46,24 @@ class ConditionedStream(trio.abc.HalfCloseableStream):
         self._up, self._down = Pipe(up), Pipe(down)
         self._closed = trio.Event()
         self._has_end = False
-        #: Around the task that carries; its deadline is set when the stream is closed.
+        #: The scope of the carrying task; its deadline is set when the stream is closed.
         self._lingering = trio.CancelScope(shield=True)
         tasks.start_soon(self._carry)
 
     @property
     def stalls(self) -> int:
-        """Segments that were lost so far, either way."""
+        """Number of segments lost so far, in both directions."""
         return self._up.conditioner.stalls + self._down.conditioner.stalls
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Return once all is on its way, which waits while the link's window is full."""
+        """Send all of ``data``; wait while the link's window is full."""
         self._check_open()
         if self._has_end:
             raise trio.ClosedResourceError("the sending side has ended")
         try:
             await self._up.send(data)
         except trio.BrokenResourceError:
-            self._check_open()  # closed meanwhile, by ourselves
+            self._check_open()  # this side has closed it meanwhile
             raise
 
     async def wait_send_all_might_not_block(self) -> None:
@@ -73,23 +72,23 @@ class ConditionedStream(trio.abc.HalfCloseableStream):
         await self._up.wait_for_room()
 
     async def send_eof(self) -> None:
-        """End the way up, behind all that was sent."""
+        """End the sending side, after all bytes that were sent."""
         self._check_open()
         await trio.lowlevel.checkpoint()
         self._has_end = True
         self._up.end()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """Return what comes out of the link next, ``b""`` at the end."""
+        """Return the next bytes from the link, ``b""`` at the end."""
         self._check_open()
         try:
             return await self._down.receive(max_bytes or RECEIVE_BYTES)
         except trio.BrokenResourceError:
-            self._check_open()  # closed meanwhile, by ourselves
+            self._check_open()  # this side has closed it meanwhile
             raise
 
     async def aclose(self) -> None:
-        """Take no more, in either direction; what was sent still arrives."""
+        """Accept no more bytes in either direction; bytes that were sent still arrive."""
         if not self._closed.is_set():
             self._closed.set()
             self._lingering.deadline = trio.current_time() + LINGER_S

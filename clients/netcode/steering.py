@@ -214,7 +214,7 @@ class Steering(Generic[S, C]):
             return True
         return command != self.vehicle.idle(last, silent)
 
-    # ------------------------------------------------------------ what is known
+    # ------------------------------------------------------------ state and figures
 
     @property
     def own(self) -> S | None:
@@ -243,7 +243,7 @@ class Steering(Generic[S, C]):
         self._changes.clear()
         return changes
 
-    # ------------------------------------------------------------ what the server sent
+    # ------------------------------------------------------------ messages of the server
 
     def delta(
         self, margin: int | None, events: Sequence[RemoteEvent], now_s: float

@@ -101,7 +101,7 @@ class TickClock:
         self._heard = (tick, now_s)
         self._begin(tick - now_s * self.tick_rate)
 
-    # ------------------------------------------------------------ what came
+    # ------------------------------------------------------------ messages of the server
 
     def pong(self, sent_s: float, received_s: float, tick: float) -> None:
         """Take in a pong: the server read its ``tick`` between these local times.
@@ -153,7 +153,7 @@ class TickClock:
             heard, heard_s = self._heard
             self._begin(self._tempo.steady_of(heard) - heard_s * self.tick_rate)
 
-    # ------------------------------------------------------------ what is known
+    # ------------------------------------------------------------ estimates
 
     @property
     def known(self) -> bool:

@@ -1,7 +1,7 @@
 /**
  * The page's elements, found once by id and checked.
  *
- * Owns nothing.  A missing element is a mistake of ours, told by name at start.
+ * Owns nothing.  A missing element is an error in the page; it is named when the page starts.
  */
 
 /**

@@ -1,41 +1,40 @@
 /**
- * Drawing others in the past, smoothly: which tick the screen shows, and where a thing was then.
+ * Interpolation: others are drawn smoothly, at a tick in the past.
  *
- * Owns the playback clock and the last snapshots of one moving thing.  Pure: times are arguments, in
- * milliseconds of any steady clock, and ticks otherwise; nothing here reads a clock, a socket or the
- * page.  `clients/netcode/interpolation.py` is the same in seconds, held together with this by
- * `tests/vectors/netcode_interpolation.json`.
+ * Owns the playback clock, which says which tick the screen shows, and the track of one moving entity.
+ * Pure: times are arguments, in milliseconds of any steady clock, and ticks otherwise.
+ * `clients/netcode/interpolation.py` is its twin, in seconds;
+ * `tests/vectors/netcode_interpolation.json` tests both.
  *
- * Three invariants: the playback tick never runs backwards; a place between two snapshots lies on
- * the straight line between them, as the server's rewinding has it, so that who aims at what is
- * shown hits; and after the newest snapshot a thing goes on for `EXTRAPOLATION_MS` at the most, and
- * then stands still.
+ * Three invariants.  The playback tick never decreases.  A position between two snapshots lies on the
+ * straight line between them, as in the server's lag compensation, so a shot at a drawn position hits.
+ * After the newest snapshot an entity moves on for at most `EXTRAPOLATION_MS`, and then stops.
  */
 
 /** @typedef {import("./net/tickclock.js").TickClock} TickClock */
 
 /** Weight of a new arrival in the running means: 1/16, the gain of RFC 3550 (6.4.1) for jitter. */
 const GAIN = 1 / 16;
-/** A late burst or a sleeping tab moves playback at once; below that it only runs faster. */
+/** A larger error (the tab slept, say) is corrected by a jump, a smaller one by a change of speed. */
 const SNAP_MS = 500;
-/** How much faster or slower than real time playback may run while it seeks its place. */
+/** How much faster or slower than real time playback may run to correct an error. */
 const MAX_SLEW = 0.1;
-/** A whole error is made good in about this long (while `MAX_SLEW` allows). */
+/** An error is corrected in about this time, while `MAX_SLEW` allows. */
 const SETTLE_MS = 500;
-/** Playback is one publish interval and this many mean deviations behind the mean arrival … */
+/** Playback is behind the mean arrival by one interval between deltas and this many deviations. */
 const JITTERS = 4;
-/** … but never further than this. */
+/** The longest delay of playback. */
 const MAX_DELAY_MS = 400;
-/** Going on at the last speed for longer than this guesses wrong more often than it helps. */
+/** Moving on at the last speed for longer than this is wrong more often than it helps. */
 const EXTRAPOLATION_MS = 100;
-/** What extrapolation got wrong fades over this time. */
+/** An error of extrapolation fades over this time. */
 const CORRECTION_MS = 200;
-/** Snapshots of one thing: more than the longest delay at any usual rate. */
+/** How many snapshots of an entity are kept: more than the longest delay at any usual rate. */
 const CAPACITY = 32;
 
-/** Which tick the screen shows: behind the newest delta by as much as the jitter asks for. */
+/** The tick that the screen shows: behind the newest delta by a delay that grows with jitter. */
 export class PlaybackClock {
-  /** Gaps in which playback passed the time that the next delta told of, when it came. */
+  /** Gaps between deltas in which playback went past the tick of the next delta. */
   underruns = 0;
 
   #clock;
@@ -121,10 +120,10 @@ export class PlaybackClock {
    */
   #next(target, elapsedMs) {
     const shown =
-      this.#held && target > this.#shown // all stood still: nothing is passed over
+      this.#held && target > this.#shown // everything stood still, so nothing is skipped
         ? target
         : this.#shown + this.#advance(target, elapsedMs);
-    // A server that paused must not find playback far ahead of it when it goes on.
+    // Playback must not run far ahead of a server that has paused.
     const limit = Math.max(this.#newest + SNAP_MS / this.#tickMs, this.#shown);
     this.#held = shown >= limit;
     return Math.min(shown, limit);
@@ -143,7 +142,7 @@ export class PlaybackClock {
     if (errorMs < (guessing ? -EXTRAPOLATION_MS : -SNAP_MS)) return 0;
     const slew = Math.min(Math.max(errorMs / SETTLE_MS, -MAX_SLEW), MAX_SLEW);
     const off = Math.abs(errorMs);
-    // Not beyond the target, however long nobody asked.
+    // Never beyond the target, however long the last call is ago.
     const changeMs = Math.max(Math.min(slew * elapsedMs, off), -off);
     return Math.max(elapsed + changeMs / this.#tickMs, 0);
   }
@@ -260,7 +259,7 @@ export class Track {
   }
 
   /**
-   * What was drawn by guess and what is now known differ: keep the difference, to be bled off.
+   * Keep the difference between the drawn, extrapolated position and the known one, to let it fade.
    * @param {Pose} drawn
    */
   #bleedOff(drawn) {

@@ -1,4 +1,4 @@
-"""The command line: ``gameserver demo``, ``serve``, ``bots``, ``token``, ``echo`` and ``lab``.
+"""The command line: ``gameserver demo``, ``serve``, ``bots``, ``token``, ``step`` and others.
 
 Owns the list of commands, and turns expected errors into one line and exit code 1.  Each command
 has its own module, which is imported when the command is called.
@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "serve": "Serve your own rooms, found from the working directory.",
     "bots": "Have bots play on a server: for company, or as a load.",
     "token": "Print a token for one sign-in, as a login service would issue it: for development.",
+    "step": "Print step functions, written once in Python, as JavaScript that gives the same bits.",
     "echo": "Return every message on every path, up to 16 MiB: for conformance tools, on loopback.",
     "lab": "Put a bad network in front of a server: delay, jitter, a slow link, stalls.",
 }

@@ -1,17 +1,15 @@
 """Rooms by name: ``module:Class`` on the command line.
 
-Owns importing the module, and the error messages if something is missing.  Never makes a room.
+Owns the form of the name, and the error messages if something is missing.  Never makes a room.
 """
 
 from __future__ import annotations
 
-import importlib
-import pathlib
 import re
-import sys
 from collections.abc import Sequence
 
 from gameserver.cli.errors import UsageError
+from gameserver.cli.module_names import import_from_here
 from gameserver.room import Room
 
 
@@ -21,12 +19,9 @@ def load_rooms(targets: Sequence[str]) -> dict[str, type[Room]]:
     A target is ``module:Class``.  The working directory is searched for modules first.
     ``UsageError`` says what is missing.
     """
-    here = str(pathlib.Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
     kinds: dict[str, type[Room]] = {}
     for target in targets:
-        room = _load_room(target, here)
+        room = load_room(target)
         kind = room.__name__.lower()
         if kind in kinds:
             raise UsageError(f"two rooms are both called {kind}")
@@ -34,19 +29,15 @@ def load_rooms(targets: Sequence[str]) -> dict[str, type[Room]]:
     return kinds
 
 
-def _load_room(target: str, here: str) -> type[Room]:
+def load_room(target: str) -> type[Room]:
+    """Return the room that ``module:Class`` names; ``UsageError`` says what is not there."""
     module_name, colon, class_name = target.partition(":")
     if module_name.endswith(".py"):
         meant = module_name.removesuffix(".py").replace("/", ".")
         raise UsageError(f"{target!r} names a file; name the module: {meant}:{class_name}")
     if not (re.fullmatch(r"\w+(\.\w+)*", module_name) and colon and class_name.isidentifier()):
         raise UsageError(f"{target!r} is not of the form module:Class, as in mygame:MyRoom")
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise  # the module exists, but one that it imports does not
-        raise UsageError(f"there is no module {module_name} in {here}") from error
+    module = import_from_here(module_name)
     room = getattr(module, class_name, None)
     if room is None:
         names = [n for n, v in vars(module).items() if _is_room(v)]

@@ -227,7 +227,7 @@ def ladder() -> Picture:
             picture.arrow((corner[0], y + 46), (corner[0], y + 62), (box.right[0] + 2, y + 62))
     picture.text(40, 60, "up: load above 0.9", anchor="start", pale=True)
     picture.text(
-        740, 270, "down: two seconds that would have fitted below", anchor="end", pale=True
+        740, 270, "down: two seconds that would have needed less than 0.75", anchor="end", pale=True
     )
     return picture
 

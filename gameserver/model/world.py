@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 from gameserver.errors import LocalProtocolError
@@ -46,7 +46,7 @@ class World:
         self.owner_changed: list[tuple[Record, int]] = []
         self._free: list[int] = []
         self._next_id = 1
-        self._resting: deque[list[int]] = deque()
+        self._resting: deque[Sequence[int]] = deque()
 
     def __len__(self) -> int:
         return len(self.records)
@@ -155,7 +155,7 @@ class World:
             raise LocalProtocolError(f"{cls.__name__} has no position; declare it with at=")
         return spec.fields[spec.at[0]].name, spec.fields[spec.at[1]].name
 
-    def rest_ids(self, ids: list[int]) -> None:
+    def rest_ids(self, ids: Sequence[int]) -> None:
         """Release these ids, which despawned since the last publish; called once per publish."""
         self._resting.append(ids)
         if len(self._resting) > ID_REST_PUBLISHES:

@@ -221,14 +221,14 @@ class _Once(Collector):
         yield from _by_kind(figures.kinds)
 
 
-#: What is told of the acceptors' statistics: counter → what it counts.
+#: Counter of the acceptors' statistics → its description.
 ACCEPTOR_COUNTS: Final = {
     "accepted": "Connections accepted",
     "requests": "Request heads read, upgrades included",
     "websockets": "WebSocket sessions begun",
     "refused": "Connections turned away as soon as they were accepted",
     "rejected": "Requests answered with a status of 400 or more",
-    "failed": "Connections that ended by what the peer or the network did",
+    "failed": "Connections that ended because of the peer or the network",
     "crashed": "Connections and routes that ended by an error of the server; each is in the log",
     "accept_errors": "Connections that the system could not hand over",
     "idle_floods": "Connections ended for too many TLS records without data",

@@ -25,7 +25,7 @@ from gameserver.replication.fragments import EMPTY_ARRAY, enter_fragment, fragme
 _NO_CELLS: Final[frozenset[int]] = frozenset()
 _EVERYWHERE: Final = frozenset({EVERYWHERE})
 #: Empty leaves, enters and sets.
-_NOTHING_CROSSED: Final = EMPTY_ARRAY * 3
+NOTHING_CROSSED: Final = EMPTY_ARRAY * 3
 #: Empty leaves, enters, sets and adds.
 _NOTHING: Final = EMPTY_ARRAY * 4
 
@@ -130,7 +130,7 @@ class Bodies:
         count = sum(map(self._counts.__getitem__, view))
         crossed = self._seen_from(cell)
         if crossed is None:
-            return self._body(cell, _NOTHING_CROSSED, count, [adds])
+            return self._body(cell, NOTHING_CROSSED, count, [adds])
         return self._body(
             cell,
             _came_and_went(crossed.leaves, crossed.enters),
@@ -211,7 +211,7 @@ class Bodies:
 def _came_and_went(leaves: list[int], enters: list[Record]) -> bytes:
     """Return the sections ``leaves``, ``enters`` and (empty) ``sets``."""
     if not (leaves or enters):
-        return _NOTHING_CROSSED
+        return NOTHING_CROSSED
     count = sum([2 + len(record.values) for record in enters])
     return b"".join(
         (

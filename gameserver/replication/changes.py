@@ -64,6 +64,10 @@ class Changes:
         #: Seat → id → ``id, mask, value…`` of the owner fields that changed.
         self.owner_changes: dict[int, dict[int, list[Any]]] = {}
 
+    def nothing(self) -> bool:
+        """Whether the world is as it was at the last publish."""
+        return not (self.stayed or self.crossings or self.owner_changes or self.owner_touched)
+
     def cells(self) -> set[int]:
         """Return the cells in which anything changed, arrived or departed."""
         found = set(self.stayed)
@@ -85,13 +89,16 @@ def find_changes(world: World, tick: int) -> Changes:
     """
     changes = Changes(tick)
     stayed: dict[int, list[Any]] = {}
-    _note_spawned(world, changes)
-    _note_owners(world, changes)
+    if world.spawned:
+        _note_spawned(world, changes)
+    if world.owner_changed:
+        _note_owners(world, changes)
     for kind, compiled in enumerate(world.schema.compiled):
-        for records in (world.busy[kind], world.touched[kind]):
-            if records:
-                _scan(world, compiled, records.values(), changes, stayed)
-        world.touched[kind].clear()
+        if busy := world.busy[kind]:
+            _scan(world, compiled, busy.values(), changes, stayed)
+        if touched := world.touched[kind]:
+            _scan(world, compiled, touched.values(), changes, stayed)
+            touched.clear()
     _note_despawned(world, changes)
     for cell, flat in stayed.items():
         changes.stayed[cell] = fragment(flat)
@@ -191,10 +198,11 @@ def _note_owners(world: World, changes: Changes) -> None:
 
 
 def _note_despawned(world: World, changes: Changes) -> None:
-    gone = []
+    if not world.despawned:
+        world.rest_ids(())
+        return
     for record in world.despawned:
-        gone.append(record.id)
         if record.cell is not None:
             changes.crossings.append(Crossing(record, record.cell, None, []))
+    world.rest_ids([record.id for record in world.despawned])
     world.despawned = []
-    world.rest_ids(gone)

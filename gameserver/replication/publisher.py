@@ -23,6 +23,7 @@ from gameserver.model.world import World
 from gameserver.replication.changes import Changes, apply_crossings, find_changes
 from gameserver.replication.checksum import NO_TURN, CheckTurns, is_checked
 from gameserver.replication.events import Emission, RoundEvents
+from gameserver.replication.everywhere import post_everywhere, takes_short_way
 from gameserver.replication.interest import Lapses, focus_cell
 from gameserver.replication.knowledge import UP_TO_DATE
 from gameserver.replication.resizing import resize_views
@@ -95,19 +96,42 @@ class Publisher:
         lapses = Lapses(world, self._published_tick)
         if self.view_share != world.grid.share:
             resize_views(world, self._seats.values(), self.view_share, lapses)
-        # Scan.
         changes = find_changes(world, tick)
-        events = RoundEvents(world.schema, world.grid, emissions)
         turn = self._check_turns.due_at(tick)
+        events = RoundEvents(world.schema, world.grid, emissions)
+        seats = self._seats_to_visit(changes, events, turn)
+        if seats and not world.grid.cell_size and takes_short_way(changes):
+            seats = post_everywhere(
+                seats,
+                changes,
+                events,
+                turn,
+                tick - self.window_ticks,
+                tick - self.quiet_ticks,
+                self.statistics,
+            )
+        if seats or changes.crossings:
+            self._publish_to(seats, changes, events, turn, lapses)
+        self.statistics.publishes += 1
+        self._published_tick = tick
+
+    def _publish_to(
+        self,
+        seats: Collection[Seat],
+        changes: Changes,
+        events: RoundEvents,
+        turn: int,
+        lapses: Lapses,
+    ) -> None:
         # Lapse.
-        paths = self._choose_paths(self._seats_to_visit(changes, events, turn), tick, lapses)
+        paths = self._choose_paths(seats, changes.tick, lapses)
         # Move.
-        apply_crossings(world, changes)
+        apply_crossings(self.world, changes)
         for number in changes.owner_touched:
             if (seat := self._seats.get(number)) is not None:
                 seat.own_changed = True
         # Post.
-        posting = Round(world, changes, events, turn, self.statistics)
+        posting = Round(self.world, changes, events, turn, self.statistics)
         posting.post_still(paths.still, self.quiet_ticks)
         posting.post_moved(paths.moved)
         for seat in paths.catching_up:
@@ -116,14 +140,16 @@ class Publisher:
         posting.post_catch_up(paths.catching_up)
         posting.flush()
         posting.skip(paths.behind)
-        self.statistics.publishes += 1
-        self._published_tick = tick
 
     # ------------------------------------------------------------ which seats, and by which path
 
     def _seats_to_visit(self, changes: Changes, events: RoundEvents, turn: int) -> Collection[Seat]:
         """Return all seats if much has changed, otherwise those that may notice a change."""
+        if changes.nothing() and not (events.by_cell or events.by_seat):
+            return self._seats_with_news(changes.tick, (), (), turn)
         grid = self.world.grid
+        if not grid.cell_size:
+            return self._seats.values()
         news = changes.cells() | events.by_cell.keys()
         if EVERYWHERE in news or OCCUPIED_PER_NEWS * len(news) > len(grid.members):
             return self._seats.values()

@@ -31,7 +31,7 @@ from gameserver.replication.seat import Seat
 #: from the processor's caches.  Larger batches gain nothing and take memory.
 BATCH_FRAMES: Final = 256
 
-_DELTA_HEAD: Final = array_header(10) + pack(int(Kind.DELTA))
+DELTA_HEAD: Final = array_header(10) + pack(int(Kind.DELTA))
 
 
 @attrs.define
@@ -50,6 +50,20 @@ class PublisherStatistics:
     checks: int = 0
 
 
+def flush(batch: list[tuple[Seat, bytes]], tick: int, statistics: PublisherStatistics) -> None:
+    """Post these frames, which brings their seats up to date with ``tick``; empty the batch."""
+    sent_bytes = 0
+    for seat, frame in batch:
+        if seat.sink.post(frame):
+            seat.delta_posted(tick)
+            sent_bytes += len(frame)
+            statistics.deltas += 1
+        else:
+            seat.forget()  # broken; if it ever takes frames again, it starts over
+    statistics.delta_bytes += sent_bytes
+    batch.clear()
+
+
 class Round:
     """Posts one publish.  ``turn`` is the turn of seats to be checked, or ``NO_TURN``."""
 
@@ -66,7 +80,7 @@ class Round:
         self._events = events
         self._turn = turn
         self._statistics = statistics
-        self._head = _DELTA_HEAD + pack(changes.tick)
+        self._head = DELTA_HEAD + pack(changes.tick)
         self._bodies = Bodies(world, changes, events)
         #: Cell → checksum of the public fields of its members.
         self._sums: dict[int, int] = {}
@@ -196,17 +210,7 @@ class Round:
 
     def flush(self) -> None:
         """Post the frames made so far, which brings their seats up to date."""
-        tick = self._changes.tick
-        sent_bytes = 0
-        for seat, frame in self._batch:
-            if seat.sink.post(frame):
-                seat.delta_posted(tick)
-                sent_bytes += len(frame)
-                self._statistics.deltas += 1
-            else:
-                seat.forget()  # broken; if it ever takes frames again, it starts over
-        self._statistics.delta_bytes += sent_bytes
-        self._batch.clear()
+        flush(self._batch, self._changes.tick, self._statistics)
 
     def _extras(self, seat: Seat) -> bytes:
         """Return the frames that follow the delta: the checksum, and texts."""

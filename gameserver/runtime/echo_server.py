@@ -22,10 +22,11 @@ import trio
 
 from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.frames import binary_frame
-from gameserver.runtime.http.acceptor import Acceptor, open_listeners
+from gameserver.runtime.http.acceptor import Acceptor
 from gameserver.runtime.http.endpoint import Endpoint
 from gameserver.runtime.http.messages import Site, text_response
 from gameserver.runtime.net import poller
+from gameserver.runtime.net.listening import open_listeners
 from gameserver.runtime.server import StartError
 
 if TYPE_CHECKING:

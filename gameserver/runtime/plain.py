@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 ECHO_MESSAGE_BYTES = 64 * 1024
 CHAT_MESSAGE_BYTES = 4 * 1024
+#: What waits for one slow reader; beyond it the oldest text is dropped, counted and told.
 CHAT_QUEUE_MESSAGES = 64
-"""What waits for one slow reader; beyond it the oldest text is dropped, counted and told."""
 
 
 PING_EVERY_S = 20.0
+#: A client whose machine vanished is noticed after these two together.
 PONG_TIMEOUT_S = 20.0
-"""A client whose machine vanished is noticed after these two together."""
 
 
 def plain_endpoints() -> dict[str, Endpoint]:
@@ -65,8 +65,8 @@ class _Member:
 
     waiting: deque[str] = attrs.field(factory=deque)
     arrived: trio.Event = attrs.field(factory=trio.Event)
+    #: Texts dropped since the client was last told.
     untold: int = 0
-    """Texts dropped since the client was last told."""
 
 
 class Chat:

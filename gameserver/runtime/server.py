@@ -37,12 +37,13 @@ from gameserver.runtime import plain
 from gameserver.runtime.admission.connection_limits import ConnectionLimits, Peer, Reason
 from gameserver.runtime.admission.memory import MemoryWatch
 from gameserver.runtime.gc_policy import GcPolicy
-from gameserver.runtime.http.acceptor import Acceptor, AcceptorSettings, open_listeners
+from gameserver.runtime.http.acceptor import Acceptor, AcceptorSettings
 from gameserver.runtime.http.assets import Assets, web_client
 from gameserver.runtime.http.endpoint import Endpoint
 from gameserver.runtime.http.messages import JSON, Response, Site, text_response
 from gameserver.runtime.http.page_folder import page_files
 from gameserver.runtime.http.request_policy import METRICS_PATH, RequestPolicy
+from gameserver.runtime.net.listening import open_listeners
 from gameserver.runtime.net.tls import Certificate
 from gameserver.runtime.net.websocket import WebSocket
 from gameserver.runtime.open_files import within_open_files

@@ -1,4 +1,4 @@
-"""The engine's half of a room: what the server does with the room that a game author wrote.
+"""The engine's half of a room: it seats players, queues commands and calls the game's hooks.
 
 Pure: no Trio, no sockets, no clock.
 """

@@ -98,5 +98,5 @@ class SeatInputTimes:
         return True
 
     def forget_untold(self) -> None:
-        """Note that no delta will tell of what has been applied: the connection is lost."""
+        """Note that no delta will report the applied inputs: the connection is lost."""
         self._untold_s = 0.0

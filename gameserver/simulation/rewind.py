@@ -1,7 +1,7 @@
 """How far into the past a hit test may look for one player (lag compensation).
 
-Owns the past of a room's entities, and the judgement of what a client claims that its screen
-showed: whether the measured latency supports the claim, and what is believed otherwise.
+Owns the past of a room's entities, and the judgement of a client's claim about its screen: whether
+the measured latency supports the claim, and which age is used otherwise.
 
 A screen shows other players later than they are, by the time that a delta travels and by the
 interpolation delay.  The command then needs time for its way back.  So the *age* of a claim (the
@@ -81,7 +81,7 @@ class Rewind:
         self._history: Final = History(room.world, room.rewinds, length_ticks)
 
     def record(self, tick: int) -> None:
-        """Keep what was published at ``tick``."""
+        """Keep the positions that were published at ``tick``."""
         self._history.record(tick)
 
     def seen_by(self, room: Room, player: Player, screen: Screen) -> Seen:

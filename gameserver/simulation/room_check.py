@@ -130,7 +130,7 @@ def _check_input(room: type[Room]) -> None:
 
 
 def suspicions(room: type[Room]) -> Iterator[str]:
-    """Yield a sentence for each declaration that is hardly intended."""
+    """Yield a sentence for each declaration that is probably a mistake."""
     for name in dict.fromkeys(name for cls in room.__mro__ for name in vars(cls)):
         if not hasattr(Room, name) and (meant := _meant(room, name)) is not None:
             yield f"{room.__name__}.{name}: the server knows no such thing; is {meant} meant?"

@@ -13,6 +13,7 @@ from zlib import compress, decompress
 import attrs
 import msgpack
 
+from gameserver.state.seat_state import PLAYER_ROW
 from gameserver.state.snapshot import Captured
 from gameserver.state.values import pack, unpack_extension
 
@@ -60,10 +61,10 @@ def describe(captured: Captured) -> Facts:
                 for number, name, value in content:
                     facts[f"{name} (object {number})", "content"] = value
             case "players":
-                for seat, seated, entity, names, values in content:
+                for seat, seated, entity, row, more in content:
                     where = f"player in seat {seat}" if seated else f"player who left seat {seat}"
                     facts[where, "entity"] = entity
-                    for field, value in zip(names, values, strict=True):
+                    for field, value in (*zip(PLAYER_ROW, row, strict=True), *more.items()):
                         facts[where, field] = value
             case "own":
                 for field, _, value in content:

@@ -74,9 +74,16 @@ class Loader:
             return self.entities[data[0]]
         return self._loads[_index(data[0])](data)
 
+    def load_row(self, data: list[Any]) -> Any:
+        """Return the object that ``Saver.save_row`` saved."""
+        name, row = data
+        return self._value(name, row[1:])
+
     def make(self, name: str, rows: Iterable[list[Any]], *, spawned: bool) -> None:
         """Make shells for the rows of one class; entities in the world are kept by id."""
         cls = self._class(name)
+        if spawned and cls not in self._room.world.schema.kinds:
+            raise SnapshotError(f"{name} is no entity class of {self._room_name} (any more)")
         made = self.entities if spawned else self._objects
         for row in rows:
             if type(row[0]) is not int or row[0] in made or row[0] < 0:

@@ -120,7 +120,7 @@ def _load(room_class: type[R], classes: Classes, sections: dict[str, list[Any]])
             loader.make_container(number, name, content)
     loader.fill()
     records = _load_world(stepper, engine, loader, fits=fits)
-    _load_players(stepper, loader, players, engine, sections, records, fits=fits)
+    _load_players(stepper, loader, players, sections, records, fits=fits)
     _load_engine(stepper, loader, engine, head, reader)
     (own,), (extra,) = sections["own"], sections["save"]
     _load_own(room, classes, loader, own, reader)
@@ -180,22 +180,20 @@ def _load_players(
     stepper: Stepper[Any],
     loader: Loader,
     rows: list[list[Any]],
-    engine: dict[str, Any],
     sections: dict[str, list[Any]],
     records: world_state.LoadedRecords,
     *,
     fits: bool,
 ) -> None:
-    for player, row, latency in zip(loader.players, rows, engine["latency"], strict=True):
-        for name, value in zip(*row[3:], strict=True):
-            if name in seat_state.PLAYER_APART:
-                raise SnapshotError(f"a player has no attribute {name}")
-            setattr(player, name, loader.load(value))
+    (latencies,) = sections["latency"]
+    for player, row, latency in zip(loader.players, rows, latencies, strict=True):
+        attributes, more = row[3:]
+        seat_state.load_player(player, attributes, more, loader.load)
         seat_state.load_latency(player, latency)
     lapses = seat_state.load_lapses(sections["lapses"][0])
     seats = [seat for piece in sections.get("seats", ()) for seat in piece]
     for seated, saved in zip(stepper.seated.values(), seats, strict=True):
-        seat_state.load_seat(seated, saved, records, lapses, loader.load, fits=fits)
+        seat_state.load_seat(seated, saved, records, lapses, loader, fits=fits)
 
 
 def _load_engine(

@@ -66,6 +66,7 @@ class Saver:
         self._holders: list[tuple[Any, str]] = []
         #: The classes of all rows and values.
         self.used: set[type] = set()
+        self._plans: dict[type, Plan] = {}
         self._done = 0
         self._holder: tuple[Any, str] = room, ""
         self._saves: dict[type, Callable[[Any], Any]] = {
@@ -91,6 +92,17 @@ class Saver:
         except KeyError:
             save = self._saves[cls] = self._saver_of(cls)
         return save(value)
+
+    def save_row(self, value: Any) -> tuple[str, tuple[Any, ...]]:
+        """Save an object that nothing else refers to: its class, and a row with the number 0."""
+        plan = self._plans.get(value.__class__)
+        if plan is None:
+            plan = self._plans[value.__class__] = self.classes.plan(value.__class__)
+            self.used.add(plan.cls)
+        try:
+            return plan.name, plan.row(0, value, self.save)
+        except (Unsavable, RecursionError, AttributeError):
+            return plan.name, self._row(plan, 0, value)  # names the field
 
     def save_attribute(self, holder: Any, name: str, value: Any) -> Any:
         """Save an attribute of a room, or of a player; ``LocalProtocolError`` names it."""
@@ -216,11 +228,25 @@ class Saver:
 
     def ordered(self, values: Iterable[Any]) -> list[Any]:
         """Save the elements of a set in an order that depends on nothing but what they are."""
+        if (ids := self._ids_of(values)) is not None:
+            return [(number,) for number in ids]
         try:
             ordered: Iterable[Any] = sorted(values, key=_plain_key)
         except TypeError:
             ordered = sorted(values, key=self._set_key)
         return list(map(self.save, ordered))
+
+    def _ids_of(self, values: Iterable[Any]) -> list[int] | None:
+        """Return the sorted ids of entities in the world, or None if there is anything else."""
+        try:
+            records = [value._record for value in values]
+            ids = [record.id for record in records]
+        except AttributeError:
+            return None
+        if list(map(self._records.get, ids)) != records:
+            return None
+        ids.sort()
+        return ids
 
     def _set_key(self, value: Any) -> bytes:
         cls = value.__class__

@@ -7,18 +7,24 @@ they are built again.  Latency is saved as it was; moments on the clock of the o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from operator import attrgetter
 from typing import Any, Final
 
 import attrs
 
 from gameserver.errors import SnapshotError
-from gameserver.player import Player
+from gameserver.outbox import Outbox
+from gameserver.player import Player, Screen
 from gameserver.protocol.latency import Latency
 from gameserver.replication.knowledge import NEW, UP_TO_DATE, Knowledge, Lapsed
+from gameserver.replication.seat import NOWHERE, Seat
 from gameserver.simulation.commands import Commands
 from gameserver.simulation.inputs import Input, InputBuffer
 from gameserver.simulation.stepper import Seated
+from gameserver.state.classes import SCALARS
+from gameserver.state.loader import Loader
+from gameserver.state.saver import Saver
 from gameserver.state.world_state import LoadedRecords, Records
 
 #: Attributes of a player that have another place in the snapshot.
@@ -50,16 +56,40 @@ _NEW, _UP_TO_DATE, _APPLIED = 0, 1, 1
 
 Save = Callable[[Any], Any]
 
+#: Attributes that every player has and that are saved as values.
+PLAYER_ROW: Final = tuple(
+    name
+    for name in vars(Player(Seat(1, NOWHERE), Screen(), "", None, Outbox()))
+    if name not in PLAYER_APART
+)
+_PLAYER_ATTRIBUTES: Final = len(PLAYER_ROW) + len(PLAYER_APART)
+_player_row: Final = attrgetter(*PLAYER_ROW)
 
-def save_latency(latency: Latency) -> tuple[Any, ...]:
+
+def save_player(player: Player, saver: Saver) -> tuple[Any, ...]:
+    """Return the attributes of a player in the order of ``PLAYER_ROW``, and those a game adds."""
+    row: tuple[Any, ...] = _player_row(player)
+    if not SCALARS.issuperset(map(type, row)):
+        row = tuple(map(saver.save_attribute, repeat(player), PLAYER_ROW, row))
+    attributes = player.__dict__
+    more = {}
+    if len(attributes) > _PLAYER_ATTRIBUTES:
+        for name in sorted(attributes.keys() - {*PLAYER_ROW, *PLAYER_APART}):
+            more[name] = saver.save_attribute(player, name, attributes[name])
+    return row, more
+
+
+def pack_latency(latency: Latency) -> tuple[Any, ...]:
     """Return the figures of a latency."""
     figures: tuple[Any, ...] = _latency_row(latency)
     return figures
 
 
-def save_seat(seated: Seated, records: Records, lapses: list[Lapsed], save: Save) -> Any:
-    """Copy what ``load_seat`` takes; what the seat knows is added to ``lapses``."""
-    seat, commands, screen = seated.seat, seated.commands, seated.commands._screen
+def save_seat(seated: Seated, records: Records, lapses: list[Lapsed], saver: Saver) -> Any:
+    """Copy a seat for ``pack_seat``; what the seat knows is added to ``lapses``."""
+    save = saver.save
+    seat, commands = seated.seat, seated.commands
+    screen, own = commands._screen, seat.own
     inputs = commands._inputs
     applied = None if inputs is None else inputs.applied
     claim = screen.claim
@@ -73,19 +103,19 @@ def save_seat(seated: Seated, records: Records, lapses: list[Lapsed], save: Save
         _seat_row(seat),
         seat.focus,
         seat.looked_at is seat.focus or seat.looked_at,
-        records.number(seat.own),
+        own.id if own is not None and own.alive else records.number(own),
         knows,
         records.numbers(seat.holds.values()) if seat.holds else (),
         seat.notices[:],
         seat.waiting_events[:],
         _commands_row(commands),
-        [_save_input(entry, save) for entry in commands._inbox],
+        [(entry, saver.save_row(entry.command)) for entry in commands._inbox],
         None
         if inputs is None
         else (
             _inputs_row(inputs),
-            _save_input(inputs.applied, save),
-            [_save_input(entry, save) for entry in inputs._waiting],
+            _save_input(applied, save),
+            [(entry, saver.save_row(entry.command)) for entry in inputs._waiting],
             _save_input(inputs._late, save),
         ),
         _APPLIED if claim is not None and claim is applied else _save_input(claim, save),
@@ -102,7 +132,22 @@ def _index_in(lapses: list[Lapsed], lapsed: Lapsed) -> int:
 
 
 def _save_input(entry: Any, save: Save) -> Any:
-    return None if entry is None else (*_input_row(entry), save(entry.command))
+    return None if entry is None else (entry, save(entry.command))
+
+
+def pack_seat(saved: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return what ``save_seat`` copied, with rows in place of inputs, which never change."""
+    *head, inbox, inputs, claim, applied_tick = saved
+    if inputs is not None:
+        counters, applied, waiting, late = inputs
+        inputs = counters, _pack_input(applied), list(map(_pack_input, waiting)), _pack_input(late)
+    if claim != _APPLIED:
+        claim = _pack_input(claim)
+    return (*head, list(map(_pack_input, inbox)), inputs, claim, applied_tick)
+
+
+def _pack_input(saved: tuple[Input, Any] | None) -> tuple[Any, ...] | None:
+    return None if saved is None else (*_input_row(saved[0]), saved[1])
 
 
 def pack_lapses(lapses: Sequence[Lapsed]) -> list[tuple[Any, ...]]:
@@ -118,6 +163,14 @@ def load_lapses(saved: list[list[Any]]) -> list[Lapsed]:
     return [Lapsed(set(known), since, resumed) for known, since, resumed in saved]
 
 
+def load_player(player: Player, row: list[Any], more: dict[str, Any], load: Save) -> None:
+    """Give a player its attributes."""
+    if more.keys() & {*PLAYER_APART, *PLAYER_ROW}:
+        raise SnapshotError("a player has an attribute twice")
+    for name, value in (*zip(PLAYER_ROW, row, strict=True), *more.items()):
+        setattr(player, name, load(value))
+
+
 def load_latency(player: Player, saved: list[Any]) -> None:
     """Give a player the latency that was measured before."""
     player.latency = Latency(*saved)
@@ -128,7 +181,7 @@ def load_seat(
     saved: list[Any],
     records: LoadedRecords,
     lapses: list[Lapsed],
-    load: Save,
+    loader: Loader,
     *,
     fits: bool,
 ) -> None:
@@ -143,7 +196,7 @@ def load_seat(
     else:
         seat.looked_at = tuple(looked_at) if looked_at else None
     seat.own = records.get(own) if fits or (own or 0) > 0 else None
-    _load_commands(seated.commands, rest, load)
+    _load_commands(seated.commands, rest, loader)
     if fits:
         seat.knowledge = _knowledge(knows, lapses)
         seat.holds = {record.id: record for record in records.all_of(holds)}
@@ -162,30 +215,30 @@ def _knowledge(knows: int, lapses: list[Lapsed]) -> Knowledge:
     return lapses[knows - 2]
 
 
-def _load_commands(commands: Commands, saved: list[Any], load: Save) -> None:
+def _load_commands(commands: Commands, saved: list[Any], loader: Loader) -> None:
     row, inbox, inputs, claim, applied_tick = saved
     for name, value in zip(COMMANDS_ROW, row, strict=True):
         setattr(commands, name, value)
-    commands._inbox = [_load_input(entry, load) for entry in inbox]
+    commands._inbox = [_load_input(entry, loader.load_row) for entry in inbox]
     if commands._inbox:
         commands._room.waiting.append(commands)
     if inputs is not None and commands._inputs is not None:
-        _load_inputs(commands._inputs, inputs, load)
+        _load_inputs(commands._inputs, inputs, loader)
     screen = commands._screen
     screen.applied_tick = applied_tick
     if claim == _APPLIED:
         screen.claim = None if commands._inputs is None else commands._inputs.applied
     else:
-        screen.claim = _load_input(claim, load)
+        screen.claim = _load_input(claim, loader.load)
 
 
-def _load_inputs(buffer: InputBuffer, saved: list[Any], load: Save) -> None:
+def _load_inputs(buffer: InputBuffer, saved: list[Any], loader: Loader) -> None:
     counters, applied, waiting, late = saved
     for name, value in zip(INPUTS_ROW, counters, strict=True):
         setattr(buffer, name, value)
-    buffer.applied = _load_input(applied, load)
-    buffer._waiting.extend(_load_input(entry, load) for entry in waiting)
-    buffer._late = _load_input(late, load)
+    buffer.applied = _load_input(applied, loader.load)
+    buffer._waiting.extend(_load_input(entry, loader.load_row) for entry in waiting)
+    buffer._late = _load_input(late, loader.load)
 
 
 def _load_input(saved: list[Any] | None, load: Save) -> Any:

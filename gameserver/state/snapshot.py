@@ -15,7 +15,7 @@ import attrs
 from gameserver.errors import LocalProtocolError
 from gameserver.model.history import Frame
 from gameserver.model.record import Record
-from gameserver.player import Player
+from gameserver.protocol.latency import Latency
 from gameserver.replication.knowledge import Lapsed
 from gameserver.replication.publisher import Publisher
 from gameserver.room import Room, unbuilt
@@ -77,6 +77,7 @@ class Captured:
     _engine: dict[str, Any]
     _seats: list[Any]
     _lapses: list[Lapsed]
+    _latencies: list[Latency]
     _live: dict[int, Record]
     _frames: Sequence[Frame]
     _shell: Any
@@ -108,7 +109,8 @@ class Captured:
     def _engine_sections(self) -> Sections:
         yield "engine", self._engine
         for seats in _pieces(self._seats):
-            yield "seats", seats
+            yield "seats", list(map(seat_state.pack_seat, seats))
+        yield "latency", list(map(seat_state.pack_latency, self._latencies))
         yield "lapses", seat_state.pack_lapses(self._lapses)
         for frame in self._frames:
             yield "past", world_state.pack_history([frame], self._live)
@@ -165,16 +167,11 @@ def capture(
     seats: list[Any] = []
     for seated in stepper.seated.values():
         try:
-            seats.append(seat_state.save_seat(seated, records, lapses, save))
+            seats.append(seat_state.save_seat(seated, records, lapses, saver))
         except Unsavable as error:
             raise LocalProtocolError(f"a command cannot be saved: {error}") from None
-    players: list[tuple[Any, ...]] = []
-    saver.finish()
-    # What a player keeps may refer to further players.
-    while len(players) < len(saver.players):
-        players.append(_save_player(room, saver.players[len(players)], saver))
-        saver.finish()
-    engine["latency"] = [seat_state.save_latency(player.latency) for player in saver.players]
+    players = _save_players(room, saver)
+    latencies = [player.latency for player in saver.players]
     engine["dead"] = world_state.save_dead(records, save)
     saver.finish()
     rewind = stepper._rewind
@@ -191,6 +188,7 @@ def capture(
         engine,
         seats,
         lapses,
+        latencies,
         dict(room.world.records),
         () if rewind is None else world_state.save_history(rewind._history),
         shell,
@@ -237,17 +235,25 @@ def _save_own(room: Room, classes: Classes, saver: Saver) -> list[tuple[str, str
     return saved
 
 
-def _save_player(room: Room, player: Player, saver: Saver) -> tuple[Any, ...]:
-    names: list[str] = []
-    values: list[Any] = []
-    for name, value in vars(player).items():
-        if name not in seat_state.PLAYER_APART:
-            names.append(name)
-            scalar = value.__class__ in SCALARS
-            values.append(value if scalar else saver.save_attribute(player, name, value))
-    seated = room.players.get(player.seat) is player
-    entity = player.entity
-    return (player.seat, seated, None if entity is None else room.id_of(entity), names, values)
+def _save_players(room: Room, saver: Saver) -> list[tuple[Any, ...]]:
+    """Save the players in the room, and those who left that anything still refers to."""
+    saved: list[tuple[Any, ...]] = []
+    saver.finish()
+    while len(saved) < len(saver.players):
+        # What a player keeps may refer to further players.
+        for player in saver.players[len(saved) :]:
+            seat = player._seat
+            own = seat.own
+            saved.append(
+                (
+                    seat.number,
+                    room.players.get(seat.number) is player,
+                    own.id if own is not None and own.alive else None,
+                    *seat_state.save_player(player, saver),
+                )
+            )
+        saver.finish()
+    return saved
 
 
 def _save_engine(

@@ -63,7 +63,7 @@ def save_world(world: World, records: Records) -> dict[str, Any]:
     else:
         members = [(cell, list(ids)) for cell, ids in grid.members.items()]
     return {
-        "records": [_row(record) for record in world.records.values()],
+        "records": _rows(world.records.values()),
         "touched": [list(touched) for touched in world.touched],
         "owned": [(seat, list(owned)) for seat, owned in world.owned.items()],
         "spawned": records.numbers(world.spawned),
@@ -79,21 +79,25 @@ def save_world(world: World, records: Records) -> dict[str, Any]:
 
 def save_dead(records: Records, save: Callable[[Any], Any]) -> list[tuple[Any, ...]]:
     """Copy the dead records that have been named; ``save`` is given their entities."""
-    return [(save(record.entity), record.kind, *_row(record)) for record in records.dead]
+    rows = zip(records.dead, _rows(records.dead), strict=True)
+    return [(save(record.entity), record.kind, *row) for record, row in rows]
 
 
-def _row(r: Record) -> tuple[Any, ...]:
-    return (
-        r.id,
-        r.owner,
-        r.cell,
-        r.settled,
-        r.values,
-        r.changed_at[:],
-        r.owner_values,
-        r.owner_changed_at[:],
-        r.born_at,
-    )
+def _rows(records: Iterable[Record]) -> list[tuple[Any, ...]]:
+    return [
+        (
+            r.id,
+            r.owner,
+            r.cell,
+            r.settled,
+            r.values,
+            r.changed_at[:],
+            r.owner_values,
+            r.owner_changed_at[:],
+            r.born_at,
+        )
+        for r in records
+    ]
 
 
 # ---------------------------------------------------------------- loading

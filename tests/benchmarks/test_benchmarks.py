@@ -7,6 +7,8 @@ import math
 import os
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +21,21 @@ from benchmarks.driver import Driver
 from benchmarks.exposition import tick_times
 from benchmarks.generator import Generator, Load, complaints
 from benchmarks.machine import BenchmarkError, Cores
-from benchmarks.moves import HEADINGS, STEP, start_of, world_side
+from benchmarks.moves import HEADINGS, STEP, passing_beside, start_of, world_side
 from benchmarks.peers.shared.field import Field
 from benchmarks.pilots import arena_speech, record_steering, split_frame
 from benchmarks.records import Largest, Record
-from benchmarks.servers import CONTENDERS, FLOOR, OURSELVES, RunningServer, Setting
-from benchmarks.speech import Speech, colyseus_speech, headings, mover_speech, plain_speech
+from benchmarks.servers import CONTENDERS, FLOOR, OURSELVES, RunningServer, Setting, room_of
+from benchmarks.speech import (
+    ROOM_PLACE,
+    Speech,
+    colyseus_speech,
+    headings,
+    mover_speech,
+    plain_speech,
+)
 from benchmarks.studies import growth
-from benchmarks.studies.compare import chosen
+from benchmarks.studies.compare import chosen, having
 from benchmarks.studies.session import summary
 from benchmarks.worlds import BigWorld, Turn
 from gameserver.games.arena.room import Arena
@@ -95,10 +104,23 @@ def test_what_a_record_derives() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"playing": 99}, {"deltas": 9_400}, {"interval_p99_ms": 75.0}, {"tick_rate": 30}],
+    [
+        {"playing": 99},
+        {"not_passed": 1},
+        {"deltas": 9_400},
+        {"interval_p99_ms": 75.0},
+        {"tick_rate": 30},
+    ],
 )
 def test_what_does_not_hold(changes: dict[str, Any]) -> None:
     assert not make_record(**changes).held
+
+
+def test_deltas_of_those_who_come_and_go_are_delivered_too() -> None:
+    record = make_record(passing_deltas=10_000, more={"passed": 300})
+    assert record.cpu_per_delta_us == pytest.approx(25.0)
+    assert record.hz == pytest.approx(20.0)
+    assert summary(record).endswith("300 came and went, 0 could not")
 
 
 def test_nothing_delivered_is_not_cheap() -> None:
@@ -396,20 +418,48 @@ def test_plain_peers_understand_the_generator() -> None:
     assert msgpack.unpackb(command_of(speech, 300, 0, b"\x07")) == [300, 7]
 
 
-def test_colyseus_is_told_to_go_on_and_where() -> None:
-    speech = colyseus_speech(["/p/r?sessionId=s"])
+def test_colyseus_is_told_to_go_on() -> None:
+    speech = colyseus_speech()
     assert speech.first == b"\x0a"
     assert command_of(speech, 1, 1, b"\x07") == b"\x0d\xa1t\x07"
-    assert speech.paths == ["/p/r?sessionId=s"]
 
 
-def test_long_lists_reach_the_generator_in_files(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("world", "size"), [("matches", 10), ("duels", 2), ("churn", 10)])
+def test_players_of_small_rooms_are_told_which(world: str, size: int) -> None:
+    setting = Setting(world=world, players=100)
+    assert setting.room_size == size
+    hello = decode_from_client(OURSELVES.speech(setting).open)
+    assert isinstance(hello, Hello)
+    assert hello.room == room_of(setting)
+    assert room_of(setting) in {f"match/{ROOM_PLACE}", f"duel/{ROOM_PLACE}"}
+    assert FLOOR.speech(setting).path == f"/{ROOM_PLACE}"
+    assert ROOM_PLACE in CONTENDERS["colyseus"].speech(setting).match_body
+    for contender in CONTENDERS.values():
+        speech = contender.speech(setting)
+        assert speech.room_size == (size if world in contender.worlds else speech.room_size)
+
+
+def test_players_of_one_room_are_not_told_which() -> None:
+    setting = Setting(world="bigworld", players=100)
+    assert setting.room_size == 0
+    assert FLOOR.speech(setting).path == "/"
+    assert {contender.speech(setting).room_size for contender in CONTENDERS.values()} == {0}
+
+
+def test_only_churn_has_players_who_come_and_go() -> None:
+    assert passing_beside("matches", 1000) == 0
+    # 20 rooms a second, each of ten for two seconds and a quarter until the next.
+    assert passing_beside("churn", 500) == 450
+    assert passing_beside("churn", 1) == 10
+
+
+def test_the_list_of_tails_reaches_the_generator_in_a_file(tmp_path: Path) -> None:
     speech = Speech(head=b"\x92", tails=[b"\x00\x01", b"\xff"], delta_at=1, delta_byte=18)
     flags = speech.flags(tmp_path)
     assert flags[flags.index("--tails") + 1] == str(tmp_path / "tails")
     assert (tmp_path / "tails").read_text() == "0001\nff\n"
     assert flags[flags.index("--delta-byte") + 1] == "18"
-    assert "--paths" not in flags
+    assert flags[flags.index("--path") + 1] == "/"
 
 
 def test_recorded_pilots_fly_and_shoot() -> None:
@@ -443,6 +493,16 @@ def test_frames_are_split(length: int) -> None:
 def test_contenders_are_chosen_by_name_and_we_come_first() -> None:
     assert [c.name for c in chosen(("floor", "gameserver"))] == ["gameserver", "floor"]
     assert len(chosen(())) == len(CONTENDERS) == 7
+    with pytest.raises(BenchmarkError, match="there is no server flor; there are gameserver, fl"):
+        chosen(("gameserver", "flor"))
+
+
+def test_contenders_are_those_that_have_the_world() -> None:
+    assert "plain_trio" in {c.name for c in having("bigworld", ())}
+    assert "plain_trio" not in {c.name for c in having("duels", ())}
+    assert having("idle", ()) == [OURSELVES]
+    with pytest.raises(BenchmarkError, match="none of these servers has the world matchs"):
+        having("matchs", ())
 
 
 # ---------------------------------------------------------------- the real thing, for a moment
@@ -493,6 +553,67 @@ def test_our_server_is_measured() -> None:
     assert record.cpu_s > 0
     assert record.rss_bytes > record.rss_empty_bytes / 2 > 0
     assert record.more["sent"] > 0
+
+
+@linux
+@pytest.mark.usefixtures("_compiled")
+def test_rooms_come_and_go_beside_those_who_stay() -> None:
+    setting = Setting(world="churn", players=10)
+    load = Load(players=10, passing=20, stay_s=0.3, warmup_s=0.1, window_s=1.5)
+
+    def rooms(server: RunningServer) -> dict[str, Any]:
+        return {"open": server.get("/metrics").count("gameserver_rooms{"), "log": server.log()}
+
+    record = Driver(cores(), {}).run("test", OURSELVES, setting, load, at_end=rooms)
+    assert record.playing == 10
+    assert record.more["passed"] >= 20
+    assert record.not_passed == 0
+    assert record.passing_deltas > 0
+    assert "error" not in record.more["log"]
+
+
+@linux
+@pytest.mark.usefixtures("_compiled")
+def test_matchmaking_says_where_each_client_goes() -> None:
+    """Three clients in rooms of two ask over HTTP first, and go where the answer says."""
+    asked: list[str] = []
+    upgraded: list[str] = []
+
+    class Matchmaker(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            asked.append(body)
+            seat = {"roomId": f"r{body}", "sessionId": "s"}
+            answer = json.dumps(seat, separators=(",", ":"))
+            head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(answer)}\r\n\r\n"
+            self.wfile.write((head + answer).encode())  # in one piece, as on loopback
+
+        def do_GET(self) -> None:
+            upgraded.append(self.path)
+            self.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\n\r\n\x82\x01\x00")
+            self.connection.recv(1)  # until the client goes
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    speech = Speech(
+        match="/match", match_body=ROOM_PLACE, path="/{roomId}?id={sessionId}", room_size=2
+    )
+    load = Load(players=3, commands_per_s=0.0, warmup_s=0.0, window_s=0.05, joining=1)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Matchmaker) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            with Generator(server.server_port, speech, load, cores().load) as generator:
+                assert generator.wait_for("joined")["joined"] == 3
+        finally:
+            server.shutdown()
+            thread.join()
+    assert asked == ["000000", "000000", "000001"]
+    assert upgraded == ["/r000000?id=s", "/r000000?id=s", "/r000001?id=s"]
 
 
 @linux

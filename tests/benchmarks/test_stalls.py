@@ -11,9 +11,15 @@ import attrs
 import pytest
 import trio
 
-from benchmarks.stalls import results
+from benchmarks.driver import Driver
+from benchmarks.machine import BenchmarkError, Cores
+from benchmarks.servers import Setting
+from benchmarks.stalls import results, rooms
 from benchmarks.stalls.results import Mark, StallsRecord, phases_of, stops_of
 from benchmarks.stalls.watch import MARKS, PUBLISH, STEP, Stages, Turn, Watch, find
+from benchmarks.studies import stalls
+from benchmarks.studies.session import Session
+from gameserver import Room
 
 
 def turn(at_s: float = 0.0, *, waits: int = 0, **stages_ms: float) -> Turn:
@@ -154,3 +160,31 @@ def test_records_come_back_from_their_file() -> None:
     lines = [json.dumps({"study": "idle"}), json.dumps(attrs.asdict(record))]
     assert results.load_newest(lines) == record
     assert results.load_newest(lines[:1]) is None
+
+
+# ---------------------------------------------------------------- the worlds
+
+
+@pytest.mark.parametrize(("world", "name"), rooms.WATCHED.items())
+def test_each_world_has_a_room_that_is_watched(world: str, name: str, tmp_path: Path) -> None:
+    room = getattr(rooms, name)
+    assert room.on_start is not Room.on_start
+    assert room.schema().describe() == rooms.Watched.schema().describe()
+    setting = Setting(world=world, players=10)
+    started = stalls.start_watched(setting, turns=tmp_path / "turns")
+    assert f"benchmarks.stalls.rooms:{name}" in started.command
+    assert started.command.count("--empty-room-s") == 1
+    assert started.environment["BENCHMARK_STALLS"] == str(tmp_path / "turns")
+
+
+def test_the_crowd_fills_small_rooms_of_its_own() -> None:
+    assert stalls.room_of_crowd(Setting(world="bigworld", players=9), 7) == "watched"
+    duels = Setting(world="duels", players=9)
+    asked = [stalls.room_of_crowd(duels, number) for number in range(3)]
+    assert asked == ["watchedduel/crowd0", "watchedduel/crowd0", "watchedduel/crowd1"]
+
+
+def test_a_world_in_which_nothing_is_watched_is_refused(tmp_path: Path) -> None:
+    session = Session(tmp_path / "results", 1, 0.0, 1.0, driver=Driver(Cores(0, 0), {}))
+    with pytest.raises(BenchmarkError, match="bigworld, matches, duels, churn, not in arena"):
+        stalls.run(session, "arena", 1, 2, 0.1)

@@ -1,4 +1,4 @@
-"""The command line: rooms by name, readable errors, and commands as processes of their own."""
+"""The command line: rooms by name, readable errors, and commands in their own processes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ number = 5
 
 @pytest.fixture
 def here(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    """An empty working directory; what is imported from it is forgotten again."""
+    """An empty working directory; modules imported from it are removed afterwards."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     known = set(sys.modules)
@@ -243,7 +243,7 @@ async def test_the_demo_with_bots(here: pathlib.Path) -> None:
         async with open_url(f"ws://{await _address(process)}/") as client:
             await client.hello(room="arena")
             own = (await client.next_of(Welcome)).own_entity
-            # Some entity moves that is not ours: a bot flies.
+            # An entity of another player moves, so a bot flies.
             while not any(i != own for i in (await client.next_of(Delta)).adds[:1]):
                 pass
         process.send_signal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""Output that neither fails nor waits: full disks, and readers that are gone or asleep."""
+"""Output that never fails and never waits: full disks, and readers that are gone or asleep."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Pipe:
         self.stream = os.fdopen(writer, "w", encoding="utf-8")
 
     def read(self) -> str:
-        """Return all that is in the pipe."""
+        """Return the content of the pipe."""
         pieces = []
         while True:
             try:

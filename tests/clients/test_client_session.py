@@ -1,4 +1,4 @@
-"""What a client does about wrong checks and deltas, by vectors that both languages play."""
+"""A client's answers to wrong checks and malformed deltas, by vectors for both languages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RESYNC = [6]
 
 
 class Listener:
-    """What the client has sent since the last look, without pings and acks."""
+    """What the client has sent since the last call, without pings and acks."""
 
     def __init__(self, server: Server) -> None:
         self._server = server

@@ -128,7 +128,7 @@ async def test_a_connection_that_breaks_is_1006(game: Game, autojump_clock) -> N
 
 
 async def test_a_server_that_falls_silent_is_lost(game: Game, autojump_clock) -> None:
-    """One whose machine is gone says nothing, and its TCP may take a quarter of an hour to."""
+    """If the server's machine is gone, TCP may take a quarter of an hour to report it."""
     codes: list[int] = []
 
     async def script(server: Server) -> None:
@@ -140,7 +140,7 @@ async def test_a_server_that_falls_silent_is_lost(game: Game, autojump_clock) ->
         with trio.fail_after(60), pytest.raises(ConnectionLost, match="fell silent") as caught:
             await client.next_delta()
         assert (caught.value.code, caught.value.action) == (1006, ClientAction.RESUME)
-        # Should it be there after all, it is not to take it for leaving.
+        # If the server still lives, it must not take this for leaving.
         await wait_all_tasks_blocked()
         assert codes == [4001]
         assert trio.current_time() - began_s < 2 * connection.SILENCE_DEADLINE_S
@@ -219,7 +219,7 @@ async def test_leaving_a_dead_server_takes_the_deadline_at_most(dial: Dial, auto
     left_at_s = 0.0
 
     async def stuck(stream: trio.abc.Stream) -> None:
-        """Let in, then neither read nor write."""
+        """Accept the connection, then neither read nor write."""
 
         async def script(server: Server) -> None:
             await server.let_in()

@@ -1,4 +1,4 @@
-"""What is sent again after a connection was lost."""
+"""The commands that are sent again after a lost connection."""
 
 from __future__ import annotations
 

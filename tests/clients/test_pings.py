@@ -1,4 +1,4 @@
-"""When pings go out, and which are answered."""
+"""When pings are due, and which one a pong answers."""
 
 from __future__ import annotations
 

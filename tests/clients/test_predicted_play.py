@@ -65,7 +65,7 @@ SCHEMA = Schema.of([Bead, Pull, Rang])
 
 
 class BeadOnWire:
-    """It goes where it is pulled, one step for each; at multiples of 50 a bell rings."""
+    """It moves one step for each pull; at multiples of 50 a bell rings."""
 
     kinds = ("Bead",)
     jump_distance = 10.0
@@ -91,7 +91,7 @@ class BeadOnWire:
 
 
 class Host(Server):
-    """A server that ticks, applies what it is sent, and can stop for a while."""
+    """A server that ticks, applies commands, and can pause."""
 
     def __init__(self, ws: Any) -> None:
         super().__init__(ws)
@@ -313,7 +313,7 @@ async def test_without_a_pong_the_loop_waits_until_the_connection_ends(
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_tick_comes_when_it_is_said_to(seed: int) -> None:
-    """Else whoever waits for it finds it not due, again and again, for a rounding error."""
+    """Otherwise a rounding error lets a loop wait for it again and again."""
     chance = random.Random(seed)
     started_s, tick = chance.uniform(0, 1000), chance.uniform(0, 50)
     clock = TickClock(RATE, tick, started_s)
@@ -332,7 +332,7 @@ def test_a_tick_comes_when_it_is_said_to(seed: int) -> None:
 async def test_in_another_room_nothing_is_kept_of_the_first_ones_time(
     game: Game, dial: Dial, autojump_clock: trio.testing.MockClock
 ) -> None:
-    """The server was started anew: its ticks are lower, its pace is its own."""
+    """The server was restarted: its ticks are lower, and it has another pace."""
     hosts: list[Host] = []
     async with game(hosting(hosts), resume=True) as client:
         play = client.steering(BeadOnWire())

@@ -62,7 +62,7 @@ def delta(tick: int, **sections: Any) -> Delta:
 
 
 def started(schema: Schema = SCHEMA) -> Replica:
-    """Return a replica with ship 1, which is ours, ship 2 and zone 3."""
+    """Return a replica with the own ship 1, ship 2 and zone 3."""
     replica = Replica(schema)
     replica.apply(
         delta(
@@ -310,7 +310,7 @@ def test_any_delta_applies_or_raises_remote_protocol_error(arrived: Delta) -> No
         assert replica.needs_full_state
     else:
         assert replica.tick == arrived.tick
-    # Whatever happened, the next full state makes it whole.
+    # After any delta, the next full state repairs the replica.
     replica.apply(attrs.evolve(delta(50, leaves=None), enters=[1, ZONE, 0, [], 1.0]))
     assert replica.checksum() == replica.entities[1].checksum()
     assert repr(replica.entities[1]) == "<Zone 1: id=0, corners=(), mood=1.0>"

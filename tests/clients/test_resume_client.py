@@ -1,4 +1,4 @@
-"""The Python client comes back by itself, or stays away as the close code says."""
+"""The Python client reconnects by itself, or stays closed if the close code says so."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ async def test_commands_that_were_lost_on_their_way_are_sent_again(
 async def test_as_many_commands_as_are_sent_again_are_applied(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They all come at once, and where no poller reads, before one tick."""
+    """The server receives all of them at once, even before a single tick."""
     async with resumable_lobby() as host:
         host.lead_here(monkeypatch)
         async with open_game("ws://test/", room="field", name="ann") as game:
@@ -114,7 +114,7 @@ async def test_as_many_commands_as_are_sent_again_are_applied(
 
 
 def lose_what_is_sent(game: Any) -> None:
-    """Let the bytes that the client sends from now on never arrive."""
+    """Lose all bytes that the client sends from now on."""
 
     async def lose(_data: Any) -> None:
         await trio.lowlevel.checkpoint()
@@ -143,7 +143,7 @@ async def test_giving_up_a_slow_connection_is_not_leaving(
 async def test_a_connection_that_breaks_while_commands_are_sent_again_costs_no_seat(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server knows by then that its welcome has come, so only the new token is good."""
+    """The server knows by then that its welcome has come, so only the new token is valid."""
     async with resumable_lobby() as host:
         host.lead_here(monkeypatch)
         async with open_game("ws://test/", room="field", name="ann") as game:

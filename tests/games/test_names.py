@@ -1,4 +1,4 @@
-"""Names that people give themselves."""
+"""Names that players choose."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ import test from "node:test";
 
 import { Controls } from "../../clients/web/arena/controls.js";
 
-test("held keys steer until they are let go", () => {
+test("held keys steer until they are released", () => {
   const controls = new Controls();
   controls.press("left");
   controls.press("thrust");
@@ -32,7 +32,7 @@ test("a press shorter than a tick is sent once", () => {
   assert.equal(controls.take(0).dash, false);
 });
 
-test("when the window loses the focus, everything is let go", () => {
+test("when the window loses the focus, all controls are released", () => {
   const controls = new Controls();
   controls.press("fire");
   controls.steerTowards(1);

@@ -5,7 +5,7 @@ import test from "node:test";
 
 import { happen } from "../../clients/web/arena/happenings.js";
 
-/** A page of which everything may be asked: it notes what was called. */
+/** A page that accepts every call, and notes the calls. */
 function page() {
   const called = [];
   const part = (name) =>

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { OwnMotion, REPEAT_TICKS } from "../../clients/web/arena/own_motion.js";
-import { stepShip } from "../../clients/web/arena/ship_step.js";
+import { step_ship } from "../../clients/web/arena/ship_step.js";
 import { newPose } from "../../clients/web/interpolation.js";
 
 const TICK_MS = 1000 / 30;
@@ -18,7 +18,7 @@ const REST = {
 };
 const SURROUNDINGS = { rocks: [], size: SIZE, armed: () => true };
 
-const step = (state, steer) => stepShip(state, steer, [], SIZE, true);
+const step = (state, steer) => step_ship(state, steer, [], SIZE, true);
 
 /** A ship and its server, `ahead` ticks behind the client's time. */
 class Flight {

@@ -41,7 +41,7 @@ test("an unknown field or command is named, with those that there are", () => {
   assert.throws(() => only({ tunr: 1 }), /^TypeError: Steer has no field tunr; it has turn, thr/);
   assert.throws(
     () => schema.command("Fire"),
-    /^TypeError: the room knows no command Fire; it knows Steer, Name$/,
+    /^TypeError: the room has no command Fire; it has Steer, Name$/,
   );
 });
 

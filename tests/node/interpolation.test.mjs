@@ -58,7 +58,7 @@ test("a rarer delta asks for more delay than the least", () => {
   assert.ok(Math.abs(clock.delayMs - 4 * TICK_MS) < 1e-9);
 });
 
-test("jitter lengthens the delay, and a calm line shortens it again", () => {
+test("jitter lengthens the delay, and steady deltas shorten it again", () => {
   const clock = newClock();
   const random = randomOf(7);
   for (let tick = 0; tick < 300; tick += 1) clock.arrived(tick, tick * TICK_MS + 80 * random());

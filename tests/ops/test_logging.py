@@ -1,4 +1,4 @@
-"""What the log looks like, and what a client cannot do to it."""
+"""The form of the log, and its protection from the texts of clients."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_json_where_there_is_no_terminal() -> None:
 
 
 class Disk(io.StringIO):
-    """One that may be full."""
+    """A stream that may be full."""
 
     full = False
 
@@ -66,7 +66,7 @@ class Disk(io.StringIO):
 
 
 def test_a_log_that_cannot_be_written_costs_lines_and_nothing_else() -> None:
-    """Else whoever logs would end there: a player who has just joined, or a room."""
+    """Otherwise the task that logs would end: a session that has just joined, or a room."""
     disk = Disk()
     configure_logging("info", "json", disk)
     log = structlog.get_logger("test")

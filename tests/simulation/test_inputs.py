@@ -1,4 +1,4 @@
-"""The input buffer: rule by rule, and against a plain model of what must always be so."""
+"""The input buffer: rule by rule, and compared with a plain model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def entry(tick: int, seq: int, *, at: int) -> Input:
 
 
 def taken(buffer: InputBuffer, *ticks: int) -> list[int | None]:
-    """The seqs of what is applied at ``ticks``."""
+    """The seqs of the inputs applied at ``ticks``."""
     found = [buffer.take(tick) for tick in ticks]
     return [None if one is None else one.seq for one in found]
 
@@ -135,7 +135,7 @@ def test_clearing_counts_what_it_drops() -> None:
 
 
 class AnyClient(RuleBasedStateMachine):
-    """A client that says whatever it likes, and a server that drops ticks."""
+    """A client that sends arbitrary inputs, and a server that drops ticks."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -146,7 +146,7 @@ class AnyClient(RuleBasedStateMachine):
         self.refused = 0
         self.late = 0
         self.applied: list[int] = []
-        #: What must be applied if nothing takes it back: tick → seq.
+        #: Tick → seq of the input that must be applied, unless a later one replaces it.
         self.promised: dict[int, int] = {}
 
     @rule(offset=st.integers(-6, 8), skip=st.integers(1, 3))

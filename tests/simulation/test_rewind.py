@@ -1,4 +1,4 @@
-"""What a client's claim is worth: honest ones are believed, and lying gains nothing more."""
+"""Claims of clients: honest ones are believed, and a lie gains no more than documented."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Played:
             self.stepper.published(tick)
 
     def shoot(self, rendered: float, *, for_tick: int = 0) -> float:
-        """Fire now, claiming that the screen showed tick ``rendered``; what was seen."""
+        """Fire now, claiming that the screen showed tick ``rendered``; return what was seen."""
         self._seq += 1
         self.commands.take(self._seq, Aim(fire=True), tick=for_tick, rendered=round(32 * rendered))
         while not self.room.seen:
@@ -111,7 +111,7 @@ def test_what_is_seen_then_is_where_the_target_was_drawn() -> None:
 
 
 def test_waiting_for_its_tick_does_not_make_a_claim_older() -> None:
-    """The claim is judged by when it came, not by when it is applied."""
+    """A claim is judged by its time of arrival, not by the time at which it is applied."""
     played = Played()
     played.player.latency = STEADY
     newest = 61 - bounds(STEADY, RATE, 1).least
@@ -129,7 +129,7 @@ def test_while_an_input_is_repeated_the_screen_goes_on() -> None:
 
 @pytest.mark.parametrize("rendered", [1, 20, 63, 10**6])
 def test_a_claim_that_cannot_be_is_replaced_by_what_was_measured(rendered: float) -> None:
-    """Older than any delay explains, newer than the way allows, and of the future."""
+    """Claims that are older than any delay explains, newer than the latency, or of the future."""
     played = Played()
     played.player.latency = STEADY
     assert played.shoot(rendered) == pytest.approx(61 - 0.1 * RATE - 1)
@@ -205,7 +205,7 @@ def test_the_history_must_reach_as_far_as_the_rewinding() -> None:
 def test_an_honest_client_is_never_disputed(
     rtt_s: float, jitter_s: float, delay_s: float, seed: int, rate: int, every: int
 ) -> None:
-    """Round trips of ``rtt_s`` ± ``jitter_s``; it draws ``delay_s`` after what came last."""
+    """Round trips of ``rtt_s`` ± ``jitter_s``; the client draws ``delay_s`` in the past."""
     rng = random.Random(seed)
     estimator = LatencyEstimator()
 
@@ -235,7 +235,7 @@ def liar_sees(latency: Latency, rendered: int) -> tuple[float, Player]:
 def test_with_true_pongs_a_liar_sees_no_more_than_the_most_patient_honest_client(
     rendered: int, rtt_s: float
 ) -> None:
-    """The documented bound, whatever is claimed; and nothing that has not been published."""
+    """Any claim stays within the documented bound, and within the published ticks."""
     seen, player = liar_sees(measured(*[rtt_s] * 40), rendered)
     age = 41 - seen
     most = (rtt_s + MAX_INTERPOLATION_S + TOLERANCE_S) * RATE + 1 + 1

@@ -1,4 +1,4 @@
-"""What is said of a room class before anybody plays: in words that name what to change."""
+"""Checks of a room class before the game starts; each message names what to change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rooms with an ``input``: exactly one per player and tick, and what goes on where none came."""
+"""Rooms with an ``input``: exactly one per player and tick, and the rules if none has come."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Play:
 
 
 class Helm(Room):
-    """Notes what its hooks were called with."""
+    """Notes the arguments of its hooks."""
 
     classes = (Ship, Steer, Play)
     input = Steer

@@ -1,4 +1,4 @@
-"""The names that a game is free to use: the engine's own are in nobody's way."""
+"""Names that a game may use, although the engine uses them too."""
 
 from __future__ import annotations
 
@@ -132,6 +132,9 @@ def test_kicking_a_player_that_left_kicks_nobody() -> None:
 
 def test_the_stages_of_a_step_are_told_in_order() -> None:
     stepper = Stepper(Warehouse())
+    assert [*stepper.stages(4)] == ["tick"], "no other hook was called"
+    ann = stepper.join(1, NoSink(), "ann")
+    stepper.hear(ann.player, "hello")
     seen = [(hook, stepper.room.steps) for hook in stepper.stages(5)]
-    assert seen == [("on_command", 0), ("on_command", 0), ("on_say", 0), ("tick", 1)]
+    assert seen == [("on_command", 1), ("on_say", 1), ("tick", 2)]
     assert stepper.room.tick_number == 5

@@ -1,4 +1,4 @@
-"""An arena without sockets: players, ticks, and what was told."""
+"""An arena without sockets: players, ticks and events."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MIDDLE = rules.WORLD_SIZE // 2
 
 
 class Field:
-    """A room, stepped by hand.  ``events`` holds what the last step told, in order."""
+    """A room, stepped by hand.  ``events`` holds the events of the last step, in order."""
 
     def __init__(self, *, seed: int = 1, rocks: bool = True) -> None:
         self.room = Arena(seed=seed)
@@ -41,7 +41,7 @@ class Field:
         return seated.commands
 
     def play(self, seat: int, name: str = "", *, bot: bool = False, at: Any = None) -> Flier:
-        """Seat a player who flies now, weapons warm; at a given place, no longer protected."""
+        """Seat a player who flies, with weapons ready; with a place given, also vulnerable."""
         player = self.join(seat, name)
         self.tell(player, Play(name, bot=bot))
         self.step()
@@ -53,7 +53,7 @@ class Field:
         return flier
 
     def put(self, flier: Flier, x: int, y: int, heading: int = 0) -> Ship:
-        """Set a flier's ship at rest somewhere, vulnerable."""
+        """Place a flier's ship at rest, vulnerable."""
         ship = flier.ship
         assert ship is not None
         ship.x, ship.y, ship.vx, ship.vy, ship.heading, ship.aim = x, y, 0, 0, heading, heading
@@ -70,7 +70,7 @@ class Field:
         self.tell(flier.player, Steer(**controls))
 
     def step(self, ticks: int = 1) -> list[Any]:
-        """Play some ticks; return all that was told meanwhile."""
+        """Play some ticks; return all their events."""
         told: list[Any] = []
         for _ in range(ticks):
             self.events = self._rehearsal.step()
@@ -86,7 +86,7 @@ class Field:
         raise AssertionError("it never came to that")
 
     def leap(self, tick: int) -> None:
-        """Make the next step that of a much later tick, as after dropped ones."""
+        """Make the next step simulate a much later tick, as after dropped ticks."""
         self.room.tick_number = tick - 1
 
     def all(self, cls: type[E]) -> list[E]:

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from typing import Any
 
 from gameserver.games.arena import movement, rules
 from gameserver.games.arena.model import UNIT, Steer
-from gameserver.games.arena.movement import Motion, move
+from gameserver.games.arena.movement import Disc, Motion, move
 from gameserver.games.arena.ship_step import ShipState, step_ship
 from tests.support.paths import VECTORS
 
@@ -63,7 +64,7 @@ def random_trace(rng: random.Random, ticks: int) -> dict[str, Any]:
 def fly(trace: dict[str, Any]) -> list[list[int]]:
     """Return the states of ``trace``, one per tick."""
     state = Motion(*trace["start"])
-    rocks = [tuple(rock) for rock in trace["rocks"]]
+    rocks = [Disc(*rock) for rock in trace["rocks"]]
     states = []
     for turn, thrust, dash in trace["controls"]:
         state = move(state, Steer(turn, thrust, dash), rocks, trace["size"])
@@ -89,13 +90,15 @@ def random_step_trace(rng: random.Random, ticks: int) -> dict[str, Any]:
     return trace
 
 
-def fly_and_shoot(trace: dict[str, Any]) -> list[list[int]]:
+def fly_and_shoot(
+    trace: dict[str, Any], step: Callable[..., ShipState] = step_ship
+) -> list[list[int]]:
     """Return the states of a trace of ``ship_step.json``, one per tick."""
     state = ShipState(*trace["start"])
-    rocks = [tuple(rock) for rock in trace["rocks"]]
+    rocks = [Disc(*rock) for rock in trace["rocks"]]
     states = []
     for controls, armed in zip(trace["controls"], trace["armed"], strict=True):
-        state = step_ship(state, Steer(*controls), rocks, trace["size"], armed=armed)
+        state = step(state, Steer(*controls), rocks, trace["size"], armed=armed)
         states.append(list(state))
     return states
 

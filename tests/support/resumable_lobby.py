@@ -1,7 +1,7 @@
-"""A lobby whose guests come over memory streams, which can be cut: for the tests of resuming.
+"""A lobby whose clients connect over memory streams that can be cut: for the tests of resuming.
 
-Both by hand (``RawClient``) and with the real Python client, whose connecting is put on
-memory streams by ``lead_here``.
+Clients are written by hand (``RawClient``), or are the real Python client, which ``lead_here``
+connects to this lobby.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SETTINGS = Settings(empty_room_s=1000, reading="tasks")
 
 
 class HoldingField(Field):
-    """A field whose seats are held, and that writes down what becomes of its players."""
+    """A field whose seats are held, and which logs the hooks about its players."""
 
     hold_s = 30.0
 
@@ -107,7 +107,7 @@ class ResumableLobby:
         return {how: count for how, count in self.lobby.resumption.counts.items() if count}
 
     async def serve(self, stream: Any) -> None:
-        """Hold one connection, as the acceptor would."""
+        """Serve one connection, as the acceptor would."""
         link = MemoryLink(stream, stream_peer(stream))
         self.links.append(link)
         async with trio.open_nursery() as nursery:
@@ -141,7 +141,7 @@ class ResumableLobby:
             nursery.cancel_scope.cancel()
 
     async def leave_behind(self, name: str = "ann", **hello: Any) -> tuple[Welcome, Delta]:
-        """Join, see the world once, and be lost; return what was seen."""
+        """Join, get a delta, and lose the connection; return welcome and delta."""
         async with self.client() as (client, _):
             welcome = await client.joined(name, **hello)
             seen = await client.next_of(Delta)
@@ -164,13 +164,13 @@ class ResumableLobby:
 
 
 async def until_known(game: GameClient) -> None:
-    """Play until the server has told what a ping measured: only then does it hold the seat."""
+    """Play until the server has measured a ping; before that it would not hold the seat."""
     while game.status is None:
         await game.next_delta()
 
 
 async def back(client: RawClient, welcome: Welcome, seen: Delta | None, **other: Any) -> Welcome:
-    """Come back by hand, holding what ``seen`` brought."""
+    """Resume by hand, with the entities that ``seen`` brought."""
     held = None if seen is None else encode_held(seen.enters[:: 2 + 2])
     tick = 0 if seen is None else seen.tick
     hello: dict[str, Any] = {"resume": welcome.resume, "tick": tick, "held": held, **other}

@@ -24,7 +24,7 @@ TICK_S = 1 / 20
 
 @attrs.define
 class Sink:
-    """Keeps the messages that it was posted; acknowledges deltas, once it knows whose it is."""
+    """Keeps the messages posted to it; acknowledges deltas once its ``seat`` is set."""
 
     clear: bool = True
     messages: list[object] = attrs.field(factory=list)
@@ -44,7 +44,7 @@ class Sink:
 
 @attrs.define
 class Client:
-    """A seat in the room, and how its session was ended."""
+    """A player in the room, and the calls that ended its session."""
 
     member: Member
     sink: Sink
@@ -83,9 +83,9 @@ def room_loop() -> RoomLoop:
     return RoomLoop(ping_interval_s=Settings().ping_interval_s, polled=False)
 
 
-def room_task(room: Room, most_held: int = 8, loop: RoomLoop | None = None) -> RoomTask:
+def room_task(room: Room, *, loop: RoomLoop | None = None) -> RoomTask:
     """Return the task of a room that is in no lobby, in a loop of its own if none is given."""
-    return RoomTask(room, "field/1", loop or room_loop(), Resumption(), HoldQuota(most_held))
+    return RoomTask(room, "field/1", loop or room_loop(), Resumption(), HoldQuota(most=8))
 
 
 async def run_alone(task: RoomTask) -> None:

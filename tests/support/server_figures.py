@@ -1,4 +1,4 @@
-"""Figures of a server, made up, for the tests of what is told of them."""
+"""Invented figures of a server, for the tests of their output."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ from gameserver.room import Room
 from gameserver.simulation.stepper import Stepper
 from tests.support.frame_sinks import FakeSink
 
-#: How long a message takes that is sent at the given time.
+#: Returns the delay of a message that is sent at the given time.
 Delay = Callable[[float], float]
 
 #: The time between the beginning of a tick and its deltas.
@@ -162,7 +162,7 @@ class SimulatedClient:
         field.publisher.add(self.seated.seat)
         field.remotes.append(self)
         self.replica = Replica(type(field.room).schema())
-        # The welcome took some time, too.
+        # The welcome also took some time.
         welcome_tick = field.server_ticks(field.now_s - down(field.now_s))
         self.clock = TickClock(field.rate, welcome_tick, field.now_s)
         self.steering: Steering[ShipState, Steer] = Steering(

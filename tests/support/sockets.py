@@ -19,11 +19,12 @@ from wsproto.events import AcceptConnection, Event, Request
 
 from gameserver.config import Settings
 from gameserver.runtime.admission.connection_limits import ConnectionLimits
-from gameserver.runtime.http.acceptor import Acceptor, open_listeners
+from gameserver.runtime.http.acceptor import Acceptor
 from gameserver.runtime.http.endpoint import Endpoint
 from gameserver.runtime.http.messages import Site
 from gameserver.runtime.http.request_policy import RequestPolicy
 from gameserver.runtime.net.link import Link
+from gameserver.runtime.net.listening import open_listeners
 from gameserver.runtime.net.tls_codec import TlsCodec
 from gameserver.runtime.plain import plain_endpoints
 

@@ -1,7 +1,8 @@
 /**
  * Colyseus 0.18: its default WebSocket transport, schema state, and patches from the simulation
  * timer with `broadcastPatch()`.  In the big world each client has a StateView that holds what is
- * within three by three cells, kept up to date only for what crossed a border.
+ * within three by three cells, kept up to date only for what crossed a border.  Those who ask for
+ * the same match share a room, as `filterBy` has it; a room ends with its last client.
  */
 import { Room, Server } from "@colyseus/core";
 import { Encoder, StateView } from "@colyseus/schema";
@@ -14,7 +15,7 @@ const side = worldSide(flags.players);
 Encoder.BUFFER_SIZE = 256 * 1024;
 
 class Moving extends Room {
-  maxClients = 20_000;
+  maxClients = flags.players;
   patchRate = null; // a timer of its own for patches loses some: they go out with the simulation
   seatReservationTimeout = 300;
   maxMessagesPerSecond = Infinity;
@@ -123,6 +124,6 @@ class BigWorld extends Moving {
 
 const transport = new WebSocketTransport();
 const server = new Server({ transport, greet: false });
-server.define("world", flags.world === "broadcast" ? Moving : BigWorld);
+server.define("world", flags.world === "bigworld" ? BigWorld : Moving).filterBy(["match"]);
 await server.listen(flags.port, "127.0.0.1", 4096);
 console.log(`listening ${transport.server.address().port}`);

@@ -1,5 +1,6 @@
 /**
  * Node's `ws` with msgpackr: every cell packed once a tick, joined once for all who look from there.
+ * The path names the room; all rooms tick together.
  */
 import { createServer } from "node:http";
 import { pack, unpack } from "msgpackr";
@@ -8,26 +9,31 @@ import { HEADINGS, NINE, advance, cellAt, everyTick, readFlags, startOf, worldSi
 
 const flags = readFlags(process.argv);
 const side = worldSide(flags.players);
-const oneCell = flags.world === "broadcast";
+const oneCell = flags.world !== "bigworld";
 const EMPTY = Buffer.from([0x90]);
-const movers = new Set();
-let joined = 0;
+/** Path → room. */
+const rooms = new Map();
 let tickNumber = 0;
 
 const server = createServer();
 const sockets = new WebSocketServer({ server, perMessageDeflate: false, clientTracking: false, maxPayload: 4096 });
 
-sockets.on("connection", (socket) => {
-  joined += 1;
-  const [x, y] = startOf(joined, side);
-  const [dx, dy] = HEADINGS[joined % HEADINGS.length];
-  const mover = { id: joined, x, y, dx, dy, cell: 0, socket };
-  movers.add(mover);
+sockets.on("connection", (socket, request) => {
+  let room = rooms.get(request.url);
+  if (room === undefined) rooms.set(request.url, (room = { joined: 0, movers: new Set() }));
+  room.joined += 1;
+  const [x, y] = startOf(room.joined, side);
+  const [dx, dy] = HEADINGS[room.joined % HEADINGS.length];
+  const mover = { id: room.joined, x, y, dx, dy, cell: 0, socket };
+  room.movers.add(mover);
   socket.on("message", (data) => {
     const [, heading] = unpack(data);
     [mover.dx, mover.dy] = HEADINGS[heading];
   });
-  socket.on("close", () => movers.delete(mover));
+  socket.on("close", () => {
+    room.movers.delete(mover);
+    if (room.movers.size === 0) rooms.delete(request.url);
+  });
   socket.on("error", () => socket.terminate());
 });
 
@@ -53,8 +59,8 @@ function messageFor(cell, cells, blobs) {
   return Buffer.concat(parts);
 }
 
-everyTick(flags.rate, () => {
-  tickNumber += 1;
+/** @param {{ movers: Set<object> }} room */
+function tick({ movers }) {
   const cells = new Map();
   for (const mover of movers) {
     advance(mover, side);
@@ -70,6 +76,11 @@ everyTick(flags.rate, () => {
     if (message === undefined) messages.set(cell, (message = messageFor(cell, cells, blobs)));
     socket.send(message);
   }
+}
+
+everyTick(flags.rate, () => {
+  tickNumber += 1;
+  for (const room of rooms.values()) tick(room);
 });
 
 server.listen({ port: flags.port, host: "127.0.0.1", backlog: 4096 }, () => {

@@ -1,4 +1,7 @@
-"""picows on uvloop, as its documentation recommends: frames written in place, no copying."""
+"""picows on uvloop, as its documentation recommends: frames written in place, no copying.
+
+The path names the room; all rooms tick together.
+"""
 
 from __future__ import annotations
 
@@ -16,20 +19,52 @@ from benchmarks.peers.shared.flags import Flags, announce, read_flags
 HEADROOM = bytes(14)
 
 
+class Room:
+    """A field and those who look at it."""
+
+    def __init__(self, flags: Flags) -> None:
+        self.field = Field(flags.world, flags.players)
+        self.players: set[Player] = set()
+
+
+class Rooms:
+    """The rooms by path: made for the first player, and gone with the last."""
+
+    def __init__(self, flags: Flags) -> None:
+        self.flags = flags
+        self.by_path: dict[bytes, Room] = {}
+
+    def join(self, path: bytes, player: Player) -> Room:
+        """Add a player to the room of this path."""
+        room = self.by_path.get(path)
+        if room is None:
+            room = self.by_path[path] = Room(self.flags)
+        room.players.add(player)
+        return room
+
+    def leave(self, path: bytes, player: Player) -> None:
+        """Take a player out of the room of this path."""
+        room = self.by_path[path]
+        room.players.discard(player)
+        if not room.players:
+            del self.by_path[path]
+
+
 class Player(WSListener):
     """One connection."""
 
-    def __init__(self, field: Field, players: set[Player]) -> None:
-        self.field = field
-        self.players = players
+    def __init__(self, rooms: Rooms, path: bytes) -> None:
+        self.rooms = rooms
+        self.path = path
+        self.room: Room
         self.mover: Mover
         self.transport: WSTransport
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         """Begin to play."""
         self.transport = transport
-        self.mover = self.field.join()
-        self.players.add(self)
+        self.room = self.rooms.join(self.path, self)
+        self.mover = self.room.field.join()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """Take a command."""
@@ -42,15 +77,16 @@ class Player(WSListener):
 
     def on_ws_disconnected(self, _transport: WSTransport) -> None:
         """Leave."""
-        self.players.discard(self)
-        self.field.leave(self.mover)
+        self.room.field.leave(self.mover)
+        self.rooms.leave(self.path, self)
 
 
-def tick(field: Field, players: set[Player]) -> None:
+def tick(room: Room) -> None:
     """Move, and send everyone what it sees."""
+    field = room.field
     field.step()
     messages: dict[int, bytearray] = {}
-    for player in players:
+    for player in room.players:
         cell = player.mover.cell
         message = messages.get(cell)
         if message is None:
@@ -60,11 +96,10 @@ def tick(field: Field, players: set[Player]) -> None:
 
 async def main(flags: Flags) -> None:
     """Serve until killed."""
-    field = Field(flags.world, flags.players)
-    players: set[Player] = set()
+    rooms = Rooms(flags)
 
-    def listener(_request: WSUpgradeRequest) -> Player:
-        return Player(field, players)
+    def listener(request: WSUpgradeRequest) -> Player:
+        return Player(rooms, request.path)
 
     server = await ws_create_server(
         listener, "127.0.0.1", flags.port, max_frame_size=4096, backlog=4096
@@ -75,7 +110,8 @@ async def main(flags: Flags) -> None:
     while True:
         ticks += 1
         await asyncio.sleep(start + ticks / flags.rate - time.monotonic())
-        tick(field, players)
+        for room in rooms.by_path.values():
+            tick(room)
 
 
 uvloop.run(main(read_flags()))

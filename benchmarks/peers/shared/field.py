@@ -39,13 +39,13 @@ class Mover:
 
 
 class Field:
-    """A world of ``players``; all in one cell if the world is ``broadcast``."""
+    """A room for ``players``; all in one cell but in the ``bigworld``."""
 
     def __init__(self, world: str, players: int) -> None:
         self.tick = 0
         self.movers: dict[int, Mover] = {}
         self._side = world_side(players)
-        self._one_cell = world == "broadcast"
+        self._one_cell = world != "bigworld"
         self._joined = 0
         self._cells: dict[int, list[int]] = {}
         self._blobs: dict[int, bytes] = {}

@@ -1,8 +1,8 @@
 /**
  * The page, wired: client → scene → canvas and panels; keys and thumbs → commands.
  *
- * Owns the frame loop, the steering beat and whether the player flies or watches.  Each part does
- * its own work in its own file; here is only who tells whom.
+ * Owns the frame loop, the loop of commands, and whether the player flies or watches.  Each part does
+ * its work in its own file; this file only connects them.
  */
 
 import { byId } from "../elements.js";
@@ -29,7 +29,7 @@ import { Viewpoint } from "./viewpoint.js";
 /** @typedef {import("../net/client.js").GameClient} GameClient */
 /** @typedef {import("./start_card.js").Pilot} Pilot */
 
-/** A frame never counts for more: after a pause the world jumps, it does not race. */
+/** The longest time that a frame may advance: after a pause the world jumps instead of racing. */
 const LONGEST_FRAME_S = 0.1;
 
 /** What tests may look at. @typedef {{frames: number, fps: number, drawMs: number}} Stats */
@@ -59,9 +59,9 @@ export class ArenaPage {
   #touch;
   #netcode;
   #panel;
-  /** Wakes for the next command, which would be late if it waited for the next frame. */
+  /** Timer of the next command, which would be late if it waited for the next frame. */
   #beat = 0;
-  /** Who flies; null while watching. @type {Pilot | null} */
+  /** The pilot that flies; null while watching. @type {Pilot | null} */
   #pilot = null;
   #lastMs = NaN;
 
@@ -110,7 +110,7 @@ export class ArenaPage {
     this.#client.send("Play", { ...pilot });
   }
 
-  /** What the room plays cannot be shown here. */
+  /** The room runs a game that this page cannot show. */
   tellOfAnotherGame() {
     this.#notices.anotherGame();
   }
@@ -159,7 +159,7 @@ export class ArenaPage {
       if (resumed) {
         scene.resume();
         this.#notices.resumed(performance.now());
-        if (this.#pilot === null) client.send("Watch"); // said, maybe, while nobody heard it
+        if (this.#pilot === null) client.send("Watch"); // the last Watch may be lost
         return;
       }
       if (client.tickClock !== null) scene.reset({ seat, tickRate, clock: client.tickClock });
@@ -173,7 +173,7 @@ export class ArenaPage {
     client.on("said", (said) => this.#chat.heard(said, scene));
   }
 
-  /** Who asks for less motion gets less shake. */
+  /** Players who prefer reduced motion get less shake. */
   #wireMotion() {
     const reduced = matchMedia("(prefers-reduced-motion: reduce)");
     const apply = () => (this.#camera.shakeStrength = reduced.matches ? 0.15 : 1);

@@ -5,7 +5,7 @@
  * scaled by the device's pixel ratio); knows the camera, nothing of the game.
  *
  * The haze is one opaque picture larger than the screen, copied pixel by pixel, and stars are small
- * rectangles: without a graphics card, blending whole layers over the screen took half of a frame.
+ * rectangles: without a graphics card, blending whole layers over the screen is slow.
  */
 
 import { newCanvas, seeded } from "./offscreen.js";
@@ -16,7 +16,7 @@ const GRID = 100;
 /** Side of the square of stars that is repeated, in CSS pixels. */
 const TILE = 512;
 
-/** The layers, farthest first: how much of the camera's way each moves, and its stars. */
+/** The layers, farthest first: each has its share of the camera's movement, and its stars. */
 const LAYERS = [
   { depth: 0.06, stars: 64, size: 1.1, colour: "rgba(190,205,245,0.42)" },
   { depth: 0.14, stars: 30, size: 1.6, colour: "rgba(214,226,255,0.6)" },
@@ -29,7 +29,7 @@ const HAZE = [
   { x: 0.8, y: 0.7, radius: 0.55, colour: "rgba(100,44,136,0.34)" },
   { x: 0.6, y: 0.1, radius: 0.4, colour: "rgba(22,112,122,0.28)" },
 ];
-/** How far the haze may sway, in CSS pixels, and how much of the camera's way it does. */
+/** How far the haze may move, in CSS pixels, and its share of the camera's movement. */
 const SWAY = 200;
 const HAZE_DEPTH = 0.03;
 

@@ -18,7 +18,7 @@ const FEED_S = 7;
 const REFRESH_S = 0.2;
 
 /**
- * What the network line says; null where it is not yet known.
+ * The figures of the network line; null if one is not known yet.
  * @typedef {{rttMs: number | null, jitterMs: number | null, tickRate: number, deltasPerS: number, bytesInPerS: number, delayMs: number, players: number | null, pace: number}} Network
  */
 
@@ -167,7 +167,7 @@ function networkParts(network) {
     `view −${Math.round(delayMs)} ms`,
   ];
   if (players !== null) parts.push(`${players} here`);
-  // First, as small screens show only the first few: this one is felt.
+  // First, because small screens show only the first few, and players notice this one.
   if (pace < 1) parts.unshift(`busy room: time runs at ${Math.round(pace * 100)} %`);
   return parts;
 }

@@ -1,5 +1,5 @@
 /**
- * What part of the world the screen shows.
+ * The camera: the part of the world that the screen shows.
  *
  * Owns the centre, the scale and the shake.  Follows a target without lag; when the target itself
  * jumps (death, respawn, a new ship to watch) it glides there instead.  Never draws; pure but for
@@ -10,7 +10,7 @@ import { clamp, VIEW_RADIUS } from "./units.js";
 
 /** A step longer than this in one frame is a new target, in world units. */
 const JUMP = 90;
-/** A longer one is not glided over but cut: the way there would be a blur of unknown space. */
+/** For a longer step the camera cuts instead of gliding, which would show only a blur. */
 const CUT = 900;
 /** How far the view leans towards the aim, in world units. */
 const LOOK_AHEAD = 70;
@@ -33,7 +33,7 @@ export class Camera {
 
   #targetX = NaN;
   #targetY = NaN;
-  /** What is left of the way from the last target to this one. */
+  /** The remaining distance from the last target to this one. */
   #slipX = 0;
   #slipY = 0;
   #leanX = 0;
@@ -113,7 +113,7 @@ export class Camera {
     return Math.abs(x - this.x) < halfWidth && Math.abs(y - this.y) < halfHeight;
   }
 
-  /** The longer side of the screen shows what the server sends, whatever the window. */
+  /** The longer side of the screen shows the whole radius of the view, in any window. */
   #rescale() {
     const whole = Math.max(this.width, this.height) / (2 * VIEW_RADIUS - 2 * LOOK_AHEAD);
     this.scale = clamp(whole * this.#zoom, 0.2, 4);

@@ -1,8 +1,8 @@
 /**
  * The controls as the player holds them.
  *
- * Owns the state of the stick, whoever moves it (keyboard and mouse, or touch).  A press that is
- * shorter than a tick is kept until it was sent, for a dash must not be lost between two commands.
+ * Owns the state of the stick, which keyboard and mouse or touch move.  A press that is shorter than a
+ * tick is kept until it has been sent, so that no dash is lost between two commands.
  * Pure: no page, no clock, no socket.
  */
 
@@ -40,7 +40,7 @@ export class Controls {
     this.#held.delete(control);
   }
 
-  /** Let go of everything: the window lost the focus. */
+  /** Release all controls: the window lost the focus. */
   releaseAll() {
     this.#held.clear();
     this.#pressed.clear();

@@ -1,5 +1,5 @@
 /**
- * The two chips at the bottom: may I dash, may I drop a mine.
+ * The two chips at the bottom: they show whether the ship can dash and drop a mine.
  *
  * Owns their elements' shading; on touch screens the chips are the buttons as well.
  */

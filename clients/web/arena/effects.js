@@ -1,8 +1,8 @@
 /**
  * Short-lived light: beams, sparks, rings, dash streaks, floating points.
  *
- * Owns their lives, in bounded lists: when one is full the oldest light goes first.  Draws them
- * additively.  Never decides that something happened; `happenings.js` does.
+ * Owns their lives, in bounded lists: when a list is full, its oldest light is removed.  Draws them
+ * additively.  Never decides that something happened: `happenings.js` does.
  */
 
 import { stamp } from "./objects.js";

@@ -1,8 +1,8 @@
 /**
- * What the own ship does, shown before the server has said that it did.
+ * Predicted effects of the own ship: the page shows them before the server has confirmed them.
  *
- * Owns which of its pulses, dashes and pickups are shown ahead, as events like the server's, until
- * the server's own event confirms them or its silence undoes them.  Draws nothing, changes no ship.
+ * Owns the predicted pulses, dashes and pickups, as events like the server's, until an event of the
+ * server confirms them or its absence undoes them.  Draws nothing, changes no ship.
  */
 
 import { PendingEffects } from "../net/effects.js";
@@ -22,14 +22,14 @@ export class Foresight {
 
   /** @type {PendingEffects<GameEvent>} */ #pending = new PendingEffects();
 
-  /** How often what was shown ahead turned out right, and wrong. */
+  /** How many predicted effects were confirmed, and how many undone. */
   get counts() {
     const { confirmed, undone } = this.#pending;
     return { confirmed, undone };
   }
 
   /**
-   * What the own ship does in ticks that were just predicted.
+   * The effects of the own ship in ticks that were just predicted.
    * @param {Stepped[]} steps
    * @param {Scene} scene
    * @returns {GameEvent[]} to show now
@@ -68,7 +68,7 @@ export class Foresight {
   confirms(event, tick) {
     const key = event.kind === "Taken" ? placeOf(event) : null;
     const shown = this.#pending.confirm(event.kind, tick, key)?.what;
-    // A pulse that is still to be seen ends where the server says it did.
+    // A pulse that is still visible must end where the server says.
     if (shown?.beam !== undefined) {
       shown.beam.toX = event.to_x / UNIT;
       shown.beam.toY = event.to_y / UNIT;
@@ -82,7 +82,7 @@ export class Foresight {
     for (const { what } of this.#pending.expire(tick)) this.#undo(what);
   }
 
-  /** A new session, or a new life: what is not confirmed by now never will be. */
+  /** Forget all effects: after a new session or a new life, no event will confirm them. */
   forget() {
     for (const { what } of this.#pending.clear()) this.#undo(what);
   }

@@ -1,5 +1,5 @@
 /**
- * What each event of the game looks, sounds and reads like.
+ * The looks, the sound and the text of each event of the game.
  *
  * Owns that table.  Called when an event happens on the screen (which is later than when it
  * arrived); changes effects, shake, sound, feed and the attacker's arrow, never the scene.

@@ -1,10 +1,10 @@
 /**
- * Where the page begins: the address → a client and the page around it.
+ * The start of the page: it reads the address and makes a client and the page.
  *
  * Owns the reading of the address: `?room=arena/x` names the room, `?name=Ada` the pilot, and
- * `&autoplay=1` flies at once (for tests and screenshots); `&network=train` plays over that link (see
- * `lab/profiles.js`), with `&seed=7` over the same one each time.  `#token=…` signs in where a room requires it:
- * what follows a # is sent to no server, and it is taken out of the address at once.
+ * `&autoplay=1` flies at once (for tests and screenshots).  `&network=train` plays over that link (see
+ * `lab/profiles.js`), and `&seed=7` makes its delays repeatable.  `#token=…` signs in where a room
+ * requires it.  Browsers send the part after # to no server, and the page removes it at once.
  *
  * Leaves `window.arena = { client, scene, stats }` for tests: the `GameClient`, what the screen shows,
  * and how many frames were drawn, how many per second, and how many milliseconds of script each took.
@@ -31,7 +31,7 @@ const client = new GameClient({
   token: takeToken(),
   socketFactory: lab.sockets(WebSocket),
 });
-// Before the page listens: it would greet the room as the arena.
+// Registered before the page's listeners, which would treat any room as the arena.
 client.on("welcome", ({ schema }) => {
   if (schema.entities.some((kind) => kind.name === "Pilot")) return;
   client.close();
@@ -40,18 +40,18 @@ client.on("welcome", ({ schema }) => {
 const page = new ArenaPage(client, given, lab);
 Object.assign(window, { arena: { client, scene: page.scene, stats: page.stats } });
 client.connect();
-// Whoever closes the page has left: nobody else should wait for the seat until it is given up.
+// Closing the page leaves the room at once, so that the seat is free for another player.
 addEventListener("pagehide", ({ persisted }) => {
   if (!persisted) client.close();
 });
-// Browsers cut the connections of tabs that they put to sleep.
+// Browsers close the connections of tabs that they put to sleep.
 document.addEventListener("resume", () => client.wake());
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) client.wake();
 });
 if (asked.get("autoplay") === "1") page.play(given ?? { name: "Pilot", colour: 0 });
 
-/** The token in the address, which must not stay there: others may see it. @returns {string | null} */
+/** Take the token out of the address, where others might see it. @returns {string | null} */
 function takeToken() {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
   if (token !== null) history.replaceState(null, "", location.pathname + location.search);

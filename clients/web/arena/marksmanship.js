@@ -1,7 +1,7 @@
 /**
- * How often the own pulses hit.
+ * How often the player's own pulses hit.
  *
- * Owns the last few shots.  A hit is told with its shot: it lies at the shot's very end.
+ * Owns the last few shots.  The event of a hit comes with that of its shot, at the end of its line.
  */
 
 /** @typedef {import("../net/schema.js").GameEvent} GameEvent */
@@ -28,7 +28,7 @@ export class Marksmanship {
     }
   }
 
-  /** Begin anew, as something about the netcode has changed. */
+  /** Start over: a switch of the netcode has changed. */
   forget() {
     this.#shots = [];
   }

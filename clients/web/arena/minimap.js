@@ -1,7 +1,7 @@
 /**
  * The small map: the world's border, rocks in view, known ships, the screen's frame.
  *
- * Owns its canvas.  Shows only what the server has told: it is a map, not a radar.
+ * Owns its canvas.  Shows only entities that the server has sent: it is a map, not a radar.
  */
 
 import { shipColour } from "./ships.js";

@@ -1,8 +1,8 @@
 /**
  * The arena's netcode as the network panel sees it: its switches, its figures, its budget.
  *
- * Owns what a switch changes, and telling the server of the one that is the server's.  Measures
- * nothing itself.
+ * Owns the effect of each switch, and sends the one that concerns the server.  Measures nothing
+ * itself.
  */
 
 import { ESTIMATED, SHARES } from "../net/budget.js";
@@ -29,7 +29,7 @@ export class ArenaNetcode {
 
   #client;
   #scene;
-  /** Distance of all corrections at the last look. */
+  /** The sum of the distances of all corrections, at the last call. */
   #corrected = 0;
 
   /** @param {GameClient} client @param {Scene} scene @param {LabLink} lab */
@@ -73,7 +73,7 @@ export class ArenaNetcode {
     };
   }
 
-  /** The median command's way. */
+  /** The median shares of a command's latency. */
   budget() {
     const percentiles = this.#client.budget?.percentiles() ?? null;
     if (percentiles === null) return [];

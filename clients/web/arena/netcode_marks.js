@@ -1,6 +1,6 @@
 /**
- * What the network panel's switches draw over the ships: the server's ghost of the own ship, and
- * rings where the server will look for the others.
+ * The marks that the network panel's switches draw over the ships: the own ship where the server last
+ * had it, and rings where the server will look for the others.
  *
  * Owns their looks.  Places come from the scene.
  */
@@ -28,8 +28,8 @@ export function drawGhost({ context, camera, scene }) {
 }
 
 /**
- * Where the others are to the server when a pulse of this moment arrives there: without lag
- * compensation that is where to aim.
+ * Where the server will have the others when a pulse that is fired now arrives.  Without lag
+ * compensation, the player must aim there.
  * @param {Stage} stage
  */
 export function drawTargets({ context, camera, scene }) {

@@ -1,8 +1,8 @@
 /**
- * What the player must be told at once: the connection is lost or refused, the ship was destroyed.
+ * Urgent notices for the player: the connection is lost or refused, the ship was destroyed.
  *
- * Owns the banner, the death card and the red edge of the screen.  Says things in plain words;
- * never decides what to do about them.
+ * Owns the banner, the death card and the red edge of the screen.  Never decides what to do about the
+ * events that it reports.
  */
 
 import { pilotName } from "./board.js";
@@ -35,7 +35,7 @@ const WORDS = {
   4013: "The seat is just being taken again.",
 };
 
-/** The connection ended without a word. */
+/** The connection ended without a code. */
 const LOST = 1006;
 const BACK_SHOWN_MS = 2500;
 
@@ -47,9 +47,9 @@ export class Notices {
   #deathCount = byId("death-count");
   #vignette = byId("vignette");
   #retryAtMs = NaN;
-  /** Until when the banner says that all is well again. */
+  /** Until this time the banner says that the connection is back. */
   #backUntilMs = NaN;
-  /** Why we are not connected; empty while we are. */
+  /** Why the client is not connected; empty while it is. */
   #why = "";
   #wasConnected = false;
 
@@ -62,7 +62,7 @@ export class Notices {
       this.#banner.hidden = true;
     } else if (state === "reconnecting") {
       this.#retryAtMs = nowMs + (retryInS ?? 0) * 1000;
-      // A try that fails tells nothing new; the server's word on why it went stays true.
+      // A failed attempt brings no news: the first reason stays on the screen.
       if (this.#why === "" || code !== LOST) {
         this.#why = plainWords(code, reason, this.#wasConnected);
       }
@@ -74,7 +74,7 @@ export class Notices {
     }
   }
 
-  /** Told to the author of a game who has not made a page for it yet. */
+  /** A note for authors whose game has no page yet. */
   anotherGame() {
     this.#say("This page is the arena's; the room plays another game. Its own page: --page.", "stopped");
   }
@@ -127,7 +127,7 @@ export class Notices {
   /** The edge of the screen glows red for a moment. */
   hurt() {
     this.#vignette.classList.remove("hurt");
-    // Reading the size makes the browser notice that the class was gone, so the glow starts anew.
+    // Reading the size makes the browser apply the removal of the class, so the glow restarts.
     void this.#vignette.offsetWidth;
     this.#vignette.classList.add("hurt");
   }
@@ -145,7 +145,7 @@ function plainWords(code, reason, wasConnected) {
   if (code === LOST && !wasConnected) return "The server cannot be reached.";
   const words = code === null ? undefined : WORDS[code];
   if (words === undefined) return `The connection ended: ${reason}.`;
-  // A game's own reason (why it refused, who kicked) is worth reading too.
+  // The game's own reason, for a refusal or a kick, is shown too.
   return [4006, 4007, 4010].includes(Number(code)) && reason !== ""
     ? `${words} (${reason})`
     : words;

@@ -1,5 +1,5 @@
 /**
- * Drawing what does not fly: rocks, mines, pickups.
+ * Drawing of rocks, mines and pickups.
  *
  * Owns their looks.  Reads the scene, changes nothing in it.
  */
@@ -11,7 +11,7 @@ import { UNIT } from "./units.js";
 /** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {import("./sprites.js").Sprites} Sprites */
 
-/** What each pickup is drawn with: a colour and an icon in a box of -1 … 1. */
+/** The colour of each pickup, and its icon in a box of -1 … 1. */
 const PICKUPS = /** @type {Record<string, {colour: string, icon: Path2D}>} */ ({
   HULL: { colour: "#4be38a", icon: new Path2D("M-.2-.6h.4v.4h.4v.4h-.4v.4h-.4v-.4h-.4v-.4h.4z") },
   ENERGY: { colour: "#58c8ff", icon: new Path2D("M.15-.7-.4.12h.32l-.1.58.6-.84h-.34z") },

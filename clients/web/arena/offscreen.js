@@ -1,5 +1,5 @@
 /**
- * What pre-rendered pictures are made with: hidden canvases and repeatable random numbers.
+ * Tools for pre-rendered pictures: hidden canvases and repeatable random numbers.
  *
  * Owns nothing, holds no state.
  */

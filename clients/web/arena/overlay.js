@@ -1,5 +1,5 @@
 /**
- * What is drawn on the canvas about the own ship: its arcs, and the arrows at the screen's edge.
+ * The overlay for the own ship on the canvas: its arcs, and the arrows at the screen's edge.
  *
  * Owns their looks.  Text panels are not here; they are HTML, see `board.js`.
  */

@@ -1,15 +1,15 @@
 /**
- * The own ship, where its pilot has steered it already.
+ * The predicted motion of the own ship.
  *
- * Owns the beat of commands (one for each tick of the client's own time, see `net/lead.js`), the
- * prediction from them, and where the ship is drawn: part of the way to where the controls as they
- * are held *now* will have it after the next tick, so that a key shows in the next frame.  What the
- * server corrects fades.  Pure: times are arguments, and what is to be sent is returned.
+ * Owns the commands (one for each tick of the client's time, see `net/lead.js`), the prediction from
+ * them, and the drawn position of the ship.  That position lies between the predicted state and the
+ * state after the next tick with the present controls, so that a key press shows in the next frame.
+ * Corrections by the server are smoothed.  Pure: times are arguments, and commands are returned.
  */
 
 import { turnBetween } from "../interpolation.js";
 import { Predictor, Smoothing } from "../net/prediction.js";
-import { stepShip } from "./ship_step.js";
+import { step_ship } from "./ship_step.js";
 import { clamp, turnTowards, UNIT } from "./units.js";
 
 /** @typedef {import("../interpolation.js").Pose} Pose */
@@ -18,23 +18,23 @@ import { clamp, turnTowards, UNIT } from "./units.js";
 /** @typedef {import("./movement.js").Disc} Disc */
 /** @typedef {import("./ship_step.js").ShipState} ShipState */
 
-/** After a pause at most so many commands are made up for: older ones would come too late. */
+/** After a pause at most this many commands are made: those for earlier ticks would come too late. */
 const MOST_AT_ONCE = 3;
-/** A client's tick that was set back by more than this begins anew. */
+/** If the client's tick is set back by more than this, prediction starts over. */
 const REWOUND_TICKS = 8;
-/** Ticks that are predicted beyond the server's word, at most: two seconds. */
+/** How many ticks are predicted beyond the server's newest state, at most: two seconds. */
 const MAX_PENDING = 60;
-/** Where no command has come, the server repeats the last one for so long (`rules.HOLD_TICKS`). */
+/** Without a new command, the server repeats the last one for this long (`rules.HOLD_TICKS`). */
 export const REPEAT_TICKS = 15;
-/** Corrections that are longer are no errors but another place, in world units. */
+/** A longer correction is not smoothed: the ship was moved, not mispredicted.  In world units. */
 const SNAP_DISTANCE = 250;
-/** … and, for the heading, in angles: any. */
+/** Every correction of the heading is smoothed.  In angles. */
 const SNAP_ANGLE = 129;
 /** @type {Steer} */
 const NEUTRAL = { turn: 0, thrust: false, dash: false, fire: false, mine: false, aim: 0 };
 
 /**
- * What of the world moves or disarms a ship.
+ * The parts of the world that affect a ship's step.
  * @typedef {object} Surroundings
  * @property {Iterable<Disc>} rocks
  * @property {number} size  of the square world, in steps
@@ -52,7 +52,7 @@ export class OwnMotion {
   #commands = new Map();
   /** The tick of the newest command, NaN before the first. */
   #lastTick = NaN;
-  /** The newest tick that was ever predicted: what a ship does there is new. */
+  /** The newest tick that was ever predicted; the effects of later ticks are new. */
   #newestStep = -Infinity;
   /** The ship that is predicted, and the server's word on it. @type {EntityView | null} */
   #ship = null;
@@ -64,7 +64,7 @@ export class OwnMotion {
     this.#predictor = new Predictor({
       step: (state, { tick, steer }) => {
         const { rocks, size, armed } = surroundings;
-        return stepShip(state, steer, rocks, size, armed(tick));
+        return step_ship(state, steer, rocks, size, armed(tick));
       },
       equal: sameState,
       distance: (before, after) => Math.hypot(before.x - after.x, before.y - after.y) / UNIT,
@@ -72,7 +72,7 @@ export class OwnMotion {
     });
   }
 
-  /** What reconciling had to mend, since the session began; distances in world units. */
+  /** Counts of reconciliation since the session began; distances in world units. */
   get counts() {
     return this.#predictor.counts;
   }
@@ -99,7 +99,7 @@ export class OwnMotion {
       this.#smoothing.clear();
       this.#turning.clear();
     } else {
-      this.#ship = ship; // of a full state it is another object
+      this.#ship = ship; // a full state makes new objects
       this.#reconcile(tick, stateOf(ship), nowMs);
     }
     this.#predict();
@@ -109,7 +109,7 @@ export class OwnMotion {
   }
 
   /**
-   * Let the client's tick go on.
+   * Move the client's tick on.
    * @param {number} commandTick  with its fraction; NaN: not known yet
    * @param {() => Steer} take  the controls, used up
    * @returns {Timed[]} what to send
@@ -131,7 +131,7 @@ export class OwnMotion {
     return sent;
   }
 
-  /** What was predicted for the first time since the last call. @returns {Stepped[]} */
+  /** The ticks that were predicted for the first time since the last call. @returns {Stepped[]} */
   takeSteps() {
     return this.#fresh.splice(0);
   }
@@ -142,7 +142,7 @@ export class OwnMotion {
    * @param {Steer} steer  the controls as they are held now
    * @param {number} nowMs
    * @param {Pose} out
-   * @returns {ShipState | null} the state that is drawn a part of; null: nothing is predicted
+   * @returns {ShipState | null} the predicted next state; null if nothing is predicted
    */
   pose(commandTick, steer, nowMs, out) {
     const { state, tick } = this.#predictor;
@@ -166,7 +166,7 @@ export class OwnMotion {
     this.#turning.add(turnTowards(after.heading, before.heading), 0, nowMs);
   }
 
-  /** Predict all that was commanded and can be predicted. */
+  /** Predict all ticks that have a command, as far as possible. */
   #predict() {
     while (this.#predictor.state !== null && this.#predictor.tick < this.#lastTick) {
       const before = this.#predictor.state;
@@ -179,7 +179,7 @@ export class OwnMotion {
     }
   }
 
-  /** What the server applies at `tick`: where nothing was sent, what it makes of that. @param {number} tick @returns {Steer} */
+  /** The controls that the server applies at `tick`, if all commands come in time. @param {number} tick @returns {Steer} */
   #commandOf(tick) {
     for (let ago = 0; ago <= REPEAT_TICKS; ago += 1) {
       const steer = this.#commands.get(tick - ago);
@@ -188,7 +188,7 @@ export class OwnMotion {
     return { ...NEUTRAL, aim: this.#predictor.state?.aim ?? 0 };
   }
 
-  /** The client's time was set back: what was commanded for later never was. @param {number} due */
+  /** Start over at `due`, since the client's tick was set back. @param {number} due */
   #rewind(due) {
     for (const tick of this.#commands.keys()) if (tick >= due) this.#commands.delete(tick);
     this.#lastTick = due - 1;

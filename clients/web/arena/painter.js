@@ -1,8 +1,7 @@
 /**
  * One frame on the canvas, from the back to the front.
  *
- * Owns the canvas, its size in device pixels, and the order of drawing.  Changes nothing of the
- * game; all that it shows is given.
+ * Owns the canvas, its size in device pixels, and the order of drawing.  Changes nothing of the game.
  */
 
 import { Background } from "./background.js";
@@ -17,7 +16,7 @@ import { Sprites } from "./sprites.js";
 /** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {import("./touch.js").Touch} Touch */
 
-/** Beyond this many device pixels per CSS pixel nobody sees a difference, but phones grow warm. */
+/** More device pixels per CSS pixel than this make no visible difference, but heat up phones. */
 const MAX_PIXEL_RATIO = 3;
 
 export class Painter {

@@ -1,15 +1,14 @@
 /**
- * Where a pulse ends, as far as this page can know.
+ * The predicted end of a pulse.
  *
- * Owns that guess, which is drawn before the server has said it: geometry in world units on what
- * the screen shows.  Who was hurt, and how much, is the server's word alone
- * (`gameserver/games/arena/pulse.py`).
+ * Owns that prediction, which is drawn before the server confirms it: geometry in world units, on what
+ * the screen shows.  Only the server decides about hits and damage (`gameserver/games/arena/pulse.py`).
  */
 
 import { toRadians } from "./units.js";
 
 export const PULSE_RANGE = 700;
-/** A little more than the ship that is drawn: aim comes in 256 angles. */
+/** A little more than the radius of the drawn ship, because there are only 256 angles of aim. */
 export const PULSE_HIT_RADIUS = 20;
 
 /**

@@ -1,10 +1,10 @@
 /**
- * What the page knows of the arena, and what of it the screen shows at a moment.
+ * The scene: the entities of the arena that the page knows, and their state on the screen.
  *
- * Owns the sorting of entities by kind, the track of every ship, and the waiting of events and
- * departures until playback reaches their tick, so that a beam leaves the muzzle that is drawn
- * and a ship vanishes where it was hit; and which of its netcode is switched on.  The own ship is
- * ahead of all that: see `own_motion.js` and `foresight.js`.  Never draws, never sends, reads no clock.
+ * Owns the entities by kind, the track of every ship, and the switches of the netcode.  Events and
+ * departures wait until playback reaches their tick, so that a beam starts at the drawn muzzle and a
+ * ship vanishes where it was hit.  The own ship is predicted instead: see `own_motion.js` and
+ * `foresight.js`.  Never draws, never sends, reads no clock.
  */
 
 import { PlaybackClock } from "../interpolation.js";
@@ -20,16 +20,16 @@ import { Flag, UNIT } from "./units.js";
 
 /** @typedef {import("./controls.js").Steer} Steer */
 
-/** What a ship does by its own controls: of the own ship's, foresight may have shown it already. */
+/** Events that a ship's own controls cause; for the own ship they may have been predicted. */
 const OWN_DEEDS = new Set(["Shot", "Dashed", "Taken"]);
 /** Others are drawn at least this long in the past, and at least so many intervals between deltas. */
 const MIN_DELAY_MS = 66;
 const MIN_INTERVALS = 2;
-/** Before the first welcome, nothing is known of any server. */
+/** The clock before the first welcome. */
 const NO_CLOCK = new TickClock(30, 0, 0);
 /** Events that wait; overflow policy `drop-oldest`: in a hidden tab nothing is shown for hours. */
 const MAX_WAITING = 500;
-/** What is overdue by more than this is not worth showing. */
+/** An event that is overdue by more than this is not shown. */
 const STALE_S = 1;
 const DEFAULT_WORLD = 4000 * UNIT;
 /** Bits of a ship's flags that its own controls decide. */
@@ -55,7 +55,7 @@ export class Scene {
   round = null;
   /** The tick that others are drawn at, NaN before the first delta. */
   playbackTick = NaN;
-  /** Whether the own ship is drawn where its controls have it, or where the server last saw it. */
+  /** Whether the own ship is drawn where it is predicted, or where the server last had it. */
   predicts = true;
   /** Whether others glide between deltas, or jump. */
   interpolates = true;
@@ -65,18 +65,18 @@ export class Scene {
   marksmanship = new Marksmanship();
 
   #clock = new PlaybackClock(NO_CLOCK, { minDelayMs: MIN_DELAY_MS });
-  /** Where the own ship is drawn without prediction: as near to the newest delta as it allows. */
+  /** The playback clock of the own ship without prediction: as near to the newest delta as possible. */
   #ownClock = new PlaybackClock(NO_CLOCK, { minDelayMs: 0 });
   #ownMotion = new OwnMotion(this.#surroundings());
   /** @type {import("./ship_step.js").ShipState | null} */ #ownState = null;
   #newestTick = NaN;
-  /** The tick for which a command of this moment is meant; NaN: unknown. */
+  /** The tick of a command that is sent now; NaN if unknown. */
   #commandTick = NaN;
   /** @type {GameEvent[]} of the delta that is being announced */
   #fresh = [];
   /** @type {{tick: number, event: GameEvent}[]} */
   #waiting = [];
-  /** Shown ahead, at the next frame. @type {GameEvent[]} */
+  /** Predicted events, to show at the next frame. @type {GameEvent[]} */
   #foreseen = [];
   /** @type {Map<number, ShipView>} left in the delta that is being announced */
   #leaving = new Map();
@@ -108,7 +108,7 @@ export class Scene {
     this.#leaving.clear();
   }
 
-  /** The session goes on after a gap: predict anew from what the next delta says of the own ship. */
+  /** The session was resumed: start the prediction over with the next delta. */
   resume() {
     this.#ownMotion = new OwnMotion(this.#surroundings());
     this.#ownState = null;
@@ -122,22 +122,22 @@ export class Scene {
     return this.interpolates ? this.#clock.delayMs : 0;
   }
 
-  /** How evenly deltas come: mean deviation of their times. */
+  /** The jitter of deltas: the mean deviation of their times of arrival. */
   get jitterMs() {
     return this.#clock.jitterMs;
   }
 
-  /** Deltas that came too late to be drawn in their place. */
+  /** Gaps between deltas in which playback went past the tick of the next delta. */
   get underruns() {
     return this.#clock.underruns;
   }
 
-  /** What the server had to put right about the own ship. */
+  /** Counts of the server's corrections of the own ship. */
   get corrections() {
     return this.#ownMotion.counts;
   }
 
-  /** The own ship's state as its controls have it; null while it is not predicted. */
+  /** The own ship's predicted state; null while it is not predicted. */
   get ownState() {
     return this.predicts ? this.#ownState : null;
   }
@@ -213,7 +213,7 @@ export class Scene {
   }
 
   /**
-   * A delta has been announced whole.
+   * All signals of a delta have been emitted.
    * @param {number} tick
    * @param {number} nowMs
    */
@@ -226,7 +226,7 @@ export class Scene {
       this.ghosts.push(ship);
     }
     this.#leaving.clear();
-    // In a hidden tab, where no frame is drawn, they would be kept for hours.
+    // Otherwise a hidden tab, which draws no frames, would keep them for hours.
     const stale = tick - STALE_S * this.tickRate;
     this.ghosts = this.ghosts.filter(({ leftTick }) => leftTick > stale);
     for (const { entity, track } of this.ships.values()) {
@@ -246,7 +246,7 @@ export class Scene {
 
   /**
    * Steer the own ship.
-   * @param {number} commandTick  for which a command of this moment is meant; NaN: unknown
+   * @param {number} commandTick  the tick of a command that is sent now; NaN if unknown
    * @param {() => Steer} take  the controls, used up
    * @returns {import("./own_motion.js").Timed[]} what to send
    */
@@ -257,7 +257,7 @@ export class Scene {
     return sent;
   }
 
-  /** Where the server will look for a ship when a pulse of this moment arrives. @param {ShipView} ship */
+  /** Where the server will look for a ship when a pulse that is fired now arrives. @param {ShipView} ship */
   targetOf({ pose, track, shown }) {
     if (this.compensates || !shown || Number.isNaN(this.#commandTick)) return pose;
     return track.ahead(this.#commandTick);
@@ -312,7 +312,7 @@ export class Scene {
     }
   }
 
-  /** What steps of the own ship look at. @returns {import("./own_motion.js").Surroundings} */
+  /** The parts of the world that steps of the own ship depend on. @returns {import("./own_motion.js").Surroundings} */
   #surroundings() {
     const scene = this;
     return {
@@ -324,16 +324,16 @@ export class Scene {
       },
       armed: (tick) => {
         const { round } = scene;
-        // The phase ends after the tick that it names: until then the next one is known, too.
+        // The phase ends after the tick `ends_at`, so the next phase is known until then, too.
         return round !== null && (round.phase === "PLAYING") === (tick <= round.ends_at);
       },
     };
   }
 
-  /** Tell the prediction what the server says. @param {number} tick @param {number} nowMs */
+  /** Pass the server's state of the own ship to the prediction. @param {number} tick @param {number} nowMs */
   #ownApplied(tick, nowMs) {
     const entity = this.ownShip?.entity;
-    // Without the owner's fields there is nothing to go by.
+    // Without the owner fields no prediction is possible.
     this.#ownMotion.applied(tick, entity?.vx === undefined ? undefined : entity, nowMs);
     this.#foresee();
   }
@@ -355,7 +355,7 @@ export class Scene {
   }
 
   /**
-   * What the own ship does or suffers is shown at once, all else when playback gets there.
+   * The events that are due: those about the own ship at once, others when playback reaches their tick.
    * @param {number} tick
    */
   #due(tick) {

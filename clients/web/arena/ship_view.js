@@ -1,14 +1,14 @@
 /**
- * One ship as the screen has it: the server's entity, and what the page adds to draw it.
+ * One ship on the screen: the server's entity, and the state that drawing needs.
  *
- * Owns nothing but that record; `scene.js` keeps it up to date.
+ * Owns only that record; `scene.js` keeps it up to date.
  */
 
 import { newPose, Track } from "../interpolation.js";
 
 /** @typedef {import("../net/schema.js").EntityView} EntityView */
 
-/** No ship, not even a dashing one, covers more than this in a tick, in world units. */
+/** The farthest that a ship can move in one tick, with a dash, in world units. */
 const JUMP_DISTANCE = 60;
 
 /** One ship as drawn. */
@@ -18,11 +18,11 @@ export class ShipView {
     this.entity = entity;
     this.seat = /** @type {number} */ (entity.seat);
     this.track = new Track(JUMP_DISTANCE, tickMs);
-    /** What it is seen to do; see `Flag`. */
+    /** Its visible state; see `Flag`. */
     this.flags = /** @type {number} */ (entity.flags);
     /** Where it is drawn, in world units. */
     this.pose = newPose();
-    /** Whether playback has reached its entering. */
+    /** Whether playback has reached the tick at which it entered. */
     this.shown = false;
     /** The tick at which it left, Infinity while it is in view. */
     this.leftTick = Infinity;

@@ -1,7 +1,7 @@
 /**
- * Drawing ships: trail, flame, hull, aim, state, name and bounty.
+ * Drawing of ships: trail, flame, hull, aim, state, name and bounty.
  *
- * Owns their looks and the trails.  Reads poses from the scene; nothing here moves a ship.
+ * Owns their looks and the trails.  Reads poses from the scene, and never moves a ship.
  */
 
 import { stamp } from "./objects.js";
@@ -16,7 +16,7 @@ import { Flag, FULL_HULL, SHIP_RADIUS, toRadians } from "./units.js";
 /** A trail has a point this often, and each lives so long. */
 const TRAIL_STEP_S = 0.03;
 const TRAIL_S = 0.5;
-/** A ship that moved farther in one step did not fly there. */
+/** A ship that moved farther in one step was placed there; its trail is cut. */
 const TRAIL_JUMP = 150;
 const FLASH_S = 0.22;
 const BOUNTY_COLOUR = "#ffd166";
@@ -24,7 +24,7 @@ const BOT_NAME = "#9fb0cc";
 const NAME = "#e8eefc";
 
 /**
- * What one ship is drawn with.
+ * The sprites and colours of one ship.
  * @typedef {object} Stage
  * @property {CanvasRenderingContext2D} context  scaled to CSS pixels
  * @property {Camera} camera

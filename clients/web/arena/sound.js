@@ -1,8 +1,8 @@
 /**
- * Quiet synthesised sound; off until asked for.
+ * Quiet synthesised sound, which is off until the player switches it on.
  *
- * Owns the audio context (made at the first switching on, since browsers demand a gesture) and the
- * recipes.  No assets.  A burst of equal sounds is thinned, so thirty guns stay quiet.
+ * Owns the audio context and the recipes of sounds.  Browsers demand a gesture, so the context is made
+ * when sound is first switched on.  No assets.  Of a burst of equal sounds, only some are played.
  */
 
 /** @typedef {"shot" | "hit" | "hurt" | "kill" | "death" | "blast" | "dash" | "pickup" | "round"} SoundName */

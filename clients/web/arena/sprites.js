@@ -1,9 +1,9 @@
 /**
- * Pictures drawn once and stamped often: hulls with their glow, sparks, rocks, name labels.
+ * Sprites, which are drawn once and copied often: hulls with their glow, sparks, rocks, name labels.
  *
- * Owns the caches, made for one scale (device pixels per world unit) and thrown away when it
- * changes.  A stamp costs a tenth of drawing the shape with a gradient anew, which is what keeps a
- * hundred ships at 60 frames a second.  Never decides where anything is.
+ * Owns the caches, which are made for one scale (device pixels per world unit) and dropped when the
+ * scale changes.  Copying a sprite is much cheaper than drawing its shape with a gradient.  Never
+ * decides where anything is.
  */
 
 import { newCanvas, seeded } from "./offscreen.js";
@@ -61,7 +61,7 @@ export class Sprites {
    * @param {number} pixelRatio
    */
   prepare(scale, pixelRatio) {
-    // Steps of an eighth: while the zoom glides, pictures are stretched a little, not remade.
+    // In steps of an eighth, so that a slow zoom stretches sprites instead of making new ones.
     const wanted = Math.max(Math.ceil(scale * pixelRatio * 8) / 8, 0.25);
     if (wanted !== this.#scale) this.#sprites.clear();
     if (pixelRatio !== this.#pixelRatio) this.#labels.clear();

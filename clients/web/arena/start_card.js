@@ -1,8 +1,8 @@
 /**
- * The card over the living arena: name, colour, Play.
+ * The start card over the arena: name, colour, Play.
  *
- * Owns the card's elements and what is remembered of the pilot between visits.  Never talks to
- * the server: the page does, when the card calls `onPlay`.
+ * Owns the card's elements, and remembers the pilot between visits.  Never sends anything: the page
+ * does, when the card calls `onPlay`.
  */
 
 import { byId, make } from "../elements.js";
@@ -22,7 +22,7 @@ export class StartCard {
   #colour = 0;
 
   /**
-   * @param {Pilot | null} given  from the address, before what is remembered
+   * @param {Pilot | null} given  from the address; it takes precedence over the remembered pilot
    * @param {(pilot: Pilot) => void} onPlay
    */
   constructor(given, onPlay) {
@@ -79,7 +79,7 @@ export function remembered() {
     if (PALETTE[colour] === undefined) return null;
     return { name: cleanName(name), colour };
   } catch {
-    // No storage (a private window), or not our JSON: then nothing is remembered.
+    // There is no storage (a private window), or its content is invalid.
     return null;
   }
 }

@@ -2,14 +2,14 @@
  * Two sticks and two buttons for thumbs.
  *
  * Owns the touches: the left half of the screen steers (turn and thrust towards where the stick
- * points), the right half aims and fires.  A stick stands where its thumb came down.  Moves
- * `Controls`, draws the sticks' rings, knows nothing else.
+ * points), the right half aims and fires.  A stick appears where its thumb touches the screen.  Moves
+ * `Controls` and draws the sticks' rings.
  */
 
 /** @typedef {import("./controls.js").Controls} Controls */
 
 const STICK_RADIUS = 56;
-/** A thumb this near to the middle says nothing, in CSS pixels. */
+/** A thumb within this distance of the middle has no effect, in CSS pixels. */
 const DEAD_ZONE = 12;
 
 /** @typedef {{pointer: number, x: number, y: number, toX: number, toY: number}} Stick */

@@ -9,7 +9,7 @@
 export const UNIT = 32;
 /** Angles in one turn. */
 export const TURN = 256;
-/** What the server shows of the world around a ship, in world units. */
+/** The radius of the view around a ship, in world units. */
 export const VIEW_RADIUS = 600;
 /** Radius of a ship as drawn, in world units. */
 export const SHIP_RADIUS = 16;

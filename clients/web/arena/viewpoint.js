@@ -1,5 +1,5 @@
 /**
- * Whom the camera follows.
+ * The target that the camera follows.
  *
  * Owns the choice: the own ship; where it died until it is back; for spectators one ship after
  * another.  Pure but for what it remembers; never moves the camera itself.

@@ -1,10 +1,10 @@
 /**
- * A WebSocket as it would be over a worse link: every message is held, in order, both ways.
+ * A WebSocket over a worse link: every message is delayed, in order, in both directions.
  *
- * Owns what is held and its timers, and `LabLink`, the link that the page's connection goes
- * through, which may change while messages are on their way.  Sees whole messages, so the ping
- * frames that the browser answers by itself go past it: the server measures the real link, the
- * page its own pings.  In a hidden tab the browser lets timers wait for up to a second.
+ * Owns the delayed messages and their timers, and `LabLink`, the link of the page's connection, which
+ * may change while messages are on their way.  It sees whole messages only.  The browser answers ping
+ * frames itself, so the server measures the real link, and the page's own pings measure this one.  In
+ * a hidden tab the browser delays timers by up to a second.
  */
 
 import { conditioners } from "./profiles.js";
@@ -48,19 +48,19 @@ export class LabLink {
     return this.#link;
   }
 
-  /** What is on its way arrives as it would have, and stays ahead of what comes later. */
+  /** Change the link.  Messages on their way keep their times, and stay ahead of later ones. */
   set link(link) {
     this.#link = link;
     this.#ways = link === null ? null : conditioners(link, this.#seed, this.#time.now());
   }
 
-  /** How often a lost segment has stalled the link, since it is as it is. */
+  /** How often a lost segment has stalled the present link. */
   get stalls() {
     return (this.#ways?.up.stalls ?? 0) + (this.#ways?.down.stalls ?? 0);
   }
 
   /**
-   * The class of sockets that go through this link.
+   * The class of sockets over this link.
    * @param {SocketFactory} Inner  the real ones
    * @returns {SocketFactory}
    */
@@ -111,7 +111,7 @@ class HeldBack {
     this.#arm();
   }
 
-  /** Let everything happen now. */
+  /** Deliver everything now. */
   flush() {
     this.#disarm();
     for (const { act } of this.#held.splice(0)) act();

@@ -1,18 +1,16 @@
 /**
- * What a TCP connection over a given link does to the messages of one direction: how long each
- * takes.
+ * One direction of a TCP connection over a given link: how long each message takes.
  *
- * Owns cutting messages into segments, and what fits through.  The twin of
- * `clients/lab/conditioner.py`, but for the order of messages, which is kept by whoever holds them
- * (`conditioned_socket.js`).  When a segment arrives that was lost is `recovery.js`'s.  Pure: times are
- * arguments in milliseconds.
+ * Owns cutting messages into segments, and the bandwidth.  The twin of `clients/lab/conditioner.py`,
+ * except for the order of messages, which `conditioned_socket.js` keeps.  `recovery.js` decides when a
+ * lost segment arrives.  Pure: times are arguments in milliseconds.
  */
 
 /** @typedef {import("./path.js").Path} Path */
 /** @typedef {import("./recovery.js").Flight} Flight */
 /** @typedef {import("./recovery.js").Segment} Segment */
 
-/** What one segment of TCP carries over Ethernet (RFC 791, RFC 9293, RFC 7323). */
+/** The bytes in one segment of TCP over Ethernet (RFC 791, RFC 9293, RFC 7323). */
 const SEGMENT_BYTES = 1448;
 
 /** A message on its way. */
@@ -26,8 +24,8 @@ export class Passage {
   }
 
   /**
-   * When all of it is there; whoever reads it may have to wait for messages before it.  What is sent
-   * later may change it, either way, as long as that time has not come.
+   * The time at which all of it has arrived; its reader may have to wait for earlier messages.  Until
+   * that time, later messages may change it in either direction.
    * @returns {number}
    */
   get arrivesMs() {
@@ -48,7 +46,7 @@ export class Conditioner {
     this.#flight = flight;
   }
 
-  /** Segments that were lost, each a stall of what is behind it until it arrives. */
+  /** Number of lost segments; each stalls all later ones until it arrives. */
   get stalls() {
     return this.#flight.lost;
   }

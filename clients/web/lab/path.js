@@ -1,18 +1,18 @@
 /**
  * One direction of a link, and when a link is dead: `clients/lab/path.py` in milliseconds.  Pure.
  *
- * Owns `Path` and `Outages`.  What TCP makes of them is `recovery.js` and `conditioner.js`.
+ * Owns `Path` and `Outages`.  `recovery.js` and `conditioner.js` are the TCP connection over them.
  */
 
 import { partSeed, seededRandom } from "./random.js";
 
 /**
- * One direction of a link: the least that a byte takes, the mean of what comes on top
- * (exponentially distributed), what fits through, and the chance of each segment to be lost.
+ * One direction of a link: the least delay of a byte, the mean of the exponentially distributed jitter
+ * that is added, the bandwidth, and the probability that a segment is lost.
  * @typedef {{delayMs: number, jitterMs: number, bytesPerS: number, loss: number}} Path
  */
 
-/** When a link is dead, both ways: once in each `everyMs`, at a random time in it. */
+/** The outages of a link, in both directions: one in each `everyMs`, at a random time in it. */
 export class Outages {
   #seed;
   #beginMs;

@@ -1,8 +1,8 @@
 /**
- * Links by name, for trying the game on them: `clients/lab/profiles.py` says where the numbers come
- * from, and a test holds the two together.
+ * Links by name, to try the game on them.  `clients/lab/profiles.py` has the sources of the numbers,
+ * and a test compares the two files.
  *
- * Owns `LINKS`, finding one by name, and what follows from a link's numbers.  Pure.
+ * Owns `LINKS`, finding one by name, and values derived from a link's numbers.  Pure.
  */
 
 import { Conditioner } from "./conditioner.js";
@@ -13,8 +13,8 @@ import { Flight, LEAST_TIMEOUT_MS } from "./recovery.js";
 /** @typedef {import("./path.js").Path} Path */
 
 /**
- * A link: the way up to the server, the way down, and when it is dead: for `leastMs` to `mostMs`
- * once in each `everyMs`.
+ * A link: the path up to the server, the path down, and its outages, of `leastMs` to `mostMs` once in
+ * each `everyMs`.
  * @typedef {object} Link
  * @property {Path} up
  * @property {Path} down
@@ -78,8 +78,8 @@ function smoothedRttMs(link) {
 }
 
 /**
- * The retransmission timeout at which TCP arrives there (RFC 6298, 2.3, and Linux, for which
- * `4 RTTVAR` is the least timeout at least).
+ * The retransmission timeout of TCP on this link (RFC 6298, 2.3; in Linux, `4 RTTVAR` is at least the
+ * least timeout).
  * @param {Link} link
  */
 export function timeoutMs(link) {
@@ -88,7 +88,7 @@ export function timeoutMs(link) {
 }
 
 /**
- * A connection over this link: its way up, and its way down.
+ * A connection over this link: its path up, and its path down.
  * @param {Link} link
  * @param {number} seed  decides all that is chance
  * @param {number} beginMs  now

@@ -1,8 +1,8 @@
 /**
- * Chance that can be repeated.
+ * Repeatable random numbers.
  *
  * Owns one small generator: Mulberry32 (Tommy Ettinger, 2017, public domain), 32 bits of state.
- * Good enough to lose segments by; not for secrets.
+ * Good enough for losing segments, not for secrets.
  */
 
 /**
@@ -20,7 +20,7 @@ export function seededRandom(seed) {
 }
 
 /**
- * Another seed, as if by chance but always the same one: so that one seed gives many generators.
+ * A seed derived from another one, always the same, so that one seed gives many generators.
  * @param {number} seed
  * @param {number} part
  */

@@ -1,20 +1,20 @@
 /**
- * When the segments of one direction arrive, where TCP sends again those that were lost.
+ * TCP's loss recovery: when the segments of one direction arrive, retransmissions included.
  *
- * Owns a sender's loss recovery: fast retransmit, tail loss probe and timeout.
- * `clients/lab/recovery.py` is the same in seconds, and says where it comes from; both are held
- * together by `tests/vectors/netcode_recovery.json`.  Pure: times are arguments in milliseconds, and so
- * is chance.
+ * Owns the loss recovery of a sender: fast retransmit, tail loss probe and timeout.
+ * `clients/lab/recovery.py` is its twin, in seconds, and has the sources;
+ * `tests/vectors/netcode_recovery.json` tests both.  Pure: times (in milliseconds) and random numbers
+ * are arguments.
  */
 
 /** @typedef {import("./path.js").Path} Path */
 /** @typedef {import("./path.js").Outages} Outages */
 
-/** So many later segments acknowledged prove a loss (RFC 6675, 2). */
+/** This many acknowledged later segments prove a loss (RFC 6675, 2). */
 const DUPLICATES = 3;
-/** Of the least round trip: for how long RACK lets segments be reordered (RFC 8985, 6.2). */
+/** The share of the least round trip for which RACK waits for reordered segments (RFC 8985, 6.2). */
 const REORDERING_SHARE = 0.25;
-/** A probe is due after so many round trips of silence (RFC 8985, 7.2). */
+/** A probe is due after this many round trips without a new segment (RFC 8985, 7.2). */
 const PROBE_ROUND_TRIPS = 2;
 /** Linux: `TCP_RTO_MIN`. */
 export const LEAST_TIMEOUT_MS = 200;
@@ -22,24 +22,24 @@ export const LEAST_TIMEOUT_MS = 200;
 const LONGEST_TIMEOUT_MS = 8000;
 
 /**
- * What a sender has measured of its link.
+ * A sender's measurements of its link.
  * @typedef {{leastRttMs: number, smoothedRttMs: number, timeoutMs: number}} Measured
  */
 
 /** The chance of being lost, and the jitter. @typedef {{chance: number, jitterMs: number}} Fate */
 
-/** One segment on its way; what is sent later may change when it arrives. */
+/** One segment on its way; later segments may change its time of arrival. */
 export class Segment {
   /** @param {number} sentMs */
   constructor(sentMs) {
     this.arrivesMs = sentMs;
-    /** When it is sent, and sent again: the last of these arrives. */
+    /** The times at which it is sent and sent again; the last of these arrives. */
     this.triesMs = [sentMs];
   }
 
   /** Of each time that it is sent again. @type {Fate[]} */
   fates = [];
-  /** How many segments were acknowledged that were sent after a try, and which try that is. */
+  /** The number of acknowledged segments that were sent after a try, and the index of that try. */
   acknowledged = 0;
   acknowledgedTry = 0;
 }
@@ -58,7 +58,7 @@ export class Flight {
   #missing = [];
   /** @type {Segment | null} */
   #newest = null;
-  /** When the last segment arrives of those not lost: on the way none overtakes another. */
+  /** The arrival of the last segment that was not lost, since no segment overtakes another. */
   #frontMs = -Infinity;
 
   /**
@@ -111,7 +111,7 @@ export class Flight {
   }
 
   /**
-   * After how long a segment is sent again that nothing follows.
+   * The time after which a segment that nothing follows is sent again.
    * @param {number} atMs
    * @param {Segment | null} before
    */
@@ -122,7 +122,7 @@ export class Flight {
     return Math.min(probeMs, timeoutMs);
   }
 
-  /** Let the sender hear that `segment` is there, and what it concludes. @param {Segment} segment */
+  /** Let the sender receive the acknowledgement of `segment`, and draw its conclusions. @param {Segment} segment */
   #acknowledge(segment) {
     const { chance, jitterMs } = this.#draw(this.#back);
     if (chance < this.#back.loss) return;
@@ -138,7 +138,7 @@ export class Flight {
    */
   #conclude(missing, sentMs, heardMs) {
     const { triesMs } = missing;
-    // The times after it are plans, made without knowing of this acknowledgement.
+    // Later times were planned before this acknowledgement was known.
     const newestTry = triesMs.findLastIndex((ms) => ms <= sentMs);
     if (newestTry === triesMs.length - 1) return;
     if (missing.acknowledgedTry !== newestTry) {

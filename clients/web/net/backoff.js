@@ -1,15 +1,15 @@
 /**
- * How long to wait before the next try to connect.
+ * How long a client pauses before its next attempt to connect.
  *
- * Owns the pauses: half a second, doubled with each try up to eight seconds, half of each random,
- * since a thousand clients of a restarted server must not come back at once.  Sets no timers.
+ * Owns the pauses: half a second, doubled with each attempt, up to eight seconds.  Half of each pause
+ * is random, so that the clients of a restarted server do not all come back at once.  Sets no timers.
  */
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 8_000;
-/** A connection that lasted this long takes the pauses back to the first. */
+/** After a connection that lasted this long, the pauses start again from the shortest. */
 const LASTING_MS = LONGEST_PAUSE_MS;
-/** The longest `retry_after_s` that is believed; browsers' timers overflow after 24 days. */
+/** The longest `retry_after_s` that is obeyed; browsers' timers overflow after 24 days. */
 const LONGEST_RETRY_AFTER_S = 3600;
 
 export class Backoff {
@@ -24,10 +24,10 @@ export class Backoff {
   /**
    * The pause after a connection that has ended.
    *
-   * Being let in is not enough to start afresh: a room that fails on every join would else be
-   * tried twice a second forever.
+   * Joining alone does not reset the pauses, or a room that fails on every join would be tried twice
+   * a second forever.
    * @param {number} lastedMs  how long it had been playing, 0 if it never came to that
-   * @param {number} atLeastS  what the server asked for
+   * @param {number} atLeastS  the pause that the server asked for
    * @returns {number} milliseconds
    */
   nextPauseMs(lastedMs, atLeastS) {

@@ -1,37 +1,38 @@
 /**
- * Where the time of a command goes: the latency budget, as the client sees it.
+ * The latency budget of commands, as the client sees it.
  *
- * Owns the shares of each command's way from the key to the screen, and their percentiles.  Pure:
- * times are arguments, in milliseconds of any steady clock.  `clients/netcode/budget.py` is the same in
- * seconds, held together with this by `tests/vectors/netcode_budget.json`.
+ * Owns the shares of the time from a command to its effect on the screen, and their percentiles.
+ * Pure: times are arguments, in milliseconds of any steady clock.  `clients/netcode/budget.py` is its
+ * twin, in seconds; `tests/vectors/netcode_budget.json` tests both.
  *
- * A command for tick k is sent at s, its tick is simulated when the clock says k, and the first
- * delta of tick k or later comes at r.  `r - s` is measured.  Of it, `up` is half of the quickest
- * round trip, `wait` what is left until tick k, `simulate` and `post` are the server's word, and
- * `down` is the rest.  That the way up takes as long as the way down, and when tick k is, are
- * estimates (`tickclock.js`), and so are the shares that rest on them: `ESTIMATED`.
+ * A command for tick k is sent at s.  The server simulates tick k at the time that the tick clock
+ * estimates, and the first delta of tick k or later comes at r.  `r - s` is measured and divided:
+ * `up` is half of the shortest round trip, `wait` is the time until tick k, the server reports
+ * `simulate` and `post`, and `down` is the rest.  The time of tick k is an estimate (`tickclock.js`),
+ * and the two directions are assumed to take equally long.  So the shares in `ESTIMATED` are
+ * estimates too.
  */
 
 /**
- * The shares of one command, in milliseconds.  `up`: on its way; `wait`: for its tick; `simulate`:
- * the server's tick; `post`: waiting to be sent; `down`: on its way back; `drawn`: from the delta's
- * arrival to the moment at which others' answer to it is on the screen (the own ship, predicted,
- * was drawn long before).
+ * The shares of one command, in milliseconds.  `up`: travelling to the server; `wait`: waiting for
+ * its tick; `simulate`: the server's tick; `post`: the delta waits to be sent; `down`: the delta
+ * travels; `drawn`: from the delta's arrival until playback shows it (the own ship, which is
+ * predicted, was drawn long before).
  * @typedef {{up: number, wait: number, simulate: number, post: number, down: number, drawn: number}} Budget
  */
 
 /** @typedef {keyof Budget} Share */
 /** @typedef {{p50: number, p95: number, p99: number}} Percentiles */
 
-/** In the order in which a command meets them. */
+/** The shares in the order in which they occur. */
 export const SHARES = Object.freeze(
   /** @type {Share[]} */ (["up", "wait", "simulate", "post", "down", "drawn"]),
 );
-/** Those that no one can measure, as no two clocks are the same. */
+/** The shares that cannot be measured without a common clock. */
 export const ESTIMATED = Object.freeze(/** @type {Share[]} */ (["up", "wait", "down"]));
-/** Commands that percentiles are about: some seconds. */
+/** How many commands the percentiles cover: some seconds. */
 const WINDOW = 256;
-/** Commands that wait for their delta; the oldest is forgotten, it was answered by none. */
+/** How many commands may wait for their delta; then the oldest is forgotten. */
 const MAX_WAITING = 128;
 
 /** From sending to seeing. @param {Budget} budget */
@@ -52,13 +53,13 @@ export class LatencyBudget {
   }
 
   /**
-   * Take in the delta of `tick`, which came at `nowMs`; it answers all up to its tick.
+   * Take in the delta of `tick`, which came at `nowMs`: it answers all commands up to it.
    * @param {number} tick
    * @param {number} nowMs
    * @param {object} known
    * @param {number} known.tickTimeMs  the local time at which the server was at `tick`
    * @param {number} known.tickMs  the length of a tick
-   * @param {number} known.halfRttMs  half of the quickest round trip
+   * @param {number} known.halfRttMs  half of the shortest round trip
    * @param {number} known.simulateMs  the server's word
    * @param {number} known.postMs  the server's word
    * @param {number} known.drawnMs  how long playback will take to get to this tick
@@ -70,7 +71,7 @@ export class LatencyBudget {
       const dueMs = tickTimeMs - (tick - of) * tickMs;
       const tookMs = nowMs - sentMs;
       const up = Math.min(halfRttMs, tookMs);
-      // One that came late has not waited.
+      // A command that came late has not waited.
       const wait = Math.min(Math.max(dueMs - sentMs - up, 0), tookMs - up);
       const down = Math.max(tookMs - up - wait - simulateMs - postMs, 0);
       this.#budgets.push({ up, wait, simulate: simulateMs, post: postMs, down, drawn: drawnMs });
@@ -78,7 +79,7 @@ export class LatencyBudget {
     }
   }
 
-  /** The shares of the newest command that was answered, null before the first. */
+  /** The shares of the newest command with an answer, null before the first. */
   get newest() {
     return this.#budgets.at(-1) ?? null;
   }

@@ -1,9 +1,9 @@
 /**
- * A player's connection to a gameserver room: joins, keeps the replica, comes back when it is lost.
+ * A player's connection to a room of a gameserver: it joins, keeps the replica, and reconnects.
  *
- * Owns the socket, the states of the connection and reconnecting; what happens between a welcome and
- * the end of its connection is in `session.js`.  Draws nothing, predicts nothing; the world is in
- * `client.replica`.  Clock, timers, randomness and the socket are arguments, so tests need no waiting.
+ * Owns the socket, the states of the connection and reconnecting; `session.js` handles the messages
+ * from a welcome to the end of its connection.  Never draws and never predicts; the world is in
+ * `client.replica`.  Clock, timers, randomness and the socket are arguments, so tests need not wait.
  *
  * ```js
  * import { GameClient } from "./net/client.js";
@@ -12,7 +12,7 @@
  * client.on("state", ({ state, reason, action, retryInS }) => showState(state, reason));
  * client.on("welcome", ({ seat, tickRate, resumed }) => …);
  * client.on("enter", (entity) => …);        // entity.id, entity.kind === "Ship", entity.x …
- * client.on("leave", (entity) => …);        // also all of them when another seat is taken
+ * client.on("leave", (entity) => …);        // for every entity if the seat could not be resumed
  * client.on("change", ({ entity, tick }) => …);
  * client.on("event", (event) => …);         // event.kind === "Shot", event.by …
  * client.on("delta", (delta) => …);         // after the hooks above: tick, ack, margin, changed …
@@ -23,26 +23,26 @@
  *
  * client.send("Steer", { turn: 1, thrust: true });   // → seq, or 0 if it was not sent
  * client.say("hello");
- * client.renderedTick = 1234.5;                // what the screen shows; null: the newest delta
- * client.serverTickNow();                   // the server's tick at this moment, with fraction
- * client.commandTickNow();                  // … and the one for which a command is sent now
+ * client.renderedTick = 1234.5;             // the tick that the screen shows; null: the newest
+ * client.serverTickNow();                   // the server's present tick, with its fraction
+ * client.commandTickNow();                  // the tick of a command that is sent now
  * client.send("Steer", { turn: 1 }, 1240);  // a command for that tick
  * client.replica.own?.x;                    // null before the first welcome
  * client.statistics().bytesInPerS;
- * client.wake();                            // the page is seen again: no pause before the next try
+ * client.wake();                            // the page is visible again: reconnect without a pause
  * client.close();
  * ```
  *
- * Every `on` returns a function that ends the listening.
+ * Every `on` returns a function that removes the listener.
  *
  * States: `idle` → `connecting` (a socket is opening) → `joining` (hello sent) → `playing`
- * (welcomed) → `reconnecting` (waiting for the next try, `retryInS` long) → `connecting` …, and
- * `closed` for good, with the code and reason, and what to do as the protocol's table of close
- * codes says it: `action` is `stop` or `sign in again` (make a new GameClient with another name or
- * token).  While it is `reconnecting`, the replica stays as it was, to be drawn frozen.  The client
- * presents its resume token: if the next welcome says `resumed`, it is the same seat, and the next
- * delta brings the same replica up to date; what was sent and not dealt with has been sent again.
- * Else all its entities leave, and `client.replica` is a new one.
+ * (welcomed) → `reconnecting` (a pause of `retryInS`) → `connecting` …, and finally `closed`, with the
+ * code, the reason, and the `action` in the protocol's table of close codes: `stop`, or `sign in
+ * again` (make a new GameClient with another name or token).  While the client is `reconnecting`, the
+ * replica stays as it was, to be drawn frozen.  The client presents its resume token.  If the next
+ * welcome says `resumed`, the seat is the same, the next delta brings the replica up to date, and
+ * unacknowledged commands have been sent again.  Otherwise all entities leave, and `client.replica`
+ * is a new one.
  *
  * The types of options and signals are in `client_types.js`.
  */
@@ -61,11 +61,11 @@ import { Traffic } from "./traffic.js";
 
 export { ProtocolError };
 
-/** How often to ping, and to ask whether the server is still there. */
+/** The interval between pings, and between checks whether the server still answers. */
 const PING_ABOUT_EVERY_MS = 1000;
-/** From opening the socket until the welcome. */
+/** Longest time from opening the socket until the welcome. */
 const JOIN_DEADLINE_MS = 10_000;
-/** A page that wakes hears within this time that its connection was lost while it slept. */
+/** A page that wakes learns within this time that its connection was lost while it slept. */
 const WAKING_MS = 1000;
 
 /** What can be listened to. @type {Record<keyof Payloads, true>} */
@@ -135,11 +135,11 @@ export class GameClient {
   #session = null;
   #traffic = new Traffic();
   /** @type {Backoff} */ #backoff;
-  /** Whether this connection got as far as its welcome. */
+  /** Whether this connection has had its welcome. */
   #hasPlayed = false;
-  /** When the page last woke, and no try to come back has been hurried for it. */
+  /** When the page last woke; -Infinity once an attempt without a pause has followed. */
   #wokenMs = -Infinity;
-  /** Whether the pause before the next try is the server's wish. */
+  /** Whether the server asked for the pause before the next attempt. */
   #mustWait = false;
 
   /** @returns {State} */
@@ -172,12 +172,12 @@ export class GameClient {
     return this.#session?.status ?? null;
   }
 
-  /** What the screen shows, which goes with every command: a tick; null: the newest delta. */
+  /** The tick that the screen shows, which goes with every command; null: the newest delta's. */
   set renderedTick(/** @type {number | null} */ tick) {
     if (this.#session !== null) this.#session.renderedTick = tick;
   }
 
-  /** Where the time of the newest commands went; null before the first welcome. */
+  /** The latency budget of the newest commands; null before the first welcome. */
   get budget() {
     return this.#session?.budget ?? null;
   }
@@ -188,8 +188,8 @@ export class GameClient {
   }
 
   /**
-   * Call `listener` at every `name` from now on; see the top of this file for the names.  Throws for
-   * any other, which would never come.
+   * Call `listener` at every signal `name`; the top of this file has the names.  Throws an error for
+   * an unknown name.
    * @template {keyof Payloads} Name
    * @param {Name} name
    * @param {(payload: Payloads[Name]) => void} listener
@@ -202,7 +202,7 @@ export class GameClient {
     return this.#signals.on(name, listener);
   }
 
-  /** Open the connection.  Once: a client that is closed stays closed. */
+  /** Open the connection.  Call it once: a closed client cannot connect again. */
   connect() {
     if (this.#state !== "idle") throw new TypeError(`connect() while ${this.#state}`);
     this.#open();
@@ -214,7 +214,7 @@ export class GameClient {
    * @param {string} command  its name, such as `"Steer"`
    * @param {Record<string, any>} [fields]  those left out take their defaults
    * @param {number} [tick]  the tick for which it is meant; 0: the next free one
-   * @returns {number} its seq; 0 if it was not sent, as we are not playing or the line is clogged
+   * @returns {number} its seq; 0 if it was not sent: not playing, or too much data is unsent
    */
   send(command, fields = {}, tick = 0) {
     if (this.#state !== "playing" || this.#session === null) return 0;
@@ -224,7 +224,7 @@ export class GameClient {
   /**
    * Say something in the room's chat.
    * @param {string} text  `RangeError` if it is too long or holds what no text may; `cleanText` of
-   *   `texts.js` makes one of what somebody typed
+   *   `texts.js` makes a typed text valid
    * @returns {boolean} whether it was sent
    */
   say(text) {
@@ -240,15 +240,16 @@ export class GameClient {
   }
 
   /**
-   * The page wakes, or is looked at again: come back without the pause, unless the server asked for
-   * one.  Pauses keep many clients from coming at once; players look at their own times.
+   * Tell the client that the page is awake or visible again: it reconnects without the rest of its
+   * pause, unless the server asked for one.  Pauses spread the attempts of many clients; pages wake at
+   * different times anyway.
    */
   wake() {
     this.#wokenMs = this.#clock();
-    if (this.#state === "reconnecting" && !this.#mustWait) this.#hurry();
+    if (this.#state === "reconnecting" && !this.#mustWait) this.#retryNow();
   }
 
-  /** Leave for good. */
+  /** Leave the room and close. */
   close() {
     if (this.#state !== "closed") this.#end(Code.NORMAL, "the player left");
   }
@@ -262,8 +263,8 @@ export class GameClient {
   }
 
   /**
-   * The tick, with its fraction, for which a command of this moment is meant: it runs evenly, ahead
-   * of the server by the way up and a margin.  NaN while it is not known how far that is.
+   * The tick, with its fraction, of a command that is sent now.  It runs evenly, ahead of the server by
+   * the time that a command travels and a margin.  NaN before the first pong.
    * @returns {number}
    */
   commandTickNow() {
@@ -272,23 +273,23 @@ export class GameClient {
   }
 
   /**
-   * How long until `commandTickNow()` reaches `tick`, in milliseconds, as it runs now; not below 0.
+   * The milliseconds until `commandTickNow()` reaches `tick`, at its present speed; at least 0.
    * @param {number} tick
    */
   msUntilCommandTick(tick) {
     return Math.max(0, (this.#session?.lead.timeOf(tick) ?? NaN) - this.#clock());
   }
 
-  /** Figures of this moment; see `traffic.js` for those of the line. */
+  /** The present figures; `traffic.js` has those of the connection. */
   statistics() {
     return {
       ...this.#traffic.figures(this.#clock()),
-      /** Round trips of our own ping messages, which wait for frames and ticks as the game does. */
+      /** Round trips of the client's ping messages, which wait for frames and ticks as commands do. */
       appRttMs: this.#session?.tickClock.rttMs ?? null,
       appMinRttMs: this.#session?.tickClock.minRttMs ?? null,
-      /** By how many ticks the newest timed command was early, as the server last told. */
+      /** Margin of the newest timed command, from the newest delta that had one. */
       marginTicks: this.#session?.margin ?? null,
-      /** How far ahead of the server's clock commands are meant; NaN before the first. */
+      /** The lead of commands over the server's tick; NaN before the first command. */
       leadTicks: this.#session?.lead.leadTicks ?? NaN,
       /** Round trips of ping frames, as the server measured them. */
       rttMs: inMs(this.status?.smoothedUs),
@@ -317,13 +318,13 @@ export class GameClient {
   }
 
   /**
-   * The connection is gone, or must be taken for gone.
+   * The connection is lost, or must be taken for lost.
    * @param {number} code
    * @param {string} reason
    */
   #lost(code, reason) {
     const bye = this.#bye;
-    // Closed with 1000, the server would take it for leaving, and give the seat up.
+    // After 1000 the server would take the player to have left, and would free the seat.
     this.#drop(Code.TOO_SLOW, "");
     const said = bye ?? { code, reason, retryAfterS: null };
     const { name, action } = closeCode(said.code);
@@ -335,7 +336,7 @@ export class GameClient {
   }
 
   /**
-   * Try again after a pause.
+   * Reconnect after a pause.
    * @param {number} code
    * @param {string} reason
    * @param {number} atLeastS
@@ -347,13 +348,13 @@ export class GameClient {
     const woken = this.#clock() - this.#wokenMs <= WAKING_MS && !this.#mustWait;
     const waitMs = woken ? 0 : this.#backoff.nextPauseMs(lastedMs, atLeastS);
     this.#traffic.reconnects += 1;
-    if (woken) this.#arm(() => this.#hurry(), 0);
+    if (woken) this.#arm(() => this.#retryNow(), 0);
     else this.#arm(() => this.#open(), waitMs);
     this.#enter("reconnecting", code, reason, "resume", waitMs / 1000);
   }
 
-  /** Try at once, one time for each waking. */
-  #hurry() {
+  /** Reconnect without a pause, once for each `wake`. */
+  #retryNow() {
     this.#wokenMs = -Infinity;
     this.#open();
   }
@@ -365,7 +366,7 @@ export class GameClient {
     this.#enter("closed", code, reason, closeCode(code).action);
   }
 
-  /** Let go of the line, whatever state it is in. @param {number} code @param {string} reason */
+  /** Drop the socket, whatever its state. @param {number} code @param {string} reason */
   #drop(code, reason) {
     this.#disarm();
     this.#line?.drop(code, reason);
@@ -448,7 +449,7 @@ export class GameClient {
 
   /** Go on at another server, with its token from now on. @param {messages.Moved} moved */
   #move({ url, token }) {
-    // Never from wss: to ws:, whoever asks for it.
+    // A server must not send a client from wss: to ws:.
     const allowed = this.#url.startsWith("wss:") ? ["wss:"] : ["ws:", "wss:"];
     if (!URL.canParse(url) || !allowed.includes(new URL(url).protocol)) {
       throw new ProtocolError(`moved to ${url.slice(0, 80)}`);

@@ -1,5 +1,5 @@
 /**
- * What a GameClient is made from and what it tells: types only, no code.
+ * The types of GameClient's options and signals: types only, no code.
  */
 
 /** @typedef {import("./closing.js").CloseAction} CloseAction */
@@ -15,7 +15,7 @@
 /** @typedef {"idle" | "connecting" | "joining" | "playing" | "reconnecting" | "closed"} State */
 
 /**
- * Code, reason and action say why the connection ended: null where it has not.
+ * Code, reason and action say why the connection ended; null if it has not ended.
  * @typedef {object} StateChange
  * @property {State} state
  * @property {number | null} code
@@ -44,8 +44,8 @@
  * @property {string} url  `ws://` or `wss://`
  * @property {string} [room]  `"kind"`, `"kind/name"`, or `""` for the server's first kind
  * @property {string} name  the player's, 1–24 characters
- * @property {string | null} [token]  what the game's `on_auth` wants
- * @property {string | null} [schemaHash]  to insist on; null takes what the server brings
+ * @property {string | null} [token]  the token that the game's `on_auth` expects
+ * @property {string | null} [schemaHash]  the schema that the room must have; null accepts any
  * @property {import("./line.js").SocketFactory} [socketFactory]
  * @property {() => number} [clock]  milliseconds, steady
  * @property {(callback: () => void, ms: number) => any} [setTimer]

@@ -1,14 +1,14 @@
 /**
- * What each WebSocket close code means to a client.
+ * The meaning of each WebSocket close code for a client.
  *
  * Owns the table "Close codes" of `gameserver/protocol/README.md` (a test compares the two) and
  * the answer for codes outside it.  Never closes or opens anything.
  */
 
 /**
- * - `resume`: come back by itself, with growing pauses, presenting the resume token;
+ * - `resume`: reconnect by itself, with growing pauses, presenting the resume token;
  * - `sign in again`: ask the player, or get a new token;
- * - `stop`: do not come back by itself.
+ * - `stop`: do not reconnect by itself.
  * @typedef {"resume" | "sign in again" | "stop"} CloseAction
  */
 
@@ -43,9 +43,8 @@ export const CLOSE_CODES = Object.freeze([
 ]);
 
 /**
- * Codes outside the table after which another try makes sense: no code or no close frame at all
- * (RFC 6455, 7.4.1), and what proxies in between send (IANA's "WebSocket Close Code Number
- * Registry").
+ * Codes outside the table after which a client may reconnect: no code or no close frame at all
+ * (RFC 6455, 7.4.1), and the codes of proxies (IANA's "WebSocket Close Code Number Registry").
  * @type {ReadonlyMap<number, string>}
  */
 const NETWORK_CODES = new Map([
@@ -58,7 +57,7 @@ const NETWORK_CODES = new Map([
 
 const BY_CODE = new Map(CLOSE_CODES.map((entry) => [entry.code, entry]));
 
-/** The codes that this client gives as a reason of its own. */
+/** The codes that this client sends or reports itself. */
 export const Code = Object.freeze({
   NORMAL: 1000,
   LOST: 1006,
@@ -70,7 +69,7 @@ export const Code = Object.freeze({
 /**
  * Name and action for any close code.
  *
- * Codes that nobody documented mean *stop*: coming back could do harm that this side cannot judge.
+ * An undocumented code means *stop*, because the client cannot know whether reconnecting does harm.
  * @param {number} code
  * @returns {CloseCode}
  */

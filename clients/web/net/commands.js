@@ -1,14 +1,14 @@
 /**
  * The commands that a room knows, and the limits of their fields.
  *
- * Owns checking what the page asks for, with a text that can be read, before the server would
- * refuse it and close the connection.  Never sends.
+ * Owns checking the page's commands, with readable errors, before the server would refuse one and
+ * close the connection.  Never sends.
  */
 
 /** @typedef {import("./fieldtypes.js").FieldType} FieldType */
 /** @typedef {import("./msgpack.js").Writer} Writer */
 
-/** What a server takes as one str or byte string. */
+/** The longest str or byte string that a server accepts. */
 const MAX_TEXT_BYTES = 2048;
 
 const utf8 = new TextEncoder();
@@ -25,7 +25,7 @@ const utf8 = new TextEncoder();
  * @property {number | null} maxLength  of a str in characters, of bytes or a list in elements
  */
 
-/** A command kind: checks what the page asks for before the server would refuse it. */
+/** A command kind: checks the fields that the page gives, before the server would refuse them. */
 export class CommandKind {
   /** @param {number} index @param {string} name @param {CommandField[]} fields */
   constructor(index, name, fields) {
@@ -39,7 +39,7 @@ export class CommandKind {
    *
    * Throws `TypeError` for a field that is unknown, missing or of the wrong type and `RangeError`
    * for a value outside its limits, with a text such as `Steer.turn: 3 is outside -1 … 1`.
-   * What only rounding would carry over a limit (to whole steps, to a float 32) is rounded the
+   * A value that rounding (to whole steps, to a float 32) would carry over a limit is rounded the
    * other way instead.
    * @param {Record<string, any>} values
    * @returns {any[]}

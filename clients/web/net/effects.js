@@ -1,32 +1,32 @@
 /**
- * Effects that are shown at once, before the server has said that they happened.
+ * Predicted effects: a client shows them before the server has confirmed them.
  *
- * Owns what was shown and is not yet confirmed: the own shot, the pickup that the own ship touches.
- * Pure: time is counted in ticks of the server.  `clients/netcode/effects.py` is the same, held together
- * with this by `tests/vectors/netcode_effects.json`.
+ * Owns the effects that were shown and are not yet confirmed, such as the player's own shot.  Pure:
+ * time is counted in ticks of the server.  `clients/netcode/effects.py` is its twin;
+ * `tests/vectors/netcode_effects.json` tests both.
  *
- * The server's event for an effect comes in the delta of the tick in which it happened there: the
- * very tick for which it was predicted or, if a command came late, one near it.  Of the effects of
- * its kind and key that lie within `PATIENCE_TICKS` of it, an event confirms the one nearest in time
- * (of two equally near the earlier).  Once the server has told of all ticks up to that long after an
- * effect, it never happened, and is to be undone.
+ * The server's event for an effect comes with the delta of the tick in which it happened.  That is
+ * the predicted tick or, if a command came late, a tick near it.  An event confirms an effect of its
+ * kind and key within `PATIENCE_TICKS` of its own tick: the nearest one in time, and of two equally
+ * near ones the earlier.  An effect that no event has confirmed `PATIENCE_TICKS` after its tick did
+ * not happen at the server, and is to be undone.
  */
 
-/** A late command is applied a few ticks later; what comes later still is another one's. */
+/** A late command is applied a few ticks later; an event later than this is another command's. */
 const PATIENCE_TICKS = 8;
-/** Effects that wait; overflow policy `drop-oldest`: it is undone, and counted with those. */
+/** How many effects may wait; overflow policy `drop-oldest`: the oldest is undone and counted so. */
 const MAX_WAITING = 64;
 
 /**
- * Something shown ahead of the server.  `kind` is what the event that confirms it is called, `key`
- * tells those of a kind apart that may happen in any order (the id of a pickup; null for shots,
- * which happen in theirs), `what` is the caller's own, to undo it by.
+ * An effect that is shown before the server has confirmed it.  `kind` is the name of the event that
+ * confirms it.  `key` distinguishes effects of one kind whose order may change (the id of a pickup;
+ * null for shots, whose order is fixed).  `what` belongs to the caller, who undoes the effect with it.
  * @template What
  * @typedef {{kind: string, tick: number, key: number | string | null, what: What}} Effect
  */
 
 /**
- * The effects that wait for the server, in the order in which they were shown.
+ * The effects that wait for confirmation, in the order in which they were shown.
  * @template What
  */
 export class PendingEffects {
@@ -42,7 +42,7 @@ export class PendingEffects {
   /**
    * Note that `effect` is shown.
    * @param {Effect<What>} effect
-   * @returns {Effect<What> | null} the one to undo as there are too many
+   * @returns {Effect<What> | null} an effect to undo if too many wait
    */
   show(effect) {
     this.#waiting.push(effect);
@@ -61,8 +61,8 @@ export class PendingEffects {
    * @param {string} kind
    * @param {number} tick
    * @param {number | string | null} [key]
-   * @returns {Effect<What> | null} the effect that it confirms; null: it was not foreseen, so it is
-   *   to be shown now
+   * @returns {Effect<What> | null} the effect that it confirms; null if no effect predicted this
+   *   event, so it is to be shown now
    */
   confirm(kind, tick, key = null) {
     /** @type {Effect<What> | null} */
@@ -80,10 +80,10 @@ export class PendingEffects {
   }
 
   /**
-   * Take in that the server has told of all up to `tick`.  To be called after the events of the
-   * delta of `tick` have been given to `confirm`.
+   * Take in that all events up to `tick` have come.  Call it after `confirm` has had the events of the
+   * delta of `tick`.
    * @param {number} tick
-   * @returns {Effect<What>[]} what is to be undone
+   * @returns {Effect<What>[]} the effects to undo
    */
   expire(tick) {
     const over = this.#waiting.filter((effect) => effect.tick + PATIENCE_TICKS <= tick);
@@ -94,7 +94,7 @@ export class PendingEffects {
     return over;
   }
 
-  /** Forget all, as after a new start. @returns {Effect<What>[]} what was waiting, to be undone */
+  /** Forget all effects. @returns {Effect<What>[]} those that were waiting, to be undone */
   clear() {
     return this.#waiting.splice(0);
   }

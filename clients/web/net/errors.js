@@ -1,9 +1,9 @@
 /**
  * The errors that the protocol raises on purpose.
  *
- * Owns the split that all of `net/` relies on: what a *server* did wrong is a `ProtocolError`;
- * what the *page* did wrong (an unknown command, a value outside its limits) is a plain
- * `TypeError` or `RangeError`, thrown at the call that did it.
+ * Owns the rule for all of `net/`: an error of the *server* is a `ProtocolError`; an error of the
+ * *page* (an unknown command, a value outside its limits) is a plain `TypeError` or `RangeError`,
+ * thrown by the call that has it.
  */
 
 /** The server sent bytes that are not a valid message of protocol version 1. */
@@ -15,5 +15,5 @@ export class ProtocolError extends Error {
   }
 }
 
-/** A full state does not fit, so that asking for another one would not mend it. */
+/** A full state is malformed, so asking for another one would not help. */
 export class FullStateError extends ProtocolError {}

@@ -4,7 +4,7 @@
  * Owns the mapping between JavaScript values and wire values (`gameserver/protocol/README.md`,
  * "Schema"): reading and writing wire values, and converting them.  Knows nothing of entities.
  *
- * A *value* is what the page sees (`0.5`, `"RED"`); a *wire value* is what msgpack carries (`16`
+ * A *value* is the page's form (`0.5`, `"RED"`); a *wire value* is the form in msgpack (`16`
  * steps, index `0`).  bool → boolean, int, steps and float32 → number, str → string, bytes →
  * Uint8Array, enum → the member's name, tuple and list → array, optional → null or the value.
  */

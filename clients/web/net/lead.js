@@ -1,49 +1,49 @@
 /**
- * How far ahead of the server a client plays: which tick its next command is for.
+ * The lead: how far ahead of the server a client plays, and so the tick of its next command.
  *
- * Owns the client's tick, a line of its own that runs at the server's rate, only up to `MAX_SLEW`
- * faster or slower while it seeks its place.  Pure: times are arguments, in milliseconds of any
- * steady clock; `clients/netcode/lead.py` is the same in seconds, and says more on why; both are held
- * together by `tests/vectors/netcode_lead.json`.
+ * Owns the client's tick.  It runs at the server's rate, and up to `MAX_SLEW` faster or slower to
+ * correct an error.  Pure: times are arguments, in milliseconds of any steady clock.
+ * `clients/netcode/lead.py` is its twin, in seconds, and explains more;
+ * `tests/vectors/netcode_lead.json` tests both.
  *
- * All is told in *offsets*: steady ticks (`tempo.js`) minus `local time * rate`, so that nothing here
- * depends on when it is asked.  `arrival` is the offset at which commands arrive (a loop that wakes late adds to it as a
- * slow link does).  It begins as the clock's offset and half the round trip, and is corrected by the
- * margins in deltas: a command sent when the offset was o, that was m ticks early, arrived within
- * `o - m - 1 < arrival <= o - m`.  Late ones move it up quickly, early ones down slowly, so that it
- * settles at the smallest lead that the jitter allows.  Where TCP stalls again and again because
- * segments are lost, the lead is longer by as much as is worth it.
+ * This file computes with *offsets*: steady ticks (`tempo.js`) minus `local time * rate`.  An offset
+ * does not depend on the time at which it is read.  `arrival` is the offset at which commands arrive;
+ * a slow link raises it, and so does a server loop that wakes late.  At first it is the clock's offset
+ * plus half the round trip.  The margins in deltas correct it: a command that was sent at the offset o
+ * and was m ticks early arrived within `o - m - 1 < arrival <= o - m`.  Late commands raise it
+ * quickly, early ones lower it slowly, so it settles at the smallest lead that the jitter allows.  If
+ * lost segments make TCP stall again and again, the lead grows to cover the stalls.
  */
 
 /** @typedef {import("./tickclock.js").TickClock} TickClock */
 
 /** The client's tick runs at most this much faster or slower than the server's. */
 const MAX_SLEW = 0.05;
-/** An error is made good in about this long, while `MAX_SLEW` allows. */
+/** An error is corrected in about this time, while `MAX_SLEW` allows. */
 const SETTLE_MS = 500;
-/** Further off than this (the machine slept, the server's time jumped) the tick is set, not slewed. */
+/** An error of more than this (the machine slept, the server's time jumped) is corrected at once. */
 const JUMP_TICKS = 8;
-/** Where the clock's word changes by more than this, margins from before say nothing any more. */
+/** After a larger change of the clock's estimate, earlier margins are no longer valid. */
 const BELIEVE_TICKS = 2;
-/** Commands are to arrive this long before they are needed: the clock may be half a tick off. */
+/** Commands should arrive this long before their tick, as the clock may be half a tick wrong. */
 const MARGIN_TICKS = 0.5;
 const LATE_STEP_TICKS = 0.5;
 const EARLY_STEP_TICKS = 0.001;
 const LATE_RUN = 4;
-/** Both must be reached: commands may be sent at every tick or only now and then. */
+/** A run needs both, since commands may be sent at every tick or only from time to time. */
 const EARLY_RUN = 12;
 const EARLY_RUN_TICKS = 60;
-/** Sent commands that are remembered until a delta tells of them; the oldest is forgotten. */
+/** How many sent commands are remembered until a delta reports them; the oldest is forgotten. */
 const REMEMBERED = 128;
-/** A batch whose first command arrived this much later than counted on was a stall. */
+/** A batch was a stall if its first command arrived this much later than expected. */
 const LEAST_STALL_TICKS = 1;
-/** The lead covers all but this many less one of the longest stalls … */
+/** The lead covers the longest stall but this many less one, … */
 const STALLS = 5;
 /** … among this many of the last commands … */
 const STALL_COMMANDS = 600;
 /** … which are forgotten after so long. */
 const STALL_MEMORY_TICKS = 1800;
-/** The lead is not made longer by more: it makes others see late what one does. */
+/** The longest cover, since a longer lead makes others see the player's actions later. */
 const MOST_COVER_TICKS = 6;
 
 /** Told by the delta of `tick`, at the `command`-th of ours. @typedef {{tick: number, command: number, ticks: number}} Stall */
@@ -55,44 +55,44 @@ export class Lead {
     this.#clock = clock;
   }
 
-  /** How often the tick was set instead of slewed; the first setting does not count. */
+  /** How often the tick jumped; the first setting does not count. */
   jumps = 0;
 
   #clock;
-  /** The offset at which commands arrive: as the clock has it, NaN before the first `advance` … */
+  /** The offset at which commands arrive, from the clock alone; NaN before `advance`. */
   #byClock = NaN;
-  /** … and as margins have corrected that. */
+  /** The same offset, corrected by margins. */
   #arrival = NaN;
   #offset = NaN;
   #atMs = 0;
   /** Tick of a sent command → the offset when it was sent. @type {Map<number, number>} */
   #sent = new Map();
-  /** Margins in a row that said late (negative) or early (positive), and the least of them. */
+  /** Number of margins in a row that were late (negative) or early (positive), and the least edge. */
   #run = 0;
   #runEdge = 0;
-  /** The tick whose delta told of the first early one in a row. */
+  /** The tick of the delta that reported the first early command in a row. */
   #runTick = 0;
-  /** The newest delta, the newest command that one told of (by its tick), and how many were. */
+  /** Ticks of the newest delta and of the newest reported command; number of reported commands. */
   #toldTick = -1;
   #newestTold = -1;
   #commandsTold = 0;
   /** @type {Stall[]} */
   #stalls = [];
-  /** By how many ticks the lead is longer, so as to cover stalls. */
+  /** Ticks by which the lead is longer to cover stalls. */
   #cover = 0;
 
-  /** Whether there is a tick to speak of. */
+  /** Whether `advance` has set the client's tick. */
   get started() {
     return !Number.isNaN(this.#offset);
   }
 
-  /** How far the client's tick is ahead of the server's, as the clock has it. */
+  /** How far the client's tick is ahead of the server's tick, by the clock's estimate. */
   get leadTicks() {
     return this.#offset - this.#clock.offset;
   }
 
   /**
-   * Move the client's tick on to `nowMs` and return it, with its fraction.  It grows, but for a jump.
+   * Move the client's tick on to `nowMs` and return it, with its fraction.  It only decreases if it jumps.
    * @param {number} nowMs  must not decrease from call to call
    */
   advance(nowMs) {
@@ -157,7 +157,7 @@ export class Lead {
   }
 
   /**
-   * Between the ticks `afterTick` and `tick` our commands up to that for `newest` were read.
+   * Note a stall if the batch of commands up to `newest`, read after `afterTick` and by `tick`, was late.
    * @param {number} afterTick
    * @param {number} tick
    * @param {number} newest
@@ -170,7 +170,7 @@ export class Lead {
       this.#commandsTold += batch.length;
       const clock = this.#clock;
       const [firstTick, offset] = first;
-      // It was read at the tick after `afterTick` at the earliest, and had come by then.
+      // The server read it at the tick after `afterTick` at the earliest.
       const read = clock.steadyOf(afterTick + 1);
       const latest = offset - (clock.steadyOf(firstTick) - read);
       const ticks = latest - (read - clock.steadyOf(afterTick)) - this.#arrival;
@@ -188,7 +188,7 @@ export class Lead {
     this.#cover = Math.min(longest[STALLS - 1] ?? 0, MOST_COVER_TICKS);
   }
 
-  /** A command arrived at `edge` at the earliest, which is later than counted on. @param {number} edge */
+  /** Take in a command that arrived at `edge` or later, which is later than expected. @param {number} edge */
   #late(edge) {
     this.#runEdge = this.#run < 0 ? Math.min(this.#runEdge, edge) : edge;
     this.#run = Math.min(this.#run, 0) - 1;
@@ -199,7 +199,7 @@ export class Lead {
   }
 
   /**
-   * A command arrived at `edge` at the latest, which is earlier than counted on.
+   * Take in a command that arrived at `edge` or earlier, which is earlier than expected.
    * @param {number} edge
    * @param {number} tick  whose delta tells of it
    */

@@ -1,14 +1,14 @@
 /**
- * One WebSocket, from opening it to letting go of it.
+ * One WebSocket, from opening to dropping it.
  *
- * Owns the socket: its subprotocol, binary messages only, what may be said in a close frame.  Once
- * dropped or lost it calls nobody any more.  Knows no messages, never reconnects.
+ * Owns the socket: its subprotocol, binary messages only, and the limits of a close frame.  After it
+ * is dropped or lost it calls no hook.  Never decodes a message, never reconnects.
  */
 
 import { Code } from "./closing.js";
 import { SUBPROTOCOL } from "./messages.js";
 
-/** RFC 6455, 5.5: a control frame has at most 125 bytes, of which the code takes two. */
+/** A control frame has at most 125 bytes, and two of them are the code (RFC 6455, 5.5). */
 const MAX_REASON_BYTES = 123;
 
 /**
@@ -32,7 +32,7 @@ const MAX_REASON_BYTES = 123;
 const OPEN = 1;
 
 /**
- * `refused` is a reason of this side not to go on: the code says which.
+ * `refused` is called if this side ends the connection; the code says why.
  * @typedef {object} LineHooks
  * @property {() => void} opened
  * @property {(bytes: Uint8Array) => void} message
@@ -55,19 +55,19 @@ export class Line {
       else hooks.refused(Code.PROTOCOL_ERROR, "the server sent a text message");
     };
     socket.onclose = ({ code, reason }) => hooks.closed(code, reason);
-    // An error is always followed by a close, which says more.
+    // An error is always followed by a close event, which has the code.
     socket.onerror = () => {};
   }
 
   #socket;
 
-  /** What was sent, but is still here. */
+  /** Bytes that were sent but have not left this machine. */
   get unsentBytes() {
     return this.#socket.bufferedAmount;
   }
 
   /**
-   * A socket that is closing takes nothing more, and its close is about to be told.
+   * A closing socket accepts nothing more; its close event follows.
    * @param {Uint8Array<ArrayBuffer>} bytes
    */
   send(bytes) {
@@ -75,7 +75,7 @@ export class Line {
   }
 
   /**
-   * Close, and hear no more of it.
+   * Close the socket, and ignore all its later events.
    * @param {number} [code]
    * @param {string} [reason]  cut to what a close frame holds
    */
@@ -88,7 +88,7 @@ export class Line {
 /** @param {string} reason @returns {string} */
 function truncated(reason) {
   const encoder = new TextEncoder();
-  // Of a long one, which a server may have made so, only this much can fit.
+  // A reason may come from the server and be too long for a close frame.
   let kept = reason.slice(0, MAX_REASON_BYTES);
   while (encoder.encode(kept).length > MAX_REASON_BYTES) kept = kept.slice(0, -1);
   return kept;

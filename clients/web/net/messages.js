@@ -1,8 +1,8 @@
 /**
  * The messages of protocol version 1: the client's are written, the server's are read.
  *
- * Owns the layout of every message but the inside of a delta, which `replica.js` reads straight
- * into the world that it holds.  Never sends, never keeps state.
+ * Owns the layout of every message except the content of a delta, which `replica.js` reads directly
+ * into the replica.  Never sends, never keeps state.
  */
 
 import { ProtocolError } from "./errors.js";
@@ -35,16 +35,16 @@ export const Kind = Object.freeze({
 /** Longer messages are refused. */
 const MAX_BYTES = 2 ** 20;
 const UINT32_MAX = 2 ** 32 - 1;
-/** The slowest that game time runs, as a share of real time. */
+/** The slowest pace of game time, as a share of real time. */
 const MIN_PACE = 1 / 16;
 const SEQ_MAX = 2 ** 31 - 1;
 
-/** `rendered` of a command counts these parts of a tick: screens show positions between two ticks. */
+/** `rendered` of a command counts parts of a tick, as a screen shows positions between two ticks. */
 export const RENDERED_PER_TICK = 32;
 
 /**
  * `kind/name` of the room, own seat and entity (0: none), the tick at which it was sent, ticks per
- * second, how to come back, and what the server accepts.
+ * second, the resume token, and the limits of the server.
  * @typedef {object} Welcome
  * @property {typeof Kind.WELCOME} kind
  * @property {string} room
@@ -60,23 +60,23 @@ export const RENDERED_PER_TICK = 32;
  */
 /** @typedef {{ kind: typeof Kind.PONG, nonce: number, clientTime: number, tick: number }} Pong */
 /**
- * What the server measured; microseconds, null where it does not know yet.  From `late` on it is
- * about this player's own commands: counts since the seat was taken, and medians of the latest
- * inputs; all of it null if the server is older.
+ * The server's measurements, in microseconds; null if it does not know one yet.  The fields from
+ * `late` on are about this player's commands: counts since the seat was taken, and medians of the
+ * latest inputs.  An older server does not send them, and they are null.
  * @typedef {object} Status
  * @property {typeof Kind.STATUS} kind
  * @property {number | null} rttUs  the last ping frame's round trip
  * @property {number | null} smoothedUs
  * @property {number | null} jitterUs
  * @property {number | null} minUs
- * @property {number | null} workUs  what the room's last tick took
+ * @property {number | null} workUs  the duration of the room's last tick
  * @property {number} players
  * @property {number | null} late  inputs that came after their tick
  * @property {number | null} early  refused: too far ahead
  * @property {number | null} dropped  all others that were refused, or never applied
  * @property {number | null} idleTicks  ticks for which no input had come
  * @property {number | null} waitUs  from when the server read it to the beginning of its tick
- * @property {number | null} simulateUs  what the room's last step took
+ * @property {number | null} simulateUs  the duration of the room's last step
  * @property {number | null} sendUs  from there until the delta that tells of it was written
  * @property {number | null} disputed  `rendered` that the measured latency refuted
  */
@@ -91,8 +91,8 @@ export const RENDERED_PER_TICK = 32;
  * @property {number | null} retryAfterS
  */
 /**
- * How time passes from `tick` on: game time as a share of real time, and how many ticks lie between
- * two deltas.
+ * The pace of the room from `tick` on: game time as a share of real time, and the number of ticks from
+ * one delta to the next.
  * @typedef {{ kind: typeof Kind.PACE, tick: number, pace: number, publishEvery: number }} Pace
  */
 /** @typedef {Welcome | Pong | Status | Said | Check | Moved | Bye | Pace} ServerMessage */
@@ -137,7 +137,7 @@ export function encodeHello({ schemaHash, room, name, token, resume, tick = 0, h
 /**
  * @param {number} seq
  * @param {number} tick  the tick for which it is meant; 0: the next free one
- * @param {number} rendered  what the screen showed, in parts of a tick (`RENDERED_PER_TICK`); 0: unknown
+ * @param {number} rendered  the tick that the screen showed, in parts (`RENDERED_PER_TICK`); 0: unknown
  * @param {number} acked  the tick of the newest delta applied, 0 for none
  * @param {import("./commands.js").CommandKind} command
  * @param {any[]} wire  its wire values, as `command.toWire` returned them
@@ -195,7 +195,7 @@ export function openMessage(bytes) {
 }
 
 /**
- * End a server's message: `extra` elements that a later server appended are read over.
+ * End a server's message: skip `extra` elements that a newer server appended.
  * @param {Reader} reader
  * @param {number} extra  how many elements are left; negative: some are missing
  */
@@ -205,7 +205,7 @@ export function closeMessage(reader, extra) {
 }
 
 /**
- * `appended`: counts or null that newer servers tell, too.
+ * `appended`: counts or null, which only newer servers send.
  * @type {Record<number, { count: number, read: (reader: Reader) => ServerMessage, appended?: string[] }>}
  */
 const LAYOUTS = {
@@ -282,7 +282,7 @@ const LAYOUTS = {
 };
 
 /**
- * Any message of the server but a delta.
+ * Any message of the server except a delta.
  * @param {Uint8Array} bytes
  * @returns {ServerMessage} or `ProtocolError`
  */

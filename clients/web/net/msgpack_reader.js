@@ -1,8 +1,8 @@
 /**
  * Reading msgpack values, one after another.
  *
- * Owns the bounds: whatever the bytes, a value is returned or `ProtocolError` is thrown, and
- * nothing is allocated on the word of a header alone.
+ * Owns the bounds: for any bytes, a value is returned or `ProtocolError` is thrown.  A header alone
+ * never causes an allocation.
  */
 
 import { ProtocolError } from "./errors.js";
@@ -22,7 +22,7 @@ const HIGH_53 = 2 ** 21;
 // Without `ignoreBOM` a leading U+FEFF would be dropped, and the checksum would not agree.
 const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Reads msgpack values one after another; whatever is not there or not so is a `ProtocolError`. */
+/** Reads msgpack values one after another; a missing or unexpected one is a `ProtocolError`. */
 export class Reader {
   /** @param {Uint8Array} bytes */
   constructor(bytes) {
@@ -34,7 +34,7 @@ export class Reader {
   /** @type {DataView} */ #view;
   #at = 0;
 
-  /** Must be called after the last value: bytes that follow it are an error. */
+  /** Call this after the last value: further bytes are an error. */
   end() {
     if (this.#at !== this.#bytes.length) {
       throw new ProtocolError(`${this.#bytes.length - this.#at} bytes after the message`);
@@ -95,7 +95,7 @@ export class Reader {
     }
   }
 
-  /** A 64-bit integer, of which the high half has been read. @param {number} high */
+  /** Read the low half of a 64-bit integer, after its high half. @param {number} high */
   #wide(high) {
     const low = this.#view.getUint32(this.#take(4));
     // Compared by halves: above 2^53 the sum would already be rounded.
@@ -166,7 +166,7 @@ export class Reader {
     else if (code === 0xdc) count = this.#view.getUint16(this.#take(2));
     else if (code === 0xdd) count = this.#view.getUint32(this.#take(4));
     else throw wrong("an array", code);
-    // Every element has at least one byte: a count beyond that is a lie, and must not allocate.
+    // Every element has at least one byte, so a greater count is wrong and must not allocate.
     if (count > this.#bytes.length - this.#at) throw new ProtocolError("an array is cut short");
     if (count > MAX_ELEMENTS) throw new ProtocolError(`an array of ${count} elements`);
     return count;

@@ -1,8 +1,8 @@
 /**
  * Writing msgpack values, one after another.
  *
- * Owns the canonical bytes: shortest forms, byte for byte what msgpack-python writes.  What has no
- * form in the protocol is a `RangeError` or a `TypeError`.
+ * Owns the canonical bytes: shortest forms, the same bytes as msgpack-python writes.  A value without
+ * a form in the protocol is a `RangeError` or a `TypeError`.
  */
 
 const TWO_32 = 2 ** 32;
@@ -42,12 +42,12 @@ export class Writer {
   /** @type {DataView} */ #view = new DataView(this.#bytes.buffer);
   #length = 0;
 
-  /** Forget what was written, keep the buffer. */
+  /** Drop the written bytes, keep the buffer. */
   clear() {
     this.#length = 0;
   }
 
-  /** A copy of what was written. @returns {Uint8Array<ArrayBuffer>} */
+  /** A copy of the written bytes. @returns {Uint8Array<ArrayBuffer>} */
   bytes() {
     return new Uint8Array(this.#bytes.subarray(0, this.#length));
   }

@@ -1,10 +1,11 @@
 /**
- * The commands that were sent and that the server has not dealt with, as far as is known.
+ * The commands that were sent and that the server has not acknowledged yet.
  *
- * Owns what is to be sent again after a connection was lost.  Pure; `clients/outbox.py` is the same.
+ * Owns the list of commands to send again after a lost connection.  Pure; `clients/outbox.py` is its
+ * twin.
  */
 
-/** Beyond this the oldest are dropped, counted in `dropped`: those are not sent again. */
+/** Most commands that are kept; overflow policy `drop-oldest`, counted in `dropped`. */
 export const MAX_UNSETTLED = 256;
 
 /** @typedef {{ seq: number, tick: number, bytes: Uint8Array<ArrayBuffer> }} Sent */
@@ -18,7 +19,7 @@ export class Outbox {
     return this.#commands.length;
   }
 
-  /** Remember a command that is on its way. @param {Sent} command */
+  /** Remember a command that has been sent. @param {Sent} command */
   sent(command) {
     if (this.#commands.length === MAX_UNSETTLED) {
       this.#commands.shift();
@@ -27,15 +28,15 @@ export class Outbox {
     this.#commands.push(command);
   }
 
-  /** The server has dealt with all commands up to this seq. @param {number} ack */
+  /** Forget all commands up to the seq `ack`: the server has applied or refused them. @param {number} ack */
   settled(ack) {
     const first = this.#commands.findIndex(({ seq }) => seq > ack);
     this.#commands.splice(0, first < 0 ? this.#commands.length : first);
   }
 
   /**
-   * What a server that is at `tick` must still be told, in order.  Commands for ticks that have
-   * passed are forgotten: nothing would come of them.
+   * The commands to send again to a server at `tick`, in order.  Commands for ticks that have passed
+   * are forgotten, as they would have no effect.
    * @param {number} ack
    * @param {number} tick
    * @returns {readonly Sent[]}

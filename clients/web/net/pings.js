@@ -1,15 +1,16 @@
 /**
- * The ping messages of one connection: which are unanswered, and whether anyone is still there.
+ * Ping messages: which ping a pong answers, and whether the server still answers.
  *
- * Owns nonces and patience.  Sends nothing and sets no timers: `client.js` asks once a second.
+ * Owns the nonces and the limit of patience.  Sends nothing and sets no timers: `client.js` calls it
+ * once a second.
  */
 
-/** Unanswered pings that are remembered; the oldest is forgotten first. */
+/** How many unanswered pings are remembered; the oldest is forgotten. */
 const REMEMBERED = 8;
 /**
- * The server answers pings: after this many without hearing anything it
- * is lost, and so it is if it sends no full state when asked.  Counted in pings, not in time, as a
- * page that the browser had frozen must first get to read what has come meanwhile.
+ * The connection is lost after this many pings without any message, or without a full state that was
+ * asked for.  Pings are counted instead of time, because a page that the browser had frozen must first
+ * read the messages that have come meanwhile.
  */
 const PATIENCE = 10;
 
@@ -21,7 +22,7 @@ export class Pings {
   /** @type {number | null} null while no full state is awaited */
   #sinceAsked = null;
 
-  /** Whether a full state has been asked for and has not come. */
+  /** Whether the client has asked for a full state that has not come. */
   get awaitsFullState() {
     return this.#sinceAsked !== null;
   }
@@ -33,7 +34,7 @@ export class Pings {
     return null;
   }
 
-  /** Anything came. */
+  /** A message came. */
   heard() {
     this.#sinceHeard = 0;
   }

@@ -1,31 +1,31 @@
 /**
- * The own ship, ahead of the server: predict, reconcile, and smooth what had to be corrected.
+ * Client-side prediction of the player's own entity: predict, reconcile, smooth corrections.
  *
- * Owns the states that commands not yet acknowledged lead to.  Pure: what a state and a command are
- * is the game's, which gives one pure `step(state, command) → state`, the very one that the server
- * runs.  `clients/netcode/prediction.py` is the same, held together with this by
- * `tests/vectors/netcode_prediction.json`.
+ * Owns the predicted states for commands that the server has not acknowledged.  Pure.  The game
+ * defines states and commands, and provides a pure function `step(state, command) → state`, the one
+ * that the server runs.  `clients/netcode/prediction.py` is its twin;
+ * `tests/vectors/netcode_prediction.json` tests both.
  *
- * Reconciliation is by tick.  The server's state *after* tick T is compared with what was predicted
- * for T.  If they are equal (the usual case: one comparison), so is all that follows.  If not, the
- * commands for ticks after T are replayed on the server's state.  States are never changed.
+ * Reconciliation is by tick.  The server's state *after* tick T is compared with the prediction for
+ * T.  If they are equal (the usual case), later predictions are right too.  If not, the commands for
+ * ticks after T are replayed on the server's state.  States must be immutable.
  */
 
-/** What was corrected fades on the screen by half in this time. */
+/** The offset of a correction on the screen halves in this time. */
 const HALF_LIFE_MS = 80;
-/** Less than this part of the snap distance is not worth drawing. */
+/** An offset of less than this share of the snap distance is dropped. */
 const NOTHING = 1 / 4096;
 
 /**
- * What reconciling had to mend.  Distances are of the newest predicted state, before and after.
- * `corrections` moved the ship; `adjustments` changed only what does not move it now (a pickup's
- * energy: the world's doing, which no command explains).  `refused`: ticks that were not predicted
- * because `maxPending` waited for the server already.
+ * Counts of reconciliation.  Distances are between the newest state before and after.  `corrections`
+ * moved the entity.  `adjustments` changed only state that does not move it now, such as the energy
+ * from a pickup, which no command explains.  `refused` counts ticks that were not predicted because
+ * `maxPending` ticks waited for the server.
  * @typedef {{corrections: number, adjustments: number, distanceSum: number, distanceWorst: number, refused: number}} CorrectionCounts
  */
 
 /**
- * The state of what the player steers, after the newest command.
+ * The state of the entity that the player steers, after the newest command.
  * @template State
  * @template Command
  */
@@ -36,7 +36,7 @@ export class Predictor {
    * @param {(one: State, other: State) => boolean} game.equal
    * @param {(before: State, after: State) => number} game.distance  how far apart they would be drawn
    * @param {number} game.maxPending  ticks that are predicted beyond the server's word, at most:
-   *   it is better to stop than to fly on for seconds by guess
+   *   the entity stops, instead of moving on by guesses for seconds
    */
   constructor({ step, equal, distance, maxPending }) {
     this.#step = step;
@@ -47,7 +47,7 @@ export class Predictor {
 
   /** @type {CorrectionCounts} */
   counts = { corrections: 0, adjustments: 0, distanceSum: 0, distanceWorst: 0, refused: 0 };
-  /** The tick after which `state` is what is predicted. */
+  /** The tick after which `state` is predicted. */
   tick = 0;
 
   #step;
@@ -61,19 +61,19 @@ export class Predictor {
   /** For ticks after `#knownTick`, the oldest first. @type {{tick: number, command: Command, state: State}[]} */
   #pending = [];
 
-  /** The predicted state after `tick`; null while there is nothing to steer. */
+  /** The predicted state after `tick`; null while there is no entity to steer. */
   get state() {
     return this.#state;
   }
 
-  /** How many predicted ticks the server has not confirmed. */
+  /** The number of predicted ticks that the server has not confirmed. */
   get pending() {
     return this.#pending.length;
   }
 
   /**
-   * Begin anew from the server's state after `tick`.  No correction: this is for what came into
-   * being, or was away.
+   * Start over from the server's state after `tick`.  This is for an entity that is new or was away,
+   * so it counts no correction.
    * @param {number} tick
    * @param {State | null} state  null: there is nothing to steer
    */
@@ -84,8 +84,8 @@ export class Predictor {
   }
 
   /**
-   * Predict `tick`, which must be later than all before.  Ticks left out are not simulated; who
-   * skips some applies what the server will do then.
+   * Predict `tick`, which must be later than all before.  Skipped ticks are not simulated: the caller
+   * applies the commands that the server will apply then.
    * @param {number} tick
    * @param {Command} command
    * @returns {boolean} whether it was predicted
@@ -103,8 +103,8 @@ export class Predictor {
   }
 
   /**
-   * What `command` would lead to in the next tick, to draw a part of the way there: this is how a
-   * key shows within a frame although ticks are further apart.
+   * The state after the next tick if `command` is given.  Drawing the entity between `state` and this
+   * one shows a key press in the next frame, although ticks are further apart.
    * @param {Command} command
    * @returns {State | null}
    */
@@ -116,8 +116,8 @@ export class Predictor {
    * Take in the server's `state` after `tick`.
    * @param {number} tick
    * @param {State} state
-   * @returns {State | null} the newest predicted state as it was before, if that had to be
-   *   corrected, for `Smoothing`; null if there was nothing to mend
+   * @returns {State | null} the newest predicted state from before the correction, for `Smoothing`;
+   *   null if no correction was needed
    */
   reconcile(tick, state) {
     const before = this.#state;
@@ -159,9 +159,8 @@ export class Predictor {
 }
 
 /**
- * Lets what was corrected fade on the screen: an offset to add where the ship is drawn.  It halves
- * every `HALF_LIFE_MS`.  One that is longer than the snap distance is dropped: it was no error but
- * another place.
+ * Smooths corrections: an offset that is added to the drawn position and halves every `HALF_LIFE_MS`.
+ * An offset longer than the snap distance is dropped: the entity was moved, not mispredicted.
  */
 export class Smoothing {
   /** @param {number} snapDistance */
@@ -177,7 +176,7 @@ export class Smoothing {
   #atMs = 0;
 
   /**
-   * Take in that what was drawn lies `dx, dy` from where it will be drawn now.
+   * Take in a correction: the drawn position lies `dx, dy` from the corrected one.
    * @param {number} dx
    * @param {number} dy
    * @param {number} nowMs
@@ -195,7 +194,7 @@ export class Smoothing {
     this.#atMs = nowMs;
   }
 
-  /** Forget what was corrected: what is drawn now is another thing. */
+  /** Drop the offset: another entity is drawn now. */
   clear() {
     this.#x = this.#y = 0;
   }

@@ -63,7 +63,7 @@ export class Replica {
     this.entities = new Map();
     /** The tick of the newest delta applied, 0 before the first. */
     this.tick = 0;
-    /** A delta did not fit: nothing is held, and deltas are ignored, until the next full state. */
+    /** Set after a malformed delta: the replica is empty, and ignores deltas until a full state. */
     this.needsFullState = false;
   }
 
@@ -112,7 +112,7 @@ export class Replica {
     return delta;
   }
 
-  /** Whether a server that is told `tick` and the ids held can continue from them. */
+  /** Whether a hello can resume with `tick` and the ids of the entities. */
   get canResume() {
     return this.#newest >= 0 && !this.needsFullState;
   }
@@ -244,13 +244,13 @@ export class Replica {
    * @param {Reader} reader
    * @param {Delta} delta
    * @param {number} left  of the section
-   * @returns {number} what is left after it
+   * @returns {number} the number of elements left after it
    */
   #readOwned(reader, delta, left) {
     const id = readId(reader);
     const mask = reader.int(0, ANY_MASK);
     if (mask === 0) {
-      // It may have left already, and its owner fields with it.
+      // The entity may have left already, with its owner fields.
       const lost = this.entities.get(id);
       if (lost !== undefined) {
         lost.owner = null;
@@ -292,7 +292,7 @@ export class Replica {
   }
 
   /**
-   * Empty the view after a malformed delta; what it had entered was never announced.
+   * Empty the view after a malformed delta; entities that it added were never announced.
    * @param {Delta} delta
    */
   #abandon(delta) {

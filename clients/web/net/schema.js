@@ -1,5 +1,5 @@
 /**
- * The schema of a room: what `welcome` says once, so that all else travels by position.
+ * The schema of a room: the welcome brings it once, so that fields travel by position later.
  *
  * Owns the tables of entity and event kinds and the entity objects' shape: one prototype per kind,
  * with a getter per field.  Commands and their limits are in `commands.js`.  Never holds live
@@ -19,18 +19,17 @@ import { readType } from "./fieldtypes.js";
 /** @typedef {{ readonly name: string, readonly type: FieldType }} Field */
 
 /**
- * An entity that this client sees.  Beside these, every field of its kind is a property that
- * gives the converted value: `ship.x`, `ship.hull`; owner-only fields are null unless they are
- * held.
+ * An entity that this client sees.  Besides these, every field of its kind is a property with the
+ * converted value: `ship.x`, `ship.hull`; owner-only fields are null for other players' entities.
  * @typedef {Entity & Record<string, any>} EntityView
  */
 
 /**
- * Something that happened: `kind` is the event's name, its fields are properties.
+ * An event: `kind` is its name, its fields are properties.
  * @typedef {{ kind: string } & Record<string, any>} GameEvent
  */
 
-/** Masks are 32-bit operations. */
+/** Masks are computed with 32-bit operations. */
 const MAX_FIELDS = 31;
 /** Kinds of entities, and of commands, and of events. */
 const MAX_KINDS = 1024;
@@ -150,7 +149,7 @@ export class EventKind {
   }
 }
 
-/** All that a room and its clients call each other's things. */
+/** The kinds of entities, commands and events of a room. */
 export class Schema {
   /**
    * @param {EntityKind[]} entities
@@ -186,7 +185,7 @@ export class Schema {
     const found = this.commands.find((command) => command.name === name);
     if (found !== undefined) return found;
     throw new TypeError(
-      `the room knows no command ${name}; it knows ${this.commands.map((c) => c.name).join(", ")}`,
+      `the room has no command ${name}; it has ${this.commands.map((c) => c.name).join(", ")}`,
     );
   }
 }

@@ -1,11 +1,10 @@
 /**
- * One connection to a room: from its welcome until it is gone.
+ * One connection to a room, from its welcome to its end.
  *
- * Owns what happens in between: pings, acks, checks, the commands sent and where their time went;
- * and, for as long as the seat is the same, over one connection after another, the replica, the
- * server's clock, the lead over it and what the server has yet to deal with (`resume`).  Opens and
- * closes nothing and sets no timers; that is `client.js`, which hands in the server's messages and how
- * to send, and calls `beat` once a second.
+ * Owns pings, acks, checks, the commands that were sent and their latency budget.  The next session of
+ * the same seat takes over the replica, the tick clock, the lead and the unacknowledged commands.
+ * Opens and closes nothing and sets no timers: `client.js` does, passes in the server's messages, and
+ * calls `beat` once a second.
  */
 
 import { LatencyBudget } from "./budget.js";
@@ -19,9 +18,9 @@ import { Pings } from "./pings.js";
 import { Replica } from "./replica.js";
 import { TickClock } from "./tickclock.js";
 
-/** An ack is due when no command carried one for this long. */
+/** An ack is sent when no command was sent for this long. */
 const ACK_AFTER_MS = 1000;
-/** Commands are dropped (and counted) while this much is still unsent: late input is worthless. */
+/** While this much is unsent, commands are dropped and counted: they would come too late. */
 const MAX_UNSENT_BYTES = 16 * 1024;
 const SEQ_MAX = 2 ** 31 - 1;
 
@@ -84,21 +83,21 @@ export class Session {
   #pings = new Pings();
   #beganMs;
   #ackedMs;
-  /** Whether this connection has had its one malformed delta. */
+  /** Whether this connection has had a malformed delta; a second one ends it. */
   #forgiven = false;
 
-  /** How long it has lasted. @returns {number} */
+  /** How long the session has lasted. @returns {number} */
   get lastedMs() {
     return this.#connection.clock() - this.#beganMs;
   }
 
-  /** What the server has yet to deal with. @returns {Outbox} */
+  /** The commands that the server has not acknowledged. @returns {Outbox} */
   get outbox() {
     return this.#outbox;
   }
 
   /**
-   * What a hello says to come back here.
+   * The fields of a hello that resumes this seat.
    * @returns {{ tick: number, held: Uint8Array | null }}
    */
   get holding() {
@@ -108,7 +107,7 @@ export class Session {
     return { tick: held === null ? 0 : replica.tick, held };
   }
 
-  /** Send again what the server has not had; for a seat that was resumed. */
+  /** Send the unacknowledged commands again, in a seat that was resumed. */
   sendAgain() {
     const { ack, tick } = this.welcome;
     for (const { bytes } of this.#outbox.toSendAgain(ack, tick)) {
@@ -117,13 +116,13 @@ export class Session {
     }
   }
 
-  /** Anything came. */
+  /** A message came. */
   heard() {
     this.#pings.heard();
   }
 
   /**
-   * Once a second: ping, unless the server lets us wait for too long.
+   * Ping, once a second, unless the server has not answered for too long.
    * @returns {string | null} why the connection must be taken for lost
    */
   beat() {
@@ -163,8 +162,7 @@ export class Session {
   }
 
   /**
-   * The tick, with its fraction, for which a command of this moment is meant; NaN while nothing is
-   * known of how far away the server is.
+   * The tick, with its fraction, of a command that is sent at `nowMs`; NaN before the first pong.
    * @param {number} nowMs
    */
   commandTickAt(nowMs) {
@@ -223,8 +221,8 @@ export class Session {
   }
 
   /**
-   * The first delta of a connection that does not fit is answered by asking for a full state.  A
-   * second one, or a full state that does not fit, ends the connection: asking would not mend it.
+   * Apply a delta.  After the first malformed delta of a connection the client asks for a full state.
+   * A second one, or a malformed full state, ends the connection: asking again would not help.
    * @param {Uint8Array} bytes
    * @returns {Delta | null}
    */
@@ -243,7 +241,7 @@ export class Session {
 
   /** @param {messages.Check} check */
   #check({ tick, checksum }) {
-    // While a full state is on its way, what is held is known to be wrong.
+    // While a full state is on its way, the replica is known to be wrong.
     if (this.#pings.awaitsFullState) return;
     if (tick === this.replica.tick && this.replica.checksum() === checksum) {
       this.#traffic.checksPassed += 1;
@@ -263,7 +261,7 @@ export class Session {
   /** @param {messages.Pong} pong */
   #pong({ nonce, tick }) {
     const sentMs = this.#pings.answered(nonce);
-    if (sentMs === null) return; // so late that it says nothing
+    if (sentMs === null) return; // its ping is forgotten
     this.tickClock.pong(sentMs, this.#connection.clock(), tick);
   }
 }

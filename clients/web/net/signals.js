@@ -13,7 +13,7 @@ export class Signals {
   #listeners = new Map();
 
   /**
-   * Call `listener` at every `name` from now on.
+   * Call `listener` at every signal `name`.
    * @template {keyof Payloads} Name
    * @param {Name} name
    * @param {(payload: Payloads[Name]) => void} listener

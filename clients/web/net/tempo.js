@@ -1,20 +1,20 @@
 /**
- * How ticks lie in real time while a room slows its game down: `pace` messages, as a map.
+ * The map between ticks and real time, in a room that changes the pace of its game.
  *
- * Owns the map between ticks and *steady ticks*: real time, counted in ticks of the nominal length.
- * It is a line with a bend wherever the pace changes.  Pure.  `gameserver/protocol/tempo.py` is the
- * same; `tests/vectors/netcode_tempo.json` holds the two together.
+ * Owns the map between ticks and *steady ticks*, which are real time counted in ticks of the nominal
+ * length.  The map is a line with a bend at each change of pace.  Pure.
+ * `gameserver/protocol/tempo.py` is its twin; `tests/vectors/netcode_tempo.json` tests both.
  */
 
-/** Bends that are remembered; what lies before the oldest is taken to run on as it. */
+/** How many bends are kept.  The map before the oldest continues at the pace of the oldest. */
 const MAX_BENDS = 8;
 
 /**
- * At `tick`, which is `steady` steady ticks, begins this pace.
+ * The pace from `tick` on, which is the steady tick `steady`.
  * @typedef {{ tick: number, steady: number, pace: number }} Bend
  */
 
-/** The map of one room; at first ticks and steady ticks are the same. */
+/** The map of one room.  Initially, ticks and steady ticks are the same. */
 export class Tempo {
   /** @type {Bend[]} oldest first, never empty */
   #bends = [{ tick: 0, steady: 0, pace: 1 }];
@@ -25,10 +25,10 @@ export class Tempo {
   }
 
   /**
-   * Run at `pace` from `tick` on; what was to change at `tick` or later does not.
+   * Run at `pace` from `tick` on.  Replaces every bend at `tick` or later.
    * @param {number} tick
    * @param {number} pace
-   * @returns {boolean} whether that was news
+   * @returns {boolean} whether this changes anything
    */
   bend(tick, pace) {
     if (pace === this.#newest.pace && tick >= this.#newest.tick) return false;

@@ -1,9 +1,8 @@
 /**
- * What players say and what they are called: the two rules of the protocol, "Texts and names".
+ * The rules for texts and names of players (protocol document, "Texts and names").
  *
- * Owns the characters that no text may hold, those that nobody sees, and cleaning what somebody
- * typed.  The server's twin is `gameserver/protocol/texts.py`; `tests/vectors/texts.json` holds both
- * to the document.  Pure.
+ * Owns the characters that no text may hold, the invisible ones, and cleaning a typed text.  The
+ * server's twin is `gameserver/protocol/texts.py`; `tests/vectors/texts.json` tests both.  Pure.
  */
 
 export const MAX_NAME_LENGTH = 24;
@@ -15,7 +14,7 @@ const FORBIDDEN =
   "\\0-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u206f" +
   "\\ufff9-\\ufffb\\ufffe\\uffff\\ud800-\\udfff";
 const SPACES = " \\xa0\\u1680\\u2000-\\u200a\\u202f\\u205f\\u2800\\u3000";
-/** What shows nothing by itself, besides spaces: joiners, selectors, fillers, tags. */
+/** Characters that are invisible alone, besides spaces: joiners, selectors, fillers, tags. */
 const UNSEEN =
   "\\xad\\u034f\\u061c\\u070f\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f" +
   "\\u2060-\\u2065\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\ufff8\\ufffc" +
@@ -45,7 +44,7 @@ export function canBeSaid(text) {
 }
 
 /**
- * What was typed without what no text may hold, line breaks as spaces; "" if nothing is seen.
+ * A typed text without forbidden characters, line breaks as spaces; "" if nothing is visible.
  * @param {string} typed
  */
 export function cleanText(typed) {
@@ -63,7 +62,7 @@ export function canBeName(name) {
 }
 
 /**
- * What of a typed name a player may be called, its spaces single; may be empty.
+ * A typed name without forbidden characters, its spaces single; may be empty.
  * @param {string} typed
  */
 export function cleanName(typed) {

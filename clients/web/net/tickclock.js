@@ -1,21 +1,21 @@
 /**
- * Which tick the server is at, from pongs and deltas.
+ * The tick clock: an estimate of the server's tick, from pongs and deltas.
  *
- * Owns the estimate of `offset`: the server's time in ticks when this side's clock showed 0.  Pure:
- * times are arguments, in milliseconds of any steady clock.  `clients/netcode/tickclock.py` is the same in
- * seconds; `tests/vectors/netcode_tickclock.json` holds the two together.
+ * Owns the estimate of `offset`: the server's time in ticks when the local clock showed 0.  Pure:
+ * times are arguments, in milliseconds of any steady clock.  `clients/netcode/tickclock.py` is its
+ * twin, in seconds; `tests/vectors/netcode_tickclock.json` tests both.
  *
- * What is certain, with `rate` ticks per millisecond (whatever the delays and however they vary):
+ * Two facts hold with any delays, at `rate` ticks per millisecond:
  *
  * - a delta of tick n that came at t was sent at tick n or later:  `offset >= n - t * rate`
- * - a pong with tick n, sent for at s and received at r, was written in between:
+ * - a pong with tick n, whose ping was sent at s and which came at r, was written in between:
  *   `n - r * rate <= offset <= n - s * rate`
  *
- * So each pong is an interval, and a delta narrows the newest one from below.  The estimate is the
- * middle of the intersection of the last `WINDOW` intervals (as in RFC 5905, 11.2.1, where NTP
- * intersects the intervals of servers).  It is as narrow as the quickest way up and the quickest way
- * down together, so a slow sample changes nothing at all.  Samples that contradict the newest one
- * tell that the server's time has jumped; they are dropped at once.
+ * So each pong gives an interval, and a delta raises the lower end of the newest one.  The estimate is
+ * the middle of the intersection of the last `WINDOW` intervals (as in RFC 5905, 11.2.1, where NTP
+ * intersects the intervals of servers).  The width of the intersection is the shortest delay to the
+ * server plus the shortest delay back; slower samples do not change it.  An older sample that
+ * contradicts the newest one shows that the server's time has jumped, and is dropped at once.
  *
  * A server may slow its game down.  Then all this holds for *steady* ticks (`tempo.js`), which run
  * at `rate` at any pace, so a change of pace that is announced in time changes no estimate.  This
@@ -24,18 +24,18 @@
 
 import { Tempo } from "./tempo.js";
 
-/** Intervals that count: at one ping a second, how far back the estimate looks. */
+/** How many intervals are intersected: about as many seconds, at one ping a second. */
 const WINDOW = 20;
-/** Two intervals this far apart still agree: clocks drift a little within the window. */
+/** Two intervals this far apart still agree, as clocks drift a little within the window. */
 const AGREE_TICKS = 0.5;
 /**
- * A server may read pings only at its ticks.  Pings that come at ever other phases of a tick (the
- * golden ratio spreads them best) meet it just before it reads soon enough.
+ * A server may read pings only at its ticks.  Pings therefore come at different phases of a tick, so
+ * that one of them soon comes just before a read.  The golden ratio spreads the phases best.
  */
 const PING_PHASE_TICKS = (Math.sqrt(5) - 1) / 2;
 
 /**
- * How long to wait for the next ping: whole ticks, about `aboutMs`, and a phase.
+ * The time until the next ping: whole ticks, about `aboutMs`, plus a phase.
  * @param {number} aboutMs
  * @param {number} tickRate  ticks per second
  */
@@ -44,13 +44,13 @@ export function pingIntervalMs(aboutMs, tickRate) {
 }
 
 /**
- * `low <= offset <= high`; `rttMs` is Infinity if no pong has come for it.
+ * `low <= offset <= high`; `rttMs` is Infinity if the interval comes from no pong.
  * @typedef {{ low: number, high: number, rttMs: number }} Interval
  */
 
 /**
- * The server's tick at a local time.  The estimate may step, forwards or backwards: whoever draws
- * or simulates by it has to smooth.
+ * The server's tick at a local time.  The estimate may jump, forwards or backwards, so drawing and
+ * simulation must smooth it.
  */
 export class TickClock {
   /**
@@ -66,7 +66,7 @@ export class TickClock {
     this.#begin(tick - nowMs * this.ticksPerMs);
   }
 
-  /** How often the server's time turned out to have jumped. */
+  /** How often a jump of the server's time was detected. */
   jumps = 0;
 
   #tempo = new Tempo();
@@ -77,14 +77,14 @@ export class TickClock {
   #low = -Infinity;
   #high = Infinity;
   #offset = 0;
-  /** The newest tick that the server spoke of, and when that came. */
+  /** The newest tick in a message of the server, and when that message came. */
   #heard;
 
-  // -------------------------------------------------------------- what came
+  // -------------------------------------------------------------- messages of the server
 
   /**
-   * Take in a pong: `tick` was read between these local times.
-   * @param {number} sentMs  as noted under the nonce: the time that a pong echoes is the server's word
+   * Take in a pong: the server read its `tick` between these local times.
+   * @param {number} sentMs  as noted for the nonce: the time in the pong itself is not trusted
    * @param {number} receivedMs  not before `sentMs`, else `RangeError`
    * @param {number} tick
    */
@@ -99,7 +99,7 @@ export class TickClock {
     tick = this.#tempo.steadyOf(tick);
     const fresh = { low: tick - receivedMs * rate, high: tick - sentMs * rate, rttMs };
     if (this.#newest.rttMs === Infinity) {
-      const guess = this.#newest; // only a guess from before the first pong
+      const guess = this.#newest; // the first guess, from before the first pong
       this.#held.pop();
       if (agree(guess, fresh)) fresh.low = Math.max(fresh.low, guess.low);
     }
@@ -137,9 +137,9 @@ export class TickClock {
     this.#begin(this.#tempo.steadyOf(this.#heard.tick) - this.#heard.atMs * this.ticksPerMs);
   }
 
-  // -------------------------------------------------------------- what is known
+  // -------------------------------------------------------------- estimates
 
-  /** Whether there was a pong; before it, `tickAt` is behind by the way down. */
+  /** Whether a pong has come; before it, `tickAt` is late by the delay of a delta. */
   get known() {
     return this.#rttMs !== null;
   }
@@ -149,7 +149,7 @@ export class TickClock {
     return this.#rttMs;
   }
 
-  /** The quickest round trip of the window, null before the first. @returns {number | null} */
+  /** The shortest round trip of the window, null before the first. @returns {number | null} */
   get minRttMs() {
     const least = Math.min(...this.#held.map(({ rttMs }) => rttMs));
     return least < Infinity ? least : this.#rttMs;
@@ -207,7 +207,7 @@ export class TickClock {
     return /** @type {Interval} */ (this.#held.at(-1));
   }
 
-  /** Forget all but this: the server is at least there. @param {number} low */
+  /** Forget everything but the lower bound `low`. @param {number} low */
   #begin(low) {
     this.#held = [{ low, high: Infinity, rttMs: Infinity }];
     this.#intersect();
@@ -226,12 +226,12 @@ export class TickClock {
     this.#offset =
       this.#high < Infinity
         ? (this.#low + this.#high) / 2
-        : // By the newest round trip, a delta that is quick takes half of it.
+        : // A fast delta takes about half of the newest round trip.
           this.#low + ((this.#rttMs ?? 0) / 2) * this.ticksPerMs;
   }
 }
 
-/** Whether one offset could explain both. @param {Interval} one @param {Interval} other */
+/** Whether an offset exists that lies in both. @param {Interval} one @param {Interval} other */
 function agree(one, other) {
   return Math.max(one.low, other.low) <= Math.min(one.high, other.high) + AGREE_TICKS;
 }

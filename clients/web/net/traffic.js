@@ -1,7 +1,7 @@
 /**
- * What went over the line, and what went wrong on it.
+ * The counters of a client's connections.
  *
- * Owns the counters behind `GameClient.statistics()`.  Totals since the client was made, rates over
+ * Owns the counters behind `GameClient.statistics()`: totals since the client was made, and rates over
  * two seconds.  Bytes are those of messages, without WebSocket headers.  Times are arguments.
  */
 
@@ -16,13 +16,13 @@ export class Traffic {
   protocolErrors = 0;
   /** Full states asked for. */
   resyncs = 0;
-  /** Tries to come back. */
+  /** Attempts to reconnect. */
   reconnects = 0;
-  /** Those of them that led to the same seat. */
+  /** Reconnects that resumed the same seat. */
   resumes = 0;
-  /** Commands sent again after that. */
+  /** Commands that were sent again after a resume. */
   commandsAgain = 0;
-  /** Commands not sent because too much before them was still unsent. */
+  /** Commands that were not sent because too much data was unsent. */
   commandsDropped = 0;
 
   #bytesIn = new Rate();

@@ -1,5 +1,5 @@
 /**
- * Where the time goes between a command and what it does on the screen, as one stacked bar.
+ * The latency budget of a command, as one stacked bar.
  *
  * Owns its elements.  The figures are those of `net/budget.js`.
  */
@@ -7,7 +7,7 @@
 import { make } from "../elements.js";
 
 /**
- * One part of the way: how long it takes, and whether that is an estimate.
+ * One share of the budget: its duration, and whether that is an estimate.
  * @typedef {{name: string, label: string, ms: number, estimated: boolean}} BudgetPart
  */
 

@@ -1,7 +1,7 @@
 /**
  * Small graphs of the last twenty seconds.
  *
- * Owns the samples (bounded) and how they are drawn.  Asks nothing of the game: figures are given.
+ * Owns the samples (bounded) and their drawing.  Reads nothing of the game: figures are arguments.
  */
 
 import { make } from "../elements.js";
@@ -13,7 +13,7 @@ export const SAMPLE_EVERY_S = 0.1;
 const HEIGHT = 30;
 
 /**
- * What the panel shows of one moment; NaN where it is not known.
+ * The figures of one moment; NaN if one is not known.
  * @typedef {object} Figures
  * @property {number} rttMs
  * @property {number} jitterMs

@@ -1,8 +1,8 @@
 /**
- * The link to play over: a choice of profiles, and sliders for what a link is made of.
+ * The controls of the link to play over: a choice of profiles, and sliders for the parts of a link.
  *
- * Owns their elements and what the sliders mean.  Moving one makes the link one's own.  The link
- * itself, and what it does to messages, is in `lab/`.
+ * Owns their elements and the meaning of the sliders.  Moving a slider makes a custom link.  The link
+ * itself is in `lab/`.
  */
 
 import { make } from "../elements.js";
@@ -12,11 +12,11 @@ import { linkNamed, LINKS, rttMs } from "../lab/profiles.js";
 /** @typedef {import("../lab/conditioner.js").Path} Path */
 /** @typedef {import("../lab/profiles.js").Link} Link */
 
-/** The names in the radio group for no link at all, and for one that is no profile. */
+/** The names in the radio group for no link, and for a custom link. */
 const REAL = "as it is";
 const OWN = "custom";
 const BITS = 8;
-/** What the bandwidth slider stands at, in kbit/s: a game needs little, so most stops are low. */
+/** The stops of the bandwidth slider in kbit/s; a game needs little, so most stops are low. */
 const BANDWIDTHS = [
   48, 64, 96, 128, 192, 256, 384, 512, 1000, 2000, 5000, 8000, 10_000, 29_500, 100_000, 1_000_000,
 ];

@@ -1,8 +1,8 @@
 /**
- * The network panel: over which link the page plays, what its netcode does about it, and how well.
+ * The network panel: the link that the page plays over, the switches of the netcode, and figures.
  *
- * Owns opening and closing, the keyboard's way in and out, and how often figures are taken.  The
- * parts are in files of their own.  Knows no game: what it shows and switches is given.
+ * Owns opening and closing, the keyboard focus, and how often figures are taken.  Its parts have their
+ * own files.  Knows no game: figures and switches are arguments.
  */
 
 import { byId } from "../elements.js";
@@ -18,7 +18,7 @@ import { showSwitches } from "./switches.js";
 /** @typedef {import("./switches.js").SwitchName} SwitchName */
 
 /**
- * What the panel asks of the game.
+ * The part of the game that the panel uses.
  * @typedef {object} Netcode
  * @property {LabLink} lab
  * @property {Switches} switches
@@ -80,7 +80,7 @@ export class NetworkPanel {
     setText(this.#stalls, stalls === 0 ? "" : `${stalls} stall${stalls === 1 ? "" : "s"} so far`);
   }
 
-  /** Give the keyboard back to the game. */
+  /** Return the keyboard focus to the game. */
   #leave() {
     const focused = document.activeElement;
     if (focused instanceof HTMLElement && this.#panel.contains(focused)) focused.blur();

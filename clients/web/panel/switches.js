@@ -1,7 +1,7 @@
 /**
- * The switches of the netcode, and in words what each does as it stands.
+ * The switches of the netcode, each with a text about its present state.
  *
- * Owns their elements.  What a switch changes in the game, the game does.
+ * Owns their elements.  The game applies a switch.
  */
 
 import { make } from "../elements.js";
@@ -37,7 +37,7 @@ const TEXTS = [
   },
 ];
 
-/** How the netcode is meant to be. @returns {Switches} */
+/** The default switches. @returns {Switches} */
 export function defaultSwitches() {
   return { prediction: true, interpolation: true, compensation: true, ghost: false };
 }

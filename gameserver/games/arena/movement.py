@@ -1,12 +1,11 @@
 """How a ship moves: one pure function of integers, ``move(state, controls, rocks, size)``.
 
 Owns turning, thrust, drag, the dash, the soft wall and rocks.  Never looks at other ships,
-weapons or clocks.  ``clients/web/arena/movement.js`` is the same function for prediction; the
-traces in ``tests/vectors/movement.json`` test that both return the same bits.
+weapons or clocks.  Units as in ``model.py``: lengths in 1/32 of a world unit, speeds in that per
+tick, headings in 1/256 of a turn.
 
-Units as in ``model.py``: lengths in 1/32 of a world unit, speeds in that per tick, headings in
-1/256 of a turn.  Both languages must compute alike: ``>>`` rounds down and is used below 2^31
-only; ``//`` rounds down (``Math.floor`` of a quotient, exact below 2^52); there are no floats.
+The browser client predicts with the same function: ``gameserver step`` makes
+``clients/web/arena/movement.js`` of this module, so it keeps to that command's subset of Python.
 """
 
 from __future__ import annotations
@@ -56,8 +55,13 @@ _HALF_TURN: Final = (*_QUARTER, *_QUARTER[-2:0:-1])
 SINE: Final = (*_HALF_TURN, *(-value for value in _HALF_TURN))
 COSINE: Final = (*SINE[TURN // 4 :], *SINE[: TURN // 4])
 
-#: x, y and radius of a rock.
-Disc = tuple[int, int, int]
+
+class Disc(NamedTuple):
+    """A rock: its centre and radius."""
+
+    x: int
+    y: int
+    radius: int
 
 
 class Motion(NamedTuple):
@@ -81,12 +85,12 @@ class Controls(Protocol):
 
 
 def move(
-    state: tuple[int, int, int, int, int, int, int],
+    state: Motion,
     controls: Controls,
     rocks: Iterable[Disc],
     size: int,
 ) -> Motion:
-    """Return the state one tick later; ``state`` is a ``Motion`` or has the same fields.
+    """Return the state one tick later.
 
     ``rocks`` must hold every rock that the ship might touch.  Further rocks do no harm, as rocks
     are so far apart that no ship touches two.  ``size`` is the width of the square world.
@@ -158,7 +162,8 @@ def _off_rock(x: int, y: int, vx: int, vy: int, rock: Disc) -> tuple[int, int, i
     if square >= reach * reach:
         return x, y, vx, vy
     if not square:  # exactly in the centre: any direction will do
-        dx = square = 1
+        dx = 1
+        square = 1
     distance = isqrt(square)
     inwards = vx * dx + vy * dy
     if inwards < 0:

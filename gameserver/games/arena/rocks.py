@@ -51,7 +51,7 @@ class RockField:
         self._touch: StillGrid[Disc] = StillGrid()
         self._shade: StillGrid[Disc] = StillGrid()
         for rock in rocks:
-            disc = (rock.x, rock.y, rock.radius)
+            disc = Disc(rock.x, rock.y, rock.radius)
             self._touch.add(disc, rock.x, rock.y, rock.radius + SHIP_RADIUS + _STEP)
             self._shade.add(disc, rock.x, rock.y, rock.radius + rules.PULSE_RANGE)
 

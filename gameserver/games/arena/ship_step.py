@@ -3,8 +3,8 @@
 Owns the cooldowns and costs of pulse and mine, in addition to ``movement.move``.  Never looks at
 other ships: the room applies their effects (damage, pickups, a new life), and a client learns of
 them from the next delta.  The room steps every ship with this function, and clients predict their
-own ship with it (``clients/web/arena/`` has it in JavaScript).  So a prediction from the right
-commands is exact; ``tests/vectors/ship_step.json`` tests both.
+own ship with it, so a prediction from the right commands is exact.  ``gameserver step`` makes
+``clients/web/arena/ship_step.js`` of this module, so it keeps to that command's subset of Python.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
-from gameserver.games.arena.movement import Controls, Disc, move
+from gameserver.games.arena.movement import Controls, Disc, Motion, move
 from gameserver.games.arena.rules import (
     MINE_COST,
     MINE_WAIT_TICKS,
@@ -62,8 +62,9 @@ def step_ship(
     fired or dropped a mine in this step if its ``dash_left``, ``fire_wait`` or ``mine_wait`` grew:
     otherwise each only falls.
     """
-    x, y, vx, vy, heading, energy, dash_left = move(state[:7], controls, rocks, size)
-    fire_wait, mine_wait = state.fire_wait, state.mine_wait
+    x, y, vx, vy, heading, energy, dash_left, _, fire_wait, mine_wait = state
+    before = Motion(x, y, vx, vy, heading, energy, dash_left)
+    x, y, vx, vy, heading, energy, dash_left = move(before, controls, rocks, size)
     if armed:
         if fire_wait:
             fire_wait -= 1

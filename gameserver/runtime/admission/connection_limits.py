@@ -227,7 +227,7 @@ class ConnectionLimits:
             return reason
         if (cap := self._cap_reached()) is not None and not self._evict_oldest():
             self._uncount(peer)
-            return self.turn_away(cap)
+            return self.refuse(cap)
         self.connections += 1
         self.joining += 1
         self._opening.add(peer)
@@ -243,7 +243,7 @@ class ConnectionLimits:
         peer = self._opening.oldest()
         if peer is None:
             return False
-        self.turn_away(Reason.EVICTED)
+        self.refuse(Reason.EVICTED)
         self.leave(peer)
         peer.evict()
         return True
@@ -279,7 +279,7 @@ class ConnectionLimits:
         paid, peer.request_paid = peer.request_paid, False
         if paid or self._addresses[peer.counted_as].allowance.spend(now_s, REQUEST_COST):
             return None
-        return self.turn_away(Reason.HASTE)
+        return self.refuse(Reason.HASTE)
 
     def answered(self, peer: Peer) -> None:
         """See ``Peer.answered``."""
@@ -308,7 +308,7 @@ class ConnectionLimits:
         self._uncount(peer)
         self.connections -= 1
 
-    def turn_away(self, reason: Reason) -> Reason:
+    def refuse(self, reason: Reason) -> Reason:
         """Count a refusal; return ``reason``."""
         self.turned_away[reason] += 1
         return reason
@@ -327,9 +327,9 @@ class ConnectionLimits:
         settings = self._settings
         known = self._known(key, now_s)
         if known.connections >= settings.max_connections_per_address:
-            return self.turn_away(Reason.ADDRESS)
+            return self.refuse(Reason.ADDRESS)
         if not known.allowance.spend(now_s, cost):
-            return self.turn_away(Reason.HASTE)
+            return self.refuse(Reason.HASTE)
         self._remembered.pop(key, None)
         self._addresses[key] = known
         known.connections += 1
@@ -371,7 +371,7 @@ class ConnectionLimits:
         """
         rate = self._settings.joins_per_s
         if not returning and self._memory.is_short(now_s):
-            self.turn_away(Reason.MEMORY)
+            self.refuse(Reason.MEMORY)
             wait_s = round(self._newcomers.next_s(now_s, rate) - now_s, 3)
             raise JoinRefused(
                 CloseCode.ROOM_FULL,
@@ -382,7 +382,7 @@ class ConnectionLimits:
         if line_s < (LONGEST_LINE_S + RESERVE_S if returning else LONGEST_LINE_S):
             self._next_turn_s = now_s + line_s + 1 / rate
             return 0.0 if returning else line_s
-        self.turn_away(Reason.JOINS)
+        self.refuse(Reason.JOINS)
         line = self._returning if returning else self._newcomers
         raise JoinRefused(
             CloseCode.ROOM_FULL,

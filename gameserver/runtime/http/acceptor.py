@@ -1,10 +1,9 @@
-"""The accept loop, and one connection until it is answered or is a WebSocket session.
+"""The accept loop, and each connection until it is answered or becomes a WebSocket session.
 
-Owns how long each may take to say what it wants, the guard around every connection, and the
-counters. Who may come in is asked of ``connection_limits.py`` (connections) and
-``request_policy.py`` (requests). Knows nothing of rooms: a session is a handler that is given its
-WebSocket. Whatever one peer sends, and however its connection ends, the accept loop and all other
-connections go on.
+Owns the deadlines of requests, the guard around every connection, and the counters.  Which
+connections and requests are accepted is up to ``connection_limits.py`` and ``request_policy.py``.
+Never knows rooms: a session is a handler that gets a WebSocket.  Whatever one peer sends, and
+however its connection ends, the accept loop and all other connections go on.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 import h11
@@ -38,35 +37,19 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-ACCEPTS_PER_TURN = 4
-"""So many connections are taken before the other tasks get their turn.
+#: So many connections are accepted before other tasks run.  A TLS handshake, an upgrade or a join
+#: costs a millisecond or two; connections that are accepted together reach the next of these
+#: together, and a tick would wait for all of them.
+ACCEPTS_PER_TURN: Final = 4
 
-A TLS handshake, an upgrade or a join costs a millisecond or two. Whoever is taken together is
-ready for the next of these together, and a room's tick waits for all of them.
-"""
-
-RECEIVE_BUFFER_BYTES = 48 * 1024
-"""What the kernel may hold of a connection that we have not read.
-
-Else it lets that grow to megabytes for a peer that sends fast (Linux, ``tcp_rmem``: 6 to 32), of
-which every flood would have its own. Over a round trip of 300 ms this still takes 160 KB a second,
-more than a player may send.
-"""
-
-SEND_BUFFER_BYTES = 128 * 1024
-"""What the kernel may hold of what a peer has not taken, or not said that it has.
-
-Else that grows to megabytes too (``tcp_wmem``: 4), for a peer whose window is large and that
-acknowledges nothing. Over a round trip of 300 ms this still lets 400 KB a second go out.
-"""
-
-FLOOD = "more frames or bytes than allowed"
+FLOOD: Final = "more frames or bytes than allowed"
 
 _PEER_IS_GONE = (
     trio.BrokenResourceError,
     trio.ClosedResourceError,
     WebSocketClosed,
 )
+#: The errors that a peer can cause outside of a handler. They are counted, not logged.
 _PEER_MISBEHAVED = (
     *_PEER_IS_GONE,
     *LIBRARY_ERRORS,
@@ -75,8 +58,6 @@ _PEER_MISBEHAVED = (
     trio.TooSlowError,
     OSError,
 )
-"""What a peer can cause outside of a handler. Counted, not logged."""
-
 
 _BAD_HEADS = {
     431: "The request head is too large.",
@@ -86,50 +67,50 @@ _BAD_HEADS = {
 
 @attrs.frozen(kw_only=True)
 class AcceptorSettings:
-    """Limits of time and size."""
+    """The limits of time and size of an acceptor."""
 
+    #: From the accept (or from the first byte of a later request) to the end of the request's head.
+    #: For a WebSocket it also covers the opening and the session's first message.
     handshake_timeout_s: float = 5.0
-    """From the first moment (or the first byte of a later request) to the end of the head;
-    for a WebSocket until it is open, and on to the session's first message."""
+    #: For the peer to read an answer.
     answer_timeout_s: float = 30.0
-    """For taking an answer."""
+    #: Between two requests on a connection.
     idle_timeout_s: float = 15.0
-    """Between two requests on a connection."""
     head_bytes: int = 8 * 1024
+    #: Before the next accept, when the system has no descriptor left.
     accept_retry_s: float = 0.1
-    """How long to wait when the system has no socket left to give."""
 
 
 @attrs.frozen(kw_only=True)
 class AcceptorStatistics:
-    """Counts since the start, and connections open now."""
+    """The counts since the start, and how many connections are open now."""
 
     open_connections: int
     accepted: int
+    #: Request heads, upgrades included.
     requests: int
-    """Request heads read, upgrades included."""
+    #: Sessions that have begun.
     websockets: int
-    """Sessions begun."""
+    #: Connections refused as soon as they were accepted; ``ConnectionLimits`` counts why.
     refused: int
-    """Connections turned away as soon as they were accepted; ``ConnectionLimits`` knows why."""
+    #: Requests answered with a status of 400 or more.
     rejected: int
-    """Requests answered with a status of 400 or more."""
+    #: Connections that ended because of their peer or the network.
     failed: int
-    """Connections that ended by what the peer or the network did."""
+    #: Connections and routes that ended by a bug of ours; each is in the log.
     crashed: int
-    """Connections and routes that ended by an error of ours; each is in the log."""
     accept_errors: int
+    #: Connections closed for too many TLS records without data.
     idle_floods: int
-    """Connections ended for too many TLS records without data."""
 
 
 class Acceptor:
-    """One port. ``serve`` runs it; nothing else here is for calling while it does, but
-    ``stop_accepting`` and ``statistics``.
+    """The connections of one port.  ``serve`` runs it; meanwhile ``stop_accepting`` and
+    ``statistics`` may be called.
 
-    ``endpoints`` are WebSockets by exact path, ``game`` the one for every other path. ``policy``
-    may be shared by several acceptors. ``ssl_context`` may be replaced at any time: whoever comes
-    then gets the new one.
+    ``endpoints`` are WebSockets by exact path, ``game`` is the one for every other path.  Several
+    acceptors may share a ``policy``.  ``ssl_context`` may be replaced at any time: later
+    connections get the new one.
     """
 
     def __init__(
@@ -152,7 +133,7 @@ class Acceptor:
         self._join_throttle = JoinThrottle()
         self._listeners: list[socket.socket] = []
         self._accepting = True
-        #: Of connections between two requests.
+        #: The connections that are between two requests.
         self._idle: set[trio.CancelScope] = set()
         self._open_connections = 0
         self._accepted = 0
@@ -166,7 +147,7 @@ class Acceptor:
         self._idle_floods = 0
 
     def statistics(self) -> AcceptorStatistics:
-        """The counters as they are now."""
+        """Return the counters as they are now."""
         return AcceptorStatistics(
             open_connections=self._open_connections,
             accepted=self._accepted,
@@ -186,27 +167,27 @@ class Acceptor:
         *,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Take connections from the listening sockets (see ``open_listeners``), which it closes.
+        """Accept connections from ``listeners`` (see ``open_listeners``), which it closes.
 
         Returns after ``stop_accepting``, once the last connection is over.
         """
         self._listeners = list(listeners)
         try:
-            async with trio.open_nursery() as apart:
-                apart.start_soon(self._busy_response.run)
-                apart.start_soon(self._join_throttle.run)
+            async with trio.open_nursery() as beside:
+                beside.start_soon(self._busy_response.run)
+                beside.start_soon(self._join_throttle.run)
                 async with trio.open_nursery() as nursery:
                     for listener in self._listeners:
                         nursery.start_soon(self._accept_from, listener, nursery)
                     task_status.started()
-                apart.cancel_scope.cancel()
+                beside.cancel_scope.cancel()
         finally:
             self.stop_accepting()
 
     def stop_accepting(self) -> None:
-        """Close the listeners and the connections that idle between requests. Idempotent.
+        """Close the listeners and the connections between two requests.  Idempotent.
 
-        What is being answered or played goes on.
+        Requests that are being answered and sessions go on.
         """
         self._accepting = False
         for listener in self._listeners:
@@ -228,8 +209,8 @@ class Acceptor:
             except trio.ClosedResourceError:
                 return
             except OSError as error:
-                # Most often EMFILE or ENFILE. The connection stays in the backlog, so that
-                # trying at once would spin; some descriptor is closed sooner or later.
+                # Most often EMFILE or ENFILE.  The connection stays in the backlog, so that another
+                # try at once would spin; some descriptor is closed sooner or later.
                 self._accept_errors += 1
                 if not retrying:
                     log.warning("cannot accept connections, retrying", error=str(error))
@@ -243,7 +224,7 @@ class Acceptor:
             except BlockingIOError:
                 return
             except OSError as error:
-                if error.errno != errno.ECONNABORTED:  # this one peer gave up; go on
+                if error.errno != errno.ECONNABORTED:  # only this peer gave up
                     raise
                 self._accept_errors += 1
                 continue
@@ -252,7 +233,7 @@ class Acceptor:
             peer = self._policy.connection_limits.admit(address[0], address[1], now_s)
             if isinstance(peer, Reason):
                 self._refused += 1
-                self._busy_response.turn_away(sock, tls=self.ssl_context is not None)
+                self._busy_response.refuse(sock, tls=self.ssl_context is not None)
                 continue
             peer.deadline_s = now_s + self._settings.handshake_timeout_s
             peer.evict = sock.close
@@ -260,9 +241,9 @@ class Acceptor:
             nursery.start_soon(self._guard, sock, peer)
 
     async def _guard(self, sock: socket.socket, peer: Peer) -> None:
-        """Run one connection so that no error of it, single or grouped, gets any further.
+        """Run one connection and stop all its errors here, single or in groups.
 
-        Cancellation does: ``except*`` takes only the errors out of a group.
+        Cancellation goes on: ``except*`` takes only the errors out of a group.
         """
         try:
             await self._connection(sock, peer)
@@ -293,7 +274,7 @@ class Acceptor:
                 nursery.cancel_scope.cancel()
 
     async def _opening_of(self, link: Link, peer: Peer) -> _Opening | None:
-        """Answer requests until the connection is over, or is to become a session."""
+        """Answer requests until the connection is over, or one asks for a WebSocket."""
         conversation = Conversation(link, head_bytes=self._settings.head_bytes)
         try:
             with trio.fail_at(peer.deadline_s):
@@ -301,7 +282,7 @@ class Acceptor:
                     await link.handshake()
                 begun = await conversation.wait_for_request()
             while begun:
-                # That it has to wait for its turn is no fault of the peer's.
+                # The peer's time does not run while it waits for its turn.
                 peer.deadline_s += await self._join_throttle.wait_turn()
                 with trio.fail_at(peer.deadline_s):
                     request = await conversation.next_request()
@@ -335,11 +316,11 @@ class Acceptor:
     ) -> bool:
         if response.status >= 400:
             self._rejected += 1
-            # A client that is only lost may ask again; one that is wrong may not.
+            # After a wrong path or method a client may ask again; after a wrong request not.
             last = last or response.status not in (404, 405)
         with trio.move_on_after(self._settings.answer_timeout_s):
             return await conversation.answer(response, last=last or not self._accepting)
-        self._failed += 1  # half an answer is out, so that the link is broken and nothing follows
+        self._failed += 1  # half an answer is out: the link is broken
         return False
 
     async def _another_begins(self, conversation: Conversation) -> bool:
@@ -406,7 +387,7 @@ class Acceptor:
             with flooded:
                 await endpoint.handler(ws, peer)
         except* _PEER_IS_GONE:
-            pass  # how a session ends: the handler was waiting for its peer
+            pass  # the usual end of a session: the handler was waiting for its peer
         except* Exception:
             self._crashed += 1
             log.exception("session crashed", peer=peer.name)
@@ -418,32 +399,15 @@ class Acceptor:
         await ws.end()
 
 
-async def open_listeners(
-    host: str | None, port: int, *, backlog: int = 1024
-) -> list[socket.socket]:
-    """Listening TCP sockets for ``host`` (a name or an address; None: every interface).
-
-    Raises ``OSError`` where the port is taken or the host is not of this machine.
-    """
-    opened = await trio.open_tcp_listeners(port, host=host, backlog=backlog)
-    listeners = [socket.socket(fileno=listener.socket.detach()) for listener in opened]
-    for listener in listeners:
-        listener.settimeout(0)
-        # Inherited by what is accepted, from the first segment on.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-    return listeners
-
-
 @attrs.frozen(kw_only=True)
 class _Opening:
-    """A WebSocket that is to be opened."""
+    """A valid request for a WebSocket, and its endpoint."""
 
     upgrade: Upgrade
     endpoint: Endpoint
 
 
 def _default_policy() -> RequestPolicy:
-    """A policy with the settings that a server has by default."""
+    """Return a policy with a server's default settings."""
     settings = Settings()
     return RequestPolicy(settings, ConnectionLimits(settings))

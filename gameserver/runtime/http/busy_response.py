@@ -43,7 +43,7 @@ class BusyResponse:
         self._lingering: deque[tuple[float, socket.socket]] = deque()
         self._some = trio.Event()
 
-    def turn_away(self, sock: socket.socket, *, tls: bool) -> None:
+    def refuse(self, sock: socket.socket, *, tls: bool) -> None:
         """Answer 503 and close soon; with TLS close at once, because no answer could be read."""
         if tls:
             sock.close()

@@ -14,12 +14,10 @@ from gameserver.protocol.fast_path import MAX_FRAGMENTS
 from gameserver.runtime.admission.connection_limits import Peer
 from gameserver.runtime.net.websocket import WebSocket
 
+#: A session: ``await handler(ws, peer)``; when it returns the connection is over. A session that
+#: wants a first message must have it by ``peer.deadline_s``. The handler calls ``ws.close`` if it
+#: wants a close code of its own; ``WebSocketClosed`` may leave it.
 Handler = Callable[[WebSocket, Peer], Awaitable[None]]
-"""A session: ``await handler(ws, peer)``; when it returns the connection is over.
-
-A session that wants a first message must have it by ``peer.deadline_s``.  The handler calls
-``ws.close`` if it wants a close code of its own; ``WebSocketClosed`` may leave it.
-"""
 
 ORDINARY_INTAKE = Intake()
 
@@ -37,7 +35,7 @@ class Endpoint:
     max_message_bytes: int = 4096
     queue_messages: int = 4
     fast_path: bool = False
+    #: Of one message; a message in more fragments counts as a flood.
     max_fragments: int = MAX_FRAGMENTS
-    """Of one message; a message in more fragments counts as a flood."""
+    #: The most that a client may send; one that sends more is closed with 4008. None: no limit.
     intake: Intake | None = ORDINARY_INTAKE
-    """The most that a client may send; one that sends more is closed with 4008.  None: no limit."""

@@ -131,7 +131,7 @@ class RequestPolicy:
             return None
         host = escaped(host_of(request))
         self._foreign_host.log(host, now_s, host=host)
-        self.connection_limits.turn_away(Reason.HOST)
+        self.connection_limits.refuse(Reason.HOST)
         return FOREIGN_HOST
 
     # ------------------------------------------------------------ WebSockets
@@ -148,7 +148,7 @@ class RequestPolicy:
             return None
         origin = escaped(b", ".join(origins).decode("latin-1"))
         self._foreign_page.log(origin, now_s, origin=origin, host=escaped(host.decode("latin-1")))
-        self.connection_limits.turn_away(Reason.ORIGIN)
+        self.connection_limits.refuse(Reason.ORIGIN)
         return FOREIGN_PAGE
 
     def _may_connect(self, origin: bytes, host: bytes) -> bool:
@@ -166,7 +166,7 @@ class RequestPolicy:
     def _check_bot(self, request: h11.Request) -> Response | None:
         if not (self._settings.bots_need_token and path_of(request) in self._plain_paths):
             return None
-        self.connection_limits.turn_away(Reason.BOT)
+        self.connection_limits.refuse(Reason.BOT)
         return text_response(403, "Programs need a token, and there is no way to show one here.")
 
     # ------------------------------------------------------------ metrics
@@ -174,7 +174,7 @@ class RequestPolicy:
     def _check_metrics(self, peer: Peer, request: h11.Request) -> Response | None:
         if path_of(request) != METRICS_PATH or self._may_read_metrics(peer, request):
             return None
-        self.connection_limits.turn_away(Reason.METRICS)
+        self.connection_limits.refuse(Reason.METRICS)
         if not self._hosts.knows(request):
             return METRICS_BY_FOREIGN_HOST
         return text_response(403, "The metrics are not for everyone.")

@@ -29,8 +29,8 @@ class Upgrade:
 
     path: str
     subprotocols: tuple[str, ...]
+    #: The request as trio-websocket is to see it: nothing but what was checked here.
     head: bytes
-    """The request as trio-websocket is to see it: nothing but what was checked here."""
 
 
 def wants_upgrade(request: h11.Request) -> bool:

@@ -1,21 +1,21 @@
-"""The non-blocking socket under trio-websocket, with its two lanes.
+"""The non-blocking socket under a WebSocket, with its two fast paths.
 
-Owns the order of the bytes of one connection.  Out: what trio-websocket sends through the stream
-interface and what a room's tick posts go out one whole frame after another.  In: all that is
-received goes through the ``receive_buffer`` (``receive_buffer.py``), which has the fast path in.
-Never parses a message, never decides when to close, and never raises anything at the tick: a broken
-link refuses and wakes its reader, who ends the session.
+Owns the order of the bytes of one connection.  Out: frames that trio-websocket sends through the
+stream interface, and frames that a tick posts, go out whole, one after another.  In: all received
+bytes go through the ``ReceiveBuffer`` (``receive_buffer.py``), which has the fast path in.  Never
+parses a message, never decides when to close, and never raises anything at a tick: a broken
+link refuses posts and wakes the task that reads it, which ends the session.
 
-Rules that everything here keeps:
+Invariants:
 
-- At most one writer at a time, and at most one unsent rest (the backlog) in memory.
-- A frame once begun is finished, or the link is broken: after half a frame only dropping
-  the connection is right, since the peer would read the next frame as the rest of this one.
-- Whoever waits for the peer to take bytes gives up after ``STALL_TIMEOUT_S``.
-- Bytes come in at one place, ``receive_buffer.take_in``, whoever reads: the task in
-  ``receive_some``, or the poller (``poller.py``), for which that task then waits.
-- With TLS (``tls_socket.py``) what has been encrypted is sent, whole, before anything else is, or
-  the link is broken: the peer counts records.
+- There is at most one writer at a time, and at most one unsent rest of a frame (the backlog).
+- A frame that was begun is finished, or the link is broken.  After half a frame only dropping the
+  connection is right: the peer would read the next frame as the rest of this one.
+- A writer that waits for the peer to accept bytes gives up after ``STALL_TIMEOUT_S``.
+- Received bytes enter at one place, ``ReceiveBuffer.take_in``.  Either the task in
+  ``receive_some`` reads them, or the poller does and that task waits for it.
+- With TLS (``tls_socket.py``) everything that has been encrypted is sent, in order, or the link is
+  broken: the peer counts records.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ from __future__ import annotations
 import contextlib
 import operator
 import socket
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
+from gameserver.runtime.net.lingering import discard_rest
+from gameserver.runtime.net.listening import set_up_accepted
 from gameserver.runtime.net.receive_buffer import ReceiveBuffer
 from gameserver.runtime.net.tls_codec import TlsCodec
 from gameserver.runtime.net.tls_handshake import Ready, shake_hands, wait_for_first_record
@@ -36,33 +38,28 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Generator
 
-STALL_TIMEOUT_S = 20.0
-"""A peer that takes not one byte for so long, while bytes wait for it, is dropped."""
+#: A peer that accepts not one byte for so long, while bytes wait for it, is dropped.
+STALL_TIMEOUT_S: Final = 20.0
 
-NOT_SENT_LOW_WATER_BYTES = 16 * 1024
-"""What the kernel may hold unsent. Without it a slow client's send buffer grows to megabytes,
-and the deltas it gets are seconds old before a post is ever refused."""
+RECEIVE_BYTES: Final = 64 * 1024
+#: How long ``finish`` waits for the peer to end its side.
+LINGER_S: Final = 1.0
 
-RECEIVE_BYTES = 64 * 1024
-LINGER_BYTES = 1024 * 1024
-LINGER_S = 1.0
+#: The poller stops reading a link with so many bytes that its task has not taken yet.  The rest
+#: stays in the kernel, whose window then stops the peer.
+MAX_UNREAD_BYTES: Final = 256 * 1024
 
-MAX_UNREAD_BYTES = 256 * 1024
-"""The poller reads no more of a link whose reader has so much waiting for it; the rest stays in
-the kernel, whose window then stops the peer."""
+#: The most that the poller reads of a link in one turn: thirty commands, more than an honest client
+#: sends between two ticks.  What piled up while its network stalled takes some ticks more.  It
+#: also bounds what each of several floods costs a tick before its connection is closed.
+POLL_BYTES: Final = 1024
 
-POLL_BYTES = 1024
-"""What one turn of the poller reads of a link: thirty commands, more than an honest client sends
-between two ticks; what piled up while its network stalled takes it some ticks more.  And little
-enough that a flood costs each tick a quarter of a millisecond before it is closed, for twenty may
-begin at the same tick."""
-
-FLOOD_PAUSE_S = 0.05
-"""Between two reads of a connection of which nothing is wanted any more but its end."""
+#: Between two reads of a connection that has flooded: only its end is of interest any more.
+FLOOD_PAUSE_S: Final = 0.05
 
 
 class Reader(Protocol):
-    """Reads links from outside of their own tasks: the poller, as far as a link knows it."""
+    """Reads links at ticks, instead of their own tasks: the poller, as far as a link knows it."""
 
     def remove(self, link: Link, /) -> None:
         """Read ``link`` no more; called before its socket is closed."""
@@ -77,11 +74,11 @@ class Reader(Protocol):
 class Link(trio.abc.Stream):
     """A stream over a connected ``socket.socket``, made non-blocking.
 
-    ``nursery`` runs the flushing of a backlog, and only then a task. Its owner must drop the
-    link before the nursery ends, for a tick may post at any time. With ``ssl_context`` the link is
-    a TLS server's, with ``codec`` it speaks TLS as that does; then ``handshake`` must come first.
+    ``nursery`` runs a task only while there is a backlog to flush.  Its owner must drop the link
+    before the nursery ends, because a tick may post at any time.  With ``ssl_context`` the link
+    speaks TLS as the server, with ``codec`` as that does; then ``handshake`` must come first.
 
-    Attributes to read: ``clear`` (a post would be taken now), ``idle_flood`` (the peer sent too
+    Attributes to read: ``clear`` (a post would be accepted now), ``idle_flood`` (the peer sent too
     many TLS records without data), and the counters ``bytes_in``, ``bytes_out`` (before
     encryption), ``frames_posted`` and ``posts_refused``.
     """
@@ -121,8 +118,8 @@ class Link(trio.abc.Stream):
     ) -> None:
         sock.settimeout(0)
         self._socket = sock
-        self._ssl_context = ssl_context  # None once there is a codec of it
-        self._codec = codec  # None once hands are shaken
+        self._ssl_context = ssl_context  # None once a codec is made of it
+        self._codec = codec  # None once the handshake is over
         self._tls: TlsSocket | None = None
         self._nursery = nursery
         self._stall_timeout_s = stall_timeout_s
@@ -150,22 +147,16 @@ class Link(trio.abc.Stream):
         *,
         ssl_context: ssl.SSLContext | None = None,
     ) -> Link:
-        """A link over a freshly accepted TCP socket, set up for small frames sent at once.
+        """Return a link over a freshly accepted TCP socket, set up for small frames.
 
         With ``ssl_context`` the link speaks TLS as the server; ``handshake`` must come first.
         """
-        sock.settimeout(0)
-        with contextlib.suppress(OSError):  # a peer already gone; or no TCP, as in a test
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-                sock.setsockopt(
-                    socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT_LOW_WATER_BYTES
-                )
+        set_up_accepted(sock)
         return cls(sock, nursery, ssl_context=ssl_context)
 
     @property
     def bytes_in(self) -> int:
-        """How many bytes have been received, before any sorting."""
+        """How many bytes have been received, whatever they were."""
         return self.receive_buffer.bytes_in
 
     @property
@@ -173,7 +164,7 @@ class Link(trio.abc.Stream):
         return self._ssl_context is not None or self._codec is not None
 
     async def handshake(self) -> None:
-        """The TLS handshake; nothing on a plain socket. The caller sets the deadline.
+        """Do the TLS handshake; on a plain socket do nothing.  The caller sets the deadline.
 
         Raises ``trio.BrokenResourceError`` (from the ``OSError``) when it fails.
         """
@@ -197,8 +188,8 @@ class Link(trio.abc.Stream):
     def post(self, frame: bytes) -> bool:
         """Write ready-made frames (headers included) now, without waiting.
 
-        True: the frame is out, or its rest will be flushed before anything else. False: the
-        link is not clear and nothing was written; the publisher skips this seat.
+        Return True if they are out, or if their rest will be flushed before anything else.  Return
+        False if the link is not clear: then nothing was written.
         """
         if not self.clear:
             self.posts_refused += 1
@@ -232,7 +223,7 @@ class Link(trio.abc.Stream):
         try:
             await self._write(rest, begun=True)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass  # the reader and the next writer learn it from the state of the link
+            pass  # the link's state tells its reader and the next writer
         finally:
             self._backlog = None
             self._backlog_gone.set()
@@ -241,9 +232,9 @@ class Link(trio.abc.Stream):
     # The stream that trio-websocket uses
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send all of ``data`` after whatever was begun earlier.
+        """Send all of ``data`` after what was begun earlier.
 
-        Cancelled in the middle it leaves the link broken.
+        If it is cancelled in the middle, the link is broken.
         """
         with self._as_sender():
             await self._wait_until_backlog_gone()
@@ -258,9 +249,9 @@ class Link(trio.abc.Stream):
             await self._wait_until(trio.lowlevel.wait_writable)
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """What has arrived, at least one byte; ``b""`` once the peer has ended its side.
+        """Return what has arrived, at least one byte; ``b""`` once the peer has ended its side.
 
-        A TLS connection that ends without a close_notify counts as ended, as browsers do that.
+        A TLS connection that ends without a close_notify has ended too: browsers end so.
         """
         if max_bytes is None:
             max_bytes = RECEIVE_BYTES
@@ -279,7 +270,7 @@ class Link(trio.abc.Stream):
         return data
 
     def unread(self, data: bytes) -> None:
-        """Put ``data`` back: it is what ``receive_some`` returns next."""
+        """Put ``data`` back; ``receive_some`` returns it next."""
         self.receive_buffer.unread = data + self.receive_buffer.unread
 
     async def _read(self, max_bytes: int) -> bytes:
@@ -295,15 +286,14 @@ class Link(trio.abc.Stream):
                 else:
                     self._read_encrypted(self._tls, turn_bytes)
                 if self.receive_buffer.flooded:
-                    # It is thrown away, and a little at a time, for the loop is for all.
+                    # What comes is dropped, and slowly: it must not take time from others.
                     await trio.sleep(FLOOD_PAUSE_S)
                 elif not (self.receive_buffer.unread or self.receive_buffer.ended):
-                    await (
-                        trio.lowlevel.checkpoint()
-                    )  # it was for the fast path, and more may be there
+                    # All of it went through the fast path, and more may be there.
+                    await trio.lowlevel.checkpoint()
             except BlockingIOError:
                 if self._tls is not None and self._tls.ready:
-                    await trio.lowlevel.checkpoint()  # a few records are a turn, data or none
+                    await trio.lowlevel.checkpoint()  # a turn is a few records, with data or not
                     self._check_usable()
                 else:
                     await self._wait_until(trio.lowlevel.wait_readable)
@@ -313,7 +303,7 @@ class Link(trio.abc.Stream):
         return self.receive_buffer.take(max_bytes)
 
     def _read_encrypted(self, tls: TlsSocket, max_bytes: int) -> None:
-        """Take in one turn's worth; its ciphertext counts where bytes are limited.
+        """Read for one turn; the allowance of bytes pays for the ciphertext.
 
         Raises as ``TlsSocket.recv`` does.
         """
@@ -334,15 +324,15 @@ class Link(trio.abc.Stream):
     # The poller
 
     def polled_by(self, poller: Reader | None) -> None:
-        """Leave reading to ``poller`` from now on (None: to ``receive_some`` again)."""
+        """Let ``poller`` read from now on (None: ``receive_some`` again)."""
         self._poller = poller
         self._fed.unpark_all()
         if poller is None or self._closed or self._broken is not None:
             return
-        # A reader that waits in Trio must wait for the poller instead; it is told so.
+        # Wake a task that waits for the socket in Trio: it must wait for the poller instead.
         trio.lowlevel.notify_closing(self._socket)
         if self._tls is not None and self._tls.ready:
-            poller.read_again(self)  # no poll tells of what was received and is not decrypted
+            poller.read_again(self)  # epoll does not see received bytes that are not decrypted
 
     def fileno(self) -> int:
         """The descriptor of the socket; -1 once it is closed."""
@@ -353,7 +343,7 @@ class Link(trio.abc.Stream):
         receive_buffer = self.receive_buffer
         if len(receive_buffer.unread) > MAX_UNREAD_BYTES:
             if self._poller is not None:
-                self._poller.unwatch(self)  # else the poller would be woken for it again and again
+                self._poller.unwatch(self)  # it would wake the poller again and again
                 self._poller.read_again(self)
             return
         try:
@@ -366,17 +356,17 @@ class Link(trio.abc.Stream):
         except OSError as error:
             self._break(f"connection broken: {error}")
         if receive_buffer.ended or receive_buffer.flooded:
-            self._leave_poller()  # the rest of a flood is read with pauses, by the link's own task
+            self._leave_poller()  # the link's own task drops the rest, with pauses
             return
         if receive_buffer.unread:
             self._fed.unpark_all()
         if self._tls is not None and self._tls.ready and self._poller is not None:
-            self._poller.read_again(self)  # no poll tells of what was received and is not decrypted
+            self._poller.read_again(self)  # epoll does not see what is not decrypted
 
     async def _write(self, view: memoryview, *, begun: bool) -> None:
-        """Write all of ``view``; called by one task at a time.
+        """Write all of ``view``; only one task at a time calls this.
 
-        What TLS has encrypted counts as begun, whether or not the socket takes it.
+        A frame counts as begun once TLS has encrypted some of it, even if nothing is sent yet.
         """
         try:
             while view or (self._tls is not None and self._tls.unsent):
@@ -406,12 +396,12 @@ class Link(trio.abc.Stream):
         with trio.move_on_after(self._stall_timeout_s) as patience:
             await self._wait_until(trio.lowlevel.wait_writable)
         if patience.cancelled_caught:
-            self._break(f"the peer took nothing for {self._stall_timeout_s:g} s")
+            self._break(f"the peer accepted nothing for {self._stall_timeout_s:g} s")
             raise trio.BrokenResourceError(self._broken)
 
     async def _wait_until(self, ready: Ready) -> None:
-        """Wait with Trio until the socket is ``ready``; raise if the link ended meanwhile."""
-        with contextlib.suppress(trio.ClosedResourceError):  # told apart below
+        """Wait in Trio until the socket is ``ready``; raise if the link ended meanwhile."""
+        with contextlib.suppress(trio.ClosedResourceError):  # ``_check_usable`` tells what ended
             await ready(self._socket)
         self._check_usable()
 
@@ -433,13 +423,11 @@ class Link(trio.abc.Stream):
     # The end
 
     async def finish(self, *, timeout_s: float = LINGER_S) -> None:
-        """Close so that what was sent last still arrives (RFC 9112, 9.6), then drop.
+        """Close so that the last bytes sent still arrive (RFC 9112, 9.6), then drop.
 
-        A socket closed with unread bytes in it resets the connection, and the peer may lose the
-        answer or close frame that it had not read yet. So: end our side, then discard
-        what comes until the peer ends its own, for ``timeout_s`` and ``LINGER_BYTES`` at most.
+        Ends our side and discards what comes until the peer ends its own, for ``timeout_s`` at
+        most (``lingering.py``).
         """
-        enough_bytes = self.bytes_in + LINGER_BYTES
         self.receive_buffer.unread = b""
         self.end_posts()
         try:
@@ -447,29 +435,11 @@ class Link(trio.abc.Stream):
                 await self._wait_until_backlog_gone()
                 self._end_our_side()
                 self._leave_poller()
-                while self.bytes_in < enough_bytes and await self._discard_some():
-                    pass
+                await discard_rest(self._socket, self.receive_buffer, self._wait_until)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass  # nobody is there to read it
+            pass  # there is no peer to read it
         finally:
             self.drop()
-
-    async def _discard_some(self) -> bool:
-        """Read bytes that nobody wants, as they are; return False once the peer has ended its side.
-
-        TLS that has said its close_notify decrypts nothing any more.
-        """
-        while True:
-            await trio.lowlevel.checkpoint()
-            try:
-                data = self._socket.recv(RECEIVE_BYTES)
-            except BlockingIOError:
-                await self._wait_until(trio.lowlevel.wait_readable)
-            except OSError:
-                return False
-            else:
-                self.receive_buffer.bytes_in += len(data)
-                return bool(data)
 
     def _end_our_side(self) -> None:
         with contextlib.suppress(OSError):  # gone already
@@ -478,7 +448,7 @@ class Link(trio.abc.Stream):
             self._socket.shutdown(socket.SHUT_WR)
 
     def drop(self) -> None:
-        """Close the socket now, waiting for nobody; wakes every task that waits on it."""
+        """Close the socket now, without waiting; wakes every task that waits for it."""
         if self._closed:
             return
         self._closed = True
@@ -490,7 +460,7 @@ class Link(trio.abc.Stream):
         self.receive_buffer.release()
 
     async def aclose(self) -> None:
-        """``drop``, as the stream interface wants it."""
+        """Call ``drop``: the stream interface's name for it."""
         self.drop()
         await trio.lowlevel.checkpoint()
 
@@ -503,7 +473,7 @@ class Link(trio.abc.Stream):
             self._backlog_gone.set()
 
     def _leave_poller(self) -> None:
-        """Not read any more, and not waited for: the descriptor may soon be another socket's."""
+        """Leave the poller before the descriptor can become another socket's."""
         if self._poller is not None:
             self._poller.remove(self)
 

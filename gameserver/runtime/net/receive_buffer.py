@@ -16,12 +16,12 @@ from gameserver.protocol.allowance import Allowance, Intake
 from gameserver.protocol.fast_path import MAX_FRAGMENTS, FastPathScanner
 
 FRAMES_PER_LOOK = 32
+#: So many more are let in before it is looked again, by the clock, whether they are too many.
 BYTES_PER_LOOK = 4096
-"""So many more are let in before it is looked again, by the clock, whether they are too many."""
 
+#: Where that is limited, a turn of the loop reads no more than this: it may hold hundreds of
+#: frames, each of which costs as much as a long one.
 BYTES_PER_TURN = 2048
-"""Where that is limited, a turn of the loop reads no more than this: it may hold hundreds of
-frames, each of which costs as much as a long one."""
 
 
 def _ignore(_payload: bytes) -> None:

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+#: Browsers on Apple's systems refuse certificates that are valid for longer than 825 days, public
+#: ones for longer than 398.
 VALID_FOR = datetime.timedelta(days=397)
-"""Browsers on Apple's systems refuse certificates that are valid for longer than 825 days,
-public ones for longer than 398."""
 
 RENEW_BEFORE = datetime.timedelta(days=7)
 
+#: More than any handshake in memory takes; TLS 1.2 takes four.
 HANDSHAKE_TURNS = 20
-"""More than any handshake in memory takes; TLS 1.2 takes four."""
 
 
 class CertificateError(GameServerError):
@@ -45,8 +45,8 @@ class CertificateError(GameServerError):
 class CertificatePaths:
     """The files of a development certificate."""
 
+    #: The authority that signed it: what browsers and programs must be told to trust.
     ca: Path
-    """The authority that signed it: what browsers and programs must be told to trust."""
     certificate: Path
     key: Path
 

@@ -16,11 +16,11 @@ import contextlib
 import ssl
 from typing import Final
 
+#: A turn decrypts no more records than these, whatever is in them.
 RECORDS_PER_TURN: Final = 8
-"""A turn decrypts no more records than these, whatever is in them."""
 
+#: A handshake has no more records than these from the peer; an ordinary one has two to six.
 HANDSHAKE_RECORDS: Final = 64
-"""A handshake has no more records than these from the peer; an ordinary one has two to six."""
 
 # RFC 8446, 5.1: type, version (its first byte is 3 in all of them), length.
 HEADER_BYTES: Final = 5
@@ -28,8 +28,8 @@ VERSION_FIRST_BYTE: Final = 3
 FIRST_TYPE: Final = 20
 LAST_TYPE: Final = 24
 MAX_PLAINTEXT_BYTES: Final = 2**14
+#: OpenSSL refuses a header that says more: the largest plaintext, and what ciphers add to it.
 MAX_FRAGMENT_BYTES: Final = 2**14 + 320
-"""OpenSSL refuses a header that says more: the largest plaintext, and what ciphers add to it."""
 
 
 def record_bytes(data: bytes) -> int:

@@ -14,15 +14,13 @@ import trio
 from gameserver.protocol.allowance import Allowance
 from gameserver.runtime.net.tls_codec import TlsCodec
 
+#: One call takes no more than this from the socket, once all before it is decrypted.
 CIPHERTEXT_BYTES: Final = 4096
-"""One call takes no more than this from the socket, once all before it is decrypted."""
 
 IDLE_RECORDS_PER_S: Final = 0.1
+#: TLS records without data that a peer may send: a key update now and then, an alert. Each costs as
+#: much as one with data, and no limit on frames or bytes would stop them in time.
 IDLE_RECORDS_BURST: Final = 16
-"""TLS records without data that a peer may send: a key update now and then, an alert.
-
-Each costs as much as one with data, and no limit on frames or bytes would stop them in time.
-"""
 
 
 class IdleFlood(ConnectionError):

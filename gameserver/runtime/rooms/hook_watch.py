@@ -6,8 +6,7 @@ Never ends anything: ``room_task.py`` does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from structlog.stdlib import BoundLogger
 
@@ -18,13 +17,6 @@ from gameserver.simulation.stepper import HookFailure
 BLOCK_S: Final = 1.0
 #: How many ticks in a row may block it, the last of which ends the room.
 MAX_BLOCKS: Final = 3
-
-
-class StageEnd(NamedTuple):
-    """A stage of a step: the hook that it called, and when it ended."""
-
-    hook: str
-    ended_s: float
 
 
 class HookWatch:
@@ -63,21 +55,17 @@ class HookWatch:
             **_about(player),
         )
 
-    def note_step(self, begun_s: float, ends: Sequence[StageEnd]) -> str | None:
-        """Note how long the stages of the step that began at ``begun_s`` took.
+    def note_step(self, took_s: float, longest: str, longest_s: float) -> str | None:
+        """Note that a step took ``took_s``, and its hook ``longest`` the longest part of it.
 
         Returns the hook that blocked the server, if too many steps in a row have done so.
         """
-        if ends[-1].ended_s - begun_s < BLOCK_S:
+        if took_s < BLOCK_S:
             self._in_a_row = 0
             return None
-        starts_s = [begun_s, *(end.ended_s for end in ends)]
-        took_s = [end.ended_s - start_s for start_s, end in zip(starts_s, ends, strict=False)]
-        longest_s = max(took_s)
-        hook = ends[took_s.index(longest_s)].hook
-        self.note_duration(hook, longest_s)
+        self.note_duration(longest, longest_s)
         self._in_a_row += 1
-        return hook if self._in_a_row >= MAX_BLOCKS else None
+        return longest if self._in_a_row >= MAX_BLOCKS else None
 
 
 def _about(player: Player | None) -> dict[str, Any]:

@@ -266,6 +266,8 @@ class Lobby:
             await opened.task.run()
         finally:
             self._forget(opened)
+            # It refers to the room: a circle, which only a garbage collection would free.
+            opened.task.roster.on_empty = _nothing
             del self._stopping[label]
             stopped.set()
             self.quota.give_back(opened.maker)
@@ -314,6 +316,10 @@ class Lobby:
         if self._running:
             self._all_stopped = trio.Event()
             await self._all_stopped.wait()
+
+
+def _nothing() -> None:
+    """Do nothing about an empty room: it has ended."""
 
 
 def _no_such_room(kind: str, kinds: list[str]) -> str:

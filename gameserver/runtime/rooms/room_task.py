@@ -22,7 +22,7 @@ from gameserver.room import Room
 from gameserver.runtime.admission.hold_quota import HoldQuota
 from gameserver.runtime.net.heartbeat import Heartbeat
 from gameserver.runtime.net.link import Link
-from gameserver.runtime.rooms.hook_watch import BLOCK_S, HookWatch, StageEnd
+from gameserver.runtime.rooms.hook_watch import BLOCK_S, HookWatch
 from gameserver.runtime.rooms.latency_budget import InputStages, stages_of
 from gameserver.runtime.rooms.overload import OverloadLadder, steps_for
 from gameserver.runtime.rooms.pace import RoomPace
@@ -210,47 +210,66 @@ class RoomTask:
 
     # ------------------------------------------------------------ one tick
 
-    def _tick(self, tick_number: int, begun_s: float, lateness_s: float) -> None:
+    def _tick(self, tick_number: int, begun_s: float, lateness_s: float) -> float:
         """Tick, at the call of the scheduler; if the room is over then, have ``run`` end."""
         try:
-            self._play(tick_number, begun_s, lateness_s)
+            ended_s = self._play(tick_number, begun_s, lateness_s)
         except Exception:  # noqa: BLE001 - a bug of ours; the other rooms play on
             self._log.exception("the room crashed")
             self.roster.fail("the room crashed")
+            ended_s = trio.current_time()
         if self.roster.closed is not None:
             self._stop_ticking()
             self._life.cancel()
+        return ended_s
 
-    def _play(self, tick_number: int, begun_s: float, lateness_s: float) -> None:
+    def _play(self, tick_number: int, begun_s: float, lateness_s: float) -> float:
         scheduled = self._scheduled
         assert scheduled is not None
-        missed_s = begun_s - self._begun_s - self.pace.tick_s
-        self._begun_s = begun_s
-        if missed_s > BLOCK_S:
-            self.roster.note_blocked(missed_s)
+        before_s, self._begun_s = self._begun_s, begun_s
+        if begun_s - before_s > BLOCK_S:
+            self._note_missed(begun_s - before_s - self.pace.tick_s)
         self.roster.release_expired(begun_s)
         simulate_s = self._simulate(tick_number, begun_s)
-        if self.ended is None and tick_number - self._published_tick >= self.room.publish_interval:
+        if (
+            tick_number - self._published_tick >= self.room.publish_interval
+            and self.roster.closed is None
+        ):
             self._published_tick = tick_number
             self._publish(tick_number, simulate_s)
-        publish_s = trio.current_time() - begun_s - simulate_s
-        self.hooks.note_duration("publish", publish_s)
+        ended_s = trio.current_time()
+        publish_s = ended_s - begun_s - simulate_s
+        if publish_s >= BLOCK_S:
+            self.hooks.note_duration("publish", publish_s)
         work_s = scheduled.reading_s + simulate_s + publish_s
         self._times.note(lateness_s, simulate_s, work_s)
         players, arrivals = len(self.room.players), self.roster.arrivals
         if self.ladder.ticked(tick_number, work_s, publish_s, players, arrivals):
             self._take_step(tick_number)
+        return ended_s
+
+    def _note_missed(self, missed_s: float) -> None:
+        """Note that this tick began ``missed_s`` later after the one before than it should have."""
+        if missed_s > BLOCK_S:
+            self.roster.note_blocked(missed_s)
 
     def _simulate(self, tick_number: int, begun_s: float) -> float:
         """Step the room and deal with what its hooks left behind; return how long the step took."""
         stepper = self.stepper
         stepper.input_times.begin_tick(begun_s)
-        ends = [StageEnd(hook, trio.current_time()) for hook in stepper.stages(tick_number)]
-        if (blocking := self.hooks.note_step(begun_s, ends)) is not None:
+        longest, longest_s, before_s = "tick", 0.0, begun_s
+        for hook in stepper.stages(tick_number):
+            ended_s = trio.current_time()
+            if ended_s - before_s > longest_s:
+                longest, longest_s = hook, ended_s - before_s
+            before_s = ended_s
+        simulate_s = before_s - begun_s
+        if (blocking := self.hooks.note_step(simulate_s, longest, longest_s)) is not None:
             self.roster.fail(f"the room failed: {blocking} blocked the server")
-        self.roster.deal_with_failures()
+        if stepper.failures:
+            self.roster.deal_with_failures()
         self.roster.end_kicked()
-        return ends[-1].ended_s - begun_s
+        return simulate_s
 
     def _publish(self, tick_number: int, simulate_s: float) -> None:
         stepper = self.stepper
@@ -261,7 +280,8 @@ class RoomTask:
                 self._pass_on(frame, said.to)
             self.publisher.publish(tick_number, emissions)
             stepper.published(tick_number)
-            stepper.input_times.note_sent(tick_number, trio.current_time(), simulate_s)
+            if stepper.input_times.untold:
+                stepper.input_times.note_sent(tick_number, trio.current_time(), simulate_s)
         except LocalProtocolError as error:
             self.hooks.note_failure(HookFailure("publish", None, error))
             self.roster.fail("the room failed: a value that cannot be sent")

@@ -218,7 +218,7 @@ class Roster:
         sign in twice.
         """
         older = self.find_identity(identity)
-        if older is None:
+        if older is None or self.closed is not None:
             return None
         if self._room.second_sign_in == "refuse" and older.connected:
             raise JoinRefused(CloseCode.REFUSED, "you play here already")
@@ -332,6 +332,8 @@ class Roster:
 
     def release_expired(self, now_s: float) -> None:
         """Have the players leave whose seats were held for long enough."""
+        if not self._held:
+            return
         for member, held in list(self._held.items()):
             if held.until_s > now_s - self._blocked_s:
                 return

@@ -45,11 +45,20 @@ LEAST_WORK_S: Final = 0.000_02
 #: The weight of the newest tick in the average of a room's work.
 NEWEST_WEIGHT: Final = 1 / 16
 
-#: The number of a tick, when it begins, and how long after its deadline that is, in seconds.
-#: Must not raise.
-Tick: TypeAlias = Callable[[int, float, float], None]
+#: Gets the number of a tick, when it begins, and how long after its deadline that is, in seconds.
+#: Returns when it ended.  Must not raise.
+Tick: TypeAlias = Callable[[int, float, float], float]
 #: Told the number of the next tick before commands for it are read.
 Expect: TypeAlias = Callable[[int], None]
+
+
+def _tick_nothing(_number: int, begun_s: float, _lateness_s: float) -> float:
+    """Do nothing: the tick of a room that was removed."""
+    return begun_s
+
+
+def _expect_nothing(_number: int) -> None:
+    """Expect nothing: for a room that was removed."""
 
 
 class ScheduledRoom:
@@ -70,8 +79,8 @@ class ScheduledRoom:
 
     def __init__(self, schedule: Schedule, tick: Tick, expect: Expect) -> None:
         self.schedule: Final = schedule
-        self.tick: Final = tick
-        self.expect: Final = expect
+        self.tick = tick
+        self.expect = expect
         #: None while the room is at slower time.
         self.slot: int | None = None
         #: How much later the deadlines are yet to become, until the room is in its slot.
@@ -191,7 +200,9 @@ class TickScheduler:
         """Tick ``room`` no more; idempotent, also within its own tick."""
         if room.removed:
             return
-        room.removed = True  # its entry in the heap is dropped when it comes up
+        room.removed = True
+        # Its entry in the heap is dropped when it comes up, which must not keep the room alive.
+        room.tick, room.expect = _tick_nothing, _expect_nothing
         self._count -= 1
         rate = room.schedule.rate
         if (slots := self._slots.get(rate)) is not None:
@@ -256,8 +267,7 @@ class TickScheduler:
         for room in due:
             if room.removed:
                 continue
-            room.tick(room.number, begun_s, begun_s - room.deadline_s)
-            ended_s = trio.current_time()
+            ended_s = room.tick(room.number, begun_s, begun_s - room.deadline_s)
             work_s = ended_s - begun_s
             if work_s < LEAST_WORK_S:
                 work_s = LEAST_WORK_S

@@ -4,8 +4,8 @@ Owns the per-command path, from the bytes of a message to ``Commands.take``, and
 a client's messages.  Never waits, never closes: it raises ``SessionOver``, or calls the session's
 ``end`` where nothing may be raised.
 
-Two roads lead here: the fast path, within a tick (``take_bytes``), and the session's task, for what
-came through trio-websocket (``take``).
+Messages come on two paths: on the fast path within a tick (``take_bytes``), and from the session's
+task, which read them through trio-websocket (``take``).
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ from gameserver.simulation.stepper import Seated
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
 
-#: Who sends more is closed with 4008 (README.md of the protocol, "Transport").
+#: A client that sends more is closed with 4008 (README.md of the protocol, "Transport").
 MESSAGES_PER_S: Final = 200
 MESSAGES_BURST: Final = 400
-#: Each is answered with a frame of its own, which costs more than a command.
+#: Each ping is answered with a frame of its own, which costs more than a command.
 PINGS_PER_S: Final = 10
 PINGS_BURST: Final = 30
 TEXTS_PER_S: Final = 2
@@ -64,7 +64,7 @@ class SessionOver(Exception):
 
 
 class MessageCount:
-    """How many messages a client has sent, of any kind and by any road."""
+    """How many messages a client has sent, of any kind and on either path."""
 
     __slots__ = ("_allowed", "_counters")
 

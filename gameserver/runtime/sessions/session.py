@@ -1,10 +1,10 @@
-"""The task of one player: hello, join, play, leave, and every way in which that can end.
+"""The task of one connection: hello, join, play, leave, and every way in which that can end.
 
-Owns the conversation of one connection and its deadlines.  Never touches the game but through
-its ``RoomTask`` and ``Player``, and nothing that one client sends reaches any other session.
+Owns the conversation of one connection and its deadlines.  Touches the game only through the room's
+task and roster.  Nothing that one client sends reaches another session.
 
-Whoever reads from a client must not wait for that client to read: answers of the play loop
-are posted, or go with the next delta, so that a slow link can always still answer pings.
+A session that reads from a client never waits until that client reads.  Answers of the play loop
+are posted, or go with the next delta, so a client with a slow link can always answer pings.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ from gameserver.simulation.stepper import Seated
 
 log = structlog.get_logger(__name__)
 
-#: For ``on_auth``, and for a new room's ``on_start`` before it.
+#: Deadline of ``on_auth``, and of a new room's ``on_start`` before it.
 AUTH_TIMEOUT_S: Final = 10.0
-#: For the peer to take our welcome, where it cannot be posted, and our bye.
+#: Deadlines of the peer to take a welcome that could not be posted, and to take a bye.
 WELCOME_TIMEOUT_S: Final = 10.0
 BYE_TIMEOUT_S: Final = 2.0
-#: What game and log are told where nobody said anything better.
+#: The reason that game and log get where neither side gave one.
 LOST: Final = "connection lost"
 #: Close codes that a game's ``JoinRefused`` may carry (RFC 6455, 7.4.2: private use).
 GAME_CODES: Final = range(4000, 5000)
@@ -67,7 +67,7 @@ GAME_CODES: Final = range(4000, 5000)
 
 @attrs.frozen
 class Ending:
-    """Why a session ended.  ``by_peer``: by a close frame of its peer, who may say any code."""
+    """Why a session ended.  ``by_peer``: its peer sent a close frame, with any code it likes."""
 
     code: int
     reason: str
@@ -92,9 +92,9 @@ class Session:
         self._counters = counters
         self._greeted = False
         self._seated: Seated | None = None
-        #: What an earlier session of the same player has counted already.
+        #: The counts of the player that earlier sessions have reported already.
         self._counted_before = Tally()
-        #: What was counted of the player until this session ended, for it may go on in another.
+        #: The counts of the player when this session ended; another session may continue them.
         self._played: Tally | None = None
         self._scope = trio.CancelScope()
         self._ending: Ending | None = None
@@ -107,7 +107,7 @@ class Session:
         """End this session now, from any task; the first call decides code and reason."""
         if self._ending is None:
             self._ending = Ending(code, reason)
-            # At once: its player may go on over another connection before our task runs again.
+            # At once: the player may continue over another connection before this task runs again.
             self._ws.off_message()
             self._scope.cancel()
 
@@ -124,7 +124,7 @@ class Session:
         return total(of_link, [played])
 
     async def run(self) -> None:
-        """Converse until the end, then say bye and close; each with a deadline."""
+        """Run the session to its end, then send bye and close, each with a deadline."""
         ending = Ending(CloseCode.INTERNAL_ERROR, "internal error")
         with self._scope:
             ending = await self._until_closed(self._join_and_play())
@@ -140,7 +140,7 @@ class Session:
             await self._say_bye(ending)
 
     def _count(self, ending: Ending) -> None:
-        """Count an end by our code; a peer's own are not told apart, for it may send any."""
+        """Count an end by our close code; those of peers are counted as normal or lost only."""
         code = ending.code
         if ending.by_peer:
             code = (
@@ -152,7 +152,7 @@ class Session:
         (self._counters.endings if joined else self._counters.refusals)[code] += 1
 
     async def _until_closed(self, work: Awaitable[Ending]) -> Ending:
-        """Return how ``work`` ended, whichever way that was."""
+        """Await ``work``, and return how it ended: by its result or by an exception."""
         try:
             return await work
         except SessionOver as over:
@@ -166,7 +166,7 @@ class Session:
 
     @staticmethod
     def _found_closed(closed: WebSocketClosed) -> Ending:
-        """Return who closed the WebSocket, and why: the peer, we ourselves, or nobody (1006)."""
+        """Return the ending of a WebSocket closed by the peer, by us, or by neither (1006)."""
         if closed.by_peer:
             return Ending(closed.code, "left" if closed.code < 1002 else LOST, by_peer=True)
         return Ending(closed.code, closed.reason or LOST)
@@ -238,7 +238,7 @@ class Session:
         ending = Ending(CloseCode.INTERNAL_ERROR, "internal error")
         try:
             ending = await self._until_closed(self._welcome_and_play(task, member, resumed=resumed))
-            # The network of a crowd may fail for everyone at one moment.
+            # Many connections may break at one moment; their players leave a few at a time.
             await self._lobby.join_throttle.wait_turn()
         finally:
             self._disconnect(member, self._ending or ending)
@@ -248,7 +248,7 @@ class Session:
     def _disconnect(self, member: Member, ending: Ending) -> None:
         may_return = action_for(ending.code) is ClientAction.RESUME
         if ending.by_peer and ending.code == NO_STATUS:
-            may_return = False  # closed on purpose, though without saying why
+            may_return = False  # closed on purpose, though without a code
         member.roster.disconnect(
             member,
             self._ws.link,
@@ -270,7 +270,7 @@ class Session:
         )
 
     def _checked_request(self, hello: Hello) -> str:
-        """Return the room request of a hello that may go on; ``JoinRefused`` if it may not."""
+        """Return the room request of an acceptable hello; otherwise ``JoinRefused``."""
         if hello.version != VERSION:
             raise JoinRefused(
                 CloseCode.VERSION, f"this server speaks version {VERSION} of the protocol"
@@ -306,7 +306,7 @@ class Session:
                 if refusal.code not in GAME_CODES:
                     raise JoinRefused(CloseCode.REFUSED, refusal.reason) from refusal
                 raise
-            except Exception:  # noqa: BLE001 - a bug of the game; logged, and this player is told
+            except Exception:  # noqa: BLE001 - a bug of the game; logged, and the client is told
                 self._log.exception("on_auth failed", room=place.task.label)
                 raise JoinRefused(
                     CloseCode.INTERNAL_ERROR, "the game failed to sign you in"
@@ -386,7 +386,7 @@ class Session:
     async def _listen(self, reception: Reception) -> Ending:
         while True:
             message, now_s = await self._next_message()
-            if self._ending is None:  # else another connection may speak for the player by now
+            if self._ending is None:  # otherwise the player may be on another connection by now
                 reception.take(message, now_s)
 
     async def _next_message(self) -> tuple[ClientMessage, float]:
@@ -412,14 +412,14 @@ class Session:
 
 
 def _checked_identity(returned: object) -> str | None:
-    """Return what a game's ``on_auth`` returned; ``TypeError`` if that is nobody's name."""
+    """Return what a game's ``on_auth`` returned; ``TypeError`` if that is no identity."""
     if returned is None or isinstance(returned, str):
         return returned
     raise TypeError(f"on_auth returns a str or None, not {type(returned).__name__}")
 
 
 def _tally_of(seated: Seated) -> Tally:
-    """Return what was counted of a player since it joined, over all its connections."""
+    """Return the counts of a player since it joined, over all its connections."""
     player, seat, commands = seated.player, seated.seat, seated.commands
     return Tally(
         commands_dropped=commands.dropped,

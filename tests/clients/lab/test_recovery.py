@@ -30,7 +30,7 @@ LOST, KEPT = 0.0, 0.9
 
 def flight(fates: Sequence[float]) -> Flight:
     """A link that loses what ``fates`` says, in the order in which it is asked; then nothing."""
-    # Each is asked for its jitter too, of which there is none.
+    # The jitter of each segment is drawn too, but it is 0.
     asked = iter([part for fate in fates for part in (0.5, fate)])
     path = Path(delay_s=DELAY_S, loss=0.5)
     return Flight(path, path, MEASURED, lambda: next(asked, KEPT), NO_OUTAGES)

@@ -268,7 +268,7 @@ def test_a_stall_is_as_long_as_the_first_command_of_its_batch_was_late() -> None
     lead.advance(1.0)
     tick = 104
     for number in range(STALLS):
-        # Nothing is read for four ticks, then five commands, of which the newest is in time.
+        # The server reads nothing for four ticks, and then five commands; the newest is in time.
         for sent in range(tick, tick + 5):
             lead.sent(sent)
         for quiet in range(tick - 1, tick + 3):

@@ -9,7 +9,7 @@ import * as movement from "../../../clients/web/arena/movement.js";
 import * as shipStep from "../../../clients/web/arena/ship_step.js";
 
 const NAMES = ["x", "y", "vx", "vy", "heading", "energy", "dash_left"];
-const STEP_NAMES = [...NAMES, "aim", "fire_wait", "mine_wait"];
+export const STEP_NAMES = [...NAMES, "aim", "fire_wait", "mine_wait"];
 
 const named = (names, values) => Object.fromEntries(names.map((name, i) => [name, values[i]]));
 const discs = (rocks) => rocks.map(([x, y, radius]) => ({ x, y, radius }));
@@ -26,7 +26,7 @@ export function flyAndShoot({ size, rocks, start, controls, armed }) {
   let state = named(STEP_NAMES, start);
   return controls.map((values, tick) => {
     const steer = named(["turn", "thrust", "dash", "fire", "mine", "aim"], values);
-    state = shipStep.stepShip(state, steer, discs(rocks), size, armed[tick]);
+    state = shipStep.step_ship(state, steer, discs(rocks), size, armed[tick]);
     return STEP_NAMES.map((name) => state[name]);
   });
 }

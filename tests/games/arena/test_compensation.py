@@ -11,7 +11,7 @@ from gameserver.protocol.latency import LatencyEstimator
 from tests.support.arena_field import MIDDLE, Field
 
 DISTANCE = 300 * UNIT
-#: The target crosses the line of fire at so many steps a tick: beyond its own size in three ticks.
+#: The speed of the target across the line of fire: in three ticks it moves more than its size.
 SPEED = 8 * UNIT
 
 
@@ -59,7 +59,7 @@ def test_and_not_where_it_was_before_or_is_now():
 
 
 def test_between_two_ticks_too():
-    """Three quarters of the way from too early to on the line it is near enough."""
+    """Three quarters of the way from too early to the line, the target is near enough."""
     crossing = Crossing()
     reach = rules.PULSE_HIT_RADIUS / SPEED  # in ticks
     assert crossing.fire(crossing.on_line - reach + 0.2)
@@ -86,7 +86,7 @@ def test_a_player_may_switch_it_off_and_on():
 
 
 def test_a_lie_is_worth_nothing():
-    """One with a short way claims to have seen what only one far away may still see."""
+    """A client with low latency claims a tick that only a distant client could still see."""
     near = Crossing(rtt_s=0.0)
     near.now += 12
     near.field.step(12)

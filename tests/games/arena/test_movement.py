@@ -1,4 +1,4 @@
-"""Movement, rule by rule, and the same to the last bit in both languages."""
+"""Movement, rule by rule, with the same bits in both languages."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ def test_the_browser_flies_the_vectors():
 
 @pytest.mark.node
 def test_the_browser_flies_random_traces():
-    """20,000 random steps, others each time; a failure names its seed."""
+    """20,000 random steps, different in each run; a failure names its seed."""
     seed = random.SystemRandom().randrange(2**32)
     rng = random.Random(seed)
     flights = [arena_traces.random_trace(rng, 50) for _ in range(400)]

@@ -16,7 +16,7 @@ coordinates = st.integers(-30_000, 30_000)
 
 
 def ship(x, y):
-    """Return a ship that counts at a point, wherever it is now."""
+    """Return a ship that counts at a point, which need not be its position."""
     return Ship(x=-1, y=-1), x, y
 
 

@@ -205,7 +205,7 @@ def test_a_dash_is_told_once():
 
 
 def duel(field, distance=300 * UNIT):
-    """Two who face each other in the middle, vulnerable."""
+    """Two ships that face each other in the middle, vulnerable."""
     killer, victim = field.play(1, "Killer"), field.play(2, "Victim")
     field.put(killer, MIDDLE, MIDDLE)
     field.put(victim, MIDDLE + distance, MIDDLE, heading=128)
@@ -213,7 +213,7 @@ def duel(field, distance=300 * UNIT):
 
 
 def kill(field, killer, victim):
-    """Shoot until the victim is gone; return all that was told."""
+    """Shoot until the victim is destroyed; return all events."""
 
     def gone():
         if victim.ship is None:
@@ -404,7 +404,7 @@ def test_the_protection_lasts_two_seconds():
 
 
 def test_a_respawn_is_far_from_enemies():
-    """Far from others, in no rock, and near no mine."""
+    """A new ship is far from others, in no rock, and near no mine."""
     field = Field(seed=5)
     others = [field.play(seat) for seat in range(2, 12)]
     for other in others:
@@ -488,7 +488,7 @@ def test_a_seat_that_changed_hands_earns_nothing_for_the_one_before():
 
 
 def test_two_who_kill_each_other_in_one_tick():
-    """The lower seat shoots first; the dead shoot no more."""
+    """The lower seat shoots first, and a dead pilot does not shoot."""
     field = Field(rocks=False)
     killer, victim = duel(field)
     killer.ship.hull = victim.ship.hull = 1

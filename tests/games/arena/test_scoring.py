@@ -1,4 +1,4 @@
-"""What a kill is worth."""
+"""The points for a kill."""
 
 from __future__ import annotations
 

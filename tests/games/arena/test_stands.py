@@ -1,4 +1,4 @@
-"""What spectators look at."""
+"""The view of spectators."""
 
 from __future__ import annotations
 

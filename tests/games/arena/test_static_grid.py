@@ -1,4 +1,4 @@
-"""The grid of still things, against looking at all of them."""
+"""The grid of things that do not move, compared with a search through all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever players send, in whatever order, the arena stays whole; and one seed is one story."""
+"""The arena keeps its invariants under any commands, and a seed repeats a game exactly."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_no_order_of_commands_does_harm(story, seed):
 
 
 def play_at_random(field, seed, ticks, seats):
-    """A crowded fight; return everything that was told."""
+    """Play a crowded fight; return all events."""
     rng = random.Random(seed)
     for seat in range(1, seats + 1):
         field.join(seat, f"p{seat}")
@@ -169,7 +169,7 @@ def gather(field, rng):
 
 
 def picture(field):
-    """Everything that is synced, of all entities."""
+    """All synced values of all entities."""
     return {
         number: (
             record.spec.name,

@@ -1,4 +1,4 @@
-"""What of the arena is on the wire, and for whom."""
+"""The fields of the arena on the wire, and which clients get them."""
 
 from __future__ import annotations
 

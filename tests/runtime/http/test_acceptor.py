@@ -17,15 +17,13 @@ from gameserver.config import Settings
 from gameserver.protocol.frames import binary_frame
 from gameserver.runtime.admission.join_throttle import PER_TURN
 from gameserver.runtime.http.acceptor import (
-    RECEIVE_BUFFER_BYTES,
-    SEND_BUFFER_BYTES,
     Acceptor,
     AcceptorSettings,
     Endpoint,
-    open_listeners,
 )
 from gameserver.runtime.http.assets import Assets
 from gameserver.runtime.http.messages import Site, text_response
+from gameserver.runtime.net.listening import open_listeners
 from gameserver.runtime.plain import echo
 from tests.support.sockets import (
     SUBPROTOCOL,
@@ -367,7 +365,7 @@ async def test_closing_waits_only_so_long_for_the_peer():
 # ConnectionLimits and stopping
 
 
-async def test_more_connections_than_allowed_are_turned_away():
+async def test_more_connections_than_allowed_are_refused():
     async with open_acceptor(site=SITE, limits=Settings(max_connections=1)) as opened:
         async with opened.websocket("/echo") as ws:
             assert (await opened.ask(b"")).startswith(b"HTTP/1.1 503 ")
@@ -497,48 +495,6 @@ async def test_requests_that_come_together_are_taken_a_few_a_turn():
     assert max(after - before for before, after in pairwise(requests)) <= 2 * PER_TURN
 
 
-async def test_what_the_kernel_takes_for_a_connection_is_bounded():
-    """A peer that sends for ever fills the buffer, which must not grow by itself."""
-    [listener] = await open_listeners("127.0.0.1", 0)
-    with listener, socket.create_connection(listener.getsockname()) as client:
-        accepted, _ = await trio.socket.from_stdlib_socket(listener).accept()
-        with accepted:
-            bound = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-            assert bound <= 2 * RECEIVE_BUFFER_BYTES  # Linux: as much again for what it notes
-            for _ in range(100):  # reading briskly is what makes a kernel let it grow
-                client.sendall(bytes(2**14))
-                await accepted.recv(2**14)
-            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == bound
-
-
-async def test_what_the_kernel_takes_for_a_peer_that_does_not_read_is_bounded():
-    [listener] = await open_listeners("127.0.0.1", 0)
-    with listener, socket.socket() as client:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**14)
-        client.connect(listener.getsockname())
-        accepted, _ = await trio.socket.from_stdlib_socket(listener).accept()
-        with accepted:
-            sent = []
-
-            async def send_for_ever() -> None:
-                while True:
-                    sent.append(await accepted.send(bytes(2**14)))
-
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(send_for_ever)
-                await trio.testing.wait_all_tasks_blocked(0.05)
-                nursery.cancel_scope.cancel()
-            # On both sides Linux counts twice what it was given, for what it notes besides.
-            assert sum(sent) <= 2 * (SEND_BUFFER_BYTES + 2**14)
-
-
-async def test_listeners_of_a_taken_port():
-    [listener] = await open_listeners("127.0.0.1", 0)
-    with pytest.raises(OSError, match="in use"):
-        await open_listeners("127.0.0.1", listener.getsockname()[1])
-    listener.close()
-
-
 async def test_a_tls_client_by_ssl_alone():
     async with open_acceptor(tls=True, site=SITE) as opened:
 
@@ -555,10 +511,3 @@ async def test_a_tls_client_by_ssl_alone():
 
         [answer] = parse(await trio.to_thread.run_sync(ask), "GET")
         assert answer.body == b"ok\n"
-
-
-async def test_a_listener_of_ipv6_takes_no_ipv4() -> None:
-    """Otherwise a client at 10.0.0.1 would be ::ffff:10.0.0.1, which other limits are for."""
-    (listener,) = await open_listeners("::", 0)
-    with listener:
-        assert listener.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) == 1

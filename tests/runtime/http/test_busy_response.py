@@ -21,18 +21,18 @@ async def test_it_is_answered_at_once_and_closed_soon(autojump_clock: MockClock)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(away.run)
         ours, theirs = pair()
-        away.turn_away(ours, tls=False)
+        away.refuse(ours, tls=False)
         assert theirs.recv(4096) == BUSY_ANSWER
         assert theirs.recv(4096) == b""
         await trio.sleep(LINGER_S / 2)
         later, _other = pair()
-        away.turn_away(later, tls=False)
+        away.refuse(later, tls=False)
         await trio.sleep(LINGER_S * 0.6)
         assert (ours.fileno() == -1, later.fileno() == -1) == (True, False)
         await trio.sleep(LINGER_S)
         assert later.fileno() == -1
         last, _another = pair()
-        away.turn_away(last, tls=False)
+        away.refuse(last, tls=False)
         await wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
     assert last.fileno() == -1
@@ -42,7 +42,7 @@ async def test_it_is_answered_at_once_and_closed_soon(autojump_clock: MockClock)
 
 async def test_with_tls_it_is_closed_at_once() -> None:
     ours, theirs = pair()
-    BusyResponse().turn_away(ours, tls=True)
+    BusyResponse().refuse(ours, tls=True)
     assert ours.fileno() == -1
     assert theirs.recv(1) == b""
     theirs.close()
@@ -52,7 +52,7 @@ async def test_so_many_are_kept_and_no_more(autojump_clock: MockClock) -> None:
     away = BusyResponse()
     pairs = [pair() for _ in range(MAX_LINGERING + 5)]
     for ours, _ in pairs:
-        away.turn_away(ours, tls=False)
+        away.refuse(ours, tls=False)
     assert [ours.fileno() == -1 for ours, _ in pairs] == [True] * 5 + [False] * MAX_LINGERING
     async with trio.open_nursery() as nursery:
         nursery.start_soon(away.run)
@@ -68,11 +68,11 @@ async def test_a_peer_that_is_gone_already() -> None:
     away = BusyResponse()
     ours, theirs = pair()
     theirs.close()
-    away.turn_away(ours, tls=False)
+    away.refuse(ours, tls=False)
     gone, other = pair()
     gone.close()
     other.close()
-    away.turn_away(gone, tls=False)
+    away.refuse(gone, tls=False)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(away.run)
         await wait_all_tasks_blocked()

@@ -14,8 +14,8 @@ import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gameserver.runtime.http.acceptor import RECEIVE_BUFFER_BYTES
 from gameserver.runtime.net.link import Link
+from gameserver.runtime.net.listening import RECEIVE_BUFFER_BYTES
 from gameserver.runtime.net.tls_codec import HEADER_BYTES
 from gameserver.runtime.net.tls_handshake import wait_for_first_record
 from tests.support.examples import examples

@@ -1,4 +1,4 @@
-"""Rooms found, made, filled, closed and made anew; on a mock clock, with no clients."""
+"""Rooms are found, made, filled, closed and made anew; on a mock clock, without clients."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def test_seats_are_smallest_first_and_used_again(autojump_clock: MockClock
                 assert again.number == 3
 
 
-async def test_named_and_full(autojump_clock: MockClock) -> None:
+async def test_a_room_asked_for_by_name_may_be_full(autojump_clock: MockClock) -> None:
     async with lobby() as made:
         with made.reserve("yard/a"), made.reserve("yard/a"):
             with pytest.raises(JoinRefused) as refusal, made.reserve("yard/a"):
@@ -81,7 +81,9 @@ async def test_named_and_full(autojump_clock: MockClock) -> None:
 
 
 @pytest.mark.parametrize("request_", ["attic", "Field", "field/", "field/A", "/x", "a" * 33])
-async def test_unknown_and_malformed(autojump_clock: MockClock, request_: str) -> None:
+async def test_unknown_and_malformed_requests_are_refused(
+    autojump_clock: MockClock, request_: str
+) -> None:
     async with lobby() as made:
         with pytest.raises(JoinRefused) as refusal, made.reserve(request_):
             pass
@@ -103,7 +105,7 @@ async def test_unknown_and_malformed(autojump_clock: MockClock, request_: str) -
         ("x" * 27, ["a" * 32, "b" * 32, "c"], "a" * 32 + ", …"),
     ],
 )
-def test_who_asks_for_an_unknown_kind_is_told_which_there_are(
+def test_the_refusal_of_an_unknown_kind_names_the_known_ones(
     kind: str, kinds: list[str], told: str
 ) -> None:
     made = Lobby(dict.fromkeys(kinds, Field), Settings())
@@ -124,7 +126,7 @@ async def test_the_number_of_rooms_has_a_limit(autojump_clock: MockClock) -> Non
                 assert there.number == 2
 
 
-async def test_a_room_that_cannot_be_made(autojump_clock: MockClock) -> None:
+async def test_a_room_whose_on_create_raises_is_refused(autojump_clock: MockClock) -> None:
     async with lobby() as made:
         with pytest.raises(JoinRefused) as refusal, made.reserve("unmakable"):
             pass
@@ -259,7 +261,7 @@ async def test_seeds_repeat_if_the_server_has_one(autojump_clock: MockClock) -> 
         assert len(set(numbers(one))) == 2
 
 
-async def test_closing(autojump_clock: MockClock) -> None:
+async def test_a_closing_lobby_refuses_joins(autojump_clock: MockClock) -> None:
     async with trio.open_nursery() as nursery:
         made = Lobby(KINDS, Settings(empty_room_s=1000))
         made.start(nursery)
@@ -294,7 +296,7 @@ def test_wrong_kinds(kinds: Any, complaint: str) -> None:
         Lobby(kinds, Settings())
 
 
-def test_what_is_hardly_meant_is_logged() -> None:
+def test_a_hook_that_looks_misspelt_is_logged() -> None:
     with structlog.testing.capture_logs() as logged:
         Lobby({"field": Misspelt}, Settings())
     hint = "Misspelt.on_comand: the server knows no such thing; is on_command meant?"
@@ -303,7 +305,7 @@ def test_what_is_hardly_meant_is_logged() -> None:
     ]
 
 
-# ---------------------------------------------------------------- who makes rooms
+# ---------------------------------------------------------------- quotas
 
 
 async def test_one_address_opens_only_so_many_rooms(autojump_clock: MockClock) -> None:
@@ -318,13 +320,13 @@ async def test_one_address_opens_only_so_many_rooms(autojump_clock: MockClock) -
         with made.reserve("field/b", "192.0.2.1"), made.reserve("field/c", "192.0.2.2"):
             pass  # what is there may be joined, and another address is another
         with made.reserve("field/d"), made.reserve("field/e"), made.reserve("field/f"):
-            pass  # nobody is counted for these
+            pass  # these are counted for no address
         await trio.sleep(11)
         with made.reserve("field/g", "192.0.2.1"):
             assert labels(made) == ["field/g"]
 
 
-async def test_a_room_that_could_not_be_made_counts_for_nobody(autojump_clock: MockClock) -> None:
+async def test_a_room_that_could_not_be_made_takes_no_quota(autojump_clock: MockClock) -> None:
     async with lobby(max_rooms_per_address=1) as made:
         for _ in range(3):
             with pytest.raises(JoinRefused) as refusal, made.reserve("unmakable", "192.0.2.1"):
@@ -334,7 +336,7 @@ async def test_a_room_that_could_not_be_made_counts_for_nobody(autojump_clock: M
             pass
 
 
-async def test_rooms_a_second(autojump_clock: MockClock) -> None:
+async def test_the_rate_of_new_rooms_has_a_limit(autojump_clock: MockClock) -> None:
     async with lobby(rooms_per_s=0.5) as made:
         for number in range(5):  # ten seconds' worth
             with made.reserve(f"field/{number}", f"192.0.2.{number}"):

@@ -1,4 +1,4 @@
-"""A dropped player comes back, by hand: whole sessions over memory streams."""
+"""A dropped player resumes: whole sessions over memory streams, with clients by hand."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ async def test_a_dropped_player_comes_back_to_the_same_seat(autojump_clock: Mock
         assert host.shown() == {Showing.RESUMED: 1}
 
 
-async def test_without_what_it_held_the_client_gets_a_full_state(autojump_clock: MockClock) -> None:
+async def test_a_client_that_tells_nothing_held_gets_a_full_state(
+    autojump_clock: MockClock,
+) -> None:
     async with resumable_lobby() as host:
         welcome, _ = await host.leave_behind()
         async with host.client() as (client, _stream):
@@ -58,7 +60,7 @@ async def test_a_lie_about_what_is_held_harms_only_the_liar(autojump_clock: Mock
             assert delta.enters == [1, 0, 0, 0]
 
 
-async def test_a_tick_that_has_not_been_is_an_error_and_leaves_the_seat(
+async def test_a_tick_of_the_future_is_an_error_and_costs_no_seat(
     autojump_clock: MockClock,
 ) -> None:
     async with resumable_lobby() as host:
@@ -70,7 +72,7 @@ async def test_a_tick_that_has_not_been_is_an_error_and_leaves_the_seat(
             assert (await back(client, welcome, seen)).resumed
 
 
-async def test_who_does_not_come_back_in_time_has_left(autojump_clock: MockClock) -> None:
+async def test_a_player_who_returns_too_late_has_left(autojump_clock: MockClock) -> None:
     async with resumable_lobby() as host:
         welcome, seen = await host.leave_behind()
         await trio.sleep(HoldingField.hold_s - 1)
@@ -98,7 +100,7 @@ async def test_the_seat_of_a_full_room_is_kept(autojump_clock: MockClock) -> Non
                 assert (await back(client, welcome, seen)).seat == 1
 
 
-async def test_a_storm_of_newcomers_keeps_nobody_from_coming_back(
+async def test_a_crowd_of_newcomers_keeps_no_player_from_returning(
     autojump_clock: MockClock,
 ) -> None:
     async with resumable_lobby(joins_per_s=2.0) as host:
@@ -140,7 +142,7 @@ async def test_newcomers_join_one_after_the_other(autojump_clock: MockClock) -> 
         assert came_s == pytest.approx([0.0, 0.25, 0.5], abs=0.01)
 
 
-async def test_who_leaves_on_purpose_is_gone_at_once(autojump_clock: MockClock) -> None:
+async def test_a_player_who_closes_normally_leaves_at_once(autojump_clock: MockClock) -> None:
     async with resumable_lobby() as host:
         async with host.client() as (client, _):
             welcome = await client.joined()
@@ -153,7 +155,7 @@ async def test_who_leaves_on_purpose_is_gone_at_once(autojump_clock: MockClock) 
 
 
 @pytest.mark.parametrize(("code", "held"), [(1001, 1), (1005, 0), (4000, 0)])
-async def test_what_a_peer_closes_with_says_whether_it_comes_back(
+async def test_the_close_code_of_the_peer_decides_whether_the_seat_is_held(
     autojump_clock: MockClock, code: int, held: int
 ) -> None:
     async with resumable_lobby() as host, host.client() as (client, _):
@@ -164,7 +166,7 @@ async def test_what_a_peer_closes_with_says_whether_it_comes_back(
         assert host.held == held
 
 
-async def test_a_kicked_player_does_not_come_back(autojump_clock: MockClock) -> None:
+async def test_a_kicked_player_cannot_resume(autojump_clock: MockClock) -> None:
     async with resumable_lobby() as host:
         async with host.client() as (client, _):
             welcome = await client.joined(name="kick-me")
@@ -175,7 +177,7 @@ async def test_a_kicked_player_does_not_come_back(autojump_clock: MockClock) -> 
             assert not (await back(client, welcome, None)).resumed
 
 
-async def test_who_is_kicked_while_away_has_left(autojump_clock: MockClock) -> None:
+async def test_a_held_player_who_is_kicked_leaves(autojump_clock: MockClock) -> None:
     async with resumable_lobby() as host:
         welcome, seen = await host.leave_behind()
         host.room.players[1].kick("asleep")
@@ -185,7 +187,7 @@ async def test_who_is_kicked_while_away_has_left(autojump_clock: MockClock) -> N
         assert "ann leaves: asleep" in host.room.told
 
 
-async def test_three_silent_pings_drop_but_do_not_unseat(autojump_clock: MockClock) -> None:
+async def test_after_three_unanswered_pings_the_seat_is_held(autojump_clock: MockClock) -> None:
     async with resumable_lobby() as host, host.client() as (client, stream):
         welcome = await client.joined()
         await trio.sleep(0.1)  # a ping frame is answered by then
@@ -196,7 +198,7 @@ async def test_three_silent_pings_drop_but_do_not_unseat(autojump_clock: MockClo
             assert (await back(anew, welcome, None)).resumed
 
 
-async def test_who_never_answered_a_ping_has_left(autojump_clock: MockClock) -> None:
+async def test_a_client_that_never_answered_a_ping_leaves(autojump_clock: MockClock) -> None:
     async with resumable_lobby() as host:
         async with host.client() as (client, stream):
             welcome = await client.joined()
@@ -209,7 +211,7 @@ async def test_who_never_answered_a_ping_has_left(autojump_clock: MockClock) -> 
         assert host.shown() == {Showing.OVER: 1}
 
 
-async def test_who_came_back_and_was_cut_before_its_pong_may_come_again(
+async def test_a_client_that_is_cut_before_its_pong_may_resume_again(
     autojump_clock: MockClock,
 ) -> None:
     async with resumable_lobby() as host:
@@ -237,7 +239,7 @@ async def test_nothing_is_published_to_a_held_seat(autojump_clock: MockClock) ->
 # ---------------------------------------------------------------- rooms and servers that end
 
 
-async def test_held_seats_are_let_go_when_the_server_stops(autojump_clock: MockClock) -> None:
+async def test_held_players_leave_when_the_server_stops(autojump_clock: MockClock) -> None:
     async with resumable_lobby() as host:
         await host.leave_behind()
         room = host.room
@@ -248,7 +250,7 @@ async def test_held_seats_are_let_go_when_the_server_stops(autojump_clock: MockC
         assert (host.held, len(host.lobby.resumption)) == (0, 0)
 
 
-async def test_nobody_is_held_once_the_server_stops(autojump_clock: MockClock) -> None:
+async def test_no_seat_is_held_once_the_server_stops(autojump_clock: MockClock) -> None:
     async with resumable_lobby() as host:
         async with host.client() as (client, _):
             await client.joined()
@@ -257,7 +259,7 @@ async def test_nobody_is_held_once_the_server_stops(autojump_clock: MockClock) -
         assert host.room.told[-1] == "ann leaves: connection lost"
 
 
-async def test_a_room_that_fails_lets_go(autojump_clock: MockClock) -> None:
+async def test_held_players_leave_a_room_that_fails(autojump_clock: MockClock) -> None:
     async with resumable_lobby() as host:
         welcome, seen = await host.leave_behind()
         room = host.room
@@ -272,7 +274,7 @@ class Fleeting(HoldingField):
     hold_s = 0.0
 
 
-async def test_a_room_may_hold_nothing(autojump_clock: MockClock) -> None:
+async def test_a_room_may_hold_no_seats(autojump_clock: MockClock) -> None:
     async with resumable_lobby(Fleeting) as host:
         welcome, seen = await host.leave_behind()
         assert host.room.told == ["ann joins", "ann leaves: connection lost"]
@@ -281,7 +283,7 @@ async def test_a_room_may_hold_nothing(autojump_clock: MockClock) -> None:
 
 
 class Blocking(HoldingField):
-    """Its hook stops the clock of all for a while."""
+    """Its hook blocks the server for as long as a seat is held."""
 
     clock: MockClock
 
@@ -291,7 +293,7 @@ class Blocking(HoldingField):
             self.clock.jump(self.hold_s)
 
 
-async def test_while_the_server_is_blocked_nobody_can_come_back(
+async def test_time_for_which_the_server_is_blocked_does_not_count(
     autojump_clock: MockClock,
 ) -> None:
     async with resumable_lobby(Blocking) as host:
@@ -307,7 +309,7 @@ async def test_while_the_server_is_blocked_nobody_can_come_back(
         assert host.room.players == {}
 
 
-async def test_what_is_counted_of_a_player_is_counted_by_one_of_its_connections(
+async def test_two_connections_of_a_player_never_count_the_same(
     autojump_clock: MockClock,
 ) -> None:
     async with resumable_lobby() as host, host.client() as (old, _):
@@ -330,7 +332,7 @@ class Clumsy(HoldingField):
         raise ZeroDivisionError("a bug in on_resume")
 
 
-async def test_hooks_that_raise_cost_nobody_else_anything(autojump_clock: MockClock) -> None:
+async def test_hooks_that_raise_harm_no_other_player(autojump_clock: MockClock) -> None:
     async with resumable_lobby(Clumsy) as host, host.client() as (bob, _):
         await bob.joined(name="bob")
         welcome, _ = await host.leave_behind()
@@ -352,10 +354,10 @@ class Startled(Timed):
         raise ZeroDivisionError("a bug in on_idle")
 
 
-async def test_a_hook_that_fails_on_a_held_player_gives_the_seat_up(
+async def test_a_held_player_leaves_when_a_hook_fails_on_it(
     autojump_clock: MockClock,
 ) -> None:
-    """Else it would fail at every tick of the window, with a traceback each time."""
+    """Otherwise the hook would fail at every tick of the hold, with a traceback each time."""
     async with resumable_lobby(Startled) as host:
         async with host.client() as (client, _):
             await client.joined()
@@ -400,7 +402,7 @@ async def test_no_command_is_applied_twice(autojump_clock: MockClock) -> None:
         assert host.seated(1).commands.duplicate == 2
 
 
-async def test_a_dropped_player_lets_go_of_the_controls(autojump_clock: MockClock) -> None:
+async def test_inputs_of_a_dropped_player_are_not_repeated(autojump_clock: MockClock) -> None:
     async with resumable_lobby(Timed) as host:
         async with host.client() as (client, _):
             await client.joined()

@@ -1,4 +1,4 @@
-"""What a resume token is good for, and what is got for one that is good no more."""
+"""Resume tokens: each is good once, for one seat; all others are refused and counted."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def test_a_token_is_for_its_room_only(autojump_clock: MockClock) -> None:
             assert (await back(client, welcome, seen, room="field/1")).resumed
 
 
-async def test_it_takes_over_from_a_connection_that_still_looks_alive(
+async def test_a_resume_takes_over_from_a_connection_that_still_looks_alive(
     autojump_clock: MockClock,
 ) -> None:
     async with resumable_lobby() as host, host.client() as (old, _):
@@ -62,7 +62,7 @@ async def test_it_takes_over_from_a_connection_that_still_looks_alive(
         assert host.shown() == {Showing.TAKEN_OVER: 1}
 
 
-async def test_of_two_connections_with_one_token_one_gets_the_seat(
+async def test_only_one_of_two_connections_with_one_token_gets_the_seat(
     autojump_clock: MockClock,
 ) -> None:
     async with resumable_lobby() as host:
@@ -79,19 +79,19 @@ async def test_of_two_connections_with_one_token_one_gets_the_seat(
                 else:
                     assert isinstance(answer, Bye)
                     outcomes.append((answer.code, answer.retry_after_s))
-            # The second: told to wait, or, where the first was confirmed already, a new seat.
+            # The second must wait, or gets a new seat if the first has confirmed already.
             assert outcomes[0] is True
             assert outcomes[1] in ((4013, 1.0), False)
         assert host.room.told.count("ann resumes") == 1
 
 
-async def test_a_welcome_that_was_lost_does_not_cost_the_seat(autojump_clock: MockClock) -> None:
+async def test_a_lost_welcome_costs_no_seat(autojump_clock: MockClock) -> None:
     async with resumable_lobby() as host:
         welcome, seen = await host.leave_behind()
         async with host.client() as (client, stream):
             stream.muted = False
             await client.hello(resume=welcome.resume, tick=seen.tick, held=b"\x01")
-            stream.muted = True  # no pong comes back: for all that is known the welcome was lost
+            stream.muted = True  # no pong comes back, so the welcome may have been lost
             await trio.sleep(0.1)
             async with host.client() as (early, _):
                 await early.hello(resume=welcome.resume, tick=seen.tick, held=b"\x01")
@@ -103,7 +103,7 @@ async def test_a_welcome_that_was_lost_does_not_cost_the_seat(autojump_clock: Mo
         assert host.shown() == {Showing.RESUMED: 2, Showing.BUSY: 1}
 
 
-async def test_tokens_that_are_good_no_more_are_forgotten(autojump_clock: MockClock) -> None:
+async def test_a_bounded_number_of_ended_tokens_is_remembered(autojump_clock: MockClock) -> None:
     async with resumable_lobby() as host:
         async with host.client() as (client, _):
             await client.joined()

@@ -97,7 +97,7 @@ async def test_no_delta_after_leave(autojump_clock: MockClock) -> None:
         await trio.sleep(2 * TICK_S)
         task.roster.leave(ann.member, "left")
         task.roster.leave(ann.member, "left again")
-        task.roster.start_deltas(ann.member)  # as a session does that ended while it said welcome
+        task.roster.start_deltas(ann.member)  # as a session does that was ended during its welcome
         count = len(ann.sink.messages)
         await trio.sleep(2)
         assert len(ann.sink.messages) == count
@@ -222,7 +222,7 @@ async def test_stop_runs_on_stop_once(autojump_clock: MockClock) -> None:
     assert task.ended == "the room is closed"
 
 
-async def test_on_stop_may_not_take_for_ever(autojump_clock: MockClock) -> None:
+async def test_on_stop_has_a_deadline(autojump_clock: MockClock) -> None:
     class Slow(Field):
         async def on_stop(self) -> None:
             await trio.sleep_forever()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -17,15 +18,23 @@ from gameserver.runtime.rooms.scheduler import (
     SLOT_S,
     ScheduledRoom,
     Slots,
-    Tick,
     TickScheduler,
 )
 
 MockClock = trio.testing.MockClock
 
 
-def add(scheduler: TickScheduler, rate: float, tick: Tick) -> ScheduledRoom:
-    return scheduler.add(rate, tick, lambda _number: None)
+def add(
+    scheduler: TickScheduler,
+    rate: float,
+    tick: Callable[[int, float, float], object],
+    expect: Callable[[int], object] = lambda _number: None,
+) -> ScheduledRoom:
+    def timed(number: int, begun_s: float, lateness_s: float) -> float:
+        tick(number, begun_s, lateness_s)
+        return trio.current_time()
+
+    return scheduler.add(rate, timed, expect)  # type: ignore[arg-type]
 
 
 class Record:
@@ -241,7 +250,7 @@ def test_removed_rooms_leave_nothing_behind_in_their_slots() -> None:
 
 
 def room_of(work_s: float) -> ScheduledRoom:
-    room = ScheduledRoom(Schedule(20, 0.0), lambda *_: None, lambda _: None)
+    room = ScheduledRoom(Schedule(20, 0.0), lambda *_: 0.0, lambda _: None)
     room.work_s = work_s
     return room
 
@@ -328,7 +337,8 @@ async def test_numbers_are_told_before_commands_are_read(
     scheduler = TickScheduler(lambda: calls.append("read"))
     nursery.start_soon(scheduler.run)
     for name in "ab":
-        scheduler.add(
+        add(
+            scheduler,
             10,
             lambda number, *_, name=name: calls.append((name, number)),
             lambda number, name=name: calls.append((name, "expects", number)),

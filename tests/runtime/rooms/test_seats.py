@@ -1,4 +1,4 @@
-"""Seat numbers: the smallest free one, for any taking, sharing and releasing."""
+"""Seat numbers: the smallest free one is given, after any taking, sharing and releasing."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from gameserver.runtime.rooms.seats import Seats
 @given(st.lists(st.tuples(st.sampled_from(["take", "share", "release"]), st.integers(0, 30))))
 def test_the_smallest_free_number_is_given(steps: list[tuple[str, int]]) -> None:
     seats = Seats()
-    held: Counter[int] = Counter()
+    claims: Counter[int] = Counter()
     for step, pick in steps:
         if step == "take":
             number = seats.take_smallest()
-            assert number == next(n for n in range(1, 100) if n not in held)
-            held[number] = 1
-        elif held:
-            number = sorted(held)[pick % len(held)]
+            assert number == next(n for n in range(1, 100) if n not in claims)
+            claims[number] = 1
+        elif claims:
+            number = sorted(claims)[pick % len(claims)]
             if step == "share":
                 seats.share(number)
-                held[number] += 1
+                claims[number] += 1
             else:
                 seats.release(number)
-                held[number] -= 1
-                held += Counter()  # forgets what has no holder
-        assert len(seats) == len(held)
+                claims[number] -= 1
+                claims += Counter()  # removes numbers without a claim
+        assert len(seats) == len(claims)
 
 
 def test_a_free_seat_cannot_be_shared() -> None:

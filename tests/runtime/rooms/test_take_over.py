@@ -29,8 +29,8 @@ async def signed_in(host: ResumableLobby, client: RawClient, **hello: Any) -> We
     return await client.joined(**{"token": "account-17", **hello})
 
 
-async def stepped(client: RawClient, seq: int) -> Delta:
-    """Send a command and wait until a delta tells that it was dealt with."""
+async def step_acknowledged(client: RawClient, seq: int) -> Delta:
+    """Send a command, and return the delta that acknowledges it."""
     await client.step(seq)
     while (delta := await client.next_of(Delta)).ack != seq:
         pass
@@ -38,7 +38,7 @@ async def stepped(client: RawClient, seq: int) -> Delta:
 
 
 async def lost(game: GameClient) -> tuple[int, str]:
-    """Play on to the end, and say how it came."""
+    """Play until the connection ends, and return close code and reason."""
     with trio.fail_after(PATIENCE_S):
         while True:
             try:
@@ -54,7 +54,7 @@ async def test_the_newer_connection_gets_the_player(autojump_clock: MockClock) -
         host.client() as (second, _s),
     ):
         older = await signed_in(host, first)
-        await stepped(first, 7)
+        await step_acknowledged(first, 7)
         player = host.room.players[1]
         pawn, player.data = player.entity, "what the game keeps"
         newer = await signed_in(host, second, name="another name")
@@ -68,7 +68,7 @@ async def test_the_newer_connection_gets_the_player(autojump_clock: MockClock) -
         seen = await second.next_of(Delta)
         assert (seen.leaves, seen.ack, seen.enters) == (None, 0, [1, 0, 8, 0])
         assert seen.own == [1, 1, 1, 0]
-        assert (await stepped(second, 1)).sets == []
+        assert (await step_acknowledged(second, 1)).sets == []
         assert (pawn.x, host.seated(1).commands.duplicate) == (2.0, 0)
         # The seat is free, once, when the newer one leaves.
         await second.ws.aclose(1000)
@@ -78,7 +78,7 @@ async def test_the_newer_connection_gets_the_player(autojump_clock: MockClock) -
         assert host.roster.seats_taken == 0
 
 
-async def test_a_held_seat_is_taken_over_alike(autojump_clock: MockClock) -> None:
+async def test_a_held_seat_is_taken_over_too(autojump_clock: MockClock) -> None:
     async with resumable_lobby() as host:
         await host.leave_behind(token="account-17")
         player = host.room.players[1]
@@ -87,12 +87,14 @@ async def test_a_held_seat_is_taken_over_alike(autojump_clock: MockClock) -> Non
             assert (welcome.seat, welcome.resumed, host.held) == (1, False, 0)
             assert host.room.players == {1: player}
             assert player.connected
-            await stepped(second, 1)
+            await step_acknowledged(second, 1)
         assert host.room.told[:3] == ["ann joins", "ann drops", "ann resumes"]
         assert host.shown() == {}
 
 
-async def test_what_waits_of_the_older_one_is_dropped(autojump_clock: MockClock) -> None:
+async def test_waiting_commands_of_the_older_connection_are_dropped(
+    autojump_clock: MockClock,
+) -> None:
     async with (
         resumable_lobby() as host,
         host.client() as (first, _),
@@ -118,9 +120,11 @@ def masked_frame(payload: bytes) -> bytes:
     return struct.pack("!BBI", 0x82, 0x80 | len(payload), 0) + payload
 
 
-@pytest.mark.parametrize("path", ["lane", "task"])
-async def test_the_older_one_says_nothing_more(autojump_clock: MockClock, path: str) -> None:
-    """Its task has yet to notice, and what it sent may be read before that: at this very tick."""
+@pytest.mark.parametrize("path", ["fast path", "task"])
+async def test_messages_of_the_older_connection_are_ignored(
+    autojump_clock: MockClock, path: str
+) -> None:
+    """Its last messages may be read before its task notices the end: at this very tick."""
     async with resumable_lobby() as host, host.client() as (first, _), host.client():
         await signed_in(host, first)
         await first.next_of(Delta)
@@ -129,7 +133,7 @@ async def test_the_older_one_says_nothing_more(autojump_clock: MockClock, path: 
         if path == "task":
             host.sessions[0]._ws._connection._send_channel.send_nowait(a_step(9))
         host.roster.take_over(host.member(1), host.links[1], lambda *_: None)  # type: ignore[arg-type]
-        if path == "lane":
+        if path == "fast path":
             link.receive_buffer.take_in(masked_frame(a_step(9)))
         assert await first.closed() == ELSEWHERE
         seated.commands.take(1, Step(1))
@@ -137,7 +141,7 @@ async def test_the_older_one_says_nothing_more(autojump_clock: MockClock, path: 
         assert (seated.player.entity.x, seated.commands.duplicate) == (1.0, 0)
 
 
-async def test_who_is_taken_over_while_it_is_welcomed_starts_no_deltas(
+async def test_a_session_taken_over_during_its_welcome_starts_no_deltas(
     autojump_clock: MockClock,
 ) -> None:
     async with resumable_lobby() as host, host.client() as (first, _), host.client():
@@ -163,10 +167,10 @@ async def test_who_is_taken_over_while_it_is_welcomed_starts_no_deltas(
         assert posted
 
 
-async def test_it_is_the_same_player_in_whichever_room_of_the_kind(
+async def test_an_identity_is_found_in_every_room_of_the_kind(
     autojump_clock: MockClock,
 ) -> None:
-    """Here the game says who somebody is: only after the place in another room was reserved."""
+    """The game returns the identity only after a seat in another room was reserved."""
     async with (
         resumable_lobby() as host,
         host.client() as (bob, _),
@@ -185,23 +189,23 @@ async def test_it_is_the_same_player_in_whichever_room_of_the_kind(
             assert taken == {"field/1": 3, "field/2": 0}
             async with host.client() as (third, _t):  # that very room: another seat of its own
                 assert (await signed_in(host, third, room="field/2")).room == "field/2"
-                await stepped(second, 1)
+                await step_acknowledged(second, 1)
 
 
-async def test_of_the_seats_of_one_room_one_is_enough(autojump_clock: MockClock) -> None:
+async def test_the_seat_reserved_before_a_take_over_is_released(autojump_clock: MockClock) -> None:
     async with (
         resumable_lobby() as host,
         host.client() as (first, _),
         host.client() as (second, _s),
     ):
         await signed_in(host, first)
-        await signed_in(host, second)  # for whom seat 2 was reserved
+        await signed_in(host, second)  # seat 2 was reserved for it
         await first.closed()
         await wait_all_tasks_blocked()
         assert host.roster.seats_taken == 1
 
 
-async def test_who_is_being_kicked_is_not_taken_over(autojump_clock: MockClock) -> None:
+async def test_a_kicked_player_is_not_taken_over(autojump_clock: MockClock) -> None:
     async with (
         resumable_lobby() as host,
         host.client() as (first, _),
@@ -220,7 +224,9 @@ class Grumpy(HoldingField):
     second_sign_in = "refuse"
 
 
-async def test_a_room_that_refuses_gives_a_held_seat_away(autojump_clock: MockClock) -> None:
+async def test_a_room_that_refuses_second_sign_ins_gives_a_held_seat_back(
+    autojump_clock: MockClock,
+) -> None:
     async with resumable_lobby(Grumpy) as host:
         await host.leave_behind(token="account-17")
         async with host.client() as (second, _), host.client() as (third, _t):
@@ -228,10 +234,10 @@ async def test_a_room_that_refuses_gives_a_held_seat_away(autojump_clock: MockCl
             await third.hello(token="account-17")
             assert await third.closed() == (4007, "you play here already")
             assert host.room.told == ["ann joins", "ann drops", "ann resumes"]
-            await stepped(second, 1)
+            await step_acknowledged(second, 1)
 
 
-async def test_a_client_that_comes_back_by_itself_does_not_snatch_the_seat_back(
+async def test_a_client_that_reconnects_by_itself_does_not_take_the_seat_back(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with resumable_lobby() as host:
@@ -243,7 +249,7 @@ async def test_a_client_that_comes_back_by_itself_does_not_snatch_the_seat_back(
                 await signed_in(host, second)
                 assert await lost(older) == ELSEWHERE
                 assert host.shown() == {Showing.SIGNED_IN_ELSEWHERE: 1}
-                await stepped(second, 1)
+                await step_acknowledged(second, 1)
 
 
 async def test_python_clients_over_real_sockets() -> None:

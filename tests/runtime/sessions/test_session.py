@@ -1,4 +1,4 @@
-"""One player's task over memory streams; a mock clock rules all deadlines."""
+"""The task of one connection over memory streams; deadlines run on a mock clock."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def test_welcome_comes_first_then_a_full_state(autojump_clock: MockClock) 
         assert delta.own == [1, 1, 1, 0]
 
 
-async def test_a_link_that_is_busy_gets_its_welcome_after_what_is_being_sent(
+async def test_a_busy_link_gets_its_welcome_after_the_write_in_progress(
     autojump_clock: MockClock,
 ) -> None:
     async with memory_session() as opened:
@@ -62,7 +62,7 @@ async def test_a_link_that_is_busy_gets_its_welcome_after_what_is_being_sent(
         assert (await opened.client.next_of(Delta)).leaves is None
 
 
-async def test_a_hello_waits_for_its_turn_however_long_that_is(autojump_clock: MockClock) -> None:
+async def test_a_hello_waits_for_its_turn_without_a_deadline(autojump_clock: MockClock) -> None:
     async with memory_session() as opened, trio.open_nursery() as nursery:
         join_throttle = opened.lobby.join_throttle = JoinThrottle()
         for _ in range(PER_TURN):
@@ -76,7 +76,7 @@ async def test_a_hello_waits_for_its_turn_however_long_that_is(autojump_clock: M
         nursery.cancel_scope.cancel()
 
 
-async def test_what_comes_between_hello_and_welcome_is_taken_after_the_welcome(
+async def test_messages_before_the_welcome_are_taken_after_it(
     autojump_clock: MockClock,
 ) -> None:
     async with memory_session() as opened, trio.open_nursery() as nursery:
@@ -98,7 +98,7 @@ async def test_what_comes_between_hello_and_welcome_is_taken_after_the_welcome(
         nursery.cancel_scope.cancel()
 
 
-async def test_what_follows_a_refused_hello_is_not_read(autojump_clock: MockClock) -> None:
+async def test_messages_after_a_refused_hello_are_not_read(autojump_clock: MockClock) -> None:
     async with memory_session() as opened:
         await opened.client.hello(room="no-such-kind")
         await opened.client.send(Hello(1, None, "", "a second hello", None))
@@ -151,7 +151,7 @@ class Rolling(Field):
 
 
 @pytest.mark.parametrize("how", ["ack", "command", "nothing"])
-async def test_who_does_not_say_what_it_has_gets_one_delta_a_window(
+async def test_a_client_that_acknowledges_nothing_gets_one_delta_per_window(
     autojump_clock: MockClock, how: str
 ) -> None:
     async with memory_session(Rolling) as opened:
@@ -200,7 +200,7 @@ async def test_an_input_waits_for_its_tick_and_its_margin_is_told(
         assert opened.field.players[1].entity.x == 1.0
 
 
-async def test_the_status_tells_of_own_commands(autojump_clock: MockClock) -> None:
+async def test_the_status_counts_the_commands_of_its_player(autojump_clock: MockClock) -> None:
     async with memory_session(Timed) as opened:
         await opened.client.hello()
         await opened.client.next_of(Welcome)
@@ -230,7 +230,7 @@ async def test_a_ping_message_tells_the_time_in_ticks(autojump_clock: MockClock)
         assert pong.tick == pytest.approx(task.now_ticks, abs=1.0)
 
 
-async def test_a_pong_waits_for_a_link_that_is_busy(autojump_clock: MockClock) -> None:
+async def test_a_pong_waits_for_a_busy_link(autojump_clock: MockClock) -> None:
     async with memory_session() as opened:
         await opened.client.hello()
         await opened.client.next_of(Welcome)
@@ -245,7 +245,7 @@ async def test_a_pong_waits_for_a_link_that_is_busy(autojump_clock: MockClock) -
         assert (pong.nonce, pong.tick) == (5, pytest.approx(handled_at))
 
 
-async def test_what_is_said_comes_back_as_said(autojump_clock: MockClock) -> None:
+async def test_a_text_is_sent_to_its_speaker_too(autojump_clock: MockClock) -> None:
     async with memory_session() as opened:
         await opened.client.hello("ann")
         await opened.client.next_of(Welcome)
@@ -283,7 +283,9 @@ async def test_a_resync_brings_a_full_state_and_two_at_once_are_too_many(
         assert opened.counters.resyncs == 2
 
 
-async def test_after_an_end_the_rest_of_a_read_is_not_looked_at(autojump_clock: MockClock) -> None:
+async def test_messages_after_the_one_that_ends_the_session_are_ignored(
+    autojump_clock: MockClock,
+) -> None:
     async with memory_session() as opened:
         await opened.client.hello()
         await opened.client.next_of(Welcome)
@@ -296,7 +298,7 @@ async def test_after_an_end_the_rest_of_a_read_is_not_looked_at(autojump_clock: 
         assert (await opened.client.closed())[0] == 4000
 
 
-async def test_a_flood_ends_with_its_sender(autojump_clock: MockClock) -> None:
+async def test_a_flood_ends_the_session_of_its_sender(autojump_clock: MockClock) -> None:
     async with memory_session() as opened:
         await opened.client.hello()
         await opened.client.next_of(Welcome)
@@ -318,7 +320,7 @@ async def test_a_steady_sender_is_not_a_flood(autojump_clock: MockClock) -> None
         assert opened.seated(1).commands.newest_seq == 599
 
 
-async def test_more_pings_than_allowed(autojump_clock: MockClock) -> None:
+async def test_more_pings_than_allowed_end_the_session(autojump_clock: MockClock) -> None:
     async with memory_session() as opened:
         await opened.client.hello()
         await opened.client.next_of(Welcome)
@@ -329,7 +331,7 @@ async def test_more_pings_than_allowed(autojump_clock: MockClock) -> None:
         assert await opened.client.closed() == (4008, "more than 10 pings a second")
 
 
-async def test_more_texts_than_allowed(autojump_clock: MockClock) -> None:
+async def test_more_texts_than_allowed_end_the_session(autojump_clock: MockClock) -> None:
     async with memory_session() as opened:
         await opened.client.hello()
         await opened.client.next_of(Welcome)
@@ -374,13 +376,13 @@ async def test_a_refused_hello_gets_bye_and_close(
         assert all(not task.room.players for _, task in opened.lobby.rooms)
 
 
-async def test_the_right_schema_hash_is_let_in(autojump_clock: MockClock) -> None:
+async def test_the_right_schema_hash_is_accepted(autojump_clock: MockClock) -> None:
     async with memory_session() as opened:
         await opened.client.hello(schema_hash=Field.schema().hash)
         assert isinstance(await opened.client.receive(), Welcome)
 
 
-async def test_a_full_room_says_when_to_come_back(autojump_clock: MockClock) -> None:
+async def test_the_refusal_of_a_full_room_says_when_to_retry(autojump_clock: MockClock) -> None:
     async with memory_session() as opened:
         with (
             opened.lobby.reserve("field/x"),
@@ -392,15 +394,15 @@ async def test_a_full_room_says_when_to_come_back(autojump_clock: MockClock) -> 
             assert opened.client.bye == Bye(4005, "field/x is full", 5.0)
 
 
-async def test_no_hello_in_time(autojump_clock: MockClock) -> None:
+async def test_a_missing_hello_ends_the_session_at_its_deadline(autojump_clock: MockClock) -> None:
     async with memory_session(hello_deadline_s=5.0) as opened:
         begun_s = trio.current_time()
         assert await opened.client.closed() == (4001, "no hello within 5 s")
         assert trio.current_time() - begun_s == pytest.approx(5.0)
-        assert opened.client.bye is None  # bye is for those who greeted
+        assert opened.client.bye is None  # bye is sent only after a hello
 
 
-async def test_a_slow_on_auth_is_given_up(autojump_clock: MockClock) -> None:
+async def test_on_auth_has_a_deadline(autojump_clock: MockClock) -> None:
     async with memory_session() as opened:
         begun_s = trio.current_time()
         await opened.client.hello(token="slow")
@@ -444,7 +446,7 @@ async def test_a_message_against_the_protocol_ends_the_session(
         assert opened.counters.endings == {code: 1}
 
 
-async def test_a_first_message_that_is_no_hello(autojump_clock: MockClock) -> None:
+async def test_the_first_message_must_be_a_hello(autojump_clock: MockClock) -> None:
     async with memory_session() as opened:
         await opened.client.send(Ack(0))
         assert await opened.client.closed() == (4000, "the first message must be hello")
@@ -462,7 +464,7 @@ async def test_text_is_refused(autojump_clock: MockClock, greeted: bool) -> None
         assert (opened.client.bye is not None) == greeted
 
 
-async def test_a_message_that_is_too_long(autojump_clock: MockClock) -> None:
+async def test_a_message_that_is_too_long_ends_the_session(autojump_clock: MockClock) -> None:
     async with memory_session() as opened:
         await opened.client.hello()
         await opened.client.next_of(Welcome)
@@ -487,7 +489,7 @@ async def test_a_client_that_closes_has_left(autojump_clock: MockClock) -> None:
         assert opened.counters.endings == {1000: 1}
 
 
-async def test_a_client_whose_connection_breaks_is_lost(autojump_clock: MockClock) -> None:
+async def test_a_broken_connection_is_reported_as_lost(autojump_clock: MockClock) -> None:
     async with memory_session() as opened:
         await opened.client.hello()
         await opened.client.next_of(Welcome)
@@ -511,7 +513,7 @@ async def test_three_unanswered_pings_end_the_session(autojump_clock: MockClock)
         assert opened.field.left == [("ann", "three pings in a row went unanswered")]
 
 
-async def test_kicked(autojump_clock: MockClock) -> None:
+async def test_a_kicked_player_gets_bye_with_its_reason(autojump_clock: MockClock) -> None:
     async with memory_session() as opened:
         await opened.client.hello("kick-me")
         await opened.client.next_of(Welcome)
@@ -541,7 +543,7 @@ async def test_an_end_before_the_hello_closes_without_bye(autojump_clock: MockCl
         assert opened.client.bye is None
 
 
-async def test_a_peer_that_takes_nothing_is_dropped_in_the_end(
+async def test_a_peer_that_reads_nothing_is_dropped_at_the_deadline(
     autojump_clock: MockClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Who ended a session: what we closed it for is counted by its code, what a peer says is not."""
+"""Endings are counted by our close codes; those of peers make no labels of their own."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def ended_by(
 
 @joined_or_not
 @pytest.mark.parametrize("name", OURS)
-async def test_what_trio_websocket_closes_for_is_counted_by_its_code(
+async def test_protocol_errors_found_by_trio_websocket_are_counted_by_code(
     autojump_clock: MockClock, name: str, joined: bool
 ) -> None:
     sent, code = OURS[name]
@@ -72,7 +72,7 @@ async def test_what_trio_websocket_closes_for_is_counted_by_its_code(
         *((code, 1006, "connection lost") for code in (1002, 1003, 1007, 1009, 3000, 4010, 4999)),
     ],
 )
-async def test_what_a_peer_closes_with_makes_no_label(
+async def test_the_close_code_of_a_peer_makes_no_label(
     autojump_clock: MockClock, code: int | None, counted: int, told: str, joined: bool
 ) -> None:
     async with memory_session() as opened:
@@ -86,9 +86,7 @@ async def test_what_a_peer_closes_with_makes_no_label(
 
 
 @joined_or_not
-async def test_a_connection_that_breaks_is_nobodys_close(
-    autojump_clock: MockClock, joined: bool
-) -> None:
+async def test_a_broken_connection_counts_as_lost(autojump_clock: MockClock, joined: bool) -> None:
     async with memory_session() as opened:
         if joined:
             await opened.client.hello()

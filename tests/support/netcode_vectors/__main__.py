@@ -1,4 +1,4 @@
-"""Write the files anew."""
+"""Write all files of the vectors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the time goes between a command and its picture."""
+"""Scripts for the latency budget."""
 
 from __future__ import annotations
 

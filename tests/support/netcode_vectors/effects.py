@@ -1,4 +1,4 @@
-"""Effects that are shown before the server has told of them."""
+"""Scripts for predicted effects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of the vectors: what is in each, and whether it is up to date.
+"""The files of the vectors: their content, and the check that they are up to date.
 
 Owns their names, their text, and comparing what a script says with what is so when it is
 played.  Never knows what a step means: that is with what is played, a module each.
@@ -56,7 +56,7 @@ def path_of(name: str) -> Path:
 
 
 def contents(name: str) -> dict[str, list[Case]]:
-    """Return what the file must hold: the scripts, each step with what is so after it."""
+    """Return the content of the file: the scripts, each step with the expected state after it."""
     return {
         group: [
             {
@@ -73,7 +73,7 @@ def contents(name: str) -> dict[str, list[Case]]:
 
 
 def _rounded(value: Any) -> Any:
-    """Leave away the digits that nobody compares."""
+    """Round floats to the digits that tests compare."""
     if isinstance(value, dict):
         return {key: _rounded(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -97,7 +97,7 @@ def text_of(content: dict[str, list[Case]]) -> str:
 
 
 def check(name: str) -> None:
-    """Play what the file holds, and compare each step with what it says; is it up to date?"""
+    """Check that the file is up to date, play its scripts, and compare the state of each step."""
     assert path_of(name).read_text() == text_of(contents(name)), (
         "python -m tests.support.netcode_vectors"
     )
@@ -110,7 +110,7 @@ def check(name: str) -> None:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values of JSON are the same, but for rounding of floats."""
+    """Whether two values of JSON are equal, except for rounding of floats."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):

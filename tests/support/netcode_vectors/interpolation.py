@@ -1,4 +1,4 @@
-"""When the past is shown, and where things were in it: the playback clock, and a track."""
+"""Scripts for interpolation: the playback clock, and a track."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def playback_cases() -> Iterator[Case]:
 
 
 def _slowed(*, told_back: int) -> list[Step]:
-    """Return a screen's life from tick 500 on; from 545 to 620 the room runs at half its pace."""
+    """Return deltas and frames from tick 500 on; from 545 to 620 the room runs at half pace."""
     steps: list[Step] = []
     now = 0.0
     for tick in range(500, 680):

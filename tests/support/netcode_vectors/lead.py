@@ -1,4 +1,4 @@
-"""How far ahead of the server a client sends: the lead, and what bends it."""
+"""Scripts for the lead."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def lead_cases() -> Iterator[Case]:
 
 
 def _stalled(rng: random.Random) -> Case:
-    """Return what a client hears of a command every tick, of which stalls hold some back.
+    """Return the margins that a client gets if it sends a command every tick, with stalls.
 
     Every delta is told, also those of ticks at which the server has read nothing.
     """
@@ -103,7 +103,7 @@ def _stalled(rng: random.Random) -> Case:
     arrived, free_ms, stalled_until_ms, sent = 0.0, 800.0, 0.0, 0
     for number in range(1, 310):
         now = round(100 + number * tick_ms + rng.uniform(0, 2), 3)
-        # What happened at the server 50 ms ago is heard now.
+        # The server's messages take 50 ms.
         read = math.floor(start + (now - 50) / tick_ms)
         came = [tick for arrives, tick in unread if arrives <= (read - start) * tick_ms]
         unread = [entry for entry in unread if entry[1] not in came]
@@ -132,7 +132,7 @@ def _commands(
     then: float | None = None,
     slows: bool = False,
 ) -> Case:
-    """Return what a client hears that sends a command every tick, for eight seconds."""
+    """Return the messages to a client that sends a command every tick, for eight seconds."""
     rate = 30
     tick_ms = 1000 / rate
     start = 1000.0 if slows else 500.0

@@ -1,4 +1,4 @@
-"""Prediction of a bead on a wire, and the smoothing of what was foreseen wrongly."""
+"""Scripts for prediction, of a bead on a wire, and for smoothing its corrections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When segments arrive that TCP has to send again: fast retransmit, probe and timeout."""
+"""Scripts for TCP's loss recovery: fast retransmit, probe and timeout."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def play_recovery(case: Case) -> Iterator[Any]:
 
 
 def recovery_cases() -> Iterator[Case]:
-    """Return streams as a game's, seldom segments, and bursts, over links of all kinds."""
+    """Return streams like those of a game, rare segments, and bursts, over links of all kinds."""
     kinds: list[tuple[str, float, float, float, float]] = [
         ("a stream over a lossy link", 55, 20, 0.1, 33),
         ("a stream of which most is lost", 55, 20, 0.5, 33),

@@ -1,4 +1,4 @@
-"""What a script is made of, and what its makers share.
+"""The parts of a script, and the functions that its makers share.
 
 Owns the form of a case and of a step (``vectors/README.md``).  Never knows what is played.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 Case = dict[str, Any]
-#: A step: what is done, its arguments, and what must be so after it.
+#: A step: the name of an action, its arguments, and the expected state after it.
 Step = list[Any]
 Player = Callable[[Case], Iterator[Any]]
 
@@ -20,6 +20,6 @@ def ms_between(rng: random.Random, low: float, high: float) -> float:
 
 
 def steps_of(case: Case) -> Iterator[Step]:
-    """Yield the steps without what must be so after them."""
+    """Yield the steps without the expected states."""
     for step in case["steps"]:
         yield step[:-1] if isinstance(step[-1], dict) else step

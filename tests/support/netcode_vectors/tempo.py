@@ -1,4 +1,4 @@
-"""Ticks that the room slows down, and the steady ones beneath them."""
+"""Scripts for the tempo: ticks and steady ticks of a room that changes its pace."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from gameserver.protocol.tempo import Tempo
 from tests.support.netcode_vectors.script import Case, Step, steps_of
 
-#: When a room says, in ms, from which tick on it runs at which pace: half a second ahead or more.
+#: Announcements of a pace: time in ms, first tick, pace; each comes at least half a second early.
 PACES = [(2000.0, 1075, 0.75), (3500.0, 1125, 0.375), (6500.0, 1155, 1.0)]
 
 
 def paced() -> Tempo:
-    """Return the tempo of a room that does so, and was at tick 1000 when all began."""
+    """Return the tempo of a room with these paces, which is at tick 1000 at first."""
     tempo = Tempo()
     for _, tick, pace in PACES:
         tempo.bend(tick, pace)

@@ -1,4 +1,4 @@
-"""The client's clock of the server's ticks: pongs, deltas and paces."""
+"""Scripts for the tick clock: pongs, deltas and paces."""
 
 from __future__ import annotations
 

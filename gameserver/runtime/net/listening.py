@@ -1,0 +1,52 @@
+"""Listening sockets, and the kernel's buffers of the connections that they accept.
+
+Owns which options those sockets get.  Never accepts a connection: ``acceptor.py`` does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import Final
+
+import trio
+
+#: The most that the kernel may hold of a connection that we have not read.  Otherwise Linux grows
+#: this buffer to megabytes for each fast sender (``tcp_rmem``).  Over a round trip of 300 ms it
+#: still admits 160 KB a second, more than a player may send.
+RECEIVE_BUFFER_BYTES: Final = 48 * 1024
+
+#: The most that the kernel may hold of what a peer has not acknowledged.  Otherwise Linux grows
+#: this buffer to megabytes too (``tcp_wmem``) for a peer with a large window that acknowledges
+#: nothing.  Over a round trip of 300 ms it still lets 400 KB a second out.
+SEND_BUFFER_BYTES: Final = 128 * 1024
+
+#: The most of it that the kernel may hold unsent.  Without this limit a slow client's deltas are
+#: seconds old before a post is ever refused.
+NOT_SENT_LOW_WATER_BYTES: Final = 16 * 1024
+
+
+async def open_listeners(
+    host: str | None, port: int, *, backlog: int = 1024
+) -> list[socket.socket]:
+    """Return listening TCP sockets for ``host`` (a name or an address; None: every interface).
+
+    Raises ``OSError`` if the port is taken or the host is not this machine's.
+    """
+    opened = await trio.open_tcp_listeners(port, host=host, backlog=backlog)
+    listeners = [socket.socket(fileno=listener.socket.detach()) for listener in opened]
+    for listener in listeners:
+        listener.settimeout(0)
+        # Accepted sockets inherit both, from the first segment on.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    return listeners
+
+
+def set_up_accepted(sock: socket.socket) -> None:
+    """Make an accepted socket non-blocking, and have small frames sent at once."""
+    sock.settimeout(0)
+    with contextlib.suppress(OSError):  # the peer is gone already, or a test has no TCP
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT_LOW_WATER_BYTES)

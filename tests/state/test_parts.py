@@ -1,0 +1,103 @@
+"""Every attribute that the engine keeps is saved, or known to follow from what is saved."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from gameserver.games.arena.room import Arena
+from gameserver.model.grid import Grid
+from gameserver.model.history import History
+from gameserver.model.record import Record
+from gameserver.outbox import Outbox, Text
+from gameserver.player import Player, Screen
+from gameserver.replication.checksum import CheckTurns
+from gameserver.replication.events import Emission
+from gameserver.replication.publisher import Publisher
+from gameserver.replication.seat import NOWHERE, Seat
+from gameserver.room import Room
+from gameserver.simulation.commands import Commands, RoomCommands
+from gameserver.simulation.inputs import Input, InputBuffer
+from gameserver.simulation.stepper import Stepper
+from gameserver.state import seat_state, world_state
+
+
+def slots(cls: type) -> set[str]:
+    return set(cls.__slots__)  # type: ignore[attr-defined]
+
+
+def fields(cls: type) -> set[str]:
+    return {field.name for field in attrs.fields(cls)}
+
+
+ROOM = Arena()
+PLAYER = Player(Seat(1, NOWHERE), Screen(), "", None, Outbox())
+STEPPER = Stepper(Arena())
+PUBLISHER = Publisher(ROOM.world, check_every_ticks=1, quiet_ticks=1)
+HISTORY = History(ROOM.world, Arena.rewinds, 1)
+
+#: What there is, what of it is saved, and what is not: settings of the class, caches, counts of
+#: what the process has done, and what belongs to the process.
+PARTS = [
+    (
+        set(vars(Room())),
+        {"name", "_seed", "random", "world", "players", "tick_number", "pace"}
+        | {"publish_interval", "_outbox"},
+        {"_past"},
+    ),
+    (
+        set(vars(ROOM.world)),
+        {"grid", "records", "touched", "owned", "spawned", "despawned", "owner_changed"}
+        | {"_free", "_next_id", "_resting"},
+        {"schema", "busy"},
+    ),
+    (
+        slots(Grid),
+        {"share", "members"},
+        {"_bounds", "_radius", "_view_sets", "_views", "cell_size", "margin", "near_slack"},
+    ),
+    (slots(Record), set(world_state.RECORD_ROW), set(world_state.RECORD_DERIVED)),
+    (set(vars(HISTORY)), {"_frames"}, {"_world", "_length_ticks", "_kinds"}),
+    (set(vars(PLAYER)), set(seat_state.PLAYER_ROW) | seat_state.PLAYER_APART, set()),
+    (
+        slots(Seat),
+        {*seat_state.SEAT_ROW, *seat_state.SEAT_APART},
+        set(seat_state.SEAT_PROCESS),
+    ),
+    (
+        slots(Commands),
+        {*seat_state.COMMANDS_ROW, "_inbox", "_inputs", "_screen", "number", "player"},
+        {"_room", "_seat", "times"},
+    ),
+    (
+        slots(InputBuffer),
+        {*seat_state.INPUTS_ROW, "applied", "_waiting", "_late"},
+        {"length_ticks"},
+    ),
+    (fields(Input), {*seat_state.INPUT_ROW, "command"}, {"read_s"}),
+    (fields(Screen), {"claim", "applied_tick"}, set()),
+    (fields(Outbox), {"emissions", "texts", "kicked"}, set()),
+    (fields(Emission), {"event", "points", "seat"}, set()),
+    (fields(Text), {"seat", "name", "text", "to"}, set()),
+    (slots(RoomCommands), {"upcoming_tick", "waiting"}, {"input_class", "times"}),
+    (
+        set(vars(STEPPER)),
+        {"room", "seated", "texts_dropped", "_said", "_commands", "_rewind", "_outbox"},
+        {"failures", "_in_order"},
+    ),
+    (
+        set(vars(PUBLISHER)),
+        {"_seats", "view_share", "catch_up_notice", "_check_turns", "_published_tick"},
+        {"world", "statistics", "quiet_ticks", "window_ticks"},
+    ),
+    (slots(CheckTurns), {"_turn", "_last_tick"}, {"_ticks_per_turn"}),
+]
+
+
+@pytest.mark.parametrize(("there", "saved", "left_out"), PARTS)
+def test_nothing_that_the_engine_keeps_is_forgotten(
+    there: set[str], saved: set[str], left_out: set[str]
+) -> None:
+    assert there - saved - left_out == set(), "save it, or say here why not"
+    assert (saved | left_out) - there == set(), "it is there no more"
+    assert not saved & left_out
