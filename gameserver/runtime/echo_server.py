@@ -65,7 +65,9 @@ class EchoServer:
     def acceptor(self, ssl_context: ssl.SSLContext | None) -> Acceptor:
         """Return an acceptor behind which there is only the echo."""
         return Acceptor(
-            site=Site({"/": lambda: text_response(200, "Connect with a WebSocket: it echoes.")}),
+            site=Site(
+                {"/": lambda _query: text_response(200, "Connect with a WebSocket: it echoes.")}
+            ),
             endpoints={},
             game=Endpoint(
                 handler=self._handle,

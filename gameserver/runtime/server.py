@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
+import heapq
 import math
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
@@ -40,7 +40,7 @@ from gameserver.runtime.gc_policy import GcPolicy
 from gameserver.runtime.http.acceptor import Acceptor, AcceptorSettings
 from gameserver.runtime.http.assets import Assets, web_client
 from gameserver.runtime.http.endpoint import Endpoint
-from gameserver.runtime.http.messages import JSON, Response, Site, text_response
+from gameserver.runtime.http.messages import Response, Site, text_response
 from gameserver.runtime.http.page_folder import page_files
 from gameserver.runtime.http.request_policy import METRICS_PATH, RequestPolicy
 from gameserver.runtime.net.listening import open_listeners
@@ -51,6 +51,8 @@ from gameserver.runtime.reloading import ask_again, read_beside, reload_when_ask
 from gameserver.runtime.rooms.latency_budget import InputStages
 from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.rooms.resumption import Showing
+from gameserver.runtime.rooms.room_list import RoomList
+from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.schedule import Percentiles
 from gameserver.runtime.sessions.session import Session
 from gameserver.tokens import Fault
@@ -67,6 +69,9 @@ SESSIONS_SHARE_OF_GRACE: Final = 0.6
 METRICS_LIFE_S: Final = 1.0
 #: So many sessions are counted for ``/metrics`` before the other tasks get their turn.
 SESSIONS_PER_TURN: Final = 50
+#: The same for rooms, and of how many rooms of a kind the windows are sorted for percentiles.
+ROOMS_PER_TURN: Final = 50
+ROOMS_SORTED: Final = 32
 ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -114,6 +119,7 @@ class Server:
         #: Holds all that runs; None before ``start``.
         self._nursery: trio.Nursery | None = None
         self._certificate: Certificate | None = None
+        self._room_list = RoomList(self.lobby)
         self._site = self._make_site()
         self._plain = plain.plain_endpoints()
         self._policy = RequestPolicy(settings, self.connection_limits, self._plain)
@@ -290,12 +296,19 @@ class Server:
         return {reason.value: counts[reason] for reason in Reason}
 
     def _kind_figures(self, kind: str) -> Generator[None, None, KindFigures]:
-        """Return the figures of a kind; yields after each room, for it sorts their windows."""
+        """Return the figures of a kind; yields where other tasks may have their turn.
+
+        Percentiles come from the rooms with the most work: sorting the windows of all rooms would
+        take seconds where there are thousands.
+        """
         tasks = [task for of, task in self.lobby.rooms if of == kind]
-        past, tallies = self.lobby.past[kind], []
+        counted = self.lobby.past[kind]
+        for start in range(0, len(tasks), ROOMS_PER_TURN):
+            portion = tasks[start : start + ROOMS_PER_TURN]
+            counted = total(counted, [task.tally() for task in portion])
+            yield
         statistics, stages = [], []
-        for task in tasks:
-            tallies.append(task.tally())
+        for task in heapq.nlargest(ROOMS_SORTED, tasks, key=RoomTask.mean_work_s):
             if (of_ticks := task.statistics()) is not None:
                 statistics.append(of_ticks)
             if task.room.input:
@@ -304,7 +317,7 @@ class Server:
         return KindFigures(
             rooms=len(tasks),
             players=sum(len(task.room.players) for task in tasks),
-            total=total(past, tallies),
+            total=counted,
             work_s=_worst([s.work_s for s in statistics]),
             lateness_s=_worst([s.lateness_s for s in statistics]),
             stages_s=_worst_stages(stages),
@@ -315,10 +328,10 @@ class Server:
     def _make_site(self) -> Site:
         return Site(
             routes={
-                "/healthz": lambda: text_response(200, "ok"),
+                "/healthz": lambda _query: text_response(200, "ok"),
                 "/readyz": self._readiness,
-                METRICS_PATH: lambda: Response(200, CONTENT_TYPE, self._exposition),
-                "/rooms": self._room_list,
+                METRICS_PATH: lambda _query: Response(200, CONTENT_TYPE, self._exposition),
+                "/rooms": lambda query: self._room_list.respond(query, trio.current_time()),
             },
             assets=_assets(self.settings),
             gather={METRICS_PATH: self._gather_metrics},
@@ -332,24 +345,10 @@ class Server:
             self._exposition = exposition(await _in_portions(self._gathering()))
             self._exposed_s = trio.current_time()
 
-    def _readiness(self) -> Response:
+    def _readiness(self, _query: str) -> Response:
         if self._ready:
             return text_response(200, "ready")
         return text_response(503, "not ready")
-
-    def _room_list(self) -> Response:
-        rooms = [
-            {
-                "name": task.label,
-                "kind": kind,
-                "players": len(task.room.players),
-                "max_players": task.room.max_players,
-                "tick": task.room.tick_number,
-                "tick_rate": task.room.tick_rate,
-            }
-            for kind, task in self.lobby.rooms
-        ]
-        return Response(200, JSON, json.dumps(rooms).encode())
 
 
 @contextlib.asynccontextmanager

@@ -129,7 +129,7 @@ async def hostile_players(server: Server) -> None:
             await deed(client)
 
 
-def broken_page() -> Any:
+def broken_page(_query: str) -> Any:
     raise ZeroDivisionError("a bug of the page")
 
 

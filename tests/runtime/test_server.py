@@ -49,10 +49,11 @@ async def test_routes() -> None:
         assert (await get(server, "/healthz"))[0] == 200
         assert (await get(server, "/readyz"))[0] == 200
         assert (await get(server, "/nothing"))[0] == 404
-        assert json.loads((await get(server, "/rooms"))[1]) == []
+        empty = {"rooms": [], "kinds": {"field": {"rooms": 0, "players": 0}}, "next": None}
+        assert json.loads((await get(server, "/rooms"))[1]) == empty
         await client.joined()
         await client.next_of(Delta)
-        (room,) = json.loads((await get(server, "/rooms"))[1])
+        (room,) = json.loads((await get(server, "/rooms"))[1])["rooms"]
         assert room.pop("tick") > 0
         assert room == {
             "name": "field/1",

@@ -41,7 +41,7 @@ async def wait_for_players(server: RunningServer, count: int) -> None:
     with trio.fail_after(JOIN_DEADLINE_S):
         while True:
             _, _, body = await trio.to_thread.run_sync(server.get, "/rooms")
-            if sum(room["players"] for room in json.loads(body)) >= count:
+            if sum(room["players"] for room in json.loads(body)["rooms"]) >= count:
                 return
             await trio.sleep(0.1)
 
@@ -59,7 +59,7 @@ async def test_it_answers_whoever_watches_it(demo: RunningServer) -> None:
     assert status == 200
     assert content_type.startswith("text/plain; version=")
     assert f'gameserver_players{{kind="arena"}} {BOTS}.0' in metrics
-    (room,) = json.loads(demo.get("/rooms")[2])
+    (room,) = json.loads(demo.get("/rooms")[2])["rooms"]
     assert (room["kind"], room["name"], room["players"]) == ("arena", "arena/1", BOTS)
 
 

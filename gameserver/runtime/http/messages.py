@@ -53,12 +53,12 @@ def text_response(status: int, text: str, *, headers: tuple[tuple[str, str], ...
 class Site:
     """The routes and files of one port.
 
-    ``routes`` maps an exact path to a function that makes the response anew each time. The
-    functions are called on the server's one thread and must be quick: a route that shows more than
-    can be gathered at once has a function in ``gather``, which is awaited before.
+    ``routes`` maps an exact path to a function of the query that makes the response anew each time.
+    The functions are called on the server's one thread and must be quick: a route that shows more
+    than can be gathered at once has a function in ``gather``, which is awaited before.
     """
 
-    routes: Mapping[str, Callable[[], Response]] = attrs.field(factory=dict)
+    routes: Mapping[str, Callable[[str], Response]] = attrs.field(factory=dict)
     assets: Assets | None = None
     gather: Mapping[str, Callable[[], Awaitable[None]]] = attrs.field(factory=dict)
 
@@ -84,7 +84,7 @@ class Site:
                 405, "Only GET and HEAD are answered.", headers=(("Allow", "GET, HEAD"),)
             )
         if route is not None:
-            response = route()
+            response = route(query_of(request))
             return attrs.evolve(
                 response, headers=(("Cache-Control", "no-store"), *response.headers)
             )
@@ -110,6 +110,11 @@ def path_of(request: h11.Request) -> str | None:
             return None
         return parts.path or "/"
     return target.partition("?")[0]
+
+
+def query_of(request: h11.Request) -> str:
+    """Return the query of the request target, without its question mark; empty if there is none."""
+    return request.target.decode("ascii").partition("#")[0].partition("?")[2]
 
 
 def authority_of(request: h11.Request) -> bytes:

@@ -13,7 +13,7 @@ import random
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import structlog
@@ -31,6 +31,7 @@ from gameserver.runtime.admission.room_quota import RoomQuota
 from gameserver.runtime.admission.sign_in import SignIn
 from gameserver.runtime.net import poller
 from gameserver.runtime.rooms.resumption import Resumption
+from gameserver.runtime.rooms.room_list import ListedRoom
 from gameserver.runtime.rooms.room_loop import RoomLoop
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import Member
@@ -61,6 +62,8 @@ class Place:
 class _Open:
     """A room that can be joined."""
 
+    #: Higher for every room that is made later.
+    serial: int
     kind: str
     name: str
     task: RoomTask
@@ -68,6 +71,23 @@ class _Open:
     maker: str | None
     #: Set while the room is empty: the wait until it closes.
     empty: trio.CancelScope | None = None
+
+    @property
+    def players(self) -> int:
+        """How many players are in it."""
+        return len(self.task.room.players)
+
+    def listing(self) -> dict[str, Any]:
+        """Return what ``/rooms`` tells of this room."""
+        room = self.task.room
+        return {
+            "name": self.task.label,
+            "kind": self.kind,
+            "players": self.players,
+            "max_players": room.max_players,
+            "tick": room.tick_number,
+            "tick_rate": room.tick_rate,
+        }
 
     @property
     def is_overloaded(self) -> bool:
@@ -88,6 +108,9 @@ class Lobby:
         self._nursery: trio.Nursery | None = None
         self._settings = settings
         self._open: dict[str, _Open] = {}
+        self._serials = itertools.count(1)
+        #: By kind: the lowest number that may be free as a name.
+        self._lowest_name = dict.fromkeys(kinds, 1)
         self._running = 0
         self._all_stopped = trio.Event()
         #: Why nobody can join any more; None while the lobby is open.
@@ -122,6 +145,10 @@ class Lobby:
     def rooms(self) -> list[tuple[str, RoomTask]]:
         """The kinds and tasks of the rooms that can be joined, oldest first."""
         return [(opened.kind, opened.task) for opened in self._open.values()]
+
+    def listed(self) -> Iterator[ListedRoom]:
+        """Yield the rooms that can be joined, oldest first, as ``/rooms`` shows them."""
+        yield from self._open.values()
 
     @property
     def kinds(self) -> list[str]:
@@ -221,8 +248,11 @@ class Lobby:
         return JoinRefused(CloseCode.ROOM_FULL, why, retry_after_s=retry_after_s)
 
     def _free_name(self, kind: str) -> str:
-        names = map(str, itertools.count(1))
-        return next(name for name in names if f"{kind}/{name}" not in self._open)
+        number = self._lowest_name[kind]
+        while f"{kind}/{number}" in self._open:
+            number += 1
+        self._lowest_name[kind] = number
+        return str(number)
 
     # ------------------------------------------------------------ making and closing
 
@@ -243,7 +273,7 @@ class Lobby:
             self.quota.give_back(maker)
             log.exception("a room could not be made", room=label)
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the room could not be made") from None
-        opened = _Open(kind, name, task, maker)
+        opened = _Open(next(self._serials), kind, name, task, maker)
         task.roster.on_empty = functools.partial(self._close_when_still_empty, opened)
         self._open[label] = opened
         self._running += 1
@@ -281,6 +311,9 @@ class Lobby:
         """Let nobody find this room any more, so that another of its name can be made."""
         if self._open.get(opened.task.label) is opened:
             del self._open[opened.task.label]
+            if opened.name.isdecimal():
+                lowest = min(self._lowest_name[opened.kind], int(opened.name))
+                self._lowest_name[opened.kind] = max(1, lowest)
 
     def _forget_ended(self) -> None:
         """Forget the rooms that failed, even those that are still in their ``on_stop``."""

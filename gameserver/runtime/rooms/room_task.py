@@ -122,6 +122,10 @@ class RoomTask:
         scheduled = self._scheduled
         return None if scheduled is None else self._times.statistics(scheduled.schedule)
 
+    def mean_work_s(self) -> float:
+        """Return how long its ticks take on average, without reading; 0.0 before it has started."""
+        return 0.0 if self._scheduled is None else self._scheduled.work_s
+
     def tally(self) -> RoomTally:
         """Return what this room has counted so far."""
         ticks = None if self._scheduled is None else self._scheduled.schedule

@@ -38,11 +38,11 @@ from tests.support.sockets import (
 both = pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
 
 
-def broken_page():
+def broken_page(_query):
     raise ZeroDivisionError("a bug of the page")
 
 
-SITE = Site({"/healthz": lambda: text_response(200, "ok"), "/broken": broken_page})
+SITE = Site({"/healthz": lambda _query: text_response(200, "ok"), "/broken": broken_page})
 
 
 @attrs.frozen

@@ -45,7 +45,7 @@ def request(target: str = "/", *, method: str = "GET", version: str = "1.1", **h
 
 def test_a_route_is_made_anew_for_every_request():
     calls = iter((b"1", b"2"))
-    site = Site({"/n": lambda: Response(200, JSON, next(calls), (("X-Own", "yes"),))})
+    site = Site({"/n": lambda _query: Response(200, JSON, next(calls), (("X-Own", "yes"),))})
     assert site.answer(request("/n")).body == b"1"
     answer = site.answer(request("/n?query=1"))
     assert (answer.status, answer.content_type, answer.body) == (200, JSON, b"2")
@@ -53,7 +53,7 @@ def test_a_route_is_made_anew_for_every_request():
 
 
 def test_a_route_goes_before_a_file(web):
-    site = Site({"/main.js": lambda: text_response(200, "route")}, Assets(web))
+    site = Site({"/main.js": lambda _query: text_response(200, "route")}, Assets(web))
     assert site.answer(request("/main.js")).body == b"route\n"
 
 
@@ -78,7 +78,7 @@ def test_a_route_goes_before_a_file(web):
     ],
 )
 def test_status(web, method, target, version, status):
-    site = Site({"/healthz": lambda: text_response(200, "ok")}, Assets(web))
+    site = Site({"/healthz": lambda _query: text_response(200, "ok")}, Assets(web))
     answer = site.answer(request(target, method=method, version=version))
     assert answer.status == status
     if status == 405:
