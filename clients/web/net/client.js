@@ -44,7 +44,8 @@
  * unacknowledged commands have been sent again.  Otherwise all entities leave, and `client.replica`
  * is a new one.
  *
- * The types of options and signals are in `client_types.js`.
+ * The types of options and signals are in `client_types.js`.  `gameserver types` makes those of one
+ * room: with `@type {GameClient<import("./game").Game>}` an editor checks `send`, signals and replica.
  */
 
 import { Backoff } from "./backoff.js";
@@ -84,6 +85,8 @@ const SIGNALS = {
 };
 
 /** @typedef {import("./client_types.js").Options} Options */
+/** @typedef {import("./client_types.js").AnyGame} AnyGame */
+/** @typedef {import("./client_types.js").GameTypes} GameTypes */
 /** @typedef {import("./client_types.js").Payloads} Payloads */
 /** @typedef {import("./client_types.js").State} State */
 /** @typedef {import("./client_types.js").StateChange} StateChange */
@@ -95,6 +98,9 @@ const SIGNALS = {
 /** @typedef {import("./replica.js").Replica} Replica */
 /** @typedef {import("./tickclock.js").TickClock} TickClock */
 
+/**
+ * @template {GameTypes} [Game=AnyGame]  what `gameserver types` made of the room
+ */
 export class GameClient {
   /** @param {Options} options */
   constructor({
@@ -125,7 +131,7 @@ export class GameClient {
   #clock;
   #setTimer;
   #clearTimer;
-  /** @type {Signals<Payloads>} */ #signals = new Signals();
+  /** @type {Signals<import("./client_types.js").Payloads<Game>>} */ #signals = new Signals();
   /** @type {State} */ #state = "idle";
   /** @type {Line | null} */ #line = null;
   /** The one timer: the next try, the join deadline, or the next ping. @type {any} */
@@ -147,9 +153,12 @@ export class GameClient {
     return this.#state;
   }
 
-  /** What this player sees; null before the first welcome. @returns {Replica | null} */
+  /**
+   * What this player sees; null before the first welcome.
+   * @returns {import("./client_types.js").ReplicaOf<Game> | null}
+   */
   get replica() {
-    return this.#session?.replica ?? null;
+    return /** @type {any} */ (this.#session?.replica ?? null);
   }
 
   /** The newest welcome. @returns {Welcome | null} */
@@ -192,7 +201,7 @@ export class GameClient {
    * an unknown name.
    * @template {keyof Payloads} Name
    * @param {Name} name
-   * @param {(payload: Payloads[Name]) => void} listener
+   * @param {(payload: import("./client_types.js").Payloads<Game>[Name]) => void} listener
    * @returns {() => void} call it to stop listening
    */
   on(name, listener) {
@@ -211,12 +220,14 @@ export class GameClient {
   /**
    * Send a command.  Throws `TypeError` or `RangeError`, with a text to show, for values that the
    * server would refuse.
-   * @param {string} command  its name, such as `"Steer"`
-   * @param {Record<string, any>} [fields]  those left out take their defaults
-   * @param {number} [tick]  the tick for which it is meant; 0: the next free one
+   * @template {keyof Game["commands"] & string} Name
+   * @param {Name} command  its name, such as `"Steer"`
+   * @param {import("./client_types.js").CommandArguments<Game["commands"][Name]>} rest  its fields;
+   *   those left out take their defaults.  Then the tick for which it is meant; 0: the next free one
    * @returns {number} its seq; 0 if it was not sent: not playing, or too much data is unsent
    */
-  send(command, fields = {}, tick = 0) {
+  send(command, ...rest) {
+    const [fields = {}, tick = 0] = /** @type {[Record<string, any>?, number?]} */ (rest);
     if (this.#state !== "playing" || this.#session === null) return 0;
     return this.#session.send(command, fields, tick);
   }
@@ -427,7 +438,7 @@ export class GameClient {
   /** @param {Welcome} welcome */
   #begin(welcome) {
     const before = welcome.resumed ? this.#session : null;
-    if (before === null) this.replica?.clear();
+    if (before === null) this.#session?.replica.clear();
     if (this.#line === null) return; // a listener to `leave` has closed us
     this.#hello.resume = welcome.resume === "" ? null : welcome.resume;
     const connection = {
@@ -436,7 +447,8 @@ export class GameClient {
       unsentBytes: () => this.#line?.unsentBytes ?? 0,
       isOpen: () => this.#line !== null,
     };
-    this.#session = new Session(welcome, connection, this.#signals, this.#traffic, before);
+    const signals = /** @type {Signals<any>} */ (this.#signals); // a session knows no game
+    this.#session = new Session(welcome, connection, signals, this.#traffic, before);
     if (before !== null) {
       this.#traffic.resumes += 1;
       this.#session.sendAgain();

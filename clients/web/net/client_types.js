@@ -9,8 +9,66 @@
 /** @typedef {import("./messages.js").Pace} Pace */
 /** @typedef {import("./messages.js").Bye} Bye */
 /** @typedef {import("./replica.js").Delta} Delta */
+/** @typedef {import("./replica.js").Replica} Replica */
+/** @typedef {import("./schema.js").Entity} Entity */
 /** @typedef {import("./schema.js").EntityView} EntityView */
 /** @typedef {import("./schema.js").GameEvent} GameEvent */
+
+/**
+ * What a room and its clients exchange: the `Game` of a file that `gameserver types` makes.  Each part
+ * is keyed by the names of the classes.
+ * @typedef {{ entities: object, commands: object, events: object }} GameTypes
+ */
+
+/**
+ * A game whose types are not known.
+ * @typedef {object} AnyGame
+ * @property {Record<string, EntityView>} entities
+ * @property {Record<string, Record<string, any>>} commands
+ * @property {Record<string, GameEvent>} events
+ */
+
+/**
+ * Any entity of a game; `kind` says which.
+ * @template {GameTypes} Game
+ * @typedef {{
+ *   [Kind in keyof Game["entities"]]: Entity & Game["entities"][Kind]
+ * }[keyof Game["entities"]]} EntityOf
+ */
+
+/**
+ * Any event of a game; `kind` says which.
+ * @template {GameTypes} Game
+ * @typedef {Game["events"][keyof Game["events"]]} EventOf
+ */
+
+/**
+ * The fields and the tick that follow the name of a command.
+ * @template Command
+ * @typedef {{} extends Command
+ *   ? [fields?: Command, tick?: number]
+ *   : [fields: Command, tick?: number]} CommandArguments
+ */
+
+/**
+ * A `Delta` of a game.
+ * @template {GameTypes} Game
+ * @typedef {Omit<Delta, "left" | "entered" | "changed" | "events"> & {
+ *   left: EntityOf<Game>[],
+ *   entered: EntityOf<Game>[],
+ *   changed: EntityOf<Game>[],
+ *   events: EventOf<Game>[],
+ * }} DeltaOf
+ */
+
+/**
+ * A `Replica` of a game, as a page sees it.
+ * @template {GameTypes} Game
+ * @typedef {AnyGame extends Game ? Replica : Omit<Replica, "entities" | "own" | "apply"> & {
+ *   readonly entities: ReadonlyMap<number, EntityOf<Game>>,
+ *   readonly own: EntityOf<Game> | undefined,
+ * }} ReplicaOf
+ */
 
 /** @typedef {"idle" | "connecting" | "joining" | "playing" | "reconnecting" | "closed"} State */
 
@@ -25,14 +83,15 @@
  */
 
 /**
+ * @template {GameTypes} [Game=AnyGame]
  * @typedef {object} Payloads
  * @property {StateChange} state
  * @property {Welcome} welcome
- * @property {EntityView} enter
- * @property {EntityView} leave
- * @property {{ entity: EntityView, tick: number }} change
- * @property {GameEvent} event
- * @property {Delta} delta
+ * @property {EntityOf<Game>} enter
+ * @property {EntityOf<Game>} leave
+ * @property {{ entity: EntityOf<Game>, tick: number }} change
+ * @property {EventOf<Game>} event
+ * @property {DeltaOf<Game>} delta
  * @property {Said} said
  * @property {Status} status
  * @property {Pace} pace

@@ -1,0 +1,24 @@
+"""``gameserver types``: what a room and its clients exchange, as TypeScript declarations.
+
+Owns the command's argument and its output; ``gameserver/model/typescript.py`` writes them.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from gameserver.cli.room_names import load_room
+from gameserver.model.typescript import typescript_of
+
+
+def types(
+    room: Annotated[str, Parameter(help="The room, as in mygame:MyRoom.")],
+) -> None:
+    """Print a room's entities, commands and events as TypeScript, for its pages."""
+    declarations = typescript_of(load_room(room).schema(), room)
+    # For a file: nothing but the declarations.
+    sys.stdout.write(declarations)
+    sys.stdout.flush()

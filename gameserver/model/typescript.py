@@ -1,0 +1,196 @@
+"""Writes a schema as TypeScript declarations, for pages that are checked in an editor.
+
+Owns the names and types in that file: what ``clients/web/net`` makes of each field.  The client
+itself is typed in ``clients/web/net/client_types.js``, which takes the ``Game`` of this file.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Final
+
+from gameserver.model import fieldtypes
+from gameserver.model.fieldtypes import FieldType
+from gameserver.model.schema import Schema, spec_of
+from gameserver.model.specs import CommandField, CommandSpec, EntitySpec, EventSpec, FieldSpec
+
+#: Names that entity and event objects keep for themselves (``RESERVED`` of ``net/schema.js``).
+RESERVED: Final = frozenset(
+    ("id", "kind", "values", "owner", "enteredAt", "changedAt", "spec", "constructor", "__proto__")
+)
+#: Names that a declared type cannot have, or that the file needs.
+_TAKEN: Final = """
+    Game Entities Commands Events Uint8Array any bigint boolean never null number object string
+    symbol undefined unknown void
+"""
+
+
+def typescript_of(schema: Schema, made_from: str) -> str:
+    """Return the declarations of all that a room and its clients exchange."""
+    return _File(schema, made_from).text()
+
+
+def property_names(fields: Sequence[FieldSpec]) -> list[str]:
+    """Return what a field of each is called in the browser client, as ``net/schema.js`` does."""
+    taken = {field.name for field in fields}
+    names = []
+    for field in fields:
+        name = field.name
+        while name in RESERVED or (name != field.name and name in taken):
+            name += "_"
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+class _File:
+    """One file in the making."""
+
+    def __init__(self, schema: Schema, made_from: str) -> None:
+        self._schema = schema
+        self._made_from = made_from
+        self._docs = {spec_of(cls): cls.__doc__ or "" for cls in schema.kinds}
+        self._taken = set(_TAKEN.split())
+        #: Enum → the name of its type.
+        self._enums: dict[fieldtypes.Enumeration, str] = {}
+
+    def text(self) -> str:
+        sections = [
+            ("Entities", "Entity", [self._entity(each) for each in self._schema.entities]),
+            ("Commands", "Command", [self._command(each) for each in self._schema.commands]),
+            ("Events", "Event", [self._event(each) for each in self._schema.events]),
+        ]
+        parts = [self._head()]
+        declared: list[str] = []
+        tables: list[str] = []
+        for table, sort, kinds in sections:
+            rows = []
+            for kind, doc, lines in kinds:
+                name = self._free(kind, sort)
+                body = f"interface {name} {{\n{_indented(lines)}}}"
+                # An interface without fields would take any object.
+                declared.append(f"{doc}export {body if lines else _no_fields(name)}")
+                rows.append(f"{kind}: {name};")
+            tables.append(f"export interface {table} {{\n{_indented(rows)}}}")
+        enums = [
+            f"export type {name} = {' | '.join(map(_quoted, _members(enum)))};"
+            for enum, name in self._enums.items()
+        ]
+        game = ["entities: Entities;", "commands: Commands;", "events: Events;"]
+        tables.append(
+            f"/** For `GameClient<Game>`. */\nexport interface Game {{\n{_indented(game)}}}"
+        )
+        return "\n\n".join([*parts, *enums, *declared, *tables]) + "\n"
+
+    def _head(self) -> str:
+        lines = [
+            f"Made from the room `{self._made_from}`.  Edit that, not this, and run:",
+            "",
+            f"    gameserver types {self._made_from}",
+            "",
+            f"The hash of its schema is {self._schema.hash}.",
+        ]
+        return _comment(lines)
+
+    def _free(self, name: str, sort: str) -> str:
+        """Return ``name``, or one with the sort behind it where that is taken."""
+        while name in self._taken:
+            name += sort
+        self._taken.add(name)
+        return name
+
+    # ------------------------------------------------------------ kinds
+
+    def _entity(self, spec: EntitySpec) -> tuple[str, str, list[str]]:
+        names = property_names([*spec.fields, *spec.owner_fields])
+        lines = [f"readonly kind: {_quoted(spec.name)};"]
+        for name, field in zip(names, spec.fields, strict=False):
+            lines.append(f"readonly {name}: {self._type(field.type)};")
+        for name, field in zip(names[len(spec.fields) :], spec.owner_fields, strict=True):
+            lines.append("/** For its owner; null for all others. */")
+            lines.append(f"readonly {name}: {self._or_null(field.type)};")
+        return spec.name, self._doc(spec), lines
+
+    def _command(self, spec: CommandSpec) -> tuple[str, str, list[str]]:
+        lines = []
+        for field in spec.fields:
+            if (limits := _limits(field)) is not None:
+                lines.append(f"/** {limits} */")
+            optional = isinstance(field.type, fieldtypes.Optional) or field.default is not None
+            mark = "?" if optional else ""
+            lines.append(f"{field.name}{mark}: {self._type(field.type)};")
+        return spec.name, self._doc(spec), lines
+
+    def _event(self, spec: EventSpec) -> tuple[str, str, list[str]]:
+        lines = [f"readonly kind: {_quoted(spec.name)};"]
+        for name, field in zip(property_names(spec.fields), spec.fields, strict=True):
+            lines.append(f"readonly {name}: {self._type(field.type)};")
+        return spec.name, self._doc(spec), lines
+
+    def _doc(self, spec: EntitySpec | CommandSpec | EventSpec) -> str:
+        doc = self._docs.get(spec, "")
+        return f"{_comment(inspect.cleandoc(doc).splitlines())}\n" if doc else ""
+
+    # ------------------------------------------------------------ types
+
+    def _type(self, field_type: FieldType) -> str:
+        match field_type:
+            case fieldtypes.Bool():
+                return "boolean"
+            case fieldtypes.Int() | fieldtypes.Steps() | fieldtypes.Float32():
+                return "number"
+            case fieldtypes.Str():
+                return "string"
+            case fieldtypes.Bytes():
+                return "Uint8Array"
+            case fieldtypes.Enumeration():
+                if field_type not in self._enums:
+                    self._enums[field_type] = self._free(field_type.name, "Enum")
+                return self._enums[field_type]
+            case fieldtypes.Tuple(items=items):
+                return f"readonly [{', '.join(map(self._type, items))}]"
+            case fieldtypes.List(item=item):
+                inner = self._type(item)
+                simple = inner.isidentifier()
+                return f"readonly {inner}[]" if simple else f"readonly ({inner})[]"
+            case fieldtypes.Optional():
+                return self._or_null(field_type.item)
+        raise AssertionError(field_type)
+
+    def _or_null(self, field_type: FieldType) -> str:
+        if isinstance(field_type, fieldtypes.Optional):
+            return self._or_null(field_type.item)
+        return f"{self._type(field_type)} | null"
+
+
+def _limits(field: CommandField) -> str | None:
+    if field.max_length is not None:
+        return f"At most {field.max_length} long."
+    if field.low is not None:
+        return f"From {field.low} to {field.high}."
+    return None
+
+
+def _no_fields(name: str) -> str:
+    return f"type {name} = Record<string, never>;"
+
+
+def _members(enum: fieldtypes.Enumeration) -> list[str]:
+    description: list[str] = enum.describe()[2]
+    return description
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def _indented(lines: Sequence[str]) -> str:
+    return "".join(f"  {line}\n" for line in lines)
+
+
+def _comment(lines: Sequence[str]) -> str:
+    lines = [line.replace("*/", "* /").replace("``", "`") for line in lines]
+    if len(lines) == 1:
+        return f"/** {lines[0]} */"
+    return "\n".join(["/**", *(f" * {line}".rstrip() for line in lines), " */"])

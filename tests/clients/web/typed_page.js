@@ -1,0 +1,67 @@
+// A page of the arena, checked with the types that `gameserver types` makes of it.  A type checker
+// must complain of each line that ends with "wrong", and of no other.
+
+import { GameClient } from "WEB/net/client.js";
+
+/** @typedef {import("./game").Game} Game */
+
+/** @type {GameClient<Game>} */
+const client = new GameClient({ url: "ws://localhost/", name: "Ada" });
+export const cast = /** @type {GameClient<Game>} */ (new GameClient({ url: "", name: "Ada" }));
+
+client.send("Steer", { turn: 1, thrust: true }, 5);
+client.send("Steer");
+client.send("Watch");
+client.send("Stear", {}); // wrong
+client.send("Steer", { trun: 1 }); // wrong
+client.send("Steer", { turn: "left" }); // wrong
+client.send("Steer", {}, "now"); // wrong
+client.send("Watch", { at: 1 }); // wrong
+client.send("Demand", { count: 1, at: null });
+client.send("Demand", {}); // wrong
+client.send("Demand"); // wrong
+client.send("Demand", { count: 1, colour: "RED" });
+client.send("Demand", { count: 1, colour: "GREEN" }); // wrong
+
+client.on("enter", (entity) => {
+  if (entity.kind === "Ship") entity.x.toFixed();
+  if (entity.kind === "Ship") entity.enteredAt.toFixed();
+  if (entity.kind === "Ship") entity.vx?.toFixed();
+  if (entity.kind === "Ship") entity.vx.toFixed(); // wrong
+  if (entity.kind === "Ship") entity.podium; // wrong
+  if (entity.kind === "Shop") return; // wrong
+  if (entity.kind === "Pickup" && entity.kind_ === "HULL") entity.id.toFixed();
+  if (entity.kind === "Pickup" && entity.kind_ === "HUL") return; // wrong
+  if (entity.kind === "Ship") entity.x = 3; // wrong
+});
+client.on("change", ({ entity, tick }) => {
+  if (entity.kind === "Round") entity.podium.includes(tick);
+  if (entity.kind === "Round") entity.podium.push(tick); // wrong
+});
+client.on("event", (event) => {
+  if (event.kind === "Kill") event.assists[0]?.toFixed();
+  if (event.kind === "Kill") event.asists; // wrong
+});
+client.on("delta", ({ tick, entered, events }) => {
+  for (const entity of entered) if (entity.kind === "Rock") entity.shape.toFixed(tick);
+  for (const entity of entered) entity.shape; // wrong
+  if (events[0]?.kind === "Shot") events[0].to_x.toFixed();
+});
+client.on("wellcome", () => {}); // wrong
+client.on("said", ({ text }) => text.trim());
+client.on("said", ({ txt }) => txt); // wrong
+
+const own = client.replica?.own;
+if (own?.kind === "Ship") own.hull.toFixed();
+own?.hull; // wrong
+for (const entity of client.replica?.entities.values() ?? []) {
+  if (entity.kind === "Pilot") entity.name.trim();
+  entity.nme; // wrong
+}
+
+/** A client of a game whose types are not known takes anything. @type {GameClient} */
+const untyped = new GameClient({ url: "", name: "Ada" });
+untyped.send("Anything", { at: "all" });
+untyped.on("enter", (entity) => entity.anything);
+untyped.replica?.own?.anything;
+untyped.on("wellcome", () => {}); // wrong

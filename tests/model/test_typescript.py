@@ -1,0 +1,190 @@
+"""Schemas as TypeScript: names, types, and that the browser client agrees."""
+
+from __future__ import annotations
+
+import enum
+import json
+import re
+
+import msgpack
+import pytest
+
+from gameserver import command, entity, event, number, synced, text
+from gameserver.games.arena.room import Arena
+from gameserver.model.schema import Schema
+from gameserver.model.typescript import RESERVED, property_names, typescript_of
+from tests.support.node_tools import run_node
+from tests.support.paths import ROOT
+
+WEB = ROOT / "clients" / "web"
+
+
+class Colour(enum.Enum):
+    RED = 1
+    BLUE = 2
+
+
+@entity
+class Thing:
+    """A thing; with */ in its text."""
+
+    kind: Colour = synced(Colour.RED)
+    kind_: int = synced(0)
+    id: int = synced(0)
+    x: float = synced(0.0, step=0.5)
+    speed: float = synced(0.0)
+    name: str = synced("")
+    data: bytes = synced(b"")
+    on: bool = synced(True)
+    pair: tuple[int, str] = synced((0, ""))
+    many: tuple[Colour, ...] = synced(())
+    maybe: tuple[tuple[int, ...] | None, ...] = synced(())
+    plan: Colour | None = synced(None, to="owner")
+    values: int = synced(0, to="owner")
+    hidden: int = 0
+
+
+class Ways:
+    """Where a name is taken already."""
+
+    @command
+    class Thing:
+        """Ask for a thing."""
+
+        count: int
+        at: float | None = None
+        how: float = number(-1.5, 2.5)
+        why: str = text(12)
+        tags: tuple[str, ...] = ()
+
+    @event
+    class Colour:
+        kind: str
+        id: int
+
+
+@command
+class Nothing:
+    pass
+
+
+SCHEMA = Schema.of([Thing, Ways.Thing, Ways.Colour, Nothing])
+EXPECTED = """
+export type Colour = "RED" | "BLUE";
+
+/** A thing; with * / in its text. */
+export interface Thing {
+  readonly kind: "Thing";
+  readonly kind__: Colour;
+  readonly kind_: number;
+  readonly id_: number;
+  readonly x: number;
+  readonly speed: number;
+  readonly name: string;
+  readonly data: Uint8Array;
+  readonly on: boolean;
+  readonly pair: readonly [number, string];
+  readonly many: readonly Colour[];
+  readonly maybe: readonly (readonly number[] | null)[];
+  /** For its owner; null for all others. */
+  readonly plan: Colour | null;
+  /** For its owner; null for all others. */
+  readonly values_: number | null;
+}
+
+export type Nothing = Record<string, never>;
+
+/** Ask for a thing. */
+export interface ThingCommand {
+  count: number;
+  at?: number | null;
+  /** From -1.5 to 2.5. */
+  how?: number;
+  /** At most 12 long. */
+  why?: string;
+  /** At most 64 long. */
+  tags?: readonly string[];
+}
+
+export interface ColourEvent {
+  readonly kind: "Colour";
+  readonly kind_: string;
+  readonly id_: number;
+}
+
+export interface Entities {
+  Thing: Thing;
+}
+
+export interface Commands {
+  Nothing: Nothing;
+  Thing: ThingCommand;
+}
+
+export interface Events {
+  Colour: ColourEvent;
+}
+
+/** For `GameClient<Game>`. */
+export interface Game {
+  entities: Entities;
+  commands: Commands;
+  events: Events;
+}
+"""
+
+
+def test_every_type_of_field() -> None:
+    written = typescript_of(SCHEMA, "mygame:Mine")
+    head, _, rest = written.partition(" */\n")
+    assert rest == EXPECTED
+    assert "    gameserver types mygame:Mine\n" in head
+    assert f"The hash of its schema is {SCHEMA.hash}." in head
+
+
+class Days:
+    class Mood(enum.Enum):
+        A = 1
+
+
+class Nights:
+    class Mood(enum.Enum):
+        B = 1
+
+
+@entity
+class Sleeper:
+    by_day: Days.Mood = synced(Days.Mood.A)
+    by_night: Nights.Mood = synced(Nights.Mood.B)
+
+
+def test_two_enums_of_one_name_are_two_types() -> None:
+    written = typescript_of(Schema.of([Sleeper]), "mygame:Mine")
+    assert 'export type Mood = "A";\n\nexport type MoodEnum = "B";' in written
+    assert "readonly by_day: Mood;\n  readonly by_night: MoodEnum;" in written
+
+
+def test_the_reserved_names_are_those_of_the_browser_client() -> None:
+    source = (WEB / "net" / "schema.js").read_text()
+    listed = re.search(r"export const RESERVED = new Set\(\[(.*?)\]\)", source, re.DOTALL)
+    assert listed is not None
+    assert set(re.findall(r'"(\w+)"', listed[1])) == RESERVED
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("schema", [SCHEMA, Arena.schema()], ids=["odd names", "arena"])
+def test_the_names_are_the_browser_clients(schema: Schema) -> None:
+    packed = msgpack.packb(schema.describe()).hex()
+    script = f"""
+        import {{ Reader }} from "{(WEB / "net" / "msgpack.js").as_uri()}";
+        import {{ Schema }} from "{(WEB / "net" / "schema.js").as_uri()}";
+        const schema = Schema.read(new Reader(Buffer.from("{packed}", "hex")));
+        const names = schema.entities.map((kind) => {{
+          const made = kind.create(1, [], 0);
+          return Object.keys(Object.getPrototypeOf(made));
+        }});
+        console.log(JSON.stringify(names));
+    """
+    names = json.loads(run_node("--input-type=module", "-e", script, cwd=ROOT))
+    for spec, known in zip(schema.entities, names, strict=True):
+        assert property_names([*spec.fields, *spec.owner_fields]) == known
