@@ -80,15 +80,6 @@ class Step:
         return 2 / 3 if self.level >= Level.SMALLER_VIEW else 1.0
 
     @property
-    def publish_cost(self) -> float:
-        """What publishing costs, as a share of its cost at the first step.
-
-        Views cost at most by their area, and at least the same where few share one: their width is
-        between the two.
-        """
-        return self.view_share / self.publish_factor
-
-    @property
     def refuses_joins(self) -> bool:
         """Whether new players are refused."""
         return self.level >= Level.NO_JOINS
@@ -237,9 +228,13 @@ class OverloadLadder:
 
     def _load_below(self, publish_load: float) -> float:
         """Return the load that the last window would have had one step further down."""
-        below = self.steps[self._index - 1]
-        more = below.publish_cost / self.step.publish_cost - 1
-        return (self.load + publish_load * more) * below.pace
+        step, below = self.step, self.steps[self._index - 1]
+        more = step.publish_factor / below.publish_factor
+        if step.level is Level.SMALLER_VIEW:
+            # Wider views cost at most by their area, and nothing more where many seats share one.
+            # Their width is between the two.
+            more *= below.view_share / step.view_share
+        return (self.load + publish_load * (more - 1)) * below.pace
 
     def _go_up(self) -> None:
         if self._windows_since_down < RELAPSE_WINDOWS:
