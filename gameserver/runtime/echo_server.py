@@ -1,12 +1,12 @@
-"""A server that returns every message on every path: ``gameserver echo``.
+"""A server that sends back every message on every path: ``gameserver echo``.
 
-Owns the echo through everything that a game's connection goes through: the acceptor, the link with
-its lanes, and the poller.  It is for judging the WebSocket layer with tools that send what no game
-needs (messages of 16 MiB, one in thousands of fragments), so its limits are wide and it
-should stay on loopback; the public ``/echo`` keeps the ordinary ones (``plain.py``).
+Owns an echo with all parts of a game's connection: the acceptor, the link with its fast paths, and
+the poller.  It lets conformance suites test the WebSocket layer.  They send messages that no game
+needs (16 MiB, or thousands of fragments), so its limits are wide and it should stay on loopback.
+The public ``/echo`` keeps the ordinary limits (``plain.py``).
 
-The way in: small binary messages come from the fast path, all others from trio-websocket.  The way
-out: a frame posted at once where the link is clear, else through trio-websocket.
+In: small binary messages come from the fast path, all others from trio-websocket.  Out: a frame is
+posted at once if the link is clear, otherwise it goes through trio-websocket.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 ECHO_MESSAGE_BYTES: Final = 16 * 1024 * 1024
 #: The Autobahn suite cuts 4 MiB into pieces of 64 bytes.
 ECHO_FRAGMENTS: Final = ECHO_MESSAGE_BYTES // 64
-#: Messages whose echoes a client does not read; beyond it, it is closed with 4008,
-#: or dropped if half an echo is out.
+#: How many echoes a client may leave unread.  With more it is closed with 4008, or dropped if half
+#: an echo is out.
 UNREAD_MESSAGES: Final = 1024
-#: How often the poller takes up links again that had more than enough to be read.
+#: How often the poller goes on reading links that had too much unread.
 TICK_S: Final = 1 / 60
 
 
@@ -56,14 +56,14 @@ class EchoPorts:
 
 
 class EchoServer:
-    """The echo of all connections, which share one poller as the players of a room do."""
+    """The echo of all connections, which share one poller as the players of a server do."""
 
     def __init__(self) -> None:
         self._poller = poller.Poller() if poller.AVAILABLE else None
         self._links: set[Link] = set()
 
     def acceptor(self, ssl_context: ssl.SSLContext | None) -> Acceptor:
-        """Return an acceptor behind which there is only the echo."""
+        """Return an acceptor that serves only the echo."""
         return Acceptor(
             site=Site(
                 {"/": lambda _query: text_response(200, "Connect with a WebSocket: it echoes.")}
@@ -126,7 +126,7 @@ class _Echo:
         self._patience = trio.CancelScope()
 
     def take_small(self, payload: bytes) -> None:
-        """Return a message from the fast_path: at once, if nothing goes out before it."""
+        """Send back a message from the fast path, at once if nothing has to go out before it."""
         if not self._waiting and self._ws.post(binary_frame(payload)):
             return
         self._put(payload)
@@ -134,14 +134,14 @@ class _Echo:
             self._patience.cancel()
 
     async def read(self) -> None:
-        """Take the messages that came through trio-websocket, one at a time."""
+        """Receive the messages that come through trio-websocket, one at a time."""
         while True:
             self._put(await self._ws.receive())
             while self._waiting:
                 await self._changed.wait()
 
     async def write(self) -> None:
-        """Return what could not be posted, until a client leaves too much unread."""
+        """Send the echoes that could not be posted, until a client leaves too many unread."""
         with self._patience:
             while True:
                 while self._waiting:
@@ -161,16 +161,16 @@ class _Echo:
 
 
 def _ignore_pong(_payload: bytes) -> None:
-    """The echo sends no pings."""
+    """Drop a pong: the echo sends no pings."""
 
 
 @asynccontextmanager
 async def open_echo_server(
     host: str, port: int, *, tls_port: int = 0, ssl_context: ssl.SSLContext | None = None
 ) -> AsyncIterator[EchoPorts]:
-    """Echo in this block; over TLS too if there is a context for it.
+    """Run the echo in this block; with ``ssl_context`` over TLS too.
 
-    ``StartError`` if a port cannot be had (0: any free one).
+    Port 0 is any free one.  ``StartError`` if a port is taken.
     """
     echo = EchoServer()
     plain = await _listen(host, port)
@@ -192,9 +192,9 @@ async def serve_echo(
     tls_port: int = 0,
     ssl_context: ssl.SSLContext | None = None,
 ) -> None:
-    """Echo until SIGINT or SIGTERM; ``tell`` gets the addresses, the best first.
+    """Run the echo until SIGINT or SIGTERM; ``tell`` gets the addresses, those with TLS first.
 
-    ``StartError`` if a port cannot be had.
+    ``StartError`` if a port is taken.
     """
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with open_echo_server(

@@ -1,8 +1,8 @@
-"""The two endpoints for WebSocket clients that know nothing of our protocol.
+"""Two endpoints for WebSocket clients that do not speak the game's protocol.
 
-Owns ``/echo`` (every message comes back as it was) and ``/chat`` (every text goes to
-everyone there). On both the text ``__ping__`` is answered ``__pong__``. Holds no game state and
-waits for no client on another's behalf.
+Owns ``/echo`` (every message comes back unchanged) and ``/chat`` (every text goes to everyone in
+the chat).  Both answer the text ``__ping__`` with ``__pong__``.  Never knows a game, and no client
+ever waits for another one.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 ECHO_MESSAGE_BYTES = 64 * 1024
 CHAT_MESSAGE_BYTES = 4 * 1024
-#: What waits for one slow reader; beyond it the oldest text is dropped, counted and told.
+#: How many texts wait for one slow reader.  Overflow policy ``drop-oldest``: the oldest is dropped
+#: and counted, and the reader is told how many it missed.
 CHAT_QUEUE_MESSAGES = 64
 
-
+#: A client whose machine has vanished is noticed after the sum of these two.
 PING_EVERY_S = 20.0
-#: A client whose machine vanished is noticed after these two together.
 PONG_TIMEOUT_S = 20.0
 
 
 def plain_endpoints() -> dict[str, Endpoint]:
-    """``/echo`` and ``/chat`` for an acceptor; the chat room lives as long as they do."""
+    """Return ``/echo`` and ``/chat`` for an acceptor; the chat lives as long as they do."""
     return {
         "/echo": Endpoint(handler=echo, max_message_bytes=ECHO_MESSAGE_BYTES),
         "/chat": Endpoint(handler=Chat().join, max_message_bytes=CHAT_MESSAGE_BYTES),
@@ -40,7 +40,7 @@ def plain_endpoints() -> dict[str, Endpoint]:
 
 
 async def echo(ws: WebSocket, peer: Peer) -> None:  # noqa: ARG001
-    """Return every message until the client goes."""
+    """Send back every message until the client leaves."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_keep_alive, ws)
         while True:
@@ -49,7 +49,7 @@ async def echo(ws: WebSocket, peer: Peer) -> None:  # noqa: ARG001
 
 
 async def _keep_alive(ws: WebSocket) -> None:
-    """Drop a client that does not answer a ping frame in time."""
+    """Ping the client, and drop it if a pong does not come in time."""
     while True:
         await trio.sleep(PING_EVERY_S)
         with trio.move_on_after(PONG_TIMEOUT_S) as patience:
@@ -61,7 +61,7 @@ async def _keep_alive(ws: WebSocket) -> None:
 
 @attrs.define(eq=False)
 class _Member:
-    """One client of the chat: the texts that wait to be sent to it."""
+    """One client of the chat, and the texts that wait for it."""
 
     waiting: deque[str] = attrs.field(factory=deque)
     arrived: trio.Event = attrs.field(factory=trio.Event)
@@ -70,9 +70,9 @@ class _Member:
 
 
 class Chat:
-    """A room of texts; ``join`` is the handler of its endpoint.
+    """A chat; ``join`` is the handler of its endpoint.
 
-    ``dropped`` counts the texts that slow readers missed.
+    ``dropped`` counts the texts that slow readers have missed.
     """
 
     def __init__(self, *, queue_messages: int = CHAT_QUEUE_MESSAGES) -> None:
@@ -84,7 +84,7 @@ class Chat:
         return len(self._members)
 
     async def join(self, ws: WebSocket, peer: Peer) -> None:  # noqa: ARG002
-        """Take part until the client goes or sends bytes (close 1003)."""
+        """Take part until the client leaves or sends bytes (close 1003)."""
         member = _Member()
         self._members.add(member)
         try:
@@ -98,7 +98,7 @@ class Chat:
             self._members.discard(member)
 
     async def _read(self, ws: WebSocket, member: _Member) -> None:
-        """Hand on texts until bytes arrive."""
+        """Pass on texts until bytes arrive."""
         while isinstance(message := await ws.receive(), str):
             if message == "__ping__":
                 self._put(member, "__pong__")

@@ -1,4 +1,4 @@
-"""The echo through the whole stack: order, both roads, and a client that does not read."""
+"""The echo through the whole stack: order, both paths, and a client that does not read."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def next_message(peer: WirePeer) -> str | bytes:
 
 
 @both
-async def test_messages_come_back_in_order_whichever_road_they_take(tls: bool) -> None:
+async def test_messages_come_back_in_order_whichever_path_they_take(tls: bool) -> None:
     """FastPath: small binary.  trio-websocket: text, large and fragmented ones."""
     messages: list[str | bytes] = []
     sent = b""
@@ -79,7 +79,7 @@ async def test_small_messages_are_posted(tls: bool, monkeypatch: pytest.MonkeyPa
     assert posted == [b"\x82\x01%d" % i for i in range(10)]
 
 
-async def test_without_a_pump_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_a_poller_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(echo_server.poller, "AVAILABLE", False)
     async with client(tls=False) as peer:
         for message in (BytesMessage(data=b"small"), TextMessage(data="text")):
@@ -108,7 +108,7 @@ async def send_for_ever(stream: trio.abc.Stream, data: bytes) -> None:
         await stream.send_all(data)
 
 
-async def test_a_frame_that_breaks_the_protocol_is_told_so() -> None:
+async def test_a_frame_that_breaks_rfc_6455_is_answered_with_a_close_frame() -> None:
     async with client(tls=False) as peer:
         await peer.stream.send_all(frame(b"fine") + frame(b"x", 0xC2) + frame(b"more") * 50)
         assert await next_message(peer) == b"fine"
@@ -118,14 +118,14 @@ async def test_a_frame_that_breaks_the_protocol_is_told_so() -> None:
         assert await peer.stream.receive_some() == b"", "an end, not a reset"
 
 
-async def test_a_taken_port_is_said_so() -> None:
+async def test_a_taken_port_is_a_start_error() -> None:
     async with open_echo_server("127.0.0.1", 0) as ports:
         with pytest.raises(StartError, match=f"127.0.0.1 port {ports.port}"):
             async with open_echo_server("127.0.0.1", ports.port):
                 pass
 
 
-def test_the_limits_hold_what_the_autobahn_suite_sends() -> None:
+def test_the_limits_admit_what_the_autobahn_suite_sends() -> None:
     endpoint = EchoServer().acceptor(None)._game
     assert endpoint.max_message_bytes >= 16 * 1024 * 1024
     assert endpoint.max_fragments >= 4 * 1024 * 1024 // 64

@@ -1,4 +1,4 @@
-"""The endpoints for clients that know nothing of our protocol."""
+"""The endpoints for clients that do not speak the game's protocol."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ async def run_handler(handler, ws):
         pass
 
 
-async def test_a_reader_that_stopped_blocks_nobody_and_is_told_what_it_missed(autojump_clock):
+async def test_a_slow_reader_blocks_nobody_and_is_told_how_many_texts_it_missed(autojump_clock):
     chat = Chat(queue_messages=4)
     texts = [f"{number} " + "x" * 2000 for number in range(60)]
     async with (

@@ -1,7 +1,7 @@
 """Requests and answers on one connection, through h11.
 
-Owns the HTTP/1.1 state of a connection: reading heads within a limit, writing answers, and
-whether another request may follow. Sets no deadlines and chooses no answers.
+Owns the HTTP/1.1 state of a connection: reads heads within a limit, writes answers, and knows
+whether another request may follow.  Never sets a deadline and never chooses an answer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_HEAD_LINES: Final = 128
 
 
 class Conversation:
-    """The server's side of HTTP on ``link``; ``head_bytes`` is the most that a head may have."""
+    """The server's side of HTTP on ``link``; a head has ``head_bytes`` at most."""
 
     def __init__(self, link: Link, *, head_bytes: int) -> None:
         self._link = link
@@ -35,11 +35,11 @@ class Conversation:
 
     @property
     def early_bytes(self) -> bytes:
-        """What arrived after the request that was read last."""
+        """The bytes that arrived behind the last request."""
         return self._h11.trailing_data[0]
 
     async def wait_for_request(self) -> bool:
-        """Wait until the next request has begun; False if the peer ended instead."""
+        """Wait until the next request begins; return False if the peer ended instead."""
         if self.early_bytes:
             await trio.lowlevel.checkpoint()
             return True
@@ -49,16 +49,16 @@ class Conversation:
         return bool(data)
 
     async def next_request(self) -> h11.Request | None:
-        """The next request head; None if the peer ended instead.
+        """Read the next request head; return None if the peer ended instead.
 
-        Raises ``h11.RemoteProtocolError`` for what is no request.
+        Raises ``h11.RemoteProtocolError`` for bytes that are no request.
         """
         while True:
             if _head_lines(self.early_bytes) > MAX_HEAD_LINES:
                 raise h11.RemoteProtocolError("too many header lines", error_status_hint=431)
             event = self._h11.next_event()
             if event is h11.NEED_DATA:
-                # h11 itself minds only heads that have not ended yet.
+                # h11 itself limits only heads that have not ended yet.
                 room_bytes = self._head_bytes - len(self.early_bytes)
                 if room_bytes == 0:
                     raise h11.RemoteProtocolError("head too large", error_status_hint=431)
@@ -74,10 +74,10 @@ class Conversation:
                 return None
 
     async def answer(self, response: Response, *, last: bool = False) -> bool:
-        """Send ``response``; whether another request may follow on this connection.
+        """Send ``response``; return whether another request may follow on this connection.
 
-        ``last`` tells the peer that none may. After a request with a body none may either: the
-        body is not read, so nothing behind it can be taken for a request.
+        ``last`` tells the peer that none may.  After a request with a body none may either: the
+        body is not read, so no bytes behind it can be a request.
         """
         last = last or self._has_body
         headers = [
@@ -117,8 +117,8 @@ def _head_lines(data: bytes) -> int:
 def _check_framing(request: h11.Request) -> None:
     """Raise ``h11.RemoteProtocolError`` if the length of the body can be read in two ways.
 
-    RFC 9112, 6.1: a proxy in front may have chosen the other way, and then what it forwarded as a
-    body would be a request here (request smuggling).
+    RFC 9112, 6.1: a proxy in front may have read it the other way, and then the bytes that it
+    forwarded as a body would be a request here (request smuggling).
     """
     if not values_of(request, b"transfer-encoding"):
         return

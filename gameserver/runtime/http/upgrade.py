@@ -1,7 +1,7 @@
-"""Which upgrade requests are let through to trio-websocket, and in what form.
+"""Checks requests for a WebSocket, and rewrites the valid ones for trio-websocket.
 
-Owns the strict reading of RFC 6455, 4.2.1. Pure: a parsed request in, a decision out. Nothing
-that came from the peer reaches trio-websocket unchecked.
+Owns the strict reading of RFC 6455, 4.2.1.  Pure: a parsed request in, a decision out.  Nothing
+from the peer reaches trio-websocket unchecked.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from gameserver.runtime.http.messages import (
 
 @attrs.frozen
 class Upgrade:
-    """A valid request for a WebSocket: its path and the subprotocols offered."""
+    """A valid request for a WebSocket: its path and the offered subprotocols."""
 
     path: str
     subprotocols: tuple[str, ...]
-    #: The request as trio-websocket is to see it: nothing but what was checked here.
+    #: The request that trio-websocket sees: only parts that were checked here.
     head: bytes
 
 
 def wants_upgrade(request: h11.Request) -> bool:
-    """Whether the client asks to leave HTTP for WebSocket, well or badly."""
+    """Whether the request asks for a WebSocket, valid or not."""
     return any(token.lower() == b"websocket" for token in tokens_of(request, b"upgrade"))
 
 
 def read_upgrade(request: h11.Request) -> Upgrade | Response:
-    """Check an upgrade request against RFC 6455, 4.2.1; a response says what is wrong.
+    """Check an upgrade request against RFC 6455, 4.2.1; return a response that says what is wrong.
 
-    Stricter than wsproto, which accepts HTTP/1.0 and any key, reads only the last of several
-    Connection headers, and raises UnicodeError for bytes beyond ASCII in the
-    headers that it decodes; a request that it refuses would hold its task besides.
+    Stricter than wsproto.  That accepts HTTP/1.0 and any key, reads only the last of several
+    Connection headers, and raises UnicodeError for bytes beyond ASCII in headers that it decodes.
+    Also, a request that it refuses would hold its task.
     """
     if request.http_version != b"1.1":
         return _bad_upgrade("A WebSocket needs HTTP/1.1.")
@@ -96,10 +96,10 @@ def _is_key(key: bytes) -> bool:
 def _canonical_head(
     request: h11.Request, *, host: bytes, key: bytes, subprotocols: list[bytes]
 ) -> bytes:
-    """The request written anew. Extensions are left out: none is ever negotiated.
+    """Return the request written anew, without extensions: none is ever negotiated.
 
-    By hand, for h11 would judge once more what it has read and we have judged: no part of it can
-    hold the end of a line.
+    h11 would check once more what is checked already, so the lines are joined by hand.  No part can
+    contain the end of a line.
     """
     lines = [
         b"GET " + request.target + b" HTTP/1.1",

@@ -1,13 +1,14 @@
-"""What has arrived on one connection: plain messages go to the session, the rest is kept to read.
+"""The received bytes of one connection: small messages go to the session, the rest is kept to read.
 
-Owns received bytes from the socket to whoever takes them, and the fast path in.  Never touches the
-socket and never waits: ``link.py`` reads into it, from whichever task or tick.
+Owns received bytes until they are taken, the fast path in, and the limits on what a peer may send.
+Never touches the socket and never waits: ``link.py`` reads into it, from a task or a tick.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import Final
 
 import trio
 
@@ -15,31 +16,31 @@ from gameserver.errors import LocalProtocolError
 from gameserver.protocol.allowance import Allowance, Intake
 from gameserver.protocol.fast_path import MAX_FRAGMENTS, FastPathScanner
 
-FRAMES_PER_LOOK = 32
-#: So many more are let in before it is looked again, by the clock, whether they are too many.
-BYTES_PER_LOOK = 4096
+#: The allowances are checked, which takes a look at the clock, once in so many frames or bytes.
+FRAMES_PER_LOOK: Final = 32
+BYTES_PER_LOOK: Final = 4096
 
-#: Where that is limited, a turn of the loop reads no more than this: it may hold hundreds of
-#: frames, each of which costs as much as a long one.
-BYTES_PER_TURN = 2048
+#: The most that a turn of the loop reads where a peer is limited.  It may hold hundreds of frames,
+#: and each costs as much as a long one.
+BYTES_PER_TURN: Final = 2048
 
 
 def _ignore(_payload: bytes) -> None:
-    """Where messages and pongs go that nobody waits for."""
+    """Take messages and pongs while no handler is set."""
 
 
 def _ignore_flood() -> None:
-    """Who is told of a flood where nothing limits what may come."""
+    """Stand for ``on_flood`` while nothing limits the peer."""
 
 
 class ReceiveBuffer:
     """The received side of a link.
 
-    Attributes to read: ``unread`` (what trio-websocket has yet to read), ``ended`` (the peer has
-    ended its side), ``bytes_in``, ``turn_bytes`` (the most to read in one turn of the loop) and
-    ``flooded`` (more came than the peer may send: what else comes is thrown away).  ``on_flood`` is
-    called once, when that begins; within a tick, or while a task reads, so it must neither wait
-    nor raise.
+    Attributes to read: ``unread`` (bytes that trio-websocket has yet to read), ``ended`` (the peer
+    has ended its side), ``bytes_in``, ``turn_bytes`` (the most to read in one turn of the loop) and
+    ``flooded`` (the peer has sent more than it may; everything later is dropped).  ``on_flood`` is
+    called once, when a flood begins.  That is within a tick, or while a task reads: it must
+    neither wait nor raise.
     """
 
     __slots__ = (
@@ -75,11 +76,11 @@ class ReceiveBuffer:
         self._allowed_frames: Allowance | None = None
         self._allowed_bytes: Allowance | None = None
         self._paid_frames = self._paid_bytes = 0
-        #: Beyond one of these counts the allowances are asked; until then they cost nothing.
+        #: Beyond one of these counts the allowances are checked; until then they cost nothing.
         self._look_at_frames = self._look_at_bytes = sys.maxsize
 
     def limit(self, intake: Intake, on_flood: Callable[[], None]) -> None:
-        """Let in no more than ``intake`` from now on, the frames being followed."""
+        """Limit the peer to ``intake`` from now on; ``follow_frames`` must come first."""
         now_s = trio.current_time()
         self._allowed_frames = Allowance(intake.frames_per_s, intake.frames_burst, now_s)
         self._allowed_bytes = Allowance(intake.bytes_per_s, intake.bytes_burst, now_s)
@@ -92,19 +93,19 @@ class ReceiveBuffer:
     def follow_frames(
         self, max_fragments: int = MAX_FRAGMENTS, *, takes_pongs: bool = True
     ) -> None:
-        """Follow the frames in all that is received from now on.
+        """Parse all bytes from now on as frames.
 
-        Must be called between an HTTP head and the first frame.  Until ``open_fast_path``, messages
-        still go through trio-websocket.
+        Must be called between an HTTP head and the first frame.  Until ``open_fast_path``, all
+        messages go through trio-websocket.
         """
         self._scanner = FastPathScanner(max_fragments, takes_pongs=takes_pongs)
 
     def open_fast_path(
         self, on_message: Callable[[bytes], None], on_pong: Callable[[bytes], None]
     ) -> None:
-        """Hand plain messages and pongs to these from now on, in order with all other messages.
+        """Hand small binary messages and pongs to these from now on; all messages keep their order.
 
-        They are called within a tick, or while a task reads: they must neither wait nor raise.
+        Both are called within a tick, or while a task reads: they must neither wait nor raise.
         """
         if self._scanner is None:
             raise LocalProtocolError("follow_frames comes before open_fast_path")
@@ -113,31 +114,31 @@ class ReceiveBuffer:
         self._scanner.open = True
 
     def close_fast_path(self) -> None:
-        """Hand out no more messages: trio-websocket gets them, and drops them when closing."""
+        """Leave all messages to trio-websocket, which drops them while it closes."""
         if self._scanner is not None:
             self._scanner.open = False
         self._on_message = self._on_pong = _ignore
 
     def release(self) -> None:
-        """Know nobody any more, for the end: they know the link, and would be freed late."""
+        """Forget the handlers: they refer to the link, and such a circle would be freed late."""
         self.close_fast_path()
         self.on_flood = _ignore_flood
 
     def charge(self, count_bytes: int) -> None:
-        """Count bytes that came besides those taken in, as those of encryption, where it matters.
+        """Let the allowance pay for bytes besides those of ``take_in``, such as TLS overhead.
 
-        Negative for bytes that were counted before they are taken in.
+        Negative for bytes that are paid for before ``take_in`` gets them.
         """
         self._paid_bytes -= count_bytes
         self._look_at_bytes -= count_bytes
 
     def message_taken(self) -> None:
-        """The session has dealt with one message that it got through trio-websocket."""
+        """Note that the session has taken one message that came through trio-websocket."""
         if self._scanner is not None:
             self._scanner.outstanding -= 1
 
     def take_in(self, data: bytes) -> None:
-        """Sort received bytes; none say that the peer has ended its side."""
+        """Sort received bytes; ``b""`` means that the peer has ended its side."""
         if not data:
             self.ended = True
             return
@@ -172,12 +173,12 @@ class ReceiveBuffer:
         self.unread += foreign
 
     def _is_flood(self, scanner: FastPathScanner) -> bool:
-        """Pay for what came since the last look; whether that cannot be paid."""
+        """Pay for what came since the last check; return whether the allowances do not suffice."""
         frames_in = self._frames_in + scanner.foreign_frames
         flooded = scanner.shredded
         if self._allowed_frames is not None and self._allowed_bytes is not None:
             now_s = trio.current_time()
-            # Both are to be paid, also where one is too much.
+            # Both are paid, even if one does not suffice.
             frames_paid = self._allowed_frames.spend(now_s, frames_in - self._paid_frames)
             bytes_paid = self._allowed_bytes.spend(now_s, self.bytes_in - self._paid_bytes)
             flooded = flooded or not (frames_paid and bytes_paid)
@@ -189,15 +190,15 @@ class ReceiveBuffer:
         return flooded
 
     def flood(self) -> bool:
-        """Throw away what else comes, and tell of it; whether there is anybody to tell."""
-        told = self.on_flood is not _ignore_flood
+        """Drop everything from now on and call ``on_flood``; return whether that was ever set."""
+        handled = self.on_flood is not _ignore_flood
         self.flooded = True
-        self.turn_bytes = sys.maxsize  # nobody looks at it any more
+        self.turn_bytes = sys.maxsize  # what is dropped costs little
         self.unread = b""
         self.on_flood()
-        return told
+        return handled
 
     def take(self, max_bytes: int) -> bytes:
-        """Take what is to be read, at most so much; ``b""`` if there is nothing."""
+        """Return unread bytes, ``max_bytes`` at most; ``b""`` if there are none."""
         data, self.unread = self.unread[:max_bytes], self.unread[max_bytes:]
         return data

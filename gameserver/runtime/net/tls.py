@@ -1,8 +1,7 @@
 """Certificates: the server's TLS context, and certificates for development.
 
-Owns reading certificate files and saying which one is wrong, what a certificate is for and until
-when, and making certificates for this machine that nobody else trusts until told to. Never opens
-a connection.
+Owns reading certificate files and the errors that name the wrong one, the names and dates of a
+certificate, and making certificates that only this machine trusts.  Never opens a connection.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ class CertificatePaths:
 
 
 class Certificate:
-    """The certificate that a server shows, from files, which can be ``read_again``.
+    """A server's certificate, from files that can be ``read_again``.
 
     ``context`` is for new connections.  ``CertificateError`` if the files cannot be used.
     """
@@ -67,9 +66,9 @@ class Certificate:
             log.warning("clients will refuse the certificate", problem=str(error))
 
     def read_again(self) -> Callable[[], None]:
-        """Read the files, which may take as long as it likes; what is returned puts them to use.
+        """Read the files, which may take long; return a function that puts them to use.
 
-        If clients would refuse what the files hold now, that logs why, and the old one stays.
+        If clients would refuse the new certificate, the function logs why and the old one stays.
         """
         try:
             context = server_context(self._certificate, self._key)
@@ -94,7 +93,7 @@ class Certificate:
 
 @attrs.frozen
 class CertificateFacts:
-    """What clients are shown: the names that a certificate is for, and its last moment."""
+    """What clients see of a certificate: its names, and until when it is valid."""
 
     names: tuple[str, ...]
     valid_until: datetime.datetime
@@ -102,14 +101,14 @@ class CertificateFacts:
 
 
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """A server's context of TLS 1.2 or later from PEM files.
+    """Return a server's context, for TLS 1.2 or later, from PEM files.
 
     ``certificate`` holds the server's certificate and whatever intermediate ones follow it.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_RENEGOTIATION  # a handshake within a connection: nobody needs it
-    context.set_alpn_protocols(["http/1.1"])  # or browsers would try HTTP/2
+    context.options |= ssl.OP_NO_RENEGOTIATION  # no client needs one, and it costs as a handshake
+    context.set_alpn_protocols(["http/1.1"])  # otherwise browsers try HTTP/2
     for what, path in (("certificate", certificate), ("key", key)):
         try:
             path.read_bytes()
@@ -129,7 +128,7 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
 
 
 def certificate_facts(context: ssl.SSLContext, certificate: Path) -> CertificateFacts:
-    """What a client sees of ``context``, by a handshake in memory with one that trusts it.
+    """Return what a client sees of ``context``, from a handshake in memory.
 
     Raises ``CertificateError`` where every client would refuse it: it has expired, is not valid
     yet, or is for another use.
@@ -154,7 +153,7 @@ def certificate_facts(context: ssl.SSLContext, certificate: Path) -> Certificate
 
 
 def _handshake_in_memory(server: ssl.SSLContext, client: ssl.SSLContext) -> ssl.SSLObject:
-    """The client's side of a handshake between the two."""
+    """Do a handshake between the two; return the client's side of it."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     ours = server.wrap_bio(to_server, to_client, server_side=True)
     theirs = client.wrap_bio(to_client, to_server)
@@ -175,12 +174,12 @@ class _EncryptedKeyError(Exception):
 
 
 def _no_password() -> str:
-    """Without this OpenSSL would ask at the terminal and hang a service."""
+    """Refuse a password: otherwise OpenSSL would ask at the terminal, and a service would hang."""
     raise _EncryptedKeyError
 
 
 def make_development_certificate(directory: Path) -> CertificatePaths:
-    """A certificate for this machine's names in ``directory``; an existing good one is kept.
+    """Make a certificate for this machine's names in ``directory``, or keep a good one.
 
     Writes ``ca.pem``, ``cert.pem`` and ``key.pem`` (readable by its owner only). The key of
     the authority is thrown away: it can never sign anything else. Needs the extra ``tls``.
@@ -209,7 +208,7 @@ def make_development_certificate(directory: Path) -> CertificatePaths:
 
 
 def development_names() -> tuple[str, ...]:
-    """What a development certificate is for: this machine, as it calls itself."""
+    """Return the names of a development certificate: those of this machine."""
     names = ["localhost", "127.0.0.1", "::1"]
     host = socket.gethostname()
     if host not in names and host.isascii() and host.replace("-", "").replace(".", "").isalnum():
@@ -218,7 +217,7 @@ def development_names() -> tuple[str, ...]:
 
 
 def how_to_trust(paths: CertificatePaths) -> str:
-    """What a person must do so that clients accept the development certificate."""
+    """Return instructions for making clients trust the development certificate."""
     return f"""\
 This server's certificate is signed by an authority made for this machine: {paths.ca}
 Clients refuse it until they trust that authority.
@@ -232,7 +231,7 @@ Or open the page and accept the browser's warning, once for each browser."""
 
 
 def _still_good(paths: CertificatePaths, names: tuple[str, ...]) -> bool:
-    """Whether the files fit each other, are valid for a while yet, and cover ``names``."""
+    """Whether the files belong together, stay valid for a while, and cover ``names``."""
     if not all(path.is_file() for path in (paths.ca, paths.certificate, paths.key)):
         return False
     x509, exceptions = _load("cryptography.x509"), _load("cryptography.exceptions")
@@ -244,7 +243,7 @@ def _still_good(paths: CertificatePaths, names: tuple[str, ...]) -> bool:
         covered = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (CertificateError, exceptions.InvalidSignature, x509.ExtensionNotFound):
         return False
-    except (ValueError, TypeError):  # what cryptography says of files that are no certificates
+    except (ValueError, TypeError):  # cryptography's errors for files that are no certificates
         return False
     known = set(covered.get_values_for_type(x509.DNSName))
     known |= {str(address) for address in covered.get_values_for_type(x509.IPAddress)}
@@ -260,7 +259,7 @@ def _normal_name(name: str) -> str:
 
 
 def _write_private(path: Path, data: bytes) -> None:
-    """Write so that no one else can read it, not even for a moment."""
+    """Write a file that only its owner can ever read."""
     new = path.with_suffix(".new")
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -270,7 +269,7 @@ def _write_private(path: Path, data: bytes) -> None:
 
 
 def _load(module: str) -> Any:
-    """Import what only the extra ``tls`` installs."""
+    """Import a module that only the extra ``tls`` installs."""
     try:
         return importlib.import_module(module)
     except ImportError as error:

@@ -1,13 +1,13 @@
-"""One connection's TLS, from bytes to bytes: ciphertext in and out, a few records at a time.
+"""TLS on bytes: encrypts and decrypts for one connection, a few records at a time.
 
 Owns the OpenSSL object of a connection, the memory BIOs around it, and the ciphertext of records
 that are not decrypted yet.  Never touches a socket, never waits and knows no clock.
 
-OpenSSL on a socket reads on until it has data for the caller.  A peer that sends records without
-data (key updates, refused renegotiations, warnings, empty records) faster than they are decrypted
-keeps it in that loop, and with it the whole server.  So OpenSSL never sees the socket: it is given
-one whole record, asked for data, and given the next one only within ``RECORDS_PER_TURN``.  A poller
-tells nothing of what is left in here; whoever waits for the socket asks ``ready`` first.
+OpenSSL on a socket reads until it has data for the caller.  A peer that sends records without data
+(key updates, refused renegotiations, warnings, empty records) faster than they are decrypted keeps
+it in that loop, and the whole server with it.  So OpenSSL never sees the socket: it gets one whole
+record, is asked for data, and gets the next one only within ``RECORDS_PER_TURN``.  epoll does not
+see the records that are left in here, so check ``ready`` before waiting for the socket.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import contextlib
 import ssl
 from typing import Final
 
-#: A turn decrypts no more records than these, whatever is in them.
+#: The most records that one turn decrypts, with data or not.
 RECORDS_PER_TURN: Final = 8
 
-#: A handshake has no more records than these from the peer; an ordinary one has two to six.
+#: The most records of the peer in a handshake; an ordinary one has two to six.
 HANDSHAKE_RECORDS: Final = 64
 
 # RFC 8446, 5.1: type, version (its first byte is 3 in all of them), length.
@@ -28,15 +28,15 @@ VERSION_FIRST_BYTE: Final = 3
 FIRST_TYPE: Final = 20
 LAST_TYPE: Final = 24
 MAX_PLAINTEXT_BYTES: Final = 2**14
-#: OpenSSL refuses a header that says more: the largest plaintext, and what ciphers add to it.
+#: The largest plaintext and what ciphers add to it; OpenSSL refuses a header that says more.
 MAX_FRAGMENT_BYTES: Final = 2**14 + 320
 
 
 def record_bytes(data: bytes) -> int:
-    """How long the record is that ``data`` begins with, header included.
+    """Return the length of the record at the start of ``data``, header included.
 
-    0 where the header is not complete.  The length of ``data`` where it is none: OpenSSL is to
-    refuse it at once, rather than after bytes that may never come.
+    Return 0 if the header is not complete.  Return the length of ``data`` if it is no header, so
+    that OpenSSL refuses it at once and not after bytes that may never come.
     """
     if len(data) < HEADER_BYTES:
         return 0
@@ -54,7 +54,7 @@ class TlsCodec:
     """TLS on one connection: as the server, or as the client of ``server_hostname``.
 
     Attributes to read: ``ended`` (the peer has said that it sends no more) and ``idle_records``
-    (records since the handshake that brought no data; whoever counts them may set it back).
+    (records without data since the handshake; its reader may set it to 0).
     """
 
     __slots__ = (
@@ -89,7 +89,7 @@ class TlsCodec:
     # In
 
     def feed(self, ciphertext: bytes) -> None:
-        """Take what has arrived; ``shake_hands`` and ``decrypt`` look at it."""
+        """Add received ciphertext, for ``shake_hands`` and ``decrypt``."""
         self._ciphertext = self._ciphertext + ciphertext if self._ciphertext else ciphertext
 
     @property
@@ -100,9 +100,9 @@ class TlsCodec:
         return 0 < record_bytes(self._ciphertext) <= len(self._ciphertext)
 
     def shake_hands(self) -> bool:
-        """Do a turn of the handshake; whether it is over.
+        """Do a turn of the handshake; return whether it is over.
 
-        After every turn there may be ciphertext to send.  Raises ``ssl.SSLError`` where it fails.
+        After every turn there may be ciphertext to send.  Raises ``ssl.SSLError`` if it fails.
         """
         for _ in range(RECORDS_PER_TURN):
             try:
@@ -120,7 +120,7 @@ class TlsCodec:
         return False
 
     def decrypt(self, max_bytes: int) -> bytes:
-        """Return the data of the next records, as far as a turn goes; often none.
+        """Return the data of the next ``RECORDS_PER_TURN`` records, which may be none.
 
         Raises ``ssl.SSLError`` once all data before the fault has been returned.
         """
@@ -156,7 +156,7 @@ class TlsCodec:
             data = b""
         if not data:  # a close_notify
             self.ended = True
-        elif len(data) == max_bytes:  # else this was all of the record
+        elif len(data) == max_bytes:  # otherwise the record is used up
             self._decrypted = self._object.pending() > 0
         return data
 
@@ -175,25 +175,25 @@ class TlsCodec:
     # Out
 
     def encrypt(self, data: bytes | memoryview) -> int:
-        """Encrypt the beginning of ``data``, one record of it; how many bytes that was.
+        """Encrypt one record from the start of ``data``; return how many bytes it holds.
 
-        What was encrypted must be sent, and in order: the peer counts records.
+        All ciphertext must be sent, and in order: the peer counts records.
         """
         if len(data) > MAX_PLAINTEXT_BYTES:
             data = memoryview(data)[:MAX_PLAINTEXT_BYTES]
         return self._object.write(data)
 
     def take_ciphertext(self) -> bytes:
-        """Return what is to be sent, which also decrypting or shaking hands may have left here."""
+        """Return the ciphertext to send; decryption and the handshake also leave some here."""
         return self._outgoing.read()
 
     @property
     def has_ciphertext(self) -> bool:
-        """Whether there is something to send."""
+        """Whether there is ciphertext to send."""
         return self._outgoing.pending > 0
 
     def end(self) -> None:
         """Encrypt a close_notify: nothing more will be encrypted."""
-        # It would wait for the peer's, for which nobody has to; or TLS has failed already.
+        # It raises because the peer's has not come, or because TLS has failed already.
         with contextlib.suppress(ssl.SSLError):
             self._object.unwrap()

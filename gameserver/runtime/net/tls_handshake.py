@@ -1,15 +1,13 @@
-"""How TLS begins on a socket, and what a peer can cost before it does.
+"""The TLS handshake on a socket, and the wait for a client's first record before it.
 
-Owns the wait for a client's first TLS record, and the turns of the handshake after it.
+Owns that wait and the turns of the handshake.  Never judges a byte: OpenSSL does.  Never sets a
+deadline and never closes the socket: the caller does.
 
-OpenSSL takes 55 to 71 KiB for a connection as soon as it is asked to shake hands, even with one
-that has sent nothing, and once many have done so at a time the heap keeps most of it for good.  So
-a client that sends nothing, or its hello a byte at a time, is waited for in the kernel, where it
-costs no memory of ours and no turn of the loop.  Whoever has sent a whole record, good or not,
-costs what TLS costs: the caller's deadline and the caps on connections are for that.
-
-Never judges a byte, for that is OpenSSL's; never sets a deadline and never closes the socket, for
-both are the caller's.
+OpenSSL allocates some 60 KiB for a connection as soon as its handshake begins, even if the client
+has sent nothing, and after many at a time the heap keeps most of it for good.  So the kernel waits
+for the first whole record: a client that sends nothing, or its hello a byte at a time, costs no
+memory of ours and no turn of the loop.  Beyond that, the caller's deadline and the caps on
+connections bound the cost.
 """
 
 from __future__ import annotations
@@ -24,8 +22,8 @@ import trio
 
 from gameserver.runtime.net.tls_codec import HEADER_BYTES, TlsCodec, record_bytes
 
-#: ``trio.lowlevel.wait_readable`` or ``wait_writable``, and what waits with it for a link's socket
-#: and raises once the link is of no use any more.
+#: ``Ready`` is ``trio.lowlevel.wait_readable`` or ``wait_writable``.  A ``WaitUntil`` waits with it
+#: for a link's socket, and raises if the link ends meanwhile.
 Ready: TypeAlias = Callable[[socket.socket], Awaitable[None]]
 WaitUntil: TypeAlias = Callable[[Ready], Awaitable[None]]
 
@@ -33,16 +31,16 @@ RECEIVE_BYTES: Final = 4096
 
 
 async def shake_hands(codec: TlsCodec, sock: socket.socket, wait_until: WaitUntil) -> None:
-    """The handshake of either side. ``OSError`` (``ssl.SSLError`` is one) where it fails.
+    """Do the handshake, of either side.  ``OSError`` (``ssl.SSLError`` is one) if it fails.
 
-    Each turn of it is bounded, and other tasks run between two of them.
+    Each of its turns is bounded, and other tasks run in between.
     """
     over = False
     while not over:
         try:
             over = codec.shake_hands()
         except ssl.SSLError:
-            with contextlib.suppress(OSError):  # tells the peer why, if there is room for it
+            with contextlib.suppress(OSError):  # the alert tells the peer why, if there is room
                 sock.send(codec.take_ciphertext())
             raise
         await _send(codec.take_ciphertext(), sock, wait_until)
@@ -73,13 +71,13 @@ async def _receive(sock: socket.socket, wait_until: WaitUntil) -> bytes:
 
 
 async def wait_for_first_record(sock: socket.socket, wait_until: WaitUntil) -> None:
-    """Until the first record is complete, or nothing more may be waited for without spinning.
+    """Wait until the first record is complete, with two wake-ups at most.
 
     The kernel wakes for fewer bytes than asked for at the end of the stream, when its buffer is
-    full, and where it knows no low-water mark (Windows, and sockets that are not TCP). So there are
-    two waits and never a third: the handshake gets what there is, and waits for the rest itself.
+    full, and where it knows no low-water mark (Windows, and sockets that are not TCP).  A third
+    wait might spin, so the handshake gets what there is then and waits for the rest itself.
 
-    ``OSError`` where the peer ended or reset the connection.
+    ``OSError`` if the peer ended or reset the connection.
     """
     try:
         _wake_at(sock, HEADER_BYTES)
@@ -100,7 +98,7 @@ def _wake_at(sock: socket.socket, low_water_bytes: int) -> None:
 def _peek_header(sock: socket.socket) -> bytes:
     with contextlib.suppress(BlockingIOError):  # woken for nothing
         header = sock.recv(HEADER_BYTES, socket.MSG_PEEK)
-        if not header:  # told here, so that whoever only looks for open ports costs nothing
+        if not header:  # noticed here, so that a port scan costs no handshake
             raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "the peer ended the connection at once")
         return header
     return b""

@@ -1,7 +1,7 @@
 """A socket that speaks TLS, never waits, and does a bounded amount of work in each call.
 
-Owns the order of what is encrypted on one connection, and how many TLS records without data its
-peer may send.  Never waits, never closes the socket; ``link.py`` does both, as for a plain socket.
+Owns the order of ciphertext on one connection, and how many TLS records without data its peer may
+send.  Never waits and never closes the socket: ``link.py`` does both, as for a plain socket.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import trio
 from gameserver.protocol.allowance import Allowance
 from gameserver.runtime.net.tls_codec import TlsCodec
 
-#: One call takes no more than this from the socket, once all before it is decrypted.
+#: The most that one call reads from the socket, and only once everything before it is decrypted.
 CIPHERTEXT_BYTES: Final = 4096
 
+#: How many TLS records without data a peer may send: a key update now and then, an alert.  Each
+#: costs as much as one with data, and limits on frames and bytes would stop them too late.
 IDLE_RECORDS_PER_S: Final = 0.1
-#: TLS records without data that a peer may send: a key update now and then, an alert. Each costs as
-#: much as one with data, and no limit on frames or bytes would stop them in time.
 IDLE_RECORDS_BURST: Final = 16
 
 
@@ -28,12 +28,12 @@ class IdleFlood(ConnectionError):
 
 
 class TlsSocket:
-    """``sock`` (non-blocking, after the handshake) with ``codec`` on it.
+    """``codec`` on the non-blocking ``sock``, after the handshake.
 
     ``send`` and ``recv`` are those of a non-blocking socket, with two more rules.  ``recv`` also
-    raises ``BlockingIOError`` after a turn that brought no data: the poller is of use only once
-    ``ready`` is False.  And what ``send`` has encrypted without the socket taking it is
-    ``unsent``: it must go out before anything else, or the connection is of no use any more.
+    raises ``BlockingIOError`` after a turn that brought no data: only once ``ready`` is False
+    does it make sense to wait for the socket.  And ciphertext that the socket has not accepted is
+    ``unsent``: it must go out before anything else, or the connection is broken.
     """
 
     __slots__ = ("_codec", "_idle_records", "_socket", "_unsent", "overhead_bytes")
@@ -43,7 +43,7 @@ class TlsSocket:
         self._codec = codec
         self._unsent: bytes | memoryview = b""
         self._idle_records = Allowance(IDLE_RECORDS_PER_S, IDLE_RECORDS_BURST, trio.current_time())
-        #: Received ciphertext less received data; whoever has counted it sets it back.
+        #: Received ciphertext less received data, since the link last set it to 0.
         self.overhead_bytes = 0
 
     # In
@@ -56,8 +56,8 @@ class TlsSocket:
     def recv(self, max_bytes: int) -> bytes:
         """Return the data of a few records; ``b""`` once the peer has ended its side.
 
-        Raises ``BlockingIOError`` where there is none, ``IdleFlood`` where there should be some,
-        and other ``OSError`` for what is no TLS or for a broken connection.
+        Raises ``BlockingIOError`` if there is none, ``IdleFlood`` after too many records without
+        data, and other ``OSError`` for bytes that are no TLS or for a broken connection.
         """
         codec = self._codec
         if not codec.ready:
@@ -66,9 +66,9 @@ class TlsSocket:
             try:
                 ciphertext = self._socket.recv(CIPHERTEXT_BYTES)
             except ConnectionResetError:
-                return b""  # a client resets that closes before it has read its session tickets
+                return b""  # from a client that closes before it has read its session tickets
             if not ciphertext:
-                return b""  # browsers leave without a close_notify
+                return b""  # browsers end without a close_notify
             self.overhead_bytes += len(ciphertext)
             codec.feed(ciphertext)
         try:
@@ -86,32 +86,32 @@ class TlsSocket:
         raise BlockingIOError
 
     def discard(self, max_bytes: int) -> bytes:
-        """Return what arrives as it is: nothing of it is wanted but its end."""
+        """Return what arrives without decryption, for a reader that only waits for the end."""
         return self._socket.recv(max_bytes)
 
     def _answer(self) -> None:
-        """Send what TLS itself says now, if there is room; else it goes out with what is sent next.
+        """Send TLS's own answers now, if there is room; otherwise they go out with the next data.
 
-        A peer that lets it pile up is one whose records bring no data.
+        They cannot pile up: only records without data are answered, and those are limited.
         """
         if not self._unsent:
             try:
                 self._unsent = self._codec.take_ciphertext()
                 self._send_unsent()
             except OSError:
-                pass  # no room, or broken, which reading tells
+                pass  # there is no room; or the connection is broken, and reading tells that
 
     # Out
 
     @property
     def unsent(self) -> bool:
-        """Whether something that was encrypted is not out yet."""
+        """Whether there is ciphertext that the socket has not accepted yet."""
         return len(self._unsent) > 0
 
     def send(self, data: bytes | memoryview) -> int:
-        """Encrypt and send ``data`` as far as the socket takes it; how much was encrypted.
+        """Encrypt and send ``data`` as far as there is room; return how much was encrypted.
 
-        Raises ``BlockingIOError`` where that is nothing and nothing ``unsent`` went out either.
+        Raises ``BlockingIOError`` if that is nothing and nothing ``unsent`` went out either.
         """
         if self._unsent:
             self._send_unsent()
@@ -133,6 +133,6 @@ class TlsSocket:
         self._unsent = b"" if sent_bytes == len(unsent) else memoryview(unsent)[sent_bytes:]
 
     def end(self) -> None:
-        """Say that nothing more will be sent; awaits no answer."""
+        """Send a close_notify, without waiting for the peer's."""
         self._codec.end()
         self._answer()

@@ -122,7 +122,7 @@ async def test_nonsense_after_a_head_request_is_answered_with_a_body():
     assert answers[1].body == b"This is no request in HTTP/1.1.\n"
 
 
-async def test_an_answer_that_nobody_takes_is_given_up(tmp_path):
+async def test_an_answer_that_the_peer_does_not_read_is_given_up(tmp_path):
     (tmp_path / "big.wasm").write_bytes(bytes(16_000_000))
     settings = AcceptorSettings(answer_timeout_s=0.05)
     async with open_acceptor(site=Site(assets=Assets(tmp_path)), settings=settings) as opened:
@@ -473,7 +473,7 @@ async def test_a_storm_of_connections_leaves_the_others_their_turns():
     assert max(after - before for before, after in pairwise(accepted)) <= 8
 
 
-async def test_requests_that_come_together_are_taken_a_few_a_turn():
+async def test_requests_that_come_together_are_answered_a_few_a_turn():
     acceptor = Acceptor(
         site=SITE, endpoints={}, game=Endpoint(handler=echo, subprotocol=SUBPROTOCOL)
     )

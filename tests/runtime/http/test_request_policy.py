@@ -168,7 +168,7 @@ def test_programs_that_need_a_token_cannot_show_one_there(path: str) -> None:
 
 
 @pytest.mark.parametrize("headers", [[], UPGRADE], ids=["page", "websocket"])
-def test_who_asks_too_fast_is_told_when_to_come_again(headers: list[tuple[str, str]]) -> None:
+def test_a_client_that_asks_too_fast_gets_retry_after(headers: list[tuple[str, str]]) -> None:
     settings = Settings(max_connections_per_address=2, connects_per_s=0.001)
     connection_limits = ConnectionLimits(settings)
     policy = RequestPolicy(settings, connection_limits)
@@ -215,7 +215,7 @@ PROXY = ipaddress.ip_network("10.0.0.0/8")
     ],
 )
 @pytest.mark.parametrize("path", ["/metrics", "/metrics?x=1", "http://localhost/metrics"])
-def test_who_reads_the_metrics(
+def test_which_clients_may_read_the_metrics(
     host: str, headers: list[tuple[str, str]], allowed: bool, path: str
 ) -> None:
     settings = Settings(proxies=(PROXY,), metrics_token=TOKEN)

@@ -66,7 +66,7 @@ async def test_a_posted_frame_arrives_without_waiting(tls):
 
 
 @both
-async def test_what_the_kernel_does_not_take_is_kept_and_flushed(tls):
+async def test_what_the_kernel_does_not_accept_is_kept_and_flushed(tls):
     async with two_links(tls=tls) as (server, client):
         assert server.post(BIG)
         assert not server.clear
@@ -81,7 +81,7 @@ async def test_what_the_kernel_does_not_take_is_kept_and_flushed(tls):
 
 
 @both
-async def test_send_all_waits_for_the_backlog_and_shuts_the_lane(tls, nursery):
+async def test_send_all_waits_for_the_backlog_and_posts_are_refused_meanwhile(tls, nursery):
     async with two_links(tls=tls) as (server, client):
         server.post(BIG)
         nursery.start_soon(server.send_all, b"after")
@@ -193,7 +193,7 @@ async def test_a_send_cancelled_before_its_first_byte_breaks_nothing(tls):
 
 
 @both
-async def test_a_refused_write_is_begun_for_tls_only(tls):
+async def test_a_write_without_room_counts_as_begun_with_tls_only(tls):
     """OpenSSL keeps the sealed record of a refused write: what follows it must be the same."""
     async with two_links(tls=tls) as (server, _):
         with _raw_socket_of(server) as raw, contextlib.suppress(BlockingIOError):
@@ -208,7 +208,7 @@ async def test_a_refused_write_is_begun_for_tls_only(tls):
 
 
 @both
-async def test_a_peer_that_takes_nothing_is_given_up(tls, autojump_clock):
+async def test_a_peer_that_accepts_nothing_is_dropped(tls, autojump_clock):
     async with two_links(tls=tls, stall_timeout_s=7) as (server, _):
         server.post(BIG)
         begun = trio.current_time()
@@ -356,8 +356,8 @@ async def test_finish_waits_only_so_long(tls, autojump_clock):
 
 
 @both
-async def test_a_session_is_read_a_little_a_turn(tls, nursery):
-    """Of hundreds of frames that came at once, and that nobody waits for, others notice nothing."""
+async def test_one_turn_reads_a_little_of_a_session(tls, nursery):
+    """Hundreds of frames that came at once do not hold up other tasks."""
     async with two_links(tls=tls) as (server, client):
         pong = b"\x8a\x80\0\0\0\0"
         server.receive_buffer.follow_frames()

@@ -15,8 +15,8 @@ from gameserver.runtime.net.listening import (
 )
 
 
-async def test_what_the_kernel_takes_for_a_connection_is_bounded():
-    """A peer that sends for ever fills the buffer, which must not grow by itself."""
+async def test_the_kernels_receive_buffer_does_not_grow():
+    """Linux would grow it by itself for a peer that sends fast."""
     [listener] = await open_listeners("127.0.0.1", 0)
     with listener, socket.create_connection(listener.getsockname()) as client:
         accepted, _ = await trio.socket.from_stdlib_socket(listener).accept()
@@ -29,7 +29,7 @@ async def test_what_the_kernel_takes_for_a_connection_is_bounded():
             assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == bound
 
 
-async def test_what_the_kernel_takes_for_a_peer_that_does_not_read_is_bounded():
+async def test_the_kernels_send_buffer_is_bounded_for_a_peer_that_does_not_read():
     [listener] = await open_listeners("127.0.0.1", 0)
     with listener, socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**14)
@@ -58,7 +58,7 @@ async def test_listeners_of_a_taken_port():
 
 
 async def test_a_listener_of_ipv6_takes_no_ipv4() -> None:
-    """Otherwise a client at 10.0.0.1 would be ::ffff:10.0.0.1, which other limits are for."""
+    """Otherwise a client at 10.0.0.1 would be ::ffff:10.0.0.1, with other limits."""
     (listener,) = await open_listeners("::", 0)
     with listener:
         assert listener.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) == 1

@@ -1,4 +1,4 @@
-"""What arrives on a connection, and who gets it; the scanner is tested in test_fast_path.py."""
+"""The receive buffer: where received bytes go, and what floods it; see also test_fast_path.py."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gameserver.runtime.net.receive_buffer import ReceiveBuffer
 from tests.support.websocket_frames import frame
 
 
-def test_before_frames_are_followed_all_is_to_be_read() -> None:
+def test_before_frames_are_followed_all_bytes_are_unread() -> None:
     receive_buffer = ReceiveBuffer()
     receive_buffer.take_in(b"GET / HTTP/1.1")
     receive_buffer.take_in(frame(b"x"))
@@ -23,7 +23,7 @@ def test_before_frames_are_followed_all_is_to_be_read() -> None:
     assert receive_buffer.bytes_in == 14 + len(frame(b"x"))
 
 
-def test_a_lane_is_opened_and_closed() -> None:
+def test_the_fast_path_is_opened_and_closed() -> None:
     receive_buffer = ReceiveBuffer()
     messages: list[bytes] = []
     pongs: list[bytes] = []
@@ -41,7 +41,7 @@ def test_a_lane_is_opened_and_closed() -> None:
     assert (messages, pongs, receive_buffer.unread) == ([b"one"], [b"p"], frame(b"two"))
 
 
-def test_nothing_received_is_the_end() -> None:
+def test_empty_bytes_mean_the_end() -> None:
     receive_buffer = ReceiveBuffer()
     receive_buffer.take_in(b"last")
     receive_buffer.take_in(b"")
@@ -49,11 +49,11 @@ def test_nothing_received_is_the_end() -> None:
     assert receive_buffer.take(10) == b"last"
 
 
-def test_a_shredded_message_is_a_flood() -> None:
+def test_a_message_in_too_many_fragments_is_a_flood() -> None:
     receive_buffer = ReceiveBuffer()
     receive_buffer.follow_frames()
-    told: list[str] = []
-    receive_buffer.on_flood = lambda: told.append("flood")
+    calls: list[str] = []
+    receive_buffer.on_flood = lambda: calls.append("flood")
     receive_buffer.take_in(frame(b"", 0x02) + frame(b"", 0x00) * (MAX_FRAGMENTS - 1))
     assert not receive_buffer.flooded
     receive_buffer.take_in(frame(b"", 0x00))
@@ -61,7 +61,7 @@ def test_a_shredded_message_is_a_flood() -> None:
     assert receive_buffer.unread == b""
     receive_buffer.take_in(frame(b"more"))
     assert receive_buffer.unread == b""
-    assert told == ["flood"]
+    assert calls == ["flood"]
 
 
 KINDS = {
@@ -76,7 +76,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("name", KINDS)
-async def test_who_sends_more_than_allowed_floods(
+async def test_a_peer_that_sends_more_than_allowed_floods(
     name: str, autojump_clock: trio.testing.MockClock
 ) -> None:
     """As many as are allowed, for a minute, and then too many at once."""
@@ -84,8 +84,8 @@ async def test_who_sends_more_than_allowed_floods(
     receive_buffer.follow_frames()
     messages: list[bytes] = []
     receive_buffer.open_fast_path(messages.append, messages.append)
-    told: list[str] = []
-    receive_buffer.limit(Intake(), lambda: told.append("flood"))
+    calls: list[str] = []
+    receive_buffer.limit(Intake(), lambda: calls.append("flood"))
     sent = KINDS[name]
     frames = 2 if name == "empty fragments" else 1
     fit = min(Intake().frames_per_s / frames, Intake().bytes_per_s / len(sent))
@@ -94,17 +94,17 @@ async def test_who_sends_more_than_allowed_floods(
         receive_buffer.take(1 << 20)
         await trio.sleep(1)
     assert not receive_buffer.flooded
-    assert told == []
+    assert calls == []
     before = len(messages)
     burst = min(Intake().frames_burst / frames, Intake().bytes_burst / len(sent))
     receive_buffer.take_in(sent * int(burst + fit))
     assert receive_buffer.flooded
-    assert told == ["flood"]
-    assert len(messages) == before, "nothing of it was handed on"
+    assert calls == ["flood"]
+    assert len(messages) == before, "no message of the flood was handed out"
     assert receive_buffer.unread == b""
 
 
-async def test_without_a_limit_all_is_let_in() -> None:
+async def test_without_limits_nothing_is_a_flood() -> None:
     receive_buffer = ReceiveBuffer()
     receive_buffer.follow_frames()
     receive_buffer.take_in(frame(b"", 0x89) * 100_000)

@@ -45,14 +45,14 @@ def paths(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "::1"])
-def test_a_client_that_trusts_the_authority_is_content(paths, name):
+def test_a_client_that_trusts_the_authority_accepts_the_certificate(paths, name):
     client = ssl.create_default_context(cafile=paths.ca)
     client.set_alpn_protocols(["h2", "http/1.1"])
     done = shake_hands(tls.server_context(paths.certificate, paths.key), client, name)
     assert done.selected_alpn_protocol() == "http/1.1"
 
 
-def test_a_client_that_does_not_is_not(paths):
+def test_a_client_that_does_not_trust_it_refuses_the_certificate(paths):
     with pytest.raises(ssl.SSLCertVerificationError):
         shake_hands(
             tls.server_context(paths.certificate, paths.key),
@@ -78,7 +78,7 @@ def test_only_the_owner_reads_the_key(paths):
     assert stat.S_IMODE(paths.key.stat().st_mode) == 0o600
 
 
-def test_browsers_accept_how_long_it_is_valid(paths):
+def test_it_is_not_valid_for_longer_than_browsers_accept(paths):
     leaf = x509.load_pem_x509_certificate(paths.certificate.read_bytes())
     left = leaf.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
     assert datetime.timedelta(days=390) < left < datetime.timedelta(days=398)
@@ -194,7 +194,7 @@ def issued(*names: str, days: int = 30, since_days: int = 60):
     )
 
 
-def test_what_a_certificate_is_for_and_until_when(tmp_path):
+def test_the_names_and_dates_of_a_certificate(tmp_path):
     write(tmp_path, issued("play.example", "192.0.2.1", days=30))
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     facts = tls.certificate_facts(tls.server_context(certificate, key), certificate)
@@ -208,7 +208,7 @@ def test_what_a_certificate_is_for_and_until_when(tmp_path):
     ("days", "since_days", "problem"),
     [(-1, 60, "certificate has expired"), (30, -1, "certificate is not yet valid")],
 )
-def test_what_every_client_would_refuse(tmp_path, days, since_days, problem):
+def test_certificates_that_every_client_refuses(tmp_path, days, since_days, problem):
     write(tmp_path, issued("play.example", days=days, since_days=since_days))
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     with pytest.raises(tls.CertificateError, match=f"cert.pem: {problem}"):

@@ -53,7 +53,7 @@ def calls_until(error: type[OSError], server: TlsSocket) -> int:
     raise AssertionError("it never came")
 
 
-async def test_nothing_there_and_nothing_in_it_are_told_apart():
+async def test_no_record_and_a_record_without_data_are_told_apart():
     with sockets() as (ours, theirs):
         server, client = connected(ours)
         with pytest.raises(BlockingIOError):
@@ -74,7 +74,7 @@ async def test_records_without_data_end_it_after_a_few():
         assert calls_until(IdleFlood, server) == IDLE_RECORDS_BURST // RECORDS_PER_TURN
 
 
-async def test_a_key_update_now_and_then_is_let_pass(autojump_clock):
+async def test_a_key_update_now_and_then_is_allowed(autojump_clock):
     with sockets() as (ours, theirs):
         server, client = connected(ours)
         for _ in range(4 * IDLE_RECORDS_BURST):
@@ -130,7 +130,7 @@ async def test_refused_renegotiations_that_nobody_reads_pile_up_no_further():
         assert server.unsent
 
 
-async def test_what_was_encrypted_goes_out_before_anything_else():
+async def test_unsent_ciphertext_goes_out_before_anything_else():
     with sockets() as (ours, theirs):
         ours_codec, theirs_codec = pair()
         server, client = TlsSocket(ours, ours_codec), TlsSocket(theirs, theirs_codec)
@@ -163,7 +163,7 @@ def closed(codec: TlsCodec) -> bytes:
     return codec.take_ciphertext()
 
 
-async def test_what_is_no_tls_is_an_error():
+async def test_bytes_that_are_no_tls_are_an_error():
     with sockets() as (ours, theirs):
         server, _ = connected(ours)
         theirs.send(b"GET / HTTP/1.1\r\n\r\n")
