@@ -275,7 +275,7 @@ class Steering(Generic[S, C]):
         self.effects.clear()
 
     def rejoined(self) -> None:
-        """Start over in another seat; the clock has begun anew already."""
+        """Start over in another seat, after the clock has."""
         self.rendered_tick = math.nan
         self._begin()
 

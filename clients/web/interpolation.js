@@ -244,7 +244,7 @@ export class Track {
   }
 
   /**
-   * Where it will be at a tick to come, if it goes on as it does; not for drawing the thing itself.
+   * The position at a later tick if the last speed stays the same; not for drawing the entity.
    * @param {number} tick
    * @returns {{x: number, y: number}}
    */

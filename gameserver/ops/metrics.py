@@ -196,7 +196,7 @@ class _Once(Collector):
             yield _count(f"acceptor_{name}", what, figures.acceptor[name])
         yield _by_label(
             "turned_away",
-            "Connections, requests and joins that were turned away",
+            "Connections, requests and joins that were refused",
             "reason",
             figures.turned_away,
         )
@@ -226,7 +226,7 @@ ACCEPTOR_COUNTS: Final = {
     "accepted": "Connections accepted",
     "requests": "Request heads read, upgrades included",
     "websockets": "WebSocket sessions begun",
-    "refused": "Connections turned away as soon as they were accepted",
+    "refused": "Connections refused as soon as they were accepted",
     "rejected": "Requests answered with a status of 400 or more",
     "failed": "Connections that ended because of the peer or the network",
     "crashed": "Connections and routes that ended by an error of the server; each is in the log",

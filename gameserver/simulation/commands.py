@@ -145,7 +145,7 @@ class Commands:
             self._inputs.clear()
 
     def start_over(self) -> None:
-        """Begin anew at seq 1, for another client that plays on in this seat."""
+        """Start over at seq 1, for another client in this seat."""
         self.discard()
         self.newest_seq = self._seat.command_seq = 0
         self._screen.claim = None

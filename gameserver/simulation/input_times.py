@@ -20,7 +20,7 @@ class InputTimes:
     """The durations of the latest inputs, in seconds.
 
     ``waits_s``: from reading an input to the beginning of its tick.  ``sends_s``: from the end of
-    that tick's simulation until the first delta that tells of it was written, which belongs to a
+    that tick's simulation until the first delta that reports it was written, which belongs to a
     later tick where a link was behind.
     """
 
@@ -43,7 +43,7 @@ class RoomInputTimes:
     def __init__(self) -> None:
         self.times: Final = InputTimes(WINDOW_ROOM)
         self.begun_s = 0.0
-        #: The seats with an applied input that no delta has told of yet.
+        #: The seats with an applied input that no delta has reported yet.
         self.untold: list[SeatInputTimes] = []
 
     def begin_tick(self, begun_s: float) -> None:
@@ -69,7 +69,7 @@ class SeatInputTimes:
         self.times: Final = times
         self._seat = seat
         self._room = room
-        #: The beginning of the first tick whose input no delta has told of yet; 0.0: none.
+        #: The beginning of the first tick whose input no delta has reported yet; 0.0: none.
         self._untold_s = 0.0
 
     def note_applied(self, read_s: float) -> None:

@@ -69,19 +69,19 @@ def test_rooms_are_found_from_the_working_directory(here: pathlib.Path) -> None:
         ("mygame:Room", "mygame:Room is not a subclass of gameserver.Room"),
     ],
 )
-def test_what_is_not_there_is_named(here: pathlib.Path, target: str, complaint: str) -> None:
+def test_a_missing_module_or_room_is_named(here: pathlib.Path, target: str, complaint: str) -> None:
     (here / "mygame.py").write_text(GAME)
     with pytest.raises(UsageError, match=complaint):
         load_rooms([target])
 
 
-def test_two_rooms_of_one_name(here: pathlib.Path) -> None:
+def test_two_rooms_of_the_same_name_are_refused(here: pathlib.Path) -> None:
     (here / "mygame.py").write_text(GAME)
     with pytest.raises(UsageError, match="two rooms are both called duel"):
         load_rooms(["mygame:Duel", "mygame:Duel"])
 
 
-def test_a_game_that_lacks_something_says_so_itself(here: pathlib.Path) -> None:
+def test_an_import_error_of_a_game_is_raised_unchanged(here: pathlib.Path) -> None:
     (here / "mygame.py").write_text("import not_installed_anywhere")
     with pytest.raises(ModuleNotFoundError, match="not_installed_anywhere"):
         load_rooms(["mygame:Duel"])
@@ -94,7 +94,7 @@ def test_every_setting_but_secrets_is_a_flag() -> None:
     assert all(f.default is None for f in attrs.fields(Flags))
 
 
-def test_the_list_of_commands_says_what_each_says_itself() -> None:
+def test_the_list_of_commands_has_the_docstring_of_each() -> None:
     for name, help_text in cli.COMMANDS.items():
         command = getattr(importlib.import_module(f"gameserver.cli.{name}"), name)
         assert (command.__doc__ or "").partition("\n")[0] == help_text
@@ -185,7 +185,7 @@ def test_a_token_for_development(
         (["token", "", "--secret-file", "secrets"], "an identity is 1 to 256 bytes"),
     ],
 )
-def test_a_token_that_cannot_be(
+def test_a_token_for_an_invalid_identity_is_refused(
     here: pathlib.Path,
     arguments: list[str],
     complaint: str,
@@ -286,7 +286,7 @@ async def test_the_echo_until_a_signal(here: pathlib.Path) -> None:
         ("::", ["open http://[::1]:5/", "IPv6, and none of IPv4"]),
     ],
 )
-def test_what_is_said_of_the_address(host: str, said: list[str]) -> None:
+def test_the_printed_lines_for_an_address(host: str, said: list[str]) -> None:
     server = Server(DEMO_KINDS, Settings(host=host))
     server.port = 5
     lines = serving._addresses(server)

@@ -98,7 +98,7 @@ def test_a_line_is_written_when_it_ends(pipe: Pipe) -> None:
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=2000), max_size=20))
-def test_what_is_read_is_what_was_written(texts: list[str]) -> None:
+def test_the_reader_gets_the_written_text(texts: list[str]) -> None:
     pipe = Pipe()
     out = UnfailingStream(pipe.stream)
     read = ""
@@ -116,7 +116,7 @@ def test_half_a_character_is_escaped(pipe: Pipe) -> None:
     assert pipe.read() == "\\ud800\n"
 
 
-def test_a_pipe_that_nobody_reads_holds_up_nothing(pipe: Pipe) -> None:
+def test_a_pipe_without_a_reader_blocks_nothing(pipe: Pipe) -> None:
     out = UnfailingStream(pipe.stream)
     filled = pipe.fill()
     line = "x" * 1023 + "\n"
@@ -175,7 +175,7 @@ def test_a_stream_without_a_descriptor() -> None:
     assert out.trouble is not None
 
 
-def test_no_stream_at_all() -> None:
+def test_a_stream_that_is_none() -> None:
     out = UnfailingStream(None)
     print("to nobody", file=out)
     assert (out.trouble, out.isatty(), out.encoding) == (None, False, "utf-8")
@@ -183,12 +183,12 @@ def test_no_stream_at_all() -> None:
         out.fileno()
 
 
-def test_it_is_not_wrapped_twice() -> None:
+def test_an_unfailing_stream_is_not_wrapped_again() -> None:
     out = UnfailingStream(None)
     assert unfailing(out) is out
 
 
-def test_what_programs_ask_of_a_real_stream(pipe: Pipe) -> None:
+def test_it_has_the_attributes_of_a_real_stream(pipe: Pipe) -> None:
     out = UnfailingStream(pipe.stream)
     assert out.buffer is pipe.stream.buffer
     assert (out.fileno(), out.isatty(), out.writable()) == (pipe.stream.fileno(), False, True)
@@ -219,7 +219,7 @@ async def test_the_log_tells_when_standard_output_is_lost_and_how_much(
     assert told[0]["reason"] == "[Errno 28] no space left on device"
 
 
-def test_whoever_prints_in_the_block_is_spared(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_printing_in_the_block_never_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     disk = Disk()
     disk.full = True
     monkeypatch.setattr(sys, "stdout", disk)

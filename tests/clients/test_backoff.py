@@ -18,7 +18,7 @@ def test_pauses_grow_to_the_longest_and_differ() -> None:
     assert len(set(pauses)) == len(pauses)
 
 
-def test_a_connection_that_lasted_takes_them_back() -> None:
+def test_a_connection_that_lasted_resets_the_pauses() -> None:
     backoff = Backoff(random.Random(1))
     for _ in range(8):
         backoff.next_pause_s(LASTING_S - 0.1, 0.0)

@@ -35,7 +35,7 @@ from tests.support.sockets import client_tls, server_tls
 @pytest.mark.parametrize(
     "url", ["http://a/", "ws://", "ws://a:x/", "ws://a b/", "ws://ä/", "ws://[/", "a"]
 )
-async def test_what_is_no_address_is_our_own_mistake(url: str) -> None:
+async def test_an_invalid_address_is_a_local_error(url: str) -> None:
     with pytest.raises(LocalProtocolError, match="not an address"):
         async with open_game(url):
             pytest.fail("must not get in")
@@ -59,7 +59,7 @@ async def test_nothing_listens(autojump_clock) -> None:
     assert caught.value.action is ClientAction.RESUME
 
 
-async def test_a_peer_that_is_no_websocket_is_given_up(dial: Dial, autojump_clock) -> None:
+async def test_a_peer_that_speaks_no_websocket_is_given_up(dial: Dial, autojump_clock) -> None:
     async def mute(stream: trio.abc.Stream) -> None:
         await trio.sleep_forever()
 

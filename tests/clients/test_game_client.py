@@ -78,7 +78,7 @@ async def test_events_come_with_their_delta_and_by_themselves(game: Game, autoju
         assert by_delta == [(11, []), (12, [7, 8]), (14, [9])]
 
 
-async def test_one_who_does_not_read_loses_the_oldest_and_it_is_counted(
+async def test_a_slow_reader_loses_the_oldest_items_and_they_are_counted(
     game: Game, autojump_clock
 ) -> None:
     async def script(server: Server) -> None:
@@ -249,7 +249,7 @@ WRONG: dict[str, Callable[[Server], Awaitable[None]]] = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-async def test_what_cannot_be_mended_ends_the_connection(
+async def test_a_malformed_full_state_ends_the_connection(
     game: Game, autojump_clock, wrong: str
 ) -> None:
     codes: list[int] = []
@@ -267,7 +267,7 @@ async def test_what_cannot_be_mended_ends_the_connection(
     assert codes == [caught.value.code]
 
 
-async def test_a_close_is_told_to_everyone_who_waits_or_sends(game: Game, autojump_clock) -> None:
+async def test_a_close_ends_every_wait_and_send(game: Game, autojump_clock) -> None:
     async def script(server: Server) -> None:
         await server.let_in()
         await server.tell(Moved("ws://else/", "t"), Bye(1001, "restart", 3))

@@ -22,7 +22,9 @@ async def test_an_inbox_gives_in_order_drops_the_oldest_and_ends() -> None:
         await inbox.get()
 
 
-async def test_an_inbox_wakes_who_waits_and_loses_nothing_to_the_cancelled(autojump_clock) -> None:
+async def test_an_inbox_wakes_waiting_tasks_and_loses_nothing_to_cancelled_ones(
+    autojump_clock,
+) -> None:
     inbox: Inbox[int] = Inbox(2)
     got: list[int] = []
 

@@ -23,7 +23,9 @@ from tests.support.scripted_server import (
 )
 
 
-async def test_hello_says_what_was_asked_and_welcome_is_read(game: Game, autojump_clock) -> None:
+async def test_the_hello_has_the_arguments_and_the_welcome_is_read(
+    game: Game, autojump_clock
+) -> None:
     heard: list[Hello] = []
 
     async def script(server: Server) -> None:
@@ -89,7 +91,7 @@ async def test_an_exception_of_the_block_comes_out_as_it_is(game: Game, autojump
             raise ZeroDivisionError
 
 
-async def test_leaving_closes_in_peace(game: Game, autojump_clock) -> None:
+async def test_leaving_closes_normally(game: Game, autojump_clock) -> None:
     codes: list[int] = []
 
     async def script(server: Server) -> None:

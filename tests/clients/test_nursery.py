@@ -37,7 +37,7 @@ async def run(block: Callable[[], Awaitable[object]], *failures: BaseException) 
     [ValueError("of the block"), KeyboardInterrupt(), SystemExit(3)],
     ids=lambda error: type(error).__name__,
 )
-async def test_what_the_block_raises_comes_out_as_it_is(error: BaseException) -> None:
+async def test_an_exception_of_the_block_is_raised_unchanged(error: BaseException) -> None:
     with pytest.raises(type(error)) as caught:
         await run(lambda: fail(error))
     assert caught.value is error
@@ -53,7 +53,7 @@ async def test_a_group_of_the_blocks_own_stays_one() -> None:
     assert caught.value.exceptions == error.exceptions
 
 
-async def test_what_the_only_failing_task_raises_comes_out_too() -> None:
+async def test_an_exception_of_the_only_failing_task_is_raised_unchanged() -> None:
     with pytest.raises(ZeroDivisionError):
         await run(trio.sleep_forever, ZeroDivisionError())
 

@@ -10,7 +10,7 @@ def command(seq: int, tick: int = 0) -> CommandMessage:
     return CommandMessage(seq, tick, 0, 0, 0, [])
 
 
-def test_what_was_not_dealt_with_is_sent_again_in_order() -> None:
+def test_unacknowledged_commands_are_sent_again_in_order() -> None:
     outbox = Outbox()
     for seq in range(1, 6):
         outbox.sent(command(seq))
@@ -21,7 +21,7 @@ def test_what_was_not_dealt_with_is_sent_again_in_order() -> None:
     assert len(outbox) == 0
 
 
-def test_what_was_for_ticks_that_have_passed_is_forgotten() -> None:
+def test_commands_for_past_ticks_are_forgotten() -> None:
     outbox = Outbox()
     for seq, tick in enumerate((9, 10, 11, 0, 12), 1):
         outbox.sent(command(seq, tick))

@@ -29,7 +29,7 @@ def test_each_is_answered_once_in_any_order() -> None:
     assert pings.answered(999) is None
 
 
-def test_those_that_nobody_answers_are_forgotten() -> None:
+def test_unanswered_pings_are_forgotten() -> None:
     pings = Pings(30, 0.0)
     nonces = [pings.next(float(n)) for n in range(REMEMBERED + 1)]
     assert pings.answered(nonces[0]) is None

@@ -173,7 +173,7 @@ async def play_until(client: GameClient, play: Any, time_s: float, force: int = 
             return
 
 
-async def test_what_is_steered_shows_at_once_and_the_server_agrees(
+async def test_a_command_shows_at_once_and_the_server_agrees(
     game: Game,
     autojump_clock: trio.testing.MockClock,
 ) -> None:
@@ -200,7 +200,7 @@ async def test_what_is_steered_shows_at_once_and_the_server_agrees(
         assert hosts[0].pings == pytest.approx(8 + 8 / PING_EVERY_S, abs=2)
 
 
-async def test_what_an_effect_foresaw_is_no_news(
+async def test_a_predicted_event_is_no_news(
     game: Game,
     autojump_clock: trio.testing.MockClock,
 ) -> None:
@@ -275,7 +275,7 @@ async def test_the_servers_shares_of_the_latency_come_with_its_status(
 
 
 @pytest.mark.parametrize(("code", "ends"), [(1000, True), (1001, False)])
-async def test_the_loop_ends_in_peace_or_says_why_not(
+async def test_the_loop_ends_on_a_normal_close_or_raises(
     game: Game,
     autojump_clock: trio.testing.MockClock,
     code: int,
@@ -312,7 +312,7 @@ async def test_without_a_pong_the_loop_waits_until_the_connection_ends(
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_tick_comes_when_it_is_said_to(seed: int) -> None:
+def test_a_tick_is_due_at_its_due_time(seed: int) -> None:
     """Otherwise a rounding error lets a loop wait for it again and again."""
     chance = random.Random(seed)
     started_s, tick = chance.uniform(0, 1000), chance.uniform(0, 50)
@@ -329,7 +329,7 @@ def test_a_tick_comes_when_it_is_said_to(seed: int) -> None:
         assert steering.tick > before
 
 
-async def test_in_another_room_nothing_is_kept_of_the_first_ones_time(
+async def test_in_another_room_the_clock_of_the_first_is_forgotten(
     game: Game, dial: Dial, autojump_clock: trio.testing.MockClock
 ) -> None:
     """The server was restarted: its ticks are lower, and it has another pace."""

@@ -251,7 +251,7 @@ def test_ticks_must_grow(tick: int) -> None:
         started().apply(delta(tick))
 
 
-def test_an_unknown_class_name_is_our_own_mistake() -> None:
+def test_an_unknown_class_name_is_a_local_error() -> None:
     with pytest.raises(LocalProtocolError, match="has no entity class Shp; it has Ship, Zone"):
         started().of_kind("Shp")
 

@@ -23,7 +23,7 @@ test("a check that disagrees asks for a full state, once until it comes", () => 
   assert.deepEqual(socket().take(), [[6]]);
   assert.equal(client.statistics().checksumFailures, 1);
   socket().say(delta(12, { sets: [1, 1, 6] }));
-  assert.equal(client.replica.entities.get(1).x, 3, "what is held goes on meanwhile");
+  assert.equal(client.replica.entities.get(1).x, 3, "the replica keeps its entities meanwhile");
   socket().say(delta(13, { leaves: null, enters: ship(1, 7) }));
   socket().say(wrongCheck(client, 13));
   assert.deepEqual(socket().take(), [[6]]);

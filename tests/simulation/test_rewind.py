@@ -128,7 +128,7 @@ def test_while_an_input_is_repeated_the_screen_goes_on() -> None:
 
 
 @pytest.mark.parametrize("rendered", [1, 20, 63, 10**6])
-def test_a_claim_that_cannot_be_is_replaced_by_what_was_measured(rendered: float) -> None:
+def test_an_impossible_claim_is_replaced_by_the_measured_age(rendered: float) -> None:
     """Claims that are older than any delay explains, newer than the latency, or of the future."""
     played = Played()
     played.player.latency = STEADY

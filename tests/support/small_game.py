@@ -206,7 +206,7 @@ class SilenceableStream(trio.abc.Stream):
 
 
 class RawClient:
-    """One that sends what it is told to, well-formed or not."""
+    """A client that sends any bytes, well-formed or not."""
 
     def __init__(self, ws: trio_websocket.WebSocketConnection) -> None:
         self.ws = ws

@@ -77,7 +77,7 @@ export class Foresight {
     return shown !== undefined;
   }
 
-  /** The server has told of all up to `tick`. @param {number} tick */
+  /** Undo the effects that no event has confirmed by the delta of `tick`. @param {number} tick */
   expire(tick) {
     for (const { what } of this.#pending.expire(tick)) this.#undo(what);
   }

@@ -201,7 +201,7 @@ export class Lead {
   /**
    * Take in a command that arrived at `edge` or earlier, which is earlier than expected.
    * @param {number} edge
-   * @param {number} tick  whose delta tells of it
+   * @param {number} tick  the tick of the delta that reported it
    */
   #early(edge, tick) {
     if (this.#run <= 0) {

@@ -77,7 +77,7 @@ export const RENDERED_PER_TICK = 32;
  * @property {number | null} idleTicks  ticks for which no input had come
  * @property {number | null} waitUs  from when the server read it to the beginning of its tick
  * @property {number | null} simulateUs  the duration of the room's last step
- * @property {number | null} sendUs  from there until the delta that tells of it was written
+ * @property {number | null} sendUs  from the end of the step until its delta was written
  * @property {number | null} disputed  `rendered` that the measured latency refuted
  */
 /** @typedef {{ kind: typeof Kind.SAID, seat: number, name: string, text: string }} Said */

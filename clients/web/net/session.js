@@ -47,7 +47,7 @@ export class Session {
    * @param {Connection} connection
    * @param {PlayerSignals} signals
    * @param {Traffic} traffic
-   * @param {Session | null} before  of the same seat, which this one goes on with; null: it is new
+   * @param {Session | null} before  the last session of the same seat, which this one continues; null if new
    */
   constructor(welcome, connection, signals, traffic, before = null) {
     const now = connection.clock();

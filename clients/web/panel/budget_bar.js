@@ -18,7 +18,7 @@ export class BudgetBar {
   #legend = make("ul", "legend");
   #total;
 
-  /** @param {HTMLElement} parent @param {HTMLElement} total  where the sum is told */
+  /** @param {HTMLElement} parent @param {HTMLElement} total  the element for the sum */
   constructor(parent, total) {
     this.#total = total;
     this.#bar.setAttribute("aria-hidden", "true");

@@ -225,7 +225,7 @@ def test_a_hunter_does_not_waste_shots(replica: Replica) -> None:
     assert not decided(bot_of(Hunter), replica).fire
 
 
-def test_who_is_weak_or_has_a_bounty_is_preferred() -> None:
+def test_a_target_that_is_weak_or_has_a_bounty_is_preferred() -> None:
     replica = view(enemy(300, 0, hull=20), enemy(250, 50, 3), enemy(280, 0, 4))
     assert replica.own is not None
     chosen = bot_of(Hunter).choose_target(look(replica, replica.own, 1))
@@ -275,7 +275,7 @@ def test_losing_much_hull_at_once_makes_it_dash() -> None:
     assert any(dashes)
 
 
-def test_a_miner_drops_mines_before_who_follows() -> None:
+def test_a_miner_drops_mines_before_a_pursuer() -> None:
     followed = view(enemy(-200, 0), vx=200)
     ahead = view(enemy(200, 0), vx=200)
     assert any(decided(bot_of(Miner, seed), followed).mine for seed in range(8))

@@ -58,12 +58,12 @@ def test_figures_add_up_and_travel() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"errors": [], "more": 1}', "hello"])
-def test_what_is_no_figures_is_refused(text: str) -> None:
+def test_a_line_that_is_no_figures_is_refused(text: str) -> None:
     with pytest.raises(RemoteProtocolError, match="no figures"):
         Figures.from_json(text)
 
 
-def test_the_reasons_told_apart_are_bounded() -> None:
+def test_the_number_of_different_reasons_is_bounded() -> None:
     figures = Figures()
     for number in range(MAX_REASONS + 5):
         figures.note_error(f"reason {number}")
@@ -80,7 +80,7 @@ def test_the_reasons_told_apart_are_bounded() -> None:
         (Figures(joins=1, crashes=1), False),
     ],
 )
-def test_what_counts_as_well(figures: Figures, well: bool) -> None:
+def test_when_figures_are_well(figures: Figures, well: bool) -> None:
     assert figures.well is well
 
 
@@ -144,7 +144,9 @@ def test_an_assignment_keeps_its_ca_file_and_profiles() -> None:
         (ConnectionLost(4000, ""), False),
     ],
 )
-def test_who_comes_back(ended: Refused | ConnectionLost, back: bool) -> None:
+def test_the_close_codes_after_which_a_bot_joins_again(
+    ended: Refused | ConnectionLost, back: bool
+) -> None:
     assert comes_back(ended) is back
 
 
@@ -155,12 +157,12 @@ def test_only_wss_needs_a_context() -> None:
         tls_context("wss://x/", Path("no-such-file.pem"))
 
 
-def test_a_bad_url_is_said_at_once() -> None:
+def test_a_bad_url_is_reported_at_once() -> None:
     with pytest.raises(LocalProtocolError, match="not an address"):
         run_bots("http://x/", count=1)
 
 
-def test_a_bad_profile_is_said_at_once() -> None:
+def test_a_bad_profile_is_reported_at_once() -> None:
     with pytest.raises(UnknownProfile, match="no profile 'moon'"):
         run_bots("ws://x/", count=1, profiles="lan,moon")
 
@@ -253,7 +255,7 @@ async def test_bots_that_are_refused_for_good_end_the_swarm() -> None:
 
 
 @pytest.mark.parametrize(("processes", "stop"), [(1, signal.SIGTERM), (2, signal.SIGINT)])
-async def test_the_command_ends_in_peace_on_a_signal(processes: int, stop: signal.Signals) -> None:
+async def test_the_command_ends_normally_on_a_signal(processes: int, stop: signal.Signals) -> None:
     async with open_server({"arena": Arena}, SETTINGS) as server:
         url = f"ws://127.0.0.1:{server.port}/"
         code = (

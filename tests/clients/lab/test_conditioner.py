@@ -295,7 +295,7 @@ def test_there_are_none_before_the_begin_and_none_without() -> None:
     assert not any(NO_OUTAGES.cover(i / 10) for i in range(1000))
 
 
-def test_what_makes_no_sense_is_refused() -> None:
+def test_invalid_values_are_refused() -> None:
     with pytest.raises(LocalProtocolError, match="shorter"):
         Outages("", begin_s=0.0, every_s=1.0, least_s=0.5, most_s=1.0)
     for wrong in (

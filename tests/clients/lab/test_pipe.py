@@ -43,7 +43,7 @@ async def test_bytes_come_out_after_the_delay(autojump_clock: trio.testing.MockC
     assert trio.current_time() == pytest.approx(begin_s + 0.1)
 
 
-async def test_one_who_waits_is_woken_by_what_is_sent(
+async def test_a_waiting_receiver_is_woken_by_a_send(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     pipe = pipe_of(slow(0.1))
@@ -98,7 +98,7 @@ async def test_without_a_reader_nothing_more_is_taken(
     assert patience.cancelled_caught
 
 
-async def test_one_who_waits_gets_what_later_bytes_let_be_sent_again_sooner(
+async def test_a_waiting_receiver_gets_a_segment_that_later_bytes_repair_sooner(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     path = Path(delay_s=0.05, loss=0.5)
@@ -189,7 +189,7 @@ async def test_an_end_comes_behind_all_that_was_sent(
         assert await player.receive_some() == b""
 
 
-async def test_closing_wakes_those_who_wait(autojump_clock: trio.testing.MockClock) -> None:
+async def test_closing_wakes_waiting_tasks(autojump_clock: trio.testing.MockClock) -> None:
     async with conditioned(slow()) as (player, server):
 
         async def read() -> None:
@@ -235,7 +235,7 @@ async def test_what_was_sent_before_closing_still_arrives(
     assert await far.receive_some() == b""
 
 
-async def test_closing_does_not_wait_for_ever(autojump_clock: trio.testing.MockClock) -> None:
+async def test_closing_does_not_wait_forever(autojump_clock: trio.testing.MockClock) -> None:
     near, far = trio.testing.memory_stream_pair()
     begin_s = trio.current_time()
     async with trio.open_nursery() as tasks:

@@ -9,7 +9,7 @@ from clients.lab.profiles import PROFILES, Profile, UnknownProfile, profile_of, 
 from clients.lab.recovery import LEAST_TIMEOUT_S
 
 
-def test_those_that_come_with_the_lab() -> None:
+def test_the_profiles_of_the_lab() -> None:
     real = ["lan", "cable", "mobile", "bad-wifi", "other-continent", "train"]
     assert list(PROFILES) == [*real, "lossy-1", "lossy-3"]
     assert all(name == profile.name for name, profile in PROFILES.items())
@@ -34,7 +34,7 @@ def test_a_round_trip_is_a_profile() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "LAN", "ms", "-5ms", "1.5ms", "99999ms", "mobile,lan"])
-def test_what_is_no_profile_is_refused_with_what_there_is(name: str) -> None:
+def test_an_unknown_profile_is_refused_with_the_known_ones(name: str) -> None:
     with pytest.raises(UnknownProfile, match="there are lan, cable"):
         profile_of(name)
 

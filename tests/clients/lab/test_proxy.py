@@ -148,7 +148,7 @@ async def test_a_reset_is_passed_on_as_one() -> None:
             assert proxy.figures().broken == 2
 
 
-async def test_one_who_does_not_read_holds_the_other_back() -> None:
+async def test_a_side_that_does_not_read_makes_the_other_wait() -> None:
     path = Path(delay_s=0, window_bytes=4096)
     profile = Profile(name="", up=path, down=path)
     with trio.fail_after(30):
@@ -287,12 +287,12 @@ def test_endpoints(text: str, endpoint: Endpoint) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "http", "host:", "host:70000", "::1:80", "1:2:3", "host:٣"])
-def test_what_is_no_endpoint_is_refused(text: str) -> None:
+def test_an_invalid_endpoint_is_refused(text: str) -> None:
     with pytest.raises(LabError):
         Endpoint.from_text(text)
 
 
-def test_the_lines_say_what_happens() -> None:
+def test_the_lines_of_figures() -> None:
     proxy = Proxy(profile_of("mobile"), Endpoint("::1", 8000), "s")
     assert opening_line(proxy, Endpoint("127.0.0.1", 9000)) == (
         "127.0.0.1:9000 leads to [::1]:8000 by mobile: "

@@ -40,7 +40,7 @@ def test_python_and_the_page_repair_at_the_same_times() -> None:
     check("recovery")
 
 
-def test_what_is_not_lost_takes_the_delay() -> None:
+def test_a_segment_that_is_not_lost_takes_the_delay() -> None:
     way = flight([])
     assert [way.send(at_s).arrives_s for at_s in (1.0, 1.0, 2.0)] == [1.05, 1.05, 2.05]
     assert way.lost == 0
@@ -107,7 +107,7 @@ def test_the_last_of_several_is_probed() -> None:
     assert lost.tries_s[1:] == [pytest.approx(1.01 + PROBE_ROUND_TRIPS * RTT_S)]
 
 
-def test_what_follows_puts_the_probe_off() -> None:
+def test_a_later_segment_postpones_the_probe() -> None:
     way = flight([KEPT, LOST, KEPT, LOST])
     way.send(1.0)
     lost = way.send(1.01)
@@ -122,7 +122,7 @@ def test_what_follows_puts_the_probe_off() -> None:
     st.floats(0.0, 0.05),
     st.integers(0, 1000),
 )
-def test_what_has_arrived_changes_no_more(
+def test_an_arrived_segment_changes_no_more(
     pauses_s: list[float], loss: float, jitter_s: float, seed: int
 ) -> None:
     path = Path(delay_s=DELAY_S, jitter_s=jitter_s, loss=loss)

@@ -23,7 +23,7 @@ def test_a_shot_is_confirmed_by_the_event_of_its_tick() -> None:
     assert (len(pending), pending.confirmed, pending.undone) == (0, 1, 0)
 
 
-def test_a_shot_that_never_was_is_undone_once_the_server_has_told_of_its_time() -> None:
+def test_a_shot_without_an_event_is_undone_after_the_patience() -> None:
     pending = PendingEffects()
     shot = Effect("Shot", 10)
     pending.show(shot)
@@ -33,7 +33,7 @@ def test_a_shot_that_never_was_is_undone_once_the_server_has_told_of_its_time() 
     assert pending.undone == 1
 
 
-def test_the_nearest_in_time_is_meant() -> None:
+def test_an_event_confirms_the_nearest_effect_in_time() -> None:
     pending = PendingEffects()
     first, second = Effect("Shot", 10), Effect("Shot", 15)
     pending.show(first)
@@ -42,7 +42,7 @@ def test_the_nearest_in_time_is_meant() -> None:
     assert pending.confirm("Shot", 12) is first
 
 
-def test_keys_tell_pickups_apart() -> None:
+def test_keys_distinguish_pickups() -> None:
     pending = PendingEffects()
     one, two = Effect("Taken", 10, key=1), Effect("Taken", 10, key=2)
     pending.show(one)

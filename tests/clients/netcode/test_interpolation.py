@@ -68,7 +68,7 @@ def test_a_rarer_delta_asks_for_more_delay_than_the_least() -> None:
     assert clock.delay_s == pytest.approx(4 * TICK_S)
 
 
-def test_jitter_lengthens_the_delay_up_to_a_limit_and_a_calm_line_shortens_it_again() -> None:
+def test_jitter_lengthens_the_delay_up_to_a_limit_and_steady_deltas_shorten_it_again() -> None:
     rng = random.Random(7)
     clock = new_clock()
     for tick in range(300):
@@ -109,7 +109,7 @@ def test_playback_never_runs_backwards_whatever_comes_when(
             shown = now
 
 
-def test_small_errors_are_made_good_by_running_a_tenth_faster_or_slower() -> None:
+def test_small_errors_are_corrected_by_running_a_tenth_faster_or_slower() -> None:
     clock = warm()
     for tick in range(60, 200):  # from now on everything takes a little longer
         clock.arrived(tick, tick * TICK_S + 0.1)
@@ -119,7 +119,7 @@ def test_small_errors_are_made_good_by_running_a_tenth_faster_or_slower() -> Non
         assert ticks * (1 - MAX_SLEW) - 1e-6 <= after - before <= ticks * (1 + MAX_SLEW) + 1e-6
 
 
-def test_however_long_nobody_asked_playback_does_not_overshoot() -> None:
+def test_playback_does_not_overshoot_after_a_long_pause_between_calls() -> None:
     clock = warm()
     for tick in range(60, 90):
         clock.arrived(tick, tick * TICK_S - 0.05)
@@ -127,13 +127,13 @@ def test_however_long_nobody_asked_playback_does_not_overshoot() -> None:
     assert shown <= 90 - LEAST_S / TICK_S + 0.05 / TICK_S
 
 
-def test_after_a_sleep_playback_is_there_at_once() -> None:
+def test_after_a_sleep_playback_jumps_to_the_newest_deltas() -> None:
     clock = warm()
     clock.arrived(360, 360 * TICK_S)
     assert clock.tick_at(360 * TICK_S) == pytest.approx(360 - LEAST_S / TICK_S, abs=0.1)
 
 
-def test_when_the_servers_ticks_jump_ahead_playback_is_there_at_once() -> None:
+def test_playback_jumps_with_a_jump_of_the_servers_ticks() -> None:
     clock = warm()
     clock.arrived(360, 60 * TICK_S)
     assert clock.tick_at(60 * TICK_S) == pytest.approx(360 - LEAST_S / TICK_S, abs=0.1)
@@ -153,7 +153,7 @@ def test_a_server_that_pauses_with_its_ticks_is_followed_within_a_second() -> No
     assert shown == pytest.approx(90 - LEAST_S / TICK_S, abs=1.5)
 
 
-def test_after_silence_playback_goes_to_its_place_instead_of_racing() -> None:
+def test_after_silence_playback_jumps_instead_of_racing() -> None:
     clock = warm()
     for later in range(60, 100):
         clock.tick_at(later * TICK_S)
@@ -173,7 +173,7 @@ def test_a_gap_is_counted_once_however_many_deltas_came_late() -> None:
         assert clock.underruns == gap + 1
 
 
-def test_ticks_that_nothing_was_told_of_are_no_underrun() -> None:
+def test_ticks_without_a_delta_are_no_underrun() -> None:
     clock = warm()
     for quiet in range(60, 75):
         clock.tick_at(quiet * TICK_S)
@@ -207,7 +207,7 @@ def test_it_goes_on_for_a_moment_and_then_stands_still() -> None:
     assert track.sample(50) == pytest.approx(still)
 
 
-def test_what_was_guessed_wrong_fades_and_does_not_jump() -> None:
+def test_an_error_of_extrapolation_fades_and_does_not_jump() -> None:
     track = new_track()
     track.push(10, 0, 0)
     track.push(11, 8, 0)
@@ -243,7 +243,7 @@ def test_an_older_snapshot_changes_nothing_and_old_ones_are_forgotten() -> None:
     walk=st.lists(st.tuples(st.integers(-20, 20), st.integers(-20, 20)), min_size=2, max_size=30),
     part=st.floats(0, 1),
 )
-def test_what_is_shown_of_what_is_known_lies_between_its_neighbours(
+def test_a_sampled_position_lies_between_its_neighbours(
     walk: list[tuple[int, int]], part: float
 ) -> None:
     track = new_track()

@@ -125,25 +125,25 @@ def test_python_and_the_page_play_the_same_scripts() -> None:
 
 
 @pytest.mark.parametrize("delay_s", [0.0005, 0.02, 0.15])
-def test_on_a_calm_link_no_command_is_late_and_none_waits_for_more_than_a_tick(
+def test_on_a_steady_link_no_command_is_late_and_none_waits_for_more_than_a_tick(
     delay_s: float,
 ) -> None:
-    calm = between(delay_s, delay_s + 0.003)
-    seen = play(1, calm, calm)
+    steady = between(delay_s, delay_s + 0.003)
+    seen = play(1, steady, steady)
     assert seen.late == 0
     assert seen.slack[0] > 0
     assert seen.slack[-1] <= 1.0
     assert seen.jumps == 0
 
 
-def test_a_way_up_that_is_much_longer_than_the_way_down_is_learnt_from_margins() -> None:
+def test_margins_correct_the_lead_on_an_asymmetric_link() -> None:
     seen = play(2, between(0.2, 0.203), between(0.02, 0.023))
     assert seen.late == 0
     assert seen.slack[-1] <= 1.0
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_jitter_is_given_the_margin_that_it_needs_and_not_much_more(seed: int) -> None:
+def test_the_lead_covers_jitter_and_not_much_more(seed: int) -> None:
     jittery = between(0.04, 0.10)  # 1.8 ticks wide
     seen = play(seed, jittery, jittery, seconds=60.0)
     assert seen.late <= 0.025 * seen.commands
@@ -151,18 +151,18 @@ def test_jitter_is_given_the_margin_that_it_needs_and_not_much_more(seed: int) -
     assert middle < 1.8 + MARGIN_TICKS
 
 
-def test_after_the_way_got_shorter_the_lead_does_too() -> None:
+def test_the_lead_shrinks_when_the_latency_does() -> None:
     seen = play(3, lambda t, _: 0.2 if t < 10 else 0.05, between(0.05, 0.05), from_s=18.0)
     assert seen.late == 0
     assert seen.slack[-1] <= 1.1
 
 
-def test_after_the_way_got_longer_commands_are_soon_in_time_again() -> None:
+def test_commands_are_soon_in_time_again_after_the_latency_grew() -> None:
     seen = play(4, lambda t, _: 0.05 if t < 10 else 0.2, between(0.05, 0.05), from_s=14.0)
     assert seen.late == 0
 
 
-def test_a_stall_now_and_then_does_not_lengthen_the_lead_for_good() -> None:
+def test_rare_stalls_do_not_lengthen_the_lead_for_good() -> None:
     def stalls(now_s: float, rng: random.Random) -> float:
         return rng.uniform(0.05, 0.06) + max(0.4 - now_s % 7, 0.0)
 
@@ -276,12 +276,12 @@ def test_a_stall_is_as_long_as_the_first_command_of_its_batch_was_late() -> None
         lead.margin(tick + 3, 1)
         assert (lead._cover > 0) is (number == STALLS - 1)
         tick += 5
-    # The lead is half a tick longer than the way up.  The first command of a batch was read three
+    # The lead is half a tick longer than the delay to the server.  The first command of a batch was read three
     # ticks late, and had come within the tick before that.
     assert lead._cover == pytest.approx(MARGIN_TICKS + 3 - 1, abs=0.01)
 
 
-def test_a_sleep_is_made_good_at_once_and_not_run_after() -> None:
+def test_a_sleep_is_corrected_by_a_jump() -> None:
     _, lead = started()
     before = lead.lead_ticks
     assert lead.advance(11.0) == pytest.approx(400 + before)
@@ -306,7 +306,7 @@ def test_what_is_just_short_of_a_jump_is_slewed() -> None:
     assert lead.advance(3.1) - before == pytest.approx(RATE * (1 - MAX_SLEW))
 
 
-def test_sent_commands_that_nobody_told_of_are_forgotten() -> None:
+def test_sent_commands_that_no_delta_reports_are_forgotten() -> None:
     _, lead = started()
     for tick in range(REMEMBERED * 2):
         lead.sent(tick)

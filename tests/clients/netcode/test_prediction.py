@@ -37,7 +37,7 @@ def test_a_command_shows_at_once_and_peeking_changes_nothing() -> None:
     assert own.state == (2, 2, 0)
 
 
-def test_what_was_foreseen_is_no_correction() -> None:
+def test_a_right_prediction_needs_no_correction() -> None:
     own = predictor()
     own.reset(10, (0, 0, 0))
     for tick in (11, 12, 13):
@@ -47,7 +47,7 @@ def test_what_was_foreseen_is_no_correction() -> None:
     assert own.counts.corrections == own.counts.adjustments == 0
 
 
-def test_what_was_not_is_replayed_from_the_servers_state() -> None:
+def test_a_wrong_prediction_is_replayed_from_the_servers_state() -> None:
     own = predictor()
     own.reset(10, (0, 0, 0))
     for tick in (11, 12, 13):
@@ -60,7 +60,7 @@ def test_what_was_not_is_replayed_from_the_servers_state() -> None:
     assert own.reconcile(12, (106, 6, 0)) is None
 
 
-def test_what_moves_nothing_is_an_adjustment() -> None:
+def test_a_correction_without_movement_is_an_adjustment() -> None:
     own = predictor()
     own.reset(10, (0, 0, 0))
     own.apply(11, 1)
@@ -69,7 +69,7 @@ def test_what_moves_nothing_is_an_adjustment() -> None:
     assert own.counts.corrections == 0
 
 
-def test_a_delta_older_than_one_that_was_taken_in_says_nothing() -> None:
+def test_an_older_delta_is_ignored() -> None:
     own = predictor()
     own.reset(10, (0, 0, 0))
     own.apply(11, 1)
@@ -87,7 +87,7 @@ def test_a_server_that_is_ahead_is_followed() -> None:
     assert own.apply(21, 1)
 
 
-def test_a_silent_server_stops_the_ship_instead_of_letting_it_fly_on() -> None:
+def test_prediction_stops_if_the_server_is_silent() -> None:
     own = predictor(max_pending=3)
     own.reset(0, (0, 0, 0))
     assert [own.apply(tick, 1) for tick in range(1, 6)] == [True, True, True, False, False]
@@ -122,7 +122,7 @@ def test_in_time_and_undisturbed_there_is_never_a_correction(
     whims=st.lists(st.booleans(), min_size=20, max_size=20),
     ahead=st.integers(0, 8),
 )
-def test_once_all_is_confirmed_it_is_what_the_server_has(
+def test_after_all_confirmations_the_prediction_is_the_servers_state(
     commands: list[int], whims: list[bool], ahead: int
 ) -> None:
     """Whatever the server made of the first commands: no error outlives the next word of it."""
@@ -162,7 +162,7 @@ def test_corrections_add_up_and_nothing_jumps() -> None:
     assert smooth.offset(1.0 + HALF_LIFE_S) == pytest.approx((6, 2))
 
 
-def test_what_is_too_far_is_another_place() -> None:
+def test_a_correction_beyond_the_snap_distance_is_not_smoothed() -> None:
     smooth = Smoothing(100)
     smooth.add(60, 0, 1.0)
     smooth.add(60, 0, 1.0)

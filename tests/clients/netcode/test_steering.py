@@ -29,11 +29,11 @@ from tests.support.simulated_play import (
 )
 
 #: One way, in seconds.
-CALM = (0.05, 0.055)
+STEADY = (0.05, 0.055)
 
 
 def one(
-    low_s: float = CALM[0], high_s: float = CALM[1], *, room: Arena | None = None, seed: int = 1
+    low_s: float = STEADY[0], high_s: float = STEADY[1], *, room: Arena | None = None, seed: int = 1
 ) -> tuple[SimulatedPlay, SimulatedClient]:
     field = SimulatedPlay(room or quiet_arena(seed))
     up, down = between(low_s, high_s, seed), between(low_s, high_s, seed + 1)
@@ -90,21 +90,21 @@ def test_on_a_clean_link_nothing_is_ever_corrected(delays: tuple[float, float]) 
     assert ticks > 5_000
 
 
-def test_most_commands_go_without_saying() -> None:
+def test_most_commands_need_not_be_sent() -> None:
     field, remote = one()
     field.run_until(20.0)
     assert remote.sent < 0.3 * field.room.tick_number
     assert remote.sent > field.room.tick_number / KEEP_ALIVE_TICKS - 20
 
 
-def test_what_is_predicted_is_ahead_of_the_server_by_the_way_up_and_half_a_tick_or_so() -> None:
+def test_the_prediction_is_ahead_of_the_server_by_the_latency_and_about_half_a_tick() -> None:
     field, remote = one()
     field.run_until(10.0)
     lead = remote.steering.tick - field.server_ticks(field.now_s)
     assert 0.05 * field.rate - 0.5 < lead < 0.05 * field.rate + 1.5
 
 
-def test_controls_that_nobody_holds_any_more_go_on_and_end_as_the_server_has_it() -> None:
+def test_after_the_last_command_the_prediction_idles_as_the_server_does() -> None:
     field, remote = one()
     remote.choose = _flying(lambda tick: Steer(turn=1, thrust=True) if tick % 80 < 20 else None)
     field.run_until(16.0)
@@ -113,7 +113,7 @@ def test_controls_that_nobody_holds_any_more_go_on_and_end_as_the_server_has_it(
     assert agrees(remote)
 
 
-def test_what_the_world_does_to_the_ship_is_an_adjustment_and_not_a_correction() -> None:
+def test_an_effect_of_the_world_on_the_ship_is_an_adjustment() -> None:
     field, remote = one()
     field.run_until(5.0)
     remote.ship.energy = 1
@@ -127,7 +127,7 @@ def test_what_the_world_does_to_the_ship_is_an_adjustment_and_not_a_correction()
 
 
 @pytest.mark.parametrize("delays", [(0.0005, 0.001), (0.15, 0.155)])
-def test_at_another_pace_that_was_told_in_time_nothing_is_corrected(
+def test_a_change_of_pace_announced_in_time_needs_no_correction(
     delays: tuple[float, float],
 ) -> None:
     field = SimulatedPlay(quiet_arena())
@@ -152,7 +152,7 @@ def test_at_another_pace_that_was_told_in_time_nothing_is_corrected(
         assert remote.steering.effects.undone == 0
 
 
-def test_a_pace_that_is_learned_of_too_late_is_made_good() -> None:
+def test_a_change_of_pace_announced_late_is_corrected() -> None:
     field, remote = one()
     field.run_until(5.0)
     field.slow_down(0.5, 1, notice_ticks=-6)
@@ -171,7 +171,7 @@ def test_a_pace_that_is_learned_of_too_late_is_made_good() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_where_commands_come_late_it_is_mended_and_converges(seed: int) -> None:
+def test_late_commands_are_corrected_and_the_lead_converges(seed: int) -> None:
     field = SimulatedPlay(quiet_arena(seed))
     up, down = stalling(3.0, 0.3), between(0.02, 0.15, seed)
     remote = SimulatedClient(field, 1, up, down, restless(seed), seed=seed)
@@ -201,7 +201,7 @@ def test_a_correction_is_smoothed_and_fades() -> None:
     assert agrees(remote)
 
 
-def test_jitter_lengthens_the_lead_and_the_delay_of_others_but_not_for_ever() -> None:
+def test_jitter_lengthens_the_lead_and_the_delay_of_others_but_not_forever() -> None:
     rng = random.Random(4)
     jitter_s = 0.16
 
@@ -300,8 +300,8 @@ def test_a_new_ship_is_steered_from_where_it_is_without_a_correction() -> None:
 def test_others_are_shown_where_the_server_says_that_they_were_shown() -> None:
     """What ``rendered`` claims and what ``place_of`` gives are one and the same picture."""
     field = SimulatedPlay(quiet_arena())
-    watcher = SimulatedClient(field, 1, between(*CALM), between(*CALM, 3), restless(1))
-    other = SimulatedClient(field, 2, between(*CALM, 5), between(*CALM, 6), restless(2))
+    watcher = SimulatedClient(field, 1, between(*STEADY), between(*STEADY, 3), restless(1))
+    other = SimulatedClient(field, 2, between(*STEADY, 5), between(*STEADY, 6), restless(2))
     field.run_until(3.0)
     path: dict[int, tuple[int, int]] = {}
     compared = 0
@@ -322,7 +322,7 @@ def test_others_are_shown_where_the_server_says_that_they_were_shown() -> None:
     assert compared > 200
 
 
-def test_a_shot_shows_at_its_tick_and_the_servers_word_of_it_is_no_news() -> None:
+def test_a_shot_shows_at_its_tick_and_the_servers_event_is_no_news() -> None:
     field, remote = one()
     remote.choose = _flying(lambda tick: Steer(fire=tick % 40 == 0))
     field.run_until(6.0)
@@ -334,7 +334,7 @@ def test_a_shot_shows_at_its_tick_and_the_servers_word_of_it_is_no_news() -> Non
     assert remote.steering.effects.confirmed >= 2
 
 
-def test_a_shot_that_the_server_did_not_let_happen_is_undone() -> None:
+def test_a_shot_without_the_servers_event_is_undone() -> None:
     field, remote = one()
     remote.choose = _flying(lambda tick: Steer(fire=tick >= 150))
     while remote.steering.tick < 150:
@@ -367,7 +367,7 @@ def test_a_pickup_is_taken_at_once_and_confirmed() -> None:
     assert not [event for event in remote.news if event.spec.name == "Taken"]
 
 
-def test_changes_that_nobody_takes_are_bounded_and_counted() -> None:
+def test_changes_that_are_not_taken_are_bounded_and_counted() -> None:
     field, remote = one()
     remote.choose = _flying(lambda _: Steer(fire=True))
     field.run_until(4.0)
@@ -393,7 +393,7 @@ def _flying(steer: Any) -> Any:
 # ---------------------------------------------------------------- the latency budget
 
 
-def test_the_budget_tells_where_the_time_went() -> None:
+def test_the_budget_has_the_shares_of_the_latency() -> None:
     field, remote = one(0.06, 0.0602)
     remote.steering.served(0.001, 0.0005)
     field.run_until(10.0)

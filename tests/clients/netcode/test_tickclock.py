@@ -31,7 +31,7 @@ def test_the_first_guess_is_what_the_welcome_said() -> None:
     assert clock.tick_at(5.1) == 104
 
 
-def test_one_pong_says_the_middle_of_its_round_trip() -> None:
+def test_the_first_pong_gives_the_middle_of_its_round_trip() -> None:
     clock = TickClock(20, 990, 10.0)
     clock.pong(10.0, 10.5, 1000.0)
     assert clock.known
@@ -39,7 +39,7 @@ def test_one_pong_says_the_middle_of_its_round_trip() -> None:
     assert clock.tick_at(10.25) == pytest.approx(1000.0)
 
 
-def test_a_slow_pong_changes_nothing_at_all() -> None:
+def test_a_slow_pong_changes_nothing() -> None:
     clock = TickClock(20, 990, 10.0)
     clock.pong(10.0, 10.5, 1000.0)
     before = clock.offset
@@ -50,7 +50,7 @@ def test_a_slow_pong_changes_nothing_at_all() -> None:
     assert clock.rtt_s == 6.0
 
 
-def test_a_quick_delta_narrows_what_pongs_say() -> None:
+def test_a_fast_delta_narrows_the_interval_of_pongs() -> None:
     clock = TickClock(20, 900, 9.0)
     clock.pong(10.0, 10.5, 1000.0)  # the offset lies in 790 … 800
     clock.delta(1003, 10.4)  # … and above 795
@@ -98,7 +98,9 @@ def test_a_jump_ahead_is_seen_by_the_first_delta() -> None:
     ("sent_s", "received_s", "tick"),
     [(1.0, 0.5, 0.0), (math.nan, 1.0, 0.0), (0.0, math.inf, 0.0), (0.0, 1.0, math.nan)],
 )
-def test_what_is_no_round_trip_is_refused(sent_s: float, received_s: float, tick: float) -> None:
+def test_times_that_are_no_round_trip_are_refused(
+    sent_s: float, received_s: float, tick: float
+) -> None:
     clock = TickClock(RATE, 0, 0.0)
     with pytest.raises(LocalProtocolError):
         clock.pong(sent_s, received_s, tick)

@@ -85,7 +85,7 @@ def test_a_player_may_switch_it_off_and_on():
     assert again.fire(again.on_line)
 
 
-def test_a_lie_is_worth_nothing():
+def test_a_false_claim_gains_nothing():
     """A client with low latency claims a tick that only a distant client could still see."""
     near = Crossing(rtt_s=0.0)
     near.now += 12
@@ -97,7 +97,7 @@ def test_a_lie_is_worth_nothing():
 # ---------------------------------------------------------------- controls
 
 
-def test_whoever_is_let_go_keeps_looking_where_it_looked():
+def test_idle_controls_keep_the_aim():
     field = Field(rocks=False)
     flier = field.play(1, at=(MIDDLE, MIDDLE))
     field.steer(flier, thrust=True, aim=99)

@@ -178,7 +178,7 @@ def test_two_mines_at_one_place_go_off_one_after_the_other():
     field.put(owner, mine.x + rules.MINE_DROP_DISTANCE, mine.y)
     owner.ship.energy, owner.ship.mine_wait = MAX_ENERGY, 0
     field.steer(owner, mine=True)
-    field.step(2)  # first it lets go
+    field.step(2)  # first no control is held
     field.put(owner, 0, 0)
     field.step(rules.MINE_ARM_TICKS)
     victim = field.play(2, at=(mine.x, mine.y))

@@ -75,7 +75,7 @@ def test_thrust_goes_where_the_ship_points(heading, vx, vy):
 
 
 @given(motions)
-def test_a_ship_that_is_let_go_drifts_to_rest(state):
+def test_a_ship_without_thrust_drifts_to_rest(state):
     state = state._replace(x=MIDDLE, y=MIDDLE, dash_left=0)
     path = flown(state, NEUTRAL, 150)
     assert (path[-1].vx, path[-1].vy) == (0, 0)

@@ -53,7 +53,7 @@ def over_a_pickup(kind, distance=0):
     return field, flier, pickup
 
 
-def test_what_is_taken_is_told_and_gone():
+def test_a_taken_pickup_emits_an_event_and_is_removed():
     field, _flier, pickup = over_a_pickup(PickupKind.HULL)
     assert field.told(Taken) == [Taken(1, PickupKind.HULL, pickup.x, pickup.y)]
     assert pickup not in field.all(Pickup)

@@ -44,7 +44,7 @@ def test_all_declared_classes_are_in_the_schema():
     assert set(CLASSES) == declared
 
 
-def test_one_who_joins_is_in_the_stands():
+def test_a_new_player_is_in_the_stands():
     field = Field()
     player = field.join(1, "Ann")
     field.step(50)
@@ -104,7 +104,7 @@ def test_watch_takes_pilot_ship_and_mines_away():
     assert len(field.all(Ship)) == 1
 
 
-def test_leaving_takes_all_away_dead_or_alive():
+def test_leaving_removes_pilot_ship_and_mines():
     field = Field(rocks=False)
     killer, victim = duel(field)
     kill(field, killer, victim)
@@ -116,7 +116,7 @@ def test_leaving_takes_all_away_dead_or_alive():
     assert not field.room.fliers
 
 
-def test_one_who_was_dead_and_left_does_not_come_back():
+def test_a_dead_pilot_who_left_does_not_respawn():
     field = Field(rocks=False)
     killer, victim = duel(field)
     kill(field, killer, victim)
@@ -158,7 +158,7 @@ def test_steering_from_the_stands_does_nothing():
 # ---------------------------------------------------------------- controls
 
 
-def test_controls_are_held_for_a_while_and_then_let_go():
+def test_controls_are_repeated_for_a_while_and_then_released():
     field = Field(rocks=False)
     flier = field.play(1, at=(MIDDLE, MIDDLE))
     field.steer(flier, thrust=True, aim=77)
@@ -246,7 +246,7 @@ def test_no_pulse_without_energy():
     assert not list(of(field.step(3), Shot))
 
 
-def test_a_pulse_hurts_whom_it_hits():
+def test_a_pulse_damages_the_ship_that_it_hits():
     field = Field(rocks=False)
     killer, victim = duel(field)
     field.steer(killer, fire=True)

@@ -36,7 +36,7 @@ def play_playback(case: Case) -> Iterator[Any]:
 def playback_cases() -> Iterator[Case]:
     for seed, (name, jitter, interval, silence) in enumerate(
         [
-            ("calm", 1, 1, (0.0, 0.0)),
+            ("steady", 1, 1, (0.0, 0.0)),
             ("jittery", 90, 1, (0.0, 0.0)),
             ("every third tick", 20, 3, (0.0, 0.0)),
             ("a stall of 300 ms", 3, 1, (3000, 3300)),

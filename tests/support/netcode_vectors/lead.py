@@ -36,7 +36,7 @@ def play_lead(case: Case) -> Iterator[Any]:
 
 def lead_cases() -> Iterator[Case]:
     for seed, (name, mean, jitter) in enumerate(
-        [("calm", 40, 0.5), ("jittery", 60, 55), ("the way up is longer", 150, 10)]
+        [("steady", 40, 0.5), ("jittery", 60, 55), ("slower to the server", 150, 10)]
     ):
         yield {"name": name, **_commands(random.Random(seed), mean, jitter)}
     yield {"name": "the way gets shorter", **_commands(random.Random(5), 120, 1, then=30)}
@@ -46,7 +46,7 @@ def lead_cases() -> Iterator[Case]:
         **_commands(random.Random(8), 40, 5, slows=True),
     }
     yield {
-        "name": "lost segments stall the way up again and again, and then no more",
+        "name": "lost segments stall the commands again and again, and then no more",
         **_stalled(random.Random(9)),
     }
     yield {
@@ -90,7 +90,7 @@ def lead_cases() -> Iterator[Case]:
 def _stalled(rng: random.Random) -> Case:
     """Return the margins that a client gets if it sends a command every tick, with stalls.
 
-    Every delta is told, also those of ticks at which the server has read nothing.
+    The client gets every delta, also those of ticks at which the server has read nothing.
     """
     rate = 30
     tick_ms = 1000 / rate
