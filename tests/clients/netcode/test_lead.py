@@ -276,8 +276,8 @@ def test_a_stall_is_as_long_as_the_first_command_of_its_batch_was_late() -> None
         lead.margin(tick + 3, 1)
         assert (lead._cover > 0) is (number == STALLS - 1)
         tick += 5
-    # The lead is half a tick longer than the delay to the server.  The first command of a batch was read three
-    # ticks late, and had come within the tick before that.
+    # The lead is half a tick longer than the delay to the server.  The first command of a batch was
+    # read three ticks late, and had come within the tick before that.
     assert lead._cover == pytest.approx(MARGIN_TICKS + 3 - 1, abs=0.01)
 
 

@@ -41,7 +41,7 @@ def recovery_cases() -> Iterator[Case]:
     """Return streams like those of a game, rare segments, and bursts, over links of all kinds."""
     kinds: list[tuple[str, float, float, float, float]] = [
         ("a stream over a lossy link", 55, 20, 0.1, 33),
-        ("a stream of which most is lost", 55, 20, 0.5, 33),
+        ("a stream with heavy loss", 55, 20, 0.5, 33),
         ("a stream over a short link", 5, 1, 0.2, 33),
         ("a dense stream without jitter", 40, 0, 0.2, 4),
         ("a segment now and then", 40, 5, 0.3, 400),
