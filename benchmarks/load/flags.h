@@ -11,9 +11,6 @@
 
 /* The longest message, tail or head of a command; the most integers between the two. */
 enum { LINE_BYTES = 256, MAX_STAMPS = 4 };
-/* Where the number of a client's room goes, in paths and in the first message. */
-#define ROOM_PLACE "@@@@@@"
-enum { ROOM_DIGITS = sizeof ROOM_PLACE - 1 };
 
 typedef struct {
     uint8_t bytes[LINE_BYTES];

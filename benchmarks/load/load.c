@@ -16,6 +16,7 @@
 
 #include "flags.h"
 #include "histogram.h"
+#include "places.h"
 #include "transport.h"
 #include "wire.h"
 
@@ -222,9 +223,7 @@ static void take_frames(Client *c, const uint8_t *data, size_t length, int64_t n
 
 /* Write the client's room where there is a place for it. */
 static void put_room(const Client *c, char *text, size_t length) {
-    char *place = memmem(text, length, ROOM_PLACE, ROOM_DIGITS);
-    if (place == NULL || !flags.room_size) return;
-    for (int i = ROOM_DIGITS, room = c->room; i-- > 0; room /= 10) place[i] = (char)('0' + room % 10);
+    if (flags.room_size) number_room(text, length, c->room);
 }
 
 static void post_request(Client *c, char *request, int length) {
@@ -269,39 +268,14 @@ static void begin_join(Client *c) {
         send_upgrade(c, flags.path);
 }
 
-/* Copy the string that a JSON object has under a name; 0 if there is none. */
-static int json_string(const char *json, const char *name, size_t length, char *out, size_t size) {
-    char wanted[64];
-    snprintf(wanted, sizeof wanted, "\"%.*s\":\"", (int)length, name);
-    const char *start = strstr(json, wanted);
-    if (start == NULL) return 0;
-    start += strlen(wanted);
-    size_t taken = strcspn(start, "\"");
-    if (taken >= size) return 0;
-    memcpy(out, start, taken);
-    out[taken] = 0;
-    return 1;
-}
-
-/* The answer to the match, in one piece too: fill the names in braces of --path from it. */
+/* The answer to the match comes in one piece too. */
 static void take_match(Client *c, uint8_t *data, size_t length) {
     char path[OUT_BYTES / 2];
-    size_t at = 0;
-    data[length] = 0; /* READ_BYTES leaves room */
-    for (const char *p = flags.path; *p && at + 1 < sizeof path; p++) {
-        const char *end = *p == '{' ? strchr(p, '}') : NULL;
-        if (end == NULL) {
-            path[at++] = *p;
-        } else if (json_string((char *)data, p + 1, (size_t)(end - p - 1), path + at, sizeof path - at)) {
-            at += strlen(path + at);
-            p = end;
-        } else {
-            lose(c);
-            return;
-        }
-    }
-    path[at] = 0;
-    send_upgrade(c, path);
+    data[length] = 0; /* read_from leaves room */
+    if (fill_path(flags.path, (char *)data, path, sizeof path))
+        send_upgrade(c, path);
+    else
+        lose(c);
 }
 
 /* The answer to the upgrade comes in one piece on loopback; anything else is a failure. */
