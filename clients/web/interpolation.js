@@ -1,14 +1,15 @@
 /**
  * Interpolation: others are drawn smoothly, at a tick in the past.
  *
- * Owns the playback clock, which says which tick the screen shows, and the track of one moving entity.
- * Pure: times are arguments, in milliseconds of any steady clock, and ticks otherwise.
+ * Owns the playback clock, which says which tick the screen shows, and the track of one moving
+ * entity. Pure: times are arguments, in milliseconds of any steady clock, and ticks otherwise.
  * `clients/netcode/interpolation.py` is its twin, in seconds;
  * `tests/vectors/netcode_interpolation.json` tests both.
  *
- * Three invariants.  The playback tick never decreases.  A position between two snapshots lies on the
- * straight line between them, as in the server's lag compensation, so a shot at a drawn position hits.
- * After the newest snapshot an entity moves on for at most `EXTRAPOLATION_MS`, and then stops.
+ * Three invariants.  The playback tick never decreases.  A position between two snapshots lies on
+ * the straight line between them, as in the server's lag compensation, so a shot at a drawn
+ * position hits. After the newest snapshot an entity moves on for at most `EXTRAPOLATION_MS`, and
+ * then stops.
  */
 
 /** @typedef {import("./net/tickclock.js").TickClock} TickClock */
@@ -99,7 +100,8 @@ export class PlaybackClock {
   }
 
   /**
-   * The tick, with its fraction, to draw at `nowMs`; NaN before the first delta.  It does not decrease.
+   * The tick, with its fraction, to draw at `nowMs`; NaN before the first delta.  It does not
+   * decrease.
    * @param {number} nowMs  must not decrease from call to call
    */
   tickAt(nowMs) {

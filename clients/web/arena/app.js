@@ -1,8 +1,8 @@
 /**
  * The page, wired: client → scene → canvas and panels; keys and thumbs → commands.
  *
- * Owns the frame loop, the loop of commands, and whether the player flies or watches.  Each part does
- * its work in its own file; this file only connects them.
+ * Owns the frame loop, the loop of commands, and whether the player flies or watches.  Each part
+ * does its work in its own file; this file only connects them.
  */
 
 import { byId } from "../elements.js";

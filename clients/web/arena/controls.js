@@ -1,9 +1,9 @@
 /**
  * The controls as the player holds them.
  *
- * Owns the state of the stick, which keyboard and mouse or touch move.  A press that is shorter than a
- * tick is kept until it has been sent, so that no dash is lost between two commands.
- * Pure: no page, no clock, no socket.
+ * Owns the state of the stick, which keyboard and mouse or touch move.  A press that is shorter
+ * than a tick is kept until it has been sent, so that no dash is lost between two commands.  Pure:
+ * no page, no clock, no socket.
  */
 
 import { toTurn, turnTowards } from "./units.js";

@@ -104,8 +104,8 @@ export class Input {
 }
 
 /**
- * Whether a key belongs to the focused element: a text field takes all keys, a form all except letters
- * and Shift, which still steer the ship.
+ * Whether a key belongs to the focused element: a text field takes all keys, a form all except
+ * letters and Shift, which still steer the ship.
  * @param {EventTarget | null} target
  * @param {string} code
  */

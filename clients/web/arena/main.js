@@ -6,8 +6,9 @@
  * `lab/profiles.js`), and `&seed=7` makes its delays repeatable.  `#token=…` signs in where a room
  * requires it.  Browsers send the part after # to no server, and the page removes it at once.
  *
- * Leaves `window.arena = { client, scene, stats }` for tests: the `GameClient`, what the screen shows,
- * and how many frames were drawn, how many per second, and how many milliseconds of script each took.
+ * Leaves `window.arena = { client, scene, stats }` for tests: the `GameClient`, what the screen
+ * shows, and how many frames were drawn, how many per second, and how many milliseconds of script
+ * each took.
  */
 
 import { LabLink } from "../lab/conditioned_socket.js";

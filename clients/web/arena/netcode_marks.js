@@ -1,6 +1,6 @@
 /**
- * The marks that the network panel's switches draw over the ships: the own ship where the server last
- * had it, and rings where the server will look for the others.
+ * The marks that the network panel's switches draw over the ships: the own ship where the server
+ * last had it, and rings where the server will look for the others.
  *
  * Owns their looks.  Places come from the scene.
  */

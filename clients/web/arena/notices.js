@@ -1,8 +1,8 @@
 /**
  * Urgent notices for the player: the connection is lost or refused, the ship was destroyed.
  *
- * Owns the banner, the death card and the red edge of the screen.  Never decides what to do about the
- * events that it reports.
+ * Owns the banner, the death card and the red edge of the screen.  Never decides what to do about
+ * the events that it reports.
  */
 
 import { pilotName } from "./board.js";

@@ -1,10 +1,11 @@
 /**
  * The predicted motion of the own ship.
  *
- * Owns the commands (one for each tick of the client's time, see `net/lead.js`), the prediction from
- * them, and the drawn position of the ship.  That position lies between the predicted state and the
- * state after the next tick with the present controls, so that a key press shows in the next frame.
- * Corrections by the server are smoothed.  Pure: times are arguments, and commands are returned.
+ * Owns the commands (one for each tick of the client's time, see `net/lead.js`), the prediction
+ * from them, and the drawn position of the ship.  That position lies between the predicted state
+ * and the state after the next tick with the present controls, so that a key press shows in the
+ * next frame. Corrections by the server are smoothed.  Pure: times are arguments, and commands are
+ * returned.
  */
 
 import { turnBetween } from "../interpolation.js";

@@ -1,7 +1,8 @@
 /**
  * One frame on the canvas, from the back to the front.
  *
- * Owns the canvas, its size in device pixels, and the order of drawing.  Changes nothing of the game.
+ * Owns the canvas, its size in device pixels, and the order of drawing.  Changes nothing of the
+ * game.
  */
 
 import { Background } from "./background.js";

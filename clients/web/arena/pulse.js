@@ -1,8 +1,9 @@
 /**
  * The predicted end of a pulse.
  *
- * Owns that prediction, which is drawn before the server confirms it: geometry in world units, on what
- * the screen shows.  Only the server decides about hits and damage (`gameserver/games/arena/pulse.py`).
+ * Owns that prediction, which is drawn before the server confirms it: geometry in world units, on
+ * what the screen shows.  Only the server decides about hits and damage
+ * (`gameserver/games/arena/pulse.py`).
  */
 
 import { toRadians } from "./units.js";

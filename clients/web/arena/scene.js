@@ -2,8 +2,8 @@
  * The scene: the entities of the arena that the page knows, and their state on the screen.
  *
  * Owns the entities by kind, the track of every ship, and the switches of the netcode.  Events and
- * departures wait until playback reaches their tick, so that a beam starts at the drawn muzzle and a
- * ship vanishes where it was hit.  The own ship is predicted instead: see `own_motion.js` and
+ * departures wait until playback reaches their tick, so that a beam starts at the drawn muzzle and
+ * a ship vanishes where it was hit.  The own ship is predicted instead: see `own_motion.js` and
  * `foresight.js`.  Never draws, never sends, reads no clock.
  */
 
@@ -355,7 +355,8 @@ export class Scene {
   }
 
   /**
-   * The events that are due: those about the own ship at once, others when playback reaches their tick.
+   * The events that are due: those about the own ship at once, others when playback reaches their
+   * tick.
    * @param {number} tick
    */
   #due(tick) {

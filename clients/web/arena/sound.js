@@ -1,8 +1,9 @@
 /**
  * Quiet synthesised sound, which is off until the player switches it on.
  *
- * Owns the audio context and the recipes of sounds.  Browsers demand a gesture, so the context is made
- * when sound is first switched on.  No assets.  Of a burst of equal sounds, only some are played.
+ * Owns the audio context and the recipes of sounds.  Browsers demand a gesture, so the context is
+ * made when sound is first switched on.  No assets.  Of a burst of equal sounds, only some are
+ * played.
  */
 
 /** @typedef {"shot" | "hit" | "hurt" | "kill" | "death" | "blast" | "dash" | "pickup" | "round"} SoundName */

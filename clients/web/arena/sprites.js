@@ -1,5 +1,6 @@
 /**
- * Sprites, which are drawn once and copied often: hulls with their glow, sparks, rocks, name labels.
+ * Sprites, which are drawn once and copied often: hulls with their glow, sparks, rocks, name
+ * labels.
  *
  * Owns the caches, which are made for one scale (device pixels per world unit) and dropped when the
  * scale changes.  Copying a sprite is much cheaper than drawing its shape with a gradient.  Never

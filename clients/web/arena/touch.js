@@ -2,7 +2,8 @@
  * Two sticks and two buttons for thumbs.
  *
  * Owns the touches: the left half of the screen steers (turn and thrust towards where the stick
- * points), the right half aims and fires.  A stick appears where its thumb touches the screen.  Moves
+ * points), the right half aims and fires.  A stick appears where its thumb touches the screen.
+ * Moves
  * `Controls` and draws the sticks' rings.
  */
 

@@ -1,10 +1,10 @@
 /**
  * A WebSocket over a worse link: every message is delayed, in order, in both directions.
  *
- * Owns the delayed messages and their timers, and `LabLink`, the link of the page's connection, which
- * may change while messages are on their way.  It sees whole messages only.  The browser answers ping
- * frames itself, so the server measures the real link, and the page's own pings measure this one.  In
- * a hidden tab the browser delays timers by up to a second.
+ * Owns the delayed messages and their timers, and `LabLink`, the link of the page's connection,
+ * which may change while messages are on their way.  It sees whole messages only.  The browser
+ * answers ping frames itself, so the server measures the real link, and the page's own pings
+ * measure this one.  In a hidden tab the browser delays timers by up to a second.
  */
 
 import { conditioners } from "./profiles.js";

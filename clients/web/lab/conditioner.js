@@ -1,9 +1,10 @@
 /**
  * One direction of a TCP connection over a given link: how long each message takes.
  *
- * Owns cutting messages into segments, and the bandwidth.  The twin of `clients/lab/conditioner.py`,
- * except for the order of messages, which `conditioned_socket.js` keeps.  `recovery.js` decides when a
- * lost segment arrives.  Pure: times are arguments in milliseconds.
+ * Owns cutting messages into segments, and the bandwidth.  The twin of
+ * `clients/lab/conditioner.py`, except for the order of messages, which `conditioned_socket.js`
+ * keeps.  `recovery.js` decides when a lost segment arrives.  Pure: times are arguments in
+ * milliseconds.
  */
 
 /** @typedef {import("./path.js").Path} Path */
@@ -24,8 +25,8 @@ export class Passage {
   }
 
   /**
-   * The time at which all of it has arrived; its reader may have to wait for earlier messages.  Until
-   * that time, later messages may change it in either direction.
+   * The time at which all of it has arrived; its reader may have to wait for earlier messages.
+   * Until that time, later messages may change it in either direction.
    * @returns {number}
    */
   get arrivesMs() {

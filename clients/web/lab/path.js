@@ -7,8 +7,8 @@
 import { partSeed, seededRandom } from "./random.js";
 
 /**
- * One direction of a link: the least delay of a byte, the mean of the exponentially distributed jitter
- * that is added, the bandwidth, and the probability that a segment is lost.
+ * One direction of a link: the least delay of a byte, the mean of the exponentially distributed
+ * jitter that is added, the bandwidth, and the probability that a segment is lost.
  * @typedef {{delayMs: number, jitterMs: number, bytesPerS: number, loss: number}} Path
  */
 

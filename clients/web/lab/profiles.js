@@ -1,6 +1,6 @@
 /**
- * Links by name, to try the game on them.  `clients/lab/profiles.py` has the sources of the numbers,
- * and a test compares the two files.
+ * Links by name, to try the game on them.  `clients/lab/profiles.py` has the sources of the
+ * numbers, and a test compares the two files.
  *
  * Owns `LINKS`, finding one by name, and values derived from a link's numbers.  Pure.
  */
@@ -13,8 +13,8 @@ import { Flight, LEAST_TIMEOUT_MS } from "./recovery.js";
 /** @typedef {import("./path.js").Path} Path */
 
 /**
- * A link: the path up to the server, the path down, and its outages, of `leastMs` to `mostMs` once in
- * each `everyMs`.
+ * A link: the path up to the server, the path down, and its outages, of `leastMs` to `mostMs` once
+ * in each `everyMs`.
  * @typedef {object} Link
  * @property {Path} up
  * @property {Path} down
@@ -78,8 +78,8 @@ function smoothedRttMs(link) {
 }
 
 /**
- * The retransmission timeout of TCP on this link (RFC 6298, 2.3; in Linux, `4 RTTVAR` is at least the
- * least timeout).
+ * The retransmission timeout of TCP on this link (RFC 6298, 2.3; in Linux, `4 RTTVAR` is at least
+ * the least timeout).
  * @param {Link} link
  */
 export function timeoutMs(link) {

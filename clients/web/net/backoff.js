@@ -1,8 +1,9 @@
 /**
  * How long a client pauses before its next attempt to connect.
  *
- * Owns the pauses: half a second, doubled with each attempt, up to eight seconds.  Half of each pause
- * is random, so that the clients of a restarted server do not all come back at once.  Sets no timers.
+ * Owns the pauses: half a second, doubled with each attempt, up to eight seconds.  Half of each
+ * pause is random, so that the clients of a restarted server do not all come back at once.  Sets no
+ * timers.
  */
 
 const FIRST_PAUSE_MS = 500;
@@ -24,8 +25,8 @@ export class Backoff {
   /**
    * The pause after a connection that has ended.
    *
-   * Joining alone does not reset the pauses, or a room that fails on every join would be tried twice
-   * a second forever.
+   * Joining alone does not reset the pauses, or a room that fails on every join would be tried
+   * twice a second forever.
    * @param {number} lastedMs  how long it had been playing, 0 if it never came to that
    * @param {number} atLeastS  the pause that the server asked for
    * @returns {number} milliseconds

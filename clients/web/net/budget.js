@@ -2,8 +2,8 @@
  * The latency budget of commands, as the client sees it.
  *
  * Owns the shares of the time from a command to its effect on the screen, and their percentiles.
- * Pure: times are arguments, in milliseconds of any steady clock.  `clients/netcode/budget.py` is its
- * twin, in seconds; `tests/vectors/netcode_budget.json` tests both.
+ * Pure: times are arguments, in milliseconds of any steady clock.  `clients/netcode/budget.py` is
+ * its twin, in seconds; `tests/vectors/netcode_budget.json` tests both.
  *
  * A command for tick k is sent at s.  The server simulates tick k at the time that the tick clock
  * estimates, and the first delta of tick k or later comes at r.  `r - s` is measured and divided:

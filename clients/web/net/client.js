@@ -36,16 +36,17 @@
  * Every `on` returns a function that removes the listener.
  *
  * States: `idle` → `connecting` (a socket is opening) → `joining` (hello sent) → `playing`
- * (welcomed) → `reconnecting` (a pause of `retryInS`) → `connecting` …, and finally `closed`, with the
- * code, the reason, and the `action` in the protocol's table of close codes: `stop`, or `sign in
- * again` (make a new GameClient with another name or token).  While the client is `reconnecting`, the
- * replica stays as it was, to be drawn frozen.  The client presents its resume token.  If the next
- * welcome says `resumed`, the seat is the same, the next delta brings the replica up to date, and
- * unacknowledged commands have been sent again.  Otherwise all entities leave, and `client.replica`
- * is a new one.
+ * (welcomed) → `reconnecting` (a pause of `retryInS`) → `connecting` …, and finally `closed`, with
+ * the code, the reason, and the `action` in the protocol's table of close codes: `stop`, or `sign
+ * in again` (make a new GameClient with another name or token).  While the client is
+ * `reconnecting`, the replica stays as it was, to be drawn frozen.  The client presents its resume
+ * token.  If the next welcome says `resumed`, the seat is the same, the next delta brings the
+ * replica up to date, and unacknowledged commands have been sent again.  Otherwise all entities
+ * leave, and `client.replica` is a new one.
  *
  * The types of options and signals are in `client_types.js`.  `gameserver types` makes those of one
- * room: with `@type {GameClient<import("./game").Game>}` an editor checks `send`, signals and replica.
+ * room: with `@type {GameClient<import("./game").Game>}` an editor checks `send`, signals and
+ * replica.
  */
 
 import { Backoff } from "./backoff.js";
@@ -197,8 +198,8 @@ export class GameClient {
   }
 
   /**
-   * Call `listener` at every signal `name`; the top of this file has the names.  Throws an error for
-   * an unknown name.
+   * Call `listener` at every signal `name`; the top of this file has the names.  Throws an error
+   * for an unknown name.
    * @template {keyof Payloads} Name
    * @param {Name} name
    * @param {(payload: import("./client_types.js").Payloads<Game>[Name]) => void} listener
@@ -252,8 +253,8 @@ export class GameClient {
 
   /**
    * Tell the client that the page is awake or visible again: it reconnects without the rest of its
-   * pause, unless the server asked for one.  Pauses spread the attempts of many clients; pages wake at
-   * different times anyway.
+   * pause, unless the server asked for one.  Pauses spread the attempts of many clients; pages wake
+   * at different times anyway.
    */
   wake() {
     this.#wokenMs = this.#clock();
@@ -274,8 +275,8 @@ export class GameClient {
   }
 
   /**
-   * The tick, with its fraction, of a command that is sent now.  It runs evenly, ahead of the server by
-   * the time that a command travels and a margin.  NaN before the first pong.
+   * The tick, with its fraction, of a command that is sent now.  It runs evenly, ahead of the
+   * server by the time that a command travels and a margin.  NaN before the first pong.
    * @returns {number}
    */
   commandTickNow() {

@@ -15,8 +15,8 @@
 /** @typedef {import("./schema.js").GameEvent} GameEvent */
 
 /**
- * What a room and its clients exchange: the `Game` of a file that `gameserver types` makes.  Each part
- * is keyed by the names of the classes.
+ * What a room and its clients exchange: the `Game` of a file that `gameserver types` makes.  Each
+ * part is keyed by the names of the classes.
  * @typedef {{ entities: object, commands: object, events: object }} GameTypes
  */
 

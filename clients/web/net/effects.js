@@ -6,10 +6,10 @@
  * `tests/vectors/netcode_effects.json` tests both.
  *
  * The server's event for an effect comes with the delta of the tick in which it happened.  That is
- * the predicted tick or, if a command came late, a tick near it.  An event confirms an effect of its
- * kind and key within `PATIENCE_TICKS` of its own tick: the nearest one in time, and of two equally
- * near ones the earlier.  An effect that no event has confirmed `PATIENCE_TICKS` after its tick did
- * not happen at the server, and is to be undone.
+ * the predicted tick or, if a command came late, a tick near it.  An event confirms an effect of
+ * its kind and key within `PATIENCE_TICKS` of its own tick: the nearest one in time, and of two
+ * equally near ones the earlier.  An effect that no event has confirmed `PATIENCE_TICKS` after its
+ * tick did not happen at the server, and is to be undone.
  */
 
 /** A late command is applied a few ticks later; an event later than this is another command's. */
@@ -20,7 +20,8 @@ const MAX_WAITING = 64;
 /**
  * An effect that is shown before the server has confirmed it.  `kind` is the name of the event that
  * confirms it.  `key` distinguishes effects of one kind whose order may change (the id of a pickup;
- * null for shots, whose order is fixed).  `what` belongs to the caller, who undoes the effect with it.
+ * null for shots, whose order is fixed).  `what` belongs to the caller, who undoes the effect with
+ * it.
  * @template What
  * @typedef {{kind: string, tick: number, key: number | string | null, what: What}} Effect
  */
@@ -80,8 +81,8 @@ export class PendingEffects {
   }
 
   /**
-   * Take in that all events up to `tick` have come.  Call it after `confirm` has had the events of the
-   * delta of `tick`.
+   * Take in that all events up to `tick` have come.  Call it after `confirm` has had the events of
+   * the delta of `tick`.
    * @param {number} tick
    * @returns {Effect<What>[]} the effects to undo
    */

@@ -1,8 +1,8 @@
 /**
  * The ids of the entities that a client holds, as the byte string in a hello that resumes.
  *
- * Owns that form ("Resuming" in the protocol document): ids in ascending order, each as the difference
- * from the last one, in unsigned LEB128.  `gameserver/protocol/held.py` reads it.
+ * Owns that form ("Resuming" in the protocol document): ids in ascending order, each as the
+ * difference from the last one, in unsigned LEB128.  `gameserver/protocol/held.py` reads it.
  */
 
 /** A client that holds more than fits gets a full state instead. */

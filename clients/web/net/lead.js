@@ -6,13 +6,14 @@
  * `clients/netcode/lead.py` is its twin, in seconds, and explains more;
  * `tests/vectors/netcode_lead.json` tests both.
  *
- * This file computes with *offsets*: steady ticks (`tempo.js`) minus `local time * rate`.  An offset
- * does not depend on the time at which it is read.  `arrival` is the offset at which commands arrive;
- * a slow link raises it, and so does a server loop that wakes late.  At first it is the clock's offset
- * plus half the round trip.  The margins in deltas correct it: a command that was sent at the offset o
- * and was m ticks early arrived within `o - m - 1 < arrival <= o - m`.  Late commands raise it
- * quickly, early ones lower it slowly, so it settles at the smallest lead that the jitter allows.  If
- * lost segments make TCP stall again and again, the lead grows to cover the stalls.
+ * This file computes with *offsets*: steady ticks (`tempo.js`) minus `local time * rate`.  An
+ * offset does not depend on the time at which it is read.  `arrival` is the offset at which
+ * commands arrive; a slow link raises it, and so does a server loop that wakes late.  At first it
+ * is the clock's offset plus half the round trip.  The margins in deltas correct it: a command that
+ * was sent at the offset o and was m ticks early arrived within `o - m - 1 < arrival <= o - m`.
+ * Late commands raise it quickly, early ones lower it slowly, so it settles at the smallest lead
+ * that the jitter allows.  If lost segments make TCP stall again and again, the lead grows to cover
+ * the stalls.
  */
 
 /** @typedef {import("./tickclock.js").TickClock} TickClock */
@@ -92,7 +93,8 @@ export class Lead {
   }
 
   /**
-   * Move the client's tick on to `nowMs` and return it, with its fraction.  It only decreases if it jumps.
+   * Move the client's tick on to `nowMs` and return it, with its fraction.  It only decreases if it
+   * jumps.
    * @param {number} nowMs  must not decrease from call to call
    */
   advance(nowMs) {
@@ -157,7 +159,8 @@ export class Lead {
   }
 
   /**
-   * Note a stall if the batch of commands up to `newest`, read after `afterTick` and by `tick`, was late.
+   * Note a stall if the batch of commands up to `newest`, read after `afterTick` and by `tick`, was
+   * late.
    * @param {number} afterTick
    * @param {number} tick
    * @param {number} newest

@@ -1,8 +1,8 @@
 /**
  * One WebSocket, from opening to dropping it.
  *
- * Owns the socket: its subprotocol, binary messages only, and the limits of a close frame.  After it
- * is dropped or lost it calls no hook.  Never decodes a message, never reconnects.
+ * Owns the socket: its subprotocol, binary messages only, and the limits of a close frame.  After
+ * it is dropped or lost it calls no hook.  Never decodes a message, never reconnects.
  */
 
 import { Code } from "./closing.js";

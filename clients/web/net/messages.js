@@ -91,8 +91,8 @@ export const RENDERED_PER_TICK = 32;
  * @property {number | null} retryAfterS
  */
 /**
- * The pace of the room from `tick` on: game time as a share of real time, and the number of ticks from
- * one delta to the next.
+ * The pace of the room from `tick` on: game time as a share of real time, and the number of ticks
+ * from one delta to the next.
  * @typedef {{ kind: typeof Kind.PACE, tick: number, pace: number, publishEvery: number }} Pace
  */
 /** @typedef {Welcome | Pong | Status | Said | Check | Moved | Bye | Pace} ServerMessage */

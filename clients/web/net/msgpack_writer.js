@@ -1,8 +1,8 @@
 /**
  * Writing msgpack values, one after another.
  *
- * Owns the canonical bytes: shortest forms, the same bytes as msgpack-python writes.  A value without
- * a form in the protocol is a `RangeError` or a `TypeError`.
+ * Owns the canonical bytes: shortest forms, the same bytes as msgpack-python writes.  A value
+ * without a form in the protocol is a `RangeError` or a `TypeError`.
  */
 
 const TWO_32 = 2 ** 32;

@@ -1,8 +1,8 @@
 /**
  * The commands that were sent and that the server has not acknowledged yet.
  *
- * Owns the list of commands to send again after a lost connection.  Pure; `clients/outbox.py` is its
- * twin.
+ * Owns the list of commands to send again after a lost connection.  Pure; `clients/outbox.py` is
+ * its twin.
  */
 
 /** Most commands that are kept; overflow policy `drop-oldest`, counted in `dropped`. */
@@ -35,8 +35,8 @@ export class Outbox {
   }
 
   /**
-   * The commands to send again to a server at `tick`, in order.  Commands for ticks that have passed
-   * are forgotten, as they would have no effect.
+   * The commands to send again to a server at `tick`, in order.  Commands for ticks that have
+   * passed are forgotten, as they would have no effect.
    * @param {number} ack
    * @param {number} tick
    * @returns {readonly Sent[]}

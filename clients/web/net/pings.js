@@ -1,16 +1,16 @@
 /**
  * Ping messages: which ping a pong answers, and whether the server still answers.
  *
- * Owns the nonces and the limit of patience.  Sends nothing and sets no timers: `client.js` calls it
- * once a second.
+ * Owns the nonces and the limit of patience.  Sends nothing and sets no timers: `client.js` calls
+ * it once a second.
  */
 
 /** How many unanswered pings are remembered; the oldest is forgotten. */
 const REMEMBERED = 8;
 /**
- * The connection is lost after this many pings without any message, or without a full state that was
- * asked for.  Pings are counted instead of time, because a page that the browser had frozen must first
- * read the messages that have come meanwhile.
+ * The connection is lost after this many pings without any message, or without a full state that
+ * was asked for.  Pings are counted instead of time, because a page that the browser had frozen
+ * must first read the messages that have come meanwhile.
  */
 const PATIENCE = 10;
 

@@ -7,8 +7,8 @@
  * `tests/vectors/netcode_prediction.json` tests both.
  *
  * Reconciliation is by tick.  The server's state *after* tick T is compared with the prediction for
- * T.  If they are equal (the usual case), later predictions are right too.  If not, the commands for
- * ticks after T are replayed on the server's state.  States must be immutable.
+ * T.  If they are equal (the usual case), later predictions are right too.  If not, the commands
+ * for ticks after T are replayed on the server's state.  States must be immutable.
  */
 
 /** The offset of a correction on the screen halves in this time. */
@@ -17,9 +17,10 @@ const HALF_LIFE_MS = 80;
 const NOTHING = 1 / 4096;
 
 /**
- * Counts of reconciliation.  Distances are between the newest state before and after.  `corrections`
- * moved the entity.  `adjustments` changed only state that does not move it now, such as the energy
- * from a pickup, which no command explains.  `refused` counts ticks that were not predicted because
+ * Counts of reconciliation.  Distances are between the newest state before and after.
+ * `corrections` moved the entity.  `adjustments` changed only state that does not move it now, such
+ * as the energy from a pickup, which no command explains.  `refused` counts ticks that were not
+ * predicted because
  * `maxPending` ticks waited for the server.
  * @typedef {{corrections: number, adjustments: number, distanceSum: number, distanceWorst: number, refused: number}} CorrectionCounts
  */
@@ -72,8 +73,8 @@ export class Predictor {
   }
 
   /**
-   * Start over from the server's state after `tick`.  This is for an entity that is new or was away,
-   * so it counts no correction.
+   * Start over from the server's state after `tick`.  This is for an entity that is new or was
+   * away, so it counts no correction.
    * @param {number} tick
    * @param {State | null} state  null: there is nothing to steer
    */
@@ -84,8 +85,8 @@ export class Predictor {
   }
 
   /**
-   * Predict `tick`, which must be later than all before.  Skipped ticks are not simulated: the caller
-   * applies the commands that the server will apply then.
+   * Predict `tick`, which must be later than all before.  Skipped ticks are not simulated: the
+   * caller applies the commands that the server will apply then.
    * @param {number} tick
    * @param {Command} command
    * @returns {boolean} whether it was predicted
@@ -103,8 +104,8 @@ export class Predictor {
   }
 
   /**
-   * The state after the next tick if `command` is given.  Drawing the entity between `state` and this
-   * one shows a key press in the next frame, although ticks are further apart.
+   * The state after the next tick if `command` is given.  Drawing the entity between `state` and
+   * this one shows a key press in the next frame, although ticks are further apart.
    * @param {Command} command
    * @returns {State | null}
    */
@@ -159,8 +160,9 @@ export class Predictor {
 }
 
 /**
- * Smooths corrections: an offset that is added to the drawn position and halves every `HALF_LIFE_MS`.
- * An offset longer than the snap distance is dropped: the entity was moved, not mispredicted.
+ * Smooths corrections: an offset that is added to the drawn position and halves every
+ * `HALF_LIFE_MS`. An offset longer than the snap distance is dropped: the entity was moved, not
+ * mispredicted.
  */
 export class Smoothing {
   /** @param {number} snapDistance */

@@ -1,10 +1,10 @@
 /**
  * One connection to a room, from its welcome to its end.
  *
- * Owns pings, acks, checks, the commands that were sent and their latency budget.  The next session of
- * the same seat takes over the replica, the tick clock, the lead and the unacknowledged commands.
- * Opens and closes nothing and sets no timers: `client.js` does, passes in the server's messages, and
- * calls `beat` once a second.
+ * Owns pings, acks, checks, the commands that were sent and their latency budget.  The next session
+ * of the same seat takes over the replica, the tick clock, the lead and the unacknowledged
+ * commands. Opens and closes nothing and sets no timers: `client.js` does, passes in the server's
+ * messages, and calls `beat` once a second.
  */
 
 import { LatencyBudget } from "./budget.js";
@@ -221,8 +221,9 @@ export class Session {
   }
 
   /**
-   * Apply a delta.  After the first malformed delta of a connection the client asks for a full state.
-   * A second one, or a malformed full state, ends the connection: asking again would not help.
+   * Apply a delta.  After the first malformed delta of a connection the client asks for a full
+   * state. A second one, or a malformed full state, ends the connection: asking again would not
+   * help.
    * @param {Uint8Array} bytes
    * @returns {Delta | null}
    */

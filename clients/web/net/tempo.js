@@ -1,8 +1,8 @@
 /**
  * The map between ticks and real time, in a room that changes the pace of its game.
  *
- * Owns the map between ticks and *steady ticks*, which are real time counted in ticks of the nominal
- * length.  The map is a line with a bend at each change of pace.  Pure.
+ * Owns the map between ticks and *steady ticks*, which are real time counted in ticks of the
+ * nominal length.  The map is a line with a bend at each change of pace.  Pure.
  * `gameserver/protocol/tempo.py` is its twin; `tests/vectors/netcode_tempo.json` tests both.
  */
 

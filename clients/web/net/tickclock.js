@@ -11,10 +11,10 @@
  * - a pong with tick n, whose ping was sent at s and which came at r, was written in between:
  *   `n - r * rate <= offset <= n - s * rate`
  *
- * So each pong gives an interval, and a delta raises the lower end of the newest one.  The estimate is
- * the middle of the intersection of the last `WINDOW` intervals (as in RFC 5905, 11.2.1, where NTP
- * intersects the intervals of servers).  The width of the intersection is the shortest delay to the
- * server plus the shortest delay back; slower samples do not change it.  An older sample that
+ * So each pong gives an interval, and a delta raises the lower end of the newest one.  The estimate
+ * is the middle of the intersection of the last `WINDOW` intervals (as in RFC 5905, 11.2.1, where
+ * NTP intersects the intervals of servers).  The width of the intersection is the shortest delay to
+ * the server plus the shortest delay back; slower samples do not change it.  An older sample that
  * contradicts the newest one shows that the server's time has jumped, and is dropped at once.
  *
  * A server may slow its game down.  Then all this holds for *steady* ticks (`tempo.js`), which run
@@ -29,8 +29,8 @@ const WINDOW = 20;
 /** Two intervals this far apart still agree, as clocks drift a little within the window. */
 const AGREE_TICKS = 0.5;
 /**
- * A server may read pings only at its ticks.  Pings therefore come at different phases of a tick, so
- * that one of them soon comes just before a read.  The golden ratio spreads the phases best.
+ * A server may read pings only at its ticks.  Pings therefore come at different phases of a tick,
+ * so that one of them soon comes just before a read.  The golden ratio spreads the phases best.
  */
 const PING_PHASE_TICKS = (Math.sqrt(5) - 1) / 2;
 

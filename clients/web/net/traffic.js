@@ -1,8 +1,8 @@
 /**
  * The counters of a client's connections.
  *
- * Owns the counters behind `GameClient.statistics()`: totals since the client was made, and rates over
- * two seconds.  Bytes are those of messages, without WebSocket headers.  Times are arguments.
+ * Owns the counters behind `GameClient.statistics()`: totals since the client was made, and rates
+ * over two seconds.  Bytes are those of messages, without WebSocket headers.  Times are arguments.
  */
 
 import { Rate } from "./rates.js";

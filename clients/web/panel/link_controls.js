@@ -1,8 +1,8 @@
 /**
  * The controls of the link to play over: a choice of profiles, and sliders for the parts of a link.
  *
- * Owns their elements and the meaning of the sliders.  Moving a slider makes a custom link.  The link
- * itself is in `lab/`.
+ * Owns their elements and the meaning of the sliders.  Moving a slider makes a custom link.  The
+ * link itself is in `lab/`.
  */
 
 import { make } from "../elements.js";

@@ -1,8 +1,8 @@
 /**
  * The network panel: the link that the page plays over, the switches of the netcode, and figures.
  *
- * Owns opening and closing, the keyboard focus, and how often figures are taken.  Its parts have their
- * own files.  Knows no game: figures and switches are arguments.
+ * Owns opening and closing, the keyboard focus, and how often figures are taken.  Its parts have
+ * their own files.  Knows no game: figures and switches are arguments.
  */
 
 import { byId } from "../elements.js";
