@@ -16,6 +16,7 @@ import datetime
 import decimal
 import enum
 import fractions
+import functools
 import inspect
 import pathlib
 import random
@@ -64,6 +65,8 @@ class Plan:
         #: The indices of the fields whose annotation admits scalars only.
         self.plain: Final = tuple(i for i, (_, note) in enumerate(fields) if is_plain(note))
         self.is_entity: Final = isinstance(spec_of(cls), EntitySpec)
+        #: Whether instances can have attributes that are no fields, which would be lost.
+        self.is_open: Final = cls.__dictoffset__ != 0
         names = [
             f"o.{name}, " if i in self.plain else f"save(o.{name}), "
             for i, name in enumerate(self.fields)
@@ -76,9 +79,13 @@ class Plan:
             f"[(r.id, {''.join(names)}) for r in records for o in (r.entity,)]"
         )
 
-    def value(self, instance: Any) -> dict[str, Any]:
-        """Return the fields that ``instance`` has set, by name."""
-        return {name: getattr(instance, name) for name in self.fields if hasattr(instance, name)}
+    def undeclared(self, instance: Any) -> str | None:
+        """Return an attribute of ``instance`` that is no field, or None."""
+        for name in instance.__dict__.keys() - {*self.fields, "_record"}:
+            if not isinstance(getattr(self.cls, name, None), functools.cached_property):
+                found: str = name
+                return found
+        return None
 
 
 def fields_of(cls: type) -> list[tuple[str, Any]] | None:

@@ -20,8 +20,8 @@ from zlib import crc32
 
 import msgpack
 
-from gameserver.errors import SnapshotError
-from gameserver.state.values import pack, unpack_extension
+from gameserver.errors import LocalProtocolError, SnapshotError
+from gameserver.state.values import Unsavable, pack, unpack_extension
 
 MARK: Final = b"gsroom\r\n"
 VERSION: Final = 1
@@ -32,10 +32,20 @@ _UNPACK_ERRORS: Final = (ValueError, TypeError, OverflowError, RecursionError, M
 
 
 def wrap(sections: Iterable[tuple[str, Any]]) -> bytes:
-    """Return the bytes of a snapshot with these sections."""
+    """Return the bytes of a snapshot with these sections.
+
+    ``LocalProtocolError`` names the section with a value that cannot be packed.
+    """
     # Packed piece by piece: one call for all would keep other threads waiting for as long.
-    body = b"".join([pack(section) for section in sections])
+    body = b"".join([_packed(section) for section in sections])
     return _HEAD.pack(MARK, VERSION, len(body), crc32(body)) + body
+
+
+def _packed(section: tuple[str, Any]) -> bytes:
+    try:
+        return pack(section)
+    except (Unsavable, ValueError, TypeError, OverflowError) as error:
+        raise LocalProtocolError(f"the {section[0]} of a snapshot: {error}") from error
 
 
 def unwrap(data: bytes) -> Iterator[tuple[int, str, Any]]:

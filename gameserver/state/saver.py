@@ -7,6 +7,7 @@ are copied as they are, and checked when they are packed.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import enum
 import types
@@ -99,6 +100,8 @@ class Saver:
         if plan is None:
             plan = self._plans[value.__class__] = self.classes.plan(value.__class__)
             self.used.add(plan.cls)
+        if plan.is_open:
+            return plan.name, self._row(plan, 0, value)
         try:
             return plan.name, plan.row(0, value, self.save)
         except (Unsavable, RecursionError, AttributeError):
@@ -125,12 +128,15 @@ class Saver:
         for cls, records in by_class.items():
             plan = self.classes.plan(cls)
             self.used.add(cls)
-            try:
-                saved.append((cls, plan.entity_rows(records, self.save)))
-            except (Unsavable, RecursionError, AttributeError):
-                # Once more, one by one, to know which it was.
-                saved.append((cls, [self._row(plan, r.id, r.entity) for r in records]))
+            saved.append((cls, self._entity_rows(plan, records)))
         return saved
+
+    def _entity_rows(self, plan: Plan, records: list[Any]) -> list[tuple[Any, ...]]:
+        if not plan.is_open:
+            with contextlib.suppress(Unsavable, RecursionError, AttributeError):
+                return plan.entity_rows(records, self.save)
+        # One by one, which also tells which of them cannot be saved.
+        return [self._row(plan, record.id, record.entity) for record in records]
 
     def finish(self) -> None:
         """Save all objects that have been referred to, and what they refer to."""
@@ -260,6 +266,8 @@ class Saver:
         return _key(cls.__name__, [v for v in held if v.__class__ in SCALARS])
 
     def _row(self, plan: Plan, number: int, value: Any) -> tuple[Any, ...]:
+        if plan.is_open and (name := plan.undeclared(value)) is not None:
+            self._blame(value, name, Unsavable("it is no field; declare it in the class body"))
         before, self._holder = self._holder, (value, "")
         try:
             row = plan.row(number, value, self.save)

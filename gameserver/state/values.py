@@ -180,7 +180,8 @@ def _fill_ordered(empty: Any, content: Any, load: Callable[[Any], Any]) -> None:
 
 def _pack_large(value: Any) -> msgpack.ExtType:
     if value.__class__ is int:
-        return msgpack.ExtType(_LARGE_INT, str(value).encode())
+        length = value.bit_length() // 8 + 1
+        return msgpack.ExtType(_LARGE_INT, value.to_bytes(length, "big", signed=True))
     raise Unsavable(f"{named(value)} is no scalar")
 
 
@@ -198,4 +199,4 @@ def unpack_extension(code: int, data: bytes) -> int:
     """Return the integer that ``pack`` found too large; ``ValueError`` for any other extension."""
     if code != _LARGE_INT:
         raise ValueError(f"an extension of type {code}")
-    return int(data)
+    return int.from_bytes(data, "big", signed=True)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
+import functools
 import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import attrs
+import hypothesis.strategies as st
 import pytest
+from hypothesis import example, given
 
 from gameserver import LocalProtocolError, Room, entity, synced
 from gameserver.simulation.stepper import Stepper
@@ -16,7 +21,18 @@ from gameserver.state.restore import load
 from gameserver.state.snapshot import capture
 from tests.support import kept_game
 from tests.support.frame_sinks import FakeSink
-from tests.support.kept_game import Beast, Lead, Sign, Spot, Zoo, odd_values
+from tests.support.kept_game import (
+    Beast,
+    Lead,
+    Mood,
+    Recipe,
+    Sign,
+    Spot,
+    Stack,
+    Trait,
+    Zoo,
+    odd_values,
+)
 from tests.support.zoo_stage import Stage, copy_of, played
 
 # ---------------------------------------------------------------- an equal room
@@ -379,3 +395,105 @@ def test_a_snapshot_does_not_change_while_the_room_goes_on() -> None:
         stage.play(rng)
     stage.stepper.leave(stage.room.players[2], "left")
     assert captured.encode() == now
+
+
+def test_the_bytes_may_be_made_in_a_thread_while_the_room_goes_on() -> None:
+    stage = played()
+    now = stage.bytes()
+    rng = random.Random(3)
+    with ThreadPoolExecutor(1) as threads:
+        for _ in range(20):
+            expected = stage.bytes()
+            captured = capture(stage.stepper, stage.publisher, {"held": {2: 1.5}})
+            packed = threads.submit(captured.encode)
+            for _ in range(3):
+                stage.play(rng)
+            assert packed.result() == expected
+    assert stage.bytes() != now
+
+
+@attrs.define(slots=False, eq=False)
+class Open:
+    size: int = 1
+
+    @functools.cached_property
+    def twice(self) -> int:
+        return 2 * self.size
+
+
+@dataclasses.dataclass
+class Record:
+    size: int = 1
+
+
+class Opened(Room):
+    classes = ()
+    kept: Any
+
+
+@pytest.mark.parametrize("thing", [Open(3), Record(3)])
+def test_an_attribute_that_is_no_field_is_named(thing: Any) -> None:
+    stepper = Stepper(Opened())
+    stepper.room.kept = thing
+    assert load(Opened, capture(stepper).encode()).room.kept.size == 3
+    thing.more = 4
+    with pytest.raises(LocalProtocolError, match=rf"^{type(thing).__name__}.more cannot be saved"):
+        capture(stepper)
+
+
+def test_a_cached_property_is_worked_out_again() -> None:
+    stepper = Stepper(Opened())
+    stepper.room.kept = Open(3)
+    assert stepper.room.kept.twice == 6
+    assert load(Opened, capture(stepper).encode()).room.kept.twice == 6
+
+
+def test_what_the_shell_cannot_give_is_named() -> None:
+    with pytest.raises(LocalProtocolError, match=r"^the shell of a snapshot: <object .* is no sca"):
+        capture(Stepper(Opened()), None, {"held": object()}).encode()
+
+
+# ---------------------------------------------------------------- any values
+
+_leaves = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(10**30, 10**31)
+    | st.floats(allow_nan=False)
+    | st.text(st.characters())
+    | st.binary(max_size=20)
+    | st.sampled_from([Mood.CALM, Trait.FAST, Spot(1, 2), Recipe("r", ("a",))])
+    | st.datetimes()
+    | st.uuids()
+    | st.decimals(allow_nan=False)
+    | st.fractions()
+)
+_hashable = st.recursive(
+    _leaves, lambda inner: st.tuples(inner, inner) | st.frozensets(inner, max_size=3), max_leaves=5
+)
+_values = st.recursive(
+    _leaves,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.tuples(inner, inner)
+        | st.sets(_hashable, max_size=4)
+        | st.dictionaries(_hashable, inner, max_size=4)
+        | st.lists(inner, max_size=3).map(collections.deque)
+        | st.builds(Stack, st.builds(Recipe, st.text()), st.integers())
+    ),
+    max_leaves=12,
+)
+
+
+@given(_values)
+@example(10**5000)
+@example(-0.0)
+def test_any_value_comes_back(value: Any) -> None:
+    stepper = Stepper(Zoo())
+    stepper.room.anything = value
+    data = capture(stepper).encode()
+    loaded = load(Zoo, data)
+    assert loaded.room.anything == value
+    assert type(loaded.room.anything) is type(value)
+    assert capture(loaded.stepper).encode() == data
