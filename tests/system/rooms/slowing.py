@@ -1,6 +1,6 @@
-"""An arena that slows down when a player says so, on a machine that has time enough.
+"""An arena that slows down when a player says so, on a machine that has enough time.
 
-The overload ladder is told that ticks take as long as ``Arena.load`` says; all else is as it is.
+The overload ladder is given the duration of ticks in ``Arena.tick_load``; all else is unchanged.
 """
 
 from __future__ import annotations
@@ -17,21 +17,24 @@ if TYPE_CHECKING:
 
 
 class Arena(quiet.Arena):
-    """``slower`` takes it down to its slowest pace, ``faster`` lets it recover."""
+    """``slower`` takes the room to its slowest pace, ``faster`` lets it recover."""
 
-    #: What ticks are said to take, as a share of the time between two of them.
-    load: ClassVar = 0.0
+    #: The invented duration of a tick, as a share of the time between two ticks.
+    tick_load: ClassVar = 0.0
 
     def on_say(self, player: Player, text: str) -> str | None:
-        Arena.load = {"slower": 2.0, "faster": 0.0}[text]
+        Arena.tick_load = {"slower": 2.0, "faster": 0.0}[text]
         return text
 
 
 class ToldLadder(OverloadLadder):
-    """Judges by what it is told."""
+    """Judges by the invented duration of ticks."""
 
-    def ticked(self, tick_number: int, work_s: float) -> bool:
-        return super().ticked(tick_number, Arena.load / Arena.tick_rate)
+    def ticked(
+        self, tick_number: int, work_s: float, publish_s: float, players: int, arrivals: int
+    ) -> bool:
+        work_s = Arena.tick_load / Arena.tick_rate
+        return super().ticked(tick_number, work_s, 0.0, players, arrivals)
 
 
 room_task.OverloadLadder = ToldLadder  # type: ignore[misc]
