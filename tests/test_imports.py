@@ -182,6 +182,14 @@ def test_imports_for_type_checkers_count() -> None:
     assert "a.b.c" in imports_of(source)
 
 
+def test_one_file_of_the_server_reaches_into_the_websocket_library() -> None:
+    libraries = ("trio_websocket", "wsproto")
+    users = {
+        module for module, names in IMPORTS.items() if any(within(n, libraries) for n in names)
+    }
+    assert users == {"gameserver.runtime.net.websocket", "clients.connection"}
+
+
 # ---------------------------------------------------------------- games
 
 

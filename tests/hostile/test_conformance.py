@@ -1,7 +1,7 @@
 """The Autobahn suite's 301 cases without compression, over ws and wss, through the whole stack.
 
-kosoku runs them against ``gameserver echo``, whose connections have a game's lanes and poller.  It
-speaks no TLS itself, so for wss it goes through a tunnel that only encrypts.
+kosoku runs them against ``gameserver echo``, whose connections have a game's fast paths and poller.
+It speaks no TLS itself, so for wss it goes through a tunnel that only encrypts.
 """
 
 from __future__ import annotations

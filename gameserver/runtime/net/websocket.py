@@ -1,37 +1,39 @@
 """One WebSocket of the server: its messages, its state and its end.
 
 Owns everything that reaches into trio-websocket and wsproto; no other file of the server does.
-Never knows sessions, rooms or HTTP, and never closes the socket itself: the acceptor finishes the
-link afterwards, so that the last frame still arrives although the peer has sent more meanwhile.
+Never knows sessions, rooms or HTTP.  ``close`` drops the link when it is done; a link that the peer
+closed is left to the acceptor, which finishes it so that the last frame still arrives.
 
 States::
 
     CONNECTING ──1──► OPEN ──2──► CLOSING ──3──► CLOSED
-         │              │                          ▲
-         └──────────────┴────────────4─────────────┘
+         │              │            │             ▲
+         └──────────────┴────────────┴──────4──────┘
 
 1. ``WebSocket.open`` has answered the upgrade request with 101.
 2. A close frame is handed to the link.  Its cause is ``close``, or trio-websocket's reader:
    it answers the peer's close frame, or refuses a message that is too big (1009) or a frame that
    breaks RFC 6455 (1002, 1007).
-3. trio-websocket ends its use of the link: the peer has answered, ``close`` has waited long
-   enough, or the acceptor calls ``end``.
+3. trio-websocket ends its use of the link: both close frames are exchanged, ``close`` has waited
+   long enough, or the acceptor calls ``end``.
 4. The connection is lost: the peer ended it without a close frame, the socket broke, or
    ``drop`` closed it.
 
-==========  ================================  =================================================
-State       What may be sent                  What may be received
-==========  ================================  =================================================
-CONNECTING  the answer to the upgrade         nothing: frames stay in the link
-OPEN        ``post``, ``send``, ``ping``      everything
-CLOSING     nothing after the close frame     the peer's close frame; ``receive`` still returns
-                                              what came before the peer's, then raises
-CLOSED      nothing                           nothing; ``receive`` as in CLOSING
-==========  ================================  =================================================
+==========  ==============================  ===================================================
+State       What may be sent                What may be received
+==========  ==============================  ===================================================
+CONNECTING  the answer to the upgrade       nothing: frames stay in the link
+OPEN        ``post``, ``send``, ``ping``    everything
+CLOSING     nothing after the close frame   the peer's close frame; other frames are dropped
+CLOSED      nothing                         nothing
+==========  ==============================  ===================================================
 
-Between trio-websocket's decision to close and its close frame it may wait for another frame to
-be written.  The state is OPEN until then, and a frame posted meanwhile goes out before
-the close frame; ``send``, ``ping`` and ``receive`` already raise ``WebSocketClosed``.
+Messages that came before the peer's close frame, or before the connection was lost, can still be
+received in the last two states.  After a close frame of ours ``receive`` raises at once.
+
+trio-websocket may decide to close while another frame is being written.  The state is OPEN until
+its close frame's turn comes, and a frame posted meanwhile goes out before it; ``send``, ``ping``
+and ``receive`` already raise ``WebSocketClosed``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The WebSocket: its states, who causes each transition, and what may be sent in each."""
+"""The WebSocket: its states, the causes of each transition, and what may be sent in each."""
 
 from __future__ import annotations
 
@@ -126,6 +126,8 @@ async def test_we_close_and_the_peer_answers(tls, nursery):
             await ws.send("late")
         with pytest.raises(WebSocketClosed):
             await ws.ping()
+        with pytest.raises(WebSocketClosed):
+            await ws.receive()
         assert await peer.next_event() == CloseConnection(code=4010, reason="kicked")
         await peer.send(CloseConnection(code=4010))
         await trio.testing.wait_all_tasks_blocked()
@@ -220,7 +222,7 @@ async def test_the_connection_is_lost(nursery, cut):
         await ws.end()
 
 
-async def test_a_ping_while_we_close_is_survived_and_told(nursery):
+async def test_a_ping_while_we_close_ends_only_the_reader(nursery):
     async with two_links(tls=False) as (server, client):
         peer = WirePeer(client)
         ws = await opened(nursery, server, peer)
