@@ -261,7 +261,7 @@ class Lobby:
             raise JoinRefused(
                 CloseCode.ROOM_FULL, "all rooms are taken", retry_after_s=RETRY_AFTER_S
             )
-        if any(opened.is_overloaded for opened in self._open.values()):
+        if self._loop.overload.no_new_rooms or any(o.is_overloaded for o in self._open.values()):
             # All rooms share one core, so another room would add to the load.
             raise self._overload("the server is overloaded")
         self.quota.take(maker, trio.current_time())

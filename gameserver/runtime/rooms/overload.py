@@ -146,6 +146,7 @@ class OverloadLadder:
         "_window_began",
         "_window_ticks",
         "_windows_since_down",
+        "demanded",
         "downs",
         "load",
         "steps",
@@ -159,6 +160,8 @@ class OverloadLadder:
         self.downs = 0
         #: Of the last whole window; 1.0 is all the time there is at the nominal rate.
         self.load = 0.0
+        #: The server wants the room to be at this step at least (``server_overload.py``).
+        self.demanded = 0
         self._tick_rate = tick_rate
         self._window_ticks = max(MIN_TICKS, round(WINDOW_S * tick_rate))
         self._index = 0
@@ -177,7 +180,12 @@ class OverloadLadder:
     @property
     def step(self) -> Step:
         """The present step."""
-        return self.steps[self._index]
+        return self.steps[self.index]
+
+    @property
+    def index(self) -> int:
+        """Which of its ``steps`` the room is at, by its own load or because the server wants it."""
+        return max(self._index, self.demanded)
 
     def ticked(
         self, tick_number: int, work_s: float, publish_s: float, players: int, arrivals: int
@@ -211,7 +219,7 @@ class OverloadLadder:
             self._low_windows_needed = LOW_WINDOWS
         if self.load * self.step.pace > STEP_UP_LOAD:
             self._low_windows = 0
-            if self._index + 1 == len(self.steps) or 0 < self._rushes <= RUSH_WINDOWS:
+            if self.index + 1 == len(self.steps) or 0 < self._rushes <= RUSH_WINDOWS:
                 return False
             self._go_up()
             return True
@@ -240,5 +248,5 @@ class OverloadLadder:
         if self._windows_since_down < RELAPSE_WINDOWS:
             self._low_windows_needed = min(2 * self._low_windows_needed, MAX_LOW_WINDOWS)
             self._windows_since_down = RELAPSE_WINDOWS + 1  # a relapse counts only once
-        self._index += 1
+        self._index = self.index + 1
         self.ups += 1

@@ -1,6 +1,6 @@
-"""What all rooms of a server share: one tick scheduler, one poller, one heartbeat.
+"""What all rooms of a server share: one tick scheduler, poller, heartbeat and overload ladder.
 
-Owns the tasks of the three.  Knows no room and no player: rooms and sessions register themselves.
+Owns the tasks of the four.  Knows no room and no player: rooms and sessions register themselves.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import trio
 from gameserver.runtime.net.heartbeat import Heartbeat
 from gameserver.runtime.net.poller import Poller
 from gameserver.runtime.rooms.scheduler import TickScheduler
+from gameserver.runtime.rooms.server_overload import WINDOW_S, ServerOverload
 
 
 class RoomLoop:
@@ -23,6 +24,7 @@ class RoomLoop:
         self.poller = Poller() if polled else None
         self.heartbeat = Heartbeat(ping_interval_s, self.poller)
         self.scheduler = TickScheduler(None if self.poller is None else self.poller.read_ready)
+        self.overload = ServerOverload()
 
     async def run(self) -> None:
         """Tick, read and ping, for ever."""
@@ -30,8 +32,17 @@ class RoomLoop:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.scheduler.run)
                 nursery.start_soon(self.heartbeat.run)
+                nursery.start_soon(self._watch_load)
                 if self.poller is not None:
                     nursery.start_soon(self.poller.run)
         finally:
             if self.poller is not None:
                 self.poller.close()
+
+    async def _watch_load(self) -> None:
+        scheduler = self.scheduler
+        while True:
+            await trio.sleep(WINDOW_S)
+            self.overload.look(
+                trio.current_time(), scheduler.busy_s, scheduler.ticks, scheduler.late_ticks
+            )

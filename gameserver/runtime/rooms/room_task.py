@@ -195,12 +195,14 @@ class RoomTask:
         self._scheduled = self._loop.scheduler.add(
             self.room.tick_rate, self._tick, self.stepper.expect, self.pace.tempo
         )
+        self._loop.overload.add(self)
         self._begun_s = trio.current_time()
         self.ready.set()
 
     def _stop_ticking(self) -> None:
         if self._scheduled is not None:
             self._loop.scheduler.remove(self._scheduled)
+            self._loop.overload.remove(self)
 
     async def _guarded(self, hook: str) -> bool:
         """Await a hook; whether it went well.  If not, the room is over."""
@@ -299,6 +301,38 @@ class RoomTask:
                 seated.seat.notify(frame)
 
     # ------------------------------------------------------------ overload
+
+    @property
+    def given_up(self) -> int:
+        """How many steps of its ladder the room stands at."""
+        return self.ladder.index
+
+    @property
+    def can_give(self) -> bool:
+        """Whether there is another step."""
+        return self.ladder.index + 1 < len(self.ladder.steps)
+
+    @property
+    def demanded(self) -> int:
+        """At which step the server wants the room to stand, at least."""
+        return self.ladder.demanded
+
+    @property
+    def own_steps(self) -> int:
+        """How many steps up the room has ever taken by itself."""
+        return self.ladder.ups
+
+    @property
+    def load(self) -> float:
+        """How long its ticks take, as a share of the time at full pace."""
+        return self.mean_work_s() * self.room.tick_rate
+
+    def demand(self, steps: int) -> None:
+        """Stand at this step of the ladder at least; for between two ticks."""
+        before = self.ladder.index
+        self.ladder.demanded = steps
+        if self.ladder.index != before:
+            self._take_step(self.room.tick_number)
 
     def _take_step(self, tick_number: int) -> None:
         """Carry out the present step of the ladder."""

@@ -177,6 +177,10 @@ class TickScheduler:
         self._count = 0
         #: Rounds run so far; a round ticks at least one room.
         self.rounds = 0
+        #: How long all rounds took, their ticks, and those of them that began a whole tick late.
+        self.busy_s = 0.0
+        self.ticks = 0
+        self.late_ticks = 0
 
     def __len__(self) -> int:
         return self._count
@@ -261,12 +265,17 @@ class TickScheduler:
 
     async def _round(self, due: list[ScheduledRoom]) -> None:
         self.rounds += 1
+        self.ticks += len(due)
+        read_s = trio.current_time()
         if self._read is not None:
             self._read_links(self._read, due)
         begun_s = turn_s = trio.current_time()
+        self.busy_s += begun_s - read_s
         for room in due:
             if room.removed:
                 continue
+            if (begun_s - room.deadline_s) * room.schedule.rate > 1:
+                self.late_ticks += 1
             ended_s = room.tick(room.number, begun_s, begun_s - room.deadline_s)
             work_s = ended_s - begun_s
             if work_s < LEAST_WORK_S:
@@ -280,8 +289,10 @@ class TickScheduler:
                 self._push(room)
             begun_s = ended_s
             if ended_s - turn_s > LONGEST_TURN_S:
+                self.busy_s += ended_s - turn_s
                 await trio.lowlevel.checkpoint()
                 begun_s = turn_s = trio.current_time()
+        self.busy_s += begun_s - turn_s
         if begun_s - self._balanced_s >= BALANCE_EVERY_S:
             self._balanced_s = begun_s
             for slots in self._slots.values():
