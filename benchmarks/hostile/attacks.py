@@ -98,7 +98,7 @@ async def _again_and_again(act: Act, target: Target) -> None:
         try:
             await act(target)
             await trio.lowlevel.checkpoint()
-        except (*GONE, TurnedAway):
+        except* (*GONE, TurnedAway):  # from a nursery of the act as well
             await trio.sleep(PAUSE_S)
 
 

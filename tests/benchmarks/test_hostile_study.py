@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import pytest
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from benchmarks.exposition import counts_by_label, gauge, total
 from benchmarks.hostile.attackers import Attackers
-from benchmarks.hostile.attacks import ATTACKS, IN_A_PROCESS, run
+from benchmarks.hostile.attacks import ATTACKS, IN_A_PROCESS, PAUSE_S, Attack, run
 from benchmarks.hostile.honest import (
     Honest,
     Window,
@@ -36,7 +36,7 @@ from benchmarks.hostile.results import (
 )
 from benchmarks.hostile.results import broken as broken_by
 from benchmarks.hostile.rooms import Guarded, Siege
-from benchmarks.hostile.target import Tally, Target
+from benchmarks.hostile.target import Tally, Target, TurnedAway
 from benchmarks.machine import BenchmarkError
 from benchmarks.measure import waited_s
 from benchmarks.studies.hostile import is_bug, wrong_codes
@@ -333,3 +333,20 @@ def test_waiting_for_a_core_only_adds_up() -> None:
 
     before = waited_s(os.getpid())
     assert waited_s(os.getpid()) >= before >= 0
+
+
+@pytest.mark.usefixtures("autojump_clock")
+async def test_an_attack_whose_nursery_was_turned_away_goes_on() -> None:
+    """Such as the one that opens rooms, once it has as many as it may."""
+    acts = 0
+
+    async def act(_target: Target) -> None:
+        nonlocal acts
+        acts += 1
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            raise TurnedAway
+
+    with trio.move_on_after(10 * PAUSE_S):
+        await run(Attack(act, attackers=1), cast("Target", None))
+    assert acts > 5
