@@ -137,7 +137,7 @@ def remembered(seats: int, entities: int) -> Bench:
 
 def best_ms(work: Callable[[], object]) -> float:
     """Return milliseconds of one call, the best of several."""
-    return min(best_us(work, 1) for _ in range(RUNS)) / 1000
+    return min(best_us(work, 1) for _ in range(3 * RUNS)) / 1000
 
 
 def snapshot_costs(seats: int, entities: int) -> Iterator[tuple[str, float, str]]:

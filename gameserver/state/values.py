@@ -186,7 +186,6 @@ def _pack_large(value: Any) -> msgpack.ExtType:
 
 
 _LARGE_INT: Final = 1
-_packer: Final = msgpack.Packer(default=_pack_large, unicode_errors="surrogatepass")
 
 
 def pack(value: Any) -> bytes:
