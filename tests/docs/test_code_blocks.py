@@ -4,7 +4,7 @@ The blocks of a document share a folder, in the order in which they are printed:
 
 - A Python block whose docstring begins with a file name is saved under that name.  All such
   programs pass ``mypy --strict``, and no two of them have one name.
-- ``<!-- after: PAGE -->`` before such a program saves those of another page beside it.
+- ``<!-- after: PAGE -->``, on a line of its own, saves the programs of another page before.
 - ``<!-- file: NAME -->`` before a block saves it under that name.
 - ``<!-- run -->`` runs a shell block, which must succeed.  ``<!-- run: server -->`` runs it until
   it prints its address, and then lets it serve the blocks that follow.
@@ -72,7 +72,7 @@ def test_fragments_parse(document: Path) -> None:
 def command_lines(block: Block) -> list[list[str]]:
     """Return the arguments of each call of ``gameserver`` in a shell block."""
     joined = block.body.replace("\\\n", " ")
-    calls = re.findall(r"(?:^|\s)\.venv/bin/gameserver ([^&\n]*)", joined)
+    calls = re.findall(r"(?:^|\s)\.venv/bin/gameserver ([^&|>\n]*)", joined)
     return [shlex.split(call, comments=True) for call in calls]
 
 

@@ -26,6 +26,7 @@ _BLOCK = re.compile(
     r"(?P<body>.*?)^ *(?P=fence)$",
     re.MULTILINE | re.DOTALL,
 )
+_AFTER = re.compile(r"^<!-- after: (\S+) -->$", re.MULTILINE)
 _PROGRAM = re.compile(r'"""(\w+\.py):')
 
 
@@ -58,10 +59,9 @@ def blocks_of(document: Path) -> Iterator[Block]:
 
 def save_files(document: Path, folder: Path) -> list[str]:
     """Save what a document tells its reader to save, and the pages it follows; return the names."""
-    saved = []
+    pages = _AFTER.findall(document.read_text())
+    saved = [file for page in pages for file in save_files(PAGES_FOLDER / page, folder)]
     for block in blocks_of(document):
-        if block.mark == "after":
-            saved += save_files(PAGES_FOLDER / block.reason, folder)
         if block.file is not None:
             path = folder / block.file
             path.parent.mkdir(parents=True, exist_ok=True)

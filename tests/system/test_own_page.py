@@ -28,8 +28,7 @@ OWN_SHIP = """async (deadlineMs) => {
 
 @pytest.fixture
 def printed(tmp_path: Path) -> Path:
-    for page in ("first-game.md", "page.md"):
-        save_files(TUTORIAL / page, tmp_path)
+    save_files(TUTORIAL / "page.md", tmp_path)
     return tmp_path
 
 
