@@ -177,6 +177,8 @@ class Expressions:
     def _name(self, node: ast.Name) -> ValueType:
         if node.id in self.bound:
             return self.bound[node.id]
+        if node.id == "_":
+            raise NotInSubset(node, "_ is for values that are not read")
         if node.id in self.names:
             raise NotInSubset(node, f"{node.id} may have no value here")
         if node.id not in self.namespace:

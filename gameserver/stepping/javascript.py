@@ -14,6 +14,7 @@ import textwrap
 from collections.abc import Iterable
 from typing import Any, Final
 
+from gameserver.stepping.errors import Refused
 from gameserver.stepping.javascript_expressions import ExpressionWriter, literal
 from gameserver.stepping.javascript_statements import StatementWriter
 from gameserver.stepping.module import check_module
@@ -174,8 +175,8 @@ def _typedef(record: Record) -> str:
     readonly = "readonly " if record.is_protocol else ""
     lines = [f"@typedef {{object}} {record}"]
     if readonly:
-        fields = " ".join(f"readonly {n}: {type_text(k)};" for n, k in record.fields.items())
-        lines = [f"@typedef {{{{ {fields} }}}} {record}"]
+        fields = [f"  readonly {n}: {type_text(k)}," for n, k in record.fields.items()]
+        lines = ["@typedef {{", *fields, f"}}}} {record}"]
     else:
         lines += [f"@property {{{type_text(k)}}} {n}" for n, k in record.fields.items()]
     return _comment("\n".join([*([doc] if doc else []), *lines]))
@@ -184,6 +185,8 @@ def _typedef(record: Record) -> str:
 def _collect(kind: ValueType, records: dict[str, Record]) -> None:
     match kind:
         case Record():
+            if records.get(str(kind), kind) != kind:
+                raise Refused(f"two classes are both called {kind}; rename one")
             if str(kind) not in records:
                 records[str(kind)] = kind
                 for field in kind.fields.values():

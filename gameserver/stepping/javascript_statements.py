@@ -65,14 +65,8 @@ class StatementWriter:
     def _all_new(self, names: list[str], block: Block) -> bool:
         """Whether an assignment to ``names`` can declare them all."""
         return all(
-            name not in self._declared and (self._homes.get(name) == block or self._unread(name))
+            name not in self._declared and (self._homes.get(name) == block or name == "_")
             for name in names
-        )
-
-    def _unread(self, name: str) -> bool:
-        return name == "_" and not any(
-            isinstance(node, ast.Name) and node.id == "_" and isinstance(node.ctx, ast.Load)
-            for node in ast.walk(self._function.node)
         )
 
     def _declaration(self, name: str) -> str:
@@ -130,10 +124,10 @@ class StatementWriter:
     def _single(self, target: ast.expr, value: ast.expr) -> list[str]:
         names = _targets(target)
         text = self._write.write(value)
-        new = [name for name in names if name not in self._declared and not self._unread(name)]
+        new = [name for name in names if name not in self._declared and name != "_"]
         if not new:
             pattern = self._pattern(target)
-            if not any(not self._unread(name) for name in names):
+            if not any(name != "_" for name in names):
                 return []
             return [f"({pattern} = {text});" if pattern[0] == "{" else f"{pattern} = {text};"]
         self._declared |= set(new)
@@ -164,7 +158,7 @@ class StatementWriter:
 
     def _hole(self, target: ast.expr) -> str:
         """Return the pattern of an element, nothing for one that is not read."""
-        if isinstance(target, ast.Name) and self._unread(target.id):
+        if isinstance(target, ast.Name) and target.id == "_":
             return ""
         return self._pattern(target)
 
@@ -172,18 +166,18 @@ class StatementWriter:
 
     def _for(self, node: ast.For) -> list[str]:
         names = _targets(node.target)
-        own = all(self._homes.get(name) == (node, _HEAD) or self._unread(name) for name in names)
+        own = all(self._homes.get(name) == (node, _HEAD) or name == "_" for name in names)
         if is_range(node.iter, frozenset(self._function.locals), ()):
             return self._counting(node, own=own)
         values = self._write.write(node.iter)
         if own and isinstance(node.target, ast.Name):
-            name = self._write.temporary() if self._unread(names[0]) else names[0]
+            name = self._write.temporary() if names[0] == "_" else names[0]
             self._declared |= set(names)
             const = name not in stored_names(node.body)
             head = f"for ({'const' if const else 'let'} {name} of {values}) {{"
             return [head, *_indented(self._block(node.body, (node, "body"))), "}"]
         if own:
-            self._declared |= set(names) - {name for name in names if self._unread(name)}
+            self._declared |= set(names) - {name for name in names if name == "_"}
             changed = set(names) & set(stored_names(node.body))
             word = "let" if changed else "const"
             head = f"for ({word} {self._pattern(node.target)} of {values}) {{"
@@ -191,7 +185,7 @@ class StatementWriter:
         each = self._write.temporary()
         pattern = self._pattern(node.target)
         first = f"({pattern} = {each});" if pattern[0] == "{" else f"{pattern} = {each};"
-        new = [n for n in names if self._homes.get(n) == (node, _HEAD) and not self._unread(n)]
+        new = [n for n in names if self._homes.get(n) == (node, _HEAD) and n != "_"]
         lines = [*map(self._declaration, new), first]
         self._declared |= set(new)
         lines += self._block(node.body, (node, "body"))
@@ -206,7 +200,7 @@ class StatementWriter:
         step = step_of(arguments[2]) if len(arguments) == 3 else 1
         start = "0" if len(arguments) == 1 else self._write.write(arguments[0])
         stop_node = arguments[0] if len(arguments) == 1 else arguments[1]
-        simple = own and not self._unread(name) and name not in stored_names(node.body)
+        simple = own and name != "_" and name not in stored_names(node.body)
         counter = name if simple else self._write.temporary()
         stop = self._write.write(stop_node)
         extra = ""
@@ -217,7 +211,7 @@ class StatementWriter:
         move = f"{counter} += {step}" if step > 0 else f"{counter} -= {-step}"
         head = f"for (let {counter} = {start}{extra}; {counter} {sign} {stop}; {move}) {{"
         lines = []
-        if not simple and not self._unread(name):
+        if not simple and name != "_":
             lines.append(f"let {name} = {counter};" if own else f"{name} = {counter};")
         self._declared.add(name)
         lines += self._block(node.body, (node, "body"))

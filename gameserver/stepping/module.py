@@ -132,6 +132,8 @@ class _Checker:
             home = self.module(called.__module__)
             if called.__name__ not in home.functions:
                 raise NotInSubset(node, f"{called.__name__} is not a function of {home.name}")
+            if home is not program and called.__name__.startswith("_"):
+                raise NotInSubset(node, f"{called.__name__} is private to {home.name}")
             if isinstance(node, ast.Call) and not (
                 isinstance(node.func, ast.Name) and node.func.id == called.__name__
             ):

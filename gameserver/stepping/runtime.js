@@ -1,6 +1,6 @@
 /**
- * What Python has and JavaScript has not: functions that generated step code brings along, each only
- * where it is used.  An int is a safe integer and never -0; a float is any number.
+ * Python operations that JavaScript lacks; generated step code contains those that it uses.  An int
+ * is a safe integer and never -0; a float is any number.
  */
 
 /** The result of integer arithmetic, within ±(2^53 - 1). @param {number} value @returns {number} */
@@ -15,7 +15,7 @@ function $floorDivide(a, b) {
   return Math.floor(a / b) + 0;
 }
 
-/** `a % b` of ints: the sign is that of `b`. @param {number} a @param {number} b @returns {number} */
+/** `a % b` of ints, with the sign of `b`. @param {number} a @param {number} b @returns {number} */
 function $modulo(a, b) {
   if (b === 0) throw new RangeError("division by zero");
   const rest = a % b;
@@ -113,14 +113,24 @@ function $isqrt(value) {
   return root;
 }
 
-/** `min` of floats: the first of equals. @param {number} first @param {number[]} rest @returns {number} */
+/**
+ * `min` of floats: the first of equals.
+ * @param {number} first
+ * @param {number[]} rest
+ * @returns {number}
+ */
 function $least(first, ...rest) {
   let least = first;
   for (const value of rest) if (value < least) least = value;
   return least;
 }
 
-/** `max` of floats: the first of equals. @param {number} first @param {number[]} rest @returns {number} */
+/**
+ * `max` of floats: the first of equals.
+ * @param {number} first
+ * @param {number[]} rest
+ * @returns {number}
+ */
 function $most(first, ...rest) {
   let most = first;
   for (const value of rest) if (value > most) most = value;

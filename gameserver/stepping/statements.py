@@ -90,6 +90,8 @@ class Statements:
 
     def _assign(self, target: ast.expr, kind: ValueType) -> None:
         match target:
+            case ast.Name(id="_"):
+                self._expressions.program.types[target] = kind
             case ast.Name(id=name):
                 known = self._expressions.bound.get(name) or self._function.locals.get(name)
                 if known is not None and known != kind:
@@ -100,6 +102,9 @@ class Statements:
                 self._expressions.bound[name] = kind
                 self._expressions.program.types[target] = kind
             case ast.Tuple(elts=elements):
+                names = [n.id for n in ast.walk(target) if isinstance(n, ast.Name) and n.id != "_"]
+                if len(set(names)) < len(names):
+                    raise NotInSubset(target, "one name twice in a target")
                 for element, item in zip(elements, _items(target, kind), strict=True):
                     self._assign(element, item)
                 self._expressions.program.types[target] = kind

@@ -101,6 +101,9 @@ BODIES = [
     ("b, c = many\nreturn b", 1, "tuple[int, ...] may have any length, so it is not unpacked"),
     ("b, c, d = t\nreturn b", 1, "2 values for 3 names"),
     ("b, *c = t\nreturn b", 1, "a starred expression as a target"),
+    ("b, b = t\nreturn a", 1, "one name twice in a target"),
+    ("_, b = t\nreturn _", 2, "_ is for values that are not read"),
+    ("_ = a\nreturn _", 2, "_ is for values that are not read"),
     ("s.x = 1\nreturn a", 1, "a value is not changed; make a new one"),
     ("s.x += 1\nreturn a", 1, "a value is not changed; make a new one"),
     ("many[0] = 1\nreturn a", 1, "a value is not changed; make a new one"),
@@ -234,6 +237,24 @@ def test_functions_of_other_modules_are_imported_by_name(module: Callable[..., s
     source = "import refused_other\ndef step(a: int) -> float:\n  return refused_other.half(a)\n"
     with pytest.raises(Refused, match="import half from refused_other by name to call it"):
         javascript_of(module(source, "refused_second"))
+
+
+def test_a_private_function_of_another_module_is_refused(module: Callable[..., str]) -> None:
+    module("def _half(a: int) -> float:\n  return a / 2\n", "refused_other")
+    source = "from refused_other import _half\ndef step(a: int) -> float:\n  return _half(a)\n"
+    with pytest.raises(Refused, match=r"^refused_step\.py:3: _half is private to refused_other"):
+        javascript_of(module(source))
+
+
+def test_two_classes_of_one_name_are_refused(module: Callable[..., str]) -> None:
+    declared = "from typing import NamedTuple\nclass Point(NamedTuple):\n  x: int\n"
+    module(declared, "refused_other")
+    source = (
+        f"import refused_other\n{declared}"
+        "def step(a: refused_other.Point, b: Point) -> int:\n  return a.x\n"
+    )
+    with pytest.raises(Refused, match="two classes are both called Point; rename one"):
+        javascript_of(module(source))
 
 
 def test_python_with_the_limits_of_javascript(module: Callable[[str], str]) -> None:

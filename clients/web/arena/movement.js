@@ -29,7 +29,11 @@
 
 /**
  * The fields of a `Steer` command that movement reads.
- * @typedef {{ readonly turn: int; readonly thrust: boolean; readonly dash: boolean; }} Controls
+ * @typedef {{
+ *   readonly turn: int,
+ *   readonly thrust: boolean,
+ *   readonly dash: boolean,
+ * }} Controls
  */
 
 /**
@@ -263,7 +267,7 @@ function $floorDivide(a, b) {
   return Math.floor(a / b) + 0;
 }
 
-/** `a % b` of ints: the sign is that of `b`. @param {number} a @param {number} b @returns {number} */
+/** `a % b` of ints, with the sign of `b`. @param {number} a @param {number} b @returns {number} */
 function $modulo(a, b) {
   if (b === 0) throw new RangeError("division by zero");
   const rest = a % b;

@@ -35,7 +35,14 @@ import { move } from "./movement.js";
 
 /**
  * The fields of a `Steer` command that a step reads.
- * @typedef {{ readonly turn: int; readonly thrust: boolean; readonly dash: boolean; readonly fire: boolean; readonly mine: boolean; readonly aim: int; }} ShipControls
+ * @typedef {{
+ *   readonly turn: int,
+ *   readonly thrust: boolean,
+ *   readonly dash: boolean,
+ *   readonly fire: boolean,
+ *   readonly mine: boolean,
+ *   readonly aim: int,
+ * }} ShipControls
  */
 
 /**
