@@ -97,6 +97,8 @@ class Client {
     // The server's time now cannot be before the newest delta.
     if (message[0] === PONG) assert.ok(message[3] >= this.tick, `${message[3]} < ${this.tick}`);
     if (message[0] === CHECK) {
+      const agrees = message[1] === this.tick && message[2] === this.checksum();
+      if (!agrees) console.error("held at tick", this.tick, JSON.stringify([...this.entities]));
       assert.deepEqual([message[1], message[2]], [this.tick, this.checksum()]);
       this.seen.checks += 1;
     }
