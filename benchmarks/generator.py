@@ -27,7 +27,7 @@ MAX_SEND_LATE_MS: Final = 20.0
 
 @attrs.frozen(kw_only=True)
 class Load:
-    """Who plays: ``players`` clients, each ``commands_per_s``, counted for ``window_s``.
+    """The load: ``players`` clients, each ``commands_per_s``, counted for ``window_s``.
 
     ``passing`` others come and go beside them: whole rooms, each of which plays for ``stay_s``.
     """

@@ -67,7 +67,7 @@ HALF_HEADS_PER_S: Final = 17
 NEWCOMER_EVERY_S: Final = 0.4
 #: An address that the attacked server trusts, though it is that of a proxy.
 PROXY: Final = "127.0.0.1"
-#: What a refusal of a host may begin with, besides one for haste.
+#: The status lines that refuse a host; the second one refuses a client that asks too fast.
 REFUSED_HOST: Final = (b"HTTP/1.1 421 ", b"HTTP/1.1 503 ")
 
 Act = Callable[[Target], Awaitable[None]]

@@ -29,7 +29,7 @@ MOST_NAP_LATE_MS: Final = 17.0
 MOST_WAITED: Final = 0.02
 #: … and the host gives the core to other machines for no more than this.
 MOST_STOLEN: Final = 0.02
-#: What one address may have opened, by the server's own default.
+#: The most rooms of one address, by the server's own default.
 MOST_ROOMS: Final = Settings().max_rooms_per_address
 
 

@@ -1,4 +1,4 @@
-"""What the study of stalls found: who stopped the loop, when and for how long; and the table.
+"""Results of the study of stalls: when the loop stopped, for how long and by what; the table.
 
 Owns the judgement of what a stop is and whose.  Pure.
 

@@ -33,7 +33,7 @@ RUNS: Final = 5
 TICKS: Final = 40
 ENTITIES: Final = (100, 500, 1000, 2000)
 SEATS: Final = (100, 500, 1000)
-#: What a snapshot is asked to hold.
+#: The world that a snapshot holds in this study.
 SAVED_ENTITIES: Final = 2000
 SAVED_SEATS: Final = 500
 #: "With the frame and header shared out over 20 entities."

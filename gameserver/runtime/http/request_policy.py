@@ -1,12 +1,12 @@
-"""The rules for every request, whatever it asks for: whose is it, and is it answered.
+"""The rules for every request, whatever it asks for: which client sent it, and is it answered.
 
-Owns whether forwarding headers are believed, whether an address asks too fast, which hosts are
-answered, whose pages may connect (RFC 6455, 10.2), where programs may not, who reads the metrics,
-and the warnings about all of this.  Takes request heads and returns refusals; no sockets.  It
-counts with ``ConnectionLimits``.
+Owns whether forwarding headers are believed, whether an address sends requests too fast, which
+hosts are answered, which origins may connect (RFC 6455, 10.2), where programs may not, which
+clients read the metrics, and the warnings about all of this.  Takes request heads and returns
+refusals; no sockets.  It counts with ``ConnectionLimits``.
 
-An Origin is what browsers tell of the page that connects.  It keeps other people's pages from
-playing with the cookies and the network of those who visit them; a program can send any.
+Browsers name the page that connects in Origin.  The check keeps the pages of other sites from
+using the cookies and the network of their visitors; a program can send any origin.
 """
 
 from __future__ import annotations
