@@ -3,10 +3,10 @@
 In CI (the environment variable ``CI``) a skipped test is a failure.  Otherwise a machine without
 Chromium or Node.js would be green for having tested nothing.
 
-Hypothesis has three profiles.  ``steady`` is the ordinary one: the same examples in every run, so a
-failure is due to the code.  ``fresh``, which CI adds, tries as many, but new ones in each run;
-``thorough`` tries five times as many of these.  None has a deadline for an example: a slow machine
-is no error.
+Hypothesis has three profiles.  ``steady`` is the ordinary one: the same examples in every run, so
+a failure is due to the code.  ``fresh`` tries as many, but new ones in each run; ``thorough``,
+which runs each night, tries five times as many of these.  None has a deadline for an example: a
+slow machine is no error.
 """
 
 from __future__ import annotations
