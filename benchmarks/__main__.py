@@ -48,7 +48,7 @@ DEFAULT_OUTPUT = ROOT / "benchmarks" / "results.jsonl"
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
 class Common:
-    """What every measurement has."""
+    """The flags of every measurement."""
 
     output: Annotated[pathlib.Path, Parameter(help="File that results are appended to.")] = (
         DEFAULT_OUTPUT
@@ -241,7 +241,7 @@ def idle(
     players: Players = (1000,),
     common: Common = Common(),
 ) -> None:
-    """What a room costs in which nothing happens."""
+    """The cost of a room in which nothing happens."""
     session = common.session()
     session.say("\n" + tables.details(single_study.run_idle(session, players)))
     session.close()
@@ -275,7 +275,7 @@ def netcode(
         DEFAULT_OUTPUT
     ),
 ) -> None:
-    """What a player sees and hits over bad links: a row per link, hit rates per round trip."""
+    """Play over bad links: a row per link, and hit rates per round trip."""
     session = Session(output, repeats=1, warmup_s=netcode_study.SETTLE_S, window_s=window)
     stay_off_the_server(session.driver.cores)
     links, aims = netcode_study.run(session, profiles, rtts)
@@ -326,7 +326,7 @@ def hostile(
         DEFAULT_OUTPUT
     ),
 ) -> None:
-    """What honest players notice of one attack after the other: a row per attack.
+    """The effect of one attack after the other on honest players: a row per attack.
 
     The exit code is 1 if an honest player was dropped, a checksum wrong, a seat stolen or lost, a
     session closed with a code that its attack gives no reason for, or a crash logged.
@@ -386,7 +386,7 @@ def stalls(
         DEFAULT_OUTPUT
     ),
 ) -> None:
-    """Every stop of the server's loop over 5 ms: when, how long, and who caused it.
+    """Every stop of the server's loop over 5 ms: when, how long, and by what cause.
 
     The exit code is 1 if the server's own took over 10 ms, or if a player did not come in or back.
     """

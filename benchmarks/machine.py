@@ -16,7 +16,7 @@ _PACKAGES: Final = ("trio", "trio-websocket", "wsproto", "msgpack", "attrs")
 
 
 class BenchmarkError(Exception):
-    """Something that a benchmark needs is not there; the text is one line for whoever ran it."""
+    """A part that a benchmark needs is missing; the text is one line for the user."""
 
 
 @attrs.frozen

@@ -1,4 +1,4 @@
-"""What the kernel says about a process and its descendants, CPU time and memory, and about a core.
+"""The kernel's accounting of a process and its descendants (CPU time, memory), and of a core.
 
 Owns the reading of ``/proc``.  CPU is the time on a core (user and system) of all threads, by
 ``schedstat``, which counts nanoseconds where ``stat`` counts hundredths of a second.
@@ -75,7 +75,7 @@ def stolen_s(core: int) -> float:
 
 @attrs.frozen
 class Times:
-    """What a process had of its core so far, with its descendants, and what was stolen of that."""
+    """CPU time of a process and its descendants so far, and the time that the host stole of it."""
 
     cpu_s: float
     stolen_s: float

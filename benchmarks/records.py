@@ -1,4 +1,4 @@
-"""What was measured: one ``Record`` per measurement, kept as lines of JSON.
+"""Results of measurements: one ``Record`` each, kept as lines of JSON.
 
 Owns the fields of a result, what is derived from them, and the file.  Pure but for ``append``
 and ``load``.
@@ -53,13 +53,13 @@ class Record:
     interval_p99_ms: float
     interval_p999_ms: float
     interval_max_ms: float
-    #: Who was still there at the end, and how fast they came.
+    #: Players still connected at the end, and how fast they joined.
     playing: int
     joins_per_s: float
     load_cpu_share: float
     #: Why this result cannot be believed.
     complaints: tuple[str, ...] = attrs.field(default=(), converter=_texts)
-    #: Whatever else belongs to the study.
+    #: Further figures of the study.
     more: Mapping[str, Any] = attrs.field(factory=dict)
     machine: Mapping[str, Any] = attrs.field(factory=dict)
     when: str = ""

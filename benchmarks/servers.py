@@ -33,16 +33,16 @@ _LISTENING: Final = re.compile(r"(?:listening |open https?://[^ ]*:)(\d+)")
 
 @attrs.frozen(kw_only=True)
 class Setting:
-    """What a server is started for."""
+    """The load for which a server is started: world, players and rates."""
 
     world: str
     players: int
     tick_rate: int = 20
     #: Movers besides those of the players; only our own server has them.
     entities: int = 0
-    #: Who storms into a room of their own, while the players play; of our own server.
+    #: Players who join a room of their own at once while the others play; only our own server.
     joining: int = 0
-    #: What the floor writes at each tick to each player.
+    #: Bytes that the floor writes to each player at each tick.
     delta_bytes: int = 0
     #: As the server's setting of that name.
     collecting: str = "young"
@@ -69,7 +69,7 @@ class Contender:
 
     name: str
     prepare: Callable[[Setting], Started]
-    #: What to say to it.
+    #: The messages that the load generator sends to it.
     speech: Callable[[Setting], Speech]
     worlds: tuple[str, ...]
 

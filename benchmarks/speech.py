@@ -1,4 +1,4 @@
-"""What the load generator says to each kind of server, so that the C program need not know.
+"""Messages of the load generator for each kind of server, so that the C program knows none.
 
 Pure.  A ``Speech`` is the messages as bytes, and where in a server's messages to look; ``flags``
 turns it into the command line of the load generator.
@@ -43,7 +43,7 @@ class Speech:
     delta_byte: int = 0
     #: Where a delta holds its tick.
     tick_at: int | None = None
-    #: What the byte ``delta_at`` is of messages that tell the round trip in microseconds.
+    #: Value of the byte at ``delta_at`` in messages that tell the round trip in microseconds.
     status_byte: int | None = None
     #: Where to connect to.  It, ``open`` and ``match_body`` may hold a ``ROOM_PLACE``.
     path: str = "/"

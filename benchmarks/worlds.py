@@ -1,8 +1,8 @@
 """The benchmark worlds as rooms of this server, declared with the public API.
 
 Owns ``Broadcast``, ``BigWorld``, ``Match``, ``Duel``, ``Idle``, ``Arrivals``, ``ArenaMatch`` and
-``BigArena``; served by ``gameserver serve benchmarks.worlds:BigWorld``.  What a run is about comes
-from the environment, because rooms are made by the server.  Measures nothing.
+``BigArena``; served by ``gameserver serve benchmarks.worlds:BigWorld``.  The
+parameters of a run come from the environment, because rooms are made by the server.  Measures nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PLAYERS: Final = int(os.environ.get("BENCHMARK_PLAYERS", "100"))
 TICK_RATE: Final = int(os.environ.get("BENCHMARK_TICK_RATE", "20"))
 #: Movers that nobody steers.
 ENTITIES: Final = int(os.environ.get("BENCHMARK_ENTITIES", "0"))
-#: Who storms in where others do not play.
+#: The room that the storm of joins enters, where nobody else plays.
 JOINING: Final = int(os.environ.get("BENCHMARK_JOINING", "0"))
 
 _UNIT_GRID: Final = Grid(1.0)

@@ -42,7 +42,7 @@ _SERVICE_ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://[^/]+:\d+")
 #: How messages of players are read: by one poller per room, or by one task per player.
 Reading = Literal["poller", "tasks"]
 
-#: What a full garbage collection examines: only young objects, or all objects.
+#: Reach of a full garbage collection: only young objects, or all objects.
 Collecting = Literal["young", "all"]
 
 _CHOICES: Final = (LogLevel, LogFormat, Reading, Collecting)

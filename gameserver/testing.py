@@ -153,8 +153,8 @@ class Rehearsal(Generic[R]):
     def check_determinism(self, ticks: int = 200, *, players: int = 4, seed: int = 0) -> None:
         """Check that the same inputs have the same effect in another process.
 
-        Both begin with a new room of this class, name and seed.  Whatever depends on the order of a
-        set, on the global random numbers, on a clock, or on where objects lie in memory shows as a
+        Both begin with a new room of this class, name and seed.  Anything that depends on the order
+        of a set, on the global random numbers, on a clock, or on where objects lie in memory shows as a
         difference; ``AssertionError`` names it as ``check_snapshot`` does.  The second process must
         be able to import the class, else ``LocalProtocolError`` names it.
         """

@@ -34,7 +34,7 @@ _SALT: Final = "gameserver.token.v1"
 
 
 class Fault(enum.StrEnum):
-    """What is wrong with a token; the label in the metrics."""
+    """The fault of a token; the label in the metrics."""
 
     MISSING = "missing"
     FORGED = "forged"

@@ -1,4 +1,4 @@
-"""What holds for all tests: no skipping in CI, and what hypothesis may take.
+"""Rules for all tests: no skipping in CI, and the profiles of hypothesis.
 
 In CI (the environment variable ``CI``) a skipped test is a failure.  Otherwise a machine without
 Chromium or Node.js would be green for having tested nothing.

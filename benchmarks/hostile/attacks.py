@@ -450,7 +450,7 @@ async def _rebound(target: Target) -> None:
 
 
 async def _outages(target: Target) -> None:
-    """Be a crowd whose network fails for everyone at once, and who all come back at once."""
+    """Be a crowd whose network fails for everyone at once; all come back at once."""
     tokens: dict[int, str] = {}
     while True:
         wires: list[Wire] = []

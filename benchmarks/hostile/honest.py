@@ -37,7 +37,7 @@ ROOM: Final = Siege.__name__.lower()
 
 @attrs.define
 class Window:
-    """What was noted since the last ``take``.
+    """Figures noted since the last ``take``.
 
     ``seen``: tick and time (``time.perf_counter``) of each delta, by player; ``begun_s``,
     ``work_s``: when a tick began, on the same clock, and how long it took, by tick;
@@ -168,7 +168,7 @@ class Honest:
     # ------------------------------------------------------------ whole clients
 
     async def _visit_whole(self, port: int, number: int, name: str) -> None:
-        """Be one; without coming back by itself, for who is dropped must be counted."""
+        """Be one, without resuming: a player that the server drops must be counted."""
         url = f"ws://127.0.0.1:{port}/"
         async with open_game(
             url, room=ROOM, name=name, schema=Siege.schema(), resume=False

@@ -39,7 +39,7 @@ class LightPlayer:
     """One connection; ``on_delta`` is called with each delta's tick, as soon as it was read."""
 
     def __init__(self, stream: trio.SocketStream, schema: Schema) -> None:
-        #: What brings it back to its seat over another connection.
+        #: The resume token, which brings it back to its seat over another connection.
         self.resume_token = ""
         self._stream = stream
         self._schema = schema

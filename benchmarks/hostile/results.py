@@ -1,4 +1,4 @@
-"""What the hostile study found: one record per attack, what is wanted of it, and the table.
+"""Results of the hostile study: one record per attack, its targets, and the table.
 
 Owns the fields, the targets, and the Markdown.  Pure; the file that records are appended to is
 ``records.py``'s.
@@ -35,7 +35,7 @@ MOST_ROOMS: Final = Settings().max_rooms_per_address
 
 @attrs.frozen
 class Usage:
-    """What the server's process has at one moment."""
+    """Memory, tasks and descriptors of the server's process at one moment."""
 
     rss_bytes: int
     tasks: int
@@ -87,7 +87,7 @@ class AttackRecord:
     before: Usage
     during: Usage
     after: Usage
-    #: What the attackers did (``Tally``), and how the server ended sessions, by close code.
+    #: The attackers' acts (``Tally``), and the sessions that the server ended, by close code.
     attackers: Mapping[str, int] = attrs.field(factory=dict)
     endings: Mapping[str, int] = attrs.field(factory=dict)
     #: Those of the endings that this attack gives no reason for.

@@ -1,4 +1,4 @@
-"""What an attacker has: addresses to come from, and ways to connect, join and misbehave at the end.
+"""Means of an attacker: source addresses, and ways to connect, join and misbehave at the end.
 
 Owns sockets.  What is sent over them is ``ammunition.py``'s, when and how often ``attacks.py``'s.
 """
@@ -41,7 +41,7 @@ class TurnedAway(Exception):
 
 @attrs.define
 class Tally:
-    """What attackers did.  ``endings``: connections that the server ended.
+    """Counts of the attackers' acts.  ``endings``: connections that the server ended.
 
     ``resumed``: seats that they came back to by right, ``stolen``: without one, ``seats_lost``:
     that they should have got back, or kept.  ``shut_out``: honest newcomers among them who were
@@ -183,7 +183,7 @@ class Wire:
 
     @property
     def welcome(self) -> Welcome:
-        """What answered the hello."""
+        """The message that answered the hello."""
         assert self._welcome is not None, "join comes first"
         return self._welcome
 

@@ -1,4 +1,4 @@
-"""What the players of the netcode study do with the controls, by seed.
+"""Pilots of the netcode study: how each one moves the controls, by seed.
 
 Owns three pilots: one who presses keys at random moments, one who weaves about a place, and one
 who aims exactly at what the screen shows.  Pure: times and chance are arguments.

@@ -97,7 +97,7 @@ async def joined(
 
 @attrs.define
 class Counts:
-    """What adds up while one plays; what is wanted is the difference of two."""
+    """Counters of one player; a window is the difference of two of them."""
 
     corrections: int = 0
     distance_sum: float = 0.0
@@ -108,7 +108,7 @@ class Counts:
 
 @attrs.define
 class LinkFigures:
-    """What one player on one link saw in the window.
+    """Figures of one player on one link in the window.
 
     ``rtts_us``: what the server's ping frames measured.  ``clock``: pairs of the machine's time in
     seconds and the tick believed at it; ``beats``: the true ones.  ``late`` of ``commands`` came
@@ -253,7 +253,7 @@ async def weave(url: str, pair: int) -> None:
 
 @attrs.define
 class AimFigures:
-    """What came of the shots in the window, by the server's own events."""
+    """Outcomes of the shots in the window, from the server's own events."""
 
     shots: int = 0
     hits: int = 0

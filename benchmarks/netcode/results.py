@@ -1,4 +1,4 @@
-"""What the netcode study found: one record per link, one per way of aiming, and their tables.
+"""Results of the netcode study: one record per link, one per way of aiming, and their tables.
 
 Owns the fields, what is derived from them, and the Markdown.  Pure; the file that records are
 appended to is ``records.py``'s.

@@ -38,7 +38,7 @@ class Line(trio.abc.HalfCloseableStream):
         #: Around the wait for the next bytes; a new one each time.
         self._receiving = trio.CancelScope()
         self._silent = False
-        #: Whether it was us who ended it, or who had the server end it.
+        #: Whether the soak itself ended it, or had the server end it.
         self.spoilt = breaks_after_bytes is not None
 
     # ------------------------------------------------------------ how it fails

@@ -105,7 +105,7 @@ def course(chance: random.Random) -> Iterator[tuple[float, str]]:
 
 @attrs.frozen
 class Standing:
-    """What must be the same after coming back as before.  ``pilot``: its entity, if there is one.
+    """State that must be the same after a resume.  ``pilot``: its entity, if there is one.
 
     The pilot stays while its player has the seat, whatever becomes of the ship; its id is not
     given to another while anybody might still know it.

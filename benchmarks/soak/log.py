@@ -1,4 +1,4 @@
-"""Which lines of a server's log a soak explains, and which nobody can.  Pure.
+"""Lines of a server's log: those that a soak explains, and those that nothing explains.  Pure.
 
 Owns the list of what is expected there, each with the reason; all else is unexplained.
 """

@@ -1,4 +1,4 @@
-"""What a soak found: its record, what is wanted of it, and the table.
+"""Results of a soak: its record, its targets, and the table.
 
 Owns the fields, the targets, and the Markdown.  Pure; the file that records are appended to is
 ``records.py``'s.
@@ -51,7 +51,7 @@ class Look:
 
 @attrs.define
 class LifeCounts:
-    """What happened to the players, all of them together.
+    """Totals of all players.
 
     ``fates``: what was made to happen, how often; ``told_to_wait``: too many joined just then.
     ``dropped``: by the server, though nobody had harmed their connection, and ``seats_lost``: of
@@ -108,11 +108,11 @@ class SoakRecord:
     settled_s: float | None
     ticks_dropped: int
     overload_ups: int
-    #: What the server made of resume tokens that were shown, the attackers' among them.
+    #: Outcomes of the resume tokens that clients showed, the attackers' among them.
     resumptions: Mapping[str, int]
     log_lines: int
     unexplained: tuple[str, ...]
-    #: What the log says of those who were wronged.
+    #: Lines of the log about players that the server failed.
     evidence: tuple[str, ...] = ()
     machine: Mapping[str, Any] = attrs.field(factory=dict)
     when: str = ""
@@ -125,7 +125,7 @@ class SoakRecord:
 
     @property
     def warm(self) -> list[Look]:
-        """What was seen after the warm-up."""
+        """The looks taken after the warm-up."""
         return [look for look in self.looks if look.at_s >= self.warm_up_s]
 
 

@@ -1,1 +1,1 @@
-"""``python -m benchmarks stalls``: every stop of the server's loop, and who caused it."""
+"""``python -m benchmarks stalls``: every stop of the server's loop, and its cause."""

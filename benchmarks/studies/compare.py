@@ -9,7 +9,7 @@ from benchmarks.records import Record
 from benchmarks.servers import CONTENDERS, OURSELVES, Contender, Setting
 from benchmarks.studies.session import Session
 
-#: What the floor writes where we were not measured before it.
+#: Bytes that the floor writes where our server was not measured before it.
 _USUAL_BYTES = 100
 #: A server below this share of the tick rate is not asked to hold more players.
 _HOPELESS = 0.5

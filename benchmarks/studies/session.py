@@ -1,4 +1,4 @@
-"""What every study has in common: repeats, progress, the file of results, and who was missing.
+"""The common part of all studies: repeats, progress, the file of results, and missing peers.
 
 Owns the telling of progress and the keeping of records.  Decides nothing about what is measured.
 """

@@ -34,7 +34,7 @@ from benchmarks.studies.session import Session
 from gameserver.runtime.net.tls import make_development_certificate
 
 ROOMS: Final = "benchmarks.stalls.rooms"
-#: What is watched after something has happened.
+#: Time to watch after each event.
 AFTER_S: Final = 8.0
 #: How long the load generators play on: longer than everything takes.
 PLAY_S: Final = 600.0
@@ -158,7 +158,7 @@ class _Study:
             nursery.cancel_scope.cancel()
 
     async def _small_things(self, everyone: int) -> None:
-        """What an operator and single players do, while all the others play."""
+        """Acts of an operator and of single players, while all the others play."""
         self._begin("SIGHUP", everyone)
         os.kill(self.server.pid, signal.SIGHUP)
         await trio.sleep(AFTER_S)

@@ -1,4 +1,4 @@
-"""What the connections of the study carry.  Pure."""
+"""Traffic on the connections of the study.  Pure."""
 
 from __future__ import annotations
 

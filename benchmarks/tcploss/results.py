@@ -1,4 +1,4 @@
-"""What the study of TCP under loss found: one record per link and maker, and the table.  Pure."""
+"""Results of the study of TCP under loss: one record per link and maker, and the table.  Pure."""
 
 from __future__ import annotations
 

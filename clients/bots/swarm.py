@@ -1,7 +1,7 @@
 """A swarm: many bots in an arena, as company for players or as a load.
 
-Owns when a bot joins, joins again, and leaves its place to a human.
-What a bot does on the field is ``behaviours.py``; several processes are ``swarm_processes.py``.
+Owns when a bot joins, joins again, and leaves its place to a human.  The acts of a bot on the field
+are in ``behaviours.py``; several processes are ``swarm_processes.py``.
 """
 
 from __future__ import annotations

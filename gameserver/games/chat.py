@@ -2,7 +2,7 @@
 
 Owns the members and the history.  A text travels as the protocol's ``say`` and ``said``, which
 every client supports.  The lines of the history are entities, so replication brings them to every
-player who joins, or who resumes.
+player who joins or resumes.
 """
 
 from __future__ import annotations

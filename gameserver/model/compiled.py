@@ -20,7 +20,7 @@ NamedTypes = Sequence[tuple[str, FieldType]]
 
 
 class Scanned(Protocol):
-    """What a scan reads and writes of a record (``record.py``)."""
+    """The attributes of a record (``record.py``) that a scan reads and writes."""
 
     entity: Any
     id: int

@@ -19,7 +19,7 @@ UNBOUNDED: Final[Bounds] = (-math.inf, math.inf, -math.inf, math.inf)
 
 
 class Record:
-    """What the world and the publisher keep of one spawned entity.
+    """State that the world and the publisher keep for one spawned entity.
 
     ``touched`` collects, by id, the entities of a rare class that the publisher must compare.
     """

@@ -42,7 +42,7 @@ class CloseCode(enum.IntEnum):
 
 
 class ClientAction(enum.Enum):
-    """What a client must do after a close."""
+    """The action that a client must take after a close."""
 
     #: Reconnect automatically, after growing pauses, with its resume token.
     RESUME = "resume"

@@ -1,4 +1,4 @@
-"""What players say and what they are called: the two rules of README.md, "Texts and names".
+"""Texts and names of players: the two rules of README.md, "Texts and names".
 
 Owns the characters that no text may hold, those that nobody sees, and cleaning what somebody typed.
 The page's twin is ``net/texts.js``; ``tests/vectors/texts.json`` holds both to the document.  The
@@ -26,13 +26,13 @@ _FORBIDDEN: Final = (
 )
 #: Spaces of any width.
 _SPACES: Final = " \xa0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000"
-#: What shows nothing by itself, besides spaces: joiners, selectors, fillers, tags.
+#: Characters that show nothing by themselves, besides spaces: joiners, selectors, fillers, tags.
 _UNSEEN: Final = (
     "\xad\u034f\u061c\u070f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2060-\u2065\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\ufffc\U00013430-\U00013442\U0001bca0-\U0001bca3"
     "\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-#: What every font draws as it likes, or as nothing.
+#: Characters that each font draws differently, or not at all.
 _PRIVATE: Final = "\ue000-\uf8ff\U000f0000-\U0010ffff"
 #: Symbols that a joiner may connect into one, as the page's emoji are.
 _EMOJI: Final = "\u2190-\u27bf\u2900-\u2bff\U0001f000-\U0001faff"

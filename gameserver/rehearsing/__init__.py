@@ -1,1 +1,1 @@
-"""What the checks of ``gameserver.testing`` need: random play, and a second process for it."""
+"""Parts of the checks of ``gameserver.testing``: random play, and a second process for it."""

@@ -78,7 +78,7 @@ Action: TypeAlias = Join | Leave | Drop | Resume | Give | Say
 
 
 class Script:
-    """What up to ``players`` players do in a room of this class."""
+    """The acts of up to ``players`` players in a room of this class."""
 
     def __init__(self, room: type[Room], players: int, seed: int) -> None:
         self._rng = random.Random(seed)

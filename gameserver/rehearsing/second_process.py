@@ -27,7 +27,7 @@ TIMEOUT_S: Final = 600.0
 
 @attrs.frozen
 class Run:
-    """What is played: a new room of a class, with random players."""
+    """The play to repeat: a new room of a class, with random players."""
 
     module: str
     qualname: str

@@ -51,7 +51,7 @@ _QUIET_BODY: Final = Body(_NOTHING, [])
 
 
 class _Crossed:
-    """What the crossings mean for a seat that looks from one cell as before."""
+    """Entries for a seat whose cell has not changed, by the entities that crossed cells."""
 
     __slots__ = ("adds", "count", "enters", "leaves")
 

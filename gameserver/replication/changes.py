@@ -1,4 +1,4 @@
-"""What one publish finds changed in the world: values, cells, arrivals and departures.
+"""Changes that one publish finds in the world: values, cells, arrivals and departures.
 
 Owns the scan (quantise, compare, encode once) and the moves between cells.  Never knows seats.
 The scan and the moves are two steps because seats lapse *between* them: what they know are the

@@ -1,4 +1,4 @@
-"""The events of one publish: encoded once, sorted by who may hear them.
+"""The events of one publish: encoded once, sorted by their audience.
 
 Owns their bytes and their order, which is the order in which they happened, also across cells.
 Never decides who is behind: a seat that is skipped gets them later from the publisher.

@@ -131,7 +131,7 @@ class Seat:
     def resume(self, sink: Sink, known: set[int] | None, since: int) -> None:
         """Continue over another connection, whose client holds ``known`` as of tick ``since``.
 
-        If ``known`` is None the client holds nothing of use.  Whatever was posted after ``since``
+        If ``known`` is None the client holds nothing of use.  Messages posted after ``since``
         is lost.
         """
         self.sink = sink
@@ -147,7 +147,7 @@ class Seat:
     # ------------------------------------------------------------ what else happens to a seat
 
     def lose_sink(self) -> None:
-        """Note that the connection is gone.  What waited for it is dropped."""
+        """Note that the connection is gone.  Messages that waited for it are dropped."""
         self.sink = NOWHERE
         self.notices.clear()
         self.margin = None

@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 SWEEP_S: Final = 0.05
 #: Between two collections of the young objects.
 SETTLE_S: Final = 5.0
-#: What a collection may look at while people play.
+#: The most objects that a collection may examine while people play.
 MOST_OBJECTS: Final = 4_000
 #: So many new objects between two sweeps are a reason for Python to collect by itself.  The hook
 #: that makes so many has stopped the server for longer than their collection does.
@@ -50,7 +50,7 @@ GROWTH: Final = 2
 #: A server that has less counts as if it had this: what a game loads at its start is no garbage.
 SMALL_BYTES: Final = 128 * 1024 * 1024
 PLAYER_BYTES: Final = 256 * 1024
-#: What a block of Python's allocator is taken for where the system does not tell the memory.
+#: Assumed bytes of a block of Python's allocator where the system does not tell the memory.
 BLOCK_BYTES: Final = 128
 
 STATM: Final = pathlib.Path("/proc/self/statm")
@@ -73,7 +73,7 @@ class GcPolicy:
         self._players = players
         #: The most that played at a time since the last full collection.
         self._most_players = 0
-        #: What the last full collection left.
+        #: Memory that the last full collection left.
         self._left_bytes = 0
         #: Never less than there are young objects.
         self._young = 0
@@ -99,7 +99,7 @@ class GcPolicy:
 
     def _sweep(self) -> None:
         """Collect the newest objects, or freeze them where they are too many."""
-        # What is made less what is freed: a first look that takes no time.
+        # Allocations less deallocations: a first estimate that takes no time.
         if gc.get_count()[0] > MOST_OBJECTS or (new := _count(_NEWEST)) > MOST_OBJECTS:
             self._freeze()
             return

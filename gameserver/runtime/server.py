@@ -76,7 +76,7 @@ ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class StartError(GameServerError):
-    """The server cannot start; the text is one line for whoever started it."""
+    """The server cannot start; the text is one line for the operator."""
 
 
 @attrs.frozen

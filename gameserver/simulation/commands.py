@@ -27,7 +27,7 @@ MAX_WAITING_COMMANDS: Final = 256
 
 
 class RoomCommands:
-    """What the command queues of one room share."""
+    """Settings and counters that the command queues of one room share."""
 
     __slots__ = ("input_class", "times", "upcoming_tick", "waiting")
 

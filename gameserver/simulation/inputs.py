@@ -24,7 +24,7 @@ class Input:
     #: The tick that it is for; 0: the next free one.
     tick: int
     seq: int
-    #: What the client's screen showed, in parts of a tick (``RENDERED_PER_TICK``); 0: unknown.
+    #: The moment on the client's screen, in parts of a tick (``RENDERED_PER_TICK``); 0: unknown.
     rendered: int
     #: The tick that was next when the command was read.
     arrived: int

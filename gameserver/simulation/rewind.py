@@ -15,7 +15,7 @@ delay, and an honest age lies between
 A claim outside these bounds is not believed.  Its age is then taken to be the usual one: the
 smoothed round trip, the time between two deltas, and four times the jitter, as clients interpolate.
 
-What a lying client can gain: if it answers pings honestly, it sees the past by at most
+A lying client gains little.  If it answers pings honestly, it sees the past by at most
 ``MAX_INTERPOLATION_S``, the time between two deltas and the tolerances more than an honest client
 without interpolation.  A client that delays all its pongs looks as if it were far away, and may
 claim that much more.  ``Room.max_rewind_ms`` limits all of them.
@@ -35,7 +35,7 @@ from gameserver.room import Room
 
 #: The longest interpolation delay of an honest client, beyond the time between two deltas.
 MAX_INTERPOLATION_S: Final = 0.4
-#: What measuring by ping frames leaves open, in both directions.
+#: Error of measuring by ping frames, in both directions, in seconds.
 TOLERANCE_S: Final = 0.05
 
 

@@ -50,7 +50,7 @@ class Seated:
     """A player with the engine's parts of its seat; still of use once the player has left."""
 
     player: Player
-    #: What replication knows of it.
+    #: The seat's state in replication.
     seat: Seat
     commands: Commands
 
@@ -115,7 +115,7 @@ class Stepper(Generic[R]):
             self._in_order.remove(seated.commands)
         seated.commands.times.forget_untold()
         self._guarded("on_leave", player, player, reason)
-        # What is still on its way to this seat must not reach the next player who takes it.
+        # Messages still on their way to this seat must not reach its next player.
         outbox = self._outbox
         outbox.emissions = [e for e in outbox.emissions if e.seat != number]
         outbox.texts = [text for text in outbox.texts if text.to != number]

@@ -36,7 +36,7 @@ from gameserver.model.world import World
 from gameserver.player import Player
 from gameserver.room import Room
 
-#: What msgpack carries as it is.  Only exactly these classes: a subclass would lose itself.
+#: Classes that msgpack carries as they are.  Only exactly these: a subclass would lose itself.
 SCALARS: Final[frozenset[type]] = frozenset({bool, int, float, str, bytes, type(None)})
 #: Immutable values of the standard library, saved inside the value that holds them.
 LEAVES: Final = (

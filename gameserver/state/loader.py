@@ -100,7 +100,7 @@ class Loader:
         self._containers.append((shell, container, content))
 
     def fill(self) -> None:
-        """Fill all shells.  What a dictionary or set hashes is whole by then."""
+        """Fill all shells.  The keys of a dictionary or set are whole by then."""
         for shell, name, row in self._unfilled:
             self._fill(shell, name, row)
         for shell, container, content in self._containers:

@@ -64,7 +64,7 @@ class Loaded(Generic[R]):
             publisher.add(self.stepper.seated[number].seat)
 
 
-#: What data of a wrong form makes the code below raise.
+#: Errors that data of a wrong form makes the code below raise.
 _WRONG_DATA: Final = (
     *(TypeError, ValueError, LookupError, AttributeError, OverflowError, RecursionError),
     *(LocalProtocolError, AssertionError, ArithmeticError, MemoryError, ImportError),
@@ -134,7 +134,7 @@ def _load(room_class: type[R], classes: Classes, sections: dict[str, list[Any]])
     return Loaded(stepper, shell, tuple(reader.dropped), engine["publisher"] if fits else None)
 
 
-#: What certain figures must be.
+#: Conditions on certain figures.
 _FIGURES: Final[dict[str, Callable[[Any], bool]]] = {
     "tick": lambda v: type(v) is int and 0 <= v <= INT_LIMIT,
     "name": lambda v: type(v) is str,

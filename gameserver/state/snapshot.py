@@ -240,7 +240,7 @@ def _save_players(room: Room, saver: Saver) -> list[tuple[Any, ...]]:
     saved: list[tuple[Any, ...]] = []
     saver.finish()
     while len(saved) < len(saver.players):
-        # What a player keeps may refer to further players.
+        # Attributes of a player may refer to further players.
         for player in saver.players[len(saved) :]:
             seat = player._seat
             own = seat.own

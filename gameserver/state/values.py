@@ -27,7 +27,7 @@ import msgpack
 
 
 class Tag(enum.IntEnum):
-    """What an array of two or more elements stands for."""
+    """The meaning of an array of two or more elements."""
 
     OBJECT = 0
     PLAYER = 1
@@ -62,7 +62,7 @@ LEAVES: Final[dict[type, tuple[Callable[[Any], Any], Callable[[Any], Any]]]] = {
     pathlib.PosixPath: (str, pathlib.PosixPath),
 }
 LEAF_NAMES: Final = {cls.__name__: cls for cls in LEAVES}
-#: What a ``defaultdict`` may make.
+#: Classes of values that a ``defaultdict`` may make.
 _FACTORIES: Final = {cls.__name__: cls for cls in (int, float, str, bool, list, dict, set)}
 
 
@@ -85,7 +85,7 @@ def named(value: Any) -> str:
 
 
 class Walk(Protocol):
-    """What saves the elements of a container: a ``Saver``."""
+    """Saves the elements of a container: a ``Saver``."""
 
     def save(self, value: Any) -> Any:
         """Return ``value`` as data."""

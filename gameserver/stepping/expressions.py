@@ -104,7 +104,7 @@ class Expressions:
     """The expressions of one function, or of no function: ``variables`` is empty then."""
 
     program: Program
-    #: What the module's names stand for at run time.
+    #: Values of the module's names at run time.
     namespace: Mapping[str, Any]
     #: Finds the step function behind a Python function of another module.
     find_function: Callable[[Any, ast.AST], Function]

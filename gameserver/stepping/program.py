@@ -1,4 +1,4 @@
-"""What is known of a module after checking, for the writers: functions, types, constants, calls.
+"""Facts about a checked module, for the writers: functions, types, constants, calls.
 
 Owns these values only.
 """

@@ -59,7 +59,7 @@ class Record:
     fields: Mapping[str, ValueType]
     #: The values of the fields that have a default.
     defaults: Mapping[str, Any]
-    #: What making one would do beyond keeping its fields; empty if nothing.
+    #: Effects of its construction beyond keeping the fields; empty if none.
     unmakeable: str
 
     def __eq__(self, other: object) -> bool:

@@ -396,7 +396,7 @@ def test_node_peers_have_the_same_rules() -> None:
 
 
 def command_of(speech: Speech, seq: int, tick: int, tail: bytes) -> bytes:
-    """What load.c sends."""
+    """The messages that load.c sends."""
     values = {"s": seq, "0": 0, "t": tick, "w": 32 * tick}
     stamps = [pack(values[letter]) for letter in speech.stamps]
     return speech.head + b"".join(stamps) + tail

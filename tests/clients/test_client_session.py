@@ -26,7 +26,7 @@ RESYNC = [6]
 
 
 class Listener:
-    """What the client has sent since the last call, without pings and acks."""
+    """Messages that the client has sent since the last call, without pings and acks."""
 
     def __init__(self, server: Server) -> None:
         self._server = server

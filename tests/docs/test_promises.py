@@ -1,4 +1,4 @@
-"""What the documentation promises: a short README, names that exist, a whole reference."""
+"""Promises of the documentation: a short README, names that exist, a whole reference."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.code_blocks import PAGES_FOLDER, README, blocks_of
 
 TEXT = README.read_text()
 FIRST_GAME = PAGES_FOLDER / "tutorial" / "first-game.md"
-#: What the tests of documents call objects of the API, and where their attributes are.
+#: Names that documents give to objects of the API, and where their attributes are.
 OBJECTS = {"player": Rehearsal(Room()).join("Ada"), "self": Room(), "play": Rehearsal(Room())}
 
 

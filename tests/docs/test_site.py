@@ -13,7 +13,7 @@ import pytest
 from tests.support.paths import ROOT
 
 CONFIG = ROOT / "gameserver" / "docs" / "mkdocs.yml"
-#: What a browser fetches by itself; a link is followed only by a reader.
+#: Addresses that a browser fetches by itself; only a reader follows a link.
 FETCHED = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src"}
 
 
@@ -35,7 +35,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Fetches(HTMLParser):
-    """What a page has its browser fetch."""
+    """Addresses that a page makes its browser fetch."""
 
     def __init__(self) -> None:
         super().__init__()

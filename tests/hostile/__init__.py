@@ -1,1 +1,1 @@
-"""What the hostile internet does, over real sockets, with honest clients beside it.  A package."""
+"""Attacks over real sockets, with honest clients beside them.  A package."""

@@ -1,11 +1,12 @@
-"""What a client makes of any bytes from a server: Python's and the page must agree on it.
+"""A client's verdict on any bytes from a server: Python's and the page's must agree.
 
 Owns the Python side's verdict, and asking the page's decoders for theirs (``tests/node/judge.mjs``,
 run by Node.js, says what is in one).  ``fuzz_targets.py`` and ``test_web_fuzz.py`` judge by them.
 
     python -m tests.hostile.client_verdicts --seconds 600        look for bytes of two verdicts
 
-What is found is kept in ``corpus/from_server``: mend one of the two clients, or the protocol.
+Bytes that show a difference are kept in ``corpus/from_server``: mend one of the two clients, or
+the protocol.
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
     python -m tests.hostile.fuzz --seconds 600            every target, one after another
     python -m tests.hostile.fuzz --seconds 60 fast path        one of them
 
-Each round changes bytes of the corpus a little.  What takes a step from line to line that no
-other entry takes is kept in ``corpus/<target>/``, under its hash, for ``test_fuzz.py`` to replay.
-What breaks a promise is kept too, as ``broken-<hash>``, and ends the run: mend the code, rename
-the file.
+Each round changes bytes of the corpus a little.  An input that takes a step from line to
+line that no other entry takes is kept in ``corpus/<target>/``, under its hash, for ``test_fuzz.py``
+to replay.  An input that breaks a promise is kept too, as ``broken-<hash>``, and ends the run: mend
+the code, rename the file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is fuzzed: functions that take any bytes and raise only if a promise is broken.
+"""Targets of the fuzzers: functions that take any bytes and raise only if a promise is broken.
 
 Owns the promises.  ``fuzz.py`` looks for bytes that break them, ``corpus/`` keeps those
 that reach what others do not, ``test_fuzz.py`` replays them and mutates them a little.
@@ -56,7 +56,7 @@ def pieces(data: bytes) -> Iterator[list[bytes]]:
 
 
 class PiecesOfLink:
-    """What a conversation reads: these pieces, then the end."""
+    """A stream from which a conversation reads these pieces, then the end."""
 
     def __init__(self, parts: list[bytes]) -> None:
         self._parts = parts[::-1]

@@ -69,7 +69,7 @@ async def close_code_of(peer: WirePeer, *, answer: bool = True) -> int | None:
     return code
 
 
-# What kills a bare trio-websocket server
+# Requests that kill a bare trio-websocket server
 
 
 @both
@@ -403,7 +403,7 @@ async def test_a_resume_token_that_is_replayed_or_made_up():
     async with attacked(ping_interval_s=0.1) as it:
         peer, joined = await welcomed(it, "ann", None)
         async with trio.open_nursery() as nursery:
-            await nursery.start(answer_pings, peer)  # a seat is held for who answered one
+            await nursery.start(answer_pings, peer)  # a seat is held only after an answered ping
             nursery.cancel_scope.cancel()
         reset(peer.stream)
         owner, back = await welcomed(it, "ann", joined.resume)

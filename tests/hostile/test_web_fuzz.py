@@ -36,7 +36,7 @@ def test_python_and_the_page_agree_on_all_kept_bytes(node: list[str]) -> None:
 
 def test_they_agree_on_bytes_like_those(node: list[str]) -> None:
     chance, entries = random.Random(25), corpus_of("from_server") + seeds()
-    # What was kept is mostly refused, and so is what is made of it: that alone would tell little.
+    # Kept inputs, and inputs made of them, are mostly refused: that alone would tell little.
     good = [entry for entry in entries if verdict(entry) != REFUSED]
     made = [
         changed(chance.choice(chance.choice((good, entries))), chance, entries)

@@ -1,4 +1,4 @@
-"""What beginners declare wrongly: each message names class and field and says what to do."""
+"""Mistakes in declarations: each message names class and field, and says what to write."""
 
 from __future__ import annotations
 

@@ -46,6 +46,6 @@ def test_more_than_one_may_be_spent_at_once() -> None:
 
 
 def test_frames_and_bytes_leave_room_for_what_messages_may_come_to() -> None:
-    """Who keeps to the limits on messages, in small ones, must never meet these."""
+    """A client that keeps to the limits on messages, in small ones, never meets these limits."""
     assert Intake().frames_per_s > MESSAGES_PER_S
     assert Intake().frames_burst > MESSAGES_BURST

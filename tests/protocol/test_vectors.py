@@ -1,6 +1,6 @@
 """The vectors of tests/vectors: bytes and messages agree, by an encoder and a replica of their own.
 
-What is here is written from README.md of the protocol alone and shares no code with what it
+This file is written from README.md of the protocol alone and shares no code with what it
 checks: ``form_bytes`` packs with struct, ``Holding`` applies deltas in the plainest way.
 """
 
@@ -81,7 +81,7 @@ def test_malformed_messages_are_refused(vector: dict[str, Any]) -> None:
 
 @attrs.define
 class Holding:
-    """What a client holds, as JSON forms."""
+    """A client's replica, as JSON."""
 
     entities: dict[int, tuple[int, list[Any]]] = attrs.field(factory=dict)
     owned: dict[int, list[Any]] = attrs.field(factory=dict)

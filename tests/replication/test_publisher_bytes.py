@@ -1,4 +1,4 @@
-"""What a publish sends, to the byte, and what it does not send."""
+"""The bytes of a publish: those that it sends, and those that it leaves out."""
 
 from __future__ import annotations
 

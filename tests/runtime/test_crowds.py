@@ -1,4 +1,4 @@
-"""What many do at one moment is done in portions, so that no tick waits for all of them."""
+"""Work for many players at one moment is done in portions, so that no tick waits for all of it."""
 
 from __future__ import annotations
 

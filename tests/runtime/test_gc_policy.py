@@ -51,7 +51,7 @@ class Circle:
 
 
 class Game:
-    """What the policy looks at: how many play, and how much memory is used."""
+    """Inputs of the policy: the number of players, and the memory in use."""
 
     def __init__(self) -> None:
         self.players = 0
@@ -136,7 +136,7 @@ async def test_no_collection_looks_at_much_however_many_join(
     assert watch.full == 0
 
 
-#: What the test and Trio make themselves between a look and the collection.
+#: Objects that the test and Trio make themselves between a look and the collection.
 SLACK = 100
 
 

@@ -1,4 +1,4 @@
-"""What clients cannot do to the log: every way in for their characters, at a real server."""
+"""Every way for a client's characters into the log, at a real server."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ async def flood(port: int, count: int) -> list[trio.SocketStream]:
 
 @pytest.mark.skipif(open_files.resource is None, reason="there is no such limit here")
 async def test_a_server_with_few_files_makes_room_for_newcomers() -> None:
-    """Beyond what fits, the oldest silent connections end, and whoever plays goes on."""
+    """Beyond what fits, the oldest silent connections end, and players go on."""
     process, port, most = await start(SCRIPT % (300, 300, ""))
     try:
         with trio.fail_after(30):
@@ -177,7 +177,7 @@ async def beside(server):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 async def test_a_server_with_no_files_left_recovers() -> None:
-    """Who plays goes on; who waits in the backlog is let in once there are files again."""
+    """Players go on; a client in the backlog is let in once there are descriptors again."""
     process, port, _ = await start(EMFILE_SCRIPT % (300, 300, ""))
     try:
         with trio.fail_after(30):

@@ -274,5 +274,5 @@ async def test_a_signal_ends_the_process_in_peace(number: signal.Signals) -> Non
             assert await client.closed() == (1001, "the server is shutting down")
             assert client.bye is not None
         assert await process.wait() == 0
-        # What structlog prints, which nobody has set up here, and then no traceback.
+        # The line that structlog prints without set-up, and then no traceback.
         assert b"".join([chunk async for chunk in lines]).endswith(b"after\n")

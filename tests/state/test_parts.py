@@ -36,8 +36,8 @@ STEPPER = Stepper(Arena())
 PUBLISHER = Publisher(ROOM.world, check_every_ticks=1, quiet_ticks=1)
 HISTORY = History(ROOM.world, Arena.rewinds, 1)
 
-#: What there is, what of it is saved, and what is not: settings of the class, caches, counts of
-#: what the process has done, and what belongs to the process.
+#: All attributes, the saved ones, and the others: settings of the class, caches, counts of the
+#: process's work, and objects of the process.
 PARTS = [
     (
         set(vars(Room())),

@@ -1,4 +1,4 @@
-"""What is refused, each with the line and what to write instead."""
+"""Refused programs: each message has the line, and says what to write instead."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What tests share: small games, clients, servers, and clocks of their own."""
+"""Shared parts of the tests: small games, clients, servers, and clocks of their own."""

@@ -35,7 +35,7 @@ UPGRADE: Final = (
 FORWARDED_UPGRADE: Final = UPGRADE[:-2] + b"X-Forwarded-For: 192.0.2.1\r\n\r\n"
 #: All of a request but its end.
 HALF_HEAD: Final = UPGRADE[:-2]
-#: What a page asks for whose own name resolves to the server (DNS rebinding).
+#: Requests of a page whose own name resolves to the server (DNS rebinding).
 REBOUND: Final = tuple(
     request.replace(b"Host: 127.0.0.1\r\n", b"Host: evil.example\r\n")
     for request in (

@@ -1,4 +1,4 @@
-"""What broken clients send: upgrade requests and frames, and the close codes of these."""
+"""Messages of broken clients: upgrade requests and frames, and their close codes."""
 
 from __future__ import annotations
 

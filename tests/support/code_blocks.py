@@ -18,7 +18,7 @@ from tests.support.paths import ROOT
 
 PAGES_FOLDER: Final = ROOT / "gameserver" / "docs" / "pages"
 README: Final = ROOT / "README.md"
-#: What the documentation consists of: README and the pages, but for those made at each build.
+#: The files of the documentation: README and the pages, but for those made at each build.
 DOCUMENTS: Final = [README, *sorted(PAGES_FOLDER.rglob("*.md"))]
 
 _BLOCK = re.compile(
@@ -37,7 +37,7 @@ class Block:
     language: str
     #: The comment before it, up to its colon; empty where there is none.
     mark: str
-    #: What follows the colon.
+    #: The text after the colon.
     reason: str
     body: str
 

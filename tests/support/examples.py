@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-#: What the profiles of ``tests/conftest.py`` differ from: hypothesis tries so many by itself.
+#: Number of examples that hypothesis tries by itself; the profiles of ``tests/conftest.py`` differ.
 _ORDINARY = 100
 
 

@@ -1,7 +1,7 @@
 """Every message there is, and the values in it, as hypothesis strategies.
 
 Owns what a correct peer may send: each message of these can be encoded, and must be decoded to
-itself.  What no peer may send is in the tests that see it refused.
+itself.  Messages that no peer may send are in the tests that see them refused.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from gameserver.runtime.net.websocket import WebSocket
 
 SMALL_BUFFER_BYTES = 4096
-#: What does not come about by then, never will.
+#: An event that takes longer never comes, in seconds.
 PATIENCE_S = 60.0
 SUBPROTOCOL = "gameserver.v1.msgpack"
 
@@ -205,7 +205,7 @@ def upgrade(path: str, *headers: str) -> bytes:
 
 
 async def rest_of(stream: trio.abc.Stream) -> bytes:
-    """What still comes until the end, be it clean or not."""
+    """The bytes that still come until the end, be it clean or not."""
     data = b""
     with suppress(trio.BrokenResourceError):
         while part := await stream.receive_some():

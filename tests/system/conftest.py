@@ -1,4 +1,4 @@
-"""What the system tests share: a certificate, Chromium, and pictures of the pages of a failure."""
+"""Fixtures of the system tests: a certificate, Chromium, and pictures of the pages of a failure."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
  * `@msgpack/msgpack`: shares no code with `clients/web`, so that both cannot be wrong alike.
  *
  * `node node_client.mjs URL` plays a while in the echo room and in the arena, and prints what it saw
- * as JSON.  Whatever is not as the document says ends it with an error.
+ * as JSON.  Anything that the document does not allow ends it with an error.
  */
 
 import assert from "node:assert/strict";
@@ -40,7 +40,7 @@ class Client {
       this.socket.on("close", (code, reason) => resolve({ code, reason: String(reason) }));
       this.socket.on("error", reject);
     });
-    this.closed.catch(() => {}); // told by whoever awaits it
+    this.closed.catch(() => {}); // reported where it is awaited
     this.closed.finally(() => this.wake?.()).catch(() => {});
   }
 

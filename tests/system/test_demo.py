@@ -20,7 +20,7 @@ from gameserver.games.arena.room import Arena
 from tests.system.servers import RunningServer, run_to_its_end, running_server
 
 BOTS = 5
-#: Who is a bot, once a human has taken the place of one.
+#: For each player whether it is a bot, once a human has taken the place of one.
 ONE_HUMAN = [False] + [True] * (BOTS - 1)
 FIGURES = re.compile(
     r"players \d+   tick p99 [\d.]+ ms   late p99 [\d.]+ ms   dropped \d+"

@@ -20,7 +20,7 @@ from tests.system.servers import RunningServer, running_server
 INSTALL_DEADLINE_S = 300
 PLAY_DEADLINE_S = 60
 
-#: What a Python program does with the installed package alone.
+#: A Python program that has the installed package alone.
 PLAY = """
 import sys, trio, gameserver, clients
 from pathlib import Path

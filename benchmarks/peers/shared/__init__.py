@@ -1,1 +1,1 @@
-"""What several peers share: the simulated field."""
+"""The simulated field, which several peers share."""

@@ -14,7 +14,7 @@ from benchmarks.peers.shared.flags import Flags, announce, read_flags
 
 
 class World:
-    """The field and who looks at it."""
+    """The field and its players."""
 
     def __init__(self, flags: Flags) -> None:
         self.field = Field(flags.world, flags.players)

@@ -1,7 +1,7 @@
 /**
  * CRC-32 as in zlib (IEEE 802.3; the polynomial 0x04C11DB7, reflected).
  *
- * Owns the table.  What is hashed, and how the hashes are summed, is `replica.js`'s.
+ * Owns the table.  The hashed bytes and the sum of the hashes are `replica.js`'s.
  */
 
 const TABLE = new Uint32Array(256);

@@ -2,7 +2,7 @@
  * A small msgpack codec: the bytes of `gameserver/protocol/README.md`, "Transport".
  *
  * Owns whole values; the single ones are `msgpack_writer.js` and `msgpack_reader.js`, whose classes
- * are exported here too.  What is written is canonical, because the checksum is taken over bytes.
+ * are exported here too.  The output is canonical, because the checksum is taken over bytes.
  * No extension types, no maps with keys other than str, no NaN or infinities, integers within
  * ±2^52.  Knows nothing about messages.
  */

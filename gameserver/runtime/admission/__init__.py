@@ -1,4 +1,4 @@
-"""Limits on what may come in: connections, joins and rooms, and who must sign in.
+"""Admission limits: connections, joins, rooms, and players who must sign in.
 
 Owns counting and deciding.  Never reads from or writes to a connection.
 """

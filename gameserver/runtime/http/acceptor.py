@@ -2,7 +2,7 @@
 
 Owns the deadlines of requests, the guard around every connection, and the counters.  Which
 connections and requests are accepted is up to ``connection_limits.py`` and ``request_policy.py``.
-Never knows rooms: a session is a handler that gets a WebSocket.  Whatever one peer sends, and
+Never knows rooms: a session is a handler that gets a WebSocket.  Any bytes that one peer sends, and
 however its connection ends, the accept loop and all other connections go on.
 """
 

@@ -1,4 +1,4 @@
-"""Which host names the server answers to: the defence against DNS rebinding.
+"""The host names that the server answers to: the defence against DNS rebinding.
 
 The owner of a foreign domain can let its name resolve to 127.0.0.1 or to an address of a private
 network.  A browser then takes this server for part of the page that it loaded from that name, and
@@ -38,7 +38,7 @@ class Hosts:
         """Whether a request for this host is answered.
 
         While no names are listed, other machines may use any.  Nothing of this machine is trusted
-        for their sake, and whoever is on the same network can ask the server without a browser.
+        for their sake, and a client on the same network can ask the server without a browser.
         """
         if self.knows(request) or ANY_HOST in self._listed:
             return True

@@ -1,4 +1,4 @@
-"""What the port answers to plain HTTP.
+"""Answers of the port to plain HTTP.
 
 Owns responses, the choice of one for a request head (``Site``), and what a request head
 says. No sockets and no bytes on the wire: those are ``conversation``'s.

@@ -1,4 +1,4 @@
-"""Which files of an author's folder are served as the page.
+"""The files of an author's folder that are served as the page.
 
 Owns leaving out what no browser needs and what lies elsewhere, and refusing a folder that holds
 secrets: a folder given by mistake, such as that of the whole game, must not publish them.  Never

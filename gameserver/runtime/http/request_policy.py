@@ -46,7 +46,7 @@ MALFORMED_HOST: Final = text_response(400, "The header Host is not a host.")
 #: RFC 9110, 7.4 and 15.5.20: this server was not configured for the origin of the target URI.
 FOREIGN_HOST: Final = text_response(
     421,
-    "This server does not answer to this host name. Whoever runs it may add the name to the "
+    "This server does not answer to this host name. Its operator may add the name to the "
     "setting hosts (--hosts, or GAMESERVER_HOSTS in the environment).",
 )
 METRICS_BY_FOREIGN_HOST: Final = text_response(

@@ -50,7 +50,7 @@ LINGER_S: Final = 1.0
 MAX_UNREAD_BYTES: Final = 256 * 1024
 
 #: The most that the poller reads of a link in one turn: thirty commands, more than an honest client
-#: sends between two ticks.  What piled up while its network stalled takes some ticks more.  It
+#: sends between two ticks.  Bytes that piled up while its network stalled take some ticks more.  It
 #: also bounds what each of several floods costs a tick before its connection is closed.
 POLL_BYTES: Final = 1024
 
@@ -286,7 +286,7 @@ class Link(trio.abc.Stream):
                 else:
                     self._read_encrypted(self._tls, turn_bytes)
                 if self.receive_buffer.flooded:
-                    # What comes is dropped, and slowly: it must not take time from others.
+                    # The bytes are dropped, and slowly: they must not take time from others.
                     await trio.sleep(FLOOD_PAUSE_S)
                 elif not (self.receive_buffer.unread or self.receive_buffer.ended):
                     # All of it went through the fast path, and more may be there.

@@ -93,7 +93,7 @@ class Certificate:
 
 @attrs.frozen
 class CertificateFacts:
-    """What clients see of a certificate: its names, and until when it is valid."""
+    """The part of a certificate that clients see: its names, and its end of validity."""
 
     names: tuple[str, ...]
     valid_until: datetime.datetime

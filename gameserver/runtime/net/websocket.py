@@ -68,7 +68,7 @@ CLOSE_FRAME_FIRST_BYTE: Final = 0x88
 #: Codes that stand for a missing close frame, and so are never sent in one.
 _NEVER_SENT: Final = (NO_STATUS, CONNECTION_LOST)
 
-#: What trio-websocket may raise, besides Trio's errors, for something that the peer did.
+#: Errors that trio-websocket may raise, besides Trio's, for something that the peer did.
 #: ``ProtocolError`` includes ``LocalProtocolError``: a peer's ping during our close raises it.
 LIBRARY_ERRORS: Final = (
     trio_websocket.ConnectionClosed,

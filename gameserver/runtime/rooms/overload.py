@@ -12,7 +12,7 @@ window of ``WINDOW_S``.  Four rules keep the ladder from oscillating:
 - there is at most one step per window, and a step down needs more than one low window in a row;
 - if the load returns soon after a step down, the next step down needs twice as many low windows.
 
-A *rush* is a window in which many players join or come back.  What they cost is over when they are
+A *rush* is a window in which many players join or come back.  Their cost is over when they are
 in, and fewer deltas would not make it less.  So a rush takes the ladder nowhere, unless it lasts.
 """
 
@@ -184,7 +184,7 @@ class OverloadLadder:
 
     @property
     def index(self) -> int:
-        """Which of its ``steps`` the room is at, by its own load or because the server wants it."""
+        """The index of the room's step, by its own load or because the server wants it."""
         return max(self._index, self.demanded)
 
     def ticked(

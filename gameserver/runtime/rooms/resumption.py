@@ -34,7 +34,7 @@ ELSEWHERE: Final = "signed in elsewhere"
 
 
 class Showing(enum.Enum):
-    """What became of a resume token that a client showed."""
+    """The outcome of a resume token that a client showed."""
 
     RESUMED = "resumed"
     #: Resumed while the older connection still looked alive.
@@ -56,9 +56,9 @@ class Showing(enum.Enum):
 class Ticket:
     """The resume tokens of one player."""
 
-    #: What the newest welcome carries.
+    #: The token that the newest welcome carries.
     newest: str = ""
-    #: What the present connection showed, until its client is known to have that welcome.
+    #: The token that the present connection showed, until its client is known to have that welcome.
     shown: str | None = None
     #: Whether the client is known to have any welcome at all.
     welcomed: bool = False

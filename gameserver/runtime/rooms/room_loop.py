@@ -1,4 +1,4 @@
-"""What all rooms of a server share: one tick scheduler, poller, heartbeat and overload ladder.
+"""The loop of all rooms of a server: one scheduler, poller, heartbeat and overload ladder.
 
 Owns the tasks of the four.  Knows no room and no player: rooms and sessions register themselves.
 """

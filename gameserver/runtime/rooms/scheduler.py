@@ -38,7 +38,7 @@ GLIDE_S: Final = 0.0005
 #: How often the slots are compared, and how many rooms of one rate may move each time.
 BALANCE_EVERY_S: Final = 1.0
 MOST_MOVES: Final = 8
-#: Which difference between two slots is worth a move.
+#: The least difference between two slots that is worth a move.
 WORTH_MOVING_S: Final = 0.001
 #: The estimated work of a tick that has not been measured, and the least that is ever assumed.
 LEAST_WORK_S: Final = 0.000_02
@@ -299,7 +299,7 @@ class TickScheduler:
                 slots.balance()
 
     def _read_links(self, read: Callable[[], None], due: list[ScheduledRoom]) -> None:
-        """Read, and share the time that this took out among the rooms: more to who works more."""
+        """Read, and charge the time that this took to the rooms, in proportion to their work."""
         begun_s = trio.current_time()
         read()
         share = (trio.current_time() - begun_s) / sum([room.work_s for room in due])

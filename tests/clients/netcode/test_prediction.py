@@ -56,7 +56,7 @@ def test_a_wrong_prediction_is_replayed_from_the_servers_state() -> None:
     assert own.state == (100 + 6 + 7, 7, 0)
     assert own.counts.corrections == 1
     assert own.counts.distance_sum == own.counts.distance_worst == 107
-    # What follows from the corrected state is no new correction.
+    # States that follow from the corrected one are no new corrections.
     assert own.reconcile(12, (106, 6, 0)) is None
 
 
@@ -125,7 +125,7 @@ def test_in_time_and_undisturbed_there_is_never_a_correction(
 def test_after_all_confirmations_the_prediction_is_the_servers_state(
     commands: list[int], whims: list[bool], ahead: int
 ) -> None:
-    """Whatever the server made of the first commands: no error outlives the next word of it."""
+    """No error outlives the server's next word, whatever became of the first commands."""
     own = predictor()
     own.reset(0, (0, 0, 0))
     server: Bead = (0, 0, 0)

@@ -1,4 +1,4 @@
-"""Who is let in: the counting alone; see also ``test_connection_limits_sockets.py``."""
+"""Admission: the counting alone; see also ``test_connection_limits_sockets.py``."""
 
 from __future__ import annotations
 

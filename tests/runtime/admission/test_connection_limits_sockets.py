@@ -1,4 +1,4 @@
-"""Who is let in, through real sockets, with an honest second client beside them."""
+"""Admission through real sockets, with an honest second client beside them."""
 
 from __future__ import annotations
 

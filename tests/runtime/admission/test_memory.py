@@ -1,4 +1,4 @@
-"""When memory is short, and who has to wait then."""
+"""Joins that wait when memory is short."""
 
 from __future__ import annotations
 

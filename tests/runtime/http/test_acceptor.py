@@ -197,7 +197,7 @@ async def test_refusals(sent, status, capsys):
 @both
 @pytest.mark.parametrize("expect", [[], ["Expect: 100-continue"]])
 async def test_a_body_is_not_read_and_the_answer_still_arrives(tls, expect):
-    """What follows a body is not taken for a request either."""
+    """Bytes after a body are not taken for a request either."""
     async with open_acceptor(tls=tls, site=SITE) as opened:
         stream = await opened.connect()
         await stream.send_all(get("/healthz", "POST", "Content-Length: 200000", *expect))

@@ -1,4 +1,4 @@
-"""Which host names are answered, and for whom."""
+"""Host names that the server answers to, and for which clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is answered to which request head: sites, assets and upgrades, without a socket."""
+"""Answers to request heads: sites, assets and upgrades, without a socket."""
 
 from __future__ import annotations
 

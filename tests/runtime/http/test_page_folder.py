@@ -1,4 +1,4 @@
-"""Which files of an author's folder are served, and which folders are refused."""
+"""Files of an author's folder that are served, and folders that are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose requests go on: origins, programs without a token, and who reads the metrics."""
+"""Requests that go on: by origin, by token, and from readers of the metrics."""
 
 from __future__ import annotations
 

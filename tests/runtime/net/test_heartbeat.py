@@ -257,7 +257,7 @@ async def test_time_in_which_the_server_was_blocked_is_nobodys_silence(
     await trio.sleep(2 * INTERVAL_S)
     assert peer.silent_s == []
     await trio.sleep(2 * INTERVAL_S)
-    assert len(peer.silent_s) == 1  # but who goes on being silent is found out
+    assert len(peer.silent_s) == 1  # but a peer that stays silent is found out
 
 
 async def test_what_was_measured_across_a_block_is_no_latency(

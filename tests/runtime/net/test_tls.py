@@ -177,7 +177,7 @@ def test_how_to_trust_names_the_authority(paths):
     assert str(paths.ca) in tls.how_to_trust(paths)
 
 
-# What clients are shown, and replacing it
+# The certificate that clients are shown, and its renewal
 
 
 def write(folder, leaf) -> None:

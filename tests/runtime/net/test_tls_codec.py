@@ -26,7 +26,7 @@ ALL = 2**16
 
 
 def turns_of(server: TlsCodec, max_bytes: int = ALL) -> list[bytes]:
-    """What each turn brings until there is nothing left to do."""
+    """The plaintext of each turn until nothing is left to do."""
     turns = []
     while server.ready:
         turns.append(server.decrypt(max_bytes))

@@ -239,7 +239,7 @@ def test_a_hello_in_any_pieces(data):
     trio.run(main)
 
 
-# What is no hello
+# Bytes that are no hello
 
 
 @pytest.mark.parametrize(

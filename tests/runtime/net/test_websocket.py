@@ -167,7 +167,7 @@ async def test_nothing_is_posted_after_a_close_frame(tls, clogged_before, nurser
 
 
 async def test_the_peer_closes(nursery):
-    """What it sent before is still received; then ``receive`` tells its code."""
+    """Messages sent before the close are still received; then ``receive`` tells its code."""
     async with two_links(tls=False) as (server, client):
         peer = WirePeer(client)
         ws = await opened(nursery, server, peer)

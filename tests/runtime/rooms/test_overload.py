@@ -45,7 +45,7 @@ class Course:
     def hold(
         self, load: float, windows: float, *, publishing: float = 0.0, arrivals: int = 0
     ) -> None:
-        """Run under a load, of which ``publishing`` is a part; so many arrive in each window."""
+        """Run under a load that includes ``publishing``; so many arrive in each window."""
         work_s, publish_s = load / self.rate, publishing / self.rate
         for number in range(round(windows * self.rate)):
             self.tick += 1
@@ -277,7 +277,7 @@ def test_no_load_moves_the_ladder_more_than_one_step_a_window(
 def test_a_load_that_each_step_relieves_makes_the_ladder_oscillate_more_and_more_slowly(
     base: float, reliefs: list[float]
 ) -> None:
-    """Whatever the steps save: over ten minutes, at most one step in fifteen seconds."""
+    """At most one step in fifteen seconds, over ten minutes and whatever the steps save."""
     ladder = OverloadLadder(RATE)
     relief = 1.0
     steps = 0

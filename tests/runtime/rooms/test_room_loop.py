@@ -1,4 +1,4 @@
-"""What all rooms of a server share, through real sockets."""
+"""The loop that all rooms of a server share, through real sockets."""
 
 from __future__ import annotations
 

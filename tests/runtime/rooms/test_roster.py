@@ -24,7 +24,7 @@ from tests.support.seated_room import Sink, room_loop
 
 MOST_HELD = 2
 ADDRESS = "192.0.2.1"
-#: What the hooks about one player may be called in: one letter each, see ``Watched``.
+#: The order in which the hooks about one player may be called: one letter each, see ``Watched``.
 LIFE = re.compile("J(DR)*D?L?")
 
 

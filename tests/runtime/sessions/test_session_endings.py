@@ -13,7 +13,7 @@ from tests.support.memory_session import MemorySession, memory_session
 
 joined_or_not = pytest.mark.parametrize("joined", [True, False], ids=["joined", "not joined"])
 
-#: What ends in a close code that trio-websocket chooses: broken frames, and messages too big.
+#: Bytes whose close code trio-websocket chooses: broken frames, and messages too big.
 OURS = {name: (sent, CODES.get(name, 1002)) for name, sent in BROKEN_FRAMES.items()}
 del OURS["frames after a close"]
 OURS |= {f"oversize {number}": (sent, 1009) for number, sent in enumerate(OVERSIZE)}
