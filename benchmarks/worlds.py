@@ -2,7 +2,8 @@
 
 Owns ``Broadcast``, ``BigWorld``, ``Match``, ``Duel``, ``Idle``, ``Arrivals``, ``ArenaMatch`` and
 ``BigArena``; served by ``gameserver serve benchmarks.worlds:BigWorld``.  The
-parameters of a run come from the environment, because rooms are made by the server.  Measures nothing.
+parameters of a run come from the environment, because the server makes the rooms.  Measures
+nothing.
 """
 
 from __future__ import annotations

@@ -154,9 +154,9 @@ class Rehearsal(Generic[R]):
         """Check that the same inputs have the same effect in another process.
 
         Both begin with a new room of this class, name and seed.  Anything that depends on the order
-        of a set, on the global random numbers, on a clock, or on where objects lie in memory shows as a
-        difference; ``AssertionError`` names it as ``check_snapshot`` does.  The second process must
-        be able to import the class, else ``LocalProtocolError`` names it.
+        of a set, on the global random numbers, on a clock, or on the addresses of objects shows as
+        a difference; ``AssertionError`` names it as ``check_snapshot`` does.  The second process
+        must be able to import the class, else ``LocalProtocolError`` names it.
         """
         room = type(self.room)
         module, qualname = importable(room)

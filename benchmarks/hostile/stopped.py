@@ -2,7 +2,8 @@
 
 Owns a process that joins several times over, as long as it takes to answer a ping each time, says
 so, and stops itself with SIGSTOP.  From then on the kernel acknowledges bytes for it, and nobody
-reads or answers.  The process that started it must kill it.  Arguments: the port, the address to come from, and a name for each client.
+reads or answers.  The process that started it must kill it.  Arguments: the
+port, the source address, and a name for each client.
 """
 
 from __future__ import annotations
