@@ -1,6 +1,7 @@
 /**
  * A client of the protocol written from `gameserver/protocol/README.md` alone, with Node's `ws` and
- * `@msgpack/msgpack`: shares no code with `clients/web`, so that both cannot be wrong alike.
+ * `@msgpack/msgpack`: shares no code with `clients/web`, so that both cannot be wrong alike.  What it
+ * holds is in `node_replica.mjs`.
  *
  * `node node_client.mjs URL` plays a while in the echo room and in the arena, and prints what it saw
  * as JSON.  Anything that the document does not allow ends it with an error.
@@ -9,26 +10,21 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 
+import { Replica } from "./node_replica.mjs";
+
 const require = createRequire(new URL("../node/package.json", import.meta.url));
 const { WebSocket } = require("ws");
 const { encode, decode } = require("@msgpack/msgpack");
 
 const [WELCOME, DELTA, PONG, STATUS, SAID, CHECK, BYE] = [17, 18, 19, 20, 21, 22, 24];
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, c) => {
-  for (let bit = 0; bit < 8; bit += 1) c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1;
-  return c;
-});
-const crc32 = (bytes) => ~bytes.reduce((crc, b) => CRC_TABLE[(crc ^ b) & 0xff] ^ (crc >>> 8), -1) >>> 0;
-const bytesOf = (values) => Buffer.concat(values.map((value) => encode(value)));
 
 class Client {
   constructor(url) {
     this.socket = new WebSocket(url, "gameserver.v1.msgpack", { perMessageDeflate: false });
     this.socket.binaryType = "nodebuffer";
     this.inbox = [];
-    this.entities = new Map(); // id → { kind, values, owner }
-    this.seen = { adds: 0, sets: 0, checks: 0, fullStates: 0, bytes: 0 };
-    this.tick = 0;
+    this.replica = null; // made of the schema in welcome
+    this.seen = { checks: 0, bytes: 0 };
     this.seq = 0;
     this.socket.on("message", (data, isBinary) => {
       assert.ok(isBinary);
@@ -82,75 +78,26 @@ class Client {
     return delta[9].filter(([kind]) => this.schema[2][kind][0] === name).map(([, ...values]) => values);
   }
 
-  /** The entities called `name`, as objects. */
-  all(name) {
-    const named = ({ kind, values }) =>
-      Object.fromEntries(this.schema[0][kind][2].map(([field], i) => [field, values[i]]));
-    return [...this.entities]
-      .filter(([, { kind }]) => this.schema[0][kind][0] === name)
-      .map(([id, entity]) => ({ id, ...named(entity), owned: entity.owner !== null }));
-  }
-
   note(message) {
-    if (message[0] === WELCOME) this.schema = message[6];
-    if (message[0] === DELTA) this.apply(message);
+    const [kind] = message;
+    if (kind === WELCOME) {
+      this.schema = message[6];
+      this.replica = new Replica(this.schema);
+    }
+    if (kind === DELTA) this.replica.apply(message);
     // The server's time now cannot be before the newest delta.
-    if (message[0] === PONG) assert.ok(message[3] >= this.tick, `${message[3]} < ${this.tick}`);
-    if (message[0] === CHECK) {
-      const agrees = message[1] === this.tick && message[2] === this.checksum();
-      if (!agrees) console.error("held at tick", this.tick, JSON.stringify([...this.entities]));
-      assert.deepEqual([message[1], message[2]], [this.tick, this.checksum()]);
+    if (kind === PONG) assert.ok(message[3] >= this.tick, `${message[3]} < ${this.tick}`);
+    if (kind === CHECK) {
+      const told = message.slice(1, 3);
+      const held = [this.tick, this.replica.checksum()];
+      assert.deepEqual(told, held, `${told} is not ${held}: ${JSON.stringify([...this.replica.entities])}`);
       this.seen.checks += 1;
     }
     return message;
   }
 
-  apply([, tick, , , leaves, enters, sets, adds, own]) {
-    assert.ok(tick > this.tick || this.seen.fullStates === 0);
-    this.tick = tick;
-    if (leaves === null) {
-      this.entities.clear();
-      this.seen.fullStates += 1;
-    }
-    for (const id of leaves ?? []) assert.ok(this.entities.delete(id));
-    for (let at = 0; at < enters.length; ) {
-      const [id, kind] = [enters[at], enters[at + 1]];
-      const count = this.schema[0][kind][2].length;
-      assert.ok(!this.entities.has(id));
-      this.entities.set(id, { kind, values: enters.slice(at + 2, at + 2 + count), owner: null });
-      at += 2 + count;
-    }
-    this.change(sets, "sets", false);
-    this.change(adds, "adds", true);
-    if (own.length > 0) this.ownEntity = own[0];
-    for (let at = 1; at < own.length; ) {
-      const [entity, mask] = [this.entities.get(own[at]), own[at + 1]];
-      entity.owner = mask === 0 ? null : (entity.owner ?? []);
-      at += 2;
-      for (let bit = 0; mask >> bit; bit += 1) if ((mask >> bit) & 1) entity.owner[bit] = own[at++];
-    }
-  }
-
-  change(section, called, additive) {
-    for (let at = 0; at < section.length; ) {
-      const [{ kind, values }, mask] = [this.entities.get(section[at]), section[at + 1]];
-      at += 2;
-      for (let bit = 0; mask >> bit; bit += 1) {
-        if (((mask >> bit) & 1) === 0) continue;
-        const isNumber = ["int", "steps"].includes(this.schema[0][kind][2][bit][1][0]);
-        values[bit] = section[at++] + (additive && isNumber ? values[bit] : 0);
-        this.seen[called] += 1;
-      }
-    }
-  }
-
-  checksum() {
-    let sum = 0;
-    for (const [id, { kind, values, owner }] of this.entities) {
-      sum += crc32(bytesOf([id, kind, ...values]));
-      if (owner !== null) sum += crc32(bytesOf([id, 2 ** this.schema[0][kind][3].length - 1, ...owner]));
-    }
-    return sum % 2 ** 32;
+  get tick() {
+    return this.replica.tick;
   }
 }
 
@@ -180,8 +127,8 @@ async function playArena(url) {
   const client = new Client(url);
   await client.join("arena", "Nell");
   client.command("Play", "Nell", 3, false);
-  await client.delta(() => client.ownEntity);
-  const own = () => client.all("Ship").find(({ id }) => id === client.ownEntity);
+  await client.delta(() => client.replica.ownEntity);
+  const own = () => client.replica.all("Ship").find(({ id }) => id === client.replica.ownEntity);
   const start = own();
   for (let flown = 0; flown < 45; flown += 1) {
     client.command("Steer", 1, true, false, flown > 30, false, 64);
@@ -198,16 +145,17 @@ async function playArena(url) {
     if (kind === DELTA) client.send(3, client.tick);
     return kind === CHECK;
   });
-  const pilots = client.all("Pilot").map(({ name }) => name);
+  const ships = client.replica.all("Ship");
+  const pilots = client.replica.all("Pilot").map(({ name }) => name);
   client.socket.close(1000);
   return {
     moved: Math.hypot(flew.x - start.x, flew.y - start.y),
     turned: flew.heading !== start.heading,
     aim: flew.aim,
-    owned: client.all("Ship").filter(({ owned }) => owned).map(({ id }) => id === client.ownEntity),
+    owned: ships.filter(({ owned }) => owned).map(({ id }) => id === client.replica.ownEntity),
     said: said.slice(1),
     pilots,
-    seen: client.seen,
+    seen: { ...client.replica.seen, ...client.seen },
     closed: await client.closed,
   };
 }
