@@ -52,7 +52,7 @@ def test_any_identity_survives_and_fits_in_a_hello(identity: str) -> None:
     tokens = made()
     token = tokens.issue(identity)
     assert tokens.verify(token).identity == identity
-    hello = Hello(1, None, "", "ann", token, None)
+    hello = Hello(2, None, "", "ann", token, None)
     assert decode_from_client(hello.encode()) == hello
 
 

@@ -16,7 +16,9 @@ from gameserver.errors import RemoteProtocolError
 from gameserver.model.fieldtypes import INT_LIMIT
 from gameserver.protocol.held import decode_held
 from gameserver.protocol.kinds import (
+    MAX_FILTERS,
     MAX_NONCE,
+    MAX_OPTIONS,
     MAX_SEQ,
     MAX_TOKEN_BYTES,
     VERSION,
@@ -34,6 +36,9 @@ from gameserver.protocol.wire import (
     unpack_from_client,
     unpack_short,
 )
+
+#: The value of a field in a filter; an enum's is the name of the member.
+FilterValue: TypeAlias = str | int | bool
 
 # ``from_wire`` takes an array that ``unpack_from_client`` returned, so its numbers are finite and
 # bounded and its texts are short.  The classes are not frozen, because making a frozen
@@ -58,6 +63,12 @@ class Hello:
     #: holds, in the form of ``held.py``, or None if it needs a full state.
     tick: int = 0
     held: bytes | None = None
+    #: By field name: what the client asks for, and what a room that it is matched to must have.
+    #: Only their forms are checked here; the class of the room knows the fields.
+    options: dict[str, Any] | None = None
+    filter: dict[str, FilterValue] | None = None
+    #: A signed ticket that the server gave out: for a reserved seat, or for moving to this room.
+    ticket: str | None = None
 
     @classmethod
     def from_wire(cls, message: list[Any]) -> Hello:
@@ -68,8 +79,9 @@ class Hello:
         """
         if len(message) > 1 and type(message[1]) is int and message[1] != VERSION:
             return cls(message[1], None, "", "", None)
-        require_length("hello", message, 9)
-        _, version, schema_hash, room, name, token, resume, tick, held = message
+        require_length("hello", message, 12)
+        _, version, schema_hash, room, name, token, resume, tick, held = message[:9]
+        options, filter_, ticket = message[9:]
         require("hello.version", ok=type(version) is int)
         require("hello.schema_hash", ok=schema_hash is None or type(schema_hash) is str)
         require("hello.room", ok=type(room) is str)
@@ -80,7 +92,22 @@ class Hello:
         require("hello.held", ok=held is None or (resume is not None and type(held) is bytes))
         if held is not None:
             decode_held(held)
-        return cls(version, schema_hash, room, name, token, resume, tick, held)
+        require("hello.options", ok=_is_map(options, MAX_OPTIONS))
+        require("hello.filter", ok=_is_filter(filter_))
+        require("hello.ticket", ok=_is_token(ticket))
+        return cls(
+            version,
+            schema_hash,
+            room,
+            name,
+            token,
+            resume,
+            tick,
+            held,
+            options,
+            filter_,
+            ticket,
+        )
 
     @property
     def held_ids(self) -> set[int] | None:
@@ -100,6 +127,9 @@ class Hello:
                 self.resume,
                 self.tick,
                 self.held,
+                self.options,
+                self.filter,
+                self.ticket,
             )
         )
 
@@ -224,6 +254,16 @@ ClientMessage: TypeAlias = Hello | CommandMessage | Ack | Ping | Say | Resync
 
 def _is_token(value: Any) -> bool:
     return value is None or (type(value) is str and len(value.encode()) <= MAX_TOKEN_BYTES)
+
+
+def _is_map(value: Any, most: int) -> bool:
+    return value is None or (type(value) is dict and len(value) <= most)
+
+
+def _is_filter(value: Any) -> bool:
+    return _is_map(value, MAX_FILTERS) and all(
+        type(each) in (str, int, bool) for each in (value or {}).values()
+    )
 
 
 _COMMAND: Final = int(Kind.COMMAND)

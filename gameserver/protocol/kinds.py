@@ -8,14 +8,19 @@ from __future__ import annotations
 import enum
 from typing import Final
 
-VERSION: Final = 1
-SUBPROTOCOL: Final = "gameserver.v1.msgpack"
+VERSION: Final = 2
+SUBPROTOCOL: Final = "gameserver.v2.msgpack"
+#: The subprotocols of versions that are not served any more.
+FORMER_SUBPROTOCOLS: Final = ("gameserver.v1.msgpack",)
 
 MAX_SEQ: Final = 2**31 - 1
 MAX_NONCE: Final = 2**32 - 1
 MAX_CHECKSUM: Final = 2**32 - 1
-#: In UTF-8; for ``token`` and ``resume`` alike.
+#: In UTF-8; for ``token``, ``resume`` and ``ticket`` alike.
 MAX_TOKEN_BYTES: Final = 1024
+#: Most fields of the options in a hello, and of its filter.
+MAX_OPTIONS: Final = 32
+MAX_FILTERS: Final = 8
 #: ``rendered`` of a command counts this many parts of a tick, because a screen shows positions
 #: between two ticks.
 RENDERED_PER_TICK: Final = 32

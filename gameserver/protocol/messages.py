@@ -35,8 +35,11 @@ from gameserver.protocol.from_server import (
     decode_from_server,
 )
 from gameserver.protocol.kinds import (
+    FORMER_SUBPROTOCOLS,
     MAX_CHECKSUM,
+    MAX_FILTERS,
     MAX_NONCE,
+    MAX_OPTIONS,
     MAX_SEQ,
     MAX_TOKEN_BYTES,
     MIN_PACE,
@@ -56,10 +59,13 @@ from gameserver.protocol.wire import (
 )
 
 __all__ = [
+    "FORMER_SUBPROTOCOLS",
     "MAX_CHECKSUM",
     "MAX_CLIENT_MESSAGE_BYTES",
+    "MAX_FILTERS",
     "MAX_NAME_LENGTH",
     "MAX_NONCE",
+    "MAX_OPTIONS",
     "MAX_SAY_LENGTH",
     "MAX_SEQ",
     "MAX_SERVER_MESSAGE_BYTES",

@@ -31,7 +31,11 @@ from gameserver.ops.metrics import (
     total,
 )
 from gameserver.protocol.closing import CloseCode
-from gameserver.protocol.messages import MAX_CLIENT_MESSAGE_BYTES, SUBPROTOCOL
+from gameserver.protocol.messages import (
+    FORMER_SUBPROTOCOLS,
+    MAX_CLIENT_MESSAGE_BYTES,
+    SUBPROTOCOL,
+)
 from gameserver.room import Room
 from gameserver.runtime import plain
 from gameserver.runtime.admission.connection_limits import ConnectionLimits, Peer, Reason
@@ -54,7 +58,7 @@ from gameserver.runtime.rooms.resumption import Showing
 from gameserver.runtime.rooms.room_list import RoomList
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.schedule import Percentiles
-from gameserver.runtime.sessions.session import Session
+from gameserver.runtime.sessions.session import VERSION_REFUSED, Session
 from gameserver.tokens import Fault
 
 if TYPE_CHECKING:
@@ -174,6 +178,10 @@ class Server:
                 subprotocol=SUBPROTOCOL,
                 max_message_bytes=MAX_CLIENT_MESSAGE_BYTES,
                 fast_path=True,
+                former=tuple(
+                    Endpoint(handler=self._refuse_version, subprotocol=each)
+                    for each in FORMER_SUBPROTOCOLS
+                ),
             ),
             policy=self._policy,
             ssl_context=port.ssl_context,
@@ -194,6 +202,11 @@ class Server:
             self._past = total(self._past, [session.tally()])
             if not self._sessions:
                 self._no_session.set()
+
+    async def _refuse_version(self, ws: WebSocket, _peer: Peer) -> None:
+        """Tell a client of a former version, which reads close codes, that it is too old."""
+        self.counters.refusals[CloseCode.VERSION] += 1
+        await ws.close(CloseCode.VERSION, VERSION_REFUSED)
 
     # ------------------------------------------------------------ certificates and secrets
 

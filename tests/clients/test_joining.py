@@ -35,7 +35,7 @@ async def test_the_hello_has_the_arguments_and_the_welcome_is_read(
     options = {"room": "balls", "name": "Ada", "token": "secret", "schema": SCHEMA}
     async with game(script, **options) as client:
         applied = await client.next_delta()
-        assert heard == [Hello(1, SCHEMA.hash, "balls", "Ada", "secret")]
+        assert heard == [Hello(2, SCHEMA.hash, "balls", "Ada", "secret")]
         assert (client.room, client.seat, client.resume_token) == ("balls/1", 4, "r")
         assert applied.tick == client.replica.tick == 11
         assert client.replica.own is not None

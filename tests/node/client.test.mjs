@@ -13,11 +13,11 @@ test("hello is sent when the socket opens, and a welcome begins the game", () =>
   const { client, socket, told } = world({ token: "t", schemaHash: "0123456789abcdef" });
   assert.equal(client.state, "idle");
   client.connect();
-  assert.equal(socket().offered, "gameserver.v1.msgpack");
+  assert.equal(socket().offered, "gameserver.v2.msgpack");
   assert.equal(socket().binaryType, "arraybuffer");
   assert.deepEqual(socket().take(), []);
   socket().accept();
-  assert.deepEqual(socket().take(), [[1, 1, "0123456789abcdef", "arena", "Ada", "t", null, 0, null]]);
+  assert.deepEqual(socket().take(), [[1, 2, "0123456789abcdef", "arena", "Ada", "t", null, 0, null, null, null, null]]);
   socket().say(welcome());
   assert.equal(client.state, "playing");
   assert.equal(client.welcome.room, "arena/main");

@@ -67,7 +67,7 @@ test("coming back: growing pauses, the resume token, a fresh replica", () => {
     if (pauseMs < 8000 || sockets.length < 7) socket().lose(1006);
   }
   socket().accept();
-  assert.deepEqual(socket().take(), [[1, 1, null, "arena", "Ada", null, "resume-1", 11, new Uint8Array([1, 1])]]);
+  assert.deepEqual(socket().take(), [[1, 2, null, "arena", "Ada", null, "resume-1", 11, new Uint8Array([1, 1]), null, null, null]]);
   told();
   socket().say(welcome({ tick: 900, resume: "resume-2" }));
   assert.deepEqual(told("leave").map(({ id }) => id), [1, 2]);
@@ -91,7 +91,7 @@ test("resumed: the same replica is brought up to date, and nothing leaves", () =
   const before = client.replica;
   comeBack(made);
   assert.deepEqual(socket().take(), [
-    [1, 1, null, "arena", "Ada", null, "resume-1", 11, new Uint8Array([1, 2])],
+    [1, 2, null, "arena", "Ada", null, "resume-1", 11, new Uint8Array([1, 2]), null, null, null],
   ]);
   told();
   socket().say(welcome({ tick: 40, resume: "resume-2", resumed: true }));
@@ -138,12 +138,12 @@ test("who waits for a full state, or holds too much, asks for one", () => {
   const made = playing();
   const { socket } = made;
   comeBack(made);
-  assert.deepEqual(socket().take()[0].slice(6), ["resume-1", 0, null], "before the first delta");
+  assert.deepEqual(socket().take()[0].slice(6, 9), ["resume-1", 0, null], "before the first delta");
   socket().say(welcome({ tick: 40, resumed: true }));
   const ids = Array.from({ length: 2049 }, (_, i) => i + 1);
   socket().say(delta(41, { leaves: null, enters: ids.flatMap((id) => ship(id)), own: [1] }));
   comeBack(made, 1000);
-  assert.deepEqual(socket().take()[0].slice(6), ["resume-1", 0, null], "too many to tell");
+  assert.deepEqual(socket().take()[0].slice(6, 9), ["resume-1", 0, null], "too many to tell");
 });
 
 test("told that another connection is just resuming the seat, it tries again", () => {
@@ -252,7 +252,7 @@ test("moved: the new address, with the new token, and again after a loss", () =>
   time.advance(500);
   assert.equal(socket().url, "wss://other/play");
   socket().accept();
-  assert.deepEqual(socket().take(), [[1, 1, null, "arena", "Ada", "token-2", "resume-1", 0, null]]);
+  assert.deepEqual(socket().take(), [[1, 2, null, "arena", "Ada", "token-2", "resume-1", 0, null, null, null, null]]);
   socket().lose(1006);
   time.advance(1000);
   assert.equal(socket().url, "wss://other/play");

@@ -38,7 +38,7 @@ test("joins, plays and leaves", async (t) => {
   const { client, socket, hello } = await connected(t);
   const [data, isBinary] = await hello;
   assert.equal(isBinary, true);
-  assert.deepEqual(decodeReference(data), [1, 1, null, "", "Ada", null, null, 0, null]);
+  assert.deepEqual(decodeReference(data), [1, 2, null, "", "Ada", null, null, 0, null, null, null, null]);
   const applied = told(client, "delta");
   socket.send(encode(welcome()));
   socket.send(encode(delta(11, { enters: ship(1, 3) })));

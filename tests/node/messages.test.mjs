@@ -22,8 +22,19 @@ function typeOf(json) {
 
 /** How the client writes the message of a vector. */
 const WRITE = {
-  [Kind.HELLO]: ([, , schemaHash, room, name, token, resume, tick, held]) =>
-    messages.encodeHello({ schemaHash, room, name, token, resume, tick, held: unmarked(held, true) }),
+  [Kind.HELLO]: ([, , schemaHash, room, name, token, resume, tick, held, options, filter, ticket]) =>
+    messages.encodeHello({
+      schemaHash,
+      room,
+      name,
+      token,
+      resume,
+      tick,
+      held: unmarked(held, true),
+      options: options?.map ?? null,
+      filter: filter?.map ?? null,
+      ticket,
+    }),
   [Kind.COMMAND]: ([, seq, tick, rendered, acked, index, ...values]) => {
     const fields = values.map((json, at) => [`f${at}`, typeOf(json), null, null, null, null]);
     const names = Array.from({ length: index }, (_, at) => [`other${at}`, []]);

@@ -155,6 +155,20 @@ async def test_a_room_that_fails_takes_only_its_own_players() -> None:
             await again.joined("cal", room="field/bad")
 
 
+async def test_a_client_of_version_1_is_told_that_it_is_too_old() -> None:
+    """Its close code is one that it stops at; a refused upgrade would have it try for ever."""
+    async with (
+        open_server({"field": Field}, SETTINGS) as server,
+        open_url(f"ws://127.0.0.1:{server.port}/", subprotocol="gameserver.v1.msgpack") as old,
+    ):
+        with pytest.raises(trio_websocket.ConnectionClosed):
+            await old.ws.get_message()
+        assert old.ws.closed is not None
+        assert old.ws.closed.code == 4002
+        assert old.ws.closed.reason == "this server speaks version 2 of the protocol"
+        assert server.counters.refusals == {4002: 1}
+
+
 async def test_plain_websockets() -> None:
     async with (
         open_server({"field": Field}, SETTINGS) as server,

@@ -19,6 +19,7 @@ import trio_websocket
 from gameserver import JoinRefused, Player, Room, command, entity, event, number, synced
 from gameserver.protocol.messages import (
     SUBPROTOCOL,
+    VERSION,
     Bye,
     CommandMessage,
     Hello,
@@ -219,7 +220,7 @@ class RawClient:
     async def hello(
         self, name: str = "ann", room: str = "", token: str | None = None, **other: Any
     ) -> None:
-        fields = {"version": 1, "schema_hash": None, "resume": None, **other}
+        fields = {"version": VERSION, "schema_hash": None, "resume": None, **other}
         await self.send(Hello(room=room, name=name, token=token, **fields))
 
     async def joined(self, name: str = "ann", **hello: Any) -> Welcome:
@@ -268,9 +269,11 @@ async def join(server: Server, path: str = "/") -> AsyncIterator[RawClient]:
 
 
 @asynccontextmanager
-async def open_url(url: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[RawClient]:
+async def open_url(
+    url: str, tls: ssl.SSLContext | None = None, subprotocol: str = SUBPROTOCOL
+) -> AsyncIterator[RawClient]:
     """Connect to a real server by its address."""
-    async with trio_websocket.open_websocket_url(url, tls, subprotocols=[SUBPROTOCOL]) as ws:
+    async with trio_websocket.open_websocket_url(url, tls, subprotocols=[subprotocol]) as ws:
         try:
             yield RawClient(ws)
         finally:

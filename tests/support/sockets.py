@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 SMALL_BUFFER_BYTES = 4096
 #: An event that takes longer never comes, in seconds.
 PATIENCE_S = 60.0
-SUBPROTOCOL = "gameserver.v1.msgpack"
+SUBPROTOCOL = "gameserver.v2.msgpack"
 
 
 @functools.cache

@@ -20,7 +20,7 @@ const [WELCOME, DELTA, PONG, STATUS, SAID, CHECK, BYE] = [17, 18, 19, 20, 21, 22
 
 class Client {
   constructor(url) {
-    this.socket = new WebSocket(url, "gameserver.v1.msgpack", { perMessageDeflate: false });
+    this.socket = new WebSocket(url, "gameserver.v2.msgpack", { perMessageDeflate: false });
     this.socket.binaryType = "nodebuffer";
     this.inbox = [];
     this.replica = null; // made of the schema in welcome
@@ -46,7 +46,7 @@ class Client {
 
   async join(room, name) {
     await Promise.race([new Promise((resolve) => this.socket.on("open", resolve)), this.closed]);
-    this.send(1, 1, null, room, name, null, null, 0, null);
+    this.send(1, 2, null, room, name, null, null, 0, null, null, null, null);
     return this.next((message) => [WELCOME, BYE].includes(message[0]));
   }
 

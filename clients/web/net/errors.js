@@ -6,7 +6,7 @@
  * thrown by the call that has it.
  */
 
-/** The server sent bytes that are not a valid message of protocol version 1. */
+/** The server sent bytes that are not a valid message of protocol version 2. */
 export class ProtocolError extends Error {
   /** @param {string} message what is wrong, for a log and for the reason of a close frame */
   constructor(message) {

@@ -1,5 +1,5 @@
 /**
- * The messages of protocol version 1: the client's are written, the server's are read.
+ * The messages of protocol version 2: the client's are written, the server's are read.
  *
  * Owns the layout of every message except the content of a delta, which `replica.js` reads directly
  * into the replica.  Never sends, never keeps state.
@@ -10,8 +10,8 @@ import { INT_LIMIT } from "./fieldtypes.js";
 import { MAX_NESTING, Reader, Writer } from "./msgpack.js";
 import { Schema } from "./schema.js";
 
-export const SUBPROTOCOL = "gameserver.v1.msgpack";
-export const PROTOCOL_VERSION = 1;
+export const SUBPROTOCOL = "gameserver.v2.msgpack";
+export const PROTOCOL_VERSION = 2;
 
 /** Message kinds, as numbered in the protocol. */
 export const Kind = Object.freeze({
@@ -120,9 +120,23 @@ function begin(count, kind) {
  * @param {string | null} hello.resume
  * @param {number} [hello.tick]  with `resume`: the newest delta applied
  * @param {Uint8Array | null} [hello.held]  with `resume`: see `held.js`; null: a full state is wanted
+ * @param {Record<string, any> | null} [hello.options]  by field name; enums by the names of members
+ * @param {Record<string, string | number | boolean> | null} [hello.filter]  likewise
+ * @param {string | null} [hello.ticket]
  */
-export function encodeHello({ schemaHash, room, name, token, resume, tick = 0, held = null }) {
-  const writer = begin(9, Kind.HELLO);
+export function encodeHello({
+  schemaHash,
+  room,
+  name,
+  token,
+  resume,
+  tick = 0,
+  held = null,
+  options = null,
+  filter = null,
+  ticket = null,
+}) {
+  const writer = begin(12, Kind.HELLO);
   writer.int(PROTOCOL_VERSION);
   writer.value(schemaHash);
   writer.str(room);
@@ -131,6 +145,9 @@ export function encodeHello({ schemaHash, room, name, token, resume, tick = 0, h
   writer.value(resume);
   writer.int(tick);
   writer.value(held);
+  writer.value(options);
+  writer.value(filter);
+  writer.value(ticket);
   return writer.bytes();
 }
 

@@ -346,10 +346,11 @@ class Acceptor:
             return upgrade
         if conversation.early_bytes:
             return text_response(400, "Nothing may be sent before the answer to an upgrade.")
-        endpoint = self._endpoints.get(upgrade.path, self._game)
-        if endpoint.subprotocol not in (None, *upgrade.subprotocols):
+        wanted = self._endpoints.get(upgrade.path, self._game)
+        endpoint = wanted.offered_by(upgrade.subprotocols)
+        if endpoint is None:
             return text_response(
-                400, f"Offer the WebSocket subprotocol {endpoint.subprotocol} to play here."
+                400, f"Offer the WebSocket subprotocol {wanted.subprotocol} to play here."
             )
         return _Opening(upgrade=upgrade, endpoint=endpoint)
 

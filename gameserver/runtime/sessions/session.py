@@ -61,6 +61,7 @@ WELCOME_TIMEOUT_S: Final = 10.0
 BYE_TIMEOUT_S: Final = 2.0
 #: The reason that game and log get where neither side gave one.
 LOST: Final = "connection lost"
+VERSION_REFUSED: Final = f"this server speaks version {VERSION} of the protocol"
 #: Close codes that a game's ``JoinRefused`` may carry (RFC 6455, 7.4.2: private use).
 GAME_CODES: Final = range(4000, 5000)
 
@@ -272,9 +273,7 @@ class Session:
     def _checked_request(self, hello: Hello) -> str:
         """Return the room request of an acceptable hello; otherwise ``JoinRefused``."""
         if hello.version != VERSION:
-            raise JoinRefused(
-                CloseCode.VERSION, f"this server speaks version {VERSION} of the protocol"
-            )
+            raise JoinRefused(CloseCode.VERSION, VERSION_REFUSED)
         schema = self._lobby.room_class(hello.room).schema()
         if hello.schema_hash is not None and hello.schema_hash != schema.hash:
             raise JoinRefused(CloseCode.SCHEMA, "the game has changed: reload the client")

@@ -66,7 +66,7 @@ HALF_A_TLS_RECORD = b"\x16\x03\x01\x02\x00\x01"
 STOPS = {
     "silent": b"",
     "half a head": ASK[:-2],
-    "no hello": upgrade("/arena", "Sec-WebSocket-Protocol: gameserver.v1.msgpack"),
+    "no hello": upgrade("/arena", "Sec-WebSocket-Protocol: gameserver.v2.msgpack"),
     "idle": ASK,
 }
 
@@ -250,7 +250,7 @@ async def test_one_deadline_from_accept_to_the_first_message(autojump_clock: obj
         await until(lambda: opened.open_connections == 1)
         accepted_s = trio.current_time()
         peer = WirePeer(stream)
-        head = upgrade("/arena", "Sec-WebSocket-Protocol: gameserver.v1.msgpack")
+        head = upgrade("/arena", "Sec-WebSocket-Protocol: gameserver.v2.msgpack")
         await trio.sleep(2)
         await stream.send_all(head[:50])
         await trio.sleep(2)

@@ -137,7 +137,7 @@ async def test_a_strange_page_is_answered_403_and_the_server_goes_on(tls: bool, 
     head = (
         f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-        "Sec-WebSocket-Protocol: gameserver.v1.msgpack\r\nOrigin: https://%s\r\n\r\n"
+        "Sec-WebSocket-Protocol: gameserver.v2.msgpack\r\nOrigin: https://%s\r\n\r\n"
     )
     async with open_acceptor(tls=tls) as opened, opened.websocket("/echo") as honest:
         assert (await opened.ask((head % "evil.example").encode())).startswith(b"HTTP/1.1 403 ")

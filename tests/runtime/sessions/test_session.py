@@ -101,7 +101,7 @@ async def test_messages_before_the_welcome_are_taken_after_it(
 async def test_messages_after_a_refused_hello_are_not_read(autojump_clock: MockClock) -> None:
     async with memory_session() as opened:
         await opened.client.hello(room="no-such-kind")
-        await opened.client.send(Hello(1, None, "", "a second hello", None))
+        await opened.client.send(Hello(2, None, "", "a second hello", None))
         bye = await opened.client.next_of(Bye)
         assert bye.code == 4004
 
@@ -346,7 +346,7 @@ async def test_more_texts_than_allowed_end_the_session(autojump_clock: MockClock
 @pytest.mark.parametrize(
     ("hello", "code", "reason"),
     [
-        ({"version": 2}, 4002, "this server speaks version 1 of the protocol"),
+        ({"version": 1}, 4002, "this server speaks version 2 of the protocol"),
         ({"schema_hash": "0" * 16}, 4003, "the game has changed: reload the client"),
         ({"room": "nowhere"}, 4004, "no such room: nowhere"),
         ({"room": "Field"}, 4004, "a room is kind or kind/name"),
@@ -425,7 +425,7 @@ async def test_nobody_joins_while_the_server_stops(autojump_clock: MockClock) ->
     ("message", "code", "reason"),
     [
         ([99], 4000, "unknown message kind"),
-        (Hello(1, None, "", "ann", None), 4000, "a second hello"),
+        (Hello(2, None, "", "ann", None), 4000, "a second hello"),
         ([2, 1, 0, 0, 0, 9, 1], 4000, "command.command is a kind that this room has not"),
         ([2, 1, 0, 0, 0, 0, 5], 4000, "Step.dx: 5 is outside -1 … 1"),
         ([2, 1, 0, 0, 0, 0], 4000, "Step has 1 fields, not 0"),
