@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gameserver.room import Player, Room
     from gameserver.runtime.server import Server, StartError, open_server, serve
     from gameserver.state.schema_change import migrates
+    from gameserver.timers import Timer
 else:
     __getattr__, __dir__ = lazy_exports(
         __name__,
@@ -47,6 +48,7 @@ else:
             "gameserver.room": ["Player", "Room"],
             "gameserver.runtime.server": ["Server", "StartError", "open_server", "serve"],
             "gameserver.state.schema_change": ["migrates"],
+            "gameserver.timers": ["Timer"],
         },
     )
 
@@ -65,6 +67,7 @@ __all__ = [
     "Settings",
     "SnapshotError",
     "StartError",
+    "Timer",
     "Verified",
     "cleaned_name",
     "command",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from gameserver.errors import LocalProtocolError
@@ -20,8 +20,9 @@ from gameserver.model.world import World
 from gameserver.outbox import Outbox
 from gameserver.player import Player, Screen
 from gameserver.replication.events import Emission, Point
+from gameserver.timers import Timer, Timers, check_call, ticks_of
 
-__all__ = ["Player", "Room", "Seen"]
+__all__ = ["Player", "Room", "Seen", "Timer"]
 
 E = TypeVar("E")
 R = TypeVar("R", bound="Room")
@@ -104,6 +105,7 @@ class Room:
         #: Ticks from one delta to the next; the overload ladder raises it.
         self.publish_interval = self.publish_every
         self._outbox = Outbox()
+        self._timers = Timers()
         self._past: Past | None = None
 
     @classmethod
@@ -237,6 +239,38 @@ class Room:
             return Present(self.world, self.tick_number)
         return self._past.seen_by(self, player, player._screen)
 
+    def after(self, seconds: float, method: Callable[..., object], *arguments: Any) -> Timer:
+        """Call ``method`` with ``arguments`` once, ``seconds`` of game time from now.
+
+        A timer counts ticks, so a room that is slowed down waits longer, and it is saved with the
+        room.  It is called before ``tick``, at the next tick at the earliest.  ``method`` is a
+        method of the room, of a player or of an entity; a lambda cannot be saved and is refused.
+        """
+        return self._add_timer("after", seconds, method, arguments)
+
+    def every(self, seconds: float, method: Callable[..., object], *arguments: Any) -> Timer:
+        """Call ``method`` with ``arguments`` again and again, first ``seconds`` from now.
+
+        As ``after`` does.  Calls that fell into ticks that the server dropped become one.
+        """
+        return self._add_timer("every", seconds, method, arguments)
+
+    def cancel(self, timer: Timer) -> None:
+        """Call ``timer`` never again; harmless if it is over already."""
+        if not isinstance(timer, Timer):
+            raise LocalProtocolError(
+                f"cancel() takes the Timer that after() or every() returned, not {timer!r}"
+            )
+        self._timers.cancel(timer)
+
+    def _add_timer(
+        self, what: str, seconds: float, method: Callable[..., object], arguments: tuple[Any, ...]
+    ) -> Timer:
+        ticks = ticks_of(what, seconds, self.tick_rate)
+        check_call(what, method, arguments)
+        period = ticks if what == "every" else None
+        return self._timers.add(self.tick_number + ticks, period, method, arguments)
+
     def emit(
         self, event: Any, *, at: Point | Sequence[Point] | None = None, to: Player | None = None
     ) -> None:
@@ -270,13 +304,13 @@ def unbuilt(room_class: type[R], name: str, seed: int) -> R:
     return room
 
 
-def attach(room: Room, past: Past | None) -> Outbox:
-    """Make ``past`` answer ``Room.seen_by``, and return the outbox that hooks of ``room`` fill.
+def attach(room: Room, past: Past | None) -> tuple[Outbox, Timers]:
+    """Make ``past`` answer ``Room.seen_by``; return what hooks of ``room`` fill.
 
     Only the room's ``Stepper`` calls this.
     """
     room._past = past
-    return room._outbox
+    return room._outbox, room._timers
 
 
 def _seat_of(player: Player, argument: str) -> int:

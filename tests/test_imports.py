@@ -20,7 +20,7 @@ from tests.support.paths import ROOT
 ARROWS = """
 docs, __main__ → cli → clients, games → gameserver → cluster, runtime → config
 → ops, tokens, rehearsing.second_run → testing → rehearsing → storage, state
-→ simulation → room → player → outbox → replication → protocol → model
+→ simulation → room → player, timers → outbox → replication → protocol → model
 → stepping → errors, identity, lazy_exports
 """
 #: Packages that may import less than the chain says, besides themselves.
@@ -31,7 +31,7 @@ clients → games, protocol, model, errors, lazy_exports
 
 #: No time, sockets, tasks or chance from outside: these are arguments of a pure module.
 PURE = (
-    *("errors", "identity", "lazy_exports", "outbox", "player", "room", "testing"),
+    *("errors", "identity", "lazy_exports", "outbox", "player", "room", "testing", "timers"),
     *("model", "simulation", "replication", "protocol", "games", "state", "stepping"),
     "rehearsing.script",
 )

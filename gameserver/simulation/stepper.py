@@ -75,7 +75,7 @@ class Stepper(Generic[R]):
         #: The seats in the order of their numbers; kept only where every tick needs all of them.
         self._in_order: list[Commands] = []
         self._rewind = Rewind(room) if room.rewinds else None
-        self._outbox = attach(room, self._rewind)
+        self._outbox, self._timers = attach(room, self._rewind)
 
     # ------------------------------------------------------------ seats
 
@@ -169,7 +169,7 @@ class Stepper(Generic[R]):
         self._commands.upcoming_tick = tick_number
 
     def step(self, tick_number: int) -> None:
-        """Simulate one tick: commands in (seat, seq) order, inputs, texts, then ``tick``.
+        """Simulate one tick: commands in (seat, seq) order, inputs, texts, timers, then ``tick``.
 
         Never raises: what a hook raised is appended to ``failures``.
         """
@@ -191,6 +191,9 @@ class Stepper(Generic[R]):
         if self._said:
             self._tell_said()
             yield "on_say"
+        if self._timers.waiting:
+            self._call_timers(tick_number)
+            yield "timer"
         try:
             self.room.tick()
         except Exception as error:  # noqa: BLE001 - as in ``_guarded``, without its cost
@@ -245,6 +248,14 @@ class Stepper(Generic[R]):
             elif heard is not None and heard is not _FAILED:
                 wrong = TypeError(f"on_say must return a str or None, not {type(heard).__name__}")
                 self.failures.append(HookFailure("on_say", player, wrong))
+
+    def _call_timers(self, tick: int) -> None:
+        for timer in self._timers.due(tick):
+            method, arguments = timer.call
+            try:
+                method(*arguments)
+            except Exception as error:  # noqa: BLE001 - as in ``_guarded``
+                self.failures.append(HookFailure(f"timer {timer.name}", None, error))
 
     # ------------------------------------------------------------ after a tick
 

@@ -35,6 +35,7 @@ from gameserver.model.specs import EntitySpec
 from gameserver.model.world import World
 from gameserver.player import Player
 from gameserver.room import Room
+from gameserver.timers import Timer
 
 #: Classes that msgpack carries as they are.  Only exactly these: a subclass would lose itself.
 SCALARS: Final[frozenset[type]] = frozenset({bool, int, float, str, bytes, type(None)})
@@ -281,6 +282,9 @@ def complaint(part: Any) -> str | None:
         return None
     if is_saved_class(part) or inspect.isabstract(part) or getattr(part, "_is_protocol", False):
         return None
-    if issubclass(part, Player | Room | World) or part.__module__ in ("collections.abc", "typing"):
+    if issubclass(part, Player | Room | World | Timer) or part.__module__ in (
+        "collections.abc",
+        "typing",
+    ):
         return None
     return f"{part.__name__} is no attrs class; make it one, or use save and load"

@@ -66,6 +66,12 @@ def describe(captured: Captured) -> Facts:
                     facts[where, "entity"] = entity
                     for field, value in (*zip(PLAYER_ROW, row, strict=True), *more.items()):
                         facts[where, field] = value
+            case "timers":
+                for due_tick, period_ticks, serial, method, arguments in content:
+                    where = f"timer {serial}"
+                    facts[where, "method"], facts[where, "arguments"] = method, arguments
+                    facts[where, "due_tick"] = due_tick
+                    facts[where, "period_ticks"] = period_ticks
             case "own":
                 for field, _, value in content:
                     facts[room, field] = value

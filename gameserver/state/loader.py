@@ -27,6 +27,7 @@ from gameserver.state.values import (
     WORLD,
     Container,
 )
+from gameserver.timers import Timer
 
 
 class Loader:
@@ -44,6 +45,7 @@ class Loader:
         #: By id; the world does not have them yet.
         self.entities: dict[int, Any] = {}
         self.players: list[Player] = []
+        self.timers: list[Timer] = []
         self._objects: dict[int, Any] = {
             ROOM: room,
             WORLD: room.world,
@@ -64,6 +66,7 @@ class Loader:
             lambda data: LEAVES[LEAF_NAMES[data[1]]][1](data[2]),
             lambda data: self._method(*data[1:]),
             lambda data: self._class(data[1]),
+            lambda data: self.timers[_index(data[1])],
         )
 
     def load(self, data: Any) -> Any:

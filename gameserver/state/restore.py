@@ -27,6 +27,7 @@ from gameserver.state.classes import Classes, type_text
 from gameserver.state.loader import Loader
 from gameserver.state.schema_change import Migration, RowReader, judge
 from gameserver.state.snapshot import SETTINGS, classes_of
+from gameserver.timers import Timer, check_call
 
 R = TypeVar("R", bound=Room)
 
@@ -118,9 +119,12 @@ def _load(room_class: type[R], classes: Classes, sections: dict[str, list[Any]])
     for rows in sections.get("containers", ()):
         for number, name, content in rows:
             loader.make_container(number, name, content)
+    (timers,) = sections["timers"]
+    loader.timers.extend(_make_timer(row) for row in timers)
     loader.fill()
     records = _load_world(stepper, engine, loader, fits=fits)
     _load_players(stepper, loader, players, sections, records, fits=fits)
+    _load_timers(room, loader, timers)
     _load_engine(stepper, loader, engine, head, reader)
     (own,), (extra,) = sections["own"], sections["save"]
     _load_own(room, classes, loader, own, reader)
@@ -140,6 +144,7 @@ _FIGURES: Final[dict[str, Callable[[Any], bool]]] = {
     "name": lambda v: type(v) is str,
     "pace": lambda v: type(v) in (int, float) and 0 < v <= 1,
     "publish_interval": lambda v: type(v) is int and v >= 1,
+    "next_timer": lambda v: type(v) is int and v >= 1,
     "upcoming_tick": lambda v: type(v) is int and v >= 1,
 }
 
@@ -213,8 +218,25 @@ def _load_engine(
     outbox.texts = [Text(*text) for text in engine["texts"]]
     outbox.kicked = list(engine["kicked"])
     stepper._said = [(loader.load(player), text) for player, text in engine["said"]]
+    room._timers.next_serial = engine["next_timer"]
     stepper.texts_dropped = engine["texts_dropped"]
     stepper.expect(engine["upcoming_tick"])
+
+
+def _make_timer(row: list[Any]) -> Timer:
+    due_tick, period_ticks, serial = row[:3]
+    for number in (serial, due_tick or 1, period_ticks or 1):
+        if type(number) is not int or number < 1:
+            raise SnapshotError(f"a timer has the number {number!r}, which it cannot have")
+    return Timer(due_tick, period_ticks, _make_timer, (), serial)
+
+
+def _load_timers(room: Room, loader: Loader, rows: list[list[Any]]) -> None:
+    """Give the timers their calls, which may refer to anything."""
+    for timer, row in zip(loader.timers, rows, strict=True):
+        timer._method, timer._arguments = loader.load(row[3]), loader.load(row[4])
+        check_call("after" if timer.period_ticks is None else "every", *timer.call)
+    room._timers.resume(loader.timers)
 
 
 def _load_own(

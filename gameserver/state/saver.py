@@ -32,12 +32,13 @@ from gameserver.state.values import (
     pack,
     refuse,
 )
+from gameserver.timers import Timer
 
 # Plain ints: packing members of an IntEnum takes longer.
 _OBJECT, _PLAYER, _TUPLE = int(Tag.OBJECT), int(Tag.PLAYER), int(Tag.TUPLE)
 _FROZENSET, _ENUM, _VALUE = int(Tag.FROZENSET), int(Tag.ENUM), int(Tag.VALUE)
 _NAMEDTUPLE, _LEAF = int(Tag.NAMEDTUPLE), int(Tag.LEAF)
-_METHOD, _CLASS = int(Tag.METHOD), int(Tag.CLASS)
+_METHOD, _CLASS, _TIMER = int(Tag.METHOD), int(Tag.CLASS), int(Tag.TIMER)
 
 
 class Saver:
@@ -45,7 +46,7 @@ class Saver:
 
     ``by_class``: the rows of each class, ``(number, field…)``, numbered as they were found.
     ``containers``: rows ``(number, class name, content)``.  ``players``: all that are referred to;
-    those that sit in the room come first.
+    those that sit in the room come first.  ``timers``: likewise, those that wait come first.
     """
 
     def __init__(self, room: Room, classes: Classes) -> None:
@@ -54,6 +55,8 @@ class Saver:
         self.containers: list[tuple[Any, ...]] = []
         self.players: list[Player] = list(room.players.values())
         self._player_numbers = {player: i for i, player in enumerate(self.players)}
+        self.timers: list[Timer] = list(room._timers.waiting)
+        self._timer_numbers = {timer: i for i, timer in enumerate(self.timers)}
         self._room = room
         self._records = room.world.records
         self._numbers: dict[int, int] = {
@@ -75,6 +78,7 @@ class Saver:
             tuple: lambda value: (_TUPLE, tuple(map(self.save, value))),
             frozenset: lambda value: (_FROZENSET, self.ordered(value)),
             Player: self._save_player,
+            Timer: self._save_timer,
             types.MethodType: self._save_method,
             type: self._save_class,
             **dict.fromkeys(CONTAINERS, self._refer),
@@ -222,6 +226,13 @@ class Saver:
             number = self._player_numbers[player] = len(self.players)
             self.players.append(player)
         return (_PLAYER, number)
+
+    def _save_timer(self, timer: Timer) -> tuple[int, int]:
+        number = self._timer_numbers.get(timer)
+        if number is None:
+            number = self._timer_numbers[timer] = len(self.timers)
+            self.timers.append(timer)
+        return (_TIMER, number)
 
     def _save_method(self, method: types.MethodType) -> tuple[Any, ...]:
         name = method.__func__.__name__

@@ -15,6 +15,7 @@ import attrs
 from gameserver.errors import LocalProtocolError
 from gameserver.model.history import Frame
 from gameserver.model.record import Record
+from gameserver.player import Player
 from gameserver.protocol.latency import Latency
 from gameserver.replication.knowledge import Lapsed
 from gameserver.replication.publisher import Publisher
@@ -24,6 +25,7 @@ from gameserver.state import container, seat_state, world_state
 from gameserver.state.classes import SCALARS, Classes, Plan, check_savable, fields_of, type_text
 from gameserver.state.saver import Saver
 from gameserver.state.values import Unsavable
+from gameserver.timers import Timer
 
 R = TypeVar("R", bound=Room)
 
@@ -74,6 +76,7 @@ class Captured:
     _own: list[tuple[str, str, Any]]
     _save: Any
     _players: list[tuple[Any, ...]]
+    _timers: list[tuple[Any, ...]]
     _engine: dict[str, Any]
     _seats: list[Any]
     _lapses: list[Lapsed]
@@ -103,6 +106,7 @@ class Captured:
         for rows in _pieces(self._saver.containers):
             yield "containers", rows
         yield "players", self._players
+        yield "timers", self._timers
         yield "own", self._own
         yield "save", self._save
 
@@ -170,7 +174,7 @@ def capture(
             seats.append(seat_state.save_seat(seated, records, lapses, saver))
         except Unsavable as error:
             raise LocalProtocolError(f"a command cannot be saved: {error}") from None
-    players = _save_players(room, saver)
+    players, timers = _save_players_and_timers(room, saver)
     latencies = [player.latency for player in saver.players]
     engine["dead"] = world_state.save_dead(records, save)
     saver.finish()
@@ -185,6 +189,7 @@ def capture(
         own,
         extra,
         players,
+        timers,
         engine,
         seats,
         lapses,
@@ -235,25 +240,37 @@ def _save_own(room: Room, classes: Classes, saver: Saver) -> list[tuple[str, str
     return saved
 
 
-def _save_players(room: Room, saver: Saver) -> list[tuple[Any, ...]]:
-    """Save the players in the room, and those who left that anything still refers to."""
-    saved: list[tuple[Any, ...]] = []
+def _save_players_and_timers(
+    room: Room, saver: Saver
+) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """Save the players in the room and the timers that wait, and others that are referred to."""
+    players: list[tuple[Any, ...]] = []
+    timers: list[tuple[Any, ...]] = []
     saver.finish()
-    while len(saved) < len(saver.players):
-        # Attributes of a player may refer to further players.
-        for player in saver.players[len(saved) :]:
-            seat = player._seat
-            own = seat.own
-            saved.append(
-                (
-                    seat.number,
-                    room.players.get(seat.number) is player,
-                    own.id if own is not None and own.alive else None,
-                    *seat_state.save_player(player, saver),
-                )
-            )
+    while len(players) < len(saver.players) or len(timers) < len(saver.timers):
+        # Attributes of a player and arguments of a timer may refer to further ones.
+        players += [_player_row(room, p, saver) for p in saver.players[len(players) :]]
+        timers += [_timer_row(room, t, saver) for t in saver.timers[len(timers) :]]
         saver.finish()
-    return saved
+    return players, timers
+
+
+def _player_row(room: Room, player: Player, saver: Saver) -> tuple[Any, ...]:
+    seat = player._seat
+    own = seat.own
+    return (
+        seat.number,
+        room.players.get(seat.number) is player,
+        own.id if own is not None and own.alive else None,
+        *seat_state.save_player(player, saver),
+    )
+
+
+def _timer_row(room: Room, timer: Timer, saver: Saver) -> tuple[Any, ...]:
+    where = f"{'after' if timer.period_ticks is None else 'every'}(…, {timer.name})"
+    method = saver.save_attribute(room, where, timer._method)
+    arguments = saver.save_attribute(room, where, timer._arguments)
+    return (timer.due_tick, timer.period_ticks, timer._serial, method, arguments)
 
 
 def _save_engine(
@@ -264,7 +281,7 @@ def _save_engine(
 ) -> dict[str, Any]:
     """Copy what the engine keeps of the room, but for its players.
 
-    Timers and groups have their place here, as further keys.
+    Groups have their place here, as further keys.
     """
     room, outbox = stepper.room, stepper._outbox
     emissions = [
@@ -284,6 +301,7 @@ def _save_engine(
         "kicked": outbox.kicked[:],
         "said": [(saver.save(player), text) for player, text in stepper._said],
         "texts_dropped": stepper.texts_dropped,
+        "next_timer": room._timers.next_serial,
         "upcoming_tick": stepper._commands.upcoming_tick,
         "publisher": None if publisher is None else _save_publisher(publisher),
     }

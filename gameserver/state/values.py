@@ -39,6 +39,7 @@ class Tag(enum.IntEnum):
     LEAF = 7
     METHOD = 8
     CLASS = 9
+    TIMER = 10
 
 
 #: Numbers of the objects that every room has: the room itself, and parts that a game may keep.

@@ -20,6 +20,7 @@ from gameserver.simulation.commands import Commands, RoomCommands
 from gameserver.simulation.inputs import Input, InputBuffer
 from gameserver.simulation.stepper import Stepper
 from gameserver.state import seat_state, world_state
+from gameserver.timers import Timer, Timers
 
 
 def slots(cls: type) -> set[str]:
@@ -42,7 +43,7 @@ PARTS = [
     (
         set(vars(Room())),
         {"name", "_seed", "random", "world", "players", "tick_number", "pace"}
-        | {"publish_interval", "_outbox"},
+        | {"publish_interval", "_outbox", "_timers"},
         {"_past"},
     ),
     (
@@ -83,13 +84,15 @@ PARTS = [
     (
         set(vars(STEPPER)),
         {"room", "seated", "texts_dropped", "_said", "_commands", "_rewind", "_outbox"},
-        {"failures", "_in_order"},
+        {"failures", "_in_order", "_timers"},
     ),
     (
         set(vars(PUBLISHER)),
         {"_seats", "view_share", "catch_up_notice", "_check_turns", "_published_tick"},
         {"world", "statistics", "quiet_ticks", "window_ticks"},
     ),
+    (slots(Timers), {"waiting", "next_serial"}, set()),
+    (fields(Timer), {"due_tick", "period_ticks", "_method", "_arguments", "_serial"}, set()),
     (slots(CheckTurns), {"_turn", "_last_tick"}, {"_ticks_per_turn"}),
 ]
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 import attrs
 
-from gameserver import Player, Room, command, entity, event, number, synced
+from gameserver import Player, Room, Timer, command, entity, event, number, synced
 
 
 class Mood(enum.Enum):
@@ -72,6 +72,9 @@ class Beast:
     hold: list[Stack] = attrs.field(factory=list)
     speed: float = 0.0
 
+    def grow_tail(self, by: int) -> None:
+        self.tail = (*self.tail[-3:], by)
+
 
 @entity(rare=True)
 class Sign:
@@ -112,6 +115,7 @@ class Zoo(Room):
     dice: random.Random
     mode: Literal["day", "night"]
     pairs: dict[Spot, set[Beast]]
+    calming: Timer | None
 
     def on_create(self) -> None:
         self.log = ["created"]
@@ -124,6 +128,8 @@ class Zoo(Room):
         self.mode = "day"
         self.pairs = {}
         self.spare = 7
+        self.calming = None
+        self.every(0.35, self.grow_hungry)
 
     async def on_start(self) -> None:
         self.log.append("started")
@@ -170,10 +176,24 @@ class Zoo(Room):
             beast.prey = self.random.choice(others)
             beast.prey.hunters.append(beast)
         self.squads = [*self.squads[-2:], Squad(beast, others, player)]
+        if self.calming is not None:
+            self.cancel(self.calming)
+        self.calming = self.after(0.4, self.calm_down, player, others)
         if len(self.signs) == 3:
             self.despawn(self.signs.popleft())
         self.signs.append(self.spawn(Sign(f"{player.name} {self.dice.random():.3f}")))
         self.emit(Heard(player.seat, "roar"), at=(beast.x, beast.y))
+
+    def grow_hungry(self) -> None:
+        for beast in self.world.of_class(Beast):
+            beast.hunger += self.random.randrange(3)
+
+    def calm_down(self, player: Player, others: list[Beast]) -> None:
+        for beast in others:
+            beast.mood = Mood.CALM
+        if player.entity is not None:
+            player.entity.mood = Mood.CALM
+            self.after(self.random.random(), player.entity.grow_tail, player.seat)
 
     def tick(self) -> None:
         for beast in self.world.of_class(Beast):
