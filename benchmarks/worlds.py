@@ -9,10 +9,10 @@ nothing.
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import ClassVar, Final
 
 from benchmarks.moves import HEADINGS, ROOM_SIZES, STEP, VIEW_WIDTH, start_of, world_side
-from gameserver import Player, Room, command, entity, number, synced
+from gameserver import Near, Player, Room, command, entity, number, synced
 from gameserver.games.arena.room import Arena
 from gameserver.model.grid import Grid
 
@@ -26,7 +26,7 @@ JOINING: Final = int(os.environ.get("BENCHMARK_JOINING", "0"))
 _UNIT_GRID: Final = Grid(1.0)
 _CELLS_ACROSS: Final = round((len(_UNIT_GRID.view(_UNIT_GRID.cell_at(0, 0))) - 1) ** 0.5)
 #: So that a view, in whole cells, is as wide as the three cells of the peers.
-VIEW_RADIUS: Final[float | None] = VIEW_WIDTH / (_CELLS_ACROSS * _UNIT_GRID.cell_size)
+VIEW_RADIUS: Final = VIEW_WIDTH / (_CELLS_ACROSS * _UNIT_GRID.cell_size)
 
 
 @entity(at=("x", "y"))
@@ -52,7 +52,7 @@ class BigWorld(Room):
 
     tick_rate = TICK_RATE
     max_players = PLAYERS
-    view_radius = VIEW_RADIUS
+    view: ClassVar[Near | None] = Near(VIEW_RADIUS)
     classes = (Mover, Turn)
     #: How many movers the world is made for.
     crowd = PLAYERS + ENTITIES
@@ -117,7 +117,7 @@ class Remembered(BigWorld):
 class Broadcast(BigWorld):
     """Everyone sees everyone."""
 
-    view_radius = None
+    view = None
 
 
 class Match(Broadcast):

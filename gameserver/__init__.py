@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from gameserver.identity import Verified
     from gameserver.model.schema import command, entity, event, number, synced, text
+    from gameserver.model.view import Near
     from gameserver.protocol.closing import CloseCode
     from gameserver.protocol.latency import Latency
     from gameserver.protocol.texts import MAX_NAME_LENGTH, cleaned_name
@@ -42,6 +43,7 @@ else:
             ],
             "gameserver.identity": ["Verified"],
             "gameserver.model.schema": ["command", "entity", "event", "number", "synced", "text"],
+            "gameserver.model.view": ["Near"],
             "gameserver.protocol.closing": ["CloseCode"],
             "gameserver.protocol.latency": ["Latency"],
             "gameserver.protocol.texts": ["MAX_NAME_LENGTH", "cleaned_name"],
@@ -60,6 +62,7 @@ __all__ = [
     "JoinRefused",
     "Latency",
     "LocalProtocolError",
+    "Near",
     "Player",
     "RemoteProtocolError",
     "Room",

@@ -16,6 +16,7 @@ from gameserver.identity import Verified
 from gameserver.model.history import Present, Seen
 from gameserver.model.schema import Schema, spec_of
 from gameserver.model.specs import EventSpec
+from gameserver.model.view import Near
 from gameserver.model.world import World
 from gameserver.outbox import Outbox
 from gameserver.player import Player, Screen
@@ -38,10 +39,10 @@ class Past(Protocol):
 class Room:
     """Subclass this and override the hooks.
 
-    Class attributes to set: ``tick_rate`` (ticks per second), ``view_radius`` (in the units of
-    positions; None shows everything to everyone), ``max_players``, ``publish_every`` (ticks
-    per delta), ``classes`` (the entity, command and event classes; by default all such classes in
-    the module of the room and in the modules of its base rooms).
+    Class attributes to set: ``tick_rate`` (ticks per second), ``view`` (what a player sees by
+    distance, as in ``Near(400)``; None shows everything to everyone), ``max_players``,
+    ``publish_every`` (ticks per delta), ``classes`` (the entity, command and event classes; by
+    default all such classes in the module of the room and in the modules of its base rooms).
 
     ``input`` is the class of the commands that a player gives at every tick, such as held controls.
     From a player's first input on, ``on_command`` is called with exactly one input per tick: the
@@ -66,7 +67,7 @@ class Room:
     """
 
     tick_rate: ClassVar[int] = 20
-    view_radius: ClassVar[float | None] = None
+    view: ClassVar[Near | None] = None
     max_players: ClassVar[int] = 64
     publish_every: ClassVar[int] = 1
     classes: ClassVar[Sequence[type] | None] = None
@@ -95,7 +96,7 @@ class Room:
         #: What ``random`` began with, so that a rehearsal can begin a second room like this one.
         self._seed = seed
         self.random = random.Random(seed)
-        self.world = World(self.schema(), self.view_radius)
+        self.world = World(self.schema(), self.view)
         #: Seat number → player.
         self.players: dict[int, Player] = {}
         #: The tick being simulated, or the last one between ticks.  Dropped ticks leave gaps.

@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from gameserver import LocalProtocolError, Player, Room, command, entity, event, number, synced
+from gameserver import (
+    LocalProtocolError,
+    Near,
+    Player,
+    Room,
+    command,
+    entity,
+    event,
+    number,
+    synced,
+)
 from gameserver.testing import Rehearsal
 
 
@@ -34,7 +44,7 @@ class Walked:
 
 
 class Path(Room):
-    view_radius = 100.0
+    view = Near(100)
     input = Walk
     idle_repeat_ticks = 2
 

@@ -20,7 +20,7 @@ from benchmarks.fit import fit_line
 from benchmarks.machine import BenchmarkError
 from benchmarks.moves import HEADINGS, SPEED, STEP
 from benchmarks.pilots import FrameSink
-from benchmarks.worlds import BigWorld, Broadcast, Remembered, Turn
+from benchmarks.worlds import VIEW_RADIUS, BigWorld, Broadcast, Remembered, Turn
 from gameserver.model.grid import Grid
 from gameserver.protocol.messages import CommandMessage, decode_from_client, pack
 from gameserver.replication.publisher import Publisher
@@ -109,14 +109,14 @@ def decode_command_us() -> float:
 
 def settle_us() -> float:
     """Return the time to find the cell of something that mostly stays in it."""
-    grid = Grid(BigWorld.view_radius)
+    grid = Grid(VIEW_RADIUS)
     cell = grid.cell_at(100.0, 100.0)
     return best_us(lambda: grid.settle(cell, 100.5, 100.5), 50_000)
 
 
 def view_us() -> float:
     """Return the time to get the cells that are seen from a cell."""
-    grid = Grid(BigWorld.view_radius)
+    grid = Grid(VIEW_RADIUS)
     cell = grid.cell_at(100.0, 100.0)
     return best_us(lambda: grid.view(cell), 50_000)
 

@@ -3,7 +3,7 @@
 Owns cell geometry, hysteresis and cell membership.  Never decides what is sent.
 
 Interest is by cell: all seats whose focus lies in one cell see the same cells.  The guarantee,
-whatever hysteresis does: *an entity within ``view_radius`` of a focus (on each axis) is in a cell
+whatever hysteresis does: *an entity within the view radius of a focus (on each axis) is in a cell
 of its view*.  The cells that a view reaches to each side are together as wide as the view radius
 plus two margins.  That covers the worst case, in which both the focus and the entity are still
 assigned to a cell that they left by a margin.
@@ -40,7 +40,7 @@ MAX_CACHED_CELLS: Final = 1 << 15
 
 
 class Grid:
-    """The cells of one room.  Without a ``view_radius`` there is only ``EVERYWHERE``."""
+    """The cells of one room.  Without a view ``radius`` there is only ``EVERYWHERE``."""
 
     __slots__ = (
         "_bounds",
@@ -54,10 +54,10 @@ class Grid:
         "share",
     )
 
-    def __init__(self, view_radius: float | None) -> None:
-        if view_radius is not None and not 0 < view_radius < math.inf:
-            raise ValueError(f"view_radius must be positive, not {view_radius!r}")
-        self._radius = view_radius or 0.0
+    def __init__(self, radius: float | None) -> None:
+        if radius is not None and not 0 < radius < math.inf:
+            raise ValueError(f"the radius of a view must be positive, not {radius!r}")
+        self._radius = radius or 0.0
         #: How wide views are, as a share of the view radius.
         self.share = 1.0
         #: How far beyond its cell an entity must be to leave it.
@@ -65,7 +65,7 @@ class Grid:
         #: Width of a cell in the game's units; 0 if there is only one cell.
         self.cell_size = (self._radius + 2 * self.margin) / REACH
         #: How far an entity may move between two publishes and still be found from its cell.
-        self.near_slack = 0.0 if view_radius is None else view_radius * _SLACK_SHARE
+        self.near_slack = self._radius * _SLACK_SHARE
         #: Cell → id → record, as of the last publish.
         self.members: dict[int, dict[int, Record]] = {EVERYWHERE: {}}
         self._forget_cells()

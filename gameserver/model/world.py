@@ -16,6 +16,7 @@ from gameserver.model.grid import Grid
 from gameserver.model.record import Record
 from gameserver.model.schema import Schema, spec_of
 from gameserver.model.specs import EntitySpec
+from gameserver.model.view import Near
 
 E = TypeVar("E")
 
@@ -28,12 +29,12 @@ ID_REST_PUBLISHES: Final = 128
 class World:
     """All entities of a room, whose ``schema`` was made from classes.
 
-    ``view_radius`` is in the units of the entities' positions; None means one cell for all.
+    ``view`` decides what a seat sees by distance; None means one cell for all.
     """
 
-    def __init__(self, schema: Schema, view_radius: float | None = None) -> None:
+    def __init__(self, schema: Schema, view: Near | None = None) -> None:
         self.schema = schema
-        self.grid = Grid(view_radius)
+        self.grid = Grid(None if view is None else view.radius)
         self.records: dict[int, Record] = {}
         #: What a publish must compare, by kind and id: always, and because it was touched.
         self.busy: list[dict[int, Record]] = [{} for _ in schema.entities]

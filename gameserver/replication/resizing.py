@@ -18,7 +18,7 @@ from gameserver.replication.seat import Seat
 
 
 def resize_views(world: World, seats: Iterable[Seat], share: float, lapses: Lapses) -> None:
-    """Make views ``share`` as wide as the room's ``view_radius`` says."""
+    """Make views ``share`` as wide as ``Room.view`` says."""
     grid = world.grid
     looked_at: list[tuple[Seat, tuple[float, float]]] = []
     for seat in seats:

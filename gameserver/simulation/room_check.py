@@ -18,6 +18,7 @@ from typing import Any, Final
 from gameserver.errors import LocalProtocolError
 from gameserver.model.schema import spec_of
 from gameserver.model.specs import CommandSpec
+from gameserver.model.view import Near
 from gameserver.room import Room
 
 ASYNC_HOOKS: Final = ("on_start", "on_load", "on_stop", "on_auth")
@@ -42,7 +43,7 @@ _SETTINGS: Final[dict[str, tuple[str, Callable[[Any], bool]]]] = {
     "tick_rate": ("a whole number of at least 1", _is_count),
     "max_players": ("a whole number of at least 1", _is_count),
     "publish_every": ("a whole number of at least 1", _is_count),
-    "view_radius": ("a number above 0, or None", lambda v: v is None or _is_length(v)),
+    "view": ("Near(radius), or None", lambda v: v is None or isinstance(v, Near)),
     "hold_s": ("a number of seconds, or 0", lambda v: v == 0 or _is_length(v)),
     "idle": ('"repeat" or "neutral"', lambda v: v in ("repeat", "neutral")),
     "second_sign_in": ('"take over" or "refuse"', lambda v: v in ("take over", "refuse")),
@@ -52,6 +53,7 @@ _SETTINGS: Final[dict[str, tuple[str, Callable[[Any], bool]]]] = {
 def check_room(room: type[Room]) -> None:
     """Raise ``LocalProtocolError``, naming class and attribute, for what cannot work."""
     _check_tools(room)
+    _check_view(room)
     for name, (wanted, fits) in _SETTINGS.items():
         value = getattr(room, name)
         if not fits(value):
@@ -75,6 +77,22 @@ def check_room(room: type[Room]) -> None:
     _check_input(room)
     if room.rewinds and room.max_rewind_ms > 1000 * room.history_s:
         raise LocalProtocolError(f"{room.__name__}.history_s is shorter than max_rewind_ms")
+
+
+def _check_view(room: type[Room]) -> None:
+    """Raise for a radius in the place of a view, with what to write instead."""
+    name, radius = "view", room.view
+    if hasattr(room, "view_radius"):
+        name, radius = "view_radius", room.view_radius
+        if radius is None:
+            raise LocalProtocolError(f"{room.__name__}.view_radius is now view: write view = None")
+    if _is_length(radius):
+        raise LocalProtocolError(
+            f"{room.__name__}.{name} = {radius!r}: write view = Near({radius!r}), which shows "
+            "whole cells and at least that far"
+        )
+    if name != "view":
+        raise LocalProtocolError(f"{room.__name__}.{name} is now view: write view = Near(400)")
 
 
 def check_attributes(room: Room) -> None:

@@ -14,6 +14,7 @@ import attrs
 
 from gameserver.errors import LocalProtocolError, SnapshotError
 from gameserver.model.fieldtypes import INT_LIMIT
+from gameserver.model.view import describe
 from gameserver.outbox import Text
 from gameserver.player import Player, Screen
 from gameserver.replication.events import Emission
@@ -101,7 +102,7 @@ def _load(room_class: type[R], classes: Classes, sections: dict[str, list[Any]])
         raise SnapshotError(f"it is of a room {head['kind']}, not of {room_class.__name__}")
     _check_figures(head, sections["engine"][0])
     schema = room_class.schema()
-    fits = head["schema"] == schema.hash and head["view_radius"] == room_class.view_radius
+    fits = head["schema"] == schema.hash and head["view"] == describe(room_class.view)
     room = unbuilt(room_class, head["name"], head["seed"])
     stepper = Stepper(room)
     reader = RowReader()

@@ -15,6 +15,7 @@ import attrs
 from gameserver.errors import LocalProtocolError
 from gameserver.model.history import Frame
 from gameserver.model.record import Record
+from gameserver.model.view import describe
 from gameserver.player import Player
 from gameserver.protocol.latency import Latency
 from gameserver.replication.knowledge import Lapsed
@@ -219,7 +220,7 @@ def _save_head(room: Room) -> dict[str, Any]:
         "kind": type(room).__name__,
         "schema": schema.hash,
         "classes": [[spec.name for spec in specs] for specs in (schema.entities, schema.events)],
-        "view_radius": room.view_radius,
+        "view": describe(room.view),
         "name": room.name,
         "seed": room._seed,
         "tick": room.tick_number,

@@ -34,7 +34,7 @@ def test_without_a_radius_there_is_one_cell() -> None:
 
 @pytest.mark.parametrize("radius", [0, -1, float("nan"), float("inf")])
 def test_a_radius_is_positive(radius: float) -> None:
-    with pytest.raises(ValueError, match="view_radius"):
+    with pytest.raises(ValueError, match="radius"):
         Grid(radius)
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from gameserver.errors import LocalProtocolError
 from gameserver.model.history import History, Present
 from gameserver.model.schema import Schema, entity, synced
+from gameserver.model.view import Near
 from gameserver.model.world import World
 from gameserver.replication.publisher import Publisher
 from tests.support.examples import examples
@@ -40,11 +41,14 @@ class Still:
     y: int = synced(0)
 
 
+NEAR = Near(80)
+
+
 class Past:
     """A world that is published to nobody and remembered."""
 
-    def __init__(self, *, length_ticks: int = 30, view_radius: float | None = 80.0) -> None:
-        self.world = World(Schema.of((Mover, Other, Nowhere, Still)), view_radius)
+    def __init__(self, *, length_ticks: int = 30, view: Near | None = NEAR) -> None:
+        self.world = World(Schema.of((Mover, Other, Nowhere, Still)), view)
         self.history = History(self.world, (Mover,), length_ticks)
         self._publisher = Publisher(self.world, check_every_ticks=10**6, quiet_ticks=10**6)
 
@@ -142,7 +146,7 @@ moves = st.lists(st.tuples(st.integers(-40, 40), st.integers(-40, 40)), min_size
     st.integers(-150, 150),
     st.integers(-150, 150),
     st.integers(0, 120),
-    st.sampled_from((80.0, None)),
+    st.sampled_from((NEAR, None)),
 )
 def test_near_finds_what_a_look_at_all_finds(
     steps: list[list[tuple[int, int]]],
@@ -150,9 +154,9 @@ def test_near_finds_what_a_look_at_all_finds(
     x: int,
     y: int,
     radius: int,
-    view_radius: float | None,
+    view: Near | None,
 ) -> None:
-    past = Past(view_radius=view_radius)
+    past = Past(view=view)
     movers = [past.world.spawn(Mover(40.0 * i - 80, 30.0 * i - 60)) for i in range(5)]
     for number, step in enumerate(steps, 1):
         past.publish(number)

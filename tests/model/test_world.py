@@ -9,6 +9,7 @@ from hypothesis import given
 from gameserver.errors import LocalProtocolError
 from gameserver.model import world as world_module
 from gameserver.model.schema import Schema, entity, synced
+from gameserver.model.view import Near
 from gameserver.model.world import World
 from gameserver.replication.publisher import Publisher
 
@@ -106,15 +107,15 @@ def test_a_write_to_a_rare_entity_is_noticed_and_nothing_else_is() -> None:
 points = st.tuples(st.floats(-500, 500), st.floats(-500, 500))
 
 
-@pytest.mark.parametrize("view_radius", [None, 60.0])
+@pytest.mark.parametrize("view", [None, Near(60)])
 @given(ships=st.lists(points, max_size=30), centre=points, radius=st.floats(0, 300))
 def test_near_finds_exactly_what_a_search_of_all_finds(
-    view_radius: float | None,
+    view: Near | None,
     ships: list[tuple[float, float]],
     centre: tuple[float, float],
     radius: float,
 ) -> None:
-    world = World(SCHEMA, view_radius)
+    world = World(SCHEMA, view)
     out = publisher(world)
     made = [world.spawn(Ship(x, y)) for x, y in ships[:20]]
     world.spawn(Sign())

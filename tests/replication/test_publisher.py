@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from clients.replica import Replica
 from gameserver.model import world
 from gameserver.model.grid import REACH
+from gameserver.model.view import Near
 from gameserver.model.world import World
 from gameserver.protocol.held import decode_held, encode_held
 from gameserver.protocol.messages import Check, Delta
@@ -52,11 +53,11 @@ WINDOW_TICKS = 6
 
 
 class Replication(RuleBasedStateMachine):
-    view_radius: float | None = RADIUS
+    view: Near | None = Near(RADIUS)
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(SCHEMA, self.view_radius)
+        self.world = World(SCHEMA, self.view)
         self.publisher = Publisher(
             self.world, check_every_ticks=2, quiet_ticks=3, window_ticks=WINDOW_TICKS
         )
@@ -418,9 +419,9 @@ class Replication(RuleBasedStateMachine):
     def assert_view_keeps_its_promise(self, client: Client) -> None:
         """Everything within the view radius is seen, and nothing beyond the cells and margins."""
         own = client.seat.own
-        if self.view_radius is None or own is None or own.compiled.position is None:
+        if self.view is None or own is None or own.compiled.position is None:
             return
-        radius = self.view_radius * self.publisher.view_share
+        radius = self.view.radius * self.publisher.view_share
         if client.seat.focus is not None:
             x, y = client.seat.focus
         else:
@@ -439,7 +440,7 @@ class Replication(RuleBasedStateMachine):
 
 
 class OneCellReplication(Replication):
-    view_radius = None
+    view = None
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ import msgpack
 import pytest
 
 from gameserver.errors import LocalProtocolError
+from gameserver.model.view import Near
 from gameserver.protocol.frames import binary_frame
 from gameserver.protocol.messages import Check, Delta, Said
 from gameserver.replication import bodies
@@ -43,7 +44,7 @@ def test_a_delta_holds_differences_and_only_what_changed() -> None:
 
 
 def test_own_repeats_id_mask_and_values_for_each_entity_in_view() -> None:
-    made, publisher, client = a_watched_world(RADIUS)
+    made, publisher, client = a_watched_world(Near(RADIUS))
     client.seat.focus = (0.0, 0.0)
     near = [made.spawn(Ship(0.0, 0.0), owner=1), made.spawn(Ship(1.0, 0.0), owner=1)]
     far = made.spawn(Ship(50 * RADIUS, 0.0), owner=1)
@@ -93,7 +94,7 @@ def test_two_moved_coordinates_cost_six_bytes() -> None:
 
 
 def test_seats_that_look_from_one_cell_share_the_body() -> None:
-    made, publisher, client = a_watched_world(RADIUS)
+    made, publisher, client = a_watched_world(Near(RADIUS))
     other_sink = FakeSink()
     publisher.add(other := Seat(2, other_sink))
     client.seat.focus, other.focus = (10.0, 10.0), (12.0, 12.0)
@@ -103,7 +104,7 @@ def test_seats_that_look_from_one_cell_share_the_body() -> None:
 
 
 def test_spectators_of_one_cell_share_the_frame_unless_something_concerns_only_one() -> None:
-    made, publisher, client = a_watched_world(RADIUS)
+    made, publisher, client = a_watched_world(Near(RADIUS))
     seats = [client.seat, *(Seat(number, FakeSink()) for number in range(2, 7))]
     for seat in seats:
         publisher.add(seat)
@@ -128,7 +129,7 @@ def test_spectators_of_one_cell_share_the_frame_unless_something_concerns_only_o
 
 
 def test_a_crowd_that_follows_one_camera_shares_the_body(monkeypatch: pytest.MonkeyPatch) -> None:
-    made, publisher, _ = a_watched_world(RADIUS)
+    made, publisher, _ = a_watched_world(Near(RADIUS))
     for number in (2, 3, 4):
         publisher.add(Seat(number, FakeSink()))
     for x in (0.0, 3 * RADIUS):

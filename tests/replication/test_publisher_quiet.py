@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gameserver import Room, entity, event, synced
+from gameserver import Near, Room, entity, event, synced
 from gameserver.protocol.frames import binary_frame
 from gameserver.protocol.messages import Check, Delta, Said
 from gameserver.replication.events import Emission
@@ -30,7 +30,7 @@ class Noise:
 
 
 class Field(Room):
-    view_radius = 10
+    view = Near(10)
     classes = (Stone, Noise)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gameserver.model.view import Near
 from gameserver.protocol.messages import Delta
 from gameserver.replication.publisher import Publisher
 from gameserver.replication.seat import Seat
@@ -24,7 +25,7 @@ def receive(client: Client) -> None:
 
 
 def test_a_seat_without_a_focus_keeps_looking_at_the_same_place() -> None:
-    made, publisher, _ = a_watched_world(RADIUS)
+    made, publisher, _ = a_watched_world(Near(RADIUS))
     made.spawn(Ship(905.0, 5.0))
     made.spawn(Ship(905.0 + 1.5 * RADIUS, 5.0))
     here = spectator(publisher, 2, 900.0)
@@ -40,7 +41,7 @@ def test_a_seat_without_a_focus_keeps_looking_at_the_same_place() -> None:
 
 def test_spectators_from_different_cells_get_different_catch_up_deltas() -> None:
     """Seats that knew the same share one delta; a seat that knew something else gets its own."""
-    made, publisher, _ = a_watched_world(RADIUS)
+    made, publisher, _ = a_watched_world(Near(RADIUS))
     made.spawn(Ship(0.0, 0.0))
     made.spawn(Ship(900.0, 0.0))
     here, there, with_them = (spectator(publisher, n, x) for n, x in ((2, 0), (3, 900), (4, 900)))

@@ -12,6 +12,7 @@ from gameserver.games.arena.room import Arena
 from gameserver.games.chat import Chat
 from gameserver.games.echo import Echo
 from gameserver.model.schema import command
+from gameserver.model.view import Near
 from gameserver.room import Room
 from gameserver.simulation.room_check import HOOKS, check_room, suspicions
 from gameserver.simulation.stepper import Stepper
@@ -50,7 +51,7 @@ def test_every_hook_is_known() -> None:
         ("tick_rate", "20", "a whole number of at least 1, not '20'"),
         ("max_players", 0, "a whole number of at least 1, not 0"),
         ("publish_every", 0.5, "a whole number of at least 1, not 0.5"),
-        ("view_radius", -5, "a number above 0, or None, not -5"),
+        ("view", Near, "Near(radius), or None, not <class 'gameserver.model.view.Near'>"),
         ("hold_s", None, "a number of seconds, or 0, not None"),
         ("idle", "none", '"repeat" or "neutral", not \'none\''),
         ("second_sign_in", "takeover", '"take over" or "refuse", not \'takeover\''),
@@ -63,7 +64,36 @@ def test_a_setting_that_cannot_be(name: str, value: Any, wanted: str) -> None:
 
 @pytest.mark.parametrize("value", [None, 0.5, 600])
 def test_a_setting_that_can_be(value: Any) -> None:
-    check_room(room_with(view_radius=value, hold_s=value or 0))
+    check_room(room_with(view=value and Near(value), hold_s=value or 0))
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (
+            {"view_radius": 400},
+            (
+                "Den.view_radius = 400: write view = Near(400), which shows whole cells and at "
+                "least that far"
+            ),
+        ),
+        ({"view_radius": None}, "Den.view_radius is now view: write view = None"),
+        ({"view_radius": -5}, "Den.view_radius is now view: write view = Near(400)"),
+        (
+            {"view": 2.5},
+            "Den.view = 2.5: write view = Near(2.5), which shows whole cells and at least that far",
+        ),
+    ],
+)
+def test_a_radius_in_the_place_of_a_view(setting: dict[str, Any], message: str) -> None:
+    with pytest.raises(LocalProtocolError, match=f"^{re.escape(message)}$"):
+        check_room(room_with(**setting))
+
+
+@pytest.mark.parametrize("radius", [0, -1, float("nan"), float("inf"), "far", True])
+def test_a_radius_of_no_length(radius: Any) -> None:
+    with pytest.raises(LocalProtocolError, match=r"^Near\(\) takes a radius above 0, as in Near"):
+        Near(radius)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 import attrs
 
-from gameserver import Player, Room, Timer, command, entity, event, number, synced
+from gameserver import Near, Player, Room, Timer, command, entity, event, number, synced
 
 
 class Mood(enum.Enum):
@@ -100,7 +100,7 @@ class Heard:
 
 class Zoo(Room):
     tick_rate = 20
-    view_radius = 100
+    view = Near(100)
     max_players = 8
     classes = (Beast, Sign, Lead, Shout, Heard)
     input = Lead

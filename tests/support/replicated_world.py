@@ -13,6 +13,7 @@ import pytest
 
 from clients.replica import Replica
 from gameserver.model.schema import Schema, entity, event, synced
+from gameserver.model.view import Near
 from gameserver.model.world import World
 from gameserver.replication import checksum
 from gameserver.replication import publisher as publisher_module
@@ -100,8 +101,8 @@ def copy_of(replica: Replica) -> Replica:
     return other
 
 
-def a_watched_world(view_radius: float | None = None) -> tuple[World, Publisher, Client]:
-    made = World(SCHEMA, view_radius)
+def a_watched_world(view: Near | None = None) -> tuple[World, Publisher, Client]:
+    made = World(SCHEMA, view)
     publisher = Publisher(made, check_every_ticks=1000, quiet_ticks=20)
     sink = FakeSink()
     client = Client(Seat(1, sink), sink)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gameserver import Player, Room
+from gameserver import Near, Player, Room
 from gameserver.games.arena import model, rules, scoring
 from gameserver.games.arena.flier import Flier, Life
 from gameserver.games.arena.minefield import Minefield
@@ -37,7 +37,7 @@ class Arena(Room):
     """The demo game: ships, rocks, pulses, mines, pickups and rounds."""
 
     tick_rate = rules.TICK_RATE
-    view_radius = rules.VIEW_RADIUS
+    view = Near(rules.VIEW_RADIUS)
     max_players = rules.MAX_PLAYERS
     classes = model.CLASSES
     input = model.Steer

@@ -73,7 +73,7 @@ class Step:
 
     @property
     def view_share(self) -> float:
-        """How wide views are, as a share of the room's ``view_radius``.
+        """How wide views are, as a share of the radius of ``Room.view``.
 
         Two thirds of the width is 4/9 of the area, and so of the data to send.
         """

@@ -72,9 +72,7 @@ class RoomTask:
         self.roster = Roster(
             label, self.stepper, self.publisher, self.hooks, resumption, hold_quota
         )
-        self.ladder = OverloadLadder(
-            room.tick_rate, steps_for(has_view=room.view_radius is not None)
-        )
+        self.ladder = OverloadLadder(room.tick_rate, steps_for(has_view=room.view is not None))
         self._loop = loop
         self._life = trio.CancelScope()
         #: Its place in the scheduler; None before it has started.

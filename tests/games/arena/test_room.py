@@ -26,13 +26,14 @@ from gameserver.games.arena.model import (
 from gameserver.games.arena.movement import DASH_COST, MAX_ENERGY
 from gameserver.games.arena.room import Arena
 from gameserver.model.schema import spec_of
+from gameserver.model.view import Near
 from tests.support.arena_field import MIDDLE, Field, of
 
 # ---------------------------------------------------------------- coming and going
 
 
 def test_the_room_is_what_it_says():
-    assert (Arena.tick_rate, Arena.view_radius, Arena.max_players) == (30, 600 * UNIT, 200)
+    assert (Arena.tick_rate, Arena.view, Arena.max_players) == (30, Near(600 * UNIT), 200)
     field = Field()
     assert 35 <= len(field.all(Rock)) <= 40
 

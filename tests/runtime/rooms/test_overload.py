@@ -64,7 +64,7 @@ def test_each_step_saves_at_least_as_much_as_the_one_before() -> None:
     assert [s.refuses_joins for s in STEPS] == [False] * (len(STEPS) - 1) + [True]
 
 
-def test_a_room_without_a_view_radius_has_no_step_for_views() -> None:
+def test_a_room_without_a_view_has_no_step_for_views() -> None:
     assert steps_for(has_view=True) == STEPS
     assert Level.SMALLER_VIEW not in {step.level for step in steps_for(has_view=False)}
 

@@ -12,7 +12,7 @@ from trio.testing import MockClock
 
 from clients.joining import open_game
 from clients.replica import Replica
-from gameserver import JoinRefused
+from gameserver import JoinRefused, Near
 from gameserver.config import Settings
 from gameserver.ops.metrics import exposition
 from gameserver.protocol.messages import Check, Delta, Pace
@@ -30,7 +30,7 @@ TICK_S = 1 / 20
 class Busy(Field):
     """A field whose ticks take ``work_s`` on the mock clock."""
 
-    view_radius = 100.0
+    view = Near(100)
     max_players = 8
 
     def on_create(self) -> None:
@@ -232,7 +232,7 @@ class Heavy(Field):
     """Its ticks take twice the time between two ticks, once ``heavy`` is set."""
 
     tick_rate = 50
-    view_radius = 100.0
+    view = Near(100)
     heavy = False
 
     def tick(self) -> None:

@@ -10,7 +10,7 @@ from gameserver.games.arena.rocks import RockField
 class Arena(room.Arena):
     """No rock is in anyone's way, and everyone sees everyone."""
 
-    view_radius = None  # type: ignore[assignment]  # of a room it may be None; the arena's is not
+    view = None  # type: ignore[assignment]  # of a room it may be None; the arena's is not
 
     def on_create(self) -> None:
         super().on_create()

@@ -1,0 +1,36 @@
+"""The grades of a room's view: how the distance decides which entities a player gets.
+
+Owns what a game declares as ``Room.view``.  ``grid.py`` makes cells of it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import attrs
+
+from gameserver.errors import LocalProtocolError
+
+
+def _check_radius(view: Any, _attribute: Any, radius: Any) -> None:
+    if type(radius) not in (int, float) or not 0 < radius < math.inf:
+        name = type(view).__name__
+        raise LocalProtocolError(f"{name}() takes a radius above 0, as in {name}(400): {radius!r}")
+
+
+@attrs.frozen
+class Near:
+    """Whole cells: a player gets every entity within ``radius`` on both axes, and some beyond.
+
+    The cheapest grade, because all players who look from one cell get the same bytes.  An
+    entity may be seen from up to 2.4 times the radius on each axis, so this hides no secrets.
+    ``radius`` is in the units of positions.
+    """
+
+    radius: float = attrs.field(validator=_check_radius)
+
+
+def describe(view: Near | None) -> list[object] | None:
+    """Return ``view`` as plain data."""
+    return None if view is None else [type(view).__name__, view.radius]
