@@ -5,9 +5,9 @@ deadline and never closes the socket: the caller does.
 
 OpenSSL allocates some 60 KiB for a connection as soon as its handshake begins, even if the client
 has sent nothing, and after many at a time the heap keeps most of it for good.  So the kernel waits
-for the first whole record: a client that sends nothing, or its hello a byte at a time, costs no
-memory of ours and no turn of the loop.  Beyond that, the caller's deadline and the caps on
-connections bound the cost.
+for the first whole record: a client that sends nothing, or its hello in pieces, costs no memory of
+ours and no turn of the loop.  It may wake us early by a hundred pieces or more, whose overhead
+fills the kernel's buffer.  Then the caller's deadline and the caps on connections bound the cost.
 """
 
 from __future__ import annotations
