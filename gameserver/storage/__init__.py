@@ -1,0 +1,25 @@
+"""Storage: objects, leaderboards, matches and checkpoints, in SQLite or PostgreSQL.
+
+Owns the public names of the package.  ``database.py`` is one transaction, whatever the engine;
+``sqlite.py`` and ``postgres.py`` are the engines; ``objects.py``, ``leaderboards.py``,
+``matches.py``, ``checkpoints.py`` and ``fences.py`` are the tables, each with its statements;
+``store.py`` joins them; ``write_behind.py`` takes writes from a tick.
+"""
+
+from gameserver.lazy_exports import lazy_exports
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "gameserver.storage.declared": ("Collection", "Leaderboard", "client_readable"),
+        "gameserver.storage.errors": (
+            *("Conflict", "FencedOff", "StorageError", "StorageRefused", "StorageUnavailable"),
+        ),
+        "gameserver.storage.fences": ("Fence",),
+        "gameserver.storage.leaderboards": ("Place", "SubmitScore"),
+        "gameserver.storage.matches": ("AddMatch", "Match"),
+        "gameserver.storage.objects": ("DeleteObject", "Stored", "WriteObject"),
+        "gameserver.storage.store": ("Storage", "open_storage"),
+        "gameserver.storage.write_behind": ("Receipt", "WriteBehind"),
+    },
+)

@@ -1,0 +1,53 @@
+"""Fixtures of the storage tests: an open storage of each engine, with a clock that tests set."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from gameserver.storage.store import Storage, open_storage
+from tests.support.postgres_server import PostgresServer, postgres_server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with postgres_server() as server:
+        yield server
+
+
+class SetClock:
+    """Seconds since 1970, as a test sets them."""
+
+    def __init__(self) -> None:
+        self.now_s = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:{tmp_path / 'storage.db'}"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return server.url
+
+
+@pytest.fixture
+async def storage(url: str, clock: SetClock) -> AsyncIterator[Storage]:
+    opened = await open_storage(url)
+    opened._clock = clock  # type: ignore[misc]
+    yield opened
+    await opened.aclose()

@@ -1,0 +1,316 @@
+"""The contract of storage, on both engines: what is written is there, whole or not at all."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+import trio
+
+from gameserver.errors import LocalProtocolError
+from gameserver.storage import (
+    AddMatch,
+    Collection,
+    Conflict,
+    DeleteObject,
+    Fence,
+    FencedOff,
+    Leaderboard,
+    Place,
+    Storage,
+    SubmitScore,
+    WriteObject,
+    open_storage,
+)
+from gameserver.storage.checkpoints import AppendJournal, ForgetRoom, WriteCheckpoint
+from tests.storage.conftest import SetClock
+
+DAY_S = 86400.0
+
+
+@attrs.frozen
+class Career(Collection, name="careers"):
+    kills: int = 0
+    titles: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Renamed(Collection, name="careers"):
+    """A newer version of the game: a field was added, another removed."""
+
+    kills: int = 0
+    rank: str = "cadet"
+
+
+class Kills(Leaderboard, keep="sum"):
+    """Kills in all."""
+
+
+class Laps(Leaderboard, order="low", resets="daily"):
+    """The fastest lap of the day."""
+
+
+class Streaks(Leaderboard):
+    """The best streak."""
+
+
+class Rating(Leaderboard, keep="last"):
+    """The newest rating."""
+
+
+# ---------------------------------------------------------------- objects
+
+
+async def test_an_object_is_read_as_it_was_written(storage: Storage) -> None:
+    career = Career(7, ("ace", "\N{PILE OF POO}"))
+    assert await storage.write(WriteObject(career, owner="ann")) == [1]
+    stored = await storage.get(Career, owner="ann")
+    assert stored is not None
+    assert (stored.value, stored.version, stored.owner, stored.key) == (career, 1, "ann", "")
+    assert await storage.get(Career, owner="bob") is None
+    assert await storage.get(Career, owner="ann", key="other") is None
+
+
+async def test_versions_guard_an_object(storage: Storage) -> None:
+    assert await storage.write(WriteObject(Career(1), owner="ann", version=0)) == [1]
+    with pytest.raises(Conflict, match="careers/ of 'ann' has version 1, not 0"):
+        await storage.write(WriteObject(Career(2), owner="ann", version=0))
+    assert await storage.write(WriteObject(Career(2), owner="ann", version=1)) == [2]
+    with pytest.raises(Conflict, match="has version 2, not 1"):
+        await storage.write(WriteObject(Career(3), owner="ann", version=1))
+    with pytest.raises(Conflict, match="does not exist, not 4"):
+        await storage.write(WriteObject(Career(3), owner="bob", version=4))
+    assert await storage.write(WriteObject(Career(4), owner="ann")) == [3]
+
+
+async def test_objects_are_deleted_by_version_too(storage: Storage) -> None:
+    await storage.write(WriteObject(Career(1), owner="ann"))
+    with pytest.raises(Conflict):
+        await storage.write(DeleteObject(Career, owner="ann", version=2))
+    assert await storage.write(DeleteObject(Career, owner="ann", version=1)) == [True]
+    assert await storage.write(DeleteObject(Career, owner="ann")) == [False]
+    assert await storage.get(Career, owner="ann") is None
+
+
+async def test_objects_of_an_owner_come_by_key_in_pages(storage: Storage) -> None:
+    keys = ["a", "B", "ä", "10", "9", "b"]
+    await storage.write(*(WriteObject(Career(1), owner="ann", key=key) for key in keys))
+    first = await storage.objects_of(Career, "ann", limit=4)
+    rest = await storage.objects_of(Career, "ann", after=first[-1].key, limit=4)
+    assert [one.key for one in (*first, *rest)] == sorted(keys)
+    assert await storage.objects_of(Career, "bob") == []
+
+
+async def test_an_older_object_fits_a_newer_class(storage: Storage) -> None:
+    await storage.write(WriteObject(Career(3, ("ace",)), owner="ann"))
+    stored = await storage.get(Renamed, owner="ann")
+    assert stored is not None
+    assert stored.value == Renamed(3, "cadet")
+
+
+async def test_operations_happen_together_or_not_at_all(storage: Storage) -> None:
+    with pytest.raises(Conflict):
+        await storage.write(
+            WriteObject(Career(1), owner="ann"),
+            SubmitScore(Kills, "ann", 5, "Ann"),
+            WriteObject(Career(1), owner="bob", version=9),
+        )
+    assert await storage.get(Career, owner="ann") is None
+    assert await storage.top(Kills) == []
+
+
+async def test_writers_side_by_side_lose_nothing(storage: Storage) -> None:
+    async def add_one() -> None:
+        while True:
+            stored = await storage.get(Career, owner="ann")
+            kills, version = (stored.value.kills, stored.version) if stored else (0, 0)
+            try:
+                await storage.write(WriteObject(Career(kills + 1), owner="ann", version=version))
+            except Conflict:
+                continue
+            return
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(12):
+            nursery.start_soon(add_one)
+    stored = await storage.get(Career, owner="ann")
+    assert stored is not None
+    assert (stored.value.kills, stored.version) == (12, 12)
+
+
+async def test_everything_is_there_after_opening_again(url: str) -> None:
+    storage = await open_storage(url)
+    await storage.write(WriteObject(Career(1), owner="ann"))
+    await storage.aclose()
+    storage = await open_storage(url)
+    assert await storage.get(Career, owner="ann") is not None
+    await storage.aclose()
+
+
+@pytest.mark.parametrize("value", [{"kills": 1}, None, Career])
+def test_only_collections_are_stored(value: object) -> None:
+    with pytest.raises(LocalProtocolError, match="declare an attrs class that is a Collection"):
+        WriteObject(value)  # type: ignore[arg-type]
+
+
+def test_a_value_has_a_limit() -> None:
+    with pytest.raises(LocalProtocolError, match="Career: a value may have 262144 bytes"):
+        WriteObject(Career(titles=("x" * 300_000,)))
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", "x" * 129, "a\nb", "\ud800"])
+def test_names_are_checked_before_they_reach_a_database(name: str) -> None:
+    with pytest.raises(ValueError, match="must be 1 to 128 printable characters"):
+        SubmitScore(Kills, name, 1, "Ann")
+    if name:
+        with pytest.raises(ValueError, match="must be 1 to 128 printable characters"):
+            WriteObject(Career(), owner=name)
+
+
+# ---------------------------------------------------------------- leaderboards
+
+
+async def test_the_kept_score_is_the_sum_the_best_or_the_last(storage: Storage) -> None:
+    for board, kept in ((Kills, [5, 8, 9]), (Streaks, [5, 5, 5]), (Rating, [5, 3, 1])):
+        scores = [await storage.write(SubmitScore(board, "ann", score, "A")) for score in (5, 3, 1)]
+        assert scores == [[score] for score in kept]
+    laps = [await storage.write(SubmitScore(Laps, "ann", score, "A")) for score in (5, 3, 4)]
+    assert laps == [[5], [3], [3]]
+
+
+async def test_equal_scores_rank_by_time_for_ever(storage: Storage) -> None:
+    for owner in ("cid", "ann", "bob"):
+        await storage.write(SubmitScore(Streaks, owner, 10, owner.title()))
+    await storage.write(SubmitScore(Streaks, "cid", 10, "Cid"), SubmitScore(Streaks, "cid", 9, "C"))
+    assert await storage.top(Streaks) == [
+        Place(1, "cid", "Cid", 10),
+        Place(2, "ann", "Ann", 10),
+        Place(3, "bob", "Bob", 10),
+    ]
+
+
+async def test_rank_around_and_pages(storage: Storage) -> None:
+    await storage.write(*(SubmitScore(Kills, f"p{n:02}", n, f"P{n}") for n in range(50)))
+    assert await storage.rank(Kills, "p40") == Place(10, "p40", "P40", 40)
+    assert await storage.rank(Kills, "nobody") is None
+    near = await storage.around(Kills, "p40", 2)
+    assert [(place.rank, place.score) for place in near] == [
+        (8, 42),
+        (9, 41),
+        (10, 40),
+        (11, 39),
+        (12, 38),
+    ]
+    assert [place.rank for place in await storage.around(Kills, "p49", 2)] == [1, 2, 3]
+    assert [place.score for place in await storage.top(Kills, 2, offset=10)] == [39, 38]
+    assert await storage.size(Kills) == 50
+
+
+async def test_a_board_begins_anew_each_day(storage: Storage, clock: SetClock) -> None:
+    await storage.write(SubmitScore(Laps, "ann", 61_000, "Ann"))
+    clock.now_s += DAY_S
+    assert await storage.top(Laps) == []
+    await storage.write(SubmitScore(Laps, "ann", 62_000, "Ann"))
+    assert [place.score for place in await storage.top(Laps)] == [62_000]
+    assert [place.score for place in await storage.top(Laps, back=1)] == [61_000]
+
+
+async def test_many_submit_to_one_board_at_once(storage: Storage) -> None:
+    async def submit(player: int) -> None:
+        for _ in range(3):
+            await storage.write(SubmitScore(Kills, f"p{player}", 1 + player, "P"))
+
+    async with trio.open_nursery() as nursery:
+        for player in range(12):
+            nursery.start_soon(submit, player)
+    assert [place.score for place in await storage.top(Kills, 100)] == list(range(36, 0, -3))
+    assert await storage.size(Kills) == 12
+
+
+# ---------------------------------------------------------------- matches
+
+
+async def test_matches_are_found_by_player(storage: Storage) -> None:
+    ids = [
+        (
+            await storage.write(
+                AddMatch(
+                    kind="arena",
+                    room="arena/1",
+                    began_s=float(n),
+                    ended_s=n + 60.5,
+                    players=players,
+                    result={"winner": players[0], "scores": [n, 2]},
+                    journal=f"arena-{n}",
+                )
+            )
+        )[0]
+        for n, players in enumerate([("ann", "bob"), ("bob", "bob", "cid"), ("cid", "ann")])
+    ]
+    match = await storage.match(ids[1])
+    assert match is not None
+    assert (match.players, match.ended_s, match.result["scores"]) == (("bob", "cid"), 61.5, [1, 2])
+    assert [one.id for one in await storage.matches_of("ann")] == [ids[2], ids[0]]
+    assert [one.id for one in await storage.matches_of("ann", before=ids[2])] == [ids[0]]
+    assert [one.id for one in await storage.matches_of("ann", 1)] == [ids[2]]
+    assert await storage.match(10**9) is None
+
+
+# ---------------------------------------------------------------- fences, checkpoints, journals
+
+
+async def test_an_older_fence_writes_nothing(storage: Storage) -> None:
+    old = await storage.claim("arena/1")
+    await storage.write(WriteObject(Career(1), owner="ann"), fence=old)
+    new = await storage.claim("arena/1")
+    assert (old, new) == (Fence("arena/1", 1), Fence("arena/1", 2))
+    with pytest.raises(FencedOff, match="'arena/1' has the newer fence 2"):
+        await storage.write(WriteObject(Career(2), owner="ann"), fence=old)
+    await storage.write(WriteObject(Career(3), owner="ann"), fence=new)
+    other = await storage.claim("arena/2")
+    assert other.number == 1
+    stored = await storage.get(Career, owner="ann")
+    assert stored is not None
+    assert stored.value.kills == 3
+
+
+async def test_many_claims_at_once_differ(storage: Storage) -> None:
+    numbers: list[int] = []
+
+    async def claim() -> None:
+        numbers.append((await storage.claim("arena/1")).number)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(10):
+            nursery.start_soon(claim)
+    assert sorted(numbers) == list(range(1, 11))
+
+
+async def test_a_room_is_read_from_its_checkpoint_and_journal(storage: Storage) -> None:
+    first = await storage.claim("arena/1")
+    await storage.write(WriteCheckpoint(first, 30, b"at 30"), fence=first)
+    await storage.write(AppendJournal(first, 0, b"a"), AppendJournal(first, 1, b"b"), fence=first)
+    await storage.write(AppendJournal(first, 1, b"again"), AppendJournal(first, 3, b"gap"))
+    assert await storage.journal("arena/1", 1) == [b"a", b"b"]
+    second = await storage.claim("arena/1")
+    await storage.write(WriteCheckpoint(second, 60, bytes(range(256))), fence=second)
+    checkpoint = await storage.checkpoint("arena/1")
+    assert checkpoint is not None
+    assert (checkpoint.fence, checkpoint.tick, checkpoint.snapshot) == (2, 60, bytes(range(256)))
+    assert await storage.journal("arena/1", 1) == []
+    assert await storage.checkpointed_rooms() == ["arena/1"]
+    await storage.write(ForgetRoom(second), fence=second)
+    assert await storage.checkpoint("arena/1") is None
+    assert (await storage.claim("arena/1")).number == 3
+
+
+# ---------------------------------------------------------------- batches that are tried again
+
+
+async def test_a_batch_is_done_once(storage: Storage) -> None:
+    one = [((SubmitScore(Kills, "ann", 5, "Ann"),), None)]
+    for batch in (1, 1, 2, 1, 2):
+        await storage.write_once("writer", batch, one)
+    assert await storage.top(Kills) == [Place(1, "ann", "Ann", 10)]
+    await storage.write_once("another", 1, one)
+    assert await storage.top(Kills) == [Place(1, "ann", "Ann", 15)]
+    await storage.forget_writer("writer")

@@ -1,0 +1,85 @@
+"""PostgreSQL out of reach, restarted, and newer."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from gameserver.storage.errors import StorageRefused, StorageUnavailable
+from gameserver.storage.leaderboards import SubmitScore
+from gameserver.storage.migrations import VERSION
+from gameserver.storage.objects import WriteObject
+from gameserver.storage.postgres import Postgres, without_password
+from gameserver.storage.store import Storage, open_storage
+from gameserver.storage.write_behind import State, WriteBehind
+from tests.storage.test_contract import Career, Kills
+from tests.support.postgres_server import PostgresServer
+
+
+@pytest.fixture
+def url(postgres: PostgresServer) -> str:
+    return postgres.url
+
+
+async def test_nothing_listens() -> None:
+    with pytest.raises(StorageUnavailable, match=r"postgresql://localhost:1/games: "):
+        await open_storage("postgresql://ann:secret@localhost:1/games")
+
+
+def test_a_password_is_not_shown() -> None:
+    assert (
+        without_password("postgresql://ann:secret@db.example:5433/games?sslmode=require")
+        == "postgresql://db.example:5433/games"
+    )
+
+
+async def test_a_newer_database(postgres: PostgresServer) -> None:
+    database = await Postgres.open(postgres.url)
+    for version in (VERSION + 1, VERSION):
+        await database.transact(
+            lambda transaction, version=version: transaction.rows(  # type: ignore[misc]
+                "UPDATE gameserver_storage SET version = :version", version=version
+            )
+        )
+        if version > VERSION:
+            with pytest.raises(StorageRefused, match="start the newer server"):
+                await Postgres.open(postgres.url)
+    await database.aclose()
+
+
+async def test_two_servers_make_the_tables_at_once(storage: Storage, url: str) -> None:
+    opened: list[Storage] = []
+
+    async def open_one() -> None:
+        opened.append(await open_storage(url))
+
+    for statement in ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public"):
+        await storage._database.transact(
+            lambda transaction, statement=statement: transaction.rows(statement)  # type: ignore[misc]
+        )
+    async with trio.open_nursery() as nursery:
+        for _ in range(4):
+            nursery.start_soon(open_one)
+    await opened[0].write(WriteObject(Career(1), owner="ann"))
+    assert await opened[3].get(Career, owner="ann") is not None
+    for one in opened:
+        await one.aclose()
+
+
+async def test_a_restart_costs_no_write(storage: Storage, postgres: PostgresServer) -> None:
+    """Submissions wait while the server is gone, and each is applied once."""
+    behind = WriteBehind(storage)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(behind.run)
+        first = behind.submit(SubmitScore(Kills, "ann", 1, "Ann"))
+        await behind.flush()
+        await trio.to_thread.run_sync(postgres.kill)
+        with pytest.raises(StorageUnavailable):
+            await storage.top(Kills)
+        later = [behind.submit(SubmitScore(Kills, "ann", 1, "Ann")) for _ in range(300)]
+        await trio.to_thread.run_sync(postgres.start)
+        await behind.flush()
+        nursery.cancel_scope.cancel()
+    assert {receipt.state for receipt in (first, *later)} == {State.WRITTEN}
+    assert behind.counts.retries
+    assert [place.score for place in await storage.top(Kills)] == [301]
