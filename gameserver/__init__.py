@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gameserver.protocol.texts import MAX_NAME_LENGTH, cleaned_name
     from gameserver.room import Player, Room
     from gameserver.runtime.server import Server, StartError, open_server, serve
+    from gameserver.simulation.handlers import handles
     from gameserver.state.schema_change import migrates
     from gameserver.timers import Timer
 else:
@@ -49,6 +50,7 @@ else:
             "gameserver.protocol.texts": ["MAX_NAME_LENGTH", "cleaned_name"],
             "gameserver.room": ["Player", "Room"],
             "gameserver.runtime.server": ["Server", "StartError", "open_server", "serve"],
+            "gameserver.simulation.handlers": ["handles"],
             "gameserver.state.schema_change": ["migrates"],
             "gameserver.timers": ["Timer"],
         },
@@ -76,6 +78,7 @@ __all__ = [
     "command",
     "entity",
     "event",
+    "handles",
     "migrates",
     "number",
     "open_server",

@@ -177,7 +177,10 @@ class Room:
         """
 
     def on_command(self, player: Player, command: Any) -> None:
-        """``player`` asks for ``command``; its limits have been checked."""
+        """``player`` asks for ``command``; its limits have been checked.
+
+        Takes the commands that no method of the room handles (``handles``).
+        """
 
     def on_idle(self, player: Player) -> Any:
         """Return the input of a player whose client has fallen silent.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from gameserver import MAX_NAME_LENGTH, Player, Room, command, entity, synced, text
+from gameserver import MAX_NAME_LENGTH, Player, Room, command, entity, handles, synced, text
 from gameserver.games.names import unique_name
 
 #: How many lines the room remembers.
@@ -67,7 +67,8 @@ class Chat(Room):
         """Remove the player from the list of members; its lines stay."""
         self.despawn(self._members.pop(player.seat))
 
-    def on_command(self, player: Player, command: Rename) -> None:
+    @handles
+    def rename(self, player: Player, command: Rename) -> None:
         """Change a name, except in lines that were said before."""
         player.name = self._free_name(player, command.name)
         self._members[player.seat].name = player.name

@@ -5,7 +5,7 @@ Owns only the answer.  It is the first game to read, and a room for tests that n
 
 from __future__ import annotations
 
-from gameserver import Player, Room, command, event, number, text
+from gameserver import Player, Room, command, event, handles, number, text
 
 #: The longest text that a player may ask for.
 MAX_TEXT_LENGTH = 256
@@ -31,6 +31,7 @@ class Told:
 class Echo(Room):
     """Each ``Ask`` comes back as a ``Told``."""
 
-    def on_command(self, player: Player, command: Ask) -> None:
+    @handles
+    def ask(self, player: Player, command: Ask) -> None:
         """Return the question to the player who asked."""
         self.emit(Told(command.number, command.text, self.tick_number), to=player)

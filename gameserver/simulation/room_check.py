@@ -20,6 +20,7 @@ from gameserver.model.schema import spec_of
 from gameserver.model.specs import CommandSpec
 from gameserver.model.view import Near
 from gameserver.room import Room
+from gameserver.simulation.handlers import complaints, handlers_of
 
 ASYNC_HOOKS: Final = ("on_start", "on_load", "on_stop", "on_auth")
 HOOKS: Final = (
@@ -75,6 +76,7 @@ def check_room(room: type[Room]) -> None:
         )
     room.schema()  # raises by itself
     _check_input(room)
+    handlers_of(room)  # raises by itself
     if room.rewinds and room.max_rewind_ms > 1000 * room.history_s:
         raise LocalProtocolError(f"{room.__name__}.history_s is shorter than max_rewind_ms")
 
@@ -152,10 +154,7 @@ def suspicions(room: type[Room]) -> Iterator[str]:
     for name in dict.fromkeys(name for cls in room.__mro__ for name in vars(cls)):
         if not hasattr(Room, name) and (meant := _meant(room, name)) is not None:
             yield f"{room.__name__}.{name}: the server knows no such thing; is {meant} meant?"
-    commands = room.schema().commands
-    if commands and room.on_command is Room.on_command:
-        names = ", ".join(spec.name for spec in commands)
-        yield f"{room.__name__} takes no commands ({names}): it has no on_command"
+    yield from complaints(room)
 
 
 def _meant(room: type[Room], name: str) -> str | None:

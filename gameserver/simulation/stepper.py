@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
@@ -22,6 +22,7 @@ from gameserver.replication.events import Emission
 from gameserver.replication.seat import Seat, Sink
 from gameserver.room import Room, attach
 from gameserver.simulation.commands import Commands, RoomCommands
+from gameserver.simulation.handlers import handlers_of
 from gameserver.simulation.input_times import RoomInputTimes
 from gameserver.simulation.rewind import Rewind
 from gameserver.simulation.room_check import check_attributes, check_room
@@ -72,6 +73,10 @@ class Stepper(Generic[R]):
         self.texts_dropped = 0
         self._said: list[tuple[Player, str]] = []
         self._commands = RoomCommands(room.input)
+        #: The methods that take commands, by class; ``on_command`` takes all others.
+        self._handlers: Final[dict[type, Callable[[Player, Any], object]]] = {
+            command: getattr(room, name) for command, name in handlers_of(type(room)).items()
+        }
         #: The seats in the order of their numbers; kept only where every tick needs all of them.
         self._in_order: list[Commands] = []
         self._rewind = Rewind(room) if room.rewinds else None
@@ -203,22 +208,26 @@ class Stepper(Generic[R]):
     def _apply_commands(self, tick: int) -> None:
         waiting = sorted(self._commands.waiting, key=_number)
         self._commands.waiting.clear()
-        on_command = self.room.on_command
+        handlers, on_command = self._handlers, self.room.on_command
+        handler: Callable[[Player, Any], object] = on_command
         for commands in waiting:
             seated, player = self.seated.get(commands.number), commands.player
             if seated is None or seated.player is not player:
                 continue  # left since
             try:
                 for command in commands.drain(tick):
-                    on_command(player, command)
+                    handler = handlers.get(command.__class__, on_command)
+                    handler(player, command)
             except Exception as error:  # noqa: BLE001 - as in ``_guarded``, but once for all
-                self.failures.append(HookFailure("on_command", player, error))
+                self.failures.append(HookFailure(handler.__name__, player, error))
                 commands.discard()
 
     def _apply_inputs(self, tick: int) -> None:
-        """Give every player's input of this tick to ``on_command``."""
+        """Give every player's input of this tick to the method that takes inputs."""
         room = self.room
-        on_command = room.on_command
+        assert room.input is not None, "only rooms with an input class have seats in order"
+        handlers, on_command = self._handlers, room.on_command
+        on_input = handlers.get(room.input, on_command)
         repeats, idle_ticks = room.idle == "repeat", room.idle_repeat_ticks
         for commands in tuple(self._in_order):
             player = commands.player
@@ -228,15 +237,27 @@ class Stepper(Generic[R]):
             if not due:
                 continue
             if command is None:
-                command = self._guarded("on_idle", player, player)
-                if command is _FAILED:
+                command = self._idle_input(player)
+                if command is None:
                     commands.discard()
                     continue
             try:
-                on_command(player, command)
+                on_input(player, command)
             except Exception as error:  # noqa: BLE001 - as in ``_guarded``
-                self.failures.append(HookFailure("on_command", player, error))
+                self.failures.append(HookFailure(on_input.__name__, player, error))
                 commands.discard()
+
+    def _idle_input(self, player: Player) -> Any:
+        """Return what ``on_idle`` gives for a player, or None if it failed."""
+        command = self._guarded("on_idle", player, player)
+        if command is _FAILED:
+            return None
+        wanted = self.room.input
+        if command.__class__ is not wanted and wanted is not None:
+            wrong = TypeError(f"on_idle must return a {wanted.__name__}, not {command!r}")
+            self.failures.append(HookFailure("on_idle", player, wrong))
+            return None
+        return command
 
     def _tell_said(self) -> None:
         """Send the texts of players, as ``on_say`` returns them."""

@@ -11,16 +11,10 @@ from gameserver.errors import LocalProtocolError
 from gameserver.games.arena.room import Arena
 from gameserver.games.chat import Chat
 from gameserver.games.echo import Echo
-from gameserver.model.schema import command
 from gameserver.model.view import Near
 from gameserver.room import Room
 from gameserver.simulation.room_check import HOOKS, check_room, suspicions
 from gameserver.simulation.stepper import Stepper
-
-
-@command
-class Step:
-    by: int = 0
 
 
 def room_with(**attributes: Any) -> type[Room]:
@@ -132,12 +126,6 @@ def test_a_slip_of_the_pen(name: str, value: Any, meant: str) -> None:
 def test_what_is_the_games_own_is_nobodys_slip() -> None:
     own = {"on_fire": True, "on_wheels": plain, "only": plain, "max_player_speed": 3, "join": plain}
     assert list(suspicions(room_with(**own))) == []
-
-
-def test_commands_that_nobody_takes() -> None:
-    (said,) = suspicions(room_with(classes=(Step,)))
-    assert said == "Den takes no commands (Step): it has no on_command"
-    assert list(suspicions(room_with(classes=(Step,), on_command=plain))) == []
 
 
 TOOLS = [
