@@ -2,7 +2,7 @@
 
 Owns the playback clock, which says which tick the screen shows, and the track of one moving entity.
 Pure: times are arguments, in seconds of any steady clock, and ticks otherwise.
-``clients/web/interpolation.js`` is its twin, in milliseconds;
+``clients/web/net/interpolation.js`` is its twin, in milliseconds;
 ``tests/vectors/netcode_interpolation.json`` tests both.
 
 Three invariants.  The playback tick never decreases.  A position between two snapshots lies on the

@@ -167,6 +167,10 @@ class Lead:
         self._at_s = now_s
         return self._clock.tick_of(self._offset + now_s * rate)
 
+    def tick_at(self, now_s: float) -> float:
+        """Return the client's tick at ``now_s``, as it runs now; NaN before ``advance``."""
+        return self._clock.tick_of(self._offset + now_s * self._clock.tick_rate)
+
     def time_of(self, tick: int) -> float:
         """Return the local time, in seconds, at which the client's tick will be ``tick``."""
         return (self._clock.steady_of(tick) - self._offset) / self._clock.tick_rate

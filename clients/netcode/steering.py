@@ -4,6 +4,8 @@ Owns the client's loop of ticks, and connects its parts: the tick clock and the 
 the next command), the predictor (the own entity, now), playback and tracks (others, a moment ago),
 predicted effects, and the latency budget.  Pure: times are arguments, in seconds of one steady
 clock.  ``predicted_play.py`` waits and sends for it; tests play it against a room without sockets.
+``clients/web/net/steering.js`` is its twin, in milliseconds; ``tests/vectors/netcode_steering.json``
+tests both.
 
 In a tick of the loop, ``due`` returns the tick, the player looks at ``own`` and at ``place_of``
 others and decides, and ``steer`` predicts the command and returns what to send.  A command that the
@@ -221,12 +223,34 @@ class Steering(Generic[S, C]):
         """The predicted state of the own entity at the tick of the loop; None if there is none."""
         return self.predictor.state
 
-    def own_place(self, now_s: float) -> tuple[float, float] | None:
-        """Return where to draw the own entity: as predicted, with smoothed corrections."""
+    def ahead(self, now_s: float, command: C) -> tuple[S, S, float] | None:
+        """Return the state of this tick, that of the next with ``command``, and a part of the way.
+
+        The part, 0 to 1, is where the client's time is between the two; None: there is no state.
+        Drawing part of the way shows a key press in the next frame.
+        """
+        state, following = self.predictor.state, self.predictor.peek(command)
+        if state is None or following is None:
+            return None
+        past = self.lead.tick_at(now_s) - self.predictor.tick
+        return state, following, min(past, 1.0) if past >= 0 else 0.0
+
+    def own_place(self, now_s: float, command: C | None = None) -> tuple[float, float] | None:
+        """Return where to draw the own entity: as predicted, with smoothed corrections.
+
+        ``command`` is what the controls say now.  With it the place is on the way to the next tick;
+        without, it is that of the tick.
+        """
         state = self.predictor.state
         if state is None:
             return None
         x, y = self.vehicle.place(state)
+        ahead = None if command is None else self.ahead(now_s, command)
+        if ahead is not None:
+            _, following, part = ahead
+            to_x, to_y = self.vehicle.place(following)
+            x += (to_x - x) * part
+            y += (to_y - y) * part
         dx, dy = self.smoothing.offset(now_s)
         return x + dx, y + dy
 

@@ -6,7 +6,7 @@ import test from "node:test";
 import { Marksmanship } from "../../clients/web/arena/marksmanship.js";
 import { PULSE_RANGE, pulseEnd } from "../../clients/web/arena/pulse.js";
 import { Scene } from "../../clients/web/arena/scene.js";
-import { TickClock } from "../../clients/web/net/tickclock.js";
+import { clockAndLead } from "./fakes.mjs";
 
 const TICK_MS = 1000 / 30;
 const UNIT = 32;
@@ -26,7 +26,7 @@ const ROUND = { kind: "Round", id: 90, phase: "PLAYING", ends_at: 9000, world_si
 /** A scene in which seat 1 flies, at the server's tick 110. */
 function flying(things = []) {
   const scene = new Scene();
-  scene.reset({ seat: 1, tickRate: 30, clock: new TickClock(30, 0, 0) });
+  scene.reset({ seat: 1, tickRate: 30, ...clockAndLead(AHEAD) });
   const own = ship(7, 1, 1000, OWNED);
   const pilot = { kind: "Pilot", id: 10, seat: 1, ship: 7, score: 0, name: "Ada", colour: 0 };
   for (const thing of [pilot, own, ROUND, ...things]) scene.enter(thing);
@@ -35,7 +35,7 @@ function flying(things = []) {
     game.tick += 1;
     for (const event of events) scene.event(event);
     scene.applied(game.tick, game.tick * TICK_MS);
-    scene.steer(game.tick + AHEAD, () => game.steer);
+    scene.steer(game.tick * TICK_MS, () => game.steer);
     return scene.frame(game.tick * TICK_MS, game.steer).map((event) => event);
   };
   for (let i = 0; i < 10; i += 1) game.pass();

@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { Scene } from "../../clients/web/arena/scene.js";
+import { Lead } from "../../clients/web/net/lead.js";
 import { TickClock } from "../../clients/web/net/tickclock.js";
+import { clockAndLead } from "./fakes.mjs";
 
 const TICK_MS = 1000 / 30;
 const UNIT = 32;
@@ -12,7 +14,7 @@ const UNIT = 32;
 /** A scene of seat 1 with deltas at will. */
 function newScene() {
   const scene = new Scene();
-  scene.reset({ seat: 1, tickRate: 30, clock: new TickClock(30, 0, 0) });
+  scene.reset({ seat: 1, tickRate: 30, ...clockAndLead(1) });
   return scene;
 }
 
@@ -164,7 +166,8 @@ test("a new session forgets the last one", () => {
   scene.enter(ship(8, 2));
   scene.event({ kind: "Shot", seat: 2 });
   run(scene, 100, 101);
-  scene.reset({ seat: 4, tickRate: 20, clock: new TickClock(20, 0, 0, 2) });
+  const clock = new TickClock(20, 0, 0, 2);
+  scene.reset({ seat: 4, tickRate: 20, clock, lead: new Lead(clock) });
   assert.equal(scene.seat, 4);
   assert.equal(scene.ships.size, 0);
   assert.ok(Number.isNaN(scene.playbackTick));

@@ -5,7 +5,7 @@ import test from "node:test";
 
 import { Scene } from "../../clients/web/arena/scene.js";
 import { Viewpoint } from "../../clients/web/arena/viewpoint.js";
-import { TickClock } from "../../clients/web/net/tickclock.js";
+import { clockAndLead } from "./fakes.mjs";
 
 const UNIT = 32;
 const FRAME_S = 1 / 60;
@@ -13,7 +13,7 @@ const FRAME_S = 1 / 60;
 /** A scene with still ships: seat → x in world units. */
 function sceneOf(ships) {
   const scene = new Scene();
-  scene.reset({ seat: 1, tickRate: 30, clock: new TickClock(30, 0, 0) });
+  scene.reset({ seat: 1, tickRate: 30, ...clockAndLead(1) });
   for (const [seat, x] of Object.entries(ships)) enterShip(scene, Number(seat), x);
   show(scene);
   return scene;

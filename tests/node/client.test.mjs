@@ -289,7 +289,6 @@ test("a room that slows down is followed: from its tick on, time runs at its pac
   time.advance(200);
   const steps = client.commandTickNow() - before;
   assert.ok(Math.abs(steps - 3) < 0.2, `${steps}`);
-  assert.ok(Math.abs(client.msUntilCommandTick(client.commandTickNow() + 1) - 66.7) < 5);
 });
 
 test("a resumed seat keeps the pace that it knows, another one begins at the usual", () => {

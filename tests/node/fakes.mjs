@@ -4,14 +4,24 @@
  */
 
 import { GameClient } from "../../clients/web/net/client.js";
+import { Lead } from "../../clients/web/net/lead.js";
 import { Kind } from "../../clients/web/net/messages.js";
 import { decode, encode, Float32, Float64 } from "../../clients/web/net/msgpack.js";
+import { TickClock } from "../../clients/web/net/tickclock.js";
 
 export const SCHEMA = [
   [["Ship", [0, 1], [["x", ["steps", new Float64(0.5)]], ["y", ["int"]]], [["ammo", ["int"]]]]],
   [["Steer", [["turn", ["int"], 0, -1, 1, null]]]],
   [["Hit", [["power", ["float32"]]]]],
 ];
+
+/** At 0 ms it is tick 0, 30 a second, and the client's tick is `ahead` of the server's. */
+export function clockAndLead(ahead) {
+  const clock = new TickClock(30, -1000, 0); // a first guess that no pong contradicts
+  const roundTripTicks = 2 * ahead - 1; // the lead is half of it, and half a tick
+  clock.pong(0, (roundTripTicks * 1000) / 30, roundTripTicks / 2);
+  return { clock, lead: new Lead(clock) };
+}
 
 /** The clock and its timers; `advance` calls what falls due, in order. */
 export class FakeTime {

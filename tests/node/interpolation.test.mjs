@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { newPose, PlaybackClock, Track, turnBetween } from "../../clients/web/interpolation.js";
+import { newPose, PlaybackClock, Track, turnBetween } from "../../clients/web/net/interpolation.js";
 import { TickClock } from "../../clients/web/net/tickclock.js";
 
 const TICK_MS = 1000 / 30;
@@ -11,7 +11,7 @@ function newClock({ publishEvery = 1, minDelayMs = 66 } = {}) {
   return new PlaybackClock(new TickClock(30, 0, 0, publishEvery), { minDelayMs });
 }
 
-/** @param {number} x @param {Partial<import("../../clients/web/interpolation.js").Pose>} [more] */
+/** @param {number} x @param {Partial<import("../../clients/web/net/interpolation.js").Pose>} [more] */
 function at(x, more = {}) {
   return { ...newPose(), x, ...more };
 }

@@ -7,9 +7,9 @@ import { crc32 as zlibCrc32 } from "node:zlib";
 import { Backoff } from "../../clients/web/net/backoff.js";
 import { crc32 } from "../../clients/web/net/checksum.js";
 import { Pings } from "../../clients/web/net/pings.js";
-import { Rate } from "../../clients/web/net/rates.js";
 import { Signals } from "../../clients/web/net/signals.js";
 import { TickClock } from "../../clients/web/net/tickclock.js";
+import { Rate } from "../../clients/web/net/traffic.js";
 
 test("CRC-32 has its published check value", () => {
   // The catalogue of parametrised CRC algorithms: CRC-32/ISO-HDLC, check 0xcbf43926

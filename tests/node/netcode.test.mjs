@@ -4,12 +4,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 
-import { newPose, PlaybackClock, Track } from "../../clients/web/interpolation.js";
+import { newPose, PlaybackClock, Track } from "../../clients/web/net/interpolation.js";
 import { LatencyBudget, SHARES, total } from "../../clients/web/net/budget.js";
 import { PendingEffects } from "../../clients/web/net/effects.js";
 import { Flight } from "../../clients/web/lab/recovery.js";
 import { Lead } from "../../clients/web/net/lead.js";
 import { Predictor, Smoothing } from "../../clients/web/net/prediction.js";
+import { Steering } from "../../clients/web/net/steering.js";
 import { Tempo } from "../../clients/web/net/tempo.js";
 import { pingIntervalMs, TickClock } from "../../clients/web/net/tickclock.js";
 
@@ -156,6 +157,76 @@ plays("interpolation", "track", ({ jump_distance, tick_ms }) => {
     }
     const at = track.sample(tick, newPose());
     return { at: [at.x, at.y] };
+  };
+});
+
+/** What `steering` of `tests/support/netcode_vectors` steers: a bell hangs at each 50. */
+const BEAD_WITH_BELLS = {
+  kinds: ["Bead"],
+  jumpDistance: 12,
+  snapDistance: 60,
+  state: ({ place, speed, pushes }) => [place, speed, pushes],
+  step: (state, { force }) => pushBead(state, force),
+  idle: (last, silentTicks) => (last === null || silentTicks > 6 ? { force: 0 } : last),
+  place: ([place]) => ({ x: place, y: 0 }),
+  effects: ([before], [after], tick) =>
+    Math.floor(before / 50) === Math.floor(after / 50) ? [] : [{ kind: "Rang", tick, what: tick }],
+  effectOf: () => ({ kind: "Rang" }),
+};
+const COUNT = { fromWire: (value) => value };
+const BEAD = { at: [0, 1], fields: [{ type: COUNT }, { type: COUNT }] };
+
+plays("steering", "cases", ({ tick_rate, tick: first, now_ms }) => {
+  const clock = new TickClock(tick_rate, first, now_ms);
+  const lead = new Lead(clock);
+  const replica = { tick: 0, own: undefined, entities: new Map() };
+  const steering = new Steering(BEAD_WITH_BELLS, replica, clock, lead);
+  const place = (at) => at && [at.x, at.y];
+  const acts = {
+    pong: (...values) => clock.pong(...values),
+    pace: (...values) => clock.changePace(...values),
+    due: (now) => {
+      const tick = steering.due(now);
+      if (tick !== null) steering.look(now);
+      return tick;
+    },
+    steer: (force) => {
+      const order = steering.steer({ force });
+      if (order === null) return null;
+      lead.sent(order.tick);
+      return [order.command.force, order.tick, order.rendered];
+    },
+    delta: (tick, own, beads, rang, margin, now) => {
+      replica.tick = tick;
+      replica.entities = new Map(
+        beads.map(([id, place, speed, pushes]) => [
+          id,
+          { id, kind: "Bead", spec: BEAD, values: [place, 0], place, speed, pushes },
+        ]),
+      );
+      replica.own = replica.entities.get(own);
+      clock.delta(tick, now);
+      lead.margin(tick, margin);
+      return steering.delta(margin, rang, now);
+    },
+    own_place: (now, force) => place(steering.ownPlace(now, force === null ? null : { force })),
+    place_of: (id) => (replica.entities.has(id) ? place(steering.placeOf({ id })) : null),
+    changes: () => steering.takeChanges().map(({ effect, undo }) => [effect.what, undo]),
+    reconnected: () => steering.reconnected(),
+  };
+  return (act, ...values) => {
+    const returned = acts[act](...values) ?? null;
+    const { tick, own, renderedTick, missedTicks, predictor, smoothing, effects } = steering;
+    return {
+      returned,
+      tick,
+      own,
+      rendered: orNull(renderedTick),
+      missed: missedTicks,
+      counts: Object.values(predictor.counts),
+      snaps: smoothing.snaps,
+      effects: [effects.confirmed, effects.undone],
+    };
   };
 });
 

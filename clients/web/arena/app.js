@@ -162,14 +162,15 @@ export class ArenaPage {
         if (this.#pilot === null) client.send("Watch"); // the last Watch may be lost
         return;
       }
-      if (client.tickClock !== null) scene.reset({ seat, tickRate, clock: client.tickClock });
+      const { tickClock: clock, lead } = client;
+      if (clock !== null && lead !== null) scene.reset({ seat, tickRate, clock, lead });
       this.#overlay.attacker = null;
       if (this.#pilot !== null) client.send("Play", { ...this.#pilot });
     });
     client.on("enter", (entity) => scene.enter(entity));
     client.on("leave", (entity) => scene.leave(entity));
     client.on("event", (event) => scene.event(event));
-    client.on("delta", ({ tick }) => scene.applied(tick, performance.now()));
+    client.on("delta", ({ tick, margin }) => scene.applied(tick, performance.now(), margin));
     client.on("said", (said) => this.#chat.heard(said, scene));
   }
 
@@ -236,24 +237,20 @@ export class ArenaPage {
   }
 
   /**
-   * Send the commands that are due: one for each tick of the client's time, while flying.
+   * Send the command that is due, if one is, while flying.
    * @returns {import("./controls.js").Steer | undefined} the controls as they are now
    */
   #steer() {
     const scene = this.scene;
-    const commandTick = this.#client.commandTickNow();
-    if (this.#pilot === null || document.hidden) return undefined;
+    clearTimeout(this.#beat);
+    if (this.#pilot === null || document.hidden || this.#client.state !== "playing") return undefined;
     const own = scene.ownShip;
     if (own !== undefined) this.#aim(own.pose);
     const heading = scene.ownState?.heading ?? own?.entity.heading ?? 0;
-    for (const { tick, steer } of scene.steer(commandTick, () => this.#controls.take(heading))) {
-      this.#client.send("Steer", steer, tick);
-    }
-    clearTimeout(this.#beat);
-    if (!Number.isNaN(commandTick)) {
-      const ms = this.#client.msUntilCommandTick(Math.floor(commandTick) + 1);
-      this.#beat = setTimeout(() => this.#steer(), ms);
-    }
+    const order = scene.steer(performance.now(), () => this.#controls.take(heading));
+    if (order !== null) this.#client.send("Steer", order.command, order.tick);
+    const ms = scene.nextCommandMs - performance.now();
+    if (!Number.isNaN(ms)) this.#beat = setTimeout(() => this.#steer(), ms);
     return this.#controls.held(heading);
   }
 

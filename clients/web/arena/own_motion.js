@@ -1,30 +1,22 @@
 /**
  * The predicted motion of the own ship.
  *
- * Owns the commands (one for each tick of the client's time, see `net/lead.js`), the prediction
- * from them, and the drawn position of the ship.  That position lies between the predicted state
- * and the state after the next tick with the present controls, so that a key press shows in the
- * next frame. Corrections by the server are smoothed.  Pure: times are arguments, and commands are
- * returned.
+ * Owns the ship as a vehicle of `net/steering.js`, which predicts, reconciles and smooths it, and
+ * the heading with which it is drawn.  Pure: times are arguments, and commands are returned.
  */
 
-import { turnBetween } from "../interpolation.js";
-import { Predictor, Smoothing } from "../net/prediction.js";
+import { turnBetween } from "../net/interpolation.js";
+import { Smoothing } from "../net/prediction.js";
+import { Steering } from "../net/steering.js";
 import { step_ship } from "./ship_step.js";
-import { clamp, turnTowards, UNIT } from "./units.js";
+import { turnTowards, UNIT } from "./units.js";
 
-/** @typedef {import("../interpolation.js").Pose} Pose */
+/** @typedef {import("../net/interpolation.js").Pose} Pose */
 /** @typedef {import("../net/schema.js").EntityView} EntityView */
 /** @typedef {import("./controls.js").Steer} Steer */
 /** @typedef {import("./movement.js").Disc} Disc */
 /** @typedef {import("./ship_step.js").ShipState} ShipState */
 
-/** After a pause at most this many commands are made: those for earlier ticks would come too late. */
-const MOST_AT_ONCE = 3;
-/** If the client's tick is set back by more than this, prediction starts over. */
-const REWOUND_TICKS = 8;
-/** How many ticks are predicted beyond the server's newest state, at most: two seconds. */
-const MAX_PENDING = 60;
 /** Without a new command, the server repeats the last one for this long (`rules.HOLD_TICKS`). */
 export const REPEAT_TICKS = 15;
 /** A longer correction is not smoothed: the ship was moved, not mispredicted.  In world units. */
@@ -42,159 +34,116 @@ const NEUTRAL = { turn: 0, thrust: false, dash: false, fire: false, mine: false,
  * @property {(tick: number) => boolean} armed  whether weapons work in that tick
  */
 
-/** A command to send. @typedef {{tick: number, steer: Steer}} Timed */
-/** A tick that was predicted for the first time. @typedef {Timed & {before: ShipState, after: ShipState}} Stepped */
+/** A tick that was steered. @typedef {{tick: number, before: ShipState, after: ShipState}} Stepped */
 
 export class OwnMotion {
-  /** @type {Predictor<ShipState, Timed>} */ #predictor;
-  #smoothing = new Smoothing(SNAP_DISTANCE);
+  /** What the steering sees: the scene says which ship is the own one. */
+  #seen = { tick: 0, own: /** @type {EntityView | undefined} */ (undefined), entities: new Map() };
+  /** @type {Steering<ShipState, Steer>} */ #steering;
   #turning = new Smoothing(SNAP_ANGLE);
-  /** What was commanded for each tick. @type {Map<number, Steer>} */
-  #commands = new Map();
-  /** The tick of the newest command, NaN before the first. */
-  #lastTick = NaN;
-  /** The newest tick that was ever predicted; the effects of later ticks are new. */
-  #newestStep = -Infinity;
-  /** The ship that is predicted, and the server's word on it. @type {EntityView | null} */
-  #ship = null;
-  #knownTick = 0;
   /** @type {Stepped[]} */ #fresh = [];
 
-  /** @param {Surroundings} surroundings  looked at in every step */
-  constructor(surroundings) {
-    this.#predictor = new Predictor({
-      step: (state, { tick, steer }) => {
-        const { rocks, size, armed } = surroundings;
-        return step_ship(state, steer, rocks, size, armed(tick));
+  /**
+   * @param {Surroundings} surroundings  looked at in every step
+   * @param {import("../net/tickclock.js").TickClock} clock
+   * @param {import("../net/lead.js").Lead} lead
+   */
+  constructor(surroundings, clock, lead) {
+    this.#steering = new Steering(
+      {
+        state: stateOf,
+        step: (state, steer, tick) => {
+          const { rocks, size, armed } = surroundings;
+          return step_ship(state, steer, rocks, size, armed(tick));
+        },
+        idle: (last, silentTicks) => {
+          if (last !== null && silentTicks <= REPEAT_TICKS) return last;
+          return { ...NEUTRAL, aim: last?.aim ?? this.state?.aim ?? 0 };
+        },
+        place: ({ x, y }) => ({ x: x / UNIT, y: y / UNIT }),
+        snapDistance: SNAP_DISTANCE,
+        effects: (before, after, tick) => {
+          this.#fresh.push({ tick, before, after });
+          return []; // `foresight.js` keeps them
+        },
+        kinds: [], // the scene draws the others, with their headings
+        jumpDistance: 0,
       },
-      equal: sameState,
-      distance: (before, after) => Math.hypot(before.x - after.x, before.y - after.y) / UNIT,
-      maxPending: MAX_PENDING,
-    });
+      this.#seen,
+      clock,
+      lead,
+    );
   }
 
   /** Counts of reconciliation since the session began; distances in world units. */
   get counts() {
-    return this.#predictor.counts;
+    return this.#steering.predictor.counts;
   }
 
   /** The predicted state; null while no ship is predicted. */
   get state() {
-    return this.#predictor.state;
+    return this.#steering.own;
+  }
+
+  /** When the next command is due. */
+  get nextDueMs() {
+    return this.#steering.nextDueMs();
+  }
+
+  /** Start over with the next delta: the connection was lost and is back. */
+  reconnected() {
+    this.#steering.reconnected();
+    this.#turning.clear();
   }
 
   /**
    * A delta was applied.
    * @param {number} tick
+   * @param {number | null} margin
    * @param {EntityView | undefined} ship  the own one
    * @param {number} nowMs
    */
-  applied(tick, ship, nowMs) {
-    this.#knownTick = tick;
-    if (ship === undefined) {
-      this.#ship = null;
-      this.#predictor.reset(tick, null);
-    } else if (ship !== this.#ship && ship.id !== this.#ship?.id) {
-      this.#ship = ship;
-      this.#predictor.reset(tick, stateOf(ship));
-      this.#smoothing.clear();
-      this.#turning.clear();
-    } else {
-      this.#ship = ship; // a full state makes new objects
-      this.#reconcile(tick, stateOf(ship), nowMs);
-    }
-    this.#predict();
-    for (const old of this.#commands.keys()) {
-      if (old < tick - REPEAT_TICKS) this.#commands.delete(old);
-    }
+  applied(tick, margin, ship, nowMs) {
+    const before = ship?.id === this.#seen.own?.id ? this.state : null;
+    Object.assign(this.#seen, { tick, own: ship });
+    this.#steering.delta(margin, [], nowMs);
+    const after = this.state;
+    if (before === null || after === null) this.#turning.clear();
+    else this.#turning.add(turnTowards(after.heading, before.heading), 0, nowMs);
   }
 
   /**
-   * Move the client's tick on.
-   * @param {number} commandTick  with its fraction; NaN: not known yet
+   * Steer, if a tick of the client is due.
+   * @param {number} nowMs
    * @param {() => Steer} take  the controls, used up
-   * @returns {Timed[]} what to send
+   * @returns {{ command: Steer, tick: number } | null} what to send
    */
-  advance(commandTick, take) {
-    const due = Math.floor(commandTick);
-    if (Number.isNaN(due)) return [];
-    if (this.#lastTick - due > REWOUND_TICKS) this.#rewind(due);
-    const first = Number.isNaN(this.#lastTick) ? due : this.#lastTick + 1;
-    /** @type {Timed[]} */
-    const sent = [];
-    for (let tick = Math.max(first, due - MOST_AT_ONCE + 1); tick <= due; tick += 1) {
-      const steer = take();
-      this.#commands.set(tick, steer);
-      this.#lastTick = tick;
-      sent.push({ tick, steer });
-    }
-    if (sent.length > 0) this.#predict();
-    return sent;
+  advance(nowMs, take) {
+    return this.#steering.due(nowMs) === null ? null : this.#steering.steer(take());
   }
 
-  /** The ticks that were predicted for the first time since the last call. @returns {Stepped[]} */
+  /** The ticks that were steered since the last call. @returns {Stepped[]} */
   takeSteps() {
     return this.#fresh.splice(0);
   }
 
   /**
    * Write where to draw the ship into `out`.
-   * @param {number} commandTick  with its fraction
    * @param {Steer} steer  the controls as they are held now
    * @param {number} nowMs
    * @param {Pose} out
    * @returns {ShipState | null} the predicted next state; null if nothing is predicted
    */
-  pose(commandTick, steer, nowMs, out) {
-    const { state, tick } = this.#predictor;
-    const next = this.#predictor.peek({ tick: tick + 1, steer });
-    if (state === null || next === null || Number.isNaN(commandTick)) return null;
-    const part = clamp(commandTick - tick, 0, 1);
-    const off = this.#smoothing.offset(nowMs);
-    out.x = (state.x + (next.x - state.x) * part) / UNIT + off.x;
-    out.y = (state.y + (next.y - state.y) * part) / UNIT + off.y;
-    out.heading = turnBetween(state.heading, next.heading, part) + this.#turning.offset(nowMs).x;
+  pose(steer, nowMs, out) {
+    const ahead = this.#steering.ahead(nowMs, steer);
+    const place = this.#steering.ownPlace(nowMs, steer);
+    if (ahead === null || place === null) return null;
+    const { state, next, part } = ahead;
+    Object.assign(out, place);
+    out.heading =
+      turnBetween(state.heading, next.heading, part) + this.#turning.offset(nowMs).x;
     out.aim = steer.aim;
     return next;
-  }
-
-  /** @param {number} tick @param {ShipState} known @param {number} nowMs */
-  #reconcile(tick, known, nowMs) {
-    const before = this.#predictor.reconcile(tick, known);
-    const after = this.#predictor.state;
-    if (before === null || after === null) return;
-    this.#smoothing.add((before.x - after.x) / UNIT, (before.y - after.y) / UNIT, nowMs);
-    this.#turning.add(turnTowards(after.heading, before.heading), 0, nowMs);
-  }
-
-  /** Predict all ticks that have a command, as far as possible. */
-  #predict() {
-    while (this.#predictor.state !== null && this.#predictor.tick < this.#lastTick) {
-      const before = this.#predictor.state;
-      const tick = this.#predictor.tick + 1;
-      const steer = this.#commandOf(tick);
-      if (!this.#predictor.apply(tick, { tick, steer })) return;
-      if (tick <= this.#newestStep) continue;
-      this.#newestStep = tick;
-      this.#fresh.push({ tick, steer, before, after: this.#predictor.state });
-    }
-  }
-
-  /** The controls that the server applies at `tick`, if all commands come in time. @param {number} tick @returns {Steer} */
-  #commandOf(tick) {
-    for (let ago = 0; ago <= REPEAT_TICKS; ago += 1) {
-      const steer = this.#commands.get(tick - ago);
-      if (steer !== undefined) return steer;
-    }
-    return { ...NEUTRAL, aim: this.#predictor.state?.aim ?? 0 };
-  }
-
-  /** Start over at `due`, since the client's tick was set back. @param {number} due */
-  #rewind(due) {
-    for (const tick of this.#commands.keys()) if (tick >= due) this.#commands.delete(tick);
-    this.#lastTick = due - 1;
-    this.#newestStep = due - 1;
-    if (this.#ship !== null) this.#predictor.reset(this.#knownTick, stateOf(this.#ship));
   }
 }
 
@@ -202,20 +151,4 @@ export class OwnMotion {
 function stateOf(ship) {
   const { x, y, vx, vy, heading, energy, dash_left, aim, fire_wait, mine_wait } = ship;
   return { x, y, vx, vy, heading, energy, dash_left, aim, fire_wait, mine_wait };
-}
-
-/** @param {ShipState} one @param {ShipState} other */
-function sameState(one, other) {
-  return (
-    one.x === other.x &&
-    one.y === other.y &&
-    one.vx === other.vx &&
-    one.vy === other.vy &&
-    one.heading === other.heading &&
-    one.energy === other.energy &&
-    one.dash_left === other.dash_left &&
-    one.aim === other.aim &&
-    one.fire_wait === other.fire_wait &&
-    one.mine_wait === other.mine_wait
-  );
 }

@@ -7,7 +7,8 @@
  * `foresight.js`.  Never draws, never sends, reads no clock.
  */
 
-import { PlaybackClock } from "../interpolation.js";
+import { PlaybackClock } from "../net/interpolation.js";
+import { Lead } from "../net/lead.js";
 import { TickClock } from "../net/tickclock.js";
 import { Foresight } from "./foresight.js";
 import { Marksmanship } from "./marksmanship.js";
@@ -27,6 +28,7 @@ const MIN_DELAY_MS = 66;
 const MIN_INTERVALS = 2;
 /** The clock before the first welcome. */
 const NO_CLOCK = new TickClock(30, 0, 0);
+const NO_LEAD = new Lead(NO_CLOCK);
 /** Events that wait; overflow policy `drop-oldest`: in a hidden tab nothing is shown for hours. */
 const MAX_WAITING = 500;
 /** An event that is overdue by more than this is not shown. */
@@ -67,11 +69,12 @@ export class Scene {
   #clock = new PlaybackClock(NO_CLOCK, { minDelayMs: MIN_DELAY_MS });
   /** The playback clock of the own ship without prediction: as near to the newest delta as possible. */
   #ownClock = new PlaybackClock(NO_CLOCK, { minDelayMs: 0 });
-  #ownMotion = new OwnMotion(this.#surroundings());
+  #lead = NO_LEAD;
+  #ownMotion = new OwnMotion(this.#surroundings(), NO_CLOCK, NO_LEAD);
   /** @type {import("./ship_step.js").ShipState | null} */ #ownState = null;
   #newestTick = NaN;
-  /** The tick of a command that is sent now; NaN if unknown. */
-  #commandTick = NaN;
+  /** When the own ship was steered last; NaN: not in this connection. */
+  #steeredMs = NaN;
   /** @type {GameEvent[]} of the delta that is being announced */
   #fresh = [];
   /** @type {{tick: number, event: GameEvent}[]} */
@@ -83,9 +86,9 @@ export class Scene {
 
   /**
    * A new session: forget everything of the last one.
-   * @param {{seat: number, tickRate: number, clock: TickClock}} welcome
+   * @param {{seat: number, tickRate: number, clock: TickClock, lead: Lead}} welcome
    */
-  reset({ seat, tickRate, clock }) {
+  reset({ seat, tickRate, clock, lead }) {
     this.seat = seat;
     this.tickRate = tickRate;
     this.#clock = new PlaybackClock(clock, {
@@ -93,9 +96,10 @@ export class Scene {
       minIntervals: MIN_INTERVALS,
     });
     this.#ownClock = new PlaybackClock(clock, { minDelayMs: 0 });
-    this.#ownMotion = new OwnMotion(this.#surroundings());
+    this.#lead = lead;
+    this.#ownMotion = new OwnMotion(this.#surroundings(), clock, lead);
     this.#ownState = null;
-    this.#newestTick = this.#commandTick = NaN;
+    this.#newestTick = this.#steeredMs = NaN;
     this.#foreseen = [];
     this.foresight.forget();
     for (const known of [this.ships, this.pilots, this.rocks, this.mines, this.pickups])
@@ -110,9 +114,9 @@ export class Scene {
 
   /** The session was resumed: start the prediction over with the next delta. */
   resume() {
-    this.#ownMotion = new OwnMotion(this.#surroundings());
+    this.#ownMotion.reconnected();
     this.#ownState = null;
-    this.#commandTick = NaN;
+    this.#steeredMs = NaN;
     this.#foreseen = [];
     this.foresight.forget();
   }
@@ -216,8 +220,9 @@ export class Scene {
    * All signals of a delta have been emitted.
    * @param {number} tick
    * @param {number} nowMs
+   * @param {number | null} [margin]  as the delta has it
    */
-  applied(tick, nowMs) {
+  applied(tick, nowMs, margin = null) {
     this.#newestTick = tick;
     this.#clock.arrived(tick, nowMs);
     this.#ownClock.arrived(tick, nowMs);
@@ -233,7 +238,7 @@ export class Scene {
       const { heading, aim } = entity;
       track.push(tick, { x: entity.x / UNIT, y: entity.y / UNIT, heading, aim });
     }
-    this.#ownApplied(tick, nowMs);
+    this.#ownApplied(tick, margin, nowMs);
     for (const event of this.#fresh) {
       const own = OWN_DEEDS.has(event.kind) && event.seat === this.seat;
       if (!own || !this.foresight.confirms(event, tick)) this.#waiting.push({ tick, event });
@@ -245,22 +250,28 @@ export class Scene {
   }
 
   /**
-   * Steer the own ship.
-   * @param {number} commandTick  the tick of a command that is sent now; NaN if unknown
+   * Steer the own ship, if a tick of the client is due.
+   * @param {number} nowMs
    * @param {() => Steer} take  the controls, used up
-   * @returns {import("./own_motion.js").Timed[]} what to send
+   * @returns {{ command: Steer, tick: number } | null} what to send
    */
-  steer(commandTick, take) {
-    this.#commandTick = commandTick;
-    const sent = this.#ownMotion.advance(commandTick, take);
+  steer(nowMs, take) {
+    this.#steeredMs = nowMs;
+    const order = this.#ownMotion.advance(nowMs, take);
     this.#foresee();
-    return sent;
+    return order;
+  }
+
+  /** When the next command is due; NaN if unknown. */
+  get nextCommandMs() {
+    return this.#ownMotion.nextDueMs;
   }
 
   /** Where the server will look for a ship when a pulse that is fired now arrives. @param {ShipView} ship */
   targetOf({ pose, track, shown }) {
-    if (this.compensates || !shown || Number.isNaN(this.#commandTick)) return pose;
-    return track.ahead(this.#commandTick);
+    const commandTick = this.#lead.tickAt(this.#steeredMs);
+    if (this.compensates || !shown || Number.isNaN(commandTick)) return pose;
+    return track.ahead(commandTick);
   }
 
   /**
@@ -330,11 +341,17 @@ export class Scene {
     };
   }
 
-  /** Pass the server's state of the own ship to the prediction. @param {number} tick @param {number} nowMs */
-  #ownApplied(tick, nowMs) {
+  /**
+   * Pass the server's state of the own ship to the prediction.
+   * @param {number} tick
+   * @param {number | null} margin
+   * @param {number} nowMs
+   */
+  #ownApplied(tick, margin, nowMs) {
     const entity = this.ownShip?.entity;
     // Without the owner fields no prediction is possible.
-    this.#ownMotion.applied(tick, entity?.vx === undefined ? undefined : entity, nowMs);
+    const own = entity?.vx === undefined ? undefined : entity;
+    this.#ownMotion.applied(tick, margin, own, nowMs);
     this.#foresee();
   }
 
@@ -348,7 +365,7 @@ export class Scene {
     ship.track.sample(this.#ownClock.tickAt(nowMs), ship.pose);
     this.#ownState = null;
     if (steer === undefined || !this.predicts) return;
-    this.#ownState = this.#ownMotion.pose(this.#commandTick, steer, nowMs, ship.pose);
+    this.#ownState = this.#ownMotion.pose(steer, this.#steeredMs, ship.pose);
     if (this.#ownState === null) return;
     const steered = (steer.thrust ? Flag.THRUST : 0) | (this.#ownState.dash_left > 0 ? Flag.DASH : 0);
     ship.flags = (ship.flags & ~STEERED) | steered;

@@ -4,7 +4,7 @@
  * Owns only that record; `scene.js` keeps it up to date.
  */
 
-import { newPose, Track } from "../interpolation.js";
+import { newPose, Track } from "../net/interpolation.js";
 
 /** @typedef {import("../net/schema.js").EntityView} EntityView */
 

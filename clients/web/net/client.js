@@ -27,6 +27,7 @@
  * client.serverTickNow();                   // the server's present tick, with its fraction
  * client.commandTickNow();                  // the tick of a command that is sent now
  * client.send("Steer", { turn: 1 }, 1240);  // a command for that tick
+ * client.steering({ command: "Steer", controls, state, step, idle, … });   // see predicted_play.js
  * client.replica.own?.x;                    // null before the first welcome
  * client.statistics().bytesInPerS;
  * client.wake();                            // the page is visible again: reconnect without a pause
@@ -55,6 +56,7 @@ import { ProtocolError } from "./errors.js";
 import { Line } from "./line.js";
 import * as messages from "./messages.js";
 import { Kind } from "./messages.js";
+import { PredictedPlay } from "./predicted_play.js";
 import { Session } from "./session.js";
 import { Signals } from "./signals.js";
 import { canBeSaid } from "./texts.js";
@@ -172,6 +174,11 @@ export class GameClient {
     return this.#session?.tickClock ?? null;
   }
 
+  /** The client's own tick, ahead of the server's; null before the first welcome. */
+  get lead() {
+    return this.#session?.lead ?? null;
+  }
+
   /** Game time as a share of real time, as last announced; 1 before the first welcome. */
   get pace() {
     return this.#session?.tickClock.pace ?? 1;
@@ -234,6 +241,26 @@ export class GameClient {
   }
 
   /**
+   * Steer with prediction: the own entity answers at once, and others are drawn a moment ago.
+   * `predicted_play.js` has an example, `Vehicle` in `steering.js` says what each part is.
+   * @template {keyof Game["commands"] & string} Name
+   * @template State
+   * @param {import("./predicted_play.js").Controlled<Game, Name, State>} vehicle
+   * @returns {PredictedPlay<State, Game["commands"][Name] & object>}
+   */
+  steering(vehicle) {
+    return new PredictedPlay(/** @type {any} */ (vehicle), {
+      session: () => this.#session,
+      isPlaying: () => this.#state === "playing",
+      send: (name, fields, tick) => void this.#session?.send(name, fields, tick),
+      clock: this.#clock,
+      setTimer: this.#setTimer,
+      clearTimer: this.#clearTimer,
+      on: (name, listener) => this.on(name, listener),
+    });
+  }
+
+  /**
    * Say something in the room's chat.
    * @param {string} text  `RangeError` if it is too long or holds what no text may; `cleanText` of
    *   `texts.js` makes a typed text valid
@@ -282,14 +309,6 @@ export class GameClient {
   commandTickNow() {
     if (this.#state !== "playing") return NaN;
     return this.#session?.commandTickAt(this.#clock()) ?? NaN;
-  }
-
-  /**
-   * The milliseconds until `commandTickNow()` reaches `tick`, at its present speed; at least 0.
-   * @param {number} tick
-   */
-  msUntilCommandTick(tick) {
-    return Math.max(0, (this.#session?.lead.timeOf(tick) ?? NaN) - this.#clock());
   }
 
   /** The present figures; `traffic.js` has those of the connection. */

@@ -59,6 +59,21 @@ export class CommandKind {
     });
   }
 
+  /**
+   * `values` with the defaults of the fields that are left out, which `toWire` may still refuse.
+   * @param {Record<string, any>} values
+   * @returns {Record<string, any>}
+   */
+  complete(values) {
+    const whole = { ...values };
+    for (const { name, type, fallback } of this.fields) {
+      if (!Object.hasOwn(whole, name) || whole[name] === undefined) {
+        whole[name] = fallback === null ? null : type.fromWire(fallback);
+      }
+    }
+    return whole;
+  }
+
   /** @param {CommandField} field @param {any} value @returns {any} */
   #fieldToWire(field, value) {
     const where = `${this.name}.${field.name}`;

@@ -122,6 +122,11 @@ export class Lead {
     return this.#clock.tickOf(this.#offset + nowMs * rate);
   }
 
+  /** The client's tick at `nowMs`, with its fraction, as it runs now; NaN before `advance`. @param {number} nowMs */
+  tickAt(nowMs) {
+    return this.#clock.tickOf(this.#offset + nowMs * this.#clock.ticksPerMs);
+  }
+
   /** The local time at which the client's tick will be `tick`. @param {number} tick */
   timeOf(tick) {
     return (this.#clock.steadyOf(tick) - this.#offset) / this.#clock.ticksPerMs;

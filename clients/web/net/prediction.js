@@ -33,7 +33,7 @@ const NOTHING = 1 / 4096;
 export class Predictor {
   /**
    * @param {object} game
-   * @param {(state: State, command: Command) => State} game.step
+   * @param {(state: State, command: Command, tick: number) => State} game.step  the state after `tick`
    * @param {(one: State, other: State) => boolean} game.equal
    * @param {(before: State, after: State) => number} game.distance  how far apart they would be drawn
    * @param {number} game.maxPending  ticks that are predicted beyond the server's word, at most:
@@ -97,7 +97,7 @@ export class Predictor {
       this.counts.refused += 1;
       return false;
     }
-    this.#state = this.#step(this.#state, command);
+    this.#state = this.#step(this.#state, command, tick);
     this.tick = tick;
     this.#pending.push({ tick, command, state: this.#state });
     return true;
@@ -110,7 +110,7 @@ export class Predictor {
    * @returns {State | null}
    */
   peek(command) {
-    return this.#state === null ? null : this.#step(this.#state, command);
+    return this.#state === null ? null : this.#step(this.#state, command, this.tick + 1);
   }
 
   /**
@@ -137,7 +137,9 @@ export class Predictor {
   /** @param {number} tick @param {State} known */
   #replay(tick, known) {
     let state = known;
-    for (const each of this.#pending) each.state = state = this.#step(state, each.command);
+    for (const each of this.#pending) {
+      each.state = state = this.#step(state, each.command, each.tick);
+    }
     this.#state = state;
     this.tick = Math.max(this.tick, tick);
   }
@@ -210,4 +212,20 @@ export class Smoothing {
     }
     return { x: this.#x * left, y: this.#y * left };
   }
+}
+
+/**
+ * Whether two values are equal: numbers, strings and the like, arrays, and plain objects of these.
+ * @param {any} one
+ * @param {any} other
+ * @returns {boolean}
+ */
+export function sameValue(one, other) {
+  if (one === other) return true;
+  if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) {
+    return one !== one && other !== other; // NaN
+  }
+  const names = Object.keys(one);
+  if (names.length !== Object.keys(other).length) return false;
+  return names.every((name) => Object.hasOwn(other, name) && sameValue(one[name], other[name]));
 }

@@ -6,6 +6,7 @@
  */
 
 import { Signals } from "../../../clients/web/net/signals.js";
+import { Lead } from "../../../clients/web/net/lead.js";
 import { TickClock } from "../../../clients/web/net/tickclock.js";
 
 const UNIT = 32;
@@ -22,6 +23,7 @@ export class DemoClient {
   replica = { tick: 0 };
   budget = null;
   tickClock = new TickClock(TICK_RATE, 0, 0);
+  lead = new Lead(this.tickClock);
   pace = 1;
   state = "idle";
   seq = 0;
@@ -85,14 +87,6 @@ export class DemoClient {
     return 1000 + ((performance.now() - this.#startedMs) * TICK_RATE) / 1000;
   }
 
-  commandTickNow() {
-    return this.serverTickNow() + 1;
-  }
-
-  msUntilCommandTick(tick) {
-    return ((tick - this.commandTickNow()) * 1000) / TICK_RATE;
-  }
-
   statistics() {
     const rates = { deltasPerS: 30, bytesInPerS: 5400, bytesOutPerS: 700 };
     return { rttMs: 18.4, appRttMs: 30, jitterMs: 2.1, marginTicks: 1, ...rates };
@@ -138,6 +132,7 @@ export class DemoClient {
 
   #begin() {
     this.#startedMs = performance.now();
+    this.tickClock.pong(this.#startedMs, this.#startedMs, 1000);
     this.#round = this.#enter("Round", {
       number: 1,
       phase: "PLAYING",

@@ -59,9 +59,54 @@ for (const entity of client.replica?.entities.values() ?? []) {
   entity.nme; // wrong
 }
 
+const play = client.steering({
+  command: "Steer",
+  controls: (tick) => (tick > 0 ? { turn: 1 } : null),
+  state: (entity) => (entity.kind === "Ship" ? { x: entity.x, vx: entity.vx ?? 0 } : null),
+  step: ({ x, vx }, { turn, thrust }) => ({ x: x + vx * turn, vx: thrust ? vx + 1 : vx }),
+  idle: (last, silentTicks) => (last === null || silentTicks > 15 ? {} : last),
+  place: ({ x }) => ({ x, y: 0 }),
+  effects: (before, after, tick) => (after.vx > before.vx ? [{ kind: "Dashed", tick }] : []),
+  effectOf: (event) => (event.kind === "Dashed" ? { kind: event.kind } : null),
+  kinds: ["Ship"],
+  jumpDistance: 20,
+  snapDistance: 200,
+});
+play.own?.vx.toFixed();
+play.own?.vy; // wrong
+play.own.vx; // wrong
+play.frame({ thrust: true })?.state.x.toFixed();
+play.frame({ thrust: 1 }); // wrong
+play.placeOf({ id: 1 })?.x.toFixed();
+const bare = { kinds: [], jumpDistance: 0, snapDistance: 9, place: () => ({ x: 0, y: 0 }) };
+client.steering({
+  ...bare,
+  command: "Steer",
+  controls: () => ({ trust: true }), // wrong
+  state: (entity) => entity.id,
+  step: (state, command) => state + command.turn,
+  idle: () => ({}),
+});
+client.steering({
+  ...bare,
+  command: "Steer",
+  controls: () => ({}),
+  state: (entity) => entity.id,
+  step: (state, command) => state + command.trun, // wrong
+  idle: () => ({ turn: "left" }), // wrong
+});
+
 /** A client of a game whose types are not known takes anything. @type {GameClient} */
 const untyped = new GameClient({ url: "", name: "Ada" });
 untyped.send("Anything", { at: "all" });
 untyped.on("enter", (entity) => entity.anything);
 untyped.replica?.own?.anything;
 untyped.on("wellcome", () => {}); // wrong
+untyped.steering({
+  ...bare,
+  command: "Anything",
+  controls: () => ({ up: 1 }),
+  state: (entity) => ({ y: entity.y }),
+  step: ({ y }, { up }) => ({ y: y + up }),
+  idle: () => ({}),
+});

@@ -29,6 +29,7 @@ from tests.support.netcode_vectors.prediction import (
 )
 from tests.support.netcode_vectors.recovery import play_recovery, recovery_cases
 from tests.support.netcode_vectors.script import Case, Player
+from tests.support.netcode_vectors.steering import play_steering, steering_cases
 from tests.support.netcode_vectors.tempo import play_tempo, tempo_cases
 from tests.support.netcode_vectors.tickclock import play_tickclock, tickclock_cases
 from tests.support.paths import VECTORS
@@ -46,6 +47,7 @@ FILES: dict[str, dict[str, tuple[Callable[[], Iterator[Case]], Player]]] = {
         "track": (track_cases, play_track),
     },
     "effects": {"cases": (effects_cases, play_effects)},
+    "steering": {"cases": (steering_cases, play_steering)},
     "budget": {"cases": (budget_cases, play_budget)},
     "recovery": {"cases": (recovery_cases, play_recovery)},
 }

@@ -12,7 +12,7 @@
  * then stops.
  */
 
-/** @typedef {import("./net/tickclock.js").TickClock} TickClock */
+/** @typedef {import("./tickclock.js").TickClock} TickClock */
 
 /** Weight of a new arrival in the running means: 1/16, the gain of RFC 3550 (6.4.1) for jitter. */
 const GAIN = 1 / 16;
