@@ -4,8 +4,8 @@ Owns the client's loop of ticks, and connects its parts: the tick clock and the 
 the next command), the predictor (the own entity, now), playback and tracks (others, a moment ago),
 predicted effects, and the latency budget.  Pure: times are arguments, in seconds of one steady
 clock.  ``predicted_play.py`` waits and sends for it; tests play it against a room without sockets.
-``clients/web/net/steering.js`` is its twin, in milliseconds; ``tests/vectors/netcode_steering.json``
-tests both.
+``clients/web/net/steering.js`` is its twin, in milliseconds;
+``tests/vectors/netcode_steering.json`` tests both.
 
 In a tick of the loop, ``due`` returns the tick, the player looks at ``own`` and at ``place_of``
 others and decides, and ``steer`` predicts the command and returns what to send.  A command that the

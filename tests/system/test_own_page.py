@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,14 @@ OWN_SHIP = """async (deadlineMs) => {
     return look();
 }"""
 
+#: The page steers, and has steered the tick.
+STEERS = """async ([tick, deadlineMs]) => {
+    while (!(window.play?.own && play.steering.tick >= tick)) {
+        if (performance.now() > deadlineMs) throw new Error("nothing is steered");
+        await new Promise(requestAnimationFrame);
+    }
+}"""
+
 
 @pytest.fixture
 def printed(tmp_path: Path) -> Path:
@@ -43,6 +53,41 @@ def test_the_page_plays_the_first_game(printed: Path, browser: Browser) -> None:
         own_ship = page.evaluate(OWN_SHIP, DEADLINE_MS)
         assert own_ship == "0,0,0,255"
         assert page.title().startswith("playing")
+        assert faults == []
+        page.context.close()
+
+
+HOW_TO = PAGES_FOLDER / "how-to"
+
+
+def test_the_page_of_the_how_to_predicts_without_corrections(
+    tmp_path: Path, browser: Browser
+) -> None:
+    save_files(HOW_TO / "predict.md", tmp_path)
+    [step] = [block.body for block in blocks_of(HOW_TO / "predict.md") if " step " in block.body]
+    made = subprocess.run(
+        [sys.executable, "-m", "gameserver", "step", "movement"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert step.endswith("> page/movement.js\n")
+    (tmp_path / "page" / "movement.js").write_text(made.stdout)
+    with running_server(
+        ["serve", "rink:Rink", "--page", "page", "--port", "0"], cwd=tmp_path
+    ) as server:
+        page = browser.new_page()
+        page.set_default_timeout(DEADLINE_MS)
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(server.url())
+        page.evaluate(STEERS, [0, DEADLINE_MS])
+        x = page.evaluate("play.own.x")
+        for key in ("ArrowRight", "ArrowDown", "ArrowLeft"):
+            page.keyboard.down(key)
+            tick = page.evaluate("play.steering.tick")
+            page.evaluate(STEERS, [tick + 20, DEADLINE_MS])
+            page.keyboard.up(key)
+        assert page.evaluate("play.own.x") != x
+        assert page.evaluate("play.steering.predictor.counts.corrections") == 0
         assert faults == []
         page.context.close()
 

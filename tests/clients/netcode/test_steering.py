@@ -19,6 +19,7 @@ from gameserver.games.arena.model import UNIT, Pickup, PickupKind, Play, Ship, S
 from gameserver.games.arena.movement import DASH_SPEED
 from gameserver.games.arena.room import Arena
 from gameserver.protocol.messages import RENDERED_PER_TICK
+from tests.support.netcode_vectors.files import check
 from tests.support.simulated_play import (
     Delay,
     SimulatedClient,
@@ -64,6 +65,10 @@ def agrees(remote: SimulatedClient) -> bool:
         and (ship.x, ship.y) == (predicted.x, predicted.y)
         and (ship.vx, ship.vy, ship.heading) == (predicted.vx, predicted.vy, predicted.heading)
     )
+
+
+def test_python_and_the_page_play_the_same_scripts() -> None:
+    check("steering")
 
 
 # ---------------------------------------------------------------- the clean link

@@ -197,7 +197,8 @@ class Recording:
 
     def run(self) -> Case:
         tick_ms = 1000 / self.RATE
-        delay_ms = self.link.delay_ticks * tick_ms
+        delay = self.link.delay_ticks
+        delay_ms = delay * tick_ms
         deltas: list[Step] = []
         for tick in range(1, 101):
             now_ms = tick * tick_ms
@@ -205,8 +206,8 @@ class Recording:
                 sent_ms = now_ms - 2 * delay_ms
                 self.do("pong", sent_ms, now_ms, (sent_ms + delay_ms) / tick_ms)
             deltas.append([tick, *self._server(tick)])
-            if tick > self.link.delay_ticks and self.rng.random() > 0.05:
-                arriving, deltas = deltas[: -self.link.delay_ticks], deltas[-self.link.delay_ticks :]
+            if tick > delay and self.rng.random() > 0.05:
+                arriving, deltas = deltas[:-delay], deltas[-delay:]
                 for delta in arriving:
                     self.do("delta", *delta, now_ms)
             self._client(now_ms + 3)
