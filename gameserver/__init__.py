@@ -20,7 +20,16 @@ if TYPE_CHECKING:
         SnapshotError,
     )
     from gameserver.identity import Verified
-    from gameserver.model.schema import command, entity, event, number, synced, text
+    from gameserver.model.schema import (
+        command,
+        elements,
+        entity,
+        event,
+        number,
+        synced,
+        text,
+        value,
+    )
     from gameserver.model.view import Near
     from gameserver.protocol.closing import CloseCode
     from gameserver.protocol.latency import Latency
@@ -43,8 +52,11 @@ else:
                 "SnapshotError",
             ],
             "gameserver.identity": ["Verified"],
-            "gameserver.model.schema": ["command", "entity", "event", "number", "synced", "text"],
             "gameserver.model.view": ["Near"],
+            "gameserver.model.schema": [
+                *("command", "elements", "entity", "event"),
+                *("number", "synced", "text", "value"),
+            ],
             "gameserver.protocol.closing": ["CloseCode"],
             "gameserver.protocol.latency": ["Latency"],
             "gameserver.protocol.texts": ["MAX_NAME_LENGTH", "cleaned_name"],
@@ -76,6 +88,7 @@ __all__ = [
     "Verified",
     "cleaned_name",
     "command",
+    "elements",
     "entity",
     "event",
     "handles",
@@ -85,4 +98,5 @@ __all__ = [
     "serve",
     "synced",
     "text",
+    "value",
 ]

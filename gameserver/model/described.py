@@ -10,11 +10,10 @@ from __future__ import annotations
 from typing import Any, Final, TypeVar
 
 from gameserver.errors import RemoteProtocolError
-from gameserver.model import fieldtypes
+from gameserver.model.described_types import from_description
+from gameserver.model.fieldtypes import MAX_FIELDS
 from gameserver.model.specs import CommandField, CommandSpec, EntitySpec, EventSpec, FieldSpec
 
-#: A mask of changed fields must fit the 32-bit integer operations of a browser.
-MAX_FIELDS: Final = 31
 #: Clients refuse more kinds of entities, commands or events than this.
 MAX_KINDS: Final = 1024
 
@@ -82,7 +81,7 @@ def _command(row: list[Any]) -> CommandSpec:
 
 def _command_field(row: list[Any]) -> CommandField:
     name, described, default, *limits = row
-    field_type = fieldtypes.from_description(described)
+    field_type = from_description(described)
     if default is not None and not field_type.holds(default):
         raise ValueError(f"{_shown(default)} is no value of type {field_type.describe()[0]}")
     if any(limit is not None and type(limit) not in (int, float) for limit in limits):
@@ -98,7 +97,7 @@ def _text(value: Any) -> str:
 
 def _fields(descriptions: Any) -> tuple[FieldSpec, ...]:
     return tuple(
-        FieldSpec(_text(name), fieldtypes.from_description(described))
+        FieldSpec(_text(name), from_description(described))
         for name, described in _rows(descriptions, 2)
     )
 

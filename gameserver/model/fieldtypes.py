@@ -2,6 +2,7 @@
 
 Owns the mapping between Python values and wire values (``gameserver/protocol/README.md``,
 "Schema"): quantising, checking, and describing a type.  Never packs bytes, never knows entities.
+``annotations.py`` finds the type of an annotation, ``described_types.py`` that of a description.
 
 A *value* is what the game sees (``0.5``, ``Color.RED``); a *wire value* is what msgpack carries
 (``16`` steps, index ``0``).
@@ -12,20 +13,24 @@ from __future__ import annotations
 import enum
 import math
 import struct
-import types
-import typing
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
 
 import attrs
-
-from gameserver.errors import LocalProtocolError, RemoteProtocolError
 
 #: Wire integers lie within ±2^52, so that the difference of two is exact in a double.
 INT_LIMIT: Final = 2**52
 
 #: Clients refuse types that are nested more deeply.
 MAX_TYPE_NESTING: Final = 16
+
+#: A mask of changed fields must fit the 32-bit integer operations of a browser.
+MAX_FIELDS: Final = 31
+
+#: Most elements of a list or dict.
+MAX_ELEMENTS: Final = 4096
+#: Longest msgpack form of a value, list or dict in a field.
+MAX_CHANGING_BYTES: Final = 1 << 16
 
 #: ``FieldType.to_wire`` raises one of these for some values of a wrong type.
 QUANTISE_ERRORS: Final = (TypeError, ValueError, OverflowError, AttributeError, struct.error)
@@ -45,12 +50,19 @@ class FieldType:
     """Base of all field types."""
 
     #: Whether ``adds`` carries values of this type as differences.
-    additive: typing.ClassVar[bool] = False
+    additive: ClassVar[bool] = False
+    #: Whether ``adds`` and ``own`` carry values of this type as changes (``edits.py``).
+    changing: ClassVar[bool] = False
 
     @property
     def immutable(self) -> bool:
         """Whether an object never changes its value; where tuples belong a game may set lists."""
         return True
+
+    @property
+    def depth(self) -> int:
+        """How many types are inside one another, this one included."""
+        return 1
 
     def describe(self) -> list[Any]:
         """Return the type as ``welcome`` carries it."""
@@ -221,6 +233,10 @@ class Tuple(FieldType):
     def immutable(self) -> bool:
         return False
 
+    @property
+    def depth(self) -> int:
+        return 1 + max([t.depth for t in self.items], default=0)
+
     def describe(self) -> list[Any]:
         return ["tuple", [t.describe() for t in self.items]]
 
@@ -242,25 +258,184 @@ class Tuple(FieldType):
 
 @attrs.frozen
 class List(FieldType):
-    """A tuple of any length, all elements of one type (``tuple[T, ...]``)."""
+    """A sequence of any length, all elements of one type (``list[T]`` or ``tuple[T, ...]``)."""
 
     item: FieldType
+    #: What the values are; unknown, and so a tuple, if only the description is known.
+    made: type[list[Any]] | type[tuple[Any, ...]] = attrs.field(default=tuple, eq=False)
+
+    changing = True
 
     @property
     def immutable(self) -> bool:
         return False
 
+    @property
+    def depth(self) -> int:
+        return 1 + self.item.depth
+
     def describe(self) -> list[Any]:
         return ["list", self.item.describe()]
 
+    def source(self, value: str, names: dict[str, Any]) -> str:
+        names["sequence"] = _sequence
+        item = self.item.source("e", names)
+        if item == "e":
+            return f"tuple(sequence({value}))"
+        return f"tuple([{item} for e in sequence({value})])"
+
     def to_wire(self, value: Any) -> Any:
-        return tuple(map(self.item.to_wire, value))
+        return tuple(map(self.item.to_wire, _sequence(value)))
 
     def from_wire(self, wire: Any) -> Any:
-        return tuple(map(self.item.from_wire, wire))
+        return self.made(map(self.item.from_wire, wire))
 
     def holds(self, wire: Any) -> bool:
-        return type(wire) in (tuple, list) and all(map(self.item.holds, wire))
+        return (
+            type(wire) in (tuple, list)
+            and len(wire) <= MAX_ELEMENTS
+            and all(map(self.item.holds, wire))
+        )
+
+
+@attrs.frozen
+class Dict(FieldType):
+    """A dict; on the wire the array ``key, value, …`` in the order of the dict."""
+
+    key: FieldType
+    item: FieldType
+
+    changing = True
+
+    @property
+    def immutable(self) -> bool:
+        return False
+
+    @property
+    def depth(self) -> int:
+        return 1 + self.item.depth
+
+    def describe(self) -> list[Any]:
+        return ["dict", self.key.describe(), self.item.describe()]
+
+    def source(self, value: str, names: dict[str, Any]) -> str:
+        names["items_of"] = _items_of
+        pair = f"({self.key.source('k', names)}, {self.item.source('e', names)})"
+        return f"tuple([w for k, e in items_of({value}) for w in {pair}])"
+
+    def to_wire(self, value: Any) -> Any:
+        flat: list[Any] = []
+        for key, item in _items_of(value):
+            flat += (self.key.to_wire(key), self.item.to_wire(item))
+        return tuple(flat)
+
+    def from_wire(self, wire: Any) -> Any:
+        keys = map(self.key.from_wire, wire[::2])
+        return dict(zip(keys, map(self.item.from_wire, wire[1::2]), strict=True))
+
+    def holds(self, wire: Any) -> bool:
+        if type(wire) not in (tuple, list) or len(wire) % 2 or len(wire) > 2 * MAX_ELEMENTS:
+            return False
+        keys = wire[::2]
+        return (
+            all(map(self.key.holds, keys))
+            and len(set(keys)) == len(keys)
+            and all(map(self.item.holds, wire[1::2]))
+        )
+
+
+@attrs.frozen
+class ValueField:
+    """One field of a ``@value`` class.  The limits bind commands only; None where there is none."""
+
+    name: str
+    type: FieldType
+    low: float | None = None
+    high: float | None = None
+    max_length: int | None = None
+
+    def describe(self) -> list[Any]:
+        """Return the description that ``welcome`` carries."""
+        return [self.name, self.type.describe(), self.low, self.high, self.max_length]
+
+
+@attrs.frozen
+class Value(FieldType):
+    """A ``@value`` class; on the wire the array of its fields.
+
+    Instances are made by ``cls``.  If only the description is known, they are ``RemoteValue``.
+    """
+
+    name: str
+    fields: tuple[ValueField, ...]
+    cls: Callable[..., Any] | None = attrs.field(default=None, eq=False)
+
+    changing = True
+
+    @property
+    def immutable(self) -> bool:
+        return False
+
+    @property
+    def depth(self) -> int:
+        return 1 + max(field.type.depth for field in self.fields)
+
+    def describe(self) -> list[Any]:
+        return ["value", self.name, [field.describe() for field in self.fields]]
+
+    def source(self, value: str, names: dict[str, Any]) -> str:
+        fields = [field.type.source(f"{value}.{field.name}", names) for field in self.fields]
+        return f"({''.join(f'{field}, ' for field in fields)})"
+
+    def to_wire(self, value: Any) -> Any:
+        return tuple(field.type.to_wire(getattr(value, field.name)) for field in self.fields)
+
+    def from_wire(self, wire: Any) -> Any:
+        values = [f.type.from_wire(w) for f, w in zip(self.fields, wire, strict=True)]
+        if self.cls is not None:
+            return self.cls(*values)
+        names = [field.name for field in self.fields]
+        return RemoteValue(self.name, dict(zip(names, values, strict=True)))
+
+    def holds(self, wire: Any) -> bool:
+        return (
+            type(wire) in (tuple, list)
+            and len(wire) == len(self.fields)
+            and all(field.type.holds(w) for field, w in zip(self.fields, wire, strict=True))
+        )
+
+
+class RemoteValue:
+    """A value of a class that is only described: its fields are attributes, which are not written.
+
+    A field with a name that Python keeps for itself is read as ``value["name"]``.
+    """
+
+    __slots__ = ("_fields", "_name")
+
+    def __init__(self, name: str, fields: dict[str, Any]) -> None:
+        self._name = name
+        self._fields = fields
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return object.__getattribute__(self, "_fields")[name]
+        except (KeyError, AttributeError):
+            raise AttributeError(f"the value has no field {name!r}") from None
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the field called ``name``, whatever it is called; KeyError if there is none."""
+        return self._fields[name]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RemoteValue):
+            return NotImplemented
+        return self._name == other._name and self._fields == other._fields
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"{self._name}({', '.join(f'{k}={v!r}' for k, v in self._fields.items())})"
 
 
 @attrs.frozen
@@ -270,11 +445,22 @@ class Optional(FieldType):
     item: FieldType
 
     @property
+    def changing(self) -> bool:  # type: ignore[override]
+        return self.item.changing
+
+    @property
     def immutable(self) -> bool:
         return self.item.immutable
 
+    @property
+    def depth(self) -> int:
+        return 1 + self.item.depth
+
     def describe(self) -> list[Any]:
         return ["optional", self.item.describe()]
+
+    def source(self, value: str, names: dict[str, Any]) -> str:
+        return f"(None if {value} is None else {self.item.source(value, names)})"
 
     def to_wire(self, value: Any) -> Any:
         return None if value is None else self.item.to_wire(value)
@@ -286,119 +472,13 @@ class Optional(FieldType):
         return wire is None or self.item.holds(wire)
 
 
-_PLAIN: Final[dict[Any, FieldType]] = {bool: Bool(), int: Int(), str: Str(), bytes: Bytes()}
+def _sequence(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return value
+    raise TypeError(f"{type(value).__name__} is no list")
 
 
-def from_annotation(annotation: Any, step: float | None) -> FieldType:
-    """Return the field type for a resolved annotation.
-
-    ``step`` applies to every float in it.  Raises ``LocalProtocolError``, whose text completes
-    "Class.field: …", if no field type fits.
-    """
-    field_type = _from_annotation(annotation, step)
-    if step is not None and not _has_steps(field_type):
-        raise LocalProtocolError(f"step= is for floats, not for {_name(annotation)}")
-    return field_type
-
-
-def _from_annotation(
-    annotation: Any, step: float | None, levels: int = MAX_TYPE_NESTING
-) -> FieldType:
-    if not levels:
-        raise LocalProtocolError(f"types are nested more than {MAX_TYPE_NESTING} deep")
-    if annotation in _PLAIN:
-        return _PLAIN[annotation]
-    if annotation is float:
-        if step is None:
-            return Float32()
-        if not (isinstance(step, (int, float)) and 0 < step < math.inf):
-            raise LocalProtocolError(f"step must be a positive number, not {step!r}")
-        return Steps(float(step))
-    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
-        if not len(annotation):
-            raise LocalProtocolError(f"the enum {annotation.__name__} has no members")
-        return Enumeration(annotation.__name__, tuple(annotation))
-    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is tuple and args:
-        if len(args) == 2 and args[1] is ...:
-            return List(_from_annotation(args[0], step, levels - 1))
-        return Tuple(tuple(_from_annotation(a, step, levels - 1) for a in args))
-    if origin in (typing.Union, types.UnionType):
-        rest = [a for a in args if a is not type(None)]
-        if len(rest) == 1 and len(args) == 2:
-            return Optional(_from_annotation(rest[0], step, levels - 1))
-    if annotation is list or origin is list:
-        item = _name(args[0]) if args else "int"
-        raise LocalProtocolError(f"{_name(annotation)} cannot be sent; use tuple[{item}, ...]")
-    raise LocalProtocolError(
-        f"{_name(annotation)} cannot be sent; use bool, int, float, str, bytes, an Enum, "
-        "a tuple of these, or one of these | None"
-    )
-
-
-def _has_steps(field_type: FieldType) -> bool:
-    match field_type:
-        case Steps():
-            return True
-        case Tuple(items=items):
-            return any(map(_has_steps, items))
-        case List(item=item) | Optional(item=item):
-            return _has_steps(item)
-    return False
-
-
-def _name(annotation: Any) -> str:
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
-
-
-def _steps_of(description: Sequence[Any], _levels: int) -> FieldType:
-    step = description[1]
-    if type(step) not in (int, float) or not 0 < step < math.inf:
-        raise ValueError("a step is a positive number")
-    return Steps(step)
-
-
-def _enum_of(description: Sequence[Any], _levels: int) -> FieldType:
-    _, name, members = description
-    if not members or any(type(text) is not str for text in (name, *members)):
-        raise ValueError("an enum has a name, and members, which are names")
-    return Enumeration(name, tuple(members))
-
-
-def _optional_of(description: Sequence[Any], levels: int) -> FieldType:
-    inner = from_description(description[1], levels)
-    if isinstance(inner, Optional):
-        raise RemoteProtocolError("an optional optional in a schema")
-    return Optional(inner)
-
-
-#: Takes a description, and how many levels of types it may contain.
-_DESCRIBED: Final[dict[str, Callable[[Sequence[Any], int], FieldType]]] = {
-    "bool": lambda _, __: Bool(),
-    "int": lambda _, __: Int(),
-    "float32": lambda _, __: Float32(),
-    "steps": _steps_of,
-    "str": lambda _, __: Str(),
-    "bytes": lambda _, __: Bytes(),
-    "enum": _enum_of,
-    "tuple": lambda d, levels: Tuple(tuple(from_description(each, levels) for each in d[1])),
-    "list": lambda d, levels: List(from_description(d[1], levels)),
-    "optional": _optional_of,
-}
-
-
-def from_description(description: Any, levels: int = MAX_TYPE_NESTING) -> FieldType:
-    """Return the field type of a description with at most ``levels`` of nested types.
-
-    Raises ``RemoteProtocolError`` for anything that ``describe`` cannot have returned.
-    """
-    if not levels:
-        raise RemoteProtocolError("a field type is nested too deep")
-    try:
-        field_type = _DESCRIBED[description[0]](description, levels - 1)
-        faithful = field_type.describe() == list(description)
-    except (TypeError, LookupError, ValueError, AttributeError):
-        faithful = False
-    if not faithful:
-        raise RemoteProtocolError(f"not a field type: {str(description)[:80]}")
-    return field_type
+def _items_of(value: Any) -> Any:
+    if isinstance(value, dict):
+        return value.items()
+    raise TypeError(f"{type(value).__name__} is no dict")

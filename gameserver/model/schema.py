@@ -1,6 +1,6 @@
-"""Declarations of entities, commands and events, and the schema that a room sends to its clients.
+"""Declarations of entities, commands, events and values, and the schema that clients are told.
 
-Owns ``@entity @command @event``, the field declarations ``synced() number() text()``, and
+Owns ``@entity @command @event @value``, the field declarations ``synced() number() text()``, and
 ``Schema``.  A wrong declaration fails when the class is created, with a message that names class
 and field.  Never holds live entities, never packs messages.  ``specs.py`` has the specs that the
 decorators make, ``compiled.py`` the functions that publish an entity, and ``described.py`` reads a
@@ -13,7 +13,8 @@ import contextlib
 import hashlib
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Sequence
+import typing
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, Final, Literal, TypeVar, dataclass_transform, overload
 
@@ -22,6 +23,7 @@ import msgpack
 
 from gameserver.errors import LocalProtocolError
 from gameserver.model import fieldtypes
+from gameserver.model.annotations import VALUE_TYPE, from_annotation, value_type_of
 from gameserver.model.compiled import (
     CheckedField,
     CompiledEntity,
@@ -29,8 +31,8 @@ from gameserver.model.compiled import (
     compile_entity,
     compile_values,
 )
-from gameserver.model.described import MAX_FIELDS, MAX_KINDS, specs_of
-from gameserver.model.fieldtypes import INT_LIMIT, FieldType
+from gameserver.model.described import MAX_KINDS, specs_of
+from gameserver.model.fieldtypes import INT_LIMIT, MAX_FIELDS, FieldType, Value, ValueField
 from gameserver.model.specs import CommandField, CommandSpec, EntitySpec, EventSpec, FieldSpec
 
 T = TypeVar("T")
@@ -41,6 +43,8 @@ DEFAULT_MAX_LENGTH: Final = 256
 DEFAULT_MAX_ITEMS: Final = 64
 #: A command message is an array of at most 64 elements, five of which come before its fields.
 MAX_COMMAND_FIELDS: Final = 59
+#: A command message is nested at most 8 deep, itself included; what it holds in turn is a type.
+MAX_COMMAND_DEPTH: Final = 8
 
 _METADATA: Final = "gameserver"
 _SPEC: Final = "__gameserver_spec__"
@@ -66,15 +70,29 @@ def _field(default: Any, declared: _Declared) -> Any:
     return attrs.field(default=default, metadata={_METADATA: declared})
 
 
-def synced(default: T, *, step: float | None = None, to: Literal["all", "owner"] = "all") -> T:
-    """Declare an entity field that clients receive.
+@overload
+def synced(default: T, *, step: float | None = None, to: Literal["all", "owner"] = "all") -> T: ...
+@overload
+def synced(
+    *, factory: Callable[[], T], step: float | None = None, to: Literal["all", "owner"] = "all"
+) -> T: ...
+def synced(
+    default: Any = attrs.NOTHING,
+    *,
+    factory: Callable[[], Any] | None = None,
+    step: float | None = None,
+    to: Literal["all", "owner"] = "all",
+) -> Any:
+    """Declare a field that clients receive, of an entity, event or value.
 
     With ``step`` a float is sent as an integer count of steps, and a change of less than a step is
     not sent.  Without it a float is sent as float 32.  With ``to="owner"`` only the seat that owns
-    the entity receives the field.
+    the entity receives the field.  ``factory`` makes the default where it can change in place, as
+    in ``synced(factory=list)``.
     """
-    result: T = _field(default, _Declared("synced", step=step, to=to))
-    return result
+    if factory is not None:
+        default = attrs.Factory(factory)
+    return _field(default, _Declared("synced", step=step, to=to))
 
 
 @overload
@@ -101,6 +119,22 @@ def number(
 def text(max_length: int, *, default: str = "") -> str:
     """Declare a str command field of at most ``max_length`` characters."""
     result: str = _field(default, _Declared("text", max_length=max_length))
+    return result
+
+
+def elements(
+    max_length: int,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    step: float | None = None,
+) -> list[Any]:
+    """Declare a list command field of at most ``max_length`` elements; the default is empty.
+
+    ``low`` and ``high`` limit each number in it.  ``step`` is as in ``synced``.
+    """
+    declared = _Declared("elements", step=step, low=low, high=high, max_length=max_length)
+    result: list[Any] = _field(attrs.Factory(list), declared)
     return result
 
 
@@ -164,6 +198,29 @@ def event(cls: Any = None, /) -> Any:
         fields = tuple(_event_field(made, a) for a in attrs.fields(made))
         values = compile_values(made.__name__, [(f.name, f.type) for f in fields])
         setattr(made, _SPEC, EventSpec(made.__name__, fields, values))
+        return made
+
+    return decorate if cls is None else decorate(cls)
+
+
+@overload
+def value(cls: type[T], /) -> type[T]: ...
+@overload
+def value() -> Callable[[type[T]], type[T]]: ...
+@dataclass_transform(field_specifiers=(synced, number, text, elements))
+def value(cls: Any = None, /) -> Any:
+    """Make a class of plain values, for fields of entities, events, commands and other values.
+
+    Values are compared and sent by content, so a game may change one in place.  ``number()`` and
+    ``text()`` limit what a command may bring.
+    """
+
+    def decorate(plain: type) -> type:
+        made = _attrs_class(plain, eq=True)
+        fields = tuple(_value_field(made, a) for a in attrs.fields(made))
+        if not 1 <= len(fields) <= MAX_FIELDS:
+            raise LocalProtocolError(f"{made.__name__}: a value has 1 to {MAX_FIELDS} fields")
+        setattr(made, VALUE_TYPE, Value(made.__name__, fields, made))
         return made
 
     return decorate if cls is None else decorate(cls)
@@ -251,23 +308,31 @@ def _touch(instance: Any, attribute: Any, value: T) -> T:
 
 def _field_type(cls: type, attribute: Any, step: float | None) -> FieldType:
     try:
-        return fieldtypes.from_annotation(attribute.type, step)
+        return from_annotation(attribute.type, step)
     except LocalProtocolError as error:
         raise LocalProtocolError(f"{cls.__name__}.{attribute.name}: {error}") from None
 
 
 def _check_default(cls: type, attribute: Any, field_type: FieldType) -> Any:
     """Return the wire value of the default, or raise if the type cannot hold it."""
-    if attribute.default is attrs.NOTHING or isinstance(attribute.default, attrs.Factory):  # type: ignore[arg-type]
+    default = attribute.default
+    if default is attrs.NOTHING:
         return None
-    _check_unshared(cls, attribute, "a tuple, as in ()")
+    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
+        if default.takes_self:
+            return None
+        default = default.factory()
+    else:
+        _check_unshared(cls, attribute, _instead_of_shared(default, field_type))
     try:
-        wire = field_type.to_wire(attribute.default)
+        wire = field_type.to_wire(default)
     except fieldtypes.QUANTISE_ERRORS:
         wire = attrs.NOTHING
+    if isinstance(default, tuple) and getattr(field_type, "made", None) is list:
+        wire = attrs.NOTHING  # what appends to it would fail
     if not field_type.holds(wire):
         raise LocalProtocolError(
-            f"{cls.__name__}.{attribute.name}: the default {attribute.default!r} is not "
+            f"{cls.__name__}.{attribute.name}: the default {default!r} is not "
             f"a value of type {field_type.describe()[0]}"
         )
     return wire
@@ -275,11 +340,20 @@ def _check_default(cls: type, attribute: Any, field_type: FieldType) -> Any:
 
 def _check_unshared(cls: type, attribute: Any, instead: str) -> None:
     """Raise for a mutable default, which all instances would share."""
-    if isinstance(attribute.default, (list, dict, set, bytearray)):
+    default = attribute.default
+    if isinstance(default, (list, dict, set, bytearray)) or value_type_of(type(default)):
         raise LocalProtocolError(
             f"{cls.__name__}.{attribute.name}: every {cls.__name__} would share the default "
             f"{attribute.default!r}; use {instead}"
         )
+
+
+def _instead_of_shared(default: Any, field_type: FieldType) -> str:
+    if isinstance(field_type, fieldtypes.List) and field_type.made is tuple:
+        return "a tuple, as in ()"
+    if isinstance(default, (list, dict)) and not default:
+        return f"synced(factory={type(default).__name__})"
+    return "synced(factory=…)"
 
 
 def _declared(cls: type, attribute: Any, *allowed: str) -> _Declared | None:
@@ -306,12 +380,31 @@ def _entity_spec(cls: type, at: tuple[str, str] | None, *, rare: bool) -> Entity
                 f'{cls.__name__}.{attribute.name}: to must be "all" or "owner", not {declared.to!r}'
             )
         field_type = _field_type(cls, attribute, declared.step)
+        if rare and _changes_in_place(field_type):
+            raise LocalProtocolError(
+                f"{cls.__name__}.{attribute.name}: changes within it would go unnoticed, "
+                "as the class is rare; leave out rare=True"
+            )
         _check_default(cls, attribute, field_type)
         (public if declared.to == "all" else owner).append(FieldSpec(attribute.name, field_type))
     if max(len(public), len(owner)) > MAX_FIELDS:
         raise LocalProtocolError(f"{cls.__name__}: more than {MAX_FIELDS} synced fields")
     indices = _position_indices(cls, at, public)
     return EntitySpec(cls.__name__, indices, tuple(public), tuple(owner), rare)
+
+
+def _changes_in_place(field_type: FieldType) -> bool:
+    """Whether values of this type hold a list, a dict or a ``@value``."""
+    match field_type:
+        case fieldtypes.Dict() | fieldtypes.Value():
+            return True
+        case fieldtypes.List(made=made, item=item):
+            return made is list or _changes_in_place(item)
+        case fieldtypes.Tuple(items=items):
+            return any(map(_changes_in_place, items))
+        case fieldtypes.Optional(item=item):
+            return _changes_in_place(item)
+    return False
 
 
 def _compiled(spec: EntitySpec) -> CompiledEntity:
@@ -344,18 +437,14 @@ def _position_indices(
 
 
 def _command_field(cls: type, attribute: Any) -> CommandField:
-    declared = _declared(cls, attribute, "number", "text") or _Declared("plain")
+    declared = _declared(cls, attribute, "number", "text", "elements") or _Declared("plain")
     field_type = _field_type(cls, attribute, declared.step)
     where = f"{cls.__name__}.{attribute.name}"
-    if declared.low is not None and declared.high is not None:
-        if not _is_numeric(field_type):
-            raise LocalProtocolError(f"{where}: number() is for int and float")
-        if not -INT_LIMIT <= declared.low <= declared.high <= INT_LIMIT:
-            raise LocalProtocolError(f"{where}: {declared.low} … {declared.high} is no range")
-        if attribute.type is int and float in (type(declared.low), type(declared.high)):
-            raise LocalProtocolError(f"{where}: an int field wants int limits, not floats")
-    if declared.max_length is not None and not _is_str(field_type):
-        raise LocalProtocolError(f"{where}: text() is for str")
+    if field_type.depth > MAX_COMMAND_DEPTH:
+        raise LocalProtocolError(f"{where}: a command is nested at most {MAX_COMMAND_DEPTH} deep")
+    if _has_dict(field_type):
+        raise LocalProtocolError(f"{where}: a command holds no dict; use a list of a @value class")
+    _check_limits(cls, attribute, declared, field_type)
     max_length = declared.max_length
     if max_length is None:
         max_length = _default_max_length(field_type)
@@ -372,6 +461,49 @@ def _command_field(cls: type, attribute: Any) -> CommandField:
     return field
 
 
+def _value_field(cls: type, attribute: Any) -> ValueField:
+    declared = _declared(cls, attribute, "synced", "number", "text", "elements") or _Declared(
+        "plain"
+    )
+    where = f"{cls.__name__}.{attribute.name}"
+    if declared.to != "all":
+        raise LocalProtocolError(f"{where}: to= belongs to the field of the entity that holds it")
+    if cls in _classes_in(attribute.type):
+        raise LocalProtocolError(f"{where}: a {cls.__name__} cannot hold a {cls.__name__}")
+    field_type = _field_type(cls, attribute, declared.step)
+    _check_limits(cls, attribute, declared, field_type)
+    _check_default(cls, attribute, field_type)
+    return ValueField(attribute.name, field_type, declared.low, declared.high, declared.max_length)
+
+
+def _classes_in(annotation: Any) -> Iterator[Any]:
+    yield annotation
+    for part in typing.get_args(annotation):
+        yield from _classes_in(part)
+
+
+def _check_limits(cls: type, attribute: Any, declared: _Declared, field_type: FieldType) -> None:
+    """Raise for limits that do not fit the type."""
+    where = f"{cls.__name__}.{attribute.name}"
+    if (declared.low is None) != (declared.high is None):
+        raise LocalProtocolError(f"{where}: low= and high= belong together")
+    if declared.low is not None and declared.high is not None:
+        if not _is_numeric(field_type):
+            raise LocalProtocolError(f"{where}: {_limited(declared)} for int and float")
+        if not -INT_LIMIT <= declared.low <= declared.high <= INT_LIMIT:
+            raise LocalProtocolError(f"{where}: {declared.low} … {declared.high} is no range")
+        if attribute.type is int and float in (type(declared.low), type(declared.high)):
+            raise LocalProtocolError(f"{where}: an int field wants int limits, not floats")
+    if declared.made_by == "text" and not _is_str(field_type):
+        raise LocalProtocolError(f"{where}: text() is for str")
+    if declared.made_by == "elements" and not isinstance(field_type, fieldtypes.List):
+        raise LocalProtocolError(f"{where}: elements() is for a list")
+
+
+def _limited(declared: _Declared) -> str:
+    return "number() is" if declared.made_by == "number" else "low= and high= are"
+
+
 def _command_spec(cls: type, fields: tuple[CommandField, ...]) -> CommandSpec:
     checked = [CheckedField(f.name, f.type, f.low, f.high, f.complaint) for f in fields]
     return CommandSpec(cls.__name__, fields, compile_command(cls.__name__, cls, checked))
@@ -385,6 +517,19 @@ def _is_numeric(field_type: FieldType) -> bool:
             return all(map(_is_numeric, items))
         case fieldtypes.List(item=item) | fieldtypes.Optional(item=item):
             return _is_numeric(item)
+    return False
+
+
+def _has_dict(field_type: FieldType) -> bool:
+    match field_type:
+        case fieldtypes.Dict():
+            return True
+        case fieldtypes.Tuple(items=items):
+            return any(map(_has_dict, items))
+        case fieldtypes.List(item=item) | fieldtypes.Optional(item=item):
+            return _has_dict(item)
+        case fieldtypes.Value(fields=fields):
+            return any(_has_dict(field.type) for field in fields)
     return False
 
 

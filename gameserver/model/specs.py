@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import attrs
 
 from gameserver.errors import LocalProtocolError
+from gameserver.model import fieldtypes
 from gameserver.model.fieldtypes import QUANTISE_ERRORS, FieldType
 
 
@@ -82,20 +83,46 @@ class CommandField:
         """Return why ``wire`` is not allowed here, or None if it is allowed."""
         if not self.type.holds(wire):
             return f"{_shown(wire)} is not a value of type {self.type.describe()[0]}"
-        if self.low is None and self.max_length is None:
-            return None
-        return self._limit_complaint(self.type.from_wire(wire))
+        return _beyond(self.type, wire, self.low, self.high, self.max_length)
 
-    def _limit_complaint(self, value: Any) -> str | None:
-        if value is None:
-            return None
-        if self.max_length is not None and len(value) > self.max_length:
-            return f"longer than {self.max_length}"
-        if self.low is not None and self.high is not None:
-            for element in value if isinstance(value, tuple) else (value,):
-                if element is not None and not self.low <= element <= self.high:
-                    return f"{_shown(element)} is outside {self.low} … {self.high}"
+
+def _beyond(
+    field_type: FieldType,
+    wire: Any,
+    low: float | None,
+    high: float | None,
+    max_length: int | None,
+) -> str | None:
+    """Return why a wire value is beyond these limits, and those of the values in it, or None."""
+    if wire is None:
         return None
+    match field_type:
+        case fieldtypes.Int() | fieldtypes.Steps() | fieldtypes.Float32():
+            number = field_type.from_wire(wire)
+            if low is not None and high is not None and not low <= number <= high:
+                return f"{_shown(number)} is outside {low} … {high}"
+        case fieldtypes.Str() | fieldtypes.Bytes():
+            return _too_long(wire, max_length)
+        case fieldtypes.Optional(item=item):
+            return _beyond(item, wire, low, high, max_length)
+        case fieldtypes.List(item=item):
+            found = (_beyond(item, element, low, high, None) for element in wire)
+            return _too_long(wire, max_length) or next(filter(None, found), None)
+        case fieldtypes.Tuple(items=items):
+            pairs = zip(items, wire, strict=True)
+            return next(filter(None, (_beyond(t, w, low, high, None) for t, w in pairs)), None)
+        case fieldtypes.Value(fields=fields):
+            for field, held in zip(fields, wire, strict=True):
+                why = _beyond(field.type, held, field.low, field.high, field.max_length)
+                if why is not None:
+                    return f"{field.name}: {why}"
+    return None
+
+
+def _too_long(wire: Any, max_length: int | None) -> str | None:
+    if max_length is not None and len(wire) > max_length:
+        return f"longer than {max_length}"
+    return None
 
 
 def _only_described(values: Any) -> NoReturn:

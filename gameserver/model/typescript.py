@@ -22,7 +22,7 @@ RESERVED: Final = frozenset(
 #: Names that a declared type cannot have, or that the file needs.
 _TAKEN: Final = """
     Game Entities Commands Events Uint8Array any bigint boolean never null number object string
-    symbol undefined unknown void
+    ReadonlyMap symbol undefined unknown void
 """
 
 
@@ -54,6 +54,9 @@ class _File:
         self._taken = set(_TAKEN.split())
         #: Enum → the name of its type.
         self._enums: dict[fieldtypes.Enumeration, str] = {}
+        #: Type of a ``@value`` class → the name of its type, and the declaration.
+        self._values: dict[fieldtypes.Value, str] = {}
+        self._value_texts: list[str] = []
 
     def text(self) -> str:
         sections = [
@@ -81,7 +84,7 @@ class _File:
         tables.append(
             f"/** For `GameClient<Game>`. */\nexport interface Game {{\n{_indented(game)}}}"
         )
-        return "\n\n".join([*parts, *enums, *declared, *tables]) + "\n"
+        return "\n\n".join([*parts, *enums, *self._value_texts, *declared, *tables]) + "\n"
 
     def _head(self) -> str:
         lines = [
@@ -129,8 +132,21 @@ class _File:
         return spec.name, self._doc(spec), lines
 
     def _doc(self, spec: EntitySpec | CommandSpec | EventSpec) -> str:
-        doc = self._docs.get(spec, "")
-        return f"{_comment(inspect.cleandoc(doc).splitlines())}\n" if doc else ""
+        return _doc_text(self._docs.get(spec))
+
+    def _value(self, field_type: fieldtypes.Value) -> str:
+        """Return the name of the type of a ``@value`` class, which is declared on first use."""
+        name = self._values.get(field_type)
+        if name is None:
+            lines = []
+            for field in field_type.fields:
+                if (limits := _limits(field)) is not None:
+                    lines.append(f"/** {limits} */")
+                lines.append(f"readonly {field.name}: {self._type(field.type)};")
+            name = self._values[field_type] = self._free(field_type.name, "Value")
+            doc = _doc_text(getattr(field_type.cls, "__doc__", None))
+            self._value_texts.append(f"{doc}export interface {name} {{\n{_indented(lines)}}}")
+        return name
 
     # ------------------------------------------------------------ types
 
@@ -154,6 +170,10 @@ class _File:
                 inner = self._type(item)
                 simple = inner.isidentifier()
                 return f"readonly {inner}[]" if simple else f"readonly ({inner})[]"
+            case fieldtypes.Dict(key=key, item=item):
+                return f"ReadonlyMap<{self._type(key)}, {self._type(item)}>"
+            case fieldtypes.Value():
+                return self._value(field_type)
             case fieldtypes.Optional():
                 return self._or_null(field_type.item)
         raise AssertionError(field_type)
@@ -164,12 +184,14 @@ class _File:
         return f"{self._type(field_type)} | null"
 
 
-def _limits(field: CommandField) -> str | None:
-    if field.max_length is not None:
-        return f"At most {field.max_length} long."
-    if field.low is not None:
-        return f"From {field.low} to {field.high}."
-    return None
+def _limits(field: CommandField | fieldtypes.ValueField) -> str | None:
+    length = None if field.max_length is None else f"At most {field.max_length} long."
+    span = None if field.low is None else f"From {field.low} to {field.high}."
+    return " ".join(filter(None, (length, span))) or None
+
+
+def _doc_text(doc: str | None) -> str:
+    return f"{_comment(inspect.cleandoc(doc).splitlines())}\n" if doc else ""
 
 
 def _no_fields(name: str) -> str:

@@ -139,7 +139,7 @@ class Script:
                 return wire
         return field.default
 
-    def _wire_of(self, field_type: FieldType, field: CommandField) -> Any:
+    def _wire_of(self, field_type: FieldType, field: CommandField | fieldtypes.ValueField) -> Any:
         rng = self._rng
         low = -_WIDE if field.low is None else field.low
         high = _WIDE if field.high is None else field.high
@@ -165,6 +165,8 @@ class Script:
                 return [self._wire_of(item, field) for item in items]
             case fieldtypes.List(item=item):
                 return [self._wire_of(item, field) for _ in range(rng.randint(0, most))]
+            case fieldtypes.Value(fields=fields):
+                return [self._wire_of(inner.type, inner) for inner in fields]
         raise NotImplementedError(f"no random value of {field_type}")
 
     def _text(self, most: int) -> str:

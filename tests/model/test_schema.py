@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given
 
 from gameserver.errors import LocalProtocolError, RemoteProtocolError
-from gameserver.model import fieldtypes
+from gameserver.model.annotations import from_annotation
+from gameserver.model.fieldtypes import MAX_FIELDS
 from gameserver.model.schema import (
     MAX_COMMAND_FIELDS,
-    MAX_FIELDS,
     Schema,
     command,
     entity,
@@ -159,11 +159,11 @@ def refused(*words: str) -> Any:
 
 
 def test_a_type_that_cannot_be_sent_names_class_and_field() -> None:
-    with refused(r"Bad\.things", "list", "cannot be sent"):
+    with refused(r"Bad\.things", "set", "cannot be sent"):
 
         @entity
         class Bad:
-            things: list[int] = synced([])
+            things: set[int] = synced(factory=set)
 
 
 def test_a_default_of_the_wrong_type() -> None:
@@ -396,6 +396,7 @@ def test_any_description_makes_a_schema_or_a_remote_error(description: Any) -> N
         Schema.from_description(description)
 
 
+VALUE_ROW = ["f", ["int"], None, None, None]
 XY = [["x", ["int"]], ["y", ["int"]]]
 
 
@@ -432,6 +433,15 @@ def command_of(*fields: Any) -> list[Any]:
                 *([], "int", ["int", 1], ["steps", 0], ["steps", -1.0], ["steps", True]),
                 *(["steps", math.inf], ["enum", "E", []], ["enum", "E", [1]], ["enum", 1, ["A"]]),
                 *(["enum", "E", "AB"], ["optional", ["optional", ["int"]]], nested(17)),
+                *(["dict", ["int"]], ["dict", ["bool"], ["int"]], ["dict", ["bytes"], ["int"]]),
+                *(["dict", ["list", ["int"]], ["int"]], ["dict", ["int"], nested(16)]),
+                *(["value", "V", []], ["value", 1, [VALUE_ROW]], ["value", "V", [VALUE_ROW] * 2]),
+                *(["value", "V", [[7, *VALUE_ROW[1:]]]], ["value", "V", [VALUE_ROW[:2]]]),
+                *(["value", "V", [["f", ["int"], True, 1, None]]],),
+                *(["value", "V", [["f", ["int"], 0, "1", None]]],),
+                *(["value", "V", [["f", ["str"], None, None, 1.5]]],),
+                *(["value", "V", [[f"f{i}", *VALUE_ROW[1:]] for i in range(32)]],),
+                *(["value", "V", [["f", nested(16), None, None, None]]],),
             )
         ),
         [[["E", [], [], []], ["E", [], [], []]], [], []],
@@ -462,9 +472,9 @@ def test_types_nested_deeper_than_clients_take() -> None:
     annotation: Any = int
     for _ in range(15):
         annotation = tuple[annotation, ...]
-    assert fieldtypes.from_annotation(annotation, None).describe() == nested(16)
+    assert from_annotation(annotation, None).describe() == nested(16)
     with pytest.raises(LocalProtocolError, match="nested"):
-        fieldtypes.from_annotation(tuple[annotation, ...], None)
+        from_annotation(tuple[annotation, ...], None)
 
 
 def test_a_position_outside_the_fields() -> None:

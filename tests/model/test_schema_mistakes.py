@@ -19,8 +19,22 @@ def told(message: str) -> Iterator[None]:
         yield
 
 
-def test_a_list_is_to_be_a_tuple() -> None:
-    with told("Bag.coins: list[int] cannot be sent; use tuple[int, ...]"):
+def test_a_list_has_elements_of_one_type() -> None:
+    with told("Bag.coins: say what is in the list, as in list[int]"):
+
+        @entity
+        class Bag:
+            coins: list = synced(factory=list)  # type: ignore[type-arg]
+
+    with told("Purse.coins: say what is in the dict, as in dict[str, int]"):
+
+        @entity
+        class Purse:
+            coins: dict = synced(factory=dict)  # type: ignore[type-arg]
+
+
+def test_a_list_is_no_tuple() -> None:
+    with told("Bag.coins: the default () is not a value of type list"):
 
         @entity
         class Bag:
@@ -33,6 +47,12 @@ def test_a_default_that_all_would_share() -> None:
         @entity
         class Bag:
             coins: tuple[int, ...] = synced([])  # type: ignore[assignment]
+
+    with told("ListBag.coins: every ListBag would share the default []; use synced(factory=list)"):
+
+        @entity
+        class ListBag:
+            coins: list[int] = synced([])
 
     with told("Sack.seen: every Sack would share the default {}; use attrs.field(factory=dict)"):
 

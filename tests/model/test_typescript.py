@@ -9,7 +9,7 @@ import re
 import msgpack
 import pytest
 
-from gameserver import command, entity, event, number, synced, text
+from gameserver import command, elements, entity, event, number, synced, text, value
 from gameserver.games.arena.room import Arena
 from gameserver.model.schema import Schema
 from gameserver.model.typescript import RESERVED, property_names, typescript_of
@@ -22,6 +22,16 @@ WEB = ROOT / "clients" / "web"
 class Colour(enum.Enum):
     RED = 1
     BLUE = 2
+
+
+@value
+class Item:
+    """What a hold holds."""
+
+    kind: Colour
+    count: int = number(0, 9, default=1)
+    label: str = text(5)
+    in_it: list[bytes] = elements(2)
 
 
 @entity
@@ -39,6 +49,9 @@ class Thing:
     pair: tuple[int, str] = synced((0, ""))
     many: tuple[Colour, ...] = synced(())
     maybe: tuple[tuple[int, ...] | None, ...] = synced(())
+    hold: list[Item] = synced(factory=list)
+    prices: dict[Colour, int] = synced(factory=dict)
+    best: Item | None = synced(None)
     plan: Colour | None = synced(None, to="owner")
     values: int = synced(0, to="owner")
     hidden: int = 0
@@ -56,6 +69,7 @@ class Ways:
         how: float = number(-1.5, 2.5)
         why: str = text(12)
         tags: tuple[str, ...] = ()
+        items: list[Item] = elements(3)
 
     @event
     class Colour:
@@ -72,6 +86,17 @@ SCHEMA = Schema.of([Thing, Ways.Thing, Ways.Colour, Nothing])
 EXPECTED = """
 export type Colour = "RED" | "BLUE";
 
+/** What a hold holds. */
+export interface Item {
+  readonly kind: Colour;
+  /** From 0 to 9. */
+  readonly count: number;
+  /** At most 5 long. */
+  readonly label: string;
+  /** At most 2 long. */
+  readonly in_it: readonly Uint8Array[];
+}
+
 /** A thing; with * / in its text. */
 export interface Thing {
   readonly kind: "Thing";
@@ -86,6 +111,9 @@ export interface Thing {
   readonly pair: readonly [number, string];
   readonly many: readonly Colour[];
   readonly maybe: readonly (readonly number[] | null)[];
+  readonly hold: readonly Item[];
+  readonly prices: ReadonlyMap<Colour, number>;
+  readonly best: Item | null;
   /** For its owner; null for all others. */
   readonly plan: Colour | null;
   /** For its owner; null for all others. */
@@ -104,6 +132,8 @@ export interface ThingCommand {
   why?: string;
   /** At most 64 long. */
   tags?: readonly string[];
+  /** At most 3 long. */
+  items?: readonly Item[];
 }
 
 export interface ColourEvent {

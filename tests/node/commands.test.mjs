@@ -22,6 +22,30 @@ const schema = schemaOf([
       ],
     ],
     ["Name", [["name", ["str"], null, null, null, 3000]]],
+    [
+      "Sort",
+      [
+        [
+          "items",
+          [
+            "list",
+            [
+              "value",
+              "Item",
+              [
+                ["count", ["int"], 0, 9, null],
+                ["at", ["optional", ["steps", 0.4]], -1, 1, null],
+                ["tags", ["list", ["str"]], null, null, 2],
+              ],
+            ],
+          ],
+          [],
+          null,
+          null,
+          2,
+        ],
+      ],
+    ],
   ],
   [],
 ]);
@@ -41,7 +65,7 @@ test("an unknown field or command is named, with those that there are", () => {
   assert.throws(() => only({ tunr: 1 }), /^TypeError: Steer has no field tunr; it has turn, thr/);
   assert.throws(
     () => schema.command("Fire"),
-    /^TypeError: the room has no command Fire; it has Steer, Name$/,
+    /^TypeError: the room has no command Fire; it has Steer, Name, Sort$/,
   );
 });
 
@@ -95,4 +119,21 @@ test("a field that is called as something every object has is only what the page
     assert.deepEqual(kind.toWire({}), [7], name);
     assert.deepEqual(kind.toWire({ [name]: 8 }), [8], name);
   }
+});
+
+test("values within a command have limits of their own", () => {
+  const sort = (...items) => schema.command("Sort").toWire({ items });
+  const item = { count: 3, at: 1, tags: ["a"] };
+  assert.deepEqual(sort(item), [[[3, 2, ["a"]]]]);
+  assert.deepEqual(schema.command("Sort").toWire({}), [[]]);
+  const refused = [
+    [[{ ...item, count: 10 }], /^RangeError: Sort\.items: count: 10 is outside 0 … 9$/],
+    [[{ ...item, at: 1.1 }], /^RangeError: Sort\.items: at: 1.1 is outside -1 … 1$/],
+    [[{ ...item, tags: ["a", "b", "c"] }], /^RangeError: Sort\.items: tags: longer than 2$/],
+    [[item, item, item], /^RangeError: Sort\.items: longer than 2$/],
+    [[{ count: 1, at: null }], /^TypeError: Sort\.items: Item\.tags must be given$/],
+    [[{ ...item, cuont: 1 }], /^TypeError: Sort\.items: Item has no field cuont$/],
+    [[7], /^TypeError: Sort\.items: 7 is not a Item$/],
+  ];
+  for (const [items, message] of refused) assert.throws(() => sort(...items), message);
 });

@@ -11,6 +11,16 @@ import { schemaOf } from "./vectors.mjs";
 const fieldType = (description) => readType(new Reader(encode(description)));
 const COLOR = ["enum", "Color", ["RED", "GREEN"]];
 
+const ITEM = [
+  "value",
+  "Item",
+  [
+    ["kind", COLOR, null, null, null],
+    ["count", ["int"], 0, 9, null],
+    ["tags", ["list", ["str"]], null, null, 3],
+  ],
+];
+
 /** Description, value, wire value. */
 const CONVERSIONS = [
   [["bool"], true, true],
@@ -25,7 +35,42 @@ const CONVERSIONS = [
   [["list", ["steps", 0.5]], [0.5, 1], [1, 2]],
   [["optional", COLOR], null, null],
   [["optional", COLOR], "RED", 0],
+  [ITEM, { kind: "GREEN", count: 3, tags: ["a"] }, [1, 3, ["a"]]],
+  [["dict", COLOR, ["steps", 0.5]], new Map([["GREEN", 1.5], ["RED", 0]]), [1, 3, 0, 0]],
+  [["dict", ["int"], ITEM], new Map([[7, { kind: "RED", count: 0, tags: [] }]]), [7, [0, 0, []]]],
 ];
+
+test("what is read of a list, dict or value is the same until it changes", () => {
+  const type = fieldType(["dict", ["str"], ["list", ITEM]]);
+  const wire = ["__proto__", [[1, 3, ["a"]]], "b", []];
+  const value = type.fromWire(wire);
+  assert.equal(type.fromWire(wire), value);
+  assert.ok(value instanceof Map);
+  assert.equal(value.get("__proto__")[0].kind, "GREEN");
+  assert.throws(() => value.get("b").push(1), TypeError);
+  assert.equal(
+    JSON.stringify(value),
+    '{"__proto__":[{"kind":"GREEN","count":3,"tags":["a"]}],"b":[]}',
+  );
+});
+
+test("a list, dict or value that breaks its type is refused", () => {
+  const refused = [
+    [["dict", ["int"], ["int"]], [1, 2, 3]],
+    [["dict", ["int"], ["int"]], [1, 2, 1, 3]],
+    [["dict", ["int"], ["int"]], ["1", 2]],
+    [["dict", ["int"], ["int"]], Array(2 * 4097).fill(0)],
+    [["list", ["int"]], Array(4097).fill(0)],
+    [ITEM, [0, 1]],
+    [ITEM, [0, 1, [], 4]],
+    [ITEM, [2, 1, []]],
+    [ITEM, null],
+  ];
+  for (const [description, wire] of refused) {
+    const reader = new Reader(encode(wire));
+    assert.throws(() => fieldType(description).read(reader), ProtocolError);
+  }
+});
 
 test("values become wire values, are written, read and become values again", () => {
   for (const [description, value, wire] of CONVERSIONS) {
@@ -57,6 +102,10 @@ test("values of another type are refused", () => {
     [["tuple", [["int"]]], 1],
     [["list", ["int"]], "12"],
     [["optional", ["int"]], "x"],
+    [["dict", ["int"], ["int"]], { 1: 2 }],
+    [ITEM, null],
+    [ITEM, { kind: "RED", count: 1 }],
+    [ITEM, { kind: "RED", count: 1, tags: [], size: 1 }],
   ];
   for (const [description, value] of refused) {
     assert.throws(() => fieldType(description).toWire(value), TypeError, `${description} ${value}`);

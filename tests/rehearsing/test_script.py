@@ -6,7 +6,7 @@ import enum
 
 import pytest
 
-from gameserver import Player, Room, command, number, text
+from gameserver import Player, Room, command, elements, number, text, value
 from gameserver.games.arena.room import Arena
 from gameserver.model.schema import spec_of
 from gameserver.model.specs import CommandSpec
@@ -17,6 +17,12 @@ from gameserver.testing import Rehearsal
 class Colour(enum.Enum):
     RED = 1
     BLUE = 2
+
+
+@value
+class Item:
+    colour: Colour
+    count: int = number(0, 9)
 
 
 @command
@@ -32,6 +38,7 @@ class Everything:
     small: int = number(-3, 3)
     name: str = text(4)
     maybe: int | None = None
+    items: list[Item] = elements(3)
 
 
 class Takes(Room):

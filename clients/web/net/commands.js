@@ -84,9 +84,8 @@ export class CommandKind {
       return field.fallback;
     }
     try {
-      checkLength(field, value);
-      checkRange(field.type, field.low, field.high, value);
-      return withinLimits(field.type, field.low, field.high, field.type.toWire(value));
+      check(field.type, field, value);
+      return withinLimits(field.type, field, field.type.toWire(value));
     } catch (error) {
       if (error instanceof TypeError) throw new TypeError(`${where}: ${error.message}`);
       if (error instanceof RangeError) throw new RangeError(`${where}: ${error.message}`);
@@ -103,58 +102,86 @@ export class CommandKind {
   }
 }
 
-/** @param {CommandField} field @param {any} value */
-function checkLength({ maxLength }, value) {
+/**
+ * @typedef {object} Limits
+ * @property {number | null} low
+ * @property {number | null} high
+ * @property {number | null} maxLength
+ */
+
+/**
+ * Throw `RangeError` if a value, or one within it, is beyond its limits.
+ * @param {FieldType} type
+ * @param {Limits} limits
+ * @param {any} value
+ */
+function check(type, limits, value) {
+  if (value === null || value === undefined) return;
+  if (type.name === "optional") {
+    check(type.items[0], limits, value);
+    return;
+  }
+  checkLength(limits.maxLength, value);
+  if (type.name === "value") {
+    for (const field of type.fields) {
+      try {
+        check(field.type, field, value[field.name]);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        throw new RangeError(`${field.name}: ${error.message}`);
+      }
+    }
+  } else if (Array.isArray(value)) {
+    const inner = { ...limits, maxLength: null };
+    value.forEach((element, index) => check(elementType(type, index), inner, element));
+  } else {
+    checkRange(limits, value);
+  }
+}
+
+/** @param {number | null} maxLength @param {any} value */
+function checkLength(maxLength, value) {
   const isText = typeof value === "string";
   const bytes = isText ? utf8.encode(value).length : value instanceof Uint8Array ? value.length : 0;
   if (bytes > MAX_TEXT_BYTES) throw new RangeError(`longer than ${MAX_TEXT_BYTES} bytes`);
   if (maxLength === null) return;
   // The server counts characters, JavaScript counts UTF-16 units.
-  const length = isText ? [...value].length : (value?.length ?? 0);
+  const length = isText ? [...value].length : (value.length ?? 0);
   if (length > maxLength) throw new RangeError(`longer than ${maxLength}`);
 }
 
-/**
- * @param {FieldType} type
- * @param {number | null} low
- * @param {number | null} high
- * @param {any} value
- */
-function checkRange(type, low, high, value) {
-  if (low === null || high === null) return;
-  if (Array.isArray(value)) {
-    value.forEach((element, index) => checkRange(elementType(type, index), low, high, element));
-  } else if (typeof value === "number" && (value < low || value > high)) {
-    throw new RangeError(`${value} is outside ${low} … ${high}`);
-  }
+/** @param {Limits} limits @param {any} value */
+function checkRange({ low, high }, value) {
+  if (low === null || high === null || typeof value !== "number") return;
+  if (value < low || value > high) throw new RangeError(`${value} is outside ${low} … ${high}`);
 }
 
 /**
  * `wire`, moved back inside the limits if rounding a value inside them has carried it over.
  * @param {FieldType} type
- * @param {number | null} low
- * @param {number | null} high
+ * @param {{ low: number | null, high: number | null }} limits
  * @param {any} wire
  * @returns {any}
  */
-function withinLimits(type, low, high, wire) {
-  if (low === null || high === null || wire === null) return wire;
-  if (Array.isArray(wire)) {
-    return wire.map((element, index) => withinLimits(elementType(type, index), low, high, element));
+function withinLimits(type, limits, wire) {
+  if (wire === null) return wire;
+  if (type.name === "optional") return withinLimits(type.items[0], limits, wire);
+  if (type.name === "value") {
+    return type.fields.map((field, index) => withinLimits(field.type, field, wire[index]));
   }
-  const number = type.name === "optional" ? elementType(type, 0) : type;
-  const value = number.fromWire(wire);
+  if (Array.isArray(wire)) {
+    return wire.map((element, index) => withinLimits(elementType(type, index), limits, element));
+  }
+  const { low, high } = limits;
+  if (low === null || high === null) return wire;
+  const value = type.fromWire(wire);
   if (value >= low && value <= high) return wire;
   const inward = value > high ? -1 : 1;
-  return number.step === null ? nextFloat32(wire, inward) : wire + inward;
+  return type.step === null ? nextFloat32(wire, inward) : wire + inward;
 }
 
-/** @param {FieldType} type @param {number} index @returns {FieldType} */
+/** @param {FieldType} type  of arrays @param {number} index @returns {FieldType} */
 function elementType(type, index) {
-  if (type.name === "optional") {
-    const inner = /** @type {FieldType} */ (type.items[0]);
-    return inner.items.length > 0 ? elementType(inner, index) : inner;
-  }
   return type.items[type.name === "list" ? 0 : index] ?? type;
 }
 

@@ -6,7 +6,11 @@
  *
  * A *value* is the page's form (`0.5`, `"RED"`); a *wire value* is the form in msgpack (`16`
  * steps, index `0`).  bool → boolean, int, steps and float32 → number, str → string, bytes →
- * Uint8Array, enum → the member's name, tuple and list → array, optional → null or the value.
+ * Uint8Array, enum → the member's name, tuple and list → array, dict → Map, value → object, optional
+ * → null or the value.
+ *
+ * Wire values never change: a change makes new ones.  So what one of many elements becomes is made
+ * once, and the same array, Map or object is read until it changes.
  */
 
 import { ProtocolError } from "./errors.js";
@@ -16,6 +20,10 @@ export { INT_LIMIT };
 
 /** Types inside one another. */
 const MAX_TYPE_NESTING = 16;
+/** Most elements of a list or dict. */
+export const MAX_ELEMENTS = 4096;
+/** Most fields of an entity or value: masks are computed with 32-bit operations. */
+export const MAX_FIELDS = 31;
 
 /** @typedef {import("./msgpack.js").Reader} Reader */
 /** @typedef {import("./msgpack.js").Writer} Writer */
@@ -31,6 +39,17 @@ const MAX_TYPE_NESTING = 16;
  * @property {(value: any) => any} toWire  value → wire value; `TypeError` or `RangeError`
  * @property {FieldType[]} items  the types of its elements, if it has some
  * @property {number | null} step  of `steps` only
+ * @property {ValueField[]} fields  of a value only
+ */
+
+/**
+ * A field of a value.  The limits bind commands only; null where there is none.
+ * @typedef {object} ValueField
+ * @property {string} name
+ * @property {FieldType} type
+ * @property {number | null} low
+ * @property {number | null} high
+ * @property {number | null} maxLength
  */
 
 /** @param {any} wire @returns {any} */
@@ -43,7 +62,33 @@ const same = (wire) => wire;
  */
 function make(name, parts) {
   const plain = parts.fromWire === undefined;
-  return { name, additive: false, plain, fromWire: same, items: [], step: null, ...parts };
+  const none = { items: [], fields: [], step: null };
+  return { name, additive: false, plain, fromWire: same, ...none, ...parts };
+}
+
+/**
+ * `convert`, called once for each wire value that is an array.
+ * @param {(wire: any[]) => object} convert
+ * @returns {(wire: any[]) => any}
+ */
+function once(convert) {
+  /** @type {WeakMap<any[], object>} */
+  const made = new WeakMap();
+  return (wire) => {
+    let value = made.get(wire);
+    if (value === undefined) {
+      value = convert(wire);
+      made.set(wire, value);
+    }
+    return value;
+  };
+}
+
+/** The Map that a dict becomes; in JSON an object. @template Key, Item @extends Map<Key, Item> */
+class DictView extends Map {
+  toJSON() {
+    return Object.fromEntries(this);
+  }
 }
 
 const bool = make("bool", {
@@ -140,7 +185,9 @@ function tuple(items) {
       writer.array(items.length);
       items.forEach((item, index) => item.write(writer, wire[index]));
     },
-    fromWire: (wire) => items.map((item, index) => item.fromWire(wire[index])),
+    fromWire: once((wire) =>
+      Object.freeze(items.map((item, index) => item.fromWire(wire[index]))),
+    ),
     toWire: (value) => {
       if (!Array.isArray(value) || value.length !== items.length) {
         throw unfit(value, `an array of ${items.length}`);
@@ -156,19 +203,102 @@ function list(item) {
     items: [item],
     read: (reader) => {
       const values = [];
-      for (let left = reader.array(); left > 0; left -= 1) values.push(item.read(reader));
+      for (let left = atMost(reader.array(), MAX_ELEMENTS); left > 0; left -= 1) {
+        values.push(item.read(reader));
+      }
       return values;
     },
     write: (writer, wire) => {
       writer.array(wire.length);
       for (const element of wire) item.write(writer, element);
     },
-    fromWire: (wire) => wire.map(item.fromWire),
+    fromWire: once((wire) => Object.freeze(wire.map(item.fromWire))),
     toWire: (value) => {
       if (!Array.isArray(value)) throw unfit(value, "an array");
       return value.map(item.toWire);
     },
   });
+}
+
+/** @param {FieldType} key @param {FieldType} item @returns {FieldType} */
+function dict(key, item) {
+  return make("dict", {
+    items: [key, item],
+    read: (reader) => {
+      const wire = [];
+      const keys = new Set();
+      const count = atMost(reader.array(), 2 * MAX_ELEMENTS);
+      if (count % 2 !== 0) throw new ProtocolError("a dict ends after a key");
+      for (let left = count; left > 0; left -= 2) {
+        const name = key.read(reader);
+        keys.add(name);
+        wire.push(name, item.read(reader));
+      }
+      if (2 * keys.size < count) throw new ProtocolError("a dict has the same key twice");
+      return wire;
+    },
+    write: (writer, wire) => {
+      writer.array(wire.length);
+      for (let at = 0; at < wire.length; at += 2) {
+        key.write(writer, wire[at]);
+        item.write(writer, wire[at + 1]);
+      }
+    },
+    fromWire: once((wire) => {
+      const view = new DictView();
+      for (let at = 0; at < wire.length; at += 2) {
+        view.set(key.fromWire(wire[at]), item.fromWire(wire[at + 1]));
+      }
+      return view;
+    }),
+    toWire: (value) => {
+      if (!(value instanceof Map)) throw unfit(value, "a Map");
+      return [...value].flatMap(([name, held]) => [key.toWire(name), item.toWire(held)]);
+    },
+  });
+}
+
+/** @param {string} name  of the class @param {ValueField[]} fields @returns {FieldType} */
+function valueOf(name, fields) {
+  return make("value", {
+    fields,
+    read: (reader) => {
+      const count = reader.array();
+      if (count !== fields.length) {
+        throw new ProtocolError(`a value of ${fields.length} fields is due, not of ${count}`);
+      }
+      return fields.map(({ type }) => type.read(reader));
+    },
+    write: (writer, wire) => {
+      writer.array(fields.length);
+      fields.forEach(({ type }, index) => type.write(writer, wire[index]));
+    },
+    // Object.fromEntries makes own properties, also of a field called `__proto__`.
+    fromWire: once((wire) =>
+      Object.freeze(
+        Object.fromEntries(
+          fields.map((field, index) => [field.name, field.type.fromWire(wire[index])]),
+        ),
+      ),
+    ),
+    toWire: (value) => {
+      if (typeof value !== "object" || value === null) throw unfit(value, `a ${name}`);
+      const unknown = Object.keys(value).find((key) => !fields.some((f) => f.name === key));
+      if (unknown !== undefined) throw new TypeError(`${name} has no field ${unknown}`);
+      return fields.map((field) => {
+        if (!Object.hasOwn(value, field.name)) {
+          throw new TypeError(`${name}.${field.name} must be given`);
+        }
+        return field.type.toWire(value[field.name]);
+      });
+    },
+  });
+}
+
+/** @param {number} count @param {number} most @returns {number} */
+function atMost(count, most) {
+  if (count > most) throw new ProtocolError(`more than ${most} elements`);
+  return count;
 }
 
 /** @param {FieldType} item @returns {FieldType} */
@@ -212,6 +342,10 @@ export function readType(reader, levels = MAX_TYPE_NESTING) {
       return tuple(readTypes(reader, levels - 1));
     case "list/2":
       return list(readType(reader, levels - 1));
+    case "dict/3":
+      return dict(keyType(readType(reader, 1)), readType(reader, levels - 1));
+    case "value/3":
+      return valueOf(reader.str(), readValueFields(reader, levels - 1));
     case "optional/2":
       return optional(notOptional(readType(reader, levels - 1)));
   }
@@ -231,6 +365,37 @@ function readMembers(reader) {
   for (let left = reader.array(); left > 0; left -= 1) members.push(reader.str());
   if (members.length === 0) throw new ProtocolError("an enum without members in a schema");
   return members;
+}
+
+/** @param {FieldType} type @returns {FieldType} */
+function keyType(type) {
+  if (["int", "str", "enum"].includes(type.name)) return type;
+  throw new ProtocolError(`a dict with keys of type ${type.name} in a schema`);
+}
+
+/** @param {Reader} reader @param {number} levels @returns {ValueField[]} */
+function readValueFields(reader, levels) {
+  /** @type {ValueField[]} */
+  const fields = [];
+  for (let left = reader.array(); left > 0; left -= 1) {
+    if (reader.array() !== 5) throw new ProtocolError("a field of a value has five parts");
+    const name = reader.str();
+    const type = readType(reader, levels);
+    const low = numberOrNull(reader);
+    const high = numberOrNull(reader);
+    const maxLength = reader.takeNil() ? null : reader.int(-INT_LIMIT, INT_LIMIT);
+    fields.push({ name, type, low, high, maxLength });
+  }
+  const names = new Set(fields.map(({ name }) => name));
+  if (fields.length === 0 || fields.length > MAX_FIELDS || names.size < fields.length) {
+    throw new ProtocolError("no fields, too many, or two of one name in a value of a schema");
+  }
+  return fields;
+}
+
+/** @param {Reader} reader @returns {number | null} */
+function numberOrNull(reader) {
+  return reader.takeNil() ? null : reader.number();
 }
 
 /** Of an optional optional nil could mean either of two things. @param {FieldType} type */

@@ -12,7 +12,7 @@
 
 import { CommandKind } from "./commands.js";
 import { ProtocolError } from "./errors.js";
-import { readType } from "./fieldtypes.js";
+import { MAX_FIELDS, readType } from "./fieldtypes.js";
 
 /** @typedef {import("./fieldtypes.js").FieldType} FieldType */
 /** @typedef {import("./msgpack.js").Reader} Reader */
@@ -29,8 +29,6 @@ import { readType } from "./fieldtypes.js";
  * @typedef {{ kind: string } & Record<string, any>} GameEvent
  */
 
-/** Masks are computed with 32-bit operations. */
-const MAX_FIELDS = 31;
 /** Kinds of entities, and of commands, and of events. */
 const MAX_KINDS = 1024;
 
