@@ -1,4 +1,4 @@
-"""``@value`` classes, lists and dicts as types of fields: declared, described, to the wire and back."""
+"""Value classes, lists and dicts as types of fields: declared, described, to the wire and back."""
 
 from __future__ import annotations
 
@@ -263,7 +263,7 @@ def test_a_value_class_is_checked_when_it_is_made() -> None:
 
         @value
         class Shared:
-            at: Spot = Spot()  # noqa: RUF009 - that is the mistake
+            at: Spot = Spot()
 
 
 def test_keys_of_a_dict() -> None:
