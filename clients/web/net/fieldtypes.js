@@ -203,7 +203,7 @@ function list(item) {
     items: [item],
     read: (reader) => {
       const values = [];
-      for (let left = atMost(reader.array(), MAX_ELEMENTS); left > 0; left -= 1) {
+      for (let left = bounded(reader.array(), MAX_ELEMENTS); left > 0; left -= 1) {
         values.push(item.read(reader));
       }
       return values;
@@ -227,7 +227,7 @@ function dict(key, item) {
     read: (reader) => {
       const wire = [];
       const keys = new Set();
-      const count = atMost(reader.array(), 2 * MAX_ELEMENTS);
+      const count = bounded(reader.array(), 2 * MAX_ELEMENTS);
       if (count % 2 !== 0) throw new ProtocolError("a dict ends after a key");
       for (let left = count; left > 0; left -= 2) {
         const name = key.read(reader);
@@ -296,7 +296,7 @@ function valueOf(name, fields) {
 }
 
 /** @param {number} count @param {number} most @returns {number} */
-function atMost(count, most) {
+function bounded(count, most) {
   if (count > most) throw new ProtocolError(`more than ${most} elements`);
   return count;
 }
