@@ -6,15 +6,19 @@ Owns the attributes and methods that a game uses.  The queue of a player's comma
 
 from __future__ import annotations
 
-from typing import Any, Final, Protocol
+from typing import Any, Final, Generic, Protocol
 
 import attrs
+from typing_extensions import TypeVar
 
 from gameserver.errors import LocalProtocolError
 from gameserver.outbox import Outbox
 from gameserver.protocol.latency import Latency
 from gameserver.replication.events import Point
 from gameserver.replication.seat import Seat
+
+#: The class of ``Player.entity``; a game that names none may have any.
+EntityT = TypeVar("EntityT", default=Any)
 
 
 class Claim(Protocol):
@@ -37,7 +41,7 @@ class Screen:
     applied_tick: int = 0
 
 
-class Player:
+class Player(Generic[EntityT]):
     """A person or a bot that plays in a room.
 
     ``seat`` is the place in the room, ``identity`` is what ``Room.on_auth`` returned, and
@@ -75,16 +79,19 @@ class Player:
         return self._seat.number
 
     @property
-    def entity(self) -> Any:
+    def entity(self) -> EntityT:
         """The spawned entity that this player steers, or None.
 
-        The player's view follows its position.  Despawning the entity leaves None.
+        The player's view follows its position.  Despawning the entity leaves None.  In a
+        ``Room[Ship]`` type checkers take it for a ``Ship``; where a player may have none, write
+        ``Room[Ship | None]``.
         """
         record = self._seat.own
-        return record.entity if record is not None and record.alive else None
+        entity: Any = record.entity if record is not None and record.alive else None
+        return entity  # type: ignore[no-any-return]
 
     @entity.setter
-    def entity(self, entity: Any) -> None:
+    def entity(self, entity: EntityT) -> None:
         record = getattr(entity, "_record", None)
         if entity is not None and record is None:
             raise LocalProtocolError(f"spawn the {type(entity).__name__} before a player has it")

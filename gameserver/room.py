@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 from gameserver.errors import LocalProtocolError
 from gameserver.identity import Verified
@@ -19,7 +19,7 @@ from gameserver.model.specs import EventSpec
 from gameserver.model.view import Near
 from gameserver.model.world import World
 from gameserver.outbox import Outbox
-from gameserver.player import Player, Screen
+from gameserver.player import EntityT, Player, Screen
 from gameserver.replication.events import Emission, Point
 from gameserver.timers import Timer, Timers, check_call, ticks_of
 
@@ -36,8 +36,11 @@ class Past(Protocol):
         """Return what ``screen``, the screen of ``player``, showed."""
 
 
-class Room:
+class Room(Generic[EntityT]):
     """Subclass this and override the hooks.
+
+    ``Room[Ship]`` tells type checkers that ``player.entity`` is a ``Ship`` in the hooks of the
+    room, where ``player`` is then a ``Player[Ship]``.  Plain ``Room`` leaves that open.
 
     Class attributes to set: ``tick_rate`` (ticks per second), ``view`` (what a player sees by
     distance, as in ``Near(400)``; None shows everything to everyone), ``max_players``,
@@ -98,7 +101,7 @@ class Room:
         self.random = random.Random(seed)
         self.world = World(self.schema(), self.view)
         #: Seat number → player.
-        self.players: dict[int, Player] = {}
+        self.players: dict[int, Player[EntityT]] = {}
         #: The tick being simulated, or the last one between ticks.  Dropped ticks leave gaps.
         self.tick_number = 0
         #: Game time as a share of real time; the overload ladder lowers it.
@@ -156,33 +159,33 @@ class Room:
         """
         return token.identity if isinstance(token, Verified) else None
 
-    def on_join(self, player: Player) -> None:
+    def on_join(self, player: Player[EntityT]) -> None:
         """``player`` has a seat and will receive the world after this tick."""
 
-    def on_leave(self, player: Player, reason: str) -> None:
+    def on_leave(self, player: Player[EntityT], reason: str) -> None:
         """``player`` is gone; entities that it owns are still there."""
 
-    def on_drop(self, player: Player) -> None:
+    def on_drop(self, player: Player[EntityT]) -> None:
         """The connection of ``player`` is lost; its client may come back within ``hold_s``.
 
         Either ``on_resume`` or ``on_leave`` follows.  Override this to decide what becomes of the
         player's entity; the default leaves it where it is, without a command.
         """
 
-    def on_resume(self, player: Player) -> None:
+    def on_resume(self, player: Player[EntityT]) -> None:
         """``player`` is back, in the same seat; its client is brought up to date after this tick.
 
         This may be a newer client of the same identity, which knows nothing yet
         (``second_sign_in``).
         """
 
-    def on_command(self, player: Player, command: Any) -> None:
+    def on_command(self, player: Player[EntityT], command: Any) -> None:
         """``player`` asks for ``command``; its limits have been checked.
 
         Takes the commands that no method of the room handles (``handles``).
         """
 
-    def on_idle(self, player: Player) -> Any:
+    def on_idle(self, player: Player[EntityT]) -> Any:
         """Return the input of a player whose client has fallen silent.
 
         The default is the input class with all defaults: no control is held.
@@ -190,7 +193,7 @@ class Room:
         assert self.input is not None
         return self.input()
 
-    def on_say(self, player: Player, text: str) -> str | None:
+    def on_say(self, player: Player[EntityT], text: str) -> str | None:
         """Return the text to send to everyone, or None for no text.  The default returns ``text``.
 
         The returned text is cleaned as by ``say``.
@@ -213,7 +216,7 @@ class Room:
         """Seconds of game time in one tick; never varies."""
         return 1 / self.tick_rate
 
-    def spawn(self, entity: E, *, owner: Player | None = None) -> E:
+    def spawn(self, entity: E, *, owner: Player[Any] | None = None) -> E:
         """Add ``entity`` to the world, and return it."""
         self.world.spawn(entity, owner=0 if owner is None else _seat_of(owner, "owner"))
         return entity
@@ -230,7 +233,7 @@ class Room:
         """Yield the entities of ``cls`` within ``radius`` of a point; see ``World.near``."""
         return self.world.near(x, y, radius, cls)
 
-    def seen_by(self, player: Player) -> Seen:
+    def seen_by(self, player: Player[EntityT]) -> Seen:
         """Return the world as ``player``'s screen showed it when it gave its last command.
 
         For hit tests.  The shooter's own entity is where it is now, since clients predict it.  The
@@ -276,7 +279,11 @@ class Room:
         return self._timers.add(self.tick_number + ticks, period, method, arguments)
 
     def emit(
-        self, event: Any, *, at: Point | Sequence[Point] | None = None, to: Player | None = None
+        self,
+        event: Any,
+        *,
+        at: Point | Sequence[Point] | None = None,
+        to: Player[Any] | None = None,
     ) -> None:
         """Send ``event`` to one player (``to``), to all who see a point of ``at``, or to all."""
         known = type(event) in self.world.schema.kinds
@@ -288,7 +295,7 @@ class Room:
         seat = None if to is None else _seat_of(to, "to")
         self._outbox.emissions.append(Emission(event, points, seat))
 
-    def say(self, text: str, *, to: Player | None = None) -> None:
+    def say(self, text: str, *, to: Player[Any] | None = None) -> None:
         """Send ``text`` to everyone, or to one player, in the server's name.
 
         The text may quote a player, so it is cleaned: line breaks become spaces, and characters

@@ -243,6 +243,8 @@ def type_text(annotation: Any) -> str:
         return type_text(args[0])
     if origin in (typing.Union, types.UnionType):
         return " | ".join(sorted(map(type_text, args)))
+    if origin is Player:
+        return Player.__name__  # what its entity is, only type checkers know
     if origin is not None:
         inner = ", ".join(
             f"[{', '.join(map(type_text, a))}]" if isinstance(a, list) else type_text(a)

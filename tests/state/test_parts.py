@@ -84,7 +84,7 @@ PARTS = [
     (
         set(vars(STEPPER)),
         {"room", "seated", "texts_dropped", "_said", "_commands", "_rewind", "_outbox"},
-        {"failures", "_in_order", "_timers"},
+        {"failures", "_in_order", "_timers", "_handlers"},
     ),
     (
         set(vars(PUBLISHER)),
