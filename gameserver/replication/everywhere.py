@@ -1,15 +1,16 @@
 """The short way through a publish where everyone sees everything: one body, one loop over seats.
 
-Serves the seats of a room without a view radius that need nothing but the body: up to date, clear,
-nothing of their own to be told, no text and no checksum due.  All other seats, and all publishes in
-which entities came or went, take the general way (``round.py``), which gives the same bytes.
+Serves the seats of a room without a view radius that are up to date, clear, and have nothing of
+their own to be told.  All other seats, and all publishes in which entities came or went, take the
+general way (``round.py``), which gives the same bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from gameserver.model.grid import EVERYWHERE
+from gameserver.model.world import World
 from gameserver.protocol.frames import binary_frame_header
 from gameserver.protocol.wire import array_header, pack
 from gameserver.replication.bodies import NOTHING_CROSSED
@@ -18,7 +19,13 @@ from gameserver.replication.checksum import NO_TURN, is_checked
 from gameserver.replication.events import RoundEvents, events_section
 from gameserver.replication.fragments import EMPTY_ARRAY, NIL
 from gameserver.replication.knowledge import UP_TO_DATE
-from gameserver.replication.round import BATCH_FRAMES, DELTA_HEAD, PublisherStatistics, flush
+from gameserver.replication.round import (
+    BATCH_FRAMES,
+    DELTA_HEAD,
+    PublisherStatistics,
+    extra_frames,
+    flush,
+)
 from gameserver.replication.seat import Seat
 
 
@@ -28,6 +35,7 @@ def takes_short_way(changes: Changes) -> bool:
 
 
 def post_everywhere(
+    world: World,
     seats: Iterable[Seat],
     changes: Changes,
     events: RoundEvents,
@@ -36,7 +44,7 @@ def post_everywhere(
     quiet_after: int,
     statistics: PublisherStatistics,
 ) -> list[Seat]:
-    """Post the body to every seat that needs nothing else; return the other seats.
+    """Post the body, texts and checksums to every seat that needs nothing else; return the others.
 
     A delta from before ``overdue`` should have been acknowledged.  A seat whose last delta is from
     ``quiet_after`` or later goes without one if nothing happened.
@@ -54,8 +62,11 @@ def post_everywhere(
         )
     )
     quiet = not (changes.stayed or placed)
-    told = changes.owner_changes.keys() | events.by_seat.keys()
+    told: Container[int] = ()
+    if changes.owner_changes or events.by_seat:
+        told = changes.owner_changes.keys() | events.by_seat.keys()
     checking = turn != NO_TURN
+    sums: dict[int, int] = {}
     others: list[Seat] = []
     batch: list[tuple[Seat, bytes]] = []
     shared, shared_seq = b"", -1
@@ -67,15 +78,20 @@ def post_everywhere(
             or seat.awaited < overdue < seat.posted_tick
             or seat.own_changed
             or (own is not None and not own.alive)
-            or seat.notices
-            or (checking and is_checked(seat, turn))
             or seat.number in told
         ):
             others.append(seat)
             continue
         seat.looked_at = seat.focus
         seq, margin = seat.command_seq, seat.margin
-        if margin is None and quiet and seq == seat.sent_seq and seat.posted_tick > quiet_after:
+        more = seat.notices or (checking and is_checked(seat, turn))
+        if (
+            quiet
+            and margin is None
+            and seq == seat.sent_seq
+            and seat.posted_tick > quiet_after
+            and not more
+        ):
             statistics.quiet += 1
             continue
         if margin is None and seq == shared_seq:
@@ -85,6 +101,8 @@ def post_everywhere(
             frame = binary_frame_header(len(start) + len(body)) + start + body
             if margin is None:
                 shared, shared_seq = frame, seq
+        if more:
+            frame += extra_frames(world, seat, tick, turn, sums, statistics)
         batch.append((seat, frame))
         if len(batch) == BATCH_FRAMES:
             flush(batch, tick, statistics)

@@ -102,6 +102,7 @@ class Publisher:
         seats = self._seats_to_visit(changes, events, turn)
         if seats and not world.grid.cell_size and takes_short_way(changes):
             seats = post_everywhere(
+                world,
                 seats,
                 changes,
                 events,

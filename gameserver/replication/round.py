@@ -64,6 +64,41 @@ def flush(batch: list[tuple[Seat, bytes]], tick: int, statistics: PublisherStati
     batch.clear()
 
 
+def extra_frames(
+    world: World,
+    seat: Seat,
+    tick: int,
+    turn: int,
+    sums: dict[int, int],
+    statistics: PublisherStatistics,
+) -> bytes:
+    """Return the frames that follow the delta of ``tick``: the checksum, if due, and texts.
+
+    ``sums`` keeps the checksums of cells for the other seats of the publish.
+    """
+    frames: list[bytes] = []
+    if is_checked(seat, turn):
+        frames.append(_check_frame(world, seat, tick, sums))
+        statistics.checks += 1
+    frames += seat.notices
+    seat.notices.clear()
+    return b"".join(frames)
+
+
+def _check_frame(world: World, seat: Seat, tick: int, sums: dict[int, int]) -> bytes:
+    assert seat.cell is not None
+    grid = world.grid
+    total = checksum.sum_owner(seat.holds.values())
+    for cell in grid.view(seat.cell):
+        cell_sum = sums.get(cell)
+        if cell_sum is None:
+            members = grid.members.get(cell, {})
+            cell_sum = sums[cell] = checksum.sum_public(members.values())
+        total += cell_sum
+    payload = pack((int(Kind.CHECK), tick, total % checksum.MODULUS))
+    return binary_frame_header(len(payload)) + payload
+
+
 class Round:
     """Posts one publish.  ``turn`` is the turn of seats to be checked, or ``NO_TURN``."""
 
@@ -203,7 +238,9 @@ class Round:
             if shares:
                 self._last_sections, self._last_seq, self._last_frame = sections, seq, frame
         if seat.notices or (self._turn != NO_TURN and is_checked(seat, self._turn)):
-            frame += self._extras(seat)
+            frame += extra_frames(
+                self._world, seat, self._changes.tick, self._turn, self._sums, self._statistics
+            )
         self._batch.append((seat, frame))
         if len(self._batch) == BATCH_FRAMES:
             self.flush()
@@ -211,25 +248,3 @@ class Round:
     def flush(self) -> None:
         """Post the frames made so far, which brings their seats up to date."""
         flush(self._batch, self._changes.tick, self._statistics)
-
-    def _extras(self, seat: Seat) -> bytes:
-        """Return the frames that follow the delta: the checksum, and texts."""
-        frames: list[bytes] = []
-        if is_checked(seat, self._turn):
-            frames.append(self._check_frame(seat))
-            self._statistics.checks += 1
-        frames += seat.notices
-        seat.notices.clear()
-        return b"".join(frames)
-
-    def _check_frame(self, seat: Seat) -> bytes:
-        assert seat.cell is not None
-        total = checksum.sum_owner(seat.holds.values())
-        for cell in self._world.grid.view(seat.cell):
-            cell_sum = self._sums.get(cell)
-            if cell_sum is None:
-                members = self._world.grid.members.get(cell, {})
-                cell_sum = self._sums[cell] = checksum.sum_public(members.values())
-            total += cell_sum
-        payload = pack((int(Kind.CHECK), self._changes.tick, total % checksum.MODULUS))
-        return binary_frame_header(len(payload)) + payload
