@@ -47,7 +47,9 @@ class World:
         self.owner_changed: list[tuple[Record, int]] = []
         self._free: list[int] = []
         self._next_id = 1
-        self._resting: deque[Sequence[int]] = deque()
+        #: Despawned ids, and at which publish, counted from the first, they can be given out again.
+        self._resting: deque[tuple[int, Sequence[int]]] = deque()
+        self._publishes = 0
 
     def __len__(self) -> int:
         return len(self.records)
@@ -158,9 +160,12 @@ class World:
 
     def rest_ids(self, ids: Sequence[int]) -> None:
         """Release these ids, which despawned since the last publish; called once per publish."""
-        self._resting.append(ids)
-        if len(self._resting) > ID_REST_PUBLISHES:
-            for entity_id in self._resting.popleft():
+        self._publishes += 1
+        resting = self._resting
+        if ids:
+            resting.append((self._publishes + ID_REST_PUBLISHES, ids))
+        while resting and resting[0][0] <= self._publishes:
+            for entity_id in resting.popleft()[1]:
                 heapq.heappush(self._free, entity_id)
 
 

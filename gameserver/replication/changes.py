@@ -93,13 +93,18 @@ def find_changes(world: World, tick: int) -> Changes:
         _note_spawned(world, changes)
     if world.owner_changed:
         _note_owners(world, changes)
-    for kind, compiled in enumerate(world.schema.compiled):
-        if busy := world.busy[kind]:
+    for compiled, busy, touched in zip(
+        world.schema.compiled, world.busy, world.touched, strict=True
+    ):
+        if busy:
             _scan(world, compiled, busy.values(), changes, stayed)
-        if touched := world.touched[kind]:
+        if touched:
             _scan(world, compiled, touched.values(), changes, stayed)
             touched.clear()
-    _note_despawned(world, changes)
+    if world.despawned:
+        _note_despawned(world, changes)
+    else:
+        world.rest_ids(())
     for cell, flat in stayed.items():
         changes.stayed[cell] = fragment(flat)
         changes.stayed_counts[cell] = len(flat)
@@ -198,9 +203,6 @@ def _note_owners(world: World, changes: Changes) -> None:
 
 
 def _note_despawned(world: World, changes: Changes) -> None:
-    if not world.despawned:
-        world.rest_ids(())
-        return
     for record in world.despawned:
         if record.cell is not None:
             changes.crossings.append(Crossing(record, record.cell, None, []))

@@ -6,8 +6,8 @@ Never decides who is behind: a seat that is skipped gets them later from the pub
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import attrs
 
@@ -35,18 +35,20 @@ class RoundEvents:
     __slots__ = ("by_cell", "by_seat")
 
     def __init__(self, schema: Schema, grid: Grid, emissions: Iterable[Emission]) -> None:
-        self.by_cell: dict[int, list[Placed]] = {}
-        self.by_seat: dict[int, list[Placed]] = {}
+        by_cell: dict[int, list[Placed]] = {}
+        by_seat: dict[int, list[Placed]] = {}
+        self.by_cell: Final[Mapping[int, list[Placed]]] = by_cell
+        self.by_seat: Final[Mapping[int, list[Placed]]] = by_seat
         for order, emission in enumerate(emissions):
             kind = schema.kinds[type(emission.event)]
             placed = (order, pack((kind, *schema.events[kind].to_wire(emission.event))))
             if emission.seat is not None:
-                self.by_seat.setdefault(emission.seat, []).append(placed)
+                by_seat.setdefault(emission.seat, []).append(placed)
             elif emission.points is None:
-                self.by_cell.setdefault(EVERYWHERE, []).append(placed)
+                by_cell.setdefault(EVERYWHERE, []).append(placed)
             else:
                 for cell in {grid.cell_at(x, y) for x, y in emission.points}:
-                    self.by_cell.setdefault(cell, []).append(placed)
+                    by_cell.setdefault(cell, []).append(placed)
 
     def in_view(self, view: Sequence[int]) -> list[Placed]:
         """Return the events that are heard from these cells, in order."""

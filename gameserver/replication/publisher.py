@@ -99,18 +99,22 @@ class Publisher:
         changes = find_changes(world, tick)
         turn = self._check_turns.due_at(tick)
         events = RoundEvents(world.schema, world.grid, emissions)
-        seats = self._seats_to_visit(changes, events, turn)
-        if seats and not world.grid.cell_size and takes_short_way(changes):
-            seats = post_everywhere(
-                world,
-                seats,
-                changes,
-                events,
-                turn,
-                tick - self.window_ticks,
-                tick - self.quiet_ticks,
-                self.statistics,
-            )
+        seats: Collection[Seat]
+        if world.grid.cell_size:
+            seats = self._seats_to_visit(changes, events, turn)
+        else:
+            seats = self._seats.values()
+            if takes_short_way(changes):
+                seats = post_everywhere(
+                    world,
+                    seats,
+                    changes,
+                    events,
+                    turn,
+                    tick - self.window_ticks,
+                    tick - self.quiet_ticks,
+                    self.statistics,
+                )
         if seats or changes.crossings:
             self._publish_to(seats, changes, events, turn, lapses)
         self.statistics.publishes += 1
@@ -149,8 +153,6 @@ class Publisher:
         if changes.nothing() and not (events.by_cell or events.by_seat):
             return self._seats_with_news(changes.tick, (), (), turn)
         grid = self.world.grid
-        if not grid.cell_size:
-            return self._seats.values()
         news = changes.cells() | events.by_cell.keys()
         if EVERYWHERE in news or OCCUPIED_PER_NEWS * len(news) > len(grid.members):
             return self._seats.values()

@@ -71,7 +71,7 @@ def save_world(world: World, records: Records) -> dict[str, Any]:
         "owner_changed": [(records.number(r), former) for r, former in world.owner_changed],
         "free": list(world._free),
         "next_id": world._next_id,
-        "resting": [list(ids) for ids in world._resting],
+        "resting": [(until - world._publishes, list(ids)) for until, ids in world._resting],
         "share": grid.share,
         "members": members,
     }
@@ -210,13 +210,13 @@ def begin_world(world: World, saved: dict[str, Any], records: LoadedRecords) -> 
     world.spawned = list(records.live.values())
     _load_ids(world, saved, records)
     gone = {number for number in range(1, world._next_id) if number not in records.live}
-    world.rest_ids(sorted(gone.difference(world._free, *world._resting)))
+    world.rest_ids(sorted(gone.difference(world._free, *(ids for _, ids in world._resting))))
 
 
 def _load_ids(world: World, saved: dict[str, Any], records: LoadedRecords) -> None:
     world._free = list(saved["free"])
     world._next_id = saved["next_id"]
-    world._resting = deque(list(ids) for ids in saved["resting"])
+    world._resting = deque((left, list(ids)) for left, ids in saved["resting"])
     if not all(0 < number < world._next_id for number in (*records.live, *world._free)):
         raise SnapshotError("world: an id has not been given out")
     for seat, ids in saved["owned"]:

@@ -50,7 +50,7 @@ PARTS = [
         set(vars(ROOM.world)),
         {"grid", "records", "touched", "owned", "spawned", "despawned", "owner_changed"}
         | {"_free", "_next_id", "_resting"},
-        {"schema", "busy"},
+        {"schema", "busy", "_publishes"},
     ),
     (
         slots(Grid),
