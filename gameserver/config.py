@@ -238,6 +238,11 @@ class Settings:
     token_valid_s: float = _setting(
         300.0, "How long a sign-in token is valid.", validator=_longer_than_zero
     )
+    storage: str | None = _setting(
+        None,
+        "Where games keep objects, leaderboards and matches: sqlite:FILE or postgresql://HOST/NAME "
+        "(a password belongs into GAMESERVER_STORAGE or ~/.pgpass); by default nowhere.",
+    )
     metrics_from: tuple[Network, ...] = _setting(LOOPBACK, "Networks that may read /metrics.")
     metrics_token: str | None = _setting(
         None,

@@ -21,6 +21,7 @@ from gameserver.model.world import World
 from gameserver.outbox import Outbox
 from gameserver.player import EntityT, Player, Screen
 from gameserver.replication.events import Emission, Point
+from gameserver.storage.room_storage import RoomStorage
 from gameserver.timers import Timer, Timers, check_call, ticks_of
 
 __all__ = ["Player", "Room", "Seen", "Timer"]
@@ -111,6 +112,7 @@ class Room(Generic[EntityT]):
         self._outbox = Outbox()
         self._timers = Timers()
         self._past: Past | None = None
+        self._storage: RoomStorage | None = None
 
     @classmethod
     def schema(cls) -> Schema:
@@ -246,6 +248,21 @@ class Room(Generic[EntityT]):
             return Present(self.world, self.tick_number)
         return self._past.seen_by(self, player, player._screen)
 
+    @property
+    def storage(self) -> RoomStorage:
+        """What the server keeps: objects, leaderboards and matches.
+
+        Async hooks read from it and write to it; ``tick`` and other hooks that cannot wait call
+        ``storage.submit``.  Raises ``LocalProtocolError`` on a server that keeps nothing, and in
+        ``on_create``.
+        """
+        if self._storage is None:
+            raise LocalProtocolError(
+                "this room has no storage: start the server with --storage sqlite:FILE, and use "
+                "it in on_start or later"
+            )
+        return self._storage
+
     def after(self, seconds: float, method: Callable[..., object], *arguments: Any) -> Timer:
         """Call ``method`` with ``arguments`` once, ``seconds`` of game time from now.
 
@@ -322,6 +339,11 @@ def attach(room: Room, past: Past | None) -> tuple[Outbox, Timers]:
     """
     room._past = past
     return room._outbox, room._timers
+
+
+def give_storage(room: Room, storage: RoomStorage) -> None:
+    """Make ``storage`` what ``Room.storage`` returns.  Only the maker of ``room`` calls this."""
+    room._storage = storage
 
 
 def _seat_of(player: Player, argument: str) -> int:

@@ -19,9 +19,9 @@ from tests.support.paths import ROOT
 #: ``gameserver`` alone stands for the public names in ``gameserver/__init__.py``.
 ARROWS = """
 docs, __main__ → cli → clients, games → gameserver → cluster, runtime → config
-→ ops, tokens, rehearsing.second_run → testing → rehearsing → storage, state
+→ ops, tokens, rehearsing.second_run → testing → rehearsing → state
 → simulation → room → player, timers → outbox → replication → protocol → model
-→ stepping → errors, identity, lazy_exports
+→ stepping, storage → errors, identity, lazy_exports
 """
 #: Packages that may import less than the chain says, besides themselves.
 STRICTER = """

@@ -108,6 +108,15 @@ STAGES: Final = ("up_estimate", "wait", "simulate", "send", "down_estimate")
 
 
 @attrs.frozen
+class StorageFigures:
+    """Figures of writes that do not wait: ``settled`` counts submissions by outcome."""
+
+    waiting: int
+    retries: int
+    settled: Mapping[str, int]
+
+
+@attrs.frozen
 class ServerFigures:
     """All figures of ``/metrics``.
 
@@ -120,6 +129,7 @@ class ServerFigures:
     resume tokens by outcome.
     ``turned_away`` counts refused connections, requests and joins by reason; ``tokens_refused``
     counts refused tokens by fault.
+    ``storage`` is None where nothing is kept.
     """
 
     connections: int
@@ -135,6 +145,7 @@ class ServerFigures:
     resumptions: Mapping[str, int]
     sessions: Tally
     counters: Counters
+    storage: StorageFigures | None
     kinds: Mapping[str, KindFigures]
 
 
@@ -218,6 +229,8 @@ class _Once(Collector):
         for name, what in _TALLY.items():
             yield _count(name, what, getattr(figures.sessions, name))
         yield from _counters(figures.counters)
+        if figures.storage is not None:
+            yield from _storage(figures.storage)
         yield from _by_kind(figures.kinds)
 
 
@@ -273,6 +286,14 @@ def _counters(counters: Counters) -> Iterator[Metric]:
     yield _by_label(
         "endings", "Sessions that ended after they joined", "code", _codes(counters.endings)
     )
+
+
+def _storage(storage: StorageFigures) -> Iterator[Metric]:
+    yield _gauge("storage_waiting", "Submissions to the storage not yet written", storage.waiting)
+    yield _count(
+        "storage_retries", "Tries to write while the storage did not answer", storage.retries
+    )
+    yield _by_label("storage_submissions", "Submissions to the storage", "outcome", storage.settled)
 
 
 def _by_kind(kinds: Mapping[str, KindFigures]) -> Iterator[Metric]:
@@ -371,6 +392,7 @@ _ONE_OF_EACH: Final = ServerFigures(
     resumptions={"": 0},
     sessions=Tally(),
     counters=Counters(refusals=Counter({0: 0}), endings=Counter({0: 0})),
+    storage=StorageFigures(waiting=0, retries=0, settled={"": 0}),
     kinds={
         "": KindFigures(
             rooms=0,

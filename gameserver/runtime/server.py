@@ -58,7 +58,9 @@ from gameserver.runtime.rooms.resumption import Showing
 from gameserver.runtime.rooms.room_list import RoomList
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.schedule import Percentiles
+from gameserver.runtime.server_storage import ServerStorage
 from gameserver.runtime.sessions.session import VERSION_REFUSED, Session
+from gameserver.storage.errors import StorageError
 from gameserver.tokens import Fault
 
 if TYPE_CHECKING:
@@ -108,6 +110,8 @@ class Server:
 
     def __init__(self, kinds: Mapping[str, type[Room]], settings: Settings) -> None:
         self.settings = settings
+        #: None where nothing is kept, and before ``open_storage``.
+        self.storage: ServerStorage | None = None
         self.port = 0
         self.tls_port: int | None = None
         self.counters = Counters()
@@ -134,6 +138,16 @@ class Server:
 
     # ------------------------------------------------------------ starting
 
+    async def open_storage(self) -> None:
+        """Open what the setting ``storage`` names; ``StartError`` if that cannot be."""
+        if self.settings.storage is None:
+            return
+        try:
+            self.storage = await ServerStorage.open(self.settings.storage)
+        except StorageError as error:
+            raise StartError(str(error)) from error
+        self.lobby.storage_for_room = self.storage.for_room
+
     async def open_ports(self) -> list[_Port]:
         """Listen, without taking connections yet.
 
@@ -156,6 +170,8 @@ class Server:
     async def start(self, ports: Sequence[_Port], nursery: trio.Nursery) -> None:
         """Take connections, and run everything in ``nursery``."""
         self._nursery = nursery
+        if self.storage is not None:
+            nursery.start_soon(self.storage.run)
         self.lobby.start(nursery)
         for port in ports:
             await nursery.start(self._run_acceptor, port)
@@ -249,8 +265,15 @@ class Server:
                     await self._no_session.wait()
             # Those that still wait for their peers have left their rooms.
             await self.lobby.close_all()
+            if self.storage is not None:
+                await self.storage.flush()
         if grace.cancelled_caught:
             log.warning("the grace period is over; not everything had ended")
+
+    async def close_storage(self) -> None:
+        """Close what ``open_storage`` opened."""
+        if self.storage is not None:
+            await self.storage.aclose()
 
     # ------------------------------------------------------------ what it tells
 
@@ -299,6 +322,7 @@ class Server:
             resumptions={s.value: self.lobby.resumption.counts[s] for s in Showing},
             sessions=sessions,
             counters=self.counters,
+            storage=None if self.storage is None else self.storage.figures(),
             kinds=kinds,
         )
 
@@ -374,14 +398,18 @@ async def open_server(
     ports cannot be opened.
     """
     server = Server(kinds, within_open_files(settings or Settings()))
-    ports = await server.open_ports()
-    async with trio.open_nursery() as nursery:
-        await server.start(ports, nursery)
-        try:
-            yield server
-        finally:
-            await server.stop()
-            nursery.cancel_scope.cancel()
+    await server.open_storage()
+    try:
+        ports = await server.open_ports()
+        async with trio.open_nursery() as nursery:
+            await server.start(ports, nursery)
+            try:
+                yield server
+            finally:
+                await server.stop()
+                nursery.cancel_scope.cancel()
+    finally:
+        await server.close_storage()
 
 
 async def serve(

@@ -3,7 +3,8 @@
 Owns the public names of the package.  ``database.py`` is one transaction, whatever the engine;
 ``sqlite.py`` and ``postgres.py`` are the engines; ``objects.py``, ``leaderboards.py``,
 ``matches.py``, ``checkpoints.py`` and ``fences.py`` are the tables, each with its statements;
-``store.py`` joins them; ``write_behind.py`` takes writes from a tick.
+``store.py`` joins them and ``opening.py`` makes one; ``write_behind.py`` takes writes from a tick;
+``room_storage.py`` is what a room gets.
 """
 
 from gameserver.lazy_exports import lazy_exports
@@ -19,7 +20,10 @@ __getattr__, __dir__ = lazy_exports(
         "gameserver.storage.leaderboards": ("Place", "SubmitScore"),
         "gameserver.storage.matches": ("AddMatch", "Match"),
         "gameserver.storage.objects": ("DeleteObject", "Stored", "WriteObject"),
-        "gameserver.storage.store": ("Storage", "open_storage"),
-        "gameserver.storage.write_behind": ("Receipt", "WriteBehind"),
+        "gameserver.storage.opening": ("open_storage",),
+        "gameserver.storage.room_storage": ("RoomStorage",),
+        "gameserver.storage.store": ("Storage",),
+        "gameserver.storage.receipts": ("Receipt", "ReceiptState"),
+        "gameserver.storage.write_behind": ("WriteBehind",),
     },
 )

@@ -2,22 +2,18 @@
 
 Owns no statements: it runs those of the tables' files in transactions.  Reads are methods; each
 write is an operation (``WriteObject``, ``SubmitScore``, ``AddMatch`` …), and the operations of one
-``write`` happen together or not at all.
+``write`` happen together or not at all.  Pure but for its database.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
-from urllib.parse import urlsplit
 
 from gameserver.storage import checkpoints, fences, leaderboards, matches, objects
 from gameserver.storage.checkpoints import Checkpoint
 from gameserver.storage.database import Database, Transaction, only
 from gameserver.storage.declared import Collection, Leaderboard
-from gameserver.storage.errors import StorageError
 from gameserver.storage.fences import Fence
 from gameserver.storage.leaderboards import Place
 from gameserver.storage.matches import Match
@@ -36,16 +32,17 @@ class Operation(Protocol):
 class Storage:
     """Objects, leaderboards, matches and checkpoints.  ``open_storage`` makes one.
 
-    Methods raise ``StorageUnavailable`` if the database does not answer.
+    ``clock`` returns seconds since 1970.  Methods raise ``StorageUnavailable`` if the database does
+    not answer.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
-        self._database: Final = database
-        self._clock: Final = clock
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self.database: Final = database
+        self.clock: Final = clock
 
     async def aclose(self) -> None:
         """Close the database."""
-        await self._database.aclose()
+        await self.database.aclose()
 
     # ------------------------------------------------------------ writing
 
@@ -55,14 +52,14 @@ class Storage:
         ``fence``: the claim of the room that writes.  If the room has a newer owner, ``FencedOff``
         is raised and nothing written.  Raises ``Conflict`` as the operations say.
         """
-        now_s = self._clock()
+        now_s = self.clock()
 
         def work(transaction: Transaction) -> list[Any]:
             if fence is not None:
                 fences.check(transaction, fence)
             return [operation.apply(transaction, now_s) for operation in operations]
 
-        return await self._database.transact(work)
+        return await self.database.transact(work)
 
     async def write_once(
         self, writer: str, batch: int, groups: Sequence[tuple[Sequence[Operation], Fence | None]]
@@ -72,7 +69,7 @@ class Storage:
         For writers that try again when nobody knows whether a transaction was committed.  Batches
         of a writer are numbered upwards.
         """
-        now_s = self._clock()
+        now_s = self.clock()
 
         def work(transaction: Transaction) -> None:
             newest = only(
@@ -94,11 +91,11 @@ class Storage:
                 batch=batch,
             )
 
-        await self._database.transact(work)
+        await self.database.transact(work)
 
     async def forget_writer(self, writer: str) -> None:
         """Forget a writer that will never write again."""
-        await self._database.transact(
+        await self.database.transact(
             lambda transaction: transaction.rows(
                 "DELETE FROM gameserver_writers WHERE writer = :writer", writer=writer
             )
@@ -106,13 +103,13 @@ class Storage:
 
     async def claim(self, room: str) -> Fence:
         """Take over a room: from now on every older fence of it is refused."""
-        return await self._database.transact(lambda transaction: fences.claim(transaction, room))
+        return await self.database.transact(lambda transaction: fences.claim(transaction, room))
 
     # ------------------------------------------------------------ objects
 
     async def get(self, collection: type[C], *, owner: str = "", key: str = "") -> Stored[C] | None:
         """Return one object, or None."""
-        return await self._database.read(
+        return await self.database.read(
             lambda transaction: objects.read(transaction, collection, owner, key)
         )
 
@@ -120,7 +117,7 @@ class Storage:
         self, collection: type[C], owner: str, *, after: str = "", limit: int = 100
     ) -> list[Stored[C]]:
         """Return the objects of ``owner`` whose keys come after ``after``, by key."""
-        return await self._database.read(
+        return await self.database.read(
             lambda transaction: objects.of_owner(transaction, collection, owner, after, limit)
         )
 
@@ -128,21 +125,21 @@ class Storage:
 
     def period(self, board: type[Leaderboard], back: int = 0) -> int:
         """Return the number of the present period of ``board``, or of one ``back`` before it."""
-        return leaderboards.period_at(board.resets, self._clock()) - back
+        return leaderboards.period_at(board.resets, self.clock()) - back
 
     async def top(
         self, board: type[Leaderboard], limit: int = 10, *, offset: int = 0, back: int = 0
     ) -> list[Place]:
         """Return the best ``limit`` after the first ``offset``; ``back``: that many periods ago."""
         period = self.period(board, back)
-        return await self._database.read(
+        return await self.database.read(
             lambda transaction: leaderboards.top(transaction, board.name, period, limit, offset)
         )
 
     async def rank(self, board: type[Leaderboard], owner: str, *, back: int = 0) -> Place | None:
         """Return the place of ``owner``, or None."""
         period = self.period(board, back)
-        return await self._database.read(
+        return await self.database.read(
             lambda transaction: leaderboards.rank_of(transaction, board.name, period, owner)
         )
 
@@ -151,14 +148,14 @@ class Storage:
     ) -> list[Place]:
         """Return ``owner`` with up to ``limit`` places before and after; empty if unranked."""
         period = self.period(board, back)
-        return await self._database.read(
+        return await self.database.read(
             lambda transaction: leaderboards.around(transaction, board.name, period, owner, limit)
         )
 
     async def size(self, board: type[Leaderboard], *, back: int = 0) -> int:
         """Return how many owners are ranked."""
         period = self.period(board, back)
-        return await self._database.read(
+        return await self.database.read(
             lambda transaction: leaderboards.size_of(transaction, board.name, period)
         )
 
@@ -166,13 +163,13 @@ class Storage:
 
     async def match(self, match: int) -> Match | None:
         """Return a match by its id, or None."""
-        return await self._database.read(lambda transaction: matches.read(transaction, match))
+        return await self.database.read(lambda transaction: matches.read(transaction, match))
 
     async def matches_of(
         self, owner: str, limit: int = 20, *, before: int | None = None
     ) -> list[Match]:
         """Return the newest matches of a player; ``before``: only those with a smaller id."""
-        return await self._database.read(
+        return await self.database.read(
             lambda transaction: matches.of_player(transaction, owner, before, limit)
         )
 
@@ -180,44 +177,14 @@ class Storage:
 
     async def checkpoint(self, room: str) -> Checkpoint | None:
         """Return the newest checkpoint of a room, or None."""
-        return await self._database.read(lambda transaction: checkpoints.read(transaction, room))
+        return await self.database.read(lambda transaction: checkpoints.read(transaction, room))
 
     async def checkpointed_rooms(self) -> list[str]:
         """Return the names of all rooms that have a checkpoint."""
-        return await self._database.read(checkpoints.rooms)
+        return await self.database.read(checkpoints.rooms)
 
     async def journal(self, room: str, fence: int) -> list[bytes]:
         """Return the parts of the journal that one fence of a room has written."""
-        return await self._database.read(
+        return await self.database.read(
             lambda transaction: checkpoints.journal(transaction, room, fence)
         )
-
-
-async def open_storage(url: str) -> Storage:
-    """Open ``sqlite:FILE`` or ``postgresql://…``, and bring its tables up to date.
-
-    Raises ``StorageRefused`` for a database that must not be touched, ``StorageUnavailable`` if it
-    does not answer, and ``StorageError`` if the package for it is not installed.
-    """
-    return Storage(await _open_database(url))
-
-
-async def _open_database(url: str) -> Database:
-    scheme = urlsplit(url).scheme
-    try:
-        if scheme == "sqlite":
-            from gameserver.storage.sqlite import SQLite
-
-            return await SQLite.open(Path(url.removeprefix("sqlite:")))
-        if scheme in ("postgresql", "postgres"):
-            from gameserver.storage.postgres import Postgres
-
-            return await Postgres.open(url)
-    except ImportError as error:
-        extra = "storage" if scheme == "sqlite" else "postgres"
-        raise StorageError(
-            f"storage: {error.name} is not installed: pip install 'trio-gameserver[{extra}]'"
-        ) from error
-    raise StorageError(
-        f"storage: write sqlite:FILE or postgresql://USER@HOST/DATABASE, not {scheme or url!r:.60}"
-    )

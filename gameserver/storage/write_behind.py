@@ -10,7 +10,6 @@ Overflow policy ``refuse newest``: a submission that finds the queue full is ref
 from __future__ import annotations
 
 import contextlib
-import enum
 import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ import trio
 
 from gameserver.storage.errors import StorageError, StorageUnavailable
 from gameserver.storage.fences import Fence
+from gameserver.storage.receipts import Receipt, ReceiptState
 from gameserver.storage.store import Operation, Storage
 
 #: Submissions that may wait.
@@ -30,23 +30,6 @@ MAX_BATCH: Final = 256
 #: Pauses between tries while the database does not answer: doubled from the first to the last.
 FIRST_PAUSE_S: Final = 0.1
 LAST_PAUSE_S: Final = 5.0
-
-
-class State(enum.Enum):
-    """States of a receipt: WAITING → WRITTEN or FAILED; REFUSED from the start."""
-
-    WAITING = "waiting"
-    WRITTEN = "written"
-    FAILED = "failed"
-    REFUSED = "refused"
-
-
-@attrs.define(eq=False)
-class Receipt:
-    """What became of one submission; ``error`` says why it FAILED."""
-
-    state: State = State.WAITING
-    error: StorageError | None = None
 
 
 @attrs.frozen
@@ -94,7 +77,7 @@ class WriteBehind:
         self.counts.submitted += 1
         if len(self._waiting) >= MAX_WAITING:
             self.counts.refused += 1
-            return Receipt(State.REFUSED)
+            return Receipt(ReceiptState.REFUSED)
         receipt = Receipt()
         self._waiting.append(_Submission(operations, fence, receipt))
         self._emptied = self._emptied if not self._emptied.is_set() else trio.Event()
@@ -150,10 +133,10 @@ class WriteBehind:
         receipt = submission.receipt
         if error is None:
             self.counts.written += 1
-            receipt.state = State.WRITTEN
+            receipt.state = ReceiptState.WRITTEN
         else:
             self.counts.failed += 1
-            receipt.state, receipt.error = State.FAILED, error
+            receipt.state, receipt.error = ReceiptState.FAILED, error
             self._report(error)
 
     async def _persist(self, batch: Sequence[_Submission]) -> None:

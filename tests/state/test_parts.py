@@ -44,7 +44,7 @@ PARTS = [
         set(vars(Room())),
         {"name", "_seed", "random", "world", "players", "tick_number", "pace"}
         | {"publish_interval", "_outbox", "_timers"},
-        {"_past"},
+        {"_past", "_storage"},
     ),
     (
         set(vars(ROOM.world)),

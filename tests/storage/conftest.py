@@ -8,7 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from gameserver.storage.store import Storage, open_storage
+from gameserver.storage.opening import open_storage
+from gameserver.storage.store import Storage
 from tests.support.postgres_server import PostgresServer, postgres_server
 
 
@@ -47,7 +48,6 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 async def storage(url: str, clock: SetClock) -> AsyncIterator[Storage]:
-    opened = await open_storage(url)
-    opened._clock = clock  # type: ignore[misc]
+    opened = await open_storage(url, clock)
     yield opened
     await opened.aclose()

@@ -9,9 +9,11 @@ from gameserver.storage.errors import StorageRefused, StorageUnavailable
 from gameserver.storage.leaderboards import SubmitScore
 from gameserver.storage.migrations import VERSION
 from gameserver.storage.objects import WriteObject
+from gameserver.storage.opening import open_storage
 from gameserver.storage.postgres import Postgres, without_password
-from gameserver.storage.store import Storage, open_storage
-from gameserver.storage.write_behind import State, WriteBehind
+from gameserver.storage.receipts import ReceiptState
+from gameserver.storage.store import Storage
+from gameserver.storage.write_behind import WriteBehind
 from tests.storage.test_contract import Career, Kills
 from tests.support.postgres_server import PostgresServer
 
@@ -80,6 +82,6 @@ async def test_a_restart_costs_no_write(storage: Storage, postgres: PostgresServ
         await trio.to_thread.run_sync(postgres.start)
         await behind.flush()
         nursery.cancel_scope.cancel()
-    assert {receipt.state for receipt in (first, *later)} == {State.WRITTEN}
+    assert {receipt.state for receipt in (first, *later)} == {ReceiptState.WRITTEN}
     assert behind.counts.retries
     assert [place.score for place in await storage.top(Kills)] == [301]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import apsw
@@ -11,8 +12,9 @@ import pytest
 from gameserver.storage.errors import StorageError, StorageRefused, StorageUnavailable
 from gameserver.storage.migrations import VERSION
 from gameserver.storage.objects import WriteObject
+from gameserver.storage.opening import open_storage
 from gameserver.storage.sqlite import SQLite
-from gameserver.storage.store import Storage, open_storage
+from gameserver.storage.store import Storage
 from tests.storage.test_contract import Career
 
 
@@ -62,7 +64,7 @@ async def test_a_newer_database(tmp_path: Path) -> None:
 
 async def test_a_damaged_database(tmp_path: Path) -> None:
     path = tmp_path / "storage.db"
-    storage = Storage(await SQLite.open(path))
+    storage = Storage(await SQLite.open(path), time.time)
     await storage.write(*(WriteObject(Career(n), owner=f"p{n}") for n in range(500)))
     await storage.aclose()
     whole = path.read_bytes()
@@ -77,7 +79,7 @@ async def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 
 async def test_a_full_disk_is_passing(tmp_path: Path) -> None:
     database = await SQLite.open(tmp_path / "storage.db")
-    storage = Storage(database)
+    storage = Storage(database, time.time)
     database._writer.execute("PRAGMA max_page_count=32")
     with pytest.raises(StorageUnavailable, match="full"):
         await storage.write(WriteObject(Career(titles=("x" * 200_000,)), owner="ann"))

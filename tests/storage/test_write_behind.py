@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -15,9 +16,10 @@ from gameserver.storage.errors import StorageError, StorageUnavailable
 from gameserver.storage.leaderboards import SubmitScore
 from gameserver.storage.migrations import migrate
 from gameserver.storage.objects import WriteObject
+from gameserver.storage.receipts import ReceiptState
 from gameserver.storage.sqlite import _Transaction, _within
 from gameserver.storage.store import Storage
-from gameserver.storage.write_behind import State, WriteBehind
+from gameserver.storage.write_behind import WriteBehind
 from tests.storage.test_contract import Career, Kills
 
 T = TypeVar("T")
@@ -59,18 +61,18 @@ async def test_a_lost_reply_applies_nothing_twice(
 ) -> None:
     database = FailingDatabase()
     database.faults = ["unreachable", "lost reply", "unreachable", "lost reply"]
-    storage = Storage(database)
+    storage = Storage(database, time.time)
     behind = WriteBehind(storage)
     receipts = [behind.submit(kills()) for _ in range(10)]
     nursery.start_soon(behind.run)
     await behind.flush()
-    assert [receipt.state for receipt in receipts] == [State.WRITTEN] * 10
+    assert [receipt.state for receipt in receipts] == [ReceiptState.WRITTEN] * 10
     assert [place.score for place in await storage.top(Kills)] == [10]
     assert behind.counts.retries == 4
 
 
 async def test_one_that_cannot_be_written_takes_no_other_with_it(nursery: trio.Nursery) -> None:
-    storage = Storage(FailingDatabase())
+    storage = Storage(FailingDatabase(), time.time)
     failures: list[StorageError] = []
     behind = WriteBehind(storage, failures.append)
     good = [behind.submit(kills()) for _ in range(3)]
@@ -78,8 +80,8 @@ async def test_one_that_cannot_be_written_takes_no_other_with_it(nursery: trio.N
     good += [behind.submit(kills()) for _ in range(3)]
     nursery.start_soon(behind.run)
     await behind.flush()
-    assert {receipt.state for receipt in good} == {State.WRITTEN}
-    assert (bad.state, failures) == (State.FAILED, [bad.error])
+    assert {receipt.state for receipt in good} == {ReceiptState.WRITTEN}
+    assert (bad.state, failures) == (ReceiptState.FAILED, [bad.error])
     assert [place.score for place in await storage.top(Kills)] == [6]
     assert attrs_of(behind) == {"submitted": 7, "written": 6, "failed": 1, "refused": 0}
 
@@ -91,9 +93,9 @@ def attrs_of(behind: WriteBehind) -> dict[str, Any]:
 
 async def test_a_full_queue_refuses_the_newest(monkeypatch: Any) -> None:
     monkeypatch.setattr(write_behind, "MAX_WAITING", 3)
-    behind = WriteBehind(Storage(FailingDatabase()))
+    behind = WriteBehind(Storage(FailingDatabase(), time.time))
     states = [behind.submit(kills()).state for _ in range(5)]
-    assert states == [State.WAITING] * 3 + [State.REFUSED] * 2
+    assert states == [ReceiptState.WAITING] * 3 + [ReceiptState.REFUSED] * 2
     assert (behind.counts.refused, behind.waiting) == (2, 3)
 
 
@@ -102,7 +104,7 @@ async def test_the_order_of_submissions_is_kept(
 ) -> None:
     monkeypatch.setattr(write_behind, "MAX_BATCH", 4)
     database = FailingDatabase()
-    storage = Storage(database)
+    storage = Storage(database, time.time)
     behind = WriteBehind(storage)
     nursery.start_soon(behind.run)
     for n in range(50):
@@ -117,7 +119,7 @@ async def test_the_order_of_submissions_is_kept(
 
 
 async def test_flush_without_anything_waiting_returns(nursery: trio.Nursery) -> None:
-    behind = WriteBehind(Storage(FailingDatabase()))
+    behind = WriteBehind(Storage(FailingDatabase(), time.time))
     nursery.start_soon(behind.run)
     await behind.flush()
     behind.submit(kills())

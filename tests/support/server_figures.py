@@ -13,6 +13,7 @@ from gameserver.ops.metrics import (
     KindFigures,
     RoomTally,
     ServerFigures,
+    StorageFigures,
     Tally,
 )
 
@@ -32,6 +33,7 @@ def figures(**changes: Any) -> ServerFigures:
         resumptions={"resumed": 12, "used": 1},
         sessions=Tally(bytes_in=100, bytes_out=2000, commands_duplicate=4),
         counters=Counters(5, 60, 1, Counter({4005: 2}), Counter({1000: 3, 4009: 1})),
+        storage=StorageFigures(waiting=1, retries=2, settled={"written": 5}),
         kinds={
             "field": KindFigures(
                 rooms=2,

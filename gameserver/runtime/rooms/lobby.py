@@ -12,7 +12,7 @@ import itertools
 import random
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import attrs
@@ -24,7 +24,7 @@ from gameserver.errors import JoinRefused, LocalProtocolError
 from gameserver.ops.metrics import RoomTally, total
 from gameserver.protocol.closing import MAX_REASON_BYTES, CloseCode
 from gameserver.protocol.names import parse_room_request
-from gameserver.room import Room
+from gameserver.room import Room, give_storage
 from gameserver.runtime.admission.hold_quota import HoldQuota
 from gameserver.runtime.admission.join_throttle import JoinThrottle
 from gameserver.runtime.admission.room_quota import RoomQuota
@@ -36,6 +36,7 @@ from gameserver.runtime.rooms.room_loop import RoomLoop
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import Member
 from gameserver.simulation.room_check import check_room, suspicions
+from gameserver.storage.room_storage import RoomStorage
 
 log = structlog.get_logger(__name__)
 
@@ -125,6 +126,8 @@ class Lobby:
         #: Joins and rooms refused because a room was overloaded.
         self.overload_refusals = 0
         self.sign_in = SignIn(kinds, settings)
+        #: Makes the storage of a room; None where nothing is kept.
+        self.storage_for_room: Callable[[], RoomStorage] | None = None
         #: Where a client waits for its turn once it has said hello.
         self.join_throttle = JoinThrottle()
         self.resumption = Resumption[Member]()
@@ -268,6 +271,8 @@ class Lobby:
         label = f"{kind}/{name}"
         try:
             room = self._kinds[kind](label, seed=self._seed(label))
+            if self.storage_for_room is not None:
+                give_storage(room, self.storage_for_room())
             task = RoomTask(room, label, self._loop, self.resumption, self.hold_quota)
         except Exception:  # raised by the game
             self.quota.give_back(maker)

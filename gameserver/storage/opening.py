@@ -1,0 +1,46 @@
+"""Opening a storage by its address.
+
+Owns the addresses, and the choice of the engine, whose package is imported only when it is asked
+for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gameserver.storage.database import Database
+from gameserver.storage.errors import StorageError
+from gameserver.storage.store import Storage
+
+
+async def open_storage(url: str, clock: Callable[[], float] = time.time) -> Storage:
+    """Open ``sqlite:FILE`` or ``postgresql://…``, and bring its tables up to date.
+
+    Raises ``StorageRefused`` for a database that must not be touched, ``StorageUnavailable`` if it
+    does not answer, and ``StorageError`` if the package for it is not installed.
+    """
+    return Storage(await _open_database(url), clock)
+
+
+async def _open_database(url: str) -> Database:
+    scheme = urlsplit(url).scheme
+    try:
+        if scheme == "sqlite":
+            from gameserver.storage.sqlite import SQLite
+
+            return await SQLite.open(Path(url.removeprefix("sqlite:")))
+        if scheme in ("postgresql", "postgres"):
+            from gameserver.storage.postgres import Postgres
+
+            return await Postgres.open(url)
+    except ImportError as error:
+        extra = "storage" if scheme == "sqlite" else "postgres"
+        raise StorageError(
+            f"storage: {error.name} is not installed: pip install 'trio-gameserver[{extra}]'"
+        ) from error
+    raise StorageError(
+        f"storage: write sqlite:FILE or postgresql://USER@HOST/DATABASE, not {scheme or url!r:.60}"
+    )
