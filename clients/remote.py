@@ -10,6 +10,8 @@ indices only, never a received text.
 
 from __future__ import annotations
 
+import enum
+import math
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -20,6 +22,7 @@ from gameserver.errors import RemoteProtocolError
 from gameserver.model import fieldtypes
 from gameserver.model.fieldtypes import INT_LIMIT
 from gameserver.model.specs import EntitySpec, EventSpec, FieldSpec
+from gameserver.model.typescript import property_names
 from gameserver.protocol.messages import pack
 
 #: ``(values, mask, section, at)``: write the fields of ``mask`` into ``values`` from
@@ -39,19 +42,23 @@ class EntityLayout:
     write: Writer
     add: Writer
     write_owner: Writer
+    #: A field's name → where its value is.
     indices: dict[str, tuple[str, int, FieldSpec]]
+    #: Likewise, by the names of the properties.
+    properties: dict[str, tuple[str, int, FieldSpec]]
 
 
 class RemoteEntity:
     """An entity in the state of the newest delta.
 
     Each kind is a subclass whose properties give the fields by name, in the game's units; owner
-    fields are None unless this client owns the entity.  Fields cannot be written.
+    fields are None unless this client owns the entity.  Fields cannot be written.  ``kind`` is the
+    name of the class of the room.
 
     ``id`` is the entity's id.  ``values`` and ``owner_values`` (None if another player owns it)
     are its wire values in the order of ``spec``.  ``changed_tick`` is the tick of the delta that
-    last changed it.  A field with the name of one of these attributes is read as
-    ``entity["name"]``.
+    last changed it.  A field whose name entities keep for themselves has an underscore behind it,
+    as in the browser client: ``pickup.kind_``; ``entity["kind"]`` is the same field.
     """
 
     __slots__ = ("changed_tick", "crc", "id", "owner_crc", "owner_values", "values")
@@ -69,9 +76,20 @@ class RemoteEntity:
         self.owner_crc: int | None = None
 
     @property
-    def kind(self) -> Any:
-        """The name of the entity's class, unless that class has a field called ``kind``."""
+    def kind(self) -> str:
+        """The name of the entity's class."""
         return self.spec.name
+
+    def to_json(self) -> dict[str, Any]:
+        """Return ``id``, ``kind`` and every field under its property's name, as JSON can hold them.
+
+        Enums are the names of their members, byte strings are lists of numbers.
+        """
+        copy: dict[str, Any] = {"id": self.id, "kind": self.kind}
+        for name, (where, index, field) in self.layout.properties.items():
+            held = self.values if where == "values" else self.owner_values
+            copy[name] = None if held is None else _plain(field.type.from_wire(held[index]))
+        return copy
 
     def __getitem__(self, name: str) -> Any:
         """Return the field called ``name``, whatever it is called; KeyError if there is none."""
@@ -109,9 +127,17 @@ class RemoteEvent:
         self.values = values
 
     @property
-    def kind(self) -> Any:
-        """The name of the event's class, unless that class has a field called ``kind``."""
+    def kind(self) -> str:
+        """The name of the event's class."""
         return self.spec.name
+
+    def to_json(self) -> dict[str, Any]:
+        """Return ``kind`` and every field under its property's name, as JSON can hold them."""
+        names = property_names(self.spec.fields)
+        fields = zip(names, self.spec.fields, self.values, strict=True)
+        return {"kind": self.kind} | {
+            name: _plain(field.type.from_wire(wire)) for name, field, wire in fields
+        }
 
     def __getitem__(self, name: str) -> Any:
         """Return the field called ``name``, whatever it is called; KeyError if there is none."""
@@ -139,6 +165,21 @@ class RemoteEvent:
         return cls(values)
 
 
+def _plain(value: Any) -> Any:
+    """Return the value of a field as JSON can hold it."""
+    if isinstance(value, enum.Enum):
+        return value.name
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, (list, tuple, bytes)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(_plain(key)): _plain(item) for key, item in value.items()}
+    if attrs.has(type(value)):
+        return {f.name: _plain(getattr(value, f.name)) for f in attrs.fields(type(value))}
+    return value
+
+
 def _crc(entity_id: int, kind_or_mask: int, values: Sequence[Any]) -> int:
     packed = pack((entity_id, kind_or_mask, *values))
     # Skips the array header, which has one byte for up to 15 elements, and three beyond.
@@ -152,6 +193,7 @@ def entity_class(kind: int, spec: EntitySpec) -> type[RemoteEntity]:
     """Return the class for entities of ``spec``; ``kind`` is its number in the schema."""
     located = [("values", i, f) for i, f in enumerate(spec.fields)]
     located += [("owner_values", i, f) for i, f in enumerate(spec.owner_fields)]
+    names = property_names([field for _, _, field in located])
     layout = EntityLayout(
         kind=kind,
         spec=spec,
@@ -161,28 +203,22 @@ def entity_class(kind: int, spec: EntitySpec) -> type[RemoteEntity]:
         add=_compile_writer(spec.name, spec.fields, additive=True),
         write_owner=_compile_writer(spec.name, spec.owner_fields, additive=False),
         indices={f.name: (where, i, f) for where, i, f in located},
+        properties=dict(zip(names, located, strict=True)),
     )
     namespace: dict[str, Any] = {"__slots__": (), "layout": layout, "spec": spec}
-    for where, index, field in located:
-        if _may_be_attribute(RemoteEntity, field.name):
-            namespace[field.name] = _property(where, index, field.type)
+    for name, (where, index, field) in layout.properties.items():
+        if not name.startswith("_"):
+            namespace[name] = _property(where, index, field.type)
     return type(_class_name(spec.name), (RemoteEntity,), namespace)
 
 
 def event_class(spec: EventSpec) -> type[RemoteEvent]:
     """Return the class for events of ``spec``."""
     namespace: dict[str, Any] = {"__slots__": (), "spec": spec}
-    for index, field in enumerate(spec.fields):
-        if _may_be_attribute(RemoteEvent, field.name):
-            namespace[field.name] = _property("values", index, field.type)
+    for index, name in enumerate(property_names(spec.fields)):
+        if not name.startswith("_"):
+            namespace[name] = _property("values", index, spec.fields[index].type)
     return type(_class_name(spec.name), (RemoteEvent,), namespace)
-
-
-def _may_be_attribute(base: type, name: str) -> bool:
-    """Whether a field may have this name as attribute: the replica uses some of them itself."""
-    if name == "kind":
-        return True
-    return not name.startswith("_") and not hasattr(base, name) and name not in ("layout", "spec")
 
 
 def _class_name(name: str) -> str:

@@ -248,7 +248,7 @@ class Bot:
         return best
 
     def _use_of(self, pickup: Contact, me: Craft) -> float:
-        kind = pickup.entity.kind
+        kind = pickup.entity.kind_
         if kind in (PickupKind.HULL, PickupKind.HULL.name):
             return 2 * (MAX_HULL - me.hull) / MAX_HULL
         if kind in (PickupKind.ENERGY, PickupKind.ENERGY.name):

@@ -15,10 +15,13 @@ from gameserver.model.fieldtypes import FieldType
 from gameserver.model.schema import Schema, spec_of
 from gameserver.model.specs import CommandField, CommandSpec, EntitySpec, EventSpec, FieldSpec
 
-#: Names that entity and event objects keep for themselves (``RESERVED`` of ``net/schema.js``).
-RESERVED: Final = frozenset(
-    ("id", "kind", "values", "owner", "enteredAt", "changedAt", "spec", "constructor", "__proto__")
-)
+#: Names that the clients' entities and events keep for themselves, in either language
+#: (``RESERVED`` of ``net/schema.js``).
+_RESERVED: Final = """
+    id kind values owner enteredAt changedAt spec constructor __proto__ toJSON
+    owner_values changed_tick crc owner_crc layout checksum from_wire to_json
+"""
+RESERVED: Final = frozenset(_RESERVED.split())
 #: Names that a declared type cannot have, or that the file needs.
 _TAKEN: Final = """
     Game Entities Commands Events Uint8Array any bigint boolean never null number object string
@@ -32,7 +35,7 @@ def typescript_of(schema: Schema, made_from: str) -> str:
 
 
 def property_names(fields: Sequence[FieldSpec]) -> list[str]:
-    """Return what a field of each is called in the browser client, as ``net/schema.js`` does."""
+    """Return what a field of each is called in both clients, as ``net/schema.js`` does."""
     taken = {field.name for field in fields}
     names = []
     for field in fields:

@@ -20,6 +20,7 @@ from gameserver.model.schema import Schema, entity, event, synced
 from gameserver.protocol.messages import Check, Delta, Welcome, decode_from_server
 from tests.support import scripted_server
 from tests.support.paths import VECTORS
+from tests.support.vector_form import form_bytes, form_value
 
 
 class Colour(enum.Enum):
@@ -86,17 +87,37 @@ def test_enters_give_entities_with_converted_fields() -> None:
     assert [e.corners for e in replica.of_kind("Zone")] == [(1, 2)]
 
 
-def test_a_field_shadows_kind_and_others_keep_to_brackets() -> None:
+def test_a_field_with_a_name_of_entities_has_an_underscore_behind_it() -> None:
     replica = started()
-    assert replica.entities[2].kind is Colour.BLUE
-    assert replica.entities[2].spec.name == "Ship"
-    zone = replica.entities[3]
-    assert (zone.kind, zone.id, zone["id"]) == ("Zone", 3, 9)
+    ship, zone = replica.entities[2], replica.entities[3]
+    assert (ship.kind, ship.kind_, ship["kind"]) == ("Ship", Colour.BLUE, Colour.BLUE)
+    assert (zone.kind, zone.id, zone.id_, zone["id"]) == ("Zone", 3, 9, 9)
+
+
+def test_python_and_the_page_make_the_same_json() -> None:
+    forms = json.loads((VECTORS / "plain_values.json").read_text())
+    schema = Schema.from_description(form_value(forms["schema"]))
+    message = decode_from_server(form_bytes(forms["delta"]))
+    assert isinstance(message, Delta)
+    replica = Replica(schema)
+    events = replica.apply(message)
+    assert [entity.to_json() for entity in replica.entities.values()] == forms["entities"]
+    assert [event.to_json() for event in events] == forms["events"]
+    assert [list(each) for each in forms["entities"]] == [
+        list(entity.to_json()) for entity in replica.entities.values()
+    ]
+
+
+def test_members_of_enums_are_names_in_json() -> None:
+    ship = started().entities[2]
+    names = ["id", "kind", "x", "y", "name", "kind_", "energy", "heat"]
+    values = [2, "Ship", 3.0, -1, "it", "BLUE", None, None]
+    assert ship.to_json() == dict(zip(names, values, strict=True))
 
 
 def test_a_described_schema_gives_names_of_enum_members() -> None:
     replica = started(Schema.from_description(SCHEMA.describe()))
-    assert replica.entities[2].kind == "BLUE"
+    assert replica.entities[2].kind_ == "BLUE"
 
 
 def test_sets_are_absolute_and_adds_are_differences_where_the_type_has_them() -> None:

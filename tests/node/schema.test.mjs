@@ -6,7 +6,8 @@ import test from "node:test";
 import { ProtocolError } from "../../clients/web/net/errors.js";
 import { readType, roundHalfEven } from "../../clients/web/net/fieldtypes.js";
 import { encode, Float64, Reader, Writer } from "../../clients/web/net/msgpack.js";
-import { schemaOf } from "./vectors.mjs";
+import { Replica } from "../../clients/web/net/replica.js";
+import { schemaOf, unmarked, vectors } from "./vectors.mjs";
 
 const fieldType = (description) => readType(new Reader(encode(description)));
 const COLOR = ["enum", "Color", ["RED", "GREEN"]];
@@ -203,4 +204,16 @@ test("a field with the name of an entity's own property has an underscore behind
   const event = schema.events[0].read(new Reader(writer.written()));
   assert.deepEqual([event.kind, event.kind_, event.x], ["Took", "kind", "x"]);
   assert.equal(Object.getPrototypeOf(event), Object.prototype);
+});
+
+test("entities and events become the JSON that the Python client makes of them", () => {
+  const { schema, delta, entities, events } = vectors("plain_values.json");
+  const replica = new Replica(schemaOf(unmarked(schema, true)));
+  const applied = replica.apply(encode(unmarked(delta, true)));
+  const copy = (value) => JSON.parse(JSON.stringify(value));
+  assert.deepEqual(copy([...replica.entities.values()]), entities);
+  assert.deepEqual(copy(applied.events), events);
+  const [ship] = replica.entities.values();
+  assert.deepEqual(Object.keys(ship.toJSON()), Object.keys(entities[0]));
+  assert.deepEqual([ship.kind, ship.kind__, ship.kind_, ship.owner_], ["Ship", "LARGE", 12, "Ada"]);
 });

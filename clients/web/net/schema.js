@@ -32,7 +32,7 @@ import { MAX_FIELDS, readType } from "./fieldtypes.js";
 /** Kinds of entities, and of commands, and of events. */
 const MAX_KINDS = 1024;
 
-/** Names that entity and event objects keep for themselves. */
+/** Names that the clients' entities and events keep for themselves, in either language. */
 export const RESERVED = new Set([
   "id",
   "kind",
@@ -43,6 +43,15 @@ export const RESERVED = new Set([
   "spec",
   "constructor",
   "__proto__",
+  "toJSON",
+  "owner_values",
+  "changed_tick",
+  "crc",
+  "owner_crc",
+  "layout",
+  "checksum",
+  "from_wire",
+  "to_json",
 ]);
 
 export class Entity {
@@ -68,6 +77,33 @@ export class Entity {
     /** The tick of the last delta in which any of its fields came. */
     this.changedAt = tick;
   }
+
+  /**
+   * A copy of plain values, as `to_json` of the Python client makes it: `id`, `kind`, and every
+   * field under its property's name.
+   * @returns {Record<string, any>}
+   */
+  toJSON() {
+    /** @type {Record<string, any>} */
+    const copy = { id: this.id, kind: this.kind };
+    const view = /** @type {EntityView} */ (/** @type {unknown} */ (this));
+    for (const name of this.spec.properties) copy[name] = plainValue(view[name]);
+    return copy;
+  }
+}
+
+/**
+ * The value of a field as JSON can hold it: byte strings as arrays of numbers, maps as objects.
+ * @param {any} value
+ * @returns {any}
+ */
+function plainValue(value) {
+  if (typeof value !== "object" || value === null) {
+    return typeof value === "number" && !Number.isFinite(value) ? null : value;
+  }
+  if (value instanceof Uint8Array || Array.isArray(value)) return Array.from(value, plainValue);
+  const entries = value instanceof Map ? [...value] : Object.entries(value);
+  return Object.fromEntries(entries.map(([key, each]) => [String(key), plainValue(each)]));
 }
 
 /** An entity kind: its fields, and how its entities are made. */
@@ -88,7 +124,9 @@ export class EntityKind {
     /** The mask of all owner-only fields. */
     this.fullOwnerMask = 2 ** ownerFields.length - 1;
     this.#View = class extends Entity {};
-    const properties = propertyNames([...fields, ...ownerFields]);
+    /** What entities call their fields, owner-only fields last. */
+    this.properties = propertyNames([...fields, ...ownerFields]);
+    const { properties } = this;
     fields.forEach(({ type }, at) => {
       /** @this {Entity} */
       const plain = function () {
@@ -122,6 +160,11 @@ export class EntityKind {
   }
 }
 
+/** A copy of an event: `kind`, and every field, as plain values. @this {GameEvent} */
+function eventToJSON() {
+  return plainValue({ ...this });
+}
+
 /** An event kind. */
 export class EventKind {
   /** @param {string} name @param {Field[]} fields */
@@ -143,6 +186,8 @@ export class EventKind {
     this.fields.forEach(({ type }, index) => {
       event[this.#names[index]] = type.fromWire(type.read(reader));
     });
+    // Not enumerable, so that an event consists of its kind and its fields.
+    Object.defineProperty(event, "toJSON", { value: eventToJSON });
     return event;
   }
 }
