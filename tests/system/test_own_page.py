@@ -66,13 +66,13 @@ def test_the_page_of_the_how_to_predicts_without_corrections(
     save_files(HOW_TO / "predict.md", tmp_path)
     [step] = [block.body for block in blocks_of(HOW_TO / "predict.md") if " step " in block.body]
     made = subprocess.run(
-        [sys.executable, "-m", "gameserver", "step", "movement"],
+        [sys.executable, "-m", "gameserver", "step", "glide"],
         cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert step.endswith("> page/movement.js\n")
-    (tmp_path / "page" / "movement.js").write_text(made.stdout)
+    assert step.endswith("> ice/glide.js\n")
+    (tmp_path / "ice" / "glide.js").write_text(made.stdout)
     with running_server(
-        ["serve", "rink:Rink", "--page", "page", "--port", "0"], cwd=tmp_path
+        ["serve", "rink:Rink", "--page", "ice", "--port", "0"], cwd=tmp_path
     ) as server:
         page = browser.new_page()
         page.set_default_timeout(DEADLINE_MS)
