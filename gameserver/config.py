@@ -250,6 +250,27 @@ class Settings:
         validator=_secret,
         secret=True,
     )
+    journal: pathlib.Path | None = _setting(
+        None, "Folder for the journals of rooms, from which `gameserver replay` plays them again."
+    )
+    journal_check_s: float = _setting(
+        1.0, "Time between two checks of the state in a journal.", validator=_longer_than_zero
+    )
+    journal_key_frame_s: float = _setting(
+        60.0,
+        "Time between two key frames of a journal; a replay can begin at each.",
+        validator=_longer_than_zero,
+    )
+    journal_file_mb: float = _setting(
+        64.0,
+        "Size from which on a journal goes on in another file, at its next key frame.",
+        validator=_longer_than_zero,
+    )
+    journal_keep_mb: float = _setting(
+        2000.0,
+        "Size of all journals from which on the oldest files are removed.",
+        validator=_longer_than_zero,
+    )
     seed: int | None = _setting(
         None, "Makes the random numbers of rooms repeatable; by default they differ at each start."
     )

@@ -51,3 +51,10 @@ class SnapshotError(GameServerError):
     The text names the offset of the damage, or the class and field that do not fit, and why.
     Loading raises nothing else, whatever the bytes, and leaves nothing half loaded.
     """
+
+
+class JournalError(GameServerError):
+    """A journal that cannot be read or played; its text is one line.
+
+    The text names the offset of the damage, or what does not fit the game, and why.
+    """

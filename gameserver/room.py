@@ -62,6 +62,11 @@ class Room(Generic[EntityT]):
     its client can resume (0: not at all).  Until then the player stays in ``players`` with
     ``connected`` False, and its inputs are not repeated: ``on_idle`` is called at once.
 
+    ``journaled`` says whether all that comes into the room is written to a file, from which
+    ``gameserver replay`` plays it again: always, never, or (None) if the server has a folder for
+    journals.  What ``on_auth`` and ``on_start`` do is in no journal, so ``on_auth`` may change
+    nothing that the other hooks read.
+
     With ``requires_token``, a client needs a token that the server's secret signed; ``on_auth``
     receives the identity in it.  ``second_sign_in`` decides what happens when an identity that
     plays in the room signs in again.  ``"take over"``: its player continues over the newer
@@ -86,6 +91,8 @@ class Room(Generic[EntityT]):
     lag_compensation: bool = True
 
     hold_s: ClassVar[float] = 30.0
+
+    journaled: ClassVar[bool | None] = None
 
     requires_token: ClassVar[bool] = False
     second_sign_in: ClassVar[Literal["take over", "refuse"]] = "take over"

@@ -174,7 +174,7 @@ class Rehearsal(Generic[R]):
         """Act, and play one tick; return the events emitted in it."""
         for action in actions:
             if isinstance(action, script.Join):
-                self.join(action.name).latency = action.latency
+                self._stepper.measured(self.join(action.name), action.latency)
                 continue
             player = self.room.players.get(action.seat)
             if player is None:

@@ -79,6 +79,9 @@ class RoomTally:
     overload_ups: int = 0
     overload_downs: int = 0
     blocks: int = 0
+    journal_bytes: int = 0
+    journal_lost: int = 0
+    journals_stopped: int = 0
 
 
 @attrs.frozen
@@ -273,6 +276,9 @@ _ROOM_TALLY: Final = {
     "overload_ups": "Steps up on the overload ladder",
     "overload_downs": "Steps down on the overload ladder",
     "blocks": "Hooks of the game that blocked the whole server",
+    "journal_bytes": "Bytes of journals written",
+    "journal_lost": "Entries and key frames that are in no journal because it had stopped",
+    "journals_stopped": "Journals that ended before their rooms",
 }
 
 

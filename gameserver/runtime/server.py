@@ -52,6 +52,7 @@ from gameserver.runtime.net.tls import Certificate
 from gameserver.runtime.net.websocket import WebSocket
 from gameserver.runtime.open_files import within_open_files
 from gameserver.runtime.reloading import ask_again, read_beside, reload_when_asked
+from gameserver.runtime.rooms.journals import make_folder
 from gameserver.runtime.rooms.latency_budget import InputStages
 from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.rooms.resumption import Showing
@@ -151,9 +152,11 @@ class Server:
     async def open_ports(self) -> list[_Port]:
         """Listen, without taking connections yet.
 
-        ``StartError`` or ``CertificateError`` if that cannot be.
+        ``StartError``, ``JournalFolderError`` or ``CertificateError`` if that cannot be.
         """
         settings = self.settings
+        if settings.journal is not None:
+            make_folder(settings.journal)
         ports = [_Port(await _listen(settings.host, settings.port, "port"), None)]
         self.port = ports[0].number
         if settings.certificate is not None and settings.key is not None:

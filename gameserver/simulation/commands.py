@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from gameserver.model.schema import Schema
 from gameserver.player import Player, Screen
 from gameserver.replication.seat import Seat
 from gameserver.simulation.input_times import (
@@ -20,6 +21,7 @@ from gameserver.simulation.input_times import (
     SeatInputTimes,
 )
 from gameserver.simulation.inputs import Input, InputBuffer
+from gameserver.simulation.recording import Commanded, Recorder
 
 #: How many commands of one seat may wait for the next tick: the most that a resuming client sends
 #: again.  Overflow policy ``drop-oldest``, counted in ``Commands.dropped``.
@@ -29,11 +31,14 @@ MAX_WAITING_COMMANDS: Final = 256
 class RoomCommands:
     """Settings and counters that the command queues of one room share."""
 
-    __slots__ = ("input_class", "times", "upcoming_tick", "waiting")
+    __slots__ = ("input_class", "recorder", "schema", "times", "upcoming_tick", "waiting")
 
-    def __init__(self, input_class: type | None) -> None:
+    def __init__(self, input_class: type | None, schema: Schema) -> None:
         #: ``Room.input``.
         self.input_class: Final = input_class
+        self.schema: Final = schema
+        #: Is given whatever comes into the room; None: nobody.
+        self.recorder: Recorder | None = None
         #: Seats with commands for the next tick; a tick looks at no others for them.
         self.waiting: list[Commands] = []
         #: The first tick that a command read now can be for.
@@ -55,6 +60,7 @@ class Commands:
         "newest_seq",
         "number",
         "player",
+        "recorder",
         "times",
     )
 
@@ -64,6 +70,8 @@ class Commands:
         self.number: Final = seat.number
         #: The seq of the newest command that has come; 0: none has.
         self.newest_seq = 0
+        #: That of the room while the player is in its seat.
+        self.recorder: Recorder | None = None
         takes_inputs = room.input_class is not None
         self.times: Final = SeatInputTimes(
             seat, room.times, InputTimes(WINDOW_PLAYER) if takes_inputs else NO_TIMES
@@ -123,6 +131,12 @@ class Commands:
         self.newest_seq = seq
         room = self._room
         upcoming = room.upcoming_tick
+        if self.recorder is not None:
+            kind = room.schema.kinds[command.__class__]
+            values = room.schema.commands[kind].to_wire(command)
+            self.recorder.record(
+                Commanded(self.number, seq, tick, rendered, upcoming, kind, values)
+            )
         entry = Input(tick, seq, rendered, upcoming, read_s, command)
         if self._inputs is not None and command.__class__ is room.input_class:
             if tick:

@@ -24,6 +24,21 @@ from gameserver.room import Room, attach
 from gameserver.simulation.commands import Commands, RoomCommands
 from gameserver.simulation.handlers import handlers_of
 from gameserver.simulation.input_times import RoomInputTimes
+from gameserver.simulation.recording import (
+    Dropped,
+    Entry,
+    Joined,
+    Left,
+    Measured,
+    Overloaded,
+    Paced,
+    Published,
+    Recorder,
+    Resumed,
+    Said,
+    StartedOver,
+    Stepped,
+)
 from gameserver.simulation.rewind import Rewind
 from gameserver.simulation.room_check import check_attributes, check_room
 
@@ -72,20 +87,33 @@ class Stepper(Generic[R]):
         self.failures: list[HookFailure] = []
         self.texts_dropped = 0
         self._said: list[tuple[Player, str]] = []
-        self._commands = RoomCommands(room.input)
+        self._commands = RoomCommands(room.input, room.world.schema)
         #: The methods that take commands, by class; ``on_command`` takes all others.
         self._handlers: Final[dict[type, Callable[[Player, Any], object]]] = {
             command: getattr(room, name) for command, name in handlers_of(type(room)).items()
         }
+        #: The kinds of the events taken since the last publish; kept for a recorder only.
+        self._emitted: list[int] = []
         #: The seats in the order of their numbers; kept only where every tick needs all of them.
         self._in_order: list[Commands] = []
         self._rewind = Rewind(room) if room.rewinds else None
         self._outbox, self._timers = attach(room, self._rewind)
 
+    def record_to(self, recorder: Recorder | None) -> None:
+        """Give ``recorder`` from now on whatever comes into the room; None: nobody."""
+        self._commands.recorder = recorder
+        for seated in self.seated.values():
+            seated.commands.recorder = recorder
+
+    def _record(self, entry: Entry) -> None:
+        if self._commands.recorder is not None:
+            self._commands.recorder.record(entry)
+
     # ------------------------------------------------------------ seats
 
     def join(self, number: int, sink: Sink, name: str, identity: str | None = None) -> Seated:
         """Seat a player and run ``on_join``; if that raises it is noted in ``failures``."""
+        self._record(Joined(number, name, identity))
         seat, screen = Seat(number, sink), Screen()
         player = Player(seat, screen, name, identity, self._outbox)
         commands = Commands(player, seat, screen, self._commands)
@@ -98,6 +126,7 @@ class Stepper(Generic[R]):
         """Seat a player without telling the game: the one that joins, or one that was saved."""
         number = seated.commands.number
         self.seated[number] = seated
+        seated.commands.recorder = self._commands.recorder
         self.room.players[number] = seated.player
         if self._commands.input_class is not None:
             insort(self._in_order, seated.commands, key=_number)
@@ -115,9 +144,12 @@ class Stepper(Generic[R]):
         seated, number = self.find(player), player.seat
         if seated is None:
             return
+        self._record(Left(number, reason))
         del self.seated[number], self.room.players[number]
         if self._commands.input_class is not None:
             self._in_order.remove(seated.commands)
+        # A session that has not noticed yet must not command for the next player in the seat.
+        seated.commands.recorder = None
         seated.commands.times.forget_untold()
         self._guarded("on_leave", player, player, reason)
         # Messages still on their way to this seat must not reach its next player.
@@ -134,6 +166,7 @@ class Stepper(Generic[R]):
 
         Commands that have come already are applied all the same.
         """
+        self._record(Dropped(player.seat))
         player.connected = False
         if (seated := self.find(player)) is not None:
             seated.commands.times.forget_untold()
@@ -141,13 +174,21 @@ class Stepper(Generic[R]):
 
     def resume(self, player: Player) -> None:
         """Note that the player is connected again, and run ``on_resume``."""
+        self._record(Resumed(player.seat))
         player.connected = True
         self._guarded("on_resume", player, player)
 
     def start_over(self, seated: Seated) -> None:
         """Let another client play on in this seat, with its own latency, screen and seqs."""
+        self._record(StartedOver(seated.player.seat))
         seated.player.latency = Latency()
         seated.commands.start_over()
+
+    def measured(self, player: Player, latency: Latency) -> None:
+        """Note what an answered ping measured."""
+        if self._commands.recorder is not None and self.find(player) is not None:
+            self._record(Measured(player.seat, attrs.astuple(latency)))
+        player.latency = latency
 
     @property
     def kicked(self) -> list[Player]:
@@ -166,7 +207,8 @@ class Stepper(Generic[R]):
         """Queue a text that a player said for the next tick."""
         if len(self._said) >= MAX_WAITING_TEXTS:
             self.texts_dropped += 1
-        else:
+        elif self.find(player) is not None:
+            self._record(Said(player.seat, text))
             self._said.append((player, text))
 
     def expect(self, tick_number: int) -> None:
@@ -185,6 +227,8 @@ class Stepper(Generic[R]):
 
         For a caller with a clock, which measures each of these stages.  ``tick`` is the last one.
         """
+        if self._commands.recorder is not None:
+            self._commands.recorder.record(Stepped(tick_number))
         self.room.tick_number = tick_number
         self._commands.upcoming_tick = tick_number + 1
         if self._commands.waiting:
@@ -283,6 +327,9 @@ class Stepper(Generic[R]):
     def take_emissions(self) -> list[Emission]:
         """Return the events to send, once."""
         emissions, self._outbox.emissions = self._outbox.emissions, []
+        if self._commands.recorder is not None:
+            kinds = self.room.world.schema.kinds
+            self._emitted += [kinds[type(emission.event)] for emission in emissions]
         return emissions
 
     def take_texts(self) -> list[Text]:
@@ -297,6 +344,9 @@ class Stepper(Generic[R]):
 
     def published(self, tick_number: int) -> None:
         """Note the state that has just been published, for ``Room.seen_by``."""
+        if self._commands.recorder is not None:
+            events, self._emitted = self._emitted, []
+            self._commands.recorder.record(Published(tick_number, events))
         if self._rewind is not None:
             self._rewind.record(tick_number)
 
@@ -305,8 +355,17 @@ class Stepper(Generic[R]):
         """The latency budget of the inputs, for a caller with a clock."""
         return self._commands.times
 
+    def change_pace(self, pace: float, publish_interval: int, view_share: float) -> None:
+        """Note the pace of the room, and how often and how wide it is published from now on.
+
+        The caller gives ``view_share`` to the publisher.
+        """
+        self._record(Paced(pace, publish_interval, view_share))
+        self.room.pace, self.room.publish_interval = pace, publish_interval
+
     def overloaded(self, level: int) -> None:
         """Run ``on_overload``; note its exception in ``failures``."""
+        self._record(Overloaded(level))
         self._guarded("on_overload", None, level)
 
     def _guarded(self, hook: str, player: Player | None, *arguments: Any) -> Any:

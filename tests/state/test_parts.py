@@ -68,7 +68,7 @@ PARTS = [
     (
         slots(Commands),
         {*seat_state.COMMANDS_ROW, "_inbox", "_inputs", "_screen", "number", "player"},
-        {"_room", "_seat", "times"},
+        {"_room", "_seat", "recorder", "times"},
     ),
     (
         slots(InputBuffer),
@@ -80,11 +80,15 @@ PARTS = [
     (fields(Outbox), {"emissions", "texts", "kicked"}, set()),
     (fields(Emission), {"event", "points", "seat"}, set()),
     (fields(Text), {"seat", "name", "text", "to"}, set()),
-    (slots(RoomCommands), {"upcoming_tick", "waiting"}, {"input_class", "times"}),
+    (
+        slots(RoomCommands),
+        {"upcoming_tick", "waiting"},
+        {"input_class", "recorder", "schema", "times"},
+    ),
     (
         set(vars(STEPPER)),
         {"room", "seated", "texts_dropped", "_said", "_commands", "_rewind", "_outbox"},
-        {"failures", "_in_order", "_timers", "_handlers"},
+        {"failures", "_in_order", "_timers", "_handlers", "_emitted"},
     ),
     (
         set(vars(PUBLISHER)),

@@ -30,6 +30,7 @@ from gameserver.runtime.admission.join_throttle import JoinThrottle
 from gameserver.runtime.admission.room_quota import RoomQuota
 from gameserver.runtime.admission.sign_in import SignIn
 from gameserver.runtime.net import poller
+from gameserver.runtime.rooms.journals import Journals
 from gameserver.runtime.rooms.resumption import Resumption
 from gameserver.runtime.rooms.room_list import ListedRoom
 from gameserver.runtime.rooms.room_loop import RoomLoop
@@ -122,6 +123,7 @@ class Lobby:
             ping_interval_s=settings.ping_interval_s,
             polled=settings.reading == "poller" and poller.AVAILABLE,
         )
+        self._journals = Journals(settings)
         self.quota = RoomQuota(settings)
         #: Joins and rooms refused because a room was overloaded.
         self.overload_refusals = 0
@@ -141,6 +143,7 @@ class Lobby:
         self._nursery = nursery
         nursery.start_soon(self.join_throttle.run)
         nursery.start_soon(self._loop.run)
+        nursery.start_soon(self._journals.run)
 
     # ------------------------------------------------------------ finding
 
@@ -273,7 +276,9 @@ class Lobby:
             room = self._kinds[kind](label, seed=self._seed(label))
             if self.storage_for_room is not None:
                 give_storage(room, self.storage_for_room())
-            task = RoomTask(room, label, self._loop, self.resumption, self.hold_quota)
+            task = RoomTask(
+                room, label, self._loop, self.resumption, self.hold_quota, self._journals
+            )
         except Exception:  # raised by the game
             self.quota.give_back(maker)
             log.exception("a room could not be made", room=label)

@@ -23,6 +23,7 @@ from gameserver.runtime.admission.hold_quota import HoldQuota
 from gameserver.runtime.net.heartbeat import Heartbeat
 from gameserver.runtime.net.link import Link
 from gameserver.runtime.rooms.hook_watch import BLOCK_S, HookWatch
+from gameserver.runtime.rooms.journals import Journals, RoomJournal
 from gameserver.runtime.rooms.latency_budget import InputStages, stages_of
 from gameserver.runtime.rooms.overload import OverloadLadder, steps_for
 from gameserver.runtime.rooms.pace import RoomPace
@@ -55,6 +56,7 @@ class RoomTask:
         loop: RoomLoop,
         resumption: Resumption[Member],
         hold_quota: HoldQuota,
+        journals: Journals | None = None,
     ) -> None:
         self.room = room
         self.stepper = Stepper(room)
@@ -74,6 +76,9 @@ class RoomTask:
         )
         self.ladder = OverloadLadder(room.tick_rate, steps_for(has_view=room.view is not None))
         self._loop = loop
+        self._journals = journals
+        #: None before the first tick, and where nobody asks for one.
+        self.journal: RoomJournal | None = None
         self._life = trio.CancelScope()
         #: Its place in the scheduler; None before it has started.
         self._scheduled: ScheduledRoom | None = None
@@ -140,7 +145,17 @@ class RoomTask:
             overload_ups=self.ladder.ups,
             overload_downs=self.ladder.downs,
             blocks=self.hooks.blocks,
+            **self._tally_of_journal(),
         )
+
+    def _tally_of_journal(self) -> dict[str, int]:
+        if (journal := self.journal) is None:
+            return {}
+        return {
+            "journal_bytes": journal.bytes_written,
+            "journal_lost": journal.recorder.lost,
+            "journals_stopped": int(journal.stopped),
+        }
 
     @property
     def heartbeat(self) -> Heartbeat:
@@ -183,13 +198,20 @@ class RoomTask:
             self._stop_ticking()
             self.ready.set()
             self.roster.close("the room is closed")
+            if self.journal is not None:
+                self.journal.end(self.roster.closed or "")
         if started:
             with trio.move_on_after(STOP_TIMEOUT_S) as patience:
                 await self._guarded("on_stop")
             if patience.cancelled_caught:
                 self._log.error("on_stop took too long", timeout_s=STOP_TIMEOUT_S)
 
+        if self.journal is not None and self._journals is not None:
+            await self._journals.finish(self.journal)
+
     def _start_ticking(self) -> None:
+        if self._journals is not None:
+            self.journal = self._journals.begin(self.stepper, self.publisher, self.label)
         self._scheduled = self._loop.scheduler.add(
             self.room.tick_rate, self._tick, self.stepper.expect, self.pace.tempo
         )
@@ -250,6 +272,8 @@ class RoomTask:
         players, arrivals = len(self.room.players), self.roster.arrivals
         if self.ladder.ticked(tick_number, work_s, publish_s, players, arrivals):
             self._take_step(tick_number)
+        if self.journal is not None:
+            self.journal.after_tick()
         return ended_s
 
     def _note_missed(self, missed_s: float) -> None:
@@ -344,7 +368,7 @@ class RoomTask:
         )
         publish_interval = room.publish_every * step.publish_factor
         announcement = self.pace.change(tick_number, step.pace, publish_interval)
-        room.pace, room.publish_interval = self.pace.share, self.pace.publish_interval
+        self.stepper.change_pace(self.pace.share, self.pace.publish_interval, step.view_share)
         self.publisher.view_share = step.view_share
         self.publisher.quiet_ticks = self.pace.quiet_ticks
         self.publisher.window_ticks = self.pace.window_ticks

@@ -215,7 +215,7 @@ class Reception:
 
         With it, not at once, which spares a write per ping.
         """
-        self._player.latency = latency
+        self._task.stepper.measured(self._player, latency)
         self._seat.notify(binary_frame(self._status(latency).encode()))
 
     def _status(self, latency: Latency) -> Status:

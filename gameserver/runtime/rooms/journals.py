@@ -1,0 +1,283 @@
+"""Writes the journals of a server's rooms, beside their ticks.
+
+Owns the files: their names, when one is written to, and which old ones are removed.  What is in
+them is ``state/journal``'s.  A tick never waits for a disk: it fills a bounded queue (policy
+``stop``), which a task empties in a thread.  If a disk is full, slow or gone, the journal stops;
+the room plays on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import pathlib
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import attrs
+import structlog
+import trio
+
+from gameserver.config import Settings
+from gameserver.errors import GameServerError, LocalProtocolError
+from gameserver.replication.publisher import Publisher
+from gameserver.simulation.stepper import Stepper
+from gameserver.state.journal.framing import ID_BYTES, Position
+from gameserver.state.journal.recorder import (
+    Batch,
+    Chunk,
+    JournalEncoder,
+    JournalRecorder,
+    header_of,
+)
+
+log = structlog.get_logger(__name__)
+
+SUFFIX: Final = ".journal"
+#: A file next to a journal that keeps it from being removed.
+KEPT_SUFFIX: Final = ".keep"
+#: Where rooms are journaled that ask for it, on a server that was given no folder.
+DEFAULT_FOLDER: Final = pathlib.Path("journals")
+#: What comes into a room is in its file after twice this at most.
+WRITE_EVERY_S: Final = 0.05
+#: How much of one room may wait to be written.  Overflow policy ``stop``.
+MAX_WAITING_BYTES: Final = 32 << 20
+#: How long the end of a room waits for its journal.
+FINISH_TIMEOUT_S: Final = 2.0
+_MB: Final = 1_000_000
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+class JournalFolderError(GameServerError):
+    """The folder for journals cannot be made; the text is one line."""
+
+
+class RoomJournal:
+    """The journal of one room, and the file that its newest part is in."""
+
+    def __init__(
+        self, recorder: JournalRecorder, encoder: JournalEncoder, label: str, stem: str
+    ) -> None:
+        self.recorder: Final = recorder
+        #: What is in the files for sure, as far as the system knows: end and tick.
+        self.written = Position(0, 0)
+        self.written_tick = 0
+        self.bytes_written = 0
+        #: The file of the newest part.
+        self.path: pathlib.Path | None = None
+        self._encoder = encoder
+        self._stem = stem
+        self._file: Any = None
+        self._parts = 0
+        self._log = log.bind(room=label)
+        self._told = False
+        #: Set once nothing more will be written.
+        self._finished = trio.Event()
+        self._ended = False
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it ended before its room did."""
+        return self.recorder.stopped is not None and not self._ended
+
+    def after_tick(self) -> None:
+        """Note that a tick is over; see ``JournalRecorder``."""
+        self.recorder.after_tick()
+
+    def end(self, reason: str) -> None:
+        """Note that the room has ended."""
+        if self.recorder.stopped is None:
+            self._ended = True
+            self.recorder.end(reason)
+            self._ended = self.recorder.stopped == reason
+
+    # ------------------------------------------------------------ in the thread
+
+    def write(self, batch: Batch, folder: pathlib.Path, clean: Callable[[], None]) -> str | None:
+        """Append a batch; return why that failed, or None."""
+        try:
+            for chunk in self._encoder.encode(batch, time.time()):
+                if chunk.begins_part:
+                    self._begin_file(folder)
+                    clean()
+                self._append(chunk)
+        except OSError as error:
+            return f"{error.strerror or error} ({self.path})"
+        except LocalProtocolError as error:
+            return str(error)
+        return None
+
+    def _begin_file(self, folder: pathlib.Path) -> None:
+        self.close()
+        self._parts += 1
+        self.path = folder / f"{self._stem}.{self._parts:04d}{SUFFIX}"
+        # Without a buffer: what a write returned for is the system's.
+        self._file = open(self.path, "xb", buffering=0)  # noqa: SIM115 - closed by ``close``
+
+    def _append(self, chunk: Chunk) -> None:
+        data = memoryview(chunk.data)
+        while data:
+            data = data[self._file.write(data) :]
+        self.bytes_written += len(chunk.data)
+        self.written, self.written_tick = chunk.end, chunk.tick
+
+    def close(self) -> None:
+        """Close the file; harmless if it is closed."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._file = None
+
+    def keep(self, why: str) -> None:
+        """Keep the file of the newest part from being removed."""
+        if self.path is not None:
+            with contextlib.suppress(OSError):
+                self.path.with_suffix(KEPT_SUFFIX).write_text(f"{why}\n")
+
+    # ------------------------------------------------------------ in the task
+
+    def tell_stopped(self) -> None:
+        """Say once that the journal ended before its room."""
+        if self.stopped and not self._told:
+            self._told = True
+            self._log.error(
+                "the journal stopped", reason=self.recorder.stopped, tick=self.written_tick
+            )
+
+    def fail(self, why: str) -> None:
+        """Stop because of ``why``; what waits is lost."""
+        self._ended = False
+        self.recorder.stop(why)
+        self.recorder.lose_waiting()
+
+    def finish(self) -> None:
+        """Note that nothing more will be written."""
+        self._finished.set()
+
+    async def wait_finished(self) -> None:
+        """Wait until all that came has been written, or the journal has stopped."""
+        await self._finished.wait()
+
+
+class Journals:
+    """The journals of a server; ``run`` writes them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder = settings.journal
+        self._settings = settings
+        self._open: list[RoomJournal] = []
+
+    def begin(self, stepper: Stepper[Any], publisher: Publisher, label: str) -> RoomJournal | None:
+        """Journal a room from now on, between two ticks; None: neither it nor the server asks."""
+        room, settings = stepper.room, self._settings
+        wanted = self._folder is not None if room.journaled is None else room.journaled
+        if not wanted:
+            return None
+        began_s = time.time()
+        header = header_of(
+            room,
+            label,
+            epoch=1,
+            began_s=began_s,
+            version=importlib.metadata.version("trio-gameserver"),
+        )
+        journal_id = secrets.token_bytes(ID_BYTES)
+        recorder = JournalRecorder(
+            stepper,
+            publisher,
+            check_every_ticks=max(1, round(settings.journal_check_s * room.tick_rate)),
+            key_frame_every_ticks=max(1, round(settings.journal_key_frame_s * room.tick_rate)),
+            max_waiting_bytes=MAX_WAITING_BYTES,
+        )
+        began = datetime.fromtimestamp(began_s, UTC).strftime("%Y%m%dT%H%M%SZ")
+        stem = f"{_UNSAFE.sub('-', label)}-{began}-{journal_id.hex()[:8]}"
+        encoder = JournalEncoder(header, journal_id, round(settings.journal_file_mb * _MB))
+        journal = RoomJournal(recorder, encoder, label, stem)
+        self._open.append(journal)
+        return journal
+
+    async def finish(self, journal: RoomJournal) -> None:
+        """Wait a little until what an ended room has left is written."""
+        with trio.move_on_after(FINISH_TIMEOUT_S):
+            await journal.wait_finished()
+
+    async def run(self) -> None:
+        """Write for ever what comes into the rooms."""
+        try:
+            while True:
+                await trio.sleep(WRITE_EVERY_S)
+                if self._open:
+                    await self._write_all()
+        finally:
+            for journal in self._open:
+                journal.close()
+
+    async def _write_all(self) -> None:
+        batches = [
+            (journal, batch) for journal in self._open if (batch := journal.recorder.take()).waiting
+        ]
+        if batches:
+            failures = await trio.to_thread.run_sync(self._write, batches)
+            for (journal, batch), why in zip(batches, failures, strict=True):
+                journal.recorder.written(batch)
+                if why is not None:
+                    journal.fail(why)
+        for journal in list(self._open):
+            journal.tell_stopped()
+            if journal.recorder.stopped is not None and not journal.recorder.waits:
+                self._open.remove(journal)
+                journal.close()
+                journal.finish()
+
+    def _write(self, batches: list[tuple[RoomJournal, Batch]]) -> list[str | None]:
+        """Write batches, in a thread; return why each failed, or None."""
+        folder = self._folder or DEFAULT_FOLDER
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            return [f"{error.strerror} ({folder})"] * len(batches)
+        return [journal.write(batch, folder, self._clean) for journal, batch in batches]
+
+    def _clean(self) -> None:
+        """Remove the oldest files beyond ``journal_keep_mb``, in the thread."""
+        folder = self._folder or DEFAULT_FOLDER
+        in_use = {journal.path for journal in self._open}
+        left = round(self._settings.journal_keep_mb * _MB)
+        for path, size_bytes in _newest_first(folder):
+            left -= size_bytes
+            kept = path in in_use or path.with_suffix(KEPT_SUFFIX).exists()
+            if left < 0 and not kept:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+
+def make_folder(folder: pathlib.Path) -> None:
+    """Make the folder for journals, at the start; ``JournalFolderError`` if it is of no use."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise JournalFolderError(f"no folder for journals: {folder}: {error.strerror}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise JournalFolderError(f"no folder for journals: {folder} is not writable")
+
+
+@attrs.frozen(order=True)
+class _File:
+    changed_s: float
+    path: pathlib.Path = attrs.field(order=False)
+    size_bytes: int = attrs.field(order=False)
+
+
+def _newest_first(folder: pathlib.Path) -> Iterator[tuple[pathlib.Path, int]]:
+    files = []
+    for path in folder.glob(f"*{SUFFIX}"):
+        with contextlib.suppress(OSError):
+            found = path.stat()
+            files.append(_File(found.st_mtime, path, found.st_size))
+    for file in sorted(files, reverse=True):
+        yield file.path, file.size_bytes

@@ -1,0 +1,142 @@
+"""What comes into a room from outside: one entry for each thing, in the order of being applied.
+
+Owns the classes of the entries.  Only ``Stepper`` and its command queues make them, because
+nothing else changes a room between its first tick and its last.  Never writes one down:
+``state/journal`` does.
+
+A room that is given the same entries again goes through the same states.  So an entry holds all
+that its effect depends on, and nothing that follows from the room itself: a kick by the game is no
+entry, but the leaving that the server makes of it is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeAlias
+
+import attrs
+
+
+@attrs.frozen
+class Joined:
+    """A player took a seat."""
+
+    seat: int
+    name: str
+    identity: str | None
+
+
+@attrs.frozen
+class Left:
+    """A player left, for good."""
+
+    seat: int
+    reason: str
+
+
+@attrs.frozen
+class Dropped:
+    """A player lost its connection; the seat is held."""
+
+    seat: int
+
+
+@attrs.frozen
+class Resumed:
+    """A player is connected again."""
+
+    seat: int
+
+
+@attrs.frozen
+class StartedOver:
+    """Another client plays on in a seat: its commands begin at seq 1, its latency is unknown."""
+
+    seat: int
+
+
+@attrs.frozen
+class Measured:
+    """A ping measured a player's latency; the figures are those of ``Latency``, in order."""
+
+    seat: int
+    figures: Sequence[Any]
+
+
+@attrs.frozen
+class Commanded:
+    """A command came for a tick; ``values`` and ``command`` (its kind) as on the wire.
+
+    ``arrived`` is the tick that was next then; ``tick``, ``rendered`` and ``arrived`` are what hit
+    tests use besides the latency.
+    """
+
+    seat: int
+    seq: int
+    tick: int
+    rendered: int
+    arrived: int
+    command: int
+    values: Sequence[Any]
+
+
+@attrs.frozen
+class Said:
+    """A player said something."""
+
+    seat: int
+    text: str
+
+
+@attrs.frozen
+class Paced:
+    """The pace of the room, the ticks between deltas, or the width of views changed."""
+
+    pace: float
+    publish_interval: int
+    view_share: float
+
+
+@attrs.frozen
+class Overloaded:
+    """The overload ladder changed its level, and the game was told."""
+
+    level: int
+
+
+@attrs.frozen
+class Stepped:
+    """A tick was simulated; ticks between it and the one before were dropped."""
+
+    tick: int
+
+
+@attrs.frozen
+class Published:
+    """The state after a tick was published; ``events`` are the kinds of those emitted, in order."""
+
+    tick: int
+    events: Sequence[int]
+
+
+Entry: TypeAlias = (
+    Joined
+    | Left
+    | Dropped
+    | Resumed
+    | StartedOver
+    | Measured
+    | Commanded
+    | Said
+    | Paced
+    | Overloaded
+    | Stepped
+    | Published
+)
+
+
+class Recorder(Protocol):
+    """Is given every entry of one room, just before it is applied.  Must not raise."""
+
+    def record(self, entry: Entry) -> None:
+        """Take an entry."""

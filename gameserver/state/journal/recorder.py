@@ -1,0 +1,279 @@
+"""Records one room: what its stepper reports, key frames, and checks of its state.
+
+Owns the queue between the tick and whoever writes (``encode``, which may run in another thread),
+and the choice of when a key frame or a check is due.  Within the tick it only copies.
+
+The queue is bounded.  Overflow policy ``stop``: a journal with a gap would be of no use, so it ends
+there; what comes after is counted in ``lost``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from gameserver.errors import LocalProtocolError
+from gameserver.replication.publisher import Publisher
+from gameserver.room import Room
+from gameserver.simulation.recording import Entry
+from gameserver.simulation.stepper import Stepper
+from gameserver.state.difference import Facts, describe
+from gameserver.state.hash import state_hash
+from gameserver.state.journal.framing import ID_BYTES, FrameWriter, Position
+from gameserver.state.journal.records import (
+    Check,
+    Disagreed,
+    Ended,
+    Header,
+    KeyFrame,
+    changes_between,
+    pack_record,
+)
+from gameserver.state.snapshot import Captured, capture
+
+#: About how much memory an entity takes in a captured room, for the bound of the queue.
+ENTITY_BYTES: Final = 512
+
+
+@attrs.frozen
+class Due:
+    """What is written of a captured room: a check, and a key frame if ``whole``."""
+
+    captured: Captured
+    whole: bool
+
+
+#: What waits to be written: payloads, and captured rooms that are encoded when they are written.
+Waiting: TypeAlias = bytes | Due
+
+
+@attrs.frozen
+class Batch:
+    """What has come since the batch before, in order; about ``size_bytes`` of it."""
+
+    waiting: Sequence[Waiting]
+    size_bytes: int
+
+
+def header_of(room: Room, label: str, *, epoch: int, began_s: float, version: str) -> Header:
+    """Return the header of the first part of a journal of ``room``."""
+    cls, schema = type(room), room.world.schema
+    return Header(
+        game=f"{cls.__module__}:{cls.__qualname__}",
+        kind=cls.__name__,
+        label=label,
+        tick_rate=room.tick_rate,
+        schema_hash=schema.hash,
+        schema=schema.describe(),
+        epoch=epoch,
+        part=1,
+        began_s=began_s,
+        version=version,
+    )
+
+
+class JournalRecorder:
+    """The recorder of the room that ``stepper`` steps and ``publisher`` publishes.
+
+    Begins at once, with a key frame; so the room must be between two ticks.
+    """
+
+    def __init__(
+        self,
+        stepper: Stepper[Any],
+        publisher: Publisher,
+        *,
+        check_every_ticks: int,
+        key_frame_every_ticks: int,
+        max_waiting_bytes: int,
+    ) -> None:
+        #: Why nothing is recorded any more; None while the journal goes on.
+        self.stopped: str | None = None
+        #: How many entries and key frames have come since.
+        self.lost = 0
+        self._stepper = stepper
+        self._publisher = publisher
+        self._check_every_ticks = check_every_ticks
+        self._key_frame_every_ticks = key_frame_every_ticks
+        self._max_waiting_bytes = max_waiting_bytes
+        self._checked_tick = self._key_frame_tick = stepper.room.tick_number
+        self._waiting: list[Waiting] = []
+        self._waiting_bytes = 0
+        self._capture(whole=True)
+        stepper.record_to(self)
+
+    # ------------------------------------------------------------ within the tick
+
+    def record(self, entry: Entry) -> None:
+        """Take an entry: ``Stepper`` calls this just before it is applied."""
+        if self.stopped is not None:
+            self.lost += 1
+            return
+        try:
+            self._add(pack_record(entry))
+        except Exception as error:  # noqa: BLE001 - the room plays on, whatever this is
+            self.stop(f"{type(entry).__name__} cannot be written: {error}")
+
+    def after_tick(self) -> None:
+        """Copy the room if a check or a key frame is due; call it after each tick's publish."""
+        tick = self._stepper.room.tick_number
+        if tick - self._checked_tick < self._check_every_ticks or self.stopped is not None:
+            return
+        self._capture(whole=tick - self._key_frame_tick >= self._key_frame_every_ticks)
+
+    def disagreed(self, report: Disagreed) -> None:
+        """Take the report of a client whose values differ."""
+        self._add(pack_record(report))
+
+    def end(self, reason: str) -> None:
+        """Take the end of the room: its last state, and why it ended."""
+        if self.stopped is None:
+            self._capture(whole=False)
+            self._add(pack_record(Ended(self._stepper.room.tick_number, reason)))
+            self.stop(reason)
+
+    def stop(self, why: str) -> None:
+        """Record nothing more but how much is lost; ``why`` is for the log."""
+        if self.stopped is None:
+            self.stopped = why
+
+    def _capture(self, *, whole: bool) -> None:
+        room = self._stepper.room
+        self._checked_tick = room.tick_number
+        if whole:
+            self._key_frame_tick = room.tick_number
+        if self.stopped is None:
+            try:
+                captured = capture(self._stepper, self._publisher)
+            except LocalProtocolError as error:
+                self.stop(str(error))
+                return
+            self._add(Due(captured, whole), ENTITY_BYTES * (1 + len(room.world)))
+
+    def _add(self, waiting: Waiting, size_bytes: int = 0) -> None:
+        if self.stopped is not None:
+            self.lost += 1
+            return
+        if isinstance(waiting, bytes):
+            size_bytes = len(waiting)
+        if self._waiting_bytes + size_bytes > self._max_waiting_bytes:
+            self.stop(f"more than {self._max_waiting_bytes} bytes wait to be written")
+            self.lost += 1
+            return
+        self._waiting.append(waiting)
+        self._waiting_bytes += size_bytes
+
+    # ------------------------------------------------------------ for the writer
+
+    def take(self) -> Batch:
+        """Return what waits; it counts as waiting until ``written``."""
+        batch = Batch(self._waiting, sum(map(_size_bytes, self._waiting)))
+        self._waiting = []
+        return batch
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything waits for the next ``take``."""
+        return bool(self._waiting)
+
+    def lose_waiting(self) -> None:
+        """Count as lost what waits: it cannot be written."""
+        self.written(batch := self.take())
+        self.lost += len(batch.waiting)
+
+    def written(self, batch: Batch) -> None:
+        """Note that a batch has been written, or never will be."""
+        self._waiting_bytes -= batch.size_bytes
+
+
+def _size_bytes(waiting: Waiting) -> int:
+    if isinstance(waiting, bytes):
+        return len(waiting)
+    return ENTITY_BYTES * (1 + len(waiting.captured._live))
+
+
+def _part_id(journal_id: bytes, part: int) -> bytes:
+    """Return the id of a part: no record of one may pass for one of another."""
+    seed = journal_id + part.to_bytes(8, "big")
+    return hashlib.blake2b(seed, digest_size=ID_BYTES).digest()
+
+
+@attrs.frozen
+class Chunk:
+    """Bytes to append, and where they end.
+
+    ``begins_part``: these are the first bytes of a part, which belong into a new file.
+    """
+
+    data: bytes
+    end: Position
+    tick: int
+    begins_part: bool
+
+
+class JournalEncoder:
+    """Turns the batches of one recorder into bytes; for one thread at a time.
+
+    A part that has become longer than ``part_bytes`` ends at the next key frame, where another
+    one begins.
+    """
+
+    def __init__(self, header: Header, journal_id: bytes, part_bytes: int) -> None:
+        self._header = header
+        self._id = journal_id
+        self._part_bytes = part_bytes
+        self._writer: FrameWriter | None = None
+        #: The facts at the last check or key frame; the next check tells what has changed since.
+        self._facts: Facts = {}
+        self._tick = 0
+
+    def encode(self, batch: Batch, now_s: float) -> Iterator[Chunk]:
+        """Yield the bytes of a batch; ``now_s`` is when a part begins, if one does.
+
+        ``LocalProtocolError`` if the game holds what cannot be saved.
+        """
+        framed: list[bytes] = []
+        for waiting in batch.waiting:
+            if isinstance(waiting, bytes):
+                framed.append(self._frame(waiting))
+                continue
+            captured = waiting.captured
+            self._tick = captured.tick
+            facts = describe(captured)
+            if self._writer is not None:
+                changed, gone = changes_between(self._facts, facts)
+                check = Check(captured.tick, state_hash(captured), changed, gone)
+                framed.append(self._frame(pack_record(check)))
+            self._facts = facts
+            if waiting.whole:
+                if self._writer is None or self._writer.position.offset > self._part_bytes:
+                    if framed:
+                        yield self._chunk(framed, begins_part=False)
+                    framed = [self._begin_part(now_s)]
+                    key_frame = KeyFrame(captured.tick, captured.encode())
+                    framed.append(self._frame(pack_record(key_frame)))
+                    yield self._chunk(framed, begins_part=True)
+                    framed = []
+                else:
+                    key_frame = KeyFrame(captured.tick, captured.encode())
+                    framed.append(self._frame(pack_record(key_frame)))
+        if framed:
+            yield self._chunk(framed, begins_part=False)
+
+    def _begin_part(self, now_s: float) -> bytes:
+        if self._writer is not None:
+            header = self._header
+            self._header = attrs.evolve(header, part=header.part + 1, began_s=now_s)
+        self._writer = FrameWriter(_part_id(self._id, self._header.part))
+        return self._writer.head() + self._frame(pack_record(self._header))
+
+    def _frame(self, payload: bytes) -> bytes:
+        assert self._writer is not None, "a journal begins with a key frame"
+        return self._writer.frame(payload)
+
+    def _chunk(self, framed: list[bytes], *, begins_part: bool) -> Chunk:
+        assert self._writer is not None
+        return Chunk(b"".join(framed), self._writer.position, self._tick, begins_part)
