@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         RemoteProtocolError,
         SnapshotError,
     )
+    from gameserver.group import Group
     from gameserver.identity import Verified
     from gameserver.model.schema import (
         command,
@@ -51,6 +52,7 @@ else:
                 "RemoteProtocolError",
                 "SnapshotError",
             ],
+            "gameserver.group": ["Group"],
             "gameserver.identity": ["Verified"],
             "gameserver.model.view": ["Near"],
             "gameserver.model.schema": [
@@ -73,6 +75,7 @@ __all__ = [
     "CloseCode",
     "ConfigError",
     "GameServerError",
+    "Group",
     "JoinRefused",
     "Latency",
     "LocalProtocolError",

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 from gameserver.errors import LocalProtocolError
+from gameserver.group import Group, Groups
 from gameserver.identity import Verified
 from gameserver.model.history import Present, Seen
 from gameserver.model.schema import Schema, spec_of
@@ -24,7 +25,7 @@ from gameserver.replication.events import Emission, Point
 from gameserver.storage.room_storage import RoomStorage
 from gameserver.timers import Timer, Timers, check_call, ticks_of
 
-__all__ = ["Player", "Room", "Seen", "Timer"]
+__all__ = ["Group", "Player", "Room", "Seen", "Timer"]
 
 E = TypeVar("E")
 R = TypeVar("R", bound="Room")
@@ -118,6 +119,7 @@ class Room(Generic[EntityT]):
         self.publish_interval = self.publish_every
         self._outbox = Outbox()
         self._timers = Timers()
+        self._groups = Groups(self.players)
         self._past: Past | None = None
         self._storage: RoomStorage | None = None
 
@@ -225,14 +227,43 @@ class Room(Generic[EntityT]):
         """Seconds of game time in one tick; never varies."""
         return 1 / self.tick_rate
 
-    def spawn(self, entity: E, *, owner: Player[Any] | None = None) -> E:
-        """Add ``entity`` to the world, and return it."""
-        self.world.spawn(entity, owner=0 if owner is None else _seat_of(owner, "owner"))
+    def spawn(
+        self,
+        entity: E,
+        *,
+        owner: Player[Any] | None = None,
+        group: Group | str | None = None,
+        hidden: bool = False,
+    ) -> E:
+        """Add ``entity`` to the world, and return it.
+
+        The members of ``group`` see it wherever it is.  If it is ``hidden``, nobody else sees it
+        but its owner, who sees it wherever it is, too.
+        """
+        self.world.spawn(
+            entity,
+            owner=0 if owner is None else _seat_of(owner, "owner"),
+            group=self._groups.number_of(group),
+            hidden=hidden,
+        )
         return entity
 
     def despawn(self, entity: Any) -> None:
         """Take ``entity`` out of the world."""
         self.world.despawn(entity)
+
+    def group(self, name: str) -> Group:
+        """Return the group called ``name``, which is made when it is first asked for."""
+        self.world.grid.layered = True
+        return self._groups.get(name)
+
+    def set_group(self, entity: Any, group: Group | str | None) -> None:
+        """Let ``entity`` belong to another group, or to none."""
+        self.world.set_group(entity, self._groups.number_of(group))
+
+    def set_hidden(self, entity: Any, *, hidden: bool = True) -> None:
+        """Hide ``entity`` from all but its owner and its group, or show it again."""
+        self.world.set_hidden(entity, hidden=hidden)
 
     def id_of(self, entity: Any) -> int:
         """Return the id under which clients know ``entity``; 0 if it is not in the world."""
@@ -337,6 +368,11 @@ def unbuilt(room_class: type[R], name: str, seed: int) -> R:
     room = room_class.__new__(room_class)
     room._prepare(name, seed)
     return room
+
+
+def leave_groups(room: Room, player: Player[Any]) -> None:
+    """Take a player who leaves ``room`` out of its groups; only its ``Stepper`` calls this."""
+    room._groups.leave(player)
 
 
 def attach(room: Room, past: Past | None) -> tuple[Outbox, Timers]:

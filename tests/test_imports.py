@@ -21,7 +21,7 @@ from tests.support.paths import ROOT
 ARROWS = """
 docs, __main__ → cli → clients, games → gameserver → cluster, runtime → config
 → ops, tokens, rehearsing.second_run → testing → rehearsing → state
-→ simulation → room → player, timers → outbox → replication → protocol → model
+→ simulation → room → group → player, timers → outbox → replication → protocol → model
 → stepping, storage → errors, identity, lazy_exports
 """
 #: Packages that may import less than the chain says, besides themselves.
@@ -32,7 +32,17 @@ clients → games, protocol, model, errors, lazy_exports
 
 #: No time, sockets, tasks or chance from outside: these are arguments of a pure module.
 PURE = (
-    *("errors", "identity", "lazy_exports", "outbox", "player", "room", "testing", "timers"),
+    *(
+        "errors",
+        "group",
+        "identity",
+        "lazy_exports",
+        "outbox",
+        "player",
+        "room",
+        "testing",
+        "timers",
+    ),
     *("model", "simulation", "replication", "protocol", "games", "state", "stepping"),
     "rehearsing.script",
 )

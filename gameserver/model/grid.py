@@ -7,6 +7,10 @@ whatever hysteresis does: *an entity within the view radius of a focus (on each 
 of its view*.  The cells that a view reaches to each side are together as wide as the view radius
 plus two margins.  That covers the worst case, in which both the focus and the entity are still
 assigned to a cell that they left by a margin.
+
+A cell is a place and a layer, a viewpoint a place and a sight (``layers.py``).  Until the first
+group or hidden entity (``layered``) both are just places.  After that ``view`` lists the cells of a
+viewpoint that are occupied, besides the places around it.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import math
 from collections.abc import Iterator
 from typing import Final
 
+from gameserver.model.layers import LAYER_SHIFT, Layers, layer_of, place_of
 from gameserver.model.record import UNBOUNDED, Bounds, Record
 
 #: The cell that every seat sees.  It holds all entities without a position, and every entity of a
@@ -34,6 +39,9 @@ _MARGIN_SHARE: Final = 1 / 16
 #: How far a search extends beyond its radius, as a share of the view radius.
 _SLACK_SHARE: Final = 1 / 8
 
+#: Cells from here on are of a layer other than 0.
+_LAYERED: Final = (1 << LAYER_SHIFT) - 1
+
 #: Views and bounds are cached up to this number and then dropped, so that an endless world does
 #: not fill the memory.
 MAX_CACHED_CELLS: Final = 1 << 15
@@ -48,9 +56,13 @@ class Grid:
         "_view_sets",
         "_views",
         "cell_size",
+        "layered",
+        "layers",
         "margin",
         "members",
         "near_slack",
+        "occupied_by_layer",
+        "occupied_by_place",
         "share",
     )
 
@@ -68,20 +80,31 @@ class Grid:
         self.near_slack = self._radius * _SLACK_SHARE
         #: Cell → id → record, as of the last publish.
         self.members: dict[int, dict[int, Record]] = {EVERYWHERE: {}}
+        self.layers = Layers()
+        #: Whether there has been a group or a hidden entity.
+        self.layered = False
+        #: The occupied cells of all layers but 0, by place and by layer, each in a fixed order.
+        self.occupied_by_place: dict[int, dict[int, None]] = {}
+        self.occupied_by_layer: dict[int, dict[int, None]] = {}
         self._forget_cells()
 
     def resize(self, share: float) -> None:
         """Make views ``share`` of the view radius wide from now on.
 
-        This makes all cells anew.  They are empty except for ``EVERYWHERE``, so every entity with a
-        position must ``enter`` its cell again.  A grid with only one cell does not change.
+        This makes all cells anew.  Those of places are empty, so every entity with a position must
+        ``enter`` its cell again.  A grid with only one cell does not change.
         """
         self.share = share
         if not self._radius:
             return
         self.margin = self._radius * share * _MARGIN_SHARE
         self.cell_size = (self._radius * share + 2 * self.margin) / REACH
-        self.members = {EVERYWHERE: self.members[EVERYWHERE]}
+        unlocated = {c: m for c, m in self.members.items() if place_of(c) == EVERYWHERE}
+        self.members = {}
+        self.occupied_by_place.clear()
+        self.occupied_by_layer.clear()
+        for cell, members in unlocated.items():
+            self.occupy(cell, members)
         self._forget_cells()
 
     def _forget_cells(self) -> None:
@@ -124,8 +147,43 @@ class Grid:
             self._bounds[cell] = bounds
         return bounds
 
-    def view(self, cell: int) -> tuple[int, ...]:
-        """Return the cells that a focus in ``cell`` sees, ``EVERYWHERE`` first."""
+    def view(self, viewpoint: int) -> tuple[int, ...]:
+        """Return the cells that are seen from ``viewpoint``, ``EVERYWHERE`` first."""
+        if not self.layered:
+            return self.places(viewpoint)
+        return (*self.near_cells(viewpoint), *self.own_cells(layer_of(viewpoint)))
+
+    def near_cells(self, viewpoint: int) -> Iterator[int]:
+        """Yield the places of a view, and their occupied cells of other layers.
+
+        Left out are the layers that the viewpoint sees wherever they are, and hidden ones.
+        """
+        own, layers = self.layers.own[layer_of(viewpoint)], self.layers
+        for place in self.places(place_of(viewpoint)):
+            yield place
+            for cell in self.occupied_by_place.get(place, ()):
+                layer = layer_of(cell)
+                if layer not in own and not layers.is_hidden(layer):
+                    yield cell
+
+    def own_cells(self, sight: int) -> Iterator[int]:
+        """Yield the occupied cells that ``sight`` sees wherever they are."""
+        for layer in self.layers.own[sight]:
+            yield from self.occupied_by_layer.get(layer, ())
+
+    def sees(self, viewpoint: int, cell: int) -> bool:
+        """Whether ``cell`` is seen from ``viewpoint``, even if nothing is in it."""
+        if not self.layered:
+            return cell in self.view_set(viewpoint)
+        layer = layer_of(cell)
+        if layer in self.layers.own[layer_of(viewpoint)]:
+            return True
+        if self.layers.is_hidden(layer):
+            return False
+        return place_of(cell) in self.view_set(place_of(viewpoint))
+
+    def places(self, cell: int) -> tuple[int, ...]:
+        """Return the places that a focus in the place ``cell`` sees, ``EVERYWHERE`` first."""
         view = self._views.get(cell)
         if view is None:
             if len(self._views) > MAX_CACHED_CELLS:
@@ -137,10 +195,10 @@ class Grid:
         return view
 
     def view_set(self, cell: int) -> frozenset[int]:
-        """Return ``view`` as a set."""
+        """Return the places that a focus in the place ``cell`` sees, as a set."""
         cells = self._view_sets.get(cell)
         if cells is None:
-            cells = self._view_sets[cell] = frozenset(self.view(cell))
+            cells = self._view_sets[cell] = frozenset(self.places(cell))
         return cells
 
     def move(self, record: Record, cell: int | None) -> None:
@@ -149,7 +207,7 @@ class Grid:
             members = self.members[record.cell]
             del members[record.id]
             if not members and record.cell != EVERYWHERE:
-                del self.members[record.cell]
+                self._vacate(record.cell)
         if cell is None:
             record.cell = None
         else:
@@ -157,22 +215,50 @@ class Grid:
 
     def enter(self, record: Record, cell: int) -> None:
         """Make ``record``, which is in no cell, a member of ``cell``."""
-        self.members.setdefault(cell, {})[record.id] = record
-        record.bounds = self.bounds_of(cell)
+        members = self.members.get(cell)
+        if members is None:
+            self.occupy(cell, members := {})
+        members[record.id] = record
+        record.bounds = self.bounds_of(place_of(cell))
         record.cell = cell
+
+    def occupy(self, cell: int, members: dict[int, Record]) -> None:
+        """Let ``members`` be those of ``cell``, which is not occupied."""
+        self.members[cell] = members
+        if cell >= _LAYERED:
+            self.occupied_by_place.setdefault(place_of(cell), {})[cell] = None
+            self.occupied_by_layer.setdefault(layer_of(cell), {})[cell] = None
+
+    def _vacate(self, cell: int) -> None:
+        del self.members[cell]
+        if cell >= _LAYERED:
+            for index, key in (
+                (self.occupied_by_place, place_of(cell)),
+                (self.occupied_by_layer, layer_of(cell)),
+            ):
+                del index[key][cell]
+                if not index[key]:
+                    del index[key]
 
     def within(self, x: float, y: float, reach: float) -> Iterator[Record]:
         """Yield the members of all cells within ``reach`` of a point, on each axis."""
         if not self.cell_size:
-            yield from self.members[EVERYWHERE].values()
+            yield from self._members_at(EVERYWHERE)
             return
         first, last = self.cell_at(x - reach, y - reach), self.cell_at(x + reach, y + reach)
         rows = range(first & ((1 << _SHIFT) - 1), (last & ((1 << _SHIFT) - 1)) + 1)
         for column in range(first >> _SHIFT, (last >> _SHIFT) + 1):
             for row in rows:
-                members = self.members.get((column << _SHIFT) + row)
-                if members:
-                    yield from members.values()
+                yield from self._members_at((column << _SHIFT) + row)
+
+    def _members_at(self, place: int) -> Iterator[Record]:
+        """Yield what is at a place, of whichever layer."""
+        members = self.members.get(place)
+        if members:
+            yield from members.values()
+        if self.layered:
+            for cell in self.occupied_by_place.get(place, ()):
+                yield from self.members[cell].values()
 
 
 def _clamped(index: float) -> int:

@@ -34,8 +34,11 @@ class Record:
         "crc",
         "entity",
         "full",
+        "group",
+        "hidden",
         "id",
         "kind",
+        "layer",
         "owner",
         "owner_changed_at",
         "owner_values",
@@ -62,6 +65,11 @@ class Record:
         self.id = 0
         #: Seat number of the owner, 0 for none.
         self.owner = 0
+        #: The number of its group, 0 for none; a hidden entity is for its group and owner alone.
+        self.group = 0
+        self.hidden = False
+        #: Which layer of cells follows from these (``layers.py``).
+        self.layer = 0
         #: Whether it is in the world.
         self.alive = True
         #: Grid cell as of the last publish; None before the first and after the last.

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 from gameserver.errors import LocalProtocolError
 from gameserver.model.grid import Grid
+from gameserver.model.layers import Layer
 from gameserver.model.record import Record
 from gameserver.model.schema import Schema, spec_of
 from gameserver.model.specs import EntitySpec
@@ -45,6 +46,8 @@ class World:
         self.spawned: list[Record] = []
         self.despawned: list[Record] = []
         self.owner_changed: list[tuple[Record, int]] = []
+        #: Records whose layer changed since then.
+        self.relayered: list[Record] = []
         self._free: list[int] = []
         self._next_id = 1
         #: Despawned ids, and at which publish, counted from the first, they can be given out again.
@@ -54,8 +57,11 @@ class World:
     def __len__(self) -> int:
         return len(self.records)
 
-    def spawn(self, entity: E, *, owner: int = 0) -> E:
-        """Add ``entity`` to the world and return it.  ``owner`` is a seat number, 0 for none."""
+    def spawn(self, entity: E, *, owner: int = 0, group: int = 0, hidden: bool = False) -> E:
+        """Add ``entity`` to the world and return it.
+
+        ``owner`` is a seat number and ``group`` the number of a group, 0 for none.
+        """
         kind = self.schema.kinds.get(type(entity))
         if kind is None or not hasattr(entity, "_record"):
             raise LocalProtocolError(_why_not_spawned(entity))
@@ -63,7 +69,8 @@ class World:
             raise LocalProtocolError(f"this {type(entity).__name__} is spawned already")
         spec = self.schema.entities[kind]
         record = Record(entity, kind, spec, self.schema.compiled[kind], self.touched[kind])
-        record.owner = owner
+        record.owner, record.group, record.hidden = owner, group, hidden
+        self.settle_layer(record)
         record.id = heapq.heappop(self._free) if self._free else self._new_id()
         entity._record = record
         self.records[record.id] = record
@@ -125,6 +132,36 @@ class World:
             record.owner = owner
             if owner:
                 self.owned.setdefault(owner, {})[record.id] = record
+            if record.hidden:
+                self._relayer(record)
+
+    def set_group(self, entity: Any, group: int) -> None:
+        """Let ``entity`` belong to the group with this number; 0 is none."""
+        record = self.record_of(entity)
+        record.group = group
+        self._relayer(record)
+
+    def set_hidden(self, entity: Any, *, hidden: bool = True) -> None:
+        """Hide ``entity`` from all but its owner and its group, or show it again."""
+        record = self.record_of(entity)
+        record.hidden = hidden
+        self._relayer(record)
+
+    def settle_layer(self, record: Record) -> None:
+        """Give ``record``, which is in no cell yet, the layer of its group, or of its hiding."""
+        if record.group or record.hidden:
+            record.layer = self._layer_of(record)
+
+    def _relayer(self, record: Record) -> None:
+        layer = self._layer_of(record)
+        if layer != record.layer:
+            record.layer = layer
+            self.relayered.append(record)
+
+    def _layer_of(self, record: Record) -> int:
+        self.grid.layered = True
+        owner = record.owner if record.hidden else 0
+        return self.grid.layers.layer(Layer(record.group, owner, record.hidden))
 
     def _disown(self, record: Record) -> None:
         owned = self.owned.get(record.owner)

@@ -133,7 +133,7 @@ class Bodies:
             return self._body(cell, NOTHING_CROSSED, count, [adds])
         return self._body(
             cell,
-            _came_and_went(crossed.leaves, crossed.enters),
+            came_and_went(crossed.leaves, crossed.enters),
             count + crossed.count,
             [adds, *crossed.adds],
         )
@@ -166,7 +166,7 @@ class Bodies:
         for cell in grid.view(after):
             if cell not in had:
                 enters += self._were_there(cell)
-        return self._body(after, _came_and_went(leaves, enters), count, adds)
+        return self._body(after, came_and_went(leaves, enters), count, adds)
 
     def _cross(
         self,
@@ -204,11 +204,11 @@ class Bodies:
 
     def _body(self, cell: int, came_and_went: bytes, count: int, adds: list[bytes]) -> Body:
         sections = b"".join((came_and_went, array_header(count), *adds))
-        placed = self._events.in_view(self._grid.view(cell)) if self._events.by_cell else []
+        placed = self._events.heard_from(self._grid, cell)
         return Body(sections, placed)
 
 
-def _came_and_went(leaves: list[int], enters: list[Record]) -> bytes:
+def came_and_went(leaves: list[int], enters: list[Record]) -> bytes:
     """Return the sections ``leaves``, ``enters`` and (empty) ``sets``."""
     if not (leaves or enters):
         return NOTHING_CROSSED

@@ -13,6 +13,7 @@ from typing import Any
 from gameserver.model.compiled import CompiledEntity
 from gameserver.model.fieldtypes import QUANTISE_ERRORS
 from gameserver.model.grid import EVERYWHERE, Grid
+from gameserver.model.layers import LAYER_SHIFT, place_of
 from gameserver.model.record import Record
 from gameserver.model.world import World
 from gameserver.replication.fragments import fragment
@@ -93,6 +94,8 @@ def find_changes(world: World, tick: int) -> Changes:
         _note_spawned(world, changes)
     if world.owner_changed:
         _note_owners(world, changes)
+    if world.relayered:
+        _note_relayered(world, changes, stayed)
     for compiled, busy, touched in zip(
         world.schema.compiled, world.busy, world.touched, strict=True
     ):
@@ -141,11 +144,13 @@ def _note_spawned(world: World, changes: Changes) -> None:
 
 
 def cell_of(grid: Grid, record: Record) -> int:
-    """Return the cell that the record's present values put it in, with hysteresis."""
+    """Return the cell that layer and present values put the record in, with hysteresis."""
+    layer = record.layer << LAYER_SHIFT
     position = record.compiled.position
     if position is None:
-        return EVERYWHERE
-    return grid.settle(record.cell, *position(record.values))
+        return EVERYWHERE + layer
+    before = None if record.cell is None else place_of(record.cell)
+    return grid.settle(before, *position(record.values)) + layer
 
 
 def _scan(
@@ -185,6 +190,24 @@ def _note_crossing(
         return
     record.settled = target
     changes.crossings.append(Crossing(record, cell, target, flat))
+
+
+def _note_relayered(world: World, changes: Changes, stayed: dict[int, list[Any]]) -> None:
+    """Note the crossing of each entity whose layer changed.
+
+    Each is compared by itself, because its changes must not be joined with those of its old cell.
+    """
+    for record in dict.fromkeys(world.relayered):
+        if not record.alive or record.cell is None:
+            continue
+        crossed = len(changes.crossings)
+        apart: dict[int, list[Any]] = {}
+        _scan(world, record.compiled, [record], changes, apart)
+        if len(changes.crossings) > crossed:
+            continue  # it has moved as well
+        (flat,) = apart.values() or ([],)
+        _note_crossing(world, record, flat, changes, stayed)
+    world.relayered = []
 
 
 def _note_owners(world: World, changes: Changes) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import attrs
 
 from gameserver.model.grid import EVERYWHERE, Grid
+from gameserver.model.layers import place_of
 from gameserver.model.schema import Schema
 from gameserver.protocol.wire import array_header, pack
 
@@ -50,12 +51,14 @@ class RoundEvents:
                 for cell in {grid.cell_at(x, y) for x, y in emission.points}:
                     by_cell.setdefault(cell, []).append(placed)
 
-    def in_view(self, view: Sequence[int]) -> list[Placed]:
-        """Return the events that are heard from these cells, in order."""
-        if not self.by_cell:
+    def heard_from(self, grid: Grid, viewpoint: int) -> list[Placed]:
+        """Return the events that are heard by all who look from ``viewpoint``, in order."""
+        by_cell = self.by_cell
+        if not by_cell:
             return []
         # A set, because an event may have happened in several of the cells.
-        return sorted({placed for cell in view for placed in self.by_cell.get(cell, ())})
+        places = grid.places(place_of(viewpoint)) if grid.layered else grid.places(viewpoint)
+        return sorted({placed for cell in places for placed in by_cell.get(cell, ())})
 
     def with_private(self, placed: list[Placed], seat: int) -> list[Placed]:
         """Return ``placed`` and the events for ``seat`` alone, in order."""

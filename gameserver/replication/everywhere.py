@@ -30,7 +30,7 @@ from gameserver.replication.seat import Seat
 
 
 def takes_short_way(changes: Changes) -> bool:
-    """Whether this publish of a room without a view radius moves no entity and no owner."""
+    """Whether this publish of a room without a view moves no entity and no owner."""
     return not (changes.crossings or changes.owner_touched)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from gameserver.model.grid import EVERYWHERE
+from gameserver.model.layers import LAYER_SHIFT, place_of
 from gameserver.model.record import Record
 from gameserver.model.world import World
 from gameserver.protocol.wire import array_header
@@ -25,20 +26,29 @@ from gameserver.replication.seat import Seat
 
 
 def focus_cell(world: World, seat: Seat) -> int:
-    """Return the cell that the seat looks from now, by the values just scanned.
+    """Return the viewpoint that the seat looks from now, by the values just scanned."""
+    if not world.grid.layered:
+        return _focus_place(world, seat, seat.cell)
+    place = _focus_place(world, seat, None if seat.cell is None else place_of(seat.cell))
+    sight = world.grid.layers.sight(seat.groups, seat.number)
+    return place_of(place) + (sight << LAYER_SHIFT)
+
+
+def _focus_place(world: World, seat: Seat, before: int | None) -> int:
+    """Return the place of the focus, which was ``before`` at the last publish.
 
     A seat that follows its entity looks from the cell of that entity, which has hysteresis already.
     """
     if seat.focus is not None:
-        return world.grid.settle(seat.cell, *seat.focus)
+        return world.grid.settle(before, *seat.focus)
     own = seat.own
     if own is not None and own.spec.at and own.settled is not None:
         return own.settled
-    return EVERYWHERE if seat.cell is None else seat.cell
+    return EVERYWHERE if before is None else before
 
 
 def members_of(world: World, cell: int) -> set[int]:
-    """Return the ids of all entities that are seen from ``cell``."""
+    """Return the ids of all entities that are seen from the viewpoint ``cell``."""
     ids: set[int] = set()
     for seen in world.grid.view(cell):
         members = world.grid.members.get(seen)

@@ -6,9 +6,11 @@ everything is worked out from what the client holds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from gameserver.model.grid import Grid
 from gameserver.model.record import Record
 from gameserver.model.world import World
 from gameserver.protocol.wire import array_header, pack
@@ -31,18 +33,19 @@ def own_section(world: World, seat: Seat, cell: int, changed: OwnerChanges) -> b
     ``changed`` covers the entities that it holds: the changes of this publish on the shared path,
     ``changed_since`` on the catch-up path.
     """
-    view = world.grid.view(cell)
+    sees = seen_from(world.grid, cell)
     own_id = 0 if seat.own is None else seat.own.id
-    flat: list[Any] = _disowned(world, seat, view)
+    flat: list[Any] = _disowned(world, seat, world.grid.view(cell))
     fulls: list[bytes] = []
     count = 1
     for entity_id, record in list(seat.holds.items()):
-        if record.owner != seat.number or record.cell not in view or not record.alive:
+        visible = record.cell is not None and sees(record.cell)
+        if record.owner != seat.number or not visible or not record.alive:
             del seat.holds[entity_id]
-            if record.alive and record.cell in view:
+            if record.alive and visible:
                 flat += (entity_id, 0)
     for entity_id, record in world.owned.get(seat.number, {}).items():
-        if not record.spec.owner_fields or record.cell not in view:
+        if not record.spec.owner_fields or record.cell is None or not sees(record.cell):
             continue
         if entity_id in seat.holds:
             flat += changed.get(entity_id, ())
@@ -54,6 +57,13 @@ def own_section(world: World, seat: Seat, cell: int, changed: OwnerChanges) -> b
         return EMPTY_ARRAY
     seat.sent_own_id = own_id
     return b"".join((array_header(count + len(flat)), pack(own_id), fragment(flat), *fulls))
+
+
+def seen_from(grid: Grid, viewpoint: int) -> Callable[[int], bool]:
+    """Return the function that says whether a cell is seen from ``viewpoint``."""
+    if grid.layered:
+        return partial(grid.sees, viewpoint)
+    return grid.view_set(viewpoint).__contains__
 
 
 def own_values_section(seat: Seat, changed: OwnerChanges) -> bytes:

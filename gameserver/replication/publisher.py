@@ -100,7 +100,7 @@ class Publisher:
         turn = self._check_turns.due_at(tick)
         events = RoundEvents(world.schema, world.grid, emissions)
         seats: Collection[Seat]
-        if world.grid.cell_size:
+        if world.grid.cell_size or world.grid.layered:
             seats = self._seats_to_visit(changes, events, turn)
         else:
             seats = self._seats.values()
@@ -153,6 +153,8 @@ class Publisher:
         if changes.nothing() and not (events.by_cell or events.by_seat):
             return self._seats_with_news(changes.tick, (), (), turn)
         grid = self.world.grid
+        if grid.layered:
+            return self._seats.values()
         news = changes.cells() | events.by_cell.keys()
         if EVERYWHERE in news or OCCUPIED_PER_NEWS * len(news) > len(grid.members):
             return self._seats.values()
@@ -171,6 +173,7 @@ class Publisher:
         """
         latest = tick - self.quiet_ticks
         checking = turn != NO_TURN
+        layered = self.world.grid.layered  # a seat may have joined or left a group
         visited = [
             seat
             for seat in self._seats.values()
@@ -184,6 +187,7 @@ class Publisher:
             or seat.margin is not None
             or seat.focus is not seat.looked_at
             or seat.knowledge is not UP_TO_DATE
+            or (layered and seat.cell != focus_cell(self.world, seat))
             # The own entity may be despawned without having been in view.
             or not (seat.own is None or seat.own.alive)
         ]

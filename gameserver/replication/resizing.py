@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gameserver.model.grid import EVERYWHERE
+from gameserver.model.layers import place_of
 from gameserver.model.world import World
 from gameserver.replication.changes import cell_of
 from gameserver.replication.interest import Lapses
@@ -25,8 +26,8 @@ def resize_views(world: World, seats: Iterable[Seat], share: float, lapses: Laps
         cell = seat.cell
         if cell is None:
             continue  # it has had no delta yet
-        if cell != EVERYWHERE:
-            looked_at.append((seat, grid.centre_of(cell)))
+        if place_of(cell) != EVERYWHERE:
+            looked_at.append((seat, grid.centre_of(place_of(cell))))
         if seat.knowledge is UP_TO_DATE:
             seat.lapse(lapses.of(cell))
     # Taken from the grid and not from the world: what despawned since the last publish is still a
@@ -34,7 +35,7 @@ def resize_views(world: World, seats: Iterable[Seat], share: float, lapses: Laps
     located = [
         record
         for cell, members in grid.members.items()
-        if cell != EVERYWHERE
+        if place_of(cell) != EVERYWHERE
         for record in members.values()
     ]
     grid.resize(share)

@@ -24,6 +24,7 @@ from gameserver.replication.events import RoundEvents, events_section
 from gameserver.replication.fragments import EMPTY_ARRAY, NIL
 from gameserver.replication.interest import catch_up
 from gameserver.replication.knowledge import NEW, Lapsed, New, UpToDate
+from gameserver.replication.layered import LayeredBodies
 from gameserver.replication.own import changed_since, own_section, own_values_section
 from gameserver.replication.seat import Seat
 
@@ -116,7 +117,8 @@ class Round:
         self._turn = turn
         self._statistics = statistics
         self._head = DELTA_HEAD + pack(changes.tick)
-        self._bodies = Bodies(world, changes, events)
+        bodies = LayeredBodies if world.grid.layered else Bodies
+        self._bodies: Bodies | LayeredBodies = bodies(world, changes, events)
         #: Cell → checksum of the public fields of its members.
         self._sums: dict[int, int] = {}
         #: The newest frame of a spectator, and what it was made of, for the next one to share.
@@ -220,7 +222,7 @@ class Round:
                 seat.miss_event(event)
 
     def _heard(self, seat: Seat, cell: int) -> Sequence[bytes]:
-        placed = self._events.in_view(self._world.grid.view(cell))
+        placed = self._events.heard_from(self._world.grid, cell)
         return [event for _, event in self._events.with_private(placed, seat.number)]
 
     # ------------------------------------------------------------ frames

@@ -52,6 +52,7 @@ class Seat:
         "command_seq",
         "events_dropped",
         "focus",
+        "groups",
         "holds",
         "knowledge",
         "looked_at",
@@ -77,6 +78,8 @@ class Seat:
         self.own: Record | None = None
         #: A point to look at instead, in the units of the entities' positions.
         self.focus: tuple[float, float] | None = None
+        #: The numbers of the groups that the player is in.
+        self.groups: frozenset[int] = frozenset()
         #: The seq of the newest command that was applied or refused.
         self.command_seq = 0
         #: Margin in ticks of the newest timed input since the last delta, or None.
@@ -85,7 +88,8 @@ class Seat:
         self.notices: list[bytes] = []  # not a deque: an empty one takes ten times the memory
         self.notices_dropped = 0
         # --- kept by the publisher
-        #: The cell of the focus; the client sees the view from there.  None before the first.
+        #: The viewpoint (``model/layers.py``): the cell of the focus, and the groups of the seat.
+        #: The client sees the view from there.  None before the first.
         self.cell: int | None = None
         #: ``focus`` when ``cell`` was last worked out.
         self.looked_at: tuple[float, float] | None = None

@@ -20,7 +20,7 @@ from gameserver.player import Player, Screen
 from gameserver.protocol.latency import Latency
 from gameserver.replication.events import Emission
 from gameserver.replication.seat import Seat, Sink
-from gameserver.room import Room, attach
+from gameserver.room import Room, attach, leave_groups
 from gameserver.simulation.commands import Commands, RoomCommands
 from gameserver.simulation.handlers import handlers_of
 from gameserver.simulation.input_times import RoomInputTimes
@@ -152,6 +152,7 @@ class Stepper(Generic[R]):
         seated.commands.recorder = None
         seated.commands.times.forget_untold()
         self._guarded("on_leave", player, player, reason)
+        leave_groups(self.room, player)
         # Messages still on their way to this seat must not reach its next player.
         outbox = self._outbox
         outbox.emissions = [e for e in outbox.emissions if e.seat != number]

@@ -30,6 +30,7 @@ from typing import Any, ClassVar, Final, Literal
 import attrs
 
 from gameserver.errors import LocalProtocolError
+from gameserver.group import Group
 from gameserver.model.schema import spec_of
 from gameserver.model.specs import EntitySpec
 from gameserver.model.world import World
@@ -284,7 +285,7 @@ def complaint(part: Any) -> str | None:
         return None
     if is_saved_class(part) or inspect.isabstract(part) or getattr(part, "_is_protocol", False):
         return None
-    if issubclass(part, Player | Room | World | Timer) or part.__module__ in (
+    if issubclass(part, Player | Room | World | Timer | Group) or part.__module__ in (
         "collections.abc",
         "typing",
     ):

@@ -72,6 +72,10 @@ def describe(captured: Captured) -> Facts:
                     facts[where, "method"], facts[where, "arguments"] = method, arguments
                     facts[where, "due_tick"] = due_tick
                     facts[where, "period_ticks"] = period_ticks
+            case "groups":
+                for name, seats, entities in content:
+                    facts[f"group {name!r}", "members"] = seats
+                    facts[f"group {name!r}", "entities"] = entities
             case "own":
                 for field, _, value in content:
                     facts[room, field] = value

@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 import attrs
 
 from gameserver.errors import LocalProtocolError, SnapshotError
+from gameserver.group import Group
 from gameserver.model.fieldtypes import INT_LIMIT
 from gameserver.model.view import describe
 from gameserver.outbox import Text
@@ -120,6 +121,8 @@ def _load(room_class: type[R], classes: Classes, sections: dict[str, list[Any]])
     for rows in sections.get("containers", ()):
         for number, name, content in rows:
             loader.make_container(number, name, content)
+    (groups,) = sections["groups"]
+    loader.groups.extend(_make_group(room, row) for row in groups)
     (timers,) = sections["timers"]
     loader.timers.extend(_make_timer(row) for row in timers)
     loader.fill()
@@ -173,6 +176,7 @@ def _load_world(
     stepper: Stepper[Any], engine: dict[str, Any], loader: Loader, *, fits: bool
 ) -> world_state.LoadedRecords:
     world, saved = stepper.room.world, engine["world"]
+    world_state.load_layers(world, saved)
     records = world_state.load_records(world, saved, loader.entities, fits=fits)
     if fits:
         world_state.load_dead(world, records, engine["dead"], loader.load)
@@ -222,6 +226,16 @@ def _load_engine(
     room._timers.next_serial = engine["next_timer"]
     stepper.texts_dropped = engine["texts_dropped"]
     stepper.expect(engine["upcoming_tick"])
+
+
+def _make_group(room: Room, row: list[Any]) -> Group:
+    name, seats, _ = row
+    if name in room._groups.by_name:
+        raise SnapshotError(f"the group {name!r} is there twice")
+    group = room._groups.get(name)
+    for seat in seats:
+        group.add(room.players[seat])
+    return group
 
 
 def _make_timer(row: list[Any]) -> Timer:

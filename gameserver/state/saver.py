@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, NoReturn
 
 from gameserver.errors import LocalProtocolError
+from gameserver.group import Group
 from gameserver.model.world import World
 from gameserver.player import Player
 from gameserver.room import Room
@@ -39,6 +40,7 @@ _OBJECT, _PLAYER, _TUPLE = int(Tag.OBJECT), int(Tag.PLAYER), int(Tag.TUPLE)
 _FROZENSET, _ENUM, _VALUE = int(Tag.FROZENSET), int(Tag.ENUM), int(Tag.VALUE)
 _NAMEDTUPLE, _LEAF = int(Tag.NAMEDTUPLE), int(Tag.LEAF)
 _METHOD, _CLASS, _TIMER = int(Tag.METHOD), int(Tag.CLASS), int(Tag.TIMER)
+_GROUP = int(Tag.GROUP)
 
 
 class Saver:
@@ -79,6 +81,7 @@ class Saver:
             frozenset: lambda value: (_FROZENSET, self.ordered(value)),
             Player: self._save_player,
             Timer: self._save_timer,
+            Group: self._save_group,
             types.MethodType: self._save_method,
             type: self._save_class,
             **dict.fromkeys(CONTAINERS, self._refer),
@@ -233,6 +236,11 @@ class Saver:
             number = self._timer_numbers[timer] = len(self.timers)
             self.timers.append(timer)
         return (_TIMER, number)
+
+    def _save_group(self, group: Group) -> tuple[int, int]:
+        if self._room._groups.by_name.get(group.name) is not group:
+            raise Unsavable(f"{group!r} is of another room")
+        return (_GROUP, group.number - 1)
 
     def _save_method(self, method: types.MethodType) -> tuple[Any, ...]:
         name = method.__func__.__name__

@@ -35,7 +35,17 @@ SEAT_ROW: Final = (
     *("own_changed", "posted_tick", "sent_own_id", "sent_seq", "skipped"),
 )
 SEAT_APART: Final = (
-    *("focus", "looked_at", "holds", "knowledge", "notices", "number", "own", "waiting_events"),
+    *(
+        "focus",
+        "groups",
+        "looked_at",
+        "holds",
+        "knowledge",
+        "notices",
+        "number",
+        "own",
+        "waiting_events",
+    ),
 )
 SEAT_PROCESS: Final = ("sink",)
 COMMANDS_ROW: Final = ("newest_seq", "_dropped", "_stale")

@@ -78,6 +78,7 @@ class Captured:
     _save: Any
     _players: list[tuple[Any, ...]]
     _timers: list[tuple[Any, ...]]
+    _groups: list[tuple[str, list[int], list[int]]]
     _engine: dict[str, Any]
     _seats: list[Any]
     _lapses: list[Lapsed]
@@ -108,6 +109,7 @@ class Captured:
             yield "containers", rows
         yield "players", self._players
         yield "timers", self._timers
+        yield "groups", self._groups
         yield "own", self._own
         yield "save", self._save
 
@@ -191,6 +193,7 @@ def capture(
         extra,
         players,
         timers,
+        _save_groups(room),
         engine,
         seats,
         lapses,
@@ -274,16 +277,25 @@ def _timer_row(room: Room, timer: Timer, saver: Saver) -> tuple[Any, ...]:
     return (timer.due_tick, timer.period_ticks, timer._serial, method, arguments)
 
 
+def _save_groups(room: Room) -> list[tuple[str, list[int], list[int]]]:
+    """Return the name, the seats and the entities of each group, in the order of their numbers."""
+    entities: dict[int, list[int]] = {}
+    if room.world.grid.layered:
+        for record in room.world.records.values():
+            entities.setdefault(record.group, []).append(record.id)
+    return [
+        (group.name, [player.seat for player in group], entities.get(group.number, []))
+        for group in room._groups.by_name.values()
+    ]
+
+
 def _save_engine(
     stepper: Stepper[Any],
     publisher: Publisher | None,
     saver: Saver,
     records: world_state.Records,
 ) -> dict[str, Any]:
-    """Copy what the engine keeps of the room, but for its players.
-
-    Groups have their place here, as further keys.
-    """
+    """Copy what the engine keeps of the room, but for its players."""
     room, outbox = stepper.room, stepper._outbox
     emissions = [
         (

@@ -40,6 +40,7 @@ class Tag(enum.IntEnum):
     METHOD = 8
     CLASS = 9
     TIMER = 10
+    GROUP = 11
 
 
 #: Numbers of the objects that every room has: the room itself, and parts that a game may keep.

@@ -14,19 +14,34 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
+import attrs
+
 from gameserver.errors import SnapshotError
 from gameserver.model.grid import EVERYWHERE
 from gameserver.model.history import Frame, History
+from gameserver.model.layers import Layer, place_of
 from gameserver.model.record import UNBOUNDED, Record
 from gameserver.model.world import World
 
 #: Attributes of a record that are saved, and those that follow from others or are caches.
 RECORD_ROW: Final = (
     *("id", "owner", "cell", "settled", "values", "changed_at"),
-    *("owner_values", "owner_changed_at", "born_at"),
+    *("owner_values", "owner_changed_at", "born_at", "group", "hidden"),
 )
 RECORD_DERIVED: Final = (
-    *("alive", "bounds", "compiled", "crc", "entity", "full", "kind", "seen", "spec", "touched"),
+    *(
+        "alive",
+        "bounds",
+        "compiled",
+        "crc",
+        "entity",
+        "full",
+        "kind",
+        "layer",
+        "seen",
+        "spec",
+        "touched",
+    ),
 )
 
 
@@ -71,6 +86,10 @@ def save_world(world: World, records: Records) -> dict[str, Any]:
         "owner_changed": [(records.number(r), former) for r, former in world.owner_changed],
         "free": list(world._free),
         "next_id": world._next_id,
+        "relayered": records.numbers(world.relayered),
+        "layered": grid.layered,
+        "layers": [attrs.astuple(layer) for layer in grid.layers.layers],
+        "sights": [(sorted(sight.groups), sight.seat) for sight in grid.layers.sights],
         "resting": [(until - world._publishes, list(ids)) for until, ids in world._resting],
         "share": grid.share,
         "members": members,
@@ -95,6 +114,8 @@ def _rows(records: Iterable[Record]) -> list[tuple[Any, ...]]:
             r.owner_values,
             r.owner_changed_at[:],
             r.born_at,
+            r.group,
+            r.hidden,
         )
         for r in records
     ]
@@ -122,6 +143,18 @@ class LoadedRecords:
         return [record for record in found if record is not None]
 
 
+def load_layers(world: World, saved: dict[str, Any]) -> None:
+    """Number layers and sights as they were, because cells and viewpoints have these numbers."""
+    world.grid.layered = saved["layered"]
+    layers = world.grid.layers
+    for number, layer in enumerate(saved["layers"]):
+        if layers.layer(Layer(*layer)) != number:
+            raise SnapshotError("world: a layer twice")
+    for number, (groups, seat) in enumerate(saved["sights"]):
+        if layers.sight(frozenset(groups), seat) != number:
+            raise SnapshotError("world: a sight twice")
+
+
 def load_records(
     world: World, saved: dict[str, Any], entities: dict[int, Any], *, fits: bool
 ) -> LoadedRecords:
@@ -134,6 +167,8 @@ def load_records(
         if fits:
             _fill(record, row)
         record.id, record.owner = entity_id, owner
+        record.group, record.hidden = row[-2:]
+        world.settle_layer(record)
         entity._record = record
         world.records[entity_id] = record
         if not record.spec.rare:
@@ -150,6 +185,7 @@ def load_dead(
     for entity, kind, *row in rows:
         record = _record(world, load(entity), kind)
         _fill(record, row)
+        world.settle_layer(record)
         record.alive = False
         records.dead.append(record)
 
@@ -176,6 +212,7 @@ def _fill(record: Record, row: Sequence[Any]) -> None:
 
 def load_world(world: World, saved: dict[str, Any], records: LoadedRecords) -> None:
     """Build the world around its records, whose wire values fit."""
+    world.relayered = records.all_of(saved["relayered"])
     if saved["share"] != 1.0:
         world.grid.resize(saved["share"])
     _load_ids(world, saved, records)
@@ -187,15 +224,15 @@ def load_world(world: World, saved: dict[str, Any], records: LoadedRecords) -> N
     world.owner_changed = [(r, former) for r, former in changed if r is not None]
     grid = world.grid
     grid.members.clear()
-    grid.members.setdefault(EVERYWHERE, {})
     for cell, numbers in saved["members"]:
         members = records.all_of(numbers)
         if any(record.cell != cell for record in members):
             raise SnapshotError(f"world: a member of cell {cell} is in another")
-        grid.members[cell] = {record.id: record for record in members}
-        bounds = grid.bounds_of(cell)
+        grid.occupy(cell, {record.id: record for record in members})
+        bounds = grid.bounds_of(place_of(cell))
         for record in members:
             record.bounds = bounds
+    grid.members.setdefault(EVERYWHERE, {})
     for record in (*records.live.values(), *records.dead):
         if record.cell is None:
             record.bounds = UNBOUNDED

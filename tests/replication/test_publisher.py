@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from clients.replica import Replica
 from gameserver.model import world
 from gameserver.model.grid import REACH
+from gameserver.model.layers import place_of
 from gameserver.model.view import Near
 from gameserver.model.world import World
 from gameserver.protocol.held import decode_held, encode_held
@@ -358,7 +359,7 @@ class Replication(RuleBasedStateMachine):
     def expect_events(self, client: Client, emissions: list[Emission], *, waits: bool) -> None:
         if not waits:
             return  # a full state is due, and it holds no past events
-        view = self.world.grid.view(client.seat.cell)
+        view = self.world.grid.places(place_of(client.seat.cell))
         for emission in emissions:
             if emission.seat is not None:
                 hears = emission.seat == client.seat.number
@@ -400,8 +401,7 @@ class Replication(RuleBasedStateMachine):
 
     def assert_equal_to_world(self, client: Client) -> None:
         seat, replica = client.seat, client.replica
-        view = set(self.world.grid.view(seat.cell))
-        visible = {t._record.id: t for t in self.entities if t._record.cell in view}
+        visible = {t._record.id: t for t in self.entities if self.is_visible(t, seat)}
         assert set(replica.entities) == set(visible)
         for entity_id, thing in visible.items():
             remote = replica.entities[entity_id]
@@ -416,6 +416,13 @@ class Replication(RuleBasedStateMachine):
         own = seat.own
         assert replica.own_entity == (own.id if own and own.alive else 0)
 
+    def is_visible(self, thing: Any, seat: Seat) -> bool:
+        record = thing._record
+        if record.group in seat.groups or (record.hidden and record.owner == seat.number):
+            return True
+        grid = self.world.grid
+        return not record.hidden and place_of(record.cell) in grid.places(place_of(seat.cell))
+
     def assert_view_keeps_its_promise(self, client: Client) -> None:
         """Everything within the view radius is seen, and nothing beyond the cells and margins."""
         own = client.seat.own
@@ -428,7 +435,7 @@ class Replication(RuleBasedStateMachine):
             x, y = own.compiled.position(own.values)
         view = self.world.grid.view(client.seat.cell)
         for record in self.world.records.values():
-            if record.spec.at:
+            if record.spec.at and not record.layer:
                 other_x, other_y = record.compiled.position(record.values)
                 distance = max(abs(other_x - x), abs(other_y - y))
                 if distance <= radius:
@@ -440,6 +447,54 @@ class Replication(RuleBasedStateMachine):
 
 
 class OneCellReplication(Replication):
+    view = None
+
+
+class GroupedReplication(Replication):
+    """Entities and seats change their groups, and entities are hidden and shown."""
+
+    groups = st.integers(0, 3)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world.grid.layered = True
+
+    @precondition(lambda self: self.entities)
+    @rule(pick=Replication.pick, group=groups)
+    def regroup(self, pick: int, group: int) -> None:
+        self.world.set_group(self.picked(pick), group)
+
+    @precondition(lambda self: self.entities)
+    @rule(pick=Replication.pick, hidden=st.booleans())
+    def hide(self, pick: int, hidden: bool) -> None:
+        self.world.set_hidden(self.picked(pick), hidden=hidden)
+
+    @rule(group=groups, hidden=st.booleans(), x=Replication.positions)
+    def spawn_in_a_group(self, group: int, hidden: bool, x: float) -> None:
+        ship = Ship(x, 0.0, secret=self.a_secret(1))
+        self.entities.append(self.world.spawn(ship, owner=1, group=group, hidden=hidden))
+
+    @precondition(lambda self: self.clients)
+    @rule(number=st.integers(1, 4), groups=st.frozensets(st.integers(1, 3), max_size=2))
+    def join_groups(self, number: int, groups: frozenset[int]) -> None:
+        if number in self.clients:
+            self.clients[number].seat.groups = groups
+
+    @precondition(lambda self: self.clients and self.entities)
+    @rule(number=st.integers(1, 4), pick=Replication.pick, groups=st.frozensets(groups, max_size=2))
+    def meet_a_team_mate_far_away(self, number: int, pick: int, groups: frozenset[int]) -> None:
+        """Let an entity come, change its group and move while a seat changes its groups."""
+        thing = self.picked(pick)
+        self.join_groups(number, groups - {0})
+        self.world.set_group(thing, 1 + pick % 3)
+        self.move(pick, 900.0, 0.0)
+        self.publish(1)
+        self.world.set_group(thing, pick % 2)
+        self.change(pick, pick, "")
+        self.publish(1)
+
+
+class OneCellGroupedReplication(GroupedReplication):
     view = None
 
 
@@ -455,5 +510,9 @@ def half_of_all_are_checked_together(monkeypatch: pytest.MonkeyPatch) -> None:
 
 TestReplication = Replication.TestCase
 TestReplication.settings = settings(max_examples=examples(80), stateful_step_count=60)
+TestGroupedReplication = GroupedReplication.TestCase
+TestGroupedReplication.settings = settings(max_examples=examples(60), stateful_step_count=60)
+TestOneCellGroupedReplication = OneCellGroupedReplication.TestCase
+TestOneCellGroupedReplication.settings = settings(max_examples=examples(20), stateful_step_count=50)
 TestOneCellReplication = OneCellReplication.TestCase
 TestOneCellReplication.settings = settings(max_examples=examples(25), stateful_step_count=50)

@@ -129,7 +129,20 @@ def test_what_is_the_games_own_is_nobodys_slip() -> None:
 
 
 TOOLS = [
-    *("spawn", "despawn", "say", "emit", "near", "seen_by", "id_of", "dt", "schema"),
+    *(
+        "spawn",
+        "despawn",
+        "say",
+        "emit",
+        "near",
+        "group",
+        "set_group",
+        "set_hidden",
+        "seen_by",
+        "id_of",
+        "dt",
+        "schema",
+    ),
     *("world", "players", "random", "name", "tick_number", "pace", "publish_interval"),
 ]
 

@@ -6,8 +6,10 @@ import attrs
 import pytest
 
 from gameserver.games.arena.room import Arena
+from gameserver.group import Group, Groups
 from gameserver.model.grid import Grid
 from gameserver.model.history import History
+from gameserver.model.layers import Layers
 from gameserver.model.record import Record
 from gameserver.outbox import Outbox, Text
 from gameserver.player import Player, Screen
@@ -43,20 +45,28 @@ PARTS = [
     (
         set(vars(Room())),
         {"name", "_seed", "random", "world", "players", "tick_number", "pace"}
-        | {"publish_interval", "_outbox", "_timers"},
+        | {"publish_interval", "_outbox", "_timers", "_groups"},
         {"_past", "_storage"},
     ),
     (
         set(vars(ROOM.world)),
         {"grid", "records", "touched", "owned", "spawned", "despawned", "owner_changed"}
-        | {"_free", "_next_id", "_resting"},
+        | {"_free", "_next_id", "_resting", "relayered"},
         {"schema", "busy", "_publishes"},
     ),
     (
         slots(Grid),
-        {"share", "members"},
-        {"_bounds", "_radius", "_view_sets", "_views", "cell_size", "margin", "near_slack"},
+        {"share", "members", "layered", "layers"},
+        {"_bounds", "_radius", "_view_sets", "_views", "cell_size", "margin", "near_slack"}
+        | {"occupied_by_place", "occupied_by_layer"},
     ),
+    (
+        slots(Layers),
+        {"layers", "sights"},
+        {"own", "_layer_numbers", "_sight_numbers", "_with_hidden"},
+    ),
+    (slots(Group), {"name", "number", "_members"}, {"_players"}),
+    (set(vars(Groups({}))), {"by_name"}, {"_players"}),
     (slots(Record), set(world_state.RECORD_ROW), set(world_state.RECORD_DERIVED)),
     (set(vars(HISTORY)), {"_frames"}, {"_world", "_length_ticks", "_kinds"}),
     (set(vars(PLAYER)), set(seat_state.PLAYER_ROW) | seat_state.PLAYER_APART, set()),

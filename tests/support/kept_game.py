@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 import attrs
 
-from gameserver import Near, Player, Room, Timer, command, entity, event, number, synced
+from gameserver import Group, Near, Player, Room, Timer, command, entity, event, number, synced
 
 
 class Mood(enum.Enum):
@@ -116,6 +116,7 @@ class Zoo(Room):
     mode: Literal["day", "night"]
     pairs: dict[Spot, set[Beast]]
     calming: Timer | None
+    pack: Group
 
     def on_create(self) -> None:
         self.log = ["created"]
@@ -129,6 +130,7 @@ class Zoo(Room):
         self.pairs = {}
         self.spare = 7
         self.calming = None
+        self.pack = self.group("pack")
         self.every(0.35, self.grow_hungry)
 
     async def on_start(self) -> None:
@@ -145,7 +147,13 @@ class Zoo(Room):
         assert saved["first"] is next(iter(self.beasts.values()), None)
 
     def on_join(self, player: Player) -> None:
-        beast = self.spawn(Beast(player.seat * 10.0, self.random.uniform(0, 300)), owner=player)
+        if player.seat % 2:
+            self.pack.add(player)
+        beast = self.spawn(
+            Beast(player.seat * 10.0, self.random.uniform(0, 300)),
+            owner=player,
+            group="pack" if player.seat % 2 else None,
+        )
         beast.rider = player
         beast.traits = Trait.FAST | Trait.STRONG
         beast.hold = [Stack(Recipe("rope", ("hemp", "tar")), 2)]
@@ -171,6 +179,8 @@ class Zoo(Room):
                 beast.tail = tuple(round(x) for _, x, _ in seen[:3])
             return
         beast.mood = Mood.ANGRY if command.loud else Mood.CALM
+        self.set_hidden(beast, hidden=not command.loud)
+        self.set_group(beast, self.pack if command.loud else f"lair {player.seat % 3}")
         others = [b for b in self.beasts.values() if b is not beast]
         if others:
             beast.prey = self.random.choice(others)
@@ -222,5 +232,10 @@ def odd_values(room: Zoo, player: Player) -> list[Any]:
         *(decimal.Decimal("1.10"), 1 + 2j, range(1, 9, 2), random.Random(3)),
         *(counted, grouped, collections.OrderedDict(a=1, b=[2]), deque([1, 2], maxlen=2)),
         *(shared, shared, loop, lonely, first, player, room, room.world, room.random),
-        *(room.tick, first.hunters, {"key": first, first: "value", Spot(0, 0): {first, lonely}}),
+        *(
+            room.pack,
+            room.tick,
+            first.hunters,
+            {"key": first, first: "value", Spot(0, 0): {first, lonely}},
+        ),
     ]

@@ -1,0 +1,104 @@
+"""``Group``: players who see each other's entities wherever they are, such as a team or a party.
+
+Owns the membership of players.  Which group an entity belongs to is in its record
+(``model/record.py``); what follows for the cells is in ``model/layers.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from gameserver.errors import LocalProtocolError
+
+if TYPE_CHECKING:
+    from gameserver.player import Player
+
+
+class Group:
+    """A named group of players in one room; ``Room.group`` returns it.
+
+    A player may be in any number of groups, an entity belongs to at most one.  The members see the
+    entities of their group wherever they are.
+    """
+
+    __slots__ = ("_members", "_players", "name", "number")
+
+    def __init__(self, name: str, number: int, players: Mapping[int, Player[Any]]) -> None:
+        self.name: Final = name
+        self.number: Final = number
+        self._players = players
+        self._members: dict[int, Player[Any]] = {}
+
+    def __repr__(self) -> str:
+        return f"<Group {self.name!r} of {len(self._members)}>"
+
+    @property
+    def members(self) -> tuple[Player[Any], ...]:
+        """The players in the group, in the order in which they were added."""
+        return tuple(self._members.values())
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __iter__(self) -> Iterator[Player[Any]]:
+        return iter(self.members)
+
+    def __contains__(self, player: object) -> bool:
+        return any(member is player for member in self._members.values())
+
+    def add(self, player: Player[Any]) -> None:
+        """Let ``player`` see what belongs to this group, until it is removed or leaves the room."""
+        if self._players.get(_seat_of(player)) is not player:
+            raise LocalProtocolError(f"{player!r} is not in this room")
+        self._members[player.seat] = player
+        player._seat.groups |= {self.number}
+
+    def remove(self, player: Player[Any]) -> None:
+        """Take ``player`` out of the group; harmless for anyone who is not in it."""
+        if self._members.get(_seat_of(player)) is player:
+            del self._members[player.seat]
+            player._seat.groups -= {self.number}
+
+
+class Groups:
+    """The groups of one room, by name, in the order of their numbers, which begin at 1."""
+
+    def __init__(self, players: Mapping[int, Player[Any]]) -> None:
+        self.by_name: Final[dict[str, Group]] = {}
+        self._players = players
+
+    def get(self, name: str) -> Group:
+        """Return the group called ``name``; there is one from now on."""
+        group = self.by_name.get(name)
+        if group is None:
+            if type(name) is not str:
+                raise LocalProtocolError(f"a group has a str for a name, not {name!r}")
+            group = self.by_name[name] = Group(name, len(self.by_name) + 1, self._players)
+        return group
+
+    def number_of(self, group: Group | str | None) -> int:
+        """Return the number of a group, or of the one with this name; 0 for None."""
+        if group is None:
+            return 0
+        if isinstance(group, str):
+            return self.get(group).number
+        if not isinstance(group, Group) or self.by_name.get(group.name) is not group:
+            raise LocalProtocolError(
+                f"group= is a group of this room or the name of one, not {group!r}"
+            )
+        return group.number
+
+    def leave(self, player: Player[Any]) -> None:
+        """Take a player who leaves the room out of all groups."""
+        for group in self.by_name.values():
+            group.remove(player)
+
+
+def _seat_of(player: Player[Any]) -> int:
+    try:
+        return player.seat
+    except AttributeError:
+        raise LocalProtocolError(
+            f"a group consists of players, and {player!r} is none; write player, not player.seat"
+        ) from None

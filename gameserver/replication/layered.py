@@ -1,0 +1,170 @@
+"""Bodies where entities have groups or are hidden: the same deltas as ``bodies.py``, by viewpoint.
+
+Owns what seats of one sight share: the changes in the cells that they see wherever they are are
+joined once for all of them.  Used from the first group or hidden entity of a room on; the bodies
+without layers are made faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gameserver.model.layers import layer_of, place_of
+from gameserver.model.record import Record
+from gameserver.model.world import World
+from gameserver.protocol.wire import array_header
+from gameserver.replication.bodies import Body, came_and_went
+from gameserver.replication.changes import Changes, Crossing
+from gameserver.replication.events import RoundEvents
+
+
+class LayeredBodies:
+    """The bodies of one publish by viewpoints, each made on first use.
+
+    The crossings must have been applied before (``changes.apply_crossings``).
+    """
+
+    def __init__(self, world: World, changes: Changes, events: RoundEvents) -> None:
+        self._grid = world.grid
+        self._changes = changes
+        self._events = events
+        self._bodies: dict[tuple[int, int], Body] = {}
+        #: Sight → the number and the bytes of the ``adds`` of its own cells.
+        self._own_adds: dict[int, tuple[int, bytes]] = {}
+        #: The crossings by the places and by the layers that they touch.
+        self._by_place: dict[int, list[Crossing]] = {}
+        self._by_layer: dict[int, list[Crossing]] = {}
+        for crossing in changes.crossings:
+            cells = [c for c in (crossing.origin, crossing.target) if c is not None]
+            for place in {place_of(cell) for cell in cells}:
+                self._by_place.setdefault(place, []).append(crossing)
+            for layer in {layer_of(cell) for cell in cells} - {0}:
+                self._by_layer.setdefault(layer, []).append(crossing)
+
+    def still(self, viewpoint: int) -> Body:
+        """Return the body for seats whose viewpoint is the same as at the last publish."""
+        return self.moved(viewpoint, viewpoint)
+
+    def moved(self, before: int, after: int) -> Body:
+        """Return the body for seats whose viewpoint was ``before`` and now is ``after``."""
+        body = self._bodies.get((before, after))
+        if body is None:
+            body = self._bodies[before, after] = self._body(before, after)
+        return body
+
+    def _body(self, before: int, after: int) -> Body:
+        leaves: list[int] = []
+        enters: list[Record] = []
+        adds: list[bytes] = []
+        if layer_of(before) == layer_of(after):
+            count = self._adds_of_one_sight(before, after, adds, enters, leaves)
+        else:
+            count = self._adds_of_two_sights(before, after, adds, enters, leaves)
+        count += self._cross(before, after, leaves, enters, adds)
+        sections = b"".join((came_and_went(leaves, enters), array_header(count), *adds))
+        return Body(sections, self._events.heard_from(self._grid, after))
+
+    def _adds_of_one_sight(
+        self,
+        before: int,
+        after: int,
+        adds: list[bytes],
+        enters: list[Record],
+        leaves: list[int],
+    ) -> int:
+        """Collect what stayed in its cell; returns the number of elements of ``adds``."""
+        grid = self._grid
+        count, own = self._adds_of(layer_of(after))
+        adds.append(own)
+        if before == after:
+            return count + self._stayed(grid.near_cells(after), adds)
+        had, has = grid.view_set(place_of(before)), grid.view_set(place_of(after))
+        for cell in grid.near_cells(after):
+            if place_of(cell) in had:
+                count += self._stayed((cell,), adds)
+            else:
+                enters += self._were_there(cell)
+        for cell in grid.near_cells(before):
+            if place_of(cell) not in has:
+                leaves += [record.id for record in self._were_there(cell)]
+        return count
+
+    def _adds_of_two_sights(
+        self,
+        before: int,
+        after: int,
+        adds: list[bytes],
+        enters: list[Record],
+        leaves: list[int],
+    ) -> int:
+        """Do the same where the groups of the seats have changed as well."""
+        grid, count = self._grid, 0
+        for cell in grid.view(after):
+            if grid.sees(before, cell):
+                count += self._stayed((cell,), adds)
+            else:
+                enters += self._were_there(cell)
+        for cell in grid.view(before):
+            if not grid.sees(after, cell):
+                leaves += [record.id for record in self._were_there(cell)]
+        return count
+
+    def _adds_of(self, sight: int) -> tuple[int, bytes]:
+        found = self._own_adds.get(sight)
+        if found is None:
+            adds: list[bytes] = []
+            count = self._stayed(self._grid.own_cells(sight), adds)
+            found = self._own_adds[sight] = (count, b"".join(adds))
+        return found
+
+    def _stayed(self, cells: Iterator[int] | tuple[int, ...], adds: list[bytes]) -> int:
+        """Append the ``adds`` of what stayed in these cells; returns the number of elements."""
+        stayed, counts = self._changes.stayed, self._changes.stayed_counts
+        count = 0
+        for cell in cells:
+            if cell in stayed:
+                adds.append(stayed[cell])
+                count += counts[cell]
+        return count
+
+    def _were_there(self, cell: int) -> list[Record]:
+        """Return what was in ``cell`` at the last publish and still is."""
+        members = self._grid.members.get(cell, {})
+        fresh = {crossing.record for crossing in self._changes.arrivals.get(cell, ())}
+        return [record for record in members.values() if record not in fresh]
+
+    def _cross(
+        self,
+        before: int,
+        after: int,
+        leaves: list[int],
+        enters: list[Record],
+        adds: list[bytes],
+    ) -> int:
+        """Sort the crossings; returns the number of elements appended to ``adds``."""
+        sees, count = self._grid.sees, 0
+        for crossing in self._concerning(before, after).values():
+            had = crossing.origin is not None and sees(before, crossing.origin)
+            has = crossing.target is not None and sees(after, crossing.target)
+            if had and has:
+                adds.append(crossing.adds)
+                count += crossing.count
+            elif had:
+                leaves.append(crossing.record.id)
+            elif has:
+                enters.append(crossing.record)
+        return count
+
+    def _concerning(self, before: int, after: int) -> dict[int, Crossing]:
+        """Return the crossings that seats at these viewpoints may notice, each once."""
+        found: dict[int, Crossing] = {}
+        if not self._by_place:
+            return found
+        for viewpoint in (before, after):
+            for place in self._grid.places(place_of(viewpoint)):
+                for crossing in self._by_place.get(place, ()):
+                    found[id(crossing)] = crossing
+            for layer in self._grid.layers.own[layer_of(viewpoint)]:
+                for crossing in self._by_layer.get(layer, ()):
+                    found[id(crossing)] = crossing
+        return found
