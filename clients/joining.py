@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import random
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import trio
 
+from clients.asking import Asked, Options, asked
 from clients.backoff import Backoff
 from clients.client_types import State, StateChange
 from clients.connection import Connection, Via, open_connection
@@ -74,7 +75,7 @@ class _Target:
     """The room to join, and the name and token of the player."""
 
     url: str
-    room: str
+    asked: Asked
     name: str
     token: str | None
     schema: Schema | None
@@ -83,11 +84,23 @@ class _Target:
 
     def hello(self, client: GameClient | None) -> Hello:
         """Return the hello of a new player (``client`` None), or of one that resumes."""
-        if client is None:
-            digest = None if self.schema is None else self.schema.hash
-            return Hello(VERSION, digest, self.room, self.name, self.token)
-        # The replica was made by this schema, so the room must still have it.
-        return Hello(VERSION, client.schema.hash, self.room, self.name, self.token, *client.hello())
+        digest = None if self.schema is None else self.schema.hash
+        resume, tick, held = None, 0, None
+        if client is not None:
+            digest = client.schema.hash  # the replica was made by it, so the room must have it
+            resume, tick, held = client.hello()
+        return Hello(
+            VERSION,
+            digest,
+            self.asked.room,
+            self.name,
+            self.token,
+            resume,
+            tick,
+            held,
+            self.asked.options,
+            self.asked.filter,
+        )
 
 
 class _Stay:
@@ -208,6 +221,8 @@ async def open_game(
     room: str = "",
     name: str = "player",
     token: str | None = None,
+    options: Options | None = None,
+    filters: Mapping[str, Any] | None = None,
     schema: Schema | None = None,
     ssl_context: ssl.SSLContext | None = None,
     via: Via | None = None,
@@ -217,7 +232,10 @@ async def open_game(
     """Join a room and leave it at the end of the block.
 
     ``url`` starts with ws:// or wss://; ``room`` is ``""``, ``"kind"`` or ``"kind/name"``;
-    ``token`` is the token that the game's ``on_auth`` expects.  With ``schema``
+    ``token`` is the token that the game's ``on_auth`` expects.  ``options`` is an instance of the
+    room's options class, or a map of them by name, with the names of enum members.  ``filters``
+    hold what the listing of a room must say that the server chooses; ``arena?mode=RANKED`` as
+    ``room`` says the same.  With ``schema``
     (``MyRoom.schema()``) the server must have the same schema, and enum fields give members;
     without it they give the names of members.  ``via`` puts a link of the lab between client and
     server: ``clients.lab.stream.over``.
@@ -231,7 +249,7 @@ async def open_game(
     it cannot be reached or does not answer in time.  An exception of the block is raised as it is,
     not in an ``ExceptionGroup``.
     """
-    target = _Target(url, room, name, token, schema, ssl_context, via)
+    target = _Target(url, asked(room, options, filters), name, token, schema, ssl_context, via)
     stay = _Stay(target, chance or random.Random(), resume=resume)
     async with open_unwrapping_nursery() as nursery:
         try:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from gameserver.group import Group
     from gameserver.identity import Verified
+    from gameserver.joining import Joining
     from gameserver.model.schema import (
         command,
         elements,
@@ -54,6 +55,7 @@ else:
             ],
             "gameserver.group": ["Group"],
             "gameserver.identity": ["Verified"],
+            "gameserver.joining": ["Joining"],
             "gameserver.model.view": ["Near"],
             "gameserver.model.schema": [
                 *("command", "elements", "entity", "event"),
@@ -77,6 +79,7 @@ __all__ = [
     "GameServerError",
     "Group",
     "JoinRefused",
+    "Joining",
     "Latency",
     "LocalProtocolError",
     "Near",

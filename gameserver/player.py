@@ -44,15 +44,23 @@ class Screen:
 class Player(Generic[EntityT]):
     """A person or a bot that plays in a room.
 
-    ``seat`` is the place in the room, ``identity`` is what ``Room.on_auth`` returned, and
-    ``latency`` is what the ping frames measured.
+    ``seat`` is the place in the room, ``identity`` is what ``Room.on_auth`` returned, ``options``
+    are those that its client joined with, and ``latency`` is what the ping frames measured.
     """
 
     def __init__(
-        self, seat: Seat, screen: Screen, name: str, identity: str | None, outbox: Outbox
+        self,
+        seat: Seat,
+        screen: Screen,
+        name: str,
+        identity: str | None,
+        outbox: Outbox,
+        options: Any = None,
     ) -> None:
         self.name = name
         self.identity = identity
+        #: What the client asked for when it joined: an instance of ``Room.options``.
+        self.options = options
         self.latency = Latency()
         #: False while the connection is lost and the seat is held (``Room.hold_s``).
         self.connected = True

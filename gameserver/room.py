@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+
+import attrs
 
 from gameserver.errors import LocalProtocolError
 from gameserver.group import Group, Groups
-from gameserver.identity import Verified
+from gameserver.joining import Joining
 from gameserver.model.history import Present, Seen
+from gameserver.model.options import named_fields
 from gameserver.model.schema import Schema, spec_of
 from gameserver.model.specs import EventSpec
 from gameserver.model.view import Near
@@ -74,6 +77,16 @@ class Room(Generic[EntityT]):
     connection (``on_drop``, unless it was dropped already, then ``on_resume``), and the older
     connection is closed with 4012.  ``"refuse"``: the newer connection is refused while the older
     one is connected.
+
+    ``options`` is an attrs class: what a client may ask for when it joins, checked like the fields
+    of a command.  ``Player.options`` is an instance of it, and so is ``made_with``: the options of
+    the client for which the room was made, or all defaults (None if a field has no default).
+
+    ``listing`` is an attrs class, too: what ``/rooms`` and the choice of a room see of it.  In a
+    room, ``self.listing`` is an instance, which the game changes as it likes.  ``filter_by`` names
+    those of its fields by which clients choose; an option of the same name is such a filter.  A
+    room with ``locked`` set takes no newcomers, and one with ``private`` set only those that ask
+    for it by name; a private room is not listed.
     """
 
     tick_rate: ClassVar[int] = 20
@@ -98,8 +111,27 @@ class Room(Generic[EntityT]):
     requires_token: ClassVar[bool] = False
     second_sign_in: ClassVar[Literal["take over", "refuse"]] = "take over"
 
-    def __init__(self, name: str = "room", *, seed: int = 0) -> None:
+    options: ClassVar[type | None] = None
+    made_with: Any
+
+    listing: Any = None
+    filter_by: ClassVar[Sequence[str]] = ()
+    locked: bool = False
+    private: bool = False
+
+    def __init__(
+        self,
+        name: str = "room",
+        *,
+        seed: int = 0,
+        made_with: Any = None,
+        listed: Mapping[str, Any] | None = None,
+    ) -> None:
         self._prepare(name, seed)
+        if made_with is not None:
+            self.made_with = made_with
+        if listed:
+            self.listing = attrs.evolve(self.listing, **listed)
         self.on_create()
 
     def _prepare(self, name: str, seed: int) -> None:
@@ -117,6 +149,11 @@ class Room(Generic[EntityT]):
         self.pace = 1.0
         #: Ticks from one delta to the next; the overload ladder raises it.
         self.publish_interval = self.publish_every
+        self.made_with = (
+            None if self.options is None else named_fields(self.options, "options").default()
+        )
+        listing = type(self).listing
+        self.listing = None if listing is None else named_fields(listing, "listing").default()
         self._outbox = Outbox()
         self._timers = Timers()
         self._groups = Groups(self.players)
@@ -161,14 +198,13 @@ class Room(Generic[EntityT]):
     async def on_load(self) -> None:
         """Load from outside what a room made from a snapshot needs; its next tick waits for it."""
 
-    async def on_auth(self, name: str, token: Any) -> str | None:
+    async def on_auth(self, joining: Joining) -> str | None:
         """Return the identity of a client that wants to join, or raise ``JoinRefused``.
 
-        In a room that ``requires_token``, ``token`` is a ``Verified`` with the ``identity`` that
-        the server has verified; in any other it is the text that the client sent (or None), which
-        only this hook can check.  The default lets everyone in, with the verified identity or none.
+        ``joining`` has its name, its options, and its token or the identity that the server has
+        verified.  The default lets everyone in, with the verified identity or none.
         """
-        return token.identity if isinstance(token, Verified) else None
+        return joining.identity
 
     def on_join(self, player: Player[EntityT]) -> None:
         """``player`` has a seat and will receive the world after this tick."""

@@ -21,7 +21,7 @@ from tests.support.paths import ROOT
 ARROWS = """
 docs, __main__ → cli → clients, games → gameserver → cluster, runtime → config
 → ops, tokens, rehearsing.second_run → testing → rehearsing → state
-→ simulation → room → group → player, timers → outbox → replication → protocol → model
+→ simulation → room → group → player, timers, joining → outbox → replication → protocol → model
 → stepping, storage → errors, identity, lazy_exports
 """
 #: Packages that may import less than the chain says, besides themselves.
@@ -39,6 +39,7 @@ PURE = (
         "lazy_exports",
         "outbox",
         "player",
+        "joining",
         "room",
         "testing",
         "timers",

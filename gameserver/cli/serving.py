@@ -76,7 +76,7 @@ def _page_hint(server: Server) -> list[str]:
     """Return a hint if the page at that address cannot show the rooms that are served."""
     kinds = server.lobby.kinds
     if server.settings.page is not None or any(
-        issubclass(server.lobby.room_class(kind), Arena) for kind in kinds
+        issubclass(room, Arena) for room in server.lobby.classes
     ):
         return []
     return [f"rooms: {', '.join(kinds)}; the page is the arena's, --page serves your own"]

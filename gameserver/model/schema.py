@@ -176,7 +176,7 @@ def command(cls: Any = None, /) -> Any:
 
     def decorate(plain: type) -> type:
         made = _attrs_class(plain, eq=True)
-        fields = tuple(_command_field(made, a) for a in attrs.fields(made))
+        fields = tuple(command_field(made, a) for a in attrs.fields(made))
         if len(fields) > MAX_COMMAND_FIELDS:
             raise LocalProtocolError(f"{made.__name__}: more than {MAX_COMMAND_FIELDS} fields")
         setattr(made, _SPEC, _command_spec(made, fields))
@@ -248,11 +248,11 @@ def _attrs_class(plain: Any, *, eq: bool, entity: bool = False, rare: bool = Fal
         )
     except (TypeError, ValueError) as error:
         raise LocalProtocolError(f"{plain.__name__}: {error}") from error
-    _resolve_types(made)
+    resolve_types(made)
     return made
 
 
-def _resolve_types(made: type) -> None:
+def resolve_types(made: type) -> None:
     """Replace the annotations of a class by what they stand for.
 
     A class that is defined further down stays a text.  Only fields that are not sent may name one.
@@ -436,7 +436,8 @@ def _position_indices(
     return tuple(names.index(name) for name in at)
 
 
-def _command_field(cls: type, attribute: Any) -> CommandField:
+def command_field(cls: type, attribute: Any) -> CommandField:
+    """Return the field with its limits; ``LocalProtocolError`` for a wrong declaration."""
     declared = _declared(cls, attribute, "number", "text", "elements") or _Declared("plain")
     field_type = _field_type(cls, attribute, declared.step)
     where = f"{cls.__name__}.{attribute.name}"

@@ -39,6 +39,7 @@ class CloseCode(enum.IntEnum):
     ROOM_CLOSED = 4011
     TAKEN_OVER = 4012
     RESUMING = 4013
+    OPTIONS = 4014
 
 
 class ClientAction(enum.Enum):

@@ -19,11 +19,12 @@ import attrs
 
 @attrs.frozen
 class Joined:
-    """A player took a seat."""
+    """A player took a seat.  ``options`` are those of its client by name, or None."""
 
     seat: int
     name: str
     identity: str | None
+    options: dict[str, Any] | None = None
 
 
 @attrs.frozen

@@ -21,6 +21,7 @@ from gameserver.model.specs import CommandSpec
 from gameserver.model.view import Near
 from gameserver.room import Room
 from gameserver.simulation.handlers import complaints, handlers_of
+from gameserver.simulation.matchable import check_matchable
 
 ASYNC_HOOKS: Final = ("on_start", "on_load", "on_stop", "on_auth")
 HOOKS: Final = (
@@ -47,6 +48,8 @@ _SETTINGS: Final[dict[str, tuple[str, Callable[[Any], bool]]]] = {
     "view": ("Near(radius), or None", lambda v: v is None or isinstance(v, Near)),
     "hold_s": ("a number of seconds, or 0", lambda v: v == 0 or _is_length(v)),
     "idle": ('"repeat" or "neutral"', lambda v: v in ("repeat", "neutral")),
+    "locked": ("True or False", lambda v: type(v) is bool),
+    "private": ("True or False", lambda v: type(v) is bool),
     "second_sign_in": ('"take over" or "refuse"', lambda v: v in ("take over", "refuse")),
 }
 
@@ -75,6 +78,7 @@ def check_room(room: type[Room]) -> None:
             f"{room.__name__}.__init__: a room is made by the server; build its world in on_create"
         )
     room.schema()  # raises by itself
+    check_matchable(room)  # raises by itself
     _check_input(room)
     handlers_of(room)  # raises by itself
     if room.rewinds and room.max_rewind_ms > 1000 * room.history_s:
@@ -119,8 +123,11 @@ def _methods() -> frozenset[str]:
 
 @functools.cache
 def _tools() -> frozenset[str]:
-    """Return what a ``Room`` gives to a game: its methods, properties and own attributes."""
-    return _methods() | frozenset(vars(Room()))
+    """Return what a ``Room`` gives to a game: its methods, properties and own attributes.
+
+    Not the settings, which a game's class has anew.
+    """
+    return _methods() | frozenset(vars(Room()).keys() - vars(Room).keys())
 
 
 def _check_tools(room: type[Room]) -> None:

@@ -24,6 +24,7 @@ from gameserver.room import Room, attach, leave_groups
 from gameserver.simulation.commands import Commands, RoomCommands
 from gameserver.simulation.handlers import handlers_of
 from gameserver.simulation.input_times import RoomInputTimes
+from gameserver.simulation.matchable import options_named
 from gameserver.simulation.recording import (
     Dropped,
     Entry,
@@ -111,11 +112,20 @@ class Stepper(Generic[R]):
 
     # ------------------------------------------------------------ seats
 
-    def join(self, number: int, sink: Sink, name: str, identity: str | None = None) -> Seated:
+    def join(
+        self,
+        number: int,
+        sink: Sink,
+        name: str,
+        identity: str | None = None,
+        options: Any = None,
+    ) -> Seated:
         """Seat a player and run ``on_join``; if that raises it is noted in ``failures``."""
-        self._record(Joined(number, name, identity))
+        if self._commands.recorder is not None:
+            named = None if options is None else options_named(type(self.room), options)
+            self._record(Joined(number, name, identity, named))
         seat, screen = Seat(number, sink), Screen()
-        player = Player(seat, screen, name, identity, self._outbox)
+        player = Player(seat, screen, name, identity, self._outbox, options)
         commands = Commands(player, seat, screen, self._commands)
         seated = Seated(player, seat, commands)
         self.seat(seated)

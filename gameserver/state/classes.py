@@ -161,7 +161,7 @@ class Classes:
         self._plans: dict[type, Plan] = {}
         for cls in room.schema().kinds:
             self._learn(cls)
-        for annotation in self.own.values():
+        for annotation in (*self.own.values(), room.options, room.listing):
             self._learn_from(annotation)
         for base in room.__mro__[: room.__mro__.index(Room)]:
             for value in list(vars(sys.modules[base.__module__]).values()):

@@ -29,6 +29,25 @@ test("hello is sent when the socket opens, and a welcome begins the game", () =>
   );
 });
 
+test("options and filters go with every hello, those of the room's query too", () => {
+  const options = { size: 4, password: "pw", constructor: "odd", gravity: 1.5 };
+  const room = "arena?mode=RANKED&level=3&__proto__=x";
+  const { client, socket } = world({ room, options, filters: { level: 4, rated: true } });
+  client.connect();
+  socket().accept();
+  const [hello] = socket().take();
+  assert.equal(hello[3], "arena");
+  assert.deepEqual({ ...hello[9] }, options);
+  const wanted = Object.entries(hello[10]).sort();
+  assert.deepEqual(wanted, [["__proto__", "x"], ["level", 4], ["mode", "RANKED"], ["rated", true]]);
+});
+
+test("more options or filters than a hello holds are a mistake of the page", () => {
+  const many = Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`o${i}`, i]));
+  assert.throws(() => world({ options: many }), { message: "at most 32 options and 8 filters" });
+  assert.throws(() => world({ filters: many }), RangeError);
+});
+
 test("connect() is for once", () => {
   const { client } = world();
   client.connect();

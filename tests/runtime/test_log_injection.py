@@ -11,7 +11,7 @@ import pytest
 import structlog
 import trio
 
-from gameserver import JoinRefused, Player, Settings, open_server
+from gameserver import Joining, JoinRefused, Player, Settings, open_server
 from gameserver.ops.logging import MAX_LOGGED_CHARACTERS, configure_logging
 from gameserver.protocol.messages import Ping, Pong, Say, Welcome
 from gameserver.runtime.server import Server
@@ -28,7 +28,8 @@ class Careless(Field):
 
     max_players = 50
 
-    async def on_auth(self, name: str, token: Any) -> str | None:
+    async def on_auth(self, joining: Joining) -> str | None:
+        token = joining.token
         if token == "refuse" + LONG:
             raise JoinRefused(4007, f"I do not know {token}")
         if token is not None:

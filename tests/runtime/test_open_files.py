@@ -33,12 +33,12 @@ async def test_rooms_need_no_files(autojump_clock: trio.testing.MockClock) -> No
     async with trio.open_nursery() as nursery:
         lobby = Lobby({"field": Field}, Settings(rooms_per_s=1000.0))
         lobby.start(nursery)
-        with lobby.reserve("field/1"):
+        with lobby.reserve(lobby.request("field/1")):
             await trio.sleep(1)
             before = len(os.listdir("/proc/self/fd"))
             with ExitStack() as rooms:
                 for number in range(2, 12):
-                    rooms.enter_context(lobby.reserve(f"field/{number}"))
+                    rooms.enter_context(lobby.reserve(lobby.request(f"field/{number}")))
                 await trio.sleep(1)
                 assert len(os.listdir("/proc/self/fd")) == before
         nursery.cancel_scope.cancel()

@@ -60,6 +60,8 @@ async def test_routes() -> None:
             "kind": "field",
             "players": 1,
             "max_players": 3,
+            "locked": False,
+            "listing": {},
             "tick_rate": 20,
         }
         status, metrics = await get(server, "/metrics")

@@ -19,7 +19,7 @@ import trio_websocket
 import trustme
 from cryptography import x509
 
-from gameserver import ConfigError, Room, Settings, open_server
+from gameserver import ConfigError, Joining, Room, Settings, open_server
 from gameserver.protocol.messages import SUBPROTOCOL, Delta, Ping, Pong, Welcome
 from gameserver.runtime.admission.connection_limits import LONGEST_WAIT_S, Reason
 from gameserver.runtime.server import Server
@@ -35,8 +35,8 @@ class Hall(Field):
 class Club(Field):
     requires_token = True
 
-    async def on_auth(self, name: str, token: Any) -> str | None:
-        return await Room.on_auth(self, name, token)
+    async def on_auth(self, joining: Joining) -> str | None:
+        return await Room.on_auth(self, joining)
 
 
 def limits(**changes: Any) -> Settings:

@@ -93,7 +93,7 @@ def test_a_player_has_only_what_a_game_uses() -> None:
     player = Stepper(Warehouse()).join(1, NoSink(), "ann").player
     assert public(player) == {
         *("seat", "name", "identity", "latency", "connected", "kicked", "kick"),
-        *("entity", "focus", "data"),
+        *("entity", "focus", "data", "options"),
         *("lag_compensation", "rewinds_disputed", "rewinds_clamped"),
     }
 
@@ -103,7 +103,7 @@ def test_a_room_has_only_what_a_game_uses() -> None:
     tools = {
         *("name", "random", "world", "players", "tick_number", "dt", "pace", "publish_interval"),
         *("schema", "spawn", "despawn", "id_of", "near", "seen_by", "emit", "say"),
-        *("after", "every", "cancel", "group", "set_group", "set_hidden", "storage"),
+        *("after", "every", "cancel", "group", "set_group", "set_hidden", "storage", "made_with"),
     }
     assert public(Room()) == {*HOOKS, *settings, *tools}
 

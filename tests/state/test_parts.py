@@ -45,7 +45,7 @@ PARTS = [
     (
         set(vars(Room())),
         {"name", "_seed", "random", "world", "players", "tick_number", "pace"}
-        | {"publish_interval", "_outbox", "_timers", "_groups"},
+        | {"publish_interval", "_outbox", "_timers", "_groups", "made_with", "listing"},
         {"_past", "_storage"},
     ),
     (

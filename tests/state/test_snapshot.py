@@ -33,6 +33,7 @@ from tests.support.kept_game import (
     Zoo,
     odd_values,
 )
+from tests.support.matched_game import Booth, Listing, Mode, Options
 from tests.support.zoo_stage import Stage, copy_of, played
 
 # ---------------------------------------------------------------- an equal room
@@ -497,3 +498,16 @@ def test_any_value_comes_back(value: Any) -> None:
     assert loaded.room.anything == value
     assert type(loaded.room.anything) is type(value)
     assert capture(loaded.stepper).encode() == data
+
+
+def test_options_listing_and_what_a_room_was_made_with_are_saved() -> None:
+    room = Booth(made_with=Options(size=8, mode=Mode.RANKED), listed={"mode": Mode.RANKED})
+    room.listing.title, room.locked, room.private = "final", True, True
+    stepper = Stepper(room)
+    stepper.join(1, FakeSink(), "ann", options=Options(password="pw"))
+    copy = load(Booth, capture(stepper).encode()).room
+    assert copy.made_with == room.made_with
+    assert copy.listing == Listing(mode=Mode.RANKED, title="final")
+    assert copy.listing is not room.listing
+    assert (copy.locked, copy.private) == (True, True)
+    assert copy.players[1].options == Options(password="pw")

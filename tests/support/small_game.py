@@ -16,7 +16,7 @@ import trio
 import trio.testing
 import trio_websocket
 
-from gameserver import JoinRefused, Player, Room, command, entity, event, number, synced
+from gameserver import Joining, JoinRefused, Player, Room, command, entity, event, number, synced
 from gameserver.protocol.messages import (
     SUBPROTOCOL,
     VERSION,
@@ -87,7 +87,8 @@ class Field(Room):
     async def on_stop(self) -> None:
         self.log.append("stop")
 
-    async def on_auth(self, name: str, token: str | None) -> str | None:
+    async def on_auth(self, joining: Joining) -> str | None:
+        token = joining.token
         if token == "wrong":
             raise JoinRefused(4007, "that token is not good")
         if token == "odd code":
@@ -95,7 +96,7 @@ class Field(Room):
         if token == "bug":
             raise ZeroDivisionError("a bug in on_auth")
         if token == "odd":
-            return [name]  # type: ignore[return-value]
+            return [joining.name]  # type: ignore[return-value]
         if token == "slow":
             await trio.sleep_forever()
         return token

@@ -50,6 +50,7 @@
  * replica.
  */
 
+import { asked } from "./asking.js";
 import { Backoff } from "./backoff.js";
 import { closeCode, Code } from "./closing.js";
 import { ProtocolError } from "./errors.js";
@@ -111,6 +112,8 @@ export class GameClient {
     room = "",
     name,
     token = null,
+    options = null,
+    filters = null,
     schemaHash = null,
     socketFactory = WebSocket,
     clock = () => performance.now(),
@@ -119,7 +122,13 @@ export class GameClient {
     random = Math.random,
   }) {
     this.#url = url;
-    this.#hello = { schemaHash, room, name, token, resume: /** @type {string | null} */ (null) };
+    this.#hello = {
+      schemaHash,
+      name,
+      token,
+      ...asked(room, options, filters),
+      resume: /** @type {string | null} */ (null),
+    };
     this.#Socket = socketFactory;
     this.#clock = clock;
     this.#setTimer = setTimer;

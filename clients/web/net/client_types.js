@@ -104,6 +104,10 @@
  * @property {string} [room]  `"kind"`, `"kind/name"`, or `""` for the server's first kind
  * @property {string} name  the player's, 1–24 characters
  * @property {string | null} [token]  the token that the game's `on_auth` expects
+ * @property {Record<string, any> | null} [options]  what the player asks for, by field name; enums by
+ *   the names of members
+ * @property {Record<string, string | number | boolean> | null} [filters]  what the listing of a room
+ *   must say that the server chooses; `"arena?mode=RANKED"` as `room` says the same
  * @property {string | null} [schemaHash]  the schema that the room must have; null accepts any
  * @property {import("./line.js").SocketFactory} [socketFactory]
  * @property {() => number} [clock]  milliseconds, steady

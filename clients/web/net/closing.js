@@ -40,6 +40,7 @@ export const CLOSE_CODES = Object.freeze([
   { code: 4011, name: "room closed", action: "sign in again" },
   { code: 4012, name: "taken over", action: "stop" },
   { code: 4013, name: "resuming", action: "resume" },
+  { code: 4014, name: "options", action: "stop" },
 ]);
 
 /**

@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import math
 import random
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
 import attrs
@@ -22,20 +23,22 @@ import trio
 from gameserver.config import Settings
 from gameserver.errors import JoinRefused, LocalProtocolError
 from gameserver.ops.metrics import RoomTally, total
-from gameserver.protocol.closing import MAX_REASON_BYTES, CloseCode
-from gameserver.protocol.names import parse_room_request
+from gameserver.protocol.closing import CloseCode
 from gameserver.room import Room, give_storage
 from gameserver.runtime.admission.hold_quota import HoldQuota
 from gameserver.runtime.admission.join_throttle import JoinThrottle
 from gameserver.runtime.admission.room_quota import RoomQuota
 from gameserver.runtime.admission.sign_in import SignIn
 from gameserver.runtime.net import poller
+from gameserver.runtime.rooms.join_request import JoinRequest, read_join_request
+from gameserver.runtime.rooms.joinable import JoinableRooms, Key
 from gameserver.runtime.rooms.journals import Journals
 from gameserver.runtime.rooms.resumption import Resumption
 from gameserver.runtime.rooms.room_list import ListedRoom
 from gameserver.runtime.rooms.room_loop import RoomLoop
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import Member
+from gameserver.simulation.matchable import filter_values, listed
 from gameserver.simulation.room_check import check_room, suspicions
 from gameserver.storage.room_storage import RoomStorage
 
@@ -47,17 +50,23 @@ RETRY_AFTER_S: Final = 5.0
 #: relapses.
 OVERLOAD_RETRY_S: Final = 5.0
 
-#: How many room kinds the refusal of an unknown kind names.
-MAX_KINDS_TOLD: Final = 5
+#: Where a player names no room, the lobby first looks for changes that games have made to
+#: ``locked``, ``private`` and ``listing`` of all rooms, but at most once in this time.
+SWEEP_EVERY_S: Final = 0.25
 _KIND: Final = re.compile(r"[a-z0-9_-]{1,32}")
 
 
 @attrs.frozen
 class Place:
-    """A reserved seat number in a room, for a client that is joining."""
+    """A reserved seat number in a room, for a client that is joining.
+
+    ``made``: the room was made for this client.
+    """
 
     task: RoomTask
     number: int
+    serial: int
+    made: bool
 
 
 @attrs.define(eq=False)
@@ -73,20 +82,36 @@ class _Open:
     maker: str | None
     #: Set while the room is empty: the wait until it closes.
     empty: trio.CancelScope | None = None
+    #: Whether the log has been told that its listing is wrong.
+    complained: bool = False
 
     @property
     def players(self) -> int:
         """How many players are in it."""
         return len(self.task.room.players)
 
+    @property
+    def private(self) -> bool:
+        """Whether lists do not show it."""
+        return self.task.room.private
+
     def listing(self) -> dict[str, Any]:
         """Return what ``/rooms`` tells of this room."""
         room = self.task.room
+        try:
+            told = listed(room)
+        except (LocalProtocolError, AttributeError):  # what the game wrote into it
+            if not self.complained:
+                self.complained = True
+                log.exception("the listing of a room is wrong", room=self.task.label)
+            told = {}
         return {
             "name": self.task.label,
             "kind": self.kind,
             "players": self.players,
             "max_players": room.max_players,
+            "locked": room.locked,
+            "listing": told,
             "tick": room.tick_number,
             "tick_rate": room.tick_rate,
         }
@@ -95,6 +120,19 @@ class _Open:
     def is_overloaded(self) -> bool:
         """Whether the overload ladder lets nobody else join."""
         return self.task.ladder.step.refuses_joins
+
+    @property
+    def filter_values(self) -> Key | None:
+        """The values that it is filtered by; None if the server may put nobody into it."""
+        room, roster = self.task.room, self.task.roster
+        if room.locked or room.private or roster.full or self.is_overloaded or self.task.ended:
+            return None
+        try:
+            values = filter_values(room)
+            hash(values)
+        except (AttributeError, TypeError):  # what the game wrote into its listing
+            return None
+        return values
 
 
 class Lobby:
@@ -111,6 +149,9 @@ class Lobby:
         self._settings = settings
         self._open: dict[str, _Open] = {}
         self._serials = itertools.count(1)
+        self._joinable = {kind: JoinableRooms[_Open](cls.filter_by) for kind, cls in kinds.items()}
+        #: By kind: when all its rooms were last looked at.
+        self._swept_s = dict.fromkeys(kinds, -math.inf)
         #: By kind: the lowest number that may be free as a name.
         self._lowest_name = dict.fromkeys(kinds, 1)
         self._running = 0
@@ -161,61 +202,84 @@ class Lobby:
         """The kinds of rooms, the default first."""
         return list(self._kinds)
 
-    def room_class(self, request: str) -> type[Room]:
-        """Return the class of room that ``request`` asks for; ``JoinRefused`` (4004) if none."""
-        return self._kinds[self._parse(request)[0]]
+    def request(
+        self,
+        room: str,
+        options: Mapping[str, Any] | None = None,
+        filter_: Mapping[str, Any] | None = None,
+    ) -> JoinRequest:
+        """Return what a hello asks for; ``JoinRefused`` (4004, 4014) if that cannot be."""
+        return read_join_request(self._kinds, room, options, filter_)
 
-    def _parse(self, request: str) -> tuple[str, str | None]:
-        kind, name = parse_room_request(request)
-        kind = kind or next(iter(self._kinds))
-        if kind not in self._kinds:
-            raise JoinRefused(CloseCode.NO_SUCH_ROOM, _no_such_room(kind, self.kinds))
-        return kind, name
+    @property
+    def classes(self) -> list[type[Room]]:
+        """The classes of rooms, the default first."""
+        return list(self._kinds.values())
+
+    def room_class(self, request: JoinRequest) -> type[Room]:
+        """Return the class of room that a client asks for."""
+        return self._kinds[request.kind]
 
     @contextlib.contextmanager
     def reserve(
-        self, request: str, maker: str | None = None, identity: str | None = None
+        self,
+        request: JoinRequest,
+        maker: str | None = None,
+        identity: str | None = None,
+        passed_over: Collection[int] | None = (),
     ) -> Iterator[Place]:
         """Reserve a seat number in the room asked for, until the client has joined or given up.
 
         The room is made if need be, and is then counted for ``maker`` (see ``RoomQuota``) until it
-        ends.  A verified ``identity`` gets the seat that it has already, even in a full room.
-        ``JoinRefused``: 4004, 4005, 1001 while the server stops, 1011 if the room's ``on_create``
-        raised.
+        ends.  A verified ``identity`` gets the seat that it has already, even in a full or locked
+        room.  ``passed_over`` are the serial numbers of rooms that have refused this client; None:
+        it gets a new room.  ``JoinRefused``: 4005, 4007 for a locked room, 1001 while the server
+        stops, 1011 if the room's ``on_create`` raised.
         """
         if self._closing is not None:
             raise JoinRefused(CloseCode.GOING_AWAY, self._closing)
         self._forget_ended()
-        kind, name = self._parse(request)
-        opened = self._find_identity(kind, name, identity) or self._find_or_make(kind, name, maker)
+        opened = self._find_identity(request, identity) or self._find(request, passed_over)
+        made = opened is None
+        if opened is None:
+            opened = self._make(request, maker)
         roster = opened.task.roster
         number = roster.reserve(identity)
         if opened.empty is not None:
             opened.empty.cancel()
             opened.empty = None
+        refused = False
         try:
-            yield Place(opened.task, number)
+            yield Place(opened.task, number, opened.serial, made)
+        except JoinRefused:
+            refused = True
+            raise
         finally:
             roster.release(number)
+            if refused:
+                self._close_if_never_used(opened)
 
-    def find_resumable(self, token: str | None, request: str) -> tuple[RoomTask, Member] | None:
+    def find_resumable(
+        self, token: str | None, request: JoinRequest
+    ) -> tuple[RoomTask, Member] | None:
         """Return the player that a resume token stands for in the room asked for, if it is good.
 
         ``JoinRefused``: 4012 or 4013 (see ``Resumption.find``), 1001 while the server stops.
         """
         if self._closing is not None:
             raise JoinRefused(CloseCode.GOING_AWAY, self._closing)
-        kind, name = self._parse(request)
-        member = self.resumption.find(token, kind, name)
+        member = self.resumption.find(token, request.kind, request.name)
         return None if member is None else (self._open[member.label].task, member)
 
-    def find_playing(self, request: str, identity: str | None) -> tuple[RoomTask, Member] | None:
+    def find_playing(
+        self, request: JoinRequest, identity: str | None
+    ) -> tuple[RoomTask, Member] | None:
         """Return the player as whom ``identity`` plays already in the room asked for.
 
         ``JoinRefused`` (4007) where that room lets nobody sign in twice.
         """
         self._forget_ended()
-        opened = self._find_identity(*self._parse(request), identity)
+        opened = self._find_identity(request, identity)
         member = None if opened is None else opened.task.roster.playing(identity)
         return None if opened is None or member is None else (opened.task, member)
 
@@ -224,29 +288,43 @@ class Lobby:
         assert self._nursery is not None, "start comes first"
         return self._nursery
 
-    def _find_identity(self, kind: str, name: str | None, identity: str | None) -> _Open | None:
+    def _find_identity(self, request: JoinRequest, identity: str | None) -> _Open | None:
         """Return the room among those asked for where ``identity`` plays already."""
         if identity is None:
             return None
-        rooms = [o for o in self._open.values() if o.kind == kind and name in (None, o.name)]
+        rooms = [o for o in self._open.values() if request.fits(o.kind, o.name)]
         return next((o for o in rooms if o.task.roster.find_identity(identity)), None)
 
-    def _find_or_make(self, kind: str, name: str | None, maker: str | None) -> _Open:
-        if name is None:
-            for opened in self._open.values():
-                if opened.kind == kind and not opened.task.roster.full and not opened.is_overloaded:
-                    return opened
-            return self._make(kind, self._free_name(kind), maker)
-        found = self._open.get(f"{kind}/{name}")
+    def _find(self, request: JoinRequest, passed_over: Collection[int] | None) -> _Open | None:
+        """Return the open room for this client; None if it gets a new one."""
+        if request.name is not None:
+            return self._find_named(f"{request.kind}/{request.name}")
+        if passed_over is None:
+            return None
+        self._sweep(request.kind)
+        return self._joinable[request.kind].find(request.wanted, passed_over)
+
+    def _find_named(self, label: str) -> _Open | None:
+        found = self._open.get(label)
         if found is None:
-            return self._make(kind, name, maker)
+            return None
         if found.is_overloaded:
-            raise self._overload(f"{kind}/{name} is overloaded")
+            raise self._overload(f"{label} is overloaded")
+        if found.task.room.locked:
+            raise JoinRefused(CloseCode.REFUSED, f"{label} is locked")
         if found.task.roster.full:
-            raise JoinRefused(
-                CloseCode.ROOM_FULL, f"{kind}/{name} is full", retry_after_s=RETRY_AFTER_S
-            )
+            raise JoinRefused(CloseCode.ROOM_FULL, f"{label} is full", retry_after_s=RETRY_AFTER_S)
         return found
+
+    def _sweep(self, kind: str) -> None:
+        """Note what games have changed about their rooms, unless that was done just now."""
+        now_s = trio.current_time()
+        if now_s - self._swept_s[kind] < SWEEP_EVERY_S:
+            return
+        self._swept_s[kind] = now_s
+        for opened in self._open.values():
+            if opened.kind == kind:
+                self._joinable[kind].note(opened)
 
     def _overload(self, why: str) -> JoinRefused:
         self.overload_refusals += 1
@@ -262,7 +340,7 @@ class Lobby:
 
     # ------------------------------------------------------------ making and closing
 
-    def _make(self, kind: str, name: str, maker: str | None) -> _Open:
+    def _make(self, request: JoinRequest, maker: str | None) -> _Open:
         if len(self._open) >= self._settings.max_rooms:
             raise JoinRefused(
                 CloseCode.ROOM_FULL, "all rooms are taken", retry_after_s=RETRY_AFTER_S
@@ -271,9 +349,13 @@ class Lobby:
             # All rooms share one core, so another room would add to the load.
             raise self._overload("the server is overloaded")
         self.quota.take(maker, trio.current_time())
+        kind = request.kind
+        name = self._free_name(kind) if request.name is None else request.name
         label = f"{kind}/{name}"
         try:
-            room = self._kinds[kind](label, seed=self._seed(label))
+            room = self._kinds[kind](
+                label, seed=self._seed(label), made_with=request.options, listed=request.wanted
+            )
             if self.storage_for_room is not None:
                 give_storage(room, self.storage_for_room())
             task = RoomTask(
@@ -284,8 +366,9 @@ class Lobby:
             log.exception("a room could not be made", room=label)
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the room could not be made") from None
         opened = _Open(next(self._serials), kind, name, task, maker)
-        task.roster.on_empty = functools.partial(self._close_when_still_empty, opened)
+        task.roster.on_released = functools.partial(self._seat_released, opened)
         self._open[label] = opened
+        self._joinable[kind].note(opened)
         self._running += 1
         self._tasks.start_soon(self._run, opened)
         return opened
@@ -307,7 +390,7 @@ class Lobby:
         finally:
             self._forget(opened)
             # It refers to the room: a circle, which only a garbage collection would free.
-            opened.task.roster.on_empty = _nothing
+            opened.task.roster.on_released = _nothing
             del self._stopping[label]
             stopped.set()
             self.quota.give_back(opened.maker)
@@ -321,6 +404,7 @@ class Lobby:
         """Let nobody find this room any more, so that another of its name can be made."""
         if self._open.get(opened.task.label) is opened:
             del self._open[opened.task.label]
+            self._joinable[opened.kind].forget(opened)
             if opened.name.isdecimal():
                 lowest = min(self._lowest_name[opened.kind], int(opened.name))
                 self._lowest_name[opened.kind] = max(1, lowest)
@@ -331,10 +415,22 @@ class Lobby:
             if opened.task.ended is not None:
                 self._forget(opened)
 
-    def _close_when_still_empty(self, opened: _Open) -> None:
-        """Close a room that has become empty, unless somebody joins it in time."""
-        opened.empty = trio.CancelScope()
-        self._tasks.start_soon(self._wait_and_close, opened, opened.empty)
+    def _seat_released(self, opened: _Open) -> None:
+        if self._open.get(opened.task.label) is opened:
+            self._joinable[opened.kind].note(opened)
+        if not opened.task.roster.seats_taken and opened.empty is None:
+            opened.empty = trio.CancelScope()
+            self._tasks.start_soon(self._wait_and_close, opened, opened.empty)
+
+    def _close_if_never_used(self, opened: _Open) -> None:
+        """Close a room that refused its first player, without the wait of an empty room.
+
+        Otherwise a client without the right password could fill the server with such rooms.
+        """
+        roster = opened.task.roster
+        if not roster.seats_taken and not roster.joins:
+            self._forget(opened)
+            opened.task.stop()
 
     async def _wait_and_close(self, opened: _Open, wait: trio.CancelScope) -> None:
         with wait:
@@ -363,16 +459,6 @@ class Lobby:
 
 def _nothing() -> None:
     """Do nothing about an empty room: it has ended."""
-
-
-def _no_such_room(kind: str, kinds: list[str]) -> str:
-    """Return the refusal of an unknown kind, with as many known kinds as fit a close frame."""
-    for count in range(min(len(kinds), MAX_KINDS_TOLD), 0, -1):
-        told = ", ".join(kinds[:count]) + (", …" if count < len(kinds) else "")
-        text = f"no such room: {kind}; rooms here: {told}"
-        if len(text.encode()) <= MAX_REASON_BYTES:
-            break
-    return text
 
 
 def _check_kinds(kinds: Mapping[str, type[Room]]) -> None:

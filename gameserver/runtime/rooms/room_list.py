@@ -41,6 +41,10 @@ class ListedRoom(Protocol):
     def players(self) -> int:
         """How many players are in it."""
 
+    @property
+    def private(self) -> bool:
+        """Whether it is on no page; the totals count it."""
+
     def listing(self) -> dict[str, Any]:
         """Return what the list tells of it."""
 
@@ -72,7 +76,7 @@ class RoomList:
         page: list[ListedRoom] = []
         more = False
         for room in self._rooms.listed():
-            if room.serial > after:
+            if room.serial > after and not room.private:
                 if len(page) == ROOMS_PER_PAGE:
                     more = True
                     break

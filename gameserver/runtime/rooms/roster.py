@@ -32,7 +32,7 @@ take_over
     Resume tokens replaced, commands start over, reconnect.
 leave
     If held: timer stopped, quota given back.  ``Publisher.remove``, ``on_leave``, resume tokens
-    voided, seat number released; after the last one ``on_empty``.
+    voided, seat number released; then ``on_released``.
 
 A hook that raises about one player ends that player's session, and a held player leaves; any other
 hook that raises ends the room.  A transition deals with the failures of its hooks before it
@@ -155,8 +155,10 @@ class Roster:
         self.label: Final = label
         #: Why nobody can be in this room any more; None while it is open.
         self.closed: str | None = None
-        #: Called whenever the last seat number is released.
-        self.on_empty: Callable[[], None] = lambda: None
+        #: Called whenever a seat number is released.
+        self.on_released: Callable[[], None] = lambda: None
+        #: How many players have ever joined.
+        self.joins = 0
         #: How many players have ever begun to get deltas, by joining or coming back.
         self.arrivals = 0
         self._stepper = stepper
@@ -198,8 +200,7 @@ class Roster:
     def release(self, number: int) -> None:
         """End a reservation; the number stays taken while a player has it."""
         self._seats.release(number)
-        if not self._seats:
-            self.on_empty()
+        self.on_released()
 
     # ------------------------------------------------------------ finding
 
@@ -231,7 +232,15 @@ class Roster:
 
     # ------------------------------------------------------------ connected players
 
-    def join(self, number: int, sink: Sink, name: str, identity: str | None, end: End) -> Member:
+    def join(
+        self,
+        number: int,
+        sink: Sink,
+        name: str,
+        identity: str | None,
+        end: End,
+        options: object = None,
+    ) -> Member:
         """Seat a player at a reserved number; its deltas begin with ``start_deltas``.
 
         ``JoinRefused`` with 1011 if the room has ended or ``on_join`` raised.
@@ -241,10 +250,11 @@ class Roster:
         if number in self._room.players:
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the seat is another's")
         begun_s = trio.current_time()
-        seated = self._stepper.join(number, sink, name, identity)
+        seated = self._stepper.join(number, sink, name, identity, options)
         player = seated.player
         self._hooks.note_duration("on_join", trio.current_time() - begun_s, player)
         member = self._members[player] = Member(self, seated, Welcoming(end))
+        self.joins += 1
         self._seats.share(number)
         self._resumption.issue(member)
         if identity is not None:

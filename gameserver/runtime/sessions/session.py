@@ -18,7 +18,7 @@ import trio
 
 from gameserver.config import Settings
 from gameserver.errors import JoinRefused, RemoteProtocolError
-from gameserver.identity import Verified
+from gameserver.joining import Joining
 from gameserver.ops.logging import escaped
 from gameserver.ops.metrics import Counters, Tally, less, total
 from gameserver.protocol.closing import (
@@ -45,6 +45,7 @@ from gameserver.protocol.messages import (
 from gameserver.runtime.admission.connection_limits import Peer
 from gameserver.runtime.http.acceptor import FLOOD
 from gameserver.runtime.net.websocket import State, WebSocket, WebSocketClosed
+from gameserver.runtime.rooms.join_request import JoinRequest
 from gameserver.runtime.rooms.lobby import Lobby, Place
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import Member
@@ -54,8 +55,11 @@ from gameserver.simulation.stepper import Seated
 
 log = structlog.get_logger(__name__)
 
-#: Deadline of ``on_auth``, and of a new room's ``on_start`` before it.
+#: Deadline of ``on_auth``, and of a new room's ``on_start`` before it; of all rooms together, where
+#: several refuse the player.
 AUTH_TIMEOUT_S: Final = 10.0
+#: So many rooms may refuse a player who named none; after that it gets a new one.
+MAX_ROOMS_TRIED: Final = 4
 #: Deadlines of the peer to take a welcome that could not be posted, and to take a bye.
 WELCOME_TIMEOUT_S: Final = 10.0
 BYE_TIMEOUT_S: Final = 2.0
@@ -74,6 +78,10 @@ class Ending:
     reason: str
     by_peer: bool = False
     retry_after_s: float | None = None
+
+
+class _RefusedByGame(JoinRefused):
+    """The game's ``on_auth`` does not let the player into this room."""
 
 
 class Session:
@@ -190,26 +198,53 @@ class Session:
         task, member = await self._join_or_take_over(hello, request)
         return await self._stay(task, member, resumed=False)
 
-    async def _join_or_take_over(self, hello: Hello, request: str) -> tuple[RoomTask, Member]:
-        """Sign in, and get a new player or the one that this identity plays already."""
-        lobby = self._lobby
-        verified = lobby.sign_in.verify(
-            hello.token, lobby.room_class(request), is_bot=self._peer.is_bot
-        )
-        identity = None if verified is None else verified.identity
-        with lobby.reserve(request, self._peer.counted_as, identity) as place:
-            if verified is not None:
-                lobby.sign_in.use(verified)
-            identity = await self._authenticated(hello, place, verified)
-            found = lobby.find_playing(request, identity)
-            if found is None:
-                return place.task, self._join(hello, place, identity)
-        self._take_over(*found)
-        return found
+    async def _join_or_take_over(
+        self, hello: Hello, request: JoinRequest
+    ) -> tuple[RoomTask, Member]:
+        """Sign in, and get a new player or the one that this identity plays already.
 
-    def _join(self, hello: Hello, place: Place, identity: str | None) -> Member:
+        A player who named no room goes on to the next if the game refuses it in one, and to a new
+        room in the end.
+        """
+        lobby = self._lobby
+        room_class = lobby.room_class(request)
+        verified = lobby.sign_in.verify(hello.token, room_class, is_bot=self._peer.is_bot)
+        identity = None if verified is None else verified.identity
+        joining = Joining(
+            name=hello.name,
+            options=request.options,
+            token=None if room_class.requires_token else hello.token,
+            verified=verified if room_class.requires_token else None,
+        )
+        deadline_s = trio.current_time() + AUTH_TIMEOUT_S
+        refused: dict[int, JoinRefused] = {}
+        while True:
+            passed_over = refused if len(refused) < MAX_ROOMS_TRIED else None
+            try:
+                with lobby.reserve(request, self._peer.counted_as, identity, passed_over) as place:
+                    if verified is not None and not refused:
+                        lobby.sign_in.use(verified)
+                    accepted = await self._authenticated(joining, place, deadline_s)
+                    found = lobby.find_playing(request, accepted)
+                    if found is None:
+                        return place.task, self._join(joining, place, accepted)
+            except _RefusedByGame as refusal:
+                if request.name is not None or place.made:
+                    raise
+                refused[place.serial] = refusal
+            except JoinRefused:
+                if refused:  # there can be no new room
+                    raise next(reversed(refused.values())) from None
+                raise
+            else:
+                self._take_over(*found)
+                return found
+
+    def _join(self, joining: Joining, place: Place, identity: str | None) -> Member:
         task = place.task
-        member = task.roster.join(place.number, self._ws.link, hello.name, identity, self.end)
+        member = task.roster.join(
+            place.number, self._ws.link, joining.name, identity, self.end, joining.options
+        )
         self._counters.joins += 1
         self._note_playing("joined", task, member)
         return member
@@ -270,11 +305,12 @@ class Session:
             CloseCode.TOO_SLOW, f"no hello within {self._settings.hello_deadline_s:g} s"
         )
 
-    def _checked_request(self, hello: Hello) -> str:
-        """Return the room request of an acceptable hello; otherwise ``JoinRefused``."""
+    def _checked_request(self, hello: Hello) -> JoinRequest:
+        """Return what an acceptable hello asks for; otherwise ``JoinRefused``."""
         if hello.version != VERSION:
             raise JoinRefused(CloseCode.VERSION, VERSION_REFUSED)
-        schema = self._lobby.room_class(hello.room).schema()
+        request = self._lobby.request(hello.room, hello.options, hello.filter)
+        schema = self._lobby.room_class(request).schema()
         if hello.schema_hash is not None and hello.schema_hash != schema.hash:
             raise JoinRefused(CloseCode.SCHEMA, "the game has changed: reload the client")
         if not valid_name(hello.name):
@@ -282,7 +318,7 @@ class Session:
                 CloseCode.BAD_NAME,
                 "a name is 1 to 24 characters that can be seen, with no space at either end",
             )
-        return hello.room
+        return request
 
     def _note_playing(self, how: str, task: RoomTask, member: Member, **more: int | None) -> None:
         self._seated, player = member.seated, member.player
@@ -290,21 +326,18 @@ class Session:
         self._log = self._log.bind(room=task.label, player=escaped(player.name))
         self._log.info(how, seat=player.seat, **more)
 
-    async def _authenticated(
-        self, hello: Hello, place: Place, verified: Verified | None
-    ) -> str | None:
+    async def _authenticated(self, joining: Joining, place: Place, deadline_s: float) -> str | None:
         room = place.task.room
-        with trio.move_on_after(AUTH_TIMEOUT_S):
+        with trio.move_on_at(deadline_s):
             if not place.task.ready.is_set():
                 await place.task.ready.wait()
             try:
-                return _checked_identity(
-                    await room.on_auth(hello.name, verified if room.requires_token else hello.token)
-                )
+                return _checked_identity(await room.on_auth(joining))
             except JoinRefused as refusal:
-                if refusal.code not in GAME_CODES:
-                    raise JoinRefused(CloseCode.REFUSED, refusal.reason) from refusal
-                raise
+                code = refusal.code if refusal.code in GAME_CODES else CloseCode.REFUSED
+                raise _RefusedByGame(
+                    code, refusal.reason, retry_after_s=refusal.retry_after_s
+                ) from refusal
             except Exception:  # noqa: BLE001 - a bug of the game; logged, and the client is told
                 self._log.exception("on_auth failed", room=place.task.label)
                 raise JoinRefused(

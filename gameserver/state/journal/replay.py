@@ -16,6 +16,7 @@ from gameserver.replication.events import Emission
 from gameserver.replication.publisher import Publisher
 from gameserver.replication.seat import NOWHERE
 from gameserver.room import Room
+from gameserver.simulation.matchable import options_of
 from gameserver.simulation.recording import (
     Commanded,
     Dropped,
@@ -152,10 +153,11 @@ class Replay(Generic[R]):
                 self._publish(tick)
             case Measured(seat, figures):
                 stepper.measured(self._seated(seat).player, Latency(*figures))
-            case Joined(seat, name, identity):
+            case Joined(seat, name, identity, options):
                 if seat in stepper.seated:
                     raise LookupError(f"seat {seat} is taken")
-                stepper.join(seat, NOWHERE, name, identity)
+                read = None if options is None else options_of(type(self.room), options)
+                stepper.join(seat, NOWHERE, name, identity, read)
             case Left(seat, reason):
                 stepper.leave(self._seated(seat).player, reason)
             case Dropped(seat):

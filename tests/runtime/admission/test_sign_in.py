@@ -13,7 +13,7 @@ import structlog
 import trio
 from trio.testing import MockClock
 
-from gameserver import ConfigError, JoinRefused, Player, Room, Settings, Verified
+from gameserver import ConfigError, Joining, JoinRefused, Player, Room, Settings, Verified
 from gameserver.identity import UsedTokens
 from gameserver.ops.metrics import Counters
 from gameserver.protocol.messages import Delta
@@ -38,10 +38,10 @@ class Club(Field):
         super().on_join(player)
         self.log.append(f"{player.identity} in seat {player.seat}")
 
-    async def on_auth(self, name: str, token: Any) -> str | None:
-        if name == "banned":
+    async def on_auth(self, joining: Joining) -> str | None:
+        if joining.name == "banned":
             raise JoinRefused(4007, "you are banned")
-        return await super(Field, self).on_auth(name, token)
+        return await super(Field, self).on_auth(joining)
 
 
 class Strict(Club):
@@ -297,8 +297,9 @@ def test_a_file_that_holds_no_secrets(tmp_path: pathlib.Path, text: str | bytes 
 
 async def test_the_default_identity_is_the_verified_one() -> None:
     room = Room()
-    assert await room.on_auth("ann", Verified("account-17", "1", 0.0)) == "account-17"
-    assert await room.on_auth("ann", "account-17") is None
+    verified = Verified("account-17", "1", 0.0)
+    assert await room.on_auth(Joining(name="ann", verified=verified)) == "account-17"
+    assert await room.on_auth(Joining(name="ann", token="account-17")) is None
 
 
 # ---------------------------------------------------------------- a second sign-in

@@ -56,7 +56,7 @@ async def test_requests_find_or_make(autojump_clock: MockClock) -> None:
     async with lobby() as made:
         with ExitStack() as held:
             get = [
-                held.enter_context(made.reserve(request)).task.label
+                held.enter_context(made.reserve(made.request(request))).task.label
                 for request in ("", "yard", "yard", "yard", "field/mine", "field")
             ]
         assert get == ["field/1", "yard/1", "yard/1", "yard/2", "field/mine", "field/1"]
@@ -65,17 +65,17 @@ async def test_requests_find_or_make(autojump_clock: MockClock) -> None:
 
 async def test_seats_are_smallest_first_and_used_again(autojump_clock: MockClock) -> None:
     async with lobby() as made:
-        with made.reserve("field") as a, made.reserve("field") as c:
-            with made.reserve("field") as b:
+        with made.reserve(made.request("field")) as a, made.reserve(made.request("field")) as c:
+            with made.reserve(made.request("field")) as b:
                 assert (a.number, c.number, b.number) == (1, 2, 3)
-            with made.reserve("field") as again:
+            with made.reserve(made.request("field")) as again:
                 assert again.number == 3
 
 
 async def test_a_room_asked_for_by_name_may_be_full(autojump_clock: MockClock) -> None:
     async with lobby() as made:
-        with made.reserve("yard/a"), made.reserve("yard/a"):
-            with pytest.raises(JoinRefused) as refusal, made.reserve("yard/a"):
+        with made.reserve(made.request("yard/a")), made.reserve(made.request("yard/a")):
+            with pytest.raises(JoinRefused) as refusal, made.reserve(made.request("yard/a")):
                 pass
             assert refusal.value.code == 4005
 
@@ -85,11 +85,11 @@ async def test_unknown_and_malformed_requests_are_refused(
     autojump_clock: MockClock, request_: str
 ) -> None:
     async with lobby() as made:
-        with pytest.raises(JoinRefused) as refusal, made.reserve(request_):
+        with pytest.raises(JoinRefused) as refusal, made.reserve(made.request(request_)):
             pass
         assert refusal.value.code == 4004
         with pytest.raises(JoinRefused):
-            made.room_class(request_)
+            made.request(request_)
         assert made.rooms == []
 
 
@@ -110,7 +110,7 @@ def test_the_refusal_of_an_unknown_kind_names_the_known_ones(
 ) -> None:
     made = Lobby(dict.fromkeys(kinds, Field), Settings())
     with pytest.raises(JoinRefused) as refusal:
-        made.room_class(f"{kind}/{'y' * 32}")
+        made.request(f"{kind}/{'y' * 32}")
     assert refusal.value.code == 4004
     assert refusal.value.reason == f"no such room: {kind}; rooms here: {told}"
     assert len(refusal.value.reason.encode()) <= MAX_REASON_BYTES
@@ -118,17 +118,17 @@ def test_the_refusal_of_an_unknown_kind_names_the_known_ones(
 
 async def test_the_number_of_rooms_has_a_limit(autojump_clock: MockClock) -> None:
     async with lobby(max_rooms=2) as made:
-        with made.reserve("field/a"), made.reserve("field/b"):
-            with pytest.raises(JoinRefused) as refusal, made.reserve("field/c"):
+        with made.reserve(made.request("field/a")), made.reserve(made.request("field/b")):
+            with pytest.raises(JoinRefused) as refusal, made.reserve(made.request("field/c")):
                 pass
             assert (refusal.value.code, refusal.value.reason) == (4005, "all rooms are taken")
-            with made.reserve("field/b") as there:
+            with made.reserve(made.request("field/b")) as there:
                 assert there.number == 2
 
 
 async def test_a_room_whose_on_create_raises_is_refused(autojump_clock: MockClock) -> None:
     async with lobby() as made:
-        with pytest.raises(JoinRefused) as refusal, made.reserve("unmakable"):
+        with pytest.raises(JoinRefused) as refusal, made.reserve(made.request("unmakable")):
             pass
         assert refusal.value.code == 1011
         assert made.rooms == []
@@ -136,12 +136,12 @@ async def test_a_room_whose_on_create_raises_is_refused(autojump_clock: MockCloc
 
 async def test_an_empty_room_closes_after_a_while(autojump_clock: MockClock) -> None:
     async with lobby(empty_room_s=30) as made:
-        with made.reserve("field/a") as place:
+        with made.reserve(made.request("field/a")) as place:
             await trio.sleep(100)  # taken, though nobody plays: someone is joining
             assert labels(made) == ["field/a"]
         await trio.sleep(29)
         assert labels(made) == ["field/a"]
-        with made.reserve("field/a") as back:
+        with made.reserve(made.request("field/a")) as back:
             assert back.task is place.task
             await trio.sleep(100)
             assert labels(made) == ["field/a"]
@@ -155,13 +155,13 @@ async def test_an_empty_room_closes_after_a_while(autojump_clock: MockClock) -> 
 
 async def test_a_room_that_failed_is_made_anew(autojump_clock: MockClock) -> None:
     async with lobby() as made:
-        with made.reserve("field/a") as place:
+        with made.reserve(made.request("field/a")) as place:
             await place.task.ready.wait()
             assert isinstance(place.task.room, Field)
             place.task.room.log.append("tick-bug")
             await trio.sleep(1)
             assert labels(made) == []
-            with made.reserve("field/a") as anew:
+            with made.reserve(made.request("field/a")) as anew:
                 assert anew.task is not place.task
                 await anew.task.ready.wait()
                 assert labels(made) == ["field/a"]
@@ -187,10 +187,10 @@ async def test_a_successor_starts_after_its_predecessor_has_saved(
     async with trio.open_nursery() as nursery:
         made = Lobby({"saving": Saving}, Settings(empty_room_s=5))
         made.start(nursery)
-        with made.reserve("") as first:
+        with made.reserve(made.request("")) as first:
             await first.task.ready.wait()
         await trio.sleep(5.5)  # in the middle of on_stop
-        with made.reserve("saving/1") as second:
+        with made.reserve(made.request("saving/1")) as second:
             await second.task.ready.wait()
             assert Saving.saved == ["load", "save", "load"]
         await made.close_all()
@@ -206,7 +206,7 @@ async def test_several_successors_of_a_room_that_saves_come_one_after_the_other(
         made = Lobby({"saving": Saving}, Settings(empty_room_s=0.2))
         made.start(nursery)
         for _ in range(4):  # each is gone again before the one before it has saved
-            with made.reserve("saving/1"):
+            with made.reserve(made.request("saving/1")):
                 await trio.sleep(0.05)
             await trio.sleep(0.3)
         await trio.sleep(30)
@@ -222,7 +222,10 @@ async def test_a_room_that_crashes_takes_no_other_with_it(
     async with trio.open_nursery() as nursery:
         made = Lobby(KINDS, Settings())
         made.start(nursery)
-        with made.reserve("field/a") as doomed, made.reserve("field/b") as other:
+        with (
+            made.reserve(made.request("field/a")) as doomed,
+            made.reserve(made.request("field/b")) as other,
+        ):
             await other.task.ready.wait()
             ended: list[int] = []
             doomed.task.roster.join(1, NoSink(), "ann", None, lambda code, _: ended.append(code))
@@ -238,19 +241,19 @@ async def test_a_failed_room_that_still_saves_is_not_joined(autojump_clock: Mock
     async with trio.open_nursery() as nursery:
         made = Lobby({"saving": Saving}, Settings())
         made.start(nursery)
-        with made.reserve("") as failing:
+        with made.reserve(made.request("")) as failing:
             await failing.task.ready.wait()
             assert isinstance(failing.task.room, Field)
             failing.task.room.log.append("tick-bug")
             await trio.sleep(0.5)  # in the middle of on_stop
-            with made.reserve("saving/1") as anew:
+            with made.reserve(made.request("saving/1")) as anew:
                 assert anew.task is not failing.task
         nursery.cancel_scope.cancel()
 
 
 async def test_seeds_repeat_if_the_server_has_one(autojump_clock: MockClock) -> None:
     def numbers(made: Lobby) -> list[float]:
-        with made.reserve("field/a") as a, made.reserve("field/b") as b:
+        with made.reserve(made.request("field/a")) as a, made.reserve(made.request("field/b")) as b:
             return [p.task.room.random.random() for p in (a, b)]
 
     async with lobby(seed=7) as one, lobby(seed=7) as same, lobby(seed=8) as other:
@@ -265,10 +268,10 @@ async def test_a_closing_lobby_refuses_joins(autojump_clock: MockClock) -> None:
     async with trio.open_nursery() as nursery:
         made = Lobby(KINDS, Settings(empty_room_s=1000))
         made.start(nursery)
-        with made.reserve("field") as place:
+        with made.reserve(made.request("field")) as place:
             await place.task.ready.wait()
             made.stop_joining("closing time")
-            with pytest.raises(JoinRefused) as refusal, made.reserve("field"):
+            with pytest.raises(JoinRefused) as refusal, made.reserve(made.request("field")):
                 pass
             assert (refusal.value.code, refusal.value.reason) == (1001, "closing time")
             await made.close_all()
@@ -311,42 +314,58 @@ def test_a_hook_that_looks_misspelt_is_logged() -> None:
 async def test_one_address_opens_only_so_many_rooms(autojump_clock: MockClock) -> None:
     async with lobby(max_rooms_per_address=2, empty_room_s=10) as made:
         for name in "ab":
-            with made.reserve(f"field/{name}", "192.0.2.1"):
+            with made.reserve(made.request(f"field/{name}"), "192.0.2.1"):
                 pass
-        with pytest.raises(JoinRefused) as refusal, made.reserve("field/c", "192.0.2.1"):
+        with (
+            pytest.raises(JoinRefused) as refusal,
+            made.reserve(made.request("field/c"), "192.0.2.1"),
+        ):
             pass
         assert (refusal.value.code, refusal.value.retry_after_s) == (4005, 10)
         assert made.quota.refused == {Reason.ROOMS: 1}
-        with made.reserve("field/b", "192.0.2.1"), made.reserve("field/c", "192.0.2.2"):
+        with (
+            made.reserve(made.request("field/b"), "192.0.2.1"),
+            made.reserve(made.request("field/c"), "192.0.2.2"),
+        ):
             pass  # what is there may be joined, and another address is another
-        with made.reserve("field/d"), made.reserve("field/e"), made.reserve("field/f"):
+        with (
+            made.reserve(made.request("field/d")),
+            made.reserve(made.request("field/e")),
+            made.reserve(made.request("field/f")),
+        ):
             pass  # these are counted for no address
         await trio.sleep(11)
-        with made.reserve("field/g", "192.0.2.1"):
+        with made.reserve(made.request("field/g"), "192.0.2.1"):
             assert labels(made) == ["field/g"]
 
 
 async def test_a_room_that_could_not_be_made_takes_no_quota(autojump_clock: MockClock) -> None:
     async with lobby(max_rooms_per_address=1) as made:
         for _ in range(3):
-            with pytest.raises(JoinRefused) as refusal, made.reserve("unmakable", "192.0.2.1"):
+            with (
+                pytest.raises(JoinRefused) as refusal,
+                made.reserve(made.request("unmakable"), "192.0.2.1"),
+            ):
                 pass
             assert refusal.value.code == 1011
-        with made.reserve("field", "192.0.2.1"):
+        with made.reserve(made.request("field"), "192.0.2.1"):
             pass
 
 
 async def test_the_rate_of_new_rooms_has_a_limit(autojump_clock: MockClock) -> None:
     async with lobby(rooms_per_s=0.5) as made:
         for number in range(5):  # ten seconds' worth
-            with made.reserve(f"field/{number}", f"192.0.2.{number}"):
+            with made.reserve(made.request(f"field/{number}"), f"192.0.2.{number}"):
                 pass
-        with pytest.raises(JoinRefused) as refusal, made.reserve("field/x", "192.0.2.9"):
+        with (
+            pytest.raises(JoinRefused) as refusal,
+            made.reserve(made.request("field/x"), "192.0.2.9"),
+        ):
             pass
         assert (refusal.value.code, refusal.value.retry_after_s) == (4005, 3.0)
         assert made.quota.refused == {Reason.ROOM_HASTE: 1}
-        with made.reserve("field/0", "192.0.2.9"):
+        with made.reserve(made.request("field/0"), "192.0.2.9"):
             pass
         await trio.sleep(2.1)
-        with made.reserve("field/x", "192.0.2.9"):
+        with made.reserve(made.request("field/x"), "192.0.2.9"):
             pass

@@ -198,14 +198,17 @@ async def test_an_overloaded_room_refuses_joins_until_it_recovers(
     lobby = Lobby({"busy": Busy, "field": Field}, Settings())
     async with trio.open_nursery() as nursery:
         lobby.start(nursery)
-        with lobby.reserve("field/calm"), lobby.reserve("busy/1") as place:
+        with (
+            lobby.reserve(lobby.request("field/calm")),
+            lobby.reserve(lobby.request("busy/1")) as place,
+        ):
             await place.task.ready.wait()
             room = busy(place.task, autojump_clock, 10.0)
             await trio.sleep(60)
             assert place.task.ladder.step == STEPS[-1]
             refusals = []
             for request in ("busy/1", "busy", "", "field/2"):
-                with pytest.raises(JoinRefused) as refusal, lobby.reserve(request):
+                with pytest.raises(JoinRefused) as refusal, lobby.reserve(lobby.request(request)):
                     pass
                 refusals.append(refusal.value)
             assert {r.code for r in refusals} == {4005}
@@ -213,14 +216,18 @@ async def test_an_overloaded_room_refuses_joins_until_it_recovers(
             assert all(w is not None and w >= OVERLOAD_RETRY_S for w in waits)
             assert len(set(waits)) == len(waits)
             assert lobby.overload_refusals == 4
-            with lobby.reserve("field/calm"):  # it has a free seat and is not overloaded
+            with lobby.reserve(
+                lobby.request("field/calm")
+            ):  # it has a free seat and is not overloaded
                 pass
             place.task.roster.join(place.number, Sink(), "ann", "account-17", lambda *_: None)
-            with lobby.reserve("busy/1", identity="account-17"):  # this account plays there already
+            with lobby.reserve(
+                lobby.request("busy/1"), identity="account-17"
+            ):  # this account plays there already
                 pass
             room.work_s = 0.0
             await trio.sleep(30)
-            with lobby.reserve("busy/1"):
+            with lobby.reserve(lobby.request("busy/1")):
                 pass
         nursery.cancel_scope.cancel()
 

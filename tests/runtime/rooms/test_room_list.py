@@ -19,6 +19,7 @@ class Listed:
     serial: int
     kind: str = "duel"
     players: int = 2
+    private: bool = False
 
     def listing(self) -> dict[str, Any]:
         return {"name": f"{self.kind}/{self.serial}"}

@@ -82,12 +82,11 @@ class Lives:
         self.members: list[Member] = []
         self.connections: list[Connection] = []
         self.emptied = 0
-        self.roster.on_empty = self.note_empty
+        self.roster.on_released = self.note_released
         self.tick = 0
 
-    def note_empty(self) -> None:
-        assert self.roster.seats_taken == 0
-        self.emptied += 1
+    def note_released(self) -> None:
+        self.emptied += self.roster.seats_taken == 0
 
     # ------------------------------------------------------------ steps
 

@@ -173,7 +173,7 @@ async def test_many_small_rooms_that_are_too_much_together_all_slow_down(
     async with trio.open_nursery() as nursery:
         lobby.start(nursery)
         with trio.CancelScope():
-            places = [lobby.reserve(f"small/{number}") for number in range(10)]
+            places = [lobby.reserve(lobby.request(f"small/{number}")) for number in range(10)]
             for place in places:
                 place.__enter__()
             await trio.sleep(1)
@@ -181,7 +181,7 @@ async def test_many_small_rooms_that_are_too_much_together_all_slow_down(
             with structlog.testing.capture_logs() as logs:
                 await trio.sleep(60)
             assert [e for e in logs if e["event"] == "server overload"]
-            with pytest.raises(JoinRefused) as refusal, lobby.reserve("small/new"):
+            with pytest.raises(JoinRefused) as refusal, lobby.reserve(lobby.request("small/new")):
                 pass
             assert refusal.value.code == 4005
             rooms = [task for _, task in lobby.rooms]
@@ -195,7 +195,7 @@ async def test_many_small_rooms_that_are_too_much_together_all_slow_down(
             Small.work_s = 0.0
             await trio.sleep(400)
             assert [task.ladder.index for task in rooms] == [0] * 10
-            with lobby.reserve("small/new"):
+            with lobby.reserve(lobby.request("small/new")):
                 pass
             for place in places:
                 place.__exit__(None, None, None)

@@ -214,7 +214,7 @@ async def test_a_kicked_player_is_not_taken_over(autojump_clock: MockClock) -> N
         await signed_in(host, first)
         await first.next_of(Delta)
         host.room.players[1].kick("enough")
-        assert host.lobby.find_playing("field", "account-17") is None
+        assert host.lobby.find_playing(host.lobby.request("field"), "account-17") is None
         assert await first.closed() == (4010, "enough")
         await signed_in(host, second)
         assert host.room.told == ["ann joins", "ann leaves: enough", "ann joins"]

@@ -385,9 +385,9 @@ async def test_the_right_schema_hash_is_accepted(autojump_clock: MockClock) -> N
 async def test_the_refusal_of_a_full_room_says_when_to_retry(autojump_clock: MockClock) -> None:
     async with memory_session() as opened:
         with (
-            opened.lobby.reserve("field/x"),
-            opened.lobby.reserve("field/x"),
-            opened.lobby.reserve("field/x"),
+            opened.lobby.reserve(opened.lobby.request("field/x")),
+            opened.lobby.reserve(opened.lobby.request("field/x")),
+            opened.lobby.reserve(opened.lobby.request("field/x")),
         ):
             await opened.client.hello(room="field/x")
             assert await opened.client.closed() == (4005, "field/x is full")

@@ -6,6 +6,7 @@ import io
 import random
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from gameserver.games.arena.room import Arena
 from gameserver.games.chat import Chat
 from gameserver.games.echo import Echo
 from gameserver.protocol.latency import Latency
+from gameserver.replication.seat import NOWHERE
 from gameserver.simulation.recording import Commanded, Joined, Said, Stepped
 from gameserver.state.journal.reader import JournalReader
 from gameserver.state.journal.records import Check, KeyFrame, Record
@@ -29,6 +31,7 @@ from tests.support.journaled_play import (
     verdict,
 )
 from tests.support.kept_game import Shout, Zoo
+from tests.support.matched_game import Booth, Mode, Options
 
 GAMES = [Arena, Chat, Echo, Zoo]
 
@@ -260,3 +263,20 @@ def test_a_text_and_a_command_of_somebody_who_left_are_not_recorded() -> None:
     assert {Joined, Stepped} <= kinds
     assert not {Said, Commanded} & kinds
     assert verdict(Zoo, data) is None
+
+
+def test_the_options_of_players_are_in_the_journal() -> None:
+    played = JournaledPlay(Booth("room"))
+    options = Options(size=7, gravity=1.25, colours=(Mode.RANKED,))
+    played.rehearsal._stepper.join(1, NOWHERE, "ann", options=options)
+    played.rehearsal.step()
+    played.tick_over()
+    assert played.room.sizes == (7,)  # type: ignore[attr-defined]
+    data = played.end()
+    assert verdict(Booth, data) is None
+
+    def forget(records: list[Record]) -> None:
+        at = next(i for i, record in enumerate(records) if isinstance(record, Joined))
+        records[at] = attrs.evolve(records[at], options=None)
+
+    assert verdict(Booth, changed(data, forget)) is not None

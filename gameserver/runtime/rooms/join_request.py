@@ -1,0 +1,71 @@
+"""What a hello asks for: a kind of room, perhaps its name, options, and what the room must have.
+
+Owns reading these parts of a hello, and the close codes of what is wrong with them.  Never knows
+which rooms there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from gameserver.errors import JoinRefused, RemoteProtocolError
+from gameserver.protocol.closing import MAX_REASON_BYTES, CloseCode
+from gameserver.protocol.names import parse_room_request
+from gameserver.room import Room
+from gameserver.simulation.matchable import filters_of, options_of
+
+#: How many room kinds the refusal of an unknown kind names.
+MAX_KINDS_TOLD: Final = 5
+
+
+@attrs.frozen
+class JoinRequest:
+    """A room that a client asks for; ``name`` None: any of its kind that fits.
+
+    ``options`` is an instance of the room's options class.  ``wanted`` holds the values that the
+    listing of a room must have for the server to choose it.
+    """
+
+    kind: str
+    name: str | None = None
+    options: Any = None
+    wanted: Mapping[str, Any] = attrs.field(factory=dict)
+
+    def fits(self, kind: str, name: str) -> bool:
+        """Whether the room asked for can be this one."""
+        return kind == self.kind and self.name in (None, name)
+
+
+def read_join_request(
+    kinds: Mapping[str, type[Room]],
+    room: str,
+    options: Mapping[str, Any] | None = None,
+    filter_: Mapping[str, Any] | None = None,
+) -> JoinRequest:
+    """Return what the fields of a hello ask for; ``JoinRefused`` with 4004 or 4014 if it is wrong.
+
+    The first of ``kinds`` is the default.
+    """
+    kind, name = parse_room_request(room)
+    kind = kind or next(iter(kinds))
+    if kind not in kinds:
+        raise JoinRefused(CloseCode.NO_SUCH_ROOM, _no_such_room(kind, list(kinds)))
+    try:
+        read = options_of(kinds[kind], options or {})
+        wanted = filters_of(kinds[kind], read, filter_ or {})
+    except RemoteProtocolError as error:
+        raise JoinRefused(CloseCode.OPTIONS, str(error)) from error
+    return JoinRequest(kind, name, read, wanted)
+
+
+def _no_such_room(kind: str, kinds: list[str]) -> str:
+    """Return the refusal of an unknown kind, with as many known kinds as fit a close frame."""
+    for count in range(min(len(kinds), MAX_KINDS_TOLD), 0, -1):
+        told = ", ".join(kinds[:count]) + (", …" if count < len(kinds) else "")
+        text = f"no such room: {kind}; rooms here: {told}"
+        if len(text.encode()) <= MAX_REASON_BYTES:
+            break
+    return text
