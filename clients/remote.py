@@ -20,6 +20,7 @@ import attrs
 
 from gameserver.errors import RemoteProtocolError
 from gameserver.model import fieldtypes
+from gameserver.model.edits import applier
 from gameserver.model.fieldtypes import INT_LIMIT
 from gameserver.model.specs import EntitySpec, EventSpec, FieldSpec
 from gameserver.model.typescript import property_names
@@ -199,9 +200,9 @@ def entity_class(kind: int, spec: EntitySpec) -> type[RemoteEntity]:
         spec=spec,
         full_mask=(1 << len(spec.fields)) - 1,
         full_owner_mask=spec.full_owner_mask,
-        write=_compile_writer(spec.name, spec.fields, additive=False),
-        add=_compile_writer(spec.name, spec.fields, additive=True),
-        write_owner=_compile_writer(spec.name, spec.owner_fields, additive=False),
+        write=_compile_writer(spec.name, spec.fields),
+        add=_compile_writer(spec.name, spec.fields, additive=True, changes=True),
+        write_owner=_compile_writer(spec.name, spec.owner_fields, changes=True),
         indices={f.name: (where, i, f) for where, i, f in located},
         properties=dict(zip(names, located, strict=True)),
     )
@@ -247,8 +248,14 @@ def _refuse(name: str, field: FieldSpec, wire: Any) -> NoReturn:
     )
 
 
-def _compile_writer(name: str, fields: Sequence[FieldSpec], *, additive: bool) -> Writer:
-    """Return the writer of these fields; ``additive``: it adds differences of integer types."""
+def _compile_writer(
+    name: str, fields: Sequence[FieldSpec], *, additive: bool = False, changes: bool = False
+) -> Writer:
+    """Return the writer of these fields.
+
+    ``additive``: it adds differences of integer types; ``changes``: it applies changes of lists,
+    dicts and values, which are absolute otherwise.
+    """
 
     def wrong(index: int, wire: Any) -> NoReturn:
         _refuse(name, fields[index], wire)
@@ -262,6 +269,9 @@ def _compile_writer(name: str, fields: Sequence[FieldSpec], *, additive: bool) -
             if additive:
                 lines.append(f"        v += values[{i}]")
             lines.append(f"        if not low <= v <= high: wrong({i}, v)")
+        elif changes and field.type.changing:
+            names[f"apply_{i}"] = applier(field.type)
+            lines.append(f"        v = apply_{i}(values[{i}], v)")
         else:
             names[f"holds_{i}"] = field.type.holds
             lines.append(f"        if not holds_{i}(v): wrong({i}, v)")

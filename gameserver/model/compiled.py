@@ -13,7 +13,16 @@ from typing import Any, NoReturn, Protocol
 import attrs
 
 from gameserver.errors import LocalProtocolError, RemoteProtocolError
-from gameserver.model.fieldtypes import INT_LIMIT, QUANTISE_ERRORS, Bool, FieldType, Int, Steps
+from gameserver.model.edits import differ, packed_size
+from gameserver.model.explained import explain
+from gameserver.model.fieldtypes import (
+    INT_LIMIT,
+    MAX_CHANGING_BYTES,
+    Bool,
+    FieldType,
+    Int,
+    Steps,
+)
 
 Values = tuple[Any, ...]
 NamedTypes = Sequence[tuple[str, FieldType]]
@@ -59,6 +68,8 @@ class CompiledEntity:
     scan: Scan
     scan_owner: OwnerScan
     has_owner_fields: bool
+    #: Turns the wire values of the owner fields into what ``own`` carries of them when all come.
+    own_form: Callable[[Values], Values]
     #: Raises ``LocalProtocolError`` if a field of the entity has a value of a wrong type.
     check: Callable[[Any], None]
 
@@ -74,15 +85,9 @@ def compile_entity(
 
     def check(entity: Any) -> None:
         for field, field_type in everything:
-            value = getattr(entity, field)
-            try:
-                good = field_type.holds(field_type.to_wire(value))
-            except QUANTISE_ERRORS:
-                good = False
-            if not good:
-                raise LocalProtocolError(
-                    f"{name}.{field}: {value!r} is not a value of type {field_type.describe()[0]}"
-                )
+            why = explain(field_type, getattr(entity, field), f"{name}.{field}")
+            if why is not None:
+                raise LocalProtocolError(why)
 
     return CompiledEntity(
         compile_values(name, public),
@@ -91,7 +96,17 @@ def compile_entity(
         compile_scan(name, public, at),
         compile_owner_scan(name, owner),
         bool(owner),
+        _own_form([field_type for _, field_type in owner]),
         check,
+    )
+
+
+def _own_form(types: Sequence[FieldType]) -> Callable[[Values], Values]:
+    changing = [field_type.changing for field_type in types]
+    if not any(changing):
+        return lambda values: values
+    return lambda values: tuple(
+        [[v] if is_changing else v for v, is_changing in zip(values, changing, strict=True)]
     )
 
 
@@ -220,7 +235,7 @@ def compile_scan(name: str, fields: NamedTypes, at: tuple[int, ...]) -> Scan:
         lines += [
             f"        if v{i} != o{i}:",
             *(f"            {line}" for line in _note_change(i, field_type, names)),
-            f"            out.append(v{i}{f' - o{i}' if field_type.additive else ''})",
+            f"            out.append({_sent(i, f'o{i}', field_type, names, additive=True)})",
         ]
     lines.append("        out[at] = mask")
     function: Scan = _define(name, "scan", "\n".join(lines) + "\n", names)
@@ -230,8 +245,8 @@ def compile_scan(name: str, fields: NamedTypes, at: tuple[int, ...]) -> Scan:
 def compile_owner_scan(name: str, fields: NamedTypes) -> OwnerScan:
     """Return what ``compile_scan`` returns, for the owner fields of entities that have an owner.
 
-    The function puts ``[id, mask, value…]``, with absolute values, into ``changed`` under the
-    owner's seat and the entity's id.
+    The function puts ``[id, mask, value…]``, values absolute or as changes, into ``changed`` under
+    the owner's seat and the entity's id.
     """
     names: dict[str, Any] = {"low": -INT_LIMIT, "high": INT_LIMIT}
     names["wrong"] = _complainer(name, fields)
@@ -252,7 +267,7 @@ def compile_owner_scan(name: str, fields: NamedTypes) -> OwnerScan:
         lines += [
             f"        if v{i} != old[{i}]:",
             *(f"            {line}" for line in _note_change(i, field_type, names)),
-            f"            out.append(v{i})",
+            f"            out.append({_sent(i, f'old[{i}]', field_type, names, additive=False)})",
         ]
     lines += [
         "        out[1] = mask",
@@ -292,21 +307,36 @@ def _listed(letter: str, fields: NamedTypes) -> str:
     return "".join(f"{letter}{i}, " for i in range(len(fields)))
 
 
+def _sent(i: int, old: str, field_type: FieldType, names: dict[str, Any], *, additive: bool) -> str:
+    """Return an expression for what is sent of the new value ``v<i>``, given the old one."""
+    if field_type.changing:
+        names[f"change_{i}"] = differ(field_type)
+        return f"change_{i}({old}, v{i})"
+    return f"v{i} - {old}" if additive and field_type.additive else f"v{i}"
+
+
 def _note_change(i: int, field_type: FieldType, names: dict[str, Any]) -> list[str]:
     """Return lines that check the new value ``v<i>`` and record that it changed."""
     if field_type.additive:
-        check = f"if v{i}.__class__ is not int or not low <= v{i} <= high: wrong({i}, v{i})"
+        check = f"if v{i}.__class__ is not int or not low <= v{i} <= high: wrong({i}, v{i}, o)"
     else:
-        names[f"holds_{i}"] = field_type.holds
-        check = f"if not holds_{i}(v{i}): wrong({i}, v{i})"
+        names[f"holds_{i}"] = _fits(field_type) if field_type.changing else field_type.holds
+        check = f"if not holds_{i}(v{i}): wrong({i}, v{i}, o)"
     return [check, f"mask |= {1 << i}", f"changed_at[{i}] = tick"]
 
 
-def _complainer(name: str, fields: NamedTypes) -> Callable[[int, Any], NoReturn]:
-    def wrong(index: int, wire: Any) -> NoReturn:
+def _fits(field_type: FieldType) -> Callable[[Any], bool]:
+    holds = field_type.holds
+    return lambda wire: holds(wire) and packed_size(wire) <= MAX_CHANGING_BYTES
+
+
+def _complainer(name: str, fields: NamedTypes) -> Callable[[int, Any, Any], NoReturn]:
+    def wrong(index: int, wire: Any, entity: Any) -> NoReturn:
         field, field_type = fields[index]
+        why = explain(field_type, getattr(entity, field), f"{name}.{field}")
+        word = field_type.describe()[0]
         raise LocalProtocolError(
-            f"{name}.{field}: {wire!r} is not a value of type {field_type.describe()[0]}"
+            why or f"{name}.{field}: {repr(wire)[:80]} is not a value of type {word}"
         )
 
     return wrong

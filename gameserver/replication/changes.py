@@ -220,7 +220,8 @@ def _note_owners(world: World, changes: Changes) -> None:
             record.owner_values = compiled.owner_values(record.entity)
             changes.owner_touched.add(record.owner)
             record.owner_changed_at = [changes.tick] * len(record.owner_changed_at)
-            full = [record.id, record.spec.full_owner_mask, *record.owner_values]
+            values = compiled.own_form(record.owner_values)
+            full = [record.id, record.spec.full_owner_mask, *values]
             changes.owner_changes.setdefault(record.owner, {})[record.id] = full
     world.owner_changed = []
 

@@ -18,7 +18,7 @@ from gameserver.replication.fragments import (
     EMPTY_ARRAY,
     append_since,
     fragment,
-    owner_fragment,
+    own_fragment,
 )
 from gameserver.replication.knowledge import Knowledge, Lapsed
 from gameserver.replication.seat import Seat
@@ -51,7 +51,7 @@ def own_section(world: World, seat: Seat, cell: int, changed: OwnerChanges) -> b
             flat += changed.get(entity_id, ())
         else:
             seat.holds[entity_id] = record
-            fulls.append(owner_fragment(record))
+            fulls.append(own_fragment(record))
             count += 2 + len(record.owner_values)
     if not flat and not fulls and own_id == seat.sent_own_id:
         return EMPTY_ARRAY
@@ -82,7 +82,8 @@ def changed_since(holds: Mapping[int, Record], knowledge: Knowledge) -> OwnerCha
     changes: dict[int, list[Any]] = {}
     for entity_id, record in holds.items():
         flat = changes[entity_id] = []
-        append_since(entity_id, record.owner_values, record.owner_changed_at, knowledge.since, flat)
+        values = record.compiled.own_form(record.owner_values)
+        append_since(entity_id, values, record.owner_changed_at, knowledge.since, flat)
     return changes
 
 

@@ -15,6 +15,8 @@ import attrs
 import pytest
 
 from gameserver.errors import RemoteProtocolError
+from gameserver.model.described_types import from_description
+from gameserver.model.edits import applier
 from gameserver.model.schema import Schema
 from gameserver.protocol import messages
 from gameserver.protocol.messages import Kind, decode_from_client, decode_from_server
@@ -25,6 +27,7 @@ ALL = json.loads((VECTORS / "messages.json").read_text())
 VALID = [v for v in ALL if "message" in v]
 OURS = [v for v in VALID if not v["name"].endswith("appended")]
 REFUSED = [v for v in ALL if v.get("error")]
+CHANGES = json.loads((VECTORS / "changes.json").read_text())
 STREAM = json.loads((VECTORS / "delta_stream.json").read_text())
 DECODE = {"client": decode_from_client, "server": decode_from_server}
 CLASSES = {
@@ -133,8 +136,12 @@ class Holding:
             mask = rest.pop(0)
             for i, (_, field_type) in enumerate(fields_of(kind)):
                 if mask >> i & 1:
-                    old = values[i] if adding and field_type[0] in ("int", "steps") else None
-                    values[i] = rest.pop(0) if old is None else old + rest.pop(0)
+                    told = rest.pop(0)
+                    if adding and field_type[0] in ("int", "steps"):
+                        told += values[i]
+                    elif adding:
+                        told = changed(field_type, values[i], told)
+                    values[i] = told
 
     def _apply_own(self, rest: list[Any]) -> None:
         if rest:
@@ -148,7 +155,8 @@ class Holding:
             values = self.owned.setdefault(owned, [None] * count)
             for i in range(count):
                 if mask >> i & 1:
-                    values[i] = rest.pop(0)
+                    _, field_type = fields_of(self.entities[owned][0], owner=True)[i]
+                    values[i] = changed(field_type, values[i], rest.pop(0))
 
     def checksum(self) -> int:
         total = 0
@@ -174,6 +182,47 @@ class Holding:
         }
 
 
+def changed(field_type: list[Any], held: Any, told: Any) -> Any:
+    """Return what ``adds`` or ``own`` make of a value of any type but int and steps."""
+    if field_type[0] == "optional":
+        return changed(field_type[1], held, told)
+    if field_type[0] not in ("list", "dict", "value"):
+        return told
+    if type(told[0]) is not int:
+        assert len(told) == 1
+        return told[0]
+    made, rest = list(held), list(told)
+    if field_type[0] == "value":
+        mask = rest.pop(0)
+        for i, (_, type_of_field, *_) in enumerate(field_type[2]):
+            if mask >> i & 1:
+                made[i] = changed(type_of_field, made[i], rest.pop(0))
+    at = 0
+    while rest and field_type[0] == "list":
+        skip, code = divmod(rest.pop(0), 4)
+        at += skip
+        if code == 1:
+            made.insert(at, rest.pop(0))
+        elif code == 2:
+            del made[at]
+        else:
+            given = rest.pop(0)
+            made[at] = given if code == 0 else changed(field_type[1], made[at], given)
+        at += code != 2
+    while rest and field_type[0] == "dict":
+        code, key = rest.pop(0), rest.pop(0)
+        at = made[::2].index(key) * 2 if key in made[::2] else len(made)
+        if code == 1:
+            del made[at : at + 2]
+        else:
+            given = rest.pop(0)
+            made[at : at + 2] = [
+                key,
+                given if code == 0 else changed(field_type[2], made[at + 1], given),
+            ]
+    return made
+
+
 def fields_of(kind: int, *, owner: bool = False) -> list[Any]:
     fields: list[Any] = STREAM["schema"][0][kind][3 if owner else 2]
     return fields
@@ -185,11 +234,12 @@ def test_schema_of_the_stream() -> None:
     assert schema.describe() == description
     packed = form_bytes(STREAM["schema"])
     assert hashlib.sha256(packed).hexdigest()[:16] == STREAM["schema_hash"] == schema.hash
-    types = {field[1][0] for entity in description[0] for field in (*entity[2], *entity[3])}
-    assert types == {
+    text = json.dumps(description[0], default=str)
+    words = (
         *("bool", "int", "steps", "float32", "str", "bytes"),
-        *("enum", "tuple", "list", "optional"),
-    }
+        *("enum", "tuple", "list", "optional", "dict", "value"),
+    )
+    assert [word for word in words if f'["{word}"' not in text] == []
 
 
 def test_stream_leads_to_what_it_says() -> None:
@@ -215,3 +265,20 @@ def test_checksum_by_hand() -> None:
     owner = bytes.fromhex("01 07 0a ca00000000 c0")
     total = sum(map(zlib.crc32, (ship, crate, owner))) % 2**32
     assert first["after"]["checksum"] == total
+
+
+# ---------------------------------------------------------------- changes
+
+
+@pytest.mark.parametrize("vector", CHANGES, ids=lambda v: v["name"])
+def test_a_change_makes_what_it_says(vector: dict[str, Any]) -> None:
+    field_type = from_description(form_value(vector["type"]))
+    held, change = form_value(vector["held"]), form_value(vector["change"])
+    apply = applier(field_type)
+    if vector.get("error"):
+        with pytest.raises(RemoteProtocolError):
+            apply(held, change)
+    else:
+        assert changed(vector["type"], vector["held"], vector["change"]) == vector["after"]
+        assert repr(apply(held, change)) == repr(form_value(vector["after"]))
+    assert held == form_value(vector["held"])

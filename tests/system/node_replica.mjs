@@ -19,6 +19,37 @@ const crc32 = (bytes) => ~bytes.reduce((crc, b) => CRC_TABLE[(crc ^ b) & 0xff] ^
 
 const isDifference = ([name]) => name === "int" || name === "steps";
 
+/** The value of a list, dict or value after a change; any other comes as it is. */
+function changed([name, ...of], held, told) {
+  if (name === "optional") return changed(of[0], held, told);
+  if (name !== "list" && name !== "dict" && name !== "value") return told;
+  if (typeof told[0] !== "number") return told[0];
+  const made = [...held];
+  if (name === "value") {
+    let next = 1;
+    for (const bit of bitsOf(told[0])) made[bit] = changed(of[1][bit][1], made[bit], told[next++]);
+  } else if (name === "list") {
+    for (let next = 0, at = 0; next < told.length; ) {
+      const edit = told[next++];
+      at += Math.floor(edit / 4);
+      if (edit % 4 === 2) made.splice(at, 1);
+      else if (edit % 4 === 1) made.splice(at++, 0, told[next++]);
+      else if (edit % 4 === 0) made[at++] = told[next++];
+      else made[at] = changed(of[0], made[at++], told[next++]);
+    }
+  } else {
+    for (let next = 0; next < told.length; ) {
+      const [code, key] = [told[next++], told[next++]];
+      const found = made.findIndex((each, i) => i % 2 === 0 && each === key);
+      if (code === 1) made.splice(found, 2);
+      else if (code === 2) made[found + 1] = changed(of[1], made[found + 1], told[next++]);
+      else if (found < 0) made.push(key, told[next++]);
+      else made[found + 1] = told[next++];
+    }
+  }
+  return made;
+}
+
 /** The numbers of the bits that are set, in ascending order. */
 function* bitsOf(mask) {
   for (let bit = 0; 2 ** bit <= mask; bit += 1) if (Math.floor(mask / 2 ** bit) % 2 === 1) yield bit;
@@ -50,23 +81,26 @@ export class Replica {
       at += 2 + count;
     }
     this.change(sets, (value) => value, "sets");
-    this.change(adds, (value, held, type) => (isDifference(type) ? held + value : value), "adds");
+    this.change(adds, (value, held, type) => (isDifference(type) ? held + value : changed(type, held, value)), "adds");
     if (own.length > 0) this.ownEntity = own[0];
     for (let at = 1; at < own.length; ) {
       const [entity, mask] = [this.entities.get(own[at]), own[at + 1]];
       at += 2;
       // An entity that has left took its owner fields along.
       if (entity !== undefined) entity.owner = mask === 0 ? null : (entity.owner ?? []);
-      for (const bit of bitsOf(mask)) entity.owner[bit] = own[at++];
+      for (const bit of bitsOf(mask)) {
+        const type = this.kinds[entity.kind][3][bit][1];
+        entity.owner[bit] = changed(type, entity.owner[bit], own[at++]);
+      }
     }
   }
 
-  change(section, changed, counted) {
+  change(section, made, counted) {
     for (let at = 0; at < section.length; ) {
       const [{ kind, values }, mask] = [this.entities.get(section[at]), section[at + 1]];
       at += 2;
       for (const bit of bitsOf(mask)) {
-        values[bit] = changed(section[at++], values[bit], this.kinds[kind][2][bit][1]);
+        values[bit] = made(section[at++], values[bit], this.kinds[kind][2][bit][1]);
         this.seen[counted] += 1;
       }
     }
@@ -97,11 +131,17 @@ export class Replica {
 const packed = (values, fields) => Buffer.concat(fields.map(([, type], i) => pack(values[i], type)));
 
 /** The bytes of a value: JavaScript alone does not tell the float 2 from the integer 2. */
-function pack(value, [name, inner]) {
+function pack(value, [name, inner, last]) {
   if (name === "float32") return encode(value, { forceFloat32: true, forceIntegerToFloat: true });
   if (name === "optional" && value !== null) return pack(value, inner);
-  if (name !== "tuple" && name !== "list") return encode(value);
+  if (!["tuple", "list", "dict", "value"].includes(name)) return encode(value);
   const header = encode(value.map(() => null)).slice(0, value.length === 0 ? 1 : -value.length);
-  const items = value.map((item, i) => pack(item, name === "tuple" ? inner[i] : inner));
+  const typeOf = {
+    tuple: (i) => inner[i],
+    list: () => inner,
+    dict: (i) => [inner, last][i % 2],
+    value: (i) => last[i][1],
+  }[name];
+  const items = value.map((item, i) => pack(item, typeOf(i)));
   return Buffer.concat([header, ...items]);
 }

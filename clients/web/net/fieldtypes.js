@@ -13,6 +13,7 @@
  * once, and the same array, Map or object is read until it changes.
  */
 
+import { editDict, editList, editValue, MAX_ELEMENTS } from "./edits.js";
 import { ProtocolError } from "./errors.js";
 import { INT_LIMIT, isWellFormed } from "./msgpack.js";
 
@@ -20,8 +21,6 @@ export { INT_LIMIT };
 
 /** Types inside one another. */
 const MAX_TYPE_NESTING = 16;
-/** Most elements of a list or dict. */
-export const MAX_ELEMENTS = 4096;
 /** Most fields of an entity or value: masks are computed with 32-bit operations. */
 export const MAX_FIELDS = 31;
 
@@ -32,11 +31,14 @@ export const MAX_FIELDS = 31;
  * @typedef {object} FieldType
  * @property {string} name  as in the schema: `"int"`, `"steps"` …
  * @property {boolean} additive  whether `adds` carries a difference
+ * @property {boolean} changing  whether `adds` and `own` carry a change (`edits.js`)
  * @property {boolean} plain  whether wire value and value are the same
  * @property {(reader: Reader) => any} read  the next wire value, or `ProtocolError`
  * @property {(writer: Writer, wire: any) => void} write  the wire value's canonical bytes
  * @property {(wire: any) => any} fromWire  wire value → value
  * @property {(value: any) => any} toWire  value → wire value; `TypeError` or `RangeError`
+ * @property {((reader: Reader, held: any, count: number) => any) | null} edit  the new wire value
+ *   that the edits in a change of `count` elements make; null if the type has no parts
  * @property {FieldType[]} items  the types of its elements, if it has some
  * @property {number | null} step  of `steps` only
  * @property {ValueField[]} fields  of a value only
@@ -62,8 +64,9 @@ const same = (wire) => wire;
  */
 function make(name, parts) {
   const plain = parts.fromWire === undefined;
-  const none = { items: [], fields: [], step: null };
-  return { name, additive: false, plain, fromWire: same, ...none, ...parts };
+  const changing = (parts.edit ?? null) !== null;
+  const none = { edit: null, items: [], fields: [], step: null };
+  return { name, additive: false, changing, plain, fromWire: same, ...none, ...parts };
 }
 
 /**
@@ -212,6 +215,7 @@ function list(item) {
       writer.array(wire.length);
       for (const element of wire) item.write(writer, element);
     },
+    edit: (reader, held, count) => editList(reader, item, held, count),
     fromWire: once((wire) => Object.freeze(wire.map(item.fromWire))),
     toWire: (value) => {
       if (!Array.isArray(value)) throw unfit(value, "an array");
@@ -244,6 +248,7 @@ function dict(key, item) {
         item.write(writer, wire[at + 1]);
       }
     },
+    edit: (reader, held, count) => editDict(reader, key, item, held, count),
     fromWire: once((wire) => {
       const view = new DictView();
       for (let at = 0; at < wire.length; at += 2) {
@@ -260,6 +265,7 @@ function dict(key, item) {
 
 /** @param {string} name  of the class @param {ValueField[]} fields @returns {FieldType} */
 function valueOf(name, fields) {
+  const types = fields.map(({ type }) => type);
   return make("value", {
     fields,
     read: (reader) => {
@@ -273,6 +279,7 @@ function valueOf(name, fields) {
       writer.array(fields.length);
       fields.forEach(({ type }, index) => type.write(writer, wire[index]));
     },
+    edit: (reader, held, count) => editValue(reader, types, held, count),
     // Object.fromEntries makes own properties, also of a field called `__proto__`.
     fromWire: once((wire) =>
       Object.freeze(
@@ -307,6 +314,7 @@ function optional(item) {
     items: [item],
     read: (reader) => (reader.takeNil() ? null : item.read(reader)),
     write: (writer, wire) => (wire === null ? writer.nil() : item.write(writer, wire)),
+    edit: item.edit,
     fromWire: (wire) => (wire === null ? null : item.fromWire(wire)),
     toWire: (value) => (value === null ? null : item.toWire(value)),
   });

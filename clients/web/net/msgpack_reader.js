@@ -48,6 +48,12 @@ export class Reader {
     return true;
   }
 
+  /** Whether a nil or an array is next. @returns {boolean} */
+  isNilOrArray() {
+    const code = this.#bytes[this.#at];
+    return code === 0xc0 || (code & 0xf0) === 0x90 || code === 0xdc || code === 0xdd;
+  }
+
   /** @returns {boolean} */
   bool() {
     const code = this.#byte();

@@ -10,12 +10,14 @@
  */
 
 import { crc32 } from "./checksum.js";
+import { readChange } from "./edits.js";
 import { FullStateError, ProtocolError } from "./errors.js";
 import { INT_LIMIT } from "./fieldtypes.js";
 import { closeMessage, Kind, openMessage } from "./messages.js";
 import { Writer } from "./msgpack.js";
 
 /** @typedef {import("./msgpack.js").Reader} Reader */
+/** @typedef {import("./fieldtypes.js").FieldType} FieldType */
 /** @typedef {import("./schema.js").Schema} Schema */
 /** @typedef {import("./schema.js").Field} Field */
 /** @typedef {import("./schema.js").EntityView} EntityView */
@@ -226,7 +228,7 @@ export class Replica {
       const { fields } = entity.spec;
       const mask = readMask(reader, fields);
       left = fitting(left, bitCount(mask));
-      readMasked(reader, mask, fields, entity.values, additive);
+      readMasked(reader, mask, fields, entity.values, additive ? readAdd : readSet);
       touch(entity, delta);
     }
   }
@@ -266,7 +268,7 @@ export class Replica {
       throw new ProtocolError(`entity ${id} becomes ours with only some owner fields`);
     }
     entity.owner ??= new Array(ownerFields.length);
-    readMasked(reader, mask, ownerFields, entity.owner, false);
+    readMasked(reader, mask, ownerFields, entity.owner, readOwn);
     touch(entity, delta);
     return rest;
   }
@@ -341,14 +343,28 @@ function fitting(left, count) {
  * @param {number} mask
  * @param {Field[]} fields
  * @param {any[]} values  changed in place
- * @param {boolean} additive  whether additive types carry differences
+ * @param {(reader: Reader, type: FieldType, held: any) => any} read  one of those below
  */
-function readMasked(reader, mask, fields, values, additive) {
+function readMasked(reader, mask, fields, values, read) {
   for (let rest = mask, at = 0; rest !== 0; rest >>>= 1, at += 1) {
-    if ((rest & 1) === 0) continue;
-    const { type } = fields[at];
-    values[at] = additive && type.additive ? added(values[at], reader) : type.read(reader);
+    if ((rest & 1) !== 0) values[at] = read(reader, fields[at].type, values[at]);
   }
+}
+
+/** A value of `sets`. @param {Reader} reader @param {FieldType} type */
+function readSet(reader, type) {
+  return type.read(reader);
+}
+
+/** A value of `adds`. @param {Reader} reader @param {FieldType} type @param {any} held */
+function readAdd(reader, type, held) {
+  if (type.additive) return added(held, reader);
+  return type.changing ? readChange(reader, type, held) : type.read(reader);
+}
+
+/** A value of `own`. @param {Reader} reader @param {FieldType} type @param {any} held */
+function readOwn(reader, type, held) {
+  return type.changing ? readChange(reader, type, held) : type.read(reader);
 }
 
 /** @param {number} value @param {Reader} reader @returns {number} */

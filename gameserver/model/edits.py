@@ -1,0 +1,355 @@
+"""Changes of lists, dicts and values: what to send of one, and what a received one makes.
+
+Owns the form of a change (``gameserver/protocol/README.md``, "Changes"), which both functions take
+from there: ``differ`` finds a short one, ``applier`` applies it.  All values here are wire values,
+and none is ever changed in place.  ``clients/web/net/edits.js`` is the twin of ``applier``.
+
+A change is an array.  Either its only element is the whole new value, an array or nil, or it begins
+with an integer: edits of the value that the client holds.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+import msgpack
+
+from gameserver.errors import RemoteProtocolError
+from gameserver.model.fieldtypes import MAX_ELEMENTS, Dict, FieldType, List, Optional, Value
+
+#: What an edit of a list does with the element after those that it skips.
+SET, INSERT, REMOVE, WITHIN = range(4)
+#: What an edit of a dict does with the key that follows.
+PUT, DELETE, WITHIN_KEY = range(3)
+
+Change = list[Any]
+#: Takes the value that was sent last and the new one, which differ.
+Differ = Callable[[Any, Any], Change]
+#: Takes the value held and a received change; ``RemoteProtocolError`` if they do not fit.
+Applier = Callable[[Any, Any], Any]
+
+_pack: Final[Callable[[Any], bytes]] = msgpack.Packer(use_single_float=True).pack
+
+
+def packed_size(wire: Any) -> int:
+    """Return how many bytes ``wire`` has in a message."""
+    return len(_pack(wire))
+
+
+def is_whole(change: Change) -> bool:
+    """Whether a change brings a whole value."""
+    return change[0].__class__ is not int
+
+
+# ---------------------------------------------------------------- finding a change
+
+
+def differ(field_type: FieldType) -> Differ:
+    """Return the function that finds a change between two values of a type that is ``changing``.
+
+    It returns edits if they are shorter than the whole value.
+    """
+    find = _FINDERS[type(field_type)](field_type)
+
+    def change(old: Any, new: Any) -> Change:
+        whole = [new]
+        if old is None or new is None:
+            return whole
+        found = find(old, new)
+        return found if packed_size(found) < packed_size(whole) else whole
+
+    return change
+
+
+def _optional_finder(field_type: Optional) -> Differ:
+    return _FINDERS[type(field_type.item)](field_type.item)
+
+
+def _value_finder(field_type: Value) -> Differ:
+    """Return what finds ``[mask, value…]``, with a change where the type of a field has them."""
+    within = [differ(f.type) if f.type.changing else None for f in field_type.fields]
+
+    def find(old: Any, new: Any) -> Change:
+        found: Change = [0]
+        for i, change in enumerate(within):
+            if old[i] != new[i]:
+                found[0] |= 1 << i
+                found.append(new[i] if change is None else change(old[i], new[i]))
+        return found
+
+    return find
+
+
+def _dict_finder(field_type: Dict) -> Differ:
+    """Return what finds deletions, then changes in place, then new keys, which come last."""
+    within = differ(field_type.item) if field_type.item.changing else None
+
+    def find(old: Any, new: Any) -> Change:
+        held = dict(zip(old[::2], old[1::2], strict=True))
+        wanted = dict(zip(new[::2], new[1::2], strict=True))
+        kept = _kept_in_place(old[::2], new[::2])
+        found: Change = []
+        for key in held:
+            if key not in kept:
+                found += (DELETE, key)
+        for key, value in wanted.items():
+            if key not in kept:
+                found += (PUT, key, value)
+            elif held[key] != value:
+                change = None if within is None else within(held[key], value)
+                if change is None or is_whole(change):
+                    found += (PUT, key, value)
+                else:
+                    found += (WITHIN_KEY, key, change)
+        return found
+
+    return find
+
+
+def _kept_in_place(old: Sequence[Any], new: Sequence[Any]) -> set[Any]:
+    """Return the keys that need not be deleted and put again for the order to become right."""
+    places = {key: i for i, key in enumerate(old)}
+    kept: set[Any] = set()
+    last = -1
+    for key in new:
+        place = places.get(key, -1)
+        if place <= last:
+            break
+        last = place
+        kept.add(key)
+    return kept
+
+
+def _list_finder(field_type: List) -> Differ:
+    """Return what finds edits that skip the longest run of elements that stay in their order."""
+    within = differ(field_type.item) if field_type.item.changing else None
+
+    def find(old: Any, new: Any) -> Change:
+        start = _common_start(old, new)
+        end = _common_start(old[start:][::-1], new[start:][::-1])
+        before = old[start : len(old) - end]
+        after = new[start : len(new) - end]
+        found = _list_edits(before, after, _anchors(before, after), start, within)
+        if len(before) == len(after):
+            same = [(i, i) for i, element in enumerate(before) if element == after[i]]
+            other = _list_edits(before, after, same, start, within)
+            if packed_size(other) < packed_size(found):
+                return other
+        return found
+
+    return find
+
+
+def _common_start(one: Sequence[Any], other: Sequence[Any]) -> int:
+    count = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        count += 1
+    return count
+
+
+def _anchors(old: Sequence[Any], new: Sequence[Any]) -> list[tuple[int, int]]:
+    """Return pairs of equal elements, by their indices: the longest run that rises in both.
+
+    Each new element is paired with the first equal one not yet taken.
+    """
+    places: dict[Any, list[int]] = {}
+    for i in range(len(old) - 1, -1, -1):
+        places.setdefault(old[i], []).append(i)
+    pairs = [(places[e].pop(), j) for j, e in enumerate(new) if places.get(e)]
+    # Patience: tails[k] is the smallest end of a rising run of k + 1 elements.
+    tails: list[int] = []
+    ends: list[int] = []
+    before: list[int] = []
+    for at, (i, _) in enumerate(pairs):
+        k = bisect_left(tails, i)
+        tails[k : k + 1] = [i]
+        ends[k : k + 1] = [at]
+        before.append(ends[k - 1] if k else -1)
+    run: list[tuple[int, int]] = []
+    at = ends[-1] if ends else -1
+    while at >= 0:
+        run.append(pairs[at])
+        at = before[at]
+    return run[::-1]
+
+
+def _list_edits(
+    old: Sequence[Any],
+    new: Sequence[Any],
+    kept: Iterable[tuple[int, int]],
+    skip: int,
+    within: Differ | None,
+) -> Change:
+    """Return the edits from ``old`` to ``new`` that keep these pairs, after ``skip`` elements."""
+    found: Change = []
+    i = j = 0
+    for keep_i, keep_j in (*kept, (len(old), len(new))):
+        while i < keep_i or j < keep_j:
+            if j == keep_j:
+                found.append(skip << 2 | REMOVE)
+                i += 1
+            elif i == keep_i:
+                found += (skip << 2 | INSERT, new[j])
+                j += 1
+            elif old[i] == new[j]:
+                # Its equal elsewhere was taken as an anchor.
+                skip, i, j = skip + 1, i + 1, j + 1
+                continue
+            else:
+                change = None if within is None else within(old[i], new[j])
+                if change is None or is_whole(change):
+                    found += (skip << 2 | SET, new[j])
+                else:
+                    found += (skip << 2 | WITHIN, change)
+                i += 1
+                j += 1
+            skip = 0
+        skip += 1
+        i, j = keep_i + 1, keep_j + 1
+    return found
+
+
+_FINDERS: Final[dict[type[FieldType], Callable[[Any], Differ]]] = {
+    List: _list_finder,
+    Dict: _dict_finder,
+    Value: _value_finder,
+    Optional: _optional_finder,
+}
+
+
+# ---------------------------------------------------------------- applying a change
+
+
+def applier(field_type: FieldType) -> Applier:
+    """Return the function that applies a received change to a value of this type."""
+    edit = _EDITORS[type(field_type)](field_type)
+
+    def apply(held: Any, change: Any) -> Any:
+        if change.__class__ is not list or not change:
+            raise RemoteProtocolError(f"{repr(change)[:40]} is no change")
+        if is_whole(change):
+            if len(change) > 1 or not field_type.holds(change[0]):
+                raise RemoteProtocolError(f"{repr(change)[:40]} holds no value of its type")
+            return change[0]
+        if held is None:
+            raise RemoteProtocolError("edits of a value that is not there")
+        try:
+            return edit(held, change)
+        except IndexError:
+            raise RemoteProtocolError("a change ends in the middle") from None
+
+    return apply
+
+
+def _optional_editor(field_type: Optional) -> Applier:
+    return _EDITORS[type(field_type.item)](field_type.item)
+
+
+def _reader(field_type: FieldType) -> Callable[[Any], Any]:
+    """Return the function that checks a whole value within a change."""
+    holds = field_type.holds
+
+    def read(wire: Any) -> Any:
+        if not holds(wire):
+            raise RemoteProtocolError(f"{repr(wire)[:40]} in a change is of a wrong type")
+        return wire
+
+    return read
+
+
+def _value_editor(field_type: Value) -> Applier:
+    fields = field_type.fields
+    readers = [_reader(field.type) for field in fields]
+    appliers = [applier(field.type) if field.type.changing else None for field in fields]
+
+    def edit(held: Any, change: Change) -> Any:
+        mask = change[0]
+        if not 0 < mask < 1 << len(fields) or len(change) != 1 + mask.bit_count():
+            raise RemoteProtocolError(f"{mask} is no mask of {field_type.name}")
+        made = list(held)
+        at = 1
+        for i, apply in enumerate(appliers):
+            if mask >> i & 1:
+                made[i] = readers[i](change[at]) if apply is None else apply(made[i], change[at])
+                at += 1
+        return made
+
+    return edit
+
+
+def _list_editor(field_type: List) -> Applier:
+    read = _reader(field_type.item)
+    apply = applier(field_type.item) if field_type.item.changing else None
+
+    def edit(held: Any, change: Change) -> Any:
+        made: list[Any] = []
+        at = taken = 0
+        while at < len(change):
+            edit = change[at]
+            if edit.__class__ is not int or not 0 <= edit <= MAX_ELEMENTS << 2 | WITHIN:
+                raise RemoteProtocolError(f"{repr(edit)[:40]} is no edit of a list")
+            code, first = edit & 3, taken
+            taken += edit >> 2
+            if taken > len(held) or (taken == len(held) and code != INSERT):
+                raise RemoteProtocolError("an edit beyond the end of a list")
+            made += held[first:taken]
+            at += 1
+            if code == WITHIN:
+                if apply is None:
+                    raise RemoteProtocolError("an edit within an element that has no parts")
+                made.append(apply(held[taken], change[at]))
+            elif code != REMOVE:
+                made.append(read(change[at]))
+            at += code != REMOVE
+            taken += code != INSERT
+        made += held[taken:]
+        return _bounded(made, len(made))
+
+    return edit
+
+
+def _dict_editor(field_type: Dict) -> Applier:
+    read_key, read = _reader(field_type.key), _reader(field_type.item)
+    apply = applier(field_type.item) if field_type.item.changing else None
+
+    def edit(held: Any, change: Change) -> Any:
+        made = dict(zip(held[::2], held[1::2], strict=True))
+        at = 0
+        while at < len(change):
+            code, key = change[at], read_key(change[at + 1])
+            at += 2
+            if code.__class__ is not int or not PUT <= code <= WITHIN_KEY:
+                raise RemoteProtocolError(f"{repr(code)[:40]} is no edit of a dict")
+            if code != PUT and key not in made:
+                raise RemoteProtocolError(f"a dict has no key {repr(key)[:40]}")
+            if code == DELETE:
+                del made[key]
+                continue
+            if code == PUT:
+                made[key] = read(change[at])
+            elif apply is None:
+                raise RemoteProtocolError("an edit within an element that has no parts")
+            else:
+                made[key] = apply(made[key], change[at])
+            at += 1
+        return _bounded([part for item in made.items() for part in item], len(made))
+
+    return edit
+
+
+def _bounded(made: list[Any], count: int) -> list[Any]:
+    if count > MAX_ELEMENTS:
+        raise RemoteProtocolError(f"more than {MAX_ELEMENTS} elements")
+    return made
+
+
+_EDITORS: Final[dict[type[FieldType], Callable[[Any], Applier]]] = {
+    List: _list_editor,
+    Dict: _dict_editor,
+    Value: _value_editor,
+    Optional: _optional_editor,
+}
