@@ -104,7 +104,7 @@ client.send("Raise", { by: "two" }); // wrong
 client.sned("Raise"); // wrong
 const room = useRoom<Game>({ url: "", name: "Ada" });
 useEntities(room, "Cuont"); // wrong
-useEntities(room, "Count")[0]?.rasied; // wrong
+useEntities(room, "Count")[0]?.raced; // wrong
 new RoomStore(client).entities("Count")[0]?.best?.toFixed();
 new RoomStore(client).entities("Count")[0]!.raised = 3; // wrong
 """
