@@ -8,7 +8,6 @@ every threat.
 from __future__ import annotations
 
 import random
-import secrets
 import string
 from collections.abc import Mapping
 from typing import Any, Final
@@ -23,7 +22,7 @@ from gameserver.protocol.messages import (
     Hello,
     Ping,
 )
-from gameserver.runtime.rooms.resumption import TOKEN_BYTES
+from gameserver.runtime.rooms.resume_tokens import ResumeToken, ResumeTokens
 
 UPGRADE: Final = (
     "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -135,9 +134,9 @@ def lies(tick: int) -> tuple[bytes, bytes]:
 
 
 def guessed_resume_token(rng: random.Random) -> str:
-    """Return a text that could be a resume token: as long as one, of the same characters."""
-    length = len(secrets.token_urlsafe(TOKEN_BYTES))
-    return "".join(rng.choices(string.ascii_letters + string.digits + "_-", k=length))
+    """Return a text that is a resume token but for its signature."""
+    life = "".join(rng.choices(string.ascii_letters + string.digits + "_-", k=12))
+    return ResumeTokens(lambda: ("not the secret",)).sign(ResumeToken("arena/1", life, 1))
 
 
 def forged_tokens(rng: random.Random) -> tuple[str, ...]:

@@ -12,12 +12,12 @@ from gameserver import Player, Room, Settings
 from gameserver.protocol.messages import Delta
 from gameserver.replication.seat import Seat
 from gameserver.runtime.admission.hold_quota import HoldQuota
-from gameserver.runtime.rooms.resumption import Resumption
 from gameserver.runtime.rooms.room_loop import RoomLoop
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import Member
 from gameserver.simulation.stepper import Seated
 from tests.support.frame_sinks import messages_in
+from tests.support.resume_tokens import resumption
 
 TICK_S = 1 / 20
 
@@ -85,7 +85,7 @@ def room_loop() -> RoomLoop:
 
 def room_task(room: Room, *, loop: RoomLoop | None = None) -> RoomTask:
     """Return the task of a room that is in no lobby, in a loop of its own if none is given."""
-    return RoomTask(room, "field/1", loop or room_loop(), Resumption(), HoldQuota(most=8))
+    return RoomTask(room, "field/1", loop or room_loop(), resumption(), HoldQuota(most=8))
 
 
 async def run_alone(task: RoomTask) -> None:

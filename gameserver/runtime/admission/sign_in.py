@@ -6,9 +6,10 @@ Never asks the game anything, and never logs or repeats a token.
 
 from __future__ import annotations
 
+import secrets as chance
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import structlog
@@ -41,7 +42,9 @@ class SignIn:
         self._clock = clock
         self._steady = steady
         self._used = UsedTokens()
-        self._tokens = self._read()
+        #: Signs what this server alone reads, where nobody has set a secret.
+        self._own_secret = (chance.token_urlsafe(),)
+        self.secrets, self._tokens = self._read()
         self.refused: Counter[Fault] = Counter()
         if self._tokens is None:
             _check_that_none_is_needed(kinds, settings)
@@ -52,20 +55,20 @@ class SignIn:
         If the file cannot be used, the function logs why, and the old secrets stay.
         """
         try:
-            tokens = self._read()
+            secrets, tokens = self._read()
         except ConfigError as error:
             return partial(log.warning, "the secrets stay as they were", problem=str(error))
-        return partial(self._use_secrets, tokens)
+        return partial(self._use_secrets, secrets, tokens)
 
-    def _use_secrets(self, tokens: Tokens | None) -> None:
-        self._tokens = tokens
+    def _use_secrets(self, secrets: Sequence[str], tokens: Tokens | None) -> None:
+        self.secrets, self._tokens = secrets, tokens
         log.info("secrets read again", file=str(self._settings.secret_file))
 
-    def _read(self) -> Tokens | None:
+    def _read(self) -> tuple[Sequence[str], Tokens | None]:
         secrets = secrets_of(self._settings)
         if not secrets:
-            return None
-        return Tokens(secrets, valid_s=self._settings.token_valid_s, clock=self._clock)
+            return self._own_secret, None
+        return secrets, Tokens(secrets, valid_s=self._settings.token_valid_s, clock=self._clock)
 
     def verify(self, token: str | None, room: type[Room], *, is_bot: bool) -> Verified | None:
         """Return the identity that the token of a hello proves; None if no token is needed.

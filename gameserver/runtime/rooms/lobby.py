@@ -33,6 +33,7 @@ from gameserver.runtime.net import poller
 from gameserver.runtime.rooms.join_request import JoinRequest, read_join_request
 from gameserver.runtime.rooms.joinable import JoinableRooms, Key
 from gameserver.runtime.rooms.journals import Journals
+from gameserver.runtime.rooms.resume_tokens import ResumeTokens
 from gameserver.runtime.rooms.resumption import Resumption
 from gameserver.runtime.rooms.room_list import ListedRoom
 from gameserver.runtime.rooms.room_loop import RoomLoop
@@ -173,7 +174,7 @@ class Lobby:
         self.storage_for_room: Callable[[], RoomStorage] | None = None
         #: Where a client waits for its turn once it has said hello.
         self.join_throttle = JoinThrottle()
-        self.resumption = Resumption[Member]()
+        self.resumption = Resumption[Member](ResumeTokens(lambda: self.sign_in.secrets))
         #: One address may have as many held seats as connections.
         self.hold_quota = HoldQuota(settings.max_connections_per_address)
         #: By kind: what the rooms that have ended counted.

@@ -1,13 +1,16 @@
 """The resume tokens of one server: which of them are good, and for which seat.
 
-Owns the tokens and the count of what became of those that clients showed.  Never holds a seat and
-never touches a room; ``roster.py`` does, and calls this at its transitions.
+Owns the numbers of the tokens and the count of what became of those that clients showed.  Never
+holds a seat and never touches a room; ``roster.py`` does, and calls this at its transitions.
 
-A token is good once.  The welcome that answers it brings the next one, but that welcome may be
-lost on its way.  So a ticket remembers the token that was shown until the client is known to have
-the welcome (``confirm``).  If the connection is lost before that, the shown token is good again.
-Meanwhile another connection that shows it gets nothing: two connections with one token never take
-the seat from each other, and a token replayed later is only a wrong one.
+A token is good once.  The welcome that answers it brings the next one, whose number is higher.
+That welcome may be lost on its way, so the number that was shown is remembered until the client is
+known to have the welcome (``confirm``).  If the connection is lost before that, the shown token is
+good again.  Meanwhile another connection that shows it gets nothing: two connections with one token
+never take the seat from each other, and a token replayed later is only a wrong one.
+
+A token with a higher number than the newest one is good too: only this server signs tokens, so it
+is from a future that a crash has undone.
 """
 
 from __future__ import annotations
@@ -21,9 +24,11 @@ import attrs
 
 from gameserver.errors import JoinRefused
 from gameserver.protocol.closing import CloseCode
+from gameserver.runtime.rooms.resume_tokens import ResumeToken, ResumeTokens
 
-TOKEN_BYTES: Final = 18
-#: How many tokens that are good no more are remembered, to count them by cause.  Overflow policy
+#: Bytes of chance in the id of a life.
+LIFE_BYTES: Final = 9
+#: How many lives that are over are remembered, to count their tokens by cause.  Overflow policy
 #: ``drop-oldest``; a dropped one counts as unknown.  Few, because memory that fills up for a long
 #: time looks like a leak.
 REMEMBERED: Final = 1024
@@ -53,13 +58,17 @@ class Showing(enum.Enum):
 
 
 @attrs.define(eq=False)
-class Ticket:
-    """The resume tokens of one player."""
+class ResumeState:
+    """The resume tokens of one player, by number."""
 
+    #: Names the player's life in the room, from joining to leaving.
+    life: str = attrs.field(factory=lambda: secrets.token_urlsafe(LIFE_BYTES))
     #: The token that the newest welcome carries.
-    newest: str = ""
+    newest: int = 0
     #: The token that the present connection showed, until its client is known to have that welcome.
-    shown: str | None = None
+    shown: int | None = None
+    #: The newest token of a client whose player has signed in elsewhere, and plays on there.
+    replaced: int = 0
     #: Whether the client is known to have any welcome at all.
     welcomed: bool = False
 
@@ -68,7 +77,7 @@ class Bearer(Protocol):
     """A player in a room, as far as its tokens are concerned; ``roster.Member`` is the real one."""
 
     @property
-    def ticket(self) -> Ticket:
+    def resume_state(self) -> ResumeState:
         """The tokens of this player."""
 
     @property
@@ -88,85 +97,106 @@ B = TypeVar("B", bound=Bearer)
 
 
 class Resumption(Generic[B]):
-    """The resume tokens of all rooms."""
+    """The resume tokens of all rooms; ``tokens`` signs them."""
 
-    def __init__(self) -> None:
+    def __init__(self, tokens: ResumeTokens) -> None:
         self.counts: Counter[Showing] = Counter()
+        self._tokens: Final = tokens
+        #: Life → its player, while it is in a room.
         self._bearers: dict[str, B] = {}
-        self._ended: OrderedDict[str, Showing] = OrderedDict()
+        #: Lives that are over.
+        self._ended: OrderedDict[str, ResumeState] = OrderedDict()
 
     def __len__(self) -> int:
-        """Return how many tokens are good or may be again."""
+        """Return how many players may resume."""
         return len(self._bearers)
 
     def issue(self, bearer: B) -> None:
-        """Give a token to a player who has just joined."""
-        self._renew(bearer)
+        """Give a token to a player who has just joined, or was recovered."""
+        self._bearers[bearer.resume_state.life] = bearer
+        bearer.resume_state.newest += 1
 
-    def find(self, token: str | None, kind: str, name: str | None) -> B | None:
-        """Return the player that ``token`` stands for, if it is good in the room asked for.
+    def token_of(self, bearer: B) -> str:
+        """Return the newest token of a player, for its welcome."""
+        state = bearer.resume_state
+        return self._tokens.sign(ResumeToken(bearer.label, state.life, state.newest))
+
+    def find(self, text: str | None, kind: str, name: str | None) -> B | None:
+        """Return the player that a token stands for, if it is good in the room asked for.
 
         ``name`` is that room's (None: any of ``kind``).  ``JoinRefused`` with 4013 while another
         connection that showed the same token may be getting its welcome; with 4012, for good, after
         the player signed in elsewhere.  Everything else is None, counted.
         """
+        if text is None:
+            return None
+        token = self._tokens.read(text)
         if token is None:
-            return None
-        bearer = self._bearers.get(token)
-        if bearer is None or not bearer.may_resume:
-            why = Showing.OVER if bearer else self._ended.get(token, Showing.UNKNOWN)
-            self.counts[why] += 1
-            if why is Showing.SIGNED_IN_ELSEWHERE:
-                # This client reconnects by itself: joining afresh, it would take the seat back.
-                raise JoinRefused(CloseCode.TAKEN_OVER, ELSEWHERE)
-            return None
+            return self._refuse(Showing.UNKNOWN)
+        bearer = self._bearers.get(token.life)
+        if bearer is None:
+            return self._refuse(self._how_ended(token))
+        if (fault := self._fault(bearer, token)) is not None:
+            return self._refuse(fault)
         its_kind, _, its_name = bearer.label.partition("/")
         if its_kind != kind or name not in (None, its_name):
-            self.counts[Showing.ELSEWHERE] += 1
-            return None
-        if token == bearer.ticket.shown and bearer.connected:
+            return self._refuse(Showing.ELSEWHERE)
+        if token.number == bearer.resume_state.shown and bearer.connected:
             self.counts[Showing.BUSY] += 1
             raise JoinRefused(
                 CloseCode.RESUMING, "this seat is just being resumed", retry_after_s=RETRY_AFTER_S
             )
         return bearer
 
-    def use(self, bearer: B, token: str) -> None:
-        """Use ``token`` up, by which ``bearer`` was found, and issue the next one."""
-        ticket = bearer.ticket
+    def use(self, bearer: B, text: str) -> None:
+        """Use up the token by which ``bearer`` was found, and issue the next one."""
+        token = self._tokens.read(text)
+        assert token is not None, "it was found by this token"
+        state = bearer.resume_state
         self.counts[Showing.TAKEN_OVER if bearer.connected else Showing.RESUMED] += 1
-        for other in {ticket.newest, ticket.shown} - {None, token}:
-            self._end(other, Showing.USED)
-        ticket.shown = token
-        self._renew(bearer)
+        state.shown = token.number
+        state.newest = max(state.newest, token.number) + 1
 
     def hand_over(self, bearer: B) -> None:
         """Replace the tokens of a player who has signed in elsewhere, and plays on there."""
-        ticket = bearer.ticket
-        for token in (ticket.newest, ticket.shown):
-            self._end(token, Showing.SIGNED_IN_ELSEWHERE)
-        ticket.shown = None
-        self._renew(bearer)
+        state = bearer.resume_state
+        state.replaced = state.newest
+        state.shown = None
+        state.newest += 1
 
     def confirm(self, bearer: B) -> None:
         """Note that the client has the newest token: the one that it showed is good no more."""
-        ticket = bearer.ticket
-        ticket.welcomed = True
-        if ticket.shown is not None:
-            self._end(ticket.shown, Showing.USED)
-            ticket.shown = None
+        bearer.resume_state.welcomed = True
+        bearer.resume_state.shown = None
 
     def void(self, bearer: B) -> None:
         """End the tokens of a player who has left."""
-        for token in (bearer.ticket.newest, bearer.ticket.shown):
-            self._end(token, Showing.OVER)
-
-    def _renew(self, bearer: B) -> None:
-        bearer.ticket.newest = token = secrets.token_urlsafe(TOKEN_BYTES)
-        self._bearers[token] = bearer
-
-    def _end(self, token: str | None, how: Showing) -> None:
-        if token is not None and self._bearers.pop(token, None) is not None:
-            self._ended[token] = how
+        state = bearer.resume_state
+        if self._bearers.pop(state.life, None) is not None:
+            self._ended[state.life] = state
             if len(self._ended) > REMEMBERED:
                 self._ended.popitem(last=False)
+
+    def _refuse(self, why: Showing) -> B | None:
+        """Count a token that is not good; return None."""
+        self.counts[why] += 1
+        if why is Showing.SIGNED_IN_ELSEWHERE:
+            # This client reconnects by itself: joining afresh, it would take the seat back.
+            raise JoinRefused(CloseCode.TAKEN_OVER, ELSEWHERE)
+        return None
+
+    def _fault(self, bearer: B, token: ResumeToken) -> Showing | None:
+        """Return why a token of a player in a room is not good."""
+        state = bearer.resume_state
+        if token.number <= state.replaced:
+            return Showing.SIGNED_IN_ELSEWHERE
+        if token.number < state.newest and token.number != state.shown:
+            return Showing.USED
+        return None if bearer.may_resume else Showing.OVER
+
+    def _how_ended(self, token: ResumeToken) -> Showing:
+        """Return why a token of nobody in a room is not good."""
+        state = self._ended.get(token.life)
+        if state is None:
+            return Showing.UNKNOWN
+        return Showing.SIGNED_IN_ELSEWHERE if token.number <= state.replaced else Showing.OVER

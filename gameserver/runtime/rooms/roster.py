@@ -57,7 +57,7 @@ from gameserver.replication.seat import Sink
 from gameserver.room import Room
 from gameserver.runtime.admission.hold_quota import HoldQuota
 from gameserver.runtime.rooms.hook_watch import HookWatch
-from gameserver.runtime.rooms.resumption import ELSEWHERE, Resumption, Ticket
+from gameserver.runtime.rooms.resumption import ELSEWHERE, ResumeState, Resumption
 from gameserver.runtime.rooms.seats import Seats
 from gameserver.simulation.stepper import Seated, Stepper
 
@@ -113,7 +113,7 @@ class Member:
     roster: Roster
     seated: Seated
     state: State
-    ticket: Ticket = attrs.field(factory=Ticket)
+    resume_state: ResumeState = attrs.field(factory=ResumeState)
 
     @property
     def player(self) -> Player:
@@ -321,7 +321,7 @@ class Roster:
 
     def _take_hold(self, member: Member, address: str | None) -> bool:
         """Take a held seat from the quota of ``address``, if this player's may be held."""
-        holds = self._room.hold_s > 0 and member.may_resume and member.ticket.welcomed
+        holds = self._room.hold_s > 0 and member.may_resume and member.resume_state.welcomed
         return holds and self._hold_quota.take(address)
 
     def _end_hold(self, member: Member) -> None:

@@ -360,7 +360,7 @@ class Session:
             tick=room.tick_number,
             tick_rate=room.tick_rate,
             schema=room.schema().describe(),
-            resume=member.ticket.newest,
+            resume=self._lobby.resumption.token_of(member),
             limits={
                 "message_bytes": MAX_CLIENT_MESSAGE_BYTES,
                 "say_length": MAX_SAY_LENGTH,

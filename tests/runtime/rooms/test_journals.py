@@ -22,12 +22,12 @@ from gameserver.runtime.rooms.journals import (
     RoomJournal,
     make_folder,
 )
-from gameserver.runtime.rooms.resumption import Resumption
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.simulation.recording import Stepped
 from gameserver.state.journal.reader import JournalReader
 from gameserver.state.journal.records import Ended, KeyFrame
 from gameserver.state.journal.replay import replay
+from tests.support.resume_tokens import resumption
 from tests.support.seated_room import room_loop, seat
 from tests.support.small_game import Field
 
@@ -52,7 +52,7 @@ async def playing(
     """Run a room whose journal is written; the room ends with the block."""
     journals = Journals(settings)
     loop = room_loop()
-    task = RoomTask(room or Journaled(), "field/1", loop, Resumption(), HoldQuota(most=8), journals)
+    task = RoomTask(room or Journaled(), "field/1", loop, resumption(), HoldQuota(most=8), journals)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(journals.run)
         nursery.start_soon(loop.run)

@@ -7,9 +7,9 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gameserver.protocol.messages import Bye, Delta, Welcome
-from gameserver.runtime.rooms.resumption import REMEMBERED, Resumption, Showing
-from gameserver.runtime.rooms.roster import Member
+from gameserver.runtime.rooms.resumption import REMEMBERED, ResumeState, Showing
 from tests.support.resumable_lobby import back, resumable_lobby
+from tests.support.resume_tokens import resumption
 
 
 async def test_a_replayed_token_takes_nothing(autojump_clock: MockClock) -> None:
@@ -107,8 +107,9 @@ async def test_a_bounded_number_of_ended_tokens_is_remembered(autojump_clock: Mo
     async with resumable_lobby() as host:
         async with host.client() as (client, _):
             await client.joined()
-            resumption, member = Resumption[Member](), host.member(1)
+            tokens, member = resumption(), host.member(1)
             for _ in range(REMEMBERED + 1):
-                resumption.issue(member)
-                resumption.void(member)
-        assert (len(resumption), len(resumption._ended)) == (0, REMEMBERED)
+                member.resume_state = ResumeState()
+                tokens.issue(member)
+                tokens.void(member)
+        assert (len(tokens), len(tokens._ended)) == (0, REMEMBERED)

@@ -16,10 +16,11 @@ from trio.testing import MockClock
 
 from gameserver import JoinRefused, Player
 from gameserver.runtime.admission.hold_quota import HoldQuota
-from gameserver.runtime.rooms.resumption import Resumption, Showing
+from gameserver.runtime.rooms.resumption import Showing
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import Ending, Held, Left, Member, Playing, Welcoming
 from tests.support.resumable_lobby import HoldingField
+from tests.support.resume_tokens import resumption
 from tests.support.seated_room import Sink, room_loop
 
 MOST_HELD = 2
@@ -75,7 +76,7 @@ class Lives:
 
     def __init__(self) -> None:
         self.room = Watched()
-        self.resumption = Resumption[Member]()
+        self.resumption = resumption()
         self.hold_quota = HoldQuota(MOST_HELD)
         self.task = RoomTask(self.room, "field/1", room_loop(), self.resumption, self.hold_quota)
         self.roster = self.task.roster
@@ -117,7 +118,7 @@ class Lives:
         if not self.members:
             return
         member = self.members[pick % len(self.members)]
-        token = member.ticket.newest
+        token = self.resumption.token_of(member)
         try:
             found = self.resumption.find(token, "field", None)
         except JoinRefused:

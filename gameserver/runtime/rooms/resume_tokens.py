@@ -1,0 +1,55 @@
+"""Signing resume tokens, so that any process with the secret can judge them.
+
+Owns what a token says: the room, the *life* of a player in it (from joining to leaving), and a
+number that grows with each token of that life.  Which numbers are good is ``resumption.py``'s.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable, Sequence
+
+import attrs
+from itsdangerous import BadData, URLSafeSerializer
+
+#: Separates these signatures from those of any other use of the same secret.
+_SALT = "gameserver.resume.v2"
+
+
+@attrs.frozen
+class ResumeToken:
+    """What a token says once its signature was verified."""
+
+    label: str
+    life: str
+    number: int
+
+
+class ResumeTokens:
+    """Signs with the first secret, and verifies with all.  ``secrets`` may change meanwhile."""
+
+    def __init__(self, secrets: Callable[[], Sequence[str]]) -> None:
+        self._secrets = secrets
+
+    def sign(self, token: ResumeToken) -> str:
+        """Return the token as text."""
+        text = _serializer(tuple(self._secrets())).dumps(attrs.astuple(token))
+        return text if isinstance(text, str) else text.decode()
+
+    def read(self, text: str) -> ResumeToken | None:
+        """Return what a token says, or None if we did not sign it."""
+        try:
+            label, life, number = _serializer(tuple(self._secrets())).loads(text)
+        except (BadData, ValueError, TypeError):
+            return None
+        return ResumeToken(label, life, number)
+
+
+@functools.lru_cache(maxsize=4)
+def _serializer(secrets: tuple[str, ...]) -> URLSafeSerializer:
+    return URLSafeSerializer(
+        list(reversed(secrets)),  # itsdangerous signs with the last
+        salt=_SALT,
+        signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+    )
