@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import pathlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -30,6 +30,17 @@ from gameserver.state.journal.replay import replay
 from tests.support.resume_tokens import resumption
 from tests.support.seated_room import room_loop, seat
 from tests.support.small_game import Field
+
+
+@pytest.fixture(autouse=True)
+def no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write at once: the mock clock would not wait for a thread."""
+
+    async def at_once(work: Callable[..., Any], *arguments: Any) -> Any:
+        await trio.lowlevel.checkpoint()
+        return work(*arguments)
+
+    monkeypatch.setattr(trio.to_thread, "run_sync", at_once)
 
 
 class Journaled(Field):
