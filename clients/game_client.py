@@ -8,7 +8,7 @@ which ``joining.py`` opens.  Never draws and never predicts: ``steering.py`` pre
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final, Never, TypeVar
 
 import attrs
@@ -16,6 +16,7 @@ import trio
 
 from clients.client_types import Applied, ClientStatistics, State, StateChange
 from clients.connection import Connection
+from clients.desync_report import desync_report
 from clients.errors import ConnectionLost
 from clients.inbox import Inbox
 from clients.netcode.pings import Pings
@@ -40,6 +41,8 @@ from gameserver.protocol.messages import (
     Check,
     CommandMessage,
     Delta,
+    Desync,
+    Hashes,
     Moved,
     Pace,
     Ping,
@@ -117,12 +120,15 @@ class GameClient:
         self._awaits_full_state = False
         #: Whether this connection has had a malformed delta; a second one ends it.
         self._forgiven = False
+        #: Whether this connection has asked for the hashes by entity; it does so once.
+        self._asked_hashes = False
         self._bye: Bye | None = None
         self._moved: Moved | None = None
         self._lost: ConnectionLost | None = None
         self._handlers: dict[type, Callable[[Any], None]] = {
             Delta: self._on_delta,
             Check: self._on_check,
+            Hashes: self._on_hashes,
             Pong: self._on_pong,
             Status: self._on_status,
             Said: self._on_said,
@@ -364,7 +370,7 @@ class GameClient:
         self.limits = welcome.limits
         self._pings = Pings(self.tick_rate, now_s)
         self._acked_at_s = self._heard_at_s = now_s
-        self._awaits_full_state = self._forgiven = False
+        self._awaits_full_state = self._forgiven = self._asked_hashes = False
         if self._steering is not None:
             self._steering.reconnected()
         self._connection = connection
@@ -429,9 +435,10 @@ class GameClient:
         except ConnectionLost:
             return  # it is over for good
 
-    async def _ask_for_full_state(self) -> None:
+    async def _tell(self, messages: Sequence[Desync | Resync]) -> None:
         try:
-            await self._send(Resync())
+            for message in messages:
+                await self._send(message)
         except ConnectionLost:
             return  # it is over for good
 
@@ -474,13 +481,27 @@ class GameClient:
         self._counts.checks += 1
         if check.tick != self.replica.tick or check.checksum != self.replica.checksum():
             self._counts.checksum_failures += 1
-            self._resync()
+            asks = check.tick == self.replica.tick and not self._asked_hashes
+            if asks:
+                self._asked_hashes = True
+            self._resync(*([Desync(check.tick, None)] if asks else []))
 
-    def _resync(self) -> None:
+    def _on_hashes(self, hashes: Hashes) -> None:
+        """Report what differs, if this is still the state that the hashes are of."""
+        replica = self.replica
+        fits = hashes.tick == replica.tick and not replica.needs_full_state
+        if fits and self._asked_hashes:
+            report = desync_report(replica, hashes)
+            if report is not None:
+                self._connection.tasks.start_soon(self._tell, [report])
+
+    def _resync(self, *before: Desync) -> None:
+        """Ask for a full state, after sending ``before``; not if one is on its way."""
         if not self._awaits_full_state:
             self._awaits_full_state = True
             self._counts.resyncs += 1
-            self._connection.tasks.start_soon(self._ask_for_full_state)
+            messages: list[Desync | Resync] = [*before, Resync()]
+            self._connection.tasks.start_soon(self._tell, messages)
 
     def _on_pong(self, pong: Pong) -> None:
         sent_s = self._pings.answered(pong.nonce)

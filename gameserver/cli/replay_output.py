@@ -63,7 +63,7 @@ def show_summary(console: Console, summary: Summary, file: pathlib.Path, tail: T
         _line(
             console,
             f"tick {report.tick}: the client in seat {report.seat} disagreed on "
-            f"{report.entity} {report.field}: {report.of_room!r} here, {report.of_client!r} there",
+            f"{report.entity}.{report.field}: {report.of_room} here, {report.of_client} there",
         )
     if tail is not None:
         _line(console, f"it ends in an interrupted write: {tail}")

@@ -19,6 +19,7 @@ from gameserver.protocol.kinds import (
     MAX_FILTERS,
     MAX_NONCE,
     MAX_OPTIONS,
+    MAX_REPORTED,
     MAX_SEQ,
     MAX_TOKEN_BYTES,
     VERSION,
@@ -249,7 +250,63 @@ class Resync:
         return pack((Kind.RESYNC,))
 
 
-ClientMessage: TypeAlias = Hello | CommandMessage | Ack | Ping | Say | Resync
+@attrs.define
+class HeldEntity:
+    """An entity as a client holds it; ``kind`` None: not at all.
+
+    The values are unchecked: a client that is wrong may hold anything.
+    """
+
+    entity_id: int
+    kind: int | None
+    values: list[Any]
+    owner_values: list[Any] | None
+
+    @classmethod
+    def from_wire(cls, held: Any) -> HeldEntity:
+        """Read an element of a desync."""
+        require("desync.held", ok=type(held) is list and len(held) == 4)
+        entity_id, kind, values, owner_values = held
+        require("desync.held", ok=is_int(entity_id, 1, INT_LIMIT))
+        require("desync.held", ok=kind is None or is_int(kind, 0, INT_LIMIT))
+        require("desync.held", ok=type(values) is list)
+        require("desync.held", ok=owner_values is None or type(owner_values) is list)
+        return cls(entity_id, kind, values, owner_values)
+
+    def to_wire(self) -> tuple[Any, ...]:
+        """Return the element of a desync."""
+        return self.entity_id, self.kind, self.values, self.owner_values
+
+
+@attrs.define
+class Desync:
+    """A client's checksum of ``tick`` was wrong.
+
+    ``held`` None asks for the hashes of that tick by entity.  With them the client finds the
+    entities that differ, and reports what it holds of some of them.
+    """
+
+    tick: int
+    held: list[HeldEntity] | None
+
+    @classmethod
+    def from_wire(cls, message: list[Any]) -> Desync:
+        """Read the array of a desync."""
+        require_length("desync", message, 3)
+        _, tick, held = message
+        require("desync.tick", ok=is_tick(tick))
+        if held is None:
+            return cls(tick, None)
+        require("desync.held", ok=type(held) is list and 0 < len(held) <= MAX_REPORTED)
+        return cls(tick, list(map(HeldEntity.from_wire, held)))
+
+    def encode(self) -> bytes:
+        """Return the bytes of the message."""
+        held = None if self.held is None else [entity.to_wire() for entity in self.held]
+        return pack((Kind.DESYNC, self.tick, held))
+
+
+ClientMessage: TypeAlias = Hello | CommandMessage | Ack | Ping | Say | Resync | Desync
 
 
 def _is_token(value: Any) -> bool:
@@ -276,6 +333,7 @@ _FROM_CLIENT: Final[dict[int, Callable[[list[Any]], ClientMessage]]] = {
     Kind.PING: Ping.from_wire,
     Kind.SAY: Say.from_wire,
     Kind.RESYNC: Resync.from_wire,
+    Kind.DESYNC: Desync.from_wire,
 }
 
 

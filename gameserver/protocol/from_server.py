@@ -277,6 +277,32 @@ class Check:
 
 
 @attrs.define
+class Hashes:
+    """The hashes of what a seat should hold as of the delta of ``tick``: id, hash, id, hash, …
+
+    A hash is the entity's share of the checksum.  ``held`` is a flat array.
+    """
+
+    tick: int
+    held: list[int]
+
+    @classmethod
+    def from_wire(cls, message: list[Any]) -> Hashes:
+        """Read the array of hashes."""
+        require_at_least("hashes", message, 3)
+        _, tick, held = message[:3]
+        require("hashes.tick", ok=is_tick(tick))
+        require("hashes.held", ok=type(held) is list and len(held) % 2 == 0)
+        require("hashes.held", ok=all(is_int(one, 1, INT_LIMIT) for one in held[::2]))
+        require("hashes.held", ok=all(is_int(one, 0, MAX_CHECKSUM) for one in held[1::2]))
+        return cls(tick, held)
+
+    def encode(self) -> bytes:
+        """Return the bytes of the message."""
+        return pack((Kind.HASHES, self.tick, self.held))
+
+
+@attrs.define
 class Moved:
     """The room is elsewhere: connect to ``url`` and present ``token``."""
 
@@ -347,7 +373,9 @@ class Pace:
         return pack((Kind.PACE, self.tick, self.pace, self.publish_every))
 
 
-ServerMessage: TypeAlias = Welcome | Delta | Pong | Status | Said | Check | Moved | Bye | Pace
+ServerMessage: TypeAlias = (
+    Welcome | Delta | Pong | Status | Said | Check | Moved | Bye | Pace | Hashes
+)
 
 
 _FROM_SERVER: Final[dict[int, Callable[[list[Any]], ServerMessage]]] = {
@@ -357,6 +385,7 @@ _FROM_SERVER: Final[dict[int, Callable[[list[Any]], ServerMessage]]] = {
     Kind.STATUS: Status.from_wire,
     Kind.SAID: Said.from_wire,
     Kind.CHECK: Check.from_wire,
+    Kind.HASHES: Hashes.from_wire,
     Kind.MOVED: Moved.from_wire,
     Kind.BYE: Bye.from_wire,
     Kind.PACE: Pace.from_wire,

@@ -21,6 +21,8 @@ MAX_TOKEN_BYTES: Final = 1024
 #: Most fields of the options in a hello, and of its filter.
 MAX_OPTIONS: Final = 32
 MAX_FILTERS: Final = 8
+#: Most entities in a desync that reports.
+MAX_REPORTED: Final = 4
 #: ``rendered`` of a command counts this many parts of a tick, because a screen shows positions
 #: between two ticks.
 RENDERED_PER_TICK: Final = 32
@@ -37,6 +39,7 @@ class Kind(enum.IntEnum):
     PING = 4
     SAY = 5
     RESYNC = 6
+    DESYNC = 7
     WELCOME = 17
     DELTA = 18
     PONG = 19
@@ -46,3 +49,4 @@ class Kind(enum.IntEnum):
     MOVED = 23
     BYE = 24
     PACE = 25
+    HASHES = 26

@@ -11,7 +11,7 @@ from trio.testing import wait_all_tasks_blocked
 from trio_websocket import ConnectionClosed
 
 from clients.game_client import GameClient
-from gameserver.protocol.messages import Ack, Hello, Ping, Resync, decode_from_client
+from gameserver.protocol.messages import Ack, Desync, Hello, Ping, Resync, decode_from_client
 from tests.support.paths import VECTORS
 from tests.support.scripted_server import (
     Game,
@@ -38,6 +38,8 @@ class Listener:
                 message = decode_from_client(await self._server.ws.get_message())
                 if isinstance(message, Resync):
                     self._sent.append(RESYNC)
+                elif isinstance(message, Desync):
+                    self._sent.append([7, message.tick, message.held])
                 elif not isinstance(message, (Ping, Ack)):
                     self._sent.append(message)
         except ConnectionClosed:

@@ -17,6 +17,9 @@ from gameserver.protocol.messages import (
     Bye,
     Check,
     CommandMessage,
+    Desync,
+    Hashes,
+    HeldEntity,
     Moved,
     Ping,
     Pong,
@@ -161,6 +164,7 @@ async def test_a_checksum_that_fails_asks_once_for_a_full_state(game: Game, auto
         await server.let_in()
         replica_sum = 0x12345678
         await server.tell(full(11), Check(11, replica_sum), delta(12), Check(12, replica_sum))
+        assert await server.hear(Desync) == Desync(11, None)
         resyncs.append(await server.hear(Resync))
         await server.tell(full(13, x=9), Said(0, "", "done"))
 
@@ -178,6 +182,7 @@ async def test_only_one_full_state_is_asked_for_at_a_time(game: Game, autojump_c
     async def script(server: Server) -> None:
         await server.let_in()
         await server.tell(full(11), Check(11, 1), delta(12, adds=[9, 1, 1]), Said(0, "", "a"))
+        await server.hear(Desync)
         await server.hear(Resync)
         heard.append(await server.hear(Say))  # fails on a second resync
         await server.tell(full(13), Check(13, 1))
@@ -190,6 +195,29 @@ async def test_only_one_full_state_is_asked_for_at_a_time(game: Game, autojump_c
         await client.next_text()
         assert len(heard) == 2
         assert client.statistics().resyncs == 2
+
+
+async def test_a_client_that_was_corrupted_reports_what_it_holds(
+    game: Game, autojump_clock
+) -> None:
+    reports: list[Desync] = []
+
+    async def script(server: Server) -> None:
+        await server.let_in()
+        await server.tell(full(11), Check(11, 1))
+        assert await server.hear(Desync) == Desync(11, None)
+        await server.hear(Resync)
+        await server.tell(Hashes(11, [1, 5, 7, 9]))
+        reports.append(await server.hear(Desync))
+        await server.tell(Hashes(10, [1, 5]), full(13), Check(13, 1))
+        await server.hear(Resync)  # a connection asks for hashes once
+        await server.tell(Said(0, "", "done"))
+
+    async with game(script) as client:
+        await client.next_text()
+        values = client.replica.entities[1].values
+        held = [HeldEntity(1, 0, values, None), HeldEntity(7, None, [], None)]
+        assert reports == [Desync(11, held)]
 
 
 async def test_a_check_of_another_tick_fails(game: Game, autojump_clock) -> None:

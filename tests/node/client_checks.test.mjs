@@ -20,7 +20,7 @@ test("a check that disagrees asks for a full state, once until it comes", () => 
   socket().say(delta(11, { enters: ship(1, 5) }));
   socket().say(wrongCheck(client, 11));
   socket().say(wrongCheck(client, 11));
-  assert.deepEqual(socket().take(), [[6]]);
+  assert.deepEqual(socket().take(), [[7, 11, null], [6]]);
   assert.equal(client.statistics().checksumFailures, 1);
   socket().say(delta(12, { sets: [1, 1, 6] }));
   assert.equal(client.replica.entities.get(1).x, 3, "the replica keeps its entities meanwhile");
@@ -28,6 +28,33 @@ test("a check that disagrees asks for a full state, once until it comes", () => 
   socket().say(wrongCheck(client, 13));
   assert.deepEqual(socket().take(), [[6]]);
   assert.equal(client.statistics().resyncs, 2);
+});
+
+test("a client that was corrupted reports what it holds, by the hashes of the server", () => {
+  const { client, socket } = playing();
+  socket().say(delta(11, { enters: [...ship(1, 5), ...ship(2, 7), ...ship(3, 9)] }));
+  const { replica } = client;
+  const hashes = [...replica.entities.values()].flatMap((e) => [e.id, replica.hashOf(e)]);
+  socket().say([Kind.CHECK, 11, (replica.checksum() + 1) % 2 ** 32]);
+  socket().take();
+  replica.entities.get(2).values[0] = 8; // corrupted
+  replica.entities.delete(3);
+  socket().say([Kind.HASHES, 11, [...hashes, 4, 77]]);
+  assert.deepEqual(socket().take(), [
+    [7, 11, [[2, 0, [8, 0], null], [3, null, [], null], [4, null, [], null]]],
+  ]);
+});
+
+test("hashes of another tick, of nothing wrong, or unasked for, are reported by nothing", () => {
+  const { client, socket } = playing();
+  socket().say(delta(11, { enters: ship(1, 5) }));
+  socket().say([Kind.HASHES, 11, [1, 1]]);
+  assert.deepEqual(socket().take(), []);
+  socket().say(wrongCheck(client, 11));
+  socket().take();
+  socket().say([Kind.HASHES, 10, [1, 1]]);
+  socket().say([Kind.HASHES, 11, [1, client.replica.hashOf(client.replica.entities.get(1))]]);
+  assert.deepEqual(socket().take(), []);
 });
 
 test("the first malformed delta asks for a full state, the second closes", () => {

@@ -47,7 +47,17 @@ const WRITE = {
   [Kind.PING]: ([, nonce, time]) => messages.encodePing(nonce, time.f64),
   [Kind.SAY]: ([, text]) => messages.encodeSay(text),
   [Kind.RESYNC]: () => messages.encodeResync(),
+  [Kind.DESYNC]: ([, tick, held]) => messages.encodeDesync(tick, held && held.map(heldEntity)),
 };
+
+/** An entity whose fields write whatever the vector has. */
+function heldEntity([id, index, values, owner]) {
+  if (index === null) return [id, undefined];
+  const anything = { type: { write: (writer, value) => writer.value(value) } };
+  const fields = values.map(() => anything);
+  const ownerFields = (owner ?? []).map(() => anything);
+  return [id, { id, spec: { index, fields, ownerFields }, values, owner }];
+}
 
 test("the client's messages have the vectors' bytes", () => {
   const seen = new Set();
@@ -57,7 +67,7 @@ test("the client's messages have the vectors' bytes", () => {
     seen.add(message[0]);
     assert.equal(toHex(WRITE[message[0]](message)), hex, name);
   }
-  assert.deepEqual([...seen].sort(), [1, 2, 3, 4, 5, 6]);
+  assert.deepEqual([...seen].sort(), [1, 2, 3, 4, 5, 6, 7]);
 });
 
 /** What the fields of a server's message are called here, in their order. */
@@ -91,6 +101,17 @@ test("a server that is older tells less in a status, and one that is newer more"
   assert.deepEqual([fresh.late, fresh.disputed], [6, 13]);
   const wrong = encode([Kind.STATUS, ...values.with(6, -1)]);
   assert.throws(() => messages.decodeMessage(wrong), ProtocolError);
+});
+
+test("hashes are read by id", () => {
+  const read = (fields) => messages.decodeMessage(encode([Kind.HASHES, ...fields]));
+  for (const { message, hex } of valid.filter((vector) => vector.message[0] === Kind.HASHES)) {
+    const { tick, held } = messages.decodeMessage(fromHex(hex));
+    assert.deepEqual([tick, [...held].flat()], message.slice(1));
+  }
+  for (const held of [[1], [0, 5], [1, 2 ** 32], [1, -1], ["a", 1]]) {
+    assert.throws(() => read([5, held]), ProtocolError);
+  }
 });
 
 test("a welcome is read with its schema and limits", () => {

@@ -61,6 +61,8 @@ def test_decodes_to_the_message(vector: dict[str, Any]) -> None:
     found = list(attrs.astuple(decoded, recurse=False))
     if kind == Kind.COMMAND:
         found[5:] = found[5]
+    if kind == Kind.DESYNC and found[1] is not None:
+        found[1] = [list(held.to_wire()) for held in found[1]]
     assert repr(found) == repr(fields[: len(found)])  # repr: 1 is not 1.0, nor True
     assert len(found) == len(fields) or vector["name"].endswith("appended")
 
@@ -70,6 +72,8 @@ def test_encodes_to_the_hex(vector: dict[str, Any]) -> None:
     kind, *fields = form_value(vector["message"])
     if kind == Kind.COMMAND:
         fields[5:] = [fields[5:]]
+    if kind == Kind.DESYNC and fields[1] is not None:
+        fields[1] = [messages.HeldEntity(*held) for held in fields[1]]
     assert CLASSES[kind](*fields).encode().hex() == vector["hex"]
 
 

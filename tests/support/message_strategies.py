@@ -13,6 +13,7 @@ from gameserver.protocol.held import encode_held
 from gameserver.protocol.messages import (
     MAX_CHECKSUM,
     MAX_NONCE,
+    MAX_REPORTED,
     MAX_SAY_LENGTH,
     MAX_SEQ,
     MAX_TOKEN_BYTES,
@@ -23,6 +24,9 @@ from gameserver.protocol.messages import (
     ClientMessage,
     CommandMessage,
     Delta,
+    Desync,
+    Hashes,
+    HeldEntity,
     Hello,
     Moved,
     Ping,
@@ -55,6 +59,7 @@ values = st.recursive(
 )
 sections = st.lists(values, max_size=8)
 micros = st.none() | ticks
+hashes = st.tuples(st.integers(1, INT_LIMIT), st.integers(0, MAX_CHECKSUM))
 client_messages: st.SearchStrategy[ClientMessage] = st.one_of(
     st.builds(Hello, st.just(VERSION), st.none() | texts, texts, texts, tokens),
     st.builds(
@@ -81,6 +86,22 @@ client_messages: st.SearchStrategy[ClientMessage] = st.one_of(
     st.builds(Ping, st.integers(0, MAX_NONCE), float64s | ints),
     st.builds(Say, st.text(min_size=1, max_size=MAX_SAY_LENGTH).filter(valid_text)),
     st.builds(Resync),
+    st.builds(
+        Desync,
+        ticks,
+        st.none()
+        | st.lists(
+            st.builds(
+                HeldEntity,
+                st.integers(1, INT_LIMIT),
+                st.none() | ticks,
+                st.lists(values, max_size=4),
+                st.none() | st.lists(values, max_size=3),
+            ),
+            min_size=1,
+            max_size=MAX_REPORTED,
+        ),
+    ),
 )
 server_messages: st.SearchStrategy[ServerMessage] = st.one_of(
     st.builds(
@@ -112,6 +133,11 @@ server_messages: st.SearchStrategy[ServerMessage] = st.one_of(
     st.builds(Status, *[micros] * 5, ticks, *[micros] * 8),
     st.builds(Said, ticks, texts, texts),
     st.builds(Check, ticks, st.integers(0, MAX_CHECKSUM)),
+    st.builds(
+        Hashes,
+        ticks,
+        st.lists(hashes, max_size=9).map(lambda pairs: [part for pair in pairs for part in pair]),
+    ),
     st.builds(Moved, texts, texts),
     st.builds(
         Bye,

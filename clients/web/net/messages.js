@@ -21,6 +21,7 @@ export const Kind = Object.freeze({
   PING: 4,
   SAY: 5,
   RESYNC: 6,
+  DESYNC: 7,
   WELCOME: 17,
   DELTA: 18,
   PONG: 19,
@@ -30,6 +31,7 @@ export const Kind = Object.freeze({
   MOVED: 23,
   BYE: 24,
   PACE: 25,
+  HASHES: 26,
 });
 
 /** Longer messages are refused. */
@@ -95,7 +97,13 @@ export const RENDERED_PER_TICK = 32;
  * from one delta to the next.
  * @typedef {{ kind: typeof Kind.PACE, tick: number, pace: number, publishEvery: number }} Pace
  */
-/** @typedef {Welcome | Pong | Status | Said | Check | Moved | Bye | Pace} ServerMessage */
+/**
+ * Of the entities that the client should hold as of the delta of `tick`: id → share of the checksum.
+ * @typedef {{ kind: typeof Kind.HASHES, tick: number, held: Map<number, number> }} Hashes
+ */
+/** @typedef {Welcome | Pong | Status | Said | Check | Moved | Bye | Pace | Hashes} ServerMessage */
+/** @typedef {import("./schema.js").EntityView} EntityView */
+/** @typedef {import("./schema.js").Field} Field */
 
 // ---------------------------------------------------------------- from the client
 
@@ -196,6 +204,36 @@ export function encodeResync() {
   return begin(1, Kind.RESYNC).bytes();
 }
 
+/**
+ * @param {number} tick  that of a check that was wrong
+ * @param {[number, EntityView | undefined][] | null} held  what is held of the entities that differ;
+ *   null: the server is asked for its hashes
+ */
+export function encodeDesync(tick, held) {
+  const writer = begin(3, Kind.DESYNC);
+  writer.int(tick);
+  if (held === null) {
+    writer.value(null);
+    return writer.bytes();
+  }
+  writer.array(held.length);
+  for (const [id, entity] of held) {
+    writer.array(4);
+    writer.int(id);
+    writer.value(entity === undefined ? null : entity.spec.index);
+    writeFields(writer, entity?.spec.fields ?? [], entity?.values ?? []);
+    if (entity?.owner) writeFields(writer, entity.spec.ownerFields, entity.owner);
+    else writer.value(null);
+  }
+  return writer.bytes();
+}
+
+/** @param {Writer} writer @param {Field[]} fields @param {any[]} values */
+function writeFields(writer, fields, values) {
+  writer.array(fields.length);
+  fields.forEach((field, at) => field.type.write(writer, values[at]));
+}
+
 // ---------------------------------------------------------------- from the server
 
 /**
@@ -274,6 +312,14 @@ const LAYOUTS = {
       checksum: reader.int(0, UINT32_MAX),
     }),
   },
+  [Kind.HASHES]: {
+    count: 2,
+    read: (reader) => ({
+      kind: Kind.HASHES,
+      tick: reader.int(0, INT_LIMIT),
+      held: readHashes(reader),
+    }),
+  },
   [Kind.MOVED]: {
     count: 2,
     read: (reader) => ({ kind: Kind.MOVED, url: reader.str(), token: reader.str() }),
@@ -350,6 +396,18 @@ function readLimits(reader) {
     sayLength: limit("say_length", 256),
     publishEvery: limit("publish_every", 1),
   };
+}
+
+/** @param {Reader} reader @returns {Map<number, number>} */
+function readHashes(reader) {
+  const count = reader.array();
+  if (count % 2 !== 0) throw new ProtocolError("an id without its hash");
+  const held = new Map();
+  for (let left = count; left > 0; left -= 2) {
+    const id = reader.int(1, INT_LIMIT);
+    held.set(id, reader.int(0, UINT32_MAX));
+  }
+  return held;
 }
 
 /** @param {Reader} reader @returns {number | null} */

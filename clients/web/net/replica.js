@@ -134,14 +134,15 @@ export class Replica {
    */
   checksum() {
     let sum = 0;
-    for (const entity of this.entities.values()) {
-      sum += this.#hash(entity.id, entity.spec.index, entity.spec.fields, entity.values);
-      if (entity.owner !== null) {
-        const { fullOwnerMask, ownerFields } = entity.spec;
-        sum += this.#hash(entity.id, fullOwnerMask, ownerFields, entity.owner);
-      }
-    }
+    for (const entity of this.entities.values()) sum += this.hashOf(entity);
     return sum % 2 ** 32;
+  }
+
+  /** An entity's share of the checksum. @param {EntityView} entity @returns {number} */
+  hashOf({ id, spec, values, owner }) {
+    const hash = this.#hash(id, spec.index, spec.fields, values);
+    if (owner === null) return hash;
+    return (hash + this.#hash(id, spec.fullOwnerMask, spec.ownerFields, owner)) % 2 ** 32;
   }
 
   /** @param {number} id @param {number} second @param {Field[]} fields @param {any[]} values */

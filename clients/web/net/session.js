@@ -8,6 +8,7 @@
  */
 
 import { LatencyBudget } from "./budget.js";
+import { desyncReport } from "./desync_report.js";
 import { FullStateError, ProtocolError } from "./errors.js";
 import { encodeHeld } from "./held.js";
 import { Lead } from "./lead.js";
@@ -85,6 +86,7 @@ export class Session {
   #ackedMs;
   /** Whether this connection has had a malformed delta; a second one ends it. */
   #forgiven = false;
+  #askedForHashes = false;
 
   /** How long the session has lasted. @returns {number} */
   get lastedMs() {
@@ -184,6 +186,8 @@ export class Session {
         return this.#signals.emit("said", message);
       case Kind.CHECK:
         return this.#check(message);
+      case Kind.HASHES:
+        return this.#report(message);
     }
   }
 
@@ -248,8 +252,23 @@ export class Session {
       this.#traffic.checksPassed += 1;
     } else {
       this.#traffic.checksumFailures += 1;
+      if (tick === this.replica.tick) this.#askForHashes(tick);
       this.#resync();
     }
+  }
+
+  /** Once: the answer, if it comes, is of the state that is wrong. @param {number} tick */
+  #askForHashes(tick) {
+    if (this.#askedForHashes) return;
+    this.#askedForHashes = true;
+    this.#connection.post(messages.encodeDesync(tick, null));
+  }
+
+  /** @param {messages.Hashes} hashes */
+  #report({ tick, held }) {
+    if (!this.#askedForHashes || tick !== this.replica.tick || this.replica.needsFullState) return;
+    const report = desyncReport(this.replica, held);
+    if (report !== null) this.#connection.post(report);
   }
 
   #resync() {

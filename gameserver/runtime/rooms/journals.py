@@ -35,6 +35,7 @@ from gameserver.state.journal.recorder import (
     JournalRecorder,
     header_of,
 )
+from gameserver.state.journal.records import Disagreed
 
 log = structlog.get_logger(__name__)
 
@@ -76,6 +77,8 @@ class RoomJournal:
         self._parts = 0
         self._log = log.bind(room=label)
         self._told = False
+        #: The report for which the present file is kept; None: it is, or need not be.
+        self._kept_for: str | None = None
         #: Set once nothing more will be written.
         self._finished = trio.Event()
         self._ended = False
@@ -88,6 +91,11 @@ class RoomJournal:
     def after_tick(self) -> None:
         """Note that a tick is over; see ``JournalRecorder``."""
         self.recorder.after_tick()
+
+    def disagreed(self, report: Disagreed) -> None:
+        """Note the report of a client, and keep the file that it will be in from being removed."""
+        self.recorder.disagreed(report)
+        self._kept_for = f"tick {report.tick}: seat {report.seat}, {report.entity}.{report.field}"
 
     def end(self, reason: str) -> None:
         """Note that the room has ended."""
@@ -106,6 +114,7 @@ class RoomJournal:
                     self._begin_file(folder)
                     clean()
                 self._append(chunk)
+            self._keep()
         except OSError as error:
             return f"{error.strerror or error} ({self.path})"
         except LocalProtocolError as error:
@@ -133,11 +142,11 @@ class RoomJournal:
                 self._file.close()
             self._file = None
 
-    def keep(self, why: str) -> None:
-        """Keep the file of the newest part from being removed."""
-        if self.path is not None:
-            with contextlib.suppress(OSError):
-                self.path.with_suffix(KEPT_SUFFIX).write_text(f"{why}\n")
+    def _keep(self) -> None:
+        """Keep the file of the newest part from being removed, if there was a report."""
+        if self._kept_for is not None and self.path is not None:
+            self.path.with_suffix(KEPT_SUFFIX).write_text(f"{self._kept_for}\n")
+            self._kept_for = None
 
     # ------------------------------------------------------------ in the task
 

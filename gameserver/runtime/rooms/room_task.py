@@ -8,15 +8,18 @@ never touches a socket; players and their sessions are the roster's (``roster.py
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
 import trio
 
 from gameserver.errors import LocalProtocolError
+from gameserver.ops.logging import escaped
 from gameserver.ops.metrics import RoomTally
 from gameserver.protocol.frames import binary_frame
-from gameserver.protocol.messages import Said
+from gameserver.protocol.messages import HeldEntity, Said
+from gameserver.replication.disagreement import ShownView
 from gameserver.replication.publisher import Publisher
 from gameserver.room import Room
 from gameserver.runtime.admission.hold_quota import HoldQuota
@@ -33,6 +36,7 @@ from gameserver.runtime.rooms.roster import Member, Roster
 from gameserver.runtime.rooms.schedule import TickStatistics, TickTimes
 from gameserver.runtime.rooms.scheduler import ScheduledRoom
 from gameserver.simulation.stepper import HookFailure, Seated, Stepper
+from gameserver.state.journal.records import Disagreed
 
 log = structlog.get_logger(__name__)
 
@@ -321,6 +325,33 @@ class RoomTask:
         for number, seated in self.stepper.seated.items():
             if seated.player.connected and (to is None or to == number):
                 seated.seat.notify(frame)
+
+    # ------------------------------------------------------------ wrong checksums
+
+    def note_disagreements(self, seat: int, shown: ShownView, held: Sequence[HeldEntity]) -> None:
+        """Log what a client holds otherwise than it should, and keep the journal of it."""
+        for one in shown.compare(held):
+            self._log.error(
+                "desync",
+                tick=shown.tick,
+                seat=seat,
+                entity=f"{one.entity} {one.entity_id}",
+                field=one.field,
+                of_room=escaped(repr(one.of_room)),
+                of_client=escaped(repr(one.of_client)),
+                changed_ticks=one.changed_ticks,
+            )
+            if (journal := self.journal) is not None:
+                journal.disagreed(
+                    Disagreed(
+                        shown.tick,
+                        seat,
+                        f"{one.entity} {one.entity_id}",
+                        one.field,
+                        escaped(repr(one.of_room)),
+                        escaped(repr(one.of_client)),
+                    )
+                )
 
     # ------------------------------------------------------------ overload
 

@@ -25,6 +25,8 @@ from gameserver.protocol.messages import (
     Ack,
     ClientMessage,
     CommandMessage,
+    Desync,
+    Hashes,
     Hello,
     Ping,
     Pong,
@@ -35,6 +37,7 @@ from gameserver.protocol.messages import (
     decode_from_client,
     short_command,
 )
+from gameserver.replication.disagreement import ShownView, shown_view
 from gameserver.runtime.net.websocket import WebSocket
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import End
@@ -52,6 +55,9 @@ PINGS_BURST: Final = 30
 TEXTS_PER_S: Final = 2
 TEXTS_BURST: Final = 8
 RESYNCS_PER_S: Final = 1
+#: A question for hashes, and the report that follows it.
+DESYNCS_PER_S: Final = 0.2
+DESYNCS_BURST: Final = 2
 
 
 class SessionOver(Exception):
@@ -86,6 +92,7 @@ class Reception:
         "_commands",
         "_count",
         "_counters",
+        "_desyncs_allowed",
         "_end",
         "_ended",
         "_from_wire",
@@ -95,6 +102,7 @@ class Reception:
         "_resyncs_allowed",
         "_room",
         "_seat",
+        "_shown",
         "_task",
         "_texts_allowed",
         "_ws",
@@ -126,6 +134,9 @@ class Reception:
         self._pings_allowed = Allowance(PINGS_PER_S, PINGS_BURST, now_s)
         self._texts_allowed = Allowance(TEXTS_PER_S, TEXTS_BURST, now_s)
         self._resyncs_allowed = Allowance(RESYNCS_PER_S, 1, now_s)
+        self._desyncs_allowed = Allowance(DESYNCS_PER_S, DESYNCS_BURST, now_s)
+        #: What the client should hold, since it asked for the hashes and until it reports.
+        self._shown: ShownView | None = None
 
     def take_bytes(self, data: bytes) -> None:
         """Take a message within a tick: nothing may be raised, for it would end the room."""
@@ -172,6 +183,8 @@ class Reception:
                 self._task.stepper.hear(self._player, message.text)
             case Resync():
                 self._resync(now_s)
+            case Desync():
+                self._desync(message, now_s)
             case Hello():
                 raise RemoteProtocolError("a second hello")
 
@@ -201,6 +214,19 @@ class Reception:
         self._counters.resyncs += 1
         self._log.warning("resync", tick=self._room.tick_number)
         self._seat.forget()
+
+    def _desync(self, message: Desync, now_s: float) -> None:
+        """Send the hashes that a client with a wrong checksum asks for, or log its report."""
+        if not self._desyncs_allowed.spend(now_s):
+            raise SessionOver(CloseCode.RATE, "too many desyncs")
+        shown = self._shown
+        if message.held is None:
+            shown = self._shown = shown_view(self._room.world, self._seat)
+            if shown is not None and shown.tick == message.tick:
+                self.post(Hashes(shown.tick, shown.hashes))
+        elif shown is not None and shown.tick == message.tick:
+            self._shown = None
+            self._task.note_disagreements(self._seat.number, shown, message.held)
 
     # ------------------------------------------------------------ what it answers
 

@@ -98,10 +98,10 @@ class Disagreed:
 
     tick: int
     seat: int
-    entity: int
+    entity: str
     field: str
-    of_room: Any
-    of_client: Any
+    of_room: str
+    of_client: str
 
 
 Record: TypeAlias = Header | KeyFrame | Check | Ended | Disagreed | Entry

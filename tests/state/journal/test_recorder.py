@@ -158,7 +158,7 @@ def test_a_summary_counts_players_ticks_and_events() -> None:
     rehearsal.settle()
     rehearsal.say(ada, "hi")
     rehearsal.leave(ben, "lost")
-    played.recorder.disagreed(Disagreed(25, 1, 3, "x", 1, 2))
+    played.recorder.disagreed(Disagreed(25, 1, "Ship 3", "x", "1", "2"))
     header, *records = records_of(played.end())
     assert isinstance(header, Header)
     summary = summarise(header, records)
