@@ -50,10 +50,11 @@ class Tempo:
 
     def steady_of(self, tick: float) -> float:
         """Return the steady tick of ``tick``."""
-        for at, steady, pace in reversed(self._bends):
-            if tick >= at:
-                return steady + (tick - at) / pace
-        at, steady, pace = self._bends[0]
+        at, steady, pace = self._bends[-1]
+        if tick < at:  # seldom: nearly all ask for the present
+            at, steady, pace = next(
+                (bend for bend in reversed(self._bends) if tick >= bend[0]), self._bends[0]
+            )
         return steady + (tick - at) / pace
 
     def tick_of(self, steady: float) -> float:

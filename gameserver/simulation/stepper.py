@@ -23,7 +23,6 @@ from gameserver.replication.seat import Seat, Sink
 from gameserver.room import Room, attach, leave_groups
 from gameserver.simulation.commands import Commands, RoomCommands
 from gameserver.simulation.handlers import handlers_of
-from gameserver.simulation.input_times import RoomInputTimes
 from gameserver.simulation.matchable import options_named
 from gameserver.simulation.recording import (
     Dropped,
@@ -88,7 +87,11 @@ class Stepper(Generic[R]):
         self.failures: list[HookFailure] = []
         self.texts_dropped = 0
         self._said: list[tuple[Player, str]] = []
+        #: Whether the room has an ``input``; only then does ``input_times`` measure anything.
+        self.takes_inputs: Final = room.input is not None
         self._commands = RoomCommands(room.input, room.world.schema)
+        #: The latency budget of the inputs, for a caller with a clock.
+        self.input_times: Final = self._commands.times
         #: The methods that take commands, by class; ``on_command`` takes all others.
         self._handlers: Final[dict[type, Callable[[Player, Any], object]]] = {
             command: getattr(room, name) for command, name in handlers_of(type(room)).items()
@@ -98,7 +101,7 @@ class Stepper(Generic[R]):
         #: The seats in the order of their numbers; kept only where every tick needs all of them.
         self._in_order: list[Commands] = []
         self._rewind = Rewind(room) if room.rewinds else None
-        self._outbox, self._timers = attach(room, self._rewind)
+        self.outbox, self._timers = attach(room, self._rewind)
 
     def record_to(self, recorder: Recorder | None) -> None:
         """Give ``recorder`` from now on whatever comes into the room; None: nobody."""
@@ -125,7 +128,7 @@ class Stepper(Generic[R]):
             named = None if options is None else options_named(type(self.room), options)
             self._record(Joined(number, name, identity, named))
         seat, screen = Seat(number, sink), Screen()
-        player = Player(seat, screen, name, identity, self._outbox, options)
+        player = Player(seat, screen, name, identity, self.outbox, options)
         commands = Commands(player, seat, screen, self._commands)
         seated = Seated(player, seat, commands)
         self.seat(seated)
@@ -164,7 +167,7 @@ class Stepper(Generic[R]):
         self._guarded("on_leave", player, player, reason)
         leave_groups(self.room, player)
         # Messages still on their way to this seat must not reach its next player.
-        outbox = self._outbox
+        outbox = self.outbox
         outbox.emissions = [e for e in outbox.emissions if e.seat != number]
         outbox.texts = [text for text in outbox.texts if text.to != number]
         outbox.kicked = [seat for seat in outbox.kicked if seat != number]
@@ -204,7 +207,7 @@ class Stepper(Generic[R]):
     @property
     def kicked(self) -> list[Player]:
         """Players who were kicked and have not left yet."""
-        outbox = self._outbox
+        outbox = self.outbox
         if not outbox.kicked:
             return []
         sitting = {number: self.seated.get(number) for number in outbox.kicked}
@@ -320,7 +323,7 @@ class Stepper(Generic[R]):
         for player, text in [one for one in said if self.find(one[0]) is not None]:
             heard = self._guarded("on_say", player, player, text)
             if isinstance(heard, str):
-                self._outbox.say(player.seat, player.name, heard, None)
+                self.outbox.say(player.seat, player.name, heard, None)
             elif heard is not None and heard is not _FAILED:
                 wrong = TypeError(f"on_say must return a str or None, not {type(heard).__name__}")
                 self.failures.append(HookFailure("on_say", player, wrong))
@@ -337,7 +340,7 @@ class Stepper(Generic[R]):
 
     def take_emissions(self) -> list[Emission]:
         """Return the events to send, once."""
-        emissions, self._outbox.emissions = self._outbox.emissions, []
+        emissions, self.outbox.emissions = self.outbox.emissions, []
         if self._commands.recorder is not None:
             kinds = self.room.world.schema.kinds
             self._emitted += [kinds[type(emission.event)] for emission in emissions]
@@ -345,7 +348,7 @@ class Stepper(Generic[R]):
 
     def take_texts(self) -> list[Text]:
         """Return the texts to send, once."""
-        texts, self._outbox.texts = self._outbox.texts, []
+        texts, self.outbox.texts = self.outbox.texts, []
         return texts
 
     def take_failures(self) -> list[HookFailure]:
@@ -360,11 +363,6 @@ class Stepper(Generic[R]):
             self._commands.recorder.record(Published(tick_number, events))
         if self._rewind is not None:
             self._rewind.record(tick_number)
-
-    @property
-    def input_times(self) -> RoomInputTimes:
-        """The latency budget of the inputs, for a caller with a clock."""
-        return self._commands.times
 
     def change_pace(self, pace: float, publish_interval: int, view_share: float) -> None:
         """Note the pace of the room, and how often and how wide it is published from now on.

@@ -163,7 +163,7 @@ def _check_figures(*parts: dict[str, Any]) -> None:
 def _make_player(stepper: Stepper[Any], row: list[Any]) -> Player:
     number, seated = row[0], row[1]
     seat, screen = Seat(number, NOWHERE), Screen()
-    player = Player(seat, screen, "", None, stepper._outbox)
+    player = Player(seat, screen, "", None, stepper.outbox)
     if seated:
         if number in stepper.seated or type(number) is not int or number < 1:
             raise SnapshotError(f"seat {number!r} is wrong or taken twice")
@@ -213,7 +213,7 @@ def _load_engine(
     head: dict[str, Any],
     reader: RowReader,
 ) -> None:
-    room, outbox = stepper.room, stepper._outbox
+    room, outbox = stepper.room, stepper.outbox
     room.pace, room.publish_interval = engine["pace"], engine["publish_interval"]
     known = {spec.name for spec in room.world.schema.events}
     reader.dropped += [f"the event class {n}" for n in head["classes"][1] if n not in known]

@@ -296,7 +296,7 @@ def _save_engine(
     records: world_state.Records,
 ) -> dict[str, Any]:
     """Copy what the engine keeps of the room, but for its players."""
-    room, outbox = stepper.room, stepper._outbox
+    room, outbox = stepper.room, stepper.outbox
     emissions = [
         (
             saver.save_attribute(room, "emit()", e.event),

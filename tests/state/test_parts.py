@@ -97,8 +97,9 @@ PARTS = [
     ),
     (
         set(vars(STEPPER)),
-        {"room", "seated", "texts_dropped", "_said", "_commands", "_rewind", "_outbox"},
-        {"failures", "_in_order", "_timers", "_handlers", "_emitted"},
+        {"room", "seated", "texts_dropped", "_said", "_commands", "_rewind", "outbox"},
+        {"failures", "_in_order", "_timers", "_handlers", "_emitted"}
+        | {"input_times", "takes_inputs"},
     ),
     (
         set(vars(PUBLISHER)),

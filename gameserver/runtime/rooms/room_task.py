@@ -87,9 +87,11 @@ class RoomTask:
         #: Its place in the scheduler; None before it has started.
         self._scheduled: ScheduledRoom | None = None
         self._times = TickTimes()
+        self._clock = trio.current_time
         self._published_tick = 0
-        #: When the work of this tick began.
+        #: When the work of this tick began; whether the step of the last one blocked the server.
         self._begun_s = 0.0
+        self._blocked = False
         #: The level of the overload ladder that the game was last told.
         self._level = 0
 
@@ -216,6 +218,8 @@ class RoomTask:
     def _start_ticking(self) -> None:
         if self._journals is not None:
             self.journal = self._journals.begin(self.stepper, self.publisher, self.label)
+        # The same as ``trio.current_time``, which looks for the clock at each call.
+        self._clock = trio.lowlevel.current_clock().current_time
         self._scheduled = self._loop.scheduler.add(
             self.room.tick_rate, self._tick, self.stepper.expect, self.pace.tempo
         )
@@ -254,26 +258,27 @@ class RoomTask:
         return ended_s
 
     def _play(self, tick_number: int, begun_s: float, lateness_s: float) -> float:
-        scheduled = self._scheduled
+        scheduled, roster = self._scheduled, self.roster
         assert scheduled is not None
         before_s, self._begun_s = self._begun_s, begun_s
         if begun_s - before_s > BLOCK_S:
             self._note_missed(begun_s - before_s - self.pace.tick_s)
-        self.roster.release_expired(begun_s)
+        if roster.held:
+            roster.release_expired(begun_s)
         simulate_s = self._simulate(tick_number, begun_s)
         if (
             tick_number - self._published_tick >= self.room.publish_interval
-            and self.roster.closed is None
+            and roster.closed is None
         ):
             self._published_tick = tick_number
             self._publish(tick_number, simulate_s)
-        ended_s = trio.current_time()
+        ended_s = self._clock()
         publish_s = ended_s - begun_s - simulate_s
         if publish_s >= BLOCK_S:
             self.hooks.note_duration("publish", publish_s)
         work_s = scheduled.reading_s + simulate_s + publish_s
         self._times.note(lateness_s, simulate_s, work_s)
-        players, arrivals = len(self.room.players), self.roster.arrivals
+        players, arrivals = len(self.room.players), roster.arrivals
         if self.ladder.ticked(tick_number, work_s, publish_s, players, arrivals):
             self._take_step(tick_number)
         if self.journal is not None:
@@ -287,33 +292,39 @@ class RoomTask:
 
     def _simulate(self, tick_number: int, begun_s: float) -> float:
         """Step the room and deal with what its hooks left behind; return how long the step took."""
-        stepper = self.stepper
-        stepper.input_times.begin_tick(begun_s)
+        stepper, clock = self.stepper, self._clock
+        if stepper.takes_inputs:
+            stepper.input_times.begin_tick(begun_s)
         longest, longest_s, before_s = "tick", 0.0, begun_s
         for hook in stepper.stages(tick_number):
-            ended_s = trio.current_time()
+            ended_s = clock()
             if ended_s - before_s > longest_s:
                 longest, longest_s = hook, ended_s - before_s
             before_s = ended_s
         simulate_s = before_s - begun_s
-        if (blocking := self.hooks.note_step(simulate_s, longest, longest_s)) is not None:
-            self.roster.fail(f"the room failed: {blocking} blocked the server")
+        if simulate_s >= BLOCK_S or self._blocked:
+            self._blocked = simulate_s >= BLOCK_S
+            if (blocking := self.hooks.note_step(simulate_s, longest, longest_s)) is not None:
+                self.roster.fail(f"the room failed: {blocking} blocked the server")
         if stepper.failures:
             self.roster.deal_with_failures()
-        self.roster.end_kicked()
+        if stepper.outbox.kicked:
+            self.roster.end_kicked()
         return simulate_s
 
     def _publish(self, tick_number: int, simulate_s: float) -> None:
         stepper = self.stepper
-        emissions, texts = stepper.take_emissions(), stepper.take_texts()
+        outbox = stepper.outbox
+        emissions = stepper.take_emissions() if outbox.emissions else ()
+        texts = stepper.take_texts() if outbox.texts else ()
         try:
             for said in texts:
                 frame = binary_frame(Said(said.seat, said.name, said.text).encode())
                 self._pass_on(frame, said.to)
             self.publisher.publish(tick_number, emissions)
             stepper.published(tick_number)
-            if stepper.input_times.untold:
-                stepper.input_times.note_sent(tick_number, trio.current_time(), simulate_s)
+            if stepper.takes_inputs:
+                stepper.input_times.note_sent(tick_number, self._clock(), simulate_s)
         except LocalProtocolError as error:
             self.hooks.note_failure(HookFailure("publish", None, error))
             self.roster.fail("the room failed: a value that cannot be sent")

@@ -173,7 +173,7 @@ class Roster:
         #: Those of them that have an identity; each identity plays once (``playing``).
         self._by_identity: dict[str, Member] = {}
         #: Those of them that are ``Held``, the first to expire first.
-        self._held: dict[Member, Held] = {}
+        self.held: Final[dict[Member, Held]] = {}
         #: For how long the server was blocked in all.
         self._blocked_s = 0.0
 
@@ -315,7 +315,7 @@ class Roster:
         if may_return and self._take_hold(member, address):
             self._drop(member)
             until_s = trio.current_time() - self._blocked_s + self._room.hold_s
-            member.state = self._held[member] = Held(until_s, address)
+            member.state = self.held[member] = Held(until_s, address)
         else:
             self.leave(member, reason)
 
@@ -325,7 +325,7 @@ class Roster:
         return holds and self._hold_quota.take(address)
 
     def _end_hold(self, member: Member) -> None:
-        held = self._held.pop(member)
+        held = self.held.pop(member)
         self._hold_quota.give_back(held.address)
 
     def _drop(self, member: Member) -> None:
@@ -342,9 +342,7 @@ class Roster:
 
     def release_expired(self, now_s: float) -> None:
         """Have the players leave whose seats were held for long enough."""
-        if not self._held:
-            return
-        for member, held in list(self._held.items()):
+        for member, held in list(self.held.items()):
             if held.until_s > now_s - self._blocked_s:
                 return
             self.leave(member, "did not come back")
@@ -417,7 +415,7 @@ class Roster:
         """Let nobody join or resume any more; held players leave."""
         if self.closed is None:
             self.closed = why
-        for member in list(self._held):
+        for member in list(self.held):
             self.leave(member, self.closed)
 
     def fail(self, why: str) -> None:

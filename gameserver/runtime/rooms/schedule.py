@@ -147,37 +147,48 @@ class TickTimes:
     ``lateness_s`` how long after its deadline it began.
     """
 
-    __slots__ = ("_at", "lateness_s", "simulate_s", "work_s")
+    __slots__ = ("_at", "_figures")
 
     def __init__(self) -> None:
-        self.work_s = array("d")
-        self.simulate_s = array("d")
-        self.lateness_s = array("d")
-        #: Where the newest tick is.
-        self._at = -1
+        #: The three figures of each tick side by side, which is one line of the cache to write.
+        self._figures = array("d")
+        #: Where those of the next tick go.
+        self._at = 0
 
     def note(self, lateness_s: float, simulate_s: float, work_s: float) -> None:
         """Note a tick."""
-        if len(self.work_s) < WINDOW_TICKS:
-            self._at += 1
-            self.lateness_s.append(lateness_s)
-            self.simulate_s.append(simulate_s)
-            self.work_s.append(work_s)
-            return
-        at = self._at = (self._at + 1) % WINDOW_TICKS
-        self.lateness_s[at] = lateness_s
-        self.simulate_s[at] = simulate_s
-        self.work_s[at] = work_s
+        figures, at = self._figures, self._at
+        if at == len(figures):
+            figures.extend((0.0, 0.0, 0.0))
+        figures[at] = lateness_s
+        figures[at + 1] = simulate_s
+        figures[at + 2] = work_s
+        self._at = (at + 3) % (3 * WINDOW_TICKS)
+
+    @property
+    def lateness_s(self) -> array[float]:
+        """How long after their deadlines the ticks began, in any order."""
+        return self._figures[::3]
+
+    @property
+    def simulate_s(self) -> array[float]:
+        """How long the ticks took until their publish, in any order."""
+        return self._figures[1::3]
+
+    @property
+    def work_s(self) -> array[float]:
+        """How long the ticks took, in any order."""
+        return self._figures[2::3]
 
     @property
     def last_work_s(self) -> float | None:
         """How long the last tick took; None before there was one."""
-        return self.work_s[self._at] if self.work_s else None
+        return self._figures[self._at - 1] if self._figures else None
 
     @property
     def last_simulate_s(self) -> float | None:
         """How long the last tick took until its publish; None before there was one."""
-        return self.simulate_s[self._at] if self.simulate_s else None
+        return self._figures[self._at - 2] if self._figures else None
 
     def statistics(self, schedule: Schedule) -> TickStatistics:
         """Return the counts of ``schedule`` with present percentiles; sorts two windows."""
