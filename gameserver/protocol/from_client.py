@@ -337,8 +337,12 @@ _FROM_CLIENT: Final[dict[int, Callable[[list[Any]], ClientMessage]]] = {
 }
 
 
-def short_command(data: bytes) -> list[Any] | None:
-    """Return the array of a short command with its head checked but not its values, or None.
+#: ``seq, tick, rendered, acked, kind, values`` of a command, as in ``CommandMessage``.
+ShortCommand: TypeAlias = tuple[int, int, int, int, int, list[Any]]
+
+
+def short_command(data: bytes) -> ShortCommand | None:
+    """Return the elements of a short command with its head checked but not its values, or None.
 
     The fast path for nearly all messages of clients.  None says nothing about the bytes;
     ``decode_from_client`` judges them.  The values may be anything that msgpack can represent in
@@ -347,7 +351,7 @@ def short_command(data: bytes) -> list[Any] | None:
     message = unpack_short(data)
     if message is None or len(message) < _COMMAND_HEAD:
         return None
-    kind, seq, tick, rendered, acked, command = message[:_COMMAND_HEAD]
+    kind, seq, tick, rendered, acked, command, *values = message
     if (
         kind.__class__
         is seq.__class__
@@ -363,7 +367,7 @@ def short_command(data: bytes) -> list[Any] | None:
         and 0 <= acked <= INT_LIMIT
         and command >= 0
     ):
-        return message
+        return seq, tick, rendered, acked, command, values
     return None
 
 

@@ -9,8 +9,8 @@ A collection takes time in proportion to the objects that it looks at, and a pla
 objects.  Left alone, Python looks at all of them whenever there are a quarter more, thus just while
 people join.  Here no collection looks at more than ``MOST_OBJECTS`` while anyone plays:
 
-- Python starts no collection by itself.  Every ``SWEEP_S`` the *newest* objects are collected;
-  those that survive are *young*.
+- Python starts no collection by itself.  Every ``SWEEP_S`` the *newest* objects are collected, or
+  a few times later while they are few; those that survive are *young*.
 - Every ``SETTLE_S`` the young objects are collected and those that survive are *frozen*: left out
   of all further collections, and still freed once nothing refers to them.
 - Where there are more than ``MOST_OBJECTS`` of either, as in a storm of joins, they are frozen
@@ -41,6 +41,9 @@ SWEEP_S: Final = 0.05
 SETTLE_S: Final = 5.0
 #: The most objects that a collection may examine while people play.
 MOST_OBJECTS: Final = 4_000
+#: A sweep is put off while fewer objects than this are new, but only so often in a row.
+FEW_OBJECTS: Final = 1_000
+MOST_PUT_OFF: Final = 4
 #: So many new objects between two sweeps are a reason for Python to collect by itself.  The hook
 #: that makes so many has stopped the server for longer than their collection does.
 RUNAWAY_OBJECTS: Final = 1_000_000
@@ -77,6 +80,7 @@ class GcPolicy:
         self._left_bytes = 0
         #: Never less than there are young objects.
         self._young = 0
+        self._put_off = 0
 
     async def run(self) -> None:
         """Keep collections small, for ever.  Cancelled, it leaves the collector as it was."""
@@ -100,7 +104,12 @@ class GcPolicy:
     def _sweep(self) -> None:
         """Collect the newest objects, or freeze them where they are too many."""
         # Allocations less deallocations: a first estimate that takes no time.
-        if gc.get_count()[0] > MOST_OBJECTS or (new := _count(_NEWEST)) > MOST_OBJECTS:
+        made = gc.get_count()[0]
+        if made < FEW_OBJECTS and self._put_off < MOST_PUT_OFF:
+            self._put_off += 1
+            return
+        self._put_off = 0
+        if made > MOST_OBJECTS or (new := _count(_NEWEST)) > MOST_OBJECTS:
             self._freeze()
             return
         self._young += new - gc.collect(_NEWEST)
@@ -112,6 +121,8 @@ class GcPolicy:
 
     def _settle(self) -> None:
         """Collect the young objects and freeze those that survive."""
+        self._put_off = MOST_PUT_OFF
+        self._sweep()
         gc.collect(_YOUNG)
         self._freeze()
 

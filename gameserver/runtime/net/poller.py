@@ -98,10 +98,14 @@ class Poller:
         if self._unfinished:
             ready += self._unfinished.difference(ready)
             self._unfinished.clear()
+        links = self._links
         for descriptor in ready:
-            link = self._links.get(descriptor)
+            link = links.get(descriptor)
             if link is not None:  # else an earlier one of this turn had it removed
-                self._read(link)
+                try:
+                    link.read_now()
+                except Exception:  # noqa: BLE001 - a bug of ours; it costs one player the session
+                    self._drop_broken(link)
 
     async def run(self) -> None:
         """Read the watched links whenever something arrives, for ever."""
@@ -114,17 +118,18 @@ class Poller:
 
     def _read_fired(self, descriptor: int, link: Link) -> None:
         self._fired = descriptor
-        self._read(link)
+        try:
+            link.read_now()
+        except Exception:  # noqa: BLE001 - as in ``read_ready``
+            self._drop_broken(link)
         self._fired = -1
         if descriptor in self._watched:  # it was something else than the pong
             self._arm(descriptor)
 
-    def _read(self, link: Link) -> None:
-        try:
-            link.read_now()
-        except Exception:
-            log.exception("a link could not be read")
-            link.drop()
+    @staticmethod
+    def _drop_broken(link: Link) -> None:
+        log.exception("a link could not be read")
+        link.drop()
 
     def close(self) -> None:
         """Give the links back to their own tasks and free the epoll sets."""

@@ -48,7 +48,7 @@ NEWEST_WEIGHT: Final = 1 / 16
 #: Gets the number of a tick, when it begins, and how long after its deadline that is, in seconds.
 #: Returns when it ended.  Must not raise.
 Tick: TypeAlias = Callable[[int, float, float], float]
-#: Told the number of the next tick before commands for it are read.
+#: Told the number of a tick that does not follow the last one, before commands for it are read.
 Expect: TypeAlias = Callable[[int], None]
 
 
@@ -89,8 +89,8 @@ class ScheduledRoom:
         self.work_s = LEAST_WORK_S
         #: Its share of the time for which links were read before the present round.
         self.reading_s = 0.0
-        #: The tick of the present round, and its deadline: of the first tick dropped, after a jump.
-        self.number = 0
+        #: The tick of the newest round, and its deadline: of the first tick dropped, after a jump.
+        self.number = -1
         self.deadline_s = 0.0
         self.removed = False
 
@@ -257,9 +257,10 @@ class TickScheduler:
                 continue
             number = room.schedule.take(now_s)
             assert number is not None, "the heap has the deadlines of the schedules"
+            if number != room.number + 1:  # the first, or some were dropped
+                room.expect(number)
             room.number = number
             room.deadline_s = deadline_s
-            room.expect(number)
             due.append(room)
         return due
 
