@@ -23,7 +23,9 @@ from gameserver import Settings
 from gameserver.runtime import gc_policy
 from gameserver.runtime.gc_policy import (
     BLOCK_BYTES,
+    FEW_OBJECTS,
     MOST_OBJECTS,
+    MOST_PUT_OFF,
     PLAYER_BYTES,
     RUNAWAY_OBJECTS,
     SETTLE_S,
@@ -176,8 +178,19 @@ async def test_the_newest_are_collected_between_ticks(
     autojump_clock: MockClock, game: Game
 ) -> None:
     newest = weakref.ref(Circle())
+    await trio.sleep((MOST_PUT_OFF + 2) * SWEEP_S)
+    assert newest() is None
+
+
+async def test_many_new_objects_are_collected_at_the_next_sweep(
+    autojump_clock: MockClock, game: Game
+) -> None:
+    await trio.sleep((MOST_PUT_OFF + 2) * SWEEP_S)
+    newest = weakref.ref(Circle())
+    many = [[number] for number in range(FEW_OBJECTS + SLACK)]
     await trio.sleep(2 * SWEEP_S)
     assert newest() is None
+    del many
 
 
 async def test_the_young_are_collected_when_they_settle(
