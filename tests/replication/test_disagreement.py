@@ -105,8 +105,8 @@ def test_the_values_are_those_of_the_tick_that_was_asked_for(stage: Stage) -> No
 
 def test_entities_that_only_one_side_holds_are_told(stage: Stage) -> None:
     missing = HeldEntity(stage.world.id_of(stage.own), None, [], None)
-    extra = HeldEntity(999, 0, [0, 0, 0], None)
-    other_kind = stage.held(stage.other, kind=1, values=[[]])
+    extra = HeldEntity(999, 1, [0, 0, 0], None)
+    other_kind = stage.held(stage.other, kind=0, values=[[]])
     unknown = HeldEntity(998, 77, [], None)
     found = stage.shown().compare([missing, extra, other_kind, unknown])
     assert [(one.entity, one.of_room, one.of_client) for one in found] == [

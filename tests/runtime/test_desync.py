@@ -55,6 +55,7 @@ async def test_a_corrupted_client_is_told_by_entity_field_and_both_values(
 
 async def test_a_client_that_reports_too_often_is_closed() -> None:
     async with open_server({"field": Field}, Settings(port=0)) as server, join(server) as client:
+        await client.joined()
         for _ in range(3):
             await client.send(Desync(1, None))
         assert (await client.closed())[0] == 4008

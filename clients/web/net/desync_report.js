@@ -13,7 +13,7 @@ const MOST_BYTES = 4096;
 /**
  * @param {import("./replica.js").Replica} replica
  * @param {Map<number, number>} hashes  of the server: id → share of the checksum
- * @returns {Uint8Array | null} a desync, or null if nothing differs, or nothing fits
+ * @returns {Uint8Array<ArrayBuffer> | null} a desync, or null if nothing differs, or nothing fits
  */
 export function desyncReport(replica, hashes) {
   const ids = new Set([...hashes.keys(), ...replica.entities.keys()]);
