@@ -286,6 +286,8 @@ class Room(Generic[EntityT]):
 
     def despawn(self, entity: Any) -> None:
         """Take ``entity`` out of the world."""
+        if isinstance(entity, Player):
+            raise LocalProtocolError("a player is no entity: write self.despawn(player.entity)")
         self.world.despawn(entity)
 
     def group(self, name: str) -> Group:
@@ -377,10 +379,14 @@ class Room(Generic[EntityT]):
         to: Player[Any] | None = None,
     ) -> None:
         """Send ``event`` to one player (``to``), to all who see a point of ``at``, or to all."""
-        known = type(event) in self.world.schema.kinds
-        if not known or not isinstance(spec_of(type(event)), EventSpec):
+        name = type(event).__name__
+        if not isinstance(spec_of(type(event)), EventSpec):
             raise LocalProtocolError(
-                f"{type(event).__name__} is not an event class of this room; see Room.classes"
+                f"{name} is no event class: write @event above class {name}, or emit an event"
+            )
+        if type(event) not in self.world.schema.kinds:
+            raise LocalProtocolError(
+                f"{name} is no event class of this room: add it to {type(self).__name__}.classes"
             )
         points = None if at is None else _points(at)
         seat = None if to is None else _seat_of(to, "to")

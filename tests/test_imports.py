@@ -20,7 +20,7 @@ from tests.support.paths import ROOT
 #: ``gameserver`` alone stands for the public names in ``gameserver/__init__.py``.
 ARROWS = """
 docs, __main__ → cli → clients, games → gameserver → cluster, runtime → config
-→ ops, tokens, rehearsing.second_run → testing → rehearsing → state
+→ ops, tokens, trial, rehearsing.second_run → testing → rehearsing → state
 → simulation → room → group → player, timers, joining → outbox → replication → protocol → model
 → stepping, storage → errors, identity, lazy_exports
 """

@@ -216,7 +216,7 @@ def test_events_must_be_declared() -> None:
         (None, 1),
     ]
     for wrong in (Ship(), Push(), 3):
-        with pytest.raises(LocalProtocolError, match="is not an event class of this room"):
+        with pytest.raises(LocalProtocolError, match="is no event class: write @event"):
             room.emit(wrong)
     with pytest.raises(LocalProtocolError, match=r"a point \(x, y\) or a list of them, no Ship"):
         room.emit(Bump(1), at=Ship())  # type: ignore[arg-type]
@@ -273,4 +273,4 @@ def test_on_say_that_returns_no_text_failed_on_that_player() -> None:
     stepper.step(1)
     (failure,) = stepper.failures
     assert (failure.hook, failure.player) == ("on_say", ann.player)
-    assert str(failure.error) == "on_say must return a str or None, not int"
+    assert str(failure.error) == "Crier.on_say must return a str or None, not 5"

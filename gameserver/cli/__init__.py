@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(arguments)
     except GameServerError as error:
-        _fail(str(error))
+        _fail(*str(error).splitlines())
     except OSError as error:
         # Only commands that print an answer and end fail so; the others drop unprintable output.
         if error.errno not in UNWRITABLE or error.filename is not None:
@@ -58,10 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(f"cannot write to standard output: {error.strerror}")
 
 
-def _fail(why: str) -> NoReturn:
+def _fail(*reasons: str) -> NoReturn:
     with unfailing_output():
         console = Console(stderr=True)
-        console.print(f"gameserver: {why}", markup=False, highlight=False, soft_wrap=True)
+        for why in reasons:
+            console.print(f"gameserver: {why}", markup=False, highlight=False, soft_wrap=True)
     sys.exit(1)
 
 

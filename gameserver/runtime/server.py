@@ -10,7 +10,15 @@ import errno
 import heapq
 import math
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from typing import TYPE_CHECKING, Final, cast
 
 import attrs
@@ -63,6 +71,7 @@ from gameserver.runtime.server_storage import ServerStorage
 from gameserver.runtime.sessions.session import VERSION_REFUSED, Session
 from gameserver.storage.errors import StorageError
 from gameserver.tokens import Fault
+from gameserver.trial import TrialFailed, try_room
 
 if TYPE_CHECKING:
     import socket
@@ -422,10 +431,13 @@ async def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM, then stop gracefully; a second signal ends all at once.
 
+    Each room class is tried before (``gameserver.trial``): ``TrialFailed`` says what to write.
     SIGHUP reads certificate and secrets again, if there are any in files, and never ends anything.
     ``beside`` is called with the running server, and cancelled when the stopping begins.
     """
     settings = settings or Settings()
+    # In a thread, where no hook of a game can wait in the name of this task.
+    await trio.to_thread.run_sync(_try_rooms, list(kinds.values()))
     reloading = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # Windows has none
     with trio.open_signal_receiver(*ENDING_SIGNALS, *reloading) as signals:
         async with open_server(kinds, settings) as server:
@@ -441,6 +453,20 @@ async def serve(
                 nursery.cancel_scope.cancel()
             for number in ENDING_SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
+
+
+def _try_rooms(rooms: Iterable[type[Room]]) -> None:
+    """Raise ``TrialFailed`` with the mistakes of all rooms."""
+    lines: list[str] = []
+    for room in rooms:
+        if not (isinstance(room, type) and issubclass(room, Room)):
+            continue  # the lobby refuses it
+        try:
+            try_room(room)
+        except TrialFailed as failure:
+            lines += failure.lines
+    if lines:
+        raise TrialFailed(lines)
 
 
 def _assets(settings: Settings) -> Assets:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dis
 import inspect
+import sys
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -169,6 +170,8 @@ def complaints(room: type[Room]) -> Iterator[str]:
     others = [cls for cls in commands if cls not in table]
     if others and room.on_command is Room.on_command:
         for cls in others:
+            if room.classes is None and any(_takes(other, cls) for other in _neighbours(room)):
+                continue  # it is there for another room of the module
             yield (
                 f"{room.__name__} has no handler for {cls.__name__}: write @handles "
                 f"{_definition(cls.__name__.lower(), cls.__name__)}, or leave {cls.__name__} out "
@@ -179,6 +182,25 @@ def complaints(room: type[Room]) -> Iterator[str]:
         yield from _too_fast(room, name, [cls for cls in table if table[cls] == name])
     if others:
         yield from _too_fast(room, "on_command", _annotated_commands(room) or others)
+
+
+def _neighbours(room: type[Room]) -> Iterator[type[Room]]:
+    """Yield the other rooms that are declared in the modules of ``room``."""
+    for module in {cls.__module__ for cls in room.__mro__ if issubclass(cls, Room)}:
+        for other in list(vars(sys.modules[module]).values()):
+            if isinstance(other, type) and issubclass(other, Room) and other not in (Room, room):
+                yield other
+
+
+def _takes(room: type[Room], command: type) -> bool:
+    try:
+        if command in handlers_of(room):
+            return True
+    except LocalProtocolError:
+        return False  # that room has a mistake of its own
+    if room.on_command is Room.on_command:
+        return False
+    return command in (_annotated_commands(room) or [command])
 
 
 def _annotated_commands(room: type[Room]) -> list[type]:

@@ -1,8 +1,8 @@
 """Checks of a room class before anybody plays in it.
 
-Owns the rules for what a game declares: ``check_room`` raises for a class that cannot work,
-``suspicions`` names what works, but is hardly intended, and ``check_attributes`` looks at a room
-that has been made.  Calls no hook of a game.
+Owns the rules for what a game declares: ``check_room`` raises for a class that cannot work, and
+``check_attributes`` looks at a room that has been made.  ``slips.py`` names what works, but is
+hardly intended.  Calls no hook of a game.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ import functools
 import inspect
 import math
 import re
-from collections.abc import Callable, Iterator
-from difflib import get_close_matches
+from collections.abc import Callable
 from typing import Any, Final
 
 from gameserver.errors import LocalProtocolError
 from gameserver.model.schema import spec_of
-from gameserver.model.specs import CommandSpec
+from gameserver.model.specs import CommandSpec, EntitySpec
 from gameserver.model.view import Near
 from gameserver.room import Room
-from gameserver.simulation.handlers import complaints, handlers_of
+from gameserver.simulation.handlers import handlers_of
 from gameserver.simulation.matchable import check_matchable
 
 ASYNC_HOOKS: Final = ("on_start", "on_load", "on_stop", "on_auth")
@@ -28,8 +27,6 @@ HOOKS: Final = (
     *("on_create", "on_join", "on_leave", "on_drop", "on_resume", "on_command", "on_idle"),
     *("on_say", "on_overload", "tick", "save", "load", *ASYNC_HOOKS),
 )
-#: How much a name must resemble a hook's name to be taken for a slip (``difflib``'s ratio).
-LIKENESS: Final = 0.8
 
 
 def _is_count(value: Any) -> bool:
@@ -73,13 +70,16 @@ def check_room(room: type[Room]) -> None:
             )
         if not is_async and name in ASYNC_HOOKS:
             raise LocalProtocolError(f"{room.__name__}.{name} must be an async def")
+        _check_parameters(room, name)
     if room.__init__ is not Room.__init__:
         raise LocalProtocolError(
             f"{room.__name__}.__init__: a room is made by the server; build its world in on_create"
         )
+    _check_classes(room)
     room.schema()  # raises by itself
     check_matchable(room)  # raises by itself
     _check_input(room)
+    _check_rewinds(room)
     handlers_of(room)  # raises by itself
     if room.rewinds and room.max_rewind_ms > 1000 * room.history_s:
         raise LocalProtocolError(f"{room.__name__}.history_s is shorter than max_rewind_ms")
@@ -147,36 +147,73 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
-def _check_input(room: type[Room]) -> None:
-    if room.input is None:
+def _check_parameters(room: type[Room], name: str) -> None:
+    """Raise if the server could not call a hook with its arguments."""
+    hook, ours = getattr(room, name), getattr(Room, name)
+    signature = inspect.signature(ours)
+    try:
+        inspect.signature(hook).bind(*signature.parameters)
+    except TypeError:
+        sort = "async def" if name in ASYNC_HOOKS else "def"
+        right = re.sub(r"'|\[EntityT\]", "", f"{sort} {name}{signature}")
+        raise LocalProtocolError(
+            f"{room.__name__}.{name} has the wrong parameters: write {right}"
+        ) from None
+
+
+def _check_classes(room: type[Room]) -> None:
+    """Raise unless ``classes`` is a sequence of declared classes."""
+    classes: Any = room.classes
+    if classes is None:
         return
-    if not isinstance(spec_of(room.input), CommandSpec):
-        raise LocalProtocolError(f"{room.__name__}.input is not a command class")
-    if room.input not in room.schema().kinds:
-        raise LocalProtocolError(f"{room.input.__name__} is not in {room.__name__}")
+    if isinstance(classes, type):
+        raise LocalProtocolError(
+            f"{room.__name__}.classes is a tuple of classes: write classes = ({classes.__name__},)"
+        )
+    for cls in classes:
+        if not isinstance(cls, type) or spec_of(cls) is None:
+            shown = cls.__name__ if isinstance(cls, type) else repr(cls)
+            raise LocalProtocolError(
+                f"{room.__name__}.classes names {shown}: declare it with @entity, @command or "
+                "@event, or leave it out"
+            )
 
 
-def suspicions(room: type[Room]) -> Iterator[str]:
-    """Yield a sentence for each declaration that is probably a mistake."""
-    for name in dict.fromkeys(name for cls in room.__mro__ for name in vars(cls)):
-        if not hasattr(Room, name) and (meant := _meant(room, name)) is not None:
-            yield f"{room.__name__}.{name}: the server knows no such thing; is {meant} meant?"
-    yield from complaints(room)
+def _check_input(room: type[Room]) -> None:
+    given: Any = room.input
+    if given is None:
+        return
+    if not isinstance(given, type):
+        raise LocalProtocolError(
+            f"{room.__name__}.input is a command class, such as input = Steer, not {given!r}"
+        )
+    if not isinstance(spec_of(given), CommandSpec):
+        raise LocalProtocolError(
+            f"{room.__name__}.input = {given.__name__}: write @command above class {given.__name__}"
+        )
+    if given not in room.schema().kinds:
+        raise LocalProtocolError(
+            f"{room.__name__}.input = {given.__name__}: add {given.__name__} to "
+            f"{room.__name__}.classes"
+        )
 
 
-def _meant(room: type[Room], name: str) -> str | None:
-    """Return the hook or setting for which ``name`` may be a slip."""
-    squashed = _squashed(name)
-    for setting in _SETTINGS:
-        if squashed == _squashed(setting):
-            return setting
-    if not (squashed.startswith("on") and callable(getattr(room, name))):
-        return None
-    hooks = {_squashed(hook): hook for hook in HOOKS}
-    close = get_close_matches(squashed, hooks, n=1, cutoff=LIKENESS)
-    return hooks[close[0]] if close else None
-
-
-def _squashed(name: str) -> str:
-    """Return ``name`` without what tells onJoin from on_join."""
-    return name.replace("_", "").lower()
+def _check_rewinds(room: type[Room]) -> None:
+    """Raise unless ``rewinds`` is a sequence of entity classes with a position."""
+    rewinds: Any = room.rewinds
+    if isinstance(rewinds, type):
+        raise LocalProtocolError(
+            f"{room.__name__}.rewinds is a tuple of classes: write rewinds = ({rewinds.__name__},)"
+        )
+    for cls in rewinds:
+        spec = spec_of(cls) if isinstance(cls, type) else None
+        name = cls.__name__ if isinstance(cls, type) else repr(cls)
+        if not isinstance(spec, EntitySpec):
+            raise LocalProtocolError(
+                f"{room.__name__}.rewinds names {name}, which is no @entity class"
+            )
+        if not spec.at:
+            raise LocalProtocolError(
+                f"{room.__name__}.rewinds names {name}, which has no position: write "
+                f'@entity(at=("x", "y")) above class {name}'
+            )

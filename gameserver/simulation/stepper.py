@@ -15,6 +15,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
+from gameserver.errors import LocalProtocolError
 from gameserver.outbox import Text
 from gameserver.player import Player, Screen
 from gameserver.protocol.latency import Latency
@@ -312,7 +313,7 @@ class Stepper(Generic[R]):
             return None
         wanted = self.room.input
         if command.__class__ is not wanted and wanted is not None:
-            wrong = TypeError(f"on_idle must return a {wanted.__name__}, not {command!r}")
+            wrong = self._returned("on_idle", f"a {wanted.__name__}", command)
             self.failures.append(HookFailure("on_idle", player, wrong))
             return None
         return command
@@ -325,8 +326,12 @@ class Stepper(Generic[R]):
             if isinstance(heard, str):
                 self.outbox.say(player.seat, player.name, heard, None)
             elif heard is not None and heard is not _FAILED:
-                wrong = TypeError(f"on_say must return a str or None, not {type(heard).__name__}")
+                wrong = self._returned("on_say", "a str or None", heard)
                 self.failures.append(HookFailure("on_say", player, wrong))
+
+    def _returned(self, hook: str, wanted: str, value: Any) -> LocalProtocolError:
+        name = type(self.room).__name__
+        return LocalProtocolError(f"{name}.{hook} must return {wanted}, not {value!r}")
 
     def _call_timers(self, tick: int) -> None:
         for timer in self._timers.due(tick):

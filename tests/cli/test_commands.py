@@ -81,9 +81,10 @@ def test_two_rooms_of_the_same_name_are_refused(here: pathlib.Path) -> None:
         load_rooms(["mygame:Duel", "mygame:Duel"])
 
 
-def test_an_import_error_of_a_game_is_raised_unchanged(here: pathlib.Path) -> None:
+def test_an_import_error_of_a_game_is_named_with_its_line(here: pathlib.Path) -> None:
     (here / "mygame.py").write_text("import not_installed_anywhere")
-    with pytest.raises(ModuleNotFoundError, match="not_installed_anywhere"):
+    says = r"^mygame imports not_installed_anywhere, which is not there: .* \(mygame.py:1\)$"
+    with pytest.raises(UsageError, match=says):
         load_rooms(["mygame:Duel"])
 
 

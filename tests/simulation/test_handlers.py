@@ -10,7 +10,8 @@ import pytest
 
 from gameserver import LocalProtocolError, Player, Room, command, entity, handles, number
 from gameserver.simulation.handlers import handlers_of
-from gameserver.simulation.room_check import check_room, suspicions
+from gameserver.simulation.room_check import check_room
+from gameserver.simulation.slips import suspicions
 from gameserver.simulation.stepper import Stepper
 from gameserver.testing import Rehearsal
 
@@ -119,7 +120,9 @@ def test_an_idle_input_of_another_class_is_named() -> None:
     play = Rehearsal(Forgetful())
     play.give(play.join("ann"), Steer())
     play.step()
-    with pytest.raises(TypeError, match=r"^on_idle must return a Steer, not None$"):
+    with pytest.raises(
+        LocalProtocolError, match=r"^Forgetful.on_idle must return a Steer, not None$"
+    ):
         play.step()
 
 
@@ -271,3 +274,9 @@ def test_commands_that_nothing_takes_are_named() -> None:
             "Fire) -> None, or leave Fire out of Den.classes"
         )
     ]
+
+
+def test_a_command_may_be_there_for_another_room_of_the_module() -> None:
+    quiet = room_with(classes=None, __module__=__name__)
+    assert {cls.__name__ for cls in quiet.schema().kinds} >= {"Steer", "Fire", "Buy", "Sell"}
+    assert list(suspicions(quiet)) == [], "Battle takes them all"

@@ -13,7 +13,8 @@ from gameserver.games.chat import Chat
 from gameserver.games.echo import Echo
 from gameserver.model.view import Near
 from gameserver.room import Room
-from gameserver.simulation.room_check import HOOKS, check_room, suspicions
+from gameserver.simulation.room_check import HOOKS, check_room
+from gameserver.simulation.slips import suspicions
 from gameserver.simulation.stepper import Stepper
 
 

@@ -40,7 +40,8 @@ from gameserver.runtime.rooms.room_loop import RoomLoop
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import Member
 from gameserver.simulation.matchable import filter_values, listed
-from gameserver.simulation.room_check import check_room, suspicions
+from gameserver.simulation.room_check import check_room
+from gameserver.simulation.slips import suspicions
 from gameserver.storage.room_storage import RoomStorage
 
 log = structlog.get_logger(__name__)

@@ -1,0 +1,145 @@
+"""A room class is tried before it is served: a trial room plays a moment of the game.
+
+Owns what happens in the trial, and turns each mistake into a line that says what to write.  The
+trial is ``Rehearsal``, so it has no server, no sockets and no clock.  It ends without a complaint
+where the game needs something from outside: where ``on_start`` waits or raises.  ``on_auth`` and
+``on_stop`` are not called, because they look at and change what is outside of the room.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from gameserver.errors import GameServerError, LocalProtocolError
+from gameserver.model.schema import spec_of
+from gameserver.model.specs import CommandSpec
+from gameserver.room import Player, Room
+from gameserver.simulation.room_check import check_room
+from gameserver.simulation.slips import suspicions
+from gameserver.testing import Rehearsal
+
+#: How many ticks a trial plays with its players, and once they have left.
+TICKS: Final = 10
+#: How many players join, where as many may.
+PLAYERS: Final = 2
+_PACKAGE: Final = pathlib.Path(__file__).parent
+
+
+class TrialFailed(LocalProtocolError):
+    """A room class that must not be served; ``lines`` says why, one line for each mistake."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = tuple(lines)
+
+
+def try_room(room: type[Room]) -> None:
+    """Play a moment in a room of this class; ``TrialFailed`` says what is wrong with it.
+
+    For tests: a class that passes is one that ``gameserver serve`` takes.
+    """
+    try:
+        check_room(room)
+    except LocalProtocolError as error:
+        raise TrialFailed([str(error)]) from error
+    if lines := list(suspicions(room)):
+        raise TrialFailed(lines)
+    _Trial(room).play()
+
+
+class _Trial:
+    """One trial room."""
+
+    def __init__(self, room: type[Room]) -> None:
+        self._class = room
+
+    def play(self) -> None:
+        """Play; raise ``TrialFailed`` for the first hook that raises."""
+        room = self._call("on_create", self._class, "trial")
+        rehearsal = self._call("on_create", Rehearsal, room)
+        if not _started(room):
+            return
+        self._call("tick", rehearsal.step)
+        players = [self._join(rehearsal, n + 1) for n in range(min(PLAYERS, room.max_players))]
+        self._call("tick", rehearsal.step)
+        for player in players:
+            self._act(rehearsal, player)
+        self._call("tick", rehearsal.step, TICKS)
+        for player in players:
+            if rehearsal.room.players.get(player.seat) is player:
+                self._call("on_drop", rehearsal.drop, player)
+                self._call("tick", rehearsal.step)
+                self._call("on_resume", rehearsal.resume, player)
+                self._call("on_leave", rehearsal.leave, player)
+        self._call("tick", rehearsal.step, TICKS)
+
+    def _join(self, rehearsal: Rehearsal[Room], number: int) -> Player:
+        name = f"trial {number}"
+        identity = name if self._class.requires_token else None
+        player: Player = self._call("on_join", rehearsal.join, name, identity)
+        return player
+
+    def _act(self, rehearsal: Rehearsal[Room], player: Player) -> None:
+        if rehearsal.room.players.get(player.seat) is not player:
+            return  # the game has kicked it
+        for command in _default_commands(self._class):
+            self._call("on_command", rehearsal.give, player, command)
+        rehearsal.say(player, "hello")
+
+    def _call(self, what: str, action: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return action(*arguments)
+        except Exception as error:
+            raise TrialFailed([self._line(what, error)]) from error
+
+    def _line(self, what: str, error: Exception) -> str:
+        """Return the line about an exception of the game."""
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_outside(f.filename)]
+        hook = frames[0].name if frames else what
+        files = {
+            getattr(sys.modules.get(c.__module__), "__file__", "") for c in self._class.__mro__
+        }
+        last = [frame for frame in frames if frame.filename in files][-1:] or frames[-1:]
+        place = "".join(f", {pathlib.Path(f.filename).name}:{f.lineno}" for f in last)
+        text = " ".join(str(error).split())
+        where = f" ({self._class.__name__}.{hook}{place})" if frames else ""
+        if isinstance(error, GameServerError):
+            return f"{text}{where}"
+        if (plain := re.fullmatch(r"(\w+)\(\) takes no arguments", text)) is not None:
+            return f"{text}: write @entity, @command or @event above class {plain[1]}{where}"
+        return f"{self._class.__name__}.{hook} raised {type(error).__name__}: {text}{place}"
+
+
+def _is_outside(file: str) -> bool:
+    """Whether a file is none of the server's, or of a game that comes with it."""
+    path = pathlib.Path(file)
+    return not path.is_relative_to(_PACKAGE) or path.is_relative_to(_PACKAGE / "games")
+
+
+def _started(room: Room) -> bool:
+    """Run ``on_start`` as far as it gets without waiting; whether it came to its end."""
+    coroutine = room.on_start()
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return True
+    except Exception:  # noqa: BLE001 - what it asks for may not be there before the server is
+        return False
+    finally:
+        coroutine.close()
+    return False
+
+
+def _default_commands(room: type[Room]) -> Iterator[Any]:
+    """Yield each command with its defaults, where it can be made of them alone."""
+    for cls in room.schema().kinds:
+        if isinstance(spec_of(cls), CommandSpec):
+            try:
+                yield cls()
+            except TypeError:
+                continue  # a field has no default
