@@ -19,10 +19,8 @@ import msgpack
 from gameserver.errors import RemoteProtocolError
 from gameserver.model.fieldtypes import MAX_ELEMENTS, Dict, FieldType, List, Optional, Value
 
-#: What an edit of a list does with the element after those that it skips.
+#: What an edit of a list or dict does with the element, or key, after those that it skips.
 SET, INSERT, REMOVE, WITHIN = range(4)
-#: What an edit of a dict does with the key that follows.
-PUT, DELETE, WITHIN_KEY = range(3)
 
 Change = list[Any]
 #: Takes the value that was sent last and the new one, which differ.
@@ -83,43 +81,37 @@ def _value_finder(field_type: Value) -> Differ:
 
 
 def _dict_finder(field_type: Dict) -> Differ:
-    """Return what finds deletions, then changes in place, then new keys, which come last."""
+    """Return what finds edits that skip the longest run of keys that stay in their order."""
     within = differ(field_type.item) if field_type.item.changing else None
 
     def find(old: Any, new: Any) -> Change:
-        held = dict(zip(old[::2], old[1::2], strict=True))
-        wanted = dict(zip(new[::2], new[1::2], strict=True))
-        kept = _kept_in_place(old[::2], new[::2])
         found: Change = []
-        for key in held:
-            if key not in kept:
-                found += (DELETE, key)
-        for key, value in wanted.items():
-            if key not in kept:
-                found += (PUT, key, value)
-            elif held[key] != value:
-                change = None if within is None else within(held[key], value)
-                if change is None or is_whole(change):
-                    found += (PUT, key, value)
-                else:
-                    found += (WITHIN_KEY, key, change)
+        i = j = skip = 0
+        for keep_i, keep_j in (*_anchors(old[::2], new[::2]), (len(old) // 2, len(new) // 2)):
+            for _ in range(i, keep_i):
+                found.append(skip << 2 | REMOVE)
+                skip = 0
+            for at in range(j, keep_j):
+                found += (skip << 2 | INSERT, new[2 * at], new[2 * at + 1])
+                skip = 0
+            i, j = keep_i + 1, keep_j + 1
+            held, wanted = old[2 * i - 1 : 2 * i], new[2 * j - 1 : 2 * j]
+            if held == wanted:
+                skip += 1
+                continue
+            found += _replacement(held[0], wanted[0], skip, within)
+            skip = 0
         return found
 
     return find
 
 
-def _kept_in_place(old: Sequence[Any], new: Sequence[Any]) -> set[Any]:
-    """Return the keys that need not be deleted and put again for the order to become right."""
-    places = {key: i for i, key in enumerate(old)}
-    kept: set[Any] = set()
-    last = -1
-    for key in new:
-        place = places.get(key, -1)
-        if place <= last:
-            break
-        last = place
-        kept.add(key)
-    return kept
+def _replacement(old: Any, new: Any, skip: int, within: Differ | None) -> Change:
+    """Return the edit that makes ``new`` of an element, whole or by a change within it."""
+    change = None if within is None else within(old, new)
+    if change is None or is_whole(change):
+        return [skip << 2 | SET, new]
+    return [skip << 2 | WITHIN, change]
 
 
 def _list_finder(field_type: List) -> Differ:
@@ -200,11 +192,7 @@ def _list_edits(
                 skip, i, j = skip + 1, i + 1, j + 1
                 continue
             else:
-                change = None if within is None else within(old[i], new[j])
-                if change is None or is_whole(change):
-                    found += (skip << 2 | SET, new[j])
-                else:
-                    found += (skip << 2 | WITHIN, change)
+                found += _replacement(old[i], new[j], skip, within)
                 i += 1
                 j += 1
             skip = 0
@@ -289,23 +277,18 @@ def _list_editor(field_type: List) -> Applier:
         made: list[Any] = []
         at = taken = 0
         while at < len(change):
-            edit = change[at]
-            if edit.__class__ is not int or not 0 <= edit <= MAX_ELEMENTS << 2 | WITHIN:
-                raise RemoteProtocolError(f"{repr(edit)[:40]} is no edit of a list")
-            code, first = edit & 3, taken
-            taken += edit >> 2
-            if taken > len(held) or (taken == len(held) and code != INSERT):
-                raise RemoteProtocolError("an edit beyond the end of a list")
-            made += held[first:taken]
+            code, skip = _opened(change[at], taken, held, 1)
+            made += held[taken : taken + skip]
+            taken += skip
             at += 1
-            if code == WITHIN:
-                if apply is None:
-                    raise RemoteProtocolError("an edit within an element that has no parts")
-                made.append(apply(held[taken], change[at]))
-            elif code != REMOVE:
+            if code == INSERT:
                 made.append(read(change[at]))
-            at += code != REMOVE
-            taken += code != INSERT
+                at += 1
+                continue
+            if code != REMOVE:
+                made.append(_renewed(code, held[taken], change[at], read, apply))
+                at += 1
+            taken += 1
         made += held[taken:]
         return _bounded(made, len(made))
 
@@ -317,28 +300,51 @@ def _dict_editor(field_type: Dict) -> Applier:
     apply = applier(field_type.item) if field_type.item.changing else None
 
     def edit(held: Any, change: Change) -> Any:
-        made = dict(zip(held[::2], held[1::2], strict=True))
-        at = 0
+        made: list[Any] = []
+        at = taken = 0
         while at < len(change):
-            code, key = change[at], read_key(change[at + 1])
-            at += 2
-            if code.__class__ is not int or not PUT <= code <= WITHIN_KEY:
-                raise RemoteProtocolError(f"{repr(code)[:40]} is no edit of a dict")
-            if code != PUT and key not in made:
-                raise RemoteProtocolError(f"a dict has no key {repr(key)[:40]}")
-            if code == DELETE:
-                del made[key]
-                continue
-            if code == PUT:
-                made[key] = read(change[at])
-            elif apply is None:
-                raise RemoteProtocolError("an edit within an element that has no parts")
-            else:
-                made[key] = apply(made[key], change[at])
+            code, skip = _opened(change[at], 2 * taken, held, 2)
+            made += held[2 * taken : 2 * (taken + skip)]
+            taken += skip
             at += 1
-        return _bounded([part for item in made.items() for part in item], len(made))
+            if code == INSERT:
+                made += (read_key(change[at]), read(change[at + 1]))
+                at += 2
+                continue
+            if code != REMOVE:
+                made += (
+                    held[2 * taken],
+                    _renewed(code, held[2 * taken + 1], change[at], read, apply),
+                )
+                at += 1
+            taken += 1
+        made += held[2 * taken :]
+        if 2 * len(set(made[::2])) < len(made):
+            raise RemoteProtocolError("a dict has the same key twice")
+        return _bounded(made, len(made) // 2)
 
     return edit
+
+
+def _opened(edit: Any, taken: int, held: Sequence[Any], parts: int) -> tuple[int, int]:
+    """Return code and skip of an edit after ``taken`` of what is held, ``parts`` to an element."""
+    if edit.__class__ is not int or not 0 <= edit <= MAX_ELEMENTS << 2 | WITHIN:
+        raise RemoteProtocolError(f"{repr(edit)[:40]} is no edit")
+    code, end = edit & 3, taken + parts * (edit >> 2)
+    if end > len(held) or (end == len(held) and code != INSERT):
+        raise RemoteProtocolError("an edit beyond the end")
+    return code, edit >> 2
+
+
+def _renewed(
+    code: int, held: Any, given: Any, read: Callable[[Any], Any], apply: Applier | None
+) -> Any:
+    """Return what is in the place of ``held`` after a SET or WITHIN that brings ``given``."""
+    if code == SET:
+        return read(given)
+    if apply is None:
+        raise RemoteProtocolError("an edit within an element that has no parts")
+    return apply(held, given)
 
 
 def _bounded(made: list[Any], count: int) -> list[Any]:

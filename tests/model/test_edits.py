@@ -83,16 +83,16 @@ def test_any_change_is_applied_or_a_remote_error(
         (["optional", ITEM], SWORD, None, [None]),
         (["optional", ITEM], None, SWORD, [SWORD]),
         (["optional", ITEM], SWORD, (1, 2, "long sword"), [2, 2]),
-        (["dict", ["str"], ["int"]], ("a", 1, "b", 2), ("a", 1, "b", 3), [0, "b", 3]),
-        (["dict", ["str"], ["int"]], ("a", 1, "b", 2), ("a", 1, "b", 2, "c", 3), [0, "c", 3]),
-        (["dict", ["str"], ["int"]], ("a", 1, "b", 2, "c", 3), ("a", 1, "c", 3), [1, "b"]),
-        (["dict", ["int"], ITEM], (7, SWORD), (7, (1, 2, "long sword")), [2, 7, [2, 2]]),
-        # A key that is put again after it was deleted comes last.
+        (["dict", ["str"], ["int"]], ("a", 1, "b", 2), ("a", 1, "b", 3), [1 << 2 | 0, 3]),
+        (["dict", ["str"], ["int"]], ("a", 1, "b", 2), ("a", 1, "b", 2, "c", 3), [9, "c", 3]),
+        (["dict", ["str"], ["int"]], ("a", 1, "b", 2, "c", 3), ("a", 1, "c", 3), [1 << 2 | 2]),
+        (["dict", ["int"], ITEM], (7, SWORD), (7, (1, 2, "long sword")), [0 << 2 | 3, [2, 2]]),
+        # A key that was deleted and put again is last; here the other one is moved before it.
         (
             ["dict", ["str"], ["str"]],
             ("first", "one of many", "second", "two of many"),
             ("second", "two of many", "first", "one of many"),
-            [1, "first", 0, "first", "one of many"],
+            [0 << 2 | 1, "second", "two of many", 1 << 2 | 2],
         ),
     ],
 )

@@ -202,28 +202,20 @@ def changed(field_type: list[Any], held: Any, told: Any) -> Any:
             if mask >> i & 1:
                 made[i] = changed(type_of_field, made[i], rest.pop(0))
     at = 0
-    while rest and field_type[0] == "list":
+    parts = 2 if field_type[0] == "dict" else 1
+    while rest and field_type[0] != "value":
         skip, code = divmod(rest.pop(0), 4)
-        at += skip
+        at += skip * parts
+        last = at + parts - 1
         if code == 1:
-            made.insert(at, rest.pop(0))
+            made[at:at] = [rest.pop(0) for _ in range(parts)]
         elif code == 2:
-            del made[at]
+            del made[at : last + 1]
+        elif code == 0:
+            made[last] = rest.pop(0)
         else:
-            given = rest.pop(0)
-            made[at] = given if code == 0 else changed(field_type[1], made[at], given)
-        at += code != 2
-    while rest and field_type[0] == "dict":
-        code, key = rest.pop(0), rest.pop(0)
-        at = made[::2].index(key) * 2 if key in made[::2] else len(made)
-        if code == 1:
-            del made[at : at + 2]
-        else:
-            given = rest.pop(0)
-            made[at : at + 2] = [
-                key,
-                given if code == 0 else changed(field_type[2], made[at + 1], given),
-            ]
+            made[last] = changed(field_type[-1], made[last], rest.pop(0))
+        at += parts if code != 2 else 0
     return made
 
 

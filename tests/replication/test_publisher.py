@@ -35,8 +35,10 @@ from tests.support.replicated_world import (
     CLASSES,
     RADIUS,
     SCHEMA,
+    Chest,
     Client,
     Crate,
+    Item,
     Mood,
     Noise,
     Score,
@@ -47,7 +49,12 @@ from tests.support.replicated_world import (
 
 
 def wire_values(thing: Any, fields: Any) -> list[Any]:
-    return [f.type.to_wire(getattr(thing, f.name)) for f in fields]
+    return [as_received(f.type.to_wire(getattr(thing, f.name))) for f in fields]
+
+
+def as_received(wire: Any) -> Any:
+    """Return a wire value with lists for tuples, as clients hold it."""
+    return list(map(as_received, wire)) if isinstance(wire, (tuple, list)) else wire
 
 
 WINDOW_TICKS = 6
@@ -149,8 +156,40 @@ class Replication(RuleBasedStateMachine):
             thing.label = word
             thing.sides = tuple(range(value % 4))
             thing.stock = value
+        elif isinstance(thing, Chest):
+            self.change_in_place(thing, value, word)
         else:
             thing.points = value
+
+    def change_in_place(self, chest: Chest, value: int, word: str) -> None:
+        at = value % (len(chest.items) + 1)
+        item = Item((Mood.CALM, Mood.ANGRY)[value % 2], value)
+        match value % 5:
+            case 0:
+                chest.items.insert(at, item)
+            case 1:
+                chest.items = [*chest.items, item, item]
+            case 2 if chest.items:
+                chest.items[at - 1].count = value
+            case 3 if chest.items:
+                del chest.items[at - 1]
+            case _:
+                chest.best = None if chest.best is not None and value % 3 else item
+        if value % 2:
+            chest.hold.setdefault(word, []).append(value)
+        elif chest.hold:
+            del chest.hold[next(iter(chest.hold))]
+
+    @precondition(lambda self: self.entities)
+    @rule(
+        values=st.lists(st.integers(-(2**40), 2**40), min_size=3, max_size=12),
+        word=st.text(max_size=3),
+    )
+    def fill_all_chests(self, values: list[int], word: str) -> None:
+        for thing in self.entities:
+            if isinstance(thing, Chest):
+                for value in values:
+                    self.change_in_place(thing, value, word)
 
     @rule()
     def publish_with_nothing_new(self) -> None:
@@ -407,10 +446,10 @@ class Replication(RuleBasedStateMachine):
             remote = replica.entities[entity_id]
             spec = thing._record.spec
             assert remote.spec.name == type(thing).__name__
-            values = [tuple(v) if isinstance(v, list) else v for v in remote.values]
+            values = as_received(remote.values)
             assert values == wire_values(thing, spec.fields)
             if thing._record.owner == seat.number:
-                assert remote.owner_values == wire_values(thing, spec.owner_fields)
+                assert as_received(remote.owner_values) == wire_values(thing, spec.owner_fields)
             else:
                 assert remote.owner_values is None
         own = seat.own

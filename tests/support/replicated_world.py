@@ -12,7 +12,7 @@ from collections import deque
 import pytest
 
 from clients.replica import Replica
-from gameserver.model.schema import Schema, entity, event, synced
+from gameserver.model.schema import Schema, entity, event, synced, value
 from gameserver.model.view import Near
 from gameserver.model.world import World
 from gameserver.replication import checksum
@@ -50,6 +50,22 @@ class Crate:
     secret: bytes = synced(b"", to="owner")
 
 
+@value
+class Item:
+    mood: Mood
+    count: int = 1
+
+
+@entity(at=("x", "y"))
+class Chest:
+    x: float = synced(0.0, step=1 / 8)
+    y: float = synced(0.0, step=1 / 8)
+    items: list[Item] = synced(factory=list)
+    best: Item | None = synced(None)
+    secret: bytes = synced(b"", to="owner")
+    hold: dict[str, list[int]] = synced(factory=dict, to="owner")
+
+
 @entity
 class Score:
     points: int = synced(0)
@@ -61,8 +77,8 @@ class Noise:
     number: int
 
 
-SCHEMA = Schema.of([Ship, Crate, Score, Noise])
-CLASSES = (Ship, Crate, Score)
+SCHEMA = Schema.of([Ship, Crate, Chest, Score, Noise])
+CLASSES = (Ship, Crate, Chest, Score)
 
 
 class Client:

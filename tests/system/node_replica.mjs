@@ -38,13 +38,14 @@ function changed([name, ...of], held, told) {
       else made[at] = changed(of[0], made[at++], told[next++]);
     }
   } else {
-    for (let next = 0; next < told.length; ) {
-      const [code, key] = [told[next++], told[next++]];
-      const found = made.findIndex((each, i) => i % 2 === 0 && each === key);
-      if (code === 1) made.splice(found, 2);
-      else if (code === 2) made[found + 1] = changed(of[1], made[found + 1], told[next++]);
-      else if (found < 0) made.push(key, told[next++]);
-      else made[found + 1] = told[next++];
+    for (let next = 0, at = 0; next < told.length; ) {
+      const edit = told[next++];
+      at += 2 * Math.floor(edit / 4);
+      if (edit % 4 === 2) made.splice(at, 2);
+      else if (edit % 4 === 1) made.splice(at, 0, told[next++], told[next++]);
+      else if (edit % 4 === 0) made[at + 1] = told[next++];
+      else made[at + 1] = changed(of[1], made[at + 1], told[next++]);
+      if (edit % 4 !== 2) at += 2;
     }
   }
   return made;

@@ -14,10 +14,8 @@ import { ProtocolError } from "./errors.js";
 /** Most elements of a list or dict. */
 export const MAX_ELEMENTS = 4096;
 
-/** What an edit of a list does with the element after those that it skips; 0 sets it. */
+/** What an edit does with the element, or key, after those that it skips; 0 sets it. */
 const [INSERT, REMOVE, WITHIN] = [1, 2, 3];
-/** What an edit of a dict does with the key that follows; 0 puts it. */
-const [DELETE, WITHIN_KEY] = [1, 2];
 
 /**
  * Read a change of a value of a type that is `changing`.
@@ -53,7 +51,7 @@ export function editValue(reader, types, held, count) {
   let left = count - 1;
   for (let rest = mask, at = 0; rest !== 0; rest >>>= 1, at += 1) {
     if ((rest & 1) === 0) continue;
-    left = take(left);
+    left = take(left, 1);
     const type = types[at];
     made[at] = type.changing ? readChange(reader, type, held[at]) : type.read(reader);
   }
@@ -69,28 +67,7 @@ export function editValue(reader, types, held, count) {
  * @returns {any[]}
  */
 export function editList(reader, item, held, count) {
-  /** @type {any[]} */
-  const made = [];
-  let taken = 0;
-  for (let left = count; left > 0; ) {
-    const edit = reader.int(0, 4 * MAX_ELEMENTS + 3);
-    const code = edit & 3;
-    const end = taken + (edit >> 2);
-    left -= 1;
-    if (end > held.length || (end === held.length && code !== INSERT)) {
-      throw new ProtocolError("an edit beyond the end of a list");
-    }
-    while (taken < end) made.push(held[taken++]);
-    if (code === REMOVE) {
-      taken += 1;
-      continue;
-    }
-    left = take(left);
-    made.push(code === WITHIN ? within(reader, item, held[taken]) : item.read(reader));
-    if (code !== INSERT) taken += 1;
-  }
-  while (taken < held.length) made.push(held[taken++]);
-  return bounded(made, made.length);
+  return edited(reader, null, item, held, count);
 }
 
 /**
@@ -102,24 +79,52 @@ export function editList(reader, item, held, count) {
  * @returns {any[]}
  */
 export function editDict(reader, key, item, held, count) {
-  const made = new Map();
-  for (let at = 0; at < held.length; at += 2) made.set(held[at], held[at + 1]);
+  const made = edited(reader, key, item, held, count);
+  const keys = new Set(made.filter((_, at) => at % 2 === 0));
+  if (2 * keys.size < made.length) throw new ProtocolError("a dict has the same key twice");
+  return made;
+}
+
+/**
+ * What edits make of a list, or of a dict if there is a `key`.
+ * @param {Reader} reader
+ * @param {FieldType | null} key
+ * @param {FieldType} item
+ * @param {any[]} held
+ * @param {number} count
+ * @returns {any[]}
+ */
+function edited(reader, key, item, held, count) {
+  const parts = key === null ? 1 : 2;
+  /** @type {any[]} */
+  const made = [];
+  let taken = 0;
   for (let left = count; left > 0; ) {
-    const code = reader.int(0, WITHIN_KEY);
-    left = take(left - 1);
-    const name = key.read(reader);
-    if (code !== 0 && !made.has(name)) throw new ProtocolError("a dict has no such key");
-    if (code === DELETE) {
-      made.delete(name);
+    const edit = reader.int(0, 4 * MAX_ELEMENTS + 3);
+    const code = edit & 3;
+    const end = taken + parts * (edit >> 2);
+    left -= 1;
+    if (end > held.length || (end === held.length && code !== INSERT)) {
+      throw new ProtocolError("an edit beyond the end");
+    }
+    while (taken < end) made.push(held[taken++]);
+    if (code === INSERT) {
+      left = take(left, parts);
+      if (key !== null) made.push(key.read(reader));
+      made.push(item.read(reader));
       continue;
     }
-    left = take(left);
-    made.set(
-      name,
-      code === WITHIN_KEY ? within(reader, item, made.get(name)) : item.read(reader),
-    );
+    taken += parts;
+    if (code === REMOVE) continue;
+    left = take(left, 1);
+    if (key !== null) made.push(held[taken - 2]);
+    made.push(code === WITHIN ? within(reader, item, held[taken - 1]) : item.read(reader));
   }
-  return bounded([...made].flat(1), made.size);
+  while (taken < held.length) made.push(held[taken++]);
+  if (made.length > parts * MAX_ELEMENTS) {
+    throw new ProtocolError(`more than ${MAX_ELEMENTS} elements`);
+  }
+  return made;
 }
 
 /** @param {Reader} reader @param {FieldType} item @param {any} held */
@@ -128,14 +133,8 @@ function within(reader, item, held) {
   return readChange(reader, item, held);
 }
 
-/** What is left of a change after one more element. @param {number} left @returns {number} */
-function take(left) {
-  if (left <= 0) throw new ProtocolError("a change ends in the middle");
-  return left - 1;
-}
-
-/** @template Wire @param {Wire} made @param {number} count @returns {Wire} */
-function bounded(made, count) {
-  if (count > MAX_ELEMENTS) throw new ProtocolError(`more than ${MAX_ELEMENTS} elements`);
-  return made;
+/** What is left of a change after `count` more elements. @param {number} left @param {number} count */
+function take(left, count) {
+  if (left < count) throw new ProtocolError("a change ends in the middle");
+  return left - count;
 }
