@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import pytest
 import trio
 
 from gameserver import Player, Room, command, entity, number, synced
@@ -105,6 +106,15 @@ class Attacked:
         stream = await trio.open_tcp_stream("127.0.0.1", self.port, local_address=source)
         self._sockets.append(stream)
         return stream
+
+    @contextlib.contextmanager
+    def hello_deadline(self, seconds: float) -> Iterator[None]:
+        """Give those who connect in this block so long; the honest ones have the usual time."""
+        with pytest.MonkeyPatch.context() as patch:
+            for acceptor in self.server._acceptors:
+                settings = attrs.evolve(acceptor._settings, handshake_timeout_s=seconds)
+                patch.setattr(acceptor, "_settings", settings)
+            yield
 
     def close(self) -> None:
         """Close what is still connected."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import socket
 import ssl
 import struct
+import termios
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import attrs
 import trio
+import trio.testing
 import trio_websocket
 import trustme
 from wsproto import WSConnection
@@ -231,6 +234,20 @@ async def until(condition: Callable[[], object]) -> None:
     with trio.fail_after(PATIENCE_S):
         while not condition():
             await trio.lowlevel.checkpoint()
+
+
+async def until_delivered(stream: trio.SocketStream) -> None:
+    """Until the peer's kernel has all that was sent, and the peer, a task here, has done its part.
+
+    ``wait_all_tasks_blocked`` alone returns at once while Linux has yet to carry the bytes.
+    """
+    await until(lambda: _unacknowledged_bytes(stream) == 0)
+    await trio.testing.wait_all_tasks_blocked()
+
+
+def _unacknowledged_bytes(stream: trio.SocketStream) -> int:
+    (count,) = struct.unpack("i", fcntl.ioctl(stream.socket, termios.TIOCOUTQ, bytes(4)))
+    return int(count)
 
 
 async def no_game(ws: WebSocket, peer: Peer) -> None:

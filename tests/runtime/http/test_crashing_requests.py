@@ -24,6 +24,7 @@ from tests.support.sockets import (
     reset,
     rest_of,
     until,
+    until_delivered,
 )
 
 both = pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
@@ -113,20 +114,30 @@ async def test_a_request_followed_by_a_reset(tls, sent):
         await until(lambda: opened.open_connections <= 1)
 
 
-async def test_a_connection_that_says_nothing_is_ended():
-    async with witnessed(tls=False, settings=AcceptorSettings(handshake_timeout_s=0.05)) as opened:
-        assert await opened.ask(b"") == b""
-        assert (await opened.ask(b"GET / HT")).startswith(b"HTTP/1.1 408 ")
+async def out_of_time(opened, said, mock_clock):
+    """All that comes back for these bytes, if nothing follows them until the time is up."""
+    accepted = opened.acceptor.statistics().accepted
+    stream = await trio.open_tcp_stream("127.0.0.1", opened.port)
+    await until(lambda: opened.acceptor.statistics().accepted > accepted)
+    await stream.send_all(said)
+    await until_delivered(stream)
+    mock_clock.jump(AcceptorSettings().handshake_timeout_s)
+    answer = await rest_of(stream)
+    await stream.aclose()
+    return answer
 
 
-async def test_a_tls_handshake_that_stops_or_is_none():
-    settings = AcceptorSettings(handshake_timeout_s=0.05)
-    async with open_acceptor(tls=True, settings=settings) as opened:
+async def test_a_connection_that_says_nothing_is_ended(mock_clock):
+    async with witnessed(tls=False) as opened:
+        assert await out_of_time(opened, b"", mock_clock) == b""
+        answer = await out_of_time(opened, b"GET / HT", mock_clock)
+        assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+async def test_a_tls_handshake_that_stops_or_is_none(mock_clock):
+    async with open_acceptor(tls=True) as opened:
         for said in (b"", b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n"):
-            stream = await trio.open_tcp_stream("127.0.0.1", opened.port)
-            await stream.send_all(said)
-            await rest_of(stream)
-            await stream.aclose()
+            await out_of_time(opened, said, mock_clock)
         for said in (b"", b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n"):
             stream = await trio.open_tcp_stream("127.0.0.1", opened.port)
             await stream.send_all(said)

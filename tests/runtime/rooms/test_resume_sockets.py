@@ -19,6 +19,8 @@ from tests.support.small_game import Step
 SETTINGS = Settings(port=0, ping_interval_s=0.1)
 (PLAIN,) = profiles_of("0ms")
 PATIENCE_S = 60
+#: So many in a row are predicted exactly, with at least one change of the controls among them.
+EXACT_TICKS = 32
 
 
 def through(server: Server) -> Endpoint:
@@ -88,11 +90,12 @@ async def test_a_bot_that_predicts_flies_the_same_ship_on() -> None:
             assert game.rejoins == 0
             assert game.statistics().checksum_failures == 0
             # From the own state of a delta that came after the gap it is predicted exactly again.
-            corrections = play.steering.predictor.counts.corrections
-            last = game.replica.tick + 30
+            # On a busy machine an input may come late, which is corrected: then they begin anew.
+            counts = play.steering.predictor.counts
+            corrections, since = -1, 0
             async for tick in play:
                 await play.steer(Steer(turn=1, thrust=tick % 64 < 32))
-                if game.replica.tick >= last:
+                if corrections != counts.corrections or play.own is None:
+                    corrections, since = counts.corrections, game.replica.tick
+                elif game.replica.tick - since > EXACT_TICKS:
                     break
-            assert play.own is not None
-            assert play.steering.predictor.counts.corrections - corrections <= 2
