@@ -19,6 +19,7 @@ from benchmarks.netcode import results as netcode_results
 from benchmarks.soak import results as soak_results
 from benchmarks.stalls import results as stalls_results
 from benchmarks.studies import capacity as capacity_study
+from benchmarks.studies import collections as collections_study
 from benchmarks.studies import compare as compare_study
 from benchmarks.studies import growth as growth_study
 from benchmarks.studies import hostile as hostile_study
@@ -256,6 +257,14 @@ def micro() -> None:
         console.print(f"{what}: {figure:.2f} {unit}", markup=False)
         rows.append([what, f"{figure:.2f} {unit}"])
     console.print("\n" + tables.markdown(["part", "cost"], rows), markup=False, soft_wrap=True)
+
+
+@app.command
+def collections() -> None:
+    """Bytes for one edit of a list, a dict or a nested value, beside Colyseus' schema."""
+    rows = [[what, f"{ours}", f"{theirs}"] for what, ours, theirs in collections_study.run()]
+    table = tables.markdown(["one edit", "gameserver, bytes", "Colyseus, bytes"], rows)
+    Console(highlight=False).print(table, markup=False, soft_wrap=True)
 
 
 @app.command
