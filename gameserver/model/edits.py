@@ -123,8 +123,11 @@ def _list_finder(field_type: List) -> Differ:
         end = _common_start(old[start:][::-1], new[start:][::-1])
         before = old[start : len(old) - end]
         after = new[start : len(new) - end]
-        found = _list_edits(before, after, _anchors(before, after), start, within)
-        if len(before) == len(after):
+        anchors = _anchors(before, after)
+        found = _list_edits(before, after, anchors, start, within)
+        # Where little keeps its order, such as when a short stretch was reversed, setting the
+        # elements where they are may be shorter.
+        if len(before) == len(after) and 2 * len(anchors) < len(before):
             same = [(i, i) for i, element in enumerate(before) if element == after[i]]
             other = _list_edits(before, after, same, start, within)
             if packed_size(other) < packed_size(found):

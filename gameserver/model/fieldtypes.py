@@ -213,6 +213,11 @@ class Enumeration(FieldType):
         names = [m.name if isinstance(m, enum.Enum) else m for m in self.members]
         return ["enum", self.name, names]
 
+    def source(self, value: str, names: dict[str, Any]) -> str:
+        name = f"to_wire_{len(names)}"
+        names[name] = self._index.get
+        return f"{name}({value})"
+
     def to_wire(self, value: Any) -> Any:
         return self._index.get(value)
 
