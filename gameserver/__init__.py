@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         text,
         value,
     )
-    from gameserver.model.view import Near
+    from gameserver.model.view import Exact, Near
     from gameserver.protocol.closing import CloseCode
     from gameserver.protocol.latency import Latency
     from gameserver.protocol.texts import MAX_NAME_LENGTH, cleaned_name
@@ -56,7 +56,7 @@ else:
             "gameserver.group": ["Group"],
             "gameserver.identity": ["Verified"],
             "gameserver.joining": ["Joining"],
-            "gameserver.model.view": ["Near"],
+            "gameserver.model.view": ["Exact", "Near"],
             "gameserver.model.schema": [
                 *("command", "elements", "entity", "event"),
                 *("number", "synced", "text", "value"),
@@ -76,6 +76,7 @@ __all__ = [
     "MAX_NAME_LENGTH",
     "CloseCode",
     "ConfigError",
+    "Exact",
     "GameServerError",
     "Group",
     "JoinRefused",

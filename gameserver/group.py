@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from gameserver.errors import LocalProtocolError
+from gameserver.model.world import Seal
 
 if TYPE_CHECKING:
     from gameserver.player import Player
@@ -22,12 +23,15 @@ class Group:
     entities of their group wherever they are.
     """
 
-    __slots__ = ("_members", "_players", "name", "number")
+    __slots__ = ("_members", "_players", "_seal", "name", "number")
 
-    def __init__(self, name: str, number: int, players: Mapping[int, Player[Any]]) -> None:
+    def __init__(
+        self, name: str, number: int, players: Mapping[int, Player[Any]], seal: Seal
+    ) -> None:
         self.name: Final = name
         self.number: Final = number
         self._players = players
+        self._seal = seal
         self._members: dict[int, Player[Any]] = {}
 
     def __repr__(self) -> str:
@@ -49,6 +53,7 @@ class Group:
 
     def add(self, player: Player[Any]) -> None:
         """Let ``player`` see what belongs to this group, until it is removed or leaves the room."""
+        self._seal.check()
         if self._players.get(_seat_of(player)) is not player:
             raise LocalProtocolError(f"{player!r} is not in this room")
         self._members[player.seat] = player
@@ -56,6 +61,7 @@ class Group:
 
     def remove(self, player: Player[Any]) -> None:
         """Take ``player`` out of the group; harmless for anyone who is not in it."""
+        self._seal.check()
         if self._members.get(_seat_of(player)) is player:
             del self._members[player.seat]
             player._seat.groups -= {self.number}
@@ -64,9 +70,10 @@ class Group:
 class Groups:
     """The groups of one room, by name, in the order of their numbers, which begin at 1."""
 
-    def __init__(self, players: Mapping[int, Player[Any]]) -> None:
+    def __init__(self, players: Mapping[int, Player[Any]], seal: Seal) -> None:
         self.by_name: Final[dict[str, Group]] = {}
         self._players = players
+        self._seal = seal
 
     def get(self, name: str) -> Group:
         """Return the group called ``name``; there is one from now on."""
@@ -74,7 +81,8 @@ class Groups:
         if group is None:
             if type(name) is not str:
                 raise LocalProtocolError(f"a group has a str for a name, not {name!r}")
-            group = self.by_name[name] = Group(name, len(self.by_name) + 1, self._players)
+            number = len(self.by_name) + 1
+            group = self.by_name[name] = Group(name, number, self._players, self._seal)
         return group
 
     def number_of(self, group: Group | str | None) -> int:

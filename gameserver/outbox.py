@@ -13,7 +13,7 @@ from gameserver.replication.events import Emission
 
 @attrs.frozen
 class Text:
-    """A text on its way to one seat, or to all (``to`` None), and the seat and name that said it.
+    """A text on its way to some seats, or to all (``to`` None), and the seat and name that said it.
 
     The server speaks from seat 0 and has no name.
     """
@@ -21,7 +21,7 @@ class Text:
     seat: int
     name: str
     text: str
-    to: int | None
+    to: tuple[int, ...] | None
 
 
 @attrs.define
@@ -32,7 +32,7 @@ class Outbox:
     texts: list[Text] = attrs.field(factory=list)
     kicked: list[int] = attrs.field(factory=list)
 
-    def say(self, seat: int, name: str, text: str, to: int | None) -> None:
+    def say(self, seat: int, name: str, text: str, to: tuple[int, ...] | None) -> None:
         """Clean ``text`` and add it, unless it is empty then."""
         if clean := cleaned_text(text):
             self.texts.append(Text(seat, name, clean, to))

@@ -6,6 +6,7 @@ Owns the settings, the hooks and the tools of a game.  Sends nothing, and calls 
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,8 +21,8 @@ from gameserver.model.history import Present, Seen
 from gameserver.model.options import named_fields
 from gameserver.model.schema import Schema, spec_of
 from gameserver.model.specs import EventSpec
-from gameserver.model.view import Near
-from gameserver.model.world import World
+from gameserver.model.view import View
+from gameserver.model.world import Seal, World
 from gameserver.outbox import Outbox
 from gameserver.player import EntityT, Player, Screen
 from gameserver.replication.events import Emission, Point
@@ -90,7 +91,7 @@ class Room(Generic[EntityT]):
     """
 
     tick_rate: ClassVar[int] = 20
-    view: ClassVar[Near | None] = None
+    view: ClassVar[View | None] = None
     max_players: ClassVar[int] = 64
     publish_every: ClassVar[int] = 1
     classes: ClassVar[Sequence[type] | None] = None
@@ -156,7 +157,7 @@ class Room(Generic[EntityT]):
         self.listing = None if listing is None else named_fields(listing, "listing").default()
         self._outbox = Outbox()
         self._timers = Timers()
-        self._groups = Groups(self.players)
+        self._groups = Groups(self.players, self.world.seal)
         self._past: Past | None = None
         self._storage: RoomStorage | None = None
 
@@ -246,6 +247,15 @@ class Room(Generic[EntityT]):
         The returned text is cleaned as by ``say``.
         """
         return text
+
+    def sees(self, player: Player[EntityT], entity: Any) -> bool:
+        """Whether ``player`` may see ``entity``, which its view shows; for walls, stealth and such.
+
+        Asked while the world is published, of what is near and only if it is overridden.  Owners
+        and the group of an entity see it without being asked.  The answer must depend on nothing
+        but the state of the room: this hook must change nothing, and not use ``random``.
+        """
+        return True
 
     def tick(self) -> None:
         """Advance the world by ``dt``."""
@@ -361,11 +371,13 @@ class Room(Generic[EntityT]):
             raise LocalProtocolError(
                 f"cancel() takes the Timer that after() or every() returned, not {timer!r}"
             )
+        self.world.seal.check()
         self._timers.cancel(timer)
 
     def _add_timer(
         self, what: str, seconds: float, method: Callable[..., object], arguments: tuple[Any, ...]
     ) -> Timer:
+        self.world.seal.check()
         ticks = ticks_of(what, seconds, self.tick_rate)
         check_call(what, method, arguments)
         period = ticks if what == "every" else None
@@ -376,9 +388,16 @@ class Room(Generic[EntityT]):
         event: Any,
         *,
         at: Point | Sequence[Point] | None = None,
-        to: Player[Any] | None = None,
+        to: Player[Any] | Group | None = None,
+        by: Any = None,
     ) -> None:
-        """Send ``event`` to one player (``to``), to all who see a point of ``at``, or to all."""
+        """Send ``event`` to a player or group (``to``), all who see ``at``, or to all.
+
+        With ``by``, the entity that the event is about, it is sent only to those who may see that
+        entity (``hidden``, ``sees``), and to its group wherever they are.  It happens where the
+        entity is, unless ``at`` says where.
+        """
+        self.world.seal.check()
         name = type(event).__name__
         if not isinstance(spec_of(type(event)), EventSpec):
             raise LocalProtocolError(
@@ -389,17 +408,41 @@ class Room(Generic[EntityT]):
                 f"{name} is no event class of this room: add it to {type(self).__name__}.classes"
             )
         points = None if at is None else _points(at)
-        seat = None if to is None else _seat_of(to, "to")
-        self._outbox.emissions.append(Emission(event, points, seat))
+        seat = group = None
+        if isinstance(to, Group):
+            group = self._groups.number_of(to)
+        elif to is not None:
+            seat = _seat_of(to, "to")
+        record = None if by is None else self.world.record_of(by)
+        if record is not None and points is None and record.spec.at:
+            x_name, y_name = self.world.position_names(type(by))
+            points = ((getattr(by, x_name), getattr(by, y_name)),)
+        self._outbox.emissions.append(Emission(event, points, seat, group, record))
 
-    def say(self, text: str, *, to: Player[Any] | None = None) -> None:
-        """Send ``text`` to everyone, or to one player, in the server's name.
+    def say(
+        self,
+        text: str,
+        *,
+        to: Player[Any] | Group | None = None,
+        as_player: Player[Any] | None = None,
+    ) -> None:
+        """Send ``text`` to everyone, to one player or to a group.
 
+        The clients show it as said by ``as_player``, or in the server's name.
         The text may quote a player, so it is cleaned: line breaks become spaces, and characters
         that no text may hold (protocol README, "Texts and names") are removed.  A text that is
         empty after that is not sent.
         """
-        self._outbox.say(0, "", text, None if to is None else _seat_of(to, "to"))
+        self.world.seal.check()
+        seats: tuple[int, ...] | None = None
+        if isinstance(to, Group):
+            self._groups.number_of(to)  # raises for a group of another room
+            seats = tuple(player.seat for player in to)
+        elif to is not None:
+            seats = (_seat_of(to, "to"),)
+        seat = 0 if as_player is None else _seat_of(as_player, "as_player")
+        name = "" if as_player is None else as_player.name
+        self._outbox.say(seat, name, text, seats)
 
 
 def unbuilt(room_class: type[R], name: str, seed: int) -> R:
@@ -410,6 +453,29 @@ def unbuilt(room_class: type[R], name: str, seed: int) -> R:
     room = room_class.__new__(room_class)
     room._prepare(name, seed)
     return room
+
+
+class _Unrandom:
+    """Stands in the place of ``Room.random`` while ``sees`` is asked."""
+
+    def __init__(self, seal: Seal) -> None:
+        self._seal = seal
+
+    def __getattr__(self, _attribute: str) -> Any:
+        self._seal.check("use self.random")
+
+
+@contextlib.contextmanager
+def sealed(room: Room) -> Iterator[None]:
+    """Let nothing change ``room`` through its own methods while ``sees`` is asked."""
+    random_numbers, seal = room.random, room.world.seal
+    seal.holder = f"{type(room).__name__}.sees"
+    room.random = _Unrandom(seal)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        room.random = random_numbers
+        seal.holder = ""
 
 
 def leave_groups(room: Room, player: Player[Any]) -> None:

@@ -22,6 +22,7 @@ from gameserver.replication.events import Emission
 from gameserver.replication.publisher import Publisher
 from gameserver.replication.seat import NOWHERE
 from gameserver.room import Room
+from gameserver.simulation.seeing import seeing
 from gameserver.simulation.stepper import Stepper
 from gameserver.state.difference import Facts, describe, first_difference, pack_facts, unpack_facts
 from gameserver.state.restore import load
@@ -48,7 +49,12 @@ class Rehearsal(Generic[R]):
         self._stepper = stepper
         # No delta is sent anywhere, but publishing checks every value as before the wire, and it
         # updates the positions that ``near`` and ``seen_by`` look up.
-        self._publisher = Publisher(self.room.world, check_every_ticks=1 << 40, quiet_ticks=1 << 40)
+        self._publisher = Publisher(
+            self.room.world,
+            check_every_ticks=1 << 40,
+            quiet_ticks=1 << 40,
+            asker=seeing(self.room, lambda: 0.0),
+        )
 
     def join(self, name: str = "", identity: str | None = None) -> Player:
         """Seat a player in the first free seat."""

@@ -132,7 +132,7 @@ def test_what_is_said_goes_through_the_hook() -> None:
     stepper.hear(player.player, "secret")
     room.say("welcome", to=player.player)
     stepper.step(1)
-    assert stepper.take_texts() == [Text(0, "", "welcome", 1), Text(1, "a", "HELLO", None)]
+    assert stepper.take_texts() == [Text(0, "", "welcome", (1,)), Text(1, "a", "HELLO", None)]
 
 
 def test_texts_are_bounded() -> None:

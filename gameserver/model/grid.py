@@ -34,6 +34,9 @@ _HALF: Final = 1 << (_SHIFT - 1)
 #: area), but a body would join three times as many cells, fewer seats would share one, and entities
 #: would cross twice as many borders.
 REACH: Final = 1
+#: How many cells a view of single entities reaches to each side: it tests each entity in them, so
+#: the cells fit the radius closely.
+EXACT_REACH: Final = 3
 #: Hysteresis margin as a share of the view radius.
 _MARGIN_SHARE: Final = 1 / 16
 #: How far a search extends beyond its radius, as a share of the view radius.
@@ -53,6 +56,7 @@ class Grid:
     __slots__ = (
         "_bounds",
         "_radius",
+        "_reach",
         "_view_sets",
         "_views",
         "cell_size",
@@ -66,16 +70,17 @@ class Grid:
         "share",
     )
 
-    def __init__(self, radius: float | None) -> None:
+    def __init__(self, radius: float | None, reach: int = REACH) -> None:
         if radius is not None and not 0 < radius < math.inf:
             raise ValueError(f"the radius of a view must be positive, not {radius!r}")
         self._radius = radius or 0.0
+        self._reach = reach
         #: How wide views are, as a share of the view radius.
         self.share = 1.0
         #: How far beyond its cell an entity must be to leave it.
         self.margin = self._radius * _MARGIN_SHARE
         #: Width of a cell in the game's units; 0 if there is only one cell.
-        self.cell_size = (self._radius + 2 * self.margin) / REACH
+        self.cell_size = (self._radius + 2 * self.margin) / reach
         #: How far an entity may move between two publishes and still be found from its cell.
         self.near_slack = self._radius * _SLACK_SHARE
         #: Cell → id → record, as of the last publish.
@@ -98,7 +103,7 @@ class Grid:
         if not self._radius:
             return
         self.margin = self._radius * share * _MARGIN_SHARE
-        self.cell_size = (self._radius * share + 2 * self.margin) / REACH
+        self.cell_size = (self._radius * share + 2 * self.margin) / self._reach
         unlocated = {c: m for c, m in self.members.items() if place_of(c) == EVERYWHERE}
         self.members = {}
         self.occupied_by_place.clear()
@@ -158,6 +163,9 @@ class Grid:
 
         Left out are the layers that the viewpoint sees wherever they are, and hidden ones.
         """
+        if not self.layered:
+            yield from self.places(viewpoint)
+            return
         own, layers = self.layers.own[layer_of(viewpoint)], self.layers
         for place in self.places(place_of(viewpoint)):
             yield place
@@ -189,7 +197,7 @@ class Grid:
             if len(self._views) > MAX_CACHED_CELLS:
                 self._views = {EVERYWHERE: self._views[EVERYWHERE]}
                 self._view_sets.clear()
-            span = range(-REACH, REACH + 1)
+            span = range(-self._reach, self._reach + 1)
             around = (cell + (column << _SHIFT) + row for column in span for row in span)
             view = self._views[cell] = (EVERYWHERE, *around)
         return view
@@ -263,4 +271,4 @@ class Grid:
 
 def _clamped(index: float) -> int:
     """Shift a cell index to start at 0, and keep the view around it within the bits of a cell."""
-    return int(max(REACH, min(index + _HALF, 2 * _HALF - 1 - REACH)))
+    return int(max(EXACT_REACH, min(index + _HALF, 2 * _HALF - 1 - EXACT_REACH)))

@@ -6,11 +6,15 @@ Owns what a game declares as ``Room.view``.  ``grid.py`` makes cells of it.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 import attrs
 
 from gameserver.errors import LocalProtocolError
+
+#: An entity that is seen exactly leaves beyond this many times the radius, so that it does not come
+#: and go while it moves along the border.
+LEAVE_SHARE: Final = 1.1
 
 
 def _check_radius(view: Any, _attribute: Any, radius: Any) -> None:
@@ -31,6 +35,21 @@ class Near:
     radius: float = attrs.field(validator=_check_radius)
 
 
-def describe(view: Near | None) -> list[object] | None:
+@attrs.frozen
+class Exact:
+    """A circle: a player gets an entity once it is within ``radius``, until it is beyond 1.1 times.
+
+    Nothing farther away is ever sent, and events happen within ``radius`` itself.  Each player has
+    a set of its own, so this takes more time than ``Near``.  What belongs to a player's groups is
+    seen wherever it is.
+    """
+
+    radius: float = attrs.field(validator=_check_radius)
+
+
+View: TypeAlias = Near | Exact
+
+
+def describe(view: View | None) -> list[object] | None:
     """Return ``view`` as plain data."""
     return None if view is None else [type(view).__name__, view.radius]

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 from gameserver.errors import LocalProtocolError
-from gameserver.model.grid import Grid
+from gameserver.model.grid import EXACT_REACH, Grid
 from gameserver.model.layers import Layer
 from gameserver.model.record import Record
 from gameserver.model.schema import Schema, spec_of
 from gameserver.model.specs import EntitySpec
-from gameserver.model.view import Near
+from gameserver.model.view import LEAVE_SHARE, Exact, View
 
 E = TypeVar("E")
 
@@ -27,15 +27,31 @@ E = TypeVar("E")
 ID_REST_PUBLISHES: Final = 128
 
 
+class Seal:
+    """Keeps a world as it is while ``holder``, a hook of the game, is asked about it."""
+
+    __slots__ = ("holder",)
+
+    def __init__(self) -> None:
+        self.holder = ""
+
+    def check(self, what: str = "change anything") -> None:
+        """Raise ``LocalProtocolError``, which says ``what`` is not allowed, while there is one."""
+        if self.holder:
+            raise LocalProtocolError(f"{self.holder} must not {what}: it may be asked at any time")
+
+
 class World:
     """All entities of a room, whose ``schema`` was made from classes.
 
     ``view`` decides what a seat sees by distance; None means one cell for all.
     """
 
-    def __init__(self, schema: Schema, view: Near | None = None) -> None:
+    def __init__(self, schema: Schema, view: View | None = None) -> None:
         self.schema = schema
-        self.grid = Grid(None if view is None else view.radius)
+        self.view = view
+        self.seal = Seal()
+        self.grid = _grid_for(view)
         self.records: dict[int, Record] = {}
         #: What a publish must compare, by kind and id: always, and because it was touched.
         self.busy: list[dict[int, Record]] = [{} for _ in schema.entities]
@@ -62,6 +78,7 @@ class World:
 
         ``owner`` is a seat number and ``group`` the number of a group, 0 for none.
         """
+        self.seal.check()
         kind = self.schema.kinds.get(type(entity))
         if kind is None or not hasattr(entity, "_record"):
             raise LocalProtocolError(_why_not_spawned(entity))
@@ -87,6 +104,7 @@ class World:
 
     def despawn(self, entity: Any) -> None:
         """Remove ``entity`` from the world.  It may be spawned again later, as a new entity."""
+        self.seal.check()
         record = self.record_of(entity)
         record.alive = False
         entity._record = None
@@ -125,6 +143,7 @@ class World:
 
     def set_owner(self, entity: Any, owner: int) -> None:
         """Give ``entity`` to the seat numbered ``owner``; 0 is nobody."""
+        self.seal.check()
         record = self.record_of(entity)
         if owner != record.owner:
             self.owner_changed.append((record, record.owner))
@@ -137,12 +156,14 @@ class World:
 
     def set_group(self, entity: Any, group: int) -> None:
         """Let ``entity`` belong to the group with this number; 0 is none."""
+        self.seal.check()
         record = self.record_of(entity)
         record.group = group
         self._relayer(record)
 
     def set_hidden(self, entity: Any, *, hidden: bool = True) -> None:
         """Hide ``entity`` from all but its owner and its group, or show it again."""
+        self.seal.check()
         record = self.record_of(entity)
         record.hidden = hidden
         self._relayer(record)
@@ -204,6 +225,12 @@ class World:
         while resting and resting[0][0] <= self._publishes:
             for entity_id in resting.popleft()[1]:
                 heapq.heappush(self._free, entity_id)
+
+
+def _grid_for(view: View | None) -> Grid:
+    if isinstance(view, Exact):
+        return Grid(LEAVE_SHARE * view.radius, EXACT_REACH)
+    return Grid(None if view is None else view.radius)
 
 
 def _why_not_spawned(entity: Any) -> str:

@@ -82,6 +82,8 @@ class RoomTally:
     journal_bytes: int = 0
     journal_lost: int = 0
     journals_stopped: int = 0
+    sees_asked: int = 0
+    sees_seconds: float = 0.0
 
 
 @attrs.frozen
@@ -279,6 +281,8 @@ _ROOM_TALLY: Final = {
     "journal_bytes": "Bytes of journals written",
     "journal_lost": "Entries and key frames that are in no journal because it had stopped",
     "journals_stopped": "Journals that ended before their rooms",
+    "sees_asked": "Calls of Room.sees",
+    "sees_seconds": "Seconds that calls of Room.sees took",
 }
 
 

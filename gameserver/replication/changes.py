@@ -44,6 +44,7 @@ class Changes:
         "arrivals",
         "crossings",
         "departures",
+        "flat",
         "owner_changes",
         "owner_touched",
         "stayed",
@@ -53,7 +54,9 @@ class Changes:
 
     def __init__(self, tick: int) -> None:
         self.tick = tick
-        #: Cell → the ``adds`` of the entities that stayed in it: the bytes, and their elements.
+        #: Cell → the ``adds`` of the entities that stayed in it: the elements, their bytes, and
+        #: their number.
+        self.flat: dict[int, list[Any]] = {}
         self.stayed: dict[int, bytes] = {}
         self.stayed_counts: dict[int, int] = {}
         self.crossings: list[Crossing] = []
@@ -108,6 +111,7 @@ def find_changes(world: World, tick: int) -> Changes:
         _note_despawned(world, changes)
     else:
         world.rest_ids(())
+    changes.flat = stayed
     for cell, flat in stayed.items():
         changes.stayed[cell] = fragment(flat)
         changes.stayed_counts[cell] = len(flat)

@@ -19,6 +19,7 @@ from gameserver.model.world import World
 from gameserver.protocol.from_client import HeldEntity
 from gameserver.replication.checksum import MODULUS
 from gameserver.replication.fragments import enter_fragment, owner_fragment
+from gameserver.replication.interest import visible_now
 from gameserver.replication.knowledge import UP_TO_DATE
 from gameserver.replication.seat import Seat
 
@@ -89,14 +90,9 @@ class ShownView:
 
 def shown_view(world: World, seat: Seat) -> ShownView | None:
     """Return what the client of ``seat`` should hold now; None if it is behind."""
-    if seat.knowledge is not UP_TO_DATE or seat.cell is None:
+    if seat.knowledge is not UP_TO_DATE:
         return None
-    members = world.grid.members
-    shown = {
-        record.id: _shown(record, seat.holds)
-        for cell in world.grid.view(seat.cell)
-        for record in members.get(cell, {}).values()
-    }
+    shown = {record.id: _shown(record, seat.holds) for record in visible_now(world, seat)}
     return ShownView(seat.posted_tick, world, shown)
 
 

@@ -7,10 +7,11 @@ must bring a client to the same knowledge.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gameserver.model.grid import EVERYWHERE
-from gameserver.model.layers import LAYER_SHIFT, place_of
+from gameserver.model.layers import LAYER_SHIFT, layer_of, place_of
 from gameserver.model.record import Record
 from gameserver.model.world import World
 from gameserver.protocol.wire import array_header
@@ -47,6 +48,30 @@ def _focus_place(world: World, seat: Seat, before: int | None) -> int:
     return EVERYWHERE if before is None else before
 
 
+def focus_point(seat: Seat) -> tuple[float, float] | None:
+    """Return the point that the seat looks from now; None if it never had a focus."""
+    if seat.focus is not None:
+        return seat.focus
+    own = seat.own
+    if own is not None and own.settled is not None:
+        position = own.compiled.position
+        if position is not None:
+            return position(own.values)
+    return seat.point
+
+
+def visible_now(world: World, seat: Seat) -> Iterator[Record]:
+    """Yield what ``seat`` sees as of the last publish, if it is up to date."""
+    if seat.cell is None:
+        return
+    cells: Iterable[int] = world.grid.view(seat.cell)
+    if seat.chosen is not None:
+        yield from seat.chosen.values()
+        cells = world.grid.own_cells(layer_of(seat.cell))
+    for cell in cells:
+        yield from world.grid.members.get(cell, {}).values()
+
+
 def members_of(world: World, cell: int) -> set[int]:
     """Return the ids of all entities that are seen from the viewpoint ``cell``."""
     ids: set[int] = set()
@@ -71,8 +96,13 @@ class Lapses:
         self._last_publish = last_publish
         self._by_cell: dict[int, Lapsed] = {}
 
-    def of(self, cell: int) -> Lapsed:
-        """Return what is known by a seat that is up to date and looks from ``cell``."""
+    def of(self, seat: Seat, cell: int) -> Lapsed:
+        """Return what ``seat`` knows, which is up to date and has looked from ``cell``."""
+        if seat.chosen is not None:
+            known = set(seat.chosen)
+            for own_cell in self._world.grid.own_cells(layer_of(cell)):
+                known.update(self._world.grid.members[own_cell])
+            return Lapsed(known, self._last_publish)
         lapsed = self._by_cell.get(cell)
         if lapsed is None:
             lapsed = Lapsed(members_of(self._world, cell), self._last_publish)
@@ -85,6 +115,11 @@ def catch_up(world: World, knowledge: New | Lapsed, cell: int) -> bytes:
     visible: dict[int, Record] = {}
     for seen in world.grid.view(cell):
         visible.update(world.grid.members.get(seen, ()))
+    return catch_up_to(visible, knowledge)
+
+
+def catch_up_to(visible: Mapping[int, Record], knowledge: New | Lapsed) -> bytes:
+    """Return leaves, enters, sets and adds for a seat that sees ``visible`` now."""
     if not isinstance(knowledge, Lapsed):
         return _sections(NIL, list(visible.values()), [])
     known, since = knowledge.known, knowledge.since

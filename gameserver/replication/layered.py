@@ -18,6 +18,19 @@ from gameserver.replication.changes import Changes, Crossing
 from gameserver.replication.events import RoundEvents
 
 
+class OwnPart:
+    """The changes in the cells that seats of one sight see wherever they are."""
+
+    __slots__ = ("adds", "count", "enters", "leaves")
+
+    def __init__(self) -> None:
+        self.leaves: list[int] = []
+        self.enters: list[Record] = []
+        self.adds: list[bytes] = []
+        #: The number of elements of ``adds``.
+        self.count = 0
+
+
 class LayeredBodies:
     """The bodies of one publish by viewpoints, each made on first use.
 
@@ -31,6 +44,7 @@ class LayeredBodies:
         self._bodies: dict[tuple[int, int], Body] = {}
         #: Sight → the number and the bytes of the ``adds`` of its own cells.
         self._own_adds: dict[int, tuple[int, bytes]] = {}
+        self._own_parts: dict[int, OwnPart] = {}
         #: The crossings by the places and by the layers that they touch.
         self._by_place: dict[int, list[Crossing]] = {}
         self._by_layer: dict[int, list[Crossing]] = {}
@@ -51,6 +65,27 @@ class LayeredBodies:
         if body is None:
             body = self._bodies[before, after] = self._body(before, after)
         return body
+
+    def own_part(self, sight: int) -> OwnPart:
+        """Return what changed in the own cells of ``sight`` and nowhere else."""
+        part = self._own_parts.get(sight)
+        if part is None:
+            part = self._own_parts[sight] = OwnPart()
+            own = self._grid.layers.own[sight]
+            part.count, adds = self._adds_of(sight)
+            part.adds.append(adds)
+            concerning = {id(c): c for layer in own for c in self._by_layer.get(layer, ())}
+            for crossing in concerning.values():
+                had = crossing.origin is not None and layer_of(crossing.origin) in own
+                has = crossing.target is not None and layer_of(crossing.target) in own
+                if had and has:
+                    part.adds.append(crossing.adds)
+                    part.count += crossing.count
+                elif had:
+                    part.leaves.append(crossing.record.id)
+                else:
+                    part.enters.append(crossing.record)
+        return part
 
     def _body(self, before: int, after: int) -> Body:
         leaves: list[int] = []

@@ -6,11 +6,11 @@ everything is worked out from what the client holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gameserver.model.grid import Grid
+from gameserver.model.layers import layer_of
 from gameserver.model.record import Record
 from gameserver.model.world import World
 from gameserver.protocol.wire import array_header, pack
@@ -33,19 +33,19 @@ def own_section(world: World, seat: Seat, cell: int, changed: OwnerChanges) -> b
     ``changed`` covers the entities that it holds: the changes of this publish on the shared path,
     ``changed_since`` on the catch-up path.
     """
-    sees = seen_from(world.grid, cell)
+    sees = _visible_to(world.grid, seat, cell)
     own_id = 0 if seat.own is None else seat.own.id
-    flat: list[Any] = _disowned(world, seat, world.grid.view(cell))
+    flat: list[Any] = _disowned(world, seat, sees)
     fulls: list[bytes] = []
     count = 1
     for entity_id, record in list(seat.holds.items()):
-        visible = record.cell is not None and sees(record.cell)
+        visible = sees(record)
         if record.owner != seat.number or not visible or not record.alive:
             del seat.holds[entity_id]
             if record.alive and visible:
                 flat += (entity_id, 0)
     for entity_id, record in world.owned.get(seat.number, {}).items():
-        if not record.spec.owner_fields or record.cell is None or not sees(record.cell):
+        if not record.spec.owner_fields or not sees(record):
             continue
         if entity_id in seat.holds:
             flat += changed.get(entity_id, ())
@@ -59,11 +59,16 @@ def own_section(world: World, seat: Seat, cell: int, changed: OwnerChanges) -> b
     return b"".join((array_header(count + len(flat)), pack(own_id), fragment(flat), *fulls))
 
 
-def seen_from(grid: Grid, viewpoint: int) -> Callable[[int], bool]:
-    """Return the function that says whether a cell is seen from ``viewpoint``."""
+def _visible_to(grid: Grid, seat: Seat, viewpoint: int) -> Callable[[Record], bool]:
+    """Return the function that says whether ``seat``, which looks from there, sees an entity."""
+    chosen = seat.chosen
+    if chosen is not None:
+        own = grid.layers.own[layer_of(viewpoint)]
+        return lambda r: chosen.get(r.id) is r or (r.cell is not None and layer_of(r.cell) in own)
     if grid.layered:
-        return partial(grid.sees, viewpoint)
-    return grid.view_set(viewpoint).__contains__
+        return lambda r: r.cell is not None and grid.sees(viewpoint, r.cell)
+    view = grid.view_set(viewpoint)
+    return lambda r: r.cell in view
 
 
 def own_values_section(seat: Seat, changed: OwnerChanges) -> bytes:
@@ -87,7 +92,7 @@ def changed_since(holds: Mapping[int, Record], knowledge: Knowledge) -> OwnerCha
     return changes
 
 
-def _disowned(world: World, seat: Seat, view: Sequence[int]) -> list[Any]:
+def _disowned(world: World, seat: Seat, sees: Callable[[Record], bool]) -> list[Any]:
     """Return ``id, 0`` for what a resumed client may have owned and does not own any more.
 
     A change of owner counts as a change of all owner fields.  An entity with an owner field that
@@ -97,13 +102,14 @@ def _disowned(world: World, seat: Seat, view: Sequence[int]) -> list[Any]:
     if not (isinstance(knowledge, Lapsed) and knowledge.resumed):
         return []
     flat: list[Any] = []
-    for seen in view:
-        for entity_id, record in world.grid.members.get(seen, {}).items():
-            if (
-                record.owner != seat.number
-                and record.owner_changed_at
-                and record.born_at <= knowledge.since < min(record.owner_changed_at)
-                and entity_id in knowledge.known
-            ):
-                flat += (entity_id, 0)
+    for entity_id in knowledge.known:
+        record = world.records.get(entity_id)
+        if (
+            record is not None
+            and record.owner != seat.number
+            and record.owner_changed_at
+            and record.born_at <= knowledge.since < min(record.owner_changed_at)
+            and sees(record)
+        ):
+            flat += (entity_id, 0)
     return flat

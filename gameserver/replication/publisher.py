@@ -19,12 +19,15 @@ from typing import Final
 import attrs
 
 from gameserver.model.grid import EVERYWHERE
+from gameserver.model.layers import layer_of
+from gameserver.model.view import Exact
 from gameserver.model.world import World
 from gameserver.replication.changes import Changes, apply_crossings, find_changes
 from gameserver.replication.checksum import NO_TURN, CheckTurns, is_checked
 from gameserver.replication.events import Emission, RoundEvents
 from gameserver.replication.everywhere import post_everywhere, takes_short_way
-from gameserver.replication.interest import Lapses, focus_cell
+from gameserver.replication.individual import Asker, Chooser, IndividualRound
+from gameserver.replication.interest import Lapses, focus_cell, focus_point
 from gameserver.replication.knowledge import UP_TO_DATE
 from gameserver.replication.resizing import resize_views
 from gameserver.replication.round import PublisherStatistics, Round
@@ -64,8 +67,12 @@ class Publisher:
         check_every_ticks: int,
         quiet_ticks: int,
         window_ticks: int = NOTHING_AWAITED,
+        asker: Asker | None = None,
     ) -> None:
         self.world = world
+        self._asker = asker
+        #: Whether each seat has a set of its own of what it sees near it.
+        self._individual = asker is not None or isinstance(world.view, Exact)
         self.statistics = PublisherStatistics()
         self.quiet_ticks = quiet_ticks
         self.window_ticks = window_ticks
@@ -80,6 +87,8 @@ class Publisher:
     def add(self, seat: Seat) -> None:
         """Publish to ``seat`` from now on, beginning with what it does not know yet."""
         self._seats[seat.number] = seat
+        if self._individual and seat.chosen is None:
+            seat.chosen = {}
 
     def remove(self, seat: Seat) -> None:
         """Publish to ``seat`` no more."""
@@ -100,7 +109,7 @@ class Publisher:
         turn = self._check_turns.due_at(tick)
         events = RoundEvents(world.schema, world.grid, emissions)
         seats: Collection[Seat]
-        if world.grid.cell_size or world.grid.layered:
+        if world.grid.cell_size or world.grid.layered or self._individual:
             seats = self._seats_to_visit(changes, events, turn)
         else:
             seats = self._seats.values()
@@ -129,14 +138,14 @@ class Publisher:
         lapses: Lapses,
     ) -> None:
         # Lapse.
-        paths = self._choose_paths(seats, changes.tick, lapses)
+        paths = self._choose_paths(seats, changes, lapses)
         # Move.
         apply_crossings(self.world, changes)
         for number in changes.owner_touched:
             if (seat := self._seats.get(number)) is not None:
                 seat.own_changed = True
         # Post.
-        posting = Round(self.world, changes, events, turn, self.statistics)
+        posting = self._round(changes, events, turn)
         posting.post_still(paths.still, self.quiet_ticks)
         posting.post_moved(paths.moved)
         for seat in paths.catching_up:
@@ -145,12 +154,24 @@ class Publisher:
         posting.post_catch_up(paths.catching_up)
         posting.flush()
         posting.skip(paths.behind)
+        if self._asker is not None:
+            self._asker.finish()
+
+    def _round(self, changes: Changes, events: RoundEvents, turn: int) -> Round:
+        if not self._individual:
+            return Round(self.world, changes, events, turn, self.statistics)
+        if self._asker is not None:
+            self._asker.begin()
+        chooser = Chooser(self.world, self._asker)
+        return IndividualRound(self.world, changes, events, turn, self.statistics, chooser)
 
     # ------------------------------------------------------------ which seats, and by which path
 
     def _seats_to_visit(self, changes: Changes, events: RoundEvents, turn: int) -> Collection[Seat]:
         """Return all seats if much has changed, otherwise those that may notice a change."""
-        if changes.nothing() and not (events.by_cell or events.by_seat):
+        if self._asker is not None:
+            return self._seats.values()  # what the game answers may depend on anything
+        if changes.nothing() and not events:
             return self._seats_with_news(changes.tick, (), (), turn)
         grid = self.world.grid
         if grid.layered:
@@ -194,10 +215,11 @@ class Publisher:
         self.statistics.quiet += len(self._seats) - len(visited)
         return visited
 
-    def _choose_paths(self, seats: Iterable[Seat], tick: int, lapses: Lapses) -> Paths:
+    def _choose_paths(self, seats: Iterable[Seat], changes: Changes, lapses: Lapses) -> Paths:
         """Sort the seats by path; those that fall behind lapse."""
         # A delta from before this tick should have been acknowledged by now.
-        overdue = tick - self.window_ticks
+        overdue = changes.tick - self.window_ticks
+        changed_parts = _sights_of_changed_parts(self.world, changes) if self._individual else ()
         paths = Paths()
         still, moved, catching_up = paths.still, paths.moved, paths.catching_up
         for seat in seats:
@@ -208,16 +230,42 @@ class Publisher:
             cell = focus_cell(self.world, seat)
             before, seat.cell = seat.cell, cell
             seat.looked_at = seat.focus
+            if self._individual:
+                seat.point = focus_point(seat)
             if not seat.sink.clear or seat.awaited < overdue < seat.posted_tick:
                 if seat.knowledge is UP_TO_DATE:
                     assert before is not None
-                    seat.lapse(lapses.of(before))
+                    seat.lapse(lapses.of(seat, before))
                 paths.behind.append(seat)
             elif seat.knowledge is not UP_TO_DATE:
                 catching_up.append(seat)
+            elif self._individual:
+                assert before is not None
+                if layer_of(before) != layer_of(cell) or layer_of(cell) in changed_parts:
+                    seat.lapse(lapses.of(seat, before))
+                    catching_up.append(seat)
+                else:
+                    still.append(seat)
             elif cell == before:
                 still.append(seat)
             else:
                 assert before is not None
                 moved.append((seat, before))
         return paths
+
+
+def _sights_of_changed_parts(world: World, changes: Changes) -> Container[int]:
+    """Return the sights for which an entity comes to, or leaves, what they see wherever it is."""
+    layers = [
+        (layer_of(c.origin), layer_of(c.target))
+        for c in changes.crossings
+        if c.origin is not None and c.target is not None
+    ]
+    changed = [pair for pair in layers if pair[0] != pair[1]]
+    if not changed:
+        return ()
+    return {
+        sight
+        for sight, own in enumerate(world.grid.layers.own)
+        if any((one in own) != (other in own) for one, other in changed)
+    }

@@ -29,7 +29,7 @@ def resize_views(world: World, seats: Iterable[Seat], share: float, lapses: Laps
         if place_of(cell) != EVERYWHERE:
             looked_at.append((seat, grid.centre_of(place_of(cell))))
         if seat.knowledge is UP_TO_DATE:
-            seat.lapse(lapses.of(cell))
+            seat.lapse(lapses.of(seat, cell))
     # Taken from the grid and not from the world: what despawned since the last publish is still a
     # member of its cell.
     located = [

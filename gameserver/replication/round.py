@@ -12,6 +12,7 @@ from typing import Final
 
 import attrs
 
+from gameserver.model.layers import layer_of
 from gameserver.model.world import World
 from gameserver.protocol.frames import binary_frame_header
 from gameserver.protocol.messages import Kind
@@ -20,7 +21,7 @@ from gameserver.replication import checksum
 from gameserver.replication.bodies import Bodies, Body
 from gameserver.replication.changes import Changes
 from gameserver.replication.checksum import NO_TURN, is_checked
-from gameserver.replication.events import RoundEvents, events_section
+from gameserver.replication.events import Placed, RoundEvents, events_section
 from gameserver.replication.fragments import EMPTY_ARRAY, NIL
 from gameserver.replication.interest import catch_up
 from gameserver.replication.knowledge import NEW, Lapsed, New, UpToDate
@@ -90,7 +91,11 @@ def _check_frame(world: World, seat: Seat, tick: int, sums: dict[int, int]) -> b
     assert seat.cell is not None
     grid = world.grid
     total = checksum.sum_owner(seat.holds.values())
-    for cell in grid.view(seat.cell):
+    cells: Iterable[int] = grid.view(seat.cell)
+    if seat.chosen is not None:
+        total += checksum.sum_public(seat.chosen.values())
+        cells = grid.own_cells(layer_of(seat.cell))
+    for cell in cells:
         cell_sum = sums.get(cell)
         if cell_sum is None:
             members = grid.members.get(cell, {})
@@ -117,8 +122,7 @@ class Round:
         self._turn = turn
         self._statistics = statistics
         self._head = DELTA_HEAD + pack(changes.tick)
-        bodies = LayeredBodies if world.grid.layered else Bodies
-        self._bodies: Bodies | LayeredBodies = bodies(world, changes, events)
+        self._bodies = self._make_bodies()
         #: Cell → checksum of the public fields of its members.
         self._sums: dict[int, int] = {}
         #: The newest frame of a spectator, and what it was made of, for the next one to share.
@@ -128,6 +132,10 @@ class Round:
         self._batch: list[tuple[Seat, bytes]] = []
         #: Catch-up sections by what is known and the cell looked from.
         self._caught_up: dict[tuple[New | Lapsed, int], bytes] = {}
+
+    def _make_bodies(self) -> Bodies | LayeredBodies:
+        bodies = LayeredBodies if self._world.grid.layered else Bodies
+        return bodies(self._world, self._changes, self._events)
 
     # ------------------------------------------------------------ the shared path
 
@@ -222,8 +230,11 @@ class Round:
                 seat.miss_event(event)
 
     def _heard(self, seat: Seat, cell: int) -> Sequence[bytes]:
-        placed = self._events.heard_from(self._world.grid, cell)
+        placed = self._placed(seat, cell)
         return [event for _, event in self._events.with_private(placed, seat.number)]
+
+    def _placed(self, seat: Seat, cell: int) -> list[Placed]:  # noqa: ARG002 - of use to others
+        return self._events.heard_from(self._world.grid, cell)
 
     # ------------------------------------------------------------ frames
 

@@ -49,6 +49,7 @@ class Seat:
     __slots__ = (
         "awaited",
         "cell",
+        "chosen",
         "command_seq",
         "events_dropped",
         "focus",
@@ -62,6 +63,7 @@ class Seat:
         "number",
         "own",
         "own_changed",
+        "point",
         "posted_tick",
         "sent_own_id",
         "sent_seq",
@@ -94,6 +96,9 @@ class Seat:
         #: ``focus`` when ``cell`` was last worked out.
         self.looked_at: tuple[float, float] | None = None
         self.knowledge: Knowledge = NEW
+        #: On the individual path: what it sees near it, by id, and from which point; else None.
+        self.chosen: dict[int, Record] | None = None
+        self.point: tuple[float, float] | None = None
         #: The records whose owner fields the client holds, by id.
         self.holds: dict[int, Record] = {}
         #: Whether the next ``own`` section must be worked out from ``holds``.
@@ -146,6 +151,8 @@ class Seat:
         self.awaited = NOTHING_AWAITED
         self.sent_own_id = -1
         self.holds.clear()
+        if self.chosen is not None:
+            self.chosen = {}
         self.waiting_events.clear()
 
     # ------------------------------------------------------------ what else happens to a seat

@@ -17,7 +17,7 @@ from typing import Any, Final
 from gameserver.errors import LocalProtocolError
 from gameserver.model.schema import spec_of
 from gameserver.model.specs import CommandSpec, EntitySpec
-from gameserver.model.view import Near
+from gameserver.model.view import View
 from gameserver.room import Room
 from gameserver.simulation.handlers import handlers_of
 from gameserver.simulation.matchable import check_matchable
@@ -25,7 +25,7 @@ from gameserver.simulation.matchable import check_matchable
 ASYNC_HOOKS: Final = ("on_start", "on_load", "on_stop", "on_auth")
 HOOKS: Final = (
     *("on_create", "on_join", "on_leave", "on_drop", "on_resume", "on_command", "on_idle"),
-    *("on_say", "on_overload", "tick", "save", "load", *ASYNC_HOOKS),
+    *("on_say", "on_overload", "sees", "tick", "save", "load", *ASYNC_HOOKS),
 )
 
 
@@ -42,7 +42,7 @@ _SETTINGS: Final[dict[str, tuple[str, Callable[[Any], bool]]]] = {
     "tick_rate": ("a whole number of at least 1", _is_count),
     "max_players": ("a whole number of at least 1", _is_count),
     "publish_every": ("a whole number of at least 1", _is_count),
-    "view": ("Near(radius), or None", lambda v: v is None or isinstance(v, Near)),
+    "view": ("Near(radius), Exact(radius) or None", lambda v: v is None or isinstance(v, View)),
     "hold_s": ("a number of seconds, or 0", lambda v: v == 0 or _is_length(v)),
     "idle": ('"repeat" or "neutral"', lambda v: v in ("repeat", "neutral")),
     "locked": ("True or False", lambda v: type(v) is bool),
@@ -94,8 +94,8 @@ def _check_view(room: type[Room]) -> None:
             raise LocalProtocolError(f"{room.__name__}.view_radius is now view: write view = None")
     if _is_length(radius):
         raise LocalProtocolError(
-            f"{room.__name__}.{name} = {radius!r}: write view = Near({radius!r}), which shows "
-            "whole cells and at least that far"
+            f"{room.__name__}.{name} = {radius!r}: write view = Near({radius!r}), whole cells "
+            f"that reach at least that far, or view = Exact({radius!r}), a circle"
         )
     if name != "view":
         raise LocalProtocolError(f"{room.__name__}.{name} is now view: write view = Near(400)")

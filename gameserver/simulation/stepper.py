@@ -170,7 +170,7 @@ class Stepper(Generic[R]):
         # Messages still on their way to this seat must not reach its next player.
         outbox = self.outbox
         outbox.emissions = [e for e in outbox.emissions if e.seat != number]
-        outbox.texts = [text for text in outbox.texts if text.to != number]
+        outbox.texts = [text for text in outbox.texts if text.to is None or number not in text.to]
         outbox.kicked = [seat for seat in outbox.kicked if seat != number]
         world = self.room.world
         for record in list(world.owned.get(number, {}).values()):

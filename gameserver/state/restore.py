@@ -129,7 +129,7 @@ def _load(room_class: type[R], classes: Classes, sections: dict[str, list[Any]])
     records = _load_world(stepper, engine, loader, fits=fits)
     _load_players(stepper, loader, players, sections, records, fits=fits)
     _load_timers(room, loader, timers)
-    _load_engine(stepper, loader, engine, head, reader)
+    _load_engine(stepper, loader, engine, head, reader, records, fits=fits)
     (own,), (extra,) = sections["own"], sections["save"]
     _load_own(room, classes, loader, own, reader)
     loader.migrate()
@@ -212,15 +212,22 @@ def _load_engine(
     engine: dict[str, Any],
     head: dict[str, Any],
     reader: RowReader,
+    records: world_state.LoadedRecords,
+    *,
+    fits: bool,
 ) -> None:
     room, outbox = stepper.room, stepper.outbox
     room.pace, room.publish_interval = engine["pace"], engine["publish_interval"]
     known = {spec.name for spec in room.world.schema.events}
     reader.dropped += [f"the event class {n}" for n in head["classes"][1] if n not in known]
-    for event, points, seat in engine["emissions"]:
+    for event, points, seat, group, by in engine["emissions"]:
         places = None if points is None else [(x, y) for x, y in points]
-        outbox.emissions.append(Emission(loader.load(event), places, seat))
-    outbox.texts = [Text(*text) for text in engine["texts"]]
+        record = None if by is None or (not fits and by < 0) else records.get(by)
+        outbox.emissions.append(Emission(loader.load(event), places, seat, group, record))
+    outbox.texts = [
+        Text(seat, name, text, None if to is None else tuple(to))
+        for seat, name, text, to in engine["texts"]
+    ]
     outbox.kicked = list(engine["kicked"])
     stepper._said = [(loader.load(player), text) for player, text in engine["said"]]
     room._timers.next_serial = engine["next_timer"]

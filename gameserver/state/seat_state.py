@@ -40,6 +40,8 @@ SEAT_APART: Final = (
         "groups",
         "looked_at",
         "holds",
+        "chosen",
+        "point",
         "knowledge",
         "notices",
         "number",
@@ -116,6 +118,8 @@ def save_seat(seated: Seated, records: Records, lapses: list[Lapsed], saver: Sav
         own.id if own is not None and own.alive else records.number(own),
         knows,
         records.numbers(seat.holds.values()) if seat.holds else (),
+        None if seat.chosen is None else records.numbers(seat.chosen.values()),
+        seat.point,
         seat.notices[:],
         seat.waiting_events[:],
         _commands_row(commands),
@@ -196,11 +200,12 @@ def load_seat(
     fits: bool,
 ) -> None:
     """Build a seat again; ``fits`` as in ``load_records``, otherwise it is owed a full state."""
-    (row, focus, looked_at, own, knows, holds, notices, events, *rest) = saved
+    (row, focus, looked_at, own, knows, holds, chosen, point, notices, events, *rest) = saved
     seat = seated.seat
     for name, value in zip(SEAT_ROW, row, strict=True):
         setattr(seat, name, value)
     seat.focus = None if focus is None else tuple(focus)
+    seat.point = None if point is None else tuple(point)
     if looked_at is True:
         seat.looked_at = seat.focus
     else:
@@ -210,6 +215,8 @@ def load_seat(
     if fits:
         seat.knowledge = _knowledge(knows, lapses)
         seat.holds = {record.id: record for record in records.all_of(holds)}
+        if chosen is not None:
+            seat.chosen = {record.id: record for record in records.all_of(chosen)}
         seat.notices, seat.waiting_events = list(notices), list(events)
         if seat.cell is None and seat.knowledge is not NEW and seat.knowledge is UP_TO_DATE:
             raise SnapshotError(f"seat {seat.number} is up to date and looks from nowhere")

@@ -302,6 +302,8 @@ def _save_engine(
             saver.save_attribute(room, "emit()", e.event),
             None if e.points is None else [tuple(point) for point in e.points],
             e.seat,
+            e.group,
+            records.number(e.by),
         )
         for e in outbox.emissions
     ]

@@ -8,6 +8,7 @@ from geometry.
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any
 
 import hypothesis.strategies as st
@@ -19,7 +20,7 @@ from clients.replica import Replica
 from gameserver.model import world
 from gameserver.model.grid import REACH
 from gameserver.model.layers import place_of
-from gameserver.model.view import Near
+from gameserver.model.view import LEAVE_SHARE, Exact, Near
 from gameserver.model.world import World
 from gameserver.protocol.held import decode_held, encode_held
 from gameserver.protocol.messages import Check, Delta
@@ -61,13 +62,17 @@ WINDOW_TICKS = 6
 
 
 class Replication(RuleBasedStateMachine):
-    view: Near | None = Near(RADIUS)
+    view: Near | Exact | None = Near(RADIUS)
 
     def __init__(self) -> None:
         super().__init__()
         self.world = World(SCHEMA, self.view)
         self.publisher = Publisher(
-            self.world, check_every_ticks=2, quiet_ticks=3, window_ticks=WINDOW_TICKS
+            self.world,
+            check_every_ticks=2,
+            quiet_ticks=3,
+            window_ticks=WINDOW_TICKS,
+            asker=self.asker(),
         )
         self.tick = 0
         self.clients: dict[int, Client] = {}
@@ -86,6 +91,9 @@ class Replication(RuleBasedStateMachine):
         self.look(2, -60.0, 0.0, on=True)
         self.steer(3, 7)
         self.publish(1)
+
+    def asker(self) -> Any:
+        return None
 
     def number(self) -> int:
         self.count += 1
@@ -260,7 +268,7 @@ class Replication(RuleBasedStateMachine):
         client = self.clients.get(number)
         if client is not None and client.seat.knowledge is UP_TO_DATE:
             assert client.seat.cell is not None
-            client.seat.lapse(Lapses(self.world, self.tick).of(client.seat.cell))
+            client.seat.lapse(Lapses(self.world, self.tick).of(client.seat, client.seat.cell))
 
     @precondition(lambda self: self.clients)
     @rule(number=st.integers(1, 4))
@@ -378,8 +386,14 @@ class Replication(RuleBasedStateMachine):
         self.tick += ticks
         heard = {n: c.seat.knowledge is not NEW for n, c in self.clients.items()}
         silent = {n for n, c in self.clients.items() if self.is_silent(c)}
+        for client in self.clients.values():
+            new = client.seat.knowledge is NEW
+            client.held = frozenset() if new else frozenset(client.replica.entities)
+            client.held_tick = client.replica.tick
         emissions, self.emissions = self.emissions, []
         self.publisher.publish(self.tick, emissions)
+        for client in self.clients.values():
+            self.note_focus(client)
         for number, client in self.clients.items():
             if client.dropped:
                 continue
@@ -390,6 +404,15 @@ class Replication(RuleBasedStateMachine):
             else:
                 assert client.sink.frames == []
 
+    def note_focus(self, client: Client) -> None:
+        seat = client.seat
+        if client.dropped:
+            return
+        if seat.focus is not None:
+            client.looks_from = seat.focus
+        elif seat.own is not None and seat.own.alive and seat.own.compiled.position is not None:
+            client.looks_from = seat.own.compiled.position(seat.own.values)
+
     def is_silent(self, client: Client) -> bool:
         """Whether an acknowledgement is overdue, and the delta of this window was sent."""
         overdue = self.tick - WINDOW_TICKS
@@ -398,19 +421,29 @@ class Replication(RuleBasedStateMachine):
     def expect_events(self, client: Client, emissions: list[Emission], *, waits: bool) -> None:
         if not waits:
             return  # a full state is due, and it holds no past events
-        view = self.world.grid.places(place_of(client.seat.cell))
         for emission in emissions:
-            if emission.seat is not None:
-                hears = emission.seat == client.seat.number
-            elif emission.points is None:
-                hears = True
-            else:
-                hears = any(self.world.grid.cell_at(*p) in view for p in emission.points)
-            if hears:
+            if self.hears(client, emission):
                 client.expected_events.append(emission.event.number)
         if not (client.sink.clear and client.seat.knowledge is UP_TO_DATE):
             while len(client.expected_events) > MAX_WAITING_EVENTS:
                 client.expected_events.popleft()
+
+    def hears(self, client: Client, emission: Emission) -> bool:
+        seat, by = client.seat, emission.by
+        if emission.seat is not None:
+            return emission.seat == seat.number
+        if emission.group is not None:
+            return emission.group in seat.groups
+        if by is not None:
+            if by.group in seat.groups or (by.hidden and by.owner == seat.number):
+                return True
+            if by.hidden:
+                return False
+        return emission.points is None or any(self.is_heard(client, *p) for p in emission.points)
+
+    def is_heard(self, client: Client, x: float, y: float) -> bool:
+        grid = self.world.grid
+        return grid.cell_at(x, y) in grid.places(place_of(client.seat.cell))
 
     def receive(self, client: Client) -> None:
         data = b"".join(client.sink.frames)
@@ -440,7 +473,7 @@ class Replication(RuleBasedStateMachine):
 
     def assert_equal_to_world(self, client: Client) -> None:
         seat, replica = client.seat, client.replica
-        visible = {t._record.id: t for t in self.entities if self.is_visible(t, seat)}
+        visible = {t._record.id: t for t in self.entities if self.is_visible(t, client)}
         assert set(replica.entities) == set(visible)
         for entity_id, thing in visible.items():
             remote = replica.entities[entity_id]
@@ -455,8 +488,8 @@ class Replication(RuleBasedStateMachine):
         own = seat.own
         assert replica.own_entity == (own.id if own and own.alive else 0)
 
-    def is_visible(self, thing: Any, seat: Seat) -> bool:
-        record = thing._record
+    def is_visible(self, thing: Any, client: Client) -> bool:
+        record, seat = thing._record, client.seat
         if record.group in seat.groups or (record.hidden and record.owner == seat.number):
             return True
         grid = self.world.grid
@@ -465,7 +498,7 @@ class Replication(RuleBasedStateMachine):
     def assert_view_keeps_its_promise(self, client: Client) -> None:
         """Everything within the view radius is seen, and nothing beyond the cells and margins."""
         own = client.seat.own
-        if self.view is None or own is None or own.compiled.position is None:
+        if not isinstance(self.view, Near) or own is None or own.compiled.position is None:
             return
         radius = self.view.radius * self.publisher.view_share
         if client.seat.focus is not None:
@@ -532,6 +565,94 @@ class GroupedReplication(Replication):
         self.change(pick, pick, "")
         self.publish(1)
 
+    @precondition(lambda self: self.entities)
+    @rule(pick=Replication.pick, at=st.booleans(), x=Replication.positions, group=groups)
+    def emit_by_an_entity_or_to_a_group(self, pick: int, at: bool, x: float, group: int) -> None:
+        noise, by = Noise(self.number()), self.picked(pick)._record
+        if group:
+            self.emissions.append(Emission(noise, None, None, group))
+        else:
+            points = [(x, 0.0)] if at else None
+            self.emissions.append(Emission(noise, points, None, None, by))
+
+
+class ExactReplication(GroupedReplication):
+    """What is near is seen by distance, with the values that were just published."""
+
+    view = Exact(RADIUS)
+
+    def is_visible(self, thing: Any, client: Client) -> bool:
+        record, seat = thing._record, client.seat
+        if record.group in seat.groups or (record.hidden and record.owner == seat.number):
+            return True
+        if record.hidden or record.compiled.position is None:
+            return not record.hidden
+        distance = self.distance(client, *record.compiled.position(record.values))
+        reach = RADIUS * self.publisher.view_share
+        knew = record.id in client.held and record.born_at <= client.held_tick
+        return distance <= (LEAVE_SHARE * reach if knew else reach)
+
+    def is_heard(self, client: Client, x: float, y: float) -> bool:
+        return self.distance(client, x, y) <= RADIUS * self.publisher.view_share
+
+    def distance(self, client: Client, x: float, y: float) -> float:
+        if client.looks_from is None:
+            return math.inf
+        return math.hypot(x - client.looks_from[0], y - client.looks_from[1])
+
+
+class Walls:
+    """Refuses pairs of a seat and an entity; the other half of every test of ``sees``."""
+
+    def __init__(self) -> None:
+        self.between: set[tuple[int, Any]] = set()
+
+    def begin(self) -> None: ...
+
+    def refused(self, seat: int, records: Any) -> list[int]:
+        records = list(records)
+        assert all(record.owner != seat for record in records), "owners are not asked about"
+        return [record.id for record in records if (seat, record.entity) in self.between]
+
+    def finish(self) -> None: ...
+
+
+class SeesReplication(GroupedReplication):
+    """The game refuses some of what is near."""
+
+    def asker(self) -> Any:
+        self.walls = Walls()
+        return self.walls
+
+    @precondition(lambda self: self.entities)
+    @rule(number=st.integers(1, 4), picks=st.lists(Replication.pick, max_size=4))
+    def build_or_open_walls(self, number: int, picks: list[int]) -> None:
+        for pick in picks:
+            self.walls.between ^= {(number, self.picked(pick))}
+
+    def is_visible(self, thing: Any, client: Client) -> bool:
+        record, seat = thing._record, client.seat
+        if record.group in seat.groups or record.owner == seat.number:
+            return super().is_visible(thing, client)
+        walled = (seat.number, thing) in self.walls.between
+        return not walled and super().is_visible(thing, client)
+
+    def hears(self, client: Client, emission: Emission) -> bool:
+        by, seat = emission.by, client.seat
+        if not super().hears(client, emission):
+            return False
+        if by is None or by.group in seat.groups or by.owner == seat.number:
+            return True
+        return (seat.number, by.entity) not in self.walls.between
+
+
+class ExactSeesReplication(SeesReplication, ExactReplication):
+    view = Exact(RADIUS)
+
+
+class OneCellSeesReplication(SeesReplication):
+    view = None
+
 
 class OneCellGroupedReplication(GroupedReplication):
     view = None
@@ -553,5 +674,13 @@ TestGroupedReplication = GroupedReplication.TestCase
 TestGroupedReplication.settings = settings(max_examples=examples(60), stateful_step_count=60)
 TestOneCellGroupedReplication = OneCellGroupedReplication.TestCase
 TestOneCellGroupedReplication.settings = settings(max_examples=examples(20), stateful_step_count=50)
+TestExactReplication = ExactReplication.TestCase
+TestExactReplication.settings = settings(max_examples=examples(40), stateful_step_count=60)
+TestSeesReplication = SeesReplication.TestCase
+TestSeesReplication.settings = settings(max_examples=examples(25), stateful_step_count=50)
+TestExactSeesReplication = ExactSeesReplication.TestCase
+TestExactSeesReplication.settings = settings(max_examples=examples(30), stateful_step_count=50)
+TestOneCellSeesReplication = OneCellSeesReplication.TestCase
+TestOneCellSeesReplication.settings = settings(max_examples=examples(15), stateful_step_count=40)
 TestOneCellReplication = OneCellReplication.TestCase
 TestOneCellReplication.settings = settings(max_examples=examples(25), stateful_step_count=50)

@@ -35,7 +35,12 @@ def test_nothing_is_said_of_rooms_that_are_well(room: type[Room]) -> None:
 
 
 def test_every_hook_is_known() -> None:
-    public = {name for name in vars(Room) if name.startswith("on_")} | {"tick", "save", "load"}
+    public = {name for name in vars(Room) if name.startswith("on_")} | {
+        "tick",
+        "save",
+        "load",
+        "sees",
+    }
     assert set(HOOKS) == public
 
 
@@ -46,7 +51,11 @@ def test_every_hook_is_known() -> None:
         ("tick_rate", "20", "a whole number of at least 1, not '20'"),
         ("max_players", 0, "a whole number of at least 1, not 0"),
         ("publish_every", 0.5, "a whole number of at least 1, not 0.5"),
-        ("view", Near, "Near(radius), or None, not <class 'gameserver.model.view.Near'>"),
+        (
+            "view",
+            Near,
+            f"Near(radius), Exact(radius) or None, not {Near!r}",
+        ),
         ("hold_s", None, "a number of seconds, or 0, not None"),
         ("idle", "none", '"repeat" or "neutral", not \'none\''),
         ("second_sign_in", "takeover", '"take over" or "refuse", not \'takeover\''),
@@ -68,15 +77,18 @@ def test_a_setting_that_can_be(value: Any) -> None:
         (
             {"view_radius": 400},
             (
-                "Den.view_radius = 400: write view = Near(400), which shows whole cells and at "
-                "least that far"
+                "Den.view_radius = 400: write view = Near(400), whole cells that reach at least "
+                "that far, or view = Exact(400), a circle"
             ),
         ),
         ({"view_radius": None}, "Den.view_radius is now view: write view = None"),
         ({"view_radius": -5}, "Den.view_radius is now view: write view = Near(400)"),
         (
             {"view": 2.5},
-            "Den.view = 2.5: write view = Near(2.5), which shows whole cells and at least that far",
+            (
+                "Den.view = 2.5: write view = Near(2.5), whole cells that reach at least that far, "
+                "or view = Exact(2.5), a circle"
+            ),
         ),
     ],
 )

@@ -11,6 +11,7 @@ from gameserver.model.grid import Grid
 from gameserver.model.history import History
 from gameserver.model.layers import Layers
 from gameserver.model.record import Record
+from gameserver.model.world import Seal
 from gameserver.outbox import Outbox, Text
 from gameserver.player import Player, Screen
 from gameserver.replication.checksum import CheckTurns
@@ -52,12 +53,21 @@ PARTS = [
         set(vars(ROOM.world)),
         {"grid", "records", "touched", "owned", "spawned", "despawned", "owner_changed"}
         | {"_free", "_next_id", "_resting", "relayered"},
-        {"schema", "busy", "_publishes"},
+        {"schema", "busy", "_publishes", "view", "seal"},
     ),
     (
         slots(Grid),
         {"share", "members", "layered", "layers"},
-        {"_bounds", "_radius", "_view_sets", "_views", "cell_size", "margin", "near_slack"}
+        {
+            "_bounds",
+            "_radius",
+            "_reach",
+            "_view_sets",
+            "_views",
+            "cell_size",
+            "margin",
+            "near_slack",
+        }
         | {"occupied_by_place", "occupied_by_layer"},
     ),
     (
@@ -65,8 +75,8 @@ PARTS = [
         {"layers", "sights"},
         {"own", "_layer_numbers", "_sight_numbers", "_with_hidden"},
     ),
-    (slots(Group), {"name", "number", "_members"}, {"_players"}),
-    (set(vars(Groups({}))), {"by_name"}, {"_players"}),
+    (slots(Group), {"name", "number", "_members"}, {"_players", "_seal"}),
+    (set(vars(Groups({}, Seal()))), {"by_name"}, {"_players", "_seal"}),
     (slots(Record), set(world_state.RECORD_ROW), set(world_state.RECORD_DERIVED)),
     (set(vars(HISTORY)), {"_frames"}, {"_world", "_length_ticks", "_kinds"}),
     (set(vars(PLAYER)), set(seat_state.PLAYER_ROW) | seat_state.PLAYER_APART, set()),
@@ -88,7 +98,7 @@ PARTS = [
     (fields(Input), {*seat_state.INPUT_ROW, "command"}, {"read_s"}),
     (fields(Screen), {"claim", "applied_tick"}, set()),
     (fields(Outbox), {"emissions", "texts", "kicked"}, set()),
-    (fields(Emission), {"event", "points", "seat"}, set()),
+    (fields(Emission), {"event", "points", "seat", "group", "by"}, set()),
     (fields(Text), {"seat", "name", "text", "to"}, set()),
     (
         slots(RoomCommands),
@@ -104,7 +114,7 @@ PARTS = [
     (
         set(vars(PUBLISHER)),
         {"_seats", "view_share", "catch_up_notice", "_check_turns", "_published_tick"},
-        {"world", "statistics", "quiet_ticks", "window_ticks"},
+        {"world", "statistics", "quiet_ticks", "window_ticks", "_asker", "_individual"},
     ),
     (slots(Timers), {"waiting", "next_serial"}, set()),
     (fields(Timer), {"due_tick", "period_ticks", "_method", "_arguments", "_serial"}, set()),

@@ -95,6 +95,11 @@ class Client:
         #: The replica as of a delta that may be older than the newest: if the connection is lost,
         #: later ones count as still on their way.
         self.had = copy_of(self.replica)
+        #: Before the newest publish: the ids that it held and the tick of its replica, if known.
+        self.held: frozenset[int] = frozenset()
+        self.held_tick = -1
+        #: The last point that its seat has looked from.
+        self.looks_from: tuple[float, float] | None = None
 
     def remember(self) -> None:
         self.had = copy_of(self.replica)

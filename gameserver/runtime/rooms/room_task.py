@@ -8,7 +8,7 @@ never touches a socket; players and their sessions are the roster's (``roster.py
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Final
 
 import structlog
@@ -35,6 +35,7 @@ from gameserver.runtime.rooms.room_loop import RoomLoop
 from gameserver.runtime.rooms.roster import Member, Roster
 from gameserver.runtime.rooms.schedule import TickStatistics, TickTimes
 from gameserver.runtime.rooms.scheduler import ScheduledRoom
+from gameserver.simulation.seeing import seeing
 from gameserver.simulation.stepper import HookFailure, Seated, Stepper
 from gameserver.state.journal.records import Disagreed
 
@@ -69,11 +70,14 @@ class RoomTask:
         self._log = log.bind(room=label)
         self.hooks = HookWatch(room, self._log)
         self.pace = RoomPace(room.tick_rate, room.publish_every)
+        #: Asks ``Room.sees``; None if the game does not override it.
+        self.seeing = seeing(room, trio.current_time)
         self.publisher = Publisher(
             room.world,
             check_every_ticks=round(CHECK_EVERY_S * room.tick_rate),
             quiet_ticks=self.pace.quiet_ticks,
             window_ticks=self.pace.window_ticks,
+            asker=self.seeing,
         )
         self.roster = Roster(
             label, self.stepper, self.publisher, self.hooks, resumption, hold_quota
@@ -151,6 +155,8 @@ class RoomTask:
             overload_ups=self.ladder.ups,
             overload_downs=self.ladder.downs,
             blocks=self.hooks.blocks,
+            sees_asked=0 if self.seeing is None else self.seeing.asked,
+            sees_seconds=0.0 if self.seeing is None else self.seeing.asked_s,
             **self._tally_of_journal(),
         )
 
@@ -332,9 +338,9 @@ class RoomTask:
             self.hooks.note_failure(HookFailure("publish", None, error))
             self.roster.fail("the room failed while publishing")
 
-    def _pass_on(self, frame: bytes, to: int | None) -> None:
+    def _pass_on(self, frame: bytes, to: Container[int] | None) -> None:
         for number, seated in self.stepper.seated.items():
-            if seated.player.connected and (to is None or to == number):
+            if seated.player.connected and (to is None or number in to):
                 seated.seat.notify(frame)
 
     # ------------------------------------------------------------ wrong checksums

@@ -1,0 +1,83 @@
+"""Asks ``Room.sees`` while the world is published, and watches that it only answers.
+
+Owns the answers of one publish, their number and the time that they took.  ``sees`` must depend on
+nothing but the state of the room, and must not change it: the replication of one seat would
+otherwise change what the next one gets, and a replay would differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, Final, NoReturn
+
+from gameserver.errors import LocalProtocolError
+from gameserver.model.record import Record
+from gameserver.room import Room, sealed
+
+
+class Seeing:
+    """Asks the ``sees`` of ``room``; ``clock`` tells seconds, for ``asked_s``."""
+
+    def __init__(self, room: Room, clock: Callable[[], float]) -> None:
+        self._room: Final = room
+        self._clock: Final = clock
+        #: How often ``sees`` was called, and how long that took.
+        self.asked = 0
+        self.asked_s = 0.0
+        #: Seat → record → the answer.
+        self._answers: dict[int, dict[Record, bool]] = {}
+
+    def begin(self) -> None:
+        """See ``Asker``."""
+        self._answers = {}
+
+    def refused(self, seat: int, records: Iterable[Record]) -> Collection[int]:
+        """See ``Asker``."""
+        player = self._room.players.get(seat)
+        if player is None:
+            return [record.id for record in records]
+        answers = self._answers.setdefault(seat, {})
+        sees = self._room.sees
+        begun_s = self._clock()
+        refused: list[int] = []
+        with sealed(self._room):
+            for record in records:
+                answer = answers.get(record)
+                if answer is None:
+                    answer = answers[record] = self._ask(sees, player, record)
+                if not answer:
+                    refused.append(record.id)
+        self.asked_s += self._clock() - begun_s
+        return refused
+
+    def _ask(self, sees: Callable[[Any, Any], bool], player: Any, record: Record) -> bool:
+        self.asked += 1
+        try:
+            answer = sees(player, record.entity)
+        except LocalProtocolError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug of the game, which ends its room
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            self._complain(f"raised {reason}", error)
+        if answer is not True and answer is not False:
+            self._complain(f"must return True or False, not {answer!r}")
+        return answer
+
+    def finish(self) -> None:
+        """See ``Asker``."""
+        asked = {record: None for answers in self._answers.values() for record in answers}
+        for record in asked:
+            values = record.compiled.values(record.entity)
+            owner_values = record.compiled.owner_values(record.entity)
+            if record.alive and (values, owner_values) != (record.values, record.owner_values):
+                self._complain(
+                    f"changed a {type(record.entity).__name__}: it must not change anything"
+                )
+
+    def _complain(self, what: str, cause: Exception | None = None) -> NoReturn:
+        raise LocalProtocolError(f"{type(self._room).__name__}.sees {what}") from cause
+
+
+def seeing(room: Room, clock: Callable[[], float]) -> Seeing | None:
+    """Return what asks the ``sees`` of ``room``; None if the room has none."""
+    return None if type(room).sees is Room.sees else Seeing(room, clock)
