@@ -30,6 +30,7 @@ from gameserver.runtime.admission.join_throttle import JoinThrottle
 from gameserver.runtime.admission.room_quota import RoomQuota
 from gameserver.runtime.admission.sign_in import SignIn
 from gameserver.runtime.net import poller
+from gameserver.runtime.rooms.identities import Identities
 from gameserver.runtime.rooms.join_request import JoinRequest, read_join_request
 from gameserver.runtime.rooms.joinable import JoinableRooms, Key
 from gameserver.runtime.rooms.journals import Journals
@@ -176,6 +177,7 @@ class Lobby:
         #: Where a client waits for its turn once it has said hello.
         self.join_throttle = JoinThrottle()
         self.resumption = Resumption[Member](ResumeTokens(lambda: self.sign_in.secrets))
+        self._identities = Identities()
         #: One address may have as many held seats as connections.
         self.hold_quota = HoldQuota(settings.max_connections_per_address)
         #: By kind: what the rooms that have ended counted.
@@ -240,7 +242,6 @@ class Lobby:
         """
         if self._closing is not None:
             raise JoinRefused(CloseCode.GOING_AWAY, self._closing)
-        self._forget_ended()
         opened = self._find_identity(request, identity) or self._find(request, passed_over)
         made = opened is None
         if opened is None:
@@ -280,7 +281,6 @@ class Lobby:
 
         ``JoinRefused`` (4007) where that room lets nobody sign in twice.
         """
-        self._forget_ended()
         opened = self._find_identity(request, identity)
         member = None if opened is None else opened.task.roster.playing(identity)
         return None if opened is None or member is None else (opened.task, member)
@@ -294,8 +294,10 @@ class Lobby:
         """Return the room among those asked for where ``identity`` plays already."""
         if identity is None:
             return None
-        rooms = [o for o in self._open.values() if request.fits(o.kind, o.name)]
-        return next((o for o in rooms if o.task.roster.find_identity(identity)), None)
+        rooms = [self._open.get(label) for label in self._identities.labels(identity)]
+        fitting = [o for o in rooms if o is not None and request.fits(o.kind, o.name)]
+        # A room of the same name may have ended with this identity in it.
+        return next((o for o in fitting if o.task.roster.find_identity(identity)), None)
 
     def _find(self, request: JoinRequest, passed_over: Collection[int] | None) -> _Open | None:
         """Return the open room for this client; None if it gets a new one."""
@@ -347,7 +349,7 @@ class Lobby:
             raise JoinRefused(
                 CloseCode.ROOM_FULL, "all rooms are taken", retry_after_s=RETRY_AFTER_S
             )
-        if self._loop.overload.no_new_rooms or any(o.is_overloaded for o in self._open.values()):
+        if self._loop.overload.no_new_rooms or self._loop.overload.refusing:
             # All rooms share one core, so another room would add to the load.
             raise self._overload("the server is overloaded")
         self.quota.take(maker, trio.current_time())
@@ -368,7 +370,10 @@ class Lobby:
             log.exception("a room could not be made", room=label)
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the room could not be made") from None
         opened = _Open(next(self._serials), kind, name, task, maker)
+        task.roster.identities = self._identities
         task.roster.on_released = functools.partial(self._seat_released, opened)
+        # Found no more once it has failed, though it may yet be in its ``on_stop`` for long.
+        task.roster.on_closed = functools.partial(self._forget, opened)
         self._open[label] = opened
         self._joinable[kind].note(opened)
         self._running += 1
@@ -391,8 +396,8 @@ class Lobby:
             await opened.task.run()
         finally:
             self._forget(opened)
-            # It refers to the room: a circle, which only a garbage collection would free.
-            opened.task.roster.on_released = _nothing
+            # They refer to the room: a circle, which only a garbage collection would free.
+            opened.task.roster.on_released = opened.task.roster.on_closed = _nothing
             del self._stopping[label]
             stopped.set()
             self.quota.give_back(opened.maker)
@@ -410,12 +415,6 @@ class Lobby:
             if opened.name.isdecimal():
                 lowest = min(self._lowest_name[opened.kind], int(opened.name))
                 self._lowest_name[opened.kind] = max(1, lowest)
-
-    def _forget_ended(self) -> None:
-        """Forget the rooms that failed, even those that are still in their ``on_stop``."""
-        for opened in list(self._open.values()):
-            if opened.task.ended is not None:
-                self._forget(opened)
 
     def _seat_released(self, opened: _Open) -> None:
         if self._open.get(opened.task.label) is opened:
@@ -460,7 +459,7 @@ class Lobby:
 
 
 def _nothing() -> None:
-    """Do nothing about an empty room: it has ended."""
+    """Do nothing: the room has ended."""
 
 
 def _check_kinds(kinds: Mapping[str, type[Room]]) -> None:

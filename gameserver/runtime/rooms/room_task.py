@@ -422,6 +422,7 @@ class RoomTask:
         self.publisher.window_ticks = self.pace.window_ticks
         assert self._scheduled is not None
         self._loop.scheduler.pace_changed(self._scheduled)
+        self._loop.overload.note_refusing(self, refuses=step.refuses_joins)
         if announcement is not None:
             self.publisher.catch_up_notice = announcement
             self._pass_on(announcement, None)

@@ -57,6 +57,7 @@ from gameserver.replication.seat import Sink
 from gameserver.room import Room
 from gameserver.runtime.admission.hold_quota import HoldQuota
 from gameserver.runtime.rooms.hook_watch import HookWatch
+from gameserver.runtime.rooms.identities import Identities
 from gameserver.runtime.rooms.resumption import ELSEWHERE, ResumeState, Resumption
 from gameserver.runtime.rooms.seats import Seats
 from gameserver.simulation.stepper import Seated, Stepper
@@ -157,6 +158,10 @@ class Roster:
         self.closed: str | None = None
         #: Called whenever a seat number is released.
         self.on_released: Callable[[], None] = lambda: None
+        #: Called when the roster closes, once.
+        self.on_closed: Callable[[], None] = lambda: None
+        #: Told of the players that have an identity; that of a server is shared by its rooms.
+        self.identities = Identities()
         #: How many players have ever joined.
         self.joins = 0
         #: How many players have ever begun to get deltas, by joining or coming back.
@@ -259,6 +264,7 @@ class Roster:
         self._resumption.issue(member)
         if identity is not None:
             self._by_identity[identity] = member
+            self.identities.add(identity, self.label)
         if any(failure.player is player for failure in self._stepper.failures):
             self.leave(member, "could not join")
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the game failed to let you in")
@@ -405,6 +411,7 @@ class Roster:
         del self._members[player]
         if player.identity is not None and self.find_identity(player.identity) is member:
             del self._by_identity[player.identity]
+            self.identities.remove(player.identity, self.label)
         self._publisher.remove(member.seated.seat)
         self._run_hook("on_leave", member, self._stepper.leave, player, reason)
         self._resumption.void(member)
@@ -415,6 +422,7 @@ class Roster:
         """Let nobody join or resume any more; held players leave."""
         if self.closed is None:
             self.closed = why
+            self.on_closed()
         for member in list(self.held):
             self.leave(member, self.closed)
 
@@ -423,6 +431,7 @@ class Roster:
         if self.closed is not None:
             return
         self.closed = why
+        self.on_closed()
         for member in list(self._members.values()):
             self._end(member, CloseCode.INTERNAL_ERROR, why)
         self.close(why)

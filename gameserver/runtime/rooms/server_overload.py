@@ -75,6 +75,8 @@ class ServerOverload:
     def __init__(self) -> None:
         #: Whether no room may be made at present.
         self.no_new_rooms = False
+        #: The rooms that let nobody else join; while there are any, no other room may be made.
+        self.refusing: Final[set[LoadedRoom]] = set()
         self._rooms: dict[LoadedRoom, None] = {}
         self._seen = (0.0, 0.0, 0, 0)
         self._own_steps = 0
@@ -87,6 +89,14 @@ class ServerOverload:
     def remove(self, room: LoadedRoom) -> None:
         """Note that ``room`` has ended; idempotent."""
         self._rooms.pop(room, None)
+        self.refusing.discard(room)
+
+    def note_refusing(self, room: LoadedRoom, *, refuses: bool) -> None:
+        """Note whether ``room``, at its present step, lets anybody else join."""
+        if refuses:
+            self.refusing.add(room)
+        else:
+            self.refusing.discard(room)
 
     def look(self, now_s: float, busy_s: float, ticks: int, late_ticks: int) -> None:
         """End a window; the arguments are what the scheduler has counted so far."""
