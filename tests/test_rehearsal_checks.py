@@ -21,7 +21,7 @@ from tests.support.paths import ROOT
 #: Rooms that must pass, with the number of players and the seed.
 RIGHT = [
     *((Arena, 4, 0), (Arena, 8, 1), (Chat, 4, 0), (Echo, 4, 0)),
-    *((Zoo, 4, 0), (wrong_rooms.Right, 4, 0)),
+    *((Zoo, 4, 0), (wrong_rooms.Right, 4, 0), (wrong_rooms.KeepsItems, 2, 0)),
 ]
 
 
@@ -58,6 +58,9 @@ def test_the_game_in_the_readme_passes(readme_game: type[Room]) -> None:
         ("RaisesInTheCopy", r"tick 1, 1 after the snapshot: the copy raised TypeError: "),
         ("KeepsOutside", r"tick 1, 1 after the snapshot: Counter 1.value is 1 in the original and"),
         ("GlobalRandom", r"tick 1, 1 after the snapshot: Counter 1.value is \d+ in the original"),
+        ("ForgetsWithinAnItem", r"tick 1, .*: Chest 1.items\[1\].count is \d+ in the original and"),
+        ("ForgetsWithinADict", r"tick 1, .*: Chest 1.prices\['bread'\].count is \d+ in the orig"),
+        ("ForgetsAnItem", r"tick 1, .*: Chest 1.items\[1\] is 'the same as Chest 1.items\[0\]' in"),
         ("Unsavable", r"tick 5, .*: Counter.hidden cannot be saved: .* int and holds a object"),
     ],
 )

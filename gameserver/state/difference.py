@@ -15,7 +15,7 @@ import msgpack
 
 from gameserver.state.seat_state import PLAYER_ROW
 from gameserver.state.snapshot import Captured
-from gameserver.state.values import pack, unpack_extension
+from gameserver.state.values import Tag, pack, unpack_extension
 
 #: Where a value is (an entity, player or room, and its field) → the value as data.
 Facts: TypeAlias = dict[tuple[str, str], Any]
@@ -39,8 +39,13 @@ class Difference:
 
 
 def describe(captured: Captured) -> Facts:
-    """Return all that a game knows of itself, by entity or object, and field."""
+    """Return all that a game knows of itself, by entity or object, and field.
+
+    The elements of a list, dict or object that an entity or the room holds have a path as their
+    field, as in ``items[3].count``.
+    """
     facts: Facts = {}
+    objects: dict[int, _Object] = {}
     fields: dict[str, tuple[str, ...]] = {}
     room = captured.room.__name__
     for section, content in captured.game_sections():
@@ -53,13 +58,17 @@ def describe(captured: Captured) -> Facts:
             case "rows":
                 name, spawned, rows = content
                 for number, *values in rows:
-                    where = f"{name} {number}" if spawned else f"{name} (object {number})"
-                    facts[where, ""] = "there"
-                    for field, value in zip(fields[name], values, strict=True):
-                        facts[where, field] = value
+                    row = zip(fields[name], values, strict=True)
+                    if not spawned:
+                        parts = [(f".{field}", value) for field, value in row]
+                        objects[number] = _Object(name, parts)
+                        continue
+                    facts[f"{name} {number}", ""] = "there"
+                    for field, value in row:
+                        facts[f"{name} {number}", field] = value
             case "containers":
                 for number, name, value in content:
-                    facts[f"{name} (object {number})", "content"] = value
+                    objects[number] = _Object(name, _parts_of(name, value))
             case "players":
                 for seat, seated, entity, row, more in content:
                     where = f"player in seat {seat}" if seated else f"player who left seat {seat}"
@@ -81,7 +90,61 @@ def describe(captured: Captured) -> Facts:
                     facts[room, field] = value
             case "save":
                 facts[room, "save()"] = content
-    return facts
+    return _with_paths(facts, objects)
+
+
+@attrs.frozen
+class _Object:
+    """Something that others refer to: its class, and its parts with what leads to each."""
+
+    name: str
+    parts: list[tuple[str, Any]]
+
+
+def _parts_of(name: str, content: Any) -> list[tuple[str, Any]]:
+    """Return the elements of a saved container, as ``values.py`` makes its data."""
+    match name:
+        case "list":
+            return [(f"[{i}]", element) for i, element in enumerate(content)]
+        case "dict" | "OrderedDict" | "Counter":
+            pairs = zip(content[::2], content[1::2], strict=True)
+            return [(f"[{_shown(key)}]", element) for key, element in pairs]
+    return [(" content", content)]
+
+
+def _with_paths(facts: Facts, objects: dict[int, _Object]) -> Facts:
+    """Return the facts, with those of an object under the path that leads to it first.
+
+    So numbers of objects, which change with every element that comes or goes, are in no fact.
+    """
+    named: Facts = {}
+    paths: dict[int, str] = {}
+    waiting = [(where, field, value) for (where, field), value in reversed(facts.items())]
+    while waiting:
+        where, field, value = waiting.pop()
+        number = _number_of(value)
+        if number not in objects:
+            named[where, field] = value
+        elif number in paths:
+            named[where, field] = f"the same as {paths[number]}"
+        else:
+            paths[number] = f"{where}.{field}"
+            held = objects[number]
+            named[where, field] = held.name
+            waiting += [(where, field + part, inner) for part, inner in reversed(held.parts)]
+    return named | {
+        (f"{held.name} (object {number})", part.strip(". ")): value
+        for number, held in objects.items()
+        if number not in paths
+        for part, value in held.parts
+    }
+
+
+def _number_of(value: Any) -> Any:
+    """Return the number of the object that a value refers to, else None."""
+    if isinstance(value, (list, tuple)) and len(value) == 2 and value[0] == Tag.OBJECT:
+        return value[1]
+    return None
 
 
 def pack_facts(facts: Facts) -> bytes:

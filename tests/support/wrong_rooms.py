@@ -6,7 +6,7 @@ import random
 import time
 from typing import Any
 
-from gameserver import Player, Room, command, entity, synced
+from gameserver import Player, Room, command, entity, synced, value
 
 
 @entity
@@ -155,3 +155,55 @@ class Unsavable(Base):
     def tick(self) -> None:
         if self.tick_number == 5:
             self.counter.hidden = object()  # type: ignore[assignment]
+
+
+@value
+class Item:
+    name: str
+    count: int = 1
+
+
+@entity
+class Chest:
+    items: list[Item] = synced(factory=list)
+    prices: dict[str, Item] = synced(factory=dict)
+
+
+class KeepsItems(Room):
+    """Right: values, lists and dicts are saved with the entities that hold them."""
+
+    classes = (Chest,)
+
+    chest: Chest
+
+    def on_create(self) -> None:
+        self.chest = self.spawn(Chest([Item("rope"), Item("lamp")], {"bread": Item("coin", 2)}))
+
+    def tick(self) -> None:
+        self.chest.items[1].count = self.random.randrange(100)
+        if len(self.chest.items) < 9:
+            self.chest.items.append(Item("apple"))
+
+
+class ForgetsWithinAnItem(KeepsItems):
+    outside = 0
+
+    def tick(self) -> None:
+        ForgetsWithinAnItem.outside += 1
+        self.chest.items[1].count = ForgetsWithinAnItem.outside
+
+
+class ForgetsWithinADict(KeepsItems):
+    outside = 0
+
+    def tick(self) -> None:
+        ForgetsWithinADict.outside += 1
+        self.chest.prices["bread"].count = ForgetsWithinADict.outside
+
+
+class ForgetsAnItem(KeepsItems):
+    outside = 0
+
+    def tick(self) -> None:
+        ForgetsAnItem.outside += 1
+        self.chest.items[:] = [Item("rope")] * (ForgetsAnItem.outside % 2 + 1)
