@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gameserver import command
+from gameserver import command, elements, entity, number, synced, value
 from gameserver.games.arena.model import CLASSES
 from gameserver.model.schema import Schema
 from gameserver.model.typescript import typescript_of
@@ -36,11 +36,30 @@ class Demand:
     at: int | None = None
 
 
+@value
+class Item:
+    kind: Colour
+    count: int = number(0, 9)
+
+
+@entity
+class Chest:
+    items: list[Item] = synced(factory=list)
+    prices: dict[Colour, int] = synced(factory=dict)
+    best: Item | None = synced(None, to="owner")
+
+
+@command
+class Pack:
+    items: list[Item] = elements(3)
+
+
 @pytest.mark.node
 def test_each_wrong_line_of_a_page_is_named_and_no_other(tmp_path: Path) -> None:
+    schema = Schema.of([*CLASSES, Demand, Chest, Pack])
     page = PAGE.read_text().replace("WEB/", f"{WEB.as_posix()}/")
     (tmp_path / "page.js").write_text(page)
-    (tmp_path / "game.d.ts").write_text(typescript_of(Schema.of([*CLASSES, Demand]), "mygame:Mine"))
+    (tmp_path / "game.d.ts").write_text(typescript_of(schema, "mygame:Mine"))
     options = json.loads((WEB / "tsconfig.json").read_text())["compilerOptions"]
     options |= {"noUnusedLocals": False}
     config = {"compilerOptions": options, "files": ["page.js"]}

@@ -23,7 +23,22 @@ client.send("Demand"); // wrong
 client.send("Demand", { count: 1, colour: "RED" });
 client.send("Demand", { count: 1, colour: "GREEN" }); // wrong
 
+client.send("Pack", { items: [{ kind: "RED", count: 1 }] });
+client.send("Pack", { items: [{ kind: "RED" }] }); // wrong
+client.send("Pack", { items: [{ kind: "RED", cuont: 1 }] }); // wrong
+client.send("Pack", { items: [{ kind: "PINK", count: 1 }] }); // wrong
+client.send("Pack", { items: { kind: "RED", count: 1 } }); // wrong
+
 client.on("enter", (entity) => {
+  if (entity.kind === "Chest") for (const { kind, count } of entity.items) kind.padEnd(count);
+  if (entity.kind === "Chest") entity.items[0]?.label; // wrong
+  if (entity.kind === "Chest") entity.items.push({ kind: "RED", count: 1 }); // wrong
+  if (entity.kind === "Chest" && entity.items[0]) entity.items[0].count = 2; // wrong
+  if (entity.kind === "Chest") entity.prices.get("RED")?.toFixed();
+  if (entity.kind === "Chest") entity.prices.get("PINK"); // wrong
+  if (entity.kind === "Chest") entity.prices.set("RED", 1); // wrong
+  if (entity.kind === "Chest") entity.best?.count.toFixed();
+  if (entity.kind === "Chest") entity.best.count; // wrong
   if (entity.kind === "Ship") entity.x.toFixed();
   if (entity.kind === "Ship") entity.enteredAt.toFixed();
   if (entity.kind === "Ship") entity.vx?.toFixed();
