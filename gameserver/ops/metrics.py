@@ -113,6 +113,22 @@ STAGES: Final = ("up_estimate", "wait", "simulate", "send", "down_estimate")
 
 
 @attrs.frozen
+class LoopFigures:
+    """What ticks all rooms has counted since the start, and the ladder of the whole server.
+
+    A round ticks the rooms that are due; ``busy_s`` is the total duration of all rounds.
+    ``rooms_demanded`` are the rooms that gave something up because of the others.
+    """
+
+    rounds: int = 0
+    busy_s: float = 0.0
+    late_ticks: int = 0
+    overload_steps: int = 0
+    no_new_rooms: bool = False
+    rooms_demanded: int = 0
+
+
+@attrs.frozen
 class StorageFigures:
     """Figures of writes that do not wait: ``settled`` counts submissions by outcome."""
 
@@ -141,6 +157,7 @@ class ServerFigures:
     tasks: int
     full_collections: int
     full_collections_s: float
+    loop: LoopFigures
     acceptor: Mapping[str, int]
     turned_away: Mapping[str, int]
     malformed_forwards: int
@@ -208,6 +225,7 @@ class _Once(Collector):
             "Total duration of full garbage collections while people played",
             figures.full_collections_s,
         )
+        yield from _loop(figures.loop)
         for name, what in ACCEPTOR_COUNTS.items():
             yield _count(f"acceptor_{name}", what, figures.acceptor[name])
         yield _by_label(
@@ -237,6 +255,33 @@ class _Once(Collector):
         if figures.storage is not None:
             yield from _storage(figures.storage)
         yield from _by_kind(figures.kinds)
+
+
+def _loop(figures: LoopFigures) -> Iterator[Metric]:
+    yield _count(
+        "tick_rounds", "Rounds of ticks; each ticks all rooms that are due", figures.rounds
+    )
+    yield _count(
+        "tick_round_seconds",
+        "Total duration of rounds: links read, rooms simulated and published",
+        figures.busy_s,
+    )
+    yield _count("late_ticks", "Ticks of any room that began a whole tick late", figures.late_ticks)
+    yield _count(
+        "server_overload_steps",
+        "Times that the whole server gave something up",
+        figures.overload_steps,
+    )
+    yield _gauge(
+        "server_makes_no_rooms",
+        "1 while no room is made because the whole server is overloaded",
+        int(figures.no_new_rooms),
+    )
+    yield _gauge(
+        "server_overload_rooms",
+        "Rooms that gave something up because the whole server is overloaded",
+        figures.rooms_demanded,
+    )
 
 
 #: Counter of the acceptors' statistics → its description.
@@ -393,6 +438,7 @@ _ONE_OF_EACH: Final = ServerFigures(
     tasks=0,
     full_collections=0,
     full_collections_s=0.0,
+    loop=LoopFigures(),
     acceptor=dict.fromkeys(ACCEPTOR_COUNTS, 0),
     turned_away={"": 0},
     malformed_forwards=0,

@@ -322,6 +322,7 @@ class Server:
             tasks=trio.lowlevel.current_statistics().tasks_living,
             full_collections=self.gc_policy.full_collections,
             full_collections_s=self.gc_policy.full_collections_s,
+            loop=self.lobby.loop_figures(),
             acceptor={
                 name: sum(getattr(acceptor.statistics(), name) for acceptor in self._acceptors)
                 for name in ACCEPTOR_COUNTS

@@ -40,6 +40,12 @@ def test_everything_is_told() -> None:
     assert told["tasks", ()] == 17
     assert told["full_collections_total", ()] == 2
     assert told["full_collection_seconds_total", ()] == 0.75
+    assert told["tick_rounds_total", ()] == 200
+    assert told["tick_round_seconds_total", ()] == 12.5
+    assert told["late_ticks_total", ()] == 3
+    assert told["server_overload_steps_total", ()] == 2
+    assert told["server_makes_no_rooms", ()] == 1
+    assert told["server_overload_rooms", ()] == 5
     assert told["acceptor_accepted_total", ()] == 10
     assert told["turned_away_total", (("reason", "address"),)] == 8
     assert told["turned_away_total", (("reason", "origin"),)] == 0

@@ -22,7 +22,7 @@ import trio
 
 from gameserver.config import Settings
 from gameserver.errors import JoinRefused, LocalProtocolError
-from gameserver.ops.metrics import RoomTally, total
+from gameserver.ops.metrics import LoopFigures, RoomTally, total
 from gameserver.protocol.closing import CloseCode
 from gameserver.room import Room, give_storage
 from gameserver.runtime.admission.hold_quota import HoldQuota
@@ -200,6 +200,18 @@ class Lobby:
     def listed(self) -> Iterator[ListedRoom]:
         """Yield the rooms that can be joined, oldest first, as ``/rooms`` shows them."""
         yield from self._open.values()
+
+    def loop_figures(self) -> LoopFigures:
+        """Return what ticking all rooms has counted so far."""
+        scheduler, overload = self._loop.scheduler, self._loop.overload
+        return LoopFigures(
+            rounds=scheduler.rounds,
+            busy_s=scheduler.busy_s,
+            late_ticks=scheduler.late_ticks,
+            overload_steps=overload.steps,
+            no_new_rooms=overload.no_new_rooms,
+            rooms_demanded=overload.rooms_demanded,
+        )
 
     @property
     def kinds(self) -> list[str]:

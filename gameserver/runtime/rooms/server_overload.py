@@ -77,6 +77,8 @@ class ServerOverload:
         self.no_new_rooms = False
         #: The rooms that let nobody else join; while there are any, no other room may be made.
         self.refusing: Final[set[LoadedRoom]] = set()
+        #: How often the server has given something up.
+        self.steps = 0
         self._rooms: dict[LoadedRoom, None] = {}
         self._seen = (0.0, 0.0, 0, 0)
         self._own_steps = 0
@@ -97,6 +99,11 @@ class ServerOverload:
             self.refusing.add(room)
         else:
             self.refusing.discard(room)
+
+    @property
+    def rooms_demanded(self) -> int:
+        """How many rooms stand at a step because of the others."""
+        return sum([room.demanded > 0 for room in self._rooms])
 
     def look(self, now_s: float, busy_s: float, ticks: int, late_ticks: int) -> None:
         """End a window; the arguments are what the scheduler has counted so far."""
@@ -121,6 +128,7 @@ class ServerOverload:
     def _give_up(self, busy_share: float) -> None:
         if not self.no_new_rooms:
             self.no_new_rooms = True
+            self.steps += 1
             log.warning("server overload", does="no new rooms are made", load=round(busy_share, 2))
             return
         worth_asking = WORTH_ASKING * sum([r.load for r in self._rooms]) / max(len(self._rooms), 1)
@@ -137,6 +145,7 @@ class ServerOverload:
             from_step=least,
             load=round(busy_share, 2),
         )
+        self.steps += 1
         for room in givers:
             room.demand(room.given_up + 1)
 

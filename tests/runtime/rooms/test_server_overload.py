@@ -85,6 +85,7 @@ def test_no_new_rooms_come_first_and_then_the_heaviest_rooms_give() -> None:
     assert set(server.steps) == {0}
     server.window(HIGH_WINDOWS)
     assert server.steps == [1, *[0] * 6]
+    assert (server.overload.steps, server.overload.rooms_demanded) == (2, 1)
 
 
 def test_nobody_gives_twice_before_all_have_given_once() -> None:
