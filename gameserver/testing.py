@@ -1,5 +1,7 @@
 """``Rehearsal``, the test harness for games: a test plays a room tick by tick.
 
+``replay_journal`` makes a test of the journal of a bug, in one line.
+
 Owns what a server does around a tick (failures, kicks, publishing), for one room and without
 sockets, tasks or a clock, and two checks of it with random play: that a snapshot keeps everything,
 and that the same inputs always have the same effect.  The server never imports it.  It admits
@@ -17,6 +19,7 @@ from gameserver.model.schema import spec_of
 from gameserver.model.specs import CommandSpec
 from gameserver.player import Player
 from gameserver.rehearsing import script
+from gameserver.rehearsing.played_journal import replay_journal
 from gameserver.rehearsing.second_process import Run, importable, play_elsewhere
 from gameserver.replication.events import Emission
 from gameserver.replication.publisher import Publisher
@@ -27,6 +30,8 @@ from gameserver.simulation.stepper import Stepper
 from gameserver.state.difference import Facts, describe, first_difference, pack_facts, unpack_facts
 from gameserver.state.restore import load
 from gameserver.state.snapshot import Captured, capture
+
+__all__ = ["Rehearsal", "replay_journal"]
 
 #: Into how many parts ``check_snapshot`` divides its ticks; each begins with another copy.
 COPIES: Final = 8

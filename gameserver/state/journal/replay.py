@@ -31,7 +31,7 @@ from gameserver.simulation.recording import (
     StartedOver,
     Stepped,
 )
-from gameserver.simulation.stepper import Seated, Stepper
+from gameserver.simulation.stepper import HookFailure, Seated, Stepper
 from gameserver.state.difference import (
     Difference,
     Facts,
@@ -105,6 +105,8 @@ class Replay(Generic[R]):
             self.publisher.remove(seated.seat)
         #: The events of the last publish.
         self.emissions: list[Emission] = []
+        #: Hooks that raised at the last record; what became of them is in the journal.
+        self.failures: list[HookFailure] = []
         #: The texts of the last publish: who said it, and what.
         self.texts: list[tuple[str, str]] = []
         self._key_frame = key_frame
@@ -132,6 +134,7 @@ class Replay(Generic[R]):
             case _:
                 try:
                     self._do(record)
+                    self.failures = self.stepper.take_failures()
                 except _MISFITS as error:
                     raise JournalError(
                         f"tick {self.room.tick_number}: {type(record).__name__} does not fit the "
@@ -148,7 +151,6 @@ class Replay(Generic[R]):
                 self._seated(seat).commands.take(seq, from_wire(values), tick, rendered)
             case Stepped(tick):
                 stepper.step(tick)
-                stepper.take_failures()  # what became of them is in the journal
             case Published(tick):
                 self._publish(tick)
             case Measured(seat, figures):
