@@ -18,9 +18,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gameserver.cli.errors import UsageError
+from gameserver.cli.flags import NO_FLAGS, ConfigFile, Flags
 from gameserver.cli.replay_output import Series, show_series, show_summary
 from gameserver.cli.room_names import load_room
+from gameserver.cli.serving import serve_rooms
+from gameserver.config import Settings
 from gameserver.errors import JournalError, LocalProtocolError
+from gameserver.ops.output import unfailing_output
 from gameserver.room import Room
 from gameserver.simulation.recording import Stepped
 from gameserver.state.journal.probe import Probe
@@ -28,6 +32,7 @@ from gameserver.state.journal.reader import JournalReader
 from gameserver.state.journal.records import Check, Header
 from gameserver.state.journal.replay import Mismatch, check_game
 from gameserver.state.journal.replay import replay as play
+from gameserver.state.journal.replay_room import Recording, replay_room
 from gameserver.state.journal.summary import summarise
 
 #: Exit codes of ``--verify`` if a state differs, and of a command that Ctrl-C ended.
@@ -55,6 +60,11 @@ def replay(
     room: Annotated[
         str | None, Parameter(help="The room as module:Class, if it has moved since.")
     ] = None,
+    serve: Annotated[
+        bool, Parameter(help="Serve it, to watch it in the page or any client.", negative="")
+    ] = False,
+    config: ConfigFile = None,
+    flags: Flags = NO_FLAGS,
 ) -> None:
     """Show what the journal of a room holds, or play it again."""
     if every is not None and every < 1:
@@ -64,7 +74,10 @@ def replay(
     console = Console()
     try:
         with _opened(file) as stream:
-            if verify or fields or to_tick is not None:
+            if serve:
+                _serve(file, stream, room, flags.settings(config), console)
+                code = 0
+            elif verify or fields or to_tick is not None:
                 code = _Playing(file, stream, room, console).run(fields, to_tick, every, plot=plot)
             else:
                 code = _summarise(file, stream, console)
@@ -74,6 +87,19 @@ def replay(
         Console(stderr=True).print("interrupted; nothing was changed")
         code = INTERRUPTED
     sys.exit(code)
+
+
+def _serve(
+    file: pathlib.Path, stream: BinaryIO, room: str | None, settings: Settings, console: Console
+) -> None:
+    """Serve a room that shows the journal, under the kind that its room had."""
+    reader = JournalReader(stream)
+    game = _room_class(reader.header, room)
+    with _progress(file, "reading") as advance:
+        recording = Recording(reader, lambda: advance(reader.read_bytes))
+    kind, _, _ = reader.header.label.partition("/")
+    with unfailing_output():
+        serve_rooms({kind: replay_room(recording, game)}, settings, console)
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from gameserver.ops.logging import configure_logging
 from gameserver.ops.output import LossReport, unfailing
 from gameserver.room import Room
 from gameserver.runtime.server import Server, serve
+from gameserver.state.journal.replay_room import ReplayRoom
 
 log = structlog.get_logger(__name__)
 
@@ -72,11 +73,16 @@ def _addresses(server: Server) -> list[str]:
     return lines
 
 
+def _shown_by(room: type[Room]) -> type[Room]:
+    """Return the game that pages see in a room: that of a replay is another class."""
+    return room.game if issubclass(room, ReplayRoom) else room
+
+
 def _page_hint(server: Server) -> list[str]:
     """Return a hint if the page at that address cannot show the rooms that are served."""
     kinds = server.lobby.kinds
     if server.settings.page is not None or any(
-        issubclass(room, Arena) for room in server.lobby.classes
+        issubclass(_shown_by(room), Arena) for room in server.lobby.classes
     ):
         return []
     return [f"rooms: {', '.join(kinds)}; the page is the arena's, --page serves your own"]

@@ -7,6 +7,7 @@
 
 import { byId } from "../elements.js";
 import { NetworkPanel } from "../panel/panel.js";
+import { isReplay } from "../replay/replay_panel.js";
 import { Board } from "./board.js";
 import { Camera } from "./camera.js";
 import { Chat } from "./chat.js";
@@ -20,6 +21,7 @@ import { ArenaNetcode } from "./netcode.js";
 import { Notices } from "./notices.js";
 import { Overlay } from "./overlay.js";
 import { Painter } from "./painter.js";
+import { ReplayCamera } from "./replay_camera.js";
 import { Scene } from "./scene.js";
 import { Sound } from "./sound.js";
 import { StartCard } from "./start_card.js";
@@ -31,6 +33,8 @@ import { Viewpoint } from "./viewpoint.js";
 
 /** The longest time that a frame may advance: after a pause the world jumps instead of racing. */
 const LONGEST_FRAME_S = 0.1;
+/** A seat that no pilot has. */
+const NO_SEAT = -1;
 
 /** What tests may look at. @typedef {{frames: number, fps: number, drawMs: number}} Stats */
 
@@ -64,6 +68,7 @@ export class ArenaPage {
   /** The pilot that flies; null while watching. @type {Pilot | null} */
   #pilot = null;
   #lastMs = NaN;
+  /** @type {ReplayCamera | null} */ #replay = null;
 
   /**
    * @param {GameClient} client  not yet connected
@@ -115,6 +120,18 @@ export class ArenaPage {
     this.#notices.anotherGame();
   }
 
+  #showReplay() {
+    this.#replay ??= new ReplayCamera(
+      this.#client,
+      byId("stage"),
+      this.#viewpoint,
+      this.#camera,
+    );
+    this.#pilot = null;
+    this.#card.show(false);
+    document.body.classList.add("replaying");
+  }
+
   #watch() {
     this.#pilot = null;
     this.#controls.releaseAll();
@@ -155,15 +172,18 @@ export class ArenaPage {
       this.#notices.connection(change, performance.now());
       this.#card.connection(change.state);
     });
-    client.on("welcome", ({ seat, tickRate, resumed }) => {
+    client.on("welcome", ({ seat, tickRate, resumed, schema }) => {
       if (resumed) {
         scene.resume();
         this.#notices.resumed(performance.now());
-        if (this.#pilot === null) client.send("Watch"); // the last Watch may be lost
+        if (this.#pilot === null && this.#replay === null) client.send("Watch"); // the last may be lost
         return;
       }
       const { tickClock: clock, lead } = client;
-      if (clock !== null && lead !== null) scene.reset({ seat, tickRate, clock, lead });
+      if (isReplay(schema)) this.#showReplay();
+      // In a replay the seats are those of its players, none of which is ours.
+      const own = this.#replay === null ? seat : NO_SEAT;
+      if (clock !== null && lead !== null) scene.reset({ seat: own, tickRate, clock, lead });
       this.#overlay.attacker = null;
       if (this.#pilot !== null) client.send("Play", { ...this.#pilot });
     });
@@ -266,7 +286,7 @@ export class ArenaPage {
   /** @param {number} nowMs @param {number} elapsed_s */
   #refreshPanels(nowMs, elapsed_s) {
     const scene = this.scene;
-    const serverTick = this.#client.serverTickNow();
+    const serverTick = this.#replay?.tick ?? this.#client.serverTickNow();
     this.#minimap.draw(scene, this.#camera, this.#painter.pixelRatio);
     this.#board.refresh(scene, serverTick, () => this.#network(), elapsed_s);
     this.#notices.refresh(scene, serverTick, this.#client.pace, nowMs);

@@ -24,6 +24,11 @@ export class Viewpoint {
   leanX = 0;
   leanY = 0;
   zoom = 0.85;
+  /**
+   * Of a replay: the ship to follow, by id, or a point to look at; null: as a spectator.
+   * @type {{ ship: number } | { x: number, y: number } | null}
+   */
+  guide = null;
 
   /** @type {ShipView | null} */ #watched = null;
   #wreck_s = 0;
@@ -55,6 +60,14 @@ export class Viewpoint {
 
   /** @param {Scene} scene @param {number} elapsed_s */
   #spectate(scene, elapsed_s) {
+    const { guide } = this;
+    if (guide !== null && "x" in guide) {
+      ({ x: this.x, y: this.y } = guide);
+      this.#watched = null;
+      return;
+    }
+    const followed = guide === null ? undefined : scene.ships.get(guide.ship);
+    if (followed !== undefined && followed !== this.#watched) this.#turnTo(followed);
     if (this.#watched === null || scene.ships.get(this.#watched.entity.id) !== this.#watched) {
       this.#wreck_s += elapsed_s;
       if (this.#watched === null || this.#wreck_s > WRECK_S) this.#turnTo(mostCentral(scene));

@@ -35,6 +35,8 @@ class JournalReader:
         self.tail: Tail | None = None
         #: How much has been read, for who shows progress.
         self.read_bytes = 0
+        #: The record that was yielded last, as bytes for ``unpack_record``.
+        self.payload = b""
         self._stream = stream
         self._lenient = lenient
         self._frames = FrameReader()
@@ -76,5 +78,6 @@ class JournalReader:
                     record = unpack_record(payload)
                 except JournalError as error:
                     raise JournalError(f"byte {offset}: {error}") from error
+                self.payload = payload
                 yield record
                 offset = self._frames.position.offset
