@@ -24,7 +24,7 @@ def replayed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer
 
 
 def test_a_replay_is_watched_in_the_page(replayed: RunningServer, pages: Pages) -> None:
-    page = pages.open(replayed.url("http"), room="")
+    page = pages.open(replayed.url("http"), room="test")
     shown = page.page
     entities = "[...(arena.client.replica?.entities.values() ?? [])]"
     clock = f"{entities}.find((e) => e.kind === 'ReplayClock')"
