@@ -176,6 +176,8 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, dict):
         return {str(_plain(key)): _plain(item) for key, item in value.items()}
+    if isinstance(value, fieldtypes.RemoteValue):
+        return {name: _plain(value[name]) for name in value}
     if attrs.has(type(value)):
         return {f.name: _plain(getattr(value, f.name)) for f in attrs.fields(type(value))}
     return value

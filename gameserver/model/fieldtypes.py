@@ -13,7 +13,7 @@ from __future__ import annotations
 import enum
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Final
 
 import attrs
@@ -431,6 +431,10 @@ class RemoteValue:
     def __getitem__(self, name: str) -> Any:
         """Return the field called ``name``, whatever it is called; KeyError if there is none."""
         return self._fields[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names of the fields."""
+        return iter(self._fields)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RemoteValue):
