@@ -34,13 +34,17 @@ from gameserver.model.compiled import (
 from gameserver.model.described import MAX_KINDS, specs_of
 from gameserver.model.fieldtypes import INT_LIMIT, MAX_FIELDS, FieldType, Value, ValueField
 from gameserver.model.specs import CommandField, CommandSpec, EntitySpec, EventSpec, FieldSpec
+from gameserver.model.type_rules import (
+    changes_in_place,
+    default_max_length,
+    has_dict,
+    is_numeric,
+    is_str,
+)
 
 T = TypeVar("T")
 C = TypeVar("C", bound=type)
 
-#: Limits of command fields that declare none.
-DEFAULT_MAX_LENGTH: Final = 256
-DEFAULT_MAX_ITEMS: Final = 64
 #: A command message is an array of at most 64 elements, five of which come before its fields.
 MAX_COMMAND_FIELDS: Final = 59
 #: A command message is nested at most 8 deep, itself included; what it holds in turn is a type.
@@ -380,7 +384,7 @@ def _entity_spec(cls: type, at: tuple[str, str] | None, *, rare: bool) -> Entity
                 f'{cls.__name__}.{attribute.name}: to must be "all" or "owner", not {declared.to!r}'
             )
         field_type = _field_type(cls, attribute, declared.step)
-        if rare and _changes_in_place(field_type):
+        if rare and changes_in_place(field_type):
             raise LocalProtocolError(
                 f"{cls.__name__}.{attribute.name}: changes within it would go unnoticed, "
                 "as the class is rare; leave out rare=True"
@@ -391,20 +395,6 @@ def _entity_spec(cls: type, at: tuple[str, str] | None, *, rare: bool) -> Entity
         raise LocalProtocolError(f"{cls.__name__}: more than {MAX_FIELDS} synced fields")
     indices = _position_indices(cls, at, public)
     return EntitySpec(cls.__name__, indices, tuple(public), tuple(owner), rare)
-
-
-def _changes_in_place(field_type: FieldType) -> bool:
-    """Whether values of this type hold a list, a dict or a ``@value``."""
-    match field_type:
-        case fieldtypes.Dict() | fieldtypes.Value():
-            return True
-        case fieldtypes.List(made=made, item=item):
-            return made is list or _changes_in_place(item)
-        case fieldtypes.Tuple(items=items):
-            return any(map(_changes_in_place, items))
-        case fieldtypes.Optional(item=item):
-            return _changes_in_place(item)
-    return False
 
 
 def _compiled(spec: EntitySpec) -> CompiledEntity:
@@ -443,12 +433,12 @@ def command_field(cls: type, attribute: Any) -> CommandField:
     where = f"{cls.__name__}.{attribute.name}"
     if field_type.depth > MAX_COMMAND_DEPTH:
         raise LocalProtocolError(f"{where}: a command is nested at most {MAX_COMMAND_DEPTH} deep")
-    if _has_dict(field_type):
+    if has_dict(field_type):
         raise LocalProtocolError(f"{where}: a command holds no dict; use a list of a @value class")
     _check_limits(cls, attribute, declared, field_type)
     max_length = declared.max_length
     if max_length is None:
-        max_length = _default_max_length(field_type)
+        max_length = default_max_length(field_type)
     field = CommandField(
         attribute.name,
         field_type,
@@ -489,13 +479,13 @@ def _check_limits(cls: type, attribute: Any, declared: _Declared, field_type: Fi
     if (declared.low is None) != (declared.high is None):
         raise LocalProtocolError(f"{where}: low= and high= belong together")
     if declared.low is not None and declared.high is not None:
-        if not _is_numeric(field_type):
+        if not is_numeric(field_type):
             raise LocalProtocolError(f"{where}: {_limited(declared)} for int and float")
         if not -INT_LIMIT <= declared.low <= declared.high <= INT_LIMIT:
             raise LocalProtocolError(f"{where}: {declared.low} … {declared.high} is no range")
         if attribute.type is int and float in (type(declared.low), type(declared.high)):
             raise LocalProtocolError(f"{where}: an int field wants int limits, not floats")
-    if declared.made_by == "text" and not _is_str(field_type):
+    if declared.made_by == "text" and not is_str(field_type):
         raise LocalProtocolError(f"{where}: text() is for str")
     if declared.made_by == "elements" and not isinstance(field_type, fieldtypes.List):
         raise LocalProtocolError(f"{where}: elements() is for a list")
@@ -508,47 +498,6 @@ def _limited(declared: _Declared) -> str:
 def _command_spec(cls: type, fields: tuple[CommandField, ...]) -> CommandSpec:
     checked = [CheckedField(f.name, f.type, f.low, f.high, f.complaint) for f in fields]
     return CommandSpec(cls.__name__, fields, compile_command(cls.__name__, cls, checked))
-
-
-def _is_numeric(field_type: FieldType) -> bool:
-    match field_type:
-        case fieldtypes.Int() | fieldtypes.Float32() | fieldtypes.Steps():
-            return True
-        case fieldtypes.Tuple(items=items):
-            return all(map(_is_numeric, items))
-        case fieldtypes.List(item=item) | fieldtypes.Optional(item=item):
-            return _is_numeric(item)
-    return False
-
-
-def _has_dict(field_type: FieldType) -> bool:
-    match field_type:
-        case fieldtypes.Dict():
-            return True
-        case fieldtypes.Tuple(items=items):
-            return any(map(_has_dict, items))
-        case fieldtypes.List(item=item) | fieldtypes.Optional(item=item):
-            return _has_dict(item)
-        case fieldtypes.Value(fields=fields):
-            return any(_has_dict(field.type) for field in fields)
-    return False
-
-
-def _is_str(field_type: FieldType) -> bool:
-    if isinstance(field_type, fieldtypes.Optional):
-        return _is_str(field_type.item)
-    return isinstance(field_type, fieldtypes.Str)
-
-
-def _default_max_length(field_type: FieldType) -> int | None:
-    match field_type:
-        case fieldtypes.Str() | fieldtypes.Bytes():
-            return DEFAULT_MAX_LENGTH
-        case fieldtypes.List():
-            return DEFAULT_MAX_ITEMS
-        case fieldtypes.Optional(item=item):
-            return _default_max_length(item)
-    return None
 
 
 def _event_field(cls: type, attribute: Any) -> FieldSpec:
