@@ -250,6 +250,13 @@ class Settings:
         validator=_secret,
         secret=True,
     )
+    data: pathlib.Path | None = _setting(
+        None,
+        "Folder for what outlives the server: durable rooms, journals, the database, a secret.",
+    )
+    checkpoint_s: float = _setting(
+        5.0, "Time between two checkpoints of a durable room.", validator=_longer_than_zero
+    )
     journal: pathlib.Path | None = _setting(
         None, "Folder for the journals of rooms, from which `gameserver replay` plays them again."
     )

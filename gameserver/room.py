@@ -72,6 +72,10 @@ class Room(Generic[EntityT]):
     journals.  What ``on_auth`` and ``on_start`` do is in no journal, so ``on_auth`` may change
     nothing that the other hooks read.
 
+    A ``durable`` room outlives its process: after a crash or a stop, the next server with the same
+    data folder goes on with it before it takes connections, and its players come back to their
+    seats.  It is saved as by a snapshot, so ``on_load`` is called in place of ``on_start``.
+
     With ``requires_token``, a client needs a token that the server's secret signed; ``on_auth``
     receives the identity in it.  ``second_sign_in`` decides what happens when an identity that
     plays in the room signs in again.  ``"take over"``: its player continues over the newer
@@ -108,6 +112,7 @@ class Room(Generic[EntityT]):
     hold_s: ClassVar[float] = 30.0
 
     journaled: ClassVar[bool | None] = None
+    durable: ClassVar[bool] = False
 
     requires_token: ClassVar[bool] = False
     second_sign_in: ClassVar[Literal["take over", "refuse"]] = "take over"

@@ -84,6 +84,15 @@ class Publisher:
         self._check_turns = CheckTurns(check_every_ticks)
         self._published_tick = 0
 
+    @property
+    def published_tick(self) -> int:
+        """The tick of the last publish."""
+        return self._published_tick
+
+    def go_on_after(self, tick: int) -> None:
+        """Continue where another publisher of this world stopped, after its publish of ``tick``."""
+        self._published_tick = tick
+
     def add(self, seat: Seat) -> None:
         """Publish to ``seat`` from now on, beginning with what it does not know yet."""
         self._seats[seat.number] = seat

@@ -48,6 +48,7 @@ from gameserver.room import Room
 from gameserver.runtime import plain
 from gameserver.runtime.admission.connection_limits import ConnectionLimits, Peer, Reason
 from gameserver.runtime.admission.memory import MemoryWatch
+from gameserver.runtime.data_folder import own_data
 from gameserver.runtime.gc_policy import GcPolicy
 from gameserver.runtime.http.acceptor import Acceptor, AcceptorSettings
 from gameserver.runtime.http.assets import Assets, web_client
@@ -185,6 +186,7 @@ class Server:
         if self.storage is not None:
             nursery.start_soon(self.storage.run)
         self.lobby.start(nursery)
+        await self.lobby.recover()
         for port in ports:
             await nursery.start(self._run_acceptor, port)
         self._ready = True
@@ -268,6 +270,7 @@ class Server:
         self._ready = False
         self.lobby.stop_joining(GOING)
         log.info("stopping", players=self.players)
+        await self.lobby.suspend_durable()
         with trio.move_on_after(self.settings.grace_s, shield=True) as grace:
             with trio.move_on_after(self.settings.grace_s * SESSIONS_SHARE_OF_GRACE):
                 for session in list(self._sessions):
@@ -410,14 +413,21 @@ async def open_server(
     Leaving the block stops the server gracefully.  ``StartError`` or ``CertificateError`` if the
     ports cannot be opened.
     """
-    server = Server(kinds, within_open_files(settings or Settings()))
+    with own_data(within_open_files(settings or Settings()), kinds) as with_data:
+        server = Server(kinds, with_data)
+        async with _running(server):
+            yield server
+
+
+@contextlib.asynccontextmanager
+async def _running(server: Server) -> AsyncIterator[None]:
     await server.open_storage()
     try:
         ports = await server.open_ports()
         async with trio.open_nursery() as nursery:
             await server.start(ports, nursery)
             try:
-                yield server
+                yield
             finally:
                 await server.stop()
                 nursery.cancel_scope.cancel()

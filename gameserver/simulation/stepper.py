@@ -62,6 +62,18 @@ class HookFailure:
     error: Exception
 
 
+@attrs.define
+class Life:
+    """The time of a player in a room, from joining to leaving; resume tokens are made of it."""
+
+    #: Counts the joins of the room from 1: no other player of it ever has the same.
+    serial: int = 0
+    #: How often the player came back to its seat after a lost connection.
+    returns: int = 0
+    #: ``returns`` when another client of its identity last took over; -1: never.
+    taken_over_at: int = -1
+
+
 @attrs.frozen(eq=False)
 class Seated:
     """A player with the engine's parts of its seat; still of use once the player has left."""
@@ -70,6 +82,7 @@ class Seated:
     #: The seat's state in replication.
     seat: Seat
     commands: Commands
+    life: Life
 
 
 class Stepper(Generic[R]):
@@ -97,6 +110,8 @@ class Stepper(Generic[R]):
         self._handlers: Final[dict[type, Callable[[Player, Any], object]]] = {
             command: getattr(room, name) for command, name in handlers_of(type(room)).items()
         }
+        #: How many players have ever joined.
+        self.joins = 0
         #: The kinds of the events taken since the last publish; kept for a recorder only.
         self._emitted: list[int] = []
         #: The seats in the order of their numbers; kept only where every tick needs all of them.
@@ -131,7 +146,8 @@ class Stepper(Generic[R]):
         seat, screen = Seat(number, sink), Screen()
         player = Player(seat, screen, name, identity, self.outbox, options)
         commands = Commands(player, seat, screen, self._commands)
-        seated = Seated(player, seat, commands)
+        self.joins += 1
+        seated = Seated(player, seat, commands, Life(self.joins))
         self.seat(seated)
         self._guarded("on_join", player, player)
         return seated
@@ -191,11 +207,14 @@ class Stepper(Generic[R]):
         """Note that the player is connected again, and run ``on_resume``."""
         self._record(Resumed(player.seat))
         player.connected = True
+        if (seated := self.find(player)) is not None:
+            seated.life.returns += 1
         self._guarded("on_resume", player, player)
 
     def start_over(self, seated: Seated) -> None:
         """Let another client play on in this seat, with its own latency, screen and seqs."""
         self._record(StartedOver(seated.player.seat))
+        seated.life.taken_over_at = seated.life.returns
         seated.player.latency = Latency()
         seated.commands.start_over()
 

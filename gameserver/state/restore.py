@@ -23,7 +23,7 @@ from gameserver.replication.publisher import Publisher
 from gameserver.replication.seat import NOWHERE, Seat
 from gameserver.room import Room, unbuilt
 from gameserver.simulation.commands import Commands
-from gameserver.simulation.stepper import Seated, Stepper
+from gameserver.simulation.stepper import Life, Seated, Stepper
 from gameserver.state import container, seat_state, world_state
 from gameserver.state.classes import Classes, type_text
 from gameserver.state.loader import Loader
@@ -168,7 +168,7 @@ def _make_player(stepper: Stepper[Any], row: list[Any]) -> Player:
         if number in stepper.seated or type(number) is not int or number < 1:
             raise SnapshotError(f"seat {number!r} is wrong or taken twice")
         commands = Commands(player, seat, screen, stepper._commands)
-        stepper.seat(Seated(player, seat, commands))
+        stepper.seat(Seated(player, seat, commands, Life()))
     return player
 
 
@@ -231,7 +231,7 @@ def _load_engine(
     outbox.kicked = list(engine["kicked"])
     stepper._said = [(loader.load(player), text) for player, text in engine["said"]]
     room._timers.next_serial = engine["next_timer"]
-    stepper.texts_dropped = engine["texts_dropped"]
+    stepper.texts_dropped, stepper.joins = engine["texts_dropped"], engine["joins"]
     stepper.expect(engine["upcoming_tick"])
 
 

@@ -112,6 +112,7 @@ def save_seat(seated: Seated, records: Records, lapses: list[Lapsed], saver: Sav
         assert isinstance(knowledge, Lapsed)
         knows = 2 + _index_in(lapses, knowledge)
     return (
+        attrs.astuple(seated.life),
         _seat_row(seat),
         seat.focus,
         seat.looked_at is seat.focus or seat.looked_at,
@@ -200,8 +201,9 @@ def load_seat(
     fits: bool,
 ) -> None:
     """Build a seat again; ``fits`` as in ``load_records``, otherwise it is owed a full state."""
-    (row, focus, looked_at, own, knows, holds, chosen, point, notices, events, *rest) = saved
+    (life, row, focus, looked_at, own, knows, holds, chosen, point, notices, events, *rest) = saved
     seat = seated.seat
+    seated.life.serial, seated.life.returns, seated.life.taken_over_at = life
     for name, value in zip(SEAT_ROW, row, strict=True):
         setattr(seat, name, value)
     seat.focus = None if focus is None else tuple(focus)

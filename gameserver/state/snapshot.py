@@ -316,6 +316,7 @@ def _save_engine(
         "kicked": outbox.kicked[:],
         "said": [(saver.save(player), text) for player, text in stepper._said],
         "texts_dropped": stepper.texts_dropped,
+        "joins": stepper.joins,
         "next_timer": room._timers.next_serial,
         "upcoming_tick": stepper._commands.upcoming_tick,
         "publisher": None if publisher is None else _save_publisher(publisher),

@@ -21,7 +21,7 @@ from gameserver.replication.seat import NOWHERE, Seat
 from gameserver.room import Room
 from gameserver.simulation.commands import Commands, RoomCommands
 from gameserver.simulation.inputs import Input, InputBuffer
-from gameserver.simulation.stepper import Stepper
+from gameserver.simulation.stepper import Life, Stepper
 from gameserver.state import seat_state, world_state
 from gameserver.timers import Timer, Timers
 
@@ -97,6 +97,7 @@ PARTS = [
     ),
     (fields(Input), {*seat_state.INPUT_ROW, "command"}, {"read_s"}),
     (fields(Screen), {"claim", "applied_tick"}, set()),
+    (fields(Life), {"serial", "returns", "taken_over_at"}, set()),
     (fields(Outbox), {"emissions", "texts", "kicked"}, set()),
     (fields(Emission), {"event", "points", "seat", "group", "by"}, set()),
     (fields(Text), {"seat", "name", "text", "to"}, set()),
@@ -107,7 +108,7 @@ PARTS = [
     ),
     (
         set(vars(STEPPER)),
-        {"room", "seated", "texts_dropped", "_said", "_commands", "_rewind", "outbox"},
+        {"room", "seated", "texts_dropped", "joins", "_said", "_commands", "_rewind", "outbox"},
         {"failures", "_in_order", "_timers", "_handlers", "_emitted"}
         | {"input_times", "takes_inputs"},
     ),

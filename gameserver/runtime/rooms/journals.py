@@ -58,6 +58,13 @@ class JournalFolderError(GameServerError):
     """The folder for journals cannot be made; the text is one line."""
 
 
+def journals_folder(settings: Settings) -> pathlib.Path:
+    """Return where the journals of a server are."""
+    if settings.journal is not None:
+        return settings.journal
+    return DEFAULT_FOLDER if settings.data is None else settings.data / "journals"
+
+
 class RoomJournal:
     """The journal of one room, and the file that its newest part is in."""
 
@@ -177,21 +184,34 @@ class Journals:
     """The journals of a server; ``run`` writes them."""
 
     def __init__(self, settings: Settings) -> None:
-        self._folder = settings.journal
+        self._all_rooms = settings.journal is not None
+        self._folder = journals_folder(settings)
         self._settings = settings
         self._open: list[RoomJournal] = []
 
-    def begin(self, stepper: Stepper[Any], publisher: Publisher, label: str) -> RoomJournal | None:
-        """Journal a room from now on, between two ticks; None: neither it nor the server asks."""
+    def begin(
+        self,
+        stepper: Stepper[Any],
+        publisher: Publisher,
+        label: str,
+        *,
+        epoch: int = 1,
+        shell: Any = None,
+    ) -> RoomJournal | None:
+        """Journal a room from now on, between two ticks; None: neither it nor the server asks.
+
+        A durable room is always journaled.  ``shell`` is kept in the key frames.
+        """
         room, settings = stepper.room, self._settings
-        wanted = self._folder is not None if room.journaled is None else room.journaled
-        if not wanted:
+        wanted = self._all_rooms if room.journaled is None else room.journaled
+        if not (wanted or room.durable):
             return None
+        key_frame_s = settings.checkpoint_s if room.durable else settings.journal_key_frame_s
         began_s = time.time()
         header = header_of(
             room,
             label,
-            epoch=1,
+            epoch=epoch,
             began_s=began_s,
             version=importlib.metadata.version("trio-gameserver"),
         )
@@ -200,8 +220,9 @@ class Journals:
             stepper,
             publisher,
             check_every_ticks=max(1, round(settings.journal_check_s * room.tick_rate)),
-            key_frame_every_ticks=max(1, round(settings.journal_key_frame_s * room.tick_rate)),
+            key_frame_every_ticks=max(1, round(key_frame_s * room.tick_rate)),
             max_waiting_bytes=MAX_WAITING_BYTES,
+            shell=shell,
         )
         began = datetime.fromtimestamp(began_s, UTC).strftime("%Y%m%dT%H%M%SZ")
         stem = f"{_UNSAFE.sub('-', label)}-{began}-{journal_id.hex()[:8]}"
@@ -245,7 +266,7 @@ class Journals:
 
     def _write(self, batches: list[tuple[RoomJournal, Batch]]) -> list[str | None]:
         """Write batches, in a thread; return why each failed, or None."""
-        folder = self._folder or DEFAULT_FOLDER
+        folder = self._folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -254,7 +275,7 @@ class Journals:
 
     def _clean(self) -> None:
         """Remove the oldest files beyond ``journal_keep_mb``, in the thread."""
-        folder = self._folder or DEFAULT_FOLDER
+        folder = self._folder
         in_use = {journal.path for journal in self._open}
         left = round(self._settings.journal_keep_mb * _MB)
         for path, size_bytes in _newest_first(folder):

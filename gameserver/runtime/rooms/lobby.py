@@ -33,7 +33,8 @@ from gameserver.runtime.net import poller
 from gameserver.runtime.rooms.identities import Identities
 from gameserver.runtime.rooms.join_request import JoinRequest, read_join_request
 from gameserver.runtime.rooms.joinable import JoinableRooms, Key
-from gameserver.runtime.rooms.journals import Journals
+from gameserver.runtime.rooms.journals import Journals, journals_folder
+from gameserver.runtime.rooms.recovery import recover
 from gameserver.runtime.rooms.resume_tokens import ResumeTokens
 from gameserver.runtime.rooms.resumption import Resumption
 from gameserver.runtime.rooms.room_list import ListedRoom
@@ -381,16 +382,47 @@ class Lobby:
             self.quota.give_back(maker)
             log.exception("a room could not be made", room=label)
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the room could not be made") from None
+        return self._open_room(kind, name, task, maker)
+
+    def _open_room(self, kind: str, name: str, task: RoomTask, maker: str | None) -> _Open:
         opened = _Open(next(self._serials), kind, name, task, maker)
         task.roster.identities = self._identities
         task.roster.on_released = functools.partial(self._seat_released, opened)
         # Found no more once it has failed, though it may yet be in its ``on_stop`` for long.
         task.roster.on_closed = functools.partial(self._forget, opened)
-        self._open[label] = opened
+        self._open[task.label] = opened
         self._joinable[kind].note(opened)
         self._running += 1
         self._tasks.start_soon(self._run, opened)
         return opened
+
+    async def recover(self) -> None:
+        """Open the durable rooms of an earlier process; call this before anybody joins."""
+        folder = journals_folder(self._settings)
+        for recovered in await recover(folder, self._kinds):
+            kind, _, name = recovered.label.partition("/")
+            room = recovered.stepper.room
+            if self.storage_for_room is not None:
+                give_storage(room, self.storage_for_room())
+            task = RoomTask(
+                room,
+                recovered.label,
+                self._loop,
+                self.resumption,
+                self.hold_quota,
+                self._journals,
+                recovered,
+            )
+            opened = self._open_room(kind, name, task, None)
+            await task.ready.wait()
+            if not task.roster.seats_taken:
+                self._seat_released(opened)
+
+    async def suspend_durable(self) -> None:
+        """Stop the ticks of durable rooms, whose journals then hold all of them."""
+        for opened in list(self._open.values()):
+            if opened.task.room.durable:
+                await opened.task.suspend()
 
     def _seed(self, label: str) -> int:
         if self._settings.seed is None:

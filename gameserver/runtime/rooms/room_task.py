@@ -30,6 +30,7 @@ from gameserver.runtime.rooms.journals import Journals, RoomJournal
 from gameserver.runtime.rooms.latency_budget import InputStages, stages_of
 from gameserver.runtime.rooms.overload import OverloadLadder, steps_for
 from gameserver.runtime.rooms.pace import RoomPace
+from gameserver.runtime.rooms.recovery import SUSPENDED, Recovered
 from gameserver.runtime.rooms.resumption import Resumption
 from gameserver.runtime.rooms.room_loop import RoomLoop
 from gameserver.runtime.rooms.roster import Member, Roster
@@ -51,7 +52,7 @@ class RoomTask:
     """Runs ``room``, which is called ``label`` (``kind/name``) on the wire and in the log.
 
     ``loop`` ticks it, reads its links and pings its players.  ``ready`` is set when the first tick
-    may come, or when the room ended before it.
+    may come, or when the room ended before it.  ``recovered``: ``room`` as its journal left it.
     """
 
     def __init__(
@@ -62,10 +63,13 @@ class RoomTask:
         resumption: Resumption[Member],
         hold_quota: HoldQuota,
         journals: Journals | None = None,
+        recovered: Recovered | None = None,
     ) -> None:
         self.room = room
-        self.stepper = Stepper(room)
+        self.stepper = Stepper(room) if recovered is None else recovered.stepper
         self.label = label
+        #: What the room begins with in place of ``on_start``; None after that, and for a new room.
+        self._recovered = recovered
         self.ready = trio.Event()
         self._log = log.bind(room=label)
         self.hooks = HookWatch(room, self._log)
@@ -79,8 +83,16 @@ class RoomTask:
             window_ticks=self.pace.window_ticks,
             asker=self.seeing,
         )
+        if recovered is not None:
+            self.publisher.go_on_after(recovered.published_tick)
         self.roster = Roster(
-            label, self.stepper, self.publisher, self.hooks, resumption, hold_quota
+            label,
+            self.stepper,
+            self.publisher,
+            self.hooks,
+            resumption,
+            hold_quota,
+            "" if recovered is None else recovered.incarnation,
         )
         self.ladder = OverloadLadder(room.tick_rate, steps_for(has_view=room.view is not None))
         self._loop = loop
@@ -199,7 +211,7 @@ class RoomTask:
         started = False
         try:
             with self._life:
-                started = await self._guarded("on_start")
+                started = self._recovered is not None or await self._guarded("on_start")
                 if started:
                     self._start_ticking()
                     await trio.sleep_forever()
@@ -222,16 +234,42 @@ class RoomTask:
             await self._journals.finish(self.journal)
 
     def _start_ticking(self) -> None:
+        recovered, self._recovered = self._recovered, None
         if self._journals is not None:
-            self.journal = self._journals.begin(self.stepper, self.publisher, self.label)
+            self.journal = self._journals.begin(
+                self.stepper,
+                self.publisher,
+                self.label,
+                epoch=1 if recovered is None else recovered.epoch,
+                shell={"incarnation": self.roster.incarnation},
+            )
+        self._published_tick = self.room.tick_number
         # The same as ``trio.current_time``, which looks for the clock at each call.
         self._clock = trio.lowlevel.current_clock().current_time
         self._scheduled = self._loop.scheduler.add(
-            self.room.tick_rate, self._tick, self.stepper.expect, self.pace.tempo
+            self.room.tick_rate,
+            self._tick,
+            self.stepper.expect,
+            self.pace.tempo,
+            self.room.tick_number,
         )
         self._loop.overload.add(self)
         self._begun_s = trio.current_time()
+        if recovered is not None:
+            self._go_on()
         self.ready.set()
+
+    def _go_on(self) -> None:
+        """Begin as a room whose players are all away, and whose load is not known."""
+        self.stepper.change_pace(1.0, self.room.publish_every, 1.0)
+        self.roster.hold_recovered()
+
+    async def suspend(self) -> None:
+        """Tick no more, and keep what the journal has: the room goes on when the server does."""
+        self._stop_ticking()
+        if self.journal is not None and self._journals is not None:
+            self.journal.end(SUSPENDED)
+            await self._journals.finish(self.journal)
 
     def _stop_ticking(self) -> None:
         if self._scheduled is not None:

@@ -43,6 +43,7 @@ Never awaits, never talks to a client, and never ticks: ``room_task.py`` does.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
@@ -61,6 +62,9 @@ from gameserver.runtime.rooms.identities import Identities
 from gameserver.runtime.rooms.resumption import ELSEWHERE, ResumeState, Resumption
 from gameserver.runtime.rooms.seats import Seats
 from gameserver.simulation.stepper import Seated, Stepper
+
+#: Bytes of chance in the name of an incarnation.
+INCARNATION_BYTES: Final = 9
 
 #: Ends a session, from anywhere and at once: close code and reason.
 End: TypeAlias = Callable[[int, str], None]
@@ -93,10 +97,13 @@ class Held:
     """Without a connection; the seat is held, in the hold quota of ``address``.
 
     ``until_s`` does not count the time for which the server was blocked (``Roster.note_blocked``).
+    ``recovered_tick``: where a crash has ended the room.  Its client may have seen later ticks,
+    which are no part of the room any more.
     """
 
     until_s: float
     address: str | None
+    recovered_tick: int | None = None
 
 
 @attrs.frozen
@@ -114,7 +121,7 @@ class Member:
     roster: Roster
     seated: Seated
     state: State
-    resume_state: ResumeState = attrs.field(factory=ResumeState)
+    resume_state: ResumeState
 
     @property
     def player(self) -> Player:
@@ -130,6 +137,11 @@ class Member:
     def connected(self) -> bool:
         """Whether the player has a connection, though it may be ending."""
         return self.player.connected
+
+    @property
+    def may_be_ahead(self) -> bool:
+        """Whether its client may have seen ticks that a crash has undone."""
+        return isinstance(self.state, Held) and self.state.recovered_tick is not None
 
     @property
     def may_resume(self) -> bool:
@@ -152,8 +164,11 @@ class Roster:
         hooks: HookWatch,
         resumption: Resumption[Member],
         hold_quota: HoldQuota,
+        incarnation: str = "",
     ) -> None:
         self.label: Final = label
+        #: Tells this room from others that had its label; resume tokens name it.
+        self.incarnation: Final = incarnation or secrets.token_urlsafe(INCARNATION_BYTES)
         #: Why nobody can be in this room any more; None while it is open.
         self.closed: str | None = None
         #: Called whenever a seat number is released.
@@ -258,7 +273,7 @@ class Roster:
         seated = self._stepper.join(number, sink, name, identity, options)
         player = seated.player
         self._hooks.note_duration("on_join", trio.current_time() - begun_s, player)
-        member = self._members[player] = Member(self, seated, Welcoming(end))
+        member = self._members[player] = self._member(seated, Welcoming(end))
         self.joins += 1
         self._seats.share(number)
         self._resumption.issue(member)
@@ -269,6 +284,39 @@ class Roster:
             self.leave(member, "could not join")
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the game failed to let you in")
         return member
+
+    def _member(self, seated: Seated, state: State) -> Member:
+        life = seated.life
+        return Member(
+            self,
+            seated,
+            state,
+            ResumeState(
+                life=f"{self.incarnation}.{life.serial}",
+                newest=life.returns,
+                replaced=life.taken_over_at + 1,
+            ),
+        )
+
+    def hold_recovered(self) -> None:
+        """Hold the seats of all players of a room that was recovered; nobody is connected."""
+        until_s = trio.current_time() + self._room.hold_s
+        for number, seated in list(self._stepper.seated.items()):
+            member = self._members[seated.player] = self._member(seated, Ending())
+            self._seats.take(number)
+            state = member.resume_state
+            # Its welcome may have been on its way when the process ended.
+            state.welcomed, state.shown = True, state.newest or None
+            self._resumption.issue(member)
+            if seated.player.identity is not None:
+                self._by_identity[seated.player.identity] = member
+                self.identities.add(seated.player.identity, self.label)
+            seated.seat.lose_sink()
+            if seated.player.connected:
+                self._run_hook("on_drop", member, self._stepper.drop, seated.player)
+            self._hold_quota.take(None)
+            member.state = self.held[member] = Held(until_s, None, self._room.tick_number)
+        self.deal_with_failures()
 
     def start_deltas(self, member: Member) -> None:
         """Send deltas to this player from the next publish on.
@@ -370,6 +418,8 @@ class Roster:
         with 4012.
         """
         self._resumption.use(member, token)
+        if isinstance(member.state, Held) and member.state.recovered_tick is not None:
+            known = known if since <= member.state.recovered_tick else None
         self._reconnect(member, sink, known, since, end, RESUMED)
 
     def take_over(self, member: Member, sink: Sink, end: End) -> None:

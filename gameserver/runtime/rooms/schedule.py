@@ -33,7 +33,8 @@ class Schedule:
     """Decides which tick of a room is due at which time.
 
     ``rate`` is in ticks per second of game time.  ``start_s``, on any steady clock, is the time of
-    tick 0, which never runs.  ``RoomPace`` bends the ``tempo`` (``pace.py``), never before the tick
+    tick 0, which never runs; in a room that goes on after it was saved, that of ``after_tick``.
+    ``RoomPace`` bends the ``tempo`` (``pace.py``), never before the tick
     that is due next.
     """
 
@@ -49,18 +50,20 @@ class Schedule:
         "ticks",
     )
 
-    def __init__(self, rate: float, start_s: float, tempo: Tempo | None = None) -> None:
+    def __init__(
+        self, rate: float, start_s: float, tempo: Tempo | None = None, after_tick: int = 0
+    ) -> None:
         self.rate: Final = rate
-        self.start_s = start_s
         self.tempo: Final = tempo or Tempo()
+        self.start_s = start_s - self.tempo.steady_of(after_tick) / rate
         #: Ticks that ran, those of them that began a whole tick late or more, and those dropped.
         self.ticks = 0
         self.catch_ups = 0
         self.dropped = 0
-        self._next = 1
+        self._next = after_tick + 1
         self._catch_ups_in_a_row = 0
         #: The time at which the next tick is due.
-        self.next_deadline_s = self.deadline_s(1)
+        self.next_deadline_s = self.deadline_s(self._next)
 
     def deadline_s(self, tick_number: float) -> float:
         """Return the time at which this tick is due."""

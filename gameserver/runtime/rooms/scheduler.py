@@ -186,14 +186,22 @@ class TickScheduler:
         return self._count
 
     def add(
-        self, rate: float, tick: Tick, expect: Expect, tempo: Tempo | None = None
+        self,
+        rate: float,
+        tick: Tick,
+        expect: Expect,
+        tempo: Tempo | None = None,
+        after_tick: int = 0,
     ) -> ScheduledRoom:
-        """Tick a new room ``rate`` times a second from its slot's next time on."""
+        """Tick a room ``rate`` times a second from its slot's next time on.
+
+        ``after_tick``: the last tick that the room has played already.
+        """
         slots = self._slots.get(rate)
         if slots is None:
             slots = self._slots[rate] = Slots(rate)
         slot = slots.lightest()
-        schedule = Schedule(rate, slots.start_s(slot, trio.current_time()), tempo)
+        schedule = Schedule(rate, slots.start_s(slot, trio.current_time()), tempo, after_tick)
         room = ScheduledRoom(schedule, tick, expect)
         slots.put(room, slot)
         self._count += 1

@@ -33,6 +33,15 @@ class Seats:
         self._claims[number] = 1
         return number
 
+    def take(self, number: int) -> None:
+        """Claim a certain free number: that of a player who was recovered."""
+        while self._next <= number:
+            heapq.heappush(self._freed, self._next)
+            self._next += 1
+        self._freed.remove(number)
+        heapq.heapify(self._freed)
+        self._claims[number] = 1
+
     def share(self, number: int) -> None:
         """Add a claim on a number that is taken."""
         if number not in self._claims:

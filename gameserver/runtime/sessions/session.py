@@ -258,7 +258,7 @@ class Session:
     def _resume(self, hello: Hello, task: RoomTask, member: Member) -> None:
         """Continue as the player that the token in ``hello`` stands for."""
         tick_number = task.room.tick_number
-        if hello.tick > tick_number:
+        if hello.tick > tick_number and not member.may_be_ahead:
             raise RemoteProtocolError("hello.tick is a tick that has not been")
         assert hello.resume is not None
         self._counted_before = _tally_of(member.seated)

@@ -78,7 +78,8 @@ def header_of(room: Room, label: str, *, epoch: int, began_s: float, version: st
 class JournalRecorder:
     """The recorder of the room that ``stepper`` steps and ``publisher`` publishes.
 
-    Begins at once, with a key frame; so the room must be between two ticks.
+    Begins at once, with a key frame; so the room must be between two ticks.  ``shell`` is kept in
+    key frames for the caller (``capture``).
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class JournalRecorder:
         check_every_ticks: int,
         key_frame_every_ticks: int,
         max_waiting_bytes: int,
+        shell: Any = None,
     ) -> None:
         #: Why nothing is recorded any more; None while the journal goes on.
         self.stopped: str | None = None
@@ -99,6 +101,7 @@ class JournalRecorder:
         self._check_every_ticks = check_every_ticks
         self._key_frame_every_ticks = key_frame_every_ticks
         self._max_waiting_bytes = max_waiting_bytes
+        self._shell = shell
         self._checked_tick = self._key_frame_tick = stepper.room.tick_number
         self._waiting: list[Waiting] = []
         self._waiting_bytes = 0
@@ -147,7 +150,7 @@ class JournalRecorder:
             self._key_frame_tick = room.tick_number
         if self.stopped is None:
             try:
-                captured = capture(self._stepper, self._publisher)
+                captured = capture(self._stepper, self._publisher, self._shell)
             except LocalProtocolError as error:
                 self.stop(str(error))
                 return

@@ -87,7 +87,8 @@ class Mismatch:
 class Replay(Generic[R]):
     """The room of a journal, beginning with ``key_frame``; give it the records that follow.
 
-    ``JournalError`` if the key frame is none of ``room_class``.
+    The caller runs ``Room.on_load`` before the first record.  ``JournalError`` if the key frame is
+    none of ``room_class``.
     """
 
     def __init__(self, room_class: type[R], key_frame: KeyFrame) -> None:
@@ -96,6 +97,8 @@ class Replay(Generic[R]):
         except (SnapshotError, LocalProtocolError) as error:
             raise JournalError(f"the key frame of tick {key_frame.tick}: {error}") from error
         self.stepper: Stepper[R] = loaded.stepper
+        #: What the recorder's caller keeps in key frames.
+        self.shell: Final = loaded.shell
         # Nobody looks: publishing only does what ``near``, ``seen_by`` and ids depend on.
         self.publisher = Publisher(
             self.room.world, check_every_ticks=_NEVER_TICKS, quiet_ticks=_NEVER_TICKS
@@ -112,7 +115,6 @@ class Replay(Generic[R]):
         self._key_frame = key_frame
         self._checks: list[Check] = []
         self._checked_tick = key_frame.tick
-        _finish(loaded.room.on_load)
 
     @property
     def room(self) -> R:
@@ -224,6 +226,7 @@ def replay(
     if not isinstance(first, KeyFrame):
         raise JournalError("its first record is no key frame")
     playing = Replay(room_class, first)
+    _finish(playing.room.on_load)
     yield playing, first, None
     for record in remaining:
         if isinstance(record, Stepped) and until_tick is not None and record.tick > until_tick:

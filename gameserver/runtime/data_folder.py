@@ -1,0 +1,137 @@
+"""The folder in which a server keeps what outlives it (setting ``data``).
+
+Owns its lock, so that no two servers share it, its secret, and the places within it::
+
+    lock         held while a server runs
+    secret       signs tokens where no secret is set; made at the first start
+    storage.db   objects, leaderboards and matches (``storage``), where no other database is set
+    journals/    journals of rooms, and what durable rooms are recovered from
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from gameserver.config import Settings, secrets_of
+from gameserver.errors import GameServerError
+from gameserver.room import Room
+
+#: Bytes of chance in a secret that is made here.
+SECRET_BYTES: Final = 32
+
+
+class DataFolderError(GameServerError):
+    """The folder is of no use, or another server's; the text is one line."""
+
+
+class DataFolder:
+    """An open folder; ``close`` lets another server have it."""
+
+    def __init__(self, path: Path, lock: int) -> None:
+        self.path: Final = path
+        self._lock: int | None = lock
+
+    @classmethod
+    def open(cls, path: Path) -> DataFolder:
+        """Make the folder if it is missing, and lock it; ``DataFolderError`` if that cannot be."""
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise DataFolderError(f"data folder {path}: {error.strerror}") from error
+        if not _try_to_lock(lock):
+            os.close(lock)
+            raise DataFolderError(f"data folder {path}: another server uses it")
+        return cls(path, lock)
+
+    def close(self) -> None:
+        """Give up the lock; harmless if that is done."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    @property
+    def storage_url(self) -> str:
+        """The address of the database here."""
+        return f"sqlite:{self.path / 'storage.db'}"
+
+    def secret(self) -> str:
+        """Return the secret of this folder; make it if there is none.
+
+        ``DataFolderError`` if it cannot be read or written, or is damaged.
+        """
+        file = self.path / "secret"
+        try:
+            text = file.read_text("ascii").strip()
+        except FileNotFoundError:
+            return self._make_secret(file)
+        except (OSError, ValueError) as error:
+            raise DataFolderError(f"{file}: {error}") from error
+        if len(text) < SECRET_BYTES:
+            raise DataFolderError(f"{file}: it must hold at least {SECRET_BYTES} characters")
+        return text
+
+    def _make_secret(self, file: Path) -> str:
+        """Write a new secret so that a crash leaves all of it or nothing."""
+        text = secrets.token_urlsafe(SECRET_BYTES)
+        draft = file.with_suffix(".new")
+        try:
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with open(descriptor, "w") as opened:
+                opened.write(text + "\n")
+                opened.flush()
+                os.fsync(opened.fileno())
+            draft.replace(file)
+        except OSError as error:
+            raise DataFolderError(f"{file}: {error.strerror}") from error
+        return text
+
+
+@contextlib.contextmanager
+def own_data(settings: Settings, kinds: Mapping[str, type[Room]]) -> Iterator[Settings]:
+    """Lock the data folder; yield the settings with what it has where nothing else is set.
+
+    ``DataFolderError`` if it is of no use, or if a room is durable and there is none.
+    """
+    if settings.data is None:
+        for room in kinds.values():
+            if room.durable:
+                raise DataFolderError(
+                    f"{room.__name__} is durable: give the server a folder to keep it in, with "
+                    "--data FOLDER"
+                )
+        yield settings
+        return
+    with contextlib.closing(DataFolder.open(settings.data)) as folder:
+        secret = settings.secret if secrets_of(settings) else folder.secret()
+        storage = settings.storage
+        if storage is None and importlib.util.find_spec("apsw") is not None:
+            storage = folder.storage_url
+        yield attrs.evolve(settings, secret=secret, storage=storage)
+
+
+def _try_to_lock(descriptor: int) -> bool:
+    """Lock a file for as long as its descriptor is open; False if it is another's."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        import msvcrt
+
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        except OSError:
+            return False
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
