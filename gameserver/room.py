@@ -404,7 +404,8 @@ class Room(Generic[EntityT]):
         """
         self.world.seal.check()
         name = type(event).__name__
-        if not isinstance(spec_of(type(event)), EventSpec):
+        spec = spec_of(type(event))
+        if not isinstance(spec, EventSpec):
             raise LocalProtocolError(
                 f"{name} is no event class: write @event above class {name}, or emit an event"
             )
@@ -422,6 +423,7 @@ class Room(Generic[EntityT]):
         if record is not None and points is None and record.spec.at:
             x_name, y_name = self.world.position_names(type(by))
             points = ((getattr(by, x_name), getattr(by, y_name)),)
+        event = spec.as_it_is_now(event)
         self._outbox.emissions.append(Emission(event, points, seat, group, record))
 
     def say(

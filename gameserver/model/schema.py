@@ -201,7 +201,8 @@ def event(cls: Any = None, /) -> Any:
         made = _attrs_class(plain, eq=True)
         fields = tuple(_event_field(made, a) for a in attrs.fields(made))
         values = compile_values(made.__name__, [(f.name, f.type) for f in fields])
-        setattr(made, _SPEC, EventSpec(made.__name__, fields, values))
+        in_place = tuple(field for field in fields if changes_in_place(field.type))
+        setattr(made, _SPEC, EventSpec(made.__name__, fields, values, in_place))
         return made
 
     return decorate if cls is None else decorate(cls)

@@ -7,6 +7,7 @@ Never packs bytes.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -14,6 +15,7 @@ import attrs
 
 from gameserver.errors import LocalProtocolError
 from gameserver.model import fieldtypes
+from gameserver.model.explained import explain
 from gameserver.model.fieldtypes import QUANTISE_ERRORS, FieldType
 
 
@@ -165,10 +167,28 @@ class EventSpec:
     fields: tuple[FieldSpec, ...]
     #: Returns the wire values of an event, unchecked.
     values: Callable[[Any], tuple[Any, ...]] = attrs.field(default=_only_described, eq=False)
+    #: The fields whose values a game may change in place.
+    in_place: tuple[FieldSpec, ...] = attrs.field(default=(), eq=False)
 
     def describe(self) -> list[Any]:
         """Return the description that ``welcome`` carries."""
         return [self.name, [f.describe() for f in self.fields]]
+
+    def as_it_is_now(self, event: Any) -> Any:
+        """Return ``event`` with copies of what the game may change before the event is sent.
+
+        Raises ``LocalProtocolError`` if a value that has to be copied is wrong.
+        """
+        if not self.in_place:
+            return event
+        twin = copy.copy(event)
+        for field in self.in_place:
+            value = getattr(event, field.name)
+            why = explain(field.type, value, f"{self.name}.{field.name}")
+            if why is not None:
+                raise LocalProtocolError(why)
+            setattr(twin, field.name, field.type.from_wire(field.type.to_wire(value)))
+        return twin
 
     def to_wire(self, event: Any) -> tuple[Any, ...]:
         """Return the wire values of ``event``, or raise ``LocalProtocolError`` if one is wrong."""

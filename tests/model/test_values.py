@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import enum
+import re
 from typing import Any
 
 import attrs
 import pytest
 
+from gameserver import Room
 from gameserver.errors import LocalProtocolError, RemoteProtocolError
 from gameserver.model.annotations import from_annotation
 from gameserver.model.compiled import compile_values
@@ -25,6 +27,9 @@ from gameserver.model.schema import (
     text,
     value,
 )
+from gameserver.model.world import World
+from gameserver.replication.changes import find_changes
+from gameserver.testing import Rehearsal
 
 
 class Kind(enum.Enum):
@@ -221,6 +226,66 @@ def test_an_event_brings_values() -> None:
     spec = spec_of(Found)
     assert spec is not None
     assert spec.to_wire(Found([Item(Kind.GEM)], {"a": 1})) == (((1, 1, "", None),), ("a", 1))  # type: ignore[union-attr]
+
+
+def test_an_event_holds_what_was_there_when_it_happened() -> None:
+    @event
+    class Emptied:
+        items: list[Item]
+        by: str = ""
+
+    class Mine(Room):
+        classes = (Emptied,)
+        items: list[Item]
+
+        def on_create(self) -> None:
+            self.items = [Item(Kind.GEM)]
+
+        def tick(self) -> None:
+            self.emit(Emptied(self.items))
+            self.items[0].count = 9
+            self.items.append(Item(Kind.GOLD))
+
+    assert Rehearsal(Mine("test")).step() == [Emptied([Item(Kind.GEM)])]
+
+    class Wrong(Mine):
+        def tick(self) -> None:
+            self.emit(Emptied([Item(Kind.GEM, "many")]))  # type: ignore[arg-type]
+
+    with pytest.raises(LocalProtocolError, match=r"^Emptied\.items\[0\]\.count: 'many' is not a"):
+        Rehearsal(Wrong("test")).step()
+
+
+# ---------------------------------------------------------------- why a value does not fit
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"best": None}, "best: None is no Item"),
+        ({"best": Item("g")}, "best.kind: 'g' is not a value of type enum"),  # type: ignore[arg-type]
+        ({"best": Item(Kind.GOLD, at=Spot("x"))}, "best.at.x: 'x' is not a value of type steps"),  # type: ignore[arg-type]
+        ({"hold": [Item(Kind.GOLD), Item(Kind.GOLD, 2**60)]}, f"hold[1].count: {2**60} is not a"),
+        ({"hold": [None]}, "hold[0]: None is no Item"),
+        ({"hold": "items"}, "hold: 'items' is not a value of type list"),
+        ({"scores": {"GOLD": []}}, "scores: the key: 'GOLD' is not a value of type enum"),
+        ({"scores": {Kind.GOLD: [0.5, None]}}, "scores[<Kind.GOLD: 'g'>][1]: None is not a value"),
+        ({"names": {i: i for i in range(5000)}}, "names: 5,000 elements; a list or dict has at m"),
+        ({"tags": ("x" * 70_000,)}, "tags: 70,006 bytes; a field holds at most 65,536"),
+    ],
+    ids=lambda wrong: str(wrong)[:40],
+)
+def test_the_element_that_does_not_fit_is_named(wrong: dict[str, Any], why: str) -> None:
+    schema = Schema.of([Ship])
+    with pytest.raises(LocalProtocolError, match=f"^{re.escape(f'Ship.{why}')}"):
+        schema.compiled[0].check(Ship(**wrong))
+    world = World(schema)
+    ship = world.spawn(Ship(), owner=1)
+    find_changes(world, 1)
+    for name, held in wrong.items():
+        setattr(ship, name, held)
+    with pytest.raises(LocalProtocolError, match=f"^{re.escape(f'Ship.{why}')}"):
+        find_changes(world, 2)
 
 
 # ---------------------------------------------------------------- wrong declarations
