@@ -27,7 +27,7 @@ from tests.support.scripted_server import (
     game_fixture,  # noqa: F401 - a fixture
     serve,
 )
-from tests.support.sockets import client_tls, server_tls
+from tests.support.sockets import PATIENCE_S, client_tls, server_tls
 
 # ---------------------------------------------------------------- addresses
 
@@ -250,7 +250,7 @@ async def test_over_real_sockets(secure: bool) -> None:
         await server.closed()
 
     async with trio.open_nursery() as nursery:
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             serving = await nursery.start(serve_websocket, handle, "localhost", 0, server_context)
             url = f"{'wss' if secure else 'ws'}://localhost:{serving.port}/"
             async with open_game(url, ssl_context=client_context) as client:

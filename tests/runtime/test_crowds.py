@@ -15,10 +15,10 @@ from gameserver.runtime.admission.join_throttle import PER_TURN
 from gameserver.runtime.server import SESSIONS_PER_TURN, Server
 from tests.support.attack_bytes import UPGRADE, hello, masked
 from tests.support.small_game import Field
+from tests.support.sockets import PATIENCE_S
 
 CROWD = 30
 SETTINGS = Settings(port=0)
-PATIENCE_S = 60
 RESETS = struct.pack("ii", 1, 0)
 
 

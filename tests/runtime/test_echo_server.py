@@ -14,10 +14,9 @@ from gameserver.runtime import echo_server
 from gameserver.runtime.echo_server import EchoServer, open_echo_server
 from gameserver.runtime.net.link import Link
 from gameserver.runtime.server import StartError
-from tests.support.sockets import WirePeer, client_tls, server_tls
+from tests.support.sockets import PATIENCE_S, WirePeer, client_tls, server_tls
 from tests.support.websocket_frames import frame
 
-PATIENCE_S = 30.0
 both = pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
 
 

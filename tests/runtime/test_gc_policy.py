@@ -37,10 +37,10 @@ from gameserver.runtime.gc_policy import (
 from gameserver.runtime.server import Server, open_server
 from tests.support.resumable_lobby import HoldingField, until_known
 from tests.support.small_game import Step
+from tests.support.sockets import PATIENCE_S
 
 (PLAIN,) = profiles_of("0ms")
 HERE = Endpoint("127.0.0.1", 0)
-PATIENCE_S = 60
 #: Tracked objects that a player keeps alive, about.
 OF_A_PLAYER = 270
 

@@ -24,6 +24,7 @@ from gameserver.runtime.open_files import (
 from gameserver.runtime.rooms.lobby import Lobby
 from tests.support.paths import ROOT
 from tests.support.small_game import Field, open_url
+from tests.support.sockets import PATIENCE_S
 
 INFINITY = -1
 
@@ -146,7 +147,7 @@ async def test_a_server_with_few_files_makes_room_for_newcomers() -> None:
     """Beyond what fits, the oldest silent connections end, and players go on."""
     process, port, most = await start(SCRIPT % (300, 300, ""))
     try:
-        with trio.fail_after(30):
+        with trio.fail_after(PATIENCE_S):
             assert most == 300 - min(OTHER_FILES, 150)
             async with open_url(f"ws://127.0.0.1:{port}/") as honest:
                 await honest.hello()
@@ -180,7 +181,7 @@ async def test_a_server_with_no_files_left_recovers() -> None:
     """Players go on; a client in the backlog is let in once there are descriptors again."""
     process, port, _ = await start(EMFILE_SCRIPT % (300, 300, ""))
     try:
-        with trio.fail_after(30):
+        with trio.fail_after(PATIENCE_S):
             async with open_url(f"ws://127.0.0.1:{port}/") as honest:
                 await honest.hello()
                 await honest.next_of(Welcome)

@@ -31,6 +31,7 @@ from gameserver.runtime.net.link import Link
 from gameserver.runtime.net.receive_buffer import ReceiveBuffer
 from gameserver.runtime.net.websocket import WebSocket
 from gameserver.runtime.server import Server
+from tests.support.sockets import PATIENCE_S
 
 T = TypeVar("T")
 
@@ -47,9 +48,6 @@ async def _answer_ping_unless_closing(self: Any, event: Any) -> None:
 
 
 trio_websocket.WebSocketConnection._handle_ping_event = _answer_ping_unless_closing
-
-#: A test that waits for a message which never comes fails after this.
-PATIENCE_S = 30.0
 
 
 @entity(at=("x", "y"))

@@ -35,7 +35,7 @@ ARGUMENTS: Final = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 #: Software rendering on a busy machine is slow; a page that takes longer hangs.
-DEADLINE_MS: Final = 30_000
+DEADLINE_MS: Final = 60_000
 #: Small, as every pixel is drawn by the processor.
 DESKTOP: Final = {"width": 640, "height": 400}
 PHONE: Final = {"width": 390, "height": 844}

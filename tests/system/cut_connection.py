@@ -12,7 +12,7 @@ import trio
 from clients.lab.profiles import profiles_of
 from clients.lab.proxy import Endpoint, Proxy, open_proxy
 
-START_DEADLINE_S: Final = 10
+START_DEADLINE_S: Final = 60
 
 
 class Cuttable:

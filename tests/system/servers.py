@@ -25,8 +25,8 @@ ROOM_FOR_ALL: Final = ("--max-rooms-per-address", "100", "--rooms-per-s", "100")
 #: A server that has not printed its address by then hangs.
 START_DEADLINE_S: Final = 60
 #: Longer than the grace period of a shutdown.
-STOP_DEADLINE_S: Final = 20
-FETCH_DEADLINE_S: Final = 10
+STOP_DEADLINE_S: Final = 60
+FETCH_DEADLINE_S: Final = 60
 
 
 class Output:

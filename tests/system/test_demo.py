@@ -26,8 +26,8 @@ FIGURES = re.compile(
     r"players \d+   tick p99 [\d.]+ ms   late p99 [\d.]+ ms   dropped \d+"
     r"   out [\d.]+ KB/s   in [\d.]+ KB/s"
 )
-JOIN_DEADLINE_S = 30
-FIGURES_DEADLINE_S = 30
+JOIN_DEADLINE_S = 60
+FIGURES_DEADLINE_S = 60
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ class Quiet(Room):
 
 NOT_A_ROOM = 7
 '''
-DEADLINE_S = 30
+DEADLINE_S = 60
 
 
 @command

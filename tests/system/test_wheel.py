@@ -28,7 +28,7 @@ from clients import open_game
 
 async def main(url):
     async with open_game(url, room="arena", name="Ada") as game:
-        with trio.fail_after(30):
+        with trio.fail_after(60):
             while len(game.replica.of_kind("Pilot")) < 2:
                 await game.next_delta()
             first = game.replica.tick

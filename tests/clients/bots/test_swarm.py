@@ -36,6 +36,7 @@ from gameserver.errors import LocalProtocolError, RemoteProtocolError
 from gameserver.games.arena.model import Play
 from gameserver.games.arena.room import Arena
 from gameserver.runtime.server import open_server
+from tests.support.sockets import PATIENCE_S
 
 SETTINGS = Settings(host="127.0.0.1", port=0)
 
@@ -172,7 +173,7 @@ def test_a_bad_profile_is_reported_at_once() -> None:
 
 async def until_bots(client: GameClient, count: int) -> None:
     """Return when exactly ``count`` pilots in view of ``client`` are bots."""
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE_S):
         while sum(pilot.bot for pilot in client.replica.of_kind("Pilot")) != count:
             await client.next_delta()
 
@@ -233,7 +234,7 @@ async def test_bots_share_the_profiles() -> None:
                 rtts_s.extend(sorted(figures.rtts_s))
                 nursery.cancel_scope.cancel()
 
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE_S):
             async with trio.open_nursery() as nursery:
                 await run_swarm(work, ssl_context=None, report=report)
     assert rtts_s[2] >= 0.08
@@ -246,7 +247,7 @@ async def test_bots_that_are_refused_for_good_end_the_swarm() -> None:
     async with open_server({"arena": Arena}, SETTINGS) as server:
         url = f"ws://127.0.0.1:{server.port}/"
         work = Assignment(url=url, room="no-such-kind", first=0, count=2, seed=1)
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE_S):
             figures = await run_swarm(work, ssl_context=None, report=lambda _: None)
     assert not figures.well
     assert figures.joins == 0
@@ -277,7 +278,7 @@ async def test_the_command_ends_normally_on_a_signal(processes: int, stop: signa
             process: trio.Process = await nursery.start(run)
             await until_bots(watcher, 3)
             process.send_signal(stop)
-            with trio.fail_after(20):
+            with trio.fail_after(PATIENCE_S):
                 await process.wait()
             await until_bots(watcher, 0)
     assert process.returncode == 0

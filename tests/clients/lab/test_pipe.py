@@ -19,7 +19,7 @@ from clients.lab.pipe import Pipe
 from clients.lab.profiles import Profile, profile_of
 from clients.lab.recovery import Flight, Measured
 from clients.lab.stream import LINGER_S, ConditionedStream, over
-from tests.support.sockets import client_tls, server_tls
+from tests.support.sockets import PATIENCE_S, client_tls, server_tls
 
 
 def slow(delay_s: float = 0.1, *, window_bytes: int = 1000) -> Profile:
@@ -268,7 +268,7 @@ async def test_a_game_over_wss_and_a_link() -> None:
         await stream.receive_some()
         await stream.aclose()
 
-    with trio.fail_after(30):
+    with trio.fail_after(PATIENCE_S):
         listeners = await trio.open_ssl_over_tcp_listeners(0, server_tls(), host="127.0.0.1")
         tcp_listener = listeners[0].transport_listener
         assert isinstance(tcp_listener, trio.SocketListener)

@@ -21,7 +21,7 @@ from clients.lab.profiles import Profile, profile_of
 from clients.lab.proxy import Endpoint, LabError, LabFigures, Proxy, open_proxy
 from clients.lab.running import figure_line, opening_line
 from gameserver import cli
-from tests.support.sockets import client_tls, server_tls
+from tests.support.sockets import PATIENCE_S, client_tls, server_tls
 
 HERE = Endpoint("127.0.0.1", 0)
 FAST = profile_of("0ms")
@@ -50,7 +50,7 @@ async def everything(stream: trio.abc.ReceiveStream) -> bytes:
 
 async def test_all_bytes_pass_and_so_do_half_closes() -> None:
     sent = bytes(i % 251 for i in range(300_000))
-    with trio.fail_after(30):
+    with trio.fail_after(PATIENCE_S):
         async with (
             echo_server() as server,
             open_proxy(profile_of("1ms"), listen=HERE, to=server, seed="s") as (proxy, port),
@@ -76,7 +76,7 @@ async def test_all_bytes_pass_and_so_do_half_closes() -> None:
 
 
 async def test_a_round_trip_through_the_proxy_takes_its_time() -> None:
-    with trio.fail_after(30):
+    with trio.fail_after(PATIENCE_S):
         async with (
             echo_server() as server,
             open_proxy(profile_of("80ms"), listen=HERE, to=server, seed="s") as (_, port),
@@ -125,7 +125,7 @@ async def listening() -> AsyncIterator[tuple[trio.SocketListener, Endpoint]]:
 
 async def test_a_reset_is_passed_on_as_one() -> None:
     """Both ways: who resets is the player once and the server once."""
-    with trio.fail_after(30):
+    with trio.fail_after(PATIENCE_S):
         async with (
             listening() as (listener, server),
             open_proxy(FAST, listen=HERE, to=server, seed="s") as (proxy, port),
@@ -151,7 +151,7 @@ async def test_a_reset_is_passed_on_as_one() -> None:
 async def test_a_side_that_does_not_read_makes_the_other_wait() -> None:
     path = Path(delay_s=0, window_bytes=4096)
     profile = Profile(name="", up=path, down=path)
-    with trio.fail_after(30):
+    with trio.fail_after(PATIENCE_S):
         async with (
             listening() as (listener, server),
             open_proxy(profile, listen=HERE, to=server, seed="s") as (proxy, port),
@@ -183,7 +183,7 @@ async def test_a_server_that_is_not_there_resets_the_player() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         to = Endpoint("127.0.0.1", unused.getsockname()[1])
-        with trio.fail_after(30):
+        with trio.fail_after(PATIENCE_S):
             async with open_proxy(FAST, listen=HERE, to=to, seed="s") as (proxy, port):
                 player = await trio.open_tcp_stream("127.0.0.1", port)
                 with pytest.raises(trio.BrokenResourceError):
@@ -211,7 +211,7 @@ async def test_a_server_that_does_not_answer_resets_the_player_in_time(
 
 async def test_one_too_many_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proxy_module, "MAX_CONNECTIONS", 1)
-    with trio.fail_after(30):
+    with trio.fail_after(PATIENCE_S):
         async with (
             echo_server() as server,
             open_proxy(FAST, listen=HERE, to=server, seed="s") as (proxy, port),
@@ -230,7 +230,7 @@ async def test_one_too_many_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_the_end_of_the_lab_resets_all() -> None:
-    with trio.fail_after(30):
+    with trio.fail_after(PATIENCE_S):
         async with echo_server() as server:
             async with open_proxy(FAST, listen=HERE, to=server, seed="s") as (_, port):
                 player = await trio.open_tcp_stream("127.0.0.1", port)
@@ -252,7 +252,7 @@ async def test_tls_passes_unchanged() -> None:
     async def echo_once(stream: trio.SSLStream[trio.SocketStream]) -> None:
         await stream.send_all(await stream.receive_some())
 
-    with trio.fail_after(30):
+    with trio.fail_after(PATIENCE_S):
         listeners = await trio.open_ssl_over_tcp_listeners(0, server_tls(), host="127.0.0.1")
         tcp_listener = listeners[0].transport_listener
         assert isinstance(tcp_listener, trio.SocketListener)

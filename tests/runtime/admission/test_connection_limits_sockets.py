@@ -12,6 +12,7 @@ import trio
 from gameserver.config import Settings
 from gameserver.runtime.admission.connection_limits import Peer, Reason
 from tests.support.sockets import (
+    PATIENCE_S,
     OpenAcceptor,
     WirePeer,
     exchange,
@@ -29,7 +30,7 @@ async def connect(opened: OpenAcceptor, source: str) -> trio.SocketStream:
 
 
 async def answer(stream: trio.abc.Stream) -> bytes:
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         return await rest_of(stream)
 
 
@@ -197,7 +198,7 @@ async def test_the_answer_to_one_over_a_cap_survives_its_request() -> None:
         raw.settimeout(0)
         stream = trio.SocketStream(trio.socket.from_stdlib_socket(raw))
         data = b""
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             while part := await stream.receive_some():  # to an end, not to a reset
                 data += part
         assert data.startswith(b"HTTP/1.1 503 ")

@@ -26,6 +26,7 @@ from gameserver.runtime.http.messages import Site, text_response
 from gameserver.runtime.net.listening import open_listeners
 from gameserver.runtime.plain import echo
 from tests.support.sockets import (
+    PATIENCE_S,
     SUBPROTOCOL,
     WirePeer,
     client_tls,
@@ -395,7 +396,7 @@ async def test_stopping_ends_idle_connections_and_keeps_sessions():
         await until(lambda: acceptor._idle)
         acceptor.stop_accepting()
         acceptor.stop_accepting()
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             assert (await rest_of(idle)).endswith(b"ok\n")
         with pytest.raises(OSError, match="failed"):
             await trio.open_tcp_stream("127.0.0.1", port)

@@ -20,7 +20,7 @@ from gameserver.runtime.net import link as link_module
 from gameserver.runtime.net.link import Link
 from gameserver.runtime.net.poller import AVAILABLE, Poller
 from tests.support.examples import examples
-from tests.support.sockets import client_tls, server_tls, two_links
+from tests.support.sockets import PATIENCE_S, client_tls, server_tls, two_links
 from tests.support.websocket_frames import Receiver, frame, messages_only, streams
 
 pytestmark = pytest.mark.skipif(not AVAILABLE, reason="this system has no epoll")
@@ -296,7 +296,7 @@ async def test_bytes_inside_the_codec_are_read_when_the_poller_takes_over() -> N
         server.receive_buffer.open_fast_path(got.append, got.append)
         nursery.start_soon(client.send_all, b"".join(frame(bytes([i]) * 900) for i in range(4)))
         assert server._tls is not None
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             await trio.lowlevel.wait_readable(server._socket)
         server.receive_buffer.take_in(server._tls.recv(1000))
         assert server._tls.ready

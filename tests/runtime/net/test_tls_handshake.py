@@ -19,7 +19,7 @@ from gameserver.runtime.net.listening import RECEIVE_BUFFER_BYTES
 from gameserver.runtime.net.tls_codec import HEADER_BYTES
 from gameserver.runtime.net.tls_handshake import wait_for_first_record
 from tests.support.examples import examples
-from tests.support.sockets import authority, client_tls, reset, server_tls, until
+from tests.support.sockets import PATIENCE_S, authority, client_tls, reset, server_tls, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -152,7 +152,7 @@ async def connected(
 
 async def play(server: Server, client: Client) -> None:
     """The rest of the handshake succeeds, and the session that it makes works."""
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         await client.shake_hands()
         await server.done.wait()
         assert server.failure is None
@@ -225,7 +225,7 @@ async def test_a_hello_in_two_records():
 )
 async def test_where_the_kernel_does_not_wait_openssl_does(place):
     async with connected(client_tls=long_winded_tls, **place) as (server, client):
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             await client.arrive(client.hello[:3000])
             await until(lambda: not server.untouched)
             await trio.testing.wait_all_tasks_blocked()  # it does not spin
@@ -280,7 +280,7 @@ def test_a_hello_in_any_pieces(data):
 async def test_what_is_no_hello_is_refused_by_openssl_at_once(sent, reason):
     async with connected() as (server, client):
         await client.stream.send_all(sent)
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             await server.done.wait()
         assert isinstance(server.failure, trio.BrokenResourceError)
         assert "TLS handshake failed" in str(server.failure)
@@ -297,7 +297,7 @@ async def test_a_peer_that_ends_first(sent_bytes, tcp):
         await client.arrive(client.hello[:sent_bytes])
         assert server.untouched or not tcp
         await client.stream.send_eof()
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             await server.done.wait()
         assert isinstance(server.failure, trio.BrokenResourceError)
         assert isinstance(server.failure.__cause__, ssl.SSLEOFError)
@@ -310,7 +310,7 @@ async def test_a_peer_that_resets_first(sent_bytes):
         await client.arrive(client.hello[:sent_bytes])
         assert server.untouched
         reset(client.stream)
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             await server.done.wait()
         assert isinstance(server.failure, trio.BrokenResourceError)
         assert isinstance(server.failure.__cause__, OSError)

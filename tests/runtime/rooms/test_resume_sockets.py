@@ -15,10 +15,10 @@ from gameserver.runtime.rooms.resumption import Showing
 from gameserver.runtime.server import Server, open_server
 from tests.support.resumable_lobby import HoldingField, until_known
 from tests.support.small_game import Step
+from tests.support.sockets import PATIENCE_S
 
 SETTINGS = Settings(port=0, ping_interval_s=0.1)
 (PLAIN,) = profiles_of("0ms")
-PATIENCE_S = 60
 #: So many in a row are predicted exactly, with at least one change of the controls among them.
 EXACT_TICKS = 32
 

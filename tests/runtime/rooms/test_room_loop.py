@@ -10,6 +10,7 @@ from gameserver.protocol.messages import Bye, Delta
 from gameserver.runtime.net.poller import AVAILABLE
 from gameserver.runtime.server import open_server
 from tests.support.small_game import Field, join
+from tests.support.sockets import PATIENCE_S
 
 pytestmark = pytest.mark.skipif(not AVAILABLE, reason="this system has no epoll")
 
@@ -42,7 +43,7 @@ async def test_when_its_room_has_failed_a_link_is_read_to_its_end() -> None:
         room = task.room
         assert isinstance(room, Field)
         room.log.append("tick-bug")
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             assert (await ann.next_of(Bye)).code == 1011
             assert len(poller) == 0, "its own task reads it now"
             await ann.closed()

@@ -19,8 +19,8 @@ from gameserver.runtime.rooms.resumption import Showing
 from gameserver.runtime.server import open_server
 from tests.support.resumable_lobby import HoldingField, ResumableLobby, resumable_lobby, until_known
 from tests.support.small_game import RawClient, Step
+from tests.support.sockets import PATIENCE_S
 
-PATIENCE_S = 60
 ELSEWHERE = (4012, "signed in elsewhere")
 
 
