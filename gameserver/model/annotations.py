@@ -23,6 +23,7 @@ from gameserver.model.fieldtypes import (
     Int,
     List,
     Optional,
+    Reference,
     Steps,
     Str,
     Tuple,
@@ -31,6 +32,8 @@ from gameserver.model.fieldtypes import (
 
 #: The attribute of a ``@value`` class that holds its field type.
 VALUE_TYPE: Final = "__gameserver_value__"
+#: The attribute of an ``@entity`` class that says so, while its fields are still read.
+ENTITY_CLASS: Final = "__gameserver_entity__"
 
 _PLAIN: Final[dict[Any, FieldType]] = {bool: Bool(), int: Int(), str: Str(), bytes: Bytes()}
 
@@ -66,6 +69,8 @@ def _from_annotation(annotation: Any, step: float | None) -> FieldType:
         return Steps(float(step))
     if (value := value_type_of(annotation)) is not None:
         return value
+    if isinstance(annotation, type) and ENTITY_CLASS in vars(annotation):
+        return Reference(annotation.__name__, annotation)
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
         if not len(annotation):
             raise LocalProtocolError(f"the enum {annotation.__name__} has no members")
@@ -78,7 +83,7 @@ def _from_annotation(annotation: Any, step: float | None) -> FieldType:
         raise LocalProtocolError(f"say what is in the {_name(annotation)}, as in {whole}")
     raise LocalProtocolError(
         f"{_name(annotation)} cannot be sent; use bool, int, float, str, bytes, an Enum, a @value "
-        "class, a tuple, list or dict of these, or one of these | None"
+        "or @entity class, a tuple, list or dict of these, or one of these | None"
     )
 
 

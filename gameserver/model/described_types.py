@@ -23,6 +23,7 @@ from gameserver.model.fieldtypes import (
     Int,
     List,
     Optional,
+    Reference,
     Steps,
     Str,
     Tuple,
@@ -50,6 +51,13 @@ def _optional_of(description: Sequence[Any], levels: int) -> FieldType:
     if isinstance(inner, Optional):
         raise RemoteProtocolError("an optional optional in a schema")
     return Optional(inner)
+
+
+def _reference_of(description: Sequence[Any], _levels: int) -> FieldType:
+    _, name = description
+    if type(name) is not str:
+        raise ValueError("a class has a name")
+    return Reference(name)
 
 
 def _dict_of(description: Sequence[Any], levels: int) -> FieldType:
@@ -88,6 +96,7 @@ _DESCRIBED: Final[dict[str, Callable[[Sequence[Any], int], FieldType]]] = {
     "tuple": lambda d, levels: Tuple(tuple(from_description(each, levels) for each in d[1])),
     "list": lambda d, levels: List(from_description(d[1], levels)),
     "optional": _optional_of,
+    "entity": _reference_of,
     "dict": _dict_of,
     "value": _value_of,
 }

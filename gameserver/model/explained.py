@@ -51,6 +51,10 @@ def _explain_parts(field_type: FieldType, value: Any, where: str) -> str | None:
             keys = ((key, k, f"{where}: the key") for k in value)
             parts = ((item, e, f"{where}[{k!r}]") for k, e in value.items())
             return _too_many(value, where) or _first(keys) or _first(parts)
+        case fieldtypes.Reference(name=name, cls=cls):
+            if cls is not None and isinstance(value, cls):
+                return f"{where}: this {name} is not in the world; write {name} | None"
+            return f"{where}: {repr(value)[:80]} is no {name}"
         case fieldtypes.Value(fields=fields):
             if all(hasattr(value, field.name) for field in fields):
                 return _first((f.type, getattr(value, f.name), f"{where}.{f.name}") for f in fields)

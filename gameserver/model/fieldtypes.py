@@ -229,6 +229,33 @@ class Enumeration(FieldType):
 
 
 @attrs.frozen
+class Reference(FieldType):
+    """An entity of a class in the world, sent as its id; one that is not there has none.
+
+    ``cls`` is unknown if only the description is known; values are then ids.
+    """
+
+    name: str
+    cls: type | None = attrs.field(default=None, eq=False)
+
+    @property
+    def immutable(self) -> bool:
+        return False  # the entity may despawn
+
+    def describe(self) -> list[Any]:
+        return ["entity", self.name]
+
+    def to_wire(self, value: Any) -> Any:
+        if self.cls is not None and not isinstance(value, self.cls):
+            raise TypeError(f"{type(value).__name__} is no {self.name}")
+        record = getattr(value, "_record", None)
+        return None if record is None else record.id
+
+    def holds(self, wire: Any) -> bool:
+        return type(wire) is int and 1 <= wire <= INT_LIMIT
+
+
+@attrs.frozen
 class Tuple(FieldType):
     """A tuple with a fixed number of elements, each of its own type."""
 

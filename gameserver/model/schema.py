@@ -23,7 +23,7 @@ import msgpack
 
 from gameserver.errors import LocalProtocolError
 from gameserver.model import fieldtypes
-from gameserver.model.annotations import VALUE_TYPE, from_annotation, value_type_of
+from gameserver.model.annotations import ENTITY_CLASS, VALUE_TYPE, from_annotation, value_type_of
 from gameserver.model.compiled import (
     CheckedField,
     CompiledEntity,
@@ -37,7 +37,7 @@ from gameserver.model.specs import CommandField, CommandSpec, EntitySpec, EventS
 from gameserver.model.type_rules import (
     changes_in_place,
     default_max_length,
-    has_dict,
+    has,
     is_numeric,
     is_str,
 )
@@ -162,6 +162,7 @@ def entity(cls: Any = None, /, *, at: tuple[str, str] | None = None, rare: bool 
 
     def decorate(plain: type) -> type:
         made = _attrs_class(plain, eq=False, entity=True, rare=rare)
+        setattr(made, ENTITY_CLASS, True)
         spec = _entity_spec(made, at, rare=rare)
         setattr(made, _SPEC, spec)
         setattr(made, _COMPILED, _compiled(spec))
@@ -434,8 +435,10 @@ def command_field(cls: type, attribute: Any) -> CommandField:
     where = f"{cls.__name__}.{attribute.name}"
     if field_type.depth > MAX_COMMAND_DEPTH:
         raise LocalProtocolError(f"{where}: a command is nested at most {MAX_COMMAND_DEPTH} deep")
-    if has_dict(field_type):
+    if has(fieldtypes.Dict, field_type):
         raise LocalProtocolError(f"{where}: a command holds no dict; use a list of a @value class")
+    if has(fieldtypes.Reference, field_type):
+        raise LocalProtocolError(f"{where}: a command brings an id; use int and self.world.get(id)")
     _check_limits(cls, attribute, declared, field_type)
     max_length = declared.max_length
     if max_length is None:
@@ -508,6 +511,11 @@ def _event_field(cls: type, attribute: Any) -> FieldSpec:
             f"{cls.__name__}.{attribute.name}: an event has no owner; emit it to one player"
         )
     field_type = _field_type(cls, attribute, declared.step)
+    if has(fieldtypes.Reference, field_type):
+        raise LocalProtocolError(
+            f"{cls.__name__}.{attribute.name}: an event outlives entities; "
+            "use int and self.world.id_of(entity)"
+        )
     _check_default(cls, attribute, field_type)
     return FieldSpec(attribute.name, field_type)
 

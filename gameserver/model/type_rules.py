@@ -16,9 +16,9 @@ DEFAULT_MAX_ITEMS: Final = 64
 
 
 def changes_in_place(field_type: FieldType) -> bool:
-    """Whether values of this type hold a list, a dict or a ``@value``."""
+    """Whether values of this type hold a list, a dict, a ``@value`` or an entity."""
     match field_type:
-        case fieldtypes.Dict() | fieldtypes.Value():
+        case fieldtypes.Dict() | fieldtypes.Value() | fieldtypes.Reference():
             return True
         case fieldtypes.List(made=made, item=item):
             return made is list or changes_in_place(item)
@@ -41,18 +41,18 @@ def is_numeric(field_type: FieldType) -> bool:
     return False
 
 
-def has_dict(field_type: FieldType) -> bool:
-    """Whether values of this type hold a dict."""
+def has(part: type[FieldType], field_type: FieldType) -> bool:
+    """Whether values of this type hold one of the type ``part``."""
     match field_type:
-        case fieldtypes.Dict():
-            return True
         case fieldtypes.Tuple(items=items):
-            return any(map(has_dict, items))
+            return any(has(part, item) for item in items)
         case fieldtypes.List(item=item) | fieldtypes.Optional(item=item):
-            return has_dict(item)
+            return has(part, item)
+        case fieldtypes.Dict(item=item):
+            return part is fieldtypes.Dict or has(part, item)
         case fieldtypes.Value(fields=fields):
-            return any(has_dict(field.type) for field in fields)
-    return False
+            return any(has(part, field.type) for field in fields)
+    return isinstance(field_type, part)
 
 
 def is_str(field_type: FieldType) -> bool:

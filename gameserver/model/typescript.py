@@ -159,6 +159,8 @@ class _File:
                 return "boolean"
             case fieldtypes.Int() | fieldtypes.Steps() | fieldtypes.Float32():
                 return "number"
+            case fieldtypes.Reference():
+                return "number"  # its id
             case fieldtypes.Str():
                 return "string"
             case fieldtypes.Bytes():

@@ -256,6 +256,54 @@ def test_an_event_holds_what_was_there_when_it_happened() -> None:
         Rehearsal(Wrong("test")).step()
 
 
+# ---------------------------------------------------------------- entities
+
+
+@entity
+class Missile:
+    target: Missile | None = synced(None)
+    seen: list[Missile] = synced(factory=list)
+
+
+def test_an_entity_is_its_id_while_it_is_in_the_world() -> None:
+    world = World(Schema.of([Missile]))
+    one, other = world.spawn(Missile()), world.spawn(Missile())
+    one.target, one.seen = other, [one, other]
+    find_changes(world, 1)
+    record = world.record_of(one)
+    assert record.values == (2, (1, 2))
+    world.despawn(other)
+    one.seen.pop()
+    find_changes(world, 2)
+    assert record.values == (None, (1,))
+    assert Schema.of([Missile]).describe()[0][0][2] == [
+        ["target", ["optional", ["entity", "Missile"]]],
+        ["seen", ["list", ["entity", "Missile"]]],
+    ]
+    one.seen.append(other)
+    with pytest.raises(
+        LocalProtocolError, match=r"^Missile\.seen\[1\]: this Missile is not in the"
+    ):
+        find_changes(world, 3)
+    one.seen[1] = Ship()  # type: ignore[call-overload]
+    with pytest.raises(LocalProtocolError, match=r"^Missile\.seen\[1\]: Ship.* is no Missile$"):
+        find_changes(world, 4)
+
+
+def test_commands_and_events_hold_ids() -> None:
+    with pytest.raises(LocalProtocolError, match=r"^Aim\.at: a command brings an id; use int and"):
+
+        @command
+        class Aim:
+            at: Missile
+
+    with pytest.raises(LocalProtocolError, match=r"^Hit\.by: an event outlives entities; use int"):
+
+        @event
+        class Hit:
+            by: Missile | None = None
+
+
 # ---------------------------------------------------------------- why a value does not fit
 
 

@@ -233,7 +233,7 @@ def test_schema_of_the_stream() -> None:
     text = json.dumps(description[0], default=str)
     words = (
         *("bool", "int", "steps", "float32", "str", "bytes"),
-        *("enum", "tuple", "list", "optional", "dict", "value"),
+        *("enum", "tuple", "list", "optional", "dict", "value", "entity"),
     )
     assert [word for word in words if f'["{word}"' not in text] == []
 

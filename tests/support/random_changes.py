@@ -19,6 +19,7 @@ from gameserver.model.fieldtypes import (
     Int,
     List,
     Optional,
+    Reference,
     Steps,
     Str,
     Tuple,
@@ -27,7 +28,7 @@ from gameserver.model.fieldtypes import (
 )
 
 SCALARS: list[FieldType] = [
-    *(Bool(), Int(), Steps(0.5), Float32(), Str(), Bytes()),
+    *(Bool(), Int(), Steps(0.5), Float32(), Str(), Bytes(), Reference("Ship")),
     Enumeration("Colour", ("RED", "GREEN", "BLUE")),
 ]
 KEYS = [Int(), Str(), Enumeration("Colour", ("RED", "GREEN", "BLUE"))]
@@ -58,6 +59,8 @@ def wires_of(field_type: FieldType, most: int = 6) -> st.SearchStrategy[Any]:
             return st.booleans()
         case Int() | Steps():
             return st.one_of(st.integers(0, 3), st.integers(-(2**52), 2**52))
+        case Reference():
+            return st.integers(1, 3)
         case Float32():
             return st.sampled_from([0.0, 0.5, -2.25])
         case Str():

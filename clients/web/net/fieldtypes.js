@@ -144,6 +144,16 @@ const bytes = make("bytes", {
   },
 });
 
+/** An entity, by its id. */
+const reference = make("entity", {
+  read: (reader) => reader.int(1, INT_LIMIT),
+  write: int.write,
+  toWire: (value) => {
+    if (!Number.isInteger(value) || value < 1) throw unfit(value, "an id");
+    return value;
+  },
+});
+
 /** @param {number} step @returns {FieldType} */
 function steps(step) {
   return make("steps", {
@@ -350,6 +360,9 @@ export function readType(reader, levels = MAX_TYPE_NESTING) {
       return tuple(readTypes(reader, levels - 1));
     case "list/2":
       return list(readType(reader, levels - 1));
+    case "entity/2":
+      reader.str(); // the name of its class
+      return reference;
     case "dict/3":
       return dict(keyType(readType(reader, 1)), readType(reader, levels - 1));
     case "value/3":
