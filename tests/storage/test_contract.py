@@ -23,14 +23,9 @@ from gameserver.storage import (
 )
 from gameserver.storage.checkpoints import AppendJournal, ForgetRoom, WriteCheckpoint
 from tests.storage.conftest import SetClock
+from tests.support.kept_classes import Career, Kills
 
 DAY_S = 86400.0
-
-
-@attrs.frozen
-class Career(Collection, name="careers"):
-    kills: int = 0
-    titles: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -39,10 +34,6 @@ class Renamed(Collection, name="careers"):
 
     kills: int = 0
     rank: str = "cadet"
-
-
-class Kills(Leaderboard, keep="sum"):
-    """Kills in all."""
 
 
 class Laps(Leaderboard, order="low", resets="daily"):

@@ -14,7 +14,7 @@ from gameserver.storage.postgres import Postgres, without_password
 from gameserver.storage.receipts import ReceiptState
 from gameserver.storage.store import Storage
 from gameserver.storage.write_behind import WriteBehind
-from tests.storage.test_contract import Career, Kills
+from tests.support.kept_classes import Career, Kills
 from tests.support.postgres_server import PostgresServer
 
 

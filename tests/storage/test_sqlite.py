@@ -15,7 +15,7 @@ from gameserver.storage.objects import WriteObject
 from gameserver.storage.opening import open_storage
 from gameserver.storage.sqlite import SQLite
 from gameserver.storage.store import Storage
-from tests.storage.test_contract import Career
+from tests.support.kept_classes import Career
 
 
 def content_of(path: Path) -> bytes | None:

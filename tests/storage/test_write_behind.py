@@ -20,7 +20,7 @@ from gameserver.storage.receipts import ReceiptState
 from gameserver.storage.sqlite import _Transaction, _within
 from gameserver.storage.store import Storage
 from gameserver.storage.write_behind import WriteBehind
-from tests.storage.test_contract import Career, Kills
+from tests.support.kept_classes import Career, Kills
 
 T = TypeVar("T")
 
