@@ -257,6 +257,11 @@ class Settings:
     checkpoint_s: float = _setting(
         5.0, "Time between two checkpoints of a durable room.", validator=_longer_than_zero
     )
+    sync_s: float = _setting(
+        1.0,
+        "Time until what came into a durable room is safe from a power loss.",
+        validator=_at_least(0),
+    )
     journal: pathlib.Path | None = _setting(
         None, "Folder for the journals of rooms, from which `gameserver replay` plays them again."
     )

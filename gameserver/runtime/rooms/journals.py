@@ -69,9 +69,17 @@ class RoomJournal:
     """The journal of one room, and the file that its newest part is in."""
 
     def __init__(
-        self, recorder: JournalRecorder, encoder: JournalEncoder, label: str, stem: str
+        self,
+        recorder: JournalRecorder,
+        encoder: JournalEncoder,
+        label: str,
+        stem: str,
+        *,
+        durable: bool,
     ) -> None:
         self.recorder: Final = recorder
+        #: Whether its room is to survive a power loss too.
+        self.durable: Final = durable
         #: What is in the files for sure, as far as the system knows: end and tick.
         self.written = Position(0, 0)
         self.written_tick = 0
@@ -81,6 +89,8 @@ class RoomJournal:
         self._encoder = encoder
         self._stem = stem
         self._file: Any = None
+        #: Whether anything was written since the last ``sync``.
+        self._unsynced = False
         self._parts = 0
         self._log = log.bind(room=label)
         self._told = False
@@ -139,8 +149,15 @@ class RoomJournal:
         data = memoryview(chunk.data)
         while data:
             data = data[self._file.write(data) :]
+        self._unsynced = True
         self.bytes_written += len(chunk.data)
         self.written, self.written_tick = chunk.end, chunk.tick
+
+    def sync(self) -> None:
+        """Make what was written safe from a power loss; waits for the disk."""
+        if self._file is not None and self._unsynced:
+            os.fsync(self._file.fileno())
+            self._unsynced = False
 
     def close(self) -> None:
         """Close the file; harmless if it is closed."""
@@ -188,6 +205,7 @@ class Journals:
         self._folder = journals_folder(settings)
         self._settings = settings
         self._open: list[RoomJournal] = []
+        self._synced_s = 0.0
 
     def begin(
         self,
@@ -227,7 +245,7 @@ class Journals:
         began = datetime.fromtimestamp(began_s, UTC).strftime("%Y%m%dT%H%M%SZ")
         stem = f"{_UNSAFE.sub('-', label)}-{began}-{journal_id.hex()[:8]}"
         encoder = JournalEncoder(header, journal_id, round(settings.journal_file_mb * _MB))
-        journal = RoomJournal(recorder, encoder, label, stem)
+        journal = RoomJournal(recorder, encoder, label, stem, durable=room.durable)
         self._open.append(journal)
         return journal
 
@@ -271,7 +289,14 @@ class Journals:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             return [f"{error.strerror} ({folder})"] * len(batches)
-        return [journal.write(batch, folder, self._clean) for journal, batch in batches]
+        failures = [journal.write(batch, folder, self._clean) for journal, batch in batches]
+        now_s = time.monotonic()
+        if now_s - self._synced_s >= self._settings.sync_s:
+            self._synced_s = now_s
+            for journal in self._open:
+                if journal.durable:
+                    journal.sync()
+        return failures
 
     def _clean(self) -> None:
         """Remove the oldest files beyond ``journal_keep_mb``, in the thread."""
