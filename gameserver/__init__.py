@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from gameserver.config import ConfigError, Settings
     from gameserver.errors import (
         GameServerError,
+        Interrupted,
         JoinRefused,
         LocalProtocolError,
         RemoteProtocolError,
         SnapshotError,
+        TooManyCalls,
     )
     from gameserver.group import Group
     from gameserver.identity import Verified
@@ -48,10 +50,12 @@ else:
             "gameserver.config": ["ConfigError", "Settings"],
             "gameserver.errors": [
                 "GameServerError",
+                "Interrupted",
                 "JoinRefused",
                 "LocalProtocolError",
                 "RemoteProtocolError",
                 "SnapshotError",
+                "TooManyCalls",
             ],
             "gameserver.group": ["Group"],
             "gameserver.identity": ["Verified"],
@@ -79,6 +83,7 @@ __all__ = [
     "Exact",
     "GameServerError",
     "Group",
+    "Interrupted",
     "JoinRefused",
     "Joining",
     "Latency",
@@ -92,6 +97,7 @@ __all__ = [
     "SnapshotError",
     "StartError",
     "Timer",
+    "TooManyCalls",
     "Verified",
     "cleaned_name",
     "command",

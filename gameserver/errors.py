@@ -53,6 +53,20 @@ class SnapshotError(GameServerError):
     """
 
 
+class Interrupted(GameServerError):
+    """The result of a background call that was lost: its room went on in another process."""
+
+    def __init__(self, text: str = "the room went on in another process") -> None:
+        super().__init__(text)
+
+
+class TooManyCalls(GameServerError):
+    """The result of a background call that was not made: too many of the room are in flight."""
+
+    def __init__(self, text: str = "too many background calls are in flight") -> None:
+        super().__init__(text)
+
+
 class JournalError(GameServerError):
     """A journal that cannot be read or played; its text is one line.
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import random
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import attrs
 
-from gameserver.errors import LocalProtocolError
+from gameserver.calls import Calls, check_background
+from gameserver.errors import LocalProtocolError, TooManyCalls
 from gameserver.group import Group, Groups
 from gameserver.joining import Joining
 from gameserver.model.history import Present, Seen
@@ -162,6 +163,7 @@ class Room(Generic[EntityT]):
         self.listing = None if listing is None else named_fields(listing, "listing").default()
         self._outbox = Outbox()
         self._timers = Timers()
+        self._calls = Calls()
         self._groups = Groups(self.players, self.world.seal)
         self._past: Past | None = None
         self._storage: RoomStorage | None = None
@@ -379,6 +381,29 @@ class Room(Generic[EntityT]):
         self.world.seal.check()
         self._timers.cancel(timer)
 
+    def background(
+        self,
+        function: Callable[..., Awaitable[Any]],
+        *arguments: Any,
+        then: Callable[..., object] | None = None,
+        about: Any = None,
+    ) -> None:
+        """Run an async ``function`` beside the room, and call ``then`` with its result at a tick.
+
+        For what takes time: a request to another service, a query.  ``then`` is a method; it is
+        called with the result, and with ``about`` where that is given, before the commands of a
+        tick, in the order in which results arrive.  An exception is a result, too: ``then`` is
+        called with it.  If the room went on in another process, the result is ``Interrupted``.
+
+        At most 64 calls are in flight; the result of a further one is ``TooManyCalls``.  Calls end
+        with the room.  Give and take values, not entities: ``function`` runs while the room plays.
+        """
+        self.world.seal.check()
+        extra = () if about is None else (about,)
+        check_background(function, then, extra)
+        if not self._calls.add(function, arguments, then, extra):
+            self._calls.results.append((self._calls.next_number - 1, TooManyCalls()))
+
     def _add_timer(
         self, what: str, seconds: float, method: Callable[..., object], arguments: tuple[Any, ...]
     ) -> Timer:
@@ -490,13 +515,13 @@ def leave_groups(room: Room, player: Player[Any]) -> None:
     room._groups.leave(player)
 
 
-def attach(room: Room, past: Past | None) -> tuple[Outbox, Timers]:
+def attach(room: Room, past: Past | None) -> tuple[Outbox, Timers, Calls]:
     """Make ``past`` answer ``Room.seen_by``; return what hooks of ``room`` fill.
 
     Only the room's ``Stepper`` calls this.
     """
     room._past = past
-    return room._outbox, room._timers
+    return room._outbox, room._timers, room._calls
 
 
 def give_storage(room: Room, storage: RoomStorage) -> None:

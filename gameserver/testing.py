@@ -11,10 +11,11 @@ every player and awaits no hook: a test calls ``on_auth``, ``on_start`` and ``on
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Coroutine, Iterator, Sequence
 from typing import Any, Final, Generic, TypeVar
 
-from gameserver.errors import LocalProtocolError, SnapshotError
+from gameserver.calls import Call
+from gameserver.errors import Interrupted, LocalProtocolError, SnapshotError
 from gameserver.model.schema import spec_of
 from gameserver.model.specs import CommandSpec
 from gameserver.player import Player
@@ -36,7 +37,13 @@ __all__ = ["Rehearsal", "replay_journal"]
 #: Into how many parts ``check_snapshot`` divides its ticks; each begins with another copy.
 COPIES: Final = 8
 
+_RUN_INSTEAD: Final = "await play.await_calls(), or answer"
+
 R = TypeVar("R", bound=Room)
+
+
+class ReallyWaits(LocalProtocolError):
+    """An async hook or function waits for something outside, which a rehearsal has not."""
 
 
 class Rehearsal(Generic[R]):
@@ -132,6 +139,60 @@ class Rehearsal(Generic[R]):
         for failure in self._stepper.take_failures():
             raise failure.error
 
+    # ------------------------------------------------------------ background calls
+
+    @property
+    def calls(self) -> list[Call]:
+        """The background calls that have no result yet, in the order in which they were made."""
+        calls = self._stepper.calls
+        return [call for call in calls.in_flight.values() if calls.is_expected(call.number)]
+
+    def answer(self, result: Any, call: Call | None = None) -> None:
+        """Give the result of ``call``, by default the oldest; its handler runs at the next tick.
+
+        An exception is a result, too.  The function of the call is not run.
+        """
+        waiting = self.calls
+        if call is None and not waiting:
+            raise LocalProtocolError("no background call waits for a result")
+        number = waiting[0].number if call is None else call.number
+        self._forget_request(number)
+        self._stepper.finished(number, result)
+
+    def run_calls(self) -> None:
+        """Run the functions of all background calls to their ends; handlers run at the next tick.
+
+        ``LocalProtocolError`` for a function that really waits: ``await play.await_calls()`` runs
+        those, or ``answer`` gives a result by hand.
+        """
+        for request in list(self._stepper.calls.requests):
+            name = self._stepper.calls.in_flight[request.number].name
+            try:
+                result = finish(
+                    request.function(*request.arguments),
+                    name,
+                    "await play.await_calls(), or answer",
+                )
+            except ReallyWaits:
+                raise
+            except Exception as error:  # noqa: BLE001 - the result of the call
+                result = error
+            self._forget_request(request.number)
+            self._stepper.finished(request.number, result)
+
+    async def await_calls(self) -> None:
+        """Run the functions of all background calls, one after another, and wait for each."""
+        for request in self._stepper.calls.take_requests():
+            try:
+                result = await request.function(*request.arguments)
+            except Exception as error:  # noqa: BLE001 - the result of the call
+                result = error
+            self._stepper.finished(request.number, result)
+
+    def _forget_request(self, number: int) -> None:
+        calls = self._stepper.calls
+        calls.requests = [request for request in calls.requests if request.number != number]
+
     # ------------------------------------------------------------ checks
 
     def check_snapshot(self, ticks: int = 200, *, players: int = 4, seed: int = 0) -> None:
@@ -182,7 +243,10 @@ class Rehearsal(Generic[R]):
             raise AssertionError(f"tick {tick}: the second process failed: {second.failure}")
 
     def _play(self, actions: Sequence[script.Action]) -> list[Any]:
-        """Act, and play one tick; return the events emitted in it."""
+        """Act, and play one tick; return the events emitted in it.
+
+        Random play has nothing outside, so every background call is interrupted.
+        """
         for action in actions:
             if isinstance(action, script.Join):
                 self._stepper.measured(self.join(action.name), action.latency)
@@ -201,6 +265,8 @@ class Rehearsal(Generic[R]):
                     self.give(player, command)
                 case script.Say(text=text):
                     self.say(player, text)
+        for call in self.calls:
+            self.answer(Interrupted(), call)
         return self.step()
 
     def _captured(self) -> Captured:
@@ -216,7 +282,7 @@ class Rehearsal(Generic[R]):
         copy: Rehearsal[R] = Rehearsal.__new__(Rehearsal)
         copy._begin(loaded.stepper)
         loaded.continue_publishing(copy._publisher)
-        _finish(loaded.room.on_load, "on_load")
+        finish(loaded.room.on_load(), "on_load", "one that need not")
         for name in vars(room).keys() - vars(loaded.room).keys():
             raise AssertionError(
                 f"tick {tick}: {type(room).__name__}.{name} is not there after loading: annotate "
@@ -265,12 +331,14 @@ def _compare_lists(when: str, what: str, original: Sequence[Any], copy: Sequence
             )
 
 
-def _finish(hook: Callable[[], Any], name: str) -> None:
-    """Run an async hook that waits for nothing."""
-    coroutine = hook()
+def finish(coroutine: Coroutine[Any, Any, Any] | Awaitable[Any], name: str, instead: str) -> Any:
+    """Run an async hook or function that waits for nothing, and return what it returns."""
+    steps = coroutine.__await__()
     try:
-        coroutine.send(None)
-    except StopIteration:
-        return
-    coroutine.close()
-    raise AssertionError(f"{name} waits for something outside, which a rehearsal has not")
+        next(steps)
+    except StopIteration as done:
+        return done.value
+    finally:
+        if isinstance(coroutine, Coroutine):
+            coroutine.close()
+    raise ReallyWaits(f"{name} waits for something, which a rehearsal cannot: use {instead}")

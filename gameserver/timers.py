@@ -130,18 +130,23 @@ def ticks_of(what: str, seconds: float, tick_rate: int) -> int:
 
 def check_call(what: str, method: Any, arguments: tuple[Any, ...]) -> None:
     """Raise ``LocalProtocolError`` unless a timer can call ``method`` and a snapshot save it."""
+    check_method(f"{what}()", f"self.{what}(2.5, self.open_gates, door)", method, arguments)
+
+
+def check_method(what: str, right: str, method: Any, arguments: tuple[Any, ...]) -> None:
+    """Raise ``LocalProtocolError`` unless ``method`` can be called later, and saved until then."""
     if not isinstance(method, types.MethodType):
-        raise LocalProtocolError(_no_method(what, method))
+        raise LocalProtocolError(_no_method(what, right, method))
     _check_signature(what, method.__func__, len(arguments))
 
 
-def _no_method(what: str, given: Any) -> str:
-    right = f"give it a method and its arguments, as in self.{what}(2.5, self.open_gates, door)"
+def _no_method(what: str, right: str, given: Any) -> str:
+    right = f"give it a method and its arguments, as in {right}"
     if given is None:
-        return f"{what}() was given None: name the method without calling it; {right}"
+        return f"{what} was given None: name the method without calling it; {right}"
     name = getattr(given, "__name__", type(given).__name__)
     name = "a lambda" if name == "<lambda>" else name
-    return f"{what}() cannot save {name} with the room: {right}"
+    return f"{what} cannot save {name} with the room: {right}"
 
 
 @functools.lru_cache(maxsize=1024)
@@ -149,13 +154,11 @@ def _check_signature(what: str, function: Any, count: int) -> None:
     name = getattr(function, "__name__", "method")
     if inspect.iscoroutinefunction(function):
         raise LocalProtocolError(
-            f"{what}() calls a plain method, and {name} is async: nothing waits inside a tick"
+            f"{what} calls a plain method, and {name} is async: nothing waits inside a tick"
         )
-    if not callable(function):
-        return
     try:
         inspect.signature(function).bind(None, *range(count))
     except TypeError as error:
         raise LocalProtocolError(
-            f"{what}() cannot call {name} with {count} arguments: {error}"
+            f"{what} cannot call {name} with {count} arguments: {error}"
         ) from None

@@ -21,8 +21,8 @@ from tests.support.paths import ROOT
 ARROWS = """
 docs, __main__ → cli → clients, games → gameserver → cluster, runtime → config
 → ops, tokens, trial, rehearsing.second_run → testing → rehearsing → state
-→ simulation → room → group → player, timers, joining → outbox → replication → protocol → model
-→ stepping, storage → errors, identity, lazy_exports
+→ simulation → room → group → player, calls, joining → timers → outbox → replication
+→ protocol → model → stepping, storage → errors, identity, lazy_exports
 """
 #: Packages that may import less than the chain says, besides themselves.
 STRICTER = """

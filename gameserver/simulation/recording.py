@@ -90,6 +90,14 @@ class Said:
 
 
 @attrs.frozen
+class Finished:
+    """The result of a background call came; ``number`` is that of the call in its room."""
+
+    number: int
+    result: Any
+
+
+@attrs.frozen
 class Paced:
     """The pace of the room, the ticks between deltas, or the width of views changed."""
 
@@ -129,6 +137,7 @@ Entry: TypeAlias = (
     | Measured
     | Commanded
     | Said
+    | Finished
     | Paced
     | Overloaded
     | Stepped

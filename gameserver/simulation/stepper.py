@@ -15,7 +15,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
-from gameserver.errors import LocalProtocolError
+from gameserver.errors import Interrupted, LocalProtocolError
 from gameserver.outbox import Text
 from gameserver.player import Player, Screen
 from gameserver.protocol.latency import Latency
@@ -28,6 +28,7 @@ from gameserver.simulation.matchable import options_named
 from gameserver.simulation.recording import (
     Dropped,
     Entry,
+    Finished,
     Joined,
     Left,
     Measured,
@@ -117,7 +118,7 @@ class Stepper(Generic[R]):
         #: The seats in the order of their numbers; kept only where every tick needs all of them.
         self._in_order: list[Commands] = []
         self._rewind = Rewind(room) if room.rewinds else None
-        self.outbox, self._timers = attach(room, self._rewind)
+        self.outbox, self._timers, self.calls = attach(room, self._rewind)
 
     def record_to(self, recorder: Recorder | None) -> None:
         """Give ``recorder`` from now on whatever comes into the room; None: nobody."""
@@ -245,12 +246,25 @@ class Stepper(Generic[R]):
             self._record(Said(player.seat, text))
             self._said.append((player, text))
 
+    def finished(self, number: int, result: Any) -> None:
+        """Take the result of a background call for the next tick; harmless if none is expected."""
+        if self.calls.is_expected(number):
+            self._record(Finished(number, result))
+            self.calls.results.append((number, result))
+
+    def interrupt_calls(self) -> None:
+        """Give ``Interrupted`` as the result of all calls that were started in another process."""
+        requested = {request.number for request in self.calls.requests}
+        for number in list(self.calls.in_flight):
+            if number not in requested:
+                self.finished(number, Interrupted())
+
     def expect(self, tick_number: int) -> None:
         """Take commands from now on for ``tick_number`` or later: it is about to be stepped."""
         self._commands.upcoming_tick = tick_number
 
     def step(self, tick_number: int) -> None:
-        """Simulate one tick: commands in (seat, seq) order, inputs, texts, timers, then ``tick``.
+        """Simulate one tick: results, commands by seat and seq, inputs, texts, timers, ``tick``.
 
         Never raises: what a hook raised is appended to ``failures``.
         """
@@ -265,6 +279,9 @@ class Stepper(Generic[R]):
             self._commands.recorder.record(Stepped(tick_number))
         self.room.tick_number = tick_number
         self._commands.upcoming_tick = tick_number + 1
+        if self.calls.results:
+            self._deliver_results()
+            yield "background"
         if self._commands.waiting:
             self._apply_commands(tick_number)
             yield "on_command"
@@ -282,6 +299,16 @@ class Stepper(Generic[R]):
         except Exception as error:  # noqa: BLE001 - as in ``_guarded``, without its cost
             self.failures.append(HookFailure("tick", None, error))
         yield "tick"
+
+    def _deliver_results(self) -> None:
+        for call, result in self.calls.take_results():
+            if call.then is None:
+                continue
+            try:
+                call.then(result, *call.about)
+            except Exception as error:  # noqa: BLE001 - as in ``_guarded``
+                hook = getattr(call.then, "__name__", call.name)
+                self.failures.append(HookFailure(hook, None, error))
 
     def _apply_commands(self, tick: int) -> None:
         waiting = sorted(self._commands.waiting, key=_number)

@@ -10,6 +10,7 @@ room contain.
 
 from __future__ import annotations
 
+import builtins
 import collections
 import dataclasses
 import datetime
@@ -29,6 +30,7 @@ from typing import Any, ClassVar, Final, Literal
 
 import attrs
 
+from gameserver import errors
 from gameserver.errors import LocalProtocolError
 from gameserver.group import Group
 from gameserver.model.schema import spec_of
@@ -195,6 +197,16 @@ class Classes:
     def named(self, name: str) -> type | None:
         """Return the class with this name."""
         return self._by_name.get(name)
+
+
+def error_class(room: type[Room], name: str) -> type[Exception] | None:
+    """Return an exception class that Python, the server or the room's modules have by this name."""
+    modules = [sys.modules.get(base.__module__) for base in room.__mro__]
+    for namespace in (builtins, errors, *modules):
+        found = getattr(namespace, name, None)
+        if isinstance(found, type) and issubclass(found, Exception):
+            return found
+    return None
 
 
 # ---------------------------------------------------------------- annotations

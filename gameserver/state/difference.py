@@ -85,6 +85,10 @@ def describe(captured: Captured) -> Facts:
                 for name, seats, entities in content:
                     facts[f"group {name!r}", "members"] = seats
                     facts[f"group {name!r}", "entities"] = entities
+            case "calls":
+                for number, *row in content:
+                    field = "handler" if len(row) > 1 else "result"
+                    facts[f"background call {number}", field] = row
             case "own":
                 for field, _, value in content:
                     facts[room, field] = value

@@ -15,7 +15,7 @@ from gameserver.errors import SnapshotError
 from gameserver.group import Group
 from gameserver.player import Player
 from gameserver.room import Room
-from gameserver.state.classes import Classes, fields_of, is_namedtuple
+from gameserver.state.classes import Classes, error_class, fields_of, is_namedtuple
 from gameserver.state.schema_change import Migration, RowReader
 from gameserver.state.values import (
     CONTAINER_NAMES,
@@ -70,6 +70,7 @@ class Loader:
             lambda data: self._class(data[1]),
             lambda data: self.timers[_index(data[1])],
             lambda data: self.groups[_index(data[1])],
+            lambda data: self._error(*data[1:]),
         )
 
     def load(self, data: Any) -> Any:
@@ -175,6 +176,15 @@ class Loader:
             value = self.load(data)
             values[field] = value if migrate is None else Migration(cls, field, value, migrate).made
         return cls(**values)
+
+    def _error(self, name: str, text: str) -> Exception:
+        """Return an exception with its class and text; what else it had is lost."""
+        cls = error_class(type(self._room), name)
+        if cls is None:
+            return RuntimeError(f"{name}: {text}")
+        error = cls.__new__(cls, text)
+        error.args = (text,)
+        return error
 
     def _method(self, data: Any, name: str) -> Any:
         holder = self.load(data)

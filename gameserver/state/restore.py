@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
+from gameserver.calls import Call
 from gameserver.errors import LocalProtocolError, SnapshotError
 from gameserver.group import Group
 from gameserver.model.fieldtypes import INT_LIMIT
@@ -29,7 +30,7 @@ from gameserver.state.classes import Classes, type_text
 from gameserver.state.loader import Loader
 from gameserver.state.schema_change import Migration, RowReader, judge
 from gameserver.state.snapshot import SETTINGS, classes_of
-from gameserver.timers import Timer, check_call
+from gameserver.timers import Timer, check_call, check_method
 
 R = TypeVar("R", bound=Room)
 
@@ -129,6 +130,7 @@ def _load(room_class: type[R], classes: Classes, sections: dict[str, list[Any]])
     records = _load_world(stepper, engine, loader, fits=fits)
     _load_players(stepper, loader, players, sections, records, fits=fits)
     _load_timers(room, loader, timers)
+    _load_calls(stepper, loader, *sections["calls"])
     _load_engine(stepper, loader, engine, head, reader, records, fits=fits)
     (own,), (extra,) = sections["own"], sections["save"]
     _load_own(room, classes, loader, own, reader)
@@ -148,6 +150,7 @@ _FIGURES: Final[dict[str, Callable[[Any], bool]]] = {
     "name": lambda v: type(v) is str,
     "pace": lambda v: type(v) in (int, float) and 0 < v <= 1,
     "publish_interval": lambda v: type(v) is int and v >= 1,
+    "next_call": lambda v: type(v) is int and v >= 1,
     "next_timer": lambda v: type(v) is int and v >= 1,
     "upcoming_tick": lambda v: type(v) is int and v >= 1,
 }
@@ -231,6 +234,7 @@ def _load_engine(
     outbox.kicked = list(engine["kicked"])
     stepper._said = [(loader.load(player), text) for player, text in engine["said"]]
     room._timers.next_serial = engine["next_timer"]
+    stepper.calls.next_number = engine["next_call"]
     stepper.texts_dropped, stepper.joins = engine["texts_dropped"], engine["joins"]
     stepper.expect(engine["upcoming_tick"])
 
@@ -251,6 +255,20 @@ def _make_timer(row: list[Any]) -> Timer:
         if type(number) is not int or number < 1:
             raise SnapshotError(f"a timer has the number {number!r}, which it cannot have")
     return Timer(due_tick, period_ticks, _make_timer, (), serial)
+
+
+def _load_calls(stepper: Stepper[Any], loader: Loader, rows: list[list[Any]]) -> None:
+    calls = stepper.calls
+    for number, *row in rows:
+        if type(number) is not int or (len(row) > 1) is (number in calls.in_flight):
+            raise SnapshotError(f"{number!r} is a wrong number of a background call")
+        if len(row) == 1:
+            calls.results.append((number, loader.load(row[0])))
+            continue
+        name, then, about = row[0], loader.load(row[1]), loader.load(row[2])
+        if then is not None:
+            check_method(f"then= of background({name}, …)", "then=self.take", then, (None, *about))
+        calls.in_flight[number] = Call(number, name, then, about)
 
 
 def _load_timers(room: Room, loader: Loader, rows: list[list[Any]]) -> None:

@@ -14,6 +14,8 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NoReturn
 
+import attrs
+
 from gameserver.errors import LocalProtocolError
 from gameserver.group import Group
 from gameserver.model.world import World
@@ -40,6 +42,7 @@ _OBJECT, _PLAYER, _TUPLE = int(Tag.OBJECT), int(Tag.PLAYER), int(Tag.TUPLE)
 _FROZENSET, _ENUM, _VALUE = int(Tag.FROZENSET), int(Tag.ENUM), int(Tag.VALUE)
 _NAMEDTUPLE, _LEAF = int(Tag.NAMEDTUPLE), int(Tag.LEAF)
 _METHOD, _CLASS, _TIMER = int(Tag.METHOD), int(Tag.CLASS), int(Tag.TIMER)
+_ERROR = int(Tag.ERROR)
 _GROUP = int(Tag.GROUP)
 
 
@@ -176,6 +179,8 @@ class Saver:
             return lambda value: (_NAMEDTUPLE, self._name(cls), tuple(map(self.save, value)))
         if issubclass(cls, type):
             return self._save_class
+        if issubclass(cls, Exception) and not attrs.has(cls):
+            return lambda error: (_ERROR, cls.__name__, str(error))
         if issubclass(cls, Player):
             return self._save_player
         if issubclass(cls, Room | World):

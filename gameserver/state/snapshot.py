@@ -78,6 +78,7 @@ class Captured:
     _save: Any
     _players: list[tuple[Any, ...]]
     _timers: list[tuple[Any, ...]]
+    _calls: list[tuple[Any, ...]]
     _groups: list[tuple[str, list[int], list[int]]]
     _engine: dict[str, Any]
     _seats: list[Any]
@@ -109,6 +110,7 @@ class Captured:
             yield "containers", rows
         yield "players", self._players
         yield "timers", self._timers
+        yield "calls", self._calls
         yield "groups", self._groups
         yield "own", self._own
         yield "save", self._save
@@ -177,6 +179,7 @@ def capture(
             seats.append(seat_state.save_seat(seated, records, lapses, saver))
         except Unsavable as error:
             raise LocalProtocolError(f"a command cannot be saved: {error}") from None
+    calls = _save_calls(stepper, saver)
     players, timers = _save_players_and_timers(room, saver)
     latencies = [player.latency for player in saver.players]
     engine["dead"] = world_state.save_dead(records, save)
@@ -193,6 +196,7 @@ def capture(
         extra,
         players,
         timers,
+        calls,
         _save_groups(room),
         engine,
         seats,
@@ -289,6 +293,20 @@ def _save_groups(room: Room) -> list[tuple[str, list[int], list[int]]]:
     ]
 
 
+def _save_calls(stepper: Stepper[Any], saver: Saver) -> list[tuple[Any, ...]]:
+    """Save the background calls in flight, without what they run; results that wait come last."""
+    room, calls = stepper.room, stepper.calls
+    rows: list[tuple[Any, ...]] = []
+    for call in calls.in_flight.values():
+        where = f"background({call.name}, …)"
+        then = saver.save_attribute(room, where, call.then)
+        rows.append((call.number, call.name, then, saver.save_attribute(room, where, call.about)))
+    for number, result in calls.results:
+        where = f"the result of background({calls.in_flight[number].name}, …)"
+        rows.append((number, saver.save_attribute(room, where, result)))
+    return rows
+
+
 def _save_engine(
     stepper: Stepper[Any],
     publisher: Publisher | None,
@@ -317,6 +335,7 @@ def _save_engine(
         "said": [(saver.save(player), text) for player, text in stepper._said],
         "texts_dropped": stepper.texts_dropped,
         "joins": stepper.joins,
+        "next_call": stepper.calls.next_number,
         "next_timer": room._timers.next_serial,
         "upcoming_tick": stepper._commands.upcoming_tick,
         "publisher": None if publisher is None else _save_publisher(publisher),

@@ -26,6 +26,7 @@ import attrs
 import msgpack
 
 
+@enum.unique
 class Tag(enum.IntEnum):
     """The meaning of an array of two or more elements."""
 
@@ -41,6 +42,7 @@ class Tag(enum.IntEnum):
     CLASS = 9
     TIMER = 10
     GROUP = 11
+    ERROR = 12
 
 
 #: Numbers of the objects that every room has: the room itself, and parts that a game may keep.

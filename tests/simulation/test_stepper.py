@@ -103,7 +103,17 @@ def test_a_room_has_only_what_a_game_uses() -> None:
     tools = {
         *("name", "random", "world", "players", "tick_number", "dt", "pace", "publish_interval"),
         *("schema", "spawn", "despawn", "id_of", "near", "seen_by", "emit", "say"),
-        *("after", "every", "cancel", "group", "set_group", "set_hidden", "storage", "made_with"),
+        *(
+            "after",
+            "every",
+            "cancel",
+            "background",
+            "group",
+            "set_group",
+            "set_hidden",
+            "storage",
+            "made_with",
+        ),
     }
     assert public(Room()) == {*HOOKS, *settings, *tools}
 

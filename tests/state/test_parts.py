@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
+from gameserver.calls import Call, Calls
 from gameserver.games.arena.room import Arena
 from gameserver.group import Group, Groups
 from gameserver.model.grid import Grid
@@ -46,7 +47,7 @@ PARTS = [
     (
         set(vars(Room())),
         {"name", "_seed", "random", "world", "players", "tick_number", "pace"}
-        | {"publish_interval", "_outbox", "_timers", "_groups", "made_with", "listing"},
+        | {"publish_interval", "_outbox", "_timers", "_calls", "_groups", "made_with", "listing"},
         {"_past", "_storage"},
     ),
     (
@@ -108,7 +109,8 @@ PARTS = [
     ),
     (
         set(vars(STEPPER)),
-        {"room", "seated", "texts_dropped", "joins", "_said", "_commands", "_rewind", "outbox"},
+        {"room", "seated", "texts_dropped", "joins", "_said", "_commands", "_rewind", "outbox"}
+        | {"calls"},
         {"failures", "_in_order", "_timers", "_handlers", "_emitted"}
         | {"input_times", "takes_inputs"},
     ),
@@ -117,6 +119,8 @@ PARTS = [
         {"_seats", "view_share", "catch_up_notice", "_check_turns", "_published_tick"},
         {"world", "statistics", "quiet_ticks", "window_ticks", "_asker", "_individual"},
     ),
+    (slots(Calls), {"in_flight", "results", "next_number"}, {"requests"}),
+    (fields(Call), {"number", "name", "then", "about"}, set()),
     (slots(Timers), {"waiting", "next_serial"}, set()),
     (fields(Timer), {"due_tick", "period_ticks", "_method", "_arguments", "_serial"}, set()),
     (slots(CheckTurns), {"_turn", "_last_tick"}, {"_ticks_per_turn"}),

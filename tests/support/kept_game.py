@@ -98,6 +98,10 @@ class Heard:
     words: str
 
 
+async def ask_the_keeper(name: str) -> str:
+    return f"let {name} in"
+
+
 class Zoo(Room):
     tick_rate = 20
     view = Near(100)
@@ -186,6 +190,7 @@ class Zoo(Room):
             beast.prey = self.random.choice(others)
             beast.prey.hunters.append(beast)
         self.squads = [*self.squads[-2:], Squad(beast, others, player)]
+        self.background(ask_the_keeper, player.name, then=self.keeper_said, about=player)
         if self.calming is not None:
             self.cancel(self.calming)
         self.calming = self.after(0.4, self.calm_down, player, others)
@@ -193,6 +198,9 @@ class Zoo(Room):
             self.despawn(self.signs.popleft())
         self.signs.append(self.spawn(Sign(f"{player.name} {self.dice.random():.3f}")))
         self.emit(Heard(player.seat, "roar"), at=(beast.x, beast.y))
+
+    def keeper_said(self, result: object, player: Player) -> None:
+        self.log.append(f"{player.name}: {type(result).__name__} {self.random.random()}")
 
     def grow_hungry(self) -> None:
         for beast in self.world.of_class(Beast):

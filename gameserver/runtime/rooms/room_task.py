@@ -25,6 +25,7 @@ from gameserver.room import Room
 from gameserver.runtime.admission.hold_quota import HoldQuota
 from gameserver.runtime.net.heartbeat import Heartbeat
 from gameserver.runtime.net.link import Link
+from gameserver.runtime.rooms.background import BackgroundCalls
 from gameserver.runtime.rooms.hook_watch import BLOCK_S, HookWatch
 from gameserver.runtime.rooms.journals import Journals, RoomJournal
 from gameserver.runtime.rooms.latency_budget import InputStages, stages_of
@@ -100,7 +101,8 @@ class RoomTask:
         #: None before the first tick, and where nobody asks for one.
         self.journal: RoomJournal | None = None
         self._life = trio.CancelScope()
-        #: Its place in the scheduler; None before it has started.
+        #: None before it has started, as is its place in the scheduler.
+        self._background: BackgroundCalls | None = None
         self._scheduled: ScheduledRoom | None = None
         self._times = TickTimes()
         self._clock = trio.current_time
@@ -213,8 +215,10 @@ class RoomTask:
             with self._life:
                 started = self._recovered is not None or await self._guarded("on_start")
                 if started:
-                    self._start_ticking()
-                    await trio.sleep_forever()
+                    async with trio.open_nursery() as nursery:
+                        self._background = BackgroundCalls(self.stepper, nursery, self._log)
+                        self._start_ticking()
+                        await trio.sleep_forever()
         except Exception:  # noqa: BLE001 - a bug of ours; the other rooms play on
             self._log.exception("the room crashed")
             self.roster.fail("the room crashed")
@@ -354,6 +358,8 @@ class RoomTask:
             self.roster.deal_with_failures()
         if stepper.outbox.kicked:
             self.roster.end_kicked()
+        if stepper.calls.requests and self._background is not None:
+            self._background.start()
         return simulate_s
 
     def _publish(self, tick_number: int, simulate_s: float) -> None:

@@ -18,7 +18,7 @@ import attrs
 from gameserver.errors import LocalProtocolError
 from gameserver.replication.publisher import Publisher
 from gameserver.room import Room
-from gameserver.simulation.recording import Entry
+from gameserver.simulation.recording import Entry, Finished
 from gameserver.simulation.stepper import Stepper
 from gameserver.state.difference import Facts, describe
 from gameserver.state.hash import state_hash
@@ -32,6 +32,7 @@ from gameserver.state.journal.records import (
     changes_between,
     pack_record,
 )
+from gameserver.state.parcel import pack_value
 from gameserver.state.snapshot import Captured, capture
 
 #: About how much memory an entity takes in a captured room, for the bound of the queue.
@@ -116,6 +117,9 @@ class JournalRecorder:
             self.lost += 1
             return
         try:
+            if isinstance(entry, Finished):
+                result = pack_value(self._stepper.room, "the result of background()", entry.result)
+                entry = Finished(entry.number, result)
             self._add(pack_record(entry))
         except Exception as error:  # noqa: BLE001 - the room plays on, whatever this is
             self.stop(f"{type(entry).__name__} cannot be written: {error}")

@@ -19,6 +19,7 @@ from gameserver.simulation.recording import (
     Commanded,
     Dropped,
     Entry,
+    Finished,
     Joined,
     Left,
     Measured,
@@ -125,6 +126,7 @@ KINDS: Final[Mapping[int, type]] = {
     25: Overloaded,
     26: Stepped,
     27: Published,
+    28: Finished,
 }
 
 

@@ -20,6 +20,7 @@ from gameserver.simulation.matchable import options_of
 from gameserver.simulation.recording import (
     Commanded,
     Dropped,
+    Finished,
     Joined,
     Left,
     Measured,
@@ -50,6 +51,7 @@ from gameserver.state.journal.records import (
     Record,
     apply_changes,
 )
+from gameserver.state.parcel import unpack_value
 from gameserver.state.restore import load
 from gameserver.state.snapshot import capture
 
@@ -172,6 +174,8 @@ class Replay(Generic[R]):
                 stepper.start_over(self._seated(seat))
             case Said(seat, text):
                 stepper.hear(self._seated(seat).player, text)
+            case Finished(number, result):
+                stepper.finished(number, unpack_value(self.room, result))
             case Paced(pace, publish_interval, view_share):
                 stepper.change_pace(pace, publish_interval, view_share)
                 self.publisher.view_share = view_share

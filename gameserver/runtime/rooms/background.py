@@ -1,0 +1,39 @@
+"""Runs the background calls of a room in the nursery of its task.
+
+Owns the tasks of the calls.  Gives each result to the stepper, which delivers it at a tick; an
+exception of the game's function is a result, too.  The end of the room cancels what still runs.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import trio
+from structlog.stdlib import BoundLogger
+
+from gameserver.calls import Call, Request
+from gameserver.simulation.stepper import Stepper
+
+
+class BackgroundCalls:
+    """The background calls of the room that ``stepper`` steps, run in ``nursery``."""
+
+    def __init__(self, stepper: Stepper[Any], nursery: trio.Nursery, log: BoundLogger) -> None:
+        self._stepper: Final = stepper
+        self._nursery: Final = nursery
+        self._log: Final = log
+
+    def start(self) -> None:
+        """Start what hooks have asked for; call it after each tick."""
+        calls = self._stepper.calls
+        for request in calls.take_requests():
+            self._nursery.start_soon(self._run, request, calls.in_flight[request.number])
+
+    async def _run(self, request: Request, call: Call) -> None:
+        try:
+            result = await request.function(*request.arguments)
+        except Exception as error:  # noqa: BLE001 - what the game does with it is its own affair
+            if call.then is None:
+                self._log.error("a background call failed", call=call.name, exc_info=error)
+            result = error
+        self._stepper.finished(request.number, result)
