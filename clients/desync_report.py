@@ -8,13 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from clients.replica import Replica
-from gameserver.protocol.messages import (
-    MAX_CLIENT_MESSAGE_BYTES,
-    MAX_REPORTED,
-    Desync,
-    Hashes,
-    HeldEntity,
-)
+from gameserver.errors import RemoteProtocolError
+from gameserver.protocol.messages import MAX_REPORTED, Desync, Hashes, HeldEntity
+from gameserver.protocol.wire import unpack_from_client
 
 _MODULUS: Final = 1 << 32
 
@@ -22,18 +18,26 @@ _MODULUS: Final = 1 << 32
 def desync_report(replica: Replica, hashes: Hashes) -> Desync | None:
     """Return what ``replica`` holds of the first entities that differ from ``hashes``.
 
-    None if nothing differs, or if not even one of them fits a message.
+    Entities that do not fit a message are left out.  None if nothing differs, or if none fits.
     """
     shown = dict(zip(hashes.held[::2], hashes.held[1::2], strict=True))
     held = {number: one.checksum() % _MODULUS for number, one in replica.entities.items()}
     wrong = [n for n in sorted({*shown, *held}) if shown.get(n) != held.get(n)]
-    entities = [_held(replica, number) for number in wrong[:MAX_REPORTED]]
-    while entities:
-        report = Desync(hashes.tick, entities)
-        if len(report.encode()) <= MAX_CLIENT_MESSAGE_BYTES:
-            return report
-        entities.pop()
-    return None
+    entities: list[HeldEntity] = []
+    for number in wrong:
+        entity = _held(replica, number)
+        if len(entities) < MAX_REPORTED and _fits(Desync(hashes.tick, [*entities, entity])):
+            entities.append(entity)
+    return Desync(hashes.tick, entities) if entities else None
+
+
+def _fits(report: Desync) -> bool:
+    """Whether a server takes this; long lists and deep values are beyond its limits."""
+    try:
+        unpack_from_client(report.encode())
+    except RemoteProtocolError:
+        return False
+    return True
 
 
 def _held(replica: Replica, entity_id: int) -> HeldEntity:

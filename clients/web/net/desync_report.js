@@ -5,10 +5,16 @@
  */
 
 import { encodeDesync } from "./messages.js";
+import { Reader } from "./msgpack.js";
 
-/** As the protocol says: most entities of a report, and most bytes of a message. */
+/** As the protocol says: most entities of a report, and what a server takes from a client. */
 const MOST_ENTITIES = 4;
 const MOST_BYTES = 4096;
+const MOST_ELEMENTS = 64;
+const MOST_TEXT_BYTES = 2048;
+const DEEPEST = 8;
+
+const utf8 = new TextEncoder();
 
 /**
  * @param {import("./replica.js").Replica} replica
@@ -23,11 +29,29 @@ export function desyncReport(replica, hashes) {
       const entity = replica.entities.get(id);
       return (entity && replica.hashOf(entity)) !== hashes.get(id);
     });
-  for (let count = Math.min(wrong.length, MOST_ENTITIES); count > 0; count -= 1) {
-    /** @type {[number, import("./schema.js").EntityView | undefined][]} */
-    const held = wrong.slice(0, count).map((id) => [id, replica.entities.get(id)]);
-    const report = encodeDesync(replica.tick, held);
-    if (report.length <= MOST_BYTES) return report;
+  /** @type {[number, import("./schema.js").EntityView | undefined][]} */
+  const held = [];
+  let report = null;
+  for (const id of wrong) {
+    if (held.length === MOST_ENTITIES) break;
+    held.push([id, replica.entities.get(id)]);
+    const bytes = encodeDesync(replica.tick, held);
+    if (bytes.length <= MOST_BYTES && isTaken(new Reader(bytes).value(), DEEPEST)) report = bytes;
+    else held.pop();
   }
-  return null;
+  return report;
+}
+
+/**
+ * Whether a server takes a value from a client; long lists and deep values are beyond its limits.
+ * @param {any} value
+ * @param {number} levels  of arrays that may still be opened
+ * @returns {boolean}
+ */
+function isTaken(value, levels) {
+  if (typeof value === "string") return utf8.encode(value).length <= MOST_TEXT_BYTES;
+  if (value instanceof Uint8Array) return value.length <= MOST_TEXT_BYTES;
+  if (!Array.isArray(value)) return true;
+  if (levels === 0 || value.length > MOST_ELEMENTS) return false;
+  return value.every((element) => isTaken(element, levels - 1));
 }
