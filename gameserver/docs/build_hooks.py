@@ -1,8 +1,8 @@
 """Makes the reference pages that the code itself can write, when MkDocs builds the documentation.
 
-Owns the pages of the command line, the settings, the metrics, the close codes and the protocol.
-Each is read from what the server itself uses, so none can be out of date.  Never writes into
-``pages/``: these pages exist only while the documentation is being built.
+Owns the pages of the command line, the settings, the metrics, the close codes, the protocol and the
+journal.  Each is read from what the server itself uses, so none can be out of date.  Never writes
+into ``pages/``: these pages exist only while the documentation is being built.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from gameserver.config import ENVIRONMENT_PREFIX, Settings, describe_type
 from gameserver.ops.metrics import describe_metrics
 
 PROTOCOL: Final = pathlib.Path(__file__).parent.parent / "protocol" / "README.md"
+JOURNAL: Final = pathlib.Path(__file__).parent.parent / "state" / "journal" / "README.md"
 
 SETTINGS_INTRODUCTION: Final = f"""\
 # Settings
@@ -58,6 +59,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "metrics": metrics(),
         "close-codes": close_codes(),
         "protocol": protocol(),
+        "journal": JOURNAL.read_text(),
     }
     for name, content in pages.items():
         files.append(File.generated(config, f"reference/{name}.md", content=content))
