@@ -26,6 +26,7 @@ from benchmarks.studies import hostile as hostile_study
 from benchmarks.studies import joins as joins_study
 from benchmarks.studies import micro as micro_study
 from benchmarks.studies import netcode as netcode_study
+from benchmarks.studies import rooms as rooms_study
 from benchmarks.studies import single as single_study
 from benchmarks.studies import soak as soak_study
 from benchmarks.studies import stalls as stalls_study
@@ -159,6 +160,7 @@ def growth(
 @app.command
 def ticks(
     *,
+    world: Annotated[str, Parameter(help="bigworld, broadcast, matches or duels")] = "bigworld",
     players: Annotated[int, Parameter(help="How many play.")] = 800,
     rates: Annotated[
         tuple[int, ...], Parameter(help="Ticks per second.", consume_multiple=True)
@@ -167,7 +169,9 @@ def ticks(
 ) -> None:
     """Lateness and work of ticks, with garbage collection as it is and frozen."""
     session = common.session()
-    session.say("\n" + tables.by_more(ticks_study.run(session, players, rates), _TICK_FIGURES))
+    session.say(
+        "\n" + tables.by_more(ticks_study.run(session, world, players, rates), _TICK_FIGURES)
+    )
     session.close()
 
 
@@ -240,11 +244,12 @@ def wss(
 def idle(
     *,
     players: Players = (1000,),
+    rooms: Annotated[int, Parameter(help="Instead: so many rooms, two players in each.")] = 0,
     common: Common = Common(),
 ) -> None:
-    """The cost of a room in which nothing happens."""
+    """The cost of rooms in which nothing happens."""
     session = common.session()
-    session.say("\n" + tables.details(single_study.run_idle(session, players)))
+    session.say("\n" + tables.details(single_study.run_idle(session, players, rooms)))
     session.close()
 
 
@@ -265,6 +270,23 @@ def collections() -> None:
     rows = [[what, f"{ours}", f"{theirs}"] for what, ours, theirs in collections_study.run()]
     table = tables.markdown(["one edit", "gameserver, bytes", "Colyseus, bytes"], rows)
     Console(highlight=False).print(table, markup=False, soft_wrap=True)
+
+
+@app.command
+def rooms(
+    *,
+    count: Annotated[int, Parameter(help="How many come and go.")] = 50_000,
+) -> None:
+    """What is left of rooms that are made, joined, left and closed, without sockets.
+
+    The exit code is 1 if memory grows with them.
+    """
+    console = Console(highlight=False)
+    stages = rooms_study.come_and_go(count)
+    console.print(tables.rooms(stages), markup=False, soft_wrap=True)
+    if (grown := rooms_study.growth(stages)) > rooms_study.MOST_GROWTH:
+        console.print(f"BROKEN: {grown} memory blocks more after the last room than at first")
+        sys.exit(1)
 
 
 @app.command

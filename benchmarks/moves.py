@@ -20,7 +20,7 @@ VIEW_WIDTH: Final = 3 * CELL
 #: How many there are in a view as wide as that: oneself and about 20 others.
 IN_VIEW: Final = 21
 #: Players of a room, in the worlds of many rooms; in the others all are in one.
-ROOM_SIZES: Final = {"matches": 10, "duels": 2, "churn": 10, "arena-matches": 8}
+ROOM_SIZES: Final = {"matches": 10, "duels": 2, "churn": 10, "arena-matches": 8, "idle-duels": 2}
 #: In the churn, for so many who stay one room comes a second, and one goes.
 STAYING_PER_ROOM_A_S: Final = 25
 #: The load generator lets a room play for two seconds, and begins the next one a little later.

@@ -163,6 +163,7 @@ _ROOMS: Final = {
     "duels": "Duel",
     "churn": "Match",
     "idle": "Idle",
+    "idle-duels": "IdleDuel",
     "arena": "BigArena",
     "arena-matches": "ArenaMatch",
 }

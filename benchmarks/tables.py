@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from benchmarks.fit import Line
 from benchmarks.records import HELD_SHARE, Largest, Record, grouped, median_of
+from benchmarks.studies.rooms import Stage
 
 FLOOR = "floor"
 
@@ -161,6 +162,22 @@ def memory(records: Sequence[Record]) -> str:
         for (_, _, players), repeats in grouped(records).items()
     ]
     return markdown(["players", "MB empty", "MB", "KiB per player"], rows)
+
+
+def rooms(stages: Sequence[Stage]) -> str:
+    """Return what was in use after so many rooms had come and gone."""
+    header = ["rooms gone", "rooms/s", "objects", "memory blocks", "MB"]
+    rows = [
+        [
+            str(stage.rooms),
+            _figure(stage.rooms_per_s, 0),
+            str(stage.objects),
+            str(stage.blocks),
+            _figure(stage.rss_bytes / 1e6),
+        ]
+        for stage in stages
+    ]
+    return markdown(header, rows)
 
 
 def line(what: str, found: Line | None) -> str:

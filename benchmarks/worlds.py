@@ -1,7 +1,7 @@
 """The benchmark worlds as rooms of this server, declared with the public API.
 
-Owns ``Broadcast``, ``BigWorld``, ``Match``, ``Duel``, ``Idle``, ``Arrivals``, ``ArenaMatch`` and
-``BigArena``; served by ``gameserver serve benchmarks.worlds:BigWorld``.  The
+Owns ``Broadcast``, ``BigWorld``, ``Match``, ``Duel``, ``Idle``, ``IdleDuel``, ``Arrivals``,
+``ArenaMatch`` and ``BigArena``; served by ``gameserver serve benchmarks.worlds:BigWorld``.  The
 parameters of a run come from the environment, because the server makes the rooms.  Measures
 nothing.
 """
@@ -134,6 +134,13 @@ class Duel(Broadcast):
 
 class Idle(BigWorld):
     """The big world when nothing happens."""
+
+    def tick(self) -> None:
+        """Nothing moves."""
+
+
+class IdleDuel(Duel):
+    """A room of two in which nothing happens."""
 
     def tick(self) -> None:
         """Nothing moves."""

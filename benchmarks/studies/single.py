@@ -8,19 +8,25 @@ from collections.abc import Sequence
 
 from benchmarks.building import can_compile_tls
 from benchmarks.machine import BenchmarkError
+from benchmarks.moves import ROOM_SIZES
 from benchmarks.records import Record
 from benchmarks.servers import OURSELVES, Setting
 from benchmarks.studies.session import Session
 from gameserver.runtime.net.tls import make_development_certificate
 
 
-def run_idle(session: Session, players: Sequence[int]) -> list[Record]:
-    """Measure a room where nothing changes and nobody sends anything."""
+def run_idle(session: Session, players: Sequence[int], rooms: int) -> list[Record]:
+    """Measure a room where nothing changes and nobody sends anything.
+
+    With ``rooms``, so many of them with two players each.
+    """
+    world = "idle-duels" if rooms else "idle"
+    players = [rooms * ROOM_SIZES[world]] if rooms else players
     found = [
         session.measure(
             "idle",
             OURSELVES,
-            Setting(world="idle", players=count),
+            Setting(world=world, players=count),
             session.load(count, commands_per_s=0),
         )
         for _ in range(session.repeats)

@@ -25,14 +25,14 @@ def _warmup_s(session: Session, rate: int) -> float:
     return max(session.warmup_s, WINDOW_TICKS / rate - session.window_s + 1)
 
 
-def run(session: Session, players: int, rates: Sequence[int]) -> list[Record]:
-    """Measure the big world at these tick rates, with full garbage collections and without."""
+def run(session: Session, world: str, players: int, rates: Sequence[int]) -> list[Record]:
+    """Measure a world at these tick rates, with full garbage collections and without."""
     found: list[Record] = []
     for _ in range(session.repeats):
         for rate in rates:
             for collecting in ("all", "young"):
                 setting = Setting(
-                    world="bigworld", players=players, tick_rate=rate, collecting=collecting
+                    world=world, players=players, tick_rate=rate, collecting=collecting
                 )
                 load = session.load(players, warmup_s=_warmup_s(session, rate))
                 record = session.measure(
