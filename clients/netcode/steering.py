@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import attrs
 
@@ -56,7 +56,10 @@ MAX_CHANGES: Final = 256
 
 
 class Vehicle(Protocol[S, C]):
-    """A game's rules for the entity that a player steers; ``S`` is its state, ``C`` the input."""
+    """A game's rules for the entity that a player steers; ``S`` is its state, ``C`` the input.
+
+    A class that inherits from this one needs no ``place``, ``effects`` and ``effect_of``.
+    """
 
     @property
     def kinds(self) -> Sequence[str]:
@@ -80,13 +83,17 @@ class Vehicle(Protocol[S, C]):
         """Return the input that the server applies ``silent_ticks`` after the ``last`` one."""
 
     def place(self, state: S) -> tuple[float, float]:
-        """Return where a state is drawn."""
+        """Return where a state is drawn; the default is its ``x`` and ``y``."""
+        at: Any = state
+        return at.x, at.y
 
     def effects(self, before: S, after: S, tick: int) -> Iterable[Effect]:
         """Yield the effects of a step that are shown before the server confirms them."""
+        return ()
 
     def effect_of(self, event: RemoteEvent) -> tuple[str, object] | None:
         """Return kind and key of the own effect that ``event`` confirms, or None."""
+        return None
 
 
 @attrs.frozen

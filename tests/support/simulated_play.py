@@ -15,12 +15,11 @@ from functools import partial
 from typing import Any
 
 from clients.bots.arena_ship import ArenaShip
-from clients.netcode.steering import Steering
+from clients.netcode.steering import Steering, Vehicle
 from clients.netcode.tickclock import TickClock, ping_interval_s
 from clients.replica import Replica
 from gameserver.games.arena.model import Pickup, Play, Steer
 from gameserver.games.arena.room import Arena
-from gameserver.games.arena.ship_step import ShipState
 from gameserver.protocol.frames import binary_frame
 from gameserver.protocol.messages import Delta, Pace
 from gameserver.protocol.tempo import Tempo
@@ -149,9 +148,10 @@ class SimulatedClient:
         number: int,
         up: Delay,
         down: Delay,
-        choose: Callable[[SimulatedClient, int], Steer | None],
+        choose: Callable[[SimulatedClient, int], Any],
         *,
         seed: int = 0,
+        vehicle: Callable[[Replica], Vehicle[Any, Any]] | None = None,
     ) -> None:
         self.field = field
         self.up, self.down = Way(up), Way(down)
@@ -165,9 +165,8 @@ class SimulatedClient:
         # The welcome also took some time.
         welcome_tick = field.server_ticks(field.now_s - down(field.now_s))
         self.clock = TickClock(field.rate, welcome_tick, field.now_s)
-        self.steering: Steering[ShipState, Steer] = Steering(
-            ArenaShip(self.replica, number), self.replica, self.clock
-        )
+        made = ArenaShip(self.replica, number) if vehicle is None else vehicle(self.replica)
+        self.steering: Steering[Any, Any] = Steering(made, self.replica, self.clock)
         self.sent = 0
         self.heard_s = -1.0
         self.asleep_until_s = 0.0

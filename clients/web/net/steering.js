@@ -69,7 +69,7 @@ const MAX_CHANGES = 256;
  * @property {(last: Command | null, silentTicks: number) => Command} idle  the input that the
  *   server applies `silentTicks` after the `last` one
  * @property {(one: State, other: State) => boolean} [equal]  left out: the same fields
- * @property {(state: State) => Place} place  where a state is drawn
+ * @property {(state: State) => Place} [place]  where a state is drawn; left out: at its `x` and `y`
  * @property {number} snapDistance  a correction longer than this is not smoothed, in the units of
  *   `place`
  * @property {readonly string[]} kinds  the names of the entity classes that are drawn in the past
@@ -111,6 +111,7 @@ export class Steering {
   constructor(vehicle, replica, clock, lead) {
     const tickMs = 1 / clock.ticksPerMs;
     this.vehicle = vehicle;
+    this.#place = vehicle.place ?? ((state) => /** @type {Place} */ (/** @type {any} */ (state)));
     this.clock = clock;
     this.lead = lead;
     /** @type {Predictor<State, Command>} */
@@ -118,7 +119,7 @@ export class Steering {
       step: vehicle.step,
       equal: vehicle.equal ?? sameValue,
       distance: (before, after) => {
-        const [from, to] = [vehicle.place(before), vehicle.place(after)];
+        const [from, to] = [this.#place(before), this.#place(after)];
         return Math.hypot(to.x - from.x, to.y - from.y);
       },
       maxPending: Math.round(MAX_PREDICTED_MS / tickMs),
@@ -143,6 +144,7 @@ export class Steering {
   missedTicks = 0;
   changesDropped = 0;
 
+  #place;
   #replica;
   #jumps;
   #ownId = 0;
@@ -253,10 +255,10 @@ export class Steering {
   ownPlace(nowMs, command = null) {
     if (this.predictor.state === null) return null;
     const off = this.smoothing.offset(nowMs);
-    let { x, y } = this.vehicle.place(this.predictor.state);
+    let { x, y } = this.#place(this.predictor.state);
     const ahead = command === null ? null : this.ahead(nowMs, command);
     if (ahead !== null) {
-      const to = this.vehicle.place(ahead.next);
+      const to = this.#place(ahead.next);
       x += (to.x - x) * ahead.part;
       y += (to.y - y) * ahead.part;
     }
@@ -327,7 +329,7 @@ export class Steering {
     const before = this.predictor.reconcile(tick, state);
     const after = this.predictor.state;
     if (before === null || after === null) return;
-    const [from, to] = [this.vehicle.place(before), this.vehicle.place(after)];
+    const [from, to] = [this.#place(before), this.#place(after)];
     this.smoothing.add(from.x - to.x, from.y - to.y, nowMs);
   }
 
