@@ -25,6 +25,7 @@ from gameserver.protocol.messages import Delta, Pace
 from gameserver.protocol.tempo import Tempo
 from gameserver.replication.publisher import Publisher
 from gameserver.room import Room
+from gameserver.simulation.seeing import seeing
 from gameserver.simulation.stepper import Stepper
 from tests.support.frame_sinks import FakeSink
 
@@ -65,7 +66,9 @@ class SimulatedPlay:
         self.room = room
         self.stepper = Stepper(room)
         self.rate = room.tick_rate
-        self.publisher = Publisher(room.world, check_every_ticks=150, quiet_ticks=30)
+        self.publisher = Publisher(
+            room.world, check_every_ticks=150, quiet_ticks=30, asker=seeing(room, lambda: 0.0)
+        )
         self.now_s = 0.0
         self.remotes: list[SimulatedClient] = []
         self.paused_until_s = 0.0

@@ -10,10 +10,10 @@ from typing import Final
 import attrs
 
 from gameserver import (
-    CloseCode, Joining, JoinRefused, Near, Player, Room,
+    CloseCode, Exact, Joining, JoinRefused, Player, Room,
     command, entity, event, handles, number, synced, text, value,
 )  # fmt: skip
-from gameserver.games.capture.movement import HEIGHT, RADIUS, UNIT, WIDTH, Motion, step
+from gameserver.games.capture.movement import HEIGHT, RADIUS, UNIT, WALLS, WIDTH, Motion, step
 
 OUT_S: Final = 3
 CRATE_S: Final = 12
@@ -109,7 +109,7 @@ class Options:
 class Capture(Room[Racer]):
     """Bring their flag to yours.  Whoever is touched in the other half is out for a moment."""
 
-    tick_rate, max_players, view = 30, 16, Near(240 * UNIT)
+    tick_rate, max_players, view = 30, 16, Exact(240 * UNIT)
     input, options = Move, Options
     match: Match
 
@@ -139,6 +139,11 @@ class Capture(Room[Racer]):
     def on_leave(self, player: Player[Racer], reason: str) -> None:
         self._drop_flag(player.entity)
         self.despawn(player.entity)
+
+    def sees(self, player: Player[Racer], entity: object) -> bool:
+        """Nobody sees through walls; a gate is known, as it stops racers."""
+        me = player.entity
+        return not isinstance(entity, Racer | Flag | Crate) or is_clear(me, entity)
 
     @handles
     def move(self, player: Player[Racer], held: Move) -> None:
@@ -216,3 +221,15 @@ class Capture(Room[Racer]):
 
     def _put_crate(self, x: int, y: int) -> None:
         self.spawn(Crate(x, y, self.random.choice(list(Kind))))
+
+
+def is_clear(one: Racer, other: Racer | Flag | Crate) -> bool:
+    """Return whether no wall is on the line between two places."""
+    for left, top, right, bottom in WALLS:
+        first, last = 0.0, 1.0  # the part of the line within the wall
+        for at, to, low, high in ((one.x, other.x, left, right), (one.y, other.y, top, bottom)):
+            ends = ((low - at) / ((to - at) or 1e-9), (high - at) / ((to - at) or 1e-9))
+            first, last = max(first, min(ends)), min(last, max(ends))
+        if first < last:
+            return False
+    return True
