@@ -4,18 +4,23 @@
 
 Owns what a server does around a tick (failures, kicks, publishing), for one room and without
 sockets, tasks or a clock, and two checks of it with random play: that a snapshot keeps everything,
-and that the same inputs always have the same effect.  The server never imports it.  It admits
-every player and awaits no hook: a test calls ``on_auth``, ``on_start`` and ``on_stop`` itself.
+and that the same inputs always have the same effect.  It awaits no
+hook but ``on_auth``: a test calls ``on_start`` and ``on_stop`` itself.  The server plays a trial
+room with it before it serves (``trial.py``), and nothing else.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Awaitable, Coroutine, Iterator, Sequence
+import math
+from collections.abc import Awaitable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 from gameserver.calls import Call
 from gameserver.errors import Interrupted, LocalProtocolError, SnapshotError
+from gameserver.identity import Verified
+from gameserver.joining import Joining
+from gameserver.model.options import named_fields
 from gameserver.model.schema import spec_of
 from gameserver.model.specs import CommandSpec
 from gameserver.player import Player
@@ -23,9 +28,11 @@ from gameserver.rehearsing import script
 from gameserver.rehearsing.played_journal import replay_journal
 from gameserver.rehearsing.second_process import Run, importable, play_elsewhere
 from gameserver.replication.events import Emission
+from gameserver.replication.interest import visible_now
 from gameserver.replication.publisher import Publisher
-from gameserver.replication.seat import NOWHERE
+from gameserver.replication.seat import NOWHERE, Seat
 from gameserver.room import Room
+from gameserver.simulation.matchable import options_named, options_of
 from gameserver.simulation.seeing import seeing
 from gameserver.simulation.stepper import Stepper
 from gameserver.state.difference import Facts, describe, first_difference, pack_facts, unpack_facts
@@ -40,6 +47,18 @@ COPIES: Final = 8
 _RUN_INSTEAD: Final = "await play.await_calls(), or answer"
 
 R = TypeVar("R", bound=Room)
+
+
+class _TakesAll:
+    """The sink of a client that takes every delta at once."""
+
+    clear: Final = True
+
+    def post(self, frame: bytes) -> bool:  # noqa: ARG002 - the signature is that of a sink
+        return True
+
+
+_TAKES_ALL: Final = _TakesAll()
 
 
 class ReallyWaits(LocalProtocolError):
@@ -59,6 +78,8 @@ class Rehearsal(Generic[R]):
         self.room: R = stepper.room
         self.texts: list[str] = []
         self._stepper = stepper
+        #: The seats to which deltas are made, for ``sees``.
+        self._watched: dict[int, Seat] = {}
         # No delta is sent anywhere, but publishing checks every value as before the wire, and it
         # updates the positions that ``near`` and ``seen_by`` look up.
         self._publisher = Publisher(
@@ -68,15 +89,90 @@ class Rehearsal(Generic[R]):
             asker=seeing(self.room, lambda: 0.0),
         )
 
-    def join(self, name: str = "", identity: str | None = None) -> Player:
-        """Seat a player in the first free seat."""
+    def join(
+        self,
+        name: str = "",
+        identity: str | None = None,
+        *,
+        token: str | None = None,
+        options: Any = None,
+    ) -> Player:
+        """Seat a player in the first free seat.
+
+        With ``token`` or ``options`` the player joins as a client does: through ``on_auth``, whose
+        ``JoinRefused`` is raised here, and whose result is the player's identity.  In a room that
+        requires tokens, ``token`` is the identity in one that the server has verified.  ``options``
+        is an instance of the room's options class, or a map by field name, which is checked.
+
+        Without them nothing is asked: the player has ``identity``, and the default options.
+        ``ReallyWaits`` if ``on_auth`` waits for something: ``await play.join_later(…)`` waits.
+        """
+        chosen = self._options(options)
+        if token is not None or options is not None:
+            joining = self._joining(name, identity, token, chosen)
+            identity = finish(self.room.on_auth(joining), "on_auth", "await play.join_later(…)")
+        return self._seat(name, identity, chosen)
+
+    async def join_later(
+        self,
+        name: str = "",
+        identity: str | None = None,
+        *,
+        token: str | None = None,
+        options: Any = None,
+    ) -> Player:
+        """Seat a player as ``join`` does, through an ``on_auth`` that waits for something."""
+        chosen = self._options(options)
+        identity = await self.room.on_auth(self._joining(name, identity, token, chosen))
+        return self._seat(name, identity, chosen)
+
+    def _options(self, given: Any) -> Any:
+        room = type(self.room)
+        if given is None:
+            return None if room.options is None else named_fields(room.options, "options").default()
+        if isinstance(given, Mapping):
+            return options_of(room, given)
+        if room.options is None or not isinstance(given, room.options):
+            wanted = "no options" if room.options is None else f"a {room.options.__name__}"
+            raise LocalProtocolError(f"{room.__name__} takes {wanted} and not {given!r}")
+        return options_of(room, options_named(room, given))
+
+    def _joining(self, name: str, identity: str | None, token: str | None, options: Any) -> Joining:
+        verified = None
+        if type(self.room).requires_token:
+            proven = identity if token is None else token
+            verified = None if proven is None else Verified(proven, "rehearsal", math.inf)
+            token = None
+        return Joining(name=name, options=options, token=token, verified=verified)
+
+    def _seat(self, name: str, identity: str | None, options: Any) -> Player:
         number = next(n for n in itertools.count(1) if n not in self.room.players)
-        seated = self._stepper.join(number, NOWHERE, name, identity)
+        seated = self._stepper.join(number, NOWHERE, name, identity, options)
         self._raise_failure()
         return seated.player
 
+    def sees(self, player: Player) -> list[Any]:
+        """Return the entities that the client of ``player`` would have now, in the order of ids.
+
+        By the real replication: views, groups, hidden entities and ``Room.sees`` count.  The first
+        call for a player begins its view, as for a client that has just joined.
+        """
+        seated = self._stepper.find(player)
+        if seated is None:
+            raise LocalProtocolError(f"{player!r} has left")
+        seat = seated.seat
+        if self._watched.get(seat.number) is not seat:
+            self._watched[seat.number] = seat
+            seat.sink = _TAKES_ALL
+            self._publisher.add(seat)
+        self.settle()
+        seen = {record.id: record.entity for record in visible_now(self.room.world, seat)}
+        return [seen[number] for number in sorted(seen)]
+
     def leave(self, player: Player, reason: str = "left") -> None:
         """Let a player leave."""
+        if (seat := self._watched.pop(player.seat, None)) is not None:
+            self._publisher.remove(seat)
         self._stepper.leave(player, reason)
         self._raise_failure()
 
@@ -202,6 +298,11 @@ class Rehearsal(Generic[R]):
         is made anew every few ticks.  ``AssertionError`` names the first entity (or player, or
         attribute of the room) and field that differ, with the tick and both values.
         """
+        for seat in self._watched.values():
+            self._publisher.remove(seat)
+            seat.forget()
+            seat.lose_sink()
+        self._watched.clear()
         play = script.Script(type(self.room), players, seed)
         copy = self._copied()
         copied_tick = self.room.tick_number

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
+import trio
+from trio.testing import MockClock
 
 from gameserver import (
+    Exact,
+    Joining,
+    JoinRefused,
     LocalProtocolError,
     Near,
     Player,
+    RemoteProtocolError,
     Room,
     command,
     entity,
@@ -17,7 +24,7 @@ from gameserver import (
     number,
     synced,
 )
-from gameserver.testing import Rehearsal
+from gameserver.testing import ReallyWaits, Rehearsal
 
 
 @entity(at=("x", "y"))
@@ -169,3 +176,127 @@ def test_a_value_that_cannot_be_sent_is_found() -> None:
     ann.entity.coins = "many"
     with pytest.raises(LocalProtocolError, match="coins"):
         play.step()
+
+
+# ---------------------------------------------------------------- joining as a client does
+
+
+@attrs.define
+class Wishes:
+    team: str = "red"
+    password: str = ""
+
+
+class Club(Room):
+    options = Wishes
+    classes = (Walker,)
+    view = Exact(100)
+
+    async def on_auth(self, joining: Joining) -> str | None:
+        if joining.options.password != "sesame":
+            raise JoinRefused(4401, "wrong password")
+        return f"{joining.token}@{joining.options.team}"
+
+
+class SignedClub(Club):
+    requires_token = True
+
+    async def on_auth(self, joining: Joining) -> str | None:
+        return joining.identity
+
+
+class SlowClub(Club):
+    async def on_auth(self, joining: Joining) -> str | None:
+        await trio.sleep(2)
+        return joining.name
+
+
+def test_a_player_joins_through_on_auth_with_token_and_options() -> None:
+    play = Rehearsal(Club())
+    ann = play.join("ann", token="t", options=Wishes("blue", "sesame"))
+    assert (ann.identity, ann.options) == ("t@blue", Wishes("blue", "sesame"))
+    assert play.join("bob", options={"password": "sesame"}).identity == "None@red"
+    with pytest.raises(JoinRefused, match="wrong password"):
+        play.join("eve", token="t")
+    assert sorted(play.room.players) == [1, 2]
+
+
+def test_a_player_that_gives_neither_is_not_asked() -> None:
+    ann = Rehearsal(Club()).join("ann", "id-ann")
+    assert (ann.identity, ann.options) == ("id-ann", Wishes())
+
+
+def test_a_token_is_a_verified_identity_where_tokens_are_required() -> None:
+    assert Rehearsal(SignedClub()).join("ann", token="ann-17").identity == "ann-17"
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        ({"tean": "red"}, RemoteProtocolError, "tean"),
+        ({"team": 5}, RemoteProtocolError, "team"),
+        (5, LocalProtocolError, "^Club takes a Wishes and not 5$"),
+    ],
+)
+def test_options_are_checked(options: Any, error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=says):
+        Rehearsal(Club()).join("ann", options=options)
+
+
+def test_options_of_a_room_without_any_are_refused() -> None:
+    with pytest.raises(LocalProtocolError, match=r"^Path takes no options and not Wishes\("):
+        Rehearsal(Path()).join("ann", options=Wishes())
+
+
+async def test_an_on_auth_that_waits_has_a_way_of_its_own(autojump_clock: MockClock) -> None:
+    play = Rehearsal(SlowClub())
+    with pytest.raises(ReallyWaits, match=r"^on_auth waits for something.*join_later"):
+        play.join("ann", token="t")
+    assert (await play.join_later("ann", token="t")).identity == "ann"
+
+
+# ---------------------------------------------------------------- what a player sees
+
+
+def test_a_player_sees_what_the_replication_sends_it() -> None:
+    play = Rehearsal(Club())
+    ann, bob = play.join("ann"), play.join("bob")
+    room = play.room
+    ann.entity = room.spawn(Walker(0.0, 0.0), owner=ann)
+    bob.entity = room.spawn(Walker(90.0, 0.0), owner=bob)
+    far = room.spawn(Walker(500.0, 0.0))
+    assert play.sees(ann) == [ann.entity, bob.entity]
+    bob.entity.x = 105.0
+    play.step()
+    assert play.sees(ann) == [ann.entity, bob.entity], "not yet beyond 1.1 times the radius"
+    bob.entity.x = 120.0
+    play.step()
+    assert play.sees(ann) == [ann.entity]
+    far.x = 20.0
+    assert play.sees(ann) == [ann.entity, far]
+
+
+def test_members_and_owners_see_what_is_hidden() -> None:
+    play = Rehearsal(Club())
+    ann, bob = play.join("ann"), play.join("bob")
+    room = play.room
+    room.group("spies").add(ann)
+    for player in (ann, bob):
+        player.focus = (0.0, 0.0)
+    spy = room.spawn(Walker(900.0, 0.0), group="spies")
+    trap = room.spawn(Walker(10.0, 0.0), owner=bob, hidden=True)
+    assert play.sees(ann) == [spy]
+    assert play.sees(bob) == [trap]
+    play.leave(bob)
+    with pytest.raises(LocalProtocolError, match="has left"):
+        play.sees(bob)
+    assert play.sees(play.join("cat")) == []
+
+
+def test_what_was_looked_at_does_not_disturb_the_check_of_snapshots() -> None:
+    play = Rehearsal(Path())
+    ann = play.join("ann")
+    play.step()
+    assert play.sees(ann) == [ann.entity]
+    play.room.calls = []
+    Rehearsal(Club()).check_snapshot(20)
