@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import attrs
 
@@ -17,6 +17,11 @@ from gameserver.errors import LocalProtocolError
 from gameserver.model import fieldtypes
 from gameserver.model.explained import explain
 from gameserver.model.fieldtypes import QUANTISE_ERRORS, FieldType
+
+#: What a server takes from a client, whatever a field's own limit is: most elements of an array,
+#: longest string in UTF-8 or byte string.
+MAX_ITEMS: Final = 64
+MAX_TEXT_BYTES: Final = 2048
 
 
 @attrs.frozen
@@ -122,6 +127,10 @@ def _beyond(
 
 
 def _too_long(wire: Any, max_length: int | None) -> str | None:
+    if isinstance(wire, (list, tuple)):
+        max_length = MAX_ITEMS if max_length is None else max_length
+    elif len(wire.encode() if isinstance(wire, str) else wire) > MAX_TEXT_BYTES:
+        return f"longer than {MAX_TEXT_BYTES} bytes"
     if max_length is not None and len(wire) > max_length:
         return f"longer than {max_length}"
     return None

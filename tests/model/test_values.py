@@ -11,6 +11,7 @@ import pytest
 
 from gameserver import Room
 from gameserver.errors import LocalProtocolError, RemoteProtocolError
+from gameserver.model import specs
 from gameserver.model.annotations import from_annotation
 from gameserver.model.compiled import compile_values
 from gameserver.model.described_types import from_description
@@ -28,6 +29,7 @@ from gameserver.model.schema import (
     value,
 )
 from gameserver.model.world import World
+from gameserver.protocol import wire
 from gameserver.replication.changes import find_changes
 from gameserver.testing import Rehearsal
 
@@ -121,8 +123,8 @@ def test_to_the_wire_and_back() -> None:
         names={"b": 1, "a": 2},
         tags=("x",),
     )
-    wire = wire_of(ship)
-    assert wire == {
+    sent = wire_of(ship)
+    assert sent == {
         "best": (1, 3, "ok", (2, -1)),
         "hold": ((0, 1, "", None), (1, 2, "", None)),
         "scores": (1, (2, 4), 0, ()),
@@ -130,7 +132,7 @@ def test_to_the_wire_and_back() -> None:
         "tags": ("x",),
     }
     for field in (*spec_of(Ship).fields, *spec_of(Ship).owner_fields):  # type: ignore[union-attr]
-        assert field.type.from_wire(wire[field.name]) == getattr(ship, field.name)
+        assert field.type.from_wire(sent[field.name]) == getattr(ship, field.name)
 
 
 def test_described_values_are_read_by_name() -> None:
@@ -183,13 +185,14 @@ class Sort:
     items: list[Item]
     first: Item = attrs.field(factory=lambda: Item(Kind.GOLD))
     counts: list[int] = elements(3, low=0, high=9)
+    rows: list[list[str]] = elements(2)
 
 
 def test_a_command_brings_values_and_lists() -> None:
     _, spec = Schema.of([Sort]).command("Sort")
-    wire = spec.to_wire(Sort([Item(Kind.GEM)], Item(Kind.GOLD, 5), []))
-    made = spec.from_wire(list(wire))
-    assert made == Sort([Item(Kind.GEM)], Item(Kind.GOLD, 5), [])
+    sort = Sort([Item(Kind.GEM)], Item(Kind.GOLD, 5), [], [["a"]])
+    made = spec.from_wire(list(spec.to_wire(sort)))
+    assert made == sort
     assert type(made.items) is list
     assert Sort([]) == Sort([], Item(Kind.GOLD), [])
 
@@ -207,14 +210,21 @@ GOOD = [0, 1, "", None]
         ([[], GOOD, [1, 10]], "Sort.counts: 10 is outside 0 … 9"),
         ([[], [0, 1, ""], []], "Sort.first: [0, 1, ''] is not a value of type value"),
         ([[], [2, 1, "", None], []], "Sort.first: [2, 1, '', None] is not a value of type value"),
+        # A list within another has no limit of its own, but a server takes arrays of 64 only.
+        ([[], GOOD, [], [[], ["a"] * 65]], "Sort.rows: longer than 64"),
+        ([[], GOOD, [], [[], ["é" * 1025]]], "Sort.rows: longer than 2048 bytes"),
         ([None, GOOD, []], "Sort.items: None is not a value of type list"),
     ],
 )
 def test_a_command_beyond_its_limits(values: list[Any], complaint: str) -> None:
     _, spec = Schema.of([Sort]).command("Sort")
     with pytest.raises(RemoteProtocolError) as caught:
-        spec.from_wire(values)
+        spec.from_wire([*values, []][:4])
     assert str(caught.value) == complaint
+
+
+def test_the_limits_are_those_of_the_wire() -> None:
+    assert (specs.MAX_ITEMS, specs.MAX_TEXT_BYTES) == (wire.MAX_ELEMENTS, wire.MAX_TEXT_BYTES)
 
 
 def test_an_event_brings_values() -> None:

@@ -36,6 +36,7 @@ const schema = schemaOf([
                 ["count", ["int"], 0, 9, null],
                 ["at", ["optional", ["steps", 0.4]], -1, 1, null],
                 ["tags", ["list", ["str"]], null, null, 2],
+                ["rows", ["list", ["str"]], null, null, null],
               ],
             ],
           ],
@@ -123,13 +124,14 @@ test("a field that is called as something every object has is only what the page
 
 test("values within a command have limits of their own", () => {
   const sort = (...items) => schema.command("Sort").toWire({ items });
-  const item = { count: 3, at: 1, tags: ["a"] };
-  assert.deepEqual(sort(item), [[[3, 2, ["a"]]]]);
+  const item = { count: 3, at: 1, tags: ["a"], rows: [] };
+  assert.deepEqual(sort(item), [[[3, 2, ["a"], []]]]);
   assert.deepEqual(schema.command("Sort").toWire({}), [[]]);
   const refused = [
     [[{ ...item, count: 10 }], /^RangeError: Sort\.items: count: 10 is outside 0 … 9$/],
     [[{ ...item, at: 1.1 }], /^RangeError: Sort\.items: at: 1.1 is outside -1 … 1$/],
     [[{ ...item, tags: ["a", "b", "c"] }], /^RangeError: Sort\.items: tags: longer than 2$/],
+    [[{ ...item, rows: Array(65).fill("a") }], /^RangeError: Sort\.items: rows: longer than 64$/],
     [[item, item, item], /^RangeError: Sort\.items: longer than 2$/],
     [[{ count: 1, at: null }], /^TypeError: Sort\.items: Item\.tags must be given$/],
     [[{ ...item, cuont: 1 }], /^TypeError: Sort\.items: Item has no field cuont$/],

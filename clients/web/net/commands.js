@@ -8,8 +8,9 @@
 /** @typedef {import("./fieldtypes.js").FieldType} FieldType */
 /** @typedef {import("./msgpack.js").Writer} Writer */
 
-/** The longest str or byte string that a server accepts. */
+/** The longest str or byte string, and the longest array, that a server accepts. */
 const MAX_TEXT_BYTES = 2048;
+const MAX_ITEMS = 64;
 
 const utf8 = new TextEncoder();
 
@@ -144,6 +145,7 @@ function checkLength(maxLength, value) {
   const isText = typeof value === "string";
   const bytes = isText ? utf8.encode(value).length : value instanceof Uint8Array ? value.length : 0;
   if (bytes > MAX_TEXT_BYTES) throw new RangeError(`longer than ${MAX_TEXT_BYTES} bytes`);
+  if (Array.isArray(value)) maxLength ??= MAX_ITEMS;
   if (maxLength === null) return;
   // The server counts characters, JavaScript counts UTF-16 units.
   const length = isText ? [...value].length : (value.length ?? 0);
