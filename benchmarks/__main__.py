@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import attrs
+import trio
 from cyclopts import App, Parameter
 from rich.console import Console
 
@@ -24,6 +25,7 @@ from benchmarks.studies import compare as compare_study
 from benchmarks.studies import growth as growth_study
 from benchmarks.studies import hostile as hostile_study
 from benchmarks.studies import joins as joins_study
+from benchmarks.studies import kills as kills_study
 from benchmarks.studies import micro as micro_study
 from benchmarks.studies import netcode as netcode_study
 from benchmarks.studies import rooms as rooms_study
@@ -374,6 +376,22 @@ def hostile(
             if (promises := hostile_results.broken(record))
         ],
     )
+
+
+@app.command
+def kills(
+    *,
+    players: Annotated[int, Parameter(help="Players; a dozen of them are whole clients.")] = 100,
+    times: Annotated[int, Parameter(help="How often the server is killed.")] = 30,
+    seed: Annotated[int, Parameter(help="Of the moments.")] = 1,
+) -> None:
+    """A durable arena, killed again and again: what each crash costs."""
+    crashes, checks, wrong = trio.run(kills_study.run, players, times, seed)
+    Console(highlight=False).print(
+        "\n" + kills_study.table(crashes, checks, wrong), markup=False, soft_wrap=True
+    )
+    if wrong or any(crash.seats_lost for crash in crashes):
+        raise SystemExit(1)
 
 
 @app.command

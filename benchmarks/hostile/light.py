@@ -41,7 +41,8 @@ class LightPlayer:
     def __init__(self, stream: trio.SocketStream, schema: Schema) -> None:
         #: The resume token, which brings it back to its seat over another connection.
         self.resume_token = ""
-        self._stream = stream
+        self.seat = 0
+        self.stream: Final = stream
         self._schema = schema
         self._read = b""
         self._seq = 0
@@ -78,6 +79,7 @@ class LightPlayer:
         welcome = decode_from_server(message)
         assert isinstance(welcome, Welcome)
         self.resume_token = welcome.resume
+        self.seat = welcome.seat
 
     async def read(self, on_delta: Callable[[int], None]) -> None:
         """Read until the connection ends, which raises ``ConnectionLost``."""
@@ -109,15 +111,15 @@ class LightPlayer:
 
     def cut(self) -> None:
         """End the connection with a reset, as a network that fails."""
-        self._stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESETS)
-        self._stream.socket.close()
+        self.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESETS)
+        self.stream.socket.close()
 
     async def leave(self) -> None:
         """Close as politely as can be done at once."""
         code = CloseCode.NORMAL.to_bytes(2, "big")
         with trio.move_on_after(1.0, shield=True), suppress(ConnectionLost):
             await self._send(masked(code, CLOSE))
-        await trio.aclose_forcefully(self._stream)
+        await trio.aclose_forcefully(self.stream)
 
     async def _next_message(self) -> bytes:
         """Return the next binary message, pings being answered."""
@@ -141,7 +143,7 @@ class LightPlayer:
 
     async def _receive(self) -> None:
         try:
-            data = await self._stream.receive_some(_RECEIVE_BYTES)
+            data = await self.stream.receive_some(_RECEIVE_BYTES)
         except trio.BrokenResourceError:
             data = b""
         if not data:
@@ -151,7 +153,7 @@ class LightPlayer:
     async def _send(self, data: bytes) -> None:
         try:
             async with self._sending:
-                await self._stream.send_all(data)
+                await self.stream.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             raise ConnectionLost(CONNECTION_LOST, "the connection was lost") from None
 
