@@ -56,13 +56,13 @@ class RemoteEntity:
     fields are None unless this client owns the entity.  Fields cannot be written.  ``kind`` is the
     name of the class of the room.
 
-    ``id`` is the entity's id.  ``values`` and ``owner_values`` (None if another player owns it)
+    ``id`` is the entity's id.  ``values`` and ``owner_values`` (None if none is held)
     are its wire values in the order of ``spec``.  ``changed_tick`` is the tick of the delta that
     last changed it.  A field whose name entities keep for themselves has an underscore behind it,
     as in the browser client: ``pickup.kind_``; ``entity["kind"]`` is the same field.
     """
 
-    __slots__ = ("changed_tick", "crc", "id", "owner_crc", "owner_values", "values")
+    __slots__ = ("changed_tick", "crc", "id", "owner_crc", "owner_mask", "owner_values", "values")
 
     layout: EntityLayout
     spec: EntitySpec
@@ -71,6 +71,7 @@ class RemoteEntity:
         self.id = entity_id
         self.values = values
         self.owner_values: list[Any] | None = None
+        self.owner_mask = 0
         self.changed_tick = tick
         #: CRC-32 of the public and of the owner fields, None until it is computed.
         self.crc: int | None = None
@@ -96,7 +97,9 @@ class RemoteEntity:
         """Return the field called ``name``, whatever it is called; KeyError if there is none."""
         where, index, field = self.layout.indices[name]
         values = self.values if where == "values" else self.owner_values
-        return None if values is None else field.type.from_wire(values[index])
+        if values is None or values[index] is None:
+            return None
+        return field.type.from_wire(values[index])
 
     # For type checkers: fields are properties of a subclass that is made at run time.
     def __getattr__(self, name: str) -> Any:
@@ -113,7 +116,8 @@ class RemoteEntity:
         if self.owner_values is None:
             return self.crc
         if self.owner_crc is None:
-            self.owner_crc = _crc(self.id, self.layout.full_owner_mask, self.owner_values)
+            held = [v for i, v in enumerate(self.owner_values) if self.owner_mask >> i & 1]
+            self.owner_crc = _crc(self.id, self.owner_mask, held)
         return self.crc + self.owner_crc
 
 
@@ -235,7 +239,9 @@ def _property(where: str, index: int, field_type: fieldtypes.FieldType) -> prope
 
         def read_owner(entity: RemoteEntity) -> Any:
             values = entity.owner_values
-            return None if values is None else field_type.from_wire(values[index])
+            if values is None or values[index] is None:
+                return None
+            return field_type.from_wire(values[index])
 
         return property(read_owner)
     if type(field_type).from_wire is fieldtypes.FieldType.from_wire:  # the wire value is the value

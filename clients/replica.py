@@ -188,6 +188,7 @@ class Replica:
         entity = self.entities.get(entity_id)
         if entity is not None:
             entity.owner_values = entity.owner_crc = None
+            entity.owner_mask = 0
 
     def _event(self, event: list[Any]) -> RemoteEvent:
         kind = event[0]
@@ -208,9 +209,8 @@ def _write_owner(entity: RemoteEntity, mask: Any, own: list[Any], at: int) -> in
     if type(mask) is not int or not 0 < mask <= layout.full_owner_mask:
         raise RemoteProtocolError(f"{_excerpt(mask)} is no owner mask of {layout.spec.name}")
     if entity.owner_values is None:
-        if mask != layout.full_owner_mask:
-            raise RemoteProtocolError(f"only some of the owner fields of entity {entity.id}")
         entity.owner_values = [None] * len(layout.spec.owner_fields)
+    entity.owner_mask |= mask
     entity.owner_crc = None
     return layout.write_owner(entity.owner_values, mask, own, at)
 

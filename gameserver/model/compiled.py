@@ -40,6 +40,9 @@ class Scanned(Protocol):
     owner_values: Values
     changed_at: list[int]
     owner_changed_at: list[int]
+    group: int
+    group_values: Values
+    group_changed_at: list[int]
     seen: tuple[Any, ...]
     full: bytes | None
     crc: int | None
@@ -70,18 +73,27 @@ class CompiledEntity:
     has_owner_fields: bool
     #: Turns the wire values of the owner fields into what ``own`` carries of them when all come.
     own_form: Callable[[Values], Values]
+    #: The same for the fields that are for the group.
+    group_values: Callable[[Any], Values]
+    scan_group: OwnerScan
+    has_group_fields: bool
+    group_form: Callable[[Values], Values]
     #: Raises ``LocalProtocolError`` if a field of the entity has a value of a wrong type.
     check: Callable[[Any], None]
 
 
 def compile_entity(
-    name: str, public: NamedTypes, owner: NamedTypes, at: tuple[int, ...]
+    name: str,
+    public: NamedTypes,
+    owner: NamedTypes,
+    at: tuple[int, ...],
+    group: NamedTypes = (),
 ) -> CompiledEntity:
     """Return the functions of the entity class called ``name``.
 
     ``at`` holds the indices of x and y in ``public``, or nothing.
     """
-    everything = [*public, *owner]
+    everything = [*public, *owner, *group]
 
     def check(entity: Any) -> None:
         for field, field_type in everything:
@@ -97,6 +109,10 @@ def compile_entity(
         compile_owner_scan(name, owner),
         bool(owner),
         _own_form([field_type for _, field_type in owner]),
+        compile_values(name, group),
+        compile_group_scan(name, group, len(owner)),
+        bool(group),
+        _own_form([field_type for _, field_type in group]),
         check,
     )
 
@@ -276,6 +292,43 @@ def compile_owner_scan(name: str, fields: NamedTypes) -> OwnerScan:
         "        mine[r.id] = out",
     ]
     function: OwnerScan = _define(name, "scan_owner", "\n".join(lines) + "\n", names)
+    return function
+
+
+def compile_group_scan(name: str, fields: NamedTypes, first: int) -> OwnerScan:
+    """Return what ``compile_owner_scan`` does, for the group fields of entities that have a group.
+
+    ``changed`` is by group; the bits of the masks begin at ``first``, and values are absolute.
+    """
+    names: dict[str, Any] = {"low": -INT_LIMIT, "high": INT_LIMIT}
+    names["wrong"] = _complainer(name, fields)
+    lines = [
+        "def scan_group(records, tick, changed):",
+        "    for r in records:",
+        "        if not r.group: continue",
+        "        o = r.entity",
+        *_quantise(fields, names),
+        "        old = r.group_values",
+        "        if new == old: continue",
+        "        r.group_values = new",
+        "        changed_at = r.group_changed_at",
+        "        mask = 0",
+        "        out = [r.id, 0]",
+    ]
+    for i, (_, field_type) in enumerate(fields):
+        sent = f"[v{i}]" if field_type.changing else f"v{i}"
+        lines += [
+            f"        if v{i} != old[{i}]:",
+            *(f"            {line}" for line in _note_change(i, field_type, names)),
+            f"            out.append({sent})",
+        ]
+    lines += [
+        f"        out[1] = mask << {first}",
+        "        theirs = changed.get(r.group)",
+        "        if theirs is None: theirs = changed[r.group] = {}",
+        "        theirs[r.id] = out",
+    ]
+    function: OwnerScan = _define(name, "scan_group", "\n".join(lines) + "\n", names)
     return function
 
 

@@ -35,6 +35,8 @@ class Record:
         "entity",
         "full",
         "group",
+        "group_changed_at",
+        "group_values",
         "hidden",
         "id",
         "kind",
@@ -83,7 +85,10 @@ class Record:
         self.changed_at = [0] * len(spec.fields)
         #: The same for the owner fields.
         self.owner_values: tuple[Any, ...] = ()
-        self.owner_changed_at = [0] * len(spec.owner_fields)
+        self.owner_changed_at = [0] * spec.group_from
+        #: The same for the group fields.
+        self.group_values: tuple[Any, ...] = ()
+        self.group_changed_at = [0] * (len(spec.owner_fields) - spec.group_from)
         #: The objects that the fields held at the last scan, to skip an entity that nothing was
         #: assigned to.  Not used for classes whose values may change in place.
         self.seen: tuple[Any, ...] = ()

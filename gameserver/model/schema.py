@@ -43,6 +43,8 @@ from gameserver.model.type_rules import (
 )
 
 T = TypeVar("T")
+#: Who receives a field.
+Audience = Literal["all", "owner", "group"]
 C = TypeVar("C", bound=type)
 
 #: A command message is an array of at most 64 elements, five of which come before its fields.
@@ -75,17 +77,15 @@ def _field(default: Any, declared: _Declared) -> Any:
 
 
 @overload
-def synced(default: T, *, step: float | None = None, to: Literal["all", "owner"] = "all") -> T: ...
+def synced(default: T, *, step: float | None = None, to: Audience = "all") -> T: ...
 @overload
-def synced(
-    *, factory: Callable[[], T], step: float | None = None, to: Literal["all", "owner"] = "all"
-) -> T: ...
+def synced(*, factory: Callable[[], T], step: float | None = None, to: Audience = "all") -> T: ...
 def synced(
     default: Any = attrs.NOTHING,
     *,
     factory: Callable[[], Any] | None = None,
     step: float | None = None,
-    to: Literal["all", "owner"] = "all",
+    to: Audience = "all",
 ) -> Any:
     """Declare a field that clients receive, of an entity, event or value.
 
@@ -375,15 +375,18 @@ def _declared(cls: type, attribute: Any, *allowed: str) -> _Declared | None:
 def _entity_spec(cls: type, at: tuple[str, str] | None, *, rare: bool) -> EntitySpec:
     public: list[FieldSpec] = []
     owner: list[FieldSpec] = []
+    group: list[FieldSpec] = []
+    by_audience = {"all": public, "owner": owner, "group": group}
     for attribute in attrs.fields(cls):
         declared = _declared(cls, attribute, "synced")
         if declared is None:
             factory = type(attribute.default).__name__
             _check_unshared(cls, attribute, f"attrs.field(factory={factory})")
             continue
-        if declared.to not in ("all", "owner"):
+        if declared.to not in by_audience:
             raise LocalProtocolError(
-                f'{cls.__name__}.{attribute.name}: to must be "all" or "owner", not {declared.to!r}'
+                f'{cls.__name__}.{attribute.name}: to must be "all", "owner" or "group", '
+                f"not {declared.to!r}"
             )
         field_type = _field_type(cls, attribute, declared.step)
         if rare and changes_in_place(field_type):
@@ -392,17 +395,18 @@ def _entity_spec(cls: type, at: tuple[str, str] | None, *, rare: bool) -> Entity
                 "as the class is rare; leave out rare=True"
             )
         _check_default(cls, attribute, field_type)
-        (public if declared.to == "all" else owner).append(FieldSpec(attribute.name, field_type))
-    if max(len(public), len(owner)) > MAX_FIELDS:
+        by_audience[declared.to].append(FieldSpec(attribute.name, field_type))
+    if max(len(public), len(owner) + len(group)) > MAX_FIELDS:
         raise LocalProtocolError(f"{cls.__name__}: more than {MAX_FIELDS} synced fields")
     indices = _position_indices(cls, at, public)
-    return EntitySpec(cls.__name__, indices, tuple(public), tuple(owner), rare)
+    return EntitySpec(cls.__name__, indices, tuple(public), tuple(owner + group), rare, len(owner))
 
 
 def _compiled(spec: EntitySpec) -> CompiledEntity:
     public = [(f.name, f.type) for f in spec.fields]
-    owner = [(f.name, f.type) for f in spec.owner_fields]
-    return compile_entity(spec.name, public, owner, spec.at)
+    private = [(f.name, f.type) for f in spec.owner_fields]
+    owner, group = private[: spec.group_from], private[spec.group_from :]
+    return compile_entity(spec.name, public, owner, spec.at, group)
 
 
 def _position_indices(
@@ -571,6 +575,11 @@ class Schema:
             kinds,
             tuple(vars(declared)[_COMPILED] for declared, _ in found[EntitySpec]),
         )
+
+    @cached_property
+    def has_group_fields(self) -> bool:
+        """Whether any entity class has a field that is for the group alone."""
+        return any(spec.group_mask for spec in self.entities)
 
     def describe(self) -> list[Any]:
         """Return the schema as ``welcome`` carries it.  The list is shared; do not change it."""

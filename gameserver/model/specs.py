@@ -46,12 +46,30 @@ class EntitySpec:
     name: str
     at: tuple[int, ...]
     fields: tuple[FieldSpec, ...]
+    #: Those for the owner first, then those for the group.
     owner_fields: tuple[FieldSpec, ...]
     rare: bool = attrs.field(default=False, eq=False)
+    #: How many of ``owner_fields`` are for the owner; None if all are.  Clients do not know it.
+    owner_count: int | None = attrs.field(default=None, eq=False)
+
+    @property
+    def group_from(self) -> int:
+        """The index of the first field for the group in ``owner_fields``."""
+        return len(self.owner_fields) if self.owner_count is None else self.owner_count
+
+    @property
+    def owner_mask(self) -> int:
+        """The mask with a bit for each field that is for the owner."""
+        return (1 << self.group_from) - 1
+
+    @property
+    def group_mask(self) -> int:
+        """The mask with a bit for each field that is for the group."""
+        return self.full_owner_mask ^ self.owner_mask
 
     @property
     def full_owner_mask(self) -> int:
-        """The mask with a bit for each owner field."""
+        """The mask with a bit for each of ``owner_fields``."""
         return (1 << len(self.owner_fields)) - 1
 
     def describe(self) -> list[Any]:

@@ -19,7 +19,7 @@ from gameserver.model.specs import CommandField, CommandSpec, EntitySpec, EventS
 #: (``RESERVED`` of ``net/schema.js``).
 _RESERVED: Final = """
     id kind values owner enteredAt changedAt spec constructor __proto__ toJSON
-    owner_values changed_tick crc owner_crc layout checksum from_wire to_json
+    owner_values owner_mask ownerMask changed_tick crc owner_crc layout checksum from_wire to_json
 """
 RESERVED: Final = frozenset(_RESERVED.split())
 #: Names that a declared type cannot have, or that the file needs.
@@ -113,8 +113,10 @@ class _File:
         lines = [f"readonly kind: {_quoted(spec.name)};"]
         for name, field in zip(names, spec.fields, strict=False):
             lines.append(f"readonly {name}: {self._type(field.type)};")
-        for name, field in zip(names[len(spec.fields) :], spec.owner_fields, strict=True):
-            lines.append("/** For its owner; null for all others. */")
+        private = zip(names[len(spec.fields) :], spec.owner_fields, strict=True)
+        for index, (name, field) in enumerate(private):
+            audience = "owner" if index < spec.group_from else "group"
+            lines.append(f"/** For its {audience}; null for all others. */")
             lines.append(f"readonly {name}: {self._or_null(field.type)};")
         return spec.name, self._doc(spec), lines
 

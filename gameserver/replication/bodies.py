@@ -37,14 +37,18 @@ class Body:
     ``quiet`` if nothing happened.
     """
 
-    __slots__ = ("events", "placed", "quiet", "sections", "whole")
+    __slots__ = ("events", "group_part", "placed", "quiet", "sections", "whole")
 
-    def __init__(self, sections: bytes, placed: list[Placed]) -> None:
+    def __init__(
+        self, sections: bytes, placed: list[Placed], group_part: tuple[int, bytes] = (0, b"")
+    ) -> None:
+        #: What ``own`` carries for all seats of the body: the number of elements, and their bytes.
+        self.group_part = group_part
         self.sections = sections
         self.placed = placed
         self.events = events_section([event for _, event in placed]) if placed else EMPTY_ARRAY
         self.whole = sections + EMPTY_ARRAY + self.events
-        self.quiet = not placed and sections == _NOTHING
+        self.quiet = not placed and sections == _NOTHING and not group_part[0]
 
 
 _QUIET_BODY: Final = Body(_NOTHING, [])

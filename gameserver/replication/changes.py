@@ -45,6 +45,7 @@ class Changes:
         "crossings",
         "departures",
         "flat",
+        "group_changes",
         "owner_changes",
         "owner_touched",
         "stayed",
@@ -63,6 +64,8 @@ class Changes:
         #: The crossings by target, and by origin.
         self.arrivals: dict[int, list[Crossing]] = {}
         self.departures: dict[int, list[Crossing]] = {}
+        #: Group → id → ``id, mask, value…`` of the group fields that changed.
+        self.group_changes: dict[int, dict[int, list[Any]]] = {}
         #: Seats for which what they own, or which of it they see, may have changed.
         self.owner_touched: set[int] = set()
         #: Seat → id → ``id, mask, value…`` of the owner fields that changed.
@@ -70,7 +73,13 @@ class Changes:
 
     def nothing(self) -> bool:
         """Whether the world is as it was at the last publish."""
-        return not (self.stayed or self.crossings or self.owner_changes or self.owner_touched)
+        return not (
+            self.stayed
+            or self.crossings
+            or self.owner_changes
+            or self.owner_touched
+            or self.group_changes
+        )
 
     def cells(self) -> set[int]:
         """Return the cells in which anything changed, arrived or departed."""
@@ -142,6 +151,7 @@ def _note_spawned(world: World, changes: Changes) -> None:
         record.born_at = changes.tick
         record.changed_at = [changes.tick] * len(record.values)
         record.owner_changed_at = [changes.tick] * len(record.owner_values)
+        _note_group_fields(record, changes)
         record.settled = cell_of(world.grid, record)
         changes.crossings.append(Crossing(record, None, record.settled, []))
     world.spawned = []
@@ -170,6 +180,8 @@ def _scan(
         compiled.scan(records, changes.tick, stayed, strays)
         if compiled.has_owner_fields:
             compiled.scan_owner(records, changes.tick, changes.owner_changes)
+        if compiled.has_group_fields:
+            compiled.scan_group(records, changes.tick, changes.group_changes)
         for record, flat in strays:
             _note_crossing(world, record, flat, changes, stayed)
     except QUANTISE_ERRORS:
@@ -204,6 +216,7 @@ def _note_relayered(world: World, changes: Changes, stayed: dict[int, list[Any]]
     for record in dict.fromkeys(world.relayered):
         if not record.alive or record.cell is None:
             continue
+        _note_group_fields(record, changes)
         crossed = len(changes.crossings)
         apart: dict[int, list[Any]] = {}
         _scan(world, record.compiled, [record], changes, apart)
@@ -212,6 +225,20 @@ def _note_relayered(world: World, changes: Changes, stayed: dict[int, list[Any]]
         (flat,) = apart.values() or ([],)
         _note_crossing(world, record, flat, changes, stayed)
     world.relayered = []
+
+
+def _note_group_fields(record: Record, changes: Changes) -> None:
+    """Count all group fields as changed, for the group that the entity is in now."""
+    compiled = record.compiled
+    if not compiled.has_group_fields:
+        return
+    compiled.check(record.entity)
+    record.group_values = compiled.group_values(record.entity)
+    record.group_changed_at = [changes.tick] * len(record.group_changed_at)
+    if record.group:
+        values = compiled.group_form(record.group_values)
+        full = [record.id, record.spec.group_mask, *values]
+        changes.group_changes.setdefault(record.group, {})[record.id] = full
 
 
 def _note_owners(world: World, changes: Changes) -> None:
@@ -225,7 +252,7 @@ def _note_owners(world: World, changes: Changes) -> None:
             changes.owner_touched.add(record.owner)
             record.owner_changed_at = [changes.tick] * len(record.owner_changed_at)
             values = compiled.own_form(record.owner_values)
-            full = [record.id, record.spec.full_owner_mask, *values]
+            full = [record.id, record.spec.owner_mask, *values]
             changes.owner_changes.setdefault(record.owner, {})[record.id] = full
     world.owner_changed = []
 

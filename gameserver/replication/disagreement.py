@@ -18,7 +18,8 @@ from gameserver.model.specs import FieldSpec
 from gameserver.model.world import World
 from gameserver.protocol.from_client import HeldEntity
 from gameserver.replication.checksum import MODULUS
-from gameserver.replication.fragments import enter_fragment, owner_fragment
+from gameserver.replication.fragments import enter_fragment
+from gameserver.replication.group_fields import private_fragment
 from gameserver.replication.interest import visible_now
 from gameserver.replication.knowledge import UP_TO_DATE
 from gameserver.replication.seat import Seat
@@ -92,15 +93,22 @@ def shown_view(world: World, seat: Seat) -> ShownView | None:
     """Return what the client of ``seat`` should hold now; None if it is behind."""
     if seat.knowledge is not UP_TO_DATE:
         return None
-    shown = {record.id: _shown(record, seat.holds) for record in visible_now(world, seat)}
+    shown = {record.id: _shown(record, seat) for record in visible_now(world, seat)}
     return ShownView(seat.posted_tick, world, shown)
 
 
-def _shown(record: Record, holds: dict[int, Record]) -> _Shown:
+def _shown(record: Record, seat: Seat) -> _Shown:
     total, owner_values = crc32(enter_fragment(record)), None
-    if holds.get(record.id) is record:
-        owner_values = record.owner_values
-        total += crc32(owner_fragment(record))
+    spec = record.spec
+    owner = seat.holds.get(record.id) is record and bool(spec.owner_mask)
+    group = record.group in seat.groups and bool(spec.group_mask)
+    if owner or group:
+        nothing = (None,) * len(spec.owner_fields)
+        owner_values = (
+            *(record.owner_values if owner else nothing[: spec.group_from]),
+            *(record.group_values if group else nothing[spec.group_from :]),
+        )
+        total += crc32(private_fragment(record, owner=owner, group=group))
     return _Shown(record, record.values, owner_values, total % MODULUS)
 
 

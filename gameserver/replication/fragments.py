@@ -37,13 +37,13 @@ def enter_fragment(record: Record) -> bytes:
 
 def owner_fragment(record: Record) -> bytes:
     """Return ``id, mask, value…`` with all owner fields, as the checksum takes them."""
-    return fragment((record.id, record.spec.full_owner_mask, *record.owner_values))
+    return fragment((record.id, record.spec.owner_mask, *record.owner_values))
 
 
 def own_fragment(record: Record) -> bytes:
     """Return ``id, mask, value…`` with all owner fields, as ``own`` carries them."""
     values = record.compiled.own_form(record.owner_values)
-    return fragment((record.id, record.spec.full_owner_mask, *values))
+    return fragment((record.id, record.spec.owner_mask, *values))
 
 
 def append_since(

@@ -203,7 +203,8 @@ class IndividualRound(Round):
                 *map(self._adds.__getitem__, changed),
             )
         )
-        return Body(sections, self._placed(seat, seat.cell))
+        part = self._shared.group_part(layer_of(seat.cell))
+        return Body(sections, self._placed(seat, seat.cell), part)
 
     def _catch_up_sections(self, seat: Seat, cell: int) -> bytes:
         knowledge = seat.knowledge

@@ -102,12 +102,16 @@ class Lapses:
             known = set(seat.chosen)
             for own_cell in self._world.grid.own_cells(layer_of(cell)):
                 known.update(self._world.grid.members[own_cell])
-            return Lapsed(known, self._last_publish)
+            return Lapsed(known, self._last_publish, groups=self._groups(cell))
         lapsed = self._by_cell.get(cell)
         if lapsed is None:
-            lapsed = Lapsed(members_of(self._world, cell), self._last_publish)
+            known = members_of(self._world, cell)
+            lapsed = Lapsed(known, self._last_publish, groups=self._groups(cell))
             self._by_cell[cell] = lapsed
         return lapsed
+
+    def _groups(self, viewpoint: int) -> frozenset[int]:
+        return self._world.grid.layers.sights[layer_of(viewpoint)].groups
 
 
 def catch_up(world: World, knowledge: New | Lapsed, cell: int) -> bytes:

@@ -51,6 +51,8 @@ class Lapsed:
     since: int
     #: The client resumed, so the server no longer has a record of which owner fields it holds.
     resumed: bool = False
+    #: The groups of whose entities the client holds the group fields.
+    groups: frozenset[int] = frozenset()
 
 
 NEW: Final = New()

@@ -16,6 +16,7 @@ from gameserver.protocol.wire import array_header
 from gameserver.replication.bodies import Body, came_and_went
 from gameserver.replication.changes import Changes, Crossing
 from gameserver.replication.events import RoundEvents
+from gameserver.replication.group_fields import NO_PART, Part, shared_part
 
 
 class OwnPart:
@@ -38,12 +39,14 @@ class LayeredBodies:
     """
 
     def __init__(self, world: World, changes: Changes, events: RoundEvents) -> None:
+        self._world = world
         self._grid = world.grid
         self._changes = changes
         self._events = events
         self._bodies: dict[tuple[int, int], Body] = {}
         #: Sight → the number and the bytes of the ``adds`` of its own cells.
         self._own_adds: dict[int, tuple[int, bytes]] = {}
+        self._group_parts: dict[int, Part] = {}
         self._own_parts: dict[int, OwnPart] = {}
         #: The crossings by the places and by the layers that they touch.
         self._by_place: dict[int, list[Crossing]] = {}
@@ -60,7 +63,7 @@ class LayeredBodies:
         return self.moved(viewpoint, viewpoint)
 
     def moved(self, before: int, after: int) -> Body:
-        """Return the body for seats whose viewpoint was ``before`` and now is ``after``."""
+        """Return the body for seats that looked from ``before`` with the same sight."""
         body = self._bodies.get((before, after))
         if body is None:
             body = self._bodies[before, after] = self._body(before, after)
@@ -91,15 +94,22 @@ class LayeredBodies:
         leaves: list[int] = []
         enters: list[Record] = []
         adds: list[bytes] = []
-        if layer_of(before) == layer_of(after):
-            count = self._adds_of_one_sight(before, after, adds, enters, leaves)
-        else:
-            count = self._adds_of_two_sights(before, after, adds, enters, leaves)
+        count = self._collect(before, after, adds, enters, leaves)
         count += self._cross(before, after, leaves, enters, adds)
         sections = b"".join((came_and_went(leaves, enters), array_header(count), *adds))
-        return Body(sections, self._events.heard_from(self._grid, after))
+        part = self.group_part(layer_of(after))
+        return Body(sections, self._events.heard_from(self._grid, after), part)
 
-    def _adds_of_one_sight(
+    def group_part(self, sight: int) -> Part:
+        """Return what changed of the group fields that seats of ``sight`` hold."""
+        if not self._changes.group_changes:
+            return NO_PART
+        part = self._group_parts.get(sight)
+        if part is None:
+            part = self._group_parts[sight] = shared_part(self._world, self._changes, sight)
+        return part
+
+    def _collect(
         self,
         before: int,
         after: int,
@@ -121,26 +131,6 @@ class LayeredBodies:
                 enters += self._were_there(cell)
         for cell in grid.near_cells(before):
             if place_of(cell) not in has:
-                leaves += [record.id for record in self._were_there(cell)]
-        return count
-
-    def _adds_of_two_sights(
-        self,
-        before: int,
-        after: int,
-        adds: list[bytes],
-        enters: list[Record],
-        leaves: list[int],
-    ) -> int:
-        """Do the same where the groups of the seats have changed as well."""
-        grid, count = self._grid, 0
-        for cell in grid.view(after):
-            if grid.sees(before, cell):
-                count += self._stayed((cell,), adds)
-            else:
-                enters += self._were_there(cell)
-        for cell in grid.view(before):
-            if not grid.sees(after, cell):
                 leaves += [record.id for record in self._were_there(cell)]
         return count
 

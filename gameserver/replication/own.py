@@ -6,7 +6,7 @@ everything is worked out from what the client holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gameserver.model.grid import Grid
@@ -20,6 +20,7 @@ from gameserver.replication.fragments import (
     fragment,
     own_fragment,
 )
+from gameserver.replication.group_fields import NO_PART, Part, changed_after
 from gameserver.replication.knowledge import Knowledge, Lapsed
 from gameserver.replication.seat import Seat
 
@@ -27,15 +28,22 @@ from gameserver.replication.seat import Seat
 OwnerChanges = Mapping[int, list[Any]]
 
 
-def own_section(world: World, seat: Seat, cell: int, changed: OwnerChanges) -> bytes:
+def own_section(
+    world: World,
+    seat: Seat,
+    cell: int,
+    changed: OwnerChanges,
+    group_part: Part = NO_PART,
+    forgotten: Sequence[Any] = (),
+) -> bytes:
     """Return ``own`` for a seat that looks from ``cell``, and update ``seat.holds``.
 
     ``changed`` covers the entities that it holds: the changes of this publish on the shared path,
-    ``changed_since`` on the catch-up path.
+    ``changed_since`` on the catch-up path.  ``group_part`` and ``forgotten`` are of group fields.
     """
     sees = _visible_to(world.grid, seat, cell)
     own_id = 0 if seat.own is None else seat.own.id
-    flat: list[Any] = _disowned(world, seat, sees)
+    flat: list[Any] = [*forgotten, *_disowned(world, seat, sees)]
     fulls: list[bytes] = []
     count = 1
     for entity_id, record in list(seat.holds.items()):
@@ -44,8 +52,10 @@ def own_section(world: World, seat: Seat, cell: int, changed: OwnerChanges) -> b
             del seat.holds[entity_id]
             if record.alive and visible:
                 flat += (entity_id, 0)
+                if record.spec.group_mask and record.group in seat.groups:
+                    flat += changed_after(record, -1)  # forgotten as well, and not to be
     for entity_id, record in world.owned.get(seat.number, {}).items():
-        if not record.spec.owner_fields or not sees(record):
+        if not record.spec.owner_mask or not sees(record):
             continue
         if entity_id in seat.holds:
             flat += changed.get(entity_id, ())
@@ -53,10 +63,11 @@ def own_section(world: World, seat: Seat, cell: int, changed: OwnerChanges) -> b
             seat.holds[entity_id] = record
             fulls.append(own_fragment(record))
             count += 2 + len(record.owner_values)
-    if not flat and not fulls and own_id == seat.sent_own_id:
+    if not flat and not fulls and not group_part[0] and own_id == seat.sent_own_id:
         return EMPTY_ARRAY
     seat.sent_own_id = own_id
-    return b"".join((array_header(count + len(flat)), pack(own_id), fragment(flat), *fulls))
+    header = array_header(count + len(flat) + group_part[0])
+    return b"".join((header, pack(own_id), fragment(flat), *fulls, group_part[1]))
 
 
 def _visible_to(grid: Grid, seat: Seat, viewpoint: int) -> Callable[[Record], bool]:
@@ -71,13 +82,14 @@ def _visible_to(grid: Grid, seat: Seat, viewpoint: int) -> Callable[[Record], bo
     return lambda r: r.cell in view
 
 
-def own_values_section(seat: Seat, changed: OwnerChanges) -> bytes:
+def own_values_section(seat: Seat, changed: OwnerChanges, group_part: Part = NO_PART) -> bytes:
     """Return ``own`` for a seat on the shared path for which only values changed."""
     flat = [0 if seat.own is None else seat.own.id]
     for entity_id, fields in changed.items():
         if entity_id in seat.holds:
             flat += fields
-    return pack(flat) if len(flat) > 1 else EMPTY_ARRAY
+    count = len(flat) + group_part[0]
+    return array_header(count) + fragment(flat) + group_part[1] if count > 1 else EMPTY_ARRAY
 
 
 def changed_since(holds: Mapping[int, Record], knowledge: Knowledge) -> OwnerChanges:

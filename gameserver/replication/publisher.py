@@ -228,7 +228,8 @@ class Publisher:
         """Sort the seats by path; those that fall behind lapse."""
         # A delta from before this tick should have been acknowledged by now.
         overdue = changes.tick - self.window_ticks
-        changed_parts = _sights_of_changed_parts(self.world, changes) if self._individual else ()
+        lapsing = _lapsing_sights(self.world, changes, individual=self._individual)
+        layered = self.world.grid.layered
         paths = Paths()
         still, moved, catching_up = paths.still, paths.moved, paths.catching_up
         for seat in seats:
@@ -248,14 +249,13 @@ class Publisher:
                 paths.behind.append(seat)
             elif seat.knowledge is not UP_TO_DATE:
                 catching_up.append(seat)
-            elif self._individual:
+            elif cell == before and not lapsing:
+                still.append(seat)
+            elif layered and _has_lapsed(before, cell, lapsing):
                 assert before is not None
-                if layer_of(before) != layer_of(cell) or layer_of(cell) in changed_parts:
-                    seat.lapse(lapses.of(seat, before))
-                    catching_up.append(seat)
-                else:
-                    still.append(seat)
-            elif cell == before:
+                seat.lapse(lapses.of(seat, before))
+                catching_up.append(seat)
+            elif cell == before or self._individual:
                 still.append(seat)
             else:
                 assert before is not None
@@ -263,18 +263,32 @@ class Publisher:
         return paths
 
 
-def _sights_of_changed_parts(world: World, changes: Changes) -> Container[int]:
-    """Return the sights for which an entity comes to, or leaves, what they see wherever it is."""
-    layers = [
-        (layer_of(c.origin), layer_of(c.target))
-        for c in changes.crossings
-        if c.origin is not None and c.target is not None
+def _has_lapsed(before: int | None, after: int, lapsing: Container[int]) -> bool:
+    """Whether a seat must catch up because its groups changed, or an entity of them did."""
+    assert before is not None
+    return layer_of(before) != layer_of(after) or layer_of(after) in lapsing
+
+
+def _lapsing_sights(world: World, changes: Changes, *, individual: bool) -> Collection[int]:
+    """Return the sights whose seats must catch up, because an entity changed its layer.
+
+    With sets of their own, those are the seats for which it comes to what they see wherever it is,
+    or leaves that.  With group fields, those of its former and of its present group.
+    """
+    layers = world.grid.layers
+    changed = [
+        (layer_of(crossing.origin), layer_of(crossing.target))
+        for crossing in changes.crossings
+        if crossing.origin is not None
+        and crossing.target is not None
+        and (individual or crossing.record.spec.group_mask)
+        and layer_of(crossing.origin) != layer_of(crossing.target)
     ]
-    changed = [pair for pair in layers if pair[0] != pair[1]]
     if not changed:
         return ()
+    groups = {layers.layers[layer].group for pair in changed for layer in pair} - {0}
     return {
-        sight
-        for sight, own in enumerate(world.grid.layers.own)
-        if any((one in own) != (other in own) for one, other in changed)
+        number
+        for number, (sight, own) in enumerate(zip(layers.sights, layers.own, strict=True))
+        if sight.groups & groups or any((one in own) != (other in own) for one, other in changed)
     }

@@ -8,7 +8,7 @@ when a round begins (``publisher.py``).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -22,7 +22,8 @@ from gameserver.replication.bodies import Bodies, Body
 from gameserver.replication.changes import Changes
 from gameserver.replication.checksum import NO_TURN, is_checked
 from gameserver.replication.events import Placed, RoundEvents, events_section
-from gameserver.replication.fragments import EMPTY_ARRAY, NIL
+from gameserver.replication.fragments import EMPTY_ARRAY, NIL, fragment
+from gameserver.replication.group_fields import NO_PART, catch_up_parts, private_sum
 from gameserver.replication.interest import catch_up
 from gameserver.replication.knowledge import NEW, Lapsed, New, UpToDate
 from gameserver.replication.layered import LayeredBodies
@@ -90,7 +91,7 @@ def extra_frames(
 def _check_frame(world: World, seat: Seat, tick: int, sums: dict[int, int]) -> bytes:
     assert seat.cell is not None
     grid = world.grid
-    total = checksum.sum_owner(seat.holds.values())
+    total = private_sum(world, seat, sums)
     cells: Iterable[int] = grid.view(seat.cell)
     if seat.chosen is not None:
         total += checksum.sum_public(seat.chosen.values())
@@ -152,7 +153,7 @@ class Round:
                 self._post_with_own(seat, cell, body)
             elif body.quiet and self._may_stay_quiet(seat, quiet_ticks):
                 self._statistics.quiet += 1
-            elif seat.number in by_seat:
+            elif seat.number in by_seat or body.group_part[0]:
                 self._post_with_own(seat, cell, body)
             else:
                 self._add(seat, body.whole)
@@ -180,10 +181,10 @@ class Round:
         own = EMPTY_ARRAY
         changed = self._changes.owner_changes.get(seat.number)
         if seat.own_changed:
-            own = own_section(self._world, seat, cell, changed or {})
+            own = own_section(self._world, seat, cell, changed or {}, body.group_part)
             seat.own_changed = False
-        elif changed is not None:
-            own = own_values_section(seat, changed)
+        elif changed is not None or body.group_part[0]:
+            own = own_values_section(seat, changed or {}, body.group_part)
         events = body.events
         if seat.number in self._events.by_seat:
             heard = self._events.with_private(body.placed, seat.number)
@@ -198,8 +199,13 @@ class Round:
             cell = seat.cell
             assert cell is not None
             sections = self._catch_up_sections(seat, cell)
+            forgotten: list[Any] = []
+            part = NO_PART
+            if self._world.schema.has_group_fields:
+                forgotten, told = catch_up_parts(self._world, seat)
+                part = (len(told), fragment(told))
             changed = changed_since(seat.holds, seat.knowledge)
-            own = own_section(self._world, seat, cell, changed)
+            own = own_section(self._world, seat, cell, changed, part, forgotten)
             seat.own_changed = False
             events = [*seat.waiting_events, *self._heard(seat, cell)]
             seat.waiting_events.clear()

@@ -69,7 +69,9 @@ class Seeing:
         for record in asked:
             values = record.compiled.values(record.entity)
             owner_values = record.compiled.owner_values(record.entity)
-            if record.alive and (values, owner_values) != (record.values, record.owner_values):
+            if record.alive and (
+                values != record.values or (record.owner and owner_values != record.owner_values)
+            ):
                 self._complain(
                     f"changed a {type(record.entity).__name__}: it must not change anything"
                 )

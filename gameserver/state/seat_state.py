@@ -167,7 +167,10 @@ def _pack_input(saved: tuple[Input, Any] | None) -> tuple[Any, ...] | None:
 
 def pack_lapses(lapses: Sequence[Lapsed]) -> list[tuple[Any, ...]]:
     """Return the states in which seats were left behind; they never change."""
-    return [(sorted(lapsed.known), lapsed.since, lapsed.resumed) for lapsed in lapses]
+    return [
+        (sorted(lapsed.known), lapsed.since, lapsed.resumed, sorted(lapsed.groups))
+        for lapsed in lapses
+    ]
 
 
 # ---------------------------------------------------------------- loading
@@ -175,7 +178,10 @@ def pack_lapses(lapses: Sequence[Lapsed]) -> list[tuple[Any, ...]]:
 
 def load_lapses(saved: list[list[Any]]) -> list[Lapsed]:
     """Return what seats that were left behind know."""
-    return [Lapsed(set(known), since, resumed) for known, since, resumed in saved]
+    return [
+        Lapsed(set(known), since, resumed, frozenset(groups))
+        for known, since, resumed, groups in saved
+    ]
 
 
 def load_player(player: Player, row: list[Any], more: dict[str, Any], load: Save) -> None:

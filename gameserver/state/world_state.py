@@ -26,7 +26,15 @@ from gameserver.model.world import World
 #: Attributes of a record that are saved, and those that follow from others or are caches.
 RECORD_ROW: Final = (
     *("id", "owner", "cell", "settled", "values", "changed_at"),
-    *("owner_values", "owner_changed_at", "born_at", "group", "hidden"),
+    *(
+        "owner_values",
+        "owner_changed_at",
+        "born_at",
+        "group_values",
+        "group_changed_at",
+        "group",
+        "hidden",
+    ),
 )
 RECORD_DERIVED: Final = (
     *(
@@ -114,6 +122,8 @@ def _rows(records: Iterable[Record]) -> list[tuple[Any, ...]]:
             r.owner_values,
             r.owner_changed_at[:],
             r.born_at,
+            r.group_values,
+            r.group_changed_at[:],
             r.group,
             r.hidden,
         )
@@ -199,14 +209,15 @@ def _fill(record: Record, row: Sequence[Any]) -> None:
     for name, value in zip(RECORD_ROW, row, strict=True):
         setattr(record, name, value)
     record.values, record.owner_values = as_tuples(record.values), as_tuples(record.owner_values)
+    record.group_values = as_tuples(record.group_values)
     spec = record.spec
     # An entity without values is one that was spawned since the last publish.
     counts = {len(record.changed_at), len(record.values) or len(spec.fields)}
     owner_counts = {
         len(record.owner_changed_at),
-        len(record.owner_values) or len(spec.owner_fields),
+        len(record.owner_values) or spec.group_from,
     }
-    if counts != {len(spec.fields)} or owner_counts != {len(spec.owner_fields)}:
+    if counts != {len(spec.fields)} or owner_counts != {spec.group_from}:
         raise SnapshotError(f"{spec.name}: a record has values for other fields")
 
 

@@ -235,7 +235,6 @@ WRONG: dict[str, dict[str, Any]] = {
     "own entity negative": {"own": [-1]},
     "own entity a text": {"own": ["1"]},
     "own of an unknown id": {"own": [1, 99, 3, 0, 0]},
-    "own only in part": {"own": [1, 2, 1, 0]},
     "own with a large mask": {"own": [1, 1, 4, 0]},
     "own without mask": {"own": [1, 1]},
     "truncated own": {"own": [1, 1, 3, 0]},
@@ -264,6 +263,22 @@ def test_a_delta_that_does_not_fit_empties_the_replica(
     replica.apply(delta(13, leaves=None, enters=[4, ZONE, 0, [], 0.0]))
     assert not replica.needs_full_state
     assert list(replica.entities) == [4]
+
+
+def test_owner_fields_may_be_held_in_part() -> None:
+    """Some are for the owner of the entity, others for its group."""
+    replica = started()
+    replica.apply(delta(11, own=[1, 2, 2, 7]))
+    ship = replica.entities[2]
+    names = [field.name for field in ship.spec.owner_fields]
+    assert [ship[name] for name in names] == [None, 1.75]
+    assert [getattr(ship, name) for name in names] == [None, 1.75]
+    in_part = ship.checksum()
+    replica.apply(delta(12, own=[1, 2, 1, 50]))
+    assert ship.owner_values == [50, 7]
+    assert ship.checksum() != in_part
+    replica.apply(delta(13, own=[1, 2, 0, 2, 2, 7]))
+    assert (ship.owner_values, ship.checksum()) == ([None, 7], in_part)
 
 
 @pytest.mark.parametrize("tick", [9, 10])

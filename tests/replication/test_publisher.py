@@ -99,6 +99,9 @@ class Replication(RuleBasedStateMachine):
         self.count += 1
         return self.count
 
+    def a_plan(self, group: int) -> bytes:
+        return f"<plan {self.number()} of {group}>".encode()
+
     def a_secret(self, owner: int) -> bytes:
         return f"<secret {self.number()} of {owner}>".encode()
 
@@ -160,6 +163,8 @@ class Replication(RuleBasedStateMachine):
             thing.hull = value
             thing.mood = (None, Mood.CALM, Mood.ANGRY)[value % 3]
             thing.fuel = value % 50
+            thing.beat = value % 7
+            thing.plan = self.a_plan(thing._record.group)
         elif isinstance(thing, Crate):
             thing.label = word
             thing.sides = tuple(range(value % 4))
@@ -470,6 +475,9 @@ class Replication(RuleBasedStateMachine):
         mine = (b"of 0>", b"of %d>" % client.seat.number)
         for part in data.split(b"<secret ")[1:]:
             assert part.split(b" ", 1)[1].startswith(mine)
+        ours = tuple(b"of %d>" % group for group in client.seat.groups)
+        for part in data.split(b"<plan ")[1:]:
+            assert part.split(b" ", 1)[1].startswith(ours)
 
     def assert_equal_to_world(self, client: Client) -> None:
         seat, replica = client.seat, client.replica
@@ -481,10 +489,15 @@ class Replication(RuleBasedStateMachine):
             assert remote.spec.name == type(thing).__name__
             values = as_received(remote.values)
             assert values == wire_values(thing, spec.fields)
-            if thing._record.owner == seat.number:
-                assert as_received(remote.owner_values) == wire_values(thing, spec.owner_fields)
-            else:
-                assert remote.owner_values is None
+            owned = thing._record.owner == seat.number
+            shared = bool(spec.group_mask) and thing._record.group in seat.groups
+            private = wire_values(thing, spec.owner_fields)
+            expected = [
+                value if (owned if i < spec.group_from else shared) else None
+                for i, value in enumerate(private)
+            ]
+            held = remote.owner_values or [None] * len(expected)
+            assert as_received(held) == expected
         own = seat.own
         assert replica.own_entity == (own.id if own and own.alive else 0)
 
@@ -534,7 +547,10 @@ class GroupedReplication(Replication):
     @precondition(lambda self: self.entities)
     @rule(pick=Replication.pick, group=groups)
     def regroup(self, pick: int, group: int) -> None:
-        self.world.set_group(self.picked(pick), group)
+        thing = self.picked(pick)
+        if isinstance(thing, Ship):
+            thing.plan = self.a_plan(group)
+        self.world.set_group(thing, group)
 
     @precondition(lambda self: self.entities)
     @rule(pick=Replication.pick, hidden=st.booleans())
@@ -543,7 +559,7 @@ class GroupedReplication(Replication):
 
     @rule(group=groups, hidden=st.booleans(), x=Replication.positions)
     def spawn_in_a_group(self, group: int, hidden: bool, x: float) -> None:
-        ship = Ship(x, 0.0, secret=self.a_secret(1))
+        ship = Ship(x, 0.0, secret=self.a_secret(1), plan=self.a_plan(group))
         self.entities.append(self.world.spawn(ship, owner=1, group=group, hidden=hidden))
 
     @precondition(lambda self: self.clients)
@@ -556,12 +572,11 @@ class GroupedReplication(Replication):
     @rule(number=st.integers(1, 4), pick=Replication.pick, groups=st.frozensets(groups, max_size=2))
     def meet_a_team_mate_far_away(self, number: int, pick: int, groups: frozenset[int]) -> None:
         """Let an entity come, change its group and move while a seat changes its groups."""
-        thing = self.picked(pick)
         self.join_groups(number, groups - {0})
-        self.world.set_group(thing, 1 + pick % 3)
+        self.regroup(pick, 1 + pick % 3)
         self.move(pick, 900.0, 0.0)
         self.publish(1)
-        self.world.set_group(thing, pick % 2)
+        self.regroup(pick, pick % 2)
         self.change(pick, pick, "")
         self.publish(1)
 

@@ -117,7 +117,7 @@ def test_an_entity_comes_and_goes_with_the_answer() -> None:
 
 def a_room_that(does: Callable[..., Any]) -> Played:
     room: Any = type("Maze", (Maze,), {"sees": does, "on_create": Room.on_create})()
-    room.spy = room.spawn(Spy())
+    room.world.spawn(Spy(), owner=2)
     return Played(room)
 
 

@@ -37,6 +37,8 @@ class Ship:
     mood: Mood | None = synced(None)
     secret: bytes = synced(b"", to="owner")
     fuel: int = synced(0, to="owner")
+    plan: bytes = synced(b"", to="group")
+    beat: int = synced(0, to="group")
     hidden: bytes = b""
 
 
@@ -69,6 +71,7 @@ class Chest:
 @entity
 class Score:
     points: int = synced(0)
+    tally: int = synced(0, to="group")
     secret: bytes = synced(b"", to="owner")
 
 
@@ -117,6 +120,7 @@ def copy_of(replica: Replica) -> Replica:
     for entity_id, held in replica.entities.items():
         twin = copy.copy(held)
         twin.values = list(held.values)
+        twin.owner_mask = held.owner_mask
         twin.owner_values = None if held.owner_values is None else list(held.owner_values)
         other.entities[entity_id] = other._by_kind[held.layout.kind][entity_id] = twin
     return other

@@ -78,7 +78,7 @@ export class Replica {
       const [id, kind] = [enters[at], enters[at + 1]];
       const count = this.kinds[kind][2].length;
       assert.ok(!this.entities.has(id));
-      this.entities.set(id, { kind, values: enters.slice(at + 2, at + 2 + count), owner: null });
+      this.entities.set(id, { kind, values: enters.slice(at + 2, at + 2 + count), owner: null, held: 0 });
       at += 2 + count;
     }
     this.change(sets, (value) => value, "sets");
@@ -89,6 +89,7 @@ export class Replica {
       at += 2;
       // An entity that has left took its owner fields along.
       if (entity !== undefined) entity.owner = mask === 0 ? null : (entity.owner ?? []);
+      if (entity !== undefined) entity.held = mask === 0 ? 0 : entity.held | mask;
       for (const bit of bitsOf(mask)) {
         const type = this.kinds[entity.kind][3][bit][1];
         entity.owner[bit] = changed(type, entity.owner[bit], own[at++]);
@@ -109,12 +110,13 @@ export class Replica {
 
   checksum() {
     let sum = 0;
-    for (const [id, { kind, values, owner }] of this.entities) {
+    for (const [id, { kind, values, owner, held }] of this.entities) {
       const [, , fields, ownerFields] = this.kinds[kind];
       sum += crc32(Buffer.concat([encode(id), encode(kind), packed(values, fields)]));
       if (owner === null) continue;
-      const mask = 2 ** ownerFields.length - 1;
-      sum += crc32(Buffer.concat([encode(id), encode(mask), packed(owner, ownerFields)]));
+      const bits = [...bitsOf(held)];
+      const [some, fieldsOf] = [bits.map((bit) => owner[bit]), bits.map((bit) => ownerFields[bit])];
+      sum += crc32(Buffer.concat([encode(id), encode(held), packed(some, fieldsOf)]));
     }
     return sum % 2 ** 32;
   }

@@ -231,7 +231,10 @@ export function encodeDesync(tick, held) {
 /** @param {Writer} writer @param {Field[]} fields @param {any[]} values */
 function writeFields(writer, fields, values) {
   writer.array(fields.length);
-  fields.forEach((field, at) => field.type.write(writer, values[at]));
+  fields.forEach((field, at) => {
+    if (values[at] === undefined) writer.value(null);
+    else field.type.write(writer, values[at]);
+  });
 }
 
 // ---------------------------------------------------------------- from the server

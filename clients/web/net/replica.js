@@ -139,10 +139,10 @@ export class Replica {
   }
 
   /** An entity's share of the checksum. @param {EntityView} entity @returns {number} */
-  hashOf({ id, spec, values, owner }) {
+  hashOf({ id, spec, values, owner, ownerMask }) {
     const hash = this.#hash(id, spec.index, spec.fields, values);
     if (owner === null) return hash;
-    return (hash + this.#hash(id, spec.fullOwnerMask, spec.ownerFields, owner)) % 2 ** 32;
+    return (hash + this.#hash(id, ownerMask, spec.ownerFields, owner)) % 2 ** 32;
   }
 
   /** @param {number} id @param {number} second @param {Field[]} fields @param {any[]} values */
@@ -152,7 +152,7 @@ export class Replica {
     writer.int(id);
     writer.int(second);
     for (let at = 0; at < fields.length; at += 1) {
-      fields[at].type.write(writer, values[at]);
+      if (values[at] !== undefined) fields[at].type.write(writer, values[at]);
     }
     return crc32(writer.written());
   }
@@ -257,6 +257,7 @@ export class Replica {
       const lost = this.entities.get(id);
       if (lost !== undefined) {
         lost.owner = null;
+        lost.ownerMask = 0;
         touch(lost, delta);
       }
       return fitting(left, 0);
@@ -265,10 +266,8 @@ export class Replica {
     const { ownerFields, fullOwnerMask } = entity.spec;
     if (mask > fullOwnerMask) throw new ProtocolError(`entity ${id} has no such owner fields`);
     const rest = fitting(left, bitCount(mask));
-    if (entity.owner === null && mask !== fullOwnerMask) {
-      throw new ProtocolError(`entity ${id} becomes ours with only some owner fields`);
-    }
     entity.owner ??= new Array(ownerFields.length);
+    entity.ownerMask |= mask;
     readMasked(reader, mask, ownerFields, entity.owner, readOwn);
     touch(entity, delta);
     return rest;

@@ -38,6 +38,8 @@ export const RESERVED = new Set([
   "kind",
   "values",
   "owner",
+  "ownerMask",
+  "owner_mask",
   "enteredAt",
   "changedAt",
   "spec",
@@ -72,6 +74,8 @@ export class Entity {
     this.values = values;
     /** @type {any[] | null} wire values of the owner-only fields, null if they are not held */
     this.owner = null;
+    /** Which of them are held: a bit for each. */
+    this.ownerMask = 0;
     /** The tick of the delta that brought it into view. */
     this.enteredAt = tick;
     /** The tick of the last delta in which any of its fields came. */
@@ -141,7 +145,8 @@ export class EntityKind {
     ownerFields.forEach(({ type }, at) => {
       /** @this {Entity} */
       const held = function () {
-        return this.owner === null ? null : type.fromWire(this.owner[at]);
+        const value = this.owner?.[at];
+        return value === undefined ? null : type.fromWire(value);
       };
       defineGetter(this.#View.prototype, properties[fields.length + at], held);
     });
