@@ -19,6 +19,15 @@ def postgres() -> Iterator[PostgresServer]:
         yield server
 
 
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> str:
+    """The address of the server, whose database is empty."""
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return postgres.url
+
+
 class SetClock:
     """Seconds since 1970, as a test sets them."""
 
@@ -39,11 +48,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty database."""
     if request.param == "sqlite":
         return f"sqlite:{tmp_path / 'storage.db'}"
-    server: PostgresServer = request.getfixturevalue("postgres")
-    with psycopg.connect(server.url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA public CASCADE")
-        connection.execute("CREATE SCHEMA public")
-    return server.url
+    emptied: str = request.getfixturevalue("postgres_url")
+    return emptied
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from tests.support.postgres_server import PostgresServer
 
 
 @pytest.fixture
-def url(postgres: PostgresServer) -> str:
-    return postgres.url
+def url(postgres_url: str) -> str:
+    return postgres_url
 
 
 async def test_nothing_listens() -> None:
@@ -56,7 +56,7 @@ async def test_two_servers_make_the_tables_at_once(storage: Storage, url: str) -
         opened.append(await open_storage(url))
 
     for statement in ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public"):
-        await storage._database.transact(
+        await storage.database.transact(
             lambda transaction, statement=statement: transaction.rows(statement)  # type: ignore[misc]
         )
     async with trio.open_nursery() as nursery:
