@@ -219,7 +219,11 @@ class Enumeration(FieldType):
         return f"{name}({value})"
 
     def to_wire(self, value: Any) -> Any:
-        return self._index.get(value)
+        index = self._index.get(value)
+        if index is None and isinstance(value, enum.Enum):
+            # A client that knows only the description may have the game's own enum all the same.
+            return self._index.get(value.name)
+        return index
 
     def from_wire(self, wire: Any) -> Any:
         return self.members[wire]

@@ -223,6 +223,15 @@ def test_a_command_beyond_its_limits(values: list[Any], complaint: str) -> None:
     assert str(caught.value) == complaint
 
 
+def test_a_client_that_knows_only_the_description_sends_the_games_own_values() -> None:
+    schema = Schema.of([Sort])
+    _, described = Schema.from_description(schema.describe()).command("Sort")
+    sort = Sort([Item(Kind.GEM, 2)], Item(Kind.GOLD), [1])
+    assert described.to_wire(sort) == schema.command("Sort")[1].to_wire(sort)
+    named = Sort([Item("GEM", 2)], Item("GOLD"), [1])  # type: ignore[arg-type]
+    assert described.to_wire(named) == described.to_wire(sort)
+
+
 def test_the_limits_are_those_of_the_wire() -> None:
     assert (specs.MAX_ITEMS, specs.MAX_TEXT_BYTES) == (wire.MAX_ELEMENTS, wire.MAX_TEXT_BYTES)
 
