@@ -86,11 +86,11 @@ class GameClient:
     def __init__(self, connection: Connection, welcome: Welcome, schema: Schema) -> None:
         self.room = welcome.room
         self.seat = welcome.seat
-        self.tick_rate: Final = welcome.tick_rate
+        self.tick_rate = welcome.tick_rate
         self.resume_token = welcome.resume
         self.limits = welcome.limits
         self.state = State.PLAYING
-        self.schema: Final = schema
+        self.schema = schema
         self.replica: Final = Replica(schema, own_entity=welcome.own_entity)
         self.status: Status | None = None
         now_s = trio.current_time()
@@ -123,7 +123,6 @@ class GameClient:
         #: Whether this connection has asked for the hashes by entity; it does so once.
         self._asked_hashes = False
         self._bye: Bye | None = None
-        self._moved: Moved | None = None
         self._lost: ConnectionLost | None = None
         self._handlers: dict[type, Callable[[Any], None]] = {
             Delta: self._on_delta,
@@ -133,7 +132,6 @@ class GameClient:
             Status: self._on_status,
             Said: self._on_said,
             Bye: self._on_bye,
-            Moved: self._on_moved,
             Welcome: self._on_welcome,
             Pace: self._on_pace,
         }
@@ -356,8 +354,11 @@ class GameClient:
         self._bytes_before = (received + stream.bytes_received, sent + stream.bytes_sent)
         self._bye = None
 
-    async def come_back(self, connection: Connection, welcome: Welcome) -> None:
-        """Continue over another connection; ``ConnectionLost`` if it is lost at once."""
+    async def come_back(self, connection: Connection, welcome: Welcome, schema: Schema) -> None:
+        """Continue over another connection; ``ConnectionLost`` if it is lost at once.
+
+        ``schema`` is the one in the welcome, which differs where the client has moved.
+        """
         self.resume_token = welcome.resume  # the last one may no longer be valid
         if welcome.resumed:
             self._counts.resumes += 1
@@ -366,7 +367,7 @@ class GameClient:
                 self._counts.commands_again += 1
         now_s = trio.current_time()
         if not welcome.resumed:
-            self._begin_anew(welcome, now_s)
+            self._begin_anew(welcome, schema, now_s)
         self.limits = welcome.limits
         self._pings = Pings(self.tick_rate, now_s)
         self._acked_at_s = self._heard_at_s = now_s
@@ -377,13 +378,15 @@ class GameClient:
         self._over = trio.Event()
         self.enter(StateChange(State.PLAYING))
 
-    def _begin_anew(self, welcome: Welcome, now_s: float) -> None:
+    def _begin_anew(self, welcome: Welcome, schema: Schema, now_s: float) -> None:
         """Start over: the old seat is gone, and the room may be another one."""
         self._counts.rejoins += 1
         self.room = welcome.room
         self.seat = welcome.seat
-        self.replica.begin_anew(welcome.own_entity)
-        self.clock.begin_anew(welcome.tick, now_s, _publish_every(welcome))
+        self.schema, self.tick_rate = schema, welcome.tick_rate
+        self._commands.clear()
+        self.replica.begin_anew(welcome.own_entity, schema)
+        self.clock.begin_anew(welcome.tick, now_s, _publish_every(welcome), welcome.tick_rate)
         self._seq = 0
         self._outbox.clear()
         if self._steering is not None:
@@ -391,7 +394,7 @@ class GameClient:
 
     def explained(self, lost: ConnectionLost) -> ConnectionLost:
         """Return ``lost`` with the code and reason of the server's ``bye`` before it."""
-        return _explained(lost, self._bye, self._moved)
+        return _explained(lost, self._bye)
 
     def end(self, lost: ConnectionLost) -> None:
         """Note that no other connection will follow; only the first call has an effect."""
@@ -413,6 +416,8 @@ class GameClient:
             self._counts.messages_received += 1
             try:
                 message = decode_from_server(data)
+                if isinstance(message, Moved):
+                    raise await moved_on(self._connection, message)
                 self._handlers[type(message)](message)
             except RemoteProtocolError as error:
                 raise await self._connection.fail(CloseCode.PROTOCOL_ERROR, str(error)) from error
@@ -526,9 +531,6 @@ class GameClient:
     def _on_bye(self, bye: Bye) -> None:
         self._bye = bye
 
-    def _on_moved(self, moved: Moved) -> None:
-        self._moved = moved
-
     def _on_welcome(self, _welcome: Welcome) -> None:
         raise RemoteProtocolError("the server sent a second welcome")
 
@@ -541,7 +543,7 @@ def _seconds(microseconds: int | None) -> float | None:
     return None if microseconds is None else microseconds / 1e6
 
 
-def _explained(lost: ConnectionLost, bye: Bye | None, moved: Moved | None) -> ConnectionLost:
+def _explained(lost: ConnectionLost, bye: Bye | None) -> ConnectionLost:
     """Return ``lost`` with the code and reason of a ``bye`` that came before it."""
     if bye is None or lost.code not in (bye.code, CONNECTION_LOST, NO_STATUS):
         return ConnectionLost(
@@ -549,6 +551,12 @@ def _explained(lost: ConnectionLost, bye: Bye | None, moved: Moved | None) -> Co
             lost.reason,
             action=lost.action,
             retry_after_s=lost.retry_after_s,
-            moved=moved,
+            moved=lost.moved,
         )
-    return ConnectionLost(bye.code, bye.reason, retry_after_s=bye.retry_after_s, moved=moved)
+    return ConnectionLost(bye.code, bye.reason, retry_after_s=bye.retry_after_s)
+
+
+async def moved_on(connection: Connection, moved: Moved) -> ConnectionLost:
+    """Close, as the server asks, and return the exception that says where to go on."""
+    await connection.close(CloseCode.NORMAL, "moved")
+    return ConnectionLost(CloseCode.MOVED, f"moved to {moved.room}", moved=moved)

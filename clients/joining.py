@@ -20,7 +20,7 @@ from clients.backoff import Backoff
 from clients.client_types import State, StateChange
 from clients.connection import Connection, Via, open_connection
 from clients.errors import ConnectionLost, Refused
-from clients.game_client import GameClient
+from clients.game_client import GameClient, moved_on
 from clients.nursery import open_unwrapping_nursery
 from gameserver.errors import RemoteProtocolError
 from gameserver.model.schema import Schema
@@ -29,6 +29,7 @@ from gameserver.protocol.messages import (
     VERSION,
     Bye,
     Hello,
+    Moved,
     ServerMessage,
     Welcome,
     decode_from_server,
@@ -36,6 +37,9 @@ from gameserver.protocol.messages import (
 
 #: Longest time for TCP, for TLS, for the opening handshake and for the welcome, each.
 OPEN_DEADLINE_S: Final = 10.0
+#: So many moves to other rooms are followed in so long a time: servers may send players in circles.
+MAX_MOVES: Final = 8
+MOVES_S: Final = 60.0
 
 
 async def _welcomed(connection: Connection, hello: Hello) -> Welcome:
@@ -47,10 +51,14 @@ async def _welcomed(connection: Connection, hello: Hello) -> Welcome:
             message = decode_from_server(await connection.receive())
             if isinstance(message, Welcome):
                 return message
+            if isinstance(message, Moved):
+                raise await moved_on(connection, message)
             bye = _only_bye(message)
     except RemoteProtocolError as error:
         raise await connection.fail(CloseCode.PROTOCOL_ERROR, str(error)) from error
     except ConnectionLost as lost:
+        if lost.moved is not None:
+            raise
         if bye is not None:
             raise Refused(bye.code, bye.reason, retry_after_s=bye.retry_after_s) from None
         if lost.code in (CONNECTION_LOST, NO_STATUS):
@@ -81,9 +89,24 @@ class _Target:
     schema: Schema | None
     ssl_context: ssl.SSLContext | None
     via: Via | None
+    #: Of the seat that is reserved where the client has moved, until it has its welcome.
+    ticket: str | None = None
+    #: Of the seat that is reserved for the first join.
+    reserved: str | None = None
+
+    def follow(self, moved: Moved) -> None:
+        """Join where the server says from now on; ``RemoteProtocolError`` for a bad address."""
+        allowed = ("wss://",) if self.url.startswith("wss:") else ("wss://", "ws://")
+        if moved.url and not moved.url.startswith(allowed):
+            raise RemoteProtocolError(f"moved to {moved.url[:80]}")
+        self.url = moved.url or self.url
+        self.asked, self.ticket = Asked(moved.room, None, None), moved.ticket
+        self.reserved = None
 
     def hello(self, client: GameClient | None) -> Hello:
         """Return the hello of a new player (``client`` None), or of one that resumes."""
+        if self.ticket is not None:  # the server knows who comes with it
+            return Hello(VERSION, None, self.asked.room, self.name, None, ticket=self.ticket)
         digest = None if self.schema is None else self.schema.hash
         resume, tick, held = None, 0, None
         if client is not None:
@@ -100,6 +123,7 @@ class _Target:
             held,
             self.asked.options,
             self.asked.filter,
+            self.reserved if client is None else None,
         )
 
 
@@ -114,6 +138,8 @@ class _Stay:
         self._welcomed_at_s: float | None = None
         self._life = trio.CancelScope()
         self._leaving = False
+        #: When the server has moved the client, lately.
+        self._moves_s: list[float] = []
         #: The scope of reading, while there is a connection; ``leave`` cancels it.
         self._reading: trio.CancelScope | None = None
 
@@ -143,19 +169,37 @@ class _Stay:
                 return await self._connect_and_read(task_status)
             except (Refused, ConnectionLost) as error:
                 client = self._client
+                ended = _as_lost(error)
+                follows = self._follow(ended)
                 if client is None:
+                    if follows:
+                        continue
                     raise
-                ended = client.explained(_as_lost(error))
-            if not self._may_come_back(ended):
+                ended = client.explained(ended)
+            if not (follows or self._may_come_back(ended)):
                 return client.end(ended)
-            pause_s = self._pause_s(ended)
+            pause_s = 0.0 if follows else self._pause_s(ended)
             client.lose(ended, pause_s)
             await trio.sleep(pause_s)
+
+    def _follow(self, ended: ConnectionLost) -> bool:
+        """Whether the client goes on elsewhere, as the server said; then ``_target`` is there."""
+        if ended.moved is None or self._leaving or not self._resume:
+            return False
+        now_s = trio.current_time()
+        self._moves_s = [at_s for at_s in self._moves_s if now_s - at_s < MOVES_S] + [now_s]
+        if len(self._moves_s) > MAX_MOVES:
+            return False
+        try:
+            self._target.follow(ended.moved)
+        except RemoteProtocolError:
+            return False
+        return True
 
     def _may_come_back(self, ended: ConnectionLost) -> bool:
         # If the client leaves at the moment of the loss, the loss is raised and nothing cancels.
         wanted = self._resume and not self._leaving
-        return wanted and ended.action is ClientAction.RESUME and not ended.moved
+        return wanted and ended.action is ClientAction.RESUME
 
     def _pause_s(self, ended: ConnectionLost) -> float:
         began_s, now_s = self._welcomed_at_s, trio.current_time()
@@ -173,14 +217,15 @@ class _Stay:
             if client is not None:
                 client.enter(StateChange(State.JOINING))
             welcome = await _welcomed_in_time(connection, target.hello(client))
+            target.ticket = None
+            schema = await _read_schema(connection, welcome, target.schema)
             with trio.CancelScope() as self._reading:
                 try:
                     if client is None:
-                        client = await _new_client(connection, welcome, target.schema)
-                        self._client = client
+                        client = self._client = GameClient(connection, welcome, schema)
                         task_status.started(client)
                     else:
-                        await client.come_back(connection, welcome)
+                        await client.come_back(connection, welcome, schema)
                     self._welcomed_at_s = trio.current_time()
                     connection.tasks.start_soon(client.upkeep)
                     await client.read()
@@ -205,11 +250,9 @@ async def _welcomed_in_time(connection: Connection, hello: Hello) -> Welcome:
         raise ConnectionLost(CONNECTION_LOST, why) from None
 
 
-async def _new_client(
-    connection: Connection, welcome: Welcome, schema: Schema | None
-) -> GameClient:
+async def _read_schema(connection: Connection, welcome: Welcome, ours: Schema | None) -> Schema:
     try:
-        return GameClient(connection, welcome, _schema_of(welcome, schema))
+        return _schema_of(welcome, ours)
     except RemoteProtocolError as error:
         raise await connection.fail(CloseCode.PROTOCOL_ERROR, str(error)) from error
 
@@ -223,6 +266,7 @@ async def open_game(
     token: str | None = None,
     options: Options | None = None,
     filters: Mapping[str, Any] | None = None,
+    ticket: str | None = None,
     schema: Schema | None = None,
     ssl_context: ssl.SSLContext | None = None,
     via: Via | None = None,
@@ -235,7 +279,7 @@ async def open_game(
     ``token`` is the token that the game's ``on_auth`` expects.  ``options`` is an instance of the
     room's options class, or a map of them by name, with the names of enum members.  ``filters``
     hold what the listing of a room must say that the server chooses; ``arena?mode=RANKED`` as
-    ``room`` says the same.  With ``schema``
+    ``room`` says the same.  ``ticket`` is that of a reserved seat.  With ``schema``
     (``MyRoom.schema()``) the server must have the same schema, and enum fields give members;
     without it they give the names of members.  ``via`` puts a link of the lab between client and
     server: ``clients.lab.stream.over``.
@@ -249,7 +293,9 @@ async def open_game(
     it cannot be reached or does not answer in time.  An exception of the block is raised as it is,
     not in an ``ExceptionGroup``.
     """
-    target = _Target(url, asked(room, options, filters), name, token, schema, ssl_context, via)
+    target = _Target(
+        url, asked(room, options, filters), name, token, schema, ssl_context, via, reserved=ticket
+    )
     stay = _Stay(target, chance or random.Random(), resume=resume)
     async with open_unwrapping_nursery() as nursery:
         try:

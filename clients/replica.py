@@ -26,7 +26,6 @@ class Replica:
     """
 
     def __init__(self, schema: Schema, *, own_entity: int = 0) -> None:
-        self.schema = schema
         #: The entities in view, by id.
         self.entities: dict[int, RemoteEntity] = {}
         #: The id of the entity that the player steers, 0 for none; it may be out of view.
@@ -42,6 +41,10 @@ class Replica:
         self.needs_full_state = False
         #: Deltas ignored because a full state was needed.
         self.ignored = 0
+        self._take_schema(schema)
+
+    def _take_schema(self, schema: Schema) -> None:
+        self.schema = schema
         self._classes = [entity_class(kind, spec) for kind, spec in enumerate(schema.entities)]
         self._event_classes = [event_class(spec) for spec in schema.events]
         self._by_kind: list[dict[int, RemoteEntity]] = [{} for _ in schema.entities]
@@ -70,9 +73,11 @@ class Replica:
         """Whether a hello can resume with ``tick`` and the ids of the entities."""
         return self.tick >= 0 and not self.needs_full_state
 
-    def begin_anew(self, own_entity: int) -> None:
-        """Forget everything: later deltas are for another seat."""
+    def begin_anew(self, own_entity: int, schema: Schema | None = None) -> None:
+        """Forget everything: later deltas are for another seat, perhaps of another ``schema``."""
         self._forget_all()
+        if schema is not None and schema.hash != self.schema.hash:
+            self._take_schema(schema)
         self.own_entity = own_entity
         self.tick = -1
         self.ack = 0

@@ -5,8 +5,13 @@ Owns one rule: every text is cleaned when it is added.  ``simulation/stepper.py`
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
+from gameserver.errors import JoinRefused, LocalProtocolError
+from gameserver.model.plain_options import plain_options
+from gameserver.protocol.names import parse_room_request
 from gameserver.protocol.texts import cleaned_text
 from gameserver.replication.events import Emission
 
@@ -24,13 +29,37 @@ class Text:
     to: tuple[int, ...] | None
 
 
+@attrs.frozen
+class Move:
+    """Players who go on in another room together: their seats, the room asked for, and options.
+
+    ``room`` may end in a query, whose fields are filters.  ``options`` are by name; None: those
+    that each player has, where the other room takes the same.
+    """
+
+    seats: tuple[int, ...]
+    room: str
+    options: dict[str, Any] | None
+
+
 @attrs.define
 class Outbox:
-    """The events and texts to send, in order, and the seats whose players were kicked."""
+    """The events and texts to send, in order, the seats that were kicked, and moves."""
 
     emissions: list[Emission] = attrs.field(factory=list)
     texts: list[Text] = attrs.field(factory=list)
     kicked: list[int] = attrs.field(factory=list)
+    moves: list[Move] = attrs.field(factory=list)
+
+    def move(self, seats: tuple[int, ...], room: str, options: Any) -> None:
+        """Check a move and add it; ``LocalProtocolError`` if it can never be."""
+        try:
+            parse_room_request(room.partition("?")[0])
+        except (JoinRefused, AttributeError):
+            raise LocalProtocolError(
+                f"{room!r} is no room: write kind, kind/name or kind?field=value"
+            ) from None
+        self.moves.append(Move(seats, room, None if options is None else plain_options(options)))
 
     def say(self, seat: int, name: str, text: str, to: tuple[int, ...] | None) -> None:
         """Clean ``text`` and add it, unless it is empty then."""

@@ -118,6 +118,18 @@ class Player(Generic[EntityT]):
     def focus(self, point: Point | None) -> None:
         self._seat.focus = point
 
+    def move_to(self, room: str, *, options: Any = None) -> None:
+        """Have this player go on in another room of the server, after this tick.
+
+        ``room`` is ``"kind/name"``, or ``"kind"`` or ``"kind?field=value"`` for a room that the
+        server chooses; it is made if need be.  A seat is reserved there, the client follows by
+        itself, and ``on_leave`` of this room says ``"moved to …"``.  ``options`` are an instance of
+        the other room's options class or a map of them by name; by default the player's own, where
+        the other room has the same class.  If there is no seat, the player stays, and
+        ``Room.on_move_refused`` is called.
+        """
+        self._outbox.move((self.seat,), room, options)
+
     def kick(self, reason: str) -> None:
         """End this player's session after this tick, with close code 4010 and ``reason``."""
         if self.kicked is None:

@@ -264,6 +264,9 @@ class Room(Generic[EntityT]):
         """
         return True
 
+    def on_move_refused(self, player: Player[EntityT], room: str, reason: str) -> None:
+        """``player`` cannot go to ``room``, and stays here.  By default nothing happens."""
+
     def tick(self) -> None:
         """Advance the world by ``dt``."""
 
@@ -450,6 +453,14 @@ class Room(Generic[EntityT]):
             points = ((getattr(by, x_name), getattr(by, y_name)),)
         event = spec.as_it_is_now(event)
         self._outbox.emissions.append(Emission(event, points, seat, group, record))
+
+    def move_players(
+        self, players: Iterable[Player[Any]], room: str, *, options: Any = None
+    ) -> None:
+        """Have players go on in another room together, or not at all; see ``Player.move_to``."""
+        seats = tuple(_seat_of(player, "players") for player in players)
+        if seats:
+            self._outbox.move(seats, room, options)
 
     def say(
         self,

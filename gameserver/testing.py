@@ -68,7 +68,8 @@ class ReallyWaits(LocalProtocolError):
 class Rehearsal(Generic[R]):
     """Plays ``room`` tick by tick; an exception of one of its hooks is raised here.
 
-    ``texts`` holds the texts that the last ``step`` would have sent to clients.
+    ``texts`` holds the texts that the last ``step`` would have sent to clients, and ``moved`` all
+    players that have moved to other rooms, each with the room that the game asked for.
     """
 
     def __init__(self, room: R) -> None:
@@ -77,6 +78,7 @@ class Rehearsal(Generic[R]):
     def _begin(self, stepper: Stepper[R]) -> None:
         self.room: R = stepper.room
         self.texts: list[str] = []
+        self.moved: list[tuple[Player, str]] = []
         self._stepper = stepper
         #: The seats to which deltas are made, for ``sees``.
         self._watched: dict[int, Seat] = {}
@@ -218,6 +220,10 @@ class Rehearsal(Generic[R]):
         self._raise_failure()
         for player in stepper.kicked:
             self.leave(player, player.kicked or "")
+        for move in stepper.take_moves():
+            for player in [self.room.players[seat] for seat in move.seats]:
+                self.moved.append((player, move.room))
+                self.leave(player, f"moved to {move.room}")
         emissions = stepper.take_emissions()
         self.texts += [said.text for said in stepper.take_texts()]
         self._publish(emissions)

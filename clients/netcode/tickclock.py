@@ -79,7 +79,7 @@ class TickClock:
 
     def __init__(self, tick_rate: float, tick: float, now_s: float, publish_every: int = 1) -> None:
         #: Ticks per second of game time, which are the steady ticks per second.
-        self.tick_rate: Final = tick_rate
+        self.tick_rate = tick_rate
         self._tempo = Tempo()
         self._publish_every = publish_every
         #: How often a jump of the server's time was detected.
@@ -94,8 +94,15 @@ class TickClock:
         self._heard = (tick, now_s)
         self._begin(tick - now_s * tick_rate)
 
-    def begin_anew(self, tick: float, now_s: float, publish_every: int = 1) -> None:
-        """Forget everything: this is another server or room, at ``tick`` or later."""
+    def begin_anew(
+        self, tick: float, now_s: float, publish_every: int = 1, tick_rate: float | None = None
+    ) -> None:
+        """Forget everything: this is another server or room, at ``tick`` or later.
+
+        The tick rate stays if none is given.
+        """
+        if tick_rate is not None:
+            self.tick_rate = tick_rate
         self._tempo = Tempo()
         self._publish_every = publish_every
         self._heard = (tick, now_s)

@@ -40,6 +40,7 @@ class CloseCode(enum.IntEnum):
     TAKEN_OVER = 4012
     RESUMING = 4013
     OPTIONS = 4014
+    MOVED = 4015
 
 
 class ClientAction(enum.Enum):

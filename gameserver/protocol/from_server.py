@@ -304,22 +304,24 @@ class Hashes:
 
 @attrs.define
 class Moved:
-    """The room is elsewhere: connect to ``url`` and present ``token``."""
+    """The player goes on in ``room``: connect to ``url`` (empty: the same) with ``ticket``."""
 
     url: str
-    token: str
+    room: str
+    ticket: str
 
     @classmethod
     def from_wire(cls, message: list[Any]) -> Moved:
         """Read the array of a moved."""
-        require_at_least("moved", message, 3)
+        require_at_least("moved", message, 4)
         require("moved.url", ok=type(message[1]) is str)
-        require("moved.token", ok=type(message[2]) is str)
-        return cls(message[1], message[2])
+        require("moved.room", ok=type(message[2]) is str)
+        require("moved.ticket", ok=type(message[3]) is str)
+        return cls(message[1], message[2], message[3])
 
     def encode(self) -> bytes:
         """Return the bytes of the message."""
-        return pack((Kind.MOVED, self.url, self.token))
+        return pack((Kind.MOVED, self.url, self.room, self.ticket))
 
 
 @attrs.define

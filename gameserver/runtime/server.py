@@ -19,7 +19,8 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import parse_qsl
 
 import attrs
 import structlog
@@ -232,6 +233,24 @@ class Server:
             self._past = total(self._past, [session.tally()])
             if not self._sessions:
                 self._no_session.set()
+
+    def reserve_seats(
+        self,
+        room: str,
+        count: int = 1,
+        *,
+        options: Mapping[str, Any] | None = None,
+        valid_s: float = 30.0,
+    ) -> list[str]:
+        """Reserve seats in one room for clients that will show the returned tickets.
+
+        ``room`` and ``options`` (of the room, if it is made for this) are those of a client's
+        hello; ``arena?mode=RANKED`` has filters.  ``JoinRefused`` if there are no such seats,
+        ``LocalProtocolError`` for a count or a time that can never be.
+        """
+        name, _, query = room.partition("?")
+        request = self.lobby.request(name, options, dict(parse_qsl(query)))
+        return self.lobby.reserve_seats(request, count, valid_s)
 
     async def _refuse_version(self, ws: WebSocket, _peer: Peer) -> None:
         """Tell a client of a former version, which reads close codes, that it is too old."""

@@ -114,6 +114,15 @@ class Overloaded:
 
 
 @attrs.frozen
+class MoveRefused:
+    """A player could not be moved to another room, and the game was told."""
+
+    seat: int
+    room: str
+    reason: str
+
+
+@attrs.frozen
 class Stepped:
     """A tick was simulated; ticks between it and the one before were dropped."""
 
@@ -140,6 +149,7 @@ Entry: TypeAlias = (
     | Finished
     | Paced
     | Overloaded
+    | MoveRefused
     | Stepped
     | Published
 )

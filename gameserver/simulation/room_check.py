@@ -25,7 +25,7 @@ from gameserver.simulation.matchable import check_matchable
 ASYNC_HOOKS: Final = ("on_start", "on_load", "on_stop", "on_auth")
 HOOKS: Final = (
     *("on_create", "on_join", "on_leave", "on_drop", "on_resume", "on_command", "on_idle"),
-    *("on_say", "on_overload", "sees", "tick", "save", "load", *ASYNC_HOOKS),
+    *("on_say", "on_overload", "on_move_refused", "sees", "tick", "save", "load", *ASYNC_HOOKS),
 )
 
 

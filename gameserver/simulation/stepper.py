@@ -16,7 +16,7 @@ from typing import Any, Final, Generic, TypeVar
 import attrs
 
 from gameserver.errors import Interrupted, LocalProtocolError
-from gameserver.outbox import Text
+from gameserver.outbox import Move, Text
 from gameserver.player import Player, Screen
 from gameserver.protocol.latency import Latency
 from gameserver.replication.events import Emission
@@ -32,6 +32,7 @@ from gameserver.simulation.recording import (
     Joined,
     Left,
     Measured,
+    MoveRefused,
     Overloaded,
     Paced,
     Published,
@@ -189,6 +190,9 @@ class Stepper(Generic[R]):
         outbox.emissions = [e for e in outbox.emissions if e.seat != number]
         outbox.texts = [text for text in outbox.texts if text.to is None or number not in text.to]
         outbox.kicked = [seat for seat in outbox.kicked if seat != number]
+        if outbox.moves:
+            left = [attrs.evolve(m, seats=_without(m.seats, number)) for m in outbox.moves]
+            outbox.moves = [move for move in left if move.seats]
         world = self.room.world
         for record in list(world.owned.get(number, {}).values()):
             world.set_owner(record.entity, 0)
@@ -402,6 +406,16 @@ class Stepper(Generic[R]):
         texts, self.outbox.texts = self.outbox.texts, []
         return texts
 
+    def take_moves(self) -> list[Move]:
+        """Return the players to move to other rooms, once."""
+        moves, self.outbox.moves = self.outbox.moves, []
+        return moves
+
+    def refuse_move(self, player: Player, room: str, reason: str) -> None:
+        """Run ``on_move_refused``; note its exception in ``failures``."""
+        self._record(MoveRefused(player.seat, room, reason))
+        self._guarded("on_move_refused", player, player, room, reason)
+
     def take_failures(self) -> list[HookFailure]:
         """Return the hooks that raised, once."""
         failures, self.failures = self.failures, []
@@ -435,3 +449,7 @@ class Stepper(Generic[R]):
         except Exception as error:  # noqa: BLE001 - a game's bug must not take the server down
             self.failures.append(HookFailure(hook, player, error))
             return _FAILED
+
+
+def _without(seats: tuple[int, ...], number: int) -> tuple[int, ...]:
+    return tuple(seat for seat in seats if seat != number)

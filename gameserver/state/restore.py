@@ -17,7 +17,7 @@ from gameserver.errors import LocalProtocolError, SnapshotError
 from gameserver.group import Group
 from gameserver.model.fieldtypes import INT_LIMIT
 from gameserver.model.view import describe
-from gameserver.outbox import Text
+from gameserver.outbox import Move, Text
 from gameserver.player import Player, Screen
 from gameserver.replication.events import Emission
 from gameserver.replication.publisher import Publisher
@@ -232,6 +232,7 @@ def _load_engine(
         for seat, name, text, to in engine["texts"]
     ]
     outbox.kicked = list(engine["kicked"])
+    outbox.moves = [Move(tuple(seats), *rest) for seats, *rest in engine["moves"]]
     stepper._said = [(loader.load(player), text) for player, text in engine["said"]]
     room._timers.next_serial = engine["next_timer"]
     stepper.calls.next_number = engine["next_call"]

@@ -38,6 +38,7 @@ _ENGINE: Final = frozenset(vars(unbuilt(Room, "", 0)))
 SETTINGS: Final = frozenset(Room.__annotations__)
 _MUTABLE: Final = (list, dict, set, bytearray)
 _text_row: Final = attrgetter("seat", "name", "text", "to")
+_move_row: Final = attrgetter("seats", "room", "options")
 
 #: Worked out once for each class of rooms.
 _CLASSES: Final[dict[type[Room], Classes]] = {}
@@ -332,6 +333,7 @@ def _save_engine(
         "emissions": emissions,
         "texts": list(map(_text_row, outbox.texts)),
         "kicked": outbox.kicked[:],
+        "moves": list(map(_move_row, outbox.moves)),
         "said": [(saver.save(player), text) for player, text in stepper._said],
         "texts_dropped": stepper.texts_dropped,
         "joins": stepper.joins,

@@ -243,20 +243,59 @@ test("waking changes nothing before the first try, nor after the last", () => {
   assert.equal(client.state, "closed");
 });
 
-test("moved: the new address, with the new token, and again after a loss", () => {
-  const { client, socket, time, told } = playing();
+test("moved: at once to the new address and room, with the ticket, and again after a loss", () => {
+  const { client, socket, time, told } = playing({ token: "t", options: { size: 4 } });
   const old = socket();
-  old.say([Kind.MOVED, "wss://other/play", "token-2"]);
+  const hello = [1, 2, null, "duel/7", "Ada", null, null, 0, null, null, null, "ticket"];
+  old.say([Kind.MOVED, "wss://other/play", "duel/7", "ticket"]);
   assert.equal(old.closed.code, 1000);
   assert.equal(client.state, "reconnecting");
-  time.advance(500);
+  time.advance(0);
   assert.equal(socket().url, "wss://other/play");
   socket().accept();
-  assert.deepEqual(socket().take(), [[1, 2, null, "arena", "Ada", "token-2", "resume-1", 0, null, null, null, null]]);
-  socket().lose(1006);
+  assert.deepEqual(socket().take(), [hello]);
+  socket().lose(1006); // before the welcome: the ticket may still be good
   time.advance(1000);
   assert.equal(socket().url, "wss://other/play");
+  socket().accept();
+  assert.deepEqual(socket().take(), [hello]);
+  socket().say(welcome());
+  assert.equal(client.state, "playing");
+  socket().lose(1006);
+  time.advance(1000);
+  socket().accept();
+  const [again] = socket().take();
+  assert.deepEqual(again.slice(3, 7), ["duel/7", "Ada", "t", "resume-1"]);
+  assert.equal(again[11], null);
   assert.equal(states(told).includes("closed"), false);
+});
+
+test("moved in place of the welcome, to another room of the same server", () => {
+  const { client, socket, time } = world();
+  client.connect();
+  const { url } = socket();
+  socket().accept();
+  socket().say([Kind.MOVED, "", "duel/7", "ticket"]);
+  time.advance(0);
+  assert.equal(socket().url, url);
+  socket().accept();
+  assert.equal(socket().take()[0][11], "ticket");
+});
+
+test("a client that is moved about too often stops", () => {
+  const { client, socket, time, told } = playing();
+  for (let moves = 0; moves < 8; moves += 1) {
+    socket().say([Kind.MOVED, "", `duel/${moves}`, "ticket"]);
+    time.advance(0);
+    socket().accept();
+    socket().say(welcome());
+    assert.equal(client.state, "playing");
+  }
+  socket().say([Kind.MOVED, "", "duel/9", "ticket"]);
+  assert.equal(client.state, "closed");
+  assert.equal(socket().closed.code, 4015);
+  const last = told().filter(([name]) => name === "state").at(-1)[1];
+  assert.deepEqual([last.code, last.action], [4015, "stop"]);
 });
 
 test("nobody moves us from wss to ws", () => {

@@ -76,7 +76,7 @@ const NAMES = {
   [Kind.STATUS]: ["rttUs", "smoothedUs", "jitterUs", "minUs", "workUs", "players", "late", "early", "dropped", "idleTicks", "waitUs", "simulateUs", "sendUs", "disputed"],
   [Kind.SAID]: ["seat", "name", "text"],
   [Kind.CHECK]: ["tick", "checksum"],
-  [Kind.MOVED]: ["url", "token"],
+  [Kind.MOVED]: ["url", "room", "ticket"],
   [Kind.BYE]: ["code", "reason", "retryAfterS"],
 };
 

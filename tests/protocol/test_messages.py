@@ -314,7 +314,7 @@ GOOD_SERVER: dict[str, list[Any]] = {
     "status": [20, 1, 2, 3, 4, 5, 6],
     "said": [21, 1, "a", "b"],
     "check": [22, 1, 2],
-    "moved": [23, "ws://a", "t"],
+    "moved": [23, "ws://a", "b/c", "t"],
     "bye": [24, 4000, "why", None],
 }
 #: (message, position, values that may not stand there)
@@ -347,6 +347,7 @@ WRONG_SERVER: list[tuple[str, int, list[Any]]] = [
     ("check", 2, [None, -1, True, MAX_CHECKSUM + 1]),
     ("moved", 1, [None, 1, b"a"]),
     ("moved", 2, [None, 1, b"a"]),
+    ("moved", 3, [None, 1, b"a"]),
     ("bye", 1, [None, True, 0, 999, 5000, 1000.0]),
     ("bye", 2, [None, 1, b"a"]),
     ("bye", 3, [-1, -0.5, math.nan, math.inf, True, "30"]),

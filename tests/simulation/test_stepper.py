@@ -92,7 +92,7 @@ def public(thing: object) -> set[str]:
 def test_a_player_has_only_what_a_game_uses() -> None:
     player = Stepper(Warehouse()).join(1, NoSink(), "ann").player
     assert public(player) == {
-        *("seat", "name", "identity", "latency", "connected", "kicked", "kick"),
+        *("seat", "name", "identity", "latency", "connected", "kicked", "kick", "move_to"),
         *("entity", "focus", "data", "options"),
         *("lag_compensation", "rewinds_disputed", "rewinds_clamped"),
     }
@@ -113,6 +113,7 @@ def test_a_room_has_only_what_a_game_uses() -> None:
             "set_hidden",
             "storage",
             "made_with",
+            "move_players",
         ),
     }
     assert public(Room()) == {*HOOKS, *settings, *tools}

@@ -99,7 +99,7 @@ PARTS = [
     (fields(Input), {*seat_state.INPUT_ROW, "command"}, {"read_s"}),
     (fields(Screen), {"claim", "applied_tick"}, set()),
     (fields(Life), {"serial", "returns", "taken_over_at"}, set()),
-    (fields(Outbox), {"emissions", "texts", "kicked"}, set()),
+    (fields(Outbox), {"emissions", "texts", "kicked", "moves"}, set()),
     (fields(Emission), {"event", "points", "seat", "group", "by"}, set()),
     (fields(Text), {"seat", "name", "text", "to"}, set()),
     (

@@ -138,7 +138,7 @@ server_messages: st.SearchStrategy[ServerMessage] = st.one_of(
         ticks,
         st.lists(hashes, max_size=9).map(lambda pairs: [part for pair in pairs for part in pair]),
     ),
-    st.builds(Moved, texts, texts),
+    st.builds(Moved, texts, texts, texts),
     st.builds(
         Bye,
         st.sampled_from(CloseCode).map(int),

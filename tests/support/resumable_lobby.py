@@ -17,7 +17,7 @@ import trio_websocket
 from trio.testing import memory_stream_pair
 
 from clients import GameClient, connection
-from gameserver import Player, Settings
+from gameserver import Player, Room, Settings
 from gameserver.ops.metrics import Counters
 from gameserver.protocol.held import encode_held
 from gameserver.protocol.messages import SUBPROTOCOL, Delta, Welcome
@@ -184,11 +184,13 @@ def stream_peer(stream: Any) -> Any:
 
 @asynccontextmanager
 async def resumable_lobby(
-    kind: type[Field] = HoldingField, **changes: Any
+    kind: type[Field] = HoldingField, *more: type[Room], **changes: Any
 ) -> AsyncIterator[ResumableLobby]:
+    """``more`` rooms are served under the names of their classes, in lower case."""
     settings = attrs.evolve(SETTINGS, **changes)
     async with trio.open_nursery() as nursery:
-        lobby = Lobby({"field": kind}, settings)
+        kinds = {"field": kind, **{cls.__name__.lower(): cls for cls in more}}
+        lobby = Lobby(kinds, settings)
         lobby.start(nursery)
         yield ResumableLobby(lobby, ConnectionLimits(settings), Counters(), nursery)
         nursery.cancel_scope.cancel()

@@ -72,6 +72,9 @@ const PING_ABOUT_EVERY_MS = 1000;
 const JOIN_DEADLINE_MS = 10_000;
 /** A page that wakes learns within this time that its connection was lost while it slept. */
 const WAKING_MS = 1000;
+/** So many moves to other rooms are followed in so long a time; servers may send players in circles. */
+const MAX_MOVES = 8;
+const MOVES_MS = 60_000;
 
 /** What can be listened to. @type {Record<keyof Payloads, true>} */
 const SIGNALS = {
@@ -114,6 +117,7 @@ export class GameClient {
     token = null,
     options = null,
     filters = null,
+    ticket = null,
     schemaHash = null,
     socketFactory = WebSocket,
     clock = () => performance.now(),
@@ -128,6 +132,7 @@ export class GameClient {
       token,
       ...asked(room, options, filters),
       resume: /** @type {string | null} */ (null),
+      ticket,
     };
     this.#Socket = socketFactory;
     this.#clock = clock;
@@ -159,6 +164,10 @@ export class GameClient {
   #wokenMs = -Infinity;
   /** Whether the server asked for the pause before the next attempt. */
   #mustWait = false;
+  /** When the client was last moved. @type {number[]} */
+  #movesMs = [];
+  /** Whether it was moved, and has not had its welcome there. */
+  #isMoving = false;
 
   /** @returns {State} */
   get state() {
@@ -353,7 +362,9 @@ export class GameClient {
 
   #join() {
     const holding = this.#hello.resume === null ? null : this.#session?.holding;
-    this.#post(messages.encodeHello({ ...this.#hello, ...holding }));
+    // The server knows who comes with the ticket of a move.
+    const token = this.#isMoving ? null : this.#hello.token;
+    this.#post(messages.encodeHello({ ...this.#hello, ...holding, token }));
     this.#enter("joining");
   }
 
@@ -470,6 +481,8 @@ export class GameClient {
     if (before === null) this.#session?.replica.clear();
     if (this.#line === null) return; // a listener to `leave` has closed us
     this.#hello.resume = welcome.resume === "" ? null : welcome.resume;
+    this.#hello.ticket = null;
+    this.#isMoving = false;
     const connection = {
       clock: this.#clock,
       post: (/** @type {Uint8Array<ArrayBuffer>} */ bytes) => this.#post(bytes),
@@ -488,17 +501,28 @@ export class GameClient {
     if (this.#line !== null) this.#signals.emit("welcome", welcome);
   }
 
-  /** Go on at another server, with its token from now on. @param {messages.Moved} moved */
-  #move({ url, token }) {
+  /** Go on in another room, perhaps of another server. @param {messages.Moved} moved */
+  #move({ url, room, ticket }) {
     // A server must not send a client from wss: to ws:.
     const allowed = this.#url.startsWith("wss:") ? ["wss:"] : ["ws:", "wss:"];
-    if (!URL.canParse(url) || !allowed.includes(new URL(url).protocol)) {
+    if (url !== "" && (!URL.canParse(url) || !allowed.includes(new URL(url).protocol))) {
       throw new ProtocolError(`moved to ${url.slice(0, 80)}`);
     }
-    this.#url = url;
-    this.#hello.token = token;
+    const nowMs = this.#clock();
+    this.#movesMs = [...this.#movesMs.filter((ms) => nowMs - ms < MOVES_MS), nowMs];
+    if (this.#movesMs.length > MAX_MOVES) {
+      this.#end(Code.MOVED, "moved about too often");
+      return;
+    }
+    if (url !== "") this.#url = url;
+    const anew = { schemaHash: null, resume: null, options: null, filter: null };
+    Object.assign(this.#hello, anew, { room, ticket });
+    this.#isMoving = true;
     this.#drop(Code.NORMAL, "moved");
-    this.#comeBack(Code.NORMAL, "moved to another server", 0);
+    this.#hasPlayed = false;
+    this.#traffic.reconnects += 1;
+    this.#arm(() => this.#open(), 0);
+    this.#enter("reconnecting", Code.MOVED, `moved to ${room}`, "resume", 0);
   }
 
   // -------------------------------------------------------------- timers and sending

@@ -108,6 +108,7 @@
  *   the names of members
  * @property {Record<string, string | number | boolean> | null} [filters]  what the listing of a room
  *   must say that the server chooses; `"arena?mode=RANKED"` as `room` says the same
+ * @property {string | null} [ticket]  of a seat that the server has reserved
  * @property {string | null} [schemaHash]  the schema that the room must have; null accepts any
  * @property {import("./line.js").SocketFactory} [socketFactory]
  * @property {() => number} [clock]  milliseconds, steady

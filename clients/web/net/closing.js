@@ -41,6 +41,7 @@ export const CLOSE_CODES = Object.freeze([
   { code: 4012, name: "taken over", action: "stop" },
   { code: 4013, name: "resuming", action: "resume" },
   { code: 4014, name: "options", action: "stop" },
+  { code: 4015, name: "moved", action: "stop" },
 ]);
 
 /**
@@ -65,6 +66,7 @@ export const Code = Object.freeze({
   PROTOCOL_ERROR: 4000,
   TOO_SLOW: 4001,
   VERSION: 4002,
+  MOVED: 4015,
 });
 
 /**

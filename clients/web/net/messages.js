@@ -84,7 +84,7 @@ export const RENDERED_PER_TICK = 32;
  */
 /** @typedef {{ kind: typeof Kind.SAID, seat: number, name: string, text: string }} Said */
 /** @typedef {{ kind: typeof Kind.CHECK, tick: number, checksum: number }} Check */
-/** @typedef {{ kind: typeof Kind.MOVED, url: string, token: string }} Moved */
+/** @typedef {{ kind: typeof Kind.MOVED, url: string, room: string, ticket: string }} Moved */
 /**
  * @typedef {object} Bye
  * @property {typeof Kind.BYE} kind
@@ -324,8 +324,13 @@ const LAYOUTS = {
     }),
   },
   [Kind.MOVED]: {
-    count: 2,
-    read: (reader) => ({ kind: Kind.MOVED, url: reader.str(), token: reader.str() }),
+    count: 3,
+    read: (reader) => ({
+      kind: Kind.MOVED,
+      url: reader.str(),
+      room: reader.str(),
+      ticket: reader.str(),
+    }),
   },
   [Kind.BYE]: {
     count: 3,

@@ -79,22 +79,23 @@ class SignIn:
             return None
         assert self._tokens is not None, "checked at the start, and reading again keeps some"
         if token is None:
-            raise self._counted(TokenRefused(Fault.MISSING, "a token is needed here"))
+            raise self.counted(TokenRefused(Fault.MISSING, "a token is needed here"))
         try:
             return self._tokens.verify(token)
         except TokenRefused as refusal:
-            raise self._counted(refusal) from None
+            raise self.counted(refusal) from None
 
     def use(self, verified: Verified) -> None:
         """Use a token up; ``JoinRefused`` (4007) if it was used before."""
         now_s = self._steady()
         if self._used.is_full(now_s):
-            raise self._counted(TokenRefused(Fault.MEMORY, "too many sign-ins right now"))
+            raise self.counted(TokenRefused(Fault.MEMORY, "too many sign-ins right now"))
         expires_s = now_s + verified.expires_s - self._clock()
         if not self._used.use(verified.token_id, expires_s + CLOCK_SKEW_S):
-            raise self._counted(TokenRefused(Fault.USED, "the token was used before"))
+            raise self.counted(TokenRefused(Fault.USED, "the token was used before"))
 
-    def _counted(self, refusal: TokenRefused) -> JoinRefused:
+    def counted(self, refusal: TokenRefused) -> JoinRefused:
+        """Count a refused token or ticket, and return what its client is told."""
         self.refused[refusal.fault] += 1
         return JoinRefused(CloseCode.REFUSED, str(refusal))
 

@@ -44,17 +44,20 @@ def read_join_request(
     room: str,
     options: Mapping[str, Any] | None = None,
     filter_: Mapping[str, Any] | None = None,
+    *,
+    whole: bool = True,
 ) -> JoinRequest:
     """Return what the fields of a hello ask for; ``JoinRefused`` with 4004 or 4014 if it is wrong.
 
-    The first of ``kinds`` is the default.
+    The first of ``kinds`` is the default.  If not ``whole``, the options come from elsewhere and
+    stay None.
     """
     kind, name = parse_room_request(room)
     kind = kind or next(iter(kinds))
     if kind not in kinds:
         raise JoinRefused(CloseCode.NO_SUCH_ROOM, _no_such_room(kind, list(kinds)))
     try:
-        read = options_of(kinds[kind], options or {})
+        read = options_of(kinds[kind], options or {}) if whole else None
         wanted = filters_of(kinds[kind], read, filter_ or {})
     except RemoteProtocolError as error:
         raise JoinRefused(CloseCode.OPTIONS, str(error)) from error

@@ -15,6 +15,7 @@ import re
 import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import attrs
 import structlog
@@ -23,7 +24,9 @@ import trio
 from gameserver.config import Settings
 from gameserver.errors import JoinRefused, LocalProtocolError
 from gameserver.ops.metrics import LoopFigures, RoomTally, total
+from gameserver.outbox import Move
 from gameserver.protocol.closing import CloseCode
+from gameserver.protocol.messages import Moved
 from gameserver.room import Room, give_storage
 from gameserver.runtime.admission.hold_quota import HoldQuota
 from gameserver.runtime.admission.join_throttle import JoinThrottle
@@ -35,6 +38,7 @@ from gameserver.runtime.rooms.join_request import JoinRequest, read_join_request
 from gameserver.runtime.rooms.joinable import JoinableRooms, Key
 from gameserver.runtime.rooms.journals import Journals, journals_folder
 from gameserver.runtime.rooms.recovery import recover
+from gameserver.runtime.rooms.reservations import MAX_VALID_S, Reservations, Reserved
 from gameserver.runtime.rooms.resume_tokens import ResumeTokens
 from gameserver.runtime.rooms.resumption import Resumption
 from gameserver.runtime.rooms.room_list import ListedRoom
@@ -45,6 +49,7 @@ from gameserver.simulation.matchable import filter_values, listed
 from gameserver.simulation.room_check import check_room
 from gameserver.simulation.slips import suspicions
 from gameserver.storage.room_storage import RoomStorage
+from gameserver.tokens import TokenRefused
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +59,10 @@ RETRY_AFTER_S: Final = 5.0
 #: relapses.
 OVERLOAD_RETRY_S: Final = 5.0
 
+#: For how long the seat of a player who moves is reserved.
+MOVE_VALID_S: Final = 30.0
+#: Most seats that one reservation is for.
+MAX_PARTY: Final = 1000
 #: Where a player names no room, the lobby first looks for changes that games have made to
 #: ``locked``, ``private`` and ``listing`` of all rooms, but at most once in this time.
 SWEEP_EVERY_S: Final = 0.25
@@ -93,6 +102,17 @@ class _Open:
     def players(self) -> int:
         """How many players are in it."""
         return len(self.task.room.players)
+
+    def occupied(self) -> None:
+        """Note that a seat is taken: the room does not close."""
+        if self.empty is not None:
+            self.empty.cancel()
+            self.empty = None
+
+    @property
+    def free_seats(self) -> int:
+        """How many seats are free."""
+        return self.task.room.max_players - self.task.roster.seats_taken
 
     @property
     def private(self) -> bool:
@@ -179,6 +199,7 @@ class Lobby:
         self.join_throttle = JoinThrottle()
         self.resumption = Resumption[Member](ResumeTokens(lambda: self.sign_in.secrets))
         self._identities = Identities()
+        self.reservations = Reservations()
         #: One address may have as many held seats as connections.
         self.hold_quota = HoldQuota(settings.max_connections_per_address)
         #: By kind: what the rooms that have ended counted.
@@ -190,6 +211,7 @@ class Lobby:
         nursery.start_soon(self.join_throttle.run)
         nursery.start_soon(self._loop.run)
         nursery.start_soon(self._journals.run)
+        self.reservations.start(nursery)
 
     # ------------------------------------------------------------ finding
 
@@ -224,9 +246,11 @@ class Lobby:
         room: str,
         options: Mapping[str, Any] | None = None,
         filter_: Mapping[str, Any] | None = None,
+        ticket: str | None = None,
     ) -> JoinRequest:
         """Return what a hello asks for; ``JoinRefused`` (4004, 4014) if that cannot be."""
-        return read_join_request(self._kinds, room, options, filter_)
+        whole = ticket is None or not self.reservations.brings_options(ticket)
+        return read_join_request(self._kinds, room, options, filter_, whole=whole)
 
     @property
     def classes(self) -> list[type[Room]]:
@@ -261,9 +285,7 @@ class Lobby:
             opened = self._make(request, maker)
         roster = opened.task.roster
         number = roster.reserve(identity)
-        if opened.empty is not None:
-            opened.empty.cancel()
-            opened.empty = None
+        opened.occupied()
         refused = False
         try:
             yield Place(opened.task, number, opened.serial, made)
@@ -355,6 +377,126 @@ class Lobby:
         self._lowest_name[kind] = number
         return str(number)
 
+    # ------------------------------------------------------------ reserved seats
+
+    def reserve_seats(
+        self, request: JoinRequest, count: int, valid_s: float = MOVE_VALID_S
+    ) -> list[str]:
+        """Reserve seats in one room for those who will show the returned tickets.
+
+        The room is the one asked for, or one that fits and has so many free seats; it is made if
+        need be.  ``JoinRefused`` as for a client that joins; ``LocalProtocolError`` for a count
+        or a time that can never be.
+        """
+        if not 1 <= count <= MAX_PARTY:
+            raise LocalProtocolError(f"1 to {MAX_PARTY} seats can be reserved, not {count!r}")
+        if not 0 < valid_s <= MAX_VALID_S:
+            raise LocalProtocolError(f"seats are reserved for up to {MAX_VALID_S:g} s")
+        opened = self._room_for(request, count)
+        tickets = [self.reservations.reserve(opened.task, valid_s) for _ in range(count)]
+        opened.occupied()
+        return tickets
+
+    def find_move(self, resume: str | None) -> Moved | None:
+        """Return where the player has moved for whom this resume token was, if it is expected."""
+        moved = self.reservations.find_move(self.resumption.left_by(resume))
+        return None if moved is None else Moved("", *moved)
+
+    @contextlib.contextmanager
+    def claimed(self, ticket: str, request: JoinRequest) -> Iterator[Reserved]:
+        """Hold the reserved seat of a ticket, until its client has joined or given up.
+
+        The ticket is then used up.  ``JoinRefused``: 4007 if it is not good, 4011 if its room has
+        ended, 1001 while the server stops.
+        """
+        if self._closing is not None:
+            raise JoinRefused(CloseCode.GOING_AWAY, self._closing)
+        try:
+            reserved = self.reservations.claim(ticket, request.kind, request.name)
+        except TokenRefused as refusal:
+            raise self.sign_in.counted(refusal) from None
+        try:
+            if reserved.task.ended is not None:
+                raise JoinRefused(CloseCode.ROOM_CLOSED, reserved.task.ended)
+            yield reserved
+        finally:
+            reserved.task.roster.release(reserved.number)
+
+    def _room_for(
+        self, request: JoinRequest, count: int, passed_over: Collection[int] = ()
+    ) -> _Open:
+        """Return a room with so many free seats, made if need be; or raise ``JoinRefused``."""
+        if self._closing is not None:
+            raise JoinRefused(CloseCode.GOING_AWAY, self._closing)
+        self.reservations.check_limit(count)
+        small = set(passed_over)
+        while (opened := self._find(request, small)) is not None:
+            if opened.free_seats >= count:
+                return opened
+            if request.name is not None:
+                raise JoinRefused(
+                    CloseCode.ROOM_FULL, f"{opened.task.label} has too few free seats"
+                )
+            small.add(opened.serial)
+        if count > self._kinds[request.kind].max_players:
+            raise JoinRefused(CloseCode.ROOM_FULL, f"{request.kind} has fewer than {count} seats")
+        return self._make(request, None)
+
+    def _move(self, opened: _Open, move: Move) -> None:
+        """Reserve seats in another room for players of this one, and send them there."""
+        roster = opened.task.roster
+        players = [roster.find_seat(seat) for seat in dict.fromkeys(move.seats)]
+        members = [m for m in players if m is not None and m.may_resume]
+        if not members:
+            return
+        try:
+            request = self._move_request(move, opened)
+            all_options = [self._options_of(member, move, request) for member in members]
+            target = self._room_for(
+                attrs.evolve(request, options=all_options[0]), len(members), {opened.serial}
+            )
+            news = [
+                self.reservations.reserve(
+                    target.task,
+                    MOVE_VALID_S,
+                    identity=member.player.identity,
+                    options=options,
+                    moved_from=opened.task.label,
+                )
+                for member, options in zip(members, all_options, strict=True)
+            ]
+            target.occupied()
+        except JoinRefused as refusal:
+            log.warning(
+                "players cannot move", room=opened.task.label, to=move.room, why=refusal.reason
+            )
+            for member in members:
+                roster.refuse_move(member, move.room, refusal.reason)
+            return
+        for member, ticket in zip(members, news, strict=True):
+            life = member.resume_state.life
+            self.reservations.remember_move(life, target.task.label, ticket)
+            roster.move(member, Moved("", target.task.label, ticket))
+
+    def _move_request(self, move: Move, opened: _Open) -> JoinRequest:
+        """Return what the game of a room asks for; ``JoinRefused`` if it cannot be."""
+        room, _, query = move.room.partition("?")
+        request = read_join_request(
+            self._kinds, room, move.options, dict(parse_qsl(query)), whole=move.options is not None
+        )
+        if request.name is not None and request.fits(opened.kind, opened.name):
+            raise JoinRefused(CloseCode.REFUSED, f"this is {opened.task.label} already")
+        return request
+
+    def _options_of(self, member: Member, move: Move, request: JoinRequest) -> Any:
+        """Return the options of a player who moves; ``JoinRefused`` if some are missing."""
+        if move.options is not None:
+            return request.options
+        own, room = member.player.options, self._kinds[request.kind]
+        if room.options is not None and isinstance(own, room.options):
+            return own
+        return read_join_request(self._kinds, request.kind).options
+
     # ------------------------------------------------------------ making and closing
 
     def _make(self, request: JoinRequest, maker: str | None) -> _Open:
@@ -390,6 +532,7 @@ class Lobby:
         task.roster.on_released = functools.partial(self._seat_released, opened)
         # Found no more once it has failed, though it may yet be in its ``on_stop`` for long.
         task.roster.on_closed = functools.partial(self._forget, opened)
+        task.on_move = functools.partial(self._move, opened)
         self._open[task.label] = opened
         self._joinable[kind].note(opened)
         self._running += 1
@@ -442,6 +585,7 @@ class Lobby:
             self._forget(opened)
             # They refer to the room: a circle, which only a garbage collection would free.
             opened.task.roster.on_released = opened.task.roster.on_closed = _nothing
+            opened.task.on_move = _nothing
             del self._stopping[label]
             stopped.set()
             self.quota.give_back(opened.maker)
@@ -502,7 +646,7 @@ class Lobby:
             await self._all_stopped.wait()
 
 
-def _nothing() -> None:
+def _nothing(*_: object) -> None:
     """Do nothing: the room has ended."""
 
 

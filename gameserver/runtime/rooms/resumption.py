@@ -177,6 +177,15 @@ class Resumption(Generic[B]):
             if len(self._ended) > REMEMBERED:
                 self._ended.popitem(last=False)
 
+    def left_by(self, text: str | None) -> str | None:
+        """Return the life of a player who has left, if this is the token that its client has."""
+        token = None if text is None else self._tokens.read(text)
+        state = None if token is None else self._ended.get(token.life)
+        if token is None or state is None:
+            return None
+        newest = token.number > state.replaced and token.number in (state.newest, state.shown)
+        return token.life if newest else None
+
     def _refuse(self, why: Showing) -> B | None:
         """Count a token that is not good; return None."""
         self.counts[why] += 1

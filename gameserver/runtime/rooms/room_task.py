@@ -8,7 +8,7 @@ never touches a socket; players and their sessions are the roster's (``roster.py
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Final
 
 import structlog
@@ -17,6 +17,7 @@ import trio
 from gameserver.errors import LocalProtocolError
 from gameserver.ops.logging import escaped
 from gameserver.ops.metrics import RoomTally
+from gameserver.outbox import Move
 from gameserver.protocol.frames import binary_frame
 from gameserver.protocol.messages import HeldEntity, Said
 from gameserver.replication.disagreement import ShownView
@@ -72,6 +73,8 @@ class RoomTask:
         #: What the room begins with in place of ``on_start``; None after that, and for a new room.
         self._recovered = recovered
         self.ready = trio.Event()
+        #: Called with each move of players to another room, at the end of a tick.
+        self.on_move: Callable[[Move], None] = lambda _: None
         self._log = log.bind(room=label)
         self.hooks = HookWatch(room, self._log)
         self.pace = RoomPace(room.tick_rate, room.publish_every)
@@ -360,6 +363,9 @@ class RoomTask:
             self.roster.end_kicked()
         if stepper.calls.requests and self._background is not None:
             self._background.start()
+        if stepper.outbox.moves:
+            for move in stepper.take_moves():
+                self.on_move(move)
         return simulate_s
 
     def _publish(self, tick_number: int, simulate_s: float) -> None:

@@ -53,6 +53,7 @@ import trio
 from gameserver.errors import JoinRefused
 from gameserver.player import Player
 from gameserver.protocol.closing import CloseCode
+from gameserver.protocol.messages import Moved
 from gameserver.replication.publisher import Publisher
 from gameserver.replication.seat import Sink
 from gameserver.room import Room
@@ -122,6 +123,8 @@ class Member:
     seated: Seated
     state: State
     resume_state: ResumeState
+    #: Where the player goes on; its client is told so when the session ends.
+    moved: Moved | None = None
 
     @property
     def player(self) -> Player:
@@ -148,6 +151,7 @@ class Member:
         """Whether the player has its seat, and may keep it."""
         return (
             not isinstance(self.state, Left)
+            and self.moved is None
             and self.roster.closed is None
             and self.player.kicked is None
         )
@@ -227,6 +231,11 @@ class Roster:
     def find(self, player: Player) -> Member | None:
         """Return the member that ``player`` is; None if it has left."""
         return self._members.get(player)
+
+    def find_seat(self, number: int) -> Member | None:
+        """Return the member in a seat."""
+        player = self._room.players.get(number)
+        return None if player is None else self.find(player)
 
     def find_identity(self, identity: str | None) -> Member | None:
         """Return the member that signed in as ``identity``."""
@@ -338,6 +347,18 @@ class Roster:
         for player in self._stepper.kicked:
             assert player.kicked is not None
             self._expel(self._members[player], CloseCode.KICKED, player.kicked)
+
+    def move(self, member: Member, moved: Moved) -> None:
+        """End the session of a player who goes on in another room; without one, it leaves."""
+        member.moved = moved
+        self._expel(member, CloseCode.MOVED, f"moved to {moved.room}")
+
+    def refuse_move(self, member: Member, room: str, reason: str) -> None:
+        """Tell the game that a player cannot go to another room."""
+        self._run_hook(
+            "on_move_refused", member, self._stepper.refuse_move, member.player, room, reason
+        )
+        self.deal_with_failures()
 
     def _expel(self, member: Member, code: int, reason: str) -> None:
         """End the session of a player; without one, it leaves."""

@@ -18,6 +18,7 @@ import trio
 
 from gameserver.config import Settings
 from gameserver.errors import JoinRefused, RemoteProtocolError
+from gameserver.identity import Verified
 from gameserver.joining import Joining
 from gameserver.ops.logging import escaped
 from gameserver.ops.metrics import Counters, Tally, less, total
@@ -38,6 +39,7 @@ from gameserver.protocol.messages import (
     Bye,
     ClientMessage,
     Hello,
+    Moved,
     Welcome,
     decode_from_client,
     valid_name,
@@ -46,7 +48,7 @@ from gameserver.runtime.admission.connection_limits import Peer
 from gameserver.runtime.http.acceptor import FLOOD
 from gameserver.runtime.net.websocket import State, WebSocket, WebSocketClosed
 from gameserver.runtime.rooms.join_request import JoinRequest
-from gameserver.runtime.rooms.lobby import Lobby, Place
+from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import Member
 from gameserver.runtime.sessions.reception import MessageCount, Reception, SessionOver
@@ -101,6 +103,8 @@ class Session:
         self._counters = counters
         self._greeted = False
         self._seated: Seated | None = None
+        #: Where the client shall go on, which it is told at the end.
+        self._moved: Moved | None = None
         #: The counts of the player that earlier sessions have reported already.
         self._counted_before = Tally()
         #: The counts of the player when this session ended; another session may continue them.
@@ -194,8 +198,14 @@ class Session:
             task, member = found
             self._resume(hello, task, member)
             return await self._stay(task, member, resumed=True)
+        if (moved := self._lobby.find_move(hello.resume)) is not None:
+            self._moved = moved
+            raise SessionOver(CloseCode.MOVED, f"moved to {moved.room}")
         await trio.sleep(turn_s)
-        task, member = await self._join_or_take_over(hello, request)
+        if hello.ticket is None:
+            task, member = await self._join_or_take_over(hello, request)
+        else:
+            task, member = await self._join_reserved(hello, hello.ticket, request)
         return await self._stay(task, member, resumed=False)
 
     async def _join_or_take_over(
@@ -224,10 +234,10 @@ class Session:
                 with lobby.reserve(request, self._peer.counted_as, identity, passed_over) as place:
                     if verified is not None and not refused:
                         lobby.sign_in.use(verified)
-                    accepted = await self._authenticated(joining, place, deadline_s)
+                    accepted = await self._authenticated(joining, place.task, deadline_s)
                     found = lobby.find_playing(request, accepted)
                     if found is None:
-                        return place.task, self._join(joining, place, accepted)
+                        return place.task, self._join(joining, place.task, place.number, accepted)
             except _RefusedByGame as refusal:
                 if request.name is not None or place.made:
                     raise
@@ -240,10 +250,38 @@ class Session:
                 self._take_over(*found)
                 return found
 
-    def _join(self, joining: Joining, place: Place, identity: str | None) -> Member:
-        task = place.task
+    async def _join_reserved(
+        self, hello: Hello, ticket: str, request: JoinRequest
+    ) -> tuple[RoomTask, Member]:
+        """Take the seat that was reserved for this client, or continue where it plays already."""
+        lobby = self._lobby
+        with lobby.claimed(ticket, request) as reserved:
+            room_class, task = lobby.room_class(request), reserved.task
+            joining = Joining(
+                name=hello.name,
+                options=reserved.options if reserved.moved_from else request.options,
+                token=None if room_class.requires_token or reserved.moved_from else hello.token,
+                moved_from=reserved.moved_from,
+            )
+            if reserved.identity is not None:
+                verified: Verified | None = Verified(reserved.identity, "", 0.0)
+            else:
+                verified = lobby.sign_in.verify(hello.token, room_class, is_bot=self._peer.is_bot)
+                if verified is not None:
+                    lobby.sign_in.use(verified)
+            if room_class.requires_token or reserved.moved_from:
+                joining = attrs.evolve(joining, verified=verified)
+            deadline_s = trio.current_time() + AUTH_TIMEOUT_S
+            accepted = await self._authenticated(joining, task, deadline_s)
+            found = lobby.find_playing(request, accepted)
+            if found is None:
+                return task, self._join(joining, task, reserved.number, accepted)
+        self._take_over(*found)
+        return found
+
+    def _join(self, joining: Joining, task: RoomTask, number: int, identity: str | None) -> Member:
         member = task.roster.join(
-            place.number, self._ws.link, joining.name, identity, self.end, joining.options
+            number, self._ws.link, joining.name, identity, self.end, joining.options
         )
         self._counters.joins += 1
         self._note_playing("joined", task, member)
@@ -292,6 +330,7 @@ class Session:
             may_return=may_return,
             address=self._peer.counted_as,
         )
+        self._moved = self._moved or member.moved
 
     async def _hello(self) -> Hello:
         with trio.move_on_at(self._peer.deadline_s):
@@ -309,7 +348,7 @@ class Session:
         """Return what an acceptable hello asks for; otherwise ``JoinRefused``."""
         if hello.version != VERSION:
             raise JoinRefused(CloseCode.VERSION, VERSION_REFUSED)
-        request = self._lobby.request(hello.room, hello.options, hello.filter)
+        request = self._lobby.request(hello.room, hello.options, hello.filter, hello.ticket)
         schema = self._lobby.room_class(request).schema()
         if hello.schema_hash is not None and hello.schema_hash != schema.hash:
             raise JoinRefused(CloseCode.SCHEMA, "the game has changed: reload the client")
@@ -326,11 +365,13 @@ class Session:
         self._log = self._log.bind(room=task.label, player=escaped(player.name))
         self._log.info(how, seat=player.seat, **more)
 
-    async def _authenticated(self, joining: Joining, place: Place, deadline_s: float) -> str | None:
-        room = place.task.room
+    async def _authenticated(
+        self, joining: Joining, task: RoomTask, deadline_s: float
+    ) -> str | None:
+        room = task.room
         with trio.move_on_at(deadline_s):
-            if not place.task.ready.is_set():
-                await place.task.ready.wait()
+            if not task.ready.is_set():
+                await task.ready.wait()
             try:
                 return _checked_identity(await room.on_auth(joining))
             except JoinRefused as refusal:
@@ -339,11 +380,11 @@ class Session:
                     code, refusal.reason, retry_after_s=refusal.retry_after_s
                 ) from refusal
             except Exception:  # noqa: BLE001 - a bug of the game; logged, and the client is told
-                self._log.exception("on_auth failed", room=place.task.label)
+                self._log.exception("on_auth failed", room=task.label)
                 raise JoinRefused(
                     CloseCode.INTERNAL_ERROR, "the game failed to sign you in"
                 ) from None
-        self._log.error("on_auth took too long", room=place.task.label, timeout_s=AUTH_TIMEOUT_S)
+        self._log.error("on_auth took too long", room=task.label, timeout_s=AUTH_TIMEOUT_S)
         raise JoinRefused(CloseCode.INTERNAL_ERROR, "signing in took too long")
 
     async def _welcome_and_play(self, task: RoomTask, member: Member, *, resumed: bool) -> Ending:
@@ -437,6 +478,8 @@ class Session:
         if self._greeted:
             with trio.move_on_after(BYE_TIMEOUT_S):
                 try:
+                    if self._moved is not None and ending.code == CloseCode.MOVED:
+                        await self._ws.send(self._moved.encode())
                     await self._ws.send(Bye(ending.code, reason, ending.retry_after_s).encode())
                 except WebSocketClosed:
                     return

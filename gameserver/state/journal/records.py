@@ -23,6 +23,7 @@ from gameserver.simulation.recording import (
     Joined,
     Left,
     Measured,
+    MoveRefused,
     Overloaded,
     Paced,
     Published,
@@ -127,6 +128,7 @@ KINDS: Final[Mapping[int, type]] = {
     26: Stepped,
     27: Published,
     28: Finished,
+    29: MoveRefused,
 }
 
 

@@ -24,6 +24,7 @@ from gameserver.simulation.recording import (
     Joined,
     Left,
     Measured,
+    MoveRefused,
     Overloaded,
     Paced,
     Published,
@@ -155,6 +156,7 @@ class Replay(Generic[R]):
                 self._seated(seat).commands.take(seq, from_wire(values), tick, rendered)
             case Stepped(tick):
                 stepper.step(tick)
+                stepper.take_moves()  # what became of them is in the journal
             case Published(tick):
                 self._publish(tick)
             case Measured(seat, figures):
@@ -181,6 +183,8 @@ class Replay(Generic[R]):
                 self.publisher.view_share = view_share
             case Overloaded(level):
                 stepper.overloaded(level)
+            case MoveRefused(seat, room, reason):
+                stepper.refuse_move(self._seated(seat).player, room, reason)
 
     def _seated(self, seat: int) -> Seated:
         seated = self.stepper.seated.get(seat)
