@@ -28,7 +28,9 @@ class Group:
     def __init__(
         self, name: str, number: int, players: Mapping[int, Player[Any]], seal: Seal
     ) -> None:
+        #: The name under which ``Room.group`` finds it.
         self.name: Final = name
+        #: Its number in the room, from 1.
         self.number: Final = number
         self._players = players
         self._seal = seal

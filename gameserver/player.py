@@ -57,10 +57,13 @@ class Player(Generic[EntityT]):
         outbox: Outbox,
         options: Any = None,
     ) -> None:
+        #: The name that the client gave; a game may change it.
         self.name = name
+        #: What ``Room.on_auth`` returned.
         self.identity = identity
         #: What the client asked for when it joined: an instance of ``Room.options``.
         self.options = options
+        #: What the ping frames measured.
         self.latency = Latency()
         #: False while the connection is lost and the seat is held (``Room.hold_s``).
         self.connected = True

@@ -95,35 +95,58 @@ class Room(Generic[EntityT]):
     for it by name; a private room is not listed.
     """
 
+    #: Ticks per second.
     tick_rate: ClassVar[int] = 20
+    #: What a player sees by distance, as in ``Near(400)``; None shows everything to everyone.
     view: ClassVar[View | None] = None
+    #: How many players have a seat.
     max_players: ClassVar[int] = 64
+    #: Ticks from one delta to the next.
     publish_every: ClassVar[int] = 1
+    #: The entity, command and event classes; None: all in the modules of the room and its bases.
     classes: ClassVar[Sequence[type] | None] = None
 
+    #: The class of the commands that a player gives at every tick, such as held controls.
     input: ClassVar[type | None] = None
+    #: What happens where an input has not come: the last one is repeated, or ``on_idle`` is called.
     idle: ClassVar[Literal["repeat", "neutral"]] = "repeat"
+    #: For how many ticks the last input is repeated.
     idle_repeat_ticks: ClassVar[int] = 10
 
+    #: The located entity classes whose past ``seen_by`` can look at.
     rewinds: ClassVar[Sequence[type]] = ()
+    #: For how long the past is kept.
     history_s: ClassVar[float] = 1.0
+    #: How far back a player sees at most.
     max_rewind_ms: ClassVar[int] = 500
+    #: Whether ``seen_by`` looks back at all.
     lag_compensation: bool = True
 
+    #: For how long the seat of a player is held whose connection is lost.
     hold_s: ClassVar[float] = 30.0
 
+    #: Whether the room is written to a journal; None: where the server has a folder for them.
     journaled: ClassVar[bool | None] = None
+    #: Whether the room is kept through a restart of the server.
     durable: ClassVar[bool] = False
 
+    #: Whether a client needs a token that the server's secret signed.
     requires_token: ClassVar[bool] = False
+    #: What happens when an identity that plays in the room signs in again.
     second_sign_in: ClassVar[Literal["take over", "refuse"]] = "take over"
 
+    #: An attrs class: what a client may ask for when it joins.
     options: ClassVar[type | None] = None
+    #: The options of the client for which the room was made, or all defaults.
     made_with: Any
 
+    #: An attrs class: what ``/rooms`` and the choice of a room see; in a room an instance of it.
     listing: Any = None
+    #: The fields of the listing by which clients choose a room.
     filter_by: ClassVar[Sequence[str]] = ()
+    #: Whether the room takes no newcomers.
     locked: bool = False
+    #: Whether only those join who ask for the room by name; it is not listed then.
     private: bool = False
 
     def __init__(
@@ -143,10 +166,13 @@ class Room(Generic[EntityT]):
 
     def _prepare(self, name: str, seed: int) -> None:
         """Set the engine's attributes; a room that is loaded gets no ``on_create`` after it."""
+        #: The label of the room, as in ``arena/1``.
         self.name = name
         #: What ``random`` began with, so that a rehearsal can begin a second room like this one.
         self._seed = seed
+        #: Random numbers that are saved with the room; a game uses no others.
         self.random = random.Random(seed)
+        #: The entities.
         self.world = World(self.schema(), self.view)
         #: Seat number → player.
         self.players: dict[int, Player[EntityT]] = {}
@@ -251,7 +277,8 @@ class Room(Generic[EntityT]):
     def on_say(self, player: Player[EntityT], text: str) -> str | None:
         """Return the text to send to everyone, or None for no text.  The default returns ``text``.
 
-        The returned text is cleaned as by ``say``.
+        The returned text is cleaned as by ``say``.  To answer a group or one player in the name of
+        the speaker, call ``say`` with ``to`` and ``as_player=player``, and return None.
         """
         return text
 

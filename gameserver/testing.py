@@ -23,6 +23,7 @@ from gameserver.joining import Joining
 from gameserver.model.options import named_fields
 from gameserver.model.schema import spec_of
 from gameserver.model.specs import CommandSpec
+from gameserver.outbox import Text
 from gameserver.player import Player
 from gameserver.rehearsing import script
 from gameserver.rehearsing.played_journal import replay_journal
@@ -76,9 +77,13 @@ class Rehearsal(Generic[R]):
         self._begin(Stepper(room))
 
     def _begin(self, stepper: Stepper[R]) -> None:
+        #: The room that is played.
         self.room: R = stepper.room
+        #: The texts that the last ``step`` would have sent to clients.
         self.texts: list[str] = []
+        #: The players that were moved to another room, and its name.
         self.moved: list[tuple[Player, str]] = []
+        self._said: list[Text] = []
         self._stepper = stepper
         #: The seats to which deltas are made, for ``sees``.
         self._watched: dict[int, Seat] = {}
@@ -209,7 +214,7 @@ class Rehearsal(Generic[R]):
     def step(self, ticks: int = 1) -> list[Any]:
         """Play some ticks; return the events emitted since the last call, in order."""
         events: list[Any] = []
-        self.texts = []
+        self.texts, self._said = [], []
         for _ in range(ticks):
             events += self._tick()
         return events
@@ -225,7 +230,8 @@ class Rehearsal(Generic[R]):
                 self.moved.append((player, move.room))
                 self.leave(player, f"moved to {move.room}")
         emissions = stepper.take_emissions()
-        self.texts += [said.text for said in stepper.take_texts()]
+        self._said += stepper.take_texts()
+        self.texts = [said.text for said in self._said]
         self._publish(emissions)
         return [emission.event for emission in emissions]
 
@@ -240,6 +246,17 @@ class Rehearsal(Generic[R]):
     def _raise_failure(self) -> None:
         for failure in self._stepper.take_failures():
             raise failure.error
+
+    def heard(self, player: Player) -> list[tuple[str, str]]:
+        """Return who said what, of the texts that the last ``step`` would have sent to ``player``.
+
+        The server itself has no name.
+        """
+        return [
+            (said.name, said.text)
+            for said in self._said
+            if said.to is None or player.seat in said.to
+        ]
 
     # ------------------------------------------------------------ background calls
 

@@ -300,3 +300,32 @@ def test_what_was_looked_at_does_not_disturb_the_check_of_snapshots() -> None:
     assert play.sees(ann) == [ann.entity]
     play.room.calls = []
     Rehearsal(Club()).check_snapshot(20)
+
+
+class Teams(Path):
+    """Each player is in the group of its first letter; a dot is for the group alone."""
+
+    def on_join(self, player: Player) -> None:
+        self.group(player.name[0]).add(player)
+
+    def on_leave(self, player: Player, reason: str) -> None: ...
+
+    def on_say(self, player: Player, text: str) -> str | None:
+        if text.startswith("."):
+            self.say(text[1:], to=self.group(player.name[0]), as_player=player)
+            return None
+        return text
+
+
+def test_a_text_to_a_group_keeps_its_speaker() -> None:
+    play = Rehearsal(Teams())
+    ann, amy, bob = play.join("ann"), play.join("amy"), play.join("bob")
+    play.say(ann, ".left!")
+    play.say(bob, "hello")
+    play.room.say("psst", to=bob)
+    play.step()
+    assert play.heard(amy) == play.heard(ann) == [("ann", "left!"), ("bob", "hello")]
+    assert play.heard(bob) == [("", "psst"), ("bob", "hello")]
+    assert play.texts == ["psst", "left!", "hello"]
+    play.step()
+    assert play.heard(bob) == []

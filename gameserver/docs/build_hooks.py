@@ -1,8 +1,9 @@
 """Makes the reference pages that the code itself can write, when MkDocs builds the documentation.
 
-Owns the pages of the command line, the settings, the metrics, the close codes, the protocol and the
-journal.  Each is read from what the server itself uses, so none can be out of date.  Never writes
-into ``pages/``: these pages exist only while the documentation is being built.
+Owns the pages of the command line, the settings, the metrics, the close codes, the protocol, the
+journal and the names of the game API.  Each is read from what the server itself uses, so none can
+be out of date.  Never writes into ``pages/``: these pages exist only while the documentation is
+being built.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from mkdocs.structure.files import File, Files
 
 from gameserver.cli import app
 from gameserver.config import ENVIRONMENT_PREFIX, Settings, describe_type
+from gameserver.docs import game_names
 from gameserver.ops.metrics import describe_metrics
 
 PROTOCOL: Final = pathlib.Path(__file__).parent.parent / "protocol" / "README.md"
@@ -60,6 +62,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "close-codes": close_codes(),
         "protocol": protocol(),
         "journal": JOURNAL.read_text(),
+        "names": game_names.page(),
     }
     for name, content in pages.items():
         files.append(File.generated(config, f"reference/{name}.md", content=content))

@@ -48,10 +48,15 @@ class World:
     """
 
     def __init__(self, schema: Schema, view: View | None = None) -> None:
+        #: The declared classes of the room.
         self.schema = schema
+        #: What a seat sees by distance; None: everything.
         self.view = view
+        #: Closed while ``Room.sees`` is asked, which may change nothing.
         self.seal = Seal()
+        #: The cells, and which entities are in each of them.
         self.grid = _grid_for(view)
+        #: By id: what the engine keeps of each entity.
         self.records: dict[int, Record] = {}
         #: What a publish must compare, by kind and id: always, and because it was touched.
         self.busy: list[dict[int, Record]] = [{} for _ in schema.entities]

@@ -62,7 +62,9 @@ def test_no_page_makes_the_theme_ask_elsewhere(site: Path) -> None:
         assert 'data-md-component="source"' not in text, page
 
 
-@pytest.mark.parametrize("page", ["cli", "settings", "metrics", "close-codes", "protocol", "api"])
+@pytest.mark.parametrize(
+    "page", ["cli", "settings", "metrics", "close-codes", "protocol", "api", "names"]
+)
 def test_the_reference_has_what_the_code_says(site: Path, page: str) -> None:
     text = (site / "reference" / page / "index.html").read_text()
     known = {
@@ -72,5 +74,6 @@ def test_the_reference_has_what_the_code_says(site: Path, page: str) -> None:
         "close-codes": "4013",
         "protocol": "retry_after_s",
         "api": "gameserver.room.Room.on_join",
+        "names": "max_rewind_ms",
     }
     assert known[page] in text
