@@ -95,6 +95,13 @@ def synced(
     in ``synced(factory=list)``.
     """
     if factory is not None:
+        if default is not attrs.NOTHING:
+            raise LocalProtocolError("synced() takes a default or a factory=, not both")
+        if not callable(factory):
+            raise LocalProtocolError(
+                "synced(factory=…) takes what makes the default, such as list or lambda: [1], "
+                f"not {factory!r}"
+            )
         default = attrs.Factory(factory)
     return _field(default, _Declared("synced", step=step, to=to))
 

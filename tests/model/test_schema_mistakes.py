@@ -61,6 +61,37 @@ def test_a_default_that_all_would_share() -> None:
             seen: dict[str, int] = {}  # noqa: RUF012 - that is the mistake
 
 
+def test_a_factory_is_what_makes_the_default() -> None:
+    with told(
+        "synced(factory=…) takes what makes the default, such as list or lambda: [1], not []"
+    ):
+
+        @entity
+        class Bag:
+            coins: list[int] = synced(factory=[])  # type: ignore[call-overload]
+
+    with told("synced() takes a default or a factory=, not both"):
+
+        @entity
+        class Sack:
+            coins: list[int] = synced([1], factory=list)  # type: ignore[call-overload]
+
+
+def test_a_class_without_value() -> None:
+    @attrs.define
+    class Coin:
+        worth: int = 1
+
+    with told(
+        "Bag.coins: Coin cannot be sent; use bool, int, float, str, bytes, an Enum, a @value or "
+        "@entity class, a tuple, list or dict of these, or one of these | None"
+    ):
+
+        @entity
+        class Bag:
+            coins: list[Coin] = synced(factory=list)
+
+
 def test_a_factory_gives_each_its_own() -> None:
     @entity
     class Bag:
