@@ -64,6 +64,7 @@ const named = ({ name, type }) => [name, type.name];
 /** @param {import("../../clients/web/net/messages.js").ServerMessage} message @returns {any[]} */
 function told(message) {
   const name = NAMES.get(message.kind);
+  if (message.kind === Kind.HASHES) return [name, message.tick, Object.fromEntries(message.held)];
   if (message.kind !== Kind.WELCOME) return [name, ...Object.values(message).slice(1)];
   const { entities, commands, events } = message.schema;
   const { messageBytes, sayLength, publishEvery } = message.limits;
