@@ -1,1 +1,1 @@
-"""The games that ship with the server: the arena (the demo), chat and echo."""
+"""The games that ship with the server: the arena (the demo), capture, chat and echo."""
