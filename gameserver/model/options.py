@@ -49,6 +49,11 @@ class NamedFields:
     #: By field: the name of its argument of the class.
     _arguments: Mapping[str, str]
 
+    @property
+    def doc(self) -> str | None:
+        """The docstring of the class, if the game wrote one."""
+        return vars(self.cls).get("__doc__") or None
+
     def read(self, given: Mapping[str, Any]) -> Any:
         """Return an instance with the values that ``given`` has by name.
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from gameserver.model import fieldtypes
 from gameserver.model.fieldtypes import FieldType
+from gameserver.model.options import NamedFields
 from gameserver.model.schema import Schema, spec_of
 from gameserver.model.specs import CommandField, CommandSpec, EntitySpec, EventSpec, FieldSpec
 
@@ -24,14 +25,24 @@ _RESERVED: Final = """
 RESERVED: Final = frozenset(_RESERVED.split())
 #: Names that a declared type cannot have, or that the file needs.
 _TAKEN: Final = """
-    Game Entities Commands Events Uint8Array any bigint boolean never null number object string
+    Game Entities Commands Events Options Listing
+    Uint8Array any bigint boolean never null number object string
     ReadonlyMap symbol undefined unknown void
 """
 
 
-def typescript_of(schema: Schema, made_from: str) -> str:
-    """Return the declarations of all that a room and its clients exchange."""
-    return _File(schema, made_from).text()
+def typescript_of(
+    schema: Schema,
+    made_from: str,
+    options: NamedFields | None = None,
+    listing: NamedFields | None = None,
+    filter_by: Sequence[str] = (),
+) -> str:
+    """Return the declarations of all that a room and its clients exchange.
+
+    ``filter_by`` names the fields of the listing by which clients may choose.
+    """
+    return _File(schema, made_from, options, listing, filter_by).text()
 
 
 def property_names(fields: Sequence[FieldSpec]) -> list[str]:
@@ -50,8 +61,16 @@ def property_names(fields: Sequence[FieldSpec]) -> list[str]:
 class _File:
     """One file in the making."""
 
-    def __init__(self, schema: Schema, made_from: str) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        made_from: str,
+        options: NamedFields | None,
+        listing: NamedFields | None,
+        filter_by: Sequence[str],
+    ) -> None:
         self._schema = schema
+        self._options, self._listing, self._filter_by = options, listing, filter_by
         self._made_from = made_from
         self._docs = {spec_of(cls): cls.__doc__ or "" for cls in schema.kinds}
         self._taken = set(_TAKEN.split())
@@ -79,11 +98,18 @@ class _File:
                 declared.append(f"{doc}export {body if lines else _no_fields(name)}")
                 rows.append(f"{kind}: {name};")
             tables.append(f"export interface {table} {{\n{_indented(rows)}}}")
+        declared += [self._named("Options", self._options), self._named("Listing", self._listing)]
         enums = [
             f"export type {name} = {' | '.join(map(_quoted, _members(enum)))};"
             for enum, name in self._enums.items()
         ]
-        game = ["entities: Entities;", "commands: Commands;", "events: Events;"]
+        names = " | ".join(map(_quoted, self._filter_by))
+        filters = f"Partial<Pick<Listing, {names}>>" if names else "Record<string, never>"
+        game = [
+            *("entities: Entities;", "commands: Commands;", "events: Events;"),
+            *("options: Options;", "listing: Listing;"),
+            f"filters: {filters};",
+        ]
         tables.append(
             f"/** For `GameClient<Game>`. */\nexport interface Game {{\n{_indented(game)}}}"
         )
@@ -119,6 +145,18 @@ class _File:
             lines.append(f"/** For its {audience}; null for all others. */")
             lines.append(f"readonly {name}: {self._or_null(field.type)};")
         return spec.name, self._doc(spec), lines
+
+    def _named(self, name: str, fields: NamedFields | None) -> str:
+        """Return the declaration of the options, or of the listing, which may have none."""
+        if fields is None or not fields.fields:
+            return f"export {_no_fields(name)}"
+        lines = []
+        for field in fields.fields.values():
+            if (limits := _limits(field)) is not None:
+                lines.append(f"/** {limits} */")
+            mark = "" if name == "Listing" or field.name in fields.required else "?"
+            lines.append(f"{field.name}{mark}: {self._type(field.type)};")
+        return f"{_doc_text(fields.doc)}export interface {name} {{\n{_indented(lines)}}}"
 
     def _command(self, spec: CommandSpec) -> tuple[str, str, list[str]]:
         lines = []

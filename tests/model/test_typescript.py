@@ -6,13 +6,16 @@ import enum
 import json
 import re
 
+import attrs
 import msgpack
 import pytest
 
 from gameserver import command, elements, entity, event, number, synced, text, value
 from gameserver.games.arena.room import Arena
+from gameserver.model.options import named_fields
 from gameserver.model.schema import Schema
 from gameserver.model.typescript import RESERVED, property_names, typescript_of
+from tests.support.matched_game import Listing, Mode
 from tests.support.node_tools import run_node
 from tests.support.paths import ROOT
 
@@ -142,6 +145,10 @@ export interface ColourEvent {
   readonly id_: number;
 }
 
+export type Options = Record<string, never>;
+
+export type Listing = Record<string, never>;
+
 export interface Entities {
   Thing: Thing;
 }
@@ -160,6 +167,9 @@ export interface Game {
   entities: Entities;
   commands: Commands;
   events: Events;
+  options: Options;
+  listing: Listing;
+  filters: Record<string, never>;
 }
 """
 
@@ -170,6 +180,48 @@ def test_every_type_of_field() -> None:
     assert rest == EXPECTED
     assert "    gameserver types mygame:Mine\n" in head
     assert f"The hash of its schema is {SCHEMA.hash}." in head
+
+
+def test_options_and_listing() -> None:
+    written = typescript_of(
+        Schema.of([]),
+        "mygame:Match",
+        named_fields(Asked, "options"),
+        named_fields(Listing, "listing"),
+        ("mode", "level"),
+    )
+    _, _, rest = written.partition(" */\n\n")
+    assert rest.startswith(
+        """export type Mode = "CASUAL" | "RANKED";
+
+/** What a player asks for. */
+export interface Options {
+  /** At most 256 long. */
+  team: string;
+  mode?: Mode | null;
+  /** From 2 to 8. */
+  size?: number;
+}
+
+export interface Listing {
+  mode: Mode;
+  /** At most 256 long. */
+  title: string;
+  level: number;
+  rated: boolean;
+}
+"""
+    )
+    assert '  filters: Partial<Pick<Listing, "mode" | "level">>;\n' in rest
+
+
+@attrs.frozen
+class Asked:
+    """What a player asks for."""
+
+    team: str
+    mode: Mode | None = None
+    size: int = number(2, 8, default=4)
 
 
 class Days:

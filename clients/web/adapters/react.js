@@ -17,7 +17,6 @@ import { RoomStore } from "./store.js";
 
 /** @typedef {import("../net/client_types.js").AnyGame} AnyGame */
 /** @typedef {import("../net/client_types.js").GameTypes} GameTypes */
-/** @typedef {import("../net/client_types.js").Options} Options */
 /** @typedef {import("./store.js").Connection} Connection */
 
 /** @type {readonly never[]} */
@@ -29,7 +28,7 @@ const never = () => () => {};
 /**
  * Join a room while the component is mounted; another `url`, `room`, `name` or `token` joins anew.
  * @template {GameTypes} [Game=AnyGame]
- * @param {Options} options
+ * @param {import("../net/client_types.js").Options<Game>} options
  * @returns {RoomStore<Game> | null} null in the very first rendering
  */
 export function useRoom(options) {

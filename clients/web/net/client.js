@@ -91,7 +91,6 @@ const SIGNALS = {
   bye: true,
 };
 
-/** @typedef {import("./client_types.js").Options} Options */
 /** @typedef {import("./client_types.js").AnyGame} AnyGame */
 /** @typedef {import("./client_types.js").GameTypes} GameTypes */
 /** @typedef {import("./client_types.js").Payloads} Payloads */
@@ -109,7 +108,7 @@ const SIGNALS = {
  * @template {GameTypes} [Game=AnyGame]  what `gameserver types` made of the room
  */
 export class GameClient {
-  /** @param {Options} options */
+  /** @param {import("./client_types.js").Options<Game>} options */
   constructor({
     url,
     room = "",

@@ -17,7 +17,9 @@
 /**
  * What a room and its clients exchange: the `Game` of a file that `gameserver types` makes.  Each
  * part is keyed by the names of the classes.
- * @typedef {{ entities: object, commands: object, events: object }} GameTypes
+ * @typedef {{
+ *   entities: object, commands: object, events: object, options?: object, filters?: object
+ * }} GameTypes
  */
 
 /**
@@ -26,6 +28,8 @@
  * @property {Record<string, EntityView>} entities
  * @property {Record<string, Record<string, any>>} commands
  * @property {Record<string, GameEvent>} events
+ * @property {Record<string, any>} options
+ * @property {Record<string, string | number | boolean>} filters
  */
 
 /**
@@ -99,15 +103,30 @@
  */
 
 /**
- * @typedef {object} Options
+ * The options of a room, which may be left out where none is required.
+ * @template {GameTypes} Game
+ * @typedef {Game extends { options: infer Own extends object }
+ *   ? {} extends Own ? { options?: Own | null } : { options: Own }
+ *   : { options?: Record<string, any> | null }} RoomOptions
+ */
+
+/**
+ * What a GameClient is made with.
+ * @template {GameTypes} [Game=AnyGame]
+ * @typedef {ConnectionOptions & RoomOptions<Game> & {
+ *   filters?: (Game extends { filters: infer Own } ? Own : Record<string, any>) | null,
+ * }} Options
+ */
+
+/**
+ * `options` say what the player asks for, by field name, enums by the names of members.  `filters`
+ * say what the listing of a room must say that the server chooses; `"arena?mode=RANKED"` as `room`
+ * says the same.
+ * @typedef {object} ConnectionOptions
  * @property {string} url  `ws://` or `wss://`
  * @property {string} [room]  `"kind"`, `"kind/name"`, or `""` for the server's first kind
  * @property {string} name  the player's, 1–24 characters
  * @property {string | null} [token]  the token that the game's `on_auth` expects
- * @property {Record<string, any> | null} [options]  what the player asks for, by field name; enums by
- *   the names of members
- * @property {Record<string, string | number | boolean> | null} [filters]  what the listing of a room
- *   must say that the server chooses; `"arena?mode=RANKED"` as `room` says the same
  * @property {string | null} [ticket]  of a seat that the server has reserved
  * @property {string | null} [schemaHash]  the schema that the room must have; null accepts any
  * @property {import("./line.js").SocketFactory} [socketFactory]

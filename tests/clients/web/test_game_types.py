@@ -13,8 +13,10 @@ import pytest
 
 from gameserver import command, elements, entity, number, synced, value
 from gameserver.games.arena.model import CLASSES
+from gameserver.model.options import named_fields
 from gameserver.model.schema import Schema
 from gameserver.model.typescript import typescript_of
+from tests.support.matched_game import Listing, Options
 from tests.support.node_tools import require_node_packages
 from tests.support.paths import NODE_TESTS, ROOT
 
@@ -59,7 +61,14 @@ def test_each_wrong_line_of_a_page_is_named_and_no_other(tmp_path: Path) -> None
     schema = Schema.of([*CLASSES, Demand, Chest, Pack])
     page = PAGE.read_text().replace("WEB/", f"{WEB.as_posix()}/")
     (tmp_path / "page.js").write_text(page)
-    (tmp_path / "game.d.ts").write_text(typescript_of(schema, "mygame:Mine"))
+    declarations = typescript_of(
+        schema,
+        "mygame:Mine",
+        named_fields(Options, "options"),
+        named_fields(Listing, "listing"),
+        ("mode", "level"),
+    )
+    (tmp_path / "game.d.ts").write_text(declarations)
     options = json.loads((WEB / "tsconfig.json").read_text())["compilerOptions"]
     options |= {"noUnusedLocals": False}
     config = {"compilerOptions": options, "files": ["page.js"]}

@@ -9,6 +9,22 @@ import { GameClient } from "WEB/net/client.js";
 const client = new GameClient({ url: "ws://localhost/", name: "Ada" });
 export const cast = /** @type {GameClient<Game>} */ (new GameClient({ url: "", name: "Ada" }));
 
+const at = { url: "", name: "Ada" };
+/** @type {GameClient<Game>} */
+export const one = new GameClient({ ...at, options: { mode: "RANKED", size: 3 }, filters: { mode: "CASUAL" } });
+/** @type {GameClient<Game>} */
+export const two = new GameClient({ ...at, options: { mode: "FAST" } }); // wrong
+/** @type {GameClient<Game>} */
+export const three = new GameClient({ ...at, options: { seats: 3 } }); // wrong
+/** @type {GameClient<Game>} */
+export const four = new GameClient({ ...at, filters: { title: "x" } }); // wrong
+/** @typedef {Omit<Game, "options"> & { options: { team: string } }} Strict */
+/** @type {GameClient<Strict>} */
+export const five = new GameClient({ ...at, options: { team: "red" } });
+/** @type {GameClient<Strict>} */
+export const six = new GameClient(at); // wrong
+export const anyGame = new GameClient({ ...at, options: { anything: [1] }, filters: { level: 3 } });
+
 client.send("Steer", { turn: 1, thrust: true }, 5);
 client.send("Steer");
 client.send("Watch");
