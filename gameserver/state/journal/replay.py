@@ -220,6 +220,13 @@ class Replay(Generic[R]):
         return facts
 
 
+def begin(room_class: type[R], key_frame: KeyFrame) -> Replay[R]:
+    """Return a replay whose room has run ``on_load``, which may wait for nothing here."""
+    playing = Replay(room_class, key_frame)
+    _finish(playing.room.on_load)
+    return playing
+
+
 def replay(
     room_class: type[R], records: Iterable[Record], *, until_tick: int | None = None
 ) -> Iterator[tuple[Replay[R], Record, Mismatch | None]]:
@@ -233,8 +240,7 @@ def replay(
         raise JournalError("there is nothing to play: it ends before its first key frame")
     if not isinstance(first, KeyFrame):
         raise JournalError("its first record is no key frame")
-    playing = Replay(room_class, first)
-    _finish(playing.room.on_load)
+    playing = begin(room_class, first)
     yield playing, first, None
     for record in remaining:
         if isinstance(record, Stepped) and until_tick is not None and record.tick > until_tick:

@@ -22,7 +22,7 @@ from gameserver.simulation.recording import Stepped
 from gameserver.state.journal.reader import JournalReader
 from gameserver.state.journal.records import Header, KeyFrame, unpack_record
 from gameserver.state.journal.records import Record as JournalRecord
-from gameserver.state.journal.replay import Replay
+from gameserver.state.journal.replay import Replay, begin
 from gameserver.state.journal.summary import Summary, summarise
 
 #: How many ticks are played at one tick while seeking: the server answers pings in between.
@@ -172,7 +172,7 @@ class Playback:
         index = self._recording.key_frame_before(tick)
         key_frame = self._recording[index]
         assert isinstance(key_frame, KeyFrame)
-        self.replay = Replay(self._game, key_frame)
+        self.replay = begin(self._game, key_frame)
         self._index = index + 1
         self._apply_until_step()
 

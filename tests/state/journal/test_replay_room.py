@@ -110,6 +110,15 @@ def test_it_seeks_forwards_and_back(path: list[int]) -> None:
         assert watching.shown() == played(tick)
 
 
+def test_a_room_that_is_played_again_runs_on_load() -> None:
+    watching = Watching(Zoo, journal_of(Zoo("room"), 20))
+    for tick in (15, 2):
+        played_room = watching.room.playing.replay.room
+        assert isinstance(played_room, Zoo)
+        assert played_room.loaded_late
+        watching.give(ReplaySeek(tick), 3)
+
+
 def test_a_long_seek_takes_several_ticks() -> None:
     watching = Watching(data=journal_of(Arena("arena/1"), 3 * SEEK_TICKS, players=1))
     watching.room.recording._key_ticks[1:] = watching.room.recording._key_indices[1:] = []
