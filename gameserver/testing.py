@@ -205,7 +205,8 @@ class Rehearsal(Generic[R]):
         if seated is None:
             raise LocalProtocolError(f"{player!r} has left")
         commands = seated.commands
-        commands.take(commands.newest_seq + 1, spec.from_wire(spec.to_wire(command)))
+        wire = spec.to_wire(command)
+        commands.take(commands.newest_seq + 1, spec.from_wire(wire), wire=wire)
 
     def say(self, player: Player, text: str) -> None:
         """Let a player say ``text``; ``on_say`` is called at the next tick."""

@@ -7,7 +7,7 @@ order that this file gives.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from gameserver.model.schema import Schema
@@ -119,11 +119,19 @@ class Commands:
     # ------------------------------------------------------------ in
 
     def take(
-        self, seq: int, command: Any, tick: int = 0, rendered: int = 0, read_s: float = 0.0
+        self,
+        seq: int,
+        command: Any,
+        tick: int = 0,
+        rendered: int = 0,
+        read_s: float = 0.0,
+        wire: Sequence[Any] | None = None,
     ) -> None:
         """Queue a checked command for its tick.
 
         ``tick`` and ``rendered`` as on the wire; ``read_s`` is when it was read (0.0: unknown).
+        ``wire`` holds the values that ``command`` was made of, if they are at hand: a recorder
+        needs them.
         """
         if seq <= self.newest_seq:
             self._stale += 1
@@ -133,10 +141,9 @@ class Commands:
         upcoming = room.upcoming_tick
         if self.recorder is not None:
             kind = room.schema.kinds[command.__class__]
-            values = room.schema.commands[kind].to_wire(command)
-            self.recorder.record(
-                Commanded(self.number, seq, tick, rendered, upcoming, kind, values)
-            )
+            if wire is None:
+                wire = room.schema.commands[kind].to_wire(command)
+            self.recorder.record(Commanded(self.number, seq, tick, rendered, upcoming, kind, wire))
         entry = Input(tick, seq, rendered, upcoming, read_s, command)
         if self._inputs is not None and command.__class__ is room.input_class:
             if tick:

@@ -64,7 +64,7 @@ class Measured:
     figures: Sequence[Any]
 
 
-@attrs.frozen
+@attrs.define  # not frozen: there is one for every command, and that takes three times as long
 class Commanded:
     """A command came for a tick; ``values`` and ``command`` (its kind) as on the wire.
 

@@ -198,6 +198,14 @@ def pack(value: Any) -> bytes:
     return packed
 
 
+def packer() -> Callable[[Any], bytes]:
+    """Return what ``pack`` does as a function for one thread, which takes half the time."""
+    made: Callable[[Any], bytes] = msgpack.Packer(
+        default=_pack_large, unicode_errors="surrogatepass"
+    ).pack
+    return made
+
+
 def unpack_extension(code: int, data: bytes) -> int:
     """Return the integer that ``pack`` found too large; ``ValueError`` for any other extension."""
     if code != _LARGE_INT:

@@ -203,7 +203,7 @@ class Reception:
         self._take_acked(acked)
         if kind >= len(self._from_wire):
             raise RemoteProtocolError("command.command is a kind that this room has not")
-        self._commands.take(seq, self._from_wire[kind](values), tick, rendered, now_s)
+        self._commands.take(seq, self._from_wire[kind](values), tick, rendered, now_s, values)
 
     def _take_acked(self, tick: int) -> None:
         if tick > self._room.tick_number:

@@ -31,9 +31,11 @@ from gameserver.state.journal.records import (
     KeyFrame,
     changes_between,
     pack_record,
+    record_row,
 )
 from gameserver.state.parcel import pack_value
 from gameserver.state.snapshot import Captured, capture
+from gameserver.state.values import packer
 
 #: About how much memory an entity takes in a captured room, for the bound of the queue.
 ENTITY_BYTES: Final = 512
@@ -104,6 +106,8 @@ class JournalRecorder:
         self._max_waiting_bytes = max_waiting_bytes
         self._shell = shell
         self._checked_tick = self._key_frame_tick = stepper.room.tick_number
+        #: For the thread of the ticks only.
+        self._pack = packer()
         self._waiting: list[Waiting] = []
         self._waiting_bytes = 0
         self._capture(whole=True)
@@ -120,7 +124,7 @@ class JournalRecorder:
             if isinstance(entry, Finished):
                 result = pack_value(self._stepper.room, "the result of background()", entry.result)
                 entry = Finished(entry.number, result)
-            self._add(pack_record(entry))
+            self._add(self._pack(record_row(entry)))
         except Exception as error:  # noqa: BLE001 - the room plays on, whatever this is
             self.stop(f"{type(entry).__name__} cannot be written: {error}")
 

@@ -132,6 +132,14 @@ KINDS: Final[Mapping[int, type]] = {
 }
 
 
+def _key_frame_row(record: KeyFrame) -> tuple[Any, ...]:
+    return record.tick, compress(record.snapshot, 1)
+
+
+def _check_row(record: Check) -> tuple[Any, ...]:
+    return record.tick, record.hash, compress(pack((record.changed, record.gone)), 1)
+
+
 def _row(cls: type) -> Callable[[Any], tuple[Any, ...]]:
     names = [field.name for field in attrs.fields(cls)]
     if len(names) == 1:
@@ -140,18 +148,22 @@ def _row(cls: type) -> Callable[[Any], tuple[Any, ...]]:
     return row
 
 
-_WRITERS: Final = {cls: (kind, _row(cls)) for kind, cls in KINDS.items()}
+_WRITERS: Final[dict[type, tuple[int, Callable[[Any], tuple[Any, ...]]]]] = {
+    **{cls: (kind, _row(cls)) for kind, cls in KINDS.items()},
+    KeyFrame: (1, _key_frame_row),
+    Check: (2, _check_row),
+}
 
 
 def pack_record(record: Record) -> bytes:
     """Return a record as the payload of a frame."""
-    kind, row = _WRITERS[type(record)]
-    match record:
-        case KeyFrame(tick, snapshot):
-            return pack((kind, tick, compress(snapshot, 1)))
-        case Check(tick, digest, changed, gone):
-            return pack((kind, tick, digest, compress(pack((changed, gone)), 1)))
-    return pack((kind, *row(record)))
+    return pack(record_row(record))
+
+
+def record_row(record: Record) -> tuple[Any, ...]:
+    """Return the array that is the payload of a record."""
+    kind, row = _WRITERS[record.__class__]
+    return (kind, *row(record))
 
 
 def unpack_record(payload: bytes) -> Record:
