@@ -3,7 +3,8 @@
 Owns what happens in the trial, and turns each mistake into a line that says what to write.  The
 trial is ``Rehearsal``, so it has no server, no sockets and no clock.  It ends without a complaint
 where the game needs something from outside: where ``on_start`` waits or raises.  ``on_auth`` and
-``on_stop`` are not called, because they look at and change what is outside of the room.
+``on_stop`` are not called, because they look at and change what is outside of the room.  For the
+same reason no background call is run, and nothing that is submitted to the storage is written.
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ from typing import Any, Final
 from gameserver.errors import GameServerError, LocalProtocolError
 from gameserver.model.schema import spec_of
 from gameserver.model.specs import CommandSpec
-from gameserver.room import Player, Room
+from gameserver.room import Player, Room, give_storage
 from gameserver.simulation.room_check import check_room
 from gameserver.simulation.slips import suspicions
+from gameserver.storage.receipts import Receipt
+from gameserver.storage.room_storage import RoomStorage
+from gameserver.storage.store import Operation
 from gameserver.testing import Rehearsal
 
 #: How many ticks a trial plays with its players, and once they have left.
@@ -62,6 +66,7 @@ class _Trial:
         """Play; raise ``TrialFailed`` for the first hook that raises."""
         room = self._call("on_create", self._class, "trial")
         rehearsal = self._call("on_create", Rehearsal, room)
+        give_storage(room, _InertStorage())
         if not _started(room):
             return
         self._call("tick", rehearsal.step)
@@ -113,6 +118,17 @@ class _Trial:
         if (plain := re.fullmatch(r"(\w+)\(\) takes no arguments", text)) is not None:
             return f"{text}: write @entity, @command or @event above class {plain[1]}{where}"
         return f"{self._class.__name__}.{hook} raised {type(error).__name__}: {text}{place}"
+
+
+class _InertStorage(RoomStorage):
+    """The storage of a trial room: it keeps nothing, and whoever reads from it ends the trial."""
+
+    def __init__(self) -> None:
+        """Have no database."""
+
+    def submit(self, *operations: Operation) -> Receipt:  # noqa: ARG002 - the signature of a storage
+        """Return a receipt of a write that is never made."""
+        return Receipt()
 
 
 def _is_outside(file: str) -> bool:

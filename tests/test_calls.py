@@ -285,3 +285,4 @@ def test_a_journal_has_the_results() -> None:
     assert [type(result).__name__ for _, result in results] == [
         *("NotFound", "Profile", "Profile", "NotFound"),
     ]
+    assert played[-1][0].stepper.calls.requests == [], "a replay runs nothing"

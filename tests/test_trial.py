@@ -129,6 +129,33 @@ def test_a_room_that_needs_something_from_outside_is_tried_no_further(
     assert room.calls == ["on_create"]
 
 
+def test_storage_and_background_calls_are_inert() -> None:
+    ran: list[str] = []
+
+    class Keeper(Recorder):
+        async def run(self) -> None:
+            ran.append("run")
+
+        def take(self, result: object) -> None:
+            ran.append(type(result).__name__)
+
+        def tick(self) -> None:
+            self.background(self.run, then=self.take)
+            ran.append(self.storage.submit().state.value)
+
+    try_room(Keeper)
+    assert set(ran) == {"waiting"}
+
+
+def test_a_room_that_reads_its_storage_at_the_start_is_tried_no_further() -> None:
+    class Reader(Recorder):
+        async def on_start(self) -> None:
+            await self.storage.read("scores", "all")  # type: ignore[attr-defined]
+
+    try_room(Reader)
+    assert Reader.calls == ["on_create"]
+
+
 def test_a_player_who_is_kicked_is_gone() -> None:
     class Strict(Recorder):
         def on_join(self, player: Player) -> None:

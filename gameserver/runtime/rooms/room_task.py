@@ -251,6 +251,7 @@ class RoomTask:
                 shell={"incarnation": self.roster.incarnation},
             )
         self._published_tick = self.room.tick_number
+        self.stepper.interrupt_calls()
         # The same as ``trio.current_time``, which looks for the clock at each call.
         self._clock = trio.lowlevel.current_clock().current_time
         self._scheduled = self._loop.scheduler.add(

@@ -157,6 +157,7 @@ class Replay(Generic[R]):
             case Stepped(tick):
                 stepper.step(tick)
                 stepper.take_moves()  # what became of them is in the journal
+                stepper.calls.take_requests()  # and so are their results
             case Published(tick):
                 self._publish(tick)
             case Measured(seat, figures):

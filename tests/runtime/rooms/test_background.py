@@ -5,6 +5,7 @@ from __future__ import annotations
 import trio
 from trio.testing import MockClock
 
+from gameserver.calls import Call
 from tests.support.seated_room import TICK_S, running
 from tests.support.small_game import Field
 
@@ -44,6 +45,14 @@ async def test_results_come_back_at_a_tick(autojump_clock: MockClock) -> None:
         assert room.asked == 3
         assert room.found == [(12, "'EARLY'"), (14, "LookupError('lost')")]
         assert room.tick_number > 18, "it plays on"
+
+
+async def test_calls_of_another_process_are_interrupted(autojump_clock: MockClock) -> None:
+    room = Library()
+    room._calls.in_flight[9] = Call(9, "look_up", room.take, ())
+    async with running(room):
+        await trio.sleep(1.5 * TICK_S)
+    assert room.found == [(1, "Interrupted('the room went on in another process')")]
 
 
 async def test_the_end_of_the_room_cancels_its_calls(autojump_clock: MockClock) -> None:
