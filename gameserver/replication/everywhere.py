@@ -1,8 +1,9 @@
 """The short way through a publish where everyone sees everything: one body, one loop over seats.
 
-Serves the seats of a room without a view radius that are up to date, clear, and have nothing of
-their own to be told.  All other seats, and all publishes in which entities came or went, take the
-general way (``round.py``), which gives the same bytes.
+Serves the seats of a room without a view that are up to date and clear.  All other seats take the
+general way (``round.py``), which gives the same bytes.  So does a seat that is told something in
+private, or whose entities came, went or changed hands; and where anything came or went a seat that
+is due for a checksum, because entities move between cells only afterwards.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from gameserver.model.grid import EVERYWHERE
 from gameserver.model.world import World
 from gameserver.protocol.frames import binary_frame_header
 from gameserver.protocol.wire import array_header, pack
-from gameserver.replication.bodies import NOTHING_CROSSED
+from gameserver.replication.bodies import NOTHING_CROSSED, came_and_went
 from gameserver.replication.changes import Changes
 from gameserver.replication.checksum import NO_TURN, is_checked
 from gameserver.replication.events import RoundEvents, events_section
 from gameserver.replication.fragments import EMPTY_ARRAY, NIL
 from gameserver.replication.knowledge import UP_TO_DATE
+from gameserver.replication.own import own_values_section
 from gameserver.replication.round import (
     BATCH_FRAMES,
     DELTA_HEAD,
@@ -30,8 +32,8 @@ from gameserver.replication.seat import Seat
 
 
 def takes_short_way(changes: Changes) -> bool:
-    """Whether this publish of a room without a view moves no entity and no owner."""
-    return not (changes.crossings or changes.owner_touched)
+    """Whether this publish of a room without a view tells no group anything of its own."""
+    return not changes.group_changes
 
 
 def post_everywhere(
@@ -44,7 +46,7 @@ def post_everywhere(
     quiet_after: int,
     statistics: PublisherStatistics,
 ) -> list[Seat]:
-    """Post the body, texts and checksums to every seat that needs nothing else; return the others.
+    """Post to every seat that the module serves, and return the others.
 
     A delta from before ``overdue`` should have been acknowledged.  A seat whose last delta is from
     ``quiet_after`` or later goes without one if nothing happened.
@@ -52,19 +54,21 @@ def post_everywhere(
     tick = changes.tick
     head = DELTA_HEAD + pack(tick)
     placed = events.by_cell.get(EVERYWHERE)
-    body = b"".join(
+    heard = EMPTY_ARRAY if placed is None else events_section([event for _, event in placed])
+    sections = b"".join(
         (
-            NOTHING_CROSSED,
+            _crossed(changes) if changes.crossings else NOTHING_CROSSED,
             array_header(changes.stayed_counts.get(EVERYWHERE, 0)),
             changes.stayed.get(EVERYWHERE, b""),
-            EMPTY_ARRAY,
-            EMPTY_ARRAY if placed is None else events_section([event for _, event in placed]),
         )
     )
-    quiet = not (changes.stayed or placed)
+    body = sections + EMPTY_ARRAY + heard
+    owner_changes = changes.owner_changes
+    quiet = not (changes.stayed or changes.crossings or placed)
     told: Container[int] = ()
-    if changes.owner_changes or events.by_seat:
-        told = changes.owner_changes.keys() | events.by_seat.keys()
+    if events.by_seat or changes.owner_touched or changes.crossings:
+        owners = [crossing.record.owner for crossing in changes.crossings]
+        told = changes.owner_touched.union(events.by_seat, owners)
     checking = turn != NO_TURN
     sums: dict[int, int] = {}
     others: list[Seat] = []
@@ -79,14 +83,17 @@ def post_everywhere(
             or seat.own_changed
             or (own is not None and not own.alive)
             or seat.number in told
+            or (checking and changes.crossings and is_checked(seat, turn))
         ):
             others.append(seat)
             continue
         seat.looked_at = seat.focus
         seq, margin = seat.command_seq, seat.margin
         more = seat.notices or (checking and is_checked(seat, turn))
+        changed = owner_changes.get(seat.number) if owner_changes else None
         if (
             quiet
+            and changed is None
             and margin is None
             and seq == seat.sent_seq
             and seat.posted_tick > quiet_after
@@ -94,12 +101,15 @@ def post_everywhere(
         ):
             statistics.quiet += 1
             continue
-        if margin is None and seq == shared_seq:
+        if changed is None and margin is None and seq == shared_seq:
             frame = shared
         else:
             start = head + pack(seq) + (NIL if margin is None else pack(margin))
-            frame = binary_frame_header(len(start) + len(body)) + start + body
-            if margin is None:
+            rest = body
+            if changed is not None:
+                rest = sections + own_values_section(seat, changed) + heard
+            frame = binary_frame_header(len(start) + len(rest)) + start + rest
+            if changed is None and margin is None:
                 shared, shared_seq = frame, seq
         if more:
             frame += extra_frames(world, seat, tick, turn, sums, statistics)
@@ -108,3 +118,10 @@ def post_everywhere(
             flush(batch, tick, statistics)
     flush(batch, tick, statistics)
     return others
+
+
+def _crossed(changes: Changes) -> bytes:
+    """Return leaves, enters and (empty) sets where there is one cell: what went, and what came."""
+    leaves = [crossing.record.id for crossing in changes.crossings if crossing.target is None]
+    enters = [crossing.record for crossing in changes.crossings if crossing.target is not None]
+    return came_and_went(leaves, enters)

@@ -30,6 +30,7 @@ ACTIONS = [
     "event",
     "whisper",
     "spawn",
+    "drift",
     "despawn",
     "own",
     "focus",
@@ -73,6 +74,7 @@ class Play:
             "event": lambda: self.emissions.append(Emission(Noise(value), None, None)),
             "whisper": lambda: self.emissions.append(Emission(Noise(value), None, seat.number)),
             "spawn": lambda: self.spawn(seat.number),
+            "drift": lambda: self.ships.append(self.world.spawn(Ship())),
             "focus": lambda: setattr(seat, "focus", (float(value), 0.0)),
             "forget": seat.forget,
         }
