@@ -14,6 +14,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
 from typing import Any, Final
 
 from gameserver.errors import GameServerError, LocalProtocolError
@@ -34,6 +35,33 @@ PLAYERS: Final = 2
 _PACKAGE: Final = pathlib.Path(__file__).parent
 
 
+#: Attributes of other engines, squashed → what to write here.
+_FOREIGN_TOOLS: Final = {
+    "broadcast": "self.emit(event) or self.say(text)",
+    "send": "self.emit(event, to=player)",
+    "clients": "self.players",
+    "clock": "self.after(seconds, method)",
+    "settimeout": "self.after(seconds, method)",
+    "setinterval": "self.every(seconds, method)",
+    "deltatime": "self.dt",
+    "state": "self.spawn(entity), and fields of entities with synced()",
+    "onmessage": "a method with @handles",
+    "disconnect": "player.kick(reason)",
+    "roomid": "self.name",
+}
+_FOREIGN_PLAYER: Final = {
+    "sessionid": "player.seat",
+    "id": "player.seat",
+    "userid": "player.identity",
+    "send": "self.emit(event, to=player)",
+    "disconnect": "player.kick(reason)",
+    "leave": "player.kick(reason)",
+    "error": "player.kick(reason)",
+    "userdata": "player.data",
+    "ping": "player.latency",
+}
+
+
 class TrialFailed(LocalProtocolError):
     """A room class that must not be served; ``lines`` says why, one line for each mistake."""
 
@@ -47,13 +75,19 @@ def try_room(room: type[Room]) -> None:
 
     For tests: a class that passes is one that ``gameserver serve`` takes.
     """
+    if lines := list(_mistakes(room)):
+        raise TrialFailed(lines)
+    _Trial(room).play()
+
+
+def _mistakes(room: type[Room]) -> Iterator[str]:
+    """Yield what can be told without a room: what cannot work, and what is hardly intended."""
     try:
         check_room(room)
     except LocalProtocolError as error:
-        raise TrialFailed([str(error)]) from error
-    if lines := list(suspicions(room)):
-        raise TrialFailed(lines)
-    _Trial(room).play()
+        yield str(error)  # much of the rest may follow from it
+    else:
+        yield from suspicions(room)
 
 
 class _Trial:
@@ -117,7 +151,23 @@ class _Trial:
             return f"{text}{where}"
         if (plain := re.fullmatch(r"(\w+)\(\) takes no arguments", text)) is not None:
             return f"{text}: write @entity, @command or @event above class {plain[1]}{where}"
-        return f"{self._class.__name__}.{hook} raised {type(error).__name__}: {text}{place}"
+        hint = _hint(error) if isinstance(error, AttributeError) else ""
+        return f"{self._class.__name__}.{hook} raised {type(error).__name__}: {text}{hint}{place}"
+
+
+def _hint(error: AttributeError) -> str:
+    """Return what to write in place of an attribute that is not there, where that can be told."""
+    name, holder = error.name or "", error.obj
+    if isinstance(holder, int) and hasattr(Player, name):
+        return ": self.players is a dict by seat, so write for player in self.players.values()"
+    if holder is None and name:
+        return ": a player without an entity has None in player.entity"
+    for cls, foreign in ((Room, _FOREIGN_TOOLS), (Player, _FOREIGN_PLAYER)):
+        if isinstance(holder, cls):
+            close = get_close_matches(name, [n for n in dir(cls) if n[0] != "_"], n=1, cutoff=0.75)
+            meant = foreign.get(name.replace("_", "").lower()) or "".join(close)
+            return f": write {meant}" if meant else ""
+    return ""
 
 
 class _InertStorage(RoomStorage):
