@@ -20,7 +20,7 @@ from benchmarks.fit import fit_line
 from benchmarks.machine import BenchmarkError
 from benchmarks.moves import HEADINGS, SPEED, STEP
 from benchmarks.pilots import FrameSink
-from benchmarks.studies import rooms
+from benchmarks.studies import rooms, sight
 from benchmarks.worlds import VIEW_RADIUS, BigWorld, Broadcast, Remembered, Turn
 from gameserver.model.grid import Grid
 from gameserver.protocol.messages import CommandMessage, decode_from_client, pack
@@ -218,6 +218,7 @@ def run() -> Iterator[tuple[str, float, str]]:
     yield "checksum of one entity", checksum_us(), "µs"
     for players in (0, 2):
         yield f"tick of a room, {players} idle players", rooms.tick_us(players), "µs"
+    yield from sight.run()
     yield from snapshot_costs(SAVED_SEATS, SAVED_ENTITIES)
     for first_id in (1, 1000):
         ids = f"ids from {first_id}"
