@@ -116,8 +116,8 @@ class Hello:
         return None if self.held is None else decode_held(self.held)
 
     def encode(self) -> bytes:
-        """Return the bytes of the message."""
-        return pack(
+        """Return the bytes of the message; floats in it are float 64."""
+        return pack_float64(
             (
                 Kind.HELLO,
                 self.version,

@@ -16,8 +16,9 @@ import h11
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request
 
-from gameserver.errors import GameServerError, RemoteProtocolError
+from gameserver.errors import GameServerError, JoinRefused, RemoteProtocolError
 from gameserver.games.arena.room import Arena
+from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.messages import (
     VERSION,
     CommandMessage,
@@ -26,15 +27,19 @@ from gameserver.protocol.messages import (
 )
 from gameserver.protocol.names import parse_room_request
 from gameserver.protocol.texts import cleaned_name, valid_name
+from gameserver.room import Room
 from gameserver.runtime.http.conversation import Conversation
 from gameserver.runtime.http.messages import Response, Site
 from gameserver.runtime.http.upgrade import read_upgrade, wants_upgrade
+from gameserver.runtime.rooms.join_request import read_join_request
 from tests.hostile.client_verdicts import verdict
+from tests.support.matched_game import Match, Strict
 from tests.support.websocket_frames import Receiver, an_open_scanner, messages_only
 
 Target = Callable[[bytes], None]
 T = TypeVar("T")
 
+ROOMS: Final[dict[str, type[Room]]] = {"match": Match, "strict": Strict}
 REFUSALS: Final = [f"refused with {status}" for status in (400, 431, 501)]
 HEAD_BYTES: Final = 8 * 1024
 MOST_PIECES: Final = 64
@@ -174,6 +179,17 @@ def from_client(data: bytes) -> None:
         assert valid_name(cleaned_name(message.name) or "x")
         with contextlib.suppress(GameServerError):
             parse_room_request(message.room)
+        for room in (message.room, "match", "strict"):
+            assert refusal_of(room, message) in (None, CloseCode.NO_SUCH_ROOM, CloseCode.OPTIONS)
+
+
+def refusal_of(room: str, hello: Hello) -> int | None:
+    """Return the close code with which a hello for this room is refused, or None."""
+    try:
+        read_join_request(ROOMS, room, hello.options, hello.filter)
+    except JoinRefused as refusal:
+        return refusal.code
+    return None
 
 
 def has_float(value: Any) -> bool:
