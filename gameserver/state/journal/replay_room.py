@@ -17,6 +17,7 @@ from gameserver.errors import JournalError
 from gameserver.model.record import Record
 from gameserver.model.schema import command, entity, number, synced
 from gameserver.player import Player
+from gameserver.replication.events import Point
 from gameserver.room import Room
 from gameserver.simulation.recording import Stepped
 from gameserver.state.journal.reader import JournalReader
@@ -199,6 +200,11 @@ class _Copy:
     kind: int
     copy: Any
     values: tuple[Any, ...] = ()
+    #: Where the original was at the tick before, and where it is; None: nowhere.
+    before: Point | None = None
+    now: Point | None = None
+    #: Whether the copy is on its way between the two.
+    between: bool = False
 
 
 class ReplayRoom(Room):
@@ -273,6 +279,7 @@ class ReplayRoom(Room):
             self.passed += self.speed
             while self.passed >= 1 and not self.playing.at_end:
                 self.passed -= 1
+                self._leave_tick()
                 self.playing.play_tick()
                 self._tell()
             if self.playing.at_end:
@@ -342,9 +349,29 @@ class ReplayRoom(Room):
             shown = self.copies[entity_id] = _Copy(record.kind, _blank(record.entity))
             _copy_fields(record, shown.copy)
             self._spawn_as(entity_id, shown.copy)
-        elif shown.values is not record.values:
+        elif shown.between or shown.values is not record.values:
             _copy_fields(record, shown.copy)
+            shown.between = False
         shown.values = record.values
+        if record.spec.at:
+            shown.now = self._position(record.entity)
+            if self.speed < 1 and not self.paused:
+                self._place_between(shown)
+
+    def _leave_tick(self) -> None:
+        """Note where everything was, for a replay in slow motion."""
+        for shown in self.copies.values():
+            shown.before = shown.now
+
+    def _place_between(self, shown: _Copy) -> None:
+        """Move a copy on its way to where it is at the tick that was played last."""
+        if shown.before is None or shown.now is None or shown.before == shown.now:
+            return
+        shown.between = True
+        names = self.world.position_names(type(shown.copy))
+        for name, was, now in zip(names, shown.before, shown.now, strict=True):
+            place = was + (now - was) * self.passed
+            setattr(shown.copy, name, round(place) if type(now) is int else place)
 
     def _show_players(self, players: Mapping[int, Player]) -> None:
         for seat in [seat for seat in self.seats if seat not in players]:

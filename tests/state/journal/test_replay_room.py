@@ -89,6 +89,20 @@ def test_it_plays_at_the_speed_that_is_asked_for(speed: float, ticks: int) -> No
     assert watching.room.clock.speed == speed
 
 
+def test_slow_motion_moves_at_every_tick_and_ends_where_the_match_was() -> None:
+    watching = Watching()
+    watching.play.step(60)
+    watching.give(ReplayControl(speed=0.25), 8)
+    fastest = max(watching.room.world.of_class(Ship), key=lambda s: abs(s.vx) + abs(s.vy))
+    places = []
+    for _ in range(12):
+        watching.play.step()
+        places.append((fastest.x, fastest.y))
+    assert len(set(places)) == 12
+    watching.give(ReplayControl(paused=True), 2)
+    assert watching.shown() == played(watching.room.clock.tick)
+
+
 def test_it_pauses_and_goes_on() -> None:
     watching = Watching()
     watching.give(ReplayControl(paused=True), 5)
