@@ -15,7 +15,7 @@ from gameserver.protocol.latency import Latency
 from gameserver.replication.events import Emission
 from gameserver.replication.publisher import Publisher
 from gameserver.replication.seat import NOWHERE
-from gameserver.room import Room
+from gameserver.room import Room, give_storage
 from gameserver.simulation.matchable import options_of
 from gameserver.simulation.recording import (
     Commanded,
@@ -43,6 +43,7 @@ from gameserver.state.difference import (
     unpack_facts,
 )
 from gameserver.state.hash import state_hash
+from gameserver.state.journal.no_storage import NO_STORAGE
 from gameserver.state.journal.records import (
     Check,
     Disagreed,
@@ -100,6 +101,7 @@ class Replay(Generic[R]):
         except (SnapshotError, LocalProtocolError) as error:
             raise JournalError(f"the key frame of tick {key_frame.tick}: {error}") from error
         self.stepper: Stepper[R] = loaded.stepper
+        give_storage(loaded.room, NO_STORAGE)
         #: What the recorder's caller keeps in key frames.
         self.shell: Final = loaded.shell
         # Nobody looks: publishing only does what ``near``, ``seen_by`` and ids depend on.
