@@ -542,7 +542,8 @@ class Lobby:
     async def recover(self) -> None:
         """Open the durable rooms of an earlier process; call this before anybody joins."""
         folder = journals_folder(self._settings)
-        for recovered in await recover(folder, self._kinds):
+        storage = None if self.storage_for_room is None else self.storage_for_room()
+        for recovered in await recover(folder, self._kinds, storage):
             kind, _, name = recovered.label.partition("/")
             room = recovered.stepper.room
             if self.storage_for_room is not None:

@@ -23,6 +23,7 @@ from gameserver.simulation.stepper import Stepper
 from gameserver.state.journal.reader import JournalReader
 from gameserver.state.journal.records import Ended, Header, KeyFrame, Record
 from gameserver.state.journal.replay import Replay
+from gameserver.storage.store import Storage
 
 log = structlog.get_logger(__name__)
 
@@ -62,20 +63,27 @@ class _Play:
     records: list[Record]
 
 
-async def recover(folder: pathlib.Path, kinds: Mapping[str, type[Room]]) -> list[Recovered]:
-    """Return all durable rooms of ``kinds`` that had not ended."""
+async def recover(
+    folder: pathlib.Path, kinds: Mapping[str, type[Room]], storage: Storage | None = None
+) -> list[Recovered]:
+    """Return all durable rooms of ``kinds`` that had not ended.
+
+    Their ``on_load`` reads from ``storage``.  What they submitted to it is not submitted again.
+    """
     durable = {kind: cls for kind, cls in kinds.items() if cls.durable}
     if not durable:
         return []
     recovered = []
     for label, parts in (await trio.to_thread.run_sync(_parts_by_label, folder)).items():
         cls = durable.get(label.partition("/")[0])
-        if cls is not None and (room := await _recover_room(cls, parts)):
+        if cls is not None and (room := await _recover_room(cls, parts, storage)):
             recovered.append(room)
     return recovered
 
 
-async def _recover_room(cls: type[Room], parts: list[_Part]) -> Recovered | None:
+async def _recover_room(
+    cls: type[Room], parts: list[_Part], storage: Storage | None
+) -> Recovered | None:
     """Return a room as the newest of its files left it that has a whole key frame."""
     for part in reversed(parts):
         try:
@@ -84,7 +92,7 @@ async def _recover_room(cls: type[Room], parts: list[_Part]) -> Recovered | None
                 continue
             if _is_over(play.records):
                 return None
-            return await _play(cls, part, play)
+            return await _play(cls, part, play, storage)
         except GameServerError as error:
             _set_aside(part, str(error))
     return None
@@ -101,15 +109,15 @@ def _is_over(records: Iterable[Record]) -> bool:
     return any(isinstance(one, Ended) and one.reason != SUSPENDED for one in records)
 
 
-async def _play(cls: type[Room], part: _Part, play: _Play) -> Recovered:
+async def _play(cls: type[Room], part: _Part, play: _Play, storage: Storage | None) -> Recovered:
     """Play a file.  Records of another version of the game are left out: only states are loaded."""
     header = part.header
     same_game = header.schema_hash == cls.schema().hash
-    replay = await _begin(cls, play.key_frame)
+    replay = await _begin(cls, play.key_frame, storage)
     if same_game:
         played = await _apply(replay, play.records)
         if played < len(play.records):  # the last one may have been applied in part
-            replay = await _begin(cls, play.key_frame)
+            replay = await _begin(cls, play.key_frame, storage)
             await _apply(replay, play.records[:played])
     log.info(
         "room recovered",
@@ -142,8 +150,8 @@ async def _apply(replay: Replay[Room], records: Sequence[Record]) -> int:
     return len(records)
 
 
-async def _begin(cls: type[Room], key_frame: KeyFrame) -> Replay[Room]:
-    replay = Replay(cls, key_frame)
+async def _begin(cls: type[Room], key_frame: KeyFrame, storage: Storage | None) -> Replay[Room]:
+    replay = Replay(cls, key_frame, storage)
     try:
         await replay.room.on_load()
     except Exception as error:

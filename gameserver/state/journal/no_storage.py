@@ -1,6 +1,7 @@
 """The storage of a room that is played again: what was submitted has been written already.
 
-Owns nothing: submissions get a receipt and go nowhere, and there is nothing to read.
+Owns one rule: submissions get a receipt and go nowhere.  A recovery may read; a replay elsewhere
+has nothing to read.
 """
 
 from __future__ import annotations
@@ -38,5 +39,9 @@ def _refuse() -> NoReturn:
     raise JournalError("on_load waits for something outside, which a replay has not")
 
 
-#: Shared by all replays.
-NO_STORAGE: Final = RoomStorage(Storage(_Outside(), lambda: 0.0), _Nowhere())
+_NOTHING: Final = Storage(_Outside(), lambda: 0.0)
+
+
+def replay_storage(storage: Storage | None = None) -> RoomStorage:
+    """Return what a played room gets in place of ``storage``."""
+    return RoomStorage(storage or _NOTHING, _Nowhere())

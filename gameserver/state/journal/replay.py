@@ -43,7 +43,7 @@ from gameserver.state.difference import (
     unpack_facts,
 )
 from gameserver.state.hash import state_hash
-from gameserver.state.journal.no_storage import NO_STORAGE
+from gameserver.state.journal.no_storage import replay_storage
 from gameserver.state.journal.records import (
     Check,
     Disagreed,
@@ -56,6 +56,7 @@ from gameserver.state.journal.records import (
 from gameserver.state.parcel import unpack_value
 from gameserver.state.restore import load
 from gameserver.state.snapshot import capture
+from gameserver.storage.store import Storage
 
 R = TypeVar("R", bound=Room)
 
@@ -91,17 +92,19 @@ class Mismatch:
 class Replay(Generic[R]):
     """The room of a journal, beginning with ``key_frame``; give it the records that follow.
 
-    The caller runs ``Room.on_load`` before the first record.  ``JournalError`` if the key frame is
-    none of ``room_class``.
+    The caller runs ``Room.on_load`` before the first record; it may read from ``storage``.
+    ``JournalError`` if the key frame is none of ``room_class``.
     """
 
-    def __init__(self, room_class: type[R], key_frame: KeyFrame) -> None:
+    def __init__(
+        self, room_class: type[R], key_frame: KeyFrame, storage: Storage | None = None
+    ) -> None:
         try:
             loaded = load(room_class, key_frame.snapshot)
         except (SnapshotError, LocalProtocolError) as error:
             raise JournalError(f"the key frame of tick {key_frame.tick}: {error}") from error
         self.stepper: Stepper[R] = loaded.stepper
-        give_storage(loaded.room, NO_STORAGE)
+        give_storage(loaded.room, replay_storage(storage))
         #: What the recorder's caller keeps in key frames.
         self.shell: Final = loaded.shell
         # Nobody looks: publishing only does what ``near``, ``seen_by`` and ids depend on.
