@@ -15,6 +15,7 @@ from gameserver.games.chat import Chat
 from gameserver.games.echo import Echo
 from gameserver.testing import Rehearsal
 from tests.support import wrong_rooms
+from tests.support.journaled_play import journal_of, verdict
 from tests.support.kept_game import Zoo
 from tests.support.paths import ROOT
 
@@ -41,6 +42,12 @@ def readme_game(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Room]:
 def test_a_right_room_passes(room: type[Room], players: int, seed: int) -> None:
     Rehearsal(room(seed=seed)).check_snapshot(players=players, seed=seed)
     Rehearsal(room(seed=seed)).check_determinism(players=players, seed=seed)
+
+
+def test_a_journal_of_the_game_in_the_readme_is_played_again_alike(
+    readme_game: type[Room],
+) -> None:
+    assert verdict(readme_game, journal_of(readme_game("room"), 200, players=4)) is None
 
 
 def test_the_game_in_the_readme_passes(readme_game: type[Room]) -> None:
