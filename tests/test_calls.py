@@ -256,10 +256,12 @@ def test_a_value_goes_through_a_parcel() -> None:
     play = Rehearsal(Den())
     ann = play.join("ann")
     shared = [1]
-    value = {"who": ann, "board": play.room.board, "of": [Profile("x", shared), shared]}
+    red = play.room.group("red")
+    value = {"who": ann, "board": play.room.board, "of": [Profile("x", shared), shared], "to": red}
     copy = unpack_value(play.room, pack_value(play.room, "it", value))
     assert copy["who"] is ann
     assert copy["board"] is play.room.board
+    assert copy["to"] is red
     assert copy["of"] == [Profile("x", [1]), [1]]
     assert copy["of"][0].scores is copy["of"][1]
 

@@ -144,6 +144,9 @@ def _sleeps(value: Any) -> bool:
     for code in _functions_in(value):
         for first, second in pairwise(dis.get_instructions(code)):
             loaded = scope.get(first.argval) if isinstance(first.argval, str) else None
-            if getattr(loaded, "__name__", None) == "time" and second.argval == "sleep":
+            name = getattr(loaded, "__name__", None)
+            if name == "time" and second.argval == "sleep":
+                return True
+            if name == "sleep" and getattr(loaded, "__module__", None) == "time":
                 return True
     return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from time import sleep
 from typing import Any
 
 import pytest
@@ -28,6 +29,10 @@ def calls_within(self: Any) -> None:
 
 def sleeps(self: Any) -> None:
     time.sleep(0.1)
+
+
+def naps(self: Any) -> None:
+    sleep(0.1)
 
 
 def sleeps_within(self: Any) -> list[None]:
@@ -80,7 +85,7 @@ def test_a_container_that_all_rooms_share(value: Any) -> None:
     assert said.startswith(f"Den.scores: all rooms share this {type(value).__name__}; annotate it")
 
 
-@pytest.mark.parametrize("method", [sleeps, sleeps_within])
+@pytest.mark.parametrize("method", [sleeps, naps, sleeps_within])
 def test_a_method_that_sleeps(method: Any) -> None:
     (said,) = suspicions(room_with(rest=method))
     assert said.startswith("Den.rest calls time.sleep, which holds up every room of the server")
