@@ -23,6 +23,12 @@ EXPECTED: Final[Mapping[str, str]] = {
     "full garbage collection": "there were twice as many objects as the one before had left",
     "not resumed": "nobody came back in time, or an attacker tried",
 }
+#: Beginning of an event at level "warning" → why it is there.
+WARNINGS: Final[Mapping[str, str]] = {
+    "overload": "the room had too much to do; these steps are counted in the soak's table",
+    "a request was refused, for its host is not in hosts": "an attacker named another host",
+    "a trusted address forwards requests but is not in proxies": "an attacker sent forged forwards",
+}
 #: Code of a "session ended" → why sessions end so here.
 ENDS: Final[Mapping[int, str]] = {
     CloseCode.NORMAL: "a player left",
@@ -52,13 +58,14 @@ def explanation(line: str) -> str | None:
         return None
     if not isinstance(entry, dict) or "exception" in entry:
         return None
-    if (entry.get("event"), entry.get("level")) == ("overload", "warning"):
-        return "the room had too much to do; these steps are counted in the soak's table"
+    event = str(entry.get("event"))
+    if entry.get("level") == "warning":
+        return next((why for told, why in WARNINGS.items() if event.startswith(told)), None)
     if entry.get("level") != "info":
         return None
-    if entry.get("event") == "session ended":
+    if event == "session ended":
         return ENDS.get(entry.get("code", 0))
-    return EXPECTED.get(str(entry.get("event")))
+    return EXPECTED.get(event)
 
 
 def unexplained(lines: Iterable[str]) -> list[str]:

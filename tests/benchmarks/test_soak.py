@@ -208,6 +208,15 @@ def test_growing_memory_is_no_broken_promise() -> None:
     [
         {"event": "joined", "level": "info", "seat": 1},
         {"event": "overload", "level": "warning", "does": "everything"},
+        {
+            "event": "a request was refused, for its host is not in hosts",
+            "level": "warning",
+            "host": "elsewhere",
+        },
+        {
+            "event": "a trusted address forwards requests but is not in proxies: all clients",
+            "level": "warning",
+        },
         {"event": "session ended", "level": "info", "code": 4008},
         {"event": "session ended", "level": "info", "code": 1006},
     ],
