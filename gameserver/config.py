@@ -201,7 +201,7 @@ class Settings:
     connects_per_s: float = _setting(
         20.0,
         "New connections per second of one address; a burst may be `max_connections_per_address`. "
-        "A further request on an open connection counts as a quarter.",
+        "A further request on an open connection counts as an eighth.",
         validator=_longer_than_zero,
     )
     joins_per_s: float = _setting(

@@ -33,7 +33,7 @@ RETRY_AFTER_S: Final = 5
 #: The cost of a further request, where connecting costs one: a page is many files, and a request
 #: is cheaper than a connection.  A connection made by a proxy costs its client as much, because it
 #: may serve a single request.
-REQUEST_COST: Final = 0.25
+REQUEST_COST: Final = 1 / 8
 #: The longest wait that a refused client is told, give or take a second.  It is shorter than seats
 #: are held (``Room.hold_s``), because some of these clients resume.
 LONGEST_WAIT_S: Final = 20.0

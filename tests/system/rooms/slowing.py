@@ -23,7 +23,7 @@ class Arena(quiet.Arena):
     tick_load: ClassVar = 0.0
 
     def on_say(self, player: Player, text: str) -> str | None:
-        Arena.tick_load = {"slower": 2.0, "faster": 0.0}[text]
+        Arena.tick_load = {"slower": 2.0, "faster": 0.0}.get(text, Arena.tick_load)
         return text
 
 
