@@ -82,4 +82,6 @@ async def main(url: str, count: int) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     trio.run(partial(main, sys.argv[1], int(sys.argv[2])))
