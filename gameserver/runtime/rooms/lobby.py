@@ -249,7 +249,9 @@ class Lobby:
         ticket: str | None = None,
     ) -> JoinRequest:
         """Return what a hello asks for; ``JoinRefused`` (4004, 4014) if that cannot be."""
-        whole = ticket is None or not self.reservations.brings_options(ticket)
+        reserved = self.reservations.find(ticket)
+        # A player who moves brings the options that the server knows.
+        whole = reserved is None or reserved.moved_from is None
         return read_join_request(self._kinds, room, options, filter_, whole=whole)
 
     @property

@@ -105,13 +105,14 @@ class Reservations:
         reserved.expiry.cancel()
         return reserved
 
-    def brings_options(self, ticket: str) -> bool:
-        """Whether the options of the client are those that the server has with this ticket."""
+    def find(self, ticket: str | None) -> Reserved | None:
+        """Return the seat that a ticket is good for, without using it up; None: it is not good."""
+        if ticket is None:
+            return None
         try:
-            reserved = self._open.get(self._tickets.verify(ticket).reservation)
+            return self._open.get(self._tickets.verify(ticket).reservation)
         except TokenRefused:
-            return False
-        return reserved is not None and reserved.moved_from is not None
+            return None
 
     async def _expire(self, reservation: str, reserved: Reserved, valid_s: float) -> None:
         with reserved.expiry:

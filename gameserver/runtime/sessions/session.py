@@ -191,8 +191,9 @@ class Session:
         await self._lobby.join_throttle.wait_turn()
         request = self._checked_request(hello)
         found = self._lobby.find_resumable(hello.resume, request)
+        expected = self._lobby.reservations.find(hello.ticket) is not None
         turn_s = self._peer.connection_limits.let_join(
-            trio.current_time(), returning=found is not None
+            trio.current_time(), returning=found is not None or expected
         )
         if found is not None:
             task, member = found

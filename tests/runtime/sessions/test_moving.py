@@ -180,6 +180,16 @@ async def test_members_of_a_party_bring_their_own_options(autojump_clock: MockCl
             await bob.joined(room="match/1", ticket=tickets[1])
 
 
+async def test_whoever_is_expected_goes_before_newcomers(autojump_clock: MockClock) -> None:
+    async with resumable_lobby(HoldingField, Arena, joins_per_s=2.0) as host:
+        (ticket,) = reserve(host, LABEL, 1)
+        for shown, waits_s in ((None, 0.0), (None, 0.5), (ticket, 0.0)):
+            async with host.client() as (client, _):
+                begun_s = trio.current_time()
+                await client.joined(room=LABEL if shown else "", ticket=shown)
+                assert trio.current_time() - begun_s == pytest.approx(waits_s, abs=0.1)
+
+
 # ---------------------------------------------------------------- moves
 
 
