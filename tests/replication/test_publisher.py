@@ -544,6 +544,16 @@ class GroupedReplication(Replication):
         super().__init__()
         self.world.grid.layered = True
 
+    @initialize()
+    def begin_populated(self) -> None:
+        """Begin with two teams, and with something hidden near everyone."""
+        super().begin_populated()
+        for i, thing in enumerate(self.entities):
+            self.world.set_group(thing, i % 3)
+            self.world.set_hidden(thing, hidden=i in (2, 6))
+        self.clients[1].seat.groups = frozenset({1})
+        self.publish(1)
+
     @precondition(lambda self: self.entities)
     @rule(pick=Replication.pick, group=groups)
     def regroup(self, pick: int, group: int) -> None:
@@ -627,7 +637,11 @@ class Walls:
     def refused(self, seat: int, records: Any) -> list[int]:
         records = list(records)
         assert all(record.owner != seat for record in records), "owners are not asked about"
-        return [record.id for record in records if (seat, record.entity) in self.between]
+        return [record.id for record in records if self.stands(seat, record)]
+
+    def stands(self, seat: int, record: Any) -> bool:
+        """Whether there is a wall: between some from the beginning, and as rules change it."""
+        return ((seat + record.id) % 4 == 0) != ((seat, record.entity) in self.between)
 
     def finish(self) -> None: ...
 
@@ -649,7 +663,7 @@ class SeesReplication(GroupedReplication):
         record, seat = thing._record, client.seat
         if record.group in seat.groups or record.owner == seat.number:
             return super().is_visible(thing, client)
-        walled = (seat.number, thing) in self.walls.between
+        walled = self.walls.stands(seat.number, record)
         return not walled and super().is_visible(thing, client)
 
     def hears(self, client: Client, emission: Emission) -> bool:
@@ -658,7 +672,7 @@ class SeesReplication(GroupedReplication):
             return False
         if by is None or by.group in seat.groups or by.owner == seat.number:
             return True
-        return (seat.number, by.entity) not in self.walls.between
+        return not self.walls.stands(seat.number, by)
 
 
 class ExactSeesReplication(SeesReplication, ExactReplication):
@@ -686,16 +700,16 @@ def half_of_all_are_checked_together(monkeypatch: pytest.MonkeyPatch) -> None:
 TestReplication = Replication.TestCase
 TestReplication.settings = settings(max_examples=examples(80), stateful_step_count=60)
 TestGroupedReplication = GroupedReplication.TestCase
-TestGroupedReplication.settings = settings(max_examples=examples(60), stateful_step_count=60)
+TestGroupedReplication.settings = settings(max_examples=examples(20), stateful_step_count=50)
 TestOneCellGroupedReplication = OneCellGroupedReplication.TestCase
-TestOneCellGroupedReplication.settings = settings(max_examples=examples(20), stateful_step_count=50)
+TestOneCellGroupedReplication.settings = settings(max_examples=examples(8), stateful_step_count=50)
 TestExactReplication = ExactReplication.TestCase
-TestExactReplication.settings = settings(max_examples=examples(40), stateful_step_count=60)
+TestExactReplication.settings = settings(max_examples=examples(16), stateful_step_count=50)
 TestSeesReplication = SeesReplication.TestCase
-TestSeesReplication.settings = settings(max_examples=examples(25), stateful_step_count=50)
+TestSeesReplication.settings = settings(max_examples=examples(10), stateful_step_count=50)
 TestExactSeesReplication = ExactSeesReplication.TestCase
-TestExactSeesReplication.settings = settings(max_examples=examples(30), stateful_step_count=50)
+TestExactSeesReplication.settings = settings(max_examples=examples(12), stateful_step_count=50)
 TestOneCellSeesReplication = OneCellSeesReplication.TestCase
-TestOneCellSeesReplication.settings = settings(max_examples=examples(15), stateful_step_count=40)
+TestOneCellSeesReplication.settings = settings(max_examples=examples(8), stateful_step_count=40)
 TestOneCellReplication = OneCellReplication.TestCase
 TestOneCellReplication.settings = settings(max_examples=examples(25), stateful_step_count=50)
