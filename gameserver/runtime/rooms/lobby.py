@@ -35,8 +35,9 @@ from gameserver.runtime.admission.sign_in import SignIn
 from gameserver.runtime.net import poller
 from gameserver.runtime.rooms.identities import Identities
 from gameserver.runtime.rooms.join_request import JoinRequest, read_join_request
-from gameserver.runtime.rooms.joinable import JoinableRooms, Key
+from gameserver.runtime.rooms.joinable import JoinableRooms
 from gameserver.runtime.rooms.journals import Journals, journals_folder
+from gameserver.runtime.rooms.open_room import OpenRoom
 from gameserver.runtime.rooms.recovery import recover
 from gameserver.runtime.rooms.reservations import MAX_VALID_S, Reservations, Reserved
 from gameserver.runtime.rooms.resume_tokens import ResumeTokens
@@ -45,7 +46,6 @@ from gameserver.runtime.rooms.room_list import ListedRoom
 from gameserver.runtime.rooms.room_loop import RoomLoop
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import Member
-from gameserver.simulation.matchable import filter_values, listed
 from gameserver.simulation.room_check import check_room
 from gameserver.simulation.slips import suspicions
 from gameserver.storage.room_storage import RoomStorage
@@ -82,83 +82,6 @@ class Place:
     made: bool
 
 
-@attrs.define(eq=False)
-class _Open:
-    """A room that can be joined."""
-
-    #: Higher for every room that is made later.
-    serial: int
-    kind: str
-    name: str
-    task: RoomTask
-    #: The client that the room is counted for; None: not counted.
-    maker: str | None
-    #: Set while the room is empty: the wait until it closes.
-    empty: trio.CancelScope | None = None
-    #: Whether the log has been told that its listing is wrong.
-    complained: bool = False
-
-    @property
-    def players(self) -> int:
-        """How many players are in it."""
-        return len(self.task.room.players)
-
-    def occupied(self) -> None:
-        """Note that a seat is taken: the room does not close."""
-        if self.empty is not None:
-            self.empty.cancel()
-            self.empty = None
-
-    @property
-    def free_seats(self) -> int:
-        """How many seats are free."""
-        return self.task.room.max_players - self.task.roster.seats_taken
-
-    @property
-    def private(self) -> bool:
-        """Whether lists do not show it."""
-        return self.task.room.private
-
-    def listing(self) -> dict[str, Any]:
-        """Return what ``/rooms`` tells of this room."""
-        room = self.task.room
-        try:
-            told = listed(room)
-        except (LocalProtocolError, AttributeError):  # what the game wrote into it
-            if not self.complained:
-                self.complained = True
-                log.exception("the listing of a room is wrong", room=self.task.label)
-            told = {}
-        return {
-            "name": self.task.label,
-            "kind": self.kind,
-            "players": self.players,
-            "max_players": room.max_players,
-            "locked": room.locked,
-            "listing": told,
-            "tick": room.tick_number,
-            "tick_rate": room.tick_rate,
-        }
-
-    @property
-    def is_overloaded(self) -> bool:
-        """Whether the overload ladder lets nobody else join."""
-        return self.task.ladder.step.refuses_joins
-
-    @property
-    def filter_values(self) -> Key | None:
-        """The values that it is filtered by; None if the server may put nobody into it."""
-        room, roster = self.task.room, self.task.roster
-        if room.locked or room.private or roster.full or self.is_overloaded or self.task.ended:
-            return None
-        try:
-            values = filter_values(room)
-            hash(values)
-        except (AttributeError, TypeError):  # what the game wrote into its listing
-            return None
-        return values
-
-
 class Lobby:
     """The rooms of one server.
 
@@ -171,9 +94,11 @@ class Lobby:
         self._kinds = dict(kinds)
         self._nursery: trio.Nursery | None = None
         self._settings = settings
-        self._open: dict[str, _Open] = {}
+        self._open: dict[str, OpenRoom] = {}
         self._serials = itertools.count(1)
-        self._joinable = {kind: JoinableRooms[_Open](cls.filter_by) for kind, cls in kinds.items()}
+        self._joinable = {
+            kind: JoinableRooms[OpenRoom](cls.filter_by) for kind, cls in kinds.items()
+        }
         #: By kind: when all its rooms were last looked at.
         self._swept_s = dict.fromkeys(kinds, -math.inf)
         #: By kind: the lowest number that may be free as a name.
@@ -327,7 +252,7 @@ class Lobby:
         assert self._nursery is not None, "start comes first"
         return self._nursery
 
-    def _find_identity(self, request: JoinRequest, identity: str | None) -> _Open | None:
+    def _find_identity(self, request: JoinRequest, identity: str | None) -> OpenRoom | None:
         """Return the room among those asked for where ``identity`` plays already."""
         if identity is None:
             return None
@@ -336,7 +261,7 @@ class Lobby:
         # A room of the same name may have ended with this identity in it.
         return next((o for o in fitting if o.task.roster.find_identity(identity)), None)
 
-    def _find(self, request: JoinRequest, passed_over: Collection[int] | None) -> _Open | None:
+    def _find(self, request: JoinRequest, passed_over: Collection[int] | None) -> OpenRoom | None:
         """Return the open room for this client; None if it gets a new one."""
         if request.name is not None:
             return self._find_named(f"{request.kind}/{request.name}")
@@ -345,7 +270,7 @@ class Lobby:
         self._sweep(request.kind)
         return self._joinable[request.kind].find(request.wanted, passed_over)
 
-    def _find_named(self, label: str) -> _Open | None:
+    def _find_named(self, label: str) -> OpenRoom | None:
         found = self._open.get(label)
         if found is None:
             return None
@@ -426,7 +351,7 @@ class Lobby:
 
     def _room_for(
         self, request: JoinRequest, count: int, passed_over: Collection[int] = ()
-    ) -> _Open:
+    ) -> OpenRoom:
         """Return a room with so many free seats, made if need be; or raise ``JoinRefused``."""
         if self._closing is not None:
             raise JoinRefused(CloseCode.GOING_AWAY, self._closing)
@@ -444,7 +369,7 @@ class Lobby:
             raise JoinRefused(CloseCode.ROOM_FULL, f"{request.kind} has fewer than {count} seats")
         return self._make(request, None)
 
-    def _move(self, opened: _Open, move: Move) -> None:
+    def _move(self, opened: OpenRoom, move: Move) -> None:
         """Reserve seats in another room for players of this one, and send them there."""
         roster = opened.task.roster
         players = [roster.find_seat(seat) for seat in dict.fromkeys(move.seats)]
@@ -480,7 +405,7 @@ class Lobby:
             self.reservations.remember_move(life, target.task.label, ticket)
             roster.move(member, Moved("", target.task.label, ticket))
 
-    def _move_request(self, move: Move, opened: _Open) -> JoinRequest:
+    def _move_request(self, move: Move, opened: OpenRoom) -> JoinRequest:
         """Return what the game of a room asks for; ``JoinRefused`` if it cannot be."""
         room, _, query = move.room.partition("?")
         request = read_join_request(
@@ -501,7 +426,7 @@ class Lobby:
 
     # ------------------------------------------------------------ making and closing
 
-    def _make(self, request: JoinRequest, maker: str | None) -> _Open:
+    def _make(self, request: JoinRequest, maker: str | None) -> OpenRoom:
         if len(self._open) >= self._settings.max_rooms:
             raise JoinRefused(
                 CloseCode.ROOM_FULL, "all rooms are taken", retry_after_s=RETRY_AFTER_S
@@ -528,8 +453,8 @@ class Lobby:
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the room could not be made") from None
         return self._open_room(kind, name, task, maker)
 
-    def _open_room(self, kind: str, name: str, task: RoomTask, maker: str | None) -> _Open:
-        opened = _Open(next(self._serials), kind, name, task, maker)
+    def _open_room(self, kind: str, name: str, task: RoomTask, maker: str | None) -> OpenRoom:
+        opened = OpenRoom(next(self._serials), kind, name, task, maker)
         task.roster.identities = self._identities
         task.roster.on_released = functools.partial(self._seat_released, opened)
         # Found no more once it has failed, though it may yet be in its ``on_stop`` for long.
@@ -575,7 +500,7 @@ class Lobby:
             return secrets.randbits(32)
         return random.Random(f"{self._settings.seed} {label}").getrandbits(32)
 
-    async def _run(self, opened: _Open) -> None:
+    async def _run(self, opened: OpenRoom) -> None:
         label = opened.task.label
         while label in self._stopping:
             # This room's on_start may load what the last room of that name saves in on_stop.
@@ -598,7 +523,7 @@ class Lobby:
                 self._all_stopped.set()
             log.info("room ended", room=label, reason=opened.task.ended)
 
-    def _forget(self, opened: _Open) -> None:
+    def _forget(self, opened: OpenRoom) -> None:
         """Let nobody find this room any more, so that another of its name can be made."""
         if self._open.get(opened.task.label) is opened:
             del self._open[opened.task.label]
@@ -607,14 +532,14 @@ class Lobby:
                 lowest = min(self._lowest_name[opened.kind], int(opened.name))
                 self._lowest_name[opened.kind] = max(1, lowest)
 
-    def _seat_released(self, opened: _Open) -> None:
+    def _seat_released(self, opened: OpenRoom) -> None:
         if self._open.get(opened.task.label) is opened:
             self._joinable[opened.kind].note(opened)
         if not opened.task.roster.seats_taken and opened.empty is None:
             opened.empty = trio.CancelScope()
             self._tasks.start_soon(self._wait_and_close, opened, opened.empty)
 
-    def _close_if_never_used(self, opened: _Open) -> None:
+    def _close_if_never_used(self, opened: OpenRoom) -> None:
         """Close a room that refused its first player, without the wait of an empty room.
 
         Otherwise a client without the right password could fill the server with such rooms.
@@ -624,7 +549,7 @@ class Lobby:
             self._forget(opened)
             opened.task.stop()
 
-    async def _wait_and_close(self, opened: _Open, wait: trio.CancelScope) -> None:
+    async def _wait_and_close(self, opened: OpenRoom, wait: trio.CancelScope) -> None:
         with wait:
             await trio.sleep(self._settings.empty_room_s)
             self._forget(opened)

@@ -1,0 +1,97 @@
+"""A room that can be joined, as the lobby and its lists see it.
+
+Owns reading what a game says of its room (``locked``, ``private``, ``listing``), whatever it wrote
+there.  Never finds, makes or closes a room: ``lobby.py`` does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import structlog
+import trio
+
+from gameserver.errors import LocalProtocolError
+from gameserver.runtime.rooms.joinable import Key
+from gameserver.runtime.rooms.room_task import RoomTask
+from gameserver.simulation.matchable import filter_values, listed
+
+log = structlog.get_logger(__name__)
+
+
+@attrs.define(eq=False)
+class OpenRoom:
+    """A room that can be joined."""
+
+    #: Higher for every room that is made later.
+    serial: int
+    kind: str
+    name: str
+    task: RoomTask
+    #: The client that the room is counted for; None: not counted.
+    maker: str | None
+    #: Set while the room is empty: the wait until it closes.
+    empty: trio.CancelScope | None = None
+    #: Whether the log has been told that its listing is wrong.
+    complained: bool = False
+
+    @property
+    def players(self) -> int:
+        """How many players are in it."""
+        return len(self.task.room.players)
+
+    def occupied(self) -> None:
+        """Note that a seat is taken: the room does not close."""
+        if self.empty is not None:
+            self.empty.cancel()
+            self.empty = None
+
+    @property
+    def free_seats(self) -> int:
+        """How many seats are free."""
+        return self.task.room.max_players - self.task.roster.seats_taken
+
+    @property
+    def private(self) -> bool:
+        """Whether lists do not show it."""
+        return self.task.room.private
+
+    def listing(self) -> dict[str, Any]:
+        """Return what ``/rooms`` tells of this room."""
+        room = self.task.room
+        try:
+            told = listed(room)
+        except (LocalProtocolError, AttributeError):  # what the game wrote into it
+            if not self.complained:
+                self.complained = True
+                log.exception("the listing of a room is wrong", room=self.task.label)
+            told = {}
+        return {
+            "name": self.task.label,
+            "kind": self.kind,
+            "players": self.players,
+            "max_players": room.max_players,
+            "locked": room.locked,
+            "listing": told,
+            "tick": room.tick_number,
+            "tick_rate": room.tick_rate,
+        }
+
+    @property
+    def is_overloaded(self) -> bool:
+        """Whether the overload ladder lets nobody else join."""
+        return self.task.ladder.step.refuses_joins
+
+    @property
+    def filter_values(self) -> Key | None:
+        """The values that it is filtered by; None if the server may put nobody into it."""
+        room, roster = self.task.room, self.task.roster
+        if room.locked or room.private or roster.full or self.is_overloaded or self.task.ended:
+            return None
+        try:
+            values = filter_values(room)
+            hash(values)
+        except (AttributeError, TypeError):  # what the game wrote into its listing
+            return None
+        return values
