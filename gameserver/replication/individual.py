@@ -87,11 +87,17 @@ class Chooser:
             located = self._located[cell] = self._positions(cell)
         focus_x, focus_y = point
         enter, leave = self._enter, self._leave
-        for x, y, record in located:
-            dx, dy = x - focus_x, y - focus_y
-            square = dx * dx + dy * dy
-            if square <= enter or (square <= leave and record.id in known):
-                chosen[record.id] = record
+        # Most of what is within the outer circle is known, so the inner one is seldom measured.
+        within = [
+            one
+            for one in located
+            if (one[0] - focus_x) * (one[0] - focus_x) + (one[1] - focus_y) * (one[1] - focus_y)
+            <= leave
+        ]
+        for x, y, record in within:
+            entity_id = record.id
+            if entity_id in known or (x - focus_x) ** 2 + (y - focus_y) ** 2 <= enter:
+                chosen[entity_id] = record
 
     def _positions(self, cell: int) -> list[Located]:
         located: list[Located] = []
