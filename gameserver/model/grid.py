@@ -36,7 +36,7 @@ _HALF: Final = 1 << (_SHIFT - 1)
 REACH: Final = 1
 #: How many cells a view of single entities reaches to each side: it tests each entity in them, so
 #: the cells fit the radius closely.
-EXACT_REACH: Final = 3
+EXACT_REACH: Final = 2
 #: Hysteresis margin as a share of the view radius.
 _MARGIN_SHARE: Final = 1 / 16
 #: How far a search extends beyond its radius, as a share of the view radius.

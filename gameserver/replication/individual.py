@@ -11,7 +11,7 @@ the catch-up path, so that no entity leaves and enters without need.
 from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable
-from typing import Protocol
+from typing import Final, Protocol
 
 from gameserver.model.grid import EVERYWHERE
 from gameserver.model.layers import layer_of, place_of
@@ -29,6 +29,8 @@ from gameserver.replication.layered import LayeredBodies
 from gameserver.replication.round import PublisherStatistics, Round
 from gameserver.replication.seat import Seat
 
+#: Of more members than this in a cell, the box around them is looked at first.
+BOXED: Final = 4
 #: An entity that is near, with its position.
 Located = tuple[float, float, Record]
 
@@ -59,6 +61,8 @@ class Chooser:
         self._leave = (LEAVE_SHARE * radius) ** 2
         #: Cell → its members with their positions.
         self._located: dict[int, list[Located]] = {}
+        #: Cell → the least and greatest x, and y, of its members.
+        self._boxes: dict[int, tuple[float, float, float, float]] = {}
 
     def choose(self, seat: Seat, known: Container[int]) -> dict[int, Record]:
         """Return what ``seat`` sees near it; ``known`` are the ids that its client holds."""
@@ -87,6 +91,20 @@ class Chooser:
             located = self._located[cell] = self._positions(cell)
         focus_x, focus_y = point
         enter, leave = self._enter, self._leave
+        if len(located) > BOXED:
+            # The nearest and the farthest that a member can be, by the box around all of them.
+            west, east, north, south = self._box_of(cell, located)
+            far_x, far_y = (
+                max(focus_x - west, east - focus_x),
+                max(focus_y - north, south - focus_y),
+            )
+            if far_x * far_x + far_y * far_y <= enter:
+                chosen.update(self._grid.members[cell])
+                return
+            near_x = max(west - focus_x, 0.0, focus_x - east)
+            near_y = max(north - focus_y, 0.0, focus_y - south)
+            if near_x * near_x + near_y * near_y > leave:
+                return
         # Most of what is within the outer circle is known, so the inner one is seldom measured.
         within = [
             one
@@ -98,6 +116,13 @@ class Chooser:
             entity_id = record.id
             if entity_id in known or (x - focus_x) ** 2 + (y - focus_y) ** 2 <= enter:
                 chosen[entity_id] = record
+
+    def _box_of(self, cell: int, located: list[Located]) -> tuple[float, float, float, float]:
+        box = self._boxes.get(cell)
+        if box is None:
+            xs, ys = [one[0] for one in located], [one[1] for one in located]
+            box = self._boxes[cell] = (min(xs), max(xs), min(ys), max(ys))
+        return box
 
     def _positions(self, cell: int) -> list[Located]:
         located: list[Located] = []
