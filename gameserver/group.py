@@ -112,3 +112,8 @@ def _seat_of(player: Player[Any]) -> int:
         raise LocalProtocolError(
             f"a group consists of players, and {player!r} is none; write player, not player.seat"
         ) from None
+
+
+def groups_of(player: Player[Any]) -> frozenset[int]:
+    """Return the numbers of the groups that ``player`` is in."""
+    return player._seat.groups

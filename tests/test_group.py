@@ -139,3 +139,23 @@ def test_what_is_no_group_or_no_member_is_named(
     with pytest.raises(LocalProtocolError) as caught:
         wrong(play.room)
     assert str(caught.value) == message
+
+
+class Hunt(Teams):
+    rewinds = (Scout,)
+
+
+def test_a_hit_test_finds_hidden_entities_only_for_those_who_see_them() -> None:
+    play = Rehearsal(Hunt())
+    ada, bob, cy = play.join("Ada"), play.join("Bob"), play.join("Cy")
+    room = play.room
+    of_team, of_bob = room.spawn(Scout(), group="red", hidden=True), room.spawn(Scout())
+    room.world.set_owner(of_bob, bob.seat)
+    room.set_hidden(of_bob)
+    play.step(3)
+    for player, seen in ((ada, {of_team}), (bob, {of_bob}), (cy, {of_team})):
+        past = room.seen_by(player)
+        assert {one for one, _, _ in past.near(0, 0, 10, Scout)} == seen
+        assert [past.position(one) is not None for one in (of_team, of_bob)] == [
+            one in seen for one in (of_team, of_bob)
+        ]

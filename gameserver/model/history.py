@@ -9,7 +9,7 @@ player may look (``simulation/rewind.py``), never changes the world.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, product
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -223,3 +223,28 @@ class Present:
         x_name, y_name = self._world.position_names(cls)
         for entity in self._world.near(x, y, radius, cls):
             yield entity, getattr(entity, x_name), getattr(entity, y_name)
+
+
+class Unhidden:
+    """What ``seen`` holds, without the hidden entities that a player is not ``shown``."""
+
+    __slots__ = ("_seen", "_shown", "tick")
+
+    def __init__(self, seen: Seen, shown: Callable[[Record], bool]) -> None:
+        self.tick = seen.tick
+        self._seen = seen
+        self._shown = shown
+
+    def position(self, entity: Any) -> Point | None:
+        """See ``Seen.position``."""
+        record: Record | None = getattr(entity, "_record", None)
+        if record is not None and not self._shown(record):
+            return None
+        return self._seen.position(entity)
+
+    def near(self, x: float, y: float, radius: float, cls: type[E]) -> Iterator[tuple[E, Any, Any]]:
+        """See ``Seen.near``."""
+        for entity, seen_x, seen_y in self._seen.near(x, y, radius, cls):
+            record: Record | None = getattr(entity, "_record", None)
+            if record is not None and self._shown(record):
+                yield entity, seen_x, seen_y

@@ -27,7 +27,8 @@ from typing import Final
 
 import attrs
 
-from gameserver.model.history import History, Present, Seen
+from gameserver.group import groups_of
+from gameserver.model.history import History, Present, Seen, Unhidden
 from gameserver.player import Player, Screen
 from gameserver.protocol.kinds import RENDERED_PER_TICK
 from gameserver.protocol.latency import Latency
@@ -87,9 +88,14 @@ class Rewind:
     def seen_by(self, room: Room, player: Player, screen: Screen) -> Seen:
         """Return what ``screen``, that of ``player``, showed, as far as its claim is believed."""
         compensated = room.lag_compensation and player.lag_compensation
-        if not compensated or self._history.newest_tick is None:
-            return Present(room.world, room.tick_number)
-        return self._history.at(_seen_tick(room, player, screen))
+        seen: Seen = Present(room.world, room.tick_number)
+        if compensated and self._history.newest_tick is not None:
+            seen = self._history.at(_seen_tick(room, player, screen))
+        layers = room.world.grid.layers
+        if not room.world.grid.layered:
+            return seen
+        own = layers.own[layers.sight(groups_of(player), player.seat)]
+        return Unhidden(seen, lambda r: r.layer in own or not layers.is_hidden(r.layer))
 
 
 def _seen_tick(room: Room, player: Player, screen: Screen) -> float:
