@@ -29,23 +29,23 @@ from gameserver.replication.seat import Seat
 def focus_cell(world: World, seat: Seat) -> int:
     """Return the viewpoint that the seat looks from now, by the values just scanned."""
     if not world.grid.layered:
-        return _focus_place(world, seat, seat.cell)
-    place = _focus_place(world, seat, None if seat.cell is None else place_of(seat.cell))
+        return focus_place(world, seat)
     sight = world.grid.layers.sight(seat.groups, seat.number)
-    return place_of(place) + (sight << LAYER_SHIFT)
+    return place_of(focus_place(world, seat)) + (sight << LAYER_SHIFT)
 
 
-def _focus_place(world: World, seat: Seat, before: int | None) -> int:
-    """Return the place of the focus, which was ``before`` at the last publish.
+def focus_place(world: World, seat: Seat) -> int:
+    """Return a cell in the place of the focus; until there are groups, that is the viewpoint.
 
     A seat that follows its entity looks from the cell of that entity, which has hysteresis already.
     """
+    cell = seat.cell
     if seat.focus is not None:
-        return world.grid.settle(before, *seat.focus)
+        return world.grid.settle(None if cell is None else place_of(cell), *seat.focus)
     own = seat.own
     if own is not None and own.spec.at and own.settled is not None:
         return own.settled
-    return EVERYWHERE if before is None else before
+    return EVERYWHERE if cell is None else cell
 
 
 def focus_point(seat: Seat) -> tuple[float, float] | None:

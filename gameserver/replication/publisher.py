@@ -27,7 +27,7 @@ from gameserver.replication.checksum import NO_TURN, CheckTurns, is_checked
 from gameserver.replication.events import Emission, RoundEvents
 from gameserver.replication.everywhere import post_everywhere, takes_short_way
 from gameserver.replication.individual import Asker, Chooser, IndividualRound
-from gameserver.replication.interest import Lapses, focus_cell, focus_point
+from gameserver.replication.interest import Lapses, focus_cell, focus_place, focus_point
 from gameserver.replication.knowledge import UP_TO_DATE
 from gameserver.replication.resizing import resize_views
 from gameserver.replication.round import PublisherStatistics, Round
@@ -230,6 +230,7 @@ class Publisher:
         overdue = changes.tick - self.window_ticks
         lapsing = _lapsing_sights(self.world, changes, individual=self._individual)
         layered = self.world.grid.layered
+        look = focus_cell if layered else focus_place
         paths = Paths()
         still, moved, catching_up = paths.still, paths.moved, paths.catching_up
         for seat in seats:
@@ -237,7 +238,7 @@ class Publisher:
             if own is not None and not own.alive:
                 seat.own = None
                 seat.own_changed = True
-            cell = focus_cell(self.world, seat)
+            cell = look(self.world, seat)
             before, seat.cell = seat.cell, cell
             seat.looked_at = seat.focus
             if self._individual:
