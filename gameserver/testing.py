@@ -28,13 +28,13 @@ from gameserver.player import Player
 from gameserver.rehearsing import script
 from gameserver.rehearsing.played_journal import replay_journal
 from gameserver.rehearsing.second_process import Run, importable, play_elsewhere
+from gameserver.rehearsing.watched_sees import watched_sees
 from gameserver.replication.events import Emission
 from gameserver.replication.interest import visible_now
 from gameserver.replication.publisher import Publisher
 from gameserver.replication.seat import NOWHERE, Seat
 from gameserver.room import Room
 from gameserver.simulation.matchable import options_named, options_of
-from gameserver.simulation.seeing import seeing
 from gameserver.simulation.stepper import Stepper
 from gameserver.state.difference import Facts, describe, first_difference, pack_facts, unpack_facts
 from gameserver.state.restore import load
@@ -71,6 +71,9 @@ class Rehearsal(Generic[R]):
 
     ``texts`` holds the texts that the last ``step`` would have sent to clients, and ``moved`` all
     players that have moved to other rooms, each with the room that the game asked for.
+
+    Where the room has a ``sees``, the rehearsal compares the state before and after the answers for
+    each player that was looked at, and ``LocalProtocolError`` names what ``sees`` has changed.
     """
 
     def __init__(self, room: R) -> None:
@@ -93,7 +96,7 @@ class Rehearsal(Generic[R]):
             self.room.world,
             check_every_ticks=1 << 40,
             quiet_ticks=1 << 40,
-            asker=seeing(self.room, lambda: 0.0),
+            asker=watched_sees(self.room, self._captured),
         )
 
     def join(

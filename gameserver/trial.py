@@ -111,6 +111,7 @@ class _Trial:
         self._call("tick", rehearsal.step, TICKS)
         for player in players:
             if rehearsal.room.players.get(player.seat) is player:
+                self._call("sees", rehearsal.sees, player)
                 self._call("on_drop", rehearsal.drop, player)
                 self._call("tick", rehearsal.step)
                 self._call("on_resume", rehearsal.resume, player)

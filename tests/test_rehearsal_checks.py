@@ -11,6 +11,7 @@ import pytest
 
 from gameserver import LocalProtocolError, Room
 from gameserver.games.arena.room import Arena
+from gameserver.games.capture import Capture
 from gameserver.games.chat import Chat
 from gameserver.games.echo import Echo
 from gameserver.testing import Rehearsal
@@ -22,7 +23,7 @@ from tests.support.paths import ROOT
 #: Rooms that must pass, with the number of players and the seed.
 RIGHT = [
     *((Arena, 4, 0), (Arena, 8, 1), (Chat, 4, 0), (Echo, 4, 0)),
-    *((Zoo, 4, 0), (wrong_rooms.Right, 4, 0), (wrong_rooms.KeepsItems, 2, 0)),
+    *((Capture, 4, 0), (Zoo, 4, 0), (wrong_rooms.Right, 4, 0), (wrong_rooms.KeepsItems, 2, 0)),
 ]
 
 
