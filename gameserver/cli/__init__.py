@@ -30,7 +30,7 @@ COMMANDS: Final = {
     "token": "Print a token for one sign-in, as a login service would issue it: for development.",
     "step": "Print step functions, written once in Python, as JavaScript that gives the same bits.",
     "replay": "Show what the journal of a room holds, or play it again.",
-    "types": "Print a room's entities, commands and events as TypeScript, for its pages.",
+    "types": "Print a room's entities, commands, events and options as TypeScript, for its pages.",
     "echo": "Return every message on every path, up to 16 MiB: for conformance tools, on loopback.",
     "lab": "Put a bad network in front of a server: delay, jitter, a slow link, stalls.",
 }

@@ -2,8 +2,8 @@
 
 Every crate has a mark of its own in a public field, a new one at every publish.  The bytes that are
 posted to a seat, on whichever path, hold only marks of crates that geometry, groups, hiding and
-walls let it see at that publish.  Events are compared one by one in ``test_publisher.py``, whose
-random worlds, seats, drops, resyncs, resumes and changes of groups and views these are.
+walls let it see at that publish.  Events are compared one by one in ``test_publisher.py``.  The
+random worlds, seats, drops, resyncs, resumes and changes of groups and views are the same.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import rule
 
-from tests.replication.test_publisher import (
+from tests.support.examples import examples
+from tests.support.publisher_machine import (
     ExactReplication,
     ExactSeesReplication,
     GroupedReplication,
@@ -23,7 +24,6 @@ from tests.replication.test_publisher import (
     half_of_all_are_checked_together,  # noqa: F401 - a fixture
     ids_are_reused_at_once,  # noqa: F401 - a fixture
 )
-from tests.support.examples import examples
 from tests.support.replicated_world import Client, Crate
 
 _MARK = b"<mark "
