@@ -364,6 +364,10 @@ class Room(Generic[EntityT]):
         For hit tests.  The shooter's own entity is where it is now, since clients predict it.  The
         server believes the command's claim as far as the measured latency supports it (see
         ``simulation/rewind.py``), and at most ``max_rewind_ms`` back from this tick.
+
+        It holds no entity that is hidden from the player, none whose last published position is
+        beyond the radius of ``Exact`` from the player's focus, and none that ``sees`` refuses now.
+        Owners and groups are exempt as they are in the view.
         """
         if not self.rewinds:
             raise LocalProtocolError(f"{type(self).__name__}.rewinds names no classes")

@@ -225,8 +225,8 @@ class Present:
             yield entity, getattr(entity, x_name), getattr(entity, y_name)
 
 
-class Unhidden:
-    """What ``seen`` holds, without the hidden entities that a player is not ``shown``."""
+class Narrowed:
+    """What ``seen`` holds, without the entities that a player is not ``shown``."""
 
     __slots__ = ("_seen", "_shown", "tick")
 

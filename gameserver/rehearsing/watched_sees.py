@@ -14,7 +14,7 @@ from typing import Final
 from gameserver.errors import LocalProtocolError
 from gameserver.model.record import Record
 from gameserver.room import Room
-from gameserver.simulation.seeing import Seeing
+from gameserver.simulation.seeing import Seeing, has_sees
 from gameserver.state.difference import Facts, describe, first_difference
 from gameserver.state.snapshot import Captured
 
@@ -60,4 +60,4 @@ class WatchedSees(Seeing):
 
 def watched_sees(room: Room, captured: Callable[[], Captured]) -> WatchedSees | None:
     """Return what asks the ``sees`` of ``room``; None if the room has none."""
-    return None if type(room).sees is Room.sees else WatchedSees(room, captured)
+    return WatchedSees(room, captured) if has_sees(room) else None

@@ -27,12 +27,12 @@ from typing import Final
 
 import attrs
 
-from gameserver.group import groups_of
-from gameserver.model.history import History, Present, Seen, Unhidden
+from gameserver.model.history import History, Narrowed, Present, Seen
 from gameserver.player import Player, Screen
 from gameserver.protocol.kinds import RENDERED_PER_TICK
 from gameserver.protocol.latency import Latency
 from gameserver.room import Room
+from gameserver.simulation.visibility import Visibility, narrows
 
 #: The longest interpolation delay of an honest client, beyond the time between two deltas.
 MAX_INTERPOLATION_S: Final = 0.4
@@ -91,11 +91,7 @@ class Rewind:
         seen: Seen = Present(room.world, room.tick_number)
         if compensated and self._history.newest_tick is not None:
             seen = self._history.at(_seen_tick(room, player, screen))
-        layers = room.world.grid.layers
-        if not room.world.grid.layered:
-            return seen
-        own = layers.own[layers.sight(groups_of(player), player.seat)]
-        return Unhidden(seen, lambda r: r.layer in own or not layers.is_hidden(r.layer))
+        return Narrowed(seen, Visibility(room, player).shows) if narrows(room) else seen
 
 
 def _seen_tick(room: Room, player: Player, screen: Screen) -> float:

@@ -1,4 +1,4 @@
-"""Asks ``Room.sees`` while the world is published, and watches that it only answers.
+"""Asks ``Room.sees``, and watches while the world is published that it only answers.
 
 Owns the answers of one publish, their number and the time that they took.  ``sees`` must depend on
 nothing but the state of the room, and must not change it: the replication of one seat would
@@ -8,10 +8,11 @@ otherwise change what the next one gets, and a replay would differ.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 from gameserver.errors import LocalProtocolError
 from gameserver.model.record import Record
+from gameserver.player import Player
 from gameserver.room import Room, sealed
 
 
@@ -37,31 +38,18 @@ class Seeing:
         if player is None:
             return [record.id for record in records]
         answers = self._answers.setdefault(seat, {})
-        sees = self._room.sees
         begun_s = self._clock()
         refused: list[int] = []
         with sealed(self._room):
             for record in records:
                 answer = answers.get(record)
                 if answer is None:
-                    answer = answers[record] = self._ask(sees, player, record)
+                    answer = answers[record] = ask(self._room, player, record)
+                    self.asked += 1
                 if not answer:
                     refused.append(record.id)
         self.asked_s += self._clock() - begun_s
         return refused
-
-    def _ask(self, sees: Callable[[Any, Any], bool], player: Any, record: Record) -> bool:
-        self.asked += 1
-        try:
-            answer = sees(player, record.entity)
-        except LocalProtocolError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a bug of the game, which ends its room
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            self._complain(f"raised {reason}", error)
-        if answer is not True and answer is not False:
-            self._complain(f"must return True or False, not {answer!r}")
-        return answer
 
     def finish(self) -> None:
         """See ``Asker``."""
@@ -76,10 +64,36 @@ class Seeing:
                     f"changed a {type(record.entity).__name__}: it must not change anything"
                 )
 
-    def _complain(self, what: str, cause: Exception | None = None) -> NoReturn:
-        raise LocalProtocolError(f"{type(self._room).__name__}.sees {what}") from cause
+    def _complain(self, what: str) -> NoReturn:
+        _complain(self._room, what)
+
+
+def ask(room: Room, player: Player, record: Record) -> bool:
+    """Return what the ``sees`` of ``room`` answers; the caller seals the room.
+
+    ``LocalProtocolError`` if it raises, or answers with anything but True and False.
+    """
+    try:
+        answer = room.sees(player, record.entity)
+    except LocalProtocolError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a bug of the game, which ends its room
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        _complain(room, f"raised {reason}", error)
+    if answer is not True and answer is not False:
+        _complain(room, f"must return True or False, not {answer!r}")
+    return answer
+
+
+def _complain(room: Room, what: str, cause: Exception | None = None) -> NoReturn:
+    raise LocalProtocolError(f"{type(room).__name__}.sees {what}") from cause
+
+
+def has_sees(room: Room) -> bool:
+    """Return whether the game overrides ``sees``."""
+    return type(room).sees is not Room.sees
 
 
 def seeing(room: Room, clock: Callable[[], float]) -> Seeing | None:
     """Return what asks the ``sees`` of ``room``; None if the room has none."""
-    return None if type(room).sees is Room.sees else Seeing(room, clock)
+    return Seeing(room, clock) if has_sees(room) else None

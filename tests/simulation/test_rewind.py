@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -11,11 +12,13 @@ from hypothesis import strategies as st
 
 from gameserver.errors import LocalProtocolError
 from gameserver.model.schema import command, entity, synced
+from gameserver.model.view import Exact
 from gameserver.protocol.latency import Latency, LatencyEstimator
 from gameserver.replication.publisher import Publisher
 from gameserver.room import Player, Room
 from gameserver.simulation.rewind import MAX_INTERPOLATION_S, TOLERANCE_S, believed_age, bounds
 from gameserver.simulation.stepper import Stepper
+from gameserver.testing import Rehearsal
 from tests.support.examples import examples
 from tests.support.frame_sinks import NoSink
 
@@ -283,3 +286,89 @@ def test_shots_of_a_liar_miss_where_the_target_was_long_ago() -> None:
     assert hits(55, at=55)
     assert not hits(30, at=30)
     assert hits(30, at=57), "it is treated as one with its latency"
+
+
+# ------------------------------------------------------------ what a player may not see
+
+
+class Fog(Room[Target]):
+    """Ada is in the group red; what is at an odd x is behind a wall."""
+
+    tick_rate = RATE
+    classes = (Target,)
+    rewinds = (Target,)
+    view: ClassVar[Exact | None] = Exact(100)
+
+    def on_join(self, player: Player[Target]) -> None:
+        player.entity = self.spawn(Target(), owner=player)
+
+
+class Walls(Fog):
+    def sees(self, player: Player[Target], entity: Any) -> bool:
+        return bool(entity.x % 2 == 0)
+
+
+class OnlyWalls(Walls):
+    view = None
+
+
+PLACES = st.tuples(st.integers(-160, 160), st.integers(-160, 160))
+SHOWN = st.sampled_from([{}, {"group": "red"}, {"group": "red", "hidden": True}, {"group": "blue"}])
+
+
+@pytest.mark.parametrize("kind", [Fog, Walls, OnlyWalls])
+@settings(max_examples=examples(20))
+@given(
+    things=st.lists(st.tuples(PLACES, SHOWN), min_size=1, max_size=8),
+    moves=st.lists(st.tuples(st.integers(0, 8), PLACES), max_size=24),
+    compensated=st.booleans(),
+)
+def test_a_hit_test_finds_nothing_that_the_client_does_not_hold(
+    kind: type[Fog], things: list[Any], moves: list[Any], compensated: bool
+) -> None:
+    play = Rehearsal(kind())
+    room, ada = play.room, play.join("ada")
+    ada.lag_compensation = compensated
+    room.group("red").add(ada)
+    targets = [ada.entity, *(room.spawn(Target(*at), **shown) for at, shown in things)]
+    for number, at in [(0, (0, 0)), *moves]:
+        moved = targets[number % len(targets)]
+        moved.x, moved.y = at
+        play.step()
+        held = play.sees(ada)
+        seen = room.seen_by(ada)
+        found = [target for target, *_ in seen.near(0, 0, 1000, Target)]
+        assert set(found) <= set(held)
+        assert set(found) == {target for target in targets if seen.position(target) is not None}
+        for target in set(held) - set(found):  # no longer within the radius, and not yet left
+            distance = math.hypot(target.x - ada.entity.x, target.y - ada.entity.y)
+            assert kind.view is not None
+            assert 100 < distance <= 110
+
+
+def test_a_player_without_a_focus_hits_nothing_in_an_exact_view() -> None:
+    play = Rehearsal(Fog())
+    ada = play.join("ada")
+    play.room.spawn(Target())
+    ada.entity = None
+    play.step()
+    assert list(play.room.seen_by(ada).near(0, 0, 10, Target)) == []
+    ada.focus = (0.0, 50.0)
+    assert len(list(play.room.seen_by(ada).near(0, 0, 10, Target))) == 2
+    ada.focus = (0.0, 101.0)
+    assert list(play.room.seen_by(ada).near(0, 0, 10, Target)) == []
+
+
+def test_a_hit_test_asks_the_hook_with_the_room_sealed() -> None:
+    class Counts(Walls):
+        def sees(self, player: Player[Target], entity: Any) -> bool:
+            return self.random.random() < 2
+
+    play = Rehearsal(Counts())
+    ada = play.join("ada")
+    play.step()
+    other = play.room.spawn(Target())
+    play.step()
+    with pytest.raises(LocalProtocolError, match=r"^Counts\.sees must not use self.random"):
+        play.room.seen_by(ada).position(other)
+    play.room.random.random()
