@@ -95,12 +95,20 @@ async def _recover_room(
             return await _play(cls, part, play, storage)
         except GameServerError as error:
             _set_aside(part, str(error))
+        except Exception as error:  # noqa: BLE001 - the game's: the other rooms are recovered
+            _set_aside(part, f"{type(error).__name__}: {error}", error)
     return None
 
 
-def _set_aside(part: _Part, why: str) -> None:
-    """Keep a file that cannot be played, and say why."""
-    log.error("a journal cannot be played", room=part.header.label, file=str(part.path), reason=why)
+def _set_aside(part: _Part, why: str, error: Exception | None = None) -> None:
+    """Keep a file that cannot be played, and say why; with the traceback of ``error``."""
+    log.error(
+        "a journal cannot be played",
+        room=part.header.label,
+        file=str(part.path),
+        reason=why,
+        exc_info=error,
+    )
     with contextlib.suppress(OSError):
         part.path.with_suffix(KEPT_SUFFIX).write_text(f"{why}\n")
 
@@ -142,8 +150,9 @@ async def _apply(replay: Replay[Room], records: Sequence[Record]) -> int:
     for number, record in enumerate(records):
         try:
             replay.apply(record)
-        except JournalError as error:
-            log.warning("a room is recovered up to here", room=replay.room.name, reason=str(error))
+        except Exception as error:  # noqa: BLE001 - the record does not fit, or the game raised
+            reason = str(error) or type(error).__name__
+            log.warning("a room is recovered up to here", room=replay.room.name, reason=reason)
             return number
         if number % RECORDS_PER_TURN == RECORDS_PER_TURN - 1:
             await trio.lowlevel.checkpoint()

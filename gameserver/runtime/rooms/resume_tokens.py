@@ -9,12 +9,15 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import attrs
 from itsdangerous import BadData, URLSafeSerializer
 
 #: Separates these signatures from those of any other use of the same secret.
 _SALT = "gameserver.resume.v2"
+#: The highest number that a token has: snapshots, which keep it, hold integers of 64 bits.
+MAX_NUMBER: Final = (1 << 53) - 1
 
 
 @attrs.frozen
@@ -40,10 +43,18 @@ class ResumeTokens:
     def read(self, text: str) -> ResumeToken | None:
         """Return what a token says, or None if we did not sign it."""
         try:
-            label, life, number = _serializer(tuple(self._secrets())).loads(text)
-        except (BadData, ValueError, TypeError):
+            payload = _serializer(tuple(self._secrets())).loads(text)
+        except (BadData, ValueError, RecursionError):
             return None
-        return ResumeToken(label, life, number)
+        return _checked(payload)
+
+
+def _checked(payload: Any) -> ResumeToken | None:
+    """Return the token; None if another version, or another program with the secret, signed it."""
+    match payload:
+        case [str(label), str(life), int(number)] if 0 < number <= MAX_NUMBER:
+            return None if type(number) is bool else ResumeToken(label, life, number)
+    return None
 
 
 @functools.lru_cache(maxsize=4)

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import attrs
 import pytest
 import trio
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from structlog.testing import capture_logs
 from gameserver import Room
 from gameserver.games.arena.room import Arena
 from gameserver.runtime.rooms.recovery import SUSPENDED, Recovered, recover
+from gameserver.simulation.stepper import Stepper
 from gameserver.state.hash import state_hash
 from gameserver.state.journal.reader import JournalReader
 from gameserver.state.journal.records import Ended, Header, KeyFrame, Record, Stepped
@@ -145,3 +147,73 @@ def test_a_record_that_does_not_fit_ends_the_recovery_there(tmp_path: Path) -> N
         [room] = recovered_from(tmp_path, [journal_with(records)])
     assert room.stepper.room.tick_number == TICKS - 1
     assert any(line["event"] == "a room is recovered up to here" for line in logs)
+
+
+class Unfit(Exception):
+    """An error that no part of the engine knows."""
+
+
+def _no_metal() -> int:
+    raise Unfit("there is no metal")
+
+
+@attrs.define
+class Key:
+    teeth: int = 3
+
+
+@attrs.define
+class NewerKey:
+    teeth: int = 3
+    metal: int = attrs.field(factory=_no_metal)
+
+
+NewerKey.__name__ = NewerKey.__qualname__ = "Key"
+
+
+class Vault(Room):
+    durable = True
+    key: Key
+
+    def on_create(self) -> None:
+        self.key = Key()
+
+
+class NewerVault(Room):
+    durable = True
+    key: NewerKey
+
+
+NewerVault.__name__ = "Vault"
+
+
+def test_a_game_that_raises_anything_while_it_is_loaded_loses_its_own_room_only(
+    tmp_path: Path,
+) -> None:
+    play = JournaledPlay(Vault("test/1"))
+    play.play(20)
+    assert play.recorder.stopped is None
+    with capture_logs() as logs:
+        (tmp_path / "test-1-1.0001.journal").write_bytes(play.parts[0])
+        assert trio.run(recover, tmp_path, {"test": NewerVault}) == []
+    [line] = [line for line in logs if line["log_level"] == "error"]
+    assert "there is no metal" in line["reason"]
+    assert (tmp_path / "test-1-1.0001.keep").exists()
+
+
+def test_a_record_at_which_anything_is_raised_ends_the_recovery_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, step = whole(), Stepper.step
+
+    def raising(stepper: Stepper[Room], tick: int) -> None:
+        if tick == TICKS:
+            raise Unfit
+        step(stepper, tick)
+
+    monkeypatch.setattr(Stepper, "step", raising)
+    with capture_logs() as logs:
+        [room] = recovered_from(tmp_path, [journal])
+    assert room.stepper.room.tick_number == TICKS - 1
+    [line] = [line for line in logs if line["event"] == "a room is recovered up to here"]
+    assert line["reason"] == "Unfit"
