@@ -1,11 +1,11 @@
-"""The folder in which a server keeps what outlives it (setting ``data``).
+"""The folder in which a server keeps all data that outlives it (setting ``data``).
 
 Owns its lock, so that no two servers share it, its secret, and the places within it::
 
     lock         held while a server runs
     secret       signs tokens where no secret is set; made at the first start
     storage.db   objects, leaderboards and matches (``storage``), where no other database is set
-    journals/    journals of rooms, and what durable rooms are recovered from
+    journals/    journals of rooms; durable rooms are recovered from theirs
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from gameserver.config import Settings, secrets_of
 from gameserver.errors import GameServerError
 from gameserver.room import Room
 
-#: Bytes of chance in a secret that is made here.
+#: Random bytes in a secret that is made here.
 SECRET_BYTES: Final = 32
 
 
 class DataFolderError(GameServerError):
-    """The folder is of no use, or another server's; the text is one line."""
+    """The folder is not usable, or another server uses it; the text is one line."""
 
 
 class DataFolder:
@@ -97,9 +97,9 @@ class DataFolder:
 
 @contextlib.contextmanager
 def own_data(settings: Settings, kinds: Mapping[str, type[Room]]) -> Iterator[Settings]:
-    """Lock the data folder; yield the settings with what it has where nothing else is set.
+    """Lock the data folder; yield the settings, completed by its secret and places where unset.
 
-    ``DataFolderError`` if it is of no use, or if a room is durable and there is none.
+    ``DataFolderError`` if the folder is not usable, or if a room is durable and there is no folder.
     """
     if settings.data is None:
         for room in kinds.values():
@@ -119,7 +119,7 @@ def own_data(settings: Settings, kinds: Mapping[str, type[Room]]) -> Iterator[Se
 
 
 def _try_to_lock(descriptor: int) -> bool:
-    """Lock a file for as long as its descriptor is open; False if it is another's."""
+    """Lock a file while its descriptor is open; False if another process holds the lock."""
     try:
         import fcntl
     except ImportError:  # Windows

@@ -1,16 +1,16 @@
 """The garbage collector's policy: collections are so small that no tick waits for one.
 
 Owns the collector's settings while a server has the process to itself (``serve``), and the figures
-of the collections that could not be kept small.  Frees nothing by itself that reference counting
-frees, which is all that a session or a room leaves (``tests/runtime/test_gc_policy.py``).  The
-collector is needed only for reference cycles that a game drops.
+of the collections that could not be kept small.  Sessions and rooms leave no reference cycles, so
+reference counting frees them (``tests/runtime/test_gc_policy.py``).  The collector is needed only
+for cycles that a game drops.
 
 A collection takes time in proportion to the objects that it looks at, and a player is some hundred
-objects.  Left alone, Python looks at all of them whenever there are a quarter more, thus just while
-people join.  Here no collection looks at more than ``MOST_OBJECTS`` while anyone plays:
+objects.  By default Python looks at all objects whenever their number has grown by a quarter, thus
+just while people join.  Here no collection looks at more than ``MOST_OBJECTS`` while anyone plays:
 
 - Python starts no collection by itself.  Every ``SWEEP_S`` the *newest* objects are collected, or
-  a few times later while they are few; those that survive are *young*.
+  some sweeps later while there are few; those that survive are *young*.
 - Every ``SETTLE_S`` the young objects are collected and those that survive are *frozen*: left out
   of all further collections, and still freed once nothing refers to them.
 - Where there are more than ``MOST_OBJECTS`` of either, as in a storm of joins, they are frozen
@@ -53,7 +53,7 @@ GROWTH: Final = 2
 #: A server that has less counts as if it had this: what a game loads at its start is no garbage.
 SMALL_BYTES: Final = 128 * 1024 * 1024
 PLAYER_BYTES: Final = 256 * 1024
-#: Assumed bytes of a block of Python's allocator where the system does not tell the memory.
+#: Assumed bytes of a block of Python's allocator, where the system does not report memory.
 BLOCK_BYTES: Final = 128
 
 STATM: Final = pathlib.Path("/proc/self/statm")

@@ -151,7 +151,7 @@ class Server:
     # ------------------------------------------------------------ starting
 
     async def open_storage(self) -> None:
-        """Open what the setting ``storage`` names; ``StartError`` if that cannot be."""
+        """Open the storage that the setting names; ``StartError`` if that fails."""
         if self.settings.storage is None:
             return
         try:
@@ -163,7 +163,7 @@ class Server:
     async def open_ports(self) -> list[_Port]:
         """Listen, without taking connections yet.
 
-        ``StartError``, ``JournalFolderError`` or ``CertificateError`` if that cannot be.
+        ``StartError``, ``JournalFolderError`` or ``CertificateError`` if that fails.
         """
         settings = self.settings
         if settings.journal is not None:
@@ -242,18 +242,18 @@ class Server:
         options: Mapping[str, Any] | None = None,
         valid_s: float = 30.0,
     ) -> list[str]:
-        """Reserve seats in one room for clients that will show the returned tickets.
+        """Reserve seats in one room, and return a ticket for each.
 
-        ``room`` and ``options`` (of the room, if it is made for this) are those of a client's
-        hello; ``arena?mode=RANKED`` has filters.  ``JoinRefused`` if there are no such seats,
-        ``LocalProtocolError`` for a count or a time that can never be.
+        ``room`` is written as in a client's hello; ``arena?mode=RANKED`` has filters.  If the room
+        must be made, it is made with ``options``.  ``JoinRefused`` if there are no such seats,
+        ``LocalProtocolError`` for an invalid count or time.
         """
         name, _, query = room.partition("?")
         request = self.lobby.request(name, options, dict(parse_qsl(query)))
         return self.lobby.reserve_seats(request, count, valid_s)
 
     async def _refuse_version(self, ws: WebSocket, _peer: Peer) -> None:
-        """Tell a client of a former version, which reads close codes, that it is too old."""
+        """Refuse a client of a former version with a close code that it knows."""
         self.counters.refusals[CloseCode.VERSION] += 1
         await ws.close(CloseCode.VERSION, VERSION_REFUSED)
 
@@ -305,7 +305,7 @@ class Server:
             log.warning("the grace period is over; not everything had ended")
 
     async def close_storage(self) -> None:
-        """Close what ``open_storage`` opened."""
+        """Close the storage that ``open_storage`` opened."""
         if self.storage is not None:
             await self.storage.aclose()
 
@@ -461,12 +461,12 @@ async def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM, then stop gracefully; a second signal ends all at once.
 
-    Each room class is tried before (``gameserver.trial``): ``TrialFailed`` says what to write.
-    SIGHUP reads certificate and secrets again, if there are any in files, and never ends anything.
+    Each room class is tried before (``gameserver.trial``): ``TrialFailed`` says what to correct.
+    SIGHUP reads certificate and secrets again from their files, and never ends the server.
     ``beside`` is called with the running server, and cancelled when the stopping begins.
     """
     settings = settings or Settings()
-    # In a thread, where no hook of a game can wait in the name of this task.
+    # In a thread, where a hook of a game cannot use Trio in the name of this task.
     await trio.to_thread.run_sync(_try_rooms, list(kinds.values()))
     reloading = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # Windows has none
     with trio.open_signal_receiver(*ENDING_SIGNALS, *reloading) as signals:

@@ -30,7 +30,7 @@ class ServerStorage:
 
     @classmethod
     async def open(cls, url: str) -> ServerStorage:
-        """Open the database at ``url``; raise ``StorageError`` if that cannot be."""
+        """Open the database at ``url``; raise ``StorageError`` if that fails."""
         return cls(await open_storage(url))
 
     def figures(self) -> StorageFigures:
@@ -47,11 +47,11 @@ class ServerStorage:
         return RoomStorage(self.storage, self._behind, fence)
 
     async def run(self) -> None:
-        """Write what rooms submit, until cancelled."""
+        """Write the submissions of rooms, until cancelled."""
         await self._behind.run()
 
     async def flush(self) -> None:
-        """Wait until all submissions are written; if cancelled, tell how many are lost."""
+        """Wait until all submissions are written; if cancelled, log how many are lost."""
         try:
             await self._behind.flush()
         finally:

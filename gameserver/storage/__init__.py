@@ -1,10 +1,10 @@
 """Storage: objects, leaderboards, matches and checkpoints, in SQLite or PostgreSQL.
 
-Owns the public names of the package.  ``database.py`` is one transaction, whatever the engine;
+Owns the public names of the package.  ``database.py`` declares a transaction for all engines;
 ``sqlite.py`` and ``postgres.py`` are the engines; ``objects.py``, ``leaderboards.py``,
 ``matches.py``, ``checkpoints.py`` and ``fences.py`` are the tables, each with its statements;
-``store.py`` joins them and ``opening.py`` makes one; ``write_behind.py`` takes writes from a tick;
-``room_storage.py`` is what a room gets.
+``store.py`` joins them to a ``Storage`` and ``opening.py`` opens one; ``write_behind.py`` takes
+writes from a tick; ``room_storage.py`` has the storage of one room.
 """
 
 from __future__ import annotations

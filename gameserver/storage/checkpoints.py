@@ -1,7 +1,7 @@
 """Checkpoints and journals of rooms, kept in the database instead of in files.
 
-Owns the two tables.  Every write carries the room's fence; parts of a journal are numbered per
-fence, and a part that was written already is not written again.
+Owns the two tables.  Every write carries the room's fence.  Parts of a journal are numbered per
+fence, and no part is written twice.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Checkpoint:
 
 @attrs.frozen
 class WriteCheckpoint:
-    """Keep a snapshot as the newest of the fence's room; parts of older fences' journals go."""
+    """Write the newest snapshot of the fence's room, and delete the journals of older fences."""
 
     fence: Fence
     tick: int

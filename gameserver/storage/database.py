@@ -1,4 +1,4 @@
-"""One transaction, whatever the engine.
+"""A transaction and a database, as protocols that each engine implements.
 
 Owns the protocols between tables and engines.  A transaction is a plain synchronous function; the
 engine runs it in a worker thread, so the event loop never waits for a disk or a network.
@@ -28,12 +28,12 @@ class Database(Protocol):
     async def transact(self, work: Callable[[Transaction], T]) -> T:
         """Run ``work`` in a transaction that may write, and return its result.
 
-        An exception rolls all of it back.  ``work`` may run several times, when the engine asks
-        for it, so it has no effect besides its statements.  Raises ``StorageUnavailable``.
+        An exception rolls the transaction back.  The engine may run ``work`` several times, so it
+        must have no effect besides its statements.  Raises ``StorageUnavailable``.
         """
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
-        """Run ``work``, which writes nothing, beside a writer; else as ``transact``."""
+        """Run ``work``, which writes nothing, as ``transact`` does, but beside a writer."""
 
     async def aclose(self) -> None:
         """Close all connections.  What is committed is on disk."""

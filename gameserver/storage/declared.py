@@ -25,7 +25,7 @@ _CONVERTER: Final = make_converter()
 
 
 class Collection:
-    """Base of the attrs classes whose values are kept as objects.
+    """Base of attrs classes whose instances the storage keeps as objects.
 
     The name of the collection is that of the class in snake_case, or ``name=``::
 
@@ -34,7 +34,7 @@ class Collection:
         class Career(Collection, name="careers"):
             kills: int = 0
 
-    A field that was added takes its default in older objects; one that was removed is ignored.
+    A field that was added takes its default in older objects; a removed field is ignored.
     """
 
     name: ClassVar[str]

@@ -22,9 +22,9 @@ class StorageUnavailable(StorageError):
 
 
 class StorageRefused(StorageError):
-    """The database is damaged, newer, or not ours; its text names file or table, and reason.
+    """The database is damaged, newer, or another program's; nothing was changed in it.
 
-    Nothing was changed in it.
+    The text names the file or table, and the reason.
     """
 
 
@@ -33,4 +33,4 @@ class Conflict(StorageError):
 
 
 class FencedOff(StorageError):
-    """The room has a newer owner: whoever holds this fence may write nothing."""
+    """The room has a newer owner: the holder of this fence may write nothing for it."""

@@ -1,4 +1,4 @@
-"""Fences: which owner of a room is the newest, and that no older one writes.
+"""Fences: numbers that tell the newest owner of a room, and keep older ones from writing.
 
 Owns the numbers.  Each process that takes over a room claims the next one; every write for the room
 carries its number, and one with an older number is refused in the same transaction.  A fence lives

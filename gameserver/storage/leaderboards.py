@@ -4,10 +4,10 @@ Owns the tables of scores and blocks.  Owners are ordered by their *place*: ``(p
 ``place`` is the score, negated if high scores are better.  ``seq`` grows with every change, so of
 two equal scores the earlier one always ranks first.
 
-Counting the better ones of a million would look at each.  So the places of a board are cut into
-*blocks* of up to ``MAX_BLOCK`` neighbours, whose sizes are kept.  A rank is the sum of the sizes of
-all earlier blocks, and a count within one block (a B-tree with counts, as in Knuth, TAOCP 3, 6.2.4,
-of two levels).
+Counting all better scores would be slow in a board of a million.  So the places of a board are cut
+into *blocks* of up to ``MAX_BLOCK`` neighbours, whose sizes are kept.  A rank is the sum of the
+sizes of all earlier blocks, plus a count within one block (a B-tree with counts and two levels, as
+in Knuth, TAOCP 3, 6.2.4).
 
 Invariant: the sizes of the blocks are the numbers of scores between their first places and the next
 block's; every change of a score changes both in one transaction.  Submitting locks the board's row,

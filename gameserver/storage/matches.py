@@ -1,4 +1,4 @@
-"""Matches: what was played, by whom, and how it ended.
+"""Matches: their rooms, times, players and results.
 
 Owns the tables of matches and of their players.
 """

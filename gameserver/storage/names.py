@@ -25,8 +25,8 @@ MAX_SCORE: Final = 2**53 - 1
 def checked_name(what: str, name: str) -> str:
     """Return ``name`` if it can be a ``what``; raise ``ValueError`` otherwise.
 
-    1 to 128 printable characters: no control characters, which PostgreSQL refuses in part and
-    SQLite keeps.
+    A name has 1 to 128 printable characters.  Control characters are refused, since PostgreSQL
+    refuses some of them and SQLite none.
     """
     if not isinstance(name, str) or not 1 <= len(name) <= MAX_NAME or not name.isprintable():
         raise ValueError(f"{what} must be 1 to {MAX_NAME} printable characters, not {name!r:.60}")

@@ -64,7 +64,7 @@ class WriteObject:
 
 
 _INSERT: Final = "INSERT INTO gameserver_objects VALUES (:collection, :owner, :key, :value, 1) "
-#: By what the write expects: anything, nothing, or the object in one version.
+#: The statement by expectation: any state, no object, or the object in one version.
 _WRITES: Final = {
     None: _INSERT + "ON CONFLICT (collection, owner, key) DO UPDATE SET value = excluded.value, "
     "version = gameserver_objects.version + 1 RETURNING version",

@@ -1,7 +1,7 @@
 """Opening a storage by its address.
 
-Owns the addresses, and the choice of the engine, whose package is imported only when it is asked
-for.
+Owns the forms of an address, and the choice of the engine.  The package of an engine is imported
+only when it is needed.
 """
 
 from __future__ import annotations

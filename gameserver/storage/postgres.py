@@ -26,7 +26,7 @@ MAX_CONNECTIONS: Final = 4
 #: Time to wait for a connection, and for a statement.
 CONNECT_S: Final = 5
 STATEMENT_MS: Final = 10_000
-#: How often a transaction is tried that another one disturbed.
+#: How often a transaction is tried if others conflict with it.
 TRIES: Final = 5
 #: The advisory lock under which tables are made: two servers may start at once.
 _MIGRATING: Final = 0x67737276
@@ -98,7 +98,7 @@ class Postgres:
         return await self.transact(work)
 
     def _run(self, work: Callable[[Transaction], T]) -> T:
-        """Run in a worker thread, again if another transaction was in the way."""
+        """Run in a worker thread, and again after a conflict with another transaction."""
         try:
             for _ in range(TRIES - 1):
                 try:
@@ -153,7 +153,7 @@ class Postgres:
 
 
 def without_password(url: str) -> str:
-    """Return where ``url`` leads, for logs and errors."""
+    """Return ``url`` without user and password, for logs and errors."""
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"

@@ -20,7 +20,7 @@ class ReceiptState(enum.Enum):
 
 @attrs.define(eq=False)
 class Receipt:
-    """What became of one submission; ``error`` says why it FAILED."""
+    """The outcome of one submission; ``error`` says why it FAILED."""
 
     state: ReceiptState = ReceiptState.WAITING
     error: StorageError | None = None

@@ -31,8 +31,8 @@ class RoomStorage(Storage):
         """Have ``operations`` written together, soon, and return a receipt of it.
 
         For hooks that cannot wait, such as ``tick``.  Submissions of a server are written in their
-        order.  While the database does not answer they wait in a bounded queue; a submission that
-        finds it full is refused.  A server that stops writes what still waits.
+        order.  While the database does not answer they wait in a bounded queue; while it is full,
+        new submissions are refused.  A server that stops writes the waiting submissions first.
         """
         return self._queue.submit(*operations, fence=self._fence)
 

@@ -119,7 +119,7 @@ class _errors_named:  # noqa: N801
             raise StorageUnavailable(f"{self._path}: {error}") from error
 
 
-#: Errors that may not come again: the statement itself was right.
+#: Errors of the moment: the same statement may succeed later.
 _PASSING: Final = (
     *(apsw.BusyError, apsw.LockedError, apsw.FullError, apsw.IOError, apsw.ReadOnlyError),
     *(apsw.CantOpenError, apsw.NoMemError, apsw.PermissionsError, apsw.ProtocolError),

@@ -4,7 +4,7 @@ Owns the queue between rooms and the database.  A tick never waits: ``submit`` p
 the queue and returns a receipt; a task writes them in batches, tries again while the database does
 not answer, and never writes a batch twice.
 
-Overflow policy ``refuse newest``: a submission that finds the queue full is refused, and counted.
+Overflow policy ``refuse newest``: while the queue is full, a submission is refused and counted.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class WriteBehind:
         self._arrived = trio.Event()
         self._emptied = trio.Event()
         self._emptied.set()
-        # A name that no other process has: batches count within it.
+        # A name that no other process has; batches are numbered per writer.
         self._writer: Final = secrets.token_hex(16)
         self._batch = 0
         self.counts: Final = Counts()
@@ -85,7 +85,7 @@ class WriteBehind:
         return receipt
 
     async def run(self) -> None:
-        """Write what was submitted, until cancelled."""
+        """Write submissions, until cancelled."""
         try:
             while True:
                 await self._arrived.wait()
@@ -112,7 +112,7 @@ class WriteBehind:
         try:
             await self._persist(batch)
         except StorageError:
-            # One of them cannot be written; alone, each shows whether it is the one.
+            # One of them cannot be written.  Writing each alone shows which one.
             for submission in batch:
                 await self._write_alone(submission)
             return

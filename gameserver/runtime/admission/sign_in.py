@@ -42,7 +42,7 @@ class SignIn:
         self._clock = clock
         self._steady = steady
         self._used = UsedTokens()
-        #: Signs what this server alone reads, where nobody has set a secret.
+        #: Signs tokens that only this server reads, where no secret is set.
         self._own_secret = (chance.token_urlsafe(),)
         self.secrets, self._tokens = self._read()
         self.refused: Counter[Fault] = Counter()

@@ -39,11 +39,11 @@ class Endpoint:
     max_fragments: int = MAX_FRAGMENTS
     #: The most that a client may send; one that sends more is closed with 4008. None: no limit.
     intake: Intake | None = ORDINARY_INTAKE
-    #: The endpoints of clients that do not offer ``subprotocol`` but one of these.
+    #: The endpoints of former subprotocols, for clients that do not offer ``subprotocol``.
     former: tuple[Endpoint, ...] = ()
 
     def offered_by(self, subprotocols: Collection[str]) -> Endpoint | None:
-        """Return the endpoint of a client that offers these subprotocols; None: it fits none."""
+        """Return the endpoint of a client that offers these subprotocols, or None."""
         if self.subprotocol is None or self.subprotocol in subprotocols:
             return self
         return next((each for each in self.former if each.offered_by(subprotocols)), None)

@@ -37,8 +37,8 @@ class Hosts:
     def answers(self, request: h11.Request, *, from_this_machine: bool) -> bool:
         """Whether a request for this host is answered.
 
-        While no names are listed, other machines may use any.  Nothing of this machine is trusted
-        for their sake, and a client on the same network can ask the server without a browser.
+        While no names are listed, other machines may use any name: a client on the same network can
+        reach the server without a browser anyway.
         """
         if self.knows(request) or ANY_HOST in self._listed:
             return True

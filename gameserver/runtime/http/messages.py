@@ -1,7 +1,7 @@
 """Answers of the port to plain HTTP.
 
-Owns responses, the choice of one for a request head (``Site``), and what a request head
-says. No sockets and no bytes on the wire: those are ``conversation``'s.
+Owns responses, the choice of one for a request head (``Site``), and reading a request head.  Never
+touches sockets or bytes on the wire; ``conversation.py`` does.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Owns leaving out what no browser needs and what lies elsewhere, and refusing a folder that holds
 secrets: a folder given by mistake, such as that of the whole game, must not publish them.  Never
-reads what is served: that is ``assets.py``.
+reads the files that are served; ``assets.py`` does.
 """
 
 from __future__ import annotations

@@ -286,7 +286,7 @@ class Link(trio.abc.Stream):
                 else:
                     self._read_encrypted(self._tls, turn_bytes)
                 if self.receive_buffer.flooded:
-                    # The bytes are dropped, and slowly: they must not take time from others.
+                    # Dropping the bytes of a flood must not take time from other players.
                     await trio.sleep(FLOOD_PAUSE_S)
                 elif not (self.receive_buffer.unread or self.receive_buffer.ended):
                     # All of it went through the fast path, and more may be there.

@@ -68,7 +68,7 @@ CLOSE_FRAME_FIRST_BYTE: Final = 0x88
 #: Codes that stand for a missing close frame, and so are never sent in one.
 _NEVER_SENT: Final = (NO_STATUS, CONNECTION_LOST)
 
-#: Errors that trio-websocket may raise, besides Trio's, for something that the peer did.
+#: Errors besides Trio's that trio-websocket may raise because of the peer.
 #: ``ProtocolError`` includes ``LocalProtocolError``: a peer's ping during our close raises it.
 LIBRARY_ERRORS: Final = (
     trio_websocket.ConnectionClosed,

@@ -1,7 +1,7 @@
 """Runs the background calls of a room in the nursery of its task.
 
 Owns the tasks of the calls.  Gives each result to the stepper, which delivers it at a tick; an
-exception of the game's function is a result, too.  The end of the room cancels what still runs.
+exception of the game's function is a result, too.  The end of the room cancels running calls.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class BackgroundCalls:
         self._log: Final = log
 
     def start(self) -> None:
-        """Start what hooks have asked for; call it after each tick."""
+        """Start the calls that hooks have made; to be called after each tick."""
         calls = self._stepper.calls
         for request in calls.take_requests():
             self._nursery.start_soon(self._run, request, calls.in_flight[request.number])
@@ -32,7 +32,7 @@ class BackgroundCalls:
     async def _run(self, request: Request, call: Call) -> None:
         try:
             result = await request.function(*request.arguments)
-        except Exception as error:  # noqa: BLE001 - what the game does with it is its own affair
+        except Exception as error:  # noqa: BLE001 - the exception is the result for the game
             if call.then is None:
                 self._log.error("a background call failed", call=call.name, exc_info=error)
             result = error

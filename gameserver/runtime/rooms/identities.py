@@ -1,7 +1,7 @@
-"""Where identities play: in which rooms of a server.
+"""The rooms of a server in which each identity plays.
 
-Owns the index by which a sign-in finds its older one without a look at all rooms.  Rosters keep it;
-who plays in a room is theirs to say (``roster.py``).
+Owns the index by which a sign-in finds an older session of its identity without searching all
+rooms.  ``roster.py`` decides who plays in a room, and adds and removes the entries.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class Identities:
         self._labels.setdefault(identity, {})[label] = None
 
     def remove(self, identity: str, label: str) -> None:
-        """Note that ``identity`` plays there no more."""
+        """Note that ``identity`` no longer plays there."""
         labels = self._labels[identity]
         del labels[label]
         if not labels:
             del self._labels[identity]
 
     def labels(self, identity: str) -> Iterator[str]:
-        """Yield the rooms in which ``identity`` plays, the one joined first first."""
+        """Yield the rooms in which ``identity`` plays, in the order of joining."""
         yield from self._labels.get(identity, ())

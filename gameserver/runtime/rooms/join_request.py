@@ -1,7 +1,7 @@
-"""What a hello asks for: a kind of room, perhaps its name, options, and what the room must have.
+"""The request in a hello: a kind of room, perhaps its name, options, and filters.
 
-Owns reading these parts of a hello, and the close codes of what is wrong with them.  Never knows
-which rooms there are.
+Owns reading these parts of a hello, and the close codes of their errors.  Never knows which rooms
+there are.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_KINDS_TOLD: Final = 5
 
 @attrs.frozen
 class JoinRequest:
-    """A room that a client asks for; ``name`` None: any of its kind that fits.
+    """The room that a client asks for.  With ``name`` None any room of the kind will do.
 
     ``options`` is an instance of the room's options class.  ``wanted`` holds the values that the
     listing of a room must have for the server to choose it.
@@ -47,10 +47,10 @@ def read_join_request(
     *,
     whole: bool = True,
 ) -> JoinRequest:
-    """Return what the fields of a hello ask for; ``JoinRefused`` with 4004 or 4014 if it is wrong.
+    """Return the request in the fields of a hello; ``JoinRefused`` with 4004 or 4014 if wrong.
 
-    The first of ``kinds`` is the default.  If not ``whole``, the options come from elsewhere and
-    stay None.
+    The first of ``kinds`` is the default.  If not ``whole``, ``options`` stays None, since the
+    options come from elsewhere.
     """
     kind, name = parse_room_request(room)
     kind = kind or next(iter(kinds))

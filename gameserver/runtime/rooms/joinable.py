@@ -1,9 +1,9 @@
-"""The rooms that a player may be put into who names none, by kind and by what they are filtered by.
+"""An index of the rooms that the server may choose for a player, by kind and by filter values.
 
 Owns the index and its order: the oldest room that fits comes first, so that rooms fill up one after
-another.  An entry is a claim that may have become wrong; ``find`` looks at the room itself before
-it returns it, and drops the entry if the room takes nobody.  So every change by which a room
-becomes joinable again must be noted with ``note``; one by which it ceases to be need not.
+another.  An entry may be outdated: ``find`` checks the room itself before it returns it, and drops
+the entry if the room takes nobody.  So ``note`` must be called whenever a room becomes joinable
+again, but not when it ceases to be joinable.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Candidate(Protocol):
 
     @property
     def filter_values(self) -> Key | None:
-        """The present values that the room is filtered by; None if nobody may be put into it."""
+        """The present filter values of the room; None if the server may not choose it."""
 
 
 C = TypeVar("C", bound=Candidate)
@@ -52,7 +52,7 @@ class JoinableRooms(Generic[C]):
             self._by_key.setdefault(key, {})[serial] = room
 
     def forget(self, room: C) -> None:
-        """Note that a room takes nobody any more."""
+        """Note that a room has ended."""
         key = self._keys.pop(room.serial, None)
         if key is not None:
             rooms = self._by_key[key]
@@ -91,5 +91,5 @@ class JoinableRooms(Generic[C]):
             room = rooms[serial]
             if room.filter_values == key:
                 return room
-            self.note(room)  # it has changed, and is somewhere else now, or nowhere
+            self.note(room)  # it has changed: it gets another entry, or none
         return None

@@ -1,9 +1,9 @@
 """Writes the journals of a server's rooms, beside their ticks.
 
-Owns the files: their names, when one is written to, and which old ones are removed.  What is in
-them is ``state/journal``'s.  A tick never waits for a disk: it fills a bounded queue (policy
-``stop``), which a task empties in a thread.  If a disk is full, slow or gone, the journal stops;
-the room plays on.
+Owns the files: their names, the times of writing, and the removal of old ones.  ``state/journal``
+defines their contents.  A tick never waits for a disk: it fills a bounded queue (overflow policy
+``stop``), which a task empties in a thread.  If the disk is full, slow or gone, the journal stops
+and the room plays on.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ from gameserver.state.journal.records import Disagreed
 log = structlog.get_logger(__name__)
 
 SUFFIX: Final = ".journal"
-#: A file next to a journal that keeps it from being removed.
+#: Suffix of a file next to a journal that protects the journal from removal.
 KEPT_SUFFIX: Final = ".keep"
-#: Where rooms are journaled that ask for it, on a server that was given no folder.
+#: The folder for rooms with ``journaled = True`` on a server without the setting ``journal``.
 DEFAULT_FOLDER: Final = pathlib.Path("journals")
-#: What comes into a room is in its file after twice this at most.
+#: A record is in its file after twice this time at most.
 WRITE_EVERY_S: Final = 0.05
-#: How much of one room may wait to be written.  Overflow policy ``stop``.
+#: Bytes of one room that may wait to be written.  Overflow policy ``stop``.
 MAX_WAITING_BYTES: Final = 32 << 20
 #: How long the end of a room waits for its journal.
 FINISH_TIMEOUT_S: Final = 2.0
@@ -59,7 +59,7 @@ class JournalFolderError(GameServerError):
 
 
 def journals_folder(settings: Settings) -> pathlib.Path:
-    """Return where the journals of a server are."""
+    """Return the folder for the journals of a server."""
     if settings.journal is not None:
         return settings.journal
     return DEFAULT_FOLDER if settings.data is None else settings.data / "journals"
@@ -78,9 +78,9 @@ class RoomJournal:
         durable: bool,
     ) -> None:
         self.recorder: Final = recorder
-        #: Whether its room is to survive a power loss too.
+        #: Whether the room is durable: the file is synced against power loss.
         self.durable: Final = durable
-        #: What is in the files for sure, as far as the system knows: end and tick.
+        #: End and tick of the records that the system has taken.
         self.written = Position(0, 0)
         self.written_tick = 0
         self.bytes_written = 0
@@ -94,7 +94,7 @@ class RoomJournal:
         self._parts = 0
         self._log = log.bind(room=label)
         self._told = False
-        #: The report for which the present file is kept; None: it is, or need not be.
+        #: A client's report, until the file is protected from removal because of it; else None.
         self._kept_for: str | None = None
         #: Set once nothing more will be written.
         self._finished = trio.Event()
@@ -102,7 +102,7 @@ class RoomJournal:
 
     @property
     def stopped(self) -> bool:
-        """Whether it ended before its room did."""
+        """Whether the journal ended before its room did."""
         return self.recorder.stopped is not None and not self._ended
 
     def after_tick(self) -> None:
@@ -110,7 +110,7 @@ class RoomJournal:
         self.recorder.after_tick()
 
     def disagreed(self, report: Disagreed) -> None:
-        """Note the report of a client, and keep the file that it will be in from being removed."""
+        """Note the report of a client, and protect the file that gets it from removal."""
         self.recorder.disagreed(report)
         self._kept_for = f"tick {report.tick}: seat {report.seat}, {report.entity}.{report.field}"
 
@@ -142,7 +142,7 @@ class RoomJournal:
         self.close()
         self._parts += 1
         self.path = folder / f"{self._stem}.{self._parts:04d}{SUFFIX}"
-        # Without a buffer: what a write returned for is the system's.
+        # Without a buffer, so that the system has the bytes when a write returns.
         self._file = open(self.path, "xb", buffering=0)  # noqa: SIM115 - closed by ``close``
 
     def _append(self, chunk: Chunk) -> None:
@@ -154,7 +154,7 @@ class RoomJournal:
         self.written, self.written_tick = chunk.end, chunk.tick
 
     def sync(self) -> None:
-        """Make what was written safe from a power loss; waits for the disk."""
+        """Make the written records safe from a power loss; waits for the disk."""
         if self._file is not None and self._unsynced:
             os.fsync(self._file.fileno())
             self._unsynced = False
@@ -167,7 +167,7 @@ class RoomJournal:
             self._file = None
 
     def _keep(self) -> None:
-        """Keep the file of the newest part from being removed, if there was a report."""
+        """Protect the file of the newest part from removal, if there was a report."""
         if self._kept_for is not None and self.path is not None:
             self.path.with_suffix(KEPT_SUFFIX).write_text(f"{self._kept_for}\n")
             self._kept_for = None
@@ -183,7 +183,7 @@ class RoomJournal:
             )
 
     def fail(self, why: str) -> None:
-        """Stop because of ``why``; what waits is lost."""
+        """Stop because of ``why``; waiting records are lost."""
         self._ended = False
         self.recorder.stop(why)
         self.recorder.lose_waiting()
@@ -193,7 +193,7 @@ class RoomJournal:
         self._finished.set()
 
     async def wait_finished(self) -> None:
-        """Wait until all that came has been written, or the journal has stopped."""
+        """Wait until all records have been written, or the journal has stopped."""
         await self._finished.wait()
 
 
@@ -250,12 +250,12 @@ class Journals:
         return journal
 
     async def finish(self, journal: RoomJournal) -> None:
-        """Wait a little until what an ended room has left is written."""
+        """Wait until the last records of an ended room are written, for a limited time."""
         with trio.move_on_after(FINISH_TIMEOUT_S):
             await journal.wait_finished()
 
     async def run(self) -> None:
-        """Write for ever what comes into the rooms."""
+        """Write the records of all rooms, until cancelled."""
         try:
             while True:
                 await trio.sleep(WRITE_EVERY_S)
@@ -312,7 +312,7 @@ class Journals:
 
 
 def make_folder(folder: pathlib.Path) -> None:
-    """Make the folder for journals, at the start; ``JournalFolderError`` if it is of no use."""
+    """Make the folder for journals, at the start; ``JournalFolderError`` if it is not usable."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

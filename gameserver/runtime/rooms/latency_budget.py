@@ -1,8 +1,8 @@
 """The latency budget of inputs at the server: where the time goes from key to delta.
 
-Owns which figures make up the budget.  Pure: all times were taken by others.  Time on the
-way is not measured but estimated, as half of the smoothed round trip of the ping frames: one way
-cannot be timed without a clock that both sides trust.
+Owns which figures make up the budget.  Pure: its callers measure all times.  The time on the
+network is estimated as half of the smoothed round trip of the ping frames, since one way cannot be
+measured without a clock that both sides trust.
 
 An input that waits in the socket until the tick reads it (``poller.py``) is on its way for that
 time: ``wait_s`` begins when it was read.

@@ -63,7 +63,7 @@ OVERLOAD_RETRY_S: Final = 5.0
 MOVE_VALID_S: Final = 30.0
 #: Most seats that one reservation is for.
 MAX_PARTY: Final = 1000
-#: Where a player names no room, the lobby first looks for changes that games have made to
+#: Before the lobby chooses a room for a player, it looks for changes that games have made to
 #: ``locked``, ``private`` and ``listing`` of all rooms, but at most once in this time.
 SWEEP_EVERY_S: Final = 0.25
 _KIND: Final = re.compile(r"[a-z0-9_-]{1,32}")
@@ -99,7 +99,7 @@ class Lobby:
         self._joinable = {
             kind: JoinableRooms[OpenRoom](cls.filter_by) for kind, cls in kinds.items()
         }
-        #: By kind: when all its rooms were last looked at.
+        #: Kind → when the lobby last looked at all its rooms.
         self._swept_s = dict.fromkeys(kinds, -math.inf)
         #: By kind: the lowest number that may be free as a name.
         self._lowest_name = dict.fromkeys(kinds, 1)
@@ -173,9 +173,9 @@ class Lobby:
         filter_: Mapping[str, Any] | None = None,
         ticket: str | None = None,
     ) -> JoinRequest:
-        """Return what a hello asks for; ``JoinRefused`` (4004, 4014) if that cannot be."""
+        """Return the request in a hello; ``JoinRefused`` (4004, 4014) if it is wrong."""
         reserved = self.reservations.find(ticket)
-        # A player who moves brings the options that the server knows.
+        # The server knows the options of a player who moves.
         whole = reserved is None or reserved.moved_from is None
         return read_join_request(self._kinds, room, options, filter_, whole=whole)
 
@@ -283,7 +283,7 @@ class Lobby:
         return found
 
     def _sweep(self, kind: str) -> None:
-        """Note what games have changed about their rooms, unless that was done just now."""
+        """Look for changes that games made to their rooms, unless that was done just now."""
         now_s = trio.current_time()
         if now_s - self._swept_s[kind] < SWEEP_EVERY_S:
             return
@@ -309,11 +309,11 @@ class Lobby:
     def reserve_seats(
         self, request: JoinRequest, count: int, valid_s: float = MOVE_VALID_S
     ) -> list[str]:
-        """Reserve seats in one room for those who will show the returned tickets.
+        """Reserve seats in one room, and return a ticket for each.
 
         The room is the one asked for, or one that fits and has so many free seats; it is made if
-        need be.  ``JoinRefused`` as for a client that joins; ``LocalProtocolError`` for a count
-        or a time that can never be.
+        need be.  ``JoinRefused`` as for a client that joins; ``LocalProtocolError`` for an invalid
+        count or time.
         """
         if not 1 <= count <= MAX_PARTY:
             raise LocalProtocolError(f"1 to {MAX_PARTY} seats can be reserved, not {count!r}")
@@ -325,7 +325,7 @@ class Lobby:
         return tickets
 
     def find_move(self, resume: str | None) -> Moved | None:
-        """Return where the player has moved for whom this resume token was, if it is expected."""
+        """Return the move of the player of a resume token, while its new seat is reserved."""
         moved = self.reservations.find_move(self.resumption.left_by(resume))
         return None if moved is None else Moved("", *moved)
 
@@ -333,7 +333,7 @@ class Lobby:
     def claimed(self, ticket: str, request: JoinRequest) -> Iterator[Reserved]:
         """Hold the reserved seat of a ticket, until its client has joined or given up.
 
-        The ticket is then used up.  ``JoinRefused``: 4007 if it is not good, 4011 if its room has
+        The ticket is then used up.  ``JoinRefused``: 4007 if it is not valid, 4011 if its room has
         ended, 1001 while the server stops.
         """
         if self._closing is not None:
@@ -406,7 +406,7 @@ class Lobby:
             roster.move(member, Moved("", target.task.label, ticket))
 
     def _move_request(self, move: Move, opened: OpenRoom) -> JoinRequest:
-        """Return what the game of a room asks for; ``JoinRefused`` if it cannot be."""
+        """Return the request in a move of a game; ``JoinRefused`` if it is wrong."""
         room, _, query = move.room.partition("?")
         request = read_join_request(
             self._kinds, room, move.options, dict(parse_qsl(query)), whole=move.options is not None
@@ -457,7 +457,7 @@ class Lobby:
         opened = OpenRoom(next(self._serials), kind, name, task, maker)
         task.roster.identities = self._identities
         task.roster.on_released = functools.partial(self._seat_released, opened)
-        # Found no more once it has failed, though it may yet be in its ``on_stop`` for long.
+        # No longer found once it has failed, even while its ``on_stop`` is still running.
         task.roster.on_closed = functools.partial(self._forget, opened)
         task.on_move = functools.partial(self._move, opened)
         self._open[task.label] = opened
@@ -490,7 +490,7 @@ class Lobby:
                 self._seat_released(opened)
 
     async def suspend_durable(self) -> None:
-        """Stop the ticks of durable rooms, whose journals then hold all of them."""
+        """Stop the ticks of durable rooms; their journals are then complete."""
         for opened in list(self._open.values()):
             if opened.task.room.durable:
                 await opened.task.suspend()
@@ -511,7 +511,7 @@ class Lobby:
             await opened.task.run()
         finally:
             self._forget(opened)
-            # They refer to the room: a circle, which only a garbage collection would free.
+            # They refer to the room: a cycle that only the garbage collector could free.
             opened.task.roster.on_released = opened.task.roster.on_closed = _nothing
             opened.task.on_move = _nothing
             del self._stopping[label]

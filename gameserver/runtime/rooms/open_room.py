@@ -1,7 +1,7 @@
 """A room that can be joined, as the lobby and its lists see it.
 
-Owns reading what a game says of its room (``locked``, ``private``, ``listing``), whatever it wrote
-there.  Never finds, makes or closes a room: ``lobby.py`` does.
+Owns reading the game's attributes of the room (``locked``, ``private``, ``listing``), which may
+hold anything.  Never finds, makes or closes a room; ``lobby.py`` does.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class OpenRoom:
     kind: str
     name: str
     task: RoomTask
-    #: The client that the room is counted for; None: not counted.
+    #: The client whose quota counts the room, or None.
     maker: str | None
     #: Set while the room is empty: the wait until it closes.
     empty: trio.CancelScope | None = None
-    #: Whether the log has been told that its listing is wrong.
+    #: Whether a wrong listing has been logged.
     complained: bool = False
 
     @property
@@ -58,11 +58,11 @@ class OpenRoom:
         return self.task.room.private
 
     def listing(self) -> dict[str, Any]:
-        """Return what ``/rooms`` tells of this room."""
+        """Return the room's listing for ``/rooms``."""
         room = self.task.room
         try:
             told = listed(room)
-        except (LocalProtocolError, AttributeError):  # what the game wrote into it
+        except (LocalProtocolError, AttributeError):  # the game wrote a wrong value into it
             if not self.complained:
                 self.complained = True
                 log.exception("the listing of a room is wrong", room=self.task.label)
@@ -80,18 +80,18 @@ class OpenRoom:
 
     @property
     def is_overloaded(self) -> bool:
-        """Whether the overload ladder lets nobody else join."""
+        """Whether the room is at a step of the overload ladder that refuses joins."""
         return self.task.ladder.step.refuses_joins
 
     @property
     def filter_values(self) -> Key | None:
-        """The values that it is filtered by; None if the server may put nobody into it."""
+        """The present filter values of the room; None if the server may not choose it."""
         room, roster = self.task.room, self.task.roster
         if room.locked or room.private or roster.full or self.is_overloaded or self.task.ended:
             return None
         try:
             values = filter_values(room)
             hash(values)
-        except (AttributeError, TypeError):  # what the game wrote into its listing
+        except (AttributeError, TypeError):  # the game wrote a wrong value into its listing
             return None
         return values

@@ -7,13 +7,13 @@ The *load* is the time that ticks take, as a share of the time between two ticks
 window of ``WINDOW_S``.  Four rules keep the ladder from oscillating:
 
 - a step down is taken only if the ticks would fit after it: publishes that become more frequent or
-  reach further cost more, by how much is known from what they cost now;
+  reach further cost more, and their present cost tells how much more;
 - between ``STEP_DOWN_LOAD`` and ``STEP_UP_LOAD`` nothing changes;
 - there is at most one step per window, and a step down needs more than one low window in a row;
 - if the load returns soon after a step down, the next step down needs twice as many low windows.
 
-A *rush* is a window in which many players join or come back.  Their cost is over when they are
-in, and fewer deltas would not make it less.  So a rush takes the ladder nowhere, unless it lasts.
+A *rush* is a window in which many players join or come back.  Its cost ends once they are in, and
+fewer deltas would not reduce it.  So a rush does not move the ladder, unless it lasts.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Recovers durable rooms from their journals, before the server takes connections.
 
-Owns the choice of the journals, and how far each is played: from its newest key frame to its last
-whole record.  ``state/journal`` reads and plays; ``lobby.py`` gives a recovered room its task.  A
-journal that is of no use stays where it is, and the log says why.
+Owns the choice of the journals.  Each is played from its newest key frame to its last whole record.
+``state/journal`` reads and plays; ``lobby.py`` gives a recovered room its task.  A journal that
+cannot be played stays where it is, and the log says why.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from gameserver.storage.store import Storage
 
 log = structlog.get_logger(__name__)
 
-#: Why the journal of a durable room ends when its server stops: the room is not over.
+#: The end of a journal whose server stopped: the room is not over.
 SUSPENDED: Final = "suspended"
-#: Records that are played until the other tasks have their turn.
+#: Records that are played before other tasks get a turn.
 RECORDS_PER_TURN: Final = 2000
 
 
 @attrs.frozen(eq=False)
 class Recovered:
-    """A room as its journal left it, between two ticks."""
+    """A recovered room, between two ticks."""
 
     label: str
     stepper: Stepper[Room]
@@ -57,7 +57,7 @@ class _Part:
 
 @attrs.frozen
 class _Play:
-    """The newest key frame of a file and what follows it."""
+    """The newest key frame of a file and the records after it."""
 
     key_frame: KeyFrame
     records: list[Record]
@@ -68,7 +68,7 @@ async def recover(
 ) -> list[Recovered]:
     """Return all durable rooms of ``kinds`` that had not ended.
 
-    Their ``on_load`` reads from ``storage``.  What they submitted to it is not submitted again.
+    Their ``on_load`` reads from ``storage``.  Their earlier submissions are not submitted again.
     """
     durable = {kind: cls for kind, cls in kinds.items() if cls.durable}
     if not durable:
@@ -84,7 +84,7 @@ async def recover(
 async def _recover_room(
     cls: type[Room], parts: list[_Part], storage: Storage | None
 ) -> Recovered | None:
-    """Return a room as the newest of its files left it that has a whole key frame."""
+    """Return the room of the newest file that has a whole key frame."""
     for part in reversed(parts):
         try:
             play = await trio.to_thread.run_sync(_read, part.path)
@@ -118,7 +118,7 @@ def _is_over(records: Iterable[Record]) -> bool:
 
 
 async def _play(cls: type[Room], part: _Part, play: _Play, storage: Storage | None) -> Recovered:
-    """Play a file.  Records of another version of the game are left out: only states are loaded."""
+    """Play a file.  If the game has changed, only the key frame is loaded, without its records."""
     header = part.header
     same_game = header.schema_hash == cls.schema().hash
     replay = await _begin(cls, play.key_frame, storage)
@@ -191,7 +191,7 @@ def _readable(folder: pathlib.Path) -> Iterator[_Part]:
 
 
 def _read(path: pathlib.Path) -> _Play | None:
-    """Return the newest key frame of a file and what follows it; None without a key frame."""
+    """Return the newest key frame of a file and the records after it; None without a key frame."""
     play: _Play | None = None
     with path.open("rb") as file:
         for record in JournalReader(file, lenient=True):

@@ -1,8 +1,8 @@
-"""Seats that are reserved for somebody who is about to come: a party, or a player who moves.
+"""Reserved seats: for the members of a party, and for players who move.
 
-Owns the reservations of one server: each holds a seat number of a room until its ticket is shown
-or has expired.  A ticket is good once, and only in its room.  Never chooses a room and never talks
-to a client.
+Owns the reservations of one server: each holds a seat number of a room until its ticket is used or
+has expired.  A ticket is valid once, and only in its room.  Never chooses a room and never talks to
+a client.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from gameserver.tokens import Fault, TokenRefused
 
 #: Most reserved seats of all rooms.  Overflow policy ``refuse``.
 MAX_RESERVED: Final = 10_000
-#: A reservation keeps a seat empty, so it cannot be for longer.
+#: The longest reservation: a reserved seat is empty meanwhile.
 MAX_VALID_S: Final = 600.0
-#: How many moves of players are remembered for clients that lost the news of theirs.
+#: Remembered moves, for clients whose connection was lost before they heard of theirs.
 MAX_REMEMBERED: Final = 1024
 ID_BYTES: Final = 12
 
@@ -33,8 +33,8 @@ ID_BYTES: Final = 12
 class Reserved:
     """A reserved seat.
 
-    ``identity`` and ``options`` are those of a player who moves; a party's members bring their own.
-    ``moved_from`` is the room that such a player comes from.
+    ``identity``, ``options`` and ``moved_from`` (a room) are set for a player who moves.  The
+    members of a party bring their own identity and options.
     """
 
     task: RoomTask
@@ -49,11 +49,11 @@ class Reservations:
     """The reserved seats of one server; their waits run in the nursery given to ``start``."""
 
     def __init__(self) -> None:
-        # No other process knows these reservations, so none need be able to read the tickets.
+        # Only this process knows the reservations, so no other needs to read the tickets.
         self._tickets = SeatTickets([secrets.token_urlsafe(32)])
         self._open: dict[str, Reserved] = {}
         self._nursery: trio.Nursery | None = None
-        #: By the player's life in the room that it left: the room and the ticket of its new seat.
+        #: The player's life in its former room → the new room, and the ticket for the seat there.
         self._moved: OrderedDict[str, tuple[str, str]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -91,7 +91,7 @@ class Reservations:
         return self._tickets.issue(reservation, task.label, valid_s)
 
     def claim(self, ticket: str, kind: str, name: str | None) -> Reserved:
-        """Use a ticket up for the room asked for; its seat must be released after the join.
+        """Use up a ticket for the room asked for; its seat must be released after the join.
 
         ``TokenRefused`` for a ticket that is forged, expired, used, or of another room.
         """
@@ -106,7 +106,7 @@ class Reservations:
         return reserved
 
     def find(self, ticket: str | None) -> Reserved | None:
-        """Return the seat that a ticket is good for, without using it up; None: it is not good."""
+        """Return the seat of a ticket without using it up, or None if the ticket is not valid."""
         if ticket is None:
             return None
         try:
@@ -120,10 +120,10 @@ class Reservations:
             if self._open.pop(reservation, None) is not None:
                 reserved.task.roster.release(reserved.number)
 
-    # ------------------------------------------------------------ moves whose news were lost
+    # ------------------------------------------------------------ remembered moves
 
     def remember_move(self, life: str, room: str, ticket: str) -> None:
-        """Remember where the player has moved that had this life (``ResumeState``) in its room."""
+        """Remember the move of a player, by its life (``ResumeState``) in the room that it left."""
         self._moved[life] = room, ticket
         if len(self._moved) > MAX_REMEMBERED:
             self._moved.popitem(last=False)
@@ -137,5 +137,5 @@ class Reservations:
         except TokenRefused:
             expected = False
         if expected:
-            self._moved[life] = moved  # the news may be lost again
+            self._moved[life] = moved  # this answer may be lost, too
         return moved if expected else None

@@ -1,7 +1,8 @@
 """Signing resume tokens, so that any process with the secret can judge them.
 
-Owns what a token says: the room, the *life* of a player in it (from joining to leaving), and a
-number that grows with each token of that life.  Which numbers are good is ``resumption.py``'s.
+Owns the contents of a token: the room, the *life* of a player in it (from joining to leaving), and
+a number that grows with each token of that life.  ``resumption.py`` decides which numbers are
+valid.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ MAX_NUMBER: Final = (1 << 53) - 1
 
 @attrs.frozen
 class ResumeToken:
-    """What a token says once its signature was verified."""
+    """The contents of a token whose signature was verified."""
 
     label: str
     life: str
@@ -41,7 +42,7 @@ class ResumeTokens:
         return text if isinstance(text, str) else text.decode()
 
     def read(self, text: str) -> ResumeToken | None:
-        """Return what a token says, or None if we did not sign it."""
+        """Return the contents of a token, or None if its signature is wrong."""
         try:
             payload = _serializer(tuple(self._secrets())).loads(text)
         except (BadData, ValueError, RecursionError):

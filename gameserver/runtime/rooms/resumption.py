@@ -1,16 +1,16 @@
-"""The resume tokens of one server: which of them are good, and for which seat.
+"""The resume tokens of one server: which of them are valid, and for which seat.
 
-Owns the numbers of the tokens and the count of what became of those that clients showed.  Never
-holds a seat and never touches a room; ``roster.py`` does, and calls this at its transitions.
+Owns the numbers of the tokens, and counts the outcomes of those that clients showed.  Never holds a
+seat and never touches a room; ``roster.py`` does, and calls this at its transitions.
 
-A token is good once.  The welcome that answers it brings the next one, whose number is higher.
+A token is valid once.  The welcome that answers it brings the next one, whose number is higher.
 That welcome may be lost on its way, so the number that was shown is remembered until the client is
 known to have the welcome (``confirm``).  If the connection is lost before that, the shown token is
-good again.  Meanwhile another connection that shows it gets nothing: two connections with one token
-never take the seat from each other, and a token replayed later is only a wrong one.
+valid again.  Meanwhile it is refused on another connection.  So two connections with one token
+never take the seat from each other, and a token that is replayed later is refused.
 
-A token with a higher number than the newest one is good too: only this server signs tokens, so it
-is from a future that a crash has undone.
+A token with a higher number than the newest one is valid too.  Only this server signs tokens, so it
+issued this one in ticks that a crash has undone.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from gameserver.errors import JoinRefused
 from gameserver.protocol.closing import CloseCode
 from gameserver.runtime.rooms.resume_tokens import ResumeToken, ResumeTokens
 
-#: Bytes of chance in the id of a life.
+#: Random bytes in the id of a life.
 LIFE_BYTES: Final = 9
 #: How many lives that are over are remembered, to count their tokens by cause.  Overflow policy
 #: ``drop-oldest``; a dropped one counts as unknown.  Few, because memory that fills up for a long
@@ -52,7 +52,7 @@ class Showing(enum.Enum):
     OVER = "over"
     #: The player signed in anew from elsewhere, and plays on there.
     SIGNED_IN_ELSEWHERE = "signed_in_elsewhere"
-    #: The token is good, but not in the room that was asked for.
+    #: The token is valid, but not in the room that was asked for.
     ELSEWHERE = "elsewhere"
     UNKNOWN = "unknown"
 
@@ -67,7 +67,7 @@ class ResumeState:
     newest: int = 0
     #: The token that the present connection showed, until its client is known to have that welcome.
     shown: int | None = None
-    #: The newest token of a client whose player has signed in elsewhere, and plays on there.
+    #: The newest token of the former client of a player who has signed in elsewhere.
     replaced: int = 0
     #: Whether the client is known to have any welcome at all.
     welcomed: bool = False
@@ -122,11 +122,11 @@ class Resumption(Generic[B]):
         return self._tokens.sign(ResumeToken(bearer.label, state.life, state.newest))
 
     def find(self, text: str | None, kind: str, name: str | None) -> B | None:
-        """Return the player that a token stands for, if it is good in the room asked for.
+        """Return the player of a token, if it is valid in the room asked for; else count it.
 
-        ``name`` is that room's (None: any of ``kind``).  ``JoinRefused`` with 4013 while another
-        connection that showed the same token may be getting its welcome; with 4012, for good, after
-        the player signed in elsewhere.  Everything else is None, counted.
+        ``name`` is the name of that room (None: any of ``kind``).  Raises ``JoinRefused`` with 4013
+        while another connection that showed the same token may be getting its welcome, and with
+        4012 after the player signed in elsewhere.
         """
         if text is None:
             return None
@@ -165,7 +165,7 @@ class Resumption(Generic[B]):
         state.newest += 1
 
     def confirm(self, bearer: B) -> None:
-        """Note that the client has the newest token: the one that it showed is good no more."""
+        """Note that the client has the newest token: the one that it showed is no longer valid."""
         bearer.resume_state.welcomed = True
         bearer.resume_state.shown = None
 
@@ -187,7 +187,7 @@ class Resumption(Generic[B]):
         return token.life if newest else None
 
     def _refuse(self, why: Showing) -> B | None:
-        """Count a token that is not good; return None."""
+        """Count a token that is not valid; return None."""
         self.counts[why] += 1
         if why is Showing.SIGNED_IN_ELSEWHERE:
             # This client reconnects by itself: joining afresh, it would take the seat back.
@@ -195,7 +195,7 @@ class Resumption(Generic[B]):
         return None
 
     def _fault(self, bearer: B, token: ResumeToken) -> Showing | None:
-        """Return why a token of a player in a room is not good."""
+        """Return why a token of a player in a room is not valid, or None."""
         state = bearer.resume_state
         if token.number <= state.replaced:
             return Showing.SIGNED_IN_ELSEWHERE
@@ -204,7 +204,7 @@ class Resumption(Generic[B]):
         return None if bearer.may_resume else Showing.OVER
 
     def _how_ended(self, token: ResumeToken) -> Showing:
-        """Return why a token of nobody in a room is not good."""
+        """Return why a token is not valid whose player is in no room."""
         state = self._ended.get(token.life)
         if state is None:
             return Showing.UNKNOWN

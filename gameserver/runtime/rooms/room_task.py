@@ -54,7 +54,7 @@ class RoomTask:
     """Runs ``room``, which is called ``label`` (``kind/name``) on the wire and in the log.
 
     ``loop`` ticks it, reads its links and pings its players.  ``ready`` is set when the first tick
-    may come, or when the room ended before it.  ``recovered``: ``room`` as its journal left it.
+    may come, or when the room ended before it.  ``recovered`` is set if a journal restored it.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class RoomTask:
         self.room = room
         self.stepper = Stepper(room) if recovered is None else recovered.stepper
         self.label = label
-        #: What the room begins with in place of ``on_start``; None after that, and for a new room.
+        #: Replaces ``on_start`` when a recovered room begins; None for a new room, and afterwards.
         self._recovered = recovered
         self.ready = trio.Event()
         #: Called with each move of players to another room, at the end of a tick.
@@ -101,10 +101,10 @@ class RoomTask:
         self.ladder = OverloadLadder(room.tick_rate, steps_for(has_view=room.view is not None))
         self._loop = loop
         self._journals = journals
-        #: None before the first tick, and where nobody asks for one.
+        #: None before the first tick, and for a room that is not journaled.
         self.journal: RoomJournal | None = None
         self._life = trio.CancelScope()
-        #: None before it has started, as is its place in the scheduler.
+        #: None before the room has started, as is its place in the scheduler.
         self._background: BackgroundCalls | None = None
         self._scheduled: ScheduledRoom | None = None
         self._times = TickTimes()
@@ -268,12 +268,12 @@ class RoomTask:
         self.ready.set()
 
     def _go_on(self) -> None:
-        """Begin as a room whose players are all away, and whose load is not known."""
+        """Begin as a recovered room: all players are disconnected, and the load is not known."""
         self.stepper.change_pace(1.0, self.room.publish_every, 1.0)
         self.roster.hold_recovered()
 
     async def suspend(self) -> None:
-        """Tick no more, and keep what the journal has: the room goes on when the server does."""
+        """Stop ticking, and keep the journal: the next server resumes the room."""
         self._stop_ticking()
         if self.journal is not None and self._journals is not None:
             self.journal.end(SUSPENDED)
@@ -397,7 +397,7 @@ class RoomTask:
     # ------------------------------------------------------------ wrong checksums
 
     def note_disagreements(self, seat: int, shown: ShownView, held: Sequence[HeldEntity]) -> None:
-        """Log what a client holds otherwise than it should, and keep the journal of it."""
+        """Log the differences that a client reported, and keep the journal."""
         for one in shown.compare(held):
             self._log.error(
                 "desync",

@@ -64,7 +64,7 @@ from gameserver.runtime.rooms.resumption import ELSEWHERE, ResumeState, Resumpti
 from gameserver.runtime.rooms.seats import Seats
 from gameserver.simulation.stepper import Seated, Stepper
 
-#: Bytes of chance in the name of an incarnation.
+#: Random bytes in the name of an incarnation.
 INCARNATION_BYTES: Final = 9
 
 #: Ends a session, from anywhere and at once: close code and reason.
@@ -98,8 +98,8 @@ class Held:
     """Without a connection; the seat is held, in the hold quota of ``address``.
 
     ``until_s`` does not count the time for which the server was blocked (``Roster.note_blocked``).
-    ``recovered_tick``: where a crash has ended the room.  Its client may have seen later ticks,
-    which are no part of the room any more.
+    ``recovered_tick`` is the last tick of a recovered room.  The client may have seen later ticks,
+    which the crash has undone.
     """
 
     until_s: float
@@ -123,7 +123,7 @@ class Member:
     seated: Seated
     state: State
     resume_state: ResumeState
-    #: Where the player goes on; its client is told so when the session ends.
+    #: The room that the player moves to; its client is told when the session ends.
     moved: Moved | None = None
 
     @property
@@ -179,7 +179,7 @@ class Roster:
         self.on_released: Callable[[], None] = lambda: None
         #: Called when the roster closes, once.
         self.on_closed: Callable[[], None] = lambda: None
-        #: Told of the players that have an identity; that of a server is shared by its rooms.
+        #: The index of identities, which all rooms of a server share.
         self.identities = Identities()
         #: How many players have ever joined.
         self.joins = 0

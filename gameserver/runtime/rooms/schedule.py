@@ -33,9 +33,8 @@ class Schedule:
     """Decides which tick of a room is due at which time.
 
     ``rate`` is in ticks per second of game time.  ``start_s``, on any steady clock, is the time of
-    tick 0, which never runs; in a room that goes on after it was saved, that of ``after_tick``.
-    ``RoomPace`` bends the ``tempo`` (``pace.py``), never before the tick
-    that is due next.
+    tick 0, which never runs; in a recovered room it is the time of ``after_tick``.  ``RoomPace``
+    changes the ``tempo`` (``pace.py``), never before the tick that is due next.
     """
 
     __slots__ = (
@@ -153,9 +152,9 @@ class TickTimes:
     __slots__ = ("_at", "_figures")
 
     def __init__(self) -> None:
-        #: The three figures of each tick side by side, which is one line of the cache to write.
+        #: The three figures of each tick side by side, in one line of the cache.
         self._figures = array("d")
-        #: Where those of the next tick go.
+        #: Index of the figures of the next tick.
         self._at = 0
 
     def note(self, lateness_s: float, simulate_s: float, work_s: float) -> None:

@@ -48,7 +48,7 @@ NEWEST_WEIGHT: Final = 1 / 16
 #: Gets the number of a tick, when it begins, and how long after its deadline that is, in seconds.
 #: Returns when it ended.  Must not raise.
 Tick: TypeAlias = Callable[[int, float, float], float]
-#: Told the number of a tick that does not follow the last one, before commands for it are read.
+#: Called with the number of a tick that does not follow the last one, before its commands are read.
 Expect: TypeAlias = Callable[[int], None]
 
 
@@ -308,7 +308,7 @@ class TickScheduler:
                 slots.balance()
 
     def _read_links(self, read: Callable[[], None], due: list[ScheduledRoom]) -> None:
-        """Read, and charge the time that this took to the rooms, in proportion to their work."""
+        """Read all links, and charge the time to the rooms, in proportion to their work."""
         begun_s = trio.current_time()
         read()
         share = (trio.current_time() - begun_s) / sum([room.work_s for room in due])

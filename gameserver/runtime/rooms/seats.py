@@ -34,7 +34,7 @@ class Seats:
         return number
 
     def take(self, number: int) -> None:
-        """Claim a certain free number: that of a player who was recovered."""
+        """Claim a given free number, for a recovered player."""
         while self._next <= number:
             heapq.heappush(self._freed, self._next)
             self._next += 1

@@ -75,9 +75,9 @@ class ServerOverload:
     def __init__(self) -> None:
         #: Whether no room may be made at present.
         self.no_new_rooms = False
-        #: The rooms that let nobody else join; while there are any, no other room may be made.
+        #: The rooms that refuse joins; while there are any, no room may be made.
         self.refusing: Final[set[LoadedRoom]] = set()
-        #: How often the server has given something up.
+        #: Steps up that the server has taken.
         self.steps = 0
         self._rooms: dict[LoadedRoom, None] = {}
         self._seen = (0.0, 0.0, 0, 0)
@@ -94,7 +94,7 @@ class ServerOverload:
         self.refusing.discard(room)
 
     def note_refusing(self, room: LoadedRoom, *, refuses: bool) -> None:
-        """Note whether ``room``, at its present step, lets anybody else join."""
+        """Note whether ``room`` refuses joins at its present step."""
         if refuses:
             self.refusing.add(room)
         else:

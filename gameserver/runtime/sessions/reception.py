@@ -55,7 +55,7 @@ PINGS_BURST: Final = 30
 TEXTS_PER_S: Final = 2
 TEXTS_BURST: Final = 8
 RESYNCS_PER_S: Final = 1
-#: A question for hashes, and the report that follows it.
+#: Requests for hashes, and the reports that follow them.
 DESYNCS_PER_S: Final = 0.2
 DESYNCS_BURST: Final = 2
 
@@ -138,7 +138,7 @@ class Reception:
         self._texts_allowed = Allowance(TEXTS_PER_S, TEXTS_BURST, now_s)
         self._resyncs_allowed = Allowance(RESYNCS_PER_S, 1, now_s)
         self._desyncs_allowed = Allowance(DESYNCS_PER_S, DESYNCS_BURST, now_s)
-        #: What the client should hold, since it asked for the hashes and until it reports.
+        #: The state that the client should hold, between its request for hashes and its report.
         self._shown: ShownView | None = None
 
     def take_bytes(self, data: bytes) -> None:

@@ -57,10 +57,10 @@ from gameserver.simulation.stepper import Seated
 
 log = structlog.get_logger(__name__)
 
-#: Deadline of ``on_auth``, and of a new room's ``on_start`` before it; of all rooms together, where
-#: several refuse the player.
+#: Deadline of ``on_auth``, and of a new room's ``on_start`` before it.  If several rooms refuse the
+#: player, it is the deadline of all of them together.
 AUTH_TIMEOUT_S: Final = 10.0
-#: So many rooms may refuse a player who named none; after that it gets a new one.
+#: Rooms that may refuse a player who named no room; after that the player gets a new room.
 MAX_ROOMS_TRIED: Final = 4
 #: Deadlines of the peer to take a welcome that could not be posted, and to take a bye.
 WELCOME_TIMEOUT_S: Final = 10.0
@@ -103,7 +103,7 @@ class Session:
         self._counters = counters
         self._greeted = False
         self._seated: Seated | None = None
-        #: Where the client shall go on, which it is told at the end.
+        #: The room that the player moves to; its client is told at the end.
         self._moved: Moved | None = None
         #: The counts of the player that earlier sessions have reported already.
         self._counted_before = Tally()
@@ -214,8 +214,8 @@ class Session:
     ) -> tuple[RoomTask, Member]:
         """Sign in, and get a new player or the one that this identity plays already.
 
-        A player who named no room goes on to the next if the game refuses it in one, and to a new
-        room in the end.
+        If the game refuses a player who named no room, the next room is tried, and a new room in
+        the end.
         """
         lobby = self._lobby
         room_class = lobby.room_class(request)
@@ -254,7 +254,7 @@ class Session:
     async def _join_reserved(
         self, hello: Hello, ticket: str, request: JoinRequest
     ) -> tuple[RoomTask, Member]:
-        """Take the seat that was reserved for this client, or continue where it plays already."""
+        """Take the seat that was reserved for this client, or its player's present seat."""
         lobby = self._lobby
         with lobby.claimed(ticket, request) as reserved:
             room_class, task = lobby.room_class(request), reserved.task
@@ -346,7 +346,7 @@ class Session:
         )
 
     def _checked_request(self, hello: Hello) -> JoinRequest:
-        """Return what an acceptable hello asks for; otherwise ``JoinRefused``."""
+        """Return the request in an acceptable hello; otherwise ``JoinRefused``."""
         if hello.version != VERSION:
             raise JoinRefused(CloseCode.VERSION, VERSION_REFUSED)
         request = self._lobby.request(hello.room, hello.options, hello.filter, hello.ticket)
