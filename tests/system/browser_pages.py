@@ -26,6 +26,7 @@ from playwright.sync_api import (
     Playwright,
     Request,
     Response,
+    ViewportSize,
     sync_playwright,
 )
 
@@ -37,7 +38,7 @@ ARGUMENTS: Final = (
 #: Software rendering on a busy machine is slow; a page that takes longer hangs.
 DEADLINE_MS: Final = 60_000
 #: Small, as every pixel is drawn by the processor.
-DESKTOP: Final = {"width": 640, "height": 400}
+DESKTOP: Final[ViewportSize] = {"width": 640, "height": 400}
 PHONE: Final = {"width": 390, "height": 844}
 EYES: Final = Path(__file__).with_name("eyes.js")
 #: A second as the page counts it, in what it draws: longer on a busy machine, as all is there.
@@ -126,6 +127,10 @@ class GamePage:
             }}""",
             [argument, DEADLINE_MS],
         )
+
+    def wait_for_text(self, selector: str, text: str) -> None:
+        """Wait until an element holds this text."""
+        self.page.locator(selector, has_text=text).wait_for()
 
     def own_ship(self) -> dict[str, int]:
         """Wait for the own ship; return x, y, heading and energy in the units of the wire."""
@@ -218,6 +223,16 @@ class Pages:
         page.page.goto(f"{url}/?{urlencode({'room': room or self.room, **asked})}{fragment}")
         return page
 
+    def join(self, url: str, **fields: str) -> GamePage:
+        """Open the page of any game in a context of its own, fill its form in, and send it."""
+        page = GamePage(self._browser.new_context(viewport=DESKTOP).new_page())
+        self._opened.append(page)
+        page.page.goto(url)
+        for name, content in fields.items():
+            page.page.fill(f"[name={name}]", content)
+        page.page.click("form button")
+        return page
+
     def fly(self, url: str, name: str) -> GamePage:
         """Open the game as ``name`` and take off at once."""
         page = self.open(url, name=name, autoplay=1)
@@ -240,5 +255,5 @@ class Pages:
         """
         for opened in self._opened:
             if not opened.page.is_closed():
-                opened.ask("window.arena?.client.close()")
+                opened.ask("(window.arena?.client ?? window.client)?.close()")
             opened.page.context.close()

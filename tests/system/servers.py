@@ -18,6 +18,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final
 
+from tests.support.paths import ROOT
+
 #: The command line, as the interpreter that runs the tests has it.
 GAMESERVER: Final = (sys.executable, "-m", "gameserver")
 #: For servers that several tests share: each test opens a room of its own, all from this machine.
@@ -175,3 +177,14 @@ def run_to_its_end(
         timeout=START_DEADLINE_S,
         check=False,
     )
+
+
+@contextlib.contextmanager
+def running_module(module: str, *arguments: str) -> Iterator[None]:
+    """Run a module of this checkout as a program in this block, and kill it at its end."""
+    command = [sys.executable, "-m", module, *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.kill()

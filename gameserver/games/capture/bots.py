@@ -20,7 +20,7 @@ FREE = {(x, y) for x in ACROSS for y in DOWN if movement.is_free(x, y, REST, SHU
 
 
 class Pilot(Vehicle[Motion, Move]):
-    """The rules of prediction, as ``page/capture.js`` has them."""
+    """The rules of prediction, as ``page/rules.js`` has them."""
 
     kinds, jump_distance, snap_distance = ("Racer",), 12.0 * UNIT, 100.0 * UNIT
 

@@ -1,7 +1,8 @@
 // The page of Capture: it joins, predicts the own racer with the server's own step, and draws.
 
 import { GameClient } from "/net/client.js";
-import { FAST_SPEED, GATE_X, GATE_Y, HEIGHT, step, UNIT, WALLS, WIDTH } from "./movement.js";
+import { GATE_X, GATE_Y, HEIGHT, UNIT, WALLS, WIDTH } from "./movement.js";
+import { rules, seen } from "./rules.js";
 
 const VIEW = 240 * UNIT;
 const COLOURS = { RED: "#ff6b5e", BLUE: "#5aa9ff", KEY: "#ffd166", BOOTS: "#6ee7a8" };
@@ -32,18 +33,7 @@ $("join").addEventListener("submit", (submitted) => {
 
 function begin(asked) {
   const client = new GameClient({ url: `${location.origin.replace("http", "ws")}/`, ...asked });
-  const seen = (kind) => [...client.replica.entities.values()].filter((each) => each.kind === kind);
-  const play = client.steering({
-    command: "Move",
-    controls,
-    state: ({ x, y, fast_from, fast_until, out }) =>
-      out ? null : { x, y, fast_from, fast_until, tick: client.replica.tick },
-    step: (before, move) => step(before, move.dx, move.dy, seen("Gate")),
-    idle: (last, silentTicks) => (last === null || silentTicks > 10 ? {} : last),
-    kinds: ["Racer"],
-    jumpDistance: 2 * FAST_SPEED,
-    snapDistance: 100 * UNIT,
-  });
+  const play = client.steering({ command: "Move", controls, ...rules(client) });
   client.on("state", ({ state, reason }) => ($("state").textContent = reason || state));
   client.on("welcome", ({ room }) => ($("state").textContent = room));
   client.on("event", ({ who, what, team }) => {
@@ -60,36 +50,34 @@ function begin(asked) {
   Object.assign(window, { client, play }); // for tests, and for the curious
   requestAnimationFrame(function frame() {
     requestAnimationFrame(frame);
-    if (client.replica !== null) draw(client, seen, play.frame(controls()), play);
+    if (client.replica !== null) draw(client, play.frame(controls()), play);
   });
 }
 
-function draw(client, seen, me, play) {
+function draw(client, me, play) {
   const [own, tick] = [client.replica.own, client.serverTickNow()];
   for (const [at, team, floor] of [[0, "RED", "#33252c"], [1, "BLUE", "#212d45"]]) {
     rectangle(floor, (at * WIDTH) / 2, 0, WIDTH / 2, HEIGHT);
     disc(`${COLOURS[team]}3a`, Math.abs(at * WIDTH - 60 * UNIT), HEIGHT / 2, 44);
   }
-  for (const { x, y, kind_ } of seen("Crate")) {
+  for (const { x, y, kind_ } of seen(client, "Crate")) {
     disc(COLOURS[kind_], x, y, 11);
     write(kind_ === "KEY" ? "key" : "run", x, y + 3 * UNIT, "#0a0d14", 9);
   }
   if (own) drawFog(me ?? own);
-  for (const [colour, drop] of [["#0007", 5 * UNIT], ["#75839f", 0]]) {
-    for (const [x, y, right, bottom] of WALLS) rectangle(colour, x, y + drop, right - x, bottom - y);
-  }
-  for (const { x, y, opens, closes } of seen("Gate")) {
+  for (const [x, y, right, bottom] of WALLS) rectangle("#75839f", x, y, right - x, bottom - y);
+  for (const { x, y, opens, closes } of seen(client, "Gate")) {
     const isOpen = tick > opens && tick <= closes;
     rectangle(isOpen ? "#ffd1662e" : "#ffd166", x - GATE_X / 2, y - GATE_Y, GATE_X, 2 * GATE_Y);
   }
   const places = new Map();
-  for (const racer of seen("Racer")) {
+  for (const racer of seen(client, "Racer")) {
     const at = racer === own ? (me ?? own) : play.placeOf(racer);
     if (at !== null) drawRacer(racer, at, racer === own);
     places.set(racer.id, at);
   }
-  for (const flag of seen("Flag")) drawFlag(flag, places.get(flag.carrier) ?? flag);
-  for (const { points } of seen("Match")) for (const [team, each] of points) $(team).textContent = each;
+  for (const flag of seen(client, "Flag")) drawFlag(flag, places.get(flag.carrier) ?? flag);
+  for (const { points } of seen(client, "Match")) for (const [team, each] of points) $(team).textContent = each;
   for (const kind of ["KEY", "BOOTS"]) {
     const count = own?.items?.find((item) => item.kind === kind)?.count ?? 0;
     Object.assign($(kind), { disabled: count === 0, value: count }); // the style shows the value
@@ -151,10 +139,5 @@ function drawRacer({ team, name, out }, { x, y }, isOwn) {
 
 function drawFlag({ team }, { x, y }) {
   rectangle("#e8eefc", x - UNIT, y - 30 * UNIT, 2 * UNIT, 34 * UNIT);
-  pen.fillStyle = COLOURS[team];
-  pen.beginPath();
-  pen.moveTo(x + UNIT, y - 30 * UNIT);
-  pen.lineTo(x + 22 * UNIT, y - (23 + 2 * Math.sin(performance.now() / 200)) * UNIT);
-  pen.lineTo(x + UNIT, y - 15 * UNIT);
-  pen.fill();
+  rectangle(COLOURS[team], x + UNIT, y - 30 * UNIT, 20 * UNIT, 14 * UNIT);
 }
