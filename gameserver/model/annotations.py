@@ -1,6 +1,7 @@
 """The field type of an annotation, as a game writes it.
 
-Owns what may be declared, and what is said of all else.  ``fieldtypes.py`` has the types.
+Owns the annotations that a field may have, and the errors for all others.  ``fieldtypes.py`` has
+the types.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from gameserver.model.fieldtypes import (
 
 #: The attribute of a ``@value`` class that holds its field type.
 VALUE_TYPE: Final = "__gameserver_value__"
-#: The attribute of an ``@entity`` class that says so, while its fields are still read.
+#: The attribute that marks an ``@entity`` class while its fields are still being read.
 ENTITY_CLASS: Final = "__gameserver_entity__"
 
 _PLAIN: Final[dict[Any, FieldType]] = {bool: Bool(), int: Int(), str: Str(), bytes: Bytes()}

@@ -71,7 +71,7 @@ class CompiledEntity:
     scan: Scan
     scan_owner: OwnerScan
     has_owner_fields: bool
-    #: Turns the wire values of the owner fields into what ``own`` carries of them when all come.
+    #: Turns the wire values of all owner fields into their form in ``own``.
     own_form: Callable[[Values], Values]
     #: The same for the fields that are for the group.
     group_values: Callable[[Any], Values]
@@ -259,7 +259,7 @@ def compile_scan(name: str, fields: NamedTypes, at: tuple[int, ...]) -> Scan:
 
 
 def compile_owner_scan(name: str, fields: NamedTypes) -> OwnerScan:
-    """Return what ``compile_scan`` returns, for the owner fields of entities that have an owner.
+    """Return a scan as ``compile_scan`` does, for the owner fields of entities that have an owner.
 
     The function puts ``[id, mask, value…]``, values absolute or as changes, into ``changed`` under
     the owner's seat and the entity's id.
@@ -296,7 +296,7 @@ def compile_owner_scan(name: str, fields: NamedTypes) -> OwnerScan:
 
 
 def compile_group_scan(name: str, fields: NamedTypes, first: int) -> OwnerScan:
-    """Return what ``compile_owner_scan`` does, for the group fields of entities that have a group.
+    """Return a scan as ``compile_owner_scan`` does, for the group fields of entities in a group.
 
     ``changed`` is by group; the bits of the masks begin at ``first``, and values are absolute.
     """
@@ -361,7 +361,7 @@ def _listed(letter: str, fields: NamedTypes) -> str:
 
 
 def _sent(i: int, old: str, field_type: FieldType, names: dict[str, Any], *, additive: bool) -> str:
-    """Return an expression for what is sent of the new value ``v<i>``, given the old one."""
+    """Return an expression for the sent form of the new value ``v<i>``, given the old one."""
     if field_type.changing:
         names[f"change_{i}"] = differ(field_type)
         return f"change_{i}({old}, v{i})"

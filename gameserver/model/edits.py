@@ -1,8 +1,8 @@
-"""Changes of lists, dicts and values: what to send of one, and what a received one makes.
+"""Changes of lists, dicts and values: finding them, and applying received ones.
 
-Owns the form of a change (``gameserver/protocol/README.md``, "Changes"), which both functions take
-from there: ``differ`` finds a short one, ``applier`` applies it.  All values here are wire values,
-and none is ever changed in place.  ``clients/web/net/edits.js`` is the twin of ``applier``.
+Owns both directions of the changes that ``gameserver/protocol/README.md`` defines: ``differ`` finds
+a short change, ``applier`` applies one.  All values here are wire values, and none is ever changed
+in place.  ``clients/web/net/edits.js`` is the twin of ``applier``.
 
 A change is an array.  Either its only element is the whole new value, an array or nil, or it begins
 with an integer: edits of the value that the client holds.
@@ -19,7 +19,7 @@ import msgpack
 from gameserver.errors import RemoteProtocolError
 from gameserver.model.fieldtypes import MAX_ELEMENTS, Dict, FieldType, List, Optional, Value
 
-#: What an edit of a list or dict does with the element, or key, after those that it skips.
+#: Actions of an edit on the element, or key, after those that it skips.
 SET, INSERT, REMOVE, WITHIN = range(4)
 
 Change = list[Any]
@@ -66,7 +66,7 @@ def _optional_finder(field_type: Optional) -> Differ:
 
 
 def _value_finder(field_type: Value) -> Differ:
-    """Return what finds ``[mask, value…]``, with a change where the type of a field has them."""
+    """Return a function that finds ``[mask, value…]``, with changes for types that have them."""
     within = [differ(f.type) if f.type.changing else None for f in field_type.fields]
 
     def find(old: Any, new: Any) -> Change:
@@ -81,7 +81,7 @@ def _value_finder(field_type: Value) -> Differ:
 
 
 def _dict_finder(field_type: Dict) -> Differ:
-    """Return what finds edits that skip the longest run of keys that stay in their order."""
+    """Return a function that finds edits which skip the longest run of keys in the same order."""
     within = differ(field_type.item) if field_type.item.changing else None
 
     def find(old: Any, new: Any) -> Change:
@@ -115,7 +115,7 @@ def _replacement(old: Any, new: Any, skip: int, within: Differ | None) -> Change
 
 
 def _list_finder(field_type: List) -> Differ:
-    """Return what finds edits that skip the longest run of elements that stay in their order."""
+    """Return a function that finds edits which skip the longest run of elements in their order."""
     within = differ(field_type.item) if field_type.item.changing else None
 
     def find(old: Any, new: Any) -> Change:
@@ -125,8 +125,8 @@ def _list_finder(field_type: List) -> Differ:
         after = new[start : len(new) - end]
         anchors = _anchors(before, after)
         found = _list_edits(before, after, anchors, start, within)
-        # Where little keeps its order, such as when a short stretch was reversed, setting the
-        # elements where they are may be shorter.
+        # If few elements keep their order, as in a short list that was reversed, setting each
+        # element may be shorter.
         if len(before) == len(after) and 2 * len(anchors) < len(before):
             same = [(i, i) for i, element in enumerate(before) if element == after[i]]
             other = _list_edits(before, after, same, start, within)
@@ -330,7 +330,7 @@ def _dict_editor(field_type: Dict) -> Applier:
 
 
 def _opened(edit: Any, taken: int, held: Sequence[Any], parts: int) -> tuple[int, int]:
-    """Return code and skip of an edit after ``taken`` of what is held, ``parts`` to an element."""
+    """Return code and skip of an edit after ``taken`` of ``held``, with ``parts`` per element."""
     if edit.__class__ is not int or not 0 <= edit <= MAX_ELEMENTS << 2 | WITHIN:
         raise RemoteProtocolError(f"{repr(edit)[:40]} is no edit")
     code, end = edit & 3, taken + parts * (edit >> 2)
@@ -342,7 +342,7 @@ def _opened(edit: Any, taken: int, held: Sequence[Any], parts: int) -> tuple[int
 def _renewed(
     code: int, held: Any, given: Any, read: Callable[[Any], Any], apply: Applier | None
 ) -> Any:
-    """Return what is in the place of ``held`` after a SET or WITHIN that brings ``given``."""
+    """Return the new value in the place of ``held`` after a SET or WITHIN that brings ``given``."""
     if code == SET:
         return read(given)
     if apply is None:

@@ -36,7 +36,7 @@ def explain(field_type: FieldType, value: Any, where: str) -> str | None:
 
 
 def _explain_parts(field_type: FieldType, value: Any, where: str) -> str | None:
-    """Return what is wrong within ``value``, None if it is wrong as a whole."""
+    """Return the error of a part of ``value``, or None if it is wrong as a whole."""
     match field_type:
         case fieldtypes.Optional(item=item) if value is not None:
             return explain(item, value, where)

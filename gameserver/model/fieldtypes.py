@@ -221,7 +221,7 @@ class Enumeration(FieldType):
     def to_wire(self, value: Any) -> Any:
         index = self._index.get(value)
         if index is None and isinstance(value, enum.Enum):
-            # A client that knows only the description may have the game's own enum all the same.
+            # A client that knows only the description may still pass the game's own enum.
             return self._index.get(value.name)
         return index
 
@@ -234,7 +234,7 @@ class Enumeration(FieldType):
 
 @attrs.frozen
 class Reference(FieldType):
-    """An entity of a class in the world, sent as its id; one that is not there has none.
+    """An entity of a class, sent as its id, or as None if it is not in the world.
 
     ``cls`` is unknown if only the description is known; values are then ids.
     """
@@ -297,7 +297,7 @@ class List(FieldType):
     """A sequence of any length, all elements of one type (``list[T]`` or ``tuple[T, ...]``)."""
 
     item: FieldType
-    #: What the values are; unknown, and so a tuple, if only the description is known.
+    #: The class of the values; a tuple if only the description is known.
     made: type[list[Any]] | type[tuple[Any, ...]] = attrs.field(default=tuple, eq=False)
 
     changing = True
@@ -442,9 +442,9 @@ class Value(FieldType):
 
 
 class RemoteValue:
-    """A value of a class that is only described: its fields are attributes, which are not written.
+    """A value of a class that is only described: its fields are read-only attributes.
 
-    A field with a name that Python keeps for itself is read as ``value["name"]``.
+    A field with a name that Python reserves is read as ``value["name"]``.
     """
 
     __slots__ = ("_fields", "_name")
@@ -460,7 +460,7 @@ class RemoteValue:
             raise AttributeError(f"the value has no field {name!r}") from None
 
     def __getitem__(self, name: str) -> Any:
-        """Return the field called ``name``, whatever it is called; KeyError if there is none."""
+        """Return the field called ``name``, even if Python reserves the name; else KeyError."""
         return self._fields[name]
 
     def __iter__(self) -> Iterator[str]:

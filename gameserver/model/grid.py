@@ -2,11 +2,11 @@
 
 Owns cell geometry, hysteresis and cell membership.  Never decides what is sent.
 
-Interest is by cell: all seats whose focus lies in one cell see the same cells.  The guarantee,
-whatever hysteresis does: *an entity within the view radius of a focus (on each axis) is in a cell
-of its view*.  The cells that a view reaches to each side are together as wide as the view radius
-plus two margins.  That covers the worst case, in which both the focus and the entity are still
-assigned to a cell that they left by a margin.
+Interest is by cell: all seats whose focus lies in one cell see the same cells.  The guarantee is:
+*an entity within the view radius of a focus (on each axis) is in a cell of its view*, in spite of
+hysteresis.  The cells that a view reaches to each side are together as wide as the view radius plus
+two margins.  That covers the worst case, in which both the focus and the entity are still assigned
+to a cell that they left by a margin.
 
 A cell is a place and a layer, a viewpoint a place and a sight (``layers.py``).  Until the first
 group or hidden entity (``layered``) both are just places.  After that ``view`` lists the cells of a
@@ -161,7 +161,7 @@ class Grid:
     def near_cells(self, viewpoint: int) -> Iterator[int]:
         """Yield the places of a view, and their occupied cells of other layers.
 
-        Left out are the layers that the viewpoint sees wherever they are, and hidden ones.
+        Hidden layers, and those that the viewpoint sees wherever they are, are left out.
         """
         if not self.layered:
             yield from self.places(viewpoint)
@@ -231,7 +231,7 @@ class Grid:
         record.cell = cell
 
     def occupy(self, cell: int, members: dict[int, Record]) -> None:
-        """Let ``members`` be those of ``cell``, which is not occupied."""
+        """Make ``members`` the members of ``cell``, which is not occupied."""
         self.members[cell] = members
         if cell >= _LAYERED:
             self.occupied_by_place.setdefault(place_of(cell), {})[cell] = None
@@ -260,7 +260,7 @@ class Grid:
                 yield from self._members_at((column << _SHIFT) + row)
 
     def _members_at(self, place: int) -> Iterator[Record]:
-        """Yield what is at a place, of whichever layer."""
+        """Yield the members of the cells of all layers at a place."""
         members = self.members.get(place)
         if members:
             yield from members.values()

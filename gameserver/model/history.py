@@ -226,7 +226,7 @@ class Present:
 
 
 class Narrowed:
-    """What ``seen`` holds, without the entities that a player is not ``shown``."""
+    """A ``Seen`` without the entities that a player is not ``shown``."""
 
     __slots__ = ("_seen", "_shown", "tick")
 

@@ -1,4 +1,4 @@
-"""Layers and sights: who besides those near it sees an entity, and what a seat sees from afar.
+"""Layers of entities and sights of seats: who sees an entity besides the seats near it.
 
 Owns the numbers of layers and sights, and which sight sees which layer.  Never holds entities or
 seats: ``world.py`` gives each record its layer, and ``replication/interest.py`` each seat its
@@ -9,8 +9,9 @@ are one integer, ``place + (number << LAYER_SHIFT)``.  Layer 0 and sight 0 belon
 groups, so there a cell or a viewpoint is simply its place.
 
 A layer is a group, and for a hidden entity also its owner.  A sight is the groups of a seat, and
-the seat itself if it owns anything hidden.  A sight sees its *own* layers (those of its groups, and
-what is hidden for its seat) wherever they are, and every other layer near by unless it is hidden.
+the seat itself if it owns a hidden entity.  A sight sees its *own* layers (those of its groups, and
+those of its seat's hidden entities) wherever they are.  Of the other layers it sees the entities
+that are near, unless the layer is hidden.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def layer_of(cell: int) -> int:
 
 @attrs.frozen
 class Layer:
-    """The group of its entities (0: none); ``hidden`` ones are for it and for ``owner`` alone."""
+    """The group of its entities (0: none); ``hidden`` ones are only for the group and ``owner``."""
 
     group: int = 0
     owner: int = 0
@@ -45,7 +46,7 @@ class Layer:
 
 @attrs.frozen
 class Sight:
-    """The groups of some seats; ``seat`` is 0 unless it owns anything hidden."""
+    """The groups of some seats; ``seat`` is 0 unless the seat owns a hidden entity."""
 
     groups: frozenset[int] = frozenset()
     seat: int = 0
@@ -67,7 +68,7 @@ class Layers:
         self.own: list[dict[int, None]] = [{}]
         self._layer_numbers = {self.layers[0]: 0}
         self._sight_numbers: dict[tuple[frozenset[int], int], int] = {(frozenset(), 0): 0}
-        #: Seats that own, or have owned, anything hidden.
+        #: Seats that own, or have owned, a hidden entity.
         self._with_hidden: set[int] = set()
 
     def layer(self, layer: Layer) -> int:
@@ -96,5 +97,5 @@ class Layers:
         return number
 
     def is_hidden(self, layer: int) -> bool:
-        """Whether only those see a layer whose own it is."""
+        """Whether only sights see a layer whose own layer it is."""
         return self.layers[layer].hidden

@@ -1,8 +1,8 @@
 """The options of a room, and its listing: attrs classes whose values travel by field name.
 
-Owns reading and writing them: checked as the fields of a command are, but by name, because a client
-that is about to join does not know the schema yet.  An enum is the name of its member.  Never knows
-which rooms there are.
+Owns reading and writing them.  They are checked like the fields of a command, but travel by name,
+because a client that is about to join does not know the schema yet.  An enum is the name of its
+member.  Never knows which rooms there are.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 #: The hello carries no more of them.
 MAX_OPTION_FIELDS: Final = 32
-#: How much of a name that a client made up an error message repeats.
+#: Characters of a client's text that an error message repeats.
 _SHOWN: Final = 32
 #: Types whose values can travel by name.
 _NAMEABLE: Final = (
@@ -46,7 +46,7 @@ class NamedFields:
     fields: Mapping[str, CommandField]
     #: The fields without a default.
     required: tuple[str, ...]
-    #: By field: the name of its argument of the class.
+    #: Field → the name of its argument of the class.
     _arguments: Mapping[str, str]
 
     @property

@@ -1,7 +1,7 @@
 """Options as they travel: by field name, with plain values.
 
-Owns the translation of an instance, or of a map with enum members, where the class that reads them
-is not known.  ``options.py`` reads and checks them.
+Owns the translation of an instance, or of a map with enum members, without knowledge of the class
+that will read them.  ``options.py`` reads and checks them.
 """
 
 from __future__ import annotations

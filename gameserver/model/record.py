@@ -67,10 +67,10 @@ class Record:
         self.id = 0
         #: Seat number of the owner, 0 for none.
         self.owner = 0
-        #: The number of its group, 0 for none; a hidden entity is for its group and owner alone.
+        #: The number of its group, or 0; only its group and owner see a hidden entity.
         self.group = 0
         self.hidden = False
-        #: Which layer of cells follows from these (``layers.py``).
+        #: The layer of cells, which follows from these (``layers.py``).
         self.layer = 0
         #: Whether it is in the world.
         self.alive = True

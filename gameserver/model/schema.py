@@ -43,13 +43,13 @@ from gameserver.model.type_rules import (
 )
 
 T = TypeVar("T")
-#: Who receives a field.
+#: Recipients of a field.
 Audience = Literal["all", "owner", "group"]
 C = TypeVar("C", bound=type)
 
 #: A command message is an array of at most 64 elements, five of which come before its fields.
 MAX_COMMAND_FIELDS: Final = 59
-#: A command message is nested at most 8 deep, itself included; what it holds in turn is a type.
+#: The field types of a command are nested at most 8 deep.
 MAX_COMMAND_DEPTH: Final = 8
 
 _METADATA: Final = "gameserver"
@@ -91,8 +91,8 @@ def synced(
 
     With ``step`` a float is sent as an integer count of steps, and a change of less than a step is
     not sent.  Without it a float is sent as float 32.  With ``to="owner"`` only the seat that owns
-    the entity receives the field.  ``factory`` makes the default where it can change in place, as
-    in ``synced(factory=list)``.
+    the entity receives the field, with ``to="group"`` only the members of its group.  ``factory``
+    makes a default that can change in place, as in ``synced(factory=list)``.
     """
     if factory is not None:
         if default is not attrs.NOTHING:
@@ -225,7 +225,7 @@ def value(cls: Any = None, /) -> Any:
     """Make a class of plain values, for fields of entities, events, commands and other values.
 
     Values are compared and sent by content, so a game may change one in place.  ``number()`` and
-    ``text()`` limit what a command may bring.
+    ``text()`` limit the values in commands.
     """
 
     def decorate(plain: type) -> type:
@@ -585,7 +585,7 @@ class Schema:
 
     @cached_property
     def has_group_fields(self) -> bool:
-        """Whether any entity class has a field that is for the group alone."""
+        """Whether any entity class has a field with ``to="group"``."""
         return any(spec.group_mask for spec in self.entities)
 
     def describe(self) -> list[Any]:

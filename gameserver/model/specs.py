@@ -18,8 +18,8 @@ from gameserver.model import fieldtypes
 from gameserver.model.explained import explain
 from gameserver.model.fieldtypes import QUANTISE_ERRORS, FieldType
 
-#: What a server takes from a client, whatever a field's own limit is: most elements of an array,
-#: longest string in UTF-8 or byte string.
+#: Limits of all values from clients, besides the limits of fields: elements of an array, and bytes
+#: of a string in UTF-8 or a byte string.
 MAX_ITEMS: Final = 64
 MAX_TEXT_BYTES: Final = 2048
 
@@ -46,7 +46,7 @@ class EntitySpec:
     name: str
     at: tuple[int, ...]
     fields: tuple[FieldSpec, ...]
-    #: Those for the owner first, then those for the group.
+    #: The fields for the owner, then the fields for the group.
     owner_fields: tuple[FieldSpec, ...]
     rare: bool = attrs.field(default=False, eq=False)
     #: How many of ``owner_fields`` are for the owner; None if all are.  Clients do not know it.
@@ -202,7 +202,7 @@ class EventSpec:
         return [self.name, [f.describe() for f in self.fields]]
 
     def as_it_is_now(self, event: Any) -> Any:
-        """Return ``event`` with copies of what the game may change before the event is sent.
+        """Return ``event`` with copies of all values that the game may change before it is sent.
 
         Raises ``LocalProtocolError`` if a value that has to be copied is wrong.
         """

@@ -1,6 +1,6 @@
-"""What a declaration may say of a field, by the type of the field.
+"""Properties of field types that decide which limits and options a declaration may have.
 
-Owns the questions that ``schema.py`` asks of a type.  Never declares a class.
+Owns the questions that ``schema.py`` asks about a type.  Never declares a class.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def changes_in_place(field_type: FieldType) -> bool:
 
 
 def is_numeric(field_type: FieldType) -> bool:
-    """Whether this is a number, or all of its elements are."""
+    """Whether this is a number, or a tuple or list of numbers."""
     match field_type:
         case fieldtypes.Int() | fieldtypes.Float32() | fieldtypes.Steps():
             return True

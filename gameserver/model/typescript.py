@@ -38,15 +38,15 @@ def typescript_of(
     listing: NamedFields | None = None,
     filter_by: Sequence[str] = (),
 ) -> str:
-    """Return the declarations of all that a room and its clients exchange.
+    """Return declarations of everything that a room and its clients exchange.
 
-    ``filter_by`` names the fields of the listing by which clients may choose.
+    ``filter_by`` names the fields of the listing that clients may filter by.
     """
     return _File(schema, made_from, options, listing, filter_by).text()
 
 
 def property_names(fields: Sequence[FieldSpec]) -> list[str]:
-    """Return what a field of each is called in both clients, as ``net/schema.js`` does."""
+    """Return the name of each field in both clients, as ``net/schema.js`` does."""
     taken = {field.name for field in fields}
     names = []
     for field in fields:

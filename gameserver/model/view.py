@@ -1,6 +1,6 @@
-"""The grades of a room's view: how the distance decides which entities a player gets.
+"""The views that a room may declare: how distance decides which entities a player gets.
 
-Owns what a game declares as ``Room.view``.  ``grid.py`` makes cells of it.
+Owns the values of ``Room.view``.  ``grid.py`` makes cells of them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import attrs
 
 from gameserver.errors import LocalProtocolError
 
-#: An entity that is seen exactly leaves beyond this many times the radius, so that it does not come
+#: In an ``Exact`` view an entity leaves beyond this many times the radius, so that it does not come
 #: and go while it moves along the border.
 LEAVE_SHARE: Final = 1.1
 
@@ -40,8 +40,8 @@ class Exact:
     """A circle: a player gets an entity once it is within ``radius``, until it is beyond 1.1 times.
 
     Nothing farther away is ever sent, and events happen within ``radius`` itself.  Each player has
-    a set of its own, so this takes more time than ``Near``.  What belongs to a player's groups is
-    seen wherever it is.
+    a set of its own, so this takes more time than ``Near``.  A player sees the entities of its
+    groups wherever they are.
     """
 
     radius: float = attrs.field(validator=_check_radius)

@@ -28,7 +28,7 @@ ID_REST_PUBLISHES: Final = 128
 
 
 class Seal:
-    """Keeps a world as it is while ``holder``, a hook of the game, is asked about it."""
+    """Keeps a world from changing while ``holder``, a hook of the game, is called."""
 
     __slots__ = ("holder",)
 
@@ -36,7 +36,7 @@ class Seal:
         self.holder = ""
 
     def check(self, what: str = "change anything") -> None:
-        """Raise ``LocalProtocolError``, which says ``what`` is not allowed, while there is one."""
+        """Raise ``LocalProtocolError``, which names ``what`` is not allowed, while sealed."""
         if self.holder:
             raise LocalProtocolError(f"{self.holder} must not {what}: it may be asked at any time")
 
@@ -50,13 +50,13 @@ class World:
     def __init__(self, schema: Schema, view: View | None = None) -> None:
         #: The declared classes of the room.
         self.schema = schema
-        #: What a seat sees by distance; None: everything.
+        #: The view by distance; None: all seats see everything.
         self.view = view
-        #: Closed while ``Room.sees`` is asked, which may change nothing.
+        #: Closed while ``Room.sees`` is called, which may change nothing.
         self.seal = Seal()
         #: The cells, and which entities are in each of them.
         self.grid = _grid_for(view)
-        #: By id: what the engine keeps of each entity.
+        #: Id → the engine's record of the entity.
         self.records: dict[int, Record] = {}
         #: What a publish must compare, by kind and id: always, and because it was touched.
         self.busy: list[dict[int, Record]] = [{} for _ in schema.entities]
@@ -160,7 +160,7 @@ class World:
                 self._relayer(record)
 
     def set_group(self, entity: Any, group: int) -> None:
-        """Let ``entity`` belong to the group with this number; 0 is none."""
+        """Move ``entity`` to the group with this number; 0 is none."""
         self.seal.check()
         record = self.record_of(entity)
         record.group = group
@@ -174,7 +174,7 @@ class World:
         self._relayer(record)
 
     def settle_layer(self, record: Record) -> None:
-        """Give ``record``, which is in no cell yet, the layer of its group, or of its hiding."""
+        """Set the layer of ``record``, which is in no cell yet, by its group and hiding."""
         if record.group or record.hidden:
             record.layer = self._layer_of(record)
 

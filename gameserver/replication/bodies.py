@@ -42,7 +42,7 @@ class Body:
     def __init__(
         self, sections: bytes, placed: list[Placed], group_part: tuple[int, bytes] = (0, b"")
     ) -> None:
-        #: What ``own`` carries for all seats of the body: the number of elements, and their bytes.
+        #: The part of ``own`` for all seats of the body: the number of elements, and their bytes.
         self.group_part = group_part
         self.sections = sections
         self.placed = placed

@@ -1,8 +1,8 @@
 """Changes that one publish finds in the world: values, cells, arrivals and departures.
 
 Owns the scan (quantise, compare, encode once) and the moves between cells.  Never knows seats.
-The scan and the moves are two steps because seats lapse *between* them: what they know are the
-members of cells as of the last publish, while their focus is where the entities are now.
+The scan and the moves are two steps because seats lapse *between* them: a seat knows the members of
+cells as of the last publish, while its focus is where its entity is now.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ def _note_crossing(
 def _note_relayered(world: World, changes: Changes, stayed: dict[int, list[Any]]) -> None:
     """Note the crossing of each entity whose layer changed.
 
-    Each is compared by itself, because its changes must not be joined with those of its old cell.
+    Each is compared by itself, so that its changes are not joined with those of its old cell.
     """
     for record in dict.fromkeys(world.relayered):
         if not record.alive or record.cell is None:

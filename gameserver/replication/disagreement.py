@@ -1,7 +1,7 @@
-"""Which values a client holds that are not the room's: the report after a wrong checksum.
+"""Differences between the state of a client and the room: the report after a wrong checksum.
 
-Owns the copy of what a client should hold at one tick, its hashes by entity, and the comparison
-with what the client says that it holds.  A client whose checksum differs asks for the hashes, finds
+Owns the copy of the state that a client should hold at one tick, the hash of each entity in it, and
+the comparison with the client's report.  A client whose checksum differs asks for the hashes, finds
 the entities that differ, and reports its values of them (``gameserver/protocol/README.md``).
 """
 
@@ -24,13 +24,13 @@ from gameserver.replication.interest import visible_now
 from gameserver.replication.knowledge import UP_TO_DATE
 from gameserver.replication.seat import Seat
 
-#: What a side holds that does not hold the entity, or the field.
+#: Stands for the value of a side that does not have the entity, or the field.
 ABSENT: Final = "absent"
 
 
 @attrs.frozen
 class Disagreement:
-    """A field of which room and client hold different values, or an entity of which one has none.
+    """A field with different values in room and client, or an entity that one of them lacks.
 
     ``changed_ticks`` are the ticks of the entity's last deltas, the newest first.
     """
@@ -53,7 +53,7 @@ class _Shown:
 
 @attrs.frozen
 class ShownView:
-    """What the client of a seat should hold, as of the delta of ``tick``."""
+    """The state that the client of a seat should hold, as of the delta of ``tick``."""
 
     tick: int
     _world: World
@@ -61,11 +61,11 @@ class ShownView:
 
     @property
     def hashes(self) -> list[int]:
-        """Ids and hashes of the entities, in turns; a hash is an entity's share of the checksum."""
+        """``id, hash, id, hash…`` of the entities; a hash is an entity's share of the checksum."""
         return [part for number, one in self._shown.items() for part in (number, one.hash)]
 
     def compare(self, held: Iterable[HeldEntity]) -> list[Disagreement]:
-        """Return what a client holds otherwise that reports ``held``."""
+        """Return the differences to a client that reports ``held``."""
         return [found for entity in held for found in self._compare(entity)]
 
     def _compare(self, held: HeldEntity) -> Iterator[Disagreement]:
@@ -90,7 +90,7 @@ class ShownView:
 
 
 def shown_view(world: World, seat: Seat) -> ShownView | None:
-    """Return what the client of ``seat`` should hold now; None if it is behind."""
+    """Return the state that the client of ``seat`` should hold now; None if it is behind."""
     if seat.knowledge is not UP_TO_DATE:
         return None
     shown = {record.id: _shown(record, seat) for record in visible_now(world, seat)}
@@ -135,7 +135,7 @@ def _differing(
 
 
 def _value(field: FieldSpec, values: Any, index: int) -> Any:
-    """Return a value in the game's units, or as it is on the wire if it is none of the type."""
+    """Return a value in the game's units, or the wire value if it does not fit the type."""
     if values is None or index >= len(values):
         return ABSENT
     wire = _as_wire(values[index])

@@ -26,8 +26,8 @@ Placed = tuple[int, bytes]
 class Emission:
     """An event to send: to one ``seat`` or one ``group``, or to all that see one of the ``points``.
 
-    Without any of these it is for all.  If it names an entity (``by``), it is only for those who
-    may see that entity, and its group hears it wherever it is.
+    Without any of these it is for all.  An event that names an entity (``by``) is only for the
+    players who may see that entity, and for its group wherever they are.
     """
 
     event: Any

@@ -1,9 +1,9 @@
 """The short way through a publish where everyone sees everything: one body, one loop over seats.
 
 Serves the seats of a room without a view that are up to date and clear.  All other seats take the
-general way (``round.py``), which gives the same bytes.  So does a seat that is told something in
-private, or whose entities came, went or changed hands; and where anything came or went a seat that
-is due for a checksum, because entities move between cells only afterwards.
+general way (``round.py``), which gives the same bytes.  So do seats that get private events, and
+seats whose entities came, went or changed owners.  If any entity came or went, so do seats that are
+due for a checksum, because entities move between cells only after the posting.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from gameserver.replication.seat import Seat
 
 
 def takes_short_way(changes: Changes) -> bool:
-    """Whether this publish of a room without a view tells no group anything of its own."""
+    """Whether this publish of a room without a view has nothing for single groups."""
     return not changes.group_changes
 
 
@@ -121,7 +121,7 @@ def post_everywhere(
 
 
 def _crossed(changes: Changes) -> bytes:
-    """Return leaves, enters and (empty) sets where there is one cell: what went, and what came."""
+    """Return leaves, enters and (empty) sets of a room with only one cell."""
     leaves = [crossing.record.id for crossing in changes.crossings if crossing.target is None]
     enters = [crossing.record for crossing in changes.crossings if crossing.target is not None]
     return came_and_went(leaves, enters)

@@ -1,7 +1,7 @@
-"""The fields ``to="group"``: what of them the ``own`` section of a delta carries, for which seats.
+"""The fields ``to="group"``: their part of the ``own`` section of a delta.
 
 Owns the part that all seats of one sight share, which is made once, and the part of a seat that
-catches up.  They are sent whole, never as edits, so what comes twice does no harm.
+catches up.  Values are sent whole, never as edits, so a client may get one twice.
 
 A member of a group holds the group fields of all entities of that group, and of no others.  When an
 entity that has such fields changes its group, the seats of both groups lapse (``publisher.py``), so
@@ -29,7 +29,7 @@ NO_PART: Part = (0, b"")
 
 
 def shared_part(world: World, changes: Changes, sight: int) -> Part:
-    """Return what seats of ``sight`` that are up to date do not have yet."""
+    """Return the changes for seats of ``sight`` that are up to date."""
     flat = [
         element
         for group in sorted(world.grid.layers.sights[sight].groups & changes.group_changes.keys())
@@ -40,10 +40,10 @@ def shared_part(world: World, changes: Changes, sight: int) -> Part:
 
 
 def catch_up_parts(world: World, seat: Seat) -> tuple[list[Any], list[Any]]:
-    """Return what a seat that catches up must forget, and what it must be told, both flat.
+    """Return the fields that a seat which catches up must forget and must get, both flat.
 
-    Call this before the rest of ``own`` is worked out: what is forgotten and belongs to the seat
-    is taken out of ``seat.holds``, so its owner fields come again.
+    Call this before the rest of ``own`` is made: it removes forgotten entities that belong to the
+    seat from ``seat.holds``, so that their owner fields come again.
     """
     forgotten: list[Any] = []
     told: list[Any] = []

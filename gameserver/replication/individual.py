@@ -1,8 +1,8 @@
-"""The individual path: what a seat sees near it is a set of its own, not the members of cells.
+"""The individual path: each seat has its own set of near entities in view, instead of cells.
 
-Owns the choice of that set, by exact distance (``Exact``) and by what the game's ``sees`` allows,
-and the deltas from one such set to the next.  What belongs to the groups of a seat is seen wherever
-it is and never chosen: those cells are shared as in ``layered.py``.
+Owns the choice of that set, by exact distance (``Exact``) and by the game's ``sees``, and the
+deltas from one such set to the next.  A seat sees the entities of its groups wherever they are;
+their cells are shared as in ``layered.py``.
 
 A seat whose groups change, or for which an entity changes between the two parts, lapses and takes
 the catch-up path, so that no entity leaves and enters without need.
@@ -29,7 +29,7 @@ from gameserver.replication.layered import LayeredBodies
 from gameserver.replication.round import PublisherStatistics, Round
 from gameserver.replication.seat import Seat
 
-#: Of more members than this in a cell, the box around them is looked at first.
+#: If a cell has more members than this, the box around them is tested first.
 BOXED: Final = 4
 #: An entity that is near, with its position.
 Located = tuple[float, float, Record]
@@ -42,14 +42,14 @@ class Asker(Protocol):
         """Forget the answers of the last publish."""
 
     def refused(self, seat: int, records: Iterable[Record]) -> Collection[int]:
-        """Return the ids of those that ``seat`` may not see; each is asked for once a publish."""
+        """Return the ids of the records that ``seat`` may not see, asking once a publish."""
 
     def finish(self) -> None:
         """Raise ``LocalProtocolError`` if the answers have changed the world."""
 
 
 class Chooser:
-    """Chooses what each seat sees of what is near it, for one publish."""
+    """Chooses the near entities that each seat sees, for one publish."""
 
     def __init__(self, world: World, asker: Asker | None) -> None:
         self._grid = world.grid
@@ -65,7 +65,7 @@ class Chooser:
         self._boxes: dict[int, tuple[float, float, float, float]] = {}
 
     def choose(self, seat: Seat, known: Container[int]) -> dict[int, Record]:
-        """Return what ``seat`` sees near it; ``known`` are the ids that its client holds."""
+        """Return the near entities that ``seat`` sees; its client holds the ids ``known``."""
         grid, viewpoint = self._grid, seat.cell
         assert viewpoint is not None
         chosen: dict[int, Record] = {}
@@ -92,7 +92,7 @@ class Chooser:
         focus_x, focus_y = point
         enter, leave = self._enter, self._leave
         if len(located) > BOXED:
-            # The nearest and the farthest that a member can be, by the box around all of them.
+            # The least and the greatest possible distance of a member, by the box around them.
             west, east, north, south = self._box_of(cell, located)
             far_x, far_y = (
                 max(focus_x - west, east - focus_x),
@@ -105,7 +105,7 @@ class Chooser:
             near_y = max(north - focus_y, 0.0, focus_y - south)
             if near_x * near_x + near_y * near_y > leave:
                 return
-        # Most of what is within the outer circle is known, so the inner one is seldom measured.
+        # Most entities in the outer circle are known, so the inner one is seldom measured.
         within = [
             one
             for one in located
@@ -140,7 +140,7 @@ class Chooser:
         return chosen
 
     def hears(self, seat: Seat, emission: Emission) -> bool:
-        """Whether ``seat`` hears an event that its cells do."""
+        """Whether ``seat`` hears an event of its cells."""
         by, number = emission.by, seat.number
         assert seat.cell is not None
         if by is not None:
@@ -172,7 +172,7 @@ class IndividualRound(Round):
     ) -> None:
         super().__init__(world, changes, events, turn, statistics)
         self._chooser = chooser
-        #: By id: the ``adds`` of an entity that changed, and the number of their elements.
+        #: Id → the ``adds`` of an entity that changed, and the number of their elements.
         self._adds: dict[int, bytes] = {}
         self._counts: dict[int, int] = {}
         self._note_changes()
@@ -243,7 +243,7 @@ class IndividualRound(Round):
         known: Collection[int] = ()
         if isinstance(knowledge, Lapsed):
             records, since = self._world.records, knowledge.since
-            # An id that was born since stands for another entity than the one that is held.
+            # An id that was given out again since names another entity than the held one.
             known = {i for i in knowledge.known if i in records and records[i].born_at <= since}
         seat.chosen = self._chooser.choose(seat, known)
         visible = dict(seat.chosen)

@@ -1,4 +1,4 @@
-"""What a seat sees, and the catch-up path: the public sections of a delta for what a seat knows.
+"""The view of a seat, and the catch-up path: the public sections of a delta for a seat's knowledge.
 
 Owns the focus of a seat, the members of a view, and leaves, enters, sets and adds for one state of
 knowledge.  The catch-up path alone would be a correct publisher; the shared path (``bodies.py``)
@@ -61,7 +61,7 @@ def focus_point(seat: Seat) -> tuple[float, float] | None:
 
 
 def visible_now(world: World, seat: Seat) -> Iterator[Record]:
-    """Yield what ``seat`` sees as of the last publish, if it is up to date."""
+    """Yield the entities that ``seat`` sees as of the last publish, if it is up to date."""
     if seat.cell is None:
         return
     cells: Iterable[int] = world.grid.view(seat.cell)
@@ -97,7 +97,7 @@ class Lapses:
         self._by_cell: dict[int, Lapsed] = {}
 
     def of(self, seat: Seat, cell: int) -> Lapsed:
-        """Return what ``seat`` knows, which is up to date and has looked from ``cell``."""
+        """Return the knowledge of ``seat``, which is up to date and looked from ``cell``."""
         if seat.chosen is not None:
             known = set(seat.chosen)
             for own_cell in self._world.grid.own_cells(layer_of(cell)):

@@ -1,4 +1,4 @@
-"""What a seat knows: a state machine that decides which delta the seat gets next.
+"""The knowledge of a seat: a state machine that decides which delta the seat gets next.
 
 Owns the three states and says what each of them promises.  Never changes a seat: the transitions
 are methods of ``Seat``.
@@ -20,7 +20,7 @@ are methods of ``Seat``.
   ``since`` never change.
 
 A seat lapses before entities move between cells, while the members of each cell are still those of
-the last publish.  After that, what it knows could not be told from what it is about to learn.
+the last publish.  After that, its knowledge cannot be told from the changes that it has yet to get.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Lapsed:
     since: int
     #: The client resumed, so the server no longer has a record of which owner fields it holds.
     resumed: bool = False
-    #: The groups of whose entities the client holds the group fields.
+    #: The groups whose group fields the client holds.
     groups: frozenset[int] = frozenset()
 
 

@@ -1,8 +1,8 @@
-"""Bodies where entities have groups or are hidden: the same deltas as ``bodies.py``, by viewpoint.
+"""Bodies for rooms with groups or hidden entities: the deltas of ``bodies.py``, by viewpoint.
 
-Owns what seats of one sight share: the changes in the cells that they see wherever they are are
-joined once for all of them.  Used from the first group or hidden entity of a room on; the bodies
-without layers are made faster.
+Owns the parts that seats of one sight share.  The changes in the sight's own cells are joined once
+for all of them.  Used from the first group or hidden entity of a room on; the bodies without layers
+are made faster.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class LayeredBodies:
         return body
 
     def own_part(self, sight: int) -> OwnPart:
-        """Return what changed in the own cells of ``sight`` and nowhere else."""
+        """Return the changes in the own cells of ``sight``."""
         part = self._own_parts.get(sight)
         if part is None:
             part = self._own_parts[sight] = OwnPart()
@@ -101,7 +101,7 @@ class LayeredBodies:
         return Body(sections, self._events.heard_from(self._grid, after), part)
 
     def group_part(self, sight: int) -> Part:
-        """Return what changed of the group fields that seats of ``sight`` hold."""
+        """Return the changes of the group fields that seats of ``sight`` hold."""
         if not self._changes.group_changes:
             return NO_PART
         part = self._group_parts.get(sight)
@@ -117,7 +117,7 @@ class LayeredBodies:
         enters: list[Record],
         leaves: list[int],
     ) -> int:
-        """Collect what stayed in its cell; returns the number of elements of ``adds``."""
+        """Collect the entities that stayed in their cells; return the number of ``adds``."""
         grid = self._grid
         count, own = self._adds_of(layer_of(after))
         adds.append(own)
@@ -143,7 +143,7 @@ class LayeredBodies:
         return found
 
     def _stayed(self, cells: Iterator[int] | tuple[int, ...], adds: list[bytes]) -> int:
-        """Append the ``adds`` of what stayed in these cells; returns the number of elements."""
+        """Append the ``adds`` of entities that stayed in these cells; return their number."""
         stayed, counts = self._changes.stayed, self._changes.stayed_counts
         count = 0
         for cell in cells:
@@ -153,7 +153,7 @@ class LayeredBodies:
         return count
 
     def _were_there(self, cell: int) -> list[Record]:
-        """Return what was in ``cell`` at the last publish and still is."""
+        """Return the entities that were in ``cell`` at the last publish and still exist."""
         members = self._grid.members.get(cell, {})
         fresh = {crossing.record for crossing in self._changes.arrivals.get(cell, ())}
         return [record for record in members.values() if record not in fresh]

@@ -71,7 +71,7 @@ class Publisher:
     ) -> None:
         self.world = world
         self._asker = asker
-        #: Whether each seat has a set of its own of what it sees near it.
+        #: Whether each seat has its own set of near entities in view.
         self._individual = asker is not None or isinstance(world.view, Exact)
         self.statistics = PublisherStatistics()
         self.quiet_ticks = quiet_ticks
@@ -179,7 +179,7 @@ class Publisher:
     def _seats_to_visit(self, changes: Changes, events: RoundEvents, turn: int) -> Collection[Seat]:
         """Return all seats if much has changed, otherwise those that may notice a change."""
         if self._asker is not None:
-            return self._seats.values()  # what the game answers may depend on anything
+            return self._seats.values()  # the answers of the game may depend on anything
         if changes.nothing() and not events:
             return self._seats_with_news(changes.tick, (), (), turn)
         grid = self.world.grid
@@ -273,8 +273,8 @@ def _has_lapsed(before: int | None, after: int, lapsing: Container[int]) -> bool
 def _lapsing_sights(world: World, changes: Changes, *, individual: bool) -> Collection[int]:
     """Return the sights whose seats must catch up, because an entity changed its layer.
 
-    With sets of their own, those are the seats for which it comes to what they see wherever it is,
-    or leaves that.  With group fields, those of its former and of its present group.
+    On the individual path these are the sights whose own layers the entity enters or leaves.  With
+    group fields they are those of its former and of its present group.
     """
     layers = world.grid.layers
     changed = [

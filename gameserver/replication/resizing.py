@@ -19,7 +19,7 @@ from gameserver.replication.seat import Seat
 
 
 def resize_views(world: World, seats: Iterable[Seat], share: float, lapses: Lapses) -> None:
-    """Make views ``share`` as wide as ``Room.view`` says."""
+    """Make views as wide as ``share`` of ``Room.view``."""
     grid = world.grid
     looked_at: list[tuple[Seat, tuple[float, float]]] = []
     for seat in seats:
@@ -30,8 +30,8 @@ def resize_views(world: World, seats: Iterable[Seat], share: float, lapses: Laps
             looked_at.append((seat, grid.centre_of(place_of(cell))))
         if seat.knowledge is UP_TO_DATE:
             seat.lapse(lapses.of(seat, cell))
-    # Taken from the grid and not from the world: what despawned since the last publish is still a
-    # member of its cell.
+    # Taken from the grid and not from the world: an entity that despawned since the publish is
+    # still a member of its cell.
     located = [
         record
         for cell, members in grid.members.items()

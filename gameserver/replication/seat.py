@@ -96,7 +96,7 @@ class Seat:
         #: ``focus`` when ``cell`` was last worked out.
         self.looked_at: tuple[float, float] | None = None
         self.knowledge: Knowledge = NEW
-        #: On the individual path: what it sees near it, by id, and from which point; else None.
+        #: On the individual path: the near entities in view, by id, and the focus; else None.
         self.chosen: dict[int, Record] | None = None
         self.point: tuple[float, float] | None = None
         #: The records whose owner fields the client holds, by id.
@@ -140,7 +140,7 @@ class Seat:
     def resume(self, sink: Sink, known: set[int] | None, since: int) -> None:
         """Continue over another connection, whose client holds ``known`` as of tick ``since``.
 
-        If ``known`` is None the client holds nothing of use.  Messages posted after ``since``
+        If ``known`` is None, the client gets a full state.  Messages posted after ``since``
         is lost.
         """
         self.sink = sink

@@ -37,7 +37,7 @@ class RoomCommands:
         #: ``Room.input``.
         self.input_class: Final = input_class
         self.schema: Final = schema
-        #: Is given whatever comes into the room; None: nobody.
+        #: Gets everything that comes into the room, or None.
         self.recorder: Recorder | None = None
         #: Seats with commands for the next tick; a tick looks at no others for them.
         self.waiting: list[Commands] = []
@@ -70,7 +70,7 @@ class Commands:
         self.number: Final = seat.number
         #: The seq of the newest command that has come; 0: none has.
         self.newest_seq = 0
-        #: That of the room while the player is in its seat.
+        #: The recorder of the room while the player is in its seat, else None.
         self.recorder: Recorder | None = None
         takes_inputs = room.input_class is not None
         self.times: Final = SeatInputTimes(
@@ -130,8 +130,7 @@ class Commands:
         """Queue a checked command for its tick.
 
         ``tick`` and ``rendered`` as on the wire; ``read_s`` is when it was read (0.0: unknown).
-        ``wire`` holds the values that ``command`` was made of, if they are at hand: a recorder
-        needs them.
+        ``wire`` holds the wire values of ``command`` for a recorder, if the caller has them.
         """
         if seq <= self.newest_seq:
             self._stale += 1

@@ -1,7 +1,7 @@
 """``@handles``: the methods of a room that take commands, by the annotated class of the command.
 
-Owns which method of a room class takes which command, worked out once for each class, and the
-messages about handlers that cannot work.  Calls no handler: ``stepper.py`` does.
+Owns the map from command to method, made once for each room class, and the messages about handlers
+that cannot work.  Calls no handler; ``stepper.py`` does.
 """
 
 from __future__ import annotations
@@ -138,14 +138,14 @@ def _commands_of(room: type[Room], name: str, function: Callable[..., Any]) -> I
 
 
 def annotation_of(room: type[Room], function: Callable[..., Any]) -> Any:
-    """Return what annotates the command of ``function``; a text if that cannot be found."""
+    """Return the annotation of the command of ``function``, as text if it cannot be resolved."""
     parameters = list(inspect.signature(function).parameters.values())
     if len(parameters) < 3 or parameters[2].annotation is inspect.Parameter.empty:
         return None
     annotation = parameters[2].annotation
     if not isinstance(annotation, str):
         return annotation
-    # Command classes that were declared inside a function are found by the room's schema alone.
+    # Only the room's schema has command classes that were declared inside a function.
     declared = {cls.__name__: cls for cls in room.schema().kinds}
     try:
         return eval(annotation, {**declared, **getattr(function, "__globals__", {})})
@@ -171,7 +171,7 @@ def complaints(room: type[Room]) -> Iterator[str]:
     if others and room.on_command is Room.on_command:
         for cls in others:
             if room.classes is None and any(_takes(other, cls) for other in _neighbours(room)):
-                continue  # it is there for another room of the module
+                continue  # it is meant for another room of the module
             yield (
                 f"{room.__name__} has no handler for {cls.__name__}: write @handles "
                 f"{_definition(cls.__name__.lower(), cls.__name__)}, or leave {cls.__name__} out "
@@ -197,7 +197,7 @@ def _takes(room: type[Room], command: type) -> bool:
         if command in handlers_of(room):
             return True
     except LocalProtocolError:
-        return False  # that room has a mistake of its own
+        return False  # that room's own trial reports its mistakes
     if room.on_command is Room.on_command:
         return False
     return command in (_annotated_commands(room) or [command])
@@ -210,7 +210,7 @@ def _annotated_commands(room: type[Room]) -> list[type]:
 
 
 def _too_fast(room: type[Room], name: str, commands: Sequence[type]) -> Iterator[str]:
-    """Yield a complaint if ``self.dt`` is spent on commands of which many may come in one tick."""
+    """Yield a complaint if a handler uses ``self.dt`` for commands that may repeat in a tick."""
     if room.input in commands or not _uses_dt(getattr(room, name)):
         return
     names = " or ".join(cls.__name__ for cls in commands)

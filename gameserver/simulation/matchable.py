@@ -1,7 +1,7 @@
-"""The options, the listing and the filters of a room class: what a client may ask for.
+"""The options, the listing and the filters of a room class.
 
-Owns how they belong together: ``filter_by`` names fields of the listing, and the field of the
-options that has the same name is a filter too.  Pure; never knows which rooms there are.
+Owns their relation: ``filter_by`` names fields of the listing, and a field of the options with the
+same name is a filter too.  Pure; never knows which rooms there are.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def options_named(room: type[Room], options: Any) -> dict[str, Any]:
 def filters_of(room: type[Room], options: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values that the listing of a room must have, by the name of the field.
 
-    A filter that was ``given`` comes before the option of the same name; None is no filter.
+    A filter that was ``given`` overrides the option of the same name; None is no filter.
     """
     listing, wanted = _listing_of(room), {}
     for name in room.filter_by:

@@ -1,12 +1,12 @@
-"""What comes into a room from outside: one entry for each thing, in the order of being applied.
+"""The entries of a recording: everything that comes into a room from outside, in order.
 
 Owns the classes of the entries.  Only ``Stepper`` and its command queues make them, because
-nothing else changes a room between its first tick and its last.  Never writes one down:
+nothing else changes a room between its first tick and its last.  Never writes an entry;
 ``state/journal`` does.
 
-A room that is given the same entries again goes through the same states.  So an entry holds all
-that its effect depends on, and nothing that follows from the room itself: a kick by the game is no
-entry, but the leaving that the server makes of it is one.
+A room that gets the same entries again goes through the same states.  So an entry holds all data
+that its effect depends on.  The room's own actions have no entries: a kick by the game has none,
+but the player's leaving that follows from it has one.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Resumed:
 
 @attrs.frozen
 class StartedOver:
-    """Another client plays on in a seat: its commands begin at seq 1, its latency is unknown."""
+    """Another client took over a seat: its commands begin at seq 1, its latency is unknown."""
 
     seat: int
 
@@ -68,8 +68,8 @@ class Measured:
 class Commanded:
     """A command came for a tick; ``values`` and ``command`` (its kind) as on the wire.
 
-    ``arrived`` is the tick that was next then; ``tick``, ``rendered`` and ``arrived`` are what hit
-    tests use besides the latency.
+    ``arrived`` is the tick that was next then.  Hit tests use ``tick``, ``rendered``, ``arrived``
+    and the latency.
     """
 
     seat: int
@@ -156,7 +156,7 @@ Entry: TypeAlias = (
 
 
 class Recorder(Protocol):
-    """Is given every entry of one room, just before it is applied.  Must not raise."""
+    """Gets every entry of one room, just before it is applied.  Must not raise."""
 
     def record(self, entry: Entry) -> None:
         """Take an entry."""

@@ -15,10 +15,10 @@ delay, and an honest age lies between
 A claim outside these bounds is not believed.  Its age is then taken to be the usual one: the
 smoothed round trip, the time between two deltas, and four times the jitter, as clients interpolate.
 
-A lying client gains little.  If it answers pings honestly, it sees the past by at most
-``MAX_INTERPOLATION_S``, the time between two deltas and the tolerances more than an honest client
-without interpolation.  A client that delays all its pongs looks as if it were far away, and may
-claim that much more.  ``Room.max_rewind_ms`` limits all of them.
+A lying client gains little.  If it answers pings honestly, it sees farther into the past than an
+honest client without interpolation, by at most ``MAX_INTERPOLATION_S``, the time between two deltas
+and the tolerances.  A client that delays all its pongs seems to have a long round trip, and may
+claim that much more.  ``Room.max_rewind_ms`` limits all clients.
 """
 
 from __future__ import annotations

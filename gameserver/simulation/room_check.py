@@ -1,8 +1,8 @@
 """Checks of a room class before anybody plays in it.
 
-Owns the rules for what a game declares: ``check_room`` raises for a class that cannot work, and
-``check_attributes`` looks at a room that has been made.  ``slips.py`` names what works, but is
-hardly intended.  Calls no hook of a game.
+Owns the rules for the declarations of a game: ``check_room`` raises for a class that cannot work,
+and ``check_attributes`` checks a room that has been made.  ``slips.py`` finds code that works, but
+is probably a mistake.  Calls no hook of a game.
 """
 
 from __future__ import annotations
@@ -123,9 +123,9 @@ def _methods() -> frozenset[str]:
 
 @functools.cache
 def _tools() -> frozenset[str]:
-    """Return what a ``Room`` gives to a game: its methods, properties and own attributes.
+    """Return the names that a ``Room`` gives to a game: methods, properties and own attributes.
 
-    Not the settings, which a game's class has anew.
+    Settings are left out, since a game's class sets its own.
     """
     return _methods() | frozenset(vars(Room()).keys() - vars(Room).keys())
 

@@ -1,8 +1,8 @@
-"""Asks ``Room.sees``, and watches while the world is published that it only answers.
+"""Calls ``Room.sees``, and checks while the world is published that it changes nothing.
 
 Owns the answers of one publish, their number and the time that they took.  ``sees`` must depend on
-nothing but the state of the room, and must not change it: the replication of one seat would
-otherwise change what the next one gets, and a replay would differ.
+nothing but the state of the room, and must not change it.  Otherwise the replication of one seat
+would change the delta of the next one, and a replay would differ.
 """
 
 from __future__ import annotations
@@ -95,5 +95,5 @@ def has_sees(room: Room) -> bool:
 
 
 def seeing(room: Room, clock: Callable[[], float]) -> Seeing | None:
-    """Return what asks the ``sees`` of ``room``; None if the room has none."""
+    """Return a ``Seeing`` for ``room``, or None if the game does not override ``sees``."""
     return Seeing(room, clock) if has_sees(room) else None

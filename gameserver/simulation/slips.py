@@ -1,7 +1,7 @@
 """Names and habits in a room class that are probably mistakes, with what to write instead.
 
-Owns the names that other engines have for hooks, and what a misspelt setting may have meant.
-``room_check.py`` finds what cannot work; what is found here works, but hardly as intended.
+Owns the names that other engines have for hooks, and guesses the meaning of misspelt settings.
+``room_check.py`` finds classes that cannot work; these work, but probably not as intended.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from gameserver.room import Room
 from gameserver.simulation.handlers import complaints
 from gameserver.simulation.room_check import HOOKS
 
-#: How much a name must resemble a hook's or a setting's name to be taken for a slip of it
-#: (``difflib``'s ratio).
+#: A name that resembles that of a hook or setting so much is taken for a misspelling (``difflib``'s
+#: ratio).
 LIKENESS: Final = 0.8
 SETTING_LIKENESS: Final = 0.85
-#: A shorter name, such as hold, may well be a game's own word.
+#: A shorter name, such as hold, may be a game's own word.
 _MIN_LENGTH: Final = 7
 
 _COMMAND: Final = "a method with @handles for each command class"
@@ -42,7 +42,7 @@ _FOREIGN: Final = {
     **dict.fromkeys(("physicsprocess", "gameloop"), "tick"),
     "onchat": "on_say",
 }
-#: Names that a game may well have for something else: mistakes only where the hook is missing.
+#: Names that a game may use for something else: mistakes only if the hook is missing.
 _GENERAL: Final = {
     **dict.fromkeys(("update", "step", "process", "loop"), "tick"),
     **dict.fromkeys(("setup", "initialize", "init", "start", "ready", "awake"), "on_create"),
@@ -114,7 +114,7 @@ def _closest(squashed: str, names: Iterable[str], cutoff: float) -> str | None:
 
 
 def _squashed(name: str) -> str:
-    """Return ``name`` without what tells onJoin from on_join."""
+    """Return ``name`` in lower case and without underscores, so that onJoin equals on_join."""
     return name.replace("_", "").lower()
 
 
@@ -122,7 +122,7 @@ def _squashed(name: str) -> str:
 
 
 def _functions_in(value: Any) -> Iterator[types.CodeType]:
-    """Yield the code of a method, and of what is defined inside it."""
+    """Yield the code of a method, and of the functions inside it."""
     value = value.fget if isinstance(value, property) else value
     code = value if isinstance(value, types.CodeType) else getattr(value, "__code__", None)
     if isinstance(code, types.CodeType):

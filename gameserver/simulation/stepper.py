@@ -66,7 +66,7 @@ class HookFailure:
 
 @attrs.define
 class Life:
-    """The time of a player in a room, from joining to leaving; resume tokens are made of it."""
+    """The time of a player in a room, from joining to leaving; resume tokens name it."""
 
     #: Counts the joins of the room from 1: no other player of it ever has the same.
     serial: int = 0
@@ -122,7 +122,7 @@ class Stepper(Generic[R]):
         self.outbox, self._timers, self.calls = attach(room, self._rewind)
 
     def record_to(self, recorder: Recorder | None) -> None:
-        """Give ``recorder`` from now on whatever comes into the room; None: nobody."""
+        """Record everything that comes into the room from now on; None: stop recording."""
         self._commands.recorder = recorder
         for seated in self.seated.values():
             seated.commands.recorder = recorder
@@ -224,7 +224,7 @@ class Stepper(Generic[R]):
         seated.commands.start_over()
 
     def measured(self, player: Player, latency: Latency) -> None:
-        """Note what an answered ping measured."""
+        """Take a measurement of a player's latency by a ping."""
         if self._commands.recorder is not None and self.find(player) is not None:
             self._record(Measured(player.seat, attrs.astuple(latency)))
         player.latency = latency
@@ -251,7 +251,7 @@ class Stepper(Generic[R]):
             self._said.append((player, text))
 
     def finished(self, number: int, result: Any) -> None:
-        """Take the result of a background call for the next tick; harmless if none is expected."""
+        """Take the result of a background call for the next tick, if it is still expected."""
         if self.calls.is_expected(number):
             self._record(Finished(number, result))
             self.calls.results.append((number, result))
@@ -270,7 +270,7 @@ class Stepper(Generic[R]):
     def step(self, tick_number: int) -> None:
         """Simulate one tick: results, commands by seat and seq, inputs, texts, timers, ``tick``.
 
-        Never raises: what a hook raised is appended to ``failures``.
+        Never raises: exceptions of hooks are appended to ``failures``.
         """
         deque(self.stages(tick_number), maxlen=0)
 
@@ -357,7 +357,7 @@ class Stepper(Generic[R]):
                 commands.discard()
 
     def _idle_input(self, player: Player) -> Any:
-        """Return what ``on_idle`` gives for a player, or None if it failed."""
+        """Return the result of ``on_idle`` for a player, or None if it failed."""
         command = self._guarded("on_idle", player, player)
         if command is _FAILED:
             return None
@@ -430,7 +430,7 @@ class Stepper(Generic[R]):
             self._rewind.record(tick_number)
 
     def change_pace(self, pace: float, publish_interval: int, view_share: float) -> None:
-        """Note the pace of the room, and how often and how wide it is published from now on.
+        """Note the pace of the room, its publish interval and the width of its views.
 
         The caller gives ``view_share`` to the publisher.
         """

@@ -257,7 +257,7 @@ def type_text(annotation: Any) -> str:
     if origin in (typing.Union, types.UnionType):
         return " | ".join(sorted(map(type_text, args)))
     if origin is Player:
-        return Player.__name__  # what its entity is, only type checkers know
+        return Player.__name__  # only type checkers know the class of its entity
     if origin is not None:
         inner = ", ".join(
             f"[{', '.join(map(type_text, a))}]" if isinstance(a, list) else type_text(a)

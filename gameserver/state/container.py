@@ -1,4 +1,4 @@
-"""The bytes around a snapshot: what they are, how long, and whether they are whole.
+"""The bytes around a snapshot: its format, length and checksum.
 
 Owns the head (a mark, the version of the format, the length and the CRC-32 of the body) and the
 sections of the body, each one msgpack value ``[name, payload]``.  Never knows what a section means.

@@ -39,7 +39,7 @@ class Difference:
 
 
 def describe(captured: Captured) -> Facts:
-    """Return all that a game knows of itself, by entity or object, and field.
+    """Return the whole state of a game as facts, by entity or object, and field.
 
     The elements of a list, dict or object that an entity or the room holds have a path as their
     field, as in ``items[3].count``.
@@ -99,7 +99,7 @@ def describe(captured: Captured) -> Facts:
 
 @attrs.frozen
 class _Object:
-    """Something that others refer to: its class, and its parts with what leads to each."""
+    """An object that others refer to: its class, and its parts with their paths."""
 
     name: str
     parts: list[tuple[str, Any]]
@@ -117,9 +117,9 @@ def _parts_of(name: str, content: Any) -> list[tuple[str, Any]]:
 
 
 def _with_paths(facts: Facts, objects: dict[int, _Object]) -> Facts:
-    """Return the facts, with those of an object under the path that leads to it first.
+    """Return the facts, with the facts of an object under the first path that leads to it.
 
-    So numbers of objects, which change with every element that comes or goes, are in no fact.
+    So no fact has the number of an object, which changes whenever an element comes or goes.
     """
     named: Facts = {}
     paths: dict[int, str] = {}

@@ -1,7 +1,7 @@
 """The hash of a room's state: entities, random numbers, and what the game keeps.
 
-Owns the choice of what is hashed.  Two rooms with equal hashes have equal states, in any process
-and whatever the hash seed of Python.  The knowledge and latency of clients are not part of it.
+Owns the choice of the hashed parts.  Two rooms with equal hashes have equal states, in any process
+and with any hash seed of Python.  The knowledge and latency of clients are not part of it.
 """
 
 from __future__ import annotations

@@ -178,7 +178,7 @@ class Loader:
         return cls(**values)
 
     def _error(self, name: str, text: str) -> Exception:
-        """Return an exception with its class and text; what else it had is lost."""
+        """Return an exception with its class and text; its other attributes are lost."""
         cls = error_class(type(self._room), name)
         if cls is None:
             return RuntimeError(f"{name}: {text}")

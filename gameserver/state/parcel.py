@@ -1,7 +1,7 @@
 """A single value of a game as bytes, for a journal: the result of a background call.
 
 Owns the form of the bytes only; ``saver.py`` and ``loader.py`` walk over the value, as they do for
-a snapshot.  What the value refers to in the room, such as an entity, is a reference in the bytes.
+a snapshot.  An entity of the room, or another object of it, is a reference in the bytes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def pack_value(room: Room, what: str, value: Any) -> bytes:
 
 
 def unpack_value(room: Room, packed: bytes) -> Any:
-    """Return the value of ``pack_value``; raises what wrong data causes."""
+    """Return the value that was packed; wrong data may raise any of the loader's errors."""
     data, classes, rows, containers = msgpack.unpackb(
         packed, ext_hook=unpack_extension, unicode_errors="surrogatepass", strict_map_key=False
     )

@@ -1,7 +1,7 @@
 """Makes a room of the bytes of a snapshot, in this or another process, for this or a newer game.
 
 Owns the order in which the parts are loaded.  ``load`` builds a new room and raises nothing but
-``SnapshotError``, whatever the bytes, so nothing is ever half loaded.  Calls neither ``on_create``
+``SnapshotError`` for any wrong bytes, so no room is half loaded.  Calls neither ``on_create``
 nor ``on_start``; ``Room.on_load`` may await, so the caller calls that.
 """
 

@@ -1,4 +1,4 @@
-"""The players of a room as plain data: who they are, what they asked for, and what they know.
+"""The players of a room as plain data: identities, options, commands, and knowledge.
 
 Owns what is saved of ``Player``, ``Seat``, ``Commands``, ``InputBuffer`` and ``Screen``, and how
 they are built again.  Latency is saved as it was; moments on the clock of the old process are not.
@@ -98,7 +98,7 @@ def pack_latency(latency: Latency) -> tuple[Any, ...]:
 
 
 def save_seat(seated: Seated, records: Records, lapses: list[Lapsed], saver: Saver) -> Any:
-    """Copy a seat for ``pack_seat``; what the seat knows is added to ``lapses``."""
+    """Copy a seat for ``pack_seat``; its knowledge is added to ``lapses``."""
     save = saver.save
     seat, commands = seated.seat, seated.commands
     screen, own = commands._screen, seat.own

@@ -97,7 +97,7 @@ class Captured:
         return container.wrap((*self.game_sections(), *self._engine_sections(), ("end", None)))
 
     def game_sections(self) -> Sections:
-        """Yield what the game knows of itself: what the state hash is made of."""
+        """Yield the state of the game itself, which the state hash covers."""
         yield "room", self._head
         for cls in sorted(self._saver.used, key=_name_of):
             plan = self._classes.plan(cls)
@@ -295,7 +295,7 @@ def _save_groups(room: Room) -> list[tuple[str, list[int], list[int]]]:
 
 
 def _save_calls(stepper: Stepper[Any], saver: Saver) -> list[tuple[Any, ...]]:
-    """Save the background calls in flight, without what they run; results that wait come last."""
+    """Save the background calls in flight, without their functions; waiting results come last."""
     room, calls = stepper.room, stepper.calls
     rows: list[tuple[Any, ...]] = []
     for call in calls.in_flight.values():
@@ -314,7 +314,7 @@ def _save_engine(
     saver: Saver,
     records: world_state.Records,
 ) -> dict[str, Any]:
-    """Copy what the engine keeps of the room, but for its players."""
+    """Copy the engine's state of the room, except for the players."""
     room, outbox = stepper.room, stepper.outbox
     emissions = [
         (

@@ -1,4 +1,4 @@
-"""The bytes around the records of a journal: what they are, and up to where they are whole.
+"""The bytes around the records of a journal, and the judgement of its end.
 
 Owns the head of a journal, the frames of its records, and the judgement of an end: complete, torn
 by an interrupted write, or damaged.  Never knows what a record means.
@@ -35,7 +35,7 @@ _FRAME: Final = struct.Struct(">II")
 FRAME_BYTES: Final = _FRAME.size
 #: The longest record: a key frame of a very large room takes some megabytes.
 MAX_RECORD_BYTES: Final = 1 << 28
-#: How far behind a wrong record whole ones are looked for, and how many bytes are tried in all.
+#: Bytes after a wrong record that are searched for a whole one.
 _SEARCHED_BYTES: Final = 1 << 20
 _TRIED_BYTES: Final = 1 << 26
 
@@ -52,7 +52,7 @@ class Position:
 class Tail:
     """Bytes after the last whole record.
 
-    ``damaged``: whole records follow, so this is no write that was interrupted.
+    ``damaged``: whole records follow, so this is not an interrupted write.
     """
 
     position: Position
@@ -108,7 +108,7 @@ class FrameReader:
         self._seed = 0
         self._data = bytearray()
         self._at = 0
-        #: Why the next record is wrong, whatever follows it; None: it is not, as far as is known.
+        #: Why the next record is wrong; None while no error is known.
         self._wrong: str | None = None
 
     def feed(self, data: bytes) -> None:
@@ -160,7 +160,7 @@ class FrameReader:
             yield payload
 
     def tail(self) -> Tail | None:
-        """Return what the journal ends with besides whole records; call it at the end."""
+        """Return the bytes after the last whole record, or None; to be called at the end."""
         if not self.journal_id:
             ends = len(self._data)
             raise JournalError(
@@ -176,7 +176,7 @@ class FrameReader:
         return Tail(self.position, reason, damaged=False)
 
     def _whole_record_follows(self) -> bool:
-        """Whether a record from about here is whole, wherever it begins."""
+        """Whether a whole record begins at any byte after this one."""
         data, number, budget = self._data, self.position.number, _TRIED_BYTES
         last = min(len(data) - FRAME_BYTES, self._at + _SEARCHED_BYTES)
         for at in range(self._at, last):

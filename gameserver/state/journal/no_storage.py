@@ -1,7 +1,7 @@
-"""The storage of a room that is played again: what was submitted has been written already.
+"""The storage of a room that is played again: its submissions have been written already.
 
-Owns one rule: submissions get a receipt and go nowhere.  A recovery may read; a replay elsewhere
-has nothing to read.
+Owns one rule: submissions get a receipt and are dropped.  A recovery may read; any other replay has
+no database.
 """
 
 from __future__ import annotations
@@ -43,5 +43,5 @@ _NOTHING: Final = Storage(_Outside(), lambda: 0.0)
 
 
 def replay_storage(storage: Storage | None = None) -> RoomStorage:
-    """Return what a played room gets in place of ``storage``."""
+    """Return the storage of a room that is played again; it reads from ``storage``."""
     return RoomStorage(storage or _NOTHING, _Nowhere())

@@ -40,7 +40,7 @@ class Probe:
         return cls(owner, number, tuple(match["path"][1:].split(".")))
 
     def read(self, room: Room) -> dict[str, Any]:
-        """Return the present values by the name of where each is; absent ones are left out."""
+        """Return the present values, by entity or room; absent ones are left out."""
         if self.owner == type(room).__name__:
             found: dict[str, Any] = {self.owner: room}
         else:

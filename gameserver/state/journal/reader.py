@@ -16,24 +16,24 @@ _CHUNK_BYTES: Final = 1 << 18
 
 
 class Stream(Protocol):
-    """Bytes to read: a file, ``io.BytesIO``, or what a store of journals has."""
+    """Bytes to read, such as a file or ``io.BytesIO``."""
 
     def read(self, size: int, /) -> bytes:
         """Return up to ``size`` bytes; none at the end."""
 
 
 class JournalReader:
-    """A journal as records; ``JournalError`` names the offset of what it cannot read.
+    """A journal as records; ``JournalError`` names the offset of an error.
 
-    Iterating yields the records after the header once.  After that ``tail`` is what follows the
-    last whole record: None for a journal that is complete.  A journal that is ``damaged`` raises at
-    the end of the iteration, unless ``lenient``: that is for a recovery from a power loss, where
-    blocks written later may have reached the disk before an earlier one.
+    Iterating yields the records after the header, once.  After that ``tail`` describes the bytes
+    after the last whole record; it is None for a complete journal.  A damaged journal raises at the
+    end of the iteration, unless ``lenient``: after a power loss, later blocks may have reached the
+    disk before an earlier one.
     """
 
     def __init__(self, stream: Stream, *, lenient: bool = False) -> None:
         self.tail: Tail | None = None
-        #: How much has been read, for who shows progress.
+        #: Bytes read so far, for showing progress.
         self.read_bytes = 0
         #: The record that was yielded last, as bytes for ``unpack_record``.
         self.payload = b""

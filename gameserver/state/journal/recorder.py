@@ -1,10 +1,10 @@
-"""Records one room: what its stepper reports, key frames, and checks of its state.
+"""Records one room: the entries of its stepper, key frames, and checks of its state.
 
-Owns the queue between the tick and whoever writes (``encode``, which may run in another thread),
-and the choice of when a key frame or a check is due.  Within the tick it only copies.
+Owns the queue between the tick and the writer (``encode``, which may run in another thread), and
+decides when a key frame or a check is due.  Within the tick it only copies.
 
-The queue is bounded.  Overflow policy ``stop``: a journal with a gap would be of no use, so it ends
-there; what comes after is counted in ``lost``.
+The queue is bounded.  Overflow policy ``stop``: a journal with a gap could not be played, so it
+ends there; later entries are counted in ``lost``.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ ENTITY_BYTES: Final = 512
 
 @attrs.frozen
 class Due:
-    """What is written of a captured room: a check, and a key frame if ``whole``."""
+    """A captured room, to be written as a check, and as a key frame if ``whole``."""
 
     captured: Captured
     whole: bool
 
 
-#: What waits to be written: payloads, and captured rooms that are encoded when they are written.
+#: An element of the queue: a payload, or a captured room that is encoded when it is written.
 Waiting: TypeAlias = bytes | Due
 
 
 @attrs.frozen
 class Batch:
-    """What has come since the batch before, in order; about ``size_bytes`` of it."""
+    """The elements of the queue since the batch before, about ``size_bytes`` of them."""
 
     waiting: Sequence[Waiting]
     size_bytes: int
@@ -97,7 +97,7 @@ class JournalRecorder:
     ) -> None:
         #: Why nothing is recorded any more; None while the journal goes on.
         self.stopped: str | None = None
-        #: How many entries and key frames have come since.
+        #: Entries and key frames since then, which are lost.
         self.lost = 0
         self._stepper = stepper
         self._publisher = publisher
@@ -106,7 +106,7 @@ class JournalRecorder:
         self._max_waiting_bytes = max_waiting_bytes
         self._shell = shell
         self._checked_tick = self._key_frame_tick = stepper.room.tick_number
-        #: For the thread of the ticks only.
+        #: Used only in the thread of the ticks.
         self._pack = packer()
         self._waiting: list[Waiting] = []
         self._waiting_bytes = 0
@@ -125,7 +125,7 @@ class JournalRecorder:
                 result = pack_value(self._stepper.room, "the result of background()", entry.result)
                 entry = Finished(entry.number, result)
             self._add(self._pack(record_row(entry)))
-        except Exception as error:  # noqa: BLE001 - the room plays on, whatever this is
+        except Exception as error:  # noqa: BLE001 - no error here may end the room
             self.stop(f"{type(entry).__name__} cannot be written: {error}")
 
     def after_tick(self) -> None:
@@ -140,14 +140,14 @@ class JournalRecorder:
         self._add(pack_record(report))
 
     def end(self, reason: str) -> None:
-        """Take the end of the room: its last state, and why it ended."""
+        """Record the end of the room: its last state, and why it ended."""
         if self.stopped is None:
             self._capture(whole=False)
             self._add(pack_record(Ended(self._stepper.room.tick_number, reason)))
             self.stop(reason)
 
     def stop(self, why: str) -> None:
-        """Record nothing more but how much is lost; ``why`` is for the log."""
+        """Stop recording; only count lost entries.  ``why`` is for the log."""
         if self.stopped is None:
             self.stopped = why
 
@@ -180,7 +180,7 @@ class JournalRecorder:
     # ------------------------------------------------------------ for the writer
 
     def take(self) -> Batch:
-        """Return what waits; it counts as waiting until ``written``."""
+        """Return the waiting elements; they count as waiting until ``written``."""
         batch = Batch(self._waiting, sum(map(_size_bytes, self._waiting)))
         self._waiting = []
         return batch
@@ -191,7 +191,7 @@ class JournalRecorder:
         return bool(self._waiting)
 
     def lose_waiting(self) -> None:
-        """Count as lost what waits: it cannot be written."""
+        """Count the waiting elements as lost: they cannot be written."""
         self.written(batch := self.take())
         self.lost += len(batch.waiting)
 
@@ -207,7 +207,7 @@ def _size_bytes(waiting: Waiting) -> int:
 
 
 def _part_id(journal_id: bytes, part: int) -> bytes:
-    """Return the id of a part: no record of one may pass for one of another."""
+    """Return the id of a part, so that no record of one part is valid in another."""
     seed = journal_id + part.to_bytes(8, "big")
     return hashlib.blake2b(seed, digest_size=ID_BYTES).digest()
 
@@ -237,7 +237,7 @@ class JournalEncoder:
         self._id = journal_id
         self._part_bytes = part_bytes
         self._writer: FrameWriter | None = None
-        #: The facts at the last check or key frame; the next check tells what has changed since.
+        #: The facts at the last check or key frame; the next check has the changes since then.
         self._facts: Facts = {}
         self._tick = 0
 

@@ -35,7 +35,7 @@ from gameserver.simulation.recording import (
 from gameserver.state.difference import Facts
 from gameserver.state.values import pack, unpack_extension
 
-#: What a key frame or the changes of a check may take when they are unpacked.
+#: Most bytes of a key frame, or of the changes of a check, when unpacked.
 MAX_UNPACKED_BYTES: Final = 1 << 30
 
 
@@ -50,10 +50,10 @@ class Header:
     #: The label of the room, as ``arena/1``.
     label: str
     tick_rate: int
-    #: Of the entities, commands and events: hash and description, as in ``welcome``.
+    #: Hash and description of the entities, commands and events, as in ``welcome``.
     schema_hash: str
     schema: Any
-    #: Grows whenever a room begins again from what was saved of it.
+    #: Grows whenever the room is recovered from its saved state.
     epoch: int
     #: Which part of the room's journal this file is, from 1; each can be played by itself.
     part: int
@@ -65,7 +65,7 @@ class Header:
 
 @attrs.frozen
 class KeyFrame:
-    """The whole room as it was here: a snapshot.  A journal can be played from any of them."""
+    """A snapshot of the whole room at this place.  A journal can be played from any of them."""
 
     tick: int
     snapshot: bytes
@@ -76,8 +76,8 @@ class Check:
     """The hash of the room's state here, and the facts that changed since the last one.
 
     Facts are those of ``difference.describe``, as rows ``(where, field, value)``; ``gone`` lists
-    the places that are no more.  Together with the key frame before they say what every value was,
-    so a replay that goes wrong can be told both values.
+    the facts that no longer exist.  Together with the key frame before, they give every value, so
+    both values of a difference can be named.
     """
 
     tick: int
@@ -96,7 +96,7 @@ class Ended:
 
 @attrs.frozen
 class Disagreed:
-    """A client was found to hold other values than the room: a report, which changes nothing."""
+    """The report of a client whose values differ from the room's; it changes nothing."""
 
     tick: int
     seat: int

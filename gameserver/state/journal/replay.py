@@ -1,4 +1,4 @@
-"""Plays a journal: the same room again, tick by tick, and whether it goes through the same states.
+"""Plays a journal: the same room again, tick by tick, with a comparison of its states.
 
 Owns the effect of each record on a room, and the comparison with the checks.  Never reads a file.
 """
@@ -63,7 +63,7 @@ R = TypeVar("R", bound=Room)
 #: The two states that a difference is between.
 _NAMES: Final = ("the journal", "the replay")
 _NEVER_TICKS: Final = 1 << 40
-#: What a record of a wrong content makes the code below raise.
+#: Exceptions of the code below for a record whose content does not fit.
 _MISFITS: Final = (
     *(LocalProtocolError, RemoteProtocolError, LookupError, TypeError, ValueError),
     *(AttributeError, OverflowError, AssertionError),
@@ -105,9 +105,9 @@ class Replay(Generic[R]):
             raise JournalError(f"the key frame of tick {key_frame.tick}: {error}") from error
         self.stepper: Stepper[R] = loaded.stepper
         give_storage(loaded.room, replay_storage(storage))
-        #: What the recorder's caller keeps in key frames.
+        #: The ``shell`` that the recorder's caller keeps in key frames.
         self.shell: Final = loaded.shell
-        # Nobody looks: publishing only does what ``near``, ``seen_by`` and ids depend on.
+        # There are no clients; publishing only updates ``near``, ``seen_by`` and ids.
         self.publisher = Publisher(
             self.room.world, check_every_ticks=_NEVER_TICKS, quiet_ticks=_NEVER_TICKS
         )
@@ -116,9 +116,9 @@ class Replay(Generic[R]):
             self.publisher.remove(seated.seat)
         #: The events of the last publish.
         self.emissions: list[Emission] = []
-        #: Hooks that raised at the last record; what became of them is in the journal.
+        #: Hooks that raised at the last record; the journal has the effects.
         self.failures: list[HookFailure] = []
-        #: The texts of the last publish: who said it, and what.
+        #: The texts of the last publish: the name of the speaker, and the text.
         self.texts: list[tuple[str, str]] = []
         self._key_frame = key_frame
         self._checks: list[Check] = []
@@ -130,9 +130,9 @@ class Replay(Generic[R]):
         return self.stepper.room
 
     def apply(self, record: Record) -> Mismatch | None:
-        """Do what a record says; return what differs if it is a check that fails.
+        """Apply a record; return the mismatch if it is a check that fails.
 
-        ``JournalError`` if it cannot be done in this room.
+        ``JournalError`` if the record does not fit this room.
         """
         match record:
             case Check():
@@ -161,8 +161,8 @@ class Replay(Generic[R]):
                 self._seated(seat).commands.take(seq, from_wire(values), tick, rendered)
             case Stepped(tick):
                 stepper.step(tick)
-                stepper.take_moves()  # what became of them is in the journal
-                stepper.calls.take_requests()  # and so are their results
+                stepper.take_moves()  # the journal has their effects
+                stepper.calls.take_requests()  # and the results of these
             case Published(tick):
                 self._publish(tick)
             case Measured(seat, figures):
@@ -218,7 +218,7 @@ class Replay(Generic[R]):
         return Mismatch(check.tick, self._checked_tick, difference)
 
     def _facts_of_journal(self) -> Facts:
-        """Return what the journal says of the state at the last check."""
+        """Return the facts of the last check."""
         loaded = load(type(self.room), self._key_frame.snapshot)
         facts = unpack_facts(pack_facts(describe(capture(loaded.stepper))))
         for check in self._checks:
@@ -257,8 +257,8 @@ def replay(
 def check_game(room_class: type[Room], header: Header) -> None:
     """Raise ``JournalError`` if a journal with this header is of another game, or another version.
 
-    A room plays again only what it was given by the version that has its rules; a changed schema
-    is sure to be another one.
+    Only the version of the game that wrote a journal plays it alike, and a changed schema shows
+    that this is another version.
     """
     if header.kind != room_class.__name__:
         raise JournalError(f"it is of a room {header.kind}, not of {room_class.__name__}")

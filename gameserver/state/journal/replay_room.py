@@ -1,8 +1,8 @@
 """A room that shows a journal: the played room's world, copied at every tick, for any client.
 
-Owns the place in the journal (playing, paused, seeking), the copies of the entities, and what each
-viewer looks at.  Viewers are spectators: they get the public fields of all entities, own none, and
-the game's own commands have no effect.  The played room is a ``Replay``; nobody is connected to it.
+Owns the place in the journal (playing, paused, seeking), the copies of the entities, and the focus
+of each viewer.  Viewers are spectators: they get the public fields of all entities and own none,
+and the game's own commands have no effect.  The played room is a ``Replay`` without connections.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from gameserver.state.journal.summary import Summary, summarise
 
 #: How many ticks are played at one tick while seeking: the server answers pings in between.
 SEEK_TICKS: Final = 20
-#: Most marks of one kind of event; of more, some are left out evenly.
+#: Most marks of one kind of event; if there are more, some are left out evenly.
 MAX_MARKS: Final = 400
-#: Ids from here on are of what only the replay has; those of the game stay as they were.
+#: Ids of the replay's own entities begin here; entities of the game keep their ids.
 _FIRST_OWN_ID: Final = 1 << 30
 _FAR: Final = float(1 << 40)
 
@@ -58,7 +58,7 @@ class ReplayMarks:
 
 @entity
 class ReplayPlayer:
-    """A player who is in the room at this tick; ``entity`` is the id of the one it steers, or 0."""
+    """A player in the room at this tick; ``entity`` is the id of the entity it steers, or 0."""
 
     seat: int = synced(0)
     name: str = synced("")
@@ -82,7 +82,7 @@ class ReplaySeek:
 
 @command
 class ReplayFollow:
-    """Look where the player in this seat looks; 0: where it was last."""
+    """Follow the view of the player in this seat; 0: stay at the last place."""
 
     seat: int = number(0, 1 << 20)
 
@@ -104,7 +104,7 @@ REPLAY_CLASSES: Final = (
 class Recording:
     """A whole journal in memory, as bytes, with the places of its key frames.
 
-    ``advance`` is called for each record, for who shows progress.
+    ``advance`` is called for each record, to show progress.
     """
 
     def __init__(self, reader: JournalReader, advance: Callable[[], None] = lambda: None) -> None:
@@ -178,7 +178,7 @@ class Playback:
         self._apply_until_step()
 
     def play_tick(self) -> None:
-        """Play one tick, and what came into the room after it and before the next."""
+        """Play one tick, and the records between it and the next."""
         if not self.at_end:
             self.replay.apply(self._recording[self._index])
             self._index += 1
@@ -225,7 +225,7 @@ class ReplayRoom(Room):
         #: Seat of a viewer → seat of the player that it follows.
         self.followed: dict[int, int] = {}
         self.paused, self.speed = False, 1.0
-        #: The tick that is sought; None: playing.
+        #: The tick to seek to; None while playing.
         self.sought: int | None = None
         #: How much of the next tick has passed.
         self.passed = 0.0
@@ -249,7 +249,7 @@ class ReplayRoom(Room):
         self._look(player)
 
     def on_leave(self, player: Player, reason: str) -> None:  # noqa: ARG002 - as the hook is
-        """Forget what a viewer looked at."""
+        """Forget the view of a viewer."""
         self.followed.pop(player.seat, None)
 
     def on_command(self, player: Player, command: Any) -> None:
@@ -272,7 +272,7 @@ class ReplayRoom(Room):
         return text
 
     def tick(self) -> None:
-        """Play what is due, and show it."""
+        """Play the ticks that are due, and show them."""
         if self.sought is not None:
             self._seek_on(self.sought)
         elif not self.paused:
@@ -314,7 +314,7 @@ class ReplayRoom(Room):
                 return
             self.playing.play_tick()
 
-    # ------------------------------------------------------------ what is shown
+    # ------------------------------------------------------------ showing the state
 
     def _tell(self) -> None:
         """Pass on the events and texts of the tick that was played, but for private events."""
@@ -337,8 +337,8 @@ class ReplayRoom(Room):
                 self.despawn(shown.copy)
                 gone.add(entity_id)
         for entity_id, record in records.items():
-            # An id that left enters again at the next publish: one publish cannot tell both.
-            # What was spawned since the last publish of the played room has no values yet.
+            # An id that left enters again at the next publish: one publish cannot do both.
+            # An entity spawned since the last publish of the played room has no values yet.
             if entity_id not in gone and (record.values or not record.spec.fields):
                 self._show_entity(entity_id, record)
         self._show_players(self.playing.replay.room.players)
@@ -385,7 +385,7 @@ class ReplayRoom(Room):
             shown.entity = 0 if steered is None else self.playing.replay.room.id_of(steered)
 
     def _look(self, viewer: Player) -> None:
-        """Have a viewer look where the player that it follows looks."""
+        """Give a viewer the view of the player that it follows."""
         followed = self.playing.replay.room.players.get(self.followed.get(viewer.seat, 0))
         if followed is None:
             return

@@ -1,4 +1,4 @@
-"""What a journal holds, without the game: who played, for how long, and what happened.
+"""The summary of a journal, made without the game: players, durations, and counts of events.
 
 Owns the counting; never plays a record.
 """
@@ -64,7 +64,7 @@ class Summary:
 
     @property
     def length_s(self) -> float:
-        """How long it is, in game time."""
+        """The length of the journal, in game time."""
         return (self.last_tick - self.first_tick) / self.header.tick_rate
 
     def counts(self) -> Counter[str]:
