@@ -12,24 +12,26 @@ from gameserver.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from clients.client_types import Applied, ClientStatistics, State, StateChange
-    from clients.errors import ConnectionLost, Refused
+    from clients.errors import ConnectionLost, ReadFailed, Refused
     from clients.game_client import GameClient
     from clients.joining import open_game
     from clients.netcode.steering import Steering, Vehicle
     from clients.predicted_play import PredictedPlay
     from clients.remote import RemoteEntity, RemoteEvent
     from clients.replica import Replica
+    from clients.stored_reads import ReadPlace, StoredReads
 else:
     __getattr__, __dir__ = lazy_exports(
         __name__,
         {
             "clients.client_types": ["Applied", "ClientStatistics", "State", "StateChange"],
-            "clients.errors": ["ConnectionLost", "Refused"],
+            "clients.errors": ["ConnectionLost", "ReadFailed", "Refused"],
             "clients.game_client": ["GameClient"],
             "clients.joining": ["open_game"],
             "clients.predicted_play": ["PredictedPlay"],
             "clients.remote": ["RemoteEntity", "RemoteEvent"],
             "clients.replica": ["Replica"],
+            "clients.stored_reads": ["ReadPlace", "StoredReads"],
             "clients.netcode.steering": ["Steering", "Vehicle"],
         },
     )
@@ -40,6 +42,8 @@ __all__ = [
     "ConnectionLost",
     "GameClient",
     "PredictedPlay",
+    "ReadFailed",
+    "ReadPlace",
     "Refused",
     "RemoteEntity",
     "RemoteEvent",
@@ -47,6 +51,7 @@ __all__ = [
     "State",
     "StateChange",
     "Steering",
+    "StoredReads",
     "Vehicle",
     "open_game",
 ]

@@ -1,7 +1,8 @@
-"""The exceptions for the end of a connection to a game.
+"""The exceptions of a client: for the end of a connection to a game, and for a failed read.
 
-Owns the classes only.  Both carry the server's code and reason, and the action that the protocol
-asks of the client (protocol README, "Close codes"), so that a caller can decide whether to retry.
+Owns the classes only.  The first two carry the server's code and reason, and the action that the
+protocol asks of the client (protocol README, "Close codes"), so that a caller can decide whether to
+retry.
 """
 
 from __future__ import annotations
@@ -46,3 +47,7 @@ class Refused(JoinRefused):
 
     def __str__(self) -> str:
         return f"{self.code} {self.reason}".rstrip()
+
+
+class ReadFailed(GameServerError):
+    """A read of what the room's storage keeps has no answer; the text says why."""

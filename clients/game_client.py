@@ -26,6 +26,7 @@ from clients.outbox import Outbox
 from clients.predicted_play import PredictedPlay
 from clients.remote import RemoteEvent
 from clients.replica import Replica
+from clients.stored_reads import StoredReads
 from gameserver.errors import LocalProtocolError, RemoteProtocolError
 from gameserver.model.schema import Schema
 from gameserver.model.specs import CommandSpec
@@ -47,6 +48,7 @@ from gameserver.protocol.messages import (
     Pace,
     Ping,
     Pong,
+    Result,
     Resync,
     Said,
     Say,
@@ -75,7 +77,7 @@ class GameClient:
     """A seat in a room; ``open_game`` makes it.
 
     ``replica`` is always the newest state.  ``status`` is the newest ``status`` message, None
-    before the first; ``clock`` knows the server's tick.
+    before the first; ``clock`` knows the server's tick.  ``stored`` reads what the storage keeps.
 
     ``state`` is the state of the connection, and ``next_state`` waits for it to change.  If the
     client reconnects by itself (``open_game(resume=True)``), the replica stays as it was until
@@ -101,6 +103,8 @@ class GameClient:
         #: Bytes that earlier connections received and sent.
         self._bytes_before = (0, 0)
         self._outbox = Outbox()
+        #: Reads of what the storage of the room keeps.
+        self.stored: Final = StoredReads(self._send)
         #: Set when this connection has ended and the next state is known.
         self._over = trio.Event()
         self._round_trips = LatencyEstimator()
@@ -134,6 +138,7 @@ class GameClient:
             Bye: self._on_bye,
             Welcome: self._on_welcome,
             Pace: self._on_pace,
+            Result: self.stored.take,
         }
 
     # ------------------------------------------------------------ actions of the player
@@ -349,6 +354,7 @@ class GameClient:
 
     def _forget_connection(self) -> None:
         self._over.set()
+        self.stored.lose()
         stream = self._connection.stream
         received, sent = self._bytes_before
         self._bytes_before = (received + stream.bytes_received, sent + stream.bytes_sent)
@@ -403,6 +409,7 @@ class GameClient:
         self._lost = lost
         self.enter(StateChange(State.CLOSED, lost.code, lost.reason, lost.action))
         self._over.set()
+        self.stored.lose()
         for inbox in (self._deltas, self._events, self._texts, self._states):
             inbox.end()
         self._clock_known.set()

@@ -27,6 +27,7 @@ from gameserver.model.world import Seal, World
 from gameserver.outbox import Outbox
 from gameserver.player import EntityT, Player, Screen
 from gameserver.replication.events import Emission, Point
+from gameserver.storage.declared import Collection, Leaderboard
 from gameserver.storage.room_storage import RoomStorage
 from gameserver.timers import Timer, Timers, check_call, ticks_of
 
@@ -76,6 +77,9 @@ class Room(Generic[EntityT]):
     A ``durable`` room outlives its process: after a crash or a stop, the next server with the same
     data folder goes on with it before it takes connections, and its players come back to their
     seats.  It is saved as by a snapshot, so ``on_load`` is called in place of ``on_start``.
+
+    ``stored`` names the collections and leaderboards of which clients may read: a player its own
+    objects, and places in leaderboards; only of those that are ``client_readable``.
 
     With ``requires_token``, a client needs a token that the server's secret signed; ``on_auth``
     receives the identity in it.  ``second_sign_in`` decides what happens when an identity that
@@ -129,6 +133,9 @@ class Room(Generic[EntityT]):
     journaled: ClassVar[bool | None] = None
     #: Whether the room is kept through a restart of the server.
     durable: ClassVar[bool] = False
+
+    #: The collections and leaderboards of which clients may read what is ``client_readable``.
+    stored: ClassVar[Sequence[type[Collection] | type[Leaderboard]]] = ()
 
     #: Whether a client needs a token that the server's secret signed.
     requires_token: ClassVar[bool] = False
@@ -374,6 +381,15 @@ class Room(Generic[EntityT]):
         if self._past is None:
             return Present(self.world, self.tick_number)
         return self._past.seen_by(self, player, player._screen)
+
+    @property
+    def has_storage(self) -> bool:
+        """Whether the server keeps anything; if not, ``storage`` raises.
+
+        For games that play with and without.  Nothing that a tick changes may depend on it: a
+        replay has a storage that keeps nothing, also of a room that had none.
+        """
+        return self._storage is not None
 
     @property
     def storage(self) -> RoomStorage:

@@ -19,6 +19,10 @@ from gameserver.protocol.kinds import (
     MAX_FILTERS,
     MAX_NONCE,
     MAX_OPTIONS,
+    MAX_READ_BACK,
+    MAX_READ_NAME,
+    MAX_READ_OFFSET,
+    MAX_READ_PLACES,
     MAX_REPORTED,
     MAX_SEQ,
     MAX_TOKEN_BYTES,
@@ -306,7 +310,65 @@ class Desync:
         return pack((Kind.DESYNC, self.tick, held))
 
 
-ClientMessage: TypeAlias = Hello | CommandMessage | Ack | Ping | Say | Resync | Desync
+@attrs.define
+class Read:
+    """A question for what the room's storage lets clients read; ``Result`` answers it.
+
+    ``number`` is the client's own and comes back in the answer.  ``name`` is that of a collection
+    or leaderboard.  ``arguments`` depend on ``what``: ``own`` has ``[key]``, ``top`` has
+    ``[limit, offset, back]``, ``rank`` has ``[back]`` and ``around`` has ``[limit, back]``.
+    """
+
+    number: int
+    name: str
+    what: str
+    arguments: list[Any]
+
+    @classmethod
+    def from_wire(cls, message: list[Any]) -> Read:
+        """Read the array of a read."""
+        require_length("read", message, 5)
+        _, number, name, what, arguments = message
+        require("read.id", ok=is_int(number, 0, MAX_NONCE))
+        require("read.name", ok=_is_read_name(name))
+        checks = _READ_ARGUMENTS.get(what) if type(what) is str else None
+        if checks is None:
+            raise RemoteProtocolError("read.what is wrong")
+        require("read.arguments", ok=type(arguments) is list and len(arguments) == len(checks))
+        for check, argument in zip(checks, arguments, strict=True):
+            require("read.arguments", ok=check(argument))
+        return cls(number, name, what, arguments)
+
+    def encode(self) -> bytes:
+        """Return the bytes of the message."""
+        return pack((Kind.READ, self.number, self.name, self.what, self.arguments))
+
+
+ClientMessage: TypeAlias = Hello | CommandMessage | Ack | Ping | Say | Resync | Desync | Read
+
+
+def _is_read_name(value: Any) -> bool:
+    return type(value) is str and len(value) <= MAX_READ_NAME
+
+
+def _is_limit(value: Any) -> bool:
+    return is_int(value, 1, MAX_READ_PLACES)
+
+
+def _is_offset(value: Any) -> bool:
+    return is_int(value, 0, MAX_READ_OFFSET)
+
+
+def _is_back(value: Any) -> bool:
+    return is_int(value, 0, MAX_READ_BACK)
+
+
+_READ_ARGUMENTS: Final[dict[str, tuple[Callable[[Any], bool], ...]]] = {
+    "own": (_is_read_name,),
+    "top": (_is_limit, _is_offset, _is_back),
+    "rank": (_is_back,),
+    "around": (_is_limit, _is_back),
+}
 
 
 def _is_token(value: Any) -> bool:
@@ -334,6 +396,7 @@ _FROM_CLIENT: Final[dict[int, Callable[[list[Any]], ClientMessage]]] = {
     Kind.SAY: Say.from_wire,
     Kind.RESYNC: Resync.from_wire,
     Kind.DESYNC: Desync.from_wire,
+    Kind.READ: Read.from_wire,
 }
 
 

@@ -375,8 +375,36 @@ class Pace:
         return pack((Kind.PACE, self.tick, self.pace, self.publish_every))
 
 
+@attrs.define
+class Result:
+    """The answer to the ``Read`` of that number.
+
+    ``error`` is None, or a text that says why there is no answer; ``value`` is None then.  Of an
+    object it is a map of its fields, or None if there is none.  Of a leaderboard it is one place
+    (None for ``rank`` of somebody unranked) or an array of places, each
+    ``[rank, name, score, own]``.
+    """
+
+    number: int
+    value: Any
+    error: str | None
+
+    @classmethod
+    def from_wire(cls, message: list[Any]) -> Result:
+        """Read the array of a result."""
+        require_at_least("result", message, 4)
+        _, number, value, error = message[:4]
+        require("result.id", ok=is_int(number, 0, MAX_NONCE))
+        require("result.error", ok=error is None or type(error) is str)
+        return cls(number, value, error)
+
+    def encode(self) -> bytes:
+        """Return the bytes of the message; floats as float 64."""
+        return pack_float64((Kind.RESULT, self.number, self.value, self.error))
+
+
 ServerMessage: TypeAlias = (
-    Welcome | Delta | Pong | Status | Said | Check | Moved | Bye | Pace | Hashes
+    Welcome | Delta | Pong | Status | Said | Check | Moved | Bye | Pace | Hashes | Result
 )
 
 
@@ -391,6 +419,7 @@ _FROM_SERVER: Final[dict[int, Callable[[list[Any]], ServerMessage]]] = {
     Kind.MOVED: Moved.from_wire,
     Kind.BYE: Bye.from_wire,
     Kind.PACE: Pace.from_wire,
+    Kind.RESULT: Result.from_wire,
 }
 
 

@@ -23,6 +23,12 @@ MAX_OPTIONS: Final = 32
 MAX_FILTERS: Final = 8
 #: Most entities in a desync that reports.
 MAX_REPORTED: Final = 4
+#: Longest name and key in a read, in characters; most places that it asks for, and to skip.
+MAX_READ_NAME: Final = 128
+MAX_READ_PLACES: Final = 100
+MAX_READ_OFFSET: Final = 10_000
+#: How many days or weeks a read may look back.
+MAX_READ_BACK: Final = 10_000
 #: ``rendered`` of a command counts this many parts of a tick, because a screen shows positions
 #: between two ticks.
 RENDERED_PER_TICK: Final = 32
@@ -40,6 +46,7 @@ class Kind(enum.IntEnum):
     SAY = 5
     RESYNC = 6
     DESYNC = 7
+    READ = 8
     WELCOME = 17
     DELTA = 18
     PONG = 19
@@ -50,3 +57,4 @@ class Kind(enum.IntEnum):
     BYE = 24
     PACE = 25
     HASHES = 26
+    RESULT = 27

@@ -21,6 +21,7 @@ from gameserver.model.view import View
 from gameserver.room import Room
 from gameserver.simulation.handlers import handlers_of
 from gameserver.simulation.matchable import check_matchable
+from gameserver.storage.client_reads import check_stored
 
 ASYNC_HOOKS: Final = ("on_start", "on_load", "on_stop", "on_auth")
 HOOKS: Final = (
@@ -78,6 +79,7 @@ def check_room(room: type[Room]) -> None:
     _check_classes(room)
     room.schema()  # raises by itself
     check_matchable(room)  # raises by itself
+    check_stored(room.__name__, room.stored)  # raises by itself
     _check_input(room)
     _check_rewinds(room)
     handlers_of(room)  # raises by itself

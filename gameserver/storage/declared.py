@@ -127,6 +127,11 @@ def decode(collection: type[C], data: bytes) -> C:
         raise StorageError(f"an object of {collection.__name__} does not fit: {reasons}") from error
 
 
+def plain(value: Collection) -> Any:
+    """Return ``value`` as it is kept, decoded: of maps, lists, texts and numbers only."""
+    return decoded(encode(value).data)
+
+
 def _declared_name(cls: type, name: str | None) -> str:
     if name is None:
         name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()

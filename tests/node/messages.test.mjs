@@ -48,6 +48,7 @@ const WRITE = {
   [Kind.SAY]: ([, text]) => messages.encodeSay(text),
   [Kind.RESYNC]: () => messages.encodeResync(),
   [Kind.DESYNC]: ([, tick, held]) => messages.encodeDesync(tick, held && held.map(heldEntity)),
+  [Kind.READ]: ([, number, name, what, given]) => messages.encodeRead(number, name, what, given),
 };
 
 /** An entity whose fields write whatever the vector has. */
@@ -67,7 +68,7 @@ test("the client's messages have the vectors' bytes", () => {
     seen.add(message[0]);
     assert.equal(toHex(WRITE[message[0]](message)), hex, name);
   }
-  assert.deepEqual([...seen].sort(), [1, 2, 3, 4, 5, 6, 7]);
+  assert.deepEqual([...seen].sort(), [1, 2, 3, 4, 5, 6, 7, 8]);
 });
 
 /** What the fields of a server's message are called here, in their order. */
@@ -78,6 +79,7 @@ const NAMES = {
   [Kind.CHECK]: ["tick", "checksum"],
   [Kind.MOVED]: ["url", "room", "ticket"],
   [Kind.BYE]: ["code", "reason", "retryAfterS"],
+  [Kind.RESULT]: ["number", "value", "error"],
 };
 
 test("the server's messages are read as the vectors say", () => {
@@ -90,7 +92,7 @@ test("the server's messages are read as the vectors say", () => {
     const expected = Object.fromEntries(NAMES[kind].map((field, at) => [field, fields[at]]));
     assert.deepEqual(messages.decodeMessage(fromHex(hex)), { kind, ...expected }, name);
   }
-  assert.equal(seen.size, 6);
+  assert.equal(seen.size, 7);
 });
 
 test("a server that is older tells less in a status, and one that is newer more", () => {

@@ -13,6 +13,9 @@ from gameserver.protocol.held import encode_held
 from gameserver.protocol.messages import (
     MAX_CHECKSUM,
     MAX_NONCE,
+    MAX_READ_BACK,
+    MAX_READ_OFFSET,
+    MAX_READ_PLACES,
     MAX_REPORTED,
     MAX_SAY_LENGTH,
     MAX_SEQ,
@@ -31,6 +34,8 @@ from gameserver.protocol.messages import (
     Moved,
     Ping,
     Pong,
+    Read,
+    Result,
     Resync,
     Said,
     Say,
@@ -59,6 +64,14 @@ values = st.recursive(
 )
 sections = st.lists(values, max_size=8)
 micros = st.none() | ticks
+limits = st.integers(1, MAX_READ_PLACES)
+backs = st.integers(0, MAX_READ_BACK)
+asked = st.one_of(
+    st.tuples(st.just("own"), st.tuples(texts)),
+    st.tuples(st.just("top"), st.tuples(limits, st.integers(0, MAX_READ_OFFSET), backs)),
+    st.tuples(st.just("rank"), st.tuples(backs)),
+    st.tuples(st.just("around"), st.tuples(limits, backs)),
+)
 hashes = st.tuples(st.integers(1, INT_LIMIT), st.integers(0, MAX_CHECKSUM))
 client_messages: st.SearchStrategy[ClientMessage] = st.one_of(
     st.builds(Hello, st.just(VERSION), st.none() | texts, texts, texts, tokens),
@@ -102,6 +115,12 @@ client_messages: st.SearchStrategy[ClientMessage] = st.one_of(
             max_size=MAX_REPORTED,
         ),
     ),
+    st.builds(
+        lambda number, name, asks: Read(number, name, asks[0], list(asks[1])),
+        st.integers(0, MAX_NONCE),
+        texts,
+        asked,
+    ),
 )
 server_messages: st.SearchStrategy[ServerMessage] = st.one_of(
     st.builds(
@@ -139,6 +158,13 @@ server_messages: st.SearchStrategy[ServerMessage] = st.one_of(
         st.lists(hashes, max_size=9).map(lambda pairs: [part for pair in pairs for part in pair]),
     ),
     st.builds(Moved, texts, texts, texts),
+    st.builds(Result, st.integers(0, MAX_NONCE), st.none(), texts),
+    st.builds(
+        Result,
+        st.integers(0, MAX_NONCE),
+        st.dictionaries(texts, ints | float64s | texts | st.booleans(), max_size=4),
+        st.none(),
+    ),
     st.builds(
         Bye,
         st.sampled_from(CloseCode).map(int),

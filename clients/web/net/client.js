@@ -23,6 +23,7 @@
  *
  * client.send("Steer", { turn: 1, thrust: true });   // → seq, or 0 if it was not sent
  * client.say("hello");
+ * await client.stored.top("wins");          // what the storage of the room lets clients read
  * client.renderedTick = 1234.5;             // the tick that the screen shows; null: the newest
  * client.serverTickNow();                   // the server's present tick, with its fraction
  * client.commandTickNow();                  // the tick of a command that is sent now
@@ -60,6 +61,7 @@ import { Kind } from "./messages.js";
 import { PredictedPlay } from "./predicted_play.js";
 import { Session } from "./session.js";
 import { Signals } from "./signals.js";
+import { StoredReads } from "./stored_reads.js";
 import { canBeSaid } from "./texts.js";
 import { pingIntervalMs } from "./tickclock.js";
 import { Traffic } from "./traffic.js";
@@ -138,6 +140,8 @@ export class GameClient {
     this.#setTimer = setTimer;
     this.#clearTimer = clearTimer;
     this.#backoff = new Backoff(random);
+    /** Reads of what the storage of the room keeps. */
+    this.stored = new StoredReads((bytes) => this.#sendRead(bytes), setTimer, clearTimer);
   }
 
 
@@ -421,6 +425,7 @@ export class GameClient {
     this.#disarm();
     this.#line?.drop(code, reason);
     this.#line = null;
+    this.stored.lose();
   }
 
   /**
@@ -460,6 +465,10 @@ export class GameClient {
     }
     if (message.kind === Kind.MOVED) {
       this.#move(message);
+      return;
+    }
+    if (message.kind === Kind.RESULT) {
+      this.stored.take(message);
       return;
     }
     if (message.kind === Kind.WELCOME && this.#state === "joining") this.#begin(message);
@@ -542,6 +551,13 @@ export class GameClient {
   #disarm() {
     if (this.#timer !== null) this.#clearTimer(this.#timer);
     this.#timer = null;
+  }
+
+  /** @param {Uint8Array<ArrayBuffer>} bytes @returns {boolean} whether it was sent */
+  #sendRead(bytes) {
+    if (this.#state !== "playing") return false;
+    this.#post(bytes);
+    return true;
   }
 
   /** @param {Uint8Array<ArrayBuffer>} bytes */

@@ -15,5 +15,14 @@ export class ProtocolError extends Error {
   }
 }
 
+/** A read of what the room's storage keeps has no answer; the message says why, to be shown. */
+export class ReadError extends Error {
+  /** @param {string} message */
+  constructor(message) {
+    super(message);
+    this.name = "ReadError";
+  }
+}
+
 /** A full state is malformed, so asking for another one would not help. */
 export class FullStateError extends ProtocolError {}

@@ -10,9 +10,11 @@
 /** @typedef {import("./messages.js").Status} Status */
 /** @typedef {import("./messages.js").Welcome} Welcome */
 /** @typedef {import("./others.js").Place} Place */
+/** @typedef {import("./stored_reads.js").ReadPlace} ReadPlace */
 /** @typedef {import("./schema.js").EntityView} EntityView */
 /** @typedef {import("./schema.js").GameEvent} GameEvent */
 
 export { GameClient, ProtocolError } from "./client.js";
+export { ReadError } from "./errors.js";
 export { PredictedPlay } from "./predicted_play.js";
 export { cleanName, cleanText } from "./texts.js";

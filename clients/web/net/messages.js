@@ -22,6 +22,7 @@ export const Kind = Object.freeze({
   SAY: 5,
   RESYNC: 6,
   DESYNC: 7,
+  READ: 8,
   WELCOME: 17,
   DELTA: 18,
   PONG: 19,
@@ -32,6 +33,7 @@ export const Kind = Object.freeze({
   BYE: 24,
   PACE: 25,
   HASHES: 26,
+  RESULT: 27,
 });
 
 /** Longer messages are refused. */
@@ -101,7 +103,11 @@ export const RENDERED_PER_TICK = 32;
  * Of the entities that the client should hold as of the delta of `tick`: id → share of the checksum.
  * @typedef {{ kind: typeof Kind.HASHES, tick: number, held: Map<number, number> }} Hashes
  */
-/** @typedef {Welcome | Pong | Status | Said | Check | Moved | Bye | Pace | Hashes} ServerMessage */
+/**
+ * The answer to a read: a value of any kind, or an error.
+ * @typedef {{ kind: typeof Kind.RESULT, number: number, value: any, error: string | null }} Result
+ */
+/** @typedef {Welcome | Pong | Status | Said | Check | Moved | Bye | Pace | Hashes | Result} ServerMessage */
 /** @typedef {import("./schema.js").EntityView} EntityView */
 /** @typedef {import("./schema.js").Field} Field */
 
@@ -228,6 +234,22 @@ export function encodeDesync(tick, held) {
   return writer.bytes();
 }
 
+/**
+ * @param {number} number  of the question
+ * @param {string} name  of a collection or leaderboard
+ * @param {string} what  `own`, `top`, `rank` or `around`
+ * @param {(string | number)[]} given  its arguments, as the protocol orders them
+ */
+export function encodeRead(number, name, what, given) {
+  const writer = begin(5, Kind.READ);
+  writer.int(number);
+  writer.str(name);
+  writer.str(what);
+  writer.array(given.length);
+  for (const argument of given) writer.value(argument);
+  return writer.bytes();
+}
+
 /** @param {Writer} writer @param {Field[]} fields @param {any[]} values */
 function writeFields(writer, fields, values) {
   writer.array(fields.length);
@@ -321,6 +343,15 @@ const LAYOUTS = {
       kind: Kind.HASHES,
       tick: reader.int(0, INT_LIMIT),
       held: readHashes(reader),
+    }),
+  },
+  [Kind.RESULT]: {
+    count: 3,
+    read: (reader) => ({
+      kind: Kind.RESULT,
+      number: reader.int(0, UINT32_MAX),
+      value: reader.value(MAX_NESTING - 1),
+      error: reader.takeNil() ? null : reader.str(),
     }),
   },
   [Kind.MOVED]: {

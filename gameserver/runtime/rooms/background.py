@@ -6,6 +6,7 @@ exception of the game's function is a result, too.  The end of the room cancels 
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import trio
@@ -28,6 +29,10 @@ class BackgroundCalls:
         calls = self._stepper.calls
         for request in calls.take_requests():
             self._nursery.start_soon(self._run, request, calls.in_flight[request.number])
+
+    def run_beside(self, function: Callable[..., Awaitable[None]], *arguments: Any) -> None:
+        """Run what is no call of the game, and raises nothing, until the room ends."""
+        self._nursery.start_soon(function, *arguments)
 
     async def _run(self, request: Request, call: Call) -> None:
         try:

@@ -8,8 +8,8 @@ never touches a socket; players and their sessions are the roster's (``roster.py
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Container, Sequence
+from typing import Any, Final
 
 import structlog
 import trio
@@ -200,6 +200,11 @@ class RoomTask:
         """Leave reading this link to its own task again; harmless if that is so already."""
         if self._loop.poller is not None:
             self._loop.poller.remove(link)
+
+    def start_beside(self, function: Callable[..., Awaitable[None]], *arguments: Any) -> None:
+        """Run a function that raises nothing beside the ticks, until the room ends."""
+        if self._background is not None and self.ended is None:
+            self._background.run_beside(function, *arguments)
 
     # ------------------------------------------------------------ its life
 

@@ -30,6 +30,7 @@ from gameserver.protocol.messages import (
     Hello,
     Ping,
     Pong,
+    Read,
     Resync,
     Say,
     ServerMessage,
@@ -41,6 +42,7 @@ from gameserver.replication.disagreement import ShownView, shown_view
 from gameserver.runtime.net.websocket import WebSocket
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import End
+from gameserver.runtime.sessions.reads import Reads
 from gameserver.simulation.stepper import Seated
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ PINGS_PER_S: Final = 10
 PINGS_BURST: Final = 30
 TEXTS_PER_S: Final = 2
 TEXTS_BURST: Final = 8
+READS_PER_S: Final = 2
+READS_BURST: Final = 8
 RESYNCS_PER_S: Final = 1
 #: Requests for hashes, and the reports that follow them.
 DESYNCS_PER_S: Final = 0.2
@@ -100,6 +104,8 @@ class Reception:
         "_log",
         "_pings_allowed",
         "_player",
+        "_reads",
+        "_reads_allowed",
         "_resyncs_allowed",
         "_room",
         "_seat",
@@ -136,8 +142,10 @@ class Reception:
         self._clock = trio.lowlevel.current_clock().current_time
         self._pings_allowed = Allowance(PINGS_PER_S, PINGS_BURST, now_s)
         self._texts_allowed = Allowance(TEXTS_PER_S, TEXTS_BURST, now_s)
+        self._reads_allowed = Allowance(READS_PER_S, READS_BURST, now_s)
         self._resyncs_allowed = Allowance(RESYNCS_PER_S, 1, now_s)
         self._desyncs_allowed = Allowance(DESYNCS_PER_S, DESYNCS_BURST, now_s)
+        self._reads = Reads(task, seated.player.identity, self.post, log)
         #: The state that the client should hold, between its request for hashes and its report.
         self._shown: ShownView | None = None
 
@@ -187,6 +195,10 @@ class Reception:
                 self._resync(now_s)
             case Desync():
                 self._desync(message, now_s)
+            case Read():
+                if not self._reads_allowed.spend(now_s):
+                    raise SessionOver(CloseCode.RATE, f"more than {READS_PER_S} reads a second")
+                self._reads.take(message)
             case Hello():
                 raise RemoteProtocolError("a second hello")
 
@@ -231,6 +243,10 @@ class Reception:
             self._task.note_disagreements(self._seat.number, shown, message.held)
 
     # ------------------------------------------------------------ what it answers
+
+    def close(self) -> None:
+        """Answer no reads any more: the link may not be this player's."""
+        self._reads.close()
 
     def post(self, message: ServerMessage) -> None:
         """Send now if the link is free, else with the next delta."""

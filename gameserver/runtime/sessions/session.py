@@ -450,6 +450,7 @@ class Session:
             task.read(self._ws.link)
             return await self._until_closed(self._listen(reception))
         finally:
+            reception.close()
             self._ws.off_message()
             task.stop_reading(self._ws.link)
             task.heartbeat.remove(beat)
