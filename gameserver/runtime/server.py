@@ -289,8 +289,8 @@ class Server:
         self._ready = False
         self.lobby.stop_joining(GOING)
         log.info("stopping", players=self.players)
-        await self.lobby.suspend_durable()
         with trio.move_on_after(self.settings.grace_s, shield=True) as grace:
+            await self.lobby.suspend_durable()
             with trio.move_on_after(self.settings.grace_s * SESSIONS_SHARE_OF_GRACE):
                 for session in list(self._sessions):
                     session.end(CloseCode.GOING_AWAY, GOING)
@@ -444,8 +444,8 @@ async def _running(server: Server) -> AsyncIterator[None]:
     try:
         ports = await server.open_ports()
         async with trio.open_nursery() as nursery:
-            await server.start(ports, nursery)
             try:
+                await server.start(ports, nursery)
                 yield
             finally:
                 await server.stop()
@@ -469,20 +469,53 @@ async def serve(
     # In a thread, where a hook of a game cannot use Trio in the name of this task.
     await trio.to_thread.run_sync(_try_rooms, list(kinds.values()))
     reloading = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # Windows has none
+    error: Exception | None = None
     with trio.open_signal_receiver(*ENDING_SIGNALS, *reloading) as signals:
-        async with open_server(kinds, settings) as server:
-            if settings.collecting == "young":
-                server.follow_gc_policy()
-            async with trio.open_nursery() as nursery:
-                if beside is not None:
-                    nursery.start_soon(beside, server)
-                asking, asked = trio.open_memory_channel[None](1)
-                nursery.start_soon(reload_when_asked, asked, server.reload)
-                while await anext(signals) in reloading:
-                    ask_again(asking)
-                nursery.cancel_scope.cancel()
-            for number in ENDING_SIGNALS:
-                signal.signal(number, signal.SIG_DFL)
+        async with trio.open_nursery() as listening:
+            serving = _Serving()
+            listening.start_soon(serving.listen, signals, reloading)
+            try:
+                await serving.run(kinds, settings, beside)
+            except Exception as raised:  # noqa: BLE001 - raised again, where no nursery wraps it
+                error = raised
+            listening.cancel_scope.cancel()
+    if error is not None:
+        raise error
+
+
+class _Serving:
+    """A server between its start and the signal that ends it, whichever of them is under way."""
+
+    def __init__(self) -> None:
+        #: What a signal cancels: the start, and then what runs beside the server.
+        self._scope = trio.CancelScope()
+        self._asking, self._asked = trio.open_memory_channel[None](1)
+
+    async def listen(self, signals: AsyncIterator[int], reloading: Sequence[int]) -> None:
+        """Ask for a reload or end the server, as signals say."""
+        while await anext(signals) in reloading:
+            ask_again(self._asking)
+        for number in ENDING_SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        self._scope.cancel()
+
+    async def run(
+        self,
+        kinds: Mapping[str, type[Room]],
+        settings: Settings,
+        beside: Callable[[Server], Awaitable[None]] | None,
+    ) -> None:
+        """Serve until the signal."""
+        with self._scope:
+            async with open_server(kinds, settings) as server:
+                if settings.collecting == "young":
+                    server.follow_gc_policy()
+                async with trio.open_nursery() as nursery:
+                    self._scope = nursery.cancel_scope
+                    if beside is not None:
+                        nursery.start_soon(beside, server)
+                    nursery.start_soon(reload_when_asked, self._asked, server.reload)
+                    await trio.sleep_forever()
 
 
 def _try_rooms(rooms: Iterable[type[Room]]) -> None:

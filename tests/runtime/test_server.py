@@ -292,3 +292,38 @@ async def test_a_signal_ends_the_process_in_peace(number: signal.Signals) -> Non
         assert await process.wait() == 0
         # The line that structlog prints without set-up, and then no traceback.
         assert b"".join([chunk async for chunk in lines]).endswith(b"after\n")
+
+
+STARTING = """
+import sys; sys.path.insert(0, {root!r})
+import trio
+from gameserver import Settings
+from gameserver.runtime.rooms.lobby import Lobby
+from gameserver.runtime.server import serve
+from tests.support.small_game import Field
+async def recover(self):
+    print("recovering", flush=True)
+    await trio.sleep_forever()  # a storage that on_load waits for is away
+Lobby.recover = recover
+trio.run(serve, {{"field": Field}}, Settings(port=0))
+print("after", flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_a_start_that_takes_for_ever(number: signal.Signals) -> None:
+    process = await trio.lowlevel.open_process(
+        [sys.executable, "-c", STARTING.format(root=str(ROOT))],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    lines = process.stdout
+    assert lines is not None
+    try:
+        with trio.fail_after(30):
+            assert (await lines.receive_some()).startswith(b"recovering")
+            os.kill(process.pid, number)
+            assert await process.wait() == 0
+            assert b"".join([chunk async for chunk in lines]).endswith(b"after\n")
+    finally:
+        process.kill()

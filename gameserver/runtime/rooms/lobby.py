@@ -490,10 +490,14 @@ class Lobby:
                 self._seat_released(opened)
 
     async def suspend_durable(self) -> None:
-        """Stop the ticks of durable rooms; their journals are then complete."""
-        for opened in list(self._open.values()):
-            if opened.task.room.durable:
-                await opened.task.suspend()
+        """Stop the ticks of durable rooms; their journals are then complete.
+
+        All at once: each waits for its journal to be written.
+        """
+        async with trio.open_nursery() as nursery:
+            for opened in self._open.values():
+                if opened.task.room.durable:
+                    nursery.start_soon(opened.task.suspend)
 
     def _seed(self, label: str) -> int:
         if self._settings.seed is None:
