@@ -1,4 +1,4 @@
-"""Own bots: ``python -m gameserver.games.capture.bots ws://127.0.0.1:8000/ 6`` lets six play."""
+"""Own bots: ``python -m gameserver.games.capture.bots ws://127.0.0.1:8000/ 6`` lets six play; so many are the default."""
 
 import random
 import sys
@@ -74,14 +74,12 @@ async def play(url: str, name: str) -> None:
                 await loop.steer(wish(game.replica, me, loop.own))
 
 
-async def main(url: str, count: int) -> None:
+async def main(url: str = "ws://127.0.0.1:8000/", count: str = "6") -> None:
     """Let so many play, until the server ends them."""
     async with trio.open_nursery() as nursery:
-        for number in range(count):
+        for number in range(int(count)):
             nursery.start_soon(play, url, f"Bot {number + 1}")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    trio.run(partial(main, sys.argv[1], int(sys.argv[2])))
+    trio.run(partial(main, *sys.argv[1:]))

@@ -23,16 +23,8 @@ REACH: Final = 2 * RADIUS
 CRATES: Final = ((230, 200), (350, 330), (560, 60), (560, 580), (770, 310), (890, 440))
 
 
-class Team(enum.Enum):  # the left and the right half of the map
-    RED = 0
-    BLUE = 1
-
-
-class Kind(enum.Enum):  # opens a gate; makes fast for a while
-    KEY = 0
-    BOOTS = 1
-
-
+Team = enum.Enum("Team", "RED BLUE")  # the left and the right half of the map
+Kind = enum.Enum("Kind", "KEY BOOTS")  # opens a gate; makes fast for a while
 HOMES: Final = {Team.RED: (60 * UNIT, HEIGHT // 2), Team.BLUE: (WIDTH - 60 * UNIT, HEIGHT // 2)}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gameserver.games.capture import Capture, bots, room
-from gameserver.games.capture.room import HOMES, Crate, Item, Kind, Move, News, Racer, Team, Use
+from gameserver.games.capture.room import HOMES, Crate, Item, Kind, Move, News, Team, Use
 from gameserver.testing import Rehearsal
 from tests.support.recorded_play import RecordedClient
 from tests.support.simulated_play import SimulatedPlay
@@ -15,21 +15,17 @@ from tests.support.simulated_play import SimulatedPlay
 RULES = Path(room.__file__).parent / "page" / "rules.js"
 
 
-def put(racer: Racer, place: tuple[int, int]) -> None:
-    racer.x, racer.y = place
-
-
 def test_a_flag_is_taken_and_captured_and_who_is_touched_is_out() -> None:
     play = Rehearsal(Capture(seed=1))
     ada, bob = play.join("Ada"), play.join("Bob")
     assert (ada.entity.team, bob.entity.team) == (Team.RED, Team.BLUE)
-    put(ada.entity, HOMES[Team.BLUE])
+    ada.entity.x, ada.entity.y = HOMES[Team.BLUE]
     assert play.step() == [News("Ada", "took the flag", Team.BLUE)]
-    put(ada.entity, HOMES[Team.RED])
+    ada.entity.x, ada.entity.y = HOMES[Team.RED]
     assert play.step() == [News("Ada", "captured the flag", Team.BLUE)]
     assert play.room.match.points == {Team.RED: 1, Team.BLUE: 0}
     for each in (ada, bob):
-        put(each.entity, (HOMES[Team.RED][0], 2 * room.REACH))
+        each.entity.x, each.entity.y = HOMES[Team.RED][0], 2 * room.REACH
     assert play.step(2) == [News("Ada", "tagged Bob", Team.BLUE)]
     play.step(room.OUT_S * Capture.tick_rate)
     assert not bob.entity.out
