@@ -1,4 +1,4 @@
-"""Own bots: ``python -m gameserver.games.capture.bots ws://127.0.0.1:8000/ 6`` lets six play; so many are the default."""
+"""Own bots: ``python -m gameserver.games.capture.bots [ADDRESS [COUNT]]`` lets some play."""
 
 import random
 import sys
