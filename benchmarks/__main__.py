@@ -279,7 +279,7 @@ def rooms(
     *,
     count: Annotated[int, Parameter(help="How many come and go.")] = 50_000,
 ) -> None:
-    """What is left of rooms that are made, joined, left and closed, without sockets.
+    """Memory that rooms leave which are made, joined, left and closed, without sockets.
 
     The exit code is 1 if memory grows with them.
     """

@@ -1,4 +1,4 @@
-"""What a client asks for when it joins: the room, options and filters, in the form of a hello.
+"""The request of a client that joins: room, options and filters, in the form of a hello.
 
 Owns the translation only; the server checks everything.
 """
@@ -29,10 +29,10 @@ class Asked:
 
 
 def asked(room: str, options: Options | None, filters: Mapping[str, Any] | None) -> Asked:
-    """Return what to write into the hello.
+    """Return the fields of the hello.
 
     ``room`` may end in a query, as in ``arena?mode=RANKED``; its fields are filters.
-    ``LocalProtocolError`` for more than a hello holds.
+    ``LocalProtocolError`` for more fields than a hello holds.
     """
     name, _, query = room.partition("?")
     wanted = {**dict(urllib.parse.parse_qsl(query)), **plain_options(filters or {})}

@@ -1,4 +1,4 @@
-"""The report of a client whose checksum was wrong: what it holds of the entities that differ.
+"""The report of a client whose checksum was wrong: its values of the entities that differ.
 
 Owns the comparison with the server's hashes, and the length of the report.  Pure.
 """
@@ -16,7 +16,7 @@ _MODULUS: Final = 1 << 32
 
 
 def desync_report(replica: Replica, hashes: Hashes) -> Desync | None:
-    """Return what ``replica`` holds of the first entities that differ from ``hashes``.
+    """Return the state in ``replica`` of the first entities that differ from ``hashes``.
 
     Entities that do not fit a message are left out.  None if nothing differs, or if none fits.
     """

@@ -363,7 +363,7 @@ class GameClient:
     async def come_back(self, connection: Connection, welcome: Welcome, schema: Schema) -> None:
         """Continue over another connection; ``ConnectionLost`` if it is lost at once.
 
-        ``schema`` is the one in the welcome, which differs where the client has moved.
+        ``schema`` is the schema of the welcome, which may differ if the client has moved.
         """
         self.resume_token = welcome.resume  # the last one may no longer be valid
         if welcome.resumed:
@@ -499,7 +499,7 @@ class GameClient:
             self._resync(*([Desync(check.tick, None)] if asks else []))
 
     def _on_hashes(self, hashes: Hashes) -> None:
-        """Report what differs, if this is still the state that the hashes are of."""
+        """Report the differences, if the replica still has the tick of the hashes."""
         replica = self.replica
         fits = hashes.tick == replica.tick and not replica.needs_full_state
         if fits and self._asked_hashes:
@@ -564,6 +564,6 @@ def _explained(lost: ConnectionLost, bye: Bye | None) -> ConnectionLost:
 
 
 async def moved_on(connection: Connection, moved: Moved) -> ConnectionLost:
-    """Close, as the server asks, and return the exception that says where to go on."""
+    """Close, as the server asks, and return the exception that names the next room."""
     await connection.close(CloseCode.NORMAL, "moved")
     return ConnectionLost(CloseCode.MOVED, f"moved to {moved.room}", moved=moved)

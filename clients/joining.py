@@ -37,7 +37,7 @@ from gameserver.protocol.messages import (
 
 #: Longest time for TCP, for TLS, for the opening handshake and for the welcome, each.
 OPEN_DEADLINE_S: Final = 10.0
-#: So many moves to other rooms are followed in so long a time: servers may send players in circles.
+#: Most moves that are followed within ``MOVES_S``: servers may send players in circles.
 MAX_MOVES: Final = 8
 MOVES_S: Final = 60.0
 
@@ -89,13 +89,13 @@ class _Target:
     schema: Schema | None
     ssl_context: ssl.SSLContext | None
     via: Via | None
-    #: Of the seat that is reserved where the client has moved, until it has its welcome.
+    #: The ticket of the seat in the room that the client moves to, until its welcome.
     ticket: str | None = None
-    #: Of the seat that is reserved for the first join.
+    #: The ticket of the seat that is reserved for the first join.
     reserved: str | None = None
 
     def follow(self, moved: Moved) -> None:
-        """Join where the server says from now on; ``RemoteProtocolError`` for a bad address."""
+        """Join the room that the server names from now on; ``RemoteProtocolError`` if it is bad."""
         allowed = ("wss://",) if self.url.startswith("wss:") else ("wss://", "ws://")
         if moved.url and not moved.url.startswith(allowed):
             raise RemoteProtocolError(f"moved to {moved.url[:80]}")
@@ -105,7 +105,7 @@ class _Target:
 
     def hello(self, client: GameClient | None) -> Hello:
         """Return the hello of a new player (``client`` None), or of one that resumes."""
-        if self.ticket is not None:  # the server knows who comes with it
+        if self.ticket is not None:  # the server knows the player by its ticket
             return Hello(VERSION, None, self.asked.room, self.name, None, ticket=self.ticket)
         digest = None if self.schema is None else self.schema.hash
         resume, tick, held = None, 0, None
@@ -138,7 +138,7 @@ class _Stay:
         self._welcomed_at_s: float | None = None
         self._life = trio.CancelScope()
         self._leaving = False
-        #: When the server has moved the client, lately.
+        #: Times of the last moves.
         self._moves_s: list[float] = []
         #: The scope of reading, while there is a connection; ``leave`` cancels it.
         self._reading: trio.CancelScope | None = None
@@ -277,9 +277,9 @@ async def open_game(
 
     ``url`` starts with ws:// or wss://; ``room`` is ``""``, ``"kind"`` or ``"kind/name"``;
     ``token`` is the token that the game's ``on_auth`` expects.  ``options`` is an instance of the
-    room's options class, or a map of them by name, with the names of enum members.  ``filters``
-    hold what the listing of a room must say that the server chooses; ``arena?mode=RANKED`` as
-    ``room`` says the same.  ``ticket`` is that of a reserved seat.  With ``schema``
+    room's options class, or a map of them by name, with the names of enum members.  ``filters`` are
+    values that the listing of a room must have for the server to choose it; ``arena?mode=RANKED``
+    as ``room`` says the same.  ``ticket`` is the ticket of a reserved seat.  With ``schema``
     (``MyRoom.schema()``) the server must have the same schema, and enum fields give members;
     without it they give the names of members.  ``via`` puts a link of the lab between client and
     server: ``clients.lab.stream.over``.

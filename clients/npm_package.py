@@ -1,7 +1,7 @@
 """The browser client as an npm package: ``python -m clients.npm_package DIR``.
 
-Owns the package's manifest, and which modules are in it.  The modules are those that the server
-serves; TypeScript writes their declarations.  Needs Node.js, of which npm fetches the compiler.
+Owns the package's manifest, and the choice of its modules, which are those that the server serves.
+TypeScript writes their declarations.  Needs Node.js, whose npm fetches the compiler.
 Never publishes: ``npm pack`` or ``npm publish`` in the folder does.
 """
 
@@ -20,7 +20,7 @@ NAME: Final = "trio-gameserver-client"
 #: The compiler that writes the declarations.
 TYPESCRIPT: Final = "typescript@5.9.3"
 WEB: Final = Path(__file__).with_name("web")
-#: What goes into the package, below ``clients/web``.
+#: The folders below ``clients/web`` that go into the package.
 FOLDERS: Final = ("net", "adapters")
 #: Seconds that fetching and running the compiler may take.
 DEADLINE_S: Final = 300

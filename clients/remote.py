@@ -45,7 +45,7 @@ class EntityLayout:
     write_owner: Writer
     #: A field's name → where its value is.
     indices: dict[str, tuple[str, int, FieldSpec]]
-    #: Likewise, by the names of the properties.
+    #: The same by the names of the properties.
     properties: dict[str, tuple[str, int, FieldSpec]]
 
 
@@ -58,8 +58,8 @@ class RemoteEntity:
 
     ``id`` is the entity's id.  ``values`` and ``owner_values`` (None if none is held)
     are its wire values in the order of ``spec``.  ``changed_tick`` is the tick of the delta that
-    last changed it.  A field whose name entities keep for themselves has an underscore behind it,
-    as in the browser client: ``pickup.kind_``; ``entity["kind"]`` is the same field.
+    last changed it.  A field whose name is reserved for entities has an underscore behind it, as in
+    the browser client: ``pickup.kind_``; ``entity["kind"]`` is the same field.
     """
 
     __slots__ = ("changed_tick", "crc", "id", "owner_crc", "owner_mask", "owner_values", "values")

@@ -1,12 +1,12 @@
-"""Background calls of a room: what takes time, and whose result comes back at a tick.
+"""Background calls of a room: async functions whose results come back at a tick.
 
-Owns which calls are in flight, the results that wait for a tick, and their bound.  Never runs a
-call: the shell does (``runtime/rooms/background.py``), or a test.
+Owns the calls in flight, the results that wait for a tick, and their bound.  Never runs a call; the
+shell does (``runtime/rooms/background.py``), or a test.
 
-A result is something from outside, so it enters a room by one way only, ``Stepper.finished``, and
-is delivered at a fixed place of a tick, in the order of arrival.  A call is saved with the room by
-its number, its handler and what it is about.  The function is not: a room that goes on in another
-process gets ``Interrupted`` in place of the result.
+A result comes from outside, so it enters a room only through ``Stepper.finished``, and is delivered
+at a fixed place of a tick, in the order of arrival.  A call is saved with the room by its number,
+its handler and ``about``.  The function is not saved: a room that another process recovers gets
+``Interrupted`` in place of the result.
 
 At most ``MAX_IN_FLIGHT`` calls of a room are in flight.  Overflow policy ``refuse-newest``: the
 result of any further call is ``TooManyCalls``, at the next tick.
@@ -35,9 +35,9 @@ class Call:
     number: int
     #: The name of the function, for logs and tests.
     name: str
-    #: What is called with the result; None: nothing.
+    #: The handler that is called with the result, or None.
     then: Callable[..., object] | None
-    #: What is given to ``then`` after the result, if it is not empty.
+    #: Further arguments of ``then``, after the result.
     about: tuple[Any, ...]
 
 
@@ -58,7 +58,7 @@ class Calls:
     def __init__(self) -> None:
         #: By number, in the order in which they were made; a result may wait already.
         self.in_flight: dict[int, Call] = {}
-        #: What the shell has to start.
+        #: The calls that the shell has to start.
         self.requests: list[Request] = []
         #: Numbers and results in the order of arrival, until the next tick.
         self.results: list[tuple[int, Any]] = []
@@ -95,7 +95,7 @@ class Calls:
 
 
 def name_of(function: Any) -> str:
-    """Return the name of a function, or of what it is a part of."""
+    """Return the name of a function, also of a partial one."""
     if isinstance(function, functools.partial):
         function = function.func
     return getattr(function, "__name__", type(function).__name__)

@@ -1,7 +1,7 @@
 """``Group``: players who see each other's entities wherever they are, such as a team or a party.
 
-Owns the membership of players.  Which group an entity belongs to is in its record
-(``model/record.py``); what follows for the cells is in ``model/layers.py``.
+Owns the membership of players.  The record of an entity has its group (``model/record.py``);
+``model/layers.py`` derives the cells.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Group:
         return any(member is player for member in self._members.values())
 
     def add(self, player: Player[Any]) -> None:
-        """Let ``player`` see what belongs to this group, until it is removed or leaves the room."""
+        """Add ``player`` until it is removed or leaves the room; it sees the group's entities."""
         self._seal.check()
         if self._players.get(_seat_of(player)) is not player:
             raise LocalProtocolError(f"{player!r} is not in this room")
@@ -78,7 +78,7 @@ class Groups:
         self._seal = seal
 
     def get(self, name: str) -> Group:
-        """Return the group called ``name``; there is one from now on."""
+        """Return the group called ``name``; make it if there is none."""
         group = self.by_name.get(name)
         if group is None:
             if type(name) is not str:

@@ -18,8 +18,8 @@ class Joining:
     """A client that asks to join.
 
     ``options`` is an instance of the room's options class, None if the room has none.  ``token`` is
-    the text that the client sent, which only the game can check; in a room that requires a token
-    the server has verified it, and ``verified`` is what it says.  ``moved_from`` is the room that
+    the text that the client sent, which only the game can check.  In a room that requires a token
+    the server has verified it, and ``verified`` has its content.  ``moved_from`` is the room that
     the player comes from (``Player.move_to``): then ``verified`` is the player's identity, if it
     had one, and there is no token.
     """

@@ -31,10 +31,10 @@ class Text:
 
 @attrs.frozen
 class Move:
-    """Players who go on in another room together: their seats, the room asked for, and options.
+    """Players who move to another room together: their seats, the room asked for, and options.
 
-    ``room`` may end in a query, whose fields are filters.  ``options`` are by name; None: those
-    that each player has, where the other room takes the same.
+    ``room`` may end in a query, whose fields are filters.  ``options`` are by name.  With None each
+    player keeps its own options, if the other room has the same options class.
     """
 
     seats: tuple[int, ...]
@@ -52,7 +52,7 @@ class Outbox:
     moves: list[Move] = attrs.field(factory=list)
 
     def move(self, seats: tuple[int, ...], room: str, options: Any) -> None:
-        """Check a move and add it; ``LocalProtocolError`` if it can never be."""
+        """Check a move and add it; ``LocalProtocolError`` if it is not possible."""
         try:
             parse_room_request(room.partition("?")[0])
         except (JoinRefused, AttributeError):

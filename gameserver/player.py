@@ -44,8 +44,9 @@ class Screen:
 class Player(Generic[EntityT]):
     """A person or a bot that plays in a room.
 
-    ``seat`` is the place in the room, ``identity`` is what ``Room.on_auth`` returned, ``options``
-    are those that its client joined with, and ``latency`` is what the ping frames measured.
+    ``seat`` is the place in the room, ``identity`` the result of ``Room.on_auth``, ``options`` are
+    the options that its client joined with, and ``latency`` has the measurements of the ping
+    frames.
     """
 
     def __init__(
@@ -59,11 +60,11 @@ class Player(Generic[EntityT]):
     ) -> None:
         #: The name that the client gave; a game may change it.
         self.name = name
-        #: What ``Room.on_auth`` returned.
+        #: The identity that ``Room.on_auth`` returned.
         self.identity = identity
-        #: What the client asked for when it joined: an instance of ``Room.options``.
+        #: The options that the client joined with: an instance of ``Room.options``.
         self.options = options
-        #: What the ping frames measured.
+        #: The latency that the ping frames measured.
         self.latency = Latency()
         #: False while the connection is lost and the seat is held (``Room.hold_s``).
         self.connected = True
@@ -94,7 +95,7 @@ class Player(Generic[EntityT]):
         """The spawned entity that this player steers, or None.
 
         The player's view follows its position.  Despawning the entity leaves None.  In a
-        ``Room[Ship]`` type checkers take it for a ``Ship``; where a player may have none, write
+        ``Room[Ship]`` its type is ``Ship`` for type checkers; if a player may have no entity, write
         ``Room[Ship | None]``.
         """
         record = self._seat.own
@@ -122,12 +123,12 @@ class Player(Generic[EntityT]):
         self._seat.focus = point
 
     def move_to(self, room: str, *, options: Any = None) -> None:
-        """Have this player go on in another room of the server, after this tick.
+        """Move this player to another room of the server, after this tick.
 
         ``room`` is ``"kind/name"``, or ``"kind"`` or ``"kind?field=value"`` for a room that the
         server chooses; it is made if need be.  A seat is reserved there, the client follows by
         itself, and ``on_leave`` of this room says ``"moved to …"``.  ``options`` are an instance of
-        the other room's options class or a map of them by name; by default the player's own, where
+        the other room's options class or a map of them by name; by default the player's own, if
         the other room has the same class.  If there is no seat, the player stays, and
         ``Room.on_move_refused`` is called.
         """

@@ -50,8 +50,8 @@ class Room(Generic[EntityT]):
     ``Room[Ship]`` tells type checkers that ``player.entity`` is a ``Ship`` in the hooks of the
     room, where ``player`` is then a ``Player[Ship]``.  Plain ``Room`` leaves that open.
 
-    Class attributes to set: ``tick_rate`` (ticks per second), ``view`` (what a player sees by
-    distance, as in ``Near(400)``; None shows everything to everyone), ``max_players``,
+    Class attributes to set: ``tick_rate`` (ticks per second), ``view`` (which entities a player
+    sees by distance, as in ``Near(400)``; None shows everything to everyone), ``max_players``,
     ``publish_every`` (ticks per delta), ``classes`` (the entity, command and event classes; by
     default all such classes in the module of the room and in the modules of its base rooms).
 
@@ -71,12 +71,12 @@ class Room(Generic[EntityT]):
 
     ``journaled`` says whether all that comes into the room is written to a file, from which
     ``gameserver replay`` plays it again: always, never, or (None) if the server has a folder for
-    journals.  What ``on_auth`` and ``on_start`` do is in no journal, so ``on_auth`` may change
-    nothing that the other hooks read.
+    journals.  The effects of ``on_auth`` and ``on_start`` are in no journal, so ``on_auth`` must
+    not change anything that the other hooks read.
 
     A ``durable`` room outlives its process: after a crash or a stop, the next server with the same
-    data folder goes on with it before it takes connections, and its players come back to their
-    seats.  It is saved as by a snapshot, so ``on_load`` is called in place of ``on_start``.
+    data folder recovers it before it takes connections, and its players come back to their seats.
+    It is recovered from a snapshot, so ``on_load`` is called in place of ``on_start``.
 
     ``stored`` names the collections and leaderboards of which clients may read: a player its own
     objects, and places in leaderboards; only of those that are ``client_readable``.
@@ -88,22 +88,23 @@ class Room(Generic[EntityT]):
     connection is closed with 4012.  ``"refuse"``: the newer connection is refused while the older
     one is connected.
 
-    ``options`` is an attrs class: what a client may ask for when it joins, checked like the fields
-    of a command.  ``Player.options`` is an instance of it, and so is ``made_with``: the options of
-    the client for which the room was made, or all defaults (None if a field has no default).
+    ``options`` is an attrs class of the options that a client may give when it joins, checked like
+    the fields of a command.  ``Player.options`` is an instance of it, and so is ``made_with``: the
+    options of the client for which the room was made, or all defaults (None if a field has no
+    default).
 
-    ``listing`` is an attrs class, too: what ``/rooms`` and the choice of a room see of it.  In a
-    room, ``self.listing`` is an instance, which the game changes as it likes.  ``filter_by`` names
-    those of its fields by which clients choose; an option of the same name is such a filter.  A
-    room with ``locked`` set takes no newcomers, and one with ``private`` set only those that ask
-    for it by name; a private room is not listed.
+    ``listing`` is an attrs class, too.  In a room, ``self.listing`` is an instance, which the game
+    changes as it likes, and which ``/rooms`` shows.  ``filter_by`` names its fields that clients
+    may filter rooms by; an option of the same name is such a filter.  A room with ``locked`` set
+    takes no newcomers.  A room with ``private`` set is not listed, and only clients that name it
+    join it.
     """
 
     #: Ticks per second.
     tick_rate: ClassVar[int] = 20
-    #: What a player sees by distance, as in ``Near(400)``; None shows everything to everyone.
+    #: The view by distance, as in ``Near(400)``; None shows everything to everyone.
     view: ClassVar[View | None] = None
-    #: How many players have a seat.
+    #: The number of seats.
     max_players: ClassVar[int] = 64
     #: Ticks from one delta to the next.
     publish_every: ClassVar[int] = 1
@@ -112,7 +113,7 @@ class Room(Generic[EntityT]):
 
     #: The class of the commands that a player gives at every tick, such as held controls.
     input: ClassVar[type | None] = None
-    #: What happens where an input has not come: the last one is repeated, or ``on_idle`` is called.
+    #: If an input has not come, ``"repeat"`` repeats the last one; ``"neutral"`` calls ``on_idle``.
     idle: ClassVar[Literal["repeat", "neutral"]] = "repeat"
     #: For how many ticks the last input is repeated.
     idle_repeat_ticks: ClassVar[int] = 10
@@ -126,10 +127,10 @@ class Room(Generic[EntityT]):
     #: Whether ``seen_by`` looks back at all.
     lag_compensation: bool = True
 
-    #: For how long the seat of a player is held whose connection is lost.
+    #: For how long the seat of a player without a connection is held.
     hold_s: ClassVar[float] = 30.0
 
-    #: Whether the room is written to a journal; None: where the server has a folder for them.
+    #: Whether the room is written to a journal; None: if the server has a folder for journals.
     journaled: ClassVar[bool | None] = None
     #: Whether the room is kept through a restart of the server.
     durable: ClassVar[bool] = False
@@ -139,21 +140,21 @@ class Room(Generic[EntityT]):
 
     #: Whether a client needs a token that the server's secret signed.
     requires_token: ClassVar[bool] = False
-    #: What happens when an identity that plays in the room signs in again.
+    #: Which connection wins when an identity that plays in the room signs in again.
     second_sign_in: ClassVar[Literal["take over", "refuse"]] = "take over"
 
-    #: An attrs class: what a client may ask for when it joins.
+    #: An attrs class of the options that a client may give when it joins.
     options: ClassVar[type | None] = None
     #: The options of the client for which the room was made, or all defaults.
     made_with: Any
 
-    #: An attrs class: what ``/rooms`` and the choice of a room see; in a room an instance of it.
+    #: An attrs class of the facts that ``/rooms`` shows; in a room an instance of it.
     listing: Any = None
-    #: The fields of the listing by which clients choose a room.
+    #: The fields of the listing that clients may filter rooms by.
     filter_by: ClassVar[Sequence[str]] = ()
     #: Whether the room takes no newcomers.
     locked: bool = False
-    #: Whether only those join who ask for the room by name; it is not listed then.
+    #: Whether only clients that name the room join it; it is not listed then.
     private: bool = False
 
     def __init__(
@@ -175,7 +176,7 @@ class Room(Generic[EntityT]):
         """Set the engine's attributes; a room that is loaded gets no ``on_create`` after it."""
         #: The label of the room, as in ``arena/1``.
         self.name = name
-        #: What ``random`` began with, so that a rehearsal can begin a second room like this one.
+        #: The seed of ``random``, so that a rehearsal can begin a second room like this one.
         self._seed = seed
         #: Random numbers that are saved with the room; a game uses no others.
         self.random = random.Random(seed)
@@ -393,10 +394,10 @@ class Room(Generic[EntityT]):
 
     @property
     def storage(self) -> RoomStorage:
-        """What the server keeps: objects, leaderboards and matches.
+        """The storage of the server: objects, leaderboards and matches.
 
         Async hooks read from it and write to it; ``tick`` and other hooks that cannot wait call
-        ``storage.submit``.  Raises ``LocalProtocolError`` on a server that keeps nothing, and in
+        ``storage.submit``.  Raises ``LocalProtocolError`` on a server without storage, and in
         ``on_create``.
         """
         if self._storage is None:
@@ -418,12 +419,12 @@ class Room(Generic[EntityT]):
     def every(self, seconds: float, method: Callable[..., object], *arguments: Any) -> Timer:
         """Call ``method`` with ``arguments`` again and again, first ``seconds`` from now.
 
-        As ``after`` does.  Calls that fell into ticks that the server dropped become one.
+        The rules of ``after`` apply.  Calls that were due in dropped ticks become one.
         """
         return self._add_timer("every", seconds, method, arguments)
 
     def cancel(self, timer: Timer) -> None:
-        """Call ``timer`` never again; harmless if it is over already."""
+        """Never call ``timer`` again; harmless if it is over already."""
         if not isinstance(timer, Timer):
             raise LocalProtocolError(
                 f"cancel() takes the Timer that after() or every() returned, not {timer!r}"
@@ -440,13 +441,14 @@ class Room(Generic[EntityT]):
     ) -> None:
         """Run an async ``function`` beside the room, and call ``then`` with its result at a tick.
 
-        For what takes time: a request to another service, a query.  ``then`` is a method; it is
-        called with the result, and with ``about`` where that is given, before the commands of a
-        tick, in the order in which results arrive.  An exception is a result, too: ``then`` is
-        called with it.  If the room went on in another process, the result is ``Interrupted``.
+        For slow work, such as a request to another service.  ``then`` is a method; it is called
+        with the result, and with ``about`` if that is given, before the commands of a tick, in the
+        order in which results arrive.  An exception is a result, too: ``then`` is called with it.
+        If the room was recovered by another process, the result is ``Interrupted``.
 
-        At most 64 calls are in flight; the result of a further one is ``TooManyCalls``.  Calls end
-        with the room.  Give and take values, not entities: ``function`` runs while the room plays.
+        At most 64 calls are in flight; a further one gets ``TooManyCalls`` as its result.  Calls
+        end with the room.  Pass and return values, not entities: ``function`` runs while the room
+        plays.
         """
         self.world.seal.check()
         extra = () if about is None else (about,)
@@ -504,7 +506,7 @@ class Room(Generic[EntityT]):
     def move_players(
         self, players: Iterable[Player[Any]], room: str, *, options: Any = None
     ) -> None:
-        """Have players go on in another room together, or not at all; see ``Player.move_to``."""
+        """Move players to another room together, or not at all; see ``Player.move_to``."""
         seats = tuple(_seat_of(player, "players") for player in players)
         if seats:
             self._outbox.move(seats, room, options)
@@ -546,7 +548,7 @@ def unbuilt(room_class: type[R], name: str, seed: int) -> R:
 
 
 class _Unrandom:
-    """Stands in the place of ``Room.random`` while ``sees`` is asked."""
+    """Replaces ``Room.random`` while ``sees`` is called."""
 
     def __init__(self, seal: Seal) -> None:
         self._seal = seal
@@ -557,7 +559,7 @@ class _Unrandom:
 
 @contextlib.contextmanager
 def sealed(room: Room) -> Iterator[None]:
-    """Let nothing change ``room`` through its own methods while ``sees`` is asked."""
+    """Keep ``room`` from being changed through its own methods while ``sees`` is called."""
     random_numbers, seal = room.random, room.world.seal
     seal.holder = f"{type(room).__name__}.sees"
     room.random = _Unrandom(seal)  # type: ignore[assignment]
@@ -574,7 +576,7 @@ def leave_groups(room: Room, player: Player[Any]) -> None:
 
 
 def attach(room: Room, past: Past | None) -> tuple[Outbox, Timers, Calls]:
-    """Make ``past`` answer ``Room.seen_by``; return what hooks of ``room`` fill.
+    """Make ``past`` answer ``Room.seen_by``; return the queues that hooks of ``room`` fill.
 
     Only the room's ``Stepper`` calls this.
     """
@@ -583,7 +585,7 @@ def attach(room: Room, past: Past | None) -> tuple[Outbox, Timers, Calls]:
 
 
 def give_storage(room: Room, storage: RoomStorage) -> None:
-    """Make ``storage`` what ``Room.storage`` returns.  Only the maker of ``room`` calls this."""
+    """Set the storage that ``Room.storage`` returns.  Only the maker of ``room`` calls this."""
     room._storage = storage
 
 

@@ -1,8 +1,8 @@
 """Seat tickets: signed texts, each of which stands for one reserved seat, until it expires.
 
-Owns signing and verifying, with itsdangerous.  A ticket names its reservation, the room, and when
-it expires; what else is reserved stays at the server.  Never knows whether it was used:
-``runtime/rooms/reservations.py`` does.
+Owns signing and verifying, with itsdangerous.  A ticket names its reservation, the room, and the
+time when it expires; all else about the reservation stays at the server.  Never knows whether it
+was used; ``runtime/rooms/reservations.py`` does.
 """
 
 from __future__ import annotations

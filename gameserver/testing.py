@@ -63,7 +63,7 @@ _TAKES_ALL: Final = _TakesAll()
 
 
 class ReallyWaits(LocalProtocolError):
-    """An async hook or function waits for something outside, which a rehearsal has not."""
+    """An async hook or function waits for something outside, which a rehearsal does not have."""
 
 
 class Rehearsal(Generic[R]):
@@ -114,7 +114,7 @@ class Rehearsal(Generic[R]):
         requires tokens, ``token`` is the identity in one that the server has verified.  ``options``
         is an instance of the room's options class, or a map by field name, which is checked.
 
-        Without them nothing is asked: the player has ``identity``, and the default options.
+        Without them ``on_auth`` is not called: the player has ``identity`` and default options.
         ``ReallyWaits`` if ``on_auth`` waits for something: ``await play.join_later(…)`` waits.
         """
         chosen = self._options(options)
@@ -252,7 +252,7 @@ class Rehearsal(Generic[R]):
             raise failure.error
 
     def heard(self, player: Player) -> list[tuple[str, str]]:
-        """Return who said what, of the texts that the last ``step`` would have sent to ``player``.
+        """Return speaker and text of the texts that ``step`` would have sent to ``player``.
 
         The server itself has no name.
         """

@@ -1,11 +1,11 @@
 """The timers of a room: calls that a game wants at a later tick.
 
-Owns which call is due at which tick, and what a timer may call.  Never calls anything and never
-looks at a clock: ``simulation/stepper.py`` makes the calls, and the room's ticks are the time.
+Owns the tick at which each call is due, and the check of the called method.  Never calls anything
+and never reads a clock: ``simulation/stepper.py`` makes the calls, and time is the room's ticks.
 
-A timer calls a method under the name that its class has for it, because a snapshot can save that.
-A lambda or a nested function has no such name, so it is refused at once: a room that works until
-its server wants to save it would fail in front of its players.
+A timer calls a method by its name in its class, because a snapshot can save that name.  A lambda or
+a nested function has no such name, so it is refused at once; otherwise the room would fail only
+later, when its server saves it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Timer:
 
     @property
     def call(self) -> tuple[Callable[..., object], tuple[Any, ...]]:
-        """What it calls, with which arguments."""
+        """The method that it calls, and the arguments."""
         return self._method, self._arguments
 
     @property
@@ -87,7 +87,7 @@ class Timers:
         return timer
 
     def cancel(self, timer: Timer) -> None:
-        """Call ``timer`` never again; harmless if it is over."""
+        """Never call ``timer`` again; harmless if it is over."""
         if timer.due_tick is None:
             return
         place = bisect_left(self.waiting, _order(timer), key=_order)
@@ -97,7 +97,7 @@ class Timers:
         timer.due_tick = None
 
     def resume(self, timers: Iterable[Timer]) -> None:
-        """Take the timers of a room that was saved; those that are over among them are left."""
+        """Take the timers of a saved room, except those that are over."""
         self.waiting = sorted((t for t in timers if t.due_tick is not None), key=_order)
 
     def due(self, tick: int) -> Iterator[Timer]:

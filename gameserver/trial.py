@@ -1,10 +1,10 @@
 """A room class is tried before it is served: a trial room plays a moment of the game.
 
-Owns what happens in the trial, and turns each mistake into a line that says what to write.  The
-trial is ``Rehearsal``, so it has no server, no sockets and no clock.  It ends without a complaint
-where the game needs something from outside: where ``on_start`` waits or raises.  ``on_auth`` and
-``on_stop`` are not called, because they look at and change what is outside of the room.  For the
-same reason no background call is run, and nothing that is submitted to the storage is written.
+Owns the course of the trial, and turns each mistake into a line that says what to write.  The trial
+is a ``Rehearsal``, so it has no server, no sockets and no clock.  It ends without a complaint when
+the game needs something from outside: when ``on_start`` waits or raises.  ``on_auth`` and
+``on_stop`` are not called, because they read and change data outside of the room.  For the same
+reason no background call is run, and no submission to the storage is written.
 """
 
 from __future__ import annotations
@@ -71,9 +71,9 @@ class TrialFailed(LocalProtocolError):
 
 
 def try_room(room: type[Room]) -> None:
-    """Play a moment in a room of this class; ``TrialFailed`` says what is wrong with it.
+    """Play a moment in a room of this class; ``TrialFailed`` lists its mistakes.
 
-    For tests: a class that passes is one that ``gameserver serve`` takes.
+    For tests: ``gameserver serve`` accepts a class that passes.
     """
     if lines := list(_mistakes(room)):
         raise TrialFailed(lines)
@@ -81,7 +81,7 @@ def try_room(room: type[Room]) -> None:
 
 
 def _mistakes(room: type[Room]) -> Iterator[str]:
-    """Yield what can be told without a room: what cannot work, and what is hardly intended."""
+    """Yield the mistakes that show without a room: errors, and probable slips."""
     try:
         check_room(room)
     except LocalProtocolError as error:
@@ -157,7 +157,7 @@ class _Trial:
 
 
 def _hint(error: AttributeError) -> str:
-    """Return what to write in place of an attribute that is not there, where that can be told."""
+    """Return a hint about an attribute that does not exist, or an empty text."""
     name, holder = error.name or "", error.obj
     if isinstance(holder, int) and hasattr(Player, name):
         return ": self.players is a dict by seat, so write for player in self.players.values()"
@@ -172,7 +172,7 @@ def _hint(error: AttributeError) -> str:
 
 
 class _InertStorage(RoomStorage):
-    """The storage of a trial room: it keeps nothing, and whoever reads from it ends the trial."""
+    """The storage of a trial room: it keeps nothing, and reading from it ends the trial."""
 
     def __init__(self) -> None:
         """Have no database."""
@@ -189,13 +189,13 @@ def _is_outside(file: str) -> bool:
 
 
 def _started(room: Room) -> bool:
-    """Run ``on_start`` as far as it gets without waiting; whether it came to its end."""
+    """Run ``on_start`` until it waits; return whether it came to its end."""
     coroutine = room.on_start()
     try:
         coroutine.send(None)
     except StopIteration:
         return True
-    except Exception:  # noqa: BLE001 - what it asks for may not be there before the server is
+    except Exception:  # noqa: BLE001 - it may need something that only a running server has
         return False
     finally:
         coroutine.close()
@@ -203,7 +203,7 @@ def _started(room: Room) -> bool:
 
 
 def _default_commands(room: type[Room]) -> Iterator[Any]:
-    """Yield each command with its defaults, where it can be made of them alone."""
+    """Yield each command that can be made of its defaults alone."""
     for cls in room.schema().kinds:
         if isinstance(spec_of(cls), CommandSpec):
             try:

@@ -1,6 +1,6 @@
 """Means of an attacker: source addresses, and ways to connect, join and misbehave at the end.
 
-Owns sockets.  What is sent over them is ``ammunition.py``'s, when and how often ``attacks.py``'s.
+Owns sockets.  ``ammunition.py`` has the bytes to send, ``attacks.py`` decides when and how often.
 """
 
 from __future__ import annotations

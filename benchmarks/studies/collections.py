@@ -26,7 +26,7 @@ KEYS: Final = 10
 
 
 class Kind(enum.Enum):
-    """What an item is."""
+    """The sort of an item."""
 
     TOOL = 0
     FOOD = 1

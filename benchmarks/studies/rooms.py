@@ -34,13 +34,13 @@ RUNS: Final = 5
 FIRST_ROOMS: Final = 2_000
 #: How many stages the rooms after that are counted in.
 STAGES: Final = 10
-#: What may come to the memory blocks over all stages: some hundred blocks come and go anyway.
+#: Memory blocks that may be added over all stages: some hundred blocks come and go anyway.
 MOST_GROWTH: Final = 10_000
 
 
 @attrs.frozen
 class Stage:
-    """What was in use after so many rooms had come and gone."""
+    """Objects in use after so many rooms had come and gone."""
 
     rooms: int
     rooms_per_s: float

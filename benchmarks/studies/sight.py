@@ -1,4 +1,4 @@
-"""What it costs to decide who sees what: each grade of view, and a room of two teams.
+"""The cost of deciding who sees what: each grade of view, and a room of two teams.
 
 Owns the worlds of this study.  Times publishes without sockets, the best of several runs.  The cost
 per seat is the time of a publish less that of the same world without seats, by seat.

@@ -1,4 +1,4 @@
-"""A player's whole netcode: what the player sees, and which commands to send.
+"""A player's whole netcode: places to draw, and commands to send.
 
 Owns the client's loop of ticks, and connects its parts: the tick clock and the lead (the tick of
 the next command), the predictor (the own entity, now), playback and tracks (others, a moment ago),
@@ -231,10 +231,10 @@ class Steering(Generic[S, C]):
         return self.predictor.state
 
     def ahead(self, now_s: float, command: C) -> tuple[S, S, float] | None:
-        """Return the state of this tick, that of the next with ``command``, and a part of the way.
+        """Return the states of this tick and of the next with ``command``, and a share.
 
-        The part, 0 to 1, is where the client's time is between the two; None: there is no state.
-        Drawing part of the way shows a key press in the next frame.
+        The share, 0 to 1, is the client's time between the two ticks; drawing between the two
+        states shows a key press in the next frame.  None if there is no state.
         """
         state, following = self.predictor.state, self.predictor.peek(command)
         if state is None or following is None:
@@ -245,8 +245,8 @@ class Steering(Generic[S, C]):
     def own_place(self, now_s: float, command: C | None = None) -> tuple[float, float] | None:
         """Return where to draw the own entity: as predicted, with smoothed corrections.
 
-        ``command`` is what the controls say now.  With it the place is on the way to the next tick;
-        without, it is that of the tick.
+        ``command`` holds the controls as they are held now.  With it the place is between this tick
+        and the next; without it, it is the place at the tick.
         """
         state = self.predictor.state
         if state is None:

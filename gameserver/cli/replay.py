@@ -1,4 +1,4 @@
-"""``gameserver replay``: what a journal holds, and the room of it played again.
+"""``gameserver replay``: the contents of a journal, and its room played again.
 
 Owns the command's arguments and its progress; ``gameserver/state/journal`` reads and plays, and
 ``replay_output.py`` prints.
@@ -128,7 +128,7 @@ def _summarise(file: pathlib.Path, stream: BinaryIO, console: Console) -> int:
 
 @contextlib.contextmanager
 def _progress(file: pathlib.Path, what: str) -> Iterator[Any]:
-    """Show on standard error how much of ``file`` has been read; nothing if that is no terminal."""
+    """Show the progress of reading ``file`` on standard error, if that is a terminal."""
     console = Console(stderr=True)
     with Progress(
         TextColumn(what),

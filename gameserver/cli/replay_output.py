@@ -1,4 +1,4 @@
-"""What ``gameserver replay`` prints: a summary, and fields over time as a table or a plot.
+"""The output of ``gameserver replay``: a summary, and fields over time as a table or a plot.
 
 Owns the form of the output only.
 """
@@ -26,7 +26,7 @@ _BARS: Final = "▁▂▃▄▅▆▇█"
 
 
 class Series:
-    """The values of one field over time: where each is → tick → value."""
+    """The values of one field over time: entity or room → tick → value."""
 
     def __init__(self, name: str, probe: Probe) -> None:
         self.name: Final = name
@@ -42,7 +42,7 @@ class Series:
 
 
 def show_summary(console: Console, summary: Summary, file: pathlib.Path, tail: Tail | None) -> None:
-    """Print who played, for how long, and what happened."""
+    """Print the players, the durations, and the counts of events."""
     header = summary.header
     began = datetime.fromtimestamp(header.began_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     _line(console, f"{file}: {header.label} ({header.game}), part {header.part}, from {began}")
@@ -119,7 +119,7 @@ def _table(series: Series, tick_rate: int) -> Table:
 
 
 def _plot(ticks: list[int], values: dict[int, Any]) -> str:
-    """Return the values as bars; of what is no number, how often it changed."""
+    """Return the values as bars, or a remark if they are not numbers."""
     numbers = {t: float(v) for t, v in values.items() if isinstance(v, (int, float))}
     if not numbers:
         return f"no numbers; the last is {_shown(values[max(values)])}"

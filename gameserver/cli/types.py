@@ -1,4 +1,4 @@
-"""``gameserver types``: what a room and its clients exchange, as TypeScript declarations.
+"""``gameserver types``: the classes that a room and its clients exchange, as TypeScript.
 
 Owns the command's argument and its output; ``gameserver/model/typescript.py`` writes them.
 """

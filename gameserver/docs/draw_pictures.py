@@ -261,7 +261,7 @@ def view() -> Picture:
 
 
 def knowledge() -> Picture:
-    """What a seat knows, as a state machine."""
+    """The knowledge of a seat, as a state machine."""
     picture = Picture("The states of what a seat knows", 760, 230)
     new = picture.labelled(30, 75, 150, 70, "new\nnothing is assumed", GREY)
     current = picture.labelled(290, 75, 170, 70, "up to date\nknows the last publish", GREEN)

@@ -1,4 +1,4 @@
-"""Layers of entities and sights of seats: who sees an entity besides the seats near it.
+"""Layers of entities and sights of seats: which seats see an entity besides those near it.
 
 Owns the numbers of layers and sights, and which sight sees which layer.  Never holds entities or
 seats: ``world.py`` gives each record its layer, and ``replication/interest.py`` each seat its

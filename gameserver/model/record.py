@@ -1,4 +1,4 @@
-"""A record: what the engine keeps of one spawned entity.
+"""A record: the engine's state of one spawned entity.
 
 Owns no rules: the world spawns and despawns records, the grid places them, and the publisher keeps
 the wire values.  Knows neither grid nor world.

@@ -58,7 +58,7 @@ class World:
         self.grid = _grid_for(view)
         #: Id → the engine's record of the entity.
         self.records: dict[int, Record] = {}
-        #: What a publish must compare, by kind and id: always, and because it was touched.
+        #: Records that a publish must compare, by kind and id: always, and because touched.
         self.busy: list[dict[int, Record]] = [{} for _ in schema.entities]
         self.touched: list[dict[int, Record]] = [{} for _ in schema.entities]
         #: Seat → id → record of what the seat owns.

@@ -114,10 +114,10 @@ STAGES: Final = ("up_estimate", "wait", "simulate", "send", "down_estimate")
 
 @attrs.frozen
 class LoopFigures:
-    """What ticks all rooms has counted since the start, and the ladder of the whole server.
+    """Figures of the scheduler since the start, and of the overload ladder of the whole server.
 
     A round ticks the rooms that are due; ``busy_s`` is the total duration of all rounds.
-    ``rooms_demanded`` are the rooms that gave something up because of the others.
+    ``rooms_demanded`` are the rooms that climbed their ladders because of the others.
     """
 
     rounds: int = 0

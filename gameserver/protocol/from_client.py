@@ -68,8 +68,8 @@ class Hello:
     #: holds, in the form of ``held.py``, or None if it needs a full state.
     tick: int = 0
     held: bytes | None = None
-    #: By field name: what the client asks for, and what a room that it is matched to must have.
-    #: Only their forms are checked here; the class of the room knows the fields.
+    #: The client's options and filters, by field name.  Only their forms are checked here; the
+    #: class of the room declares the fields.
     options: dict[str, Any] | None = None
     filter: dict[str, FilterValue] | None = None
     #: A signed ticket that the server gave out: for a reserved seat, or for moving to this room.
@@ -256,9 +256,9 @@ class Resync:
 
 @attrs.define
 class HeldEntity:
-    """An entity as a client holds it; ``kind`` None: not at all.
+    """An entity in the state of a client; ``kind`` is None if the client does not hold it.
 
-    The values are unchecked: a client that is wrong may hold anything.
+    The values are unchecked, since a wrong client may report anything.
     """
 
     entity_id: int
@@ -286,8 +286,8 @@ class HeldEntity:
 class Desync:
     """A client's checksum of ``tick`` was wrong.
 
-    ``held`` None asks for the hashes of that tick by entity.  With them the client finds the
-    entities that differ, and reports what it holds of some of them.
+    With ``held`` None the client asks for the hash of each entity at that tick.  It then finds the
+    entities that differ, and reports its values of some of them.
     """
 
     tick: int

@@ -278,7 +278,7 @@ class Check:
 
 @attrs.define
 class Hashes:
-    """The hashes of what a seat should hold as of the delta of ``tick``: id, hash, id, hash, …
+    """The hashes of all entities of a seat as of the delta of ``tick``: id, hash, id, hash, …
 
     A hash is the entity's share of the checksum.  ``held`` is a flat array.
     """

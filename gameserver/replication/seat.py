@@ -1,4 +1,4 @@
-"""A seat as replication sees it: where it looks, what it knows, and where its frames go.
+"""A seat in replication: its focus, its knowledge, and the sink of its frames.
 
 Owns per-seat state and its transitions.  The room sets what a player steers and looks at; the
 publisher calls the transitions of ``knowledge`` (see ``knowledge.py``), which nothing else sets.

@@ -260,7 +260,7 @@ class Server:
     # ------------------------------------------------------------ certificates and secrets
 
     async def reload(self) -> None:
-        """Read certificate, key and secrets again; whatever cannot be used stays as it was.
+        """Read certificate, key and secrets again; if a file is unusable, its old values stay.
 
         Connections that are open keep the certificate that they were shown. The files are read
         in a thread: one on a dead network file system holds up nobody, not even the end.

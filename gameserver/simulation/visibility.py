@@ -1,8 +1,8 @@
-"""Which entities a hit test may find for one player: those that its client can know.
+"""The entities that a hit test may find for one player: those that its client can know.
 
-Owns the judgement, made from the state of the room alone.  The set that replication keeps for a
-seat would not do: it depends on how fast the client's link is, and no replay or snapshot has the
-link.  A hit test that asked for it would differ between the room and its replay.
+Owns the judgement, made only from the state of the room.  The set that replication keeps for a seat
+is not used: it depends on the client's link, which no replay or snapshot has, so hit tests would
+differ between the room and its replay.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gameserver.simulation.seeing import ask, has_sees
 
 
 class Visibility:
-    """What ``player`` may find in ``room``; made for one hit test."""
+    """The entities that ``player`` may find in ``room``; made for one hit test."""
 
     def __init__(self, room: Room, player: Player) -> None:
         self._room: Final = room

@@ -1,8 +1,8 @@
 """Turns what a game keeps into rows: the first step of a snapshot, taken within the tick.
 
-Owns the walk over what refers to what, and the numbers of objects.  What ``Saver`` has copied is
-never written to again, so another thread may pack it.  Fields whose annotation admits scalars only
-are copied as they are, and checked when they are packed.
+Owns the walk over all references, and the numbers of objects.  ``Saver`` never writes to its copies
+again, so another thread may pack them.  Fields whose annotation admits scalars only are copied as
+they are, and checked when they are packed.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ R = TypeVar("R", bound=Room)
 
 #: Rows that are packed in one piece; see ``container.wrap``.
 _PIECE_ROWS: Final = 128
-#: What ``Room`` itself keeps; a game's attributes have other names.
+#: The attributes of ``Room`` itself; a game's attributes have other names.
 _ENGINE: Final = frozenset(vars(unbuilt(Room, "", 0)))
 #: Settings of a room, which a game may also set on the instance.
 SETTINGS: Final = frozenset(Room.__annotations__)

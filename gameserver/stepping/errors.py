@@ -1,4 +1,4 @@
-"""Errors of step functions: what the subset does not have, and results beyond its integers."""
+"""Errors of step functions: code outside of the subset, and results beyond its integers."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ class BigWorld extends Moving {
     player.client.view.dispose();
   }
 
-  /** Who crossed a border appears to some and vanishes from others, and so do they to it. */
+  /** An entity that crosses a border appears to some clients and vanishes from others. */
   see() {
     for (const player of this.playing.values()) {
       const cell = cellAt(player.mover.x, player.mover.y);

@@ -38,7 +38,7 @@ sockets.on("connection", (socket, request) => {
 });
 
 /**
- * What is seen from a cell; `blobs` keeps every cell's bytes for the others who see it.
+ * The bytes of the view from a cell; `blobs` keeps each cell's bytes for the other views.
  * @param {number} cell
  * @param {Map<number, number[]>} cells
  * @param {Map<number, Buffer>} blobs

@@ -1,8 +1,8 @@
 /**
- * React hooks: a component joins a room, and renders when what it looks at changes.
+ * React hooks: a component joins a room, and renders when the entities that it reads change.
  *
- * Owns the life of the client in a component.  What is drawn at every frame belongs on a canvas and
- * asks the replica; hooks are for scores, inventories, lists and menus.
+ * Owns the life of the client in a component.  Hooks are for scores, inventories, lists and menus.
+ * Moving entities belong on a canvas that reads the replica at every frame.
  *
  * ```jsx
  * const room = useRoom({ url: "ws://127.0.0.1:8000/", room: "arena", name: "Ada" });

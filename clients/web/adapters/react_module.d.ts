@@ -1,4 +1,4 @@
-/** What `react.js` takes from React, to check it here without React; it is not in the package. */
+/** The part of React that `react.js` uses, to check it without React; not in the package. */
 declare module "react" {
   export function useEffect(effect: () => (() => void) | void, on: readonly unknown[]): void;
   export function useState<T>(initial: T): [T, (value: T) => void];

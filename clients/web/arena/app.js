@@ -36,13 +36,13 @@ const LONGEST_FRAME_S = 0.1;
 /** A seat that no pilot has. */
 const NO_SEAT = -1;
 
-/** What tests may look at. @typedef {{frames: number, fps: number, drawMs: number}} Stats */
+/** Figures for tests. @typedef {{frames: number, fps: number, drawMs: number}} Stats */
 
 export class ArenaPage {
   /** @type {Stats} */
   stats = { frames: 0, fps: 0, drawMs: 0 };
 
-  /** What the screen shows; tests may look at it. */
+  /** The scene on the screen; tests read it. */
   scene = new Scene();
 
   #client;

@@ -1,7 +1,7 @@
 /**
  * The chat: a log that fades, and a line to type into.
  *
- * Owns its elements.  What others say is set as text, never as HTML.
+ * Owns its elements.  Texts of players are set as text, never as HTML.
  */
 
 import { byId, make } from "../elements.js";

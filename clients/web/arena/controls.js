@@ -68,7 +68,7 @@ export class Controls {
   }
 
   /**
-   * What the command would be now.
+   * Return the command for the controls that are held now.
    * @param {number} heading  where the own ship points now, 0 … 255
    * @returns {Steer}
    */

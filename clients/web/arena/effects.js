@@ -102,7 +102,7 @@ export class Effects {
     this.#words = this.#words.filter(({ age }) => age < WORDS_S);
   }
 
-  /** What lies under the ships. @param {CanvasRenderingContext2D} context @param {Camera} camera */
+  /** Draw the effects under the ships. @param {CanvasRenderingContext2D} context @param {Camera} camera */
   drawBelow(context, camera) {
     context.globalCompositeOperation = "lighter";
     context.lineCap = "round";
@@ -110,7 +110,7 @@ export class Effects {
     context.globalCompositeOperation = "source-over";
   }
 
-  /** What lies over the ships. @param {CanvasRenderingContext2D} context @param {Camera} camera @param {Sprites} sprites */
+  /** Draw the effects over the ships. @param {CanvasRenderingContext2D} context @param {Camera} camera @param {Sprites} sprites */
   drawAbove(context, camera, sprites) {
     context.globalCompositeOperation = "lighter";
     context.lineCap = "round";

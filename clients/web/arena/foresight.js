@@ -106,7 +106,7 @@ function placeOf({ x, y }) {
   return `${x},${y}`;
 }
 
-/** What may stop a pulse of the own ship, where the screen has it. @param {Scene} scene */
+/** The obstacles for a pulse of the own ship, where the screen shows them. @param {Scene} scene */
 function* targets(scene) {
   for (const { x, y, radius } of scene.rocks) {
     yield { x: x / UNIT, y: y / UNIT, radius: radius / UNIT };

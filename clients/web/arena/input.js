@@ -24,7 +24,7 @@ const KEYS = /** @type {Record<string, Control>} */ ({
 });
 
 /**
- * What keys do beside flying.
+ * Actions of keys besides flying.
  * @typedef {object} Shortcuts
  * @property {() => void} chat
  * @property {() => void} sound

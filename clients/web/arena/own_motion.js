@@ -37,7 +37,7 @@ const NEUTRAL = { turn: 0, thrust: false, dash: false, fire: false, mine: false,
 /** A tick that was steered. @typedef {{tick: number, before: ShipState, after: ShipState}} Stepped */
 
 export class OwnMotion {
-  /** What the steering sees: the scene says which ship is the own one. */
+  /** The replica for the steering; the scene says which ship is the own one. */
   #seen = { tick: 0, own: /** @type {EntityView | undefined} */ (undefined), entities: new Map() };
   /** @type {Steering<ShipState, Steer>} */ #steering;
   #turning = new Smoothing(SNAP_ANGLE);

@@ -32,7 +32,7 @@ export class Viewpoint {
 
   /** @type {ShipView | null} */ #watched = null;
   #wreck_s = 0;
-  /** What is left of the way from the last place to the watched ship. */
+  /** The rest of the way from the last place to the watched ship. */
   #slipX = 0;
   #slipY = 0;
 

@@ -76,7 +76,7 @@ export class LabLink {
   }
 }
 
-/** What waits for its time, in the order in which it came. */
+/** Messages that wait for their time, in the order in which they came. */
 class HeldBack {
   /** The passage is null for what was let through while nothing was held. @type {{passage: Passage | null, bytes: number, act: () => void}[]} */
   #held = [];
@@ -90,7 +90,7 @@ class HeldBack {
     this.#time = time;
   }
 
-  /** What has not left yet. */
+  /** The messages that have not left yet. */
   get unsentBytes() {
     const now = this.#time.now();
     const waits = (/** @type {Passage | null} */ passage) => passage !== null && passage.leavesMs > now;
@@ -196,7 +196,7 @@ class ConditionedSocket {
     this.#up.pass(data.length, () => this.#inner.send(data));
   }
 
-  /** What is on its way up is sent first. @param {number} [code] @param {string} [reason] */
+  /** Close after the messages that are on their way. @param {number} [code] @param {string} [reason] */
   close(code, reason) {
     this.#up.flush();
     this.#inner.close(code, reason);

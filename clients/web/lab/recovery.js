@@ -131,7 +131,7 @@ export class Flight {
   }
 
   /**
-   * What was sent at `sentMs` was acknowledged at `heardMs`: is `missing` lost?
+   * Return whether `missing` is lost, after data sent at `sentMs` was acknowledged at `heardMs`.
    * @param {Segment} missing
    * @param {number} sentMs
    * @param {number} heardMs

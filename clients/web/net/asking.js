@@ -1,5 +1,5 @@
 /**
- * What a client asks for when it joins, in the form of a hello.
+ * The request of a client that joins: room, options and filters, in the form of a hello.
  *
  * Owns the translation only; the server checks everything.
  */

@@ -78,7 +78,7 @@ const WAKING_MS = 1000;
 const MAX_MOVES = 8;
 const MOVES_MS = 60_000;
 
-/** What can be listened to. @type {Record<keyof Payloads, true>} */
+/** The names of the signals. @type {Record<keyof Payloads, true>} */
 const SIGNALS = {
   state: true,
   welcome: true,
@@ -178,7 +178,7 @@ export class GameClient {
   }
 
   /**
-   * What this player sees; null before the first welcome.
+   * The state that this player sees; null before the first welcome.
    * @returns {import("./client_types.js").ReplicaOf<Game> | null}
    */
   get replica() {

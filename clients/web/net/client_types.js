@@ -15,8 +15,8 @@
 /** @typedef {import("./schema.js").GameEvent} GameEvent */
 
 /**
- * What a room and its clients exchange: the `Game` of a file that `gameserver types` makes.  Each
- * part is keyed by the names of the classes.
+ * The classes that a room and its clients exchange: the `Game` of a file that `gameserver types`
+ * makes.  Each part is keyed by the names of the classes.
  * @typedef {{
  *   entities: object, commands: object, events: object, options?: object, filters?: object
  * }} GameTypes
@@ -111,7 +111,7 @@
  */
 
 /**
- * What a GameClient is made with.
+ * The options of a GameClient.
  * @template {GameTypes} [Game=AnyGame]
  * @typedef {ConnectionOptions & RoomOptions<Game> & {
  *   filters?: (Game extends { filters: infer Own } ? Own : Record<string, any>) | null,
@@ -119,9 +119,9 @@
  */
 
 /**
- * `options` say what the player asks for, by field name, enums by the names of members.  `filters`
- * say what the listing of a room must say that the server chooses; `"arena?mode=RANKED"` as `room`
- * says the same.
+ * `options` are the player's options by field name, enums by the names of members.  `filters` are
+ * values that the listing of a room must have for the server to choose it; `"arena?mode=RANKED"` as
+ * `room` says the same.
  * @typedef {object} ConnectionOptions
  * @property {string} url  `ws://` or `wss://`
  * @property {string} [room]  `"kind"`, `"kind/name"`, or `""` for the server's first kind

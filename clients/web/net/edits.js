@@ -1,5 +1,5 @@
 /**
- * Changes of lists, dicts and values: what a received one makes of the value held.
+ * Changes of lists, dicts and values: applying received ones to the values held.
  *
  * Owns their form (`gameserver/protocol/README.md`, "Changes").  All values here are wire values, and
  * none is ever changed in place.  `gameserver/model/edits.py` is the twin; both read
@@ -14,7 +14,7 @@ import { ProtocolError } from "./errors.js";
 /** Most elements of a list or dict. */
 export const MAX_ELEMENTS = 4096;
 
-/** What an edit does with the element, or key, after those that it skips; 0 sets it. */
+/** Actions of an edit on the element, or key, after those that it skips; 0 sets it. */
 const [INSERT, REMOVE, WITHIN] = [1, 2, 3];
 
 /**
@@ -86,7 +86,7 @@ export function editDict(reader, key, item, held, count) {
 }
 
 /**
- * What edits make of a list, or of a dict if there is a `key`.
+ * Return a list, or a dict if there is a `key`, after edits.
  * @param {Reader} reader
  * @param {FieldType | null} key
  * @param {FieldType} item
@@ -133,7 +133,7 @@ function within(reader, item, held) {
   return readChange(reader, item, held);
 }
 
-/** What is left of a change after `count` more elements. @param {number} left @param {number} count */
+/** The rest of a change after `count` more elements. @param {number} left @param {number} count */
 function take(left, count) {
   if (left < count) throw new ProtocolError("a change ends in the middle");
   return left - count;

@@ -1,5 +1,5 @@
 /**
- * What the npm package exports by its own name; pages of the server import the modules themselves.
+ * The exports of the npm package under its own name; pages of the server import the modules.
  */
 
 /** @typedef {import("./client_types.js").AnyGame} AnyGame */

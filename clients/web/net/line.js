@@ -28,7 +28,7 @@ const MAX_REASON_BYTES = 123;
 
 /** @typedef {new (url: string, protocol: string) => Socket} SocketFactory */
 
-/** What `readyState` is between opening and closing (HTML, WebSocket interface). */
+/** The `readyState` between opening and closing (HTML, WebSocket interface). */
 const OPEN = 1;
 
 /**

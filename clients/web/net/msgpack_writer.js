@@ -52,7 +52,7 @@ export class Writer {
     return new Uint8Array(this.#bytes.subarray(0, this.#length));
   }
 
-  /** What was written, without copying: valid until the next write. @returns {Uint8Array} */
+  /** The written bytes, without copying: valid until the next write. @returns {Uint8Array} */
   written() {
     return this.#bytes.subarray(0, this.#length);
   }

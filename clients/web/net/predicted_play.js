@@ -46,7 +46,7 @@ const MAX_NEWS = 256;
  */
 
 /**
- * What a page steers, and how: `Vehicle` and, besides, the command and its controls.
+ * The rules for the entity that a page steers: a `Vehicle`, its command and the controls.
  * @template {GameTypes} Game
  * @template {keyof Game["commands"] & string} Name
  * @template State
@@ -63,7 +63,7 @@ const MAX_NEWS = 256;
  */
 
 /**
- * What the loop needs of its client.
+ * The part of a client that the loop uses.
  * @typedef {object} Player
  * @property {() => Session | null} session  the newest one
  * @property {() => boolean} isPlaying
@@ -100,7 +100,7 @@ export class PredictedPlay {
   #stopListening;
   /** @type {Steering<State, any, any, any> | null} */ #steering = null;
   /** @type {any} */ #timer = null;
-  /** What was commanded last, with all fields. @type {any} */ #last = null;
+  /** The last command, with all fields. @type {any} */ #last = null;
   /** @type {any[]} */ #news = [];
 
   /** The netcode of the present seat, with all figures; null before the first welcome. */

@@ -203,7 +203,7 @@ export class Smoothing {
     this.#x = this.#y = 0;
   }
 
-  /** What to add to the predicted place at `nowMs`. @param {number} nowMs */
+  /** The offset to add to the predicted place at `nowMs`. @param {number} nowMs */
   offset(nowMs) {
     if (this.#x === 0 && this.#y === 0) return { x: 0, y: 0 };
     const left = 0.5 ** ((nowMs - this.#atMs) / HALF_LIFE_MS);

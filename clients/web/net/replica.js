@@ -1,5 +1,5 @@
 /**
- * What this client sees of the room, kept equal to the server by applying its deltas.
+ * The state of the room that this client sees, kept equal to the server's by applying its deltas.
  *
  * Owns the entities in view, their owner-only fields and the checksum over both.  Decodes deltas
  * straight into the entities.  No sockets, no clock, no drawing.
@@ -30,7 +30,7 @@ const ANY_MASK = 2 ** 31 - 1;
 const DIFFERENCE_MAX = 2 * INT_LIMIT;
 
 /**
- * What one delta did.
+ * The effects of one delta.
  * @typedef {object} Delta
  * @property {number} tick
  * @property {number} ack  seq of the last command that the server applied, 0 for none
@@ -327,7 +327,7 @@ function readMask(reader, fields) {
 }
 
 /**
- * What is left of a flat section after a record: its two leading numbers and `count` values.
+ * The rest of a flat section after a record of two leading numbers and `count` values.
  * @param {number} left
  * @param {number} count
  * @returns {number}

@@ -128,7 +128,7 @@ export class EntityKind {
     /** The mask of all owner-only fields. */
     this.fullOwnerMask = 2 ** ownerFields.length - 1;
     this.#View = class extends Entity {};
-    /** What entities call their fields, owner-only fields last. */
+    /** The properties of entities for their fields, owner-only fields last. */
     this.properties = propertyNames([...fields, ...ownerFields]);
     const { properties } = this;
     fields.forEach(({ type }, at) => {

@@ -34,7 +34,7 @@ const SEQ_MAX = 2 ** 31 - 1;
 /** @typedef {import("./traffic.js").Traffic} Traffic */
 
 /**
- * What a session needs of its connection.
+ * The part of a connection that a session uses.
  * @typedef {object} Connection
  * @property {() => number} clock  milliseconds, steady
  * @property {(bytes: Uint8Array<ArrayBuffer>) => void} post

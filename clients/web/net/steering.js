@@ -1,5 +1,5 @@
 /**
- * A player's whole netcode: what the player sees, and which commands to send.
+ * A player's whole netcode: places to draw, and commands to send.
  *
  * Owns the client's loop of ticks, and connects its parts: the lead (the tick of the next command),
  * the predictor (the own entity, now), playback and tracks (others, a moment ago), and predicted
@@ -82,7 +82,7 @@ const MAX_CHANGES = 256;
  */
 
 /**
- * What steering needs of a replica.
+ * The part of a replica that steering uses.
  * @template View
  * @typedef {object} Seen
  * @property {number} tick

@@ -1,5 +1,6 @@
 /**
- * The controls of a replay: play, pause, speed, a slider with the marks of events, whom to follow.
+ * The controls of a replay: play, pause, speed, a slider with the marks of events, the player to
+ * follow.
  *
  * Owns its elements, and the commands that they send.  Knows no game: any page can show it beside
  * its own drawing, in a room that `gameserver replay --serve` serves (`isReplay` tells).
@@ -12,7 +13,7 @@ import { make } from "../elements.js";
 /** @typedef {any} Entity  one of the replay's own: clock, marks or player */
 
 /**
- * What the page does with its camera.
+ * The page's control of its camera.
  * @typedef {object} CameraMan
  * @property {(entityId: number) => void} follow  the entity with this id; 0: it has none now
  * @property {() => void} free  the page's own camera, from where it is

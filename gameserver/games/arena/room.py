@@ -45,7 +45,7 @@ class Arena(Room):
     rewinds = (Ship,)
     max_rewind_ms = rules.MAX_REWIND_MS
 
-    # What is annotated here is part of a snapshot.  Rocks never move, so theirs is worked out anew.
+    # Annotated attributes are part of a snapshot.  Rocks never move, so theirs is made anew.
     #: Seat → flier.  Players in the stands have none.
     fliers: dict[int, Flier]
     mines: Minefield

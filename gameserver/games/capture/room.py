@@ -1,6 +1,6 @@
-"""Capture the flag: what travels, and the rules.
+"""Capture the flag: entities, commands and events, and the rules.
 
-What changes how a racer moves is announced ``NOTICE_TICKS`` ahead, so that clients predict it.
+Changes of a racer's movement are announced ``NOTICE_TICKS`` ahead, so that clients predict them.
 """
 
 import enum
@@ -99,7 +99,7 @@ class Options:
 
 
 class Capture(Room[Racer]):
-    """Bring their flag to yours.  Whoever is touched in the other half is out for a moment."""
+    """Bring their flag to yours.  A racer that is tagged in the other half is out for a moment."""
 
     tick_rate, max_players, view = 30, 16, Exact(240 * UNIT)
     input, options = Move, Options

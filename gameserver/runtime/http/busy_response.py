@@ -16,7 +16,7 @@ import trio
 
 from gameserver.runtime.admission.connection_limits import RETRY_AFTER_S
 
-#: The answer on a port without TLS, whatever the request may be.
+#: The answer to any request on a port without TLS.
 _TEXT: Final = b"The server is busy.\n"
 BUSY_ANSWER: Final = b"\r\n".join(
     [

@@ -1,4 +1,4 @@
-"""The rules for every request, whatever it asks for: which client sent it, and is it answered.
+"""The rules for every request: which client sent it, and whether it is answered.
 
 Owns whether forwarding headers are believed, whether an address sends requests too fast, which
 hosts are answered, which origins may connect (RFC 6455, 10.2), where programs may not, which

@@ -369,8 +369,8 @@ class _Reader:
     async def _run(self, read: Callable[[], Awaitable[None]]) -> None:
         """Go on reading where a ping ends trio-websocket's reader while we are closing.
 
-        That must not end the session, whose close frame may be still to come.  What else the
-        peer sends is read and dropped, so that no TCP reset overtakes that frame.
+        That must not end the session, whose close frame may be still to come.  Further bytes of the
+        peer are read and dropped, so that no TCP reset overtakes that frame.
         """
         with self._scope:
             try:

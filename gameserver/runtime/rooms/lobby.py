@@ -127,7 +127,7 @@ class Lobby:
         self.reservations = Reservations()
         #: One address may have as many held seats as connections.
         self.hold_quota = HoldQuota(settings.max_connections_per_address)
-        #: By kind: what the rooms that have ended counted.
+        #: Kind → the counts of the rooms that have ended.
         self.past = {kind: RoomTally() for kind in kinds}
 
     def start(self, nursery: trio.Nursery) -> None:

@@ -45,7 +45,7 @@ RUSH_WINDOWS: Final = 3
 
 
 class Level(enum.IntEnum):
-    """What ``on_overload`` and the metrics report.  Each level includes those before it."""
+    """The level that ``on_overload`` and the metrics report; it includes those before it."""
 
     NORMAL = 0
     HALF_RATE = 1
@@ -85,8 +85,8 @@ class Step:
         return self.level >= Level.NO_JOINS
 
 
-#: From mildest to last resort: what players notice most comes late, and refusing joins, which helps
-#: only against growth, comes last.
+#: From mildest to last resort: the steps that players notice most come late, and refusing joins,
+#: which helps only against growth, comes last.
 STEPS: Final = (
     Step(Level.NORMAL, "everything", "the ticks fit"),
     Step(

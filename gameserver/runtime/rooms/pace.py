@@ -1,4 +1,4 @@
-"""How fast the time of one room passes, what clients are told of it, and what follows from it.
+"""The pace of one room's time, and its consequences for clients and intervals.
 
 Owns the tempo of the room, the announcement of each change, and the intervals that must stay the
 same in real time.  Pure.  Never decides the pace; the overload ladder does.

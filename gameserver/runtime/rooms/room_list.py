@@ -1,4 +1,4 @@
-"""What ``/rooms`` answers: the rooms of a server in pages, with totals by kind.
+"""The answer of ``/rooms``: the rooms of a server in pages, with totals by kind.
 
 Owns the shape of the answer and its limits.  A server has thousands of rooms: a page lists at most
 ``ROOMS_PER_PAGE``, and the totals, for which all rooms are visited, are at most ``TOTALS_LIFE_S``

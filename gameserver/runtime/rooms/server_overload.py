@@ -1,13 +1,13 @@
-"""The overload ladder of a whole server: what happens when all its rooms together are too much.
+"""The overload ladder of a whole server, for many rooms that together are too much.
 
 Owns the decision, once a second, from what the scheduler has counted.  Pure: the caller reports,
 and the rooms carry out what is demanded of them (``room_task.py``).
 
 A room that is too heavy for itself climbs its own ladder (``overload.py``), and the server waits
-for that.  Where it is many rooms that do not fit, the server first makes no new rooms, then has
-rooms climb their ladders by a step, and takes all that back in the opposite order.  Rooms that have
-given up the least are next, the heaviest of them first, so no room gives up a second thing before
-every other has given up its first.
+for that.  If many rooms together do not fit, the server first makes no new rooms, then has rooms
+climb their ladders by a step, and takes all that back in the opposite order.  Rooms at the lowest
+step are next, the heaviest of them first, so no room takes a second step before every other room
+has taken its first.
 
 The server is overloaded in a second in which more than ``LATE_SHARE`` of the ticks begin a whole
 tick late and ticks take more than ``BUSY_SHARE`` of the time.  Two such seconds in a row cannot be

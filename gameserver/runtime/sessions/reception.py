@@ -1,4 +1,4 @@
-"""Takes what one player sends while it plays: what each message does, and how many there may be.
+"""Takes the messages of one player while it plays, and limits their rates.
 
 Owns the per-command path, from the bytes of a message to ``Commands.take``, and the limits on
 a client's messages.  Never waits, never closes: it raises ``SessionOver``, or calls the session's
