@@ -51,7 +51,9 @@ function state(replica) {
     entities: Object.fromEntries(
       entities.map((entity) => [entity.id, { kind: entity.kind, values: entity.values }]),
     ),
-    owned: Object.fromEntries(owned.map((entity) => [entity.id, entity.owner])),
+    owned: Object.fromEntries(
+      owned.map((entity) => [entity.id, Array.from(entity.owner, (value) => value ?? null)]),
+    ),
     checksum: replica.checksum(),
   };
 }

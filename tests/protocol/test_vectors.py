@@ -92,6 +92,8 @@ class Holding:
 
     entities: dict[int, tuple[int, list[Any]]] = attrs.field(factory=dict)
     owned: dict[int, list[Any]] = attrs.field(factory=dict)
+    #: Which of its owner fields each entity in ``owned`` has.
+    masks: dict[int, int] = attrs.field(factory=dict)
     own_entity: int = 0
     tick: int = 0
     events: list[Any] = attrs.field(factory=list)
@@ -119,9 +121,10 @@ class Holding:
         if leaves is None:
             self.entities.clear()
             self.owned.clear()
+            self.masks.clear()
         for gone in leaves or ():
             del self.entities[gone]
-            self.owned.pop(gone, None)
+            self._forget_private(gone)
         rest = list(enters)
         while rest:
             new, kind = rest.pop(0), rest.pop(0)
@@ -153,22 +156,28 @@ class Holding:
         while rest:
             owned, mask = rest.pop(0), rest.pop(0)
             if not mask:
-                self.owned.pop(owned, None)
+                self._forget_private(owned)
                 continue
             count = len(fields_of(self.entities[owned][0], owner=True))
             values = self.owned.setdefault(owned, [None] * count)
+            self.masks[owned] = self.masks.get(owned, 0) | mask
             for i in range(count):
                 if mask >> i & 1:
                     _, field_type = fields_of(self.entities[owned][0], owner=True)[i]
                     values[i] = changed(field_type, values[i], rest.pop(0))
+
+    def _forget_private(self, entity: int) -> None:
+        self.owned.pop(entity, None)
+        self.masks.pop(entity, None)
 
     def checksum(self) -> int:
         total = 0
         for held, (kind, values) in self.entities.items():
             total += zlib.crc32(b"".join(map(form_bytes, [held, kind, *values])))
         for held, values in self.owned.items():
-            full = (1 << len(values)) - 1
-            total += zlib.crc32(b"".join(map(form_bytes, [held, full, *values])))
+            mask = self.masks[held]
+            of_mask = [value for i, value in enumerate(values) if mask >> i & 1]
+            total += zlib.crc32(b"".join(map(form_bytes, [held, mask, *of_mask])))
         return total % 2**32
 
     def as_json(self) -> dict[str, Any]:
