@@ -32,6 +32,7 @@ from benchmarks.studies import rooms as rooms_study
 from benchmarks.studies import single as single_study
 from benchmarks.studies import soak as soak_study
 from benchmarks.studies import stalls as stalls_study
+from benchmarks.studies import storage as storage_study
 from benchmarks.studies import tcploss as tcploss_study
 from benchmarks.studies import ticks as ticks_study
 from benchmarks.studies.session import Session
@@ -392,6 +393,21 @@ def kills(
     )
     if wrong or any(crash.seats_lost for crash in crashes):
         raise SystemExit(1)
+
+
+@app.command
+def storage(
+    *,
+    entries: Annotated[int, Parameter(help="Scores in the leaderboard.")] = 1_000_000,
+    url: Annotated[
+        str | None, Parameter(help="Database to fill, as the setting storage; a new SQLite file.")
+    ] = None,
+) -> None:
+    """Commits a second, and the time of a rank in a leaderboard of many."""
+    rows = [list(row) for row in trio.run(storage_study.run, entries, url)]
+    Console(highlight=False).print(
+        "\n" + tables.markdown(["", "figure"], rows), markup=False, soft_wrap=True
+    )
 
 
 @app.command
