@@ -461,6 +461,13 @@ def _origin(text: str) -> str:
     return text.removesuffix(DEFAULT_PORTS.get(match["scheme"], "/"))
 
 
+def _path(value: str | pathlib.Path) -> pathlib.Path:
+    """Return a path; an empty text, as of a variable that is not set, is not the folder here."""
+    if value == "":
+        raise _WrongTypeError
+    return pathlib.Path(value)
+
+
 #: Type of a setting → its description, the types accepted from TOML and flags, its converter.
 _PLAIN_TYPES: Final[dict[Any, tuple[str, tuple[type, ...], Callable[[Any], Any]]]] = {
     str: ("a text", (str,), str),
@@ -484,7 +491,7 @@ _PLAIN_TYPES: Final[dict[Any, tuple[str, tuple[type, ...], Callable[[Any], Any]]
         (str, list, tuple),
         _origins,
     ),
-    pathlib.Path | None: ("a path", (str, pathlib.PosixPath, pathlib.WindowsPath), pathlib.Path),
+    pathlib.Path | None: ("a path", (str, pathlib.PosixPath, pathlib.WindowsPath), _path),
 }
 
 

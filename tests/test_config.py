@@ -62,6 +62,7 @@ def test_types_of_each_source(tmp_path: pathlib.Path) -> None:
         ("ping_interval_s = 0", "ping_interval_s must be more than 0"),
         ("max_rooms = 0", "max_rooms must be at least 1"),
         ("certificate = 5", "certificate in .*: 5 is not a path"),
+        ('data = ""', "data in .*: '' is not a path"),
         ("certificate = 'c.pem'", "certificate and key must be given together"),
         ("log_level = 'loud'", "'loud' is not one of debug, info, warning, error"),
         ("log_level = []", r"\[\] is not one of"),

@@ -62,7 +62,7 @@ from gameserver.runtime.net.tls import Certificate
 from gameserver.runtime.net.websocket import WebSocket
 from gameserver.runtime.open_files import within_open_files
 from gameserver.runtime.reloading import ask_again, read_beside, reload_when_asked
-from gameserver.runtime.rooms.journals import make_folder
+from gameserver.runtime.rooms.journals import journals_folder, make_folder
 from gameserver.runtime.rooms.latency_budget import InputStages
 from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.rooms.resumption import Showing
@@ -166,8 +166,8 @@ class Server:
         ``StartError``, ``JournalFolderError`` or ``CertificateError`` if that fails.
         """
         settings = self.settings
-        if settings.journal is not None:
-            make_folder(settings.journal)
+        if settings.journal is not None or any(room.durable for room in self.lobby.classes):
+            make_folder(journals_folder(settings))
         ports = [_Port(await _listen(settings.host, settings.port, "port"), None)]
         self.port = ports[0].number
         if settings.certificate is not None and settings.key is not None:

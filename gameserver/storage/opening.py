@@ -28,7 +28,7 @@ async def open_storage(url: str, clock: Callable[[], float] = time.time) -> Stor
 async def _open_database(url: str) -> Database:
     scheme = urlsplit(url).scheme
     try:
-        if scheme == "sqlite":
+        if scheme == "sqlite" and url.removeprefix("sqlite:"):
             from gameserver.storage.sqlite import SQLite
 
             return await SQLite.open(Path(url.removeprefix("sqlite:")))

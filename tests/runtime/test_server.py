@@ -19,6 +19,7 @@ import trio_websocket
 from gameserver import Settings, StartError, open_server
 from gameserver.protocol.messages import Delta
 from gameserver.runtime.net.tls import make_development_certificate
+from gameserver.runtime.rooms.journals import JournalFolderError
 from gameserver.runtime.server import Server
 from tests.support.paths import ROOT
 from tests.support.small_game import Field, RawClient, join, open_url
@@ -258,6 +259,16 @@ async def test_a_port_in_use_is_one_readable_line() -> None:
 async def test_a_host_of_another_machine() -> None:
     with pytest.raises(StartError, match=r"cannot listen on 192\.0\.2\.1 port 0"):
         async with open_server({"field": Field}, Settings(host="192.0.2.1", port=0)):
+            pass
+
+
+async def test_a_durable_room_whose_journals_have_no_folder_is_not_served(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "journals").write_text("a file")
+    monkeypatch.setattr(Field, "durable", True)
+    with pytest.raises(JournalFolderError, match=r"no folder for journals: .*File exists"):
+        async with open_server({"field": Field}, Settings(port=0, data=tmp_path)):
             pass
 
 

@@ -88,7 +88,7 @@ async def test_a_full_disk_is_passing(tmp_path: Path) -> None:
     await storage.aclose()
 
 
-@pytest.mark.parametrize("url", ["mysql://x/y", "storage.db", "", "redis://localhost"])
+@pytest.mark.parametrize("url", ["mysql://x/y", "storage.db", "", "sqlite:", "redis://localhost"])
 async def test_an_unknown_address_says_what_to_write(url: str) -> None:
     with pytest.raises(StorageError, match="write sqlite:FILE or postgresql://"):
         await open_storage(url)
