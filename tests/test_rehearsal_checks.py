@@ -17,7 +17,7 @@ from gameserver.games.echo import Echo
 from gameserver.testing import Rehearsal
 from tests.support import wrong_rooms
 from tests.support.journaled_play import journal_of, verdict
-from tests.support.kept_game import Zoo
+from tests.support.kept_game import FoggyZoo, Zoo
 from tests.support.paths import ROOT
 
 #: Rooms that must pass, with the number of players and the seed.
@@ -43,6 +43,11 @@ def readme_game(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Room]:
 def test_a_right_room_passes(room: type[Room], players: int, seed: int) -> None:
     Rehearsal(room(seed=seed)).check_snapshot(players=players, seed=seed)
     Rehearsal(room(seed=seed)).check_determinism(players=players, seed=seed)
+
+
+def test_hit_tests_in_a_fog_find_the_same_from_a_snapshot_and_from_a_journal() -> None:
+    Rehearsal(FoggyZoo()).check_snapshot(ticks=100)
+    assert verdict(FoggyZoo, journal_of(FoggyZoo("room"), 200, players=4)) is None
 
 
 def test_a_journal_of_the_game_in_the_readme_is_played_again_alike(

@@ -15,7 +15,19 @@ from typing import Any, Literal, NamedTuple
 
 import attrs
 
-from gameserver import Group, Near, Player, Room, Timer, command, entity, event, number, synced
+from gameserver import (
+    Exact,
+    Group,
+    Near,
+    Player,
+    Room,
+    Timer,
+    command,
+    entity,
+    event,
+    number,
+    synced,
+)
 
 
 class Mood(enum.Enum):
@@ -217,6 +229,15 @@ class Zoo(Room):
         for beast in self.world.of_class(Beast):
             beast.hunger = (beast.hunger + 1) % 100
             beast.x = (beast.x + self.random.random()) % 500
+
+
+class FoggyZoo(Zoo):
+    """What a command finds depends on the view, on ``sees`` and on groups."""
+
+    view = Exact(60)
+
+    def sees(self, player: Player, entity: Any) -> bool:
+        return not isinstance(entity, Beast) or entity.mood is Mood.ANGRY or entity.x % 2 < 1
 
 
 def odd_values(room: Zoo, player: Player) -> list[Any]:

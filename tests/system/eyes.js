@@ -171,5 +171,6 @@ window.eyes = {
 document.addEventListener("DOMContentLoaded", () => {
   const note = () => eyes.said.push(eyes.banner() ?? "");
   const banner = document.querySelector("#banner");
+  if (banner === null) return; // another game's page
   new MutationObserver(note).observe(banner, { subtree: true, childList: true, attributes: true });
 });

@@ -24,6 +24,6 @@ def test_two_pages_and_bots_play_and_a_stranger_is_refused(pages: Pages) -> None
             page.wait_for_text("#state", "capture/friends")
             page.page.keyboard.down(key)
             page.wait(RUNS, page.ask("client.replica.own?.x ?? 0"))
-            assert page.ask("client.replica.own.team") == team
+            assert (page.ask("client.replica.own.team"), page.complaints) == (team, [])
         eve = pages.join(server.url(), name="Eve", room="friends", password="guess")
         eve.wait_for_text("#state", "that is not the password")
