@@ -27,7 +27,7 @@ docs, __main__ → cli → games.capture.bots → clients, games → gameserver 
 """
 #: Packages that may import less than the chain says, besides themselves.
 STRICTER = """
-games → gameserver
+games → gameserver, storage
 clients → games, protocol, model, errors, lazy_exports
 """
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gameserver.storage.fences import Fence
     from gameserver.storage.leaderboards import Place, SubmitScore
     from gameserver.storage.matches import AddMatch, Match
-    from gameserver.storage.objects import DeleteObject, Stored, WriteObject
+    from gameserver.storage.objects import ChangeObject, DeleteObject, Stored, WriteObject
     from gameserver.storage.opening import open_storage
     from gameserver.storage.receipts import Receipt, ReceiptState
     from gameserver.storage.room_storage import RoomStorage
@@ -45,7 +45,7 @@ else:
             "gameserver.storage.fences": ["Fence"],
             "gameserver.storage.leaderboards": ["Place", "SubmitScore"],
             "gameserver.storage.matches": ["AddMatch", "Match"],
-            "gameserver.storage.objects": ["DeleteObject", "Stored", "WriteObject"],
+            "gameserver.storage.objects": ["ChangeObject", "DeleteObject", "Stored", "WriteObject"],
             "gameserver.storage.opening": ["open_storage"],
             "gameserver.storage.receipts": ["Receipt", "ReceiptState"],
             "gameserver.storage.room_storage": ["RoomStorage"],
@@ -55,6 +55,7 @@ else:
 
 __all__ = [
     "AddMatch",
+    "ChangeObject",
     "Collection",
     "Conflict",
     "DeleteObject",

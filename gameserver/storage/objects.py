@@ -5,13 +5,14 @@ Owns their table and statements.  ``declared.py`` has the classes whose values t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
 from gameserver.storage.database import Transaction, only
 from gameserver.storage.declared import Collection, Encoded, decode, encode
-from gameserver.storage.errors import Conflict
+from gameserver.storage.errors import Conflict, StorageError
 from gameserver.storage.names import checked_limit, is_name
 
 C = TypeVar("C", bound=Collection)
@@ -72,6 +73,43 @@ _WRITES: Final = {
     1: "UPDATE gameserver_objects SET value = :value, version = version + 1 "
     f"WHERE {_KEY} AND version = :version RETURNING version",
 }
+
+
+@attrs.frozen
+class ChangeObject(Generic[C]):
+    """Change an object by what it holds.  Returns its new version.
+
+    ``change`` is called with the value, or None if there is no object yet, and returns the new one.
+    Writers side by side lose nothing, so a room may count with it from its tick.  It is called in
+    another thread and perhaps several times, so it uses nothing but its arguments.
+    """
+
+    collection: type[C]
+    change: Callable[[C | None], C]
+    owner: str = attrs.field(default="", validator=is_name("owner", or_empty=True), kw_only=True)
+    key: str = attrs.field(default="", validator=is_name("key", or_empty=True), kw_only=True)
+
+    def apply(self, transaction: Transaction, _now_s: float) -> int:
+        """Change it in this transaction."""
+        where = {"collection": self.collection.name, "owner": self.owner, "key": self.key}
+        while True:
+            # The lock is on the object, so another writer of one that is not there may be first.
+            rows = transaction.rows(
+                f"SELECT value FROM gameserver_objects WHERE {_KEY} FOR UPDATE", **where
+            )
+            value = self._changed(decode(self.collection, bytes(rows[0][0])) if rows else None)
+            version = only(
+                transaction.rows(_WRITES[None if rows else 0], **where, value=value.data)
+            )
+            if version is not None:
+                return int(version)
+
+    def _changed(self, value: C | None) -> Encoded:
+        try:
+            return encode(self.change(value))
+        except Exception as error:
+            where = f"{self.collection.__name__} of {self.owner!r}"
+            raise StorageError(f"{where} cannot be changed: {error!r}") from error
 
 
 @attrs.frozen

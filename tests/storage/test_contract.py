@@ -9,6 +9,7 @@ import trio
 from gameserver.errors import LocalProtocolError
 from gameserver.storage import (
     AddMatch,
+    ChangeObject,
     Collection,
     Conflict,
     DeleteObject,
@@ -17,6 +18,7 @@ from gameserver.storage import (
     Leaderboard,
     Place,
     Storage,
+    StorageError,
     SubmitScore,
     WriteObject,
     open_storage,
@@ -71,6 +73,25 @@ async def test_versions_guard_an_object(storage: Storage) -> None:
     with pytest.raises(Conflict, match="does not exist, not 4"):
         await storage.write(WriteObject(Career(3), owner="bob", version=4))
     assert await storage.write(WriteObject(Career(4), owner="ann")) == [3]
+
+
+async def test_a_change_counts_whatever_others_write(storage: Storage) -> None:
+    def one_more(career: Career | None) -> Career:
+        return Career(1) if career is None else attrs.evolve(career, kills=career.kills + 1)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(20):
+            nursery.start_soon(storage.write, ChangeObject(Career, one_more, owner="ann"))
+    stored = await storage.get(Career, owner="ann")
+    assert stored is not None
+    assert (stored.value.kills, stored.version) == (20, 20)
+
+
+async def test_a_change_that_fails_is_an_error_of_storage(storage: Storage) -> None:
+    change = ChangeObject(Career, lambda _: 1 / 0, owner="ann")  # type: ignore[arg-type, return-value]
+    with pytest.raises(StorageError, match="Career of 'ann' cannot be changed: ZeroDivisionError"):
+        await storage.write(change)
+    assert await storage.get(Career, owner="ann") is None
 
 
 async def test_objects_are_deleted_by_version_too(storage: Storage) -> None:

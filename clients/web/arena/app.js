@@ -10,6 +10,7 @@ import { NetworkPanel } from "../panel/panel.js";
 import { isReplay } from "../replay/replay_panel.js";
 import { Board } from "./board.js";
 import { Camera } from "./camera.js";
+import { Career } from "./career.js";
 import { Chat } from "./chat.js";
 import { Controls } from "./controls.js";
 import { Cooldowns } from "./cooldowns.js";
@@ -59,6 +60,7 @@ export class ArenaPage {
   #controls = new Controls();
   #chat;
   #card;
+  #career;
   #input;
   #touch;
   #netcode;
@@ -81,6 +83,7 @@ export class ArenaPage {
     this.#panel = new NetworkPanel(this.#netcode);
     const stage = byId("stage");
     this.#card = new StartCard(given, (pilot) => this.play(pilot));
+    this.#career = new Career(client.stored);
     this.#chat = new Chat((text) => client.say(text));
     const isFlying = () => this.#pilot !== null;
     this.#input = new Input(
@@ -138,6 +141,7 @@ export class ArenaPage {
     byId("leave").hidden = true;
     this.#client.send("Watch");
     this.#card.show(true);
+    void this.#career.refresh(performance.now());
   }
 
   #openChat() {
@@ -186,6 +190,7 @@ export class ArenaPage {
       if (clock !== null && lead !== null) scene.reset({ seat: own, tickRate, clock, lead });
       this.#overlay.attacker = null;
       if (this.#pilot !== null) client.send("Play", { ...this.#pilot });
+      if (this.#replay === null) void this.#career.refresh(performance.now());
     });
     client.on("enter", (entity) => scene.enter(entity));
     client.on("leave", (entity) => scene.leave(entity));

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from gameserver import Near, Player, Room
-from gameserver.games.arena import model, rules, scoring
+from gameserver.games.arena import careers, model, rules, scoring
 from gameserver.games.arena.flier import Flier, Life
 from gameserver.games.arena.minefield import Minefield
 from gameserver.games.arena.model import Blast, Dashed, Flag, Hit, Kill, Mine, Ship, Shot
@@ -44,6 +44,7 @@ class Arena(Room):
     idle_repeat_ticks = rules.HOLD_TICKS
     rewinds = (Ship,)
     max_rewind_ms = rules.MAX_REWIND_MS
+    stored = (careers.Career, careers.Kills)
 
     # Annotated attributes are part of a snapshot.  Rocks never move, so theirs is made anew.
     #: Seat → flier.  Players in the stands have none.
@@ -116,7 +117,10 @@ class Arena(Room):
                 self.pickups.take(flier, flier.ship)
                 flier.ship.flags = self._flags(flier, flier.ship)
         self.pickups.tick()
+        was_playing = self.rounds.playing
         self.rounds.tick(flier.pilot for flier in self.fliers.values())
+        if was_playing and not self.rounds.playing and self.rounds.round.podium:
+            careers.note_won_round(self, self.fliers[self.rounds.round.podium[0]])
         self.stands.tick(now, self.fliers, self.players.values())
 
     # ------------------------------------------------------------ coming and going
@@ -298,6 +302,7 @@ class Arena(Room):
             self.fliers[seat].pilot.score += rules.ASSIST_SCORE
         self.emit(Kill(victim.seat, killer.seat, helpers, points, ship.x, ship.y))
 
+        careers.note_kill(self, killer, victim)
         victim.streak = 0
         victim.pilot.deaths += 1
         victim.pilot.ship = 0
