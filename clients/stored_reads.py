@@ -1,7 +1,7 @@
-"""What a client reads of the storage of its room: its own objects, and places in leaderboards.
+"""Reads of a client from the storage of its room: its own objects, and places in leaderboards.
 
-Owns the questions that are unanswered.  Each is answered once, or ends with the connection that it
-was sent over; the next connection does not repeat it.
+Owns the unanswered reads.  Each is answered once, or ends with the connection that it was sent
+over; the next connection does not repeat it.
 """
 
 from __future__ import annotations

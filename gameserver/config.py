@@ -252,14 +252,14 @@ class Settings:
     )
     data: pathlib.Path | None = _setting(
         None,
-        "Folder for what outlives the server: durable rooms, journals, the database, a secret.",
+        "Folder for data that outlives the server: rooms, journals, the database, a secret.",
     )
     checkpoint_s: float = _setting(
         5.0, "Time between two checkpoints of a durable room.", validator=_longer_than_zero
     )
     sync_s: float = _setting(
         1.0,
-        "Time until what came into a durable room is safe from a power loss.",
+        "Time until the journal of a durable room is safe from a power loss.",
         validator=_at_least(0),
     )
     journal: pathlib.Path | None = _setting(
@@ -275,12 +275,12 @@ class Settings:
     )
     journal_file_mb: float = _setting(
         64.0,
-        "Size from which on a journal goes on in another file, at its next key frame.",
+        "Once a file of a journal has this size, the next key frame begins another file.",
         validator=_longer_than_zero,
     )
     journal_keep_mb: float = _setting(
         2000.0,
-        "Size of all journals from which on the oldest files are removed.",
+        "Once all journals together have this size, the oldest files are removed.",
         validator=_longer_than_zero,
     )
     seed: int | None = _setting(

@@ -91,7 +91,7 @@ class Game(Room):
         self.score.red += 1
 '''
 
-#: What the author writes in place of what is right, and the line that serving ends in.
+#: The author's mistake, the right code that it replaces, and the line that serving ends in.
 MISTAKES = [
     (mistake["right"], mistake["wrong"], mistake["line"])
     for mistake in tomllib.loads((SUPPORT / "author_mistakes.toml").read_text())["mistake"]

@@ -1,4 +1,4 @@
-"""The layout of the tests: who may import whom."""
+"""The layout of the tests: which file may import which."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens: who they stand for, for how long, once, and what is no token of ours."""
+"""Tokens: identity, lifetime, single use, and refusals."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What clients may read of a storage: own objects, and places in leaderboards.
+"""Reads of clients from a storage: their own objects, and places in leaderboards.
 
-Owns the rule of who may read what, and the form of the answers.  A room class declares what it
-lets clients read; of that, only what is ``client_readable``, and of objects only the client's own.
-An answer names no owner but the reader, because an owner is an identity, such as an account.
+Owns the rule of who may read what, and the form of the answers.  A client may read a collection or
+leaderboard if the room class names it and it is ``client_readable``, and of objects only its own.
+An answer never names another owner, because an owner is an identity, such as an account.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def check_stored(room: str, stored: object) -> None:
 class ClientReads:
     """Answers the reads of one client.
 
-    ``stored`` are the classes that the room declares, ``identity`` is whose objects the client may
-    read; None: no objects.
+    ``stored`` are the classes that the room declares.  The client may read the objects of
+    ``identity``; None: no objects.
     """
 
     def __init__(self, storage: Storage, stored: Sequence[Stored], identity: str | None) -> None:

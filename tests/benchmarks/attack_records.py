@@ -14,7 +14,7 @@ from benchmarks.hostile.rooms import Siege
 
 
 class Forgetful(Siege):
-    """Holds no seats: who is cut off has lost everything."""
+    """Holds no seats: a client that is cut off has lost everything."""
 
     hold_s = 0.0
 

@@ -143,7 +143,7 @@ def test_the_error_of_a_block_slope_covers_what_presence_does_not_explain() -> N
     ]
     slope = block_slope(noisy)
     assert 0 < abs(slope.per_hour - 20 * 7200) < slope.error
-    # What noise of this width gives 120 looks over 600 s, and more since crowds hide some of it.
+    # Noise of this width gives 120 looks over 600 s, and more since crowds hide some of it.
     alone = 2 * math.sqrt(10_000**2 / 12 / 120) / math.sqrt(600**2 / 12) * 7200
     assert alone < slope.error < 2 * alone
 

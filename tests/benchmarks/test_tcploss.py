@@ -1,6 +1,6 @@
 """The study of TCP under loss: its wire, its timetable in the lab, its table.
 
-What the kernel's TCP does is for the study itself to find: it needs rights that a test has not.
+The study itself measures the kernel's TCP, since that needs rights that a test does not have.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a client asks for, in the form of a hello."""
+"""The request of a client, in the form of a hello."""
 
 from __future__ import annotations
 

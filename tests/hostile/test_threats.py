@@ -415,7 +415,7 @@ async def answer_pings(peer: WirePeer, *, task_status: trio.TaskStatus[None]) ->
 
 
 async def test_a_resume_token_that_is_replayed_or_made_up():
-    """It is good once; whoever shows it again, or guesses, is a newcomer and touches nobody."""
+    """It is valid once; a client that shows it again, or guesses, is only a newcomer."""
     async with attacked(ping_interval_s=0.1) as it:
         peer, joined = await welcomed(it, "ann", None)
         async with trio.open_nursery() as nursery:
@@ -428,7 +428,7 @@ async def test_a_resume_token_that_is_replayed_or_made_up():
         await early.stream.send_all(masked(hello("eve", resume=joined.resume)))
         assert await close_code_of(early) == CloseCode.RESUMING
         async with trio.open_nursery() as nursery:
-            # What a ping has measured is told once the welcome is known to have come.
+            # The latency is sent once the welcome is known to have come.
             await nursery.start(answer_pings, owner)
             chance = random.Random(1)
             guesses = [guessed_resume_token(chance) for _ in range(5)]

@@ -45,7 +45,7 @@ def test_messages_are_the_same_in_the_same_order(
         until = at + splits[i] if i < len(splits) else len(stream)
         payloads, _, rest = scanner.feed(stream[at:until])
         at = max(at, min(until, len(stream)))
-        # What the lane hands out in one go came before what it then made foreign.
+        # Messages of one call came before the bytes that it then left to trio-websocket.
         seen += payloads
         waiting += behind.feed(rest)
         # The session takes messages when it gets round to it.

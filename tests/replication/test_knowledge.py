@@ -1,4 +1,4 @@
-"""What a seat knows: each transition leads where the picture in ``knowledge.py`` says."""
+"""The knowledge of a seat: each transition leads where the picture in ``knowledge.py`` says."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ async def get(server: Server, path: str, *headers: str) -> bytes:
 
 
 async def test_joins_a_second() -> None:
-    """Some wait for their turn; who is too many is told when to come again, by bye and close."""
+    """Some wait for their turn; others are told when to try again, by bye and close."""
     async with (
         open_server({"hall": Hall}, limits(joins_per_s=2.0)) as server,
         join(server) as honest,

@@ -1,4 +1,4 @@
-"""What clients may read: own objects and places, of what a room declares, and nothing else."""
+"""Clients may read own objects and places of declared collections and leaderboards only."""
 
 from __future__ import annotations
 

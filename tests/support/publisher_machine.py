@@ -599,7 +599,7 @@ class GroupedReplication(Replication):
 
 
 class ExactReplication(GroupedReplication):
-    """What is near is seen by distance, with the values that were just published."""
+    """Near entities are seen by distance, with the values that were just published."""
 
     view = Exact(RADIUS)
 

@@ -22,7 +22,7 @@ from tests.system.servers import running_server
 INSTALL_DEADLINE_S = 300
 WEB = ROOT / "clients" / "web"
 
-#: What the page is built with.
+#: The packages that build the page.
 PACKAGES = {
     "@types/react": "19.2.2",
     "@types/react-dom": "19.2.2",

@@ -17,7 +17,7 @@ from tests.system.servers import RunningServer, run_to_its_end, running_server
 
 #: All must be back after this long.
 RETURN_DEADLINE_S = 30.0
-#: What a crash may cost: the time until what came into a room is in its journal.
+#: The most that a crash may cost: the time until a record is in the journal.
 MOST_LOST_S = 0.15
 
 GAME = '''

@@ -1,9 +1,9 @@
 /**
- * What a client reads of the storage of its room: its own objects, and places in leaderboards.
+ * Reads of a client from the storage of its room: its own objects, and places in leaderboards.
  *
- * Owns the questions that are unanswered.  Each is answered once, or ends with the connection that
- * it was sent over; the next connection does not repeat it.  Sends nothing by itself: `client.js`
- * gives it what sends, and the timers.
+ * Owns the unanswered reads.  Each is answered once, or ends with the connection that it was sent
+ * over; the next connection does not repeat it.  Sends nothing by itself: `client.js` passes in the
+ * function that sends, and the timers.
  */
 
 import { ReadError } from "./errors.js";

@@ -140,7 +140,7 @@ class ServerOverload:
         givers = self._first(heaviest, GIVING_SHARE)
         log.warning(
             "server overload",
-            does="rooms take a step up their ladders",
+            does="rooms climb a step of their overload ladders",
             rooms=len(givers),
             from_step=least,
             load=round(busy_share, 2),

@@ -1,7 +1,7 @@
 """The reads of one session: answered beside the tick, bounded, and posted when they are known.
 
-Owns the bound on reads in flight and their deadline.  Whatever fails is told to the client as a
-text; a read never ends a session.  A read whose session has ended is answered to nobody.
+Owns the bound on reads in flight and their deadline.  The client gets the reason of a failure as a
+text; a read never ends a session.  A read whose session has ended gets no answer.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Reads:
         self._closed = False
 
     def close(self) -> None:
-        """Answer nothing any more."""
+        """Send no further answers."""
         self._closed = True
 
     def take(self, read: Read) -> None:
@@ -92,7 +92,7 @@ class _Unsendable(GameServerError):
 
 
 def _sendable(result: Result) -> Result:
-    """Return ``result`` if a client takes it: storage also holds what the protocol does not."""
+    """Return ``result`` if it fits the protocol, which has fewer values than storage."""
     try:
         data = result.encode()
         decode_from_server(data)

@@ -214,7 +214,7 @@ class Reception:
     ) -> None:
         self._take_acked(acked)
         if kind >= len(self._from_wire):
-            raise RemoteProtocolError("command.command is a kind that this room has not")
+            raise RemoteProtocolError("command.command is a kind that this room does not have")
         self._commands.take(seq, self._from_wire[kind](values), tick, rendered, now_s, values)
 
     def _take_acked(self, tick: int) -> None:

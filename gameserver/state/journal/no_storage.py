@@ -36,7 +36,7 @@ class _Outside:
 
 
 def _refuse() -> NoReturn:
-    raise JournalError("on_load waits for something outside, which a replay has not")
+    raise JournalError("on_load waits for something outside, which a replay does not have")
 
 
 _NOTHING: Final = Storage(_Outside(), lambda: 0.0)

@@ -276,4 +276,4 @@ def _finish(hook: Callable[[], Any]) -> None:
     except StopIteration:
         return
     coroutine.close()
-    raise JournalError("on_load waits for something outside, which a replay has not")
+    raise JournalError("on_load waits for something outside, which a replay does not have")

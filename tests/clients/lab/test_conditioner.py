@@ -1,4 +1,4 @@
-"""The conditioner: whatever goes in comes out, in order, later; and as the path says."""
+"""The conditioner: all bytes come out in order, later, with the delays and losses of the path."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def test_a_lost_segment_stalls_all_behind_it_and_then_they_come_at_once() -> Non
     assert made.stalls == 1
     # The second arrives at 0.08 and is acknowledged at 0.13: then the first is sent again.
     assert made.pop(0.1799, 100) == b""
-    # What would have come at 0.08 to 0.17 was held back; the rest is in time.
+    # Bytes due at 0.08 to 0.17 were held back; the rest is in time.
     assert made.pop(0.1801, 100) == bytes(range(5))
     assert made.pop(0.2001, 100) == bytes([5])
 

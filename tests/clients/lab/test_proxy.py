@@ -124,7 +124,7 @@ async def listening() -> AsyncIterator[tuple[trio.SocketListener, Endpoint]]:
 
 
 async def test_a_reset_is_passed_on_as_one() -> None:
-    """Both ways: who resets is the player once and the server once."""
+    """Both ways: once the player resets, and once the server."""
     with trio.fail_after(PATIENCE_S):
         async with (
             listening() as (listener, server),

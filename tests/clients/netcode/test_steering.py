@@ -303,7 +303,7 @@ def test_a_new_ship_is_steered_from_where_it_is_without_a_correction() -> None:
 
 
 def test_others_are_shown_where_the_server_says_that_they_were_shown() -> None:
-    """What ``rendered`` claims and what ``place_of`` gives are one and the same picture."""
+    """``rendered`` claims the same picture that ``place_of`` gives."""
     field = SimulatedPlay(quiet_arena())
     watcher = SimulatedClient(field, 1, between(*STEADY), between(*STEADY, 3), restless(1))
     other = SimulatedClient(field, 2, between(*STEADY, 5), between(*STEADY, 6), restless(2))

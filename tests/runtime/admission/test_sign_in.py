@@ -1,4 +1,4 @@
-"""Signing in: who needs a token, what a room gets of it, and a second sign-in; whole sessions."""
+"""Signing in with whole sessions: required tokens, identities for rooms, and a second sign-in."""
 
 from __future__ import annotations
 

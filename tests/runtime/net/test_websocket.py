@@ -289,7 +289,7 @@ actions = st.lists(
 @settings(max_examples=examples(50))
 @given(actions=actions, code=st.sampled_from([1000, 1001, 4000]))
 async def test_frames_never_interleave(tls, actions, code):
-    """Whatever is posted, sent, half taken and read: the client gets whole messages, in the
+    """For any order of posts, sends, partial writes and reads: whole messages arrive, in the
     order in which they were accepted, then the close, and nothing after it."""
     async with two_links(tls=tls) as (server, client), trio.open_nursery() as nursery:
         peer = WirePeer(client)

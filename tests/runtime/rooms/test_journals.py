@@ -205,7 +205,7 @@ async def test_a_full_disk_stops_the_journal_and_not_the_room(
     told = [line for line in logs if line["event"] == "the journal stopped"]
     assert len(told) == 1
     assert "No space left on device" in told[0]["reason"]
-    # What was written before can be played.
+    # The records written before can be played.
     verify(tmp_path)
 
 

@@ -426,7 +426,7 @@ async def test_nobody_joins_while_the_server_stops(autojump_clock: MockClock) ->
     [
         ([99], 4000, "unknown message kind"),
         (Hello(2, None, "", "ann", None), 4000, "a second hello"),
-        ([2, 1, 0, 0, 0, 9, 1], 4000, "command.command is a kind that this room has not"),
+        ([2, 1, 0, 0, 0, 9, 1], 4000, "command.command is a kind that this room does not have"),
         ([2, 1, 0, 0, 0, 0, 5], 4000, "Step.dx: 5 is outside -1 … 1"),
         ([2, 1, 0, 0, 0, 0], 4000, "Step has 1 fields, not 0"),
         (CommandMessage(1, 0, 0, 10**9, 0, [1]), 4000, "acknowledged a tick that has not been"),
