@@ -16,7 +16,8 @@ from gameserver.games.chat import Chat
 from gameserver.games.echo import Echo
 from gameserver.testing import Rehearsal
 from tests.support import wrong_rooms
-from tests.support.journaled_play import journal_of, verdict
+from tests.support.frame_sinks import NoSink
+from tests.support.journaled_play import JournaledPlay, journal_of, verdict
 from tests.support.kept_game import FoggyZoo, Zoo
 from tests.support.paths import ROOT
 
@@ -45,9 +46,24 @@ def test_a_right_room_passes(room: type[Room], players: int, seed: int) -> None:
     Rehearsal(room(seed=seed)).check_determinism(players=players, seed=seed)
 
 
+class PlayWithClients(JournaledPlay):
+    """Replication keeps a set of what each player sees, as on a server and not in a replay."""
+
+    def tick_over(self) -> None:
+        play = self.rehearsal
+        for number, seated in play._stepper.seated.items():
+            seated.seat.sink = NoSink()
+            play._watched[number] = seated.seat
+            play._publisher.add(seated.seat)
+        super().tick_over()
+
+
 def test_hit_tests_in_a_fog_find_the_same_from_a_snapshot_and_from_a_journal() -> None:
     Rehearsal(FoggyZoo()).check_snapshot(ticks=100)
-    assert verdict(FoggyZoo, journal_of(FoggyZoo("room"), 200, players=4)) is None
+    play = PlayWithClients(FoggyZoo("room"))
+    play.play(200, players=4)
+    assert any(player._seat.chosen for player in play.room.players.values())
+    assert verdict(FoggyZoo, play.end()) is None
 
 
 def test_a_journal_of_the_game_in_the_readme_is_played_again_alike(

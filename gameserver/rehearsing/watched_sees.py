@@ -15,7 +15,7 @@ from gameserver.errors import LocalProtocolError
 from gameserver.model.record import Record
 from gameserver.room import Room
 from gameserver.simulation.seeing import Seeing, has_sees
-from gameserver.state.difference import Facts, describe, first_difference
+from gameserver.state.difference import UNREACHED, Facts, describe, first_difference
 from gameserver.state.snapshot import Captured
 
 
@@ -53,9 +53,12 @@ class WatchedSees(Seeing):
 
     def _facts(self) -> Facts | None:
         try:
-            return describe(self._captured())
+            facts = describe(self._captured())
         except LocalProtocolError:
             return None
+        # Nothing of the game leads to the other objects: despawned entities, which replication
+        # drops while it publishes.
+        return {place: fact for place, fact in facts.items() if UNREACHED not in place[0]}
 
 
 def watched_sees(room: Room, captured: Callable[[], Captured]) -> WatchedSees | None:

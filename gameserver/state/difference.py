@@ -20,6 +20,8 @@ from gameserver.state.values import Tag, pack, unpack_extension
 #: Where a value is (an entity, player or room, and its field) → the value as data.
 Facts: TypeAlias = dict[tuple[str, str], Any]
 
+#: Part of the name of an object to which no entity, player or attribute leads.
+UNREACHED: Final = "(object "
 _ABSENT: Final = object()
 
 
@@ -137,7 +139,7 @@ def _with_paths(facts: Facts, objects: dict[int, _Object]) -> Facts:
             named[where, field] = held.name
             waiting += [(where, field + part, inner) for part, inner in reversed(held.parts)]
     return named | {
-        (f"{held.name} (object {number})", part.strip(". ")): value
+        (f"{held.name} {UNREACHED}{number})", part.strip(". ")): value
         for number, held in objects.items()
         if number not in paths
         for part, value in held.parts
@@ -183,7 +185,7 @@ def _rank(place: tuple[str, str]) -> int:
     where, field = place
     if field == "random":
         return 4
-    if "(object " in where:
+    if UNREACHED in where:
         return 3
     return 0 if not field or where[-1].isdigit() else 1
 
