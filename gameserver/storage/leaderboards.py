@@ -22,7 +22,7 @@ import attrs
 
 from gameserver.storage.database import Transaction, only
 from gameserver.storage.declared import Leaderboard, Resets
-from gameserver.storage.names import MAX_SCORE, checked_limit, checked_score, is_name
+from gameserver.storage.names import MAX_SCORE, checked_limit, checked_score, is_text
 
 #: Scores in a block before it is split.
 MAX_BLOCK: Final = 1024
@@ -63,9 +63,9 @@ class SubmitScore:
     """
 
     board: type[Leaderboard]
-    owner: str = attrs.field(validator=is_name("owner"))
+    owner: str = attrs.field(validator=is_text("owner"))
     score: int = attrs.field(validator=lambda _self, _field, score: checked_score(score))
-    name: str = attrs.field(validator=is_name("name"))
+    name: str = attrs.field(validator=is_text("name"))
 
     def apply(self, transaction: Transaction, now_s: float) -> int:
         """Submit it in this transaction."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from gameserver.storage.database import Transaction, only
-from gameserver.storage.names import checked_limit, decoded, encoded, is_name
+from gameserver.storage.names import checked_limit, decoded, encoded, is_name, is_text
 
 #: The most players of one match.
 MAX_PLAYERS: Final = 10_000
@@ -43,7 +43,7 @@ class AddMatch:
         converter=tuple,
         validator=[
             attrs.validators.max_len(MAX_PLAYERS),
-            attrs.validators.deep_iterable(is_name("player")),
+            attrs.validators.deep_iterable(is_text("player")),
         ],
     )
     result: bytes = attrs.field(converter=encoded)

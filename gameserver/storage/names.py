@@ -6,14 +6,19 @@ refuse the same input with the same words.  Pure.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
 import msgpack
 
-#: Characters of a collection, key, owner, board or room name.
+#: Characters of a collection, key, board or room name.
 MAX_NAME: Final = 128
+#: Characters of an owner, and of the name of a player; an identity has at most 256 bytes.
+MAX_TEXT: Final = 256
+#: PostgreSQL refuses NUL, and UTF-8 has no surrogates.
+_REFUSED: Final = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]")
 #: Bytes of one value, encoded.
 MAX_VALUE_BYTES: Final = 256 * 1024
 #: The most rows that one read returns.
@@ -39,6 +44,25 @@ def is_name(what: str, *, or_empty: bool = False) -> Callable[[Any, Any, str], N
     def check(_instance: object, _field: attrs.Attribute[str], name: str) -> None:
         if not (or_empty and name == ""):
             checked_name(what, name)
+
+    return check
+
+
+def is_text(what: str, *, or_empty: bool = False) -> Callable[[Any, Any, str], None]:
+    """Return a validator of attrs for a ``what`` that a game does not choose.
+
+    Such texts are identities and the names of players.  They need not be printable in this version
+    of Python's Unicode, because every name that the protocol allows must do.
+    """
+
+    def check(_instance: object, _field: attrs.Attribute[str], text: str) -> None:
+        if or_empty and text == "":
+            return
+        if not isinstance(text, str) or not 1 <= len(text) <= MAX_TEXT or _REFUSED.search(text):
+            raise ValueError(
+                f"{what} must be 1 to {MAX_TEXT} characters without control characters, "
+                f"not {text!r:.60}"
+            )
 
     return check
 

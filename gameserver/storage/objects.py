@@ -13,7 +13,7 @@ import attrs
 from gameserver.storage.database import Transaction, only
 from gameserver.storage.declared import Collection, Encoded, decode, encode
 from gameserver.storage.errors import Conflict, StorageError
-from gameserver.storage.names import checked_limit, is_name
+from gameserver.storage.names import checked_limit, is_name, is_text
 
 C = TypeVar("C", bound=Collection)
 
@@ -42,7 +42,7 @@ class WriteObject:
     """
 
     value: Encoded = attrs.field(converter=encode)
-    owner: str = attrs.field(default="", validator=is_name("owner", or_empty=True), kw_only=True)
+    owner: str = attrs.field(default="", validator=is_text("owner", or_empty=True), kw_only=True)
     key: str = attrs.field(default="", validator=is_name("key", or_empty=True), kw_only=True)
     version: int | None = attrs.field(default=None, kw_only=True)
 
@@ -86,7 +86,7 @@ class ChangeObject(Generic[C]):
 
     collection: type[C]
     change: Callable[[C | None], C]
-    owner: str = attrs.field(default="", validator=is_name("owner", or_empty=True), kw_only=True)
+    owner: str = attrs.field(default="", validator=is_text("owner", or_empty=True), kw_only=True)
     key: str = attrs.field(default="", validator=is_name("key", or_empty=True), kw_only=True)
 
     def apply(self, transaction: Transaction, _now_s: float) -> int:

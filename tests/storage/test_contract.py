@@ -7,6 +7,7 @@ import pytest
 import trio
 
 from gameserver.errors import LocalProtocolError
+from gameserver.protocol.messages import valid_name
 from gameserver.storage import (
     AddMatch,
     ChangeObject,
@@ -169,13 +170,24 @@ def test_a_value_has_a_limit() -> None:
         WriteObject(Career(titles=("x" * 300_000,)))
 
 
-@pytest.mark.parametrize("name", ["", "a\0b", "x" * 129, "a\nb", "\ud800"])
+@pytest.mark.parametrize("name", ["", "a\0b", "x" * 257, "a\nb", "\ud800"])
 def test_names_are_checked_before_they_reach_a_database(name: str) -> None:
-    with pytest.raises(ValueError, match="must be 1 to 128 printable characters"):
+    with pytest.raises(ValueError, match="must be 1 to 256 characters without control characters"):
         SubmitScore(Kills, name, 1, "Ann")
     if name:
-        with pytest.raises(ValueError, match="must be 1 to 128 printable characters"):
+        with pytest.raises(ValueError, match="must be 1 to 256 characters without control"):
             WriteObject(Career(), owner=name)
+        with pytest.raises(ValueError, match="must be 1 to 128 printable characters"):
+            WriteObject(Career(), key=name)
+
+
+@pytest.mark.parametrize("name", ["\U0001f468\u200d\U0001f469", "\u0378", "\U0001f680\ufe0f"])
+async def test_a_player_may_have_any_name_that_the_protocol_allows(
+    storage: Storage, name: str
+) -> None:
+    assert valid_name(name)
+    await storage.write(SubmitScore(Kills, name * 60, 1, name))
+    assert await storage.top(Kills) == [Place(1, name * 60, name, 1)]
 
 
 # ---------------------------------------------------------------- leaderboards
