@@ -77,7 +77,7 @@ class GameClient:
     """A seat in a room; ``open_game`` makes it.
 
     ``replica`` is always the newest state.  ``status`` is the newest ``status`` message, None
-    before the first; ``clock`` knows the server's tick.  ``stored`` reads what the storage keeps.
+    before the first; ``clock`` knows the server's tick.  ``stored`` reads the server's storage.
 
     ``state`` is the state of the connection, and ``next_state`` waits for it to change.  If the
     client reconnects by itself (``open_game(resume=True)``), the replica stays as it was until

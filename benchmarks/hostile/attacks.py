@@ -1,7 +1,7 @@
-"""The attacks, by name: what one attacker does over and over, and how many do it at once.
+"""The attacks, by name: the repeated act of one attacker, and the number of attackers.
 
-Owns when and how often things are sent; what they are is ``ammunition.py``'s, sockets are
-``target.py``'s.  Never judges: honest players do (``honest.py``).
+Owns when and how often bytes are sent; ``ammunition.py`` has the bytes, ``target.py`` the sockets.
+Never judges: honest players do (``honest.py``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The hash of a room's state: entities, random numbers, and what the game keeps.
+"""The hash of a room's state: entities, random numbers, and the attributes of the game.
 
 Owns the choice of the hashed parts.  Two rooms with equal hashes have equal states, in any process
 and with any hash seed of Python.  The knowledge and latency of clients are not part of it.

@@ -101,7 +101,7 @@ class _Change:
     """How the saved rows of one class become fields: by index of the row, None if removed."""
 
     fields: tuple[tuple[str, Migrate | None] | None, ...]
-    #: Fields that the rows have not, with what makes their values.
+    #: Fields that the rows do not have, with the functions that make their values.
     added: tuple[tuple[str, Callable[[Any], Any]], ...]
 
 

@@ -77,11 +77,11 @@ _WRITES: Final = {
 
 @attrs.frozen
 class ChangeObject(Generic[C]):
-    """Change an object by what it holds.  Returns its new version.
+    """Compute the new value of an object from its present one.  Returns its new version.
 
     ``change`` is called with the value, or None if there is no object yet, and returns the new one.
     Writers side by side lose nothing, so a room may count with it from its tick.  It is called in
-    another thread and perhaps several times, so it uses nothing but its arguments.
+    another thread and perhaps several times, so it must use only its argument.
     """
 
     collection: type[C]

@@ -1,7 +1,7 @@
 /**
  * CRC-32 as in zlib (IEEE 802.3; the polynomial 0x04C11DB7, reflected).
  *
- * Owns the table.  The hashed bytes and the sum of the hashes are `replica.js`'s.
+ * Owns the table.  `replica.js` chooses the hashed bytes and sums the hashes.
  */
 
 const TABLE = new Uint32Array(256);

@@ -1,5 +1,5 @@
 /**
- * The report of a client whose checksum was wrong: what it holds of the entities that differ.
+ * The report of a client whose checksum was wrong: its values of the entities that differ.
  *
  * Owns the comparison with the server's hashes, and the length of the report.
  */
