@@ -112,6 +112,7 @@ def test_a_room_has_only_what_a_game_uses() -> None:
             "set_group",
             "set_hidden",
             "storage",
+            "has_storage",
             "made_with",
             "move_players",
         ),
