@@ -1,7 +1,7 @@
 /**
- * The career on the start card: what a player who has signed in has done, and this week's best.
+ * The career on the start card: the totals of a player who has signed in, and this week's best.
  *
- * Owns its elements and how often it reads.  A server that keeps nothing leaves it hidden.
+ * Owns its elements and the pauses between reads.  On a server without storage it stays hidden.
  */
 
 import { byId, make } from "../elements.js";

@@ -1,7 +1,7 @@
-"""Careers: what players who have signed in keep from one visit to the next.
+"""Careers: totals that players who have signed in keep from one visit to the next.
 
-Owns the two records, and what a kill, a death and a won round add to them.  A room without a
-storage, and a player without an identity, keep nothing and play as all others do.
+Owns the two records, and their changes by kills, deaths and won rounds.  In a room without storage,
+and for a player without an identity, nothing is kept; the game is the same.
 """
 
 from __future__ import annotations
