@@ -26,7 +26,7 @@ import attrs
 from clients.replica import Replica
 from gameserver.errors import RemoteProtocolError
 from gameserver.model.schema import Schema
-from gameserver.protocol.messages import Delta, Hashes, Welcome, decode_from_server
+from gameserver.protocol.messages import Delta, Hashes, Result, Welcome, decode_from_server
 from tests.support import node_tools
 from tests.support.paths import NODE_TESTS, VECTORS
 
@@ -86,7 +86,20 @@ def verdict(data: bytes) -> Any:
         # As JSON has them; of an id that comes twice the last one counts.
         held = dict(zip(map(str, message.held[::2]), message.held[1::2], strict=True))
         return ["hashes", message.tick, held]
+    if isinstance(message, Result):
+        return ["result", message.number, _as_json(message.value), message.error]
     return [type(message).__name__.lower(), *attrs.astuple(message)]
+
+
+def _as_json(value: Any) -> Any:
+    """Return a value of a result as ``JSON.stringify`` has it, where bytes are an object."""
+    if isinstance(value, bytes):
+        return {str(at): byte for at, byte in enumerate(value)}
+    if isinstance(value, list):
+        return [_as_json(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _as_json(each) for name, each in value.items()}
+    return value
 
 
 def _of_welcome(welcome: Welcome) -> Iterator[Any]:
