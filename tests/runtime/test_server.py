@@ -16,7 +16,7 @@ import pytest
 import trio
 import trio_websocket
 
-from gameserver import Settings, StartError, open_server
+from gameserver import Player, Room, Settings, StartError, open_server
 from gameserver.protocol.messages import Delta
 from gameserver.runtime.net.tls import make_development_certificate
 from gameserver.runtime.rooms.journals import JournalFolderError
@@ -260,6 +260,44 @@ async def test_a_host_of_another_machine() -> None:
     with pytest.raises(StartError, match=r"cannot listen on 192\.0\.2\.1 port 0"):
         async with open_server({"field": Field}, Settings(host="192.0.2.1", port=0)):
             pass
+
+
+#: The hooks of a ``Fort`` that were called.
+told: list[str] = []
+
+
+class Fort(Room):
+    classes = ()
+    durable = True
+
+    def on_drop(self, player: Player) -> None:
+        told.append("on_drop")
+
+    def on_leave(self, player: Player, reason: str) -> None:
+        told.append("on_leave")
+
+    async def on_load(self) -> None:
+        told.append("on_load")
+
+    async def on_stop(self) -> None:
+        told.append("on_stop")
+
+
+async def test_a_stop_calls_no_hooks_of_a_durable_room(tmp_path: pathlib.Path) -> None:
+    told.clear()
+    settings = attrs.evolve(SETTINGS, data=tmp_path)
+    async with (
+        open_server({"fort": Fort}, settings) as server,
+        open_url(f"ws://127.0.0.1:{server.port}/") as ann,
+    ):
+        await ann.joined()
+        await ann.next_of(Delta)
+        await server.stop()
+        assert (await ann.closed())[0] == 1001
+    assert told == []
+    async with open_server({"fort": Fort}, settings) as server:
+        assert told == ["on_load", "on_drop"]
+        assert server.players == 1
 
 
 async def test_a_durable_room_whose_journals_have_no_folder_is_not_served(

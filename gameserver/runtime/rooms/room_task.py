@@ -236,7 +236,7 @@ class RoomTask:
             self.roster.close("the room is closed")
             if self.journal is not None:
                 self.journal.end(self.roster.closed or "")
-        if started:
+        if started and not self.roster.suspended:
             with trio.move_on_after(STOP_TIMEOUT_S) as patience:
                 await self._guarded("on_stop")
             if patience.cancelled_caught:
@@ -278,11 +278,19 @@ class RoomTask:
         self.roster.hold_recovered()
 
     async def suspend(self) -> None:
-        """Stop ticking, and keep the journal: the next server resumes the room."""
+        """Stop ticking, and keep the journal: the next server resumes the room.
+
+        No hook is called from now on: nobody leaves, and the room is not over.  A room whose
+        journal has stopped is no longer durable, and ends like any other.
+        """
         self._stop_ticking()
-        if self.journal is not None and self._journals is not None:
-            self.journal.end(SUSPENDED)
-            await self._journals.finish(self.journal)
+        journal = self.journal
+        if journal is None or self._journals is None:
+            return
+        if self.ended is None and not journal.stopped:
+            self.roster.suspended = True
+            journal.end(SUSPENDED)
+        await self._journals.finish(journal)
 
     def _stop_ticking(self) -> None:
         if self._scheduled is not None:

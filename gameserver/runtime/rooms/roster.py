@@ -175,6 +175,9 @@ class Roster:
         self.incarnation: Final = incarnation or secrets.token_urlsafe(INCARNATION_BYTES)
         #: Why nobody can be in this room any more; None while it is open.
         self.closed: str | None = None
+        #: Whether the next server resumes the room.  Then no hook is called any more: no journal
+        #: has what it would do, and the next server would do it again.
+        self.suspended = False
         #: Called whenever a seat number is released.
         self.on_released: Callable[[], None] = lambda: None
         #: Called when the roster closes, once.
@@ -276,6 +279,8 @@ class Roster:
         """
         if self.closed is not None:
             raise JoinRefused(CloseCode.INTERNAL_ERROR, self.closed)
+        if self.suspended:
+            raise JoinRefused(CloseCode.GOING_AWAY, "the server is shutting down")
         if number in self._room.players:
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the seat is another's")
         begun_s = trio.current_time()
@@ -512,6 +517,8 @@ class Roster:
     def _run_hook(
         self, hook: str, member: Member, call: Callable[..., None], *arguments: object
     ) -> None:
+        if self.suspended:
+            return
         begun_s = trio.current_time()
         call(*arguments)
         self._hooks.note_duration(hook, trio.current_time() - begun_s, member.player)
