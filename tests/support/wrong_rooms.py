@@ -116,7 +116,9 @@ class SetOfTexts(Base):
     names: set[str]
 
     def tick(self) -> None:
-        self.counter.value = int(next(iter(self.names)).split()[1])
+        # The whole order: the first name alone may be the same by chance.
+        numbers = [int(name.split()[1]) for name in self.names]
+        self.counter.value = sum(place * number for place, number in enumerate(numbers))
 
 
 class SetOfEntities(Base):

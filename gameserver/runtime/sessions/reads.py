@@ -43,14 +43,17 @@ class Reads:
             ClientReads(room.storage, room.stored, identity) if room.has_storage else None
         )
         self._task: Final = task
-        self._post: Final = post
+        self._post = post
         self._log: Final = log
         self._in_flight = 0
-        self._closed = False
 
     def close(self) -> None:
-        """Send no further answers."""
-        self._closed = True
+        """Send no further answers.
+
+        Also ends the circle of references with the session, which only a garbage collection would
+        free.
+        """
+        self._post = _to_nobody
 
     def take(self, read: Read) -> None:
         """Answer ``read`` soon; called within a tick, so it does not wait."""
@@ -69,8 +72,7 @@ class Reads:
                 result = await self._result(reads, read)
         finally:
             self._in_flight -= 1
-        if not self._closed:
-            self._post(result)
+        self._post(result)
 
     async def _result(self, reads: ClientReads, read: Read) -> Result:
         try:
@@ -85,6 +87,10 @@ class Reads:
         except Exception:  # noqa: BLE001 - a bug of ours; it costs this read its answer
             self._log.exception("a read failed")
         return Result(read.number, None, "it cannot be read")
+
+
+def _to_nobody(_result: Result) -> None:
+    """Take the answer of a session that has ended."""
 
 
 class _Unsendable(GameServerError):
