@@ -129,7 +129,7 @@ class Bodies:
         return body
 
     def _still(self, cell: int) -> Body:
-        view = self._grid.view(cell)
+        view = self._grid.places(cell)
         adds = b"".join(map(self._adds.__getitem__, view))
         count = sum(map(self._counts.__getitem__, view))
         crossed = self._seen_from(cell)
@@ -164,10 +164,10 @@ class Bodies:
         adds = [*map(self._adds.__getitem__, both)]
         count = sum(map(self._counts.__getitem__, both))
         count += self._cross(had, has, leaves, enters, adds)
-        for cell in grid.view(before):
+        for cell in grid.places(before):
             if cell not in has:
                 leaves += [record.id for record in self._were_there(cell)]
-        for cell in grid.view(after):
+        for cell in grid.places(after):
             if cell not in had:
                 enters += self._were_there(cell)
         return self._body(after, came_and_went(leaves, enters), count, adds)
@@ -208,7 +208,7 @@ class Bodies:
 
     def _body(self, cell: int, came_and_went: bytes, count: int, adds: list[bytes]) -> Body:
         sections = b"".join((came_and_went, array_header(count), *adds))
-        placed = self._events.heard_from(self._grid, cell)
+        placed = self._events.heard_from(self._grid, cell) if self._events.by_cell else []
         return Body(sections, placed)
 
 

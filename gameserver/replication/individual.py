@@ -196,13 +196,14 @@ class IndividualRound(Round):
 
     def post_still(self, seats: Iterable[Seat], quiet_ticks: int) -> None:
         """Post to seats that are up to date, whose groups are the same as at the last publish."""
+        told = self._told_apart()
         for seat in seats:
             body = self._body(seat)
             assert seat.cell is not None
             if (
                 body.quiet
                 and not seat.own_changed
-                and seat.number not in self._changes.owner_changes
+                and seat.number not in told
                 and self._may_stay_quiet(seat, quiet_ticks)
             ):
                 self._statistics.quiet += 1

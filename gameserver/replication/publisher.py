@@ -228,8 +228,9 @@ class Publisher:
         """Sort the seats by path; those that fall behind lapse."""
         # A delta from before this tick should have been acknowledged by now.
         overdue = changes.tick - self.window_ticks
-        lapsing = _lapsing_sights(self.world, changes, individual=self._individual)
-        layered = self.world.grid.layered
+        world, individual = self.world, self._individual
+        layered = world.grid.layered
+        lapsing = _lapsing_sights(world, changes, individual=individual) if layered else ()
         look = focus_cell if layered else focus_place
         paths = Paths()
         still, moved, catching_up = paths.still, paths.moved, paths.catching_up
@@ -238,10 +239,10 @@ class Publisher:
             if own is not None and not own.alive:
                 seat.own = None
                 seat.own_changed = True
-            cell = look(self.world, seat)
+            cell = look(world, seat)
             before, seat.cell = seat.cell, cell
             seat.looked_at = seat.focus
-            if self._individual:
+            if individual:
                 seat.point = focus_point(seat)
             if not seat.sink.clear or seat.awaited < overdue < seat.posted_tick:
                 if seat.knowledge is UP_TO_DATE:
@@ -256,7 +257,7 @@ class Publisher:
                 assert before is not None
                 seat.lapse(lapses.of(seat, before))
                 catching_up.append(seat)
-            elif cell == before or self._individual:
+            elif cell == before or individual:
                 still.append(seat)
             else:
                 assert before is not None

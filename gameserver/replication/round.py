@@ -7,7 +7,7 @@ when a round begins (``publisher.py``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any, Final
 
 import attrs
@@ -143,20 +143,22 @@ class Round:
     def post_still(self, seats: Iterable[Seat], quiet_ticks: int) -> None:
         """Post to seats that look from the same cell as at the last publish."""
         body_of = self._bodies.still
-        changed = self._changes.owner_changes
-        by_seat = self._events.by_seat
+        told = self._told_apart()
+        tells_groups = bool(self._changes.group_changes)
         for seat in seats:
             cell = seat.cell
             assert cell is not None
             body = body_of(cell)
-            if seat.own_changed or seat.number in changed:
+            if seat.own_changed or seat.number in told or (tells_groups and body.group_part[0]):
                 self._post_with_own(seat, cell, body)
             elif body.quiet and self._may_stay_quiet(seat, quiet_ticks):
                 self._statistics.quiet += 1
-            elif seat.number in by_seat or body.group_part[0]:
-                self._post_with_own(seat, cell, body)
             else:
                 self._add(seat, body.whole)
+
+    def _told_apart(self) -> Set[int]:
+        """Return the seats that get an event or values of owner fields for themselves."""
+        return self._changes.owner_changes.keys() | self._events.by_seat.keys()
 
     def _may_stay_quiet(self, seat: Seat, quiet_ticks: int) -> bool:
         """Whether a seat for which nothing changed may go without a delta."""
@@ -166,7 +168,6 @@ class Round:
             and self._changes.tick - seat.posted_tick < quiet_ticks
             and not is_checked(seat, self._turn)
             and not seat.notices
-            and seat.number not in self._events.by_seat
         )
 
     def post_moved(self, seats: Iterable[tuple[Seat, int]]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gameserver import Near, Room, entity, event, synced
+from gameserver import Exact, Near, Room, entity, event, synced
 from gameserver.protocol.frames import binary_frame
 from gameserver.protocol.messages import Check, Delta, Said
 from gameserver.replication.events import Emission
@@ -34,15 +34,21 @@ class Field(Room):
     classes = (Stone, Noise)
 
 
+class ExactField(Field):
+    view = Exact(10)
+
+
 class Quiet:
     """Two stones far apart; seat 1 looks at the first one and is up to date.  Nothing moves.
 
     With ``stir``, one of many stones that are even farther away moves at every publish.
     """
 
-    def __init__(self, check_every_ticks: int = 1000, *, stir: bool = False) -> None:
+    def __init__(
+        self, check_every_ticks: int = 1000, *, stir: bool = False, room: type[Room] = Field
+    ) -> None:
         self.stir = stir
-        self.world = Field().world
+        self.world = room().world
         self.near = self.world.record_of(self.world.spawn(Stone(0, 0)))
         self.far = self.world.record_of(self.world.spawn(Stone(1000, 0)))
         self.farther = [
@@ -201,6 +207,18 @@ def test_an_event_without_a_place_is_sent_to_every_seat() -> None:
     quiet = Quiet(stir=True)
     quiet.emissions.append(Emission(Noise(1), None, None))
     assert len(quiet.told().events) == 1
+
+
+@pytest.mark.parametrize("room", [Field, ExactField])
+def test_an_event_for_one_player_is_sent_to_that_seat_only(room: type[Room]) -> None:
+    quiet = Quiet(room=room)
+    _, other_sink = quiet.seat_of(2)
+    quiet.publish()
+    quiet.sink.take_messages()
+    other_sink.take_messages()
+    quiet.emissions = [Emission(Noise(7), None, 1)]
+    assert quiet.told().events
+    assert other_sink.take_messages() == []
 
 
 def test_a_focus_that_returns_to_the_own_entity_changes_the_view() -> None:
