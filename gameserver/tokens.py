@@ -1,7 +1,7 @@
 """Signed sign-in tokens: a login service issues them to players, and the server verifies them.
 
-Owns signing and verifying, with itsdangerous.  A token holds an identity, the time when it was
-issued, and an id, so that it can be used only once.  Never decides which clients need a token: that
+Owns issuing and verifying.  A token holds an identity, the time when it was issued, and an id, so
+that it can be used only once.  Never decides which clients need a token: that
 is ``runtime/admission/sign_in.py``.  No error message repeats a token or a secret.
 
 The login service may be any program that has the secret::
@@ -13,23 +13,20 @@ The login service may be any program that has the secret::
 from __future__ import annotations
 
 import enum
-import hashlib
 import secrets as chance
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
-
 from gameserver.errors import GameServerError, LocalProtocolError
 from gameserver.identity import Verified
+from gameserver.signing import TimedSigning
 
 #: Keeps a token short enough for a hello (1,024 bytes).
 MAX_IDENTITY_BYTES: Final = 256
 #: How far the clock of the login service may be ahead of ours.
 CLOCK_SKEW_S: Final = 30.0
 TOKEN_ID_BYTES: Final = 12
-#: Separates these signatures from those of any other use of the same secret.
 _SALT: Final = "gameserver.token.v1"
 
 
@@ -70,49 +67,27 @@ class Tokens:
             raise LocalProtocolError("tokens need a secret")
         self._valid_s = valid_s
         self._clock = clock
-        self._serializer: URLSafeTimedSerializer = URLSafeTimedSerializer(
-            list(reversed(secrets)),  # itsdangerous signs with the last
-            salt=_SALT,
-            signer=_Signer,
-            signer_kwargs={
-                "clock": clock,
-                "key_derivation": "hmac",
-                "digest_method": hashlib.sha256,
-            },
-        )
+        self._signing = TimedSigning(secrets, _SALT, clock)
 
     def issue(self, identity: str) -> str:
         """Return a new token for ``identity``, which is 1 to 256 bytes of UTF-8."""
         if not 0 < len(identity.encode()) <= MAX_IDENTITY_BYTES:
             raise LocalProtocolError(f"an identity is 1 to {MAX_IDENTITY_BYTES} bytes of UTF-8")
-        token = self._serializer.dumps([identity, chance.token_urlsafe(TOKEN_ID_BYTES)])
-        return token if isinstance(token, str) else token.decode()
+        return self._signing.sign([identity, chance.token_urlsafe(TOKEN_ID_BYTES)])
 
     def verify(self, token: str) -> Verified:
         """Return the identity in ``token``; ``TokenRefused`` if it is not valid."""
         try:
-            payload, issued = self._serializer.loads(token, return_timestamp=True)
+            payload, issued_s = self._signing.read(token)
             identity, token_id = _checked(payload)
-        except (BadData, ValueError):
+        except ValueError:
             raise TokenRefused(Fault.FORGED, "the token is not one of ours") from None
-        issued_s = issued.timestamp()
         age_s = self._clock() - issued_s
         if age_s > self._valid_s:
             raise TokenRefused(Fault.EXPIRED, "the token has expired")
         if age_s < -CLOCK_SKEW_S:
             raise TokenRefused(Fault.FUTURE, "the token was made in the future")
         return Verified(identity, token_id, expires_s=issued_s + self._valid_s)
-
-
-class _Signer(TimestampSigner):
-    """A signer that takes its time from ``clock``."""
-
-    def __init__(self, *arguments: Any, clock: Callable[[], float], **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._clock = clock
-
-    def get_timestamp(self) -> int:
-        return int(self._clock())
 
 
 def _checked(payload: Any) -> tuple[str, str]:

@@ -23,7 +23,7 @@ docs, __main__ → cli → games.capture.bots → clients, games → gameserver 
 → config, seat_tickets
 → ops, tokens, trial, rehearsing.second_run → testing → rehearsing → state
 → simulation → room → group → player, calls, joining → timers → outbox → replication
-→ protocol → model → stepping, storage → errors, identity, lazy_exports
+→ protocol → model → stepping, storage → errors, identity, lazy_exports, signing
 """
 #: Packages that may import less than the chain says, besides themselves.
 STRICTER = """

@@ -1,4 +1,4 @@
-"""Signing resume tokens, so that any process with the secret can judge them.
+"""Resume tokens as signed texts, so that any process with the secret can judge them.
 
 Owns the contents of a token: the room, the *life* of a player in it (from joining to leaving), and
 a number that grows with each token of that life.  ``resumption.py`` decides which numbers are
@@ -8,15 +8,14 @@ valid.
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import attrs
-from itsdangerous import BadData, URLSafeSerializer
 
-#: Separates these signatures from those of any other use of the same secret.
-_SALT = "gameserver.resume.v2"
+from gameserver.signing import NotSigned, Signing
+
+SALT: Final = "gameserver.resume.v2"
 #: The highest number that a token has: snapshots, which keep it, hold integers of 64 bits.
 MAX_NUMBER: Final = (1 << 53) - 1
 
@@ -38,14 +37,13 @@ class ResumeTokens:
 
     def sign(self, token: ResumeToken) -> str:
         """Return the token as text."""
-        text = _serializer(tuple(self._secrets())).dumps(attrs.astuple(token))
-        return text if isinstance(text, str) else text.decode()
+        return _signing(tuple(self._secrets())).sign(attrs.astuple(token))
 
     def read(self, text: str) -> ResumeToken | None:
         """Return the contents of a token, or None if its signature is wrong."""
         try:
-            payload = _serializer(tuple(self._secrets())).loads(text)
-        except (BadData, ValueError, RecursionError):
+            payload = _signing(tuple(self._secrets())).read(text)
+        except NotSigned:
             return None
         return _checked(payload)
 
@@ -59,9 +57,5 @@ def _checked(payload: Any) -> ResumeToken | None:
 
 
 @functools.lru_cache(maxsize=4)
-def _serializer(secrets: tuple[str, ...]) -> URLSafeSerializer:
-    return URLSafeSerializer(
-        list(reversed(secrets)),  # itsdangerous signs with the last
-        salt=_SALT,
-        signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
-    )
+def _signing(secrets: tuple[str, ...]) -> Signing:
+    return Signing(secrets, SALT)

@@ -8,19 +8,18 @@ import pytest
 
 from gameserver.runtime.rooms.resume_tokens import (
     MAX_NUMBER,
+    SALT,
     ResumeToken,
     ResumeTokens,
-    _serializer,
 )
+from gameserver.signing import Signing
 
 SECRET = "a secret of this test"
 TOKENS = ResumeTokens(lambda: (SECRET,))
 
 
 def signed(payload: Any) -> str:
-    text = _serializer((SECRET,)).dumps(payload)
-    assert isinstance(text, str)
-    return text
+    return Signing((SECRET,), SALT).sign(payload)
 
 
 @pytest.mark.parametrize("number", [1, MAX_NUMBER])
