@@ -33,6 +33,7 @@ from gameserver.state.journal.recorder import (
     Chunk,
     JournalEncoder,
     JournalRecorder,
+    RecorderState,
     header_of,
 )
 from gameserver.state.journal.records import Disagreed
@@ -93,17 +94,15 @@ class RoomJournal:
         self._unsynced = False
         self._parts = 0
         self._log = log.bind(room=label)
-        self._told = False
         #: A client's report, until the file is protected from removal because of it; else None.
         self._kept_for: str | None = None
         #: Set once nothing more will be written.
         self._finished = trio.Event()
-        self._ended = False
 
     @property
     def stopped(self) -> bool:
         """Whether the journal ended before its room did."""
-        return self.recorder.stopped is not None and not self._ended
+        return self.recorder.state is RecorderState.STOPPED
 
     def after_tick(self) -> None:
         """Note that a tick is over; see ``JournalRecorder``."""
@@ -116,10 +115,7 @@ class RoomJournal:
 
     def end(self, reason: str) -> None:
         """Note that the room has ended."""
-        if self.recorder.stopped is None:
-            self._ended = True
-            self.recorder.end(reason)
-            self._ended = self.recorder.stopped == reason
+        self.recorder.end(reason)
 
     # ------------------------------------------------------------ in the thread
 
@@ -174,22 +170,23 @@ class RoomJournal:
 
     # ------------------------------------------------------------ in the task
 
-    def tell_stopped(self) -> None:
-        """Say once that the journal ended before its room."""
-        if self.stopped and not self._told:
-            self._told = True
-            self._log.error(
-                "the journal stopped", reason=self.recorder.stopped, tick=self.written_tick
-            )
+    @property
+    def complete(self) -> bool:
+        """Whether nothing more will be written."""
+        return self.recorder.state is not RecorderState.RECORDING and not self.recorder.waits
 
     def fail(self, why: str) -> None:
         """Stop because of ``why``; waiting records are lost."""
-        self._ended = False
         self.recorder.stop(why)
         self.recorder.lose_waiting()
 
     def finish(self) -> None:
-        """Note that nothing more will be written."""
+        """Close the file of a complete journal, and say if it ended before its room."""
+        self.close()
+        if self.stopped:
+            self._log.error(
+                "the journal stopped", reason=self.recorder.stopped, tick=self.written_tick
+            )
         self._finished.set()
 
     async def wait_finished(self) -> None:
@@ -276,10 +273,8 @@ class Journals:
                 if why is not None:
                     journal.fail(why)
         for journal in list(self._open):
-            journal.tell_stopped()
-            if journal.recorder.stopped is not None and not journal.recorder.waits:
+            if journal.complete:
                 self._open.remove(journal)
-                journal.close()
                 journal.finish()
 
     def _write(self, batches: list[tuple[RoomJournal, Batch]]) -> list[str | None]:

@@ -287,9 +287,9 @@ class RoomTask:
         journal = self.journal
         if journal is None or self._journals is None:
             return
-        if self.ended is None and not journal.stopped:
-            self.roster.suspended = True
+        if self.ended is None:
             journal.end(SUSPENDED)
+            self.roster.suspended = not journal.stopped
         await self._journals.finish(journal)
 
     def _stop_ticking(self) -> None:

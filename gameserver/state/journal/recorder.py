@@ -9,6 +9,7 @@ ends there; later entries are counted in ``lost``.
 
 from __future__ import annotations
 
+import enum
 import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeAlias
@@ -78,6 +79,17 @@ def header_of(room: Room, label: str, *, epoch: int, began_s: float, version: st
     )
 
 
+class RecorderState(enum.Enum):
+    """States of a recorder: RECORDING → ENDED with its room, or → STOPPED before.
+
+    An ENDED one becomes STOPPED if its last records cannot be written.
+    """
+
+    RECORDING = "recording"
+    ENDED = "ended"
+    STOPPED = "stopped"
+
+
 class JournalRecorder:
     """The recorder of the room that ``stepper`` steps and ``publisher`` publishes.
 
@@ -95,7 +107,8 @@ class JournalRecorder:
         max_waiting_bytes: int,
         shell: Any = None,
     ) -> None:
-        #: Why nothing is recorded any more; None while the journal goes on.
+        self.state = RecorderState.RECORDING
+        #: Why it STOPPED; None in the other states.
         self.stopped: str | None = None
         #: Entries and key frames since then, which are lost.
         self.lost = 0
@@ -117,7 +130,7 @@ class JournalRecorder:
 
     def record(self, entry: Entry) -> None:
         """Take an entry: ``Stepper`` calls this just before it is applied."""
-        if self.stopped is not None:
+        if self.state is not RecorderState.RECORDING:
             self.lost += 1
             return
         try:
@@ -131,7 +144,7 @@ class JournalRecorder:
     def after_tick(self) -> None:
         """Copy the room if a check or a key frame is due; call it after each tick's publish."""
         tick = self._stepper.room.tick_number
-        if tick - self._checked_tick < self._check_every_ticks or self.stopped is not None:
+        if tick - self._checked_tick < self._check_every_ticks:
             return
         self._capture(whole=tick - self._key_frame_tick >= self._key_frame_every_ticks)
 
@@ -141,22 +154,23 @@ class JournalRecorder:
 
     def end(self, reason: str) -> None:
         """Record the end of the room: its last state, and why it ended."""
-        if self.stopped is None:
+        if self.state is RecorderState.RECORDING:
             self._capture(whole=False)
             self._add(pack_record(Ended(self._stepper.room.tick_number, reason)))
-            self.stop(reason)
+        if self.state is RecorderState.RECORDING:
+            self.state = RecorderState.ENDED
 
     def stop(self, why: str) -> None:
         """Stop recording; only count lost entries.  ``why`` is for the log."""
-        if self.stopped is None:
-            self.stopped = why
+        if self.state is not RecorderState.STOPPED:
+            self.state, self.stopped = RecorderState.STOPPED, why
 
     def _capture(self, *, whole: bool) -> None:
         room = self._stepper.room
         self._checked_tick = room.tick_number
         if whole:
             self._key_frame_tick = room.tick_number
-        if self.stopped is None:
+        if self.state is RecorderState.RECORDING:
             try:
                 captured = capture(self._stepper, self._publisher, self._shell)
             except LocalProtocolError as error:
@@ -165,7 +179,7 @@ class JournalRecorder:
             self._add(Due(captured, whole), ENTITY_BYTES * (1 + len(room.world)))
 
     def _add(self, waiting: Waiting, size_bytes: int = 0) -> None:
-        if self.stopped is not None:
+        if self.state is not RecorderState.RECORDING:
             self.lost += 1
             return
         if isinstance(waiting, bytes):

@@ -223,6 +223,30 @@ async def play_on_full_disk(folder: pathlib.Path) -> None:
         assert journals._open == []
 
 
+async def test_the_end_of_a_room_that_cannot_be_written_is_told_with_its_reason(
+    tmp_path: pathlib.Path,
+    autojump_clock: trio.testing.MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begin = RoomJournal._begin_file
+    disks: list[Full] = []
+
+    def begin_on_disk(journal: RoomJournal, folder: pathlib.Path) -> None:
+        begin(journal, folder)
+        disks.append(Full(journal._file, 1 << 20))
+        journal._file = disks[0]
+
+    monkeypatch.setattr(RoomJournal, "_begin_file", begin_on_disk)
+    with capture_logs() as logs:
+        async with playing(Settings(journal=tmp_path)) as (task, _):
+            await trio.sleep(2)
+            (disk,) = disks
+            disk._left = 0
+        assert task.tally().journals_stopped == 1
+    (told,) = [line for line in logs if line["event"] == "the journal stopped"]
+    assert "No space left on device" in told["reason"]
+
+
 async def test_a_folder_that_is_gone_stops_the_journal(
     tmp_path: pathlib.Path, autojump_clock: trio.testing.MockClock
 ) -> None:
