@@ -37,8 +37,12 @@ class HoldQuota:
         if address is not None and self._held[address] >= self._most:
             self.refused += 1
             return False
-        self._held[address] += 1
+        self.add(address)
         return True
+
+    def add(self, address: str | None) -> None:
+        """Count one more held seat for ``address``, which is held in any case."""
+        self._held[address] += 1
 
     def give_back(self, address: str | None) -> None:
         """Count one held seat less for ``address``."""

@@ -287,13 +287,10 @@ class Roster:
         seated = self._stepper.join(number, sink, name, identity, options)
         player = seated.player
         self._hooks.note_duration("on_join", trio.current_time() - begun_s, player)
-        member = self._members[player] = self._member(seated, Welcoming(end))
-        self.joins += 1
         self._seats.share(number)
-        self._resumption.issue(member)
-        if identity is not None:
-            self._by_identity[identity] = member
-            self.identities.add(identity, self.label)
+        member = self._member(seated, Welcoming(end))
+        self._enter(member)
+        self.joins += 1
         if any(failure.player is player for failure in self._stepper.failures):
             self.leave(member, "could not join")
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the game failed to let you in")
@@ -312,24 +309,29 @@ class Roster:
             ),
         )
 
+    def _enter(self, member: Member) -> None:
+        """Count a player as a member, and issue its resume token."""
+        player = member.player
+        self._members[player] = member
+        self._resumption.issue(member)
+        if player.identity is not None:
+            self._by_identity[player.identity] = member
+            self.identities.add(player.identity, self.label)
+
     def hold_recovered(self) -> None:
         """Hold the seats of all players of a room that was recovered; nobody is connected."""
-        until_s = trio.current_time() + self._room.hold_s
         for number, seated in list(self._stepper.seated.items()):
-            member = self._members[seated.player] = self._member(seated, Ending())
             self._seats.take(number)
+            member = self._member(seated, Ending())
             state = member.resume_state
             # Its welcome may have been on its way when the process ended.
             state.welcomed, state.shown = True, state.newest or None
-            self._resumption.issue(member)
-            if seated.player.identity is not None:
-                self._by_identity[seated.player.identity] = member
-                self.identities.add(seated.player.identity, self.label)
+            self._enter(member)
             seated.seat.lose_sink()
             if seated.player.connected:
                 self._run_hook("on_drop", member, self._stepper.drop, seated.player)
-            self._hold_quota.take(None)
-            member.state = self.held[member] = Held(until_s, None, self._room.tick_number)
+            self._hold_quota.add(None)
+            self._hold(member, None, self._room.tick_number)
         self.deal_with_failures()
 
     def start_deltas(self, member: Member) -> None:
@@ -394,8 +396,7 @@ class Roster:
             return
         if may_return and self._take_hold(member, address):
             self._drop(member)
-            until_s = trio.current_time() - self._blocked_s + self._room.hold_s
-            member.state = self.held[member] = Held(until_s, address)
+            self._hold(member, address)
         else:
             self.leave(member, reason)
 
@@ -403,6 +404,11 @@ class Roster:
         """Take a held seat from the quota of ``address``, if this player's may be held."""
         holds = self._room.hold_s > 0 and member.may_resume and member.resume_state.welcomed
         return holds and self._hold_quota.take(address)
+
+    def _hold(self, member: Member, address: str | None, recovered_tick: int | None = None) -> None:
+        """Hold the seat of a player, which the quota of ``address`` counts already."""
+        until_s = trio.current_time() - self._blocked_s + self._room.hold_s
+        member.state = self.held[member] = Held(until_s, address, recovered_tick)
 
     def _end_hold(self, member: Member) -> None:
         held = self.held.pop(member)

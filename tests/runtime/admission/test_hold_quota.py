@@ -34,3 +34,12 @@ def test_a_closed_quota_refuses_without_counting(address: str | None) -> None:
     assert (len(quota), quota.refused) == (1, 0)
     quota.give_back(address)
     assert len(quota) == 0
+
+
+def test_seats_of_a_recovered_room_count_in_a_closed_quota_too() -> None:
+    quota = HoldQuota(most=1)
+    quota.close()
+    quota.add(None)
+    assert len(quota) == 1
+    quota.give_back(None)
+    assert len(quota) == 0
