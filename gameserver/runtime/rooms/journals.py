@@ -43,6 +43,8 @@ log = structlog.get_logger(__name__)
 SUFFIX: Final = ".journal"
 #: Suffix of a file next to a journal that protects the journal from removal.
 KEPT_SUFFIX: Final = ".keep"
+#: Suffix of a journal of a room that is over, although the journal has no record of its end.
+OVER_SUFFIX: Final = ".over.journal"
 #: The folder for rooms with ``journaled = True`` on a server without the setting ``journal``.
 DEFAULT_FOLDER: Final = pathlib.Path("journals")
 #: A record is in its file after twice this time at most.
@@ -114,7 +116,7 @@ class RoomJournal:
         self._kept_for = f"tick {report.tick}: seat {report.seat}, {report.entity}.{report.field}"
 
     def end(self, reason: str) -> None:
-        """Note that the room has ended."""
+        """Note that the room has ended, or is suspended."""
         self.recorder.end(reason)
 
     # ------------------------------------------------------------ in the thread
@@ -149,11 +151,15 @@ class RoomJournal:
         self.bytes_written += len(chunk.data)
         self.written, self.written_tick = chunk.end, chunk.tick
 
-    def sync(self) -> None:
-        """Make the written records safe from a power loss; waits for the disk."""
+    def sync(self) -> str | None:
+        """Make the written records safe from a power loss; return why that failed, or None."""
         if self._file is not None and self._unsynced:
-            os.fsync(self._file.fileno())
+            try:
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                return f"{error.strerror or error} ({self.path})"
             self._unsynced = False
+        return None
 
     def close(self) -> None:
         """Close the file; harmless if it is closed."""
@@ -199,7 +205,8 @@ class Journals:
 
     def __init__(self, settings: Settings) -> None:
         self._all_rooms = settings.journal is not None
-        self._folder = journals_folder(settings)
+        #: The folder of all files.
+        self.folder: Final = journals_folder(settings)
         self._settings = settings
         self._open: list[RoomJournal] = []
         self._synced_s = 0.0
@@ -268,34 +275,41 @@ class Journals:
         ]
         if batches:
             failures = await trio.to_thread.run_sync(self._write, batches)
-            for (journal, batch), why in zip(batches, failures, strict=True):
+            for journal, batch in batches:
                 journal.recorder.written(batch)
-                if why is not None:
-                    journal.fail(why)
+            for journal, why in failures:
+                journal.fail(why)
         for journal in list(self._open):
             if journal.complete:
                 self._open.remove(journal)
                 journal.finish()
 
-    def _write(self, batches: list[tuple[RoomJournal, Batch]]) -> list[str | None]:
-        """Write batches, in a thread; return why each failed, or None."""
-        folder = self._folder
+    def _write(self, batches: list[tuple[RoomJournal, Batch]]) -> list[tuple[RoomJournal, str]]:
+        """Write batches, in a thread; return the journals that failed, and why."""
+        folder = self.folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            return [f"{error.strerror} ({folder})"] * len(batches)
-        failures = [journal.write(batch, folder, self._clean) for journal, batch in batches]
+            return [(journal, f"{error.strerror} ({folder})") for journal, _ in batches]
+        failures = []
+        for journal, batch in batches:
+            if (why := journal.write(batch, folder, self._clean)) is not None:
+                failures.append((journal, why))
         now_s = time.monotonic()
-        if now_s - self._synced_s >= self._settings.sync_s:
+        due = now_s - self._synced_s >= self._settings.sync_s
+        if due:
             self._synced_s = now_s
-            for journal in self._open:
-                if journal.durable:
-                    journal.sync()
+        for journal in self._open:
+            # A journal that no longer records gets no later sync.
+            ends = journal.recorder.state is not RecorderState.RECORDING
+            to_sync = journal.durable and (due or ends)
+            if to_sync and (why := journal.sync()) is not None:
+                failures.append((journal, why))
         return failures
 
     def _clean(self) -> None:
         """Remove the oldest files beyond ``journal_keep_mb``, in the thread."""
-        folder = self._folder
+        folder = self.folder
         in_use = {journal.path for journal in self._open}
         left = round(self._settings.journal_keep_mb * _MB)
         for path, size_bytes in _newest_first(folder):

@@ -1,8 +1,9 @@
 """Recovers durable rooms from their journals, before the server takes connections.
 
-Owns the choice of the journals.  Each is played from its newest key frame to its last whole record.
-``state/journal`` reads and plays; ``lobby.py`` gives a recovered room its task.  A journal that
-cannot be played stays where it is, and the log says why.
+Owns the choice of the journals, and the mark of those that must not be chosen.  Each is played from
+its newest key frame to its last whole record.  ``state/journal`` reads and plays; ``lobby.py``
+gives a recovered room its task.  A journal that cannot be played stays where it is, and the log
+says why.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import trio
 
 from gameserver.errors import GameServerError, JournalError
 from gameserver.room import Room
-from gameserver.runtime.rooms.journals import KEPT_SUFFIX, SUFFIX
+from gameserver.runtime.rooms.journals import KEPT_SUFFIX, OVER_SUFFIX, SUFFIX
 from gameserver.simulation.stepper import Stepper
 from gameserver.state.journal.reader import JournalReader
 from gameserver.state.journal.records import Ended, Header, KeyFrame, Record
@@ -183,11 +184,29 @@ def _parts_by_label(folder: pathlib.Path) -> dict[str, list[_Part]]:
 
 def _readable(folder: pathlib.Path) -> Iterator[_Part]:
     for path in sorted(folder.glob(f"*{SUFFIX}")):
+        if path.name.endswith(OVER_SUFFIX):
+            continue
         try:
             with path.open("rb") as file:
                 yield _Part(JournalReader(file).header, path)
         except (OSError, GameServerError) as error:
             log.warning("a journal cannot be read", file=str(path), reason=str(error))
+
+
+def mark_over(folder: pathlib.Path, label: str) -> None:
+    """Keep a room from being recovered that is over, and whose journal could not say so.
+
+    Renames all its files: a full disk allows that, and the newest file may not be readable.
+    """
+    for part in _parts_by_label(folder).get(label, ()):
+        path = part.path
+        over = path.with_suffix(OVER_SUFFIX)
+        try:
+            path.rename(over)
+            if (kept := path.with_suffix(KEPT_SUFFIX)).exists():
+                kept.rename(over.with_suffix(KEPT_SUFFIX))
+        except OSError:
+            log.exception("a room that is over may be recovered", room=label, file=str(path))
 
 
 def _read(path: pathlib.Path) -> _Play | None:

@@ -28,11 +28,11 @@ from gameserver.runtime.net.heartbeat import Heartbeat
 from gameserver.runtime.net.link import Link
 from gameserver.runtime.rooms.background import BackgroundCalls
 from gameserver.runtime.rooms.hook_watch import BLOCK_S, HookWatch
-from gameserver.runtime.rooms.journals import Journals, RoomJournal
+from gameserver.runtime.rooms.journals import FINISH_TIMEOUT_S, Journals, RoomJournal
 from gameserver.runtime.rooms.latency_budget import InputStages, stages_of
 from gameserver.runtime.rooms.overload import OverloadLadder, steps_for
 from gameserver.runtime.rooms.pace import RoomPace
-from gameserver.runtime.rooms.recovery import SUSPENDED, Recovered
+from gameserver.runtime.rooms.recovery import SUSPENDED, Recovered, mark_over
 from gameserver.runtime.rooms.resumption import Resumption
 from gameserver.runtime.rooms.room_loop import RoomLoop
 from gameserver.runtime.rooms.roster import Member, Roster
@@ -242,8 +242,7 @@ class RoomTask:
             if patience.cancelled_caught:
                 self._log.error("on_stop took too long", timeout_s=STOP_TIMEOUT_S)
 
-        if self.journal is not None and self._journals is not None:
-            await self._journals.finish(self.journal)
+        await self._finish_journal()
 
     def _start_ticking(self) -> None:
         recovered, self._recovered = self._recovered, None
@@ -291,6 +290,18 @@ class RoomTask:
             journal.end(SUSPENDED)
             self.roster.suspended = not journal.stopped
         await self._journals.finish(journal)
+
+    async def _finish_journal(self) -> None:
+        """Wait for the journal; keep the next server from recovering a room that is over."""
+        journal, journals = self.journal, self._journals
+        if journal is None or journals is None:
+            return
+        await journals.finish(journal)
+        if journal.durable and journal.stopped and not self.roster.suspended:
+            with trio.move_on_after(FINISH_TIMEOUT_S):
+                await trio.to_thread.run_sync(
+                    mark_over, journals.folder, self.label, abandon_on_cancel=True
+                )
 
     def _stop_ticking(self) -> None:
         if self._scheduled is not None:

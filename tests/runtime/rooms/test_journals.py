@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import pathlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ import trio
 import trio.testing
 from structlog.testing import capture_logs
 
+from gameserver import Room
 from gameserver.config import Settings
 from gameserver.runtime.admission.hold_quota import HoldQuota
 from gameserver.runtime.rooms import journals as journals_module
@@ -22,6 +24,7 @@ from gameserver.runtime.rooms.journals import (
     RoomJournal,
     make_folder,
 )
+from gameserver.runtime.rooms.recovery import recover
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.simulation.recording import Stepped
 from gameserver.state.journal.reader import JournalReader
@@ -36,7 +39,7 @@ from tests.support.small_game import Field
 def no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write at once: the mock clock would not wait for a thread."""
 
-    async def at_once(work: Callable[..., Any], *arguments: Any) -> Any:
+    async def at_once(work: Callable[..., Any], *arguments: Any, **_: Any) -> Any:
         await trio.lowlevel.checkpoint()
         return work(*arguments)
 
@@ -56,14 +59,18 @@ class Never(Journaled):
     journaled = False
 
 
+class Lasting(Journaled):
+    durable = True
+
+
 @asynccontextmanager
 async def playing(
-    settings: Settings, room: Field | None = None
+    settings: Settings, room: Field | None = None, label: str = "field/1"
 ) -> AsyncIterator[tuple[RoomTask, Journals]]:
     """Run a room whose journal is written; the room ends with the block."""
     journals = Journals(settings)
     loop = room_loop()
-    task = RoomTask(room or Journaled(), "field/1", loop, resumption(), HoldQuota(most=8), journals)
+    task = RoomTask(room or Journaled(), label, loop, resumption(), HoldQuota(most=8), journals)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(journals.run)
         nursery.start_soon(loop.run)
@@ -95,12 +102,12 @@ def records_in(folder: pathlib.Path) -> list[Any]:
         return list(JournalReader(stream))
 
 
-def verify(folder: pathlib.Path) -> int:
+def verify(folder: pathlib.Path, game: type[Room] = Journaled) -> int:
     """Play every file again; return how many checks were equal."""
     checks = 0
     for file in journals_in(folder):
         with file.open("rb") as stream:
-            for _, record, mismatch in replay(Journaled, JournalReader(stream)):
+            for _, record, mismatch in replay(game, JournalReader(stream)):
                 assert mismatch is None
                 checks += type(record).__name__ == "Check"
     return checks
@@ -187,19 +194,27 @@ class Full:
     def close(self) -> None:
         self._file.close()
 
+    def fileno(self) -> int:
+        return int(self._file.fileno())
+
+
+def fill_disk(monkeypatch: pytest.MonkeyPatch, room_bytes: int) -> None:
+    """Let each file of a journal take ``room_bytes`` only."""
+    begin = RoomJournal._begin_file
+
+    def begin_on_full_disk(journal: RoomJournal, folder: pathlib.Path) -> None:
+        begin(journal, folder)
+        journal._file = Full(journal._file, room_bytes)
+
+    monkeypatch.setattr(RoomJournal, "_begin_file", begin_on_full_disk)
+
 
 async def test_a_full_disk_stops_the_journal_and_not_the_room(
     tmp_path: pathlib.Path,
     autojump_clock: trio.testing.MockClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    begin = RoomJournal._begin_file
-
-    def begin_on_full_disk(journal: RoomJournal, folder: pathlib.Path) -> None:
-        begin(journal, folder)
-        journal._file = Full(journal._file, 6000)
-
-    monkeypatch.setattr(RoomJournal, "_begin_file", begin_on_full_disk)
+    fill_disk(monkeypatch, 6000)
     with capture_logs() as logs:
         await play_on_full_disk(tmp_path)
     told = [line for line in logs if line["event"] == "the journal stopped"]
@@ -247,6 +262,76 @@ async def test_the_end_of_a_room_that_cannot_be_written_is_told_with_its_reason(
     assert "No space left on device" in told["reason"]
 
 
+async def test_a_durable_room_that_ended_without_its_journal_stays_over(
+    tmp_path: pathlib.Path,
+    autojump_clock: trio.testing.MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fill_disk(monkeypatch, 6000)
+    async with playing(Settings(data=tmp_path), Lasting("field/1")) as (task, _):
+        seat(task, 1, "Ada")
+        await trio.sleep(20)
+        assert task.tally().journals_stopped == 1
+        # A crash now would bring the room back, as it was when the disk became full.
+        [room] = await recover(tmp_path / "journals", {"field": Lasting})
+        assert 0 < room.stepper.room.tick_number < task.room.tick_number
+    assert await recover(tmp_path / "journals", {"field": Lasting}) == []
+    # What was written can still be played.
+    verify(tmp_path / "journals", Lasting)
+
+
+async def test_a_room_that_ended_is_not_recovered_from_the_journal_of_an_earlier_process(
+    tmp_path: pathlib.Path,
+    autojump_clock: trio.testing.MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = tmp_path / "journals"
+    async with playing(Settings(data=tmp_path), Lasting("field/1")):
+        await trio.sleep(5)
+        (earlier,) = journals_in(folder)
+        killed = earlier.read_bytes()
+    earlier.write_bytes(killed)
+    other = folder / "field-1-other.journal"
+    async with playing(Settings(data=tmp_path), Lasting("field/1-other"), "field/1-other"):
+        await trio.sleep(1)
+        (of_other,) = set(journals_in(folder)) - {earlier}
+        killed = of_other.read_bytes()
+    of_other.unlink()
+    other.write_bytes(killed)
+    fill_disk(monkeypatch, 10)
+    async with playing(Settings(data=tmp_path), Lasting("field/1")) as (task, _):
+        await trio.sleep(1)
+        assert task.tally().journals_stopped == 1
+    left = await recover(folder, {"field": Lasting})
+    assert [room.label for room in left] == ["field/1-other"]
+
+
+async def test_a_failed_sync_stops_the_journal_and_not_the_server(
+    tmp_path: pathlib.Path, autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    async with playing(Settings(data=tmp_path, sync_s=0), Lasting("field/1")) as (task, _):
+        await trio.sleep(2)
+        monkeypatch.setattr(os, "fsync", fail)
+        await trio.sleep(2)
+        assert task.ended is None
+        assert task.journal is not None
+        assert "Input/output error" in str(task.journal.recorder.stopped)
+
+
+async def test_the_end_of_a_durable_room_is_synced(
+    tmp_path: pathlib.Path, autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_size))
+    async with playing(Settings(data=tmp_path, sync_s=60), Lasting("field/1")):
+        await trio.sleep(2)
+    (file,) = journals_in(tmp_path / "journals")
+    assert synced[-1] == file.stat().st_size
+
+
 async def test_a_folder_that_is_gone_stops_the_journal(
     tmp_path: pathlib.Path, autojump_clock: trio.testing.MockClock
 ) -> None:
@@ -260,9 +345,9 @@ async def test_a_folder_that_is_gone_stops_the_journal(
 async def test_a_slow_disk_fills_the_queue_and_stops_the_journal(
     tmp_path: pathlib.Path, autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def never(*_: Any) -> list[None]:
+    async def never(*_: Any, **__: Any) -> list[Any]:
         await trio.sleep(60)
-        return [None]
+        return []
 
     monkeypatch.setattr(journals_module, "MAX_WAITING_BYTES", 3000)
     async with playing(Settings(journal=tmp_path)) as (task, _):
