@@ -85,6 +85,11 @@ export class OwnMotion {
     return this.#steering.own;
   }
 
+  /** Which tick the screen shows of others. */
+  get playback() {
+    return this.#steering.playback;
+  }
+
   /** When the next command is due. */
   get nextDueMs() {
     return this.#steering.nextDueMs();
@@ -136,9 +141,8 @@ export class OwnMotion {
    */
   pose(steer, nowMs, out) {
     const ahead = this.#steering.ahead(nowMs, steer);
-    const place = this.#steering.ownPlace(nowMs, steer);
-    if (ahead === null || place === null) return null;
-    const { state, next, part } = ahead;
+    if (ahead === null) return null;
+    const { state, next, part, place } = ahead;
     Object.assign(out, place);
     out.heading =
       turnBetween(state.heading, next.heading, part) + this.#turning.offset(nowMs).x;

@@ -23,9 +23,6 @@ import { Flag, UNIT } from "./units.js";
 
 /** Events that a ship's own controls cause; for the own ship they may have been predicted. */
 const OWN_DEEDS = new Set(["Shot", "Dashed", "Taken"]);
-/** Others are drawn at least this long in the past, and at least so many intervals between deltas. */
-const MIN_DELAY_MS = 66;
-const MIN_INTERVALS = 2;
 /** The clock before the first welcome. */
 const NO_CLOCK = new TickClock(30, 0, 0);
 const NO_LEAD = new Lead(NO_CLOCK);
@@ -66,7 +63,6 @@ export class Scene {
   foresight = new Foresight();
   marksmanship = new Marksmanship();
 
-  #clock = new PlaybackClock(NO_CLOCK, { minDelayMs: MIN_DELAY_MS });
   /** The playback clock of the own ship without prediction: as near to the newest delta as possible. */
   #ownClock = new PlaybackClock(NO_CLOCK, { minDelayMs: 0 });
   #lead = NO_LEAD;
@@ -91,10 +87,6 @@ export class Scene {
   reset({ seat, tickRate, clock, lead }) {
     this.seat = seat;
     this.tickRate = tickRate;
-    this.#clock = new PlaybackClock(clock, {
-      minDelayMs: MIN_DELAY_MS,
-      minIntervals: MIN_INTERVALS,
-    });
     this.#ownClock = new PlaybackClock(clock, { minDelayMs: 0 });
     this.#lead = lead;
     this.#ownMotion = new OwnMotion(this.#surroundings(), clock, lead);
@@ -123,17 +115,17 @@ export class Scene {
 
   /** How far in the past others are drawn, in milliseconds. */
   get delayMs() {
-    return this.interpolates ? this.#clock.delayMs : 0;
+    return this.interpolates ? this.#ownMotion.playback.delayMs : 0;
   }
 
   /** The jitter of deltas: the mean deviation of their times of arrival. */
   get jitterMs() {
-    return this.#clock.jitterMs;
+    return this.#ownMotion.playback.jitterMs;
   }
 
   /** Gaps between deltas in which playback went past the tick of the next delta. */
   get underruns() {
-    return this.#clock.underruns;
+    return this.#ownMotion.playback.underruns;
   }
 
   /** Counts of the server's corrections of the own ship. */
@@ -224,7 +216,6 @@ export class Scene {
    */
   applied(tick, nowMs, margin = null) {
     this.#newestTick = tick;
-    this.#clock.arrived(tick, nowMs);
     this.#ownClock.arrived(tick, nowMs);
     for (const ship of this.#leaving.values()) {
       ship.leftTick = tick;
@@ -281,7 +272,7 @@ export class Scene {
    * @returns {GameEvent[]} the events that happen on the screen now
    */
   frame(nowMs, steer) {
-    const glide = this.#clock.tickAt(nowMs);
+    const glide = this.#ownMotion.playback.tickAt(nowMs);
     const tick = this.interpolates ? glide : this.#newestTick;
     this.playbackTick = tick;
     const own = this.ownShip;

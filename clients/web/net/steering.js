@@ -231,18 +231,23 @@ export class Steering {
   }
 
   /**
-   * The state of this tick, that of the next one with `command`, and which part of the way the
-   * client's time is between them.  Drawing part of the way shows a key press in the next frame.
+   * The state of this tick, that of the next one with `command`, which part of the way the client's
+   * time is between them, and the `ownPlace` there.  Drawing part of the way shows a key press in
+   * the next frame.
    * @param {number} nowMs
    * @param {Command} command
-   * @returns {{ state: State, next: State, part: number } | null} null if there is none
+   * @returns {{ state: State, next: State, part: number, place: Place } | null} null if there is
+   *   none
    */
   ahead(nowMs, command) {
     const { state, tick } = this.predictor;
     const next = this.predictor.peek(command);
     if (state === null || next === null) return null;
     const past = this.lead.tickAt(nowMs) - tick;
-    return { state, next, part: past >= 0 ? Math.min(past, 1) : 0 };
+    const part = past >= 0 ? Math.min(past, 1) : 0;
+    const [from, to] = [this.#place(state), this.#place(next)];
+    const [x, y] = [from.x + (to.x - from.x) * part, from.y + (to.y - from.y) * part];
+    return { state, next, part, place: this.#smoothed({ x, y }, nowMs) };
   }
 
   /**
@@ -253,15 +258,15 @@ export class Steering {
    * @returns {Place | null} null if there is none
    */
   ownPlace(nowMs, command = null) {
-    if (this.predictor.state === null) return null;
+    const { state } = this.predictor;
+    if (state === null) return null;
+    if (command === null) return this.#smoothed(this.#place(state), nowMs);
+    return this.ahead(nowMs, command)?.place ?? null;
+  }
+
+  /** @param {Place} place @param {number} nowMs @returns {Place} */
+  #smoothed({ x, y }, nowMs) {
     const off = this.smoothing.offset(nowMs);
-    let { x, y } = this.#place(this.predictor.state);
-    const ahead = command === null ? null : this.ahead(nowMs, command);
-    if (ahead !== null) {
-      const to = this.#place(ahead.next);
-      x += (to.x - x) * ahead.part;
-      y += (to.y - y) * ahead.part;
-    }
     return { x: x + off.x, y: y + off.y };
   }
 
