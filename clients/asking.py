@@ -35,7 +35,10 @@ def asked(room: str, options: Options | None, filters: Mapping[str, Any] | None)
     ``LocalProtocolError`` for more fields than a hello holds.
     """
     name, _, query = room.partition("?")
-    wanted = {**dict(urllib.parse.parse_qsl(query)), **plain_options(filters or {})}
+    wanted = {
+        **dict(urllib.parse.parse_qsl(query, keep_blank_values=True)),
+        **plain_options(filters or {}),
+    }
     given = plain_options(options or {})
     if len(given) > MAX_OPTIONS or len(wanted) > MAX_FILTERS:
         raise LocalProtocolError(f"at most {MAX_OPTIONS} options and {MAX_FILTERS} filters")

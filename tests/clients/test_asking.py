@@ -19,6 +19,7 @@ from tests.support.matched_game import Mode, Options
         ("arena?mode=RANKED&level=3", None, "arena", {"mode": "RANKED", "level": "3"}),
         ("arena?mode=RANKED", {"mode": Mode.CASUAL}, "arena", {"mode": "CASUAL"}),
         ("?mode=a%20b", {"rated": True}, "", {"mode": "a b", "rated": True}),
+        ("arena?password=&new", None, "arena", {"password": "", "new": ""}),
     ],
 )
 def test_a_query_is_a_filter(
