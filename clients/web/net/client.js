@@ -144,7 +144,6 @@ export class GameClient {
     this.stored = new StoredReads((bytes) => this.#sendRead(bytes), setTimer, clearTimer);
   }
 
-
   #url;
   #hello;
   #Socket;
