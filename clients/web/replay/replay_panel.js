@@ -145,7 +145,7 @@ export class ReplayPanel {
     }
   }
 
-  // ---------------------------------------------------------------- what is told
+  // ---------------------------------------------------------------- entities of the replay
 
   /** @param {Entity} entity */
   #enter(entity) {
@@ -196,7 +196,7 @@ export class ReplayPanel {
     this.#follow.value = this.#players.has(this.#followed) ? String(this.#followed) : "0";
   }
 
-  // ---------------------------------------------------------------- what is asked for
+  // ---------------------------------------------------------------- commands
 
   /** @param {boolean} paused @param {number} speed */
   #control(paused, speed) {
