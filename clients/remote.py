@@ -88,9 +88,8 @@ class RemoteEntity:
         Enums are the names of their members, byte strings are lists of numbers.
         """
         copy: dict[str, Any] = {"id": self.id, "kind": self.kind}
-        for name, (where, index, field) in self.layout.properties.items():
-            held = self.values if where == "values" else self.owner_values
-            copy[name] = None if held is None else _plain(field.type.from_wire(held[index]))
+        for name, (_, _, field) in self.layout.properties.items():
+            copy[name] = _plain(self[field.name])
         return copy
 
     def __getitem__(self, name: str) -> Any:

@@ -115,6 +115,13 @@ def test_members_of_enums_are_names_in_json() -> None:
     assert ship.to_json() == dict(zip(names, values, strict=True))
 
 
+def test_private_fields_that_are_not_held_are_null_in_json() -> None:
+    replica = started()
+    replica.apply(delta(11, own=[1, 2, 0b01, 8]))
+    copy = replica.entities[2].to_json()
+    assert (copy["energy"], copy["heat"]) == (8, None)
+
+
 def test_a_described_schema_gives_names_of_enum_members() -> None:
     replica = started(Schema.from_description(SCHEMA.describe()))
     assert replica.entities[2].kind_ == "BLUE"
