@@ -178,7 +178,7 @@ class Bot:
             self._hull_before = (tick, me.hull)
         return lost >= _HURT
 
-    # ------------------------------------------------------------ what characters differ in
+    # ------------------------------------------------------------ choices of a character
 
     def choose_target(self, sight: Sight) -> Contact | None:
         """Return the ship to fight: the nearest, where weak ships and bounties count as nearer."""

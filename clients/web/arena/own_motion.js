@@ -85,7 +85,7 @@ export class OwnMotion {
     return this.#steering.own;
   }
 
-  /** Which tick the screen shows of others. */
+  /** The clock of the tick at which others are drawn. */
   get playback() {
     return this.#steering.playback;
   }

@@ -65,7 +65,7 @@ export class ReplayPanel {
     client.on("change", ({ entity }) => this.#change(entity));
   }
 
-  /** Let the camera go: the page moved it. @param {number} x @param {number} y  in units of the game */
+  /** Free the camera, as the page moved it. @param {number} x @param {number} y  in units of the game */
   look(x, y) {
     this.#followed = 0;
     this.#follow.value = "0";
