@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { CLOSE_CODES } from "../../clients/web/net/closing.js";
+
 const elements = new Map();
 globalThis.document = {
   getElementById(id) {
@@ -50,4 +52,13 @@ test("a server that was never reached", () => {
   const after = banner();
   assert.equal(after("reconnecting", 1006), "The server cannot be reached.");
   assert.equal(after("reconnecting", 1006), "The server cannot be reached.");
+});
+
+test("every close code has plain words", () => {
+  const after = banner();
+  after("playing");
+  for (const { code } of CLOSE_CODES.filter(({ code }) => code !== 1000)) {
+    assert.doesNotMatch(after("closed", code, "why"), /^The connection ended/, String(code));
+  }
+  assert.match(after("closed", 4014, "mode is unknown"), /\(mode is unknown\)$/);
 });

@@ -33,6 +33,8 @@ const WORDS = {
   4011: "The room has closed.",
   4012: "You are playing from another place now.",
   4013: "The seat is just being taken again.",
+  4014: "The server does not accept these options.",
+  4015: "You were moved to another room.",
 };
 
 /** The connection ended without a code. */
@@ -145,8 +147,8 @@ function plainWords(code, reason, wasConnected) {
   if (code === LOST && !wasConnected) return "The server cannot be reached.";
   const words = code === null ? undefined : WORDS[code];
   if (words === undefined) return `The connection ended: ${reason}.`;
-  // The game's own reason, for a refusal or a kick, is shown too.
-  return [4006, 4007, 4010].includes(Number(code)) && reason !== ""
+  // The reason of a refusal or a kick is shown too.
+  return [4006, 4007, 4010, 4014].includes(Number(code)) && reason !== ""
     ? `${words} (${reason})`
     : words;
 }
