@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import attrs
 
-from gameserver.errors import LocalProtocolError
+from gameserver.errors import LocalProtocolError, TooManyCalls
 from gameserver.timers import check_method
 
 MAX_IN_FLIGHT: Final = 64
@@ -70,14 +70,15 @@ class Calls:
         arguments: tuple[Any, ...],
         then: Callable[..., object] | None,
         about: tuple[Any, ...],
-    ) -> bool:
-        """Take a call; False if it is refused, as too many are in flight."""
+    ) -> None:
+        """Take a call; if too many are in flight, it has its result at once."""
         number, self.next_number = self.next_number, self.next_number + 1
         fits = len(self.in_flight) < MAX_IN_FLIGHT
         self.in_flight[number] = Call(number, name_of(function), then, about)
         if fits:
             self.requests.append(Request(number, function, arguments))
-        return fits
+        else:
+            self.results.append((number, TooManyCalls()))
 
     def take_requests(self) -> list[Request]:
         """Return the calls to start, once."""

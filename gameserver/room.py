@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 import attrs
 
 from gameserver.calls import Calls, check_background
-from gameserver.errors import LocalProtocolError, TooManyCalls
+from gameserver.errors import LocalProtocolError
 from gameserver.group import Group, Groups
 from gameserver.joining import Joining
 from gameserver.model.history import Present, Seen
@@ -453,8 +453,7 @@ class Room(Generic[EntityT]):
         self.world.seal.check()
         extra = () if about is None else (about,)
         check_background(function, then, extra)
-        if not self._calls.add(function, arguments, then, extra):
-            self._calls.results.append((self._calls.next_number - 1, TooManyCalls()))
+        self._calls.add(function, arguments, then, extra)
 
     def _add_timer(
         self, what: str, seconds: float, method: Callable[..., object], arguments: tuple[Any, ...]
