@@ -26,7 +26,7 @@ from gameserver.simulation.slips import suspicions
 from gameserver.storage.receipts import Receipt
 from gameserver.storage.room_storage import RoomStorage
 from gameserver.storage.store import Operation
-from gameserver.testing import Rehearsal
+from gameserver.testing import Rehearsal, finish
 
 #: How many ticks a trial plays with its players, and once they have left.
 TICKS: Final = 10
@@ -190,16 +190,11 @@ def _is_outside(file: str) -> bool:
 
 def _started(room: Room) -> bool:
     """Run ``on_start`` until it waits; return whether it came to its end."""
-    coroutine = room.on_start()
     try:
-        coroutine.send(None)
-    except StopIteration:
-        return True
+        finish(room.on_start(), "on_start", "a server")
     except Exception:  # noqa: BLE001 - it may need something that only a running server has
         return False
-    finally:
-        coroutine.close()
-    return False
+    return True
 
 
 def _default_commands(room: type[Room]) -> Iterator[Any]:
