@@ -4,9 +4,9 @@
 
 Owns what a server does around a tick (failures, kicks, publishing), for one room and without
 sockets, tasks or a clock, and two checks of it with random play: that a snapshot keeps everything,
-and that the same inputs always have the same effect.  It awaits no
-hook but ``on_auth``: a test calls ``on_start`` and ``on_stop`` itself.  The server plays a trial
-room with it before it serves (``trial.py``), and nothing else.
+and that the same inputs always have the same effect.  It awaits no hook but ``on_auth``: a test
+calls ``on_start`` and ``on_stop`` itself.  The server plays a trial room with it before it serves
+(``trial.py``), and nothing else.
 """
 
 from __future__ import annotations
@@ -44,8 +44,6 @@ __all__ = ["Rehearsal", "replay_journal"]
 
 #: Into how many parts ``check_snapshot`` divides its ticks; each begins with another copy.
 COPIES: Final = 8
-
-_RUN_INSTEAD: Final = "await play.await_calls(), or answer"
 
 R = TypeVar("R", bound=Room)
 
@@ -447,7 +445,7 @@ def _compare(when: str, original: Rehearsal[R], copy: Rehearsal[R]) -> None:
 def _complain(when: str, first: Facts, second: Facts, one: str, other: str) -> None:
     difference = first_difference(first, second)
     if difference is None:
-        raise AssertionError(f"{when}: what the engine keeps of the room differs")
+        raise AssertionError(f"{when}: the engine's state of the room differs")
     raise AssertionError(f"{when}: {difference.said_of(one, other)}")
 
 

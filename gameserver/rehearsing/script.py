@@ -1,4 +1,4 @@
-"""Random play: who joins, leaves and gives which commands, at every tick.
+"""Random play: the joins, leaves, commands and texts of each tick.
 
 Owns the choice, made by a seed and the schema of the room, so that two rooms can be given the same.
 Never touches a room; the rehearsal acts.

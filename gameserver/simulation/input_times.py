@@ -1,4 +1,4 @@
-"""How long inputs take at the server: the server's part of the latency budget.
+"""The durations of inputs at the server: the server's part of the latency budget.
 
 Owns the measured durations of one seat and of one room.  Reads no clock: all moments come from the
 caller, on one clock of its choice, in seconds; 0.0 stands for a moment that nobody measured.

@@ -17,7 +17,7 @@ from gameserver.model.options import NamedFields, named_fields
 from gameserver.room import Room
 
 _DIGITS: Final = re.compile(r"-?[0-9]{1,16}")
-_FILTERABLE: Final = (*(fieldtypes.Bool, fieldtypes.Int, fieldtypes.Str, fieldtypes.Enumeration),)
+_FILTERABLE: Final = (fieldtypes.Bool, fieldtypes.Int, fieldtypes.Str, fieldtypes.Enumeration)
 
 
 def check_matchable(room: type[Room]) -> None:

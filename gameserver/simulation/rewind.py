@@ -1,4 +1,4 @@
-"""How far into the past a hit test may look for one player (lag compensation).
+"""Lag compensation: the past that a hit test may look at for one player.
 
 Owns the past of a room's entities, and the judgement of a client's claim about its screen: whether
 the measured latency supports the claim, and which age is used otherwise.

@@ -1,8 +1,8 @@
 """The engine's half of a room: ``Stepper`` seats players and calls the hooks of a tick in order.
 
 Owns the seats of the room, the players' commands and texts, the room's outbox, and the failures of
-hooks.  Never sends, never waits, never looks at a clock: the caller steps it at
-a fixed rate, and publishes what a step left behind.
+hooks.  Never sends, never waits, never looks at a clock: the caller steps it at a fixed rate, and
+publishes what a step left behind.
 """
 
 from __future__ import annotations

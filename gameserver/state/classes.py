@@ -59,7 +59,7 @@ _GENERAL: Final = frozenset(
 
 
 class Plan:
-    """How the instances of one class become rows of a snapshot, and which fields they have."""
+    """The form of one class in a snapshot: its fields, and the rows of its instances."""
 
     def __init__(self, cls: type, fields: Sequence[tuple[str, Any]]) -> None:
         self.cls: Final = cls

@@ -98,7 +98,7 @@ def judge(owner: type, field: str, saved: str, now: str) -> Migrate | None:
 
 @attrs.frozen
 class _Change:
-    """How the saved rows of one class become fields: by index of the row, None if removed."""
+    """The fields that the saved rows of one class become, by index of the row; None if removed."""
 
     fields: tuple[tuple[str, Migrate | None] | None, ...]
     #: Fields that the rows do not have, with the functions that make their values.

@@ -35,23 +35,12 @@ SEAT_ROW: Final = (
     *("own_changed", "posted_tick", "sent_own_id", "sent_seq", "skipped"),
 )
 SEAT_APART: Final = (
-    *(
-        "focus",
-        "groups",
-        "looked_at",
-        "holds",
-        "chosen",
-        "point",
-        "knowledge",
-        "notices",
-        "number",
-        "own",
-        "waiting_events",
-    ),
+    *("focus", "groups", "looked_at", "holds", "chosen", "point", "knowledge", "notices"),
+    *("number", "own", "waiting_events"),
 )
 SEAT_PROCESS: Final = ("sink",)
 COMMANDS_ROW: Final = ("newest_seq", "_dropped", "_stale")
-INPUTS_ROW: Final = (*("dropped", "duplicate", "early", "idle_ticks", "late", "silent_ticks"),)
+INPUTS_ROW: Final = ("dropped", "duplicate", "early", "idle_ticks", "late", "silent_ticks")
 #: Of an input; ``read_s`` is a moment of the old process, and the command is saved as a value.
 INPUT_ROW: Final = tuple(
     field.name for field in attrs.fields(Input) if field.name not in ("read_s", "command")

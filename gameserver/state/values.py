@@ -100,7 +100,7 @@ class Walk(Protocol):
 
 @attrs.frozen
 class Container:
-    """How one class of mutable containers is saved, made empty, and filled."""
+    """Functions that save, make and fill the containers of one mutable class."""
 
     save: Callable[[Walk, Any], Any]
     make: Callable[[Any], Any]

@@ -26,30 +26,12 @@ from gameserver.model.world import World
 #: Attributes of a record that are saved, and those that follow from others or are caches.
 RECORD_ROW: Final = (
     *("id", "owner", "cell", "settled", "values", "changed_at"),
-    *(
-        "owner_values",
-        "owner_changed_at",
-        "born_at",
-        "group_values",
-        "group_changed_at",
-        "group",
-        "hidden",
-    ),
+    *("owner_values", "owner_changed_at", "born_at"),
+    *("group_values", "group_changed_at", "group", "hidden"),
 )
 RECORD_DERIVED: Final = (
-    *(
-        "alive",
-        "bounds",
-        "compiled",
-        "crc",
-        "entity",
-        "full",
-        "kind",
-        "layer",
-        "seen",
-        "spec",
-        "touched",
-    ),
+    *("alive", "bounds", "compiled", "crc", "entity", "full"),
+    *("kind", "layer", "seen", "spec", "touched"),
 )
 
 

@@ -37,7 +37,7 @@ _FAR: Final = float(1 << 40)
 
 @entity
 class ReplayClock:
-    """Where the replay is, in ticks of the journal."""
+    """The place of the replay in the journal, in ticks."""
 
     tick: int = synced(0)
     first_tick: int = synced(0)
