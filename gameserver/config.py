@@ -39,7 +39,7 @@ _SERVICE_PORT_VARIABLE: Final = re.compile(r"GAMESERVER(_[A-Z0-9_]+)?_PORT")
 _SERVICE_ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://[^/]+:\d+")
 
 
-#: How messages of players are read: by one poller per room, or by one task per player.
+#: How messages of players are read: by one poller for all, or by one task per player.
 Reading = Literal["poller", "tasks"]
 
 #: Reach of a full garbage collection: only young objects, or all objects.
@@ -288,7 +288,7 @@ class Settings:
     )
     reading: Reading = _setting(
         "poller",
-        "poller: each room reads its links at its ticks (Linux); tasks: each link has a task.",
+        "poller: the links are read before each round of ticks (Linux); tasks: each has a task.",
     )
     collecting: Collecting = _setting(
         "young",

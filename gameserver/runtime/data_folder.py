@@ -5,7 +5,7 @@ Owns its lock, so that no two servers share it, its secret, and the places withi
     lock         held while a server runs
     secret       signs tokens where no secret is set; made at the first start
     storage.db   objects, leaderboards and matches (``storage``), where no other database is set
-    journals/    journals of rooms; durable rooms are recovered from theirs
+    journals/    journals of rooms (``journals.py``), where ``journal`` names no other folder
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Checkpoints and journals of rooms, kept in the database instead of in files.
+"""Checkpoints and journals of rooms in the database, the ground for recovery on another host.
+
+No server writes them yet: durable rooms are recovered from the files of their host
+(``runtime/rooms/recovery.py``).
 
 Owns the two tables.  Every write carries the room's fence.  Parts of a journal are numbered per
 fence, and no part is written twice.

@@ -1,5 +1,7 @@
 """Fences: numbers that tell the newest owner of a room, and keep older ones from writing.
 
+The ground for recovery on another host, with ``checkpoints.py``; no server claims a fence yet.
+
 Owns the numbers.  Each process that takes over a room claims the next one; every write for the room
 carries its number, and one with an older number is refused in the same transaction.  A fence lives
 beside the data that it guards, so the guard cannot be lost while the data is there.  (Martin

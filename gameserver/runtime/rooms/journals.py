@@ -45,7 +45,7 @@ SUFFIX: Final = ".journal"
 KEPT_SUFFIX: Final = ".keep"
 #: Suffix of a journal of a room that is over, although the journal has no record of its end.
 OVER_SUFFIX: Final = ".over.journal"
-#: The folder for rooms with ``journaled = True`` on a server without the setting ``journal``.
+#: The folder of a server without the settings ``journal`` and ``data``.
 DEFAULT_FOLDER: Final = pathlib.Path("journals")
 #: A record is in its file after twice this time at most.
 WRITE_EVERY_S: Final = 0.05

@@ -36,9 +36,9 @@ from gameserver.runtime.net import poller
 from gameserver.runtime.rooms.identities import Identities
 from gameserver.runtime.rooms.join_request import JoinRequest, read_join_request
 from gameserver.runtime.rooms.joinable import JoinableRooms
-from gameserver.runtime.rooms.journals import Journals, journals_folder
+from gameserver.runtime.rooms.journals import Journals
 from gameserver.runtime.rooms.open_room import OpenRoom
-from gameserver.runtime.rooms.recovery import recover
+from gameserver.runtime.rooms.recovery import Recovered, recover
 from gameserver.runtime.rooms.reservations import MAX_VALID_S, Reservations, Reserved
 from gameserver.runtime.rooms.resume_tokens import ResumeTokens
 from gameserver.runtime.rooms.resumption import Resumption
@@ -442,16 +442,20 @@ class Lobby:
             room = self._kinds[kind](
                 label, seed=self._seed(label), made_with=request.options, listed=request.wanted
             )
-            if self.storage_for_room is not None:
-                give_storage(room, self.storage_for_room())
-            task = RoomTask(
-                room, label, self._loop, self.resumption, self.hold_quota, self._journals
-            )
+            task = self._task_of(room, label)
         except Exception:  # raised by the game
             self.quota.give_back(maker)
             log.exception("a room could not be made", room=label)
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the room could not be made") from None
         return self._open_room(kind, name, task, maker)
+
+    def _task_of(self, room: Room, label: str, recovered: Recovered | None = None) -> RoomTask:
+        """Return the task of a room that was made or ``recovered``, and give it its storage."""
+        if self.storage_for_room is not None:
+            give_storage(room, self.storage_for_room())
+        return RoomTask(
+            room, label, self._loop, self.resumption, self.hold_quota, self._journals, recovered
+        )
 
     def _open_room(self, kind: str, name: str, task: RoomTask, maker: str | None) -> OpenRoom:
         opened = OpenRoom(next(self._serials), kind, name, task, maker)
@@ -468,22 +472,10 @@ class Lobby:
 
     async def recover(self) -> None:
         """Open the durable rooms of an earlier process; call this before anybody joins."""
-        folder = journals_folder(self._settings)
         storage = None if self.storage_for_room is None else self.storage_for_room()
-        for recovered in await recover(folder, self._kinds, storage):
+        for recovered in await recover(self._journals.folder, self._kinds, storage):
             kind, _, name = recovered.label.partition("/")
-            room = recovered.stepper.room
-            if self.storage_for_room is not None:
-                give_storage(room, self.storage_for_room())
-            task = RoomTask(
-                room,
-                recovered.label,
-                self._loop,
-                self.resumption,
-                self.hold_quota,
-                self._journals,
-                recovered,
-            )
+            task = self._task_of(recovered.stepper.room, recovered.label, recovered)
             opened = self._open_room(kind, name, task, None)
             await task.ready.wait()
             if not task.roster.seats_taken:
