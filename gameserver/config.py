@@ -240,8 +240,9 @@ class Settings:
     )
     storage: str | None = _setting(
         None,
-        "Where games keep objects, leaderboards and matches: sqlite:FILE or postgresql://HOST/NAME "
-        "(a password belongs into GAMESERVER_STORAGE or ~/.pgpass); by default nowhere.",
+        "Where games keep objects, leaderboards and matches: sqlite:FILE or "
+        "postgresql://USER@HOST/DATABASE (a password belongs into GAMESERVER_STORAGE or "
+        "~/.pgpass); by default in the data folder, or nowhere.",
     )
     metrics_from: tuple[Network, ...] = _setting(LOOPBACK, "Networks that may read /metrics.")
     metrics_token: str | None = _setting(
@@ -263,7 +264,7 @@ class Settings:
         validator=_at_least(0),
     )
     journal: pathlib.Path | None = _setting(
-        None, "Folder for the journals of rooms, from which `gameserver replay` plays them again."
+        None, "Folder for journals of all rooms, which `gameserver replay` plays again."
     )
     journal_check_s: float = _setting(
         1.0, "Time between two checks of the state in a journal.", validator=_longer_than_zero

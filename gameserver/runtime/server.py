@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import heapq
 import math
 import signal
 from collections.abc import (
@@ -31,9 +30,7 @@ from gameserver.errors import GameServerError
 from gameserver.ops.metrics import (
     ACCEPTOR_COUNTS,
     CONTENT_TYPE,
-    STAGES,
     Counters,
-    KindFigures,
     ServerFigures,
     Tally,
     exposition,
@@ -63,12 +60,10 @@ from gameserver.runtime.net.websocket import WebSocket
 from gameserver.runtime.open_files import within_open_files
 from gameserver.runtime.reloading import ask_again, read_beside, reload_when_asked
 from gameserver.runtime.rooms.journals import journals_folder, make_folder
-from gameserver.runtime.rooms.latency_budget import InputStages
+from gameserver.runtime.rooms.kind_figures import kind_figures
 from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.rooms.resumption import Showing
 from gameserver.runtime.rooms.room_list import RoomList
-from gameserver.runtime.rooms.room_task import RoomTask
-from gameserver.runtime.rooms.schedule import Percentiles
 from gameserver.runtime.server_storage import ServerStorage
 from gameserver.runtime.sessions.session import VERSION_REFUSED, Session
 from gameserver.storage.errors import StorageError
@@ -87,9 +82,6 @@ SESSIONS_SHARE_OF_GRACE: Final = 0.6
 METRICS_LIFE_S: Final = 1.0
 #: So many sessions are counted for ``/metrics`` before the other tasks get their turn.
 SESSIONS_PER_TURN: Final = 50
-#: The same for rooms, and of how many rooms of a kind the windows are sorted for percentiles.
-ROOMS_PER_TURN: Final = 50
-ROOMS_SORTED: Final = 32
 ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -338,7 +330,7 @@ class Server:
             yield
         kinds = {}
         for kind in self.lobby.kinds:
-            kinds[kind] = yield from self._kind_figures(kind)
+            kinds[kind] = yield from kind_figures(self.lobby, kind)
         return ServerFigures(
             connections=sum(acceptor.statistics().open_connections for acceptor in self._acceptors),
             tasks=trio.lowlevel.current_statistics().tasks_living,
@@ -366,36 +358,6 @@ class Server:
         counts = self.connection_limits.turned_away + self.lobby.quota.refused
         counts[Reason.OVERLOAD] += self.lobby.overload_refusals
         return {reason.value: counts[reason] for reason in Reason}
-
-    def _kind_figures(self, kind: str) -> Generator[None, None, KindFigures]:
-        """Return the figures of a kind; yields where other tasks may have their turn.
-
-        Percentiles come from the rooms with the most work: sorting the windows of all rooms would
-        take seconds where there are thousands.
-        """
-        tasks = [task for of, task in self.lobby.rooms if of == kind]
-        counted = self.lobby.past[kind]
-        for start in range(0, len(tasks), ROOMS_PER_TURN):
-            portion = tasks[start : start + ROOMS_PER_TURN]
-            counted = total(counted, [task.tally() for task in portion])
-            yield
-        statistics, stages = [], []
-        for task in heapq.nlargest(ROOMS_SORTED, tasks, key=RoomTask.mean_work_s):
-            if (of_ticks := task.statistics()) is not None:
-                statistics.append(of_ticks)
-            if task.room.input:
-                stages.append(task.input_stages())
-            yield
-        return KindFigures(
-            rooms=len(tasks),
-            players=sum(len(task.room.players) for task in tasks),
-            total=counted,
-            work_s=_worst([s.work_s for s in statistics]),
-            lateness_s=_worst([s.lateness_s for s in statistics]),
-            stages_s=_worst_stages(stages),
-            overload_level=max((task.ladder.step.level for task in tasks), default=0),
-            pace=min((task.pace.share for task in tasks), default=1.0),
-        )
 
     def _make_site(self) -> Site:
         return Site(
@@ -558,13 +520,6 @@ def _is_in_use(error: BaseException | None) -> bool:
     return error is not None and _is_in_use(error.__cause__)
 
 
-def _worst_stages(rooms: Sequence[InputStages]) -> dict[str, dict[float, float]]:
-    """Return stage → quantile → the worst of the rooms; empty if there is no room."""
-    if not rooms:
-        return {}
-    return {stage: _worst([getattr(room, f"{stage}_s") for room in rooms]) for stage in STAGES}
-
-
 async def _in_portions(gathering: Generator[None, None, ServerFigures]) -> ServerFigures:
     """Return what ``gathering`` returns; the other tasks have their turn wherever it yields."""
     while True:
@@ -573,14 +528,3 @@ async def _in_portions(gathering: Generator[None, None, ServerFigures]) -> Serve
         except StopIteration as done:
             return cast("ServerFigures", done.value)
         await trio.lowlevel.checkpoint()
-
-
-def _worst(rooms: Sequence[Percentiles]) -> dict[float, float]:
-    """Return quantile → the worst of the rooms; empty if there is no room."""
-    if not rooms:
-        return {}
-    return {
-        0.5: max(room.p50 for room in rooms),
-        0.99: max(room.p99 for room in rooms),
-        1.0: max(room.max for room in rooms),
-    }

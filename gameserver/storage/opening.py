@@ -41,6 +41,8 @@ async def _open_database(url: str) -> Database:
         raise StorageError(
             f"storage: {error.name} is not installed: pip install 'trio-gameserver[{extra}]'"
         ) from error
+    # The rest of an address may hold a password.
+    given = f"{scheme}:" if scheme else "an address without a scheme"
     raise StorageError(
-        f"storage: write sqlite:FILE or postgresql://USER@HOST/DATABASE, not {scheme or url!r:.60}"
+        f"storage: write sqlite:FILE or postgresql://USER@HOST/DATABASE, not {given:.60}"
     )

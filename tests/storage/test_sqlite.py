@@ -88,7 +88,20 @@ async def test_a_full_disk_is_passing(tmp_path: Path) -> None:
     await storage.aclose()
 
 
-@pytest.mark.parametrize("url", ["mysql://x/y", "storage.db", "", "sqlite:", "redis://localhost"])
-async def test_an_unknown_address_says_what_to_write(url: str) -> None:
-    with pytest.raises(StorageError, match="write sqlite:FILE or postgresql://"):
+@pytest.mark.parametrize(
+    ("url", "given"),
+    [
+        ("mysql://x/y", "mysql:"),
+        ("sqlite:", "sqlite:"),
+        ("redis://localhost", "redis:"),
+        ("storage.db", "an address without a scheme"),
+        ("", "an address without a scheme"),
+        ("postgres//ann:secret@host/db", "an address without a scheme"),
+    ],
+)
+async def test_an_unknown_address_says_what_to_write(url: str, given: str) -> None:
+    with pytest.raises(StorageError) as refused:
         await open_storage(url)
+    assert str(refused.value) == (
+        f"storage: write sqlite:FILE or postgresql://USER@HOST/DATABASE, not {given}"
+    )
