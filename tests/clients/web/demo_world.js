@@ -22,6 +22,7 @@ export class DemoClient {
   status = { players: 31, rttUs: 18400, jitterUs: 2100 };
   replica = { tick: 0 };
   budget = null;
+  stored = { own: async () => null, top: async () => [] };
   tickClock = new TickClock(TICK_RATE, 0, 0);
   lead = new Lead(this.tickClock);
   pace = 1;
@@ -61,6 +62,7 @@ export class DemoClient {
         seat: 1,
         tickRate: TICK_RATE,
         limits: { publishEvery: 1, sayLength: 256 },
+        schema: { entities: [] },
       });
       this.#begin();
     }, 50);
