@@ -43,7 +43,9 @@ def run(suite: Path, monkeypatch: pytest.MonkeyPatch, ci: str | None) -> tuple[i
         monkeypatch.delenv("CI", raising=False)
     else:
         monkeypatch.setenv("CI", ci)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rsfE"]
+    # The hooks need only xdist; all plugins together take a second to import.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    command = [sys.executable, "-m", "pytest", "-p", "xdist", "-p", "no:cacheprovider", "-rsfE"]
     command += ["--continue-on-collection-errors", str(suite)]
     done = subprocess.run(command, cwd=suite, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout

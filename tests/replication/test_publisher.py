@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 
 from tests.support.examples import examples
@@ -20,7 +21,7 @@ from tests.support.publisher_machine import (
 from tests.support.replicated_world import news_everywhere_is_much  # noqa: F401 - a fixture
 
 TestReplication = Replication.TestCase
-TestReplication.settings = settings(max_examples=examples(80), stateful_step_count=60)
+TestReplication.settings = settings(max_examples=examples(30), stateful_step_count=60)
 TestGroupedReplication = GroupedReplication.TestCase
 TestGroupedReplication.settings = settings(max_examples=examples(20), stateful_step_count=50)
 TestOneCellGroupedReplication = OneCellGroupedReplication.TestCase
@@ -35,3 +36,8 @@ TestOneCellSeesReplication = OneCellSeesReplication.TestCase
 TestOneCellSeesReplication.settings = settings(max_examples=examples(8), stateful_step_count=40)
 TestOneCellReplication = OneCellReplication.TestCase
 TestOneCellReplication.settings = settings(max_examples=examples(25), stateful_step_count=50)
+
+
+@pytest.mark.long
+class TestManyReplications(Replication.TestCase):
+    settings = settings(max_examples=examples(80), stateful_step_count=60)

@@ -30,7 +30,7 @@ def rows(seed: int, count: int) -> list[list[object]]:
 
 
 @settings(
-    max_examples=examples(60),
+    max_examples=examples(20),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
