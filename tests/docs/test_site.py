@@ -1,4 +1,7 @@
-"""The documentation builds without a warning, and its pages ask no other server for anything."""
+"""The documentation builds without a warning, and its pages ask no other server for anything.
+
+The build takes long, so these tests run with ``-m long``.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ CONFIG = ROOT / "gameserver" / "docs" / "mkdocs.yml"
 #: Addresses that a browser fetches by itself; only a reader follows a link.
 FETCHED = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src"}
 
+pytestmark = pytest.mark.long
 
 #: Never quiet: with ``-q`` MkDocs does not count warnings, and ``--strict`` forgives all of them.
 BUILD = (sys.executable, "-m", "mkdocs", "build", "--strict", "-f", CONFIG)

@@ -8,9 +8,8 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,19 +32,29 @@ def free_port() -> int:
         return port
 
 
-def wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
+def is_ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as connection:
+        return connection.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_until(is_up: Callable[[int], bool], process: subprocess.Popen[bytes], port: int) -> None:
+    """Ask until the server is up: it has no output in which it could say so."""
     deadline_s = time.monotonic() + START_DEADLINE_S
-    while time.monotonic() < deadline_s:
-        assert process.poll() is None, process.returncode
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1):
-                return
-        except (urllib.error.URLError, OSError):
-            os.sched_yield()
-    raise AssertionError("the server is not ready")
+    while not is_up(port):
+        assert time.monotonic() < deadline_s, "the server is not up"
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            raise AssertionError(process.wait(timeout=0.05))
 
 
-@pytest.fixture(params=["", ">/dev/full", ">&-", "gone"])
+@pytest.fixture
 def output(request: pytest.FixtureRequest) -> Iterator[tuple[str, int]]:
     """A redirection by the shell, and a descriptor of a pipe that nobody reads."""
     reader, writer = os.pipe()
@@ -62,7 +71,23 @@ def output(request: pytest.FixtureRequest) -> Iterator[tuple[str, int]]:
         os.close(reader)
 
 
-@pytest.mark.parametrize("command", [["demo", "--bots", "1"], ["serve", "mygame:Duel"], ["echo"]])
+FULL = ">/dev/full"
+SERVE = ["serve", "mygame:Duel"]
+OUTPUTS = ["", FULL, ">&-", "gone"]
+COMMANDS = [["demo", "--bots", "1"], SERVE, ["echo"]]
+
+
+@pytest.mark.parametrize(
+    ("output", "command"),
+    [
+        pytest.param(
+            output, command, marks=() if output == FULL or command == SERVE else pytest.mark.long
+        )
+        for output in OUTPUTS
+        for command in COMMANDS
+    ],
+    indirect=["output"],
+)
 def test_a_server_starts_serves_and_ends_in_peace(
     tmp_path: Path, output: tuple[str, int], command: list[str]
 ) -> None:
@@ -75,24 +100,11 @@ def test_a_server_starts_serves_and_ends_in_peace(
         stdout=output[1],
         stderr=subprocess.PIPE,
     ) as process:
-        if command == ["echo"]:
-            wait_until_listening(process, port)
-        else:
-            wait_until_ready(process, port)
+        wait_until(listens if command == ["echo"] else is_ready, process, port)
         process.send_signal(signal.SIGTERM)
         _, told = process.communicate(timeout=STOP_DEADLINE_S)
     assert process.returncode == 0, told.decode()
     assert b"Traceback" not in told, told.decode()
-
-
-def wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
-    deadline_s = time.monotonic() + START_DEADLINE_S
-    while time.monotonic() < deadline_s:
-        assert process.poll() is None, process.returncode
-        with socket.socket() as connection:
-            if connection.connect_ex(("127.0.0.1", port)) == 0:
-                return
-    raise AssertionError("the server does not listen")
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["token", "ann"]])
