@@ -6,10 +6,10 @@ only when it is needed.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from gameserver.storage.database import Database
 from gameserver.storage.errors import StorageError
@@ -26,7 +26,7 @@ async def open_storage(url: str, clock: Callable[[], float] = time.time) -> Stor
 
 
 async def _open_database(url: str) -> Database:
-    scheme = urlsplit(url).scheme
+    scheme = _scheme(url)
     try:
         if scheme == "sqlite" and url.removeprefix("sqlite:"):
             from gameserver.storage.sqlite import SQLite
@@ -46,3 +46,9 @@ async def _open_database(url: str) -> Database:
     raise StorageError(
         f"storage: write sqlite:FILE or postgresql://USER@HOST/DATABASE, not {given:.60}"
     )
+
+
+def _scheme(url: str) -> str:
+    """Return the part of ``url`` before the colon, or an empty text."""
+    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):", url)
+    return "" if found is None else found[1]

@@ -9,14 +9,14 @@ import functools
 import re
 from collections.abc import Callable
 from typing import Any, Final, TypeVar, cast
-from urllib.parse import urlsplit
 
 import psycopg
 import psycopg.errors
 import trio
+from psycopg.conninfo import conninfo_to_dict
 
 from gameserver.storage.database import Transaction
-from gameserver.storage.errors import StorageUnavailable
+from gameserver.storage.errors import StorageError, StorageUnavailable
 from gameserver.storage.migrations import migrate
 
 T = TypeVar("T")
@@ -153,10 +153,19 @@ class Postgres:
 
 
 def without_password(url: str) -> str:
-    """Return ``url`` without user and password, for logs and errors."""
-    parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
+    """Return host, port and database of ``url``, for logs and errors.
+
+    ``StorageError`` if it is no address of a PostgreSQL database.
+    """
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:  # its text may repeat the password
+        raise StorageError(
+            "storage: not an address of PostgreSQL: write postgresql://USER@HOST/DATABASE"
+        ) from None
+    host, port = str(parts.get("host", "")), parts.get("port")
+    where = f"[{host}]" if ":" in host else host
+    return f"postgresql://{where}{f':{port}' if port else ''}/{parts.get('dbname', '')}"
 
 
 def _one_line(error: Exception) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
-from gameserver.storage.errors import StorageRefused, StorageUnavailable
+from gameserver.storage.errors import StorageError, StorageRefused, StorageUnavailable
 from gameserver.storage.leaderboards import SubmitScore
 from gameserver.storage.migrations import VERSION
 from gameserver.storage.objects import WriteObject
@@ -28,11 +28,40 @@ async def test_nothing_listens() -> None:
         await open_storage("postgresql://ann:secret@localhost:1/games")
 
 
-def test_a_password_is_not_shown() -> None:
-    assert (
-        without_password("postgresql://ann:secret@db.example:5433/games?sslmode=require")
-        == "postgresql://db.example:5433/games"
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://ann:secret@db.example:5433/games?sslmode=require", "db.example:5433/games"),
+        ("postgresql://db.example/games?password=secret", "db.example/games"),
+        ("postgresql://ann:secret@[::1]:5433/games", "[::1]:5433/games"),
+        ("postgresql://ann:secret@one:1,two:2/games", "one,two:1,2/games"),
+        ("postgresql:///games", "/games"),
+    ],
+)
+def test_a_password_is_not_shown(url: str, shown: str) -> None:
+    assert without_password(url) == f"postgresql://{shown}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:ann:secret",
+        "postgresql://[::1/games",
+        "postgresql://ann:secret%zz@localhost:1/games",
+        "postgresql://ann:secret@localhost:1/games?colour=red",
+    ],
+)
+async def test_an_address_with_a_mistake_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(StorageError) as refused:
+        await open_storage(url)
+    assert str(refused.value) == (
+        "storage: not an address of PostgreSQL: write postgresql://USER@HOST/DATABASE"
     )
+
+
+async def test_a_port_that_is_no_number_is_told_with_the_address() -> None:
+    with pytest.raises(StorageUnavailable, match=r"^postgresql://localhost:abc/games: "):
+        await open_storage("postgresql://ann:secret@localhost:abc/games")
 
 
 async def test_a_newer_database(postgres: PostgresServer) -> None:

@@ -93,6 +93,7 @@ async def test_a_full_disk_is_passing(tmp_path: Path) -> None:
     [
         ("mysql://x/y", "mysql:"),
         ("sqlite:", "sqlite:"),
+        ("SQLite:storage.db", "SQLite:"),
         ("redis://localhost", "redis:"),
         ("storage.db", "an address without a scheme"),
         ("", "an address without a scheme"),
