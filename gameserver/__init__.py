@@ -24,16 +24,8 @@ if TYPE_CHECKING:
     from gameserver.group import Group
     from gameserver.identity import Verified
     from gameserver.joining import Joining
-    from gameserver.model.schema import (
-        command,
-        elements,
-        entity,
-        event,
-        number,
-        synced,
-        text,
-        value,
-    )
+    from gameserver.model.declarations import elements, number, synced, text
+    from gameserver.model.schema import command, entity, event, value
     from gameserver.model.view import Exact, Near
     from gameserver.protocol.closing import CloseCode
     from gameserver.protocol.latency import Latency
@@ -61,10 +53,8 @@ else:
             "gameserver.identity": ["Verified"],
             "gameserver.joining": ["Joining"],
             "gameserver.model.view": ["Exact", "Near"],
-            "gameserver.model.schema": [
-                *("command", "elements", "entity", "event"),
-                *("number", "synced", "text", "value"),
-            ],
+            "gameserver.model.declarations": ["elements", "number", "synced", "text"],
+            "gameserver.model.schema": ["command", "entity", "event", "value"],
             "gameserver.protocol.closing": ["CloseCode"],
             "gameserver.protocol.latency": ["Latency"],
             "gameserver.protocol.texts": ["MAX_NAME_LENGTH", "cleaned_name"],

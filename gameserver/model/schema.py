@@ -1,8 +1,8 @@
-"""Declarations of entities, commands, events and values, and the schema that clients are told.
+"""Declared classes: entities, commands, events and values, and the schema that clients are told.
 
-Owns ``@entity @command @event @value``, the field declarations ``synced() number() text()``, and
-``Schema``.  A wrong declaration fails when the class is created, with a message that names class
-and field.  Never holds live entities, never packs messages.  ``specs.py`` has the specs that the
+Owns ``@entity @command @event @value`` and ``Schema``.  A wrong declaration fails when the class is
+created, with a message that names class and field.  Never holds live entities, never packs
+messages.  ``declarations.py`` has the declarations of fields, ``specs.py`` the specs that the
 decorators make, ``compiled.py`` the functions that publish an entity, and ``described.py`` reads a
 schema that the other side sent.
 """
@@ -16,7 +16,7 @@ import sys
 import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, Final, Literal, TypeVar, dataclass_transform, overload
+from typing import Any, Final, TypeVar, dataclass_transform, overload
 
 import attrs
 import msgpack
@@ -31,6 +31,15 @@ from gameserver.model.compiled import (
     compile_entity,
     compile_values,
 )
+from gameserver.model.declarations import (
+    METADATA,
+    Declared,
+    declared_for,
+    elements,
+    number,
+    synced,
+    text,
+)
 from gameserver.model.described import MAX_KINDS, specs_of
 from gameserver.model.fieldtypes import INT_LIMIT, MAX_FIELDS, FieldType, Value, ValueField
 from gameserver.model.specs import CommandField, CommandSpec, EntitySpec, EventSpec, FieldSpec
@@ -42,111 +51,31 @@ from gameserver.model.type_rules import (
     is_str,
 )
 
+#: With the declarations of fields, which every class that is declared here has.
+__all__ = [
+    "Schema",
+    "command",
+    "command_field",
+    "elements",
+    "entity",
+    "event",
+    "number",
+    "resolve_types",
+    "spec_of",
+    "synced",
+    "text",
+    "value",
+]
+
 T = TypeVar("T")
-#: Recipients of a field.
-Audience = Literal["all", "owner", "group"]
-C = TypeVar("C", bound=type)
 
 #: A command message is an array of at most 64 elements, five of which come before its fields.
 MAX_COMMAND_FIELDS: Final = 59
 #: The field types of a command are nested at most 8 deep.
 MAX_COMMAND_DEPTH: Final = 8
 
-_METADATA: Final = "gameserver"
 _SPEC: Final = "__gameserver_spec__"
 _COMPILED: Final = "__gameserver_compiled__"
-
-
-# ---------------------------------------------------------------- field declarations
-
-
-@attrs.frozen
-class _Declared:
-    """The arguments of ``synced()``, ``number()`` or ``text()`` for one field."""
-
-    made_by: str
-    step: float | None = None
-    to: str = "all"
-    low: float | None = None
-    high: float | None = None
-    max_length: int | None = None
-
-
-def _field(default: Any, declared: _Declared) -> Any:
-    return attrs.field(default=default, metadata={_METADATA: declared})
-
-
-@overload
-def synced(default: T, *, step: float | None = None, to: Audience = "all") -> T: ...
-@overload
-def synced(*, factory: Callable[[], T], step: float | None = None, to: Audience = "all") -> T: ...
-def synced(
-    default: Any = attrs.NOTHING,
-    *,
-    factory: Callable[[], Any] | None = None,
-    step: float | None = None,
-    to: Audience = "all",
-) -> Any:
-    """Declare a field that clients receive, of an entity, event or value.
-
-    With ``step`` a float is sent as an integer count of steps, and a change of less than a step is
-    not sent.  Without it a float is sent as float 32.  With ``to="owner"`` only the seat that owns
-    the entity receives the field, with ``to="group"`` only the members of its group.  ``factory``
-    makes a default that can change in place, as in ``synced(factory=list)``.
-    """
-    if factory is not None:
-        if default is not attrs.NOTHING:
-            raise LocalProtocolError("synced() takes a default or a factory=, not both")
-        if not callable(factory):
-            raise LocalProtocolError(
-                "synced(factory=…) takes what makes the default, such as list or lambda: [1], "
-                f"not {factory!r}"
-            )
-        default = attrs.Factory(factory)
-    return _field(default, _Declared("synced", step=step, to=to))
-
-
-@overload
-def number(
-    low: int, high: int, *, default: int | None = None, step: float | None = None
-) -> int: ...
-@overload
-def number(
-    low: float, high: float, *, default: float | None = None, step: float | None = None
-) -> float: ...
-def number(
-    low: float, high: float, *, default: float | None = None, step: float | None = None
-) -> float:
-    """Declare a command field whose value, or each element of it, lies in ``low … high``.
-
-    The default is 0 if that is allowed, otherwise ``low``.  ``step`` is as in ``synced``.
-    """
-    if default is None:
-        default = type(low)(0) if low <= 0 <= high else low
-    result: float = _field(default, _Declared("number", step=step, low=low, high=high))
-    return result
-
-
-def text(max_length: int, *, default: str = "") -> str:
-    """Declare a str command field of at most ``max_length`` characters."""
-    result: str = _field(default, _Declared("text", max_length=max_length))
-    return result
-
-
-def elements(
-    max_length: int,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    step: float | None = None,
-) -> list[Any]:
-    """Declare a list command field of at most ``max_length`` elements; the default is empty.
-
-    ``low`` and ``high`` limit each number in it.  ``step`` is as in ``synced``.
-    """
-    declared = _Declared("elements", step=step, low=low, high=high, max_length=max_length)
-    result: list[Any] = _field(attrs.Factory(list), declared)
-    return result
 
 
 # ---------------------------------------------------------------- decorators
@@ -248,7 +177,7 @@ def _attrs_class(plain: Any, *, eq: bool, entity: bool = False, rare: bool = Fal
         plain._record = attrs.field(init=False, default=None, repr=False)
     plain.__annotations__ = annotations
     for name, value in list(vars(plain).items()):
-        declared = getattr(value, "metadata", {}).get(_METADATA)
+        declared = getattr(value, "metadata", {}).get(METADATA)
         if declared is not None and name not in annotations:
             raise LocalProtocolError(f"{plain.__name__}.{name}: has no type annotation")
     try:
@@ -306,7 +235,7 @@ def _visible_names() -> dict[str, Any]:
 
 def _touch(instance: Any, attribute: Any, value: T) -> T:
     """Let the next publish compare this entity of a rare class."""
-    if _METADATA not in attribute.metadata:
+    if METADATA not in attribute.metadata:
         return value
     if isinstance(value, list):
         raise LocalProtocolError(
@@ -369,23 +298,13 @@ def _instead_of_shared(default: Any, field_type: FieldType) -> str:
     return "synced(factory=…)"
 
 
-def _declared(cls: type, attribute: Any, *allowed: str) -> _Declared | None:
-    declared: _Declared | None = attribute.metadata.get(_METADATA)
-    if declared is not None and declared.made_by not in allowed:
-        raise LocalProtocolError(
-            f"{cls.__name__}.{attribute.name}: {declared.made_by}() does not belong here, "
-            f"use {' or '.join(f'{a}()' for a in allowed)} or a plain default"
-        )
-    return declared
-
-
 def _entity_spec(cls: type, at: tuple[str, str] | None, *, rare: bool) -> EntitySpec:
     public: list[FieldSpec] = []
     owner: list[FieldSpec] = []
     group: list[FieldSpec] = []
     by_audience = {"all": public, "owner": owner, "group": group}
     for attribute in attrs.fields(cls):
-        declared = _declared(cls, attribute, "synced")
+        declared = declared_for(cls, attribute, "synced")
         if declared is None:
             factory = type(attribute.default).__name__
             _check_unshared(cls, attribute, f"attrs.field(factory={factory})")
@@ -441,7 +360,7 @@ def _position_indices(
 
 def command_field(cls: type, attribute: Any) -> CommandField:
     """Return the field with its limits; ``LocalProtocolError`` for a wrong declaration."""
-    declared = _declared(cls, attribute, "number", "text", "elements") or _Declared("plain")
+    declared = declared_for(cls, attribute, "number", "text", "elements") or Declared("plain")
     field_type = _field_type(cls, attribute, declared.step)
     where = f"{cls.__name__}.{attribute.name}"
     if field_type.depth > MAX_COMMAND_DEPTH:
@@ -468,7 +387,7 @@ def command_field(cls: type, attribute: Any) -> CommandField:
 
 
 def _value_field(cls: type, attribute: Any) -> ValueField:
-    declared = _declared(cls, attribute, "synced", "number", "text", "elements") or _Declared(
+    declared = declared_for(cls, attribute, "synced", "number", "text", "elements") or Declared(
         "plain"
     )
     where = f"{cls.__name__}.{attribute.name}"
@@ -488,7 +407,7 @@ def _classes_in(annotation: Any) -> Iterator[Any]:
         yield from _classes_in(part)
 
 
-def _check_limits(cls: type, attribute: Any, declared: _Declared, field_type: FieldType) -> None:
+def _check_limits(cls: type, attribute: Any, declared: Declared, field_type: FieldType) -> None:
     """Raise for limits that do not fit the type."""
     where = f"{cls.__name__}.{attribute.name}"
     if (declared.low is None) != (declared.high is None):
@@ -506,7 +425,7 @@ def _check_limits(cls: type, attribute: Any, declared: _Declared, field_type: Fi
         raise LocalProtocolError(f"{where}: elements() is for a list")
 
 
-def _limited(declared: _Declared) -> str:
+def _limited(declared: Declared) -> str:
     return "number() is" if declared.made_by == "number" else "low= and high= are"
 
 
@@ -516,7 +435,7 @@ def _command_spec(cls: type, fields: tuple[CommandField, ...]) -> CommandSpec:
 
 
 def _event_field(cls: type, attribute: Any) -> FieldSpec:
-    declared = _declared(cls, attribute, "synced") or _Declared("plain")
+    declared = declared_for(cls, attribute, "synced") or Declared("plain")
     if declared.to != "all":
         raise LocalProtocolError(
             f"{cls.__name__}.{attribute.name}: an event has no owner; emit it to one player"
