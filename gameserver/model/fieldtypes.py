@@ -57,7 +57,7 @@ class FieldType:
     @property
     def immutable(self) -> bool:
         """Whether an object never changes its value; where tuples belong a game may set lists."""
-        return True
+        return not self.changing
 
     @property
     def depth(self) -> int:
@@ -303,10 +303,6 @@ class List(FieldType):
     changing = True
 
     @property
-    def immutable(self) -> bool:
-        return False
-
-    @property
     def depth(self) -> int:
         return 1 + self.item.depth
 
@@ -342,10 +338,6 @@ class Dict(FieldType):
     item: FieldType
 
     changing = True
-
-    @property
-    def immutable(self) -> bool:
-        return False
 
     @property
     def depth(self) -> int:
@@ -407,10 +399,6 @@ class Value(FieldType):
     cls: Callable[..., Any] | None = attrs.field(default=None, eq=False)
 
     changing = True
-
-    @property
-    def immutable(self) -> bool:
-        return False
 
     @property
     def depth(self) -> int:
