@@ -47,7 +47,7 @@ class AddMatch:
         ],
     )
     result: bytes = attrs.field(converter=encoded)
-    journal: str = ""
+    journal: str = attrs.field(default="", validator=is_text("journal", or_empty=True))
 
     def apply(self, transaction: Transaction, _now_s: float) -> int:
         """Add it in this transaction."""

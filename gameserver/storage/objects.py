@@ -117,8 +117,8 @@ class DeleteObject:
     """Delete an object.  Returns whether it was there; the fields are those of ``WriteObject``."""
 
     collection: type[Collection]
-    owner: str = attrs.field(default="", kw_only=True)
-    key: str = attrs.field(default="", kw_only=True)
+    owner: str = attrs.field(default="", validator=is_text("owner", or_empty=True), kw_only=True)
+    key: str = attrs.field(default="", validator=is_name("key", or_empty=True), kw_only=True)
     version: int | None = attrs.field(default=None, kw_only=True)
 
     def apply(self, transaction: Transaction, _now_s: float) -> bool:

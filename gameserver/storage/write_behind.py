@@ -111,7 +111,7 @@ class WriteBehind:
         batch = [self._waiting[at] for at in range(min(len(self._waiting), MAX_BATCH))]
         try:
             await self._persist(batch)
-        except StorageError:
+        except Exception:  # noqa: BLE001 - also the game's, of an operation
             # One of them cannot be written.  Writing each alone shows which one.
             for submission in batch:
                 await self._write_alone(submission)
@@ -124,6 +124,8 @@ class WriteBehind:
             await self._persist([submission])
         except StorageError as error:
             self._settle(submission, error)
+        except Exception as error:  # noqa: BLE001 - the game's; the server must not end by it
+            self._settle(submission, StorageError(f"{type(error).__name__}: {error}"))
         else:
             self._settle(submission, None)
 

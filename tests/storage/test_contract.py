@@ -104,6 +104,14 @@ async def test_objects_are_deleted_by_version_too(storage: Storage) -> None:
     assert await storage.get(Career, owner="ann") is None
 
 
+@pytest.mark.parametrize("text", ["\x00", "\ud800", "x" * 257])
+def test_a_deletion_checks_its_names_as_a_write_does(text: str) -> None:
+    with pytest.raises(ValueError, match="owner must be"):
+        DeleteObject(Career, owner=text)
+    with pytest.raises(ValueError, match="key must be"):
+        DeleteObject(Career, key=text)
+
+
 async def test_objects_of_an_owner_come_by_key_in_pages(storage: Storage) -> None:
     keys = ["a", "B", "ä", "10", "9", "b"]
     await storage.write(*(WriteObject(Career(1), owner="ann", key=key) for key in keys))

@@ -86,6 +86,23 @@ async def test_one_that_cannot_be_written_takes_no_other_with_it(nursery: trio.N
     assert attrs_of(behind) == {"submitted": 7, "written": 6, "failed": 1, "refused": 0}
 
 
+class Broken:
+    """An operation with a bug."""
+
+    def apply(self, _transaction: Transaction, _now_s: float) -> None:
+        raise LookupError("a bug of the game")
+
+
+async def test_an_operation_that_raises_any_error_ends_nothing(nursery: trio.Nursery) -> None:
+    reported: list[StorageError] = []
+    behind = WriteBehind(Storage(FailingDatabase(), time.time), reported.append)
+    nursery.start_soon(behind.run)
+    broken, whole = behind.submit(Broken()), behind.submit(kills())
+    await behind.flush()
+    assert (broken.state, whole.state) == (ReceiptState.FAILED, ReceiptState.WRITTEN)
+    assert [str(error) for error in reported] == ["LookupError: a bug of the game"]
+
+
 def attrs_of(behind: WriteBehind) -> dict[str, Any]:
     names = ("submitted", "written", "failed", "refused")
     return {name: getattr(behind.counts, name) for name in names}
