@@ -123,11 +123,6 @@ export class Scene {
     return this.#ownMotion.playback.jitterMs;
   }
 
-  /** Gaps between deltas in which playback went past the tick of the next delta. */
-  get underruns() {
-    return this.#ownMotion.playback.underruns;
-  }
-
   /** Counts of the server's corrections of the own ship. */
   get corrections() {
     return this.#ownMotion.counts;
