@@ -6,15 +6,17 @@ import pytest
 from hypothesis import settings
 
 from tests.support.examples import examples
-from tests.support.publisher_machine import (
+from tests.support.publisher_groups import (
     ExactReplication,
     ExactSeesReplication,
     GroupedReplication,
     OneCellGroupedReplication,
-    OneCellReplication,
     OneCellSeesReplication,
-    Replication,
     SeesReplication,
+)
+from tests.support.publisher_machine import (
+    OneCellReplication,
+    Replication,
     half_of_all_are_checked_together,  # noqa: F401 - a fixture
     ids_are_reused_at_once,  # noqa: F401 - a fixture
 )

@@ -15,12 +15,14 @@ from hypothesis import settings
 from hypothesis.stateful import rule
 
 from tests.support.examples import examples
-from tests.support.publisher_machine import (
+from tests.support.publisher_groups import (
     ExactReplication,
     ExactSeesReplication,
     GroupedReplication,
     OneCellSeesReplication,
     SeesReplication,
+)
+from tests.support.publisher_machine import (
     half_of_all_are_checked_together,  # noqa: F401 - a fixture
     ids_are_reused_at_once,  # noqa: F401 - a fixture
 )

@@ -1,14 +1,12 @@
 """A stateful model of a publisher: a random world with random seats against real replicas.
 
-Owns the oracle of the central property: after every delta, a replica equals what its seat may see.
-The oracle uses no fragments, caches or crossings: it quantises the game's objects field by field,
-and takes visibility from geometry.
+Owns what happens to the world and to the seats, without groups.  ``publisher_oracle`` judges what
+each replica then holds; ``publisher_groups`` adds groups, exact views and ``sees``.
 """
 
 from __future__ import annotations
 
 import copy
-import math
 from typing import Any
 
 import hypothesis.strategies as st
@@ -17,19 +15,17 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from clients.replica import Replica
 from gameserver.model import world
-from gameserver.model.grid import REACH
-from gameserver.model.layers import place_of
-from gameserver.model.view import LEAVE_SHARE, Exact, Near
+from gameserver.model.view import Exact, Near
 from gameserver.model.world import World
 from gameserver.protocol.held import decode_held, encode_held
-from gameserver.protocol.messages import Check, Delta
 from gameserver.replication import checksum
 from gameserver.replication.events import Emission
 from gameserver.replication.interest import Lapses
 from gameserver.replication.knowledge import NEW, UP_TO_DATE
 from gameserver.replication.publisher import Publisher
-from gameserver.replication.seat import MAX_WAITING_EVENTS, Seat
+from gameserver.replication.seat import Seat
 from tests.support.frame_sinks import FakeSink
+from tests.support.publisher_oracle import WINDOW_TICKS, Oracle
 from tests.support.replicated_world import (
     CLASSES,
     RADIUS,
@@ -46,19 +42,7 @@ from tests.support.replicated_world import (
 )
 
 
-def wire_values(thing: Any, fields: Any) -> list[Any]:
-    return [as_received(f.type.to_wire(getattr(thing, f.name))) for f in fields]
-
-
-def as_received(wire: Any) -> Any:
-    """Return a wire value with lists for tuples, as clients hold it."""
-    return list(map(as_received, wire)) if isinstance(wire, (tuple, list)) else wire
-
-
-WINDOW_TICKS = 6
-
-
-class Replication(RuleBasedStateMachine):
+class Replication(Oracle, RuleBasedStateMachine):
     view: Near | Exact | None = Near(RADIUS)
 
     def __init__(self) -> None:
@@ -406,281 +390,8 @@ class Replication(RuleBasedStateMachine):
             else:
                 assert client.sink.frames == []
 
-    def note_focus(self, client: Client) -> None:
-        seat = client.seat
-        if client.dropped:
-            return
-        if seat.focus is not None:
-            client.looks_from = seat.focus
-        elif seat.own is not None and seat.own.alive and seat.own.compiled.position is not None:
-            client.looks_from = seat.own.compiled.position(seat.own.values)
-
-    def is_silent(self, client: Client) -> bool:
-        """Whether an acknowledgement is overdue, and the delta of this window was sent."""
-        overdue = self.tick - WINDOW_TICKS
-        return bool(client.unsaid) and client.unsaid[0] < overdue < client.unsaid[-1]
-
-    def expect_events(self, client: Client, emissions: list[Emission], *, waits: bool) -> None:
-        if not waits:
-            return  # a full state is due, and it holds no past events
-        for emission in emissions:
-            if self.hears(client, emission):
-                client.expected_events.append(emission.event.number)
-        if not (client.sink.clear and client.seat.knowledge is UP_TO_DATE):
-            while len(client.expected_events) > MAX_WAITING_EVENTS:
-                client.expected_events.popleft()
-
-    def hears(self, client: Client, emission: Emission) -> bool:
-        seat, by = client.seat, emission.by
-        if emission.seat is not None:
-            return emission.seat == seat.number
-        if emission.group is not None:
-            return emission.group in seat.groups
-        if by is not None:
-            if by.group in seat.groups or (by.hidden and by.owner == seat.number):
-                return True
-            if by.hidden:
-                return False
-        return emission.points is None or any(self.is_heard(client, *p) for p in emission.points)
-
-    def is_heard(self, client: Client, x: float, y: float) -> bool:
-        grid = self.world.grid
-        return grid.cell_at(x, y) in grid.places(place_of(client.seat.cell))
-
-    def receive(self, client: Client) -> None:
-        data = b"".join(client.sink.frames)
-        self.assert_no_secret_of_others(client, data)
-        messages = client.sink.take_messages()
-        assert [type(m) for m in messages] in ([], [Delta], [Delta, Check])
-        heard: list[int] = []
-        if messages:
-            assert messages[0].tick == self.tick
-            heard = [e.number for e in client.replica.apply(messages[0])]
-            client.unsaid.append(self.tick)
-            if client.acknowledges:
-                client.acknowledge()
-        assert heard == list(client.expected_events)
-        client.expected_events.clear()
-        self.assert_equal_to_world(client)  # even if no delta came
-        self.assert_view_keeps_its_promise(client)
-        if len(messages) == 2:
-            assert messages[1].tick == self.tick
-            assert client.replica.checksum() == messages[1].checksum
-
-    def assert_no_secret_of_others(self, client: Client, data: bytes) -> None:
-        assert b"<hidden>" not in data
-        mine = (b"of 0>", b"of %d>" % client.seat.number)
-        for part in data.split(b"<secret ")[1:]:
-            assert part.split(b" ", 1)[1].startswith(mine)
-        ours = tuple(b"of %d>" % group for group in client.seat.groups)
-        for part in data.split(b"<plan ")[1:]:
-            assert part.split(b" ", 1)[1].startswith(ours)
-
-    def assert_equal_to_world(self, client: Client) -> None:
-        seat, replica = client.seat, client.replica
-        visible = {t._record.id: t for t in self.entities if self.is_visible(t, client)}
-        assert set(replica.entities) == set(visible)
-        for entity_id, thing in visible.items():
-            remote = replica.entities[entity_id]
-            spec = thing._record.spec
-            assert remote.spec.name == type(thing).__name__
-            values = as_received(remote.values)
-            assert values == wire_values(thing, spec.fields)
-            owned = thing._record.owner == seat.number
-            shared = bool(spec.group_mask) and thing._record.group in seat.groups
-            private = wire_values(thing, spec.owner_fields)
-            expected = [
-                value if (owned if i < spec.group_from else shared) else None
-                for i, value in enumerate(private)
-            ]
-            held = remote.owner_values or [None] * len(expected)
-            assert as_received(held) == expected
-        own = seat.own
-        assert replica.own_entity == (own.id if own and own.alive else 0)
-
-    def is_visible(self, thing: Any, client: Client) -> bool:
-        record, seat = thing._record, client.seat
-        if record.group in seat.groups or (record.hidden and record.owner == seat.number):
-            return True
-        grid = self.world.grid
-        return not record.hidden and place_of(record.cell) in grid.places(place_of(seat.cell))
-
-    def assert_view_keeps_its_promise(self, client: Client) -> None:
-        """Everything within the view radius is seen, and nothing beyond the cells and margins."""
-        own = client.seat.own
-        if not isinstance(self.view, Near) or own is None or own.compiled.position is None:
-            return
-        radius = self.view.radius * self.publisher.view_share
-        if client.seat.focus is not None:
-            x, y = client.seat.focus
-        else:
-            x, y = own.compiled.position(own.values)
-        view = self.world.grid.view(client.seat.cell)
-        for record in self.world.records.values():
-            if record.spec.at and not record.layer:
-                other_x, other_y = record.compiled.position(record.values)
-                distance = max(abs(other_x - x), abs(other_y - y))
-                if distance <= radius:
-                    assert record.cell in view
-                if record.cell in view:
-                    assert distance <= (REACH + 1) * self.world.grid.cell_size + 2 * (
-                        self.world.grid.margin
-                    )
-
 
 class OneCellReplication(Replication):
-    view = None
-
-
-class GroupedReplication(Replication):
-    """Entities and seats change their groups, and entities are hidden and shown."""
-
-    groups = st.integers(0, 3)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.world.grid.layered = True
-
-    @initialize()
-    def begin_populated(self) -> None:
-        """Begin with two teams, and with something hidden near everyone."""
-        super().begin_populated()
-        for i, thing in enumerate(self.entities):
-            self.world.set_group(thing, i % 3)
-            self.world.set_hidden(thing, hidden=i in (2, 6))
-        self.clients[1].seat.groups = frozenset({1})
-        self.publish(1)
-
-    @precondition(lambda self: self.entities)
-    @rule(pick=Replication.pick, group=groups)
-    def regroup(self, pick: int, group: int) -> None:
-        thing = self.picked(pick)
-        if isinstance(thing, Ship):
-            thing.plan = self.a_plan(group)
-        self.world.set_group(thing, group)
-
-    @precondition(lambda self: self.entities)
-    @rule(pick=Replication.pick, hidden=st.booleans())
-    def hide(self, pick: int, hidden: bool) -> None:
-        self.world.set_hidden(self.picked(pick), hidden=hidden)
-
-    @rule(group=groups, hidden=st.booleans(), x=Replication.positions)
-    def spawn_in_a_group(self, group: int, hidden: bool, x: float) -> None:
-        ship = Ship(x, 0.0, secret=self.a_secret(1), plan=self.a_plan(group))
-        self.entities.append(self.world.spawn(ship, owner=1, group=group, hidden=hidden))
-
-    @precondition(lambda self: self.clients)
-    @rule(number=st.integers(1, 4), groups=st.frozensets(st.integers(1, 3), max_size=2))
-    def join_groups(self, number: int, groups: frozenset[int]) -> None:
-        if number in self.clients:
-            self.clients[number].seat.groups = groups
-
-    @precondition(lambda self: self.clients and self.entities)
-    @rule(number=st.integers(1, 4), pick=Replication.pick, groups=st.frozensets(groups, max_size=2))
-    def meet_a_team_mate_far_away(self, number: int, pick: int, groups: frozenset[int]) -> None:
-        """Let an entity come, change its group and move while a seat changes its groups."""
-        self.join_groups(number, groups - {0})
-        self.regroup(pick, 1 + pick % 3)
-        self.move(pick, 900.0, 0.0)
-        self.publish(1)
-        self.regroup(pick, pick % 2)
-        self.change(pick, pick, "")
-        self.publish(1)
-
-    @precondition(lambda self: self.entities)
-    @rule(pick=Replication.pick, at=st.booleans(), x=Replication.positions, group=groups)
-    def emit_by_an_entity_or_to_a_group(self, pick: int, at: bool, x: float, group: int) -> None:
-        noise, by = Noise(self.number()), self.picked(pick)._record
-        if group:
-            self.emissions.append(Emission(noise, None, None, group))
-        else:
-            points = [(x, 0.0)] if at else None
-            self.emissions.append(Emission(noise, points, None, None, by))
-
-
-class ExactReplication(GroupedReplication):
-    """Near entities are seen by distance, with the values that were just published."""
-
-    view = Exact(RADIUS)
-
-    def is_visible(self, thing: Any, client: Client) -> bool:
-        record, seat = thing._record, client.seat
-        if record.group in seat.groups or (record.hidden and record.owner == seat.number):
-            return True
-        if record.hidden or record.compiled.position is None:
-            return not record.hidden
-        distance = self.distance(client, *record.compiled.position(record.values))
-        reach = RADIUS * self.publisher.view_share
-        knew = record.id in client.held and record.born_at <= client.held_tick
-        return distance <= (LEAVE_SHARE * reach if knew else reach)
-
-    def is_heard(self, client: Client, x: float, y: float) -> bool:
-        return self.distance(client, x, y) <= RADIUS * self.publisher.view_share
-
-    def distance(self, client: Client, x: float, y: float) -> float:
-        if client.looks_from is None:
-            return math.inf
-        return math.hypot(x - client.looks_from[0], y - client.looks_from[1])
-
-
-class Walls:
-    """Refuses pairs of a seat and an entity; the other half of every test of ``sees``."""
-
-    def __init__(self) -> None:
-        self.between: set[tuple[int, Any]] = set()
-
-    def begin(self) -> None: ...
-
-    def refused(self, seat: int, records: Any) -> list[int]:
-        records = list(records)
-        assert all(record.owner != seat for record in records), "owners are not asked about"
-        return [record.id for record in records if self.stands(seat, record)]
-
-    def stands(self, seat: int, record: Any) -> bool:
-        """Whether there is a wall: between some from the beginning, and as rules change it."""
-        return ((seat + record.id) % 4 == 0) != ((seat, record.entity) in self.between)
-
-    def finish(self) -> None: ...
-
-
-class SeesReplication(GroupedReplication):
-    """The game refuses some of what is near."""
-
-    def asker(self) -> Any:
-        self.walls = Walls()
-        return self.walls
-
-    @precondition(lambda self: self.entities)
-    @rule(number=st.integers(1, 4), picks=st.lists(Replication.pick, max_size=4))
-    def build_or_open_walls(self, number: int, picks: list[int]) -> None:
-        for pick in picks:
-            self.walls.between ^= {(number, self.picked(pick))}
-
-    def is_visible(self, thing: Any, client: Client) -> bool:
-        record, seat = thing._record, client.seat
-        if record.group in seat.groups or record.owner == seat.number:
-            return super().is_visible(thing, client)
-        walled = self.walls.stands(seat.number, record)
-        return not walled and super().is_visible(thing, client)
-
-    def hears(self, client: Client, emission: Emission) -> bool:
-        by, seat = emission.by, client.seat
-        if not super().hears(client, emission):
-            return False
-        if by is None or by.group in seat.groups or by.owner == seat.number:
-            return True
-        return not self.walls.stands(seat.number, by)
-
-
-class ExactSeesReplication(SeesReplication, ExactReplication):
-    view = Exact(RADIUS)
-
-
-class OneCellSeesReplication(SeesReplication):
-    view = None
-
-
-class OneCellGroupedReplication(GroupedReplication):
     view = None
 
 
