@@ -1,6 +1,6 @@
 """``collections``: bytes for one edit of a list, a dict or a nested value, beside Colyseus' schema.
 
-Owns a ship with collections, and the edits.  ``peers/colyseus/collections.mjs`` is their twin.
+Owns the ship and its edits.  ``peers/colyseus/collections.mjs`` has the same for Colyseus.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Spot:
 
 @value
 class Best:
-    """A value that holds one."""
+    """A value with another value as a field."""
 
     kind: Kind
     at: Spot
@@ -70,7 +70,7 @@ class Ship:
 
 
 def make_ship() -> Ship:
-    """Return a ship with things in it."""
+    """Return a ship whose collections are filled."""
 
     def item(i: int) -> Item:
         return Item(Kind(i % 3), i, f"item {i}")
@@ -124,7 +124,7 @@ EDITS: Final[dict[str, Callable[[Ship], object]]] = {
 
 
 def our_bytes(edit: Callable[[Ship], object]) -> int:
-    """Return by how many bytes a delta is longer because of this edit."""
+    """Return the number of bytes that the edit adds to a delta."""
     world = World(Schema.of([Ship]))
     publisher = Publisher(world, check_every_ticks=10**9, quiet_ticks=0)
     sink = FrameSink()

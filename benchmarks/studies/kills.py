@@ -30,7 +30,7 @@ from gameserver.games.arena.room import Arena
 
 #: How many of the players are whole clients.
 WHOLE: Final = 12
-#: A crash comes so long after all are back, at random.
+#: Seconds between the return of the last player and the next kill, drawn at random.
 PLAY_S: Final = (1.0, 6.0)
 START_DEADLINE_S: Final = 60.0
 RETURN_DEADLINE_S: Final = 60.0
@@ -38,7 +38,7 @@ STEER_EVERY_S: Final = 0.4
 
 
 class Fort(Arena):
-    """The arena, kept."""
+    """A durable arena."""
 
     durable = True
     max_players = 250
@@ -57,7 +57,7 @@ class Crash:
 
 @attrs.define
 class _Server:
-    """The process of the moment."""
+    """The server process, which is started again after each kill."""
 
     folder: Path
     port: int = 0
@@ -199,7 +199,7 @@ class _Players:
 
 
 async def run(players: int, kills: int, seed: int) -> tuple[list[Crash], int, int]:
-    """Kill so often; return the crashes, and the checksums compared and wrong."""
+    """Kill the server ``kills`` times; return the crashes, and the checksums compared and wrong."""
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         server = _Server(Path(folder))
@@ -235,7 +235,7 @@ async def _crash(server: _Server, crowd: _Players, players: int) -> Crash:
 
 
 def table(crashes: Sequence[Crash], checks: int, wrong: int) -> str:
-    """Return what all crashes cost, as Markdown."""
+    """Return the cost of all crashes as a Markdown table."""
     lost = [crash.lost_ticks for crash in crashes]
     back = [crash.back_s - crash.open_s for crash in crashes]
     rows = [

@@ -30,9 +30,9 @@ KIND: Final = "duel"
 TICKING: Final = 100
 TICKING_S: Final = 1.0
 RUNS: Final = 5
-#: So many rooms have gone before anything is compared: what has a fixed size is full then.
+#: Rooms that come and go before the first count, which fills caches of a fixed size.
 FIRST_ROOMS: Final = 2_000
-#: How many stages the rooms after that are counted in.
+#: Number of counts after the first.
 STAGES: Final = 10
 #: Memory blocks that may be added over all stages: some hundred blocks come and go anyway.
 MOST_GROWTH: Final = 10_000
@@ -40,7 +40,7 @@ MOST_GROWTH: Final = 10_000
 
 @attrs.frozen
 class Stage:
-    """Objects in use after so many rooms had come and gone."""
+    """Objects and memory in use after ``rooms`` rooms were made and closed."""
 
     rooms: int
     rooms_per_s: float
@@ -50,7 +50,7 @@ class Stage:
 
 
 def _end(_code: int, _reason: str) -> None:
-    """End a session: there is none."""
+    """Do nothing: the players of this study have no sessions."""
 
 
 def _lobby() -> Lobby:
@@ -59,7 +59,7 @@ def _lobby() -> Lobby:
 
 
 def tick_us(players: int) -> float:
-    """Return what a tick of a room costs in which ``players`` do nothing: the best of some runs."""
+    """Return the time of a tick in a room of idle players, the best of several runs."""
     return trio.run(_tick_us, players)
 
 
@@ -88,7 +88,7 @@ async def _tick_us(players: int) -> float:
 
 
 def come_and_go(count: int) -> list[Stage]:
-    """Return what is in use while ``count`` rooms are made, joined by one, left and closed."""
+    """Make, join, leave and close ``count`` rooms; return what is in use at each stage."""
     configure_logging("warning")
     return trio.run(_come_and_go, count)
 
@@ -129,5 +129,5 @@ def _stage(rooms: int, rate: float) -> Stage:
 
 
 def growth(stages: Sequence[Stage]) -> int:
-    """Return how many memory blocks the rooms between the first and the last stage have left."""
+    """Return the number of memory blocks added between the first and the last stage."""
     return stages[-1].blocks - stages[0].blocks

@@ -1,4 +1,4 @@
-"""The cost of deciding who sees what: each grade of view, and a room of two teams.
+"""A part of ``micro``: the cost of interest, for each grade of view and for two teams.
 
 Owns the worlds of this study.  Times publishes without sockets, the best of several runs.  The cost
 per seat is the time of a publish less that of the same world without seats, by seat.
@@ -47,22 +47,22 @@ class Field(Room):
     walkers: list[Walker]
 
     def on_create(self) -> None:
-        """Begin empty."""
+        """Start without walkers."""
         self.walkers = []
 
     def walker(self, margin: float = 0.0, **spawned: Any) -> Walker:
-        """Put one more anywhere, but for a margin along the border."""
+        """Spawn a walker at a random place that is at least ``margin`` from the border."""
         low, high = margin, SIDE * RADIUS - margin
         walker = Walker(self.random.uniform(low, high), self.random.uniform(low, high))
         self.walkers.append(self.spawn(walker, **spawned))
         return walker
 
     def on_join(self, player: Player) -> None:
-        """Look from one's own walker, from where the whole radius lies in the field."""
+        """Spawn the player's walker where its whole view radius lies within the field."""
         player.entity = self.walker(RADIUS)
 
     def tick(self) -> None:
-        """Move everything by a little."""
+        """Move every walker a little."""
         step = 1.5 if self.tick_number % 2 else -1.5
         for walker in self.walkers:
             walker.x += step
@@ -70,7 +70,7 @@ class Field(Room):
 
 
 class ExactField(Field):
-    """The same, seen by distance."""
+    """The same field with an ``Exact`` view."""
 
     view = Exact(RADIUS)  # type: ignore[assignment]
 
@@ -80,13 +80,13 @@ def _not_behind_the_wall(_room: Room, player: Player, other: Any) -> bool:
 
 
 class WalledField(Field):
-    """Near, less what a plain comparison refuses."""
+    """A ``Near`` view, narrowed by a ``sees`` of one comparison."""
 
     sees = _not_behind_the_wall  # type: ignore[assignment]
 
 
 class ExactWalledField(ExactField):
-    """Exact, less the same."""
+    """An ``Exact`` view, narrowed by the same ``sees``."""
 
     sees = _not_behind_the_wall  # type: ignore[assignment]
 
@@ -102,7 +102,7 @@ class TeamField(Field):
 
 
 class ExactTeamField(TeamField):
-    """The same, with the others seen by distance."""
+    """The same two teams with an ``Exact`` view of the other team."""
 
     view = Exact(RADIUS)  # type: ignore[assignment]
 
@@ -147,7 +147,7 @@ class Bench:
 
 
 def per_seat_us(room: type[Field], near: int) -> float:
-    """Return what one more seat adds to a publish that has ``near`` entities around each."""
+    """Return the time that one seat with ``near`` entities around it adds to a publish."""
     walkers = round(near * SIDE**2 / math.pi)
     without = Bench(room, 0, walkers).best_publish_s()
     seats = min(SEATS, walkers)
@@ -163,7 +163,7 @@ GRADES: Final[dict[str, type[Field]]] = {
 
 
 def run() -> Iterator[tuple[str, float, str]]:
-    """Yield what was measured, the figure, and its unit."""
+    """Yield the name, the figure and the unit of each measurement."""
     for name, room in GRADES.items():
         for near in NEAR:
             what = f"view, per seat and publish: {name}, {near} within the radius"

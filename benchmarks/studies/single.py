@@ -18,7 +18,7 @@ from gameserver.runtime.net.tls import make_development_certificate
 def run_idle(session: Session, players: Sequence[int], rooms: int) -> list[Record]:
     """Measure a room where nothing changes and nobody sends anything.
 
-    With ``rooms``, so many of them with two players each.
+    If ``rooms`` is not 0, measure that many rooms of two players each instead.
     """
     world = "idle-duels" if rooms else "idle"
     players = [rooms * ROOM_SIZES[world]] if rooms else players

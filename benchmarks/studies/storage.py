@@ -1,4 +1,4 @@
-"""``storage``: commits a second, and the time of a rank in a leaderboard of many.
+"""``storage``: commits a second, and the time of a rank in a large leaderboard.
 
 Owns the filling of one database and the timing of its operations, by the wall clock: all of them
 wait for a disk or for another process.
@@ -42,7 +42,7 @@ class Career(Collection):
 
 
 async def run(entries: int, url: str | None) -> list[tuple[str, str]]:
-    """Return what was measured, and each figure; ``url`` None: a SQLite file in a new folder."""
+    """Return the name and the figure of each measurement, on a new SQLite file without ``url``."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         storage = await open_storage(url or f"sqlite:{Path(folder) / 'storage.db'}")
         try:

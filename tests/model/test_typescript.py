@@ -29,7 +29,7 @@ class Colour(enum.Enum):
 
 @value
 class Item:
-    """What a hold holds."""
+    """An item of the cargo."""
 
     kind: Colour
     count: int = number(0, 9, default=1)
@@ -89,7 +89,7 @@ SCHEMA = Schema.of([Thing, Ways.Thing, Ways.Colour, Nothing])
 EXPECTED = """
 export type Colour = "RED" | "BLUE";
 
-/** What a hold holds. */
+/** An item of the cargo. */
 export interface Item {
   readonly kind: Colour;
   /** From 0 to 9. */
@@ -194,7 +194,7 @@ def test_options_and_listing() -> None:
     assert rest.startswith(
         """export type Mode = "CASUAL" | "RANKED";
 
-/** What a player asks for. */
+/** The options of a room. */
 export interface Options {
   /** At most 256 long. */
   team: string;
@@ -217,7 +217,7 @@ export interface Listing {
 
 @attrs.frozen
 class Asked:
-    """What a player asks for."""
+    """The options of a room."""
 
     team: str
     mode: Mode | None = None
