@@ -14,6 +14,7 @@ from tests.support.zoo_stage import Stage
 
 TICKS = 180
 COPY_EVERY_TICKS, COPY_PLAYS_TICKS = 9, 6
+LONG = pytest.mark.long
 
 
 def act(stage: Stage, rng: random.Random) -> None:
@@ -73,7 +74,7 @@ def told(stage: Stage) -> dict[int, list[Any]]:
     return messages
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(n, marks=LONG) for n in (2, 3, 4, 5))])
 def test_copies_play_on_as_the_original(seed: int) -> None:
     stage, rng = Stage.new(), random.Random(seed)
     for tick in range(TICKS // COPY_EVERY_TICKS):
