@@ -1,0 +1,1 @@
+"""More than one process: nodes of one host, hosts, and the rooms and sockets that move between."""
