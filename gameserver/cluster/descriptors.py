@@ -49,7 +49,7 @@ from typing import Any, Final, Protocol
 import msgpack
 import trio
 
-from gameserver.errors import GameServerError
+from gameserver.errors import GameServerError, LocalProtocolError
 
 #: Most descriptors of one message; Linux takes 253.
 MAX_DESCRIPTORS: Final = 200
@@ -154,8 +154,11 @@ class DescriptorChannel:
         self._sending = trio.Lock()
 
     async def send(self, body: Any, descriptors: Sequence[HasFileno | int] = ()) -> None:
-        """Send a message.  ``ChannelError`` if the peer is gone or does not read it in time."""
-        packed = msgpack.packb(body)
+        """Send a message.  ``ChannelError`` if the peer is gone or does not read it in time.
+
+        ``LocalProtocolError`` if ``body`` is nothing that msgpack can represent.
+        """
+        packed = _packed(body)
         if len(packed) > self.max_body_bytes:
             raise ChannelError(f"a message of {len(packed)} bytes, over {self.max_body_bytes}")
         if len(descriptors) > MAX_DESCRIPTORS:
@@ -300,6 +303,14 @@ def _close_all(descriptors: deque[int]) -> None:
     while descriptors:
         with contextlib.suppress(OSError):
             os.close(descriptors.popleft())
+
+
+def _packed(body: Any) -> bytes:
+    try:
+        packed: bytes = msgpack.packb(body)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise LocalProtocolError(f"cannot be packed: {error}") from error
+    return packed
 
 
 def _unpacked(data: bytes) -> Any:

@@ -1,0 +1,387 @@
+"""The control socket of a server or supervisor: requests of its operator, on its own host only.
+
+Owns where the socket lies and who may use it, requests and their answers, and the limits on both.
+Never knows what a request does: whoever serves gives a handler for each name.
+
+The socket is ``control`` in the data folder, or ``PORT.control`` in a folder for the running
+programs of a user.  Only its user (and root) can connect: its mode is 0600, and the kernel's word
+for the peer's user is checked at both ends.
+
+On the socket are messages of ``descriptors.py``.  A connection carries one request::
+
+    client → server   [name, {argument: value}]
+    server → client   ["part", body], any number, with descriptors
+    client → server   body, any number, with descriptors
+    server → client   ["ok", result] or ["error", text]
+
+Most requests have no parts.  ``gameserver drain NODE`` and the admin commands use ``ask``::
+
+    answer = await ask(control_path(settings.data, settings.port), "drain", {"node": "n1"})
+
+An upgrade in place is a longer conversation.  The new process asks, the old one sends itself::
+
+    async with converse(path, "upgrade", {"version": …}) as conversation:      # new process
+        with await conversation.receive() as part:           # ["listeners", …], with descriptors
+            …
+        await conversation.send("ready")
+        result = await conversation.result()
+
+    async def upgrade(request: Request) -> object:                             # old process
+        await request.send(["listeners", ports], sockets)
+        with await request.receive() as answer:
+            …
+        return "gone"
+
+The control socket itself is one of the sockets handed over (``ControlSocket.hand_over`` here,
+``ControlSocket.inherit`` there), so at no time is there none.  ``Request.channel.max_body_bytes``
+may be raised by a handler, and ``converse(max_body_bytes=…)`` does so for the client.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import structlog
+import trio
+
+from gameserver.cluster.descriptors import (
+    MAX_BODY_BYTES,
+    ChannelError,
+    DescriptorChannel,
+    HasFileno,
+    Received,
+)
+from gameserver.errors import GameServerError, LocalProtocolError
+
+log = structlog.get_logger(__name__)
+
+#: Requests that are served at the same time; more wait to be accepted.
+MAX_CONNECTIONS: Final = 16
+#: How long a connection may take to say its request.
+REQUEST_DEADLINE_S: Final = 5.0
+#: How long a client waits for an answer, where it does not say.
+ANSWER_DEADLINE_S: Final = 10.0
+MAX_TEXT: Final = 1000
+
+#: The kernel takes no longer address; a longer one goes by way of the folder's descriptor.
+_MAX_ADDRESS_BYTES: Final = 100
+_OUT_OF_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_PAUSE_S: Final = 0.1
+_FAILED: Final = ["error", "the request failed; the log of the server says why"]
+
+
+class ControlError(GameServerError):
+    """No server answers, it refused the request, or the socket is not usable; one line."""
+
+
+def control_path(data: Path | None, port: int) -> Path:
+    """Return where the control socket of a server is: by its data folder, else by its port."""
+    if data is not None:
+        return data / "control"
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if runtime:
+        return Path(runtime) / "gameserver" / f"{port}.control"
+    return Path(tempfile.gettempdir()) / f"gameserver-{os.geteuid()}" / f"{port}.control"
+
+
+class Request:
+    """A request at the server's end: its arguments, and the conversation that may follow."""
+
+    def __init__(self, arguments: Mapping[str, Any], channel: DescriptorChannel) -> None:
+        self.arguments: Final = arguments
+        self.channel: Final = channel
+
+    async def send(self, body: Any, descriptors: Sequence[HasFileno | int] = ()) -> None:
+        """Send a part of the answer, with descriptors."""
+        await self.channel.send(["part", body], descriptors)
+
+    async def receive(self, *, within_s: float = ANSWER_DEADLINE_S) -> Received:
+        """Wait for what the client says next."""
+        return await self.channel.receive(within_s=within_s)
+
+
+class Handler(Protocol):
+    """Does what a request asks; returns a result of msgpack's types."""
+
+    def __call__(self, request: Request, /) -> Awaitable[object]:
+        """Serve one request; a ``GameServerError`` is told to the client as one line."""
+
+
+class ControlSocket:
+    """The listening control socket; ``close`` removes it from its folder."""
+
+    def __init__(self, path: Path, listener: socket.socket) -> None:
+        listener.settimeout(0)
+        self.path: Final = path
+        self._listener = listener
+        self._ours = True
+
+    @classmethod
+    def bind(cls, path: Path) -> ControlSocket:
+        """Listen at ``path``, in place of a socket that a killed server has left there.
+
+        Whoever binds has locked the data folder or listens on the port already, so two servers do
+        not bind at the same time.  ``ControlError`` if a server answers there, or it cannot be.
+        """
+        if not hasattr(socket, "AF_UNIX"):
+            raise ControlError("this system has no Unix sockets")
+        try:
+            _make_private_folder(path.parent)
+            if _answers(path):
+                raise ControlError(f"{path}: another server answers there")
+            path.unlink(missing_ok=True)
+            return cls(path, _listen(path))
+        except OSError as error:
+            raise ControlError(f"control socket {path}: {error.strerror}") from error
+
+    @classmethod
+    def inherit(cls, path: Path, listener: socket.socket) -> ControlSocket:
+        """Go on with the control socket of the process that was here before."""
+        return cls(path, listener)
+
+    def hand_over(self) -> socket.socket:
+        """Return the listening socket, for another process; ``close`` then leaves it in place."""
+        self._ours = False
+        return self._listener
+
+    def keep(self) -> None:
+        """Take back ``hand_over``: the other process did not take it."""
+        self._ours = True
+
+    def close(self) -> None:
+        """Stop listening; harmless if that is done."""
+        if self._ours and self._listener.fileno() >= 0:
+            with contextlib.suppress(OSError):
+                self.path.unlink()
+        self._listener.close()
+
+    async def serve(
+        self,
+        handlers: Mapping[str, Handler],
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Answer requests until cancelled."""
+        free = trio.Semaphore(MAX_CONNECTIONS)
+        listener = trio.socket.from_stdlib_socket(self._listener.dup())
+        with listener:
+            async with trio.open_nursery() as nursery:
+                task_status.started()
+                while True:
+                    await free.acquire()
+                    connection = await _accept(listener)
+                    nursery.start_soon(_serve_one, connection, handlers, free.release)
+
+
+class Conversation:
+    """A request at the client's end."""
+
+    def __init__(self, channel: DescriptorChannel, within_s: float) -> None:
+        self._channel = channel
+        self._within_s = within_s
+
+    async def send(self, body: Any, descriptors: Sequence[HasFileno | int] = ()) -> None:
+        """Say more, with descriptors; ``ControlError`` if the server is gone."""
+        with _as_control_error():
+            await self._channel.send(body, descriptors)
+
+    async def receive(self) -> Received:
+        """Wait for the next part of the answer; ``ControlError`` if the server refuses."""
+        return await self._next("part")
+
+    async def result(self) -> Any:
+        """Wait for the end of the answer; ``ControlError`` if the server refuses."""
+        with await self._next("ok") as received:
+            return received.body
+
+    async def _next(self, wanted: str) -> Received:
+        with _as_control_error():
+            received = await self._channel.receive(within_s=self._within_s)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(received)
+            match received.body:
+                case [str(kind), body] if kind == wanted:
+                    stack.pop_all()
+                    return Received(body, [received.take() for _ in range(len(received))])
+                case ["error", str(text)]:
+                    raise ControlError(text)
+        raise ControlError("the server gave an answer that this version does not know")
+
+
+@contextlib.asynccontextmanager
+async def converse(
+    path: Path,
+    name: str,
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    within_s: float = ANSWER_DEADLINE_S,
+    max_body_bytes: int = MAX_BODY_BYTES,
+) -> AsyncIterator[Conversation]:
+    """Ask the server at ``path``; yield the conversation.  Each answer may take ``within_s``.
+
+    ``ControlError`` if no server answers there, or it is not of this user.
+    """
+    channel = DescriptorChannel(_connect(path), max_body_bytes=max_body_bytes)
+    try:
+        with _as_control_error():
+            if not channel.peer().trusted:
+                raise ControlError(f"{path}: another user's program answers there")
+            await channel.send([name, dict(arguments or {})])
+        yield Conversation(channel, within_s)
+    finally:
+        channel.close()
+
+
+async def ask(
+    path: Path,
+    name: str,
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    within_s: float = ANSWER_DEADLINE_S,
+) -> Any:
+    """Ask the server at ``path`` and return its result; ``ControlError`` if there is none."""
+    async with converse(path, name, arguments, within_s=within_s) as conversation:
+        return await conversation.result()
+
+
+# ---------------------------------------------------------------- one connection
+
+
+async def _accept(listener: trio.socket.SocketType) -> socket.socket:
+    while True:
+        try:
+            connection, _ = await listener.accept()
+        except OSError as error:
+            if error.errno in _OUT_OF_RESOURCES:
+                await trio.sleep(_PAUSE_S)
+            elif error.errno != errno.ECONNABORTED:
+                raise
+        else:
+            return socket.socket(fileno=connection.detach())
+
+
+async def _serve_one(
+    connection: socket.socket, handlers: Mapping[str, Handler], done: Callable[[], None]
+) -> None:
+    channel = DescriptorChannel(connection, deadline_s=REQUEST_DEADLINE_S)
+    try:
+        if channel.peer().trusted:
+            await _send_answer(channel, await _answer(channel, handlers))
+        else:
+            log.warning("another user connected to the control socket", uid=channel.peer().uid)
+    except ChannelError as error:
+        log.info("a connection to the control socket ended early", reason=str(error))
+    finally:
+        channel.close()
+        done()
+
+
+async def _answer(channel: DescriptorChannel, handlers: Mapping[str, Handler]) -> list[Any]:
+    with await channel.receive(within_s=REQUEST_DEADLINE_S) as received:
+        match received.body:
+            case [str(name), dict(arguments)] if all(isinstance(key, str) for key in arguments):
+                pass
+            case _:
+                return ["error", "a request is a name and its arguments"]
+    handler = handlers.get(name)
+    if handler is None:
+        known = ", ".join(sorted(handlers)) or "none"
+        return ["error", f"unknown request {name[:MAX_TEXT]!r}; this server knows: {known}"]
+    try:
+        return ["ok", await handler(Request(arguments, channel))]
+    except ChannelError:
+        raise
+    except GameServerError as error:
+        return ["error", str(error)[:MAX_TEXT]]
+    except Exception:
+        log.exception("a request on the control socket failed", request=name)
+        return _FAILED
+
+
+async def _send_answer(channel: DescriptorChannel, answer: list[Any]) -> None:
+    try:
+        await channel.send(answer)
+    except LocalProtocolError:
+        log.exception("the answer to a request on the control socket cannot be sent")
+        await channel.send(_FAILED)
+
+
+# ---------------------------------------------------------------- the socket
+
+
+def _make_private_folder(folder: Path) -> None:
+    """Make the folder if it is missing; ``ControlError`` if others could put a socket there."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.stat()
+    if found.st_uid not in (0, os.geteuid()) or stat.S_IMODE(found.st_mode) & 0o022:
+        raise ControlError(f"{folder}: other users can write there, so it may not hold a socket")
+
+
+def _listen(path: Path) -> socket.socket:
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        # Linux gives the file the mode of the socket, so at no time can others connect.
+        os.fchmod(listener.fileno(), 0o600)
+        with _address(path) as address:
+            listener.bind(address)
+            os.chmod(address, 0o600)
+        listener.listen(MAX_CONNECTIONS)
+        stack.pop_all()
+        return listener
+
+
+def _answers(path: Path) -> bool:
+    try:
+        _connect(path).close()
+    except ControlError:
+        return False
+    return True
+
+
+def _connect(path: Path) -> socket.socket:
+    """Connect at once or not at all: a Unix socket has no handshake to wait for."""
+    if not hasattr(socket, "AF_UNIX"):
+        raise ControlError("this system has no Unix sockets")
+    with contextlib.ExitStack() as stack:
+        sock = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        sock.settimeout(0)
+        try:
+            with _address(path) as address:
+                sock.connect(address)
+        except BlockingIOError as error:
+            raise ControlError(f"{path}: the server is busy with other requests") from error
+        except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
+            raise ControlError(f"{path}: no server answers there") from error
+        except OSError as error:
+            raise ControlError(f"{path}: {error.strerror}") from error
+        stack.pop_all()
+        return sock
+
+
+@contextlib.contextmanager
+def _address(path: Path) -> Iterator[str]:
+    """Yield an address for ``path`` that is short enough for the kernel."""
+    if len(os.fsencode(path)) <= _MAX_ADDRESS_BYTES:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+@contextlib.contextmanager
+def _as_control_error() -> Iterator[None]:
+    try:
+        yield
+    except ChannelError as error:
+        raise ControlError(f"the server did not answer: {error}") from error
