@@ -20,7 +20,7 @@ from tests.support.paths import ROOT
 #: ``gameserver`` alone stands for the public names in ``gameserver/__init__.py``.
 ARROWS = """
 docs, __main__ → cli → games.capture.bots → clients, games → gameserver → cluster → runtime
-→ config, seat_tickets
+→ config, seat_tickets, cluster.placement → cluster.directory
 → ops, tokens, trial, rehearsing.second_run → testing → rehearsing → state
 → simulation → room → group → player, calls, joining → timers → outbox → replication
 → protocol → model → stepping, storage → errors, identity, lazy_exports, signing
