@@ -9,7 +9,7 @@ from gameserver.cluster.directory import used_once
 from gameserver.cluster.directory.errors import DirectoryError, DirectorySettling
 from gameserver.cluster.directory.listings import RoomListing
 from gameserver.cluster.directory.memory import MemoryDirectory
-from tests.cluster.directory.test_contract import node
+from tests.support.listings import node
 
 
 async def test_a_directory_that_may_have_lost_rooms_refuses_claims_for_one_lease() -> None:
