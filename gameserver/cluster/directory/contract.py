@@ -44,7 +44,7 @@ RESUME_MEMORY_S: Final = 86_400.0
 #: Most rooms or nodes in one page, most candidates of one join, and most lives in one call.
 MAX_PAGE: Final = 100
 MAX_CANDIDATES: Final = 16
-MAX_LIVES: Final = 10_000
+MAX_LIVES: Final = 1000
 
 
 class Directory(abc.ABC):
@@ -91,8 +91,19 @@ class Directory(abc.ABC):
         """
 
     @abc.abstractmethod
-    async def claim_new(self, node: str, kind: str, hold_s: float = HOLD_S) -> Claim:
-        """Make ``node`` the owner of a room of this kind with a free name, which is a number."""
+    async def claim_new(
+        self,
+        node: str,
+        kind: str,
+        *,
+        free_seats: int = 0,
+        filters: Mapping[str, Any] | None = None,
+        hold_s: float = HOLD_S,
+    ) -> Claim:
+        """Make ``node`` the owner of a room of this kind with a free name, which is a number.
+
+        Other joins find it at once, with so many free seats and these values of filters.
+        """
 
     @abc.abstractmethod
     async def release(self, node: str, label: str, fence: int) -> None:
@@ -148,9 +159,3 @@ class Directory(abc.ABC):
     @abc.abstractmethod
     async def newest_resumes(self, lives: Sequence[str]) -> dict[str, int]:
         """Return the remembered numbers; a life of which none is known is left out."""
-
-    # ------------------------------------------------------------ hints
-
-    @abc.abstractmethod
-    async def aclose(self) -> None:
-        """Close the connections, if there are any; nodes stay listed until their leases end."""

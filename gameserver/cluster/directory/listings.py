@@ -33,8 +33,9 @@ class NodeListing:
 
     ``node`` names one run of one process: a node that starts again has another.  Nodes with the
     same ``host`` can pass sockets to each other.  ``url`` is where clients reach the node.
-    ``kinds`` has a fingerprint of the schema of each kind of room.  ``secret`` is a fingerprint of
-    the secret that signs tickets, from which the secret cannot be found.
+    ``kinds`` has a fingerprint of the schema of each kind of room.  ``seal`` is the signature of
+    ``node`` and ``url`` with the secret of the cluster: nobody else can list a node that players
+    are then sent to.
     """
 
     node: str
@@ -44,7 +45,7 @@ class NodeListing:
     version: str = ""
     protocol: int = 0
     kinds: Mapping[str, str] = attrs.field(factory=dict)
-    secret: str = ""
+    seal: str = ""
     draining: bool = False
     load: NodeLoad = attrs.field(factory=NodeLoad)
 

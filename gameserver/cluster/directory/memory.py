@@ -120,13 +120,8 @@ class MemoryDirectory(Directory):
             return False
         if room is None or room.node != node:
             room = self._own(node, listing.label, listing.fence, None)
-        self._unindex(room)
         room.fence, room.listing, room.held_until_s = listing.fence, listing, None
-        room.free_seats = listing.free_seats
-        if listing.free_seats > 0:
-            room.indexes = index_names(listing.kind, listing.filters)
-            for index in room.indexes:
-                self._indexes[index].add(room.label)
+        self._index(room, listing.free_seats, listing.kind, listing.filters)
         return True
 
     def _list_maker(self, before: NodeListing, now: NodeListing) -> None:
@@ -171,13 +166,23 @@ class MemoryDirectory(Directory):
         return self._claim_of(room, won=room.node == node)
 
     @override
-    async def claim_new(self, node: str, kind: str, hold_s: float = HOLD_S) -> Claim:
+    async def claim_new(
+        self,
+        node: str,
+        kind: str,
+        *,
+        free_seats: int = 0,
+        filters: Mapping[str, Any] | None = None,
+        hold_s: float = HOLD_S,
+    ) -> Claim:
         self._checked_claim(node)
-        while True:
+        label = ""
+        while not label or self._living(label) is not None:
             self._numbers[kind] += 1
             label = f"{kind}/{self._numbers[kind]}"
-            if self._living(label) is None:
-                return await self.claim(node, label, hold_s)
+        claim = await self.claim(node, label, hold_s)
+        self._index(self._rooms[label], free_seats, kind, filters or {})
+        return claim
 
     def _checked_claim(self, node: str) -> float:
         now_s = self._forget_dead()
@@ -289,10 +294,6 @@ class MemoryDirectory(Directory):
     async def newest_resumes(self, lives: Sequence[str]) -> dict[str, int]:
         return {life: self._resumes[life] for life in lives if life in self._resumes}
 
-    @override
-    async def aclose(self) -> None:
-        """Do nothing: there are no connections."""
-
     # ------------------------------------------------------------ inside
 
     def _forget_dead(self) -> float:
@@ -331,6 +332,15 @@ class MemoryDirectory(Directory):
         room = self._rooms.pop(label)
         self._unindex(room)
         self._nodes[room.node].labels.discard(label)
+
+    def _index(self, room: _Room, free_seats: int, kind: str, filters: Mapping[str, Any]) -> None:
+        """Let joins find a room, if it has free seats."""
+        self._unindex(room)
+        room.free_seats = free_seats
+        if free_seats > 0:
+            room.indexes = index_names(kind, filters)
+            for index in room.indexes:
+                self._indexes[index].add(room.label)
 
     def _unindex(self, room: _Room) -> None:
         for index in room.indexes:

@@ -180,6 +180,19 @@ async def test_new_rooms_have_free_names(directory: Directory) -> None:
     assert all(label.partition("/")[2].isdecimal() for label in labels)
 
 
+async def test_joins_find_a_new_room_before_its_owner_lists_it(directory: Directory) -> None:
+    await directory.renew(node("a"), [])
+    claim = await directory.claim_new("a", "arena", free_seats=2, filters={"mode": "duel"})
+    for wanted in ({}, {"mode": "duel"}):
+        [found] = (await directory.candidates("arena", wanted)).rooms
+        assert (found.label, found.fence, found.free_seats) == (claim.label, claim.fence, 2)
+    assert (await directory.candidates("arena", {"mode": "solo"})).rooms == ()
+    assert await directory.take_seats(claim.label, claim.fence, 2)
+    assert (await directory.candidates("arena", {})).rooms == ()
+    await directory.renew(node("a"), [])
+    assert await owner_of(directory, claim.label) == "a", "the claim still counts"
+
+
 # ---------------------------------------------------------------- renewals
 
 
