@@ -40,10 +40,8 @@ may be raised by a handler, and ``converse(max_body_bytes=…)`` does so for the
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import socket
-import stat
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -52,6 +50,7 @@ from typing import Any, Final, Protocol
 import structlog
 import trio
 
+from gameserver.cluster import unix_socket
 from gameserver.cluster.descriptors import (
     MAX_BODY_BYTES,
     ChannelError,
@@ -59,6 +58,7 @@ from gameserver.cluster.descriptors import (
     HasFileno,
     Received,
 )
+from gameserver.cluster.unix_socket import UnixSocketError
 from gameserver.errors import GameServerError, LocalProtocolError
 
 log = structlog.get_logger(__name__)
@@ -71,10 +71,6 @@ REQUEST_DEADLINE_S: Final = 5.0
 ANSWER_DEADLINE_S: Final = 10.0
 MAX_TEXT: Final = 1000
 
-#: The kernel takes no longer address; a longer one goes by way of the folder's descriptor.
-_MAX_ADDRESS_BYTES: Final = 100
-_OUT_OF_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_PAUSE_S: Final = 0.1
 _FAILED: Final = ["error", "the request failed; the log of the server says why"]
 
 
@@ -131,16 +127,10 @@ class ControlSocket:
         Whoever binds has locked the data folder or listens on the port already, so two servers do
         not bind at the same time.  ``ControlError`` if a server answers there, or it cannot be.
         """
-        if not hasattr(socket, "AF_UNIX"):
-            raise ControlError("this system has no Unix sockets")
         try:
-            _make_private_folder(path.parent)
-            if _answers(path):
-                raise ControlError(f"{path}: another server answers there")
-            path.unlink(missing_ok=True)
-            return cls(path, _listen(path))
-        except OSError as error:
-            raise ControlError(f"control socket {path}: {error.strerror}") from error
+            return cls(path, unix_socket.bind(path))
+        except UnixSocketError as error:
+            raise ControlError(f"control socket: {error}") from error
 
     @classmethod
     def inherit(cls, path: Path, listener: socket.socket) -> ControlSocket:
@@ -177,7 +167,7 @@ class ControlSocket:
                 task_status.started()
                 while True:
                     await free.acquire()
-                    connection = await _accept(listener)
+                    connection = await unix_socket.accept(listener)
                     nursery.start_soon(_serve_one, connection, handlers, free.release)
 
 
@@ -229,7 +219,10 @@ async def converse(
 
     ``ControlError`` if no server answers there, or it is not of this user.
     """
-    channel = DescriptorChannel(_connect(path), max_body_bytes=max_body_bytes)
+    try:
+        channel = DescriptorChannel(unix_socket.connect(path), max_body_bytes=max_body_bytes)
+    except UnixSocketError as error:
+        raise ControlError(str(error)) from error
     try:
         with _as_control_error():
             if not channel.peer().trusted:
@@ -253,19 +246,6 @@ async def ask(
 
 
 # ---------------------------------------------------------------- one connection
-
-
-async def _accept(listener: trio.socket.SocketType) -> socket.socket:
-    while True:
-        try:
-            connection, _ = await listener.accept()
-        except OSError as error:
-            if error.errno in _OUT_OF_RESOURCES:
-                await trio.sleep(_PAUSE_S)
-            elif error.errno != errno.ECONNABORTED:
-                raise
-        else:
-            return socket.socket(fileno=connection.detach())
 
 
 async def _serve_one(
@@ -312,71 +292,6 @@ async def _send_answer(channel: DescriptorChannel, answer: list[Any]) -> None:
     except LocalProtocolError:
         log.exception("the answer to a request on the control socket cannot be sent")
         await channel.send(_FAILED)
-
-
-# ---------------------------------------------------------------- the socket
-
-
-def _make_private_folder(folder: Path) -> None:
-    """Make the folder if it is missing; ``ControlError`` if others could put a socket there."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.stat()
-    if found.st_uid not in (0, os.geteuid()) or stat.S_IMODE(found.st_mode) & 0o022:
-        raise ControlError(f"{folder}: other users can write there, so it may not hold a socket")
-
-
-def _listen(path: Path) -> socket.socket:
-    with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-        # Linux gives the file the mode of the socket, so at no time can others connect.
-        os.fchmod(listener.fileno(), 0o600)
-        with _address(path) as address:
-            listener.bind(address)
-            os.chmod(address, 0o600)
-        listener.listen(MAX_CONNECTIONS)
-        stack.pop_all()
-        return listener
-
-
-def _answers(path: Path) -> bool:
-    try:
-        _connect(path).close()
-    except ControlError:
-        return False
-    return True
-
-
-def _connect(path: Path) -> socket.socket:
-    """Connect at once or not at all: a Unix socket has no handshake to wait for."""
-    if not hasattr(socket, "AF_UNIX"):
-        raise ControlError("this system has no Unix sockets")
-    with contextlib.ExitStack() as stack:
-        sock = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-        sock.settimeout(0)
-        try:
-            with _address(path) as address:
-                sock.connect(address)
-        except BlockingIOError as error:
-            raise ControlError(f"{path}: the server is busy with other requests") from error
-        except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
-            raise ControlError(f"{path}: no server answers there") from error
-        except OSError as error:
-            raise ControlError(f"{path}: {error.strerror}") from error
-        stack.pop_all()
-        return sock
-
-
-@contextlib.contextmanager
-def _address(path: Path) -> Iterator[str]:
-    """Yield an address for ``path`` that is short enough for the kernel."""
-    if len(os.fsencode(path)) <= _MAX_ADDRESS_BYTES:
-        yield str(path)
-        return
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)
 
 
 @contextlib.contextmanager

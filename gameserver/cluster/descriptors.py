@@ -14,8 +14,8 @@ Rules that hold for any bytes and any failure:
   that carries it.  Leaving the ``with`` block of a ``Received`` closes each one that was not taken.
   An error of the channel closes all that it holds.
 - The descriptors of a sender stay its own; ``send`` neither closes nor keeps them.
-- After ``ChannelError``, or after a cancelled ``send``, the channel is of no more use: half a
-  message may be on its way.  A cancelled ``receive`` loses nothing.
+- A ``send`` that fails or is cancelled closes the channel, for half a message may be on its way.
+  So does a ``receive`` that fails.  A cancelled ``receive`` loses nothing.
 
 How a handover of live sockets uses it::
 
@@ -165,8 +165,12 @@ class DescriptorChannel:
             raise ChannelError(f"{len(descriptors)} descriptors, over {MAX_DESCRIPTORS}")
         numbers = [each if isinstance(each, int) else each.fileno() for each in descriptors]
         async with self._sending:
-            with self._within_deadline("the peer does not read"):
-                await self._send_all(_HEAD.pack(len(packed), len(numbers)) + packed, numbers)
+            try:
+                with self._within_deadline("the peer does not read"):
+                    await self._send_all(_HEAD.pack(len(packed), len(numbers)) + packed, numbers)
+            except BaseException:
+                self.close()
+                raise
 
     async def receive(self, *, within_s: float = float("inf")) -> Received:
         """Wait for the next message, at most ``within_s`` for its first byte.

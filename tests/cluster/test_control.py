@@ -177,7 +177,7 @@ def test_a_folder_that_others_write_to_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ControlError, match=r"control socket .*: (Not a directory|File exists)$"):
+    with pytest.raises(ControlError, match=r"control socket: .*: (Not a directory|File exists)$"):
         ControlSocket.bind(tmp_path / "file" / "control")
 
 

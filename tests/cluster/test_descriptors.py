@@ -248,6 +248,14 @@ async def test_a_cancelled_receive_loses_nothing(autojump_clock: Any) -> None:
             assert (received.body, len(received)) == ("whole", 1)
 
 
+async def test_a_cancelled_send_closes_the_channel(autojump_clock: Any) -> None:
+    with nothing_left_open(), raw_pair(max_body_bytes=8 << 20) as (_, channel):
+        with trio.move_on_after(1):
+            await channel.send(bytes(4 << 20))
+        with pytest.raises(ChannelError, match="this end of the channel is closed"):
+            await channel.send("more")
+
+
 async def test_messages_over_the_limits_are_not_sent() -> None:
     with nothing_left_open(), pair(max_body_bytes=100) as (left, right):
         with pytest.raises(ChannelError, match="over 100"):
