@@ -1,9 +1,13 @@
 """How long a client pauses before its next attempt to connect.
 
-Owns the pauses: half a second, doubled with each attempt, up to eight seconds.  Half of each pause
-is random, so that the clients of a restarted server do not all come back at once.  Pure: never
-sleeps, and draws from the ``random.Random`` that it is given.  ``clients/web/net/backoff.js`` is
-its twin, in milliseconds.
+Owns the pauses.  The end of a session that had lasted is often that of a server that starts again
+at once, and the seat is held meanwhile.  So the first ``QUICK_TRIES`` pauses after it are random,
+up to one second: a crowd comes back evenly within that second, and not all at one moment.  Further
+pauses, and those of a client that never played for long, grow from half a second to eight, half of
+each random.
+
+Pure: never sleeps, and draws from the ``random.Random`` that it is given.
+``clients/web/net/backoff.js`` is its twin, in milliseconds.
 """
 
 from __future__ import annotations
@@ -13,8 +17,11 @@ from typing import Final
 
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 8.0
-#: After a connection that lasted this long, the pauses start again from the shortest.
-LASTING_S: Final = LONGEST_PAUSE_S
+#: A session that lasted this long takes the pauses back to the beginning.
+LASTING_S: Final = 4.0
+#: The quick tries after such a session, about ten seconds of them, and their longest pause.
+QUICK_TRIES: Final = 20
+QUICK_PAUSE_S: Final = 1.0
 #: The longest ``retry_after_s`` that is obeyed.
 LONGEST_RETRY_AFTER_S: Final = 3600.0
 
@@ -24,6 +31,7 @@ class Backoff:
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
+        self._quick_tries = 0
         self._tries = 0
 
     def next_pause_s(self, lasted_s: float, at_least_s: float) -> float:
@@ -34,8 +42,12 @@ class Backoff:
         second forever.  ``at_least_s`` is the pause that the server asked for.
         """
         if lasted_s >= LASTING_S:
-            self._tries = 0
-        full_s = min(FIRST_PAUSE_S * 2.0**self._tries, LONGEST_PAUSE_S)
-        self._tries = min(self._tries + 1, 30)
-        pause_s = full_s * self._rng.uniform(0.5, 1.0)
+            self._quick_tries, self._tries = QUICK_TRIES, 0
+        if self._quick_tries:
+            self._quick_tries -= 1
+            pause_s = QUICK_PAUSE_S * self._rng.random()
+        else:
+            full_s = min(FIRST_PAUSE_S * 2.0**self._tries, LONGEST_PAUSE_S)
+            self._tries = min(self._tries + 1, 30)
+            pause_s = full_s * self._rng.uniform(0.5, 1.0)
         return max(pause_s, min(at_least_s, LONGEST_RETRY_AFTER_S))

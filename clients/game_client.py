@@ -374,6 +374,8 @@ class GameClient:
         now_s = trio.current_time()
         if not welcome.resumed:
             self._begin_anew(welcome, schema, now_s)
+        elif welcome.tick < self.replica.tick:
+            self.replica.go_back()
         self.limits = welcome.limits
         self._pings = Pings(self.tick_rate, now_s)
         self._acked_at_s = self._heard_at_s = now_s

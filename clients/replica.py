@@ -84,6 +84,10 @@ class Replica:
         self.margin = None
         self.needs_full_state = False
 
+    def go_back(self) -> None:
+        """Expect a full state, perhaps of an earlier tick: a crash has undone the newest ticks."""
+        self.tick = -1
+
     def apply(self, delta: Delta) -> list[RemoteEvent]:
         """Apply ``delta`` and return its events, in the order in which they happened.
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Final
@@ -24,6 +25,7 @@ import trio
 from benchmarks.hostile.light import LightPlayer
 from benchmarks.machine import BenchmarkError
 from clients import GameClient, open_game
+from clients.backoff import Backoff
 from clients.errors import ConnectionLost
 from gameserver.games.arena.model import Play, Steer
 from gameserver.games.arena.room import Arena
@@ -53,6 +55,8 @@ class Crash:
     #: Ticks that a player had seen and the recovered room has not.
     lost_ticks: int
     seats_lost: int
+    #: Players that came back within the busiest second.
+    returns_per_s: int
 
 
 @attrs.define
@@ -116,6 +120,8 @@ class _Players:
         self._count = count
         self._rng = rng
         self._all_back = trio.Event()
+        #: When each player came back since the last kill.
+        self.returned_s: list[float] = []
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
         """Let all join, and play until cancelled."""
@@ -135,6 +141,7 @@ class _Players:
             await self._all_back.wait()
 
     def _found(self) -> None:
+        self.returned_s.append(trio.current_time())
         self.missing -= 1
         if not self.missing:
             self._all_back.set()
@@ -164,22 +171,25 @@ class _Players:
 
     async def _play_light(self, _url: str, number: int) -> None:
         schema, token, seat = Fort.schema(), None, None
+        backoff, welcomed_s = Backoff(self._rng), None
         while True:
             try:
                 player = await LightPlayer.join(
                     self._server.port, "fort/1", f"light {number}", schema, resume=token
                 )
-            except ConnectionLost:
-                await trio.sleep(0.1 + 0.1 * self._rng.random())
-                continue
-            self.seats_lost += seat is not None and player.seat != seat
-            token, seat = player.resume_token, player.seat
-            self._found()
-            try:
-                await self._fly(player)
+                welcomed_s = trio.current_time()
+                self.seats_lost += seat is not None and player.seat != seat
+                token, seat = player.resume_token, player.seat
+                self._found()
+                try:
+                    await self._fly(player)
+                finally:
+                    await trio.aclose_forcefully(player.stream)
             except* ConnectionLost:
                 pass
-            await trio.aclose_forcefully(player.stream)
+            lasted_s = 0.0 if welcomed_s is None else trio.current_time() - welcomed_s
+            welcomed_s = None
+            await trio.sleep(backoff.next_pause_s(lasted_s, 0.0))
 
     async def _fly(self, player: LightPlayer) -> None:
         await player.command(Play())
@@ -222,7 +232,7 @@ async def run(players: int, kills: int, seed: int) -> tuple[list[Crash], int, in
 
 async def _crash(server: _Server, crowd: _Players, players: int) -> Crash:
     lost_before = crowd.seats_lost
-    crowd.missing = players
+    crowd.missing, crowd.returned_s = players, []
     killed_s = time.perf_counter()
     await trio.to_thread.run_sync(server.kill)
     seen, crowd.newest_tick = crowd.newest_tick, 0
@@ -231,7 +241,13 @@ async def _crash(server: _Server, crowd: _Players, players: int) -> Crash:
     with trio.fail_after(RETURN_DEADLINE_S):
         await crowd.all_back()
     back_s = time.perf_counter() - killed_s
-    return Crash(open_s, back_s, max(0, seen - tick), crowd.seats_lost - lost_before)
+    return Crash(
+        open_s,
+        back_s,
+        max(0, seen - tick),
+        crowd.seats_lost - lost_before,
+        max(Counter(int(at_s) for at_s in crowd.returned_s).values()),
+    )
 
 
 def table(crashes: Sequence[Crash], checks: int, wrong: int) -> str:
@@ -246,6 +262,7 @@ def table(crashes: Sequence[Crash], checks: int, wrong: int) -> str:
         ("until the port is open, median", f"{statistics.median(c.open_s for c in crashes):.1f} s"),
         ("then until the last is back, median", f"{statistics.median(back):.1f} s"),
         ("then until the last is back, most", f"{max(back):.1f} s"),
+        ("players back within the busiest second", str(max(c.returns_per_s for c in crashes))),
         ("checksums wrong", f"{wrong} of {checks}"),
     ]
     return "\n".join(["| | |", "|---|---|", *(f"| {what} | {figure} |" for what, figure in rows)])

@@ -124,6 +124,21 @@ test("resumed: what was not dealt with is sent again, but not for ticks that hav
   assert.equal(client.send("Steer"), 5);
 });
 
+test("resumed in a room that a crash has taken back: the full state of an earlier tick counts", () => {
+  const made = playing();
+  const { client, socket, told } = made;
+  socket().say(delta(50, { leaves: null, enters: ship(1), own: [1] }));
+  comeBack(made);
+  socket().take();
+  socket().say(welcome({ tick: 44, resumed: true }));
+  assert.equal(client.replica.entities.size, 1, "what was shown stays until the full state");
+  socket().say(delta(45, { leaves: null, enters: ship(2), own: [2] }));
+  assert.deepEqual([...client.replica.entities.keys()], [2]);
+  socket().say(delta(46));
+  assert.equal(client.state, "playing");
+  assert.deepEqual(told("state").at(-1).state, "playing");
+});
+
 test("a seat that was not resumed is another one: nothing is sent again", () => {
   const made = playing();
   const { client, socket } = made;
@@ -158,7 +173,7 @@ test("told that another connection is just resuming the seat, it tries again", (
   assert.equal(sockets.length, tries + 1);
 });
 
-test("a connection that lasted takes the pauses back to the first; a short one does not", () => {
+test("a connection that lasted takes the pauses back to quick ones; a short one does not", () => {
   const { socket, time, told } = playing();
   const serve = (ms) => {
     for (let passed = 0; passed < ms; passed += 1000) {
@@ -178,9 +193,13 @@ test("a connection that lasted takes the pauses back to the first; a short one d
   socket().lose(1011);
   assert.equal(told("state").at(-1).retryInS, 1);
   back(1000);
-  serve(8000);
+  serve(1000);
   socket().lose(1011);
-  assert.equal(told("state").at(-1).retryInS, 0.5);
+  assert.equal(told("state").at(-1).retryInS, 2);
+  back(2000);
+  serve(4000);
+  socket().lose(1011);
+  assert.equal(told("state").at(-1).retryInS, 1);
 });
 
 test("pauses are jittered", () => {

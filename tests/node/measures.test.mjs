@@ -85,11 +85,14 @@ test("pauses double from half a second to eight, half of each random", () => {
   assert.deepEqual(pauses(shortest), [250, 500, 1000, 2000, 4000, 4000, 4000]);
 });
 
-test("a lasting connection takes the pauses back to the first, a short one does not", () => {
+test("a session that lasted is followed by twenty quick tries, each random up to a second", () => {
   const backoff = new Backoff(() => 1);
   backoff.nextPauseMs(0, 0);
-  assert.equal(backoff.nextPauseMs(7999, 0), 1000);
-  assert.equal(backoff.nextPauseMs(8000, 0), 500);
+  assert.equal(backoff.nextPauseMs(3999, 0), 1000);
+  const pauses = [4000, ...Array(19).fill(0)].map((lastedMs) => backoff.nextPauseMs(lastedMs, 0));
+  assert.deepEqual(pauses, Array(20).fill(1000));
+  assert.equal(backoff.nextPauseMs(0, 0), 500);
+  assert.equal(new Backoff(() => 0).nextPauseMs(4000, 0), 0);
 });
 
 test("the server's wish for a longer pause is granted, within reason", () => {

@@ -1,15 +1,20 @@
 /**
  * How long a client pauses before its next attempt to connect.
  *
- * Owns the pauses: half a second, doubled with each attempt, up to eight seconds.  Half of each
- * pause is random, so that the clients of a restarted server do not all come back at once.  Sets no
- * timers.
+ * Owns the pauses.  The end of a session that had lasted is often that of a server that starts
+ * again at once, and the seat is held meanwhile.  So the first `QUICK_TRIES` pauses after it are
+ * random, up to one second: a crowd comes back evenly within that second, and not all at one
+ * moment.  Further pauses, and those of a client that never played for long, grow from half a
+ * second to eight, half of each random.  Sets no timers.
  */
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 8_000;
-/** After a connection that lasted this long, the pauses start again from the shortest. */
-const LASTING_MS = LONGEST_PAUSE_MS;
+/** A session that lasted this long takes the pauses back to the beginning. */
+const LASTING_MS = 4_000;
+/** The quick tries after such a session, about ten seconds of them, and their longest pause. */
+const QUICK_TRIES = 20;
+const QUICK_PAUSE_MS = 1_000;
 /** The longest `retry_after_s` that is obeyed; browsers' timers overflow after 24 days. */
 const LONGEST_RETRY_AFTER_S = 3600;
 
@@ -20,6 +25,7 @@ export class Backoff {
   }
 
   #random;
+  #quickTries = 0;
   #tries = 0;
 
   /**
@@ -32,10 +38,22 @@ export class Backoff {
    * @returns {number} milliseconds
    */
   nextPauseMs(lastedMs, atLeastS) {
-    if (lastedMs >= LASTING_MS) this.#tries = 0;
+    if (lastedMs >= LASTING_MS) {
+      this.#quickTries = QUICK_TRIES;
+      this.#tries = 0;
+    }
+    const pauseMs = this.#quickTries > 0 ? this.#quickPauseMs() : this.#growingPauseMs();
+    return Math.max(pauseMs, Math.min(atLeastS, LONGEST_RETRY_AFTER_S) * 1000);
+  }
+
+  #quickPauseMs() {
+    this.#quickTries -= 1;
+    return QUICK_PAUSE_MS * this.#random();
+  }
+
+  #growingPauseMs() {
     const fullMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#tries, LONGEST_PAUSE_MS);
     this.#tries += 1;
-    const pauseMs = fullMs * (0.5 + 0.5 * this.#random());
-    return Math.max(pauseMs, Math.min(atLeastS, LONGEST_RETRY_AFTER_S) * 1000);
+    return fullMs * (0.5 + 0.5 * this.#random());
   }
 }

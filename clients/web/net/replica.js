@@ -119,6 +119,11 @@ export class Replica {
     return this.#newest >= 0 && !this.needsFullState;
   }
 
+  /** Expect a full state, perhaps of an earlier tick: a crash has undone the newest ticks. */
+  goBack() {
+    this.#newest = -1;
+  }
+
   /** Forget everything: `onLeave` for each entity. */
   clear() {
     const left = [...this.entities.values()];

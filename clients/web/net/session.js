@@ -60,6 +60,7 @@ export class Session {
       onChange: (entity, tick) => signals.emit("change", { entity, tick }),
       onEvent: (event) => signals.emit("event", event),
     });
+    if (welcome.tick < this.replica.tick) this.replica.goBack();
     this.tickClock = before?.tickClock ?? newClock(welcome, now);
     this.lead = before?.lead ?? new Lead(this.tickClock);
     this.#outbox = before?.outbox ?? new Outbox();

@@ -70,6 +70,8 @@ class RoomTask:
         self.room = room
         self.stepper = Stepper(room) if recovered is None else recovered.stepper
         self.label = label
+        #: Whether clients may have seen later ticks, which a crash has undone.
+        self.was_recovered: Final = recovered is not None
         #: Replaces ``on_start`` when a recovered room begins; None for a new room, and afterwards.
         self._recovered = recovered
         self.ready = trio.Event()

@@ -219,6 +219,8 @@ class Reception:
 
     def _take_acked(self, tick: int) -> None:
         if tick > self._room.tick_number:
+            if self._task.was_recovered:  # a command sent again, from before a crash
+                return
             raise RemoteProtocolError("acknowledged a tick that has not been")
         self._seat.acknowledge(tick)
 
