@@ -82,38 +82,79 @@ window.eyes = {
   },
 
   /**
-   * From now on: how many corrections the own ship had, since which tick; how many commands came
-   * late, by the margins in deltas and by the server's own count (of several that come at once
-   * margins tell only of the newest); and how many ticks the server dropped.
+   * From now on, of the own ship, each as the first and the last tick that it concerns:
+   * `corrections`, adjustments included; `behind`, ticks that the server had played before the page
+   * predicted them; `jumps` of the lead.  And `clockJumps`: how often the server's time jumped,
+   * although every change of pace had been announced before it came.
+   *
+   * A promise: it hooks into the page's own modules.
    */
   record: null,
-  startRecord: () => {
-    const { corrections, adjustments } = arena.scene.corrections;
-    const counted = arena.client.status?.late ?? 0;
-    const since = eyes.tick();
-    const record = { since, late: 0, counted: 0, dropped: 0, corrections: 0, adjustments: 0, ticks: 0 };
+  startRecord: async () => {
+    const [{ Predictor }, { TickClock }] = await eyes.modules("prediction", "tickclock");
+    const { lead } = arena.client;
+    const record = { since: eyes.tick(), until: eyes.tick(), clockJumps: 0 };
+    Object.assign(record, { corrections: [], behind: [], jumps: [] });
     eyes.record = record;
-    let newest = since;
-    // Between two deltas of a room that publishes less often lie more ticks, none of them dropped;
-    // that it does may be told just after the first such delta.
-    let every = arena.client.welcome.limits.publishEvery;
-    let gap = 0;
-    arena.client.on("pace", ({ publishEvery }) => {
-      if (gap <= publishEvery) record.dropped -= Math.max(0, gap - every);
-      every = Math.max(every, publishEvery);
-      gap = 0;
+    let leadJumps = lead.jumps;
+    let after = record.since;
+    eyes.before(Predictor, "reconcile", (predictor, tick) => {
+      const { counts, tick: predicted } = predictor;
+      const corrected = counts.corrections + counts.adjustments;
+      if (predicted < tick) record.behind.push([predicted + 1, tick]);
+      if (lead.jumps > leadJumps) record.jumps.push([tick, predicted + eyes.MOST_AHEAD_TICKS]);
+      leadJumps = lead.jumps;
+      return () => {
+        if (counts.corrections + counts.adjustments > corrected) {
+          record.corrections.push([after + 1, tick]);
+        }
+        record.until = after = tick;
+      };
     });
-    arena.client.on("delta", ({ tick, margin }) => {
-      if (margin !== null && margin < 0) record.late += 1;
-      record.counted = (arena.client.status?.late ?? 0) - counted;
-      gap = tick - newest;
-      record.dropped += Math.max(0, gap - every);
-      newest = tick;
-      record.ticks = tick - record.since;
-      record.corrections = arena.scene.corrections.corrections - corrections;
-      record.adjustments = arena.scene.corrections.adjustments - adjustments;
-    });
+    const jumped = (clock) => {
+      const before = clock.jumps;
+      return () => void (record.clockJumps += clock.jumps - before);
+    };
+    eyes.before(TickClock, "pong", jumped);
+    eyes.before(TickClock, "delta", jumped);
   },
+
+  /** So many ticks ahead the server takes commands. */
+  MOST_AHEAD_TICKS: 32,
+
+  /** Modules of the page's `net` folder, as the page itself has them; a promise. */
+  modules: (...names) =>
+    Promise.all(names.map((name) => import(new URL(`net/${name}.js`, document.baseURI)))),
+
+  /** Have a method first call `look` with its object and arguments, and at its end what that returned. */
+  before: ({ prototype }, method, look) => {
+    const original = prototype[method];
+    prototype[method] = function (...values) {
+      const done = look(this, ...values);
+      try {
+        return original.apply(this, values);
+      } finally {
+        done();
+      }
+    };
+  },
+
+  /**
+   * What the server says of its hiccups, each as its first and its last tick; a promise.  It has
+   * read all commands that the page sent until now.  Only the test's own rooms answer.
+   */
+  askForHiccups: () =>
+    new Promise((resolve) => {
+      const hiccups = [];
+      const stop = arena.client.on("said", ({ text }) => {
+        const words = text.split(" ");
+        if (words[0] === "hiccup") hiccups.push([Number(words[1]), Number(words[2])]);
+        if (text !== "no more hiccups") return;
+        stop();
+        resolve(hiccups);
+      });
+      arena.client.say("hiccups");
+    }),
 
   /** What the page believes of time, in ticks. */
   times: () => ({

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from tests.support.paths import SERVED_ROOMS
 from tests.system.browser_pages import FRAMES_OF_A_SECOND, PHONE, GamePage, Pages
+from tests.system.flights import assert_flies_without_corrections
 from tests.system.servers import ROOM_FOR_ALL, RunningServer, running_server
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 #: The link's own delay there and back, without jitter and frames.
 OTHER_CONTINENT_RTT_MS = 220
-#: Each takes five seconds.
-FLIGHTS = 15
-#: Where so many of those were disturbed that they are too few ticks, as many again until they are
-#: a few at least.
-TICKS, FEW_TICKS = 300, 100
 
 
 @pytest.fixture(scope="module")
@@ -68,31 +65,20 @@ def test_without_prediction_it_shows_after_a_round_trip(quiet: RunningServer, pa
     assert page.complaints == []
 
 
-def test_on_a_clean_link_nothing_is_corrected(quiet: RunningServer, pages: Pages) -> None:
-    """Over 300 ticks, none late or dropped: on a busy machine one may be, and is mended.
+def press_all_keys(page: GamePage) -> None:
+    """Press, and then release, each key that steers."""
+    for pressed in (page.page.keyboard.down, page.page.keyboard.up):
+        for key in ("KeyW", "KeyD", "KeyA", "Space", "ShiftLeft"):
+            pressed(key)
+            page.wait_for_ticks(6)
 
-    So it is flown in short flights, and those count in which nothing came late.
-    """
+
+def test_on_a_clean_link_nothing_is_corrected(quiet: RunningServer, pages: Pages) -> None:
     page = fly(pages, quiet, "Ada", over="other-continent")
     # Drawn in software here: a small page leaves the processor to what is tested.
     page.page.set_viewport_size({"width": 360, "height": 240})
     page.wait_for_ticks(75)
-    ticks = 0
-    for flight in range(2 * FLIGHTS):
-        if ticks >= (TICKS if flight < FLIGHTS else FEW_TICKS):
-            break
-        page.ask("eyes.startRecord()")
-        for number in range(2):
-            for key in ("KeyW", "KeyD", "KeyA", "Space", "ShiftLeft"):
-                pressed = page.page.keyboard.up if number % 2 else page.page.keyboard.down
-                pressed(key)
-                page.wait_for_ticks(6)
-        page.wait_for_ticks(75)  # a status comes every two seconds, with the server's own count
-        record = page.ask("eyes.record")
-        if record["late"] + record["counted"] + record["dropped"] == 0:
-            assert (record["corrections"], record["adjustments"]) == (0, 0)
-            ticks += record["ticks"]
-    assert ticks >= FEW_TICKS, "the machine was too busy"
+    assert_flies_without_corrections(page, partial(press_all_keys, page), enough_ticks=300)
     assert page.complaints == []
 
 

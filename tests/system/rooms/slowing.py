@@ -24,7 +24,7 @@ class Arena(quiet.Arena):
 
     def on_say(self, player: Player, text: str) -> str | None:
         Arena.tick_load = {"slower": 2.0, "faster": 0.0}.get(text, Arena.tick_load)
-        return text
+        return super().on_say(player, text)
 
 
 class ToldLadder(OverloadLadder):
