@@ -25,6 +25,7 @@ UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EPIPE, errno.EI
 #: Command → its help, the same as its function's docstring; the list imports no command.
 COMMANDS: Final = {
     "demo": "Serve the arena, with bots to play against, and the page to play it on.",
+    "new": "Make a game of your own: a package with room, page, bots and tests, that runs at once.",
     "serve": "Serve your own rooms, found from the working directory.",
     "bots": "Have bots play on a server: for company, or as a load.",
     "token": "Print a token for one sign-in, as a login service would issue it: for development.",

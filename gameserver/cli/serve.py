@@ -12,6 +12,7 @@ from rich.console import Console
 
 from gameserver.cli.errors import UsageError
 from gameserver.cli.flags import NO_FLAGS, ConfigFile, Flags
+from gameserver.cli.pages import page_setting
 from gameserver.cli.room_names import load_rooms
 from gameserver.cli.serving import serve_rooms
 from gameserver.ops.output import unfailing_output
@@ -27,4 +28,4 @@ def serve(
     if not rooms:
         raise UsageError("name a room to serve, as in: gameserver serve mygame:MyRoom")
     kinds = load_rooms(rooms)
-    serve_rooms(kinds, flags.settings(config), Console())
+    serve_rooms(kinds, flags.settings(config, **page_setting(kinds.values())), Console())

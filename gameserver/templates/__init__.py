@@ -1,0 +1,1 @@
+"""What ``gameserver new`` copies: one small whole game a folder, with its page, bots and tests."""
