@@ -20,6 +20,14 @@ class Allowance:
         self._left = burst
         self._seen_s = now_s
 
+    def left(self, now_s: float) -> float:
+        """Return how much could be spent now."""
+        return float(min(self._burst, self._left + (now_s - self._seen_s) * self._rate))
+
+    def leave(self, left: float) -> None:
+        """Have only this much left, at most the burst: that of a connection which goes on here."""
+        self._left = min(self._burst, left)
+
     def spend(self, now_s: float, amount: float = 1.0) -> bool:
         """Take ``amount``, or return False if less is left.  ``now_s`` must never go back."""
         left = self._left + (now_s - self._seen_s) * self._rate

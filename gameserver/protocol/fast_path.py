@@ -47,7 +47,9 @@ class FastPathScanner:
         "_in_message",
         "_lost",
         "_max_fragments",
+        "_message_ends",
         "_takes_pongs",
+        "foreign_bytes",
         "foreign_frames",
         "open",
         "outstanding",
@@ -56,12 +58,15 @@ class FastPathScanner:
 
     def __init__(self, max_fragments: int = MAX_FRAGMENTS, *, takes_pongs: bool = True) -> None:
         self.open = False
-        #: Foreign frames begun so far.
+        #: Foreign frames begun so far, and foreign bytes returned.
         self.foreign_frames = 0
+        self.foreign_bytes = 0
         #: Whether pongs are returned, or foreign like the rest.
         self._takes_pongs = takes_pongs
         #: Complete foreign messages that the session has not taken yet; it counts them down.
         self.outstanding = 0
+        #: Where they end, in foreign bytes.
+        self._message_ends: list[int] = []
         #: The beginning of an incomplete frame, at most as long as a plain frame.
         self._held = b""
         #: Bytes still missing of the present foreign frame, and whether it ends a message.
@@ -93,10 +98,12 @@ class FastPathScanner:
         while at < end:
             if self._lost:
                 foreign.append(data[at:])
+                self.foreign_bytes += end - at
                 break
             if self._foreign_left:
                 passed = data[at : at + self._foreign_left]
                 foreign.append(passed)
+                self.foreign_bytes += len(passed)
                 at += len(passed)
                 self._pass(len(passed))
                 continue
@@ -122,6 +129,7 @@ class FastPathScanner:
                 self._held = data[at:]
                 break
             foreign.append(data[at : at + header_bytes])
+            self.foreign_bytes += header_bytes
             at += header_bytes
             self._pass(0)
         return payloads, pongs, b"".join(foreign)
@@ -204,6 +212,29 @@ class FastPathScanner:
             self._ends_message = False
             self._in_message = False
             self.outstanding += 1
+            self._message_ends.append(self.foreign_bytes)
+
+    # ------------------------------------------------------------ what has not been taken
+
+    def message_taken(self) -> int:
+        """Note that the session has taken a foreign message; return its end, in foreign bytes."""
+        self.outstanding -= 1
+        return self._message_ends.pop(0)
+
+    @property
+    def held(self) -> bytes:
+        """The beginning of an incomplete frame that was not returned yet."""
+        return self._held
+
+    @property
+    def lost(self) -> bool:
+        """Whether nothing can follow but the end: a close frame or an error has come."""
+        return self._lost or self.shredded
+
+    @property
+    def between_messages(self) -> bool:
+        """Whether no foreign frame or message is incomplete, or waits for the session."""
+        return not (self._foreign_left or self._in_message or self.outstanding)
 
 
 def _small_frame(data: bytes, at: int, end: int) -> tuple[int, int]:

@@ -1,6 +1,7 @@
-"""The WebSocket frames (RFC 6455, 5.2) that a server writes without trio-websocket.
+"""The WebSocket frames (RFC 6455, 5.2) that a server makes without trio-websocket.
 
-Owns building unmasked binary, ping and close frames.  Never touches a socket, never reads a frame;
+Owns building unmasked binary, ping and close frames, and the masked frame in which a message of a
+client goes to another process.  Never touches a socket, never reads a frame;
 ``fast_path.py`` does.
 """
 
@@ -16,6 +17,7 @@ _CLOSE: Final = 0x88
 _PING: Final = 0x89
 #: The longest payload whose length fits the second byte, and the two codes for a length after it.
 _SHORT: Final = 125
+_MASKED: Final = 0x80
 _LENGTH_16: Final = 126
 _LENGTH_64: Final = 127
 
@@ -46,6 +48,12 @@ def binary_frame_header(length: int) -> bytes:
 def binary_frame(payload: bytes) -> bytes:
     """Return a server's binary frame, which is unmasked, with this ``payload``."""
     return binary_frame_header(len(payload)) + payload
+
+
+def masked_frame(payload: bytes) -> bytes:
+    """Return a client's binary frame with this ``payload``; the mask is all zero bits."""
+    header = binary_frame_header(len(payload))
+    return bytes((header[0], header[1] | _MASKED)) + header[2:] + bytes(4) + payload
 
 
 def ping_frame(payload: bytes) -> bytes:

@@ -140,7 +140,7 @@ def lane_scanner(data: bytes) -> None:
                 seen.append(messages_only(behind.seen)[taken])
                 taken += 1
                 waiting -= 1
-                scanner.outstanding -= 1
+                scanner.message_taken()
         seen += messages_only(behind.seen)[taken:]
         assert seen == messages_only(alone.seen)
         assert controls_only(behind.seen) == controls_only(alone.seen)

@@ -160,9 +160,6 @@ class MemoryLink(trio.abc.Stream):
             buffer.take_in(await self._stream.receive_some(max_bytes))
         return buffer.take(1 << 20)
 
-    def unread(self, data: bytes) -> None:
-        self.receive_buffer.unread = data + self.receive_buffer.unread
-
     async def aclose(self) -> None:
         self.drop()
         await trio.lowlevel.checkpoint()

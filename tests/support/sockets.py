@@ -262,6 +262,7 @@ async def open_acceptor(
     tls: bool = False,
     site: Site | None = None,
     game: Handler = no_game,
+    fast_path: bool = False,
     settings: AcceptorSettings | None = None,
     limits: Settings | None = None,
 ) -> AsyncIterator[OpenAcceptor]:
@@ -272,7 +273,7 @@ async def open_acceptor(
         site=site or Site(),
         endpoints=plain,
         policy=RequestPolicy(limits, connection_limits, plain),
-        game=Endpoint(handler=game, subprotocol=SUBPROTOCOL),
+        game=Endpoint(handler=game, subprotocol=SUBPROTOCOL, fast_path=fast_path),
         ssl_context=server_tls() if tls else None,
         settings=settings,
     )

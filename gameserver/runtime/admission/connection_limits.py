@@ -88,6 +88,23 @@ class _Address:
     connections: int = 0
 
 
+@attrs.frozen
+class FrozenPeer:
+    """A peer as a value, for the process that goes on with its connection.
+
+    The fields are those of ``Peer``, with addresses as texts.  ``deadline_in_s`` is how long the
+    peer still has until its hello.
+    """
+
+    name: str
+    connected_from: str | None
+    address: str | None
+    counted_as: str | None
+    is_bot: bool
+    joined: bool
+    deadline_in_s: float
+
+
 @attrs.define(eq=False)
 class Peer:
     """The other end of one connection.
@@ -127,6 +144,18 @@ class Peer:
     def leave(self) -> None:
         """Note that the connection is over."""
         self.connection_limits.leave(self)
+
+    def freeze(self, now_s: float) -> FrozenPeer:
+        """Return it for another process, whose ``ConnectionLimits.adopt`` counts it."""
+        return FrozenPeer(
+            self.name,
+            None if self.connected_from is None else str(self.connected_from),
+            None if self.address is None else str(self.address),
+            self.counted_as,
+            self.is_bot,
+            self.stage is Stage.JOINED,
+            max(0.0, self.deadline_s - now_s),
+        )
 
 
 @attrs.define(eq=False)
@@ -231,6 +260,31 @@ class ConnectionLimits:
         self.connections += 1
         self.joining += 1
         self._opening.add(peer)
+        return peer
+
+    def adopt(self, frozen: FrozenPeer, now_s: float) -> Peer:
+        """Count a connection that another process had admitted, whatever the limits say."""
+        peer = Peer(
+            self,
+            frozen.name,
+            connected_from=None
+            if frozen.connected_from is None
+            else read_address(frozen.connected_from),
+            address=None if frozen.address is None else read_address(frozen.address),
+            deadline_s=now_s + frozen.deadline_in_s,
+            is_bot=frozen.is_bot,
+        )
+        if (key := frozen.counted_as) is not None:
+            known = self._known(key, now_s)
+            self._remembered.pop(key, None)
+            self._addresses[key] = known
+            known.connections += 1
+            peer.counted_as = key
+        self.connections += 1
+        self.joining += 1
+        self._opening.add(peer)
+        if frozen.joined:
+            self.joined(peer)
         return peer
 
     def _cap_reached(self) -> Reason | None:

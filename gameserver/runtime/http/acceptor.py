@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -25,7 +25,8 @@ from gameserver.runtime.admission.connection_limits import ConnectionLimits, Pee
 from gameserver.runtime.admission.join_throttle import JoinThrottle
 from gameserver.runtime.http.busy_response import BusyResponse
 from gameserver.runtime.http.conversation import Conversation
-from gameserver.runtime.http.endpoint import Endpoint
+from gameserver.runtime.http.endpoint import Endpoint, Handler
+from gameserver.runtime.http.frozen_connection import FrozenConnection
 from gameserver.runtime.http.messages import Response, Site, text_response
 from gameserver.runtime.http.request_policy import RequestPolicy
 from gameserver.runtime.http.upgrade import Upgrade, read_upgrade, wants_upgrade
@@ -132,6 +133,8 @@ class Acceptor:
         self._busy_response = BusyResponse()
         self._join_throttle = JoinThrottle()
         self._listeners: list[socket.socket] = []
+        #: Runs the connections; None before ``serve``.
+        self._nursery: trio.Nursery | None = None
         self._accepting = True
         #: The connections that are between two requests.
         self._idle: set[trio.CancelScope] = set()
@@ -176,12 +179,14 @@ class Acceptor:
             async with trio.open_nursery() as beside:
                 beside.start_soon(self._busy_response.run)
                 beside.start_soon(self._join_throttle.run)
-                async with trio.open_nursery() as nursery:
+                async with trio.open_nursery() as self._nursery:
+                    nursery = self._nursery
                     for listener in self._listeners:
                         nursery.start_soon(self._accept_from, listener, nursery)
                     task_status.started()
                 beside.cancel_scope.cancel()
         finally:
+            self._nursery = None
             self.stop_accepting()
 
     def stop_accepting(self) -> None:
@@ -196,6 +201,61 @@ class Acceptor:
                 listener.close()
         for idle in self._idle:
             idle.cancel()
+
+    # Connections of other processes
+
+    def adopt(
+        self,
+        sock: socket.socket,
+        frozen: FrozenConnection,
+        begin: Callable[[WebSocket, Peer], Handler] | None = None,
+    ) -> None:
+        """Go on with a connection to the game that another process has frozen, and own its socket.
+
+        The one way in for sockets that are passed: ``frozen`` was made by ``WebSocket.freeze`` (a
+        hello that was read already is put back by it) and ``Peer.freeze``.  ``begin`` is called
+        first, within the turn of the loop in which the task of the connection starts; it returns
+        the handler, which runs once trio-websocket reads.  By default the handler is that of a new
+        connection, which waits for the hello.  ``serve`` must be running.
+        """
+        assert self._nursery is not None, "serve comes first"
+        self._accepted += 1
+        peer = self._policy.connection_limits.adopt(frozen.peer, trio.current_time())
+        peer.evict = sock.close
+        self._open_connections += 1
+        self._nursery.start_soon(self._guard, sock, peer, frozen, begin)
+
+    async def _go_on(
+        self,
+        sock: socket.socket,
+        peer: Peer,
+        frozen: FrozenConnection,
+        begin: Callable[[WebSocket, Peer], Handler] | None,
+    ) -> None:
+        endpoint = self._game
+        async with trio.open_nursery() as nursery:
+            link = Link.accepted(sock, nursery)
+            peer.evict = link.drop
+            try:
+                flooded = trio.CancelScope()
+                ws = WebSocket.adopt(
+                    link,
+                    nursery,
+                    frozen.websocket,
+                    max_message_bytes=endpoint.max_message_bytes,
+                    queue_messages=endpoint.queue_messages,
+                    max_fragments=endpoint.max_fragments,
+                    intake=endpoint.intake,
+                    on_flood=flooded.cancel,
+                )
+                handler = endpoint.handler if begin is None else begin(ws, peer)
+                await self._join_throttle.wait_turn()
+                await ws.begin()
+                await self._run_handler(handler, ws, peer, flooded)
+                await link.finish()
+            finally:
+                link.drop()
+                nursery.cancel_scope.cancel()
 
     # Accepting
 
@@ -240,13 +300,22 @@ class Acceptor:
             self._open_connections += 1
             nursery.start_soon(self._guard, sock, peer)
 
-    async def _guard(self, sock: socket.socket, peer: Peer) -> None:
+    async def _guard(
+        self,
+        sock: socket.socket,
+        peer: Peer,
+        frozen: FrozenConnection | None = None,
+        begin: Callable[[WebSocket, Peer], Handler] | None = None,
+    ) -> None:
         """Run one connection and stop all its errors here, single or in groups.
 
         Cancellation goes on: ``except*`` takes only the errors out of a group.
         """
         try:
-            await self._connection(sock, peer)
+            if frozen is None:
+                await self._connection(sock, peer)
+            else:
+                await self._go_on(sock, peer, frozen, begin)
         except* _PEER_MISBEHAVED:
             self._failed += 1
         except* Exception:
@@ -380,13 +449,19 @@ class Acceptor:
             intake=endpoint.intake,
             on_flood=flooded.cancel,
         )
-        self._websockets += 1
         if endpoint.subprotocol is None:
             peer.joined()  # there is no hello to wait for
+        await self._run_handler(endpoint.handler, ws, peer, flooded)
+
+    async def _run_handler(
+        self, handler: Handler, ws: WebSocket, peer: Peer, flooded: trio.CancelScope
+    ) -> None:
+        """Run the handler of an open WebSocket to its end; ``flooded`` is cancelled by a flood."""
+        self._websockets += 1
         code, reason = CloseCode.NORMAL, ""
         try:
             with flooded:
-                await endpoint.handler(ws, peer)
+                await handler(ws, peer)
         except* _PEER_IS_GONE:
             pass  # the usual end of a session: the handler was waiting for its peer
         except* Exception:

@@ -14,6 +14,8 @@ Invariants:
 - A writer that waits for the peer to accept bytes gives up after ``STALL_TIMEOUT_S``.
 - Received bytes enter at one place, ``ReceiveBuffer.take_in``.  Either the task in
   ``receive_some`` reads them, or the poller does and that task waits for it.
+- A frozen link (``freeze``) touches its socket in no way, so that another process may go on with
+  it; every task that reads or writes waits until ``thaw`` or ``drop``.
 - With TLS (``tls_socket.py``) everything that has been encrypted is sent, in order, or the link is
   broken: the peer counts records.
 """
@@ -94,10 +96,13 @@ class Link(trio.abc.Stream):
         "_poller",
         "_posts_ended",
         "_receiving",
+        "_rest",
         "_sending",
+        "_sent",
         "_socket",
         "_ssl_context",
         "_stall_timeout_s",
+        "_thawed",
         "_tls",
         "bytes_out",
         "clear",
@@ -127,6 +132,12 @@ class Link(trio.abc.Stream):
         self._receiving = False
         self._sending = False
         self._backlog: memoryview | None = None
+        #: What is yet to be written of the frame that is being written.
+        self._rest: memoryview | None = None
+        #: The data of a running ``send_all``; none of it once all is written.  None: none runs.
+        self._sent: memoryview | None = None
+        #: Set and gone once the link is no longer frozen; None: it is not.
+        self._thawed: trio.Event | None = None
         self._backlog_gone = trio.Event()
         self._closed = False
         self._broken: str | None = None
@@ -219,6 +230,11 @@ class Link(trio.abc.Stream):
         self._refresh_clear()
         self._nursery.start_soon(self._flush, rest)
 
+    def write_first(self, unsent: bytes) -> None:
+        """Write this before anything else: what another process left unsent."""
+        if unsent:
+            self._keep_backlog(memoryview(unsent))
+
     async def _flush(self, rest: memoryview) -> None:
         try:
             await self._write(rest, begun=True)
@@ -236,11 +252,15 @@ class Link(trio.abc.Stream):
 
         If it is cancelled in the middle, the link is broken.
         """
-        with self._as_sender():
-            await self._wait_until_backlog_gone()
-            with memoryview(data) as view:
+        with self._as_sender(), memoryview(data) as view:
+            self._sent = view
+            try:
+                await self._wait_until_backlog_gone()
                 await self._write(view, begun=False)
-            await trio.lowlevel.cancel_shielded_checkpoint()
+                self._sent = view[:0]
+                await trio.lowlevel.cancel_shielded_checkpoint()
+            finally:
+                self._sent = None
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until the backlog is out and the socket takes bytes again."""
@@ -269,12 +289,13 @@ class Link(trio.abc.Stream):
             self._receiving = False
         return data
 
-    def unread(self, data: bytes) -> None:
-        """Put ``data`` back; ``receive_some`` returns it next."""
-        self.receive_buffer.unread = data + self.receive_buffer.unread
-
     async def _read(self, max_bytes: int) -> bytes:
-        while not self.receive_buffer.unread and not self.receive_buffer.ended:
+        while self._thawed is not None or not (
+            self.receive_buffer.unread or self.receive_buffer.ended
+        ):
+            if self._thawed is not None:
+                await self._wait_until_thawed()
+                continue
             if self._poller is not None:
                 await self._fed.park()
                 self._check_usable()
@@ -370,6 +391,9 @@ class Link(trio.abc.Stream):
         """
         try:
             while view or (self._tls is not None and self._tls.unsent):
+                self._rest = view
+                if self._thawed is not None:
+                    await self._wait_until_thawed()
                 try:
                     sent_bytes = (self._tls or self._socket).send(view)
                 except BlockingIOError:
@@ -382,6 +406,7 @@ class Link(trio.abc.Stream):
                     self.bytes_out += sent_bytes
                     view = view[sent_bytes:]
         finally:
+            self._rest = None
             if begun and (view or (self._tls is not None and self._tls.unsent)):
                 self._break("a frame was left half written")
 
@@ -403,6 +428,8 @@ class Link(trio.abc.Stream):
         """Wait in Trio until the socket is ``ready``; raise if the link ended meanwhile."""
         with contextlib.suppress(trio.ClosedResourceError):  # ``_check_usable`` tells what ended
             await ready(self._socket)
+        if self._thawed is not None:
+            await self._wait_until_thawed()
         self._check_usable()
 
     @contextlib.contextmanager
@@ -420,6 +447,54 @@ class Link(trio.abc.Stream):
             self._sending = False
             self._refresh_clear()
 
+    # Going on in another process
+
+    def freeze(self) -> None:
+        """Read and write nothing until ``thaw``, or until ``drop``; only without TLS.
+
+        What was begun stays begun.
+        """
+        assert self._tls is None, "the keys of TLS cannot go to another process"
+        if self._thawed is None:
+            self._thawed = trio.Event()
+            self._refresh_clear()
+            self._leave_poller()
+            trio.lowlevel.notify_closing(self._socket)
+
+    def thaw(self) -> None:
+        """Go on; harmless if the link is not frozen."""
+        if self._thawed is not None:
+            self._thawed.set()
+            self._thawed = None
+            self._refresh_clear()
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the peer speaks TLS."""
+        return self._tls is not None or self._awaits_handshake
+
+    @property
+    def usable(self) -> bool:
+        """Whether the socket is there and nothing has broken it."""
+        return not self._closed and self._broken is None
+
+    def unsent(self) -> tuple[bytes, bytes | None]:
+        """Return what is yet to be written: of posts, then of the present ``send_all``.
+
+        The latter is None if there is no ``send_all``.
+        """
+        posted, rest, sent = self._backlog, self._rest, self._sent
+        if posted is not None:
+            posted = posted if rest is None else rest
+        elif sent is not None and rest is not None:
+            sent = rest
+        return bytes(posted or b""), None if sent is None else bytes(sent)
+
+    async def _wait_until_thawed(self) -> None:
+        while self._thawed is not None:
+            await self._thawed.wait()
+        self._check_usable()
+
     # The end
 
     async def finish(self, *, timeout_s: float = LINGER_S) -> None:
@@ -428,6 +503,8 @@ class Link(trio.abc.Stream):
         Ends our side and discards what comes until the peer ends its own, for ``timeout_s`` at
         most (``lingering.py``).
         """
+        if self._thawed is not None:  # the other process may go on with the connection
+            self.drop()
         self.receive_buffer.unread = b""
         self.end_posts()
         try:
@@ -452,6 +529,7 @@ class Link(trio.abc.Stream):
         if self._closed:
             return
         self._closed = True
+        self.thaw()
         self._refresh_clear()
         self._leave_poller()
         trio.lowlevel.notify_closing(self._socket)
@@ -488,6 +566,7 @@ class Link(trio.abc.Stream):
             self._sending
             or self._posts_ended
             or self._closed
+            or self._thawed is not None
             or self._backlog is not None
             or self._broken is not None
         )

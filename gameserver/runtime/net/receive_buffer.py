@@ -24,6 +24,11 @@ BYTES_PER_LOOK: Final = 4096
 #: and each costs as much as a long one.
 BYTES_PER_TURN: Final = 2048
 
+#: The most that is kept of what trio-websocket was given and may not have passed on yet: twice what
+#: its queue and one message in fragments may hold.  Beyond that the connection cannot be handed
+#: over until the session has caught up.
+MAX_KEPT_BYTES: Final = 64 * 1024
+
 
 def _ignore(_payload: bytes) -> None:
     """Take messages and pongs while no handler is set."""
@@ -47,6 +52,9 @@ class ReceiveBuffer:
         "_allowed_bytes",
         "_allowed_frames",
         "_frames_in",
+        "_given_bytes",
+        "_keeps",
+        "_kept",
         "_look_at_bytes",
         "_look_at_frames",
         "_on_message",
@@ -76,14 +84,31 @@ class ReceiveBuffer:
         self._allowed_frames: Allowance | None = None
         self._allowed_bytes: Allowance | None = None
         self._paid_frames = self._paid_bytes = 0
+        #: Foreign bytes that trio-websocket was given, and the last of them: those that would have
+        #: to be given again if the connection goes on in another process.  None: too many, or not
+        #: kept at all.
+        self._given_bytes = 0
+        self._keeps = False
+        self._kept: bytes | None = None
         #: Beyond one of these counts the allowances are checked; until then they cost nothing.
         self._look_at_frames = self._look_at_bytes = sys.maxsize
 
-    def limit(self, intake: Intake, on_flood: Callable[[], None]) -> None:
-        """Limit the peer to ``intake`` from now on; ``follow_frames`` must come first."""
+    def limit(
+        self,
+        intake: Intake,
+        on_flood: Callable[[], None],
+        left: tuple[float, float] | None = None,
+    ) -> None:
+        """Limit the peer to ``intake`` from now on; ``follow_frames`` must come first.
+
+        ``left`` is what another process left of the bursts (``allowances_left``).
+        """
         now_s = trio.current_time()
         self._allowed_frames = Allowance(intake.frames_per_s, intake.frames_burst, now_s)
         self._allowed_bytes = Allowance(intake.bytes_per_s, intake.bytes_burst, now_s)
+        if left is not None:
+            self._allowed_frames.leave(left[0])
+            self._allowed_bytes.leave(left[1])
         self._paid_bytes = self.bytes_in
         self._look_at_frames = FRAMES_PER_LOOK
         self._look_at_bytes = self.bytes_in + BYTES_PER_LOOK
@@ -99,6 +124,8 @@ class ReceiveBuffer:
         messages go through trio-websocket.
         """
         self._scanner = FastPathScanner(max_fragments, takes_pongs=takes_pongs)
+        if takes_pongs:  # only such connections are ever handed over
+            self._keeps, self._kept = True, b""
 
     def open_fast_path(
         self, on_message: Callable[[bytes], None], on_pong: Callable[[bytes], None]
@@ -135,7 +162,72 @@ class ReceiveBuffer:
     def message_taken(self) -> None:
         """Note that the session has taken one message that came through trio-websocket."""
         if self._scanner is not None:
-            self._scanner.outstanding -= 1
+            self._forget_before(self._scanner.message_taken())
+
+    # ------------------------------------------------------------ going on in another process
+
+    @property
+    def untaken(self) -> bytes | None:
+        """The received bytes that the session has not got, from the beginning of a frame.
+
+        None if the connection cannot go on elsewhere: it ends, or too much waits.  A ping that was
+        answered may be among them; answering it twice does no harm.
+        """
+        scanner = self._scanner
+        if scanner is None or self._kept is None or scanner.lost or self.flooded:
+            return None
+        return self._kept + self.unread + scanner.held
+
+    @property
+    def allowances_left(self) -> tuple[float, float] | None:
+        """How many frames and bytes the peer may send now; None without limits."""
+        if self._allowed_frames is None or self._allowed_bytes is None or self._scanner is None:
+            return None
+        now_s = trio.current_time()
+        unpaid_frames = self._frames_in + self._scanner.foreign_frames - self._paid_frames
+        return (
+            max(0.0, self._allowed_frames.left(now_s) - unpaid_frames),
+            max(0.0, self._allowed_bytes.left(now_s) - (self.bytes_in - self._paid_bytes)),
+        )
+
+    def put_back(self, untaken: bytes) -> None:
+        """Begin with the ``untaken`` bytes of another process, which has counted them.
+
+        ``follow_frames`` must have been called, and nothing may have been received yet.
+        """
+        scanner = self._scanner
+        assert scanner is not None, "follow_frames comes before put_back"
+        payloads, pongs, foreign = scanner.feed(untaken)
+        assert not payloads, "the fast path is closed"
+        for pong in pongs:
+            self._on_pong(pong)
+        self.unread += foreign
+        self._paid_frames = scanner.foreign_frames
+
+    def reader_waits(self) -> None:
+        """Note that trio-websocket has dealt with everything that it was given.
+
+        The messages among that may still wait for the session.
+        """
+        scanner = self._scanner
+        if scanner is not None and scanner.between_messages and not self.unread:
+            self._kept = b"" if self._keeps else None
+            self._given_bytes = scanner.foreign_bytes
+
+    def _forget_before(self, end: int) -> None:
+        if self._kept is not None:
+            begins = self._given_bytes - len(self._kept)
+            self._kept = self._kept[max(0, end - begins) :]
+
+    def _keep(self, data: bytes) -> None:
+        """Keep foreign bytes that trio-websocket is given."""
+        self._given_bytes += len(data)
+        if self._kept is not None:
+            self._kept += data
+            if len(self._kept) > MAX_KEPT_BYTES:
+                self._kept = None
+
+    # ------------------------------------------------------------ in
 
     def take_in(self, data: bytes) -> None:
         """Sort received bytes; ``b""`` means that the peer has ended its side."""
@@ -201,4 +293,6 @@ class ReceiveBuffer:
     def take(self, max_bytes: int) -> bytes:
         """Return unread bytes, ``max_bytes`` at most; ``b""`` if there are none."""
         data, self.unread = self.unread[:max_bytes], self.unread[max_bytes:]
+        if self._scanner is not None:
+            self._keep(data)
         return data

@@ -10,7 +10,8 @@ States::
          │              │            │             ▲
          └──────────────┴────────────┴──────4──────┘
 
-1. ``WebSocket.open`` has answered the upgrade request with 101.
+1. ``WebSocket.open`` has answered the upgrade request with 101; ``begin`` where another process
+   had (an adopted WebSocket may be posted to before).
 2. A close frame is handed to the link.  Its cause is ``close``, or trio-websocket's reader:
    it answers the peer's close frame, or refuses a message that is too big (1009) or a frame that
    breaks RFC 6455 (1002, 1007).
@@ -41,7 +42,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, cast
 
 import trio
@@ -52,7 +53,8 @@ from wsproto.connection import ConnectionState
 from gameserver.protocol.allowance import Intake
 from gameserver.protocol.closing import CONNECTION_LOST, NO_STATUS
 from gameserver.protocol.fast_path import MAX_FRAGMENTS
-from gameserver.protocol.frames import close_frame
+from gameserver.protocol.frames import close_frame, masked_frame
+from gameserver.runtime.net.frozen import FrozenWebSocket
 from gameserver.runtime.net.link import Link
 
 #: How long ``close`` waits for the peer's close frame.
@@ -102,25 +104,44 @@ class WebSocketClosed(Exception):
 
 
 class WebSocket:
-    """A WebSocket over ``link``; ``open`` makes one, and ``end`` must come before the link's end.
+    """A WebSocket over ``link``; ``end`` must come before the link's end.
 
-    ``link`` is for the parts of the server that work on frames: the poller, the heartbeat and
-    the publisher of a room.
+    ``open`` makes one of an upgrade request, ``adopt`` one that another process opened.  ``link``
+    is for the parts of the server that work on frames: the poller, the heartbeat and the publisher
+    of a room.
     """
 
-    __slots__ = ("_connection", "_reader", "_stream", "link")
+    __slots__ = (
+        "_connection",
+        "_head",
+        "_max_message_bytes",
+        "_queue_messages",
+        "_reader",
+        "_stream",
+        "_subprotocol",
+        "link",
+    )
 
     def __init__(
         self,
         link: Link,
-        stream: _Stream,
-        reader: _Reader,
-        connection: trio_websocket.WebSocketConnection,
+        nursery: trio.Nursery,
+        head: bytes,
+        *,
+        subprotocol: str | None,
+        max_message_bytes: int,
+        queue_messages: int,
+        answered: bool,
     ) -> None:
         self.link = link
-        self._stream = stream
-        self._reader = reader
-        self._connection = connection
+        self._stream = _Stream(link, head, answered=answered)
+        self._reader = _Reader(nursery, link)
+        self._head = head
+        self._subprotocol = subprotocol
+        self._max_message_bytes = max_message_bytes
+        self._queue_messages = queue_messages
+        #: None until trio-websocket has seen the request.
+        self._connection: trio_websocket.WebSocketConnection | None = None
 
     @classmethod
     async def open(
@@ -145,23 +166,80 @@ class WebSocket:
 
         Raises ``LIBRARY_ERRORS`` and Trio's errors of a broken stream.
         """
-        link.unread(head)
         link.receive_buffer.follow_frames(max_fragments, takes_pongs=fast_path)
         if intake is not None and on_flood is not None:
             link.receive_buffer.limit(intake, on_flood)
-        stream = _Stream(link)
-        reader = _Reader(nursery, link)
+        ws = cls(
+            link,
+            nursery,
+            head,
+            subprotocol=subprotocol,
+            max_message_bytes=max_message_bytes,
+            queue_messages=queue_messages,
+            answered=False,
+        )
+        await ws.begin()
+        return ws
+
+    @classmethod
+    def adopt(
+        cls,
+        link: Link,
+        nursery: trio.Nursery,
+        frozen: FrozenWebSocket,
+        *,
+        max_message_bytes: int = 4096,
+        queue_messages: int = 4,
+        max_fragments: int = MAX_FRAGMENTS,
+        intake: Intake | None = None,
+        on_flood: Callable[[], None] | None = None,
+    ) -> WebSocket:
+        """Go on with a WebSocket that another process has frozen; ``link`` is new on its socket.
+
+        The arguments are those of ``open``, with the fast path.  ``post``, ``on_message`` and
+        ``state`` work at once; ``begin`` must come before everything else.
+        """
+        buffer = link.receive_buffer
+        buffer.bytes_in, link.bytes_out = frozen.bytes_in, frozen.bytes_out
+        buffer.follow_frames(max_fragments)
+        buffer.put_back(frozen.received)
+        if intake is not None and on_flood is not None:
+            buffer.limit(intake, on_flood, frozen.allowances)
+        link.write_first(frozen.unsent)
+        return cls(
+            link,
+            nursery,
+            frozen.head,
+            subprotocol=frozen.subprotocol,
+            max_message_bytes=max_message_bytes,
+            queue_messages=queue_messages,
+            answered=True,
+        )
+
+    async def begin(self) -> None:
+        """Have trio-websocket read; only for an adopted WebSocket, once.
+
+        For trio-websocket it is opened once more by the same request.  The answer, which the peer
+        has had long ago, is dropped.
+        """
         # The head is there already and a link gives up a peer that takes no bytes, so that
         # neither of these two waits needs a deadline.
         request = await trio_websocket.wrap_server_stream(
-            cast("trio.Nursery", reader),
-            stream,
-            message_queue_size=queue_messages,
-            max_message_size=max_message_bytes,
+            cast("trio.Nursery", self._reader),
+            self._stream,
+            message_queue_size=self._queue_messages,
+            max_message_size=self._max_message_bytes,
         )
-        connection = await request.accept(subprotocol=subprotocol)
-        stream.opened(connection)
-        return cls(link, stream, reader, connection)
+        connection = await request.accept(subprotocol=self._subprotocol)
+        # ``_Stream`` keeps frames in order, and must know those that wait for their turn.
+        connection._stream_lock = cast("trio.StrictFIFOLock", contextlib.nullcontext())  # noqa: SLF001
+        self._connection = connection
+        self._stream.opened(self._connection)
+
+    @property
+    def _begun(self) -> trio_websocket.WebSocketConnection:
+        assert self._connection is not None, "begin comes first"
+        return self._connection
 
     @property
     def state(self) -> State:
@@ -172,6 +250,37 @@ class WebSocket:
     def reader_failed(self) -> bool:
         """Whether a ping of the peer, while we were closing, has ended trio-websocket's reader."""
         return self._reader.failed
+
+    # ------------------------------------------------------------ going on in another process
+
+    def freeze(self, put_back: Sequence[bytes] = ()) -> FrozenWebSocket | None:
+        """Stop reading and writing, and return what another process needs to go on with the socket.
+
+        ``put_back`` are messages that were received, and that the other process is to receive
+        first.  None if the connection must stay: it uses TLS, is closing or broken, has flooded,
+        or too many of its messages wait.  Until ``thaw``, or until ``drop`` closes the socket of
+        this process, the link is frozen, and every task that uses it waits.
+        """
+        link = self.link
+        if link.encrypted or not link.usable or not self._stream.goes_on:
+            return None
+        untaken = link.receive_buffer.untaken
+        if untaken is None or (self._connection is not None and self._connection.closed):
+            return None
+        link.freeze()
+        return FrozenWebSocket(
+            head=self._head,
+            subprotocol=self._subprotocol,
+            received=b"".join(map(masked_frame, put_back)) + untaken,
+            unsent=self._stream.unsent(),
+            bytes_in=link.bytes_in,
+            bytes_out=link.bytes_out,
+            allowances=link.receive_buffer.allowances_left,
+        )
+
+    def thaw(self) -> None:
+        """Go on here after all; harmless if it is not frozen."""
+        self.link.thaw()
 
     # ------------------------------------------------------------ out
 
@@ -185,14 +294,14 @@ class WebSocket:
         Cancelled in the middle of a frame it leaves the link broken.
         """
         try:
-            await self._connection.send_message(message)
+            await self._begun.send_message(message)
         except trio_websocket.ConnectionClosed as closed:
             raise self._how_closed(closed) from None
 
     async def ping(self) -> None:
         """Send a ping frame and wait for its pong; only without ``fast_path``."""
         try:
-            await self._connection.ping()
+            await self._begun.ping()
         except trio_websocket.ConnectionClosed as closed:
             raise self._how_closed(closed) from None
 
@@ -201,7 +310,7 @@ class WebSocket:
     async def receive(self) -> str | bytes:
         """Return the next message that ``on_message`` does not get."""
         try:
-            message = await self._connection.get_message()
+            message = await self._begun.get_message()
         except trio_websocket.ConnectionClosed as closed:
             raise self._how_closed(closed) from None
         self.link.receive_buffer.message_taken()
@@ -233,10 +342,12 @@ class WebSocket:
         Waits ``timeout_s`` at most for the peer's answer, then drops the socket.  Does nothing
         where the WebSocket is closed or closing already.
         """
-        if self._connection.closed is not None:  # true sooner than the state is CLOSING
-            return
-        with trio.move_on_after(timeout_s):
-            await self._connection.aclose(code, reason)
+        connection = self._connection
+        if connection is not None:
+            if connection.closed is not None:  # true sooner than the state is CLOSING
+                return
+            with trio.move_on_after(timeout_s):
+                await connection.aclose(code, reason)
         self.link.drop()
 
     def drop(self) -> None:
@@ -249,6 +360,8 @@ class WebSocket:
         Once it returns, nothing uses the link any more.
         """
         await self._stream.aclose()
+        if self._connection is None:
+            return
         await self._reader.end()
         # wsproto parses frames in a generator, which refers to its parser and back, and which only
         # a close frame of the peer ends.  Without this the circle of each lost connection
@@ -261,7 +374,7 @@ class WebSocket:
     def _how_closed(self, closed: trio_websocket.ConnectionClosed) -> WebSocketClosed:
         # trio-websocket gives the peer's code and its own in the same place; but only after a
         # close frame of the peer is the closing handshake over.
-        state = self._connection._wsproto.state  # noqa: SLF001 - nothing public tells it
+        state = self._begun._wsproto.state  # noqa: SLF001 - nothing public tells it
         by_peer = state is ConnectionState.CLOSED
         if closed.reason is None:
             return WebSocketClosed(CONNECTION_LOST, None, by_peer=by_peer)
@@ -271,12 +384,17 @@ class WebSocket:
 class _Stream(trio.abc.Stream):
     """The link as trio-websocket sees it; owns the state of the WebSocket.
 
-    ``aclose`` ends trio-websocket's use of the link, not the link.
+    It begins with the request ``head``.  ``answered``: the peer has the answer to it.  ``aclose``
+    ends trio-websocket's use of the link, not the link.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, head: bytes, *, answered: bool = False) -> None:
         self._link = link
+        self._head = head
+        self._answered = answered
         self._sending = trio.Lock()
+        #: The frames that are being sent or wait for that, in order.
+        self._outgoing: list[bytes] = []
         self._opened = trio.Event()
         self.state = State.CONNECTING
         #: Weakly, for it has this stream: in a circle both would wait for a garbage collection.
@@ -291,8 +409,29 @@ class _Stream(trio.abc.Stream):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send a frame, or the answer to the upgrade, after whatever is being sent."""
-        async with self._sending:
-            await self._send(data)
+        if self._answered and self.state is State.CONNECTING:
+            await trio.lowlevel.checkpoint()
+            return
+        frame = bytes(data)
+        self._outgoing.append(frame)
+        try:
+            async with self._sending:
+                await self._send(frame)
+        finally:
+            self._outgoing.remove(frame)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the upgrade is answered and no close frame is sent."""
+        return self.state is State.OPEN or (self.state is State.CONNECTING and self._answered)
+
+    def unsent(self) -> bytes:
+        """Return what is yet to be written: the rest of a frame, and the frames behind it."""
+        posted, sent = self._link.unsent()
+        frames = list(self._outgoing)
+        if sent is not None:  # of the first one, which has its turn
+            frames[0] = sent
+        return posted + b"".join(frames)
 
     async def _send(self, data: bytes | bytearray | memoryview) -> None:
         if len(data) > 0 and data[0] == CLOSE_FRAME_FIRST_BYTE and self.state is State.OPEN:
@@ -313,8 +452,12 @@ class _Stream(trio.abc.Stream):
         """Return what the link has for trio-websocket: the request, then frames once it is open."""
         if self.state is State.CLOSED:
             raise trio.ClosedResourceError("the WebSocket is closed")
-        if not self._link.receive_buffer.unread:
-            await self._opened.wait()
+        if self._head:
+            await trio.lowlevel.checkpoint()
+            head, self._head = self._head, b""
+            return head
+        await self._opened.wait()
+        self._link.receive_buffer.reader_waits()
         try:
             data = await self._link.receive_some(max_bytes)
         except (trio.BrokenResourceError, trio.ClosedResourceError):

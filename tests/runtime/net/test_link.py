@@ -233,18 +233,6 @@ async def test_a_peer_that_reads_slowly_but_steadily_is_kept(autojump_clock):
 
 
 @both
-async def test_unread_bytes_come_first(tls):
-    async with two_links(tls=tls) as (server, client):
-        client.post(b"later")
-        server.unread(b"second")
-        server.unread(b"first ")
-        assert await server.receive_some(3) == b"fir"
-        assert await server.receive_some() == b"st second"
-        assert await server.receive_some() == b"later"
-        assert server.bytes_in == 5
-
-
-@both
 async def test_the_end_of_the_peer_reads_as_empty(tls):
     """For TLS this is an end without close_notify, as browsers leave."""
     async with two_links(tls=tls) as (server, client):
