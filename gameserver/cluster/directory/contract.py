@@ -9,7 +9,7 @@ The promises:
 - **Everything is written anew with each renewal.**  A directory that has lost its data is whole
   again once every node has renewed.
 - **One owner.**  A room has at most one owner with a lease, and each owner has a higher fence than
-  the one before, so two owners never have the same.
+  the one before, so two owners never have the same.  Fences are below 2 ** 53.
 - **No claim right after a loss.**  A directory that has lost data, or may have, refuses claims for
   one lease (``DirectorySettling``), until every living node has listed its rooms again.
 - **Operations can be repeated.**  A node whose call has failed (``DirectoryUnavailable``) may call

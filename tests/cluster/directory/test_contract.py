@@ -198,13 +198,13 @@ async def test_joins_find_a_new_room_before_its_owner_lists_it(directory: Direct
 
 async def test_a_renewal_lists_what_the_directory_has_never_heard_of(directory: Directory) -> None:
     """After a wipe the rooms come back with the fences that they had."""
-    x = RoomListing(label="arena/x", fence=10**16, serial=1)
+    x = RoomListing(label="arena/x", fence=8 * 10**15, serial=1)
     assert (await directory.renew(node("a"), [x])).lost == ()
     found = await directory.find("arena/x")
     assert found is not None
-    assert (found.owner.node, found.fence) == ("a", 10**16)
-    await directory.release("a", "arena/x", 10**16)
-    assert (await directory.claim("a", "arena/x")).fence > 10**16
+    assert (found.owner.node, found.fence) == ("a", 8 * 10**15)
+    await directory.release("a", "arena/x", 8 * 10**15)
+    assert (await directory.claim("a", "arena/x")).fence > 8 * 10**15
 
 
 async def test_a_former_owner_has_lost_its_room(opened: Opened) -> None:
@@ -225,8 +225,8 @@ async def test_a_former_owner_has_lost_its_room(opened: Opened) -> None:
 
 async def test_of_two_that_list_one_room_the_newer_owner_keeps_it(directory: Directory) -> None:
     """A directory that was wiped while a cut-off node played on."""
-    old = RoomListing(label="arena/x", fence=10**16, serial=1)
-    new = attrs.evolve(old, fence=10**16 + 1)
+    old = RoomListing(label="arena/x", fence=8 * 10**15, serial=1)
+    new = attrs.evolve(old, fence=8 * 10**15 + 1)
     await directory.renew(node("a"), [old])
     assert (await directory.renew(node("b"), [new])).lost == ()
     assert (await directory.renew(node("a"), [old])).lost == ("arena/x",)
@@ -372,12 +372,12 @@ async def test_a_wrong_cursor_does_no_harm(directory: Directory, cursor: str) ->
 
 async def test_what_is_used_once_is_used_once(opened: Opened) -> None:
     directory = opened.directory
-    assert await directory.use_once("ticket:t", "first", 1.0)
-    assert not await directory.use_once("ticket:t", "second", 1.0)
-    assert await directory.use_once("ticket:t", "first", 1.0), "a repeated call"
-    assert await directory.use_once("token:t", "second", 1.0)
-    await opened.pass_s(1.1)
-    assert await directory.use_once("ticket:t", "third", 1.0)
+    assert await directory.use_once("ticket:t", "first", 100.0)
+    assert not await directory.use_once("ticket:t", "second", 100.0)
+    assert await directory.use_once("ticket:t", "first", 100.0), "a repeated call"
+    assert await directory.use_once("token:t", "second", 100.0)
+    await opened.pass_s(110.0)
+    assert await directory.use_once("ticket:t", "third", 100.0)
 
 
 async def test_the_number_of_a_resume_token_only_grows(directory: Directory) -> None:
