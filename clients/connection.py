@@ -7,6 +7,7 @@ every failure of trio-websocket into ``ConnectionLost``.  Never decodes a messag
 
 from __future__ import annotations
 
+import os
 import ssl
 import urllib.parse
 from collections.abc import AsyncIterator, Callable
@@ -23,8 +24,11 @@ from trio_websocket import (
 )
 from wsproto.utilities import LocalProtocolError as WsprotoLocalError
 
+from clients.client_stream import ClientStream
 from clients.errors import ConnectionLost
+from clients.frames import masked_frame
 from clients.nursery import open_unwrapping_nursery
+from clients.shared_reader import SharedReader
 from gameserver.errors import LocalProtocolError
 from gameserver.protocol.closing import CONNECTION_LOST, ClientAction, CloseCode, close_reason
 from gameserver.protocol.messages import SUBPROTOCOL
@@ -37,8 +41,8 @@ SEND_DEADLINE_S: Final = 5.0
 CLOSE_DEADLINE_S: Final = 2.0
 #: More than ``MAX_SERVER_MESSAGE_BYTES``, so that the decoder refuses messages that are too long.
 MAX_MESSAGE_BYTES: Final = 4 << 20
-#: How many messages may be read ahead of ``receive``; then TCP makes the server wait.
-MESSAGE_QUEUE: Final = 16
+#: Random bytes for the masks of frames are drawn so many at a time.
+_CHANCE_BYTES: Final = 1024
 #: HTTP statuses of the opening handshake after which another attempt may succeed (RFC 9110, 15.5
 #: and 15.6; RFC 6585, 4).
 _PASSING_STATUS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -80,93 +84,124 @@ class Address:
         )
 
 
-class CountedStream(trio.abc.Stream):
-    """A stream that counts its bytes and notes when the peer is gone."""
-
-    def __init__(self, stream: trio.abc.Stream) -> None:
-        self._stream = stream
-        self.bytes_received = 0
-        self.bytes_sent = 0
-        self.ended = trio.Event()
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """As the stream beneath."""
-        try:
-            data = bytes(await self._stream.receive_some(max_bytes))
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self.ended.set()
-            raise
-        if not data:
-            self.ended.set()
-        self.bytes_received += len(data)
-        return data
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """As the stream beneath."""
-        await self._stream.send_all(data)
-        self.bytes_sent += len(data)
-
-    async def wait_send_all_might_not_block(self) -> None:
-        """As the stream beneath."""
-        await self._stream.wait_send_all_might_not_block()
-
-    async def aclose(self) -> None:
-        """As the stream beneath."""
-        self.ended.set()
-        await self._stream.aclose()
-
-
 class Connection:
     """An open WebSocket; ``open_connection`` makes it and closes it.
 
-    ``tasks`` is a nursery that lives as long as the connection.
+    ``tasks`` is a nursery that lives as long as the connection.  ``reader`` reads its messages, if
+    it can; None: a task of its own does.
     """
 
-    def __init__(self, stream: CountedStream, tasks: trio.Nursery) -> None:
+    def __init__(
+        self, stream: ClientStream, tasks: trio.Nursery, reader: SharedReader | None = None
+    ) -> None:
         self.stream: Final = stream
         self.tasks: Final = tasks
+        self._reader = reader
         self._ws: WebSocketConnection | None = None
         self._carried = trio.Event()
+        self._closing = False
+        #: Whether nothing will come any more, and how trio-websocket says that it ended.
+        self._over = False
+        self._closed: ConnectionClosed | None = None
         #: Why the connection ended, if trio-websocket cannot know it.
         self._failure: ConnectionLost | None = None
+        self._chance = b""
+
+    # ------------------------------------------------------------ in
 
     async def receive(self) -> bytes:
-        """Return the next binary message; ``ConnectionLost`` if the connection has ended."""
-        assert self._ws is not None
+        """Return the next binary message; ``ConnectionLost`` if the connection has ended.
+
+        For the time before ``deliver``.
+        """
+        waiting = self.stream.waiting
+        with trio.move_on_after(SILENCE_DEADLINE_S):
+            await trio.lowlevel.checkpoint()
+            while not waiting and not self._over:
+                await self.stream.news.park()
+        if waiting:
+            self.stream.news.unpark_all()
+            return waiting.popleft()
+        if not self._over:
+            await self.fall_silent()
+        raise self._lost(self._closed)
+
+    async def deliver(self, take: Callable[[bytes], None], until: trio.Event) -> None:
+        """Hand every message to ``take`` at once, until the event ``until`` is set.
+
+        ``ConnectionLost`` if the connection ends before.
+        """
+        self.stream.deliver_to(take)
+        if self._reader is not None:
+            self._reader.add(self.stream)
+        self.tasks.start_soon(self._tell_when_over, until)
+        await until.wait()
+        if self._over:
+            raise self._lost(self._closed)
+
+    async def _tell_when_over(self, until: trio.Event) -> None:
+        while not self._over:
+            await self.stream.news.park()
+        until.set()
+
+    async def fall_silent(self) -> None:
+        """End the connection, as nothing came for ``SILENCE_DEADLINE_S``."""
+        self._failure = ConnectionLost(CONNECTION_LOST, "the server fell silent")
+        # Code 1000 would mean that the player leaves, and the server would free the seat.
+        await self.fail(CloseCode.TOO_SLOW, "")
+
+    async def _follow_end(self, ws: WebSocketConnection) -> None:
+        """Note how the connection ends; a task."""
         try:
-            with trio.fail_after(SILENCE_DEADLINE_S):
-                message = await self._ws.get_message()
-        except trio.TooSlowError:
-            self._failure = ConnectionLost(CONNECTION_LOST, "the server fell silent")
-            # Code 1000 would mean that the player leaves, and the server would free the seat.
-            raise await self.fail(CloseCode.TOO_SLOW, "") from None
+            await ws.get_message()  # binary ones do not come this way
+            await self.fail(CloseCode.UNSUPPORTED_DATA, "a text message came")
         except ConnectionClosed as closed:
             if closed.reason is None:  # the lower layer failed, and its task knows why
                 await trio.aclose_forcefully(self.stream)
                 await self._carried.wait()
-            raise self._lost(closed) from None
-        if isinstance(message, str):
-            raise await self.fail(CloseCode.UNSUPPORTED_DATA, "a text message came")
-        return message
+            self._closed = closed
+        if (fault := self.stream.fault) is not None and self._failure is None:
+            self._failure = ConnectionLost(CloseCode.PROTOCOL_ERROR, str(fault))
+        self._over = True
+        self.stream.news.unpark_all()
+
+    # ------------------------------------------------------------ out
+
+    def post(self, data: bytes) -> None:
+        """Send one binary message without waiting; ``ConnectionLost`` if that is not possible."""
+        if self._closing or self._over or self._failure is not None:
+            raise self._lost(self._closed)
+        if not self._chance:
+            self._chance = os.urandom(_CHANCE_BYTES)
+        mask, self._chance = self._chance[:4], self._chance[4:]
+        self.stream.post(masked_frame(data, mask))
 
     async def send(self, data: bytes) -> None:
-        """Send one binary message; ``ConnectionLost`` if that is not possible.
+        """Send one binary message, and wait until the peer accepts it.
 
-        A send that has begun is not cancelled: half a frame would corrupt the whole stream.
+        ``ConnectionLost`` if that is not possible.  A send that is cancelled still sends it whole:
+        half a frame would corrupt the stream.
         """
-        assert self._ws is not None
         await trio.lowlevel.checkpoint_if_cancelled()
+        self.post(data)
+        await self.stream.drained()
+        if self._failure is not None or self.stream.ended.is_set():
+            raise self._lost(self._closed)
+
+    async def _send_rest(self) -> None:
+        """Send what the peer did not accept at once; a task."""
         try:
-            with trio.fail_after(SEND_DEADLINE_S, shield=True):
-                await self._ws.send_message(data)
-        except ConnectionClosed as closed:
-            raise self._lost(closed) from None
-        except WsprotoLocalError:  # one side is closing
-            raise self._lost(None) from None
+            while True:
+                await self.stream.unsent()
+                with trio.fail_after(SEND_DEADLINE_S):
+                    await self.stream.flush()
         except trio.TooSlowError:
             self._failure = ConnectionLost(CONNECTION_LOST, "the server takes no more bytes")
             await trio.aclose_forcefully(self.stream)
-            raise self._lost(None) from None
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return  # whoever reads learns how the connection has ended
+
+    # ------------------------------------------------------------ the end
 
     async def fail(self, code: int, reason: str) -> ConnectionLost:
         """Close because of an error of the server; return the exception that says so."""
@@ -177,6 +212,7 @@ class Connection:
 
     async def close(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
         """Close with a handshake, or without one if the server does not answer."""
+        self._closing = True
         with trio.move_on_after(CLOSE_DEADLINE_S, shield=True):
             try:
                 if self._ws is not None:
@@ -199,6 +235,7 @@ class Connection:
     async def shake_hands(self, address: Address) -> None:
         """Return when the WebSocket is open; ``ConnectionLost`` if the handshake fails."""
         settled = trio.Event()
+        self.tasks.start_soon(self._send_rest)
         self.tasks.start_soon(self._carry, address, settled)
         await settled.wait()
         if self._ws is None:
@@ -207,6 +244,7 @@ class Connection:
             raise await self.fail(
                 CloseCode.PROTOCOL_ERROR, f"the server does not speak {SUBPROTOCOL}"
             )
+        self.tasks.start_soon(self._follow_end, self._ws)
 
     async def _carry(self, address: Address, settled: trio.Event) -> None:
         """Run trio-websocket's task, and keep its errors from all other tasks.
@@ -224,7 +262,6 @@ class Connection:
                         address.authority,
                         address.resource,
                         subprotocols=[SUBPROTOCOL],
-                        message_queue_size=MESSAGE_QUEUE,
                         max_message_size=MAX_MESSAGE_BYTES,
                     )
                     settled.set()
@@ -295,12 +332,17 @@ async def _open_stream(
 
 @asynccontextmanager
 async def open_connection(
-    url: str, *, ssl_context: ssl.SSLContext | None, deadline_s: float, via: Via | None = None
+    url: str,
+    *,
+    ssl_context: ssl.SSLContext | None,
+    deadline_s: float,
+    via: Via | None = None,
+    reader: SharedReader | None = None,
 ) -> AsyncIterator[Connection]:
     """Connect to ``url`` within ``deadline_s``; close at the end of the block.
 
-    ``via`` wraps the TCP stream.  An exception of the block is raised as it is, not in an
-    ``ExceptionGroup``.
+    ``via`` wraps the TCP stream; ``reader`` reads the messages of many connections.  An exception
+    of the block is raised as it is, not in an ``ExceptionGroup``.
     """
     address = Address.from_url(url)
     async with open_unwrapping_nursery() as tasks:
@@ -309,7 +351,7 @@ async def open_connection(
             try:
                 with trio.fail_after(deadline_s):
                     stream = await _open_stream(address, ssl_context, via, tasks)
-                    connection = Connection(CountedStream(stream), tasks)
+                    connection = Connection(ClientStream(stream, MAX_MESSAGE_BYTES), tasks, reader)
                     await connection.shake_hands(address)
             except trio.TooSlowError:
                 raise ConnectionLost(

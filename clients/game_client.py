@@ -15,7 +15,7 @@ import attrs
 import trio
 
 from clients.client_types import Applied, ClientStatistics, State, StateChange
-from clients.connection import Connection
+from clients.connection import SILENCE_DEADLINE_S, Connection
 from clients.desync_report import desync_report
 from clients.errors import ConnectionLost
 from clients.inbox import Inbox
@@ -95,6 +95,9 @@ class GameClient:
         self.schema = schema
         self.replica: Final = Replica(schema, own_entity=welcome.own_entity)
         self.status: Status | None = None
+        #: Called with the events of each delta, after it was applied, in place of the two queues
+        #: of ``next_delta`` and ``events``; it must neither wait nor raise.
+        self.on_delta: Callable[[list[RemoteEvent]], None] | None = None
         now_s = trio.current_time()
         self.clock: Final = TickClock(
             welcome.tick_rate, welcome.tick, now_s, _publish_every(welcome)
@@ -115,7 +118,10 @@ class GameClient:
         self._counts = ClientStatistics()
         self._commands: dict[str, tuple[int, CommandSpec]] = {}
         self._seq = 0
-        self._acked_at_s = self._heard_at_s = now_s
+        self._acked_at_s = self._heard_at_s = self._heard_message_at_s = now_s
+        #: Set to end ``read``, and why: the protocol was broken, or the server says to move.
+        self._stopped = trio.Event()
+        self._broken_off: Moved | RemoteProtocolError | None = None
         self._pings = Pings(welcome.tick_rate, now_s)
         self._nap = trio.CancelScope()
         self._steering: Steering[Any, Any] | None = None
@@ -153,6 +159,32 @@ class GameClient:
         ``LocalProtocolError`` if the room has no such command or a value breaks a limit;
         ``ConnectionLost`` if the client is closed.
         """
+        message = self._message_of(command, tick, rendered)
+        if message is None:
+            await self._wait_a_moment()
+            return 0
+        await self._send(message)
+        return message.seq
+
+    def post(self, command: Any, *, tick: int = 0, rendered: int | None = None) -> int:
+        """Send ``command`` as ``send`` does, without waiting: for loops that serve many clients.
+
+        What the server does not take at once is sent later, in order.
+        """
+        message = self._message_of(command, tick, rendered)
+        if message is None:
+            self.check()
+            return 0
+        try:
+            self._connection.post(message.encode())
+        except ConnectionLost:
+            # The reading task learns how it ended.  If another one follows, the outbox sends it.
+            return 0
+        self._counts.messages_sent += 1
+        return message.seq
+
+    def _message_of(self, command: Any, tick: int, rendered: int | None) -> CommandMessage | None:
+        """Return the message for ``command``, in the outbox; None if there is no connection."""
         name = type(command).__name__
         found = self._commands.get(name)
         if found is None:
@@ -160,8 +192,7 @@ class GameClient:
         kind, spec = found
         values = list(spec.to_wire(command))
         if not self.connected:
-            await self._wait_a_moment()
-            return 0
+            return None
         if self._seq >= MAX_SEQ:
             raise LocalProtocolError("all sequence numbers of this session are used up")
         self._seq += 1
@@ -171,9 +202,8 @@ class GameClient:
         self._acked_at_s = trio.current_time()
         message = CommandMessage(self._seq, tick, rendered, acked, kind, values)
         self._outbox.sent(message)
-        await self._send(message)
         self._counts.commands += 1
-        return message.seq
+        return message
 
     def steering(self, vehicle: Vehicle[S, C]) -> PredictedPlay[S, C]:
         """Return the loop in which the program steers ``vehicle`` with prediction."""
@@ -378,7 +408,7 @@ class GameClient:
             self.replica.go_back()
         self.limits = welcome.limits
         self._pings = Pings(self.tick_rate, now_s)
-        self._acked_at_s = self._heard_at_s = now_s
+        self._acked_at_s = self._heard_at_s = self._heard_message_at_s = now_s
         self._awaits_full_state = self._forgiven = self._asked_hashes = False
         if self._steering is not None:
             self._steering.reconnected()
@@ -420,16 +450,34 @@ class GameClient:
 
     async def read(self) -> Never:
         """Handle the server's messages until ``ConnectionLost``."""
-        while True:
-            data = await self._connection.receive()
-            self._counts.messages_received += 1
-            try:
-                message = decode_from_server(data)
-                if isinstance(message, Moved):
-                    raise await moved_on(self._connection, message)
+        connection = self._connection
+        self._broken_off = None
+        self._stopped = trio.Event()
+        self._heard_message_at_s = trio.current_time()
+        await connection.deliver(self._take, self._stopped)
+        why = self._broken_off
+        if isinstance(why, Moved):
+            raise await moved_on(connection, why)
+        raise await connection.fail(CloseCode.PROTOCOL_ERROR, str(why)) from why
+
+    def _take(self, data: bytes) -> None:
+        """Handle one message, within the call that has read it."""
+        if self._broken_off is not None:
+            return
+        self._counts.messages_received += 1
+        self._heard_message_at_s = trio.current_time()
+        try:
+            message = decode_from_server(data)
+            if isinstance(message, Moved):
+                self._break_off(message)
+            else:
                 self._handlers[type(message)](message)
-            except RemoteProtocolError as error:
-                raise await self._connection.fail(CloseCode.PROTOCOL_ERROR, str(error)) from error
+        except RemoteProtocolError as error:
+            self._break_off(error)
+
+    def _break_off(self, why: Moved | RemoteProtocolError) -> None:
+        self._broken_off = why
+        self._stopped.set()
 
     async def upkeep(self) -> None:
         """Send acks and pings while this connection lasts."""
@@ -437,6 +485,10 @@ class GameClient:
         try:
             while self.connected and self._connection is connection:
                 now_s = trio.current_time()
+                silent_at_s = self._heard_message_at_s + SILENCE_DEADLINE_S
+                if now_s >= silent_at_s:
+                    await connection.fall_silent()
+                    return
                 if now_s >= self._pings.due_s:
                     await self._send(Ping(self._pings.next(now_s), now_s))
                 if now_s >= self._acked_at_s + ACK_AFTER_S:
@@ -444,7 +496,9 @@ class GameClient:
                     if self.replica.tick >= 0:
                         await self._send(Ack(self.replica.tick))
                 with trio.CancelScope() as self._nap:
-                    self._nap.deadline = min(self._pings.due_s, self._acked_at_s + ACK_AFTER_S)
+                    self._nap.deadline = min(
+                        self._pings.due_s, self._acked_at_s + ACK_AFTER_S, silent_at_s
+                    )
                     await trio.sleep_forever()
         except ConnectionLost:
             return  # it is over for good
@@ -484,6 +538,9 @@ class GameClient:
         news = events
         if self._steering is not None:
             news = self._steering.delta(delta.margin, events, now_s)
+        if self.on_delta is not None:
+            self.on_delta(events)
+            return
         self._deltas.put(Applied(delta.tick, delta.ack, delta.margin, events, news))
         for event in events:
             self._events.put(event)

@@ -22,6 +22,7 @@ from clients.connection import Connection, Via, open_connection
 from clients.errors import ConnectionLost, Refused
 from clients.game_client import GameClient, moved_on
 from clients.nursery import open_unwrapping_nursery
+from clients.shared_reader import SharedReader
 from gameserver.errors import RemoteProtocolError
 from gameserver.model.schema import Schema
 from gameserver.protocol.closing import CONNECTION_LOST, NO_STATUS, ClientAction, CloseCode
@@ -93,6 +94,7 @@ class _Target:
     ticket: str | None = None
     #: The ticket of the seat that is reserved for the first join.
     reserved: str | None = None
+    reader: SharedReader | None = None
 
     def follow(self, moved: Moved) -> None:
         """Join the room that the server names from now on; ``RemoteProtocolError`` if it is bad."""
@@ -212,7 +214,11 @@ class _Stay:
         if client is not None:
             client.enter(StateChange(State.CONNECTING))
         async with open_connection(
-            target.url, ssl_context=target.ssl_context, deadline_s=OPEN_DEADLINE_S, via=target.via
+            target.url,
+            ssl_context=target.ssl_context,
+            deadline_s=OPEN_DEADLINE_S,
+            via=target.via,
+            reader=target.reader,
         ) as connection:
             if client is not None:
                 client.enter(StateChange(State.JOINING))
@@ -270,6 +276,7 @@ async def open_game(
     schema: Schema | None = None,
     ssl_context: ssl.SSLContext | None = None,
     via: Via | None = None,
+    reader: SharedReader | None = None,
     resume: bool = True,
     chance: random.Random | None = None,
 ) -> AsyncIterator[GameClient]:
@@ -282,7 +289,8 @@ async def open_game(
     as ``room`` says the same.  ``ticket`` is the ticket of a reserved seat.  With ``schema``
     (``MyRoom.schema()``) the server must have the same schema, and enum fields give members;
     without it they give the names of members.  ``via`` puts a link of the lab between client and
-    server: ``clients.lab.stream.over``.
+    server: ``clients.lab.stream.over``.  ``reader`` is one ``SharedReader`` for the many clients of
+    a program, which makes each of them cheaper.
 
     With ``resume``, a client whose connection is lost, or closed with a code that says *resume*,
     comes back to the same seat by itself, with growing pauses, until a close code tells it to stop;
@@ -294,7 +302,15 @@ async def open_game(
     not in an ``ExceptionGroup``.
     """
     target = _Target(
-        url, asked(room, options, filters), name, token, schema, ssl_context, via, reserved=ticket
+        url,
+        asked(room, options, filters),
+        name,
+        token,
+        schema,
+        ssl_context,
+        via,
+        reserved=ticket,
+        reader=reader,
     )
     stay = _Stay(target, chance or random.Random(), resume=resume)
     async with open_unwrapping_nursery() as nursery:

@@ -50,7 +50,7 @@ PURE = (
 )
 PURE_CLIENTS = (
     *("replica", "remote", "tickclock", "lead", "prediction", "interpolation", "effects"),
-    *("budget", "others", "steering", "arena_ship", "pings"),
+    *("budget", "others", "steering", "arena_ship", "pings", "frames"),
     *("lab.conditioner", "lab.path", "lab.profiles", "lab.recovery"),
 )
 IMPURE = {

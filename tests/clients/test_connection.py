@@ -157,7 +157,7 @@ async def test_a_server_that_takes_no_bytes_is_dropped(
         async def block(data: bytes) -> None:
             await trio.sleep_forever()
 
-        monkeypatch.setattr(client._connection.stream, "send_all", block)
+        monkeypatch.setattr(client._connection.stream._stream, "send_all", block)
         began_s = trio.current_time()
         with pytest.raises(ConnectionLost, match="takes no more bytes"):
             await client.say("hi")
@@ -177,7 +177,7 @@ async def test_a_cancelled_send_leaves_no_half_frame(
         await server.tell(Said(0, "", "done"))
 
     async with game(script) as client:
-        stream = client._connection.stream
+        stream = client._connection.stream._stream
         plain_send = stream.send_all
 
         async def slowly(data: bytes) -> None:
@@ -209,7 +209,7 @@ async def test_a_fault_inside_the_websocket_layer_ends_only_this_connection(
         async def fail(max_bytes: int | None = None) -> bytes:
             raise RuntimeError("a bug")
 
-        monkeypatch.setattr(client._connection.stream, "receive_some", fail)
+        monkeypatch.setattr(client._connection.stream._stream, "receive_some", fail)
         heard.set()
         with pytest.raises(ConnectionLost, match="the WebSocket failed: RuntimeError"):
             await client.next_text()
