@@ -46,6 +46,10 @@ class Recovered:
     epoch: int
     #: Names the room in resume tokens (``Roster.incarnation``).
     incarnation: str
+    #: Whether clients that know the room's state read it by the schema that it still has.
+    same_schema: bool = True
+    #: Whether the room goes on in its server, and its players are connected.
+    in_place: bool = False
 
 
 @attrs.frozen
@@ -143,6 +147,7 @@ async def _play(cls: type[Room], part: _Part, play: _Play, storage: Storage | No
         replay.publisher.published_tick,
         header.epoch + 1,
         str(incarnation),
+        same_schema=same_game,
     )
 
 
