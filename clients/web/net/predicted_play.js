@@ -163,9 +163,8 @@ export class PredictedPlay {
   #welcomed(resumed) {
     const session = this.#player.session();
     if (session === null) return;
-    const steering = this.#steering;
-    if (resumed && steering !== null && steering.replica === session.replica) {
-      steering.reconnected();
+    if (resumed && this.#steering !== null) {
+      this.#steering.reconnected();
     } else {
       const { replica, tickClock, lead } = session;
       const vehicle = {

@@ -36,7 +36,9 @@ from gameserver.runtime.net import poller
 from gameserver.runtime.rooms.identities import Identities
 from gameserver.runtime.rooms.join_request import JoinRequest, read_join_request
 from gameserver.runtime.rooms.joinable import JoinableRooms
+from gameserver.runtime.rooms.journal_rows import RowWriter
 from gameserver.runtime.rooms.journals import Journals
+from gameserver.runtime.rooms.kept_rooms import KeptRooms
 from gameserver.runtime.rooms.open_room import OpenRoom
 from gameserver.runtime.rooms.recovery import Recovered, recover
 from gameserver.runtime.rooms.reservations import MAX_VALID_S, Reservations, Reserved
@@ -48,7 +50,9 @@ from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import Member
 from gameserver.simulation.room_check import check_room
 from gameserver.simulation.slips import suspicions
+from gameserver.storage.errors import StorageError
 from gameserver.storage.room_storage import RoomStorage
+from gameserver.storage.store import Storage
 from gameserver.tokens import TokenRefused
 
 log = structlog.get_logger(__name__)
@@ -114,6 +118,8 @@ class Lobby:
             polled=settings.reading == "poller" and poller.AVAILABLE,
         )
         self._journals = Journals(settings)
+        #: The durable rooms that are kept in the storage; None: durable rooms are kept in files.
+        self.kept: KeptRooms | None = None
         self.quota = RoomQuota(settings)
         #: Joins and rooms refused because a room was overloaded.
         self.overload_refusals = 0
@@ -438,6 +444,11 @@ class Lobby:
         kind = request.kind
         name = self._free_name(kind) if request.name is None else request.name
         label = f"{kind}/{name}"
+        if self.kept is not None and self.kept.is_recovering(label):
+            self.quota.give_back(maker)
+            raise JoinRefused(
+                CloseCode.ROOM_FULL, f"{label} is being recovered", retry_after_s=RETRY_AFTER_S
+            )
         try:
             room = self._kinds[kind](
                 label, seed=self._seed(label), made_with=request.options, listed=request.wanted
@@ -449,12 +460,29 @@ class Lobby:
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the room could not be made") from None
         return self._open_room(kind, name, task, maker)
 
-    def _task_of(self, room: Room, label: str, recovered: Recovered | None = None) -> RoomTask:
+    def _task_of(
+        self,
+        room: Room,
+        label: str,
+        recovered: Recovered | None = None,
+        storage: RoomStorage | None = None,
+    ) -> RoomTask:
         """Return the task of a room that was made or ``recovered``, and give it its storage."""
-        if self.storage_for_room is not None:
-            give_storage(room, self.storage_for_room())
+        if storage is None and self.storage_for_room is not None:
+            storage = self.storage_for_room()
+        if storage is not None:
+            give_storage(room, storage)
+        kept = self.kept if room.durable else None
         return RoomTask(
-            room, label, self._loop, self.resumption, self.hold_quota, self._journals, recovered
+            room,
+            label,
+            self._loop,
+            self.resumption,
+            self.hold_quota,
+            self._journals,
+            recovered,
+            claim=None if kept is None else functools.partial(kept.claim_new, label),
+            storage=storage,
         )
 
     def _open_room(self, kind: str, name: str, task: RoomTask, maker: str | None) -> OpenRoom:
@@ -470,57 +498,62 @@ class Lobby:
         self._tasks.start_soon(self._run, opened)
         return opened
 
+    def keep_rooms(
+        self, kept: KeptRooms, storage: Storage, report: Callable[[StorageError], None]
+    ) -> None:
+        """Keep durable rooms in a storage, not in files; call this before ``start``."""
+        self.kept = kept
+        self._journals.rows = RowWriter(storage, report)
+
     async def recover(self) -> None:
         """Open the durable rooms of an earlier process; call this before anybody joins."""
+        if self.kept is not None:
+            for label in await self.kept.left_behind():
+                with contextlib.suppress(JoinRefused):  # another server has it
+                    await self._recover_kept(self.kept, label)
+            return
         storage = None if self.storage_for_room is None else self.storage_for_room()
-        for recovered in await recover(self._journals.folder, self._kinds, storage):
-            kind, _, name = recovered.label.partition("/")
-            task = self._task_of(recovered.stepper.room, recovered.label, recovered)
-            opened = self._open_room(kind, name, task, None)
-            await task.ready.wait()
-            if not task.roster.seats_taken:
-                self._seat_released(opened)
+        for recovered in await recover(self._journals.files.folder, self._kinds, storage):
+            await self._open_recovered(recovered, None)
 
-    async def replace(self, kinds: Mapping[str, type[Room]]) -> dict[str, str]:
-        """Have all rooms go on with other versions of their classes, with their players.
+    async def find_kept(self, request: JoinRequest, resume: str | None) -> None:
+        """Recover the room asked for, if it is kept in the storage and no server has it.
 
-        ``kinds`` has the same kinds as before.  A room that cannot go on ends, and its players
-        begin another one; returns why, by label.
+        ``JoinRefused`` if another server has it, or the storage does not answer.
         """
-        _check_kinds(kinds)
-        self._kinds = dict(kinds)
-        for kind, cls in kinds.items():
-            self._joinable[kind] = JoinableRooms(cls.filter_by)
-        ended = {}
-        for opened in list(self._open.values()):
-            try:
-                await self._replace_room(opened)
-            except Exception as error:  # noqa: BLE001 - the game's, such as a migration that raised
-                why = " ".join((str(error) or type(error).__name__).split())
-                ended[opened.task.label] = why
-                opened.task.roster.fail(f"the game begins again: {why}")
-                opened.task.stop()
-        return ended
+        if self.kept is None or not self.kept.keeps(request.kind):
+            return
+        label = None if request.name is None else f"{request.kind}/{request.name}"
+        if label is None:
+            label = self.resumption.label_of(resume)
+        if label is None or label in self._open or label.partition("/")[0] != request.kind:
+            return
+        try:
+            await self._recover_kept(self.kept, label)
+        except StorageError as error:
+            log.warning("a room cannot be recovered now", room=label, reason=str(error))
+            raise JoinRefused(
+                CloseCode.ROOM_FULL, "the storage does not answer", retry_after_s=RETRY_AFTER_S
+            ) from None
 
-    async def _replace_room(self, opened: OpenRoom) -> None:
-        former = opened.task
-        if not former.has_begun:
-            raise LocalProtocolError("on_start has not ended yet")
-        loaded, recovered = former.renewed(self._kinds[opened.kind])
-        task = self._task_of(loaded.room, former.label, recovered)
-        await loaded.room.on_load()
-        maker, opened.maker = opened.maker, None
-        opened.occupied()
-        newer = self._open_room(opened.kind, opened.name, task, maker)
-        loaded.continue_publishing(task.publisher)
-        task.roster.adopt(former.roster)
-        former.leave_off()
+    async def _recover_kept(self, kept: KeptRooms, label: str) -> None:
+        async with kept.one_at_a_time(label) as is_mine:
+            if not is_mine or label in self._open or label in self._stopping:
+                return
+            assert self.storage_for_room is not None
+            storage = self.storage_for_room()
+            recovered = await kept.recover(label, storage)
+            if recovered is not None:
+                storage.fence = recovered.fence
+                await self._open_recovered(recovered, storage)
+
+    async def _open_recovered(self, recovered: Recovered, storage: RoomStorage | None) -> None:
+        kind, _, name = recovered.label.partition("/")
+        task = self._task_of(recovered.stepper.room, recovered.label, recovered, storage)
+        opened = self._open_room(kind, name, task, None)
+        await task.ready.wait()
         if not task.roster.seats_taken:
-            self._seat_released(newer)
-
-    def task_of(self, member: Member) -> RoomTask:
-        """Return the task of the room that a player is in."""
-        return self._open[member.label].task
+            self._seat_released(opened)
 
     async def suspend_durable(self) -> None:
         """Stop the ticks of durable rooms; their journals are then complete.

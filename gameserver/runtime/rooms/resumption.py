@@ -116,10 +116,6 @@ class Resumption(Generic[B]):
         self._bearers[bearer.resume_state.life] = bearer
         bearer.resume_state.newest += 1
 
-    def hand_on(self, bearer: B) -> None:
-        """Have ``bearer`` take the place of the player who had its tokens, with the same state."""
-        self._bearers[bearer.resume_state.life] = bearer
-
     def token_of(self, bearer: B) -> str:
         """Return the newest token of a player, for its welcome."""
         state = bearer.resume_state
@@ -180,6 +176,11 @@ class Resumption(Generic[B]):
             self._ended[state.life] = state
             if len(self._ended) > REMEMBERED:
                 self._ended.popitem(last=False)
+
+    def label_of(self, text: str | None) -> str | None:
+        """Return the label of the room that a token is for; None if nobody here signed it."""
+        token = None if text is None else self._tokens.read(text)
+        return None if token is None else token.label
 
     def left_by(self, text: str | None) -> str | None:
         """Return the life of a player who has left, if this is the token that its client has."""
