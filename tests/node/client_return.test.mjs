@@ -5,7 +5,7 @@ import test from "node:test";
 
 import { CLOSE_CODES } from "../../clients/web/net/closing.js";
 import { Kind } from "../../clients/web/net/messages.js";
-import { delta, hit, playing, ship, welcome, world, wrongCheck } from "./fakes.mjs";
+import { delta, hit, SCHEMA, playing, ship, welcome, world, wrongCheck } from "./fakes.mjs";
 
 const states = (told) => told("state").map(({ state }) => state);
 
@@ -122,6 +122,27 @@ test("resumed: what was not dealt with is sent again, but not for ticks that hav
   assert.deepEqual(socket().take(Kind.COMMAND), [sent[2], sent[3]]);
   assert.equal(client.statistics().commandsAgain, 2);
   assert.equal(client.send("Steer"), 5);
+});
+
+test("resumed in a game that has changed: everything is read anew, and by its new schema", () => {
+  const made = playing();
+  const { client, socket, told } = made;
+  socket().say(delta(11, { leaves: null, enters: [...ship(1), ...ship(3)], own: [1] }));
+  client.send("Steer", { turn: 1 });
+  const before = client.replica;
+  comeBack(made);
+  socket().take();
+  told();
+  const [entities, [[, fields]], events] = SCHEMA;
+  const schema = [entities, [["Fly", fields]], events];
+  socket().say(welcome({ tick: 40, resumed: true, schema }));
+  assert.notEqual(client.replica, before);
+  assert.deepEqual(told("leave").map(({ id }) => id), [1, 3]);
+  assert.deepEqual(socket().take(Kind.COMMAND), [], "the old command means something else now");
+  assert.equal(client.send("Fly", { turn: 1 }), 2);
+  socket().say(delta(41, { leaves: null, enters: ship(1), own: [1] }));
+  assert.equal(client.replica.own.id, 1);
+  assert.equal(client.state, "playing");
 });
 
 test("resumed in a room that a crash has taken back: the full state of an earlier tick counts", () => {

@@ -143,8 +143,9 @@ export function world(options = {}) {
 
 export function welcome(given = {}) {
   const { tick = 10, ownEntity = 1, resume = "resume-1", limits = {}, resumed = false, ack = 0 } = given;
+  const { schema = SCHEMA } = given;
   const seat = [1, ownEntity, tick, 30];
-  return [Kind.WELCOME, "arena/main", ...seat, SCHEMA, resume, limits, resumed, ack];
+  return [Kind.WELCOME, "arena/main", ...seat, schema, resume, limits, resumed, ack];
 }
 
 /** A delta message; sections that are not given are empty. */

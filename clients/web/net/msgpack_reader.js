@@ -41,6 +41,16 @@ export class Reader {
     }
   }
 
+  /** How many bytes were read. @returns {number} */
+  get at() {
+    return this.#at;
+  }
+
+  /** A copy of what was read since a moment when `at` was this. @param {number} start */
+  since(start) {
+    return this.#bytes.slice(start, this.#at);
+  }
+
   /** Take a nil if one is next. @returns {boolean} whether it was */
   takeNil() {
     if (this.#bytes[this.#at] !== 0xc0) return false;

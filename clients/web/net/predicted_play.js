@@ -163,8 +163,9 @@ export class PredictedPlay {
   #welcomed(resumed) {
     const session = this.#player.session();
     if (session === null) return;
-    if (resumed && this.#steering !== null) {
-      this.#steering.reconnected();
+    const steering = this.#steering;
+    if (resumed && steering !== null && steering.replica === session.replica) {
+      steering.reconnected();
     } else {
       const { replica, tickClock, lead } = session;
       const vehicle = {

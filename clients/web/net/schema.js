@@ -203,11 +203,21 @@ export class Schema {
    * @param {EntityKind[]} entities
    * @param {CommandKind[]} commands
    * @param {EventKind[]} events
+   * @param {Uint8Array} [bytes]  its form in a welcome
    */
-  constructor(entities, commands, events) {
+  constructor(entities, commands, events, bytes = new Uint8Array()) {
     this.entities = entities;
     this.commands = commands;
     this.events = events;
+    this.#bytes = bytes;
+  }
+
+  #bytes;
+
+  /** Whether another schema is the same, so that what was read by one fits the other. @param {Schema} other */
+  equals(other) {
+    const [one, two] = [this.#bytes, other.#bytes];
+    return one.length === two.length && one.every((byte, index) => byte === two[index]);
   }
 
   /**
@@ -216,16 +226,16 @@ export class Schema {
    * @returns {Schema}
    */
   static read(reader) {
+    const start = reader.at;
     exactly(reader, 3, "a schema");
-    return new Schema(
-      kinds(reader, 4, (index) => readEntityKind(reader, index)),
-      kinds(reader, 2, (index) => {
-        const name = reader.str();
-        const fields = rows(reader, 6, () => readCommandField(reader));
-        return new CommandKind(index, name, distinct(fields));
-      }),
-      kinds(reader, 2, () => new EventKind(reader.str(), distinct(readFields(reader)))),
-    );
+    const entities = kinds(reader, 4, (index) => readEntityKind(reader, index));
+    const commands = kinds(reader, 2, (index) => {
+      const name = reader.str();
+      const fields = rows(reader, 6, () => readCommandField(reader));
+      return new CommandKind(index, name, distinct(fields));
+    });
+    const events = kinds(reader, 2, () => new EventKind(reader.str(), distinct(readFields(reader))));
+    return new Schema(entities, commands, events, reader.since(start));
   }
 
   /** @param {string} name @returns {CommandKind} `TypeError` if the room has no such command */

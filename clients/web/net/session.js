@@ -2,8 +2,8 @@
  * One connection to a room, from its welcome to its end.
  *
  * Owns pings, acks, checks, the commands that were sent and their latency budget.  The next session
- * of the same seat takes over the replica, the tick clock, the lead and the unacknowledged
- * commands. Opens and closes nothing and sets no timers: `client.js` does, passes in the server's
+ * of the same seat takes over the tick clock and the lead; if the room still has the same schema,
+ * also the replica and the unacknowledged commands. Opens and closes nothing and sets no timers: `client.js` does, passes in the server's
  * messages, and calls `beat` once a second.
  */
 
@@ -54,7 +54,10 @@ export class Session {
     const now = connection.clock();
     this.welcome = welcome;
     this.seq = before?.seq ?? 0;
-    this.replica = before?.replica ?? new Replica(welcome.schema, welcome.ownEntity, {
+    const kept = hasSchemaOf(before, welcome) ? before : null;
+    if (kept === null) before?.replica.clear();
+    /** @type {Replica} */
+    this.replica = kept?.replica ?? new Replica(welcome.schema, welcome.ownEntity, {
       onEnter: (entity) => signals.emit("enter", entity),
       onLeave: (entity) => signals.emit("leave", entity),
       onChange: (entity, tick) => signals.emit("change", { entity, tick }),
@@ -63,7 +66,7 @@ export class Session {
     if (welcome.tick < this.replica.tick) this.replica.goBack();
     this.tickClock = before?.tickClock ?? newClock(welcome, now);
     this.lead = before?.lead ?? new Lead(this.tickClock);
-    this.#outbox = before?.outbox ?? new Outbox();
+    this.#outbox = kept?.outbox ?? new Outbox();
     this.#connection = connection;
     this.#signals = signals;
     this.#traffic = traffic;
@@ -285,6 +288,11 @@ export class Session {
     if (sentMs === null) return; // its ping is forgotten
     this.tickClock.pong(sentMs, this.#connection.clock(), tick);
   }
+}
+
+/** Whether what a session knows can be read by the schema of a new welcome. @param {Session | null} before @param {Welcome} welcome */
+function hasSchemaOf(before, welcome) {
+  return before !== null && before.replica.schema.equals(welcome.schema);
 }
 
 /** @param {Welcome} welcome @param {number} now */

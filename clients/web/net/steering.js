@@ -146,6 +146,11 @@ export class Steering {
 
   #place;
   #replica;
+
+  /** What it steers in; that of another seat, or another schema, needs another `Steering`. */
+  get replica() {
+    return this.#replica;
+  }
   #jumps;
   #ownId = 0;
   #eagerUntil = 0;

@@ -471,6 +471,7 @@ class Lobby:
         if storage is None and self.storage_for_room is not None:
             storage = self.storage_for_room()
         if storage is not None:
+            storage.fence = None if recovered is None else recovered.fence
             give_storage(room, storage)
         kept = self.kept if room.durable else None
         return RoomTask(
@@ -544,7 +545,6 @@ class Lobby:
             storage = self.storage_for_room()
             recovered = await kept.recover(label, storage)
             if recovered is not None:
-                storage.fence = recovered.fence
                 await self._open_recovered(recovered, storage)
 
     async def _open_recovered(self, recovered: Recovered, storage: RoomStorage | None) -> None:
@@ -554,6 +554,47 @@ class Lobby:
         await task.ready.wait()
         if not task.roster.seats_taken:
             self._seat_released(opened)
+
+    async def replace(self, kinds: Mapping[str, type[Room]]) -> dict[str, str]:
+        """Have all rooms go on with other versions of their classes, with their players.
+
+        ``kinds`` has the same kinds as before.  A room that cannot go on ends, and its players
+        begin another one; returns why, by label.
+        """
+        _check_kinds(kinds)
+        self._kinds = dict(kinds)
+        for kind, cls in kinds.items():
+            self._joinable[kind] = JoinableRooms(cls.filter_by)
+        ended = {}
+        for opened in list(self._open.values()):
+            try:
+                await self._replace_room(opened)
+            except Exception as error:  # noqa: BLE001 - the game's, such as a migration that raised
+                why = " ".join((str(error) or type(error).__name__).split())
+                ended[opened.task.label] = why
+                opened.task.roster.fail(f"the game begins again: {why}")
+                opened.task.stop()
+        return ended
+
+    async def _replace_room(self, opened: OpenRoom) -> None:
+        former = opened.task
+        if not former.has_begun:
+            raise LocalProtocolError("on_start has not ended yet")
+        loaded, recovered = former.renewed(self._kinds[opened.kind])
+        task = self._task_of(loaded.room, former.label, recovered)
+        await loaded.room.on_load()
+        maker, opened.maker = opened.maker, None
+        opened.occupied()
+        newer = self._open_room(opened.kind, opened.name, task, maker)
+        loaded.continue_publishing(task.publisher)
+        task.roster.adopt(former.roster)
+        former.leave_off()
+        if not task.roster.seats_taken:
+            self._seat_released(newer)
+
+    def task_of(self, member: Member) -> RoomTask:
+        """Return the task of the room that a player is in."""
+        return self._open[member.label].task
 
     async def suspend_durable(self) -> None:
         """Stop the ticks of durable rooms; their journals are then complete.

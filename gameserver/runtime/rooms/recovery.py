@@ -43,10 +43,14 @@ class Recovered:
     stepper: Stepper[Room]
     #: The tick of the last publish.
     published_tick: int
-    #: The epoch of the journal that was played.
-    epoch: int
     #: Names the room in resume tokens (``Roster.incarnation``).
     incarnation: str
+    #: The epoch of the journal that was played; 0: none was.
+    epoch: int = 0
+    #: Whether clients that know the room's state read it by the schema that it still has.
+    same_schema: bool = True
+    #: Whether the room goes on in its server, and its players are connected.
+    in_place: bool = False
     #: The claim to the room, if it is kept in the storage.
     fence: Fence | None = None
 
@@ -169,8 +173,9 @@ async def _play(cls: type[Room], header: Header, play: _Play, storage: Storage |
         header.label,
         replay.stepper,
         replay.publisher.published_tick,
-        header.epoch,
         str(incarnation),
+        header.epoch,
+        same_schema=same_game,
     )
 
 

@@ -116,6 +116,10 @@ class Resumption(Generic[B]):
         self._bearers[bearer.resume_state.life] = bearer
         bearer.resume_state.newest += 1
 
+    def hand_on(self, bearer: B) -> None:
+        """Have ``bearer`` take the place of the player who had its tokens, with the same state."""
+        self._bearers[bearer.resume_state.life] = bearer
+
     def token_of(self, bearer: B) -> str:
         """Return the newest token of a player, for its welcome."""
         state = bearer.resume_state

@@ -43,6 +43,8 @@ from gameserver.runtime.rooms.scheduler import ScheduledRoom
 from gameserver.simulation.seeing import seeing
 from gameserver.simulation.stepper import HookFailure, Seated, Stepper
 from gameserver.state.journal.records import Disagreed
+from gameserver.state.restore import Loaded, load
+from gameserver.state.snapshot import capture
 from gameserver.storage.errors import StorageError
 from gameserver.storage.fences import Fence
 from gameserver.storage.room_storage import RoomStorage
@@ -81,7 +83,7 @@ class RoomTask:
         self.stepper = Stepper(room) if recovered is None else recovered.stepper
         self.label = label
         #: Whether clients may have seen later ticks, which a crash has undone.
-        self.was_recovered: Final = recovered is not None
+        self.was_recovered: Final = recovered is not None and not recovered.in_place
         #: Replaces ``on_start`` when a recovered room begins; None for a new room, and afterwards.
         self._recovered = recovered
         self.ready = trio.Event()
@@ -109,6 +111,7 @@ class RoomTask:
             resumption,
             hold_quota,
             "" if recovered is None else recovered.incarnation,
+            same_schema=recovered is None or recovered.same_schema,
         )
         self.ladder = OverloadLadder(room.tick_rate, steps_for(has_view=room.view is not None))
         self._loop = loop
@@ -311,13 +314,43 @@ class RoomTask:
         self._loop.overload.add(self)
         self._begun_s = trio.current_time()
         if recovered is not None:
-            self._go_on()
+            self._go_on(recovered)
         self.ready.set()
 
-    def _go_on(self) -> None:
-        """Begin as a recovered room: all players are disconnected, and the load is not known."""
+    def _go_on(self, recovered: Recovered) -> None:
+        """Begin as a recovered room: the load is not known, and who is connected has to be told."""
         self.stepper.change_pace(1.0, self.room.publish_every, 1.0)
-        self.roster.hold_recovered()
+        if not recovered.in_place:
+            self.roster.hold_recovered()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it ticks; False while ``on_start`` runs, and after the end."""
+        return self.ready.is_set() and self.ended is None
+
+    def renewed(self, cls: type[Room]) -> tuple[Loaded[Room], Recovered]:
+        """Return this room, between two ticks, as one of another version of its class.
+
+        ``SnapshotError`` or ``LocalProtocolError`` says why that cannot be.
+        """
+        loaded: Loaded[Room] = load(cls, capture(self.stepper, self.publisher).encode())
+        return loaded, Recovered(
+            self.label,
+            loaded.stepper,
+            self.publisher.published_tick,
+            self.roster.incarnation,
+            same_schema=cls.schema().hash == type(self.room).schema().hash,
+            in_place=True,
+            fence=self._fence,
+        )
+
+    def leave_off(self) -> None:
+        """End without a hook: the room goes on in another task, which has its players."""
+        self._stop_ticking()
+        self.roster.suspended = True
+        if self.journal is not None:
+            self.journal.end(SUSPENDED)
+        self._life.cancel()
 
     def _submit_without_journal(self) -> None:
         if self._storage is not None:

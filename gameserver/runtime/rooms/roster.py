@@ -71,6 +71,7 @@ INCARNATION_BYTES: Final = 9
 End: TypeAlias = Callable[[int, str], None]
 
 RESUMED: Final = "resumed on another connection"
+REPLACED: Final = "the game goes on with other code"
 FAILED_ON_PLAYER: Final = "the game failed on you"
 
 
@@ -125,6 +126,8 @@ class Member:
     resume_state: ResumeState
     #: The room that the player moves to; its client is told when the session ends.
     moved: Moved | None = None
+    #: Called with the member that takes this one's place, if the room goes on with other code.
+    on_replaced: Callable[[Member], None] | None = None
 
     @property
     def player(self) -> Player:
@@ -169,8 +172,12 @@ class Roster:
         resumption: Resumption[Member],
         hold_quota: HoldQuota,
         incarnation: str = "",
+        *,
+        same_schema: bool = True,
     ) -> None:
         self.label: Final = label
+        #: What clients know of this tick and of earlier ones, they have read by another schema.
+        self._other_schema_tick: Final = -1 if same_schema else stepper.room.tick_number
         #: Tells this room from others that had its label; resume tokens name it.
         self.incarnation: Final = incarnation or secrets.token_urlsafe(INCARNATION_BYTES)
         #: Why nobody can be in this room any more; None while it is open.
@@ -334,6 +341,43 @@ class Roster:
             self._hold(member, None, self._room.tick_number)
         self.deal_with_failures()
 
+    def adopt(self, former: Roster) -> None:
+        """Take over the players of a room that this one continues, with their connections.
+
+        Clients that read by another schema, and those that wait for their welcome, come back with
+        their resume tokens.  ``former`` is left without players.
+        """
+        members = former.hand_over()
+        for number, seated in list(self._stepper.seated.items()):
+            one = members.get(number)
+            if one is None:  # it has left meanwhile
+                self._stepper.leave(seated.player, "left")
+                continue
+            self._seats.take(number)
+            member = Member(self, seated, one.state, one.resume_state)
+            self._members[seated.player] = member
+            self._resumption.hand_on(member)
+            if seated.player.identity is not None:
+                self._by_identity[seated.player.identity] = member
+            if isinstance(member.state, Held):
+                self.held[member] = member.state
+                continue
+            seated.seat.sink = one.seated.seat.sink
+            if one.on_replaced is not None:
+                one.on_replaced(member)
+            if isinstance(member.state, Welcoming) or self._other_schema_tick >= 0:
+                self._end(member, CloseCode.GOING_AWAY, REPLACED)
+        self.deal_with_failures()
+
+    def hand_over(self) -> dict[int, Member]:
+        """Return the players by seat, for the roster that takes over; nobody is left here."""
+        members = {member.player.seat: member for member in self._members.values()}
+        self._members.clear()
+        self._by_identity.clear()
+        self.held.clear()
+        self.closed = REPLACED
+        return members
+
     def start_deltas(self, member: Member) -> None:
         """Send deltas to this player from the next publish on.
 
@@ -452,6 +496,8 @@ class Roster:
         self._resumption.use(member, token)
         if isinstance(member.state, Held) and member.state.recovered_tick is not None:
             known = known if since <= member.state.recovered_tick else None
+        if since <= self._other_schema_tick:
+            known = None
         self._reconnect(member, sink, known, since, end, RESUMED)
 
     def take_over(self, member: Member, sink: Sink, end: End) -> None:

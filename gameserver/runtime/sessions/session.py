@@ -46,6 +46,7 @@ from gameserver.protocol.messages import (
 )
 from gameserver.runtime.admission.connection_limits import Peer
 from gameserver.runtime.http.acceptor import FLOOD
+from gameserver.runtime.net.heartbeat import Beat
 from gameserver.runtime.net.websocket import State, WebSocket, WebSocketClosed
 from gameserver.runtime.rooms.join_request import JoinRequest
 from gameserver.runtime.rooms.lobby import Lobby
@@ -103,6 +104,10 @@ class Session:
         self._counters = counters
         self._greeted = False
         self._seated: Seated | None = None
+        #: The player, once it plays, and what takes its messages; both change with the room's code.
+        self._member: Member | None = None
+        self._reception: Reception | None = None
+        self._beat: Beat | None = None
         #: The room that the player moves to; its client is told at the end.
         self._moved: Moved | None = None
         #: The counts of the player that earlier sessions have reported already.
@@ -312,14 +317,28 @@ class Session:
     async def _stay(self, task: RoomTask, member: Member, *, resumed: bool) -> Ending:
         """Welcome and play, until the player leaves or the connection is lost."""
         ending = Ending(CloseCode.INTERNAL_ERROR, "internal error")
+        self._member, member.on_replaced = member, self._go_on_as
         try:
             ending = await self._until_closed(self._welcome_and_play(task, member, resumed=resumed))
             # Many connections may break at one moment; their players leave a few at a time.
             await self._lobby.join_throttle.wait_turn()
         finally:
+            member, self._member = self._member, None
+            member.on_replaced = None  # it refers to this session, in a circle
             self._disconnect(member, self._ending or ending)
             self._played = less(_tally_of(member.seated), self._counted_before)
         return ending
+
+    def _go_on_as(self, member: Member) -> None:
+        """Play on as the member that has taken the place of this one, over the same connection."""
+        assert self._member is not None
+        played = less(_tally_of(self._member.seated), self._counted_before)
+        self._counted_before = less(_tally_of(member.seated), played)
+        self._member, member.on_replaced = member, self._go_on_as
+        self._seated = member.seated
+        if self._reception is not None:
+            self._reception.close()
+            self._take_messages(self._lobby.task_of(member), member)
 
     def _disconnect(self, member: Member, ending: Ending) -> None:
         may_return = action_for(ending.code) is ClientAction.RESUME
@@ -427,8 +446,25 @@ class Session:
 
     async def _play(self, task: RoomTask, member: Member) -> Ending:
         """Take messages from both paths: the fast path, and trio-websocket."""
-        commands = member.seated.commands
-        reception = Reception(
+        self._beat = beat = task.heartbeat.add(
+            self._ws.link, self._newest_seq, self._answered, self._end_silent
+        )
+        try:
+            self._take_messages(task, member)
+            task.read(self._ws.link)
+            return await self._until_closed(self._listen())
+        finally:
+            if self._reception is not None:
+                self._reception.close()
+            self._ws.off_message()
+            task.stop_reading(self._ws.link)
+            task.heartbeat.remove(beat)
+            self._reception = self._beat = None  # they refer to this session, in circles
+
+    def _take_messages(self, task: RoomTask, member: Member) -> None:
+        """Take messages for ``member`` from now on, on both paths."""
+        assert self._beat is not None
+        self._reception = Reception(
             member.seated,
             task,
             self._ws,
@@ -437,32 +473,30 @@ class Session:
             self.end,
             self._log,
         )
+        self._ws.on_message(self._reception.take_bytes, self._beat.pong)
 
-        def answered(latency: Latency) -> None:
-            # The ping was sent after the welcome, so the client has that too.
-            member.roster.confirm_welcome(member)
-            reception.take_latency(latency)
+    def _newest_seq(self) -> int:
+        assert self._member is not None
+        return self._member.seated.commands.newest_seq
 
-        beat = task.heartbeat.add(
-            self._ws.link, lambda: commands.newest_seq, answered, self._end_silent
-        )
-        try:
-            self._ws.on_message(reception.take_bytes, beat.pong)
-            task.read(self._ws.link)
-            return await self._until_closed(self._listen(reception))
-        finally:
-            reception.close()
-            self._ws.off_message()
-            task.stop_reading(self._ws.link)
-            task.heartbeat.remove(beat)
+    def _answered(self, latency: Latency) -> None:
+        """Note the latency that an answered ping has measured."""
+        member, reception = self._member, self._reception
+        assert member is not None
+        assert reception is not None
+        # The ping was sent after the welcome, so the client has that too.
+        member.roster.confirm_welcome(member)
+        reception.take_latency(latency)
 
     def _end_silent(self) -> None:
         self.end(CloseCode.PING_TIMEOUT, "three pings in a row went unanswered")
 
-    async def _listen(self, reception: Reception) -> Ending:
+    async def _listen(self) -> Ending:
         while True:
             message, now_s = await self._next_message()
-            if self._ending is None:  # otherwise the player may be on another connection by now
+            reception = self._reception
+            # Once the session is ending, the player may be on another connection.
+            if self._ending is None and reception is not None:
                 reception.take(message, now_s)
 
     async def _next_message(self) -> tuple[ClientMessage, float]:
