@@ -47,6 +47,10 @@ Collecting = Literal["young", "all"]
 
 _CHOICES: Final = (LogLevel, LogFormat, Reading, Collecting)
 
+#: How many node processes share the port; "auto" stands for one on each core.
+NodeCount = typing.NewType("NodeCount", int)
+MAX_NODES: Final = 256
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 #: A DNS name in lower case, without a port and without a trailing dot.
@@ -87,6 +91,11 @@ def _at_least(low: float) -> Any:
 def _port(_instance: object, attribute: Any, value: int) -> None:
     if not 0 <= value <= 65535:
         raise ValueError(f"{attribute.name} must be from 0 to 65535 (0: any free port)")
+
+
+def _node_count(_instance: object, attribute: Any, value: int) -> None:
+    if not 1 <= value <= MAX_NODES:
+        raise ValueError(f"{attribute.name} must be from 1 to {MAX_NODES}, or auto")
 
 
 def _longer_than_zero(_instance: object, attribute: Any, value: float) -> None:
@@ -150,6 +159,12 @@ class Settings:
         None, "TLS certificate, followed by its intermediate certificates, PEM."
     )
     key: pathlib.Path | None = _setting(None, "Private key of the certificate, PEM.")
+    nodes: NodeCount = _setting(
+        NodeCount(1),
+        "Processes that serve the port together, each pinned to a core; auto: one for each core. "
+        "Only `gameserver serve` starts more than one.",
+        validator=_node_count,
+    )
     page: pathlib.Path | None = _setting(
         None, "Folder with your own page, served at /; it is read once, at the start."
     )
@@ -440,6 +455,22 @@ def _networks(value: Any) -> tuple[Network, ...]:
         raise _WrongTypeError from error
 
 
+def _nodes(value: str | int) -> NodeCount:
+    if value == "auto":
+        return NodeCount(min(usable_cores(), MAX_NODES))
+    try:
+        return NodeCount(int(value))
+    except ValueError as error:
+        raise _WrongTypeError from error
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _host_names(value: Any) -> tuple[HostName, ...]:
     names = [element.lower().removesuffix(".") for element in _elements(value)]
     if not all(map(_HOST_NAME.fullmatch, names)):
@@ -492,6 +523,7 @@ _PLAIN_TYPES: Final[dict[Any, tuple[str, tuple[type, ...], Callable[[Any], Any]]
         (str, list, tuple),
         _origins,
     ),
+    NodeCount: ("a number of processes, or auto", (str, int), _nodes),
     pathlib.Path | None: ("a path", (str, pathlib.PosixPath, pathlib.WindowsPath), _path),
 }
 

@@ -43,6 +43,7 @@ app = App(
 )
 for _name, _help in COMMANDS.items():
     app.command(f"gameserver.cli.{_name}:{_name}", name=_name, help=_help)
+app.command("gameserver.cli.node:node", name="node", show=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

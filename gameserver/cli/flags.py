@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import attrs
 from cyclopts import Parameter
 
-from gameserver.config import Settings, load_settings
+from gameserver.config import NodeCount, Settings, load_settings
 from gameserver.runtime.http.page_folder import refuse_private
 
 #: The argument of commands that serve.
@@ -21,13 +21,8 @@ ConfigFile = Annotated[pathlib.Path | None, Parameter(help="A TOML file of setti
 
 
 def _flag_type(setting: Any, help_text: str) -> Any:
-    """Return the type of a flag.
-
-    A list is given as one text, with commas between its elements.  So is a path: as an empty path,
-    an empty text would be the folder here.
-    """
-    as_text = typing.get_origin(setting) is tuple or setting == pathlib.Path | None
-    plain = str if as_text else setting
+    """Return the type of a flag; a list is one text with commas, a count of nodes may be auto."""
+    plain = str if typing.get_origin(setting) is tuple or setting is NodeCount else setting
     optional = plain if isinstance(plain, types.UnionType) else plain | None
     return Annotated[optional, Parameter(help=help_text)]
 
@@ -67,6 +62,17 @@ class Flags(_EachSetting):
         if settings.page is not None:
             refuse_private(settings.page, [file])
         return settings
+
+    def arguments(self) -> list[str]:
+        """Return the flags that were given, as on a command line: for other processes."""
+        arguments = []
+        for name in _flags():
+            value, flag = getattr(self, name), name.replace("_", "-")
+            if isinstance(value, bool):
+                arguments.append(f"--{flag}" if value else f"--no-{flag}")
+            elif value is not None:
+                arguments.append(f"--{flag}={value}")
+        return arguments
 
 
 #: For a command that was given no flags.

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from gameserver.cli.errors import UsageError
 from gameserver.cli.flags import NO_FLAGS, ConfigFile, Flags
+from gameserver.cli.node_serving import serve_nodes
 from gameserver.cli.pages import page_setting
 from gameserver.cli.room_names import load_rooms
 from gameserver.cli.serving import serve_rooms
@@ -27,5 +28,10 @@ def serve(
     """Serve your own rooms, found from the working directory."""
     if not rooms:
         raise UsageError("name a room to serve, as in: gameserver serve mygame:MyRoom")
+    settings = flags.settings(config)
+    if settings.nodes > 1:
+        # This process stays without the game: the nodes load it.
+        serve_nodes(rooms, config, flags, settings)
+        return
     kinds = load_rooms(rooms)
     serve_rooms(kinds, flags.settings(config, **page_setting(kinds.values())), Console())

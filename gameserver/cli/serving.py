@@ -14,6 +14,7 @@ import structlog
 import trio
 from rich.console import Console
 
+from gameserver.cli.errors import UsageError
 from gameserver.config import Settings, service_variables
 from gameserver.games.arena.room import Arena
 from gameserver.ops.logging import configure_logging
@@ -38,12 +39,14 @@ def serve_rooms(
     accompany: Callable[[Server], Awaitable[None]] | None = None,
 ) -> None:
     """Serve until a signal, with ``accompany`` beside it."""
+    if settings.nodes > 1:
+        raise UsageError("nodes: only gameserver serve starts more than one")
     configure_logging(settings.log_level, settings.log_format)
     if ignored := service_variables(os.environ):
         log.info("ignored variables that Kubernetes sets for services", ignored=ignored)
 
     async def beside(server: Server) -> None:
-        for line in (*_addresses(server), *_page_hint(server)):
+        for line in (*addresses(server), *page_hint(server)):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(LossReport(unfailing(sys.stdout)).run)
@@ -63,7 +66,7 @@ def host_of(server: Server) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _addresses(server: Server) -> list[str]:
+def addresses(server: Server) -> list[str]:
     """Return the lines with the addresses to open, the best one first."""
     lines = [f"open http://{host_of(server)}:{server.port}/"]
     if server.tls_port is not None:
@@ -78,7 +81,7 @@ def _shown_by(room: type[Room]) -> type[Room]:
     return room.game if issubclass(room, ReplayRoom) else room
 
 
-def _page_hint(server: Server) -> list[str]:
+def page_hint(server: Server) -> list[str]:
     """Return a hint if the page at that address cannot show the rooms that are served."""
     kinds = server.lobby.kinds
     if server.settings.page is not None or any(

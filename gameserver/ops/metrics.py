@@ -43,6 +43,8 @@ class Counters:
     resyncs: int = 0
     refusals: Counter[int] = attrs.field(factory=Counter)
     endings: Counter[int] = attrs.field(factory=Counter)
+    #: Connections that another node of the host goes on with.
+    passed_on: int = 0
 
 
 @attrs.frozen
@@ -173,10 +175,19 @@ class ServerFigures:
 
 def exposition(figures: ServerFigures) -> bytes:
     """Return ``figures`` in the text format of Prometheus."""
+    return generate_latest(_registry_of(figures))
+
+
+def families_of(figures: ServerFigures) -> list[Metric]:
+    """Return ``figures`` as families of samples, those of the process among them."""
+    return list(_registry_of(figures).collect())
+
+
+def _registry_of(figures: ServerFigures) -> CollectorRegistry:
     registry = CollectorRegistry()
     registry.register(_Once(figures))
     ProcessCollector(registry=registry)
-    return generate_latest(registry)
+    return registry
 
 
 @attrs.frozen
@@ -335,6 +346,9 @@ def _counters(counters: Counters) -> Iterator[Metric]:
     yield _count("joins", "Players who joined", counters.joins)
     yield _count("messages", "Messages received in game sessions", counters.messages)
     yield _count("resyncs", "Full states asked for by clients", counters.resyncs)
+    yield _count(
+        "passed_on", "Connections passed on to another node of the host", counters.passed_on
+    )
     yield _by_label(
         "refusals", "Sessions that ended before they joined", "code", _codes(counters.refusals)
     )

@@ -4,7 +4,6 @@ Owns its lock, so that no two servers share it, its secret, and the places withi
 
     lock         held while a server runs
     secret       signs tokens where no secret is set; made at the first start
-    owner        the name of this server among those that share a storage; made when it is needed
     storage.db   objects, leaderboards and matches (``storage``), where no other database is set
     journals/    journals of rooms (``journals.py``), where ``journal`` names no other folder
 """
@@ -53,6 +52,11 @@ class DataFolder:
             raise DataFolderError(f"data folder {path}: another server uses it")
         return cls(path, lock)
 
+    def fileno(self) -> int:
+        """Return the descriptor of the lock; whoever has a copy of it holds the lock too."""
+        assert self._lock is not None, "the folder is closed"
+        return self._lock
+
     def close(self) -> None:
         """Give up the lock; harmless if that is done."""
         if self._lock is not None:
@@ -69,76 +73,54 @@ class DataFolder:
 
         ``DataFolderError`` if it cannot be read or written, or is damaged.
         """
-        return _made_once(self.path / "secret")
+        file = self.path / "secret"
+        try:
+            text = file.read_text("ascii").strip()
+        except FileNotFoundError:
+            return self._make_secret(file)
+        except (OSError, ValueError) as error:
+            raise DataFolderError(f"{file}: {error}") from error
+        if len(text) < SECRET_BYTES:
+            raise DataFolderError(f"{file}: it must hold at least {SECRET_BYTES} characters")
+        return text
 
-
-def owner_of(settings: Settings) -> str:
-    """Return the name by which a server claims rooms in a storage that several share.
-
-    A server that is started again in its data folder has its rooms at once; without a folder, its
-    name is new, and the lease of the former one must run out.  ``DataFolderError`` as ``secret``.
-    """
-    if settings.data is None:
-        return secrets.token_urlsafe(SECRET_BYTES)
-    return _made_once(settings.data / "owner")
-
-
-def _made_once(file: Path) -> str:
-    """Return the random text in a file, which is made if there is none."""
-    try:
-        text = file.read_text("ascii").strip()
-    except FileNotFoundError:
-        return _make(file)
-    except (OSError, ValueError) as error:
-        raise DataFolderError(f"{file}: {error}") from error
-    if len(text) < SECRET_BYTES:
-        raise DataFolderError(f"{file}: it must hold at least {SECRET_BYTES} characters")
-    return text
-
-
-def _make(file: Path) -> str:
-    """Write new random text so that a crash leaves all of it or nothing."""
-    text = secrets.token_urlsafe(SECRET_BYTES)
-    draft = file.with_suffix(".new")
-    try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "w") as opened:
-            opened.write(text + "\n")
-            opened.flush()
-            os.fsync(opened.fileno())
-        draft.replace(file)
-    except OSError as error:
-        raise DataFolderError(f"{file}: {error.strerror}") from error
-    return text
-
-
-def keeps_in_storage(settings: Settings) -> bool:
-    """Whether durable rooms are kept in the storage: several hosts share it."""
-    return (settings.storage or "").startswith(("postgresql:", "postgres:"))
+    def _make_secret(self, file: Path) -> str:
+        """Write a new secret so that a crash leaves all of it or nothing."""
+        text = secrets.token_urlsafe(SECRET_BYTES)
+        draft = file.with_suffix(".new")
+        try:
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with open(descriptor, "w") as opened:
+                opened.write(text + "\n")
+                opened.flush()
+                os.fsync(opened.fileno())
+            draft.replace(file)
+        except OSError as error:
+            raise DataFolderError(f"{file}: {error.strerror}") from error
+        return text
 
 
 @contextlib.contextmanager
-def own_data(settings: Settings, kinds: Mapping[str, type[Room]]) -> Iterator[Settings]:
+def own_data(
+    settings: Settings, kinds: Mapping[str, type[Room]], lock: int | None = None
+) -> Iterator[Settings]:
     """Lock the data folder; yield the settings, completed by its secret and places where unset.
 
-    ``DataFolderError`` if the folder is not usable, or if a room is durable and has no place, or no
-    secret by which its players come back.
+    ``lock`` is the descriptor of a lock that this process got from another; it is then closed at
+    the end.  ``DataFolderError`` if the folder is not usable, or if a room is durable and there is
+    no folder.
     """
     if settings.data is None:
-        durable = next((room.__name__ for room in kinds.values() if room.durable), None)
-        if durable is not None and not keeps_in_storage(settings):
-            raise DataFolderError(
-                f"{durable} is durable: give the server a folder to keep it in, with "
-                "--data FOLDER, or a database, with --storage postgresql://…"
-            )
-        if durable is not None and not secrets_of(settings):
-            raise DataFolderError(
-                f"{durable} is durable: give all servers one secret, with --secret-file, so that "
-                "its players come back to each of them"
-            )
+        for room in kinds.values():
+            if room.durable:
+                raise DataFolderError(
+                    f"{room.__name__} is durable: give the server a folder to keep it in, with "
+                    "--data FOLDER"
+                )
         yield settings
         return
-    with contextlib.closing(DataFolder.open(settings.data)) as folder:
+    opened = DataFolder.open(settings.data) if lock is None else DataFolder(settings.data, lock)
+    with contextlib.closing(opened) as folder:
         secret = settings.secret if secrets_of(settings) else folder.secret()
         storage = settings.storage
         if storage is None and importlib.util.find_spec("apsw") is not None:

@@ -6,7 +6,6 @@ Owns what starts, and in which order everything stops.  Never touches a message 
 from __future__ import annotations
 
 import contextlib
-import errno
 import math
 import signal
 from collections.abc import (
@@ -18,6 +17,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import parse_qsl
 
@@ -46,27 +46,30 @@ from gameserver.room import Room
 from gameserver.runtime import plain
 from gameserver.runtime.admission.connection_limits import ConnectionLimits, Peer, Reason
 from gameserver.runtime.admission.memory import MemoryWatch
-from gameserver.runtime.data_folder import keeps_in_storage, own_data, owner_of
+from gameserver.runtime.data_folder import own_data
 from gameserver.runtime.gc_policy import GcPolicy
 from gameserver.runtime.http.acceptor import Acceptor, AcceptorSettings
 from gameserver.runtime.http.assets import Assets, web_client
 from gameserver.runtime.http.endpoint import Endpoint
+from gameserver.runtime.http.frozen_connection import FrozenConnection
 from gameserver.runtime.http.messages import Response, Site, text_response
 from gameserver.runtime.http.page_folder import page_files
 from gameserver.runtime.http.request_policy import METRICS_PATH, RequestPolicy
-from gameserver.runtime.net.listening import open_listeners
+from gameserver.runtime.net.listening import StartError as StartError
+from gameserver.runtime.net.listening import listen
 from gameserver.runtime.net.tls import Certificate
 from gameserver.runtime.net.websocket import WebSocket
 from gameserver.runtime.open_files import within_open_files
 from gameserver.runtime.reloading import ask_again, read_beside, reload_when_asked
-from gameserver.runtime.rooms.journal_files import journals_folder, make_folder
-from gameserver.runtime.rooms.kept_rooms import KeptRooms
+from gameserver.runtime.rooms.journals import journals_folder, make_folder
 from gameserver.runtime.rooms.kind_figures import kind_figures
 from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.rooms.resumption import Showing
 from gameserver.runtime.rooms.room_list import RoomList
-from gameserver.runtime.server_storage import ServerStorage, report
-from gameserver.runtime.sessions.session import VERSION_REFUSED, Session
+from gameserver.runtime.server_storage import ServerStorage
+from gameserver.runtime.sessions.routing import Routed
+from gameserver.runtime.sessions.session import FROM_CLIENT, VERSION_REFUSED, Session
+from gameserver.runtime.surroundings import Surroundings
 from gameserver.storage.errors import StorageError
 from gameserver.tokens import Fault
 from gameserver.trial import TrialFailed, try_room
@@ -84,10 +87,6 @@ METRICS_LIFE_S: Final = 1.0
 #: So many sessions are counted for ``/metrics`` before the other tasks get their turn.
 SESSIONS_PER_TURN: Final = 50
 ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-
-
-class StartError(GameServerError):
-    """The server cannot start; the text is one line for the operator."""
 
 
 @attrs.frozen
@@ -113,13 +112,17 @@ class Server:
     ``port`` (http, ws) and ``tls_port`` (https, wss; None without a certificate) are those in use.
     """
 
-    def __init__(self, kinds: Mapping[str, type[Room]], settings: Settings) -> None:
+    def __init__(
+        self,
+        kinds: Mapping[str, type[Room]],
+        settings: Settings,
+        surroundings: Surroundings | None = None,
+    ) -> None:
         self.settings = settings
+        #: The other nodes of the host; None for a server that is alone.
+        self._surroundings = surroundings
         #: None where nothing is kept, and before ``open_storage``.
         self.storage: ServerStorage | None = None
-        self._kinds = kinds
-        #: None where durable rooms are not kept in the storage.
-        self._kept: KeptRooms | None = None
         self.port = 0
         self.tls_port: int | None = None
         self.counters = Counters()
@@ -152,18 +155,9 @@ class Server:
             return
         try:
             self.storage = await ServerStorage.open(self.settings.storage)
-            self.lobby.storage_for_room = self.storage.for_room
-            if keeps_in_storage(self.settings):
-                await self._keep_rooms(self.storage)
         except StorageError as error:
             raise StartError(str(error)) from error
-
-    async def _keep_rooms(self, storage: ServerStorage) -> None:
-        """Keep durable rooms in the storage."""
-        if any(room.durable for room in self.lobby.classes):
-            self._kept = KeptRooms(storage.storage, owner_of(self.settings), self._kinds)
-            await self._kept.begin()
-            self.lobby.keep_rooms(self._kept, storage.storage, report)
+        self.lobby.storage_for_room = self.storage.for_room
 
     async def open_ports(self) -> list[_Port]:
         """Listen, without taking connections yet.
@@ -171,19 +165,33 @@ class Server:
         ``StartError``, ``JournalFolderError`` or ``CertificateError`` if that fails.
         """
         settings = self.settings
-        in_files = self._kept is None and any(room.durable for room in self.lobby.classes)
-        if settings.journal is not None or in_files:
+        if settings.journal is not None or any(room.durable for room in self.lobby.classes):
             make_folder(journals_folder(settings))
-        ports = [_Port(await _listen(settings.host, settings.port, "port"), None)]
+        if self._surroundings is not None:
+            return self._shared_ports(self._surroundings)
+        ports = [_Port(await listen(settings.host, settings.port, "port"), None)]
         self.port = ports[0].number
         if settings.certificate is not None and settings.key is not None:
             try:
                 self._certificate = Certificate(settings.certificate, settings.key)
-                sockets = await _listen(settings.host, settings.tls_port, "tls_port")
+                sockets = await listen(settings.host, settings.tls_port, "tls_port")
             except GameServerError:
                 ports[0].close()
                 raise
             ports.append(_Port(sockets, self._certificate.context))
+            self.tls_port = ports[1].number
+        return ports
+
+    def _shared_ports(self, surroundings: Surroundings) -> list[_Port]:
+        """Return the ports that the nodes of this host share, and the one of this node."""
+        settings = self.settings
+        ports = [_Port(list(surroundings.plain_listeners), None)]
+        self.port = ports[0].number
+        if settings.certificate is not None and settings.key is not None:
+            self._certificate = Certificate(settings.certificate, settings.key)
+            secure = self._certificate.context
+            ports.append(_Port(list(surroundings.tls_listeners), secure))
+            ports.append(_Port(list(surroundings.own_tls_listeners), secure))
             self.tls_port = ports[1].number
         return ports
 
@@ -192,9 +200,9 @@ class Server:
         self._nursery = nursery
         if self.storage is not None:
             nursery.start_soon(self.storage.run)
-        if self._kept is not None:
-            nursery.start_soon(self._kept.run)
         self.lobby.start(nursery)
+        if self._surroundings is not None:
+            self._surroundings.attend(self)
         await self.lobby.recover()
         for port in ports:
             await nursery.start(self._run_acceptor, port)
@@ -229,8 +237,26 @@ class Server:
         self._acceptors.append(acceptor)
         await acceptor.serve(port.sockets, task_status=task_status)
 
-    async def _handle(self, ws: WebSocket, peer: Peer) -> None:
-        session = Session(ws, peer, self.lobby, self.settings, self.counters)
+    def adopt(self, sock: socket.socket, frozen: FrozenConnection, routed: Routed) -> None:
+        """Go on with a connection that another node has passed on, and own its socket."""
+        acceptor = next(each for each in self._acceptors if each.ssl_context is None)
+        acceptor.adopt(sock, frozen, lambda _ws, _peer: partial(self._handle, routed=routed))
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes connections and players."""
+        return self._ready
+
+    async def _handle(self, ws: WebSocket, peer: Peer, *, routed: Routed = FROM_CLIENT) -> None:
+        session = Session(
+            ws,
+            peer,
+            self.lobby,
+            self.settings,
+            self.counters,
+            None if self._surroundings is None else self._surroundings.router,
+            routed,
+        )
         self._sessions.add(session)
         if not self._ready:
             session.end(CloseCode.GOING_AWAY, GOING)
@@ -315,8 +341,6 @@ class Server:
     async def close_storage(self) -> None:
         """Close the storage that ``open_storage`` opened."""
         if self.storage is not None:
-            if self._kept is not None:
-                await self._kept.let_go()
             await self.storage.aclose()
 
     # ------------------------------------------------------------ what it tells
@@ -377,16 +401,22 @@ class Server:
         counts[Reason.OVERLOAD] += self.lobby.overload_refusals
         return {reason.value: counts[reason] for reason in Reason}
 
+    def own_rooms(self, query: str) -> Response:
+        """Answer ``/rooms`` for the rooms of this process."""
+        return self._room_list.respond(query, trio.current_time())
+
     def _make_site(self) -> Site:
+        others = self._surroundings
         return Site(
             routes={
                 "/healthz": lambda _query: text_response(200, "ok"),
                 "/readyz": self._readiness,
                 METRICS_PATH: lambda _query: Response(200, CONTENT_TYPE, self._exposition),
-                "/rooms": lambda query: self._room_list.respond(query, trio.current_time()),
+                "/rooms": self.own_rooms,
             },
             assets=_assets(self.settings),
             gather={METRICS_PATH: self._gather_metrics},
+            awaited={} if others is None else {"/rooms": others.rooms},
         )
 
     async def _gather_metrics(self) -> None:
@@ -394,8 +424,15 @@ class Server:
         async with self._gathering_metrics:
             if trio.current_time() - self._exposed_s < METRICS_LIFE_S:
                 return
-            self._exposition = exposition(await _in_portions(self._gathering()))
+            if self._surroundings is not None:
+                self._exposition = await self._surroundings.metrics()
+            else:
+                self._exposition = exposition(await self.gather_figures())
             self._exposed_s = trio.current_time()
+
+    async def gather_figures(self) -> ServerFigures:
+        """Return everything that is counted; other tasks have their turn meanwhile."""
+        return await _in_portions(self._gathering())
 
     def _readiness(self, _query: str) -> Response:
         if self._ready:
@@ -412,8 +449,18 @@ async def open_server(
     Leaving the block stops the server gracefully.  ``StartError`` or ``CertificateError`` if the
     ports cannot be opened.
     """
-    with own_data(within_open_files(settings or Settings()), kinds) as with_data:
-        server = Server(kinds, with_data)
+    async with open_in(kinds, settings or Settings(), None) as server:
+        yield server
+
+
+@contextlib.asynccontextmanager
+async def open_in(
+    kinds: Mapping[str, type[Room]], settings: Settings, surroundings: Surroundings | None
+) -> AsyncIterator[Server]:
+    """Serve as ``open_server`` does, alone or among other nodes."""
+    lock = None if surroundings is None else surroundings.lock
+    with own_data(within_open_files(settings), kinds, lock) as with_data:
+        server = Server(kinds, with_data, surroundings)
         async with _running(server):
             yield server
 
@@ -438,8 +485,12 @@ async def serve(
     kinds: Mapping[str, type[Room]],
     settings: Settings | None = None,
     beside: Callable[[Server], Awaitable[None]] | None = None,
+    surroundings: Surroundings | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then stop gracefully; a second signal ends all at once.
+
+    ``surroundings`` are those of a node among others (``cluster/node.py``); by default the server
+    is alone, whatever the setting ``nodes`` says.
 
     Each room class is tried before (``gameserver.trial``): ``TrialFailed`` says what to correct.
     SIGHUP reads certificate and secrets again from their files, and never ends the server.
@@ -455,7 +506,7 @@ async def serve(
             serving = _Serving()
             listening.start_soon(serving.listen, signals, reloading)
             try:
-                await serving.run(kinds, settings, beside)
+                await serving.run(kinds, settings, beside, surroundings)
             except Exception as raised:  # noqa: BLE001 - raised again, where no nursery wraps it
                 error = raised
             listening.cancel_scope.cancel()
@@ -484,10 +535,11 @@ class _Serving:
         kinds: Mapping[str, type[Room]],
         settings: Settings,
         beside: Callable[[Server], Awaitable[None]] | None,
+        surroundings: Surroundings | None,
     ) -> None:
         """Serve until the signal."""
         with self._scope:
-            async with open_server(kinds, settings) as server:
+            async with open_in(kinds, settings, surroundings) as server:
                 if settings.collecting == "young":
                     server.follow_gc_policy()
                 async with trio.open_nursery() as nursery:
@@ -517,25 +569,6 @@ def _assets(settings: Settings) -> Assets:
     if settings.page is None:
         return Assets(web_client())
     return Assets(web_client(), page_files(settings.page, (settings.key, settings.secret_file)))
-
-
-async def _listen(host: str, port: int, setting: str) -> list[socket.socket]:
-    try:
-        return await open_listeners(host, port)
-    except OSError as error:
-        reason = str(error)
-        if _is_in_use(error):
-            flag = f"--{setting.replace('_', '-')}"
-            reason = f"the port is in use; choose another with {flag}, or 0 for any free one"
-        raise StartError(f"cannot listen on {host} port {port}: {reason}") from error
-
-
-def _is_in_use(error: BaseException | None) -> bool:
-    if isinstance(error, BaseExceptionGroup):
-        return any(map(_is_in_use, error.exceptions))
-    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return True
-    return error is not None and _is_in_use(error.__cause__)
 
 
 async def _in_portions(gathering: Generator[None, None, ServerFigures]) -> ServerFigures:

@@ -20,17 +20,12 @@ class Queue(Protocol):
 
 
 class RoomStorage(Storage):
-    """A ``Storage`` whose writes are those of one room.
-
-    ``fence`` is the claim to the room that all its writes carry.  ``tick_queue`` takes
-    submissions while the room is journaled in the storage, and writes them with their ticks.
-    """
+    """A ``Storage`` whose writes are those of one room."""
 
     def __init__(self, storage: Storage, queue: Queue, fence: Fence | None = None) -> None:
         super().__init__(storage.database, storage.clock)
         self._queue: Final = queue
-        self.fence = fence
-        self.tick_queue: Queue | None = None
+        self._fence: Final = fence
 
     def submit(self, *operations: Operation) -> Receipt:
         """Have ``operations`` written together, soon, and return a receipt of it.
@@ -39,8 +34,8 @@ class RoomStorage(Storage):
         order.  While the database does not answer they wait in a bounded queue; while it is full,
         new submissions are refused.  A server that stops writes the waiting submissions first.
         """
-        return (self.tick_queue or self._queue).submit(*operations, fence=self.fence)
+        return self._queue.submit(*operations, fence=self._fence)
 
     async def write(self, *operations: Operation, fence: Fence | None = None) -> list[Any]:
         """Do all ``operations`` in one transaction, and return what each returns."""
-        return await super().write(*operations, fence=fence or self.fence)
+        return await super().write(*operations, fence=fence or self._fence)

@@ -123,7 +123,6 @@ def test_defaults_of_a_command_yield_to_the_environment(monkeypatch: pytest.Monk
         (["demo", "--bots", "0", "--port", "70000"], "--port: port must be from 0 to 65535"),
         (["demo", "--bots", "-1"], "--bots: at least 0"),
         (["demo", "--config", "nowhere.toml"], "cannot read nowhere.toml"),
-        (["demo", "--data", ""], "--data: '' is not a path"),
     ],
 )
 def test_expected_errors_are_one_line_and_exit_code_1(
@@ -291,6 +290,6 @@ async def test_the_echo_until_a_signal(here: pathlib.Path) -> None:
 def test_the_printed_lines_for_an_address(host: str, said: list[str]) -> None:
     server = Server(DEMO_KINDS, Settings(host=host))
     server.port = 5
-    lines = serving._addresses(server)
+    lines = serving.addresses(server)
     assert len(lines) == len(said)
     assert all(part in line for part, line in zip(said, lines, strict=True))

@@ -19,6 +19,7 @@ import structlog
 import trio
 
 from gameserver.config import Settings
+from gameserver.errors import GameServerError
 from gameserver.ops.logging import escaped
 from gameserver.protocol.closing import CloseCode
 from gameserver.runtime.admission.connection_limits import ConnectionLimits, Peer, Reason
@@ -408,8 +409,7 @@ class Acceptor:
         if refusal is not None:
             return refusal
         if not wants_upgrade(request):
-            await self._site.prepare(request)
-            return self._site_answer(request)
+            return self._site_answer(request, await self._prepared(request))
         upgrade = read_upgrade(request)
         if isinstance(upgrade, Response):
             return upgrade
@@ -423,9 +423,15 @@ class Acceptor:
             )
         return _Opening(upgrade=upgrade, endpoint=endpoint)
 
-    def _site_answer(self, request: h11.Request) -> Response:
+    async def _prepared(self, request: h11.Request) -> Response | None:
         try:
-            return self._site.answer(request)
+            return await self._site.prepare(request)
+        except GameServerError as error:
+            return text_response(503, f"Another process of the server does not answer: {error}")
+
+    def _site_answer(self, request: h11.Request, made: Response | None) -> Response:
+        try:
+            return self._site.answer(request, made)
         except Exception:
             self._crashed += 1
             log.exception("route crashed", target=escaped(request.target.decode("ascii")))

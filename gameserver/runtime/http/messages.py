@@ -55,21 +55,30 @@ class Site:
 
     ``routes`` maps an exact path to a function of the query that makes the response anew each time.
     The functions are called on the server's one thread and must be quick: a route that shows more
-    than can be gathered at once has a function in ``gather``, which is awaited before.
+    than can be gathered at once has a function in ``gather``, which is awaited before.  Routes that
+    ask other processes are in ``awaited``.
     """
 
     routes: Mapping[str, Callable[[str], Response]] = attrs.field(factory=dict)
     assets: Assets | None = None
     gather: Mapping[str, Callable[[], Awaitable[None]]] = attrs.field(factory=dict)
+    awaited: Mapping[str, Callable[[str], Awaitable[Response]]] = attrs.field(factory=dict)
 
-    async def prepare(self, request: h11.Request) -> None:
-        """Gather what the answer to this request shows."""
-        gather = self.gather.get(path_of(request) or "")
+    async def prepare(self, request: h11.Request) -> Response | None:
+        """Gather what the answer to this request shows; return it if others have made it."""
+        path = path_of(request) or ""
+        gather = self.gather.get(path)
         if gather is not None:
             await gather()
+        if (awaited := self.awaited.get(path)) is None or request.method not in (b"GET", b"HEAD"):
+            return None
+        return await awaited(query_of(request))
 
-    def answer(self, request: h11.Request) -> Response:
-        """The response for a request that is no upgrade. A HEAD is answered as a GET."""
+    def answer(self, request: h11.Request, made: Response | None = None) -> Response:
+        """The response for a request that is no upgrade. A HEAD is answered as a GET.
+
+        ``made`` is what ``prepare`` has returned.
+        """
         if request.http_version not in (b"1.0", b"1.1"):
             return text_response(505, "This server speaks HTTP/1.1.")
         path = path_of(request)
@@ -84,7 +93,7 @@ class Site:
                 405, "Only GET and HEAD are answered.", headers=(("Allow", "GET, HEAD"),)
             )
         if route is not None:
-            response = route(query_of(request))
+            response = route(query_of(request)) if made is None else made
             return attrs.evolve(
                 response, headers=(("Cache-Control", "no-store"), *response.headers)
             )

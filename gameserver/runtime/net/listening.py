@@ -6,10 +6,13 @@ Owns which options those sockets get.  Never accepts a connection: ``acceptor.py
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 from typing import Final
 
 import trio
+
+from gameserver.errors import GameServerError
 
 #: The most that the kernel may hold of a connection that we have not read.  Otherwise Linux grows
 #: this buffer to megabytes for each fast sender (``tcp_rmem``).  Over a round trip of 300 ms it
@@ -24,6 +27,30 @@ SEND_BUFFER_BYTES: Final = 128 * 1024
 #: The most of it that the kernel may hold unsent.  Without this limit a slow client's deltas are
 #: seconds old before a post is ever refused.
 NOT_SENT_LOW_WATER_BYTES: Final = 16 * 1024
+
+
+class StartError(GameServerError):
+    """The server cannot start; the text is one line for the operator."""
+
+
+async def listen(host: str, port: int, setting: str) -> list[socket.socket]:
+    """Return listening sockets; ``StartError`` names the ``setting`` of the port if it is taken."""
+    try:
+        return await open_listeners(host, port)
+    except OSError as error:
+        reason = str(error)
+        if _is_in_use(error):
+            flag = f"--{setting.replace('_', '-')}"
+            reason = f"the port is in use; choose another with {flag}, or 0 for any free one"
+        raise StartError(f"cannot listen on {host} port {port}: {reason}") from error
+
+
+def _is_in_use(error: BaseException | None) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(_is_in_use, error.exceptions))
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return True
+    return error is not None and _is_in_use(error.__cause__)
 
 
 async def open_listeners(

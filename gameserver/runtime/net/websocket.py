@@ -251,6 +251,12 @@ class WebSocket:
         """Whether a ping of the peer, while we were closing, has ended trio-websocket's reader."""
         return self._reader.failed
 
+    @property
+    def asked_host(self) -> str:
+        """The host and port that the upgrade request was for."""
+        line = next(each for each in self._head.split(b"\r\n") if each.startswith(b"Host: "))
+        return line.removeprefix(b"Host: ").decode("ascii")
+
     # ------------------------------------------------------------ going on in another process
 
     def freeze(self, put_back: Sequence[bytes] = ()) -> FrozenWebSocket | None:

@@ -14,7 +14,7 @@ import random
 import re
 import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl
 
 import attrs
@@ -36,9 +36,7 @@ from gameserver.runtime.net import poller
 from gameserver.runtime.rooms.identities import Identities
 from gameserver.runtime.rooms.join_request import JoinRequest, read_join_request
 from gameserver.runtime.rooms.joinable import JoinableRooms
-from gameserver.runtime.rooms.journal_rows import RowWriter
 from gameserver.runtime.rooms.journals import Journals
-from gameserver.runtime.rooms.kept_rooms import KeptRooms
 from gameserver.runtime.rooms.open_room import OpenRoom
 from gameserver.runtime.rooms.recovery import Recovered, recover
 from gameserver.runtime.rooms.reservations import MAX_VALID_S, Reservations, Reserved
@@ -50,9 +48,7 @@ from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import Member
 from gameserver.simulation.room_check import check_room
 from gameserver.simulation.slips import suspicions
-from gameserver.storage.errors import StorageError
 from gameserver.storage.room_storage import RoomStorage
-from gameserver.storage.store import Storage
 from gameserver.tokens import TokenRefused
 
 log = structlog.get_logger(__name__)
@@ -84,6 +80,22 @@ class Place:
     number: int
     serial: int
     made: bool
+
+
+class HostRooms(Protocol):
+    """The rooms of all nodes of a host, as far as one of their lobbies must know them."""
+
+    def may_make(self, label: str) -> bool:
+        """Whether this node has the claim to a room, so that no other node makes it."""
+
+    def new_name(self) -> str:
+        """Return a name that no other node gives to a room."""
+
+    def opened(self, label: str) -> None:
+        """Note that a room is open."""
+
+    def ended(self, label: str) -> None:
+        """Note that a room has ended, and may be made elsewhere."""
 
 
 class Lobby:
@@ -118,8 +130,8 @@ class Lobby:
             polled=settings.reading == "poller" and poller.AVAILABLE,
         )
         self._journals = Journals(settings)
-        #: The durable rooms that are kept in the storage; None: durable rooms are kept in files.
-        self.kept: KeptRooms | None = None
+        #: The rooms of other nodes; None for a server that is alone.
+        self.host_rooms: HostRooms | None = None
         self.quota = RoomQuota(settings)
         #: Joins and rooms refused because a room was overloaded.
         self.overload_refusals = 0
@@ -151,9 +163,30 @@ class Lobby:
         """The kinds and tasks of the rooms that can be joined, oldest first."""
         return [(opened.kind, opened.task) for opened in self._open.values()]
 
+    @property
+    def open_rooms(self) -> list[OpenRoom]:
+        """The rooms that can be joined, oldest first."""
+        return list(self._open.values())
+
     def listed(self) -> Iterator[ListedRoom]:
         """Yield the rooms that can be joined, oldest first, as ``/rooms`` shows them."""
         yield from self._open.values()
+
+    def is_open(self, label: str) -> bool:
+        """Whether a room of this name can be joined here."""
+        return label in self._open
+
+    def joinable_label(self, request: JoinRequest) -> str | None:
+        """Return a room for a client that named none; None if a new one is needed."""
+        self._sweep(request.kind)
+        opened = self._joinable[request.kind].find(request.wanted)
+        return None if opened is None else opened.task.label
+
+    @property
+    def makes_rooms(self) -> bool:
+        """Whether there is no overload that forbids new rooms."""
+        overload = self._loop.overload
+        return not (overload.no_new_rooms or overload.refusing)
 
     def loop_figures(self) -> LoopFigures:
         """Return what ticking all rooms has counted so far."""
@@ -298,12 +331,18 @@ class Lobby:
             if opened.kind == kind:
                 self._joinable[kind].note(opened)
 
+    def overloaded(self) -> JoinRefused:
+        """Return the refusal of a client for which no new room is made."""
+        return self._overload("the server is overloaded")
+
     def _overload(self, why: str) -> JoinRefused:
         self.overload_refusals += 1
         retry_after_s = OVERLOAD_RETRY_S * random.uniform(1, 2)  # not all at once
         return JoinRefused(CloseCode.ROOM_FULL, why, retry_after_s=retry_after_s)
 
     def _free_name(self, kind: str) -> str:
+        if self.host_rooms is not None:
+            return self.host_rooms.new_name()
         number = self._lowest_name[kind]
         while f"{kind}/{number}" in self._open:
             number += 1
@@ -437,17 +476,19 @@ class Lobby:
             raise JoinRefused(
                 CloseCode.ROOM_FULL, "all rooms are taken", retry_after_s=RETRY_AFTER_S
             )
-        if self._loop.overload.no_new_rooms or self._loop.overload.refusing:
+        if not self.makes_rooms:
             # All rooms share one core, so another room would add to the load.
-            raise self._overload("the server is overloaded")
+            raise self.overloaded()
         self.quota.take(maker, trio.current_time())
         kind = request.kind
         name = self._free_name(kind) if request.name is None else request.name
         label = f"{kind}/{name}"
-        if self.kept is not None and self.kept.is_recovering(label):
+        if self.host_rooms is not None and not self.host_rooms.may_make(label):
             self.quota.give_back(maker)
             raise JoinRefused(
-                CloseCode.ROOM_FULL, f"{label} is being recovered", retry_after_s=RETRY_AFTER_S
+                CloseCode.ROOM_FULL,
+                f"{label} may be on another node",
+                retry_after_s=RETRY_AFTER_S,
             )
         try:
             room = self._kinds[kind](
@@ -460,30 +501,12 @@ class Lobby:
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the room could not be made") from None
         return self._open_room(kind, name, task, maker)
 
-    def _task_of(
-        self,
-        room: Room,
-        label: str,
-        recovered: Recovered | None = None,
-        storage: RoomStorage | None = None,
-    ) -> RoomTask:
+    def _task_of(self, room: Room, label: str, recovered: Recovered | None = None) -> RoomTask:
         """Return the task of a room that was made or ``recovered``, and give it its storage."""
-        if storage is None and self.storage_for_room is not None:
-            storage = self.storage_for_room()
-        if storage is not None:
-            storage.fence = None if recovered is None else recovered.fence
-            give_storage(room, storage)
-        kept = self.kept if room.durable else None
+        if self.storage_for_room is not None:
+            give_storage(room, self.storage_for_room())
         return RoomTask(
-            room,
-            label,
-            self._loop,
-            self.resumption,
-            self.hold_quota,
-            self._journals,
-            recovered,
-            claim=None if kept is None else functools.partial(kept.claim_new, label),
-            storage=storage,
+            room, label, self._loop, self.resumption, self.hold_quota, self._journals, recovered
         )
 
     def _open_room(self, kind: str, name: str, task: RoomTask, maker: str | None) -> OpenRoom:
@@ -496,64 +519,21 @@ class Lobby:
         self._open[task.label] = opened
         self._joinable[kind].note(opened)
         self._running += 1
+        if self.host_rooms is not None:
+            self.host_rooms.opened(task.label)
         self._tasks.start_soon(self._run, opened)
         return opened
 
-    def keep_rooms(
-        self, kept: KeptRooms, storage: Storage, report: Callable[[StorageError], None]
-    ) -> None:
-        """Keep durable rooms in a storage, not in files; call this before ``start``."""
-        self.kept = kept
-        self._journals.rows = RowWriter(storage, report)
-
     async def recover(self) -> None:
         """Open the durable rooms of an earlier process; call this before anybody joins."""
-        if self.kept is not None:
-            for label in await self.kept.left_behind():
-                with contextlib.suppress(JoinRefused):  # another server has it
-                    await self._recover_kept(self.kept, label)
-            return
         storage = None if self.storage_for_room is None else self.storage_for_room()
-        for recovered in await recover(self._journals.files.folder, self._kinds, storage):
-            await self._open_recovered(recovered, None)
-
-    async def find_kept(self, request: JoinRequest, resume: str | None) -> None:
-        """Recover the room asked for, if it is kept in the storage and no server has it.
-
-        ``JoinRefused`` if another server has it, or the storage does not answer.
-        """
-        if self.kept is None or not self.kept.keeps(request.kind):
-            return
-        label = None if request.name is None else f"{request.kind}/{request.name}"
-        if label is None:
-            label = self.resumption.label_of(resume)
-        if label is None or label in self._open or label.partition("/")[0] != request.kind:
-            return
-        try:
-            await self._recover_kept(self.kept, label)
-        except StorageError as error:
-            log.warning("a room cannot be recovered now", room=label, reason=str(error))
-            raise JoinRefused(
-                CloseCode.ROOM_FULL, "the storage does not answer", retry_after_s=RETRY_AFTER_S
-            ) from None
-
-    async def _recover_kept(self, kept: KeptRooms, label: str) -> None:
-        async with kept.one_at_a_time(label) as is_mine:
-            if not is_mine or label in self._open or label in self._stopping:
-                return
-            assert self.storage_for_room is not None
-            storage = self.storage_for_room()
-            recovered = await kept.recover(label, storage)
-            if recovered is not None:
-                await self._open_recovered(recovered, storage)
-
-    async def _open_recovered(self, recovered: Recovered, storage: RoomStorage | None) -> None:
-        kind, _, name = recovered.label.partition("/")
-        task = self._task_of(recovered.stepper.room, recovered.label, recovered, storage)
-        opened = self._open_room(kind, name, task, None)
-        await task.ready.wait()
-        if not task.roster.seats_taken:
-            self._seat_released(opened)
+        for recovered in await recover(self._journals.folder, self._kinds, storage):
+            kind, _, name = recovered.label.partition("/")
+            task = self._task_of(recovered.stepper.room, recovered.label, recovered)
+            opened = self._open_room(kind, name, task, None)
+            await task.ready.wait()
+            if not task.roster.seats_taken:
+                self._seat_released(opened)
 
     async def replace(self, kinds: Mapping[str, type[Room]]) -> dict[str, str]:
         """Have all rooms go on with other versions of their classes, with their players.
@@ -632,6 +612,8 @@ class Lobby:
             self._running -= 1
             if self._running == 0:
                 self._all_stopped.set()
+            if self.host_rooms is not None and label not in self._open:
+                self.host_rooms.ended(label)
             log.info("room ended", room=label, reason=opened.task.ended)
 
     def _forget(self, opened: OpenRoom) -> None:

@@ -84,6 +84,11 @@ class OpenRoom:
         return self.task.ladder.step.refuses_joins
 
     @property
+    def filter_names(self) -> tuple[str, ...]:
+        """The names of ``filter_values``."""
+        return tuple(self.task.room.filter_by)
+
+    @property
     def filter_values(self) -> Key | None:
         """The present filter values of the room; None if the server may not choose it."""
         room, roster = self.task.room, self.task.roster

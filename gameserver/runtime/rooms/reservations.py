@@ -49,7 +49,7 @@ class Reservations:
     """The reserved seats of one server; their waits run in the nursery given to ``start``."""
 
     def __init__(self) -> None:
-        # Only this process knows the reservations, so no other needs to read the tickets.
+        # Only this process knows the reservations; other nodes of its host read whose they are.
         self._tickets = SeatTickets([secrets.token_urlsafe(32)])
         self._open: dict[str, Reserved] = {}
         self._nursery: trio.Nursery | None = None
@@ -59,6 +59,17 @@ class Reservations:
     def __len__(self) -> int:
         """Return how many seats are reserved."""
         return len(self._open)
+
+    def share(self, secret: str) -> None:
+        """Sign tickets so that the other nodes of the host can tell their rooms; comes first."""
+        self._tickets = SeatTickets([secret])
+
+    def room_of(self, ticket: str) -> str | None:
+        """Return the room of a ticket that any node of the host gave out, or None."""
+        try:
+            return self._tickets.verify(ticket).room
+        except TokenRefused:
+            return None
 
     def start(self, nursery: trio.Nursery) -> None:
         """Let reservations expire, in ``nursery``, from now on."""

@@ -26,6 +26,9 @@ MAX_FIELDS: Final = 8
 MAX_CURSOR_DIGITS: Final = 18
 
 
+WRONG_CURSOR: Final = text_response(400, "after is the next of another page.")
+
+
 class ListedRoom(Protocol):
     """A room as the list shows it."""
 
@@ -70,9 +73,9 @@ class RoomList:
 
     def respond(self, query: str, now_s: float) -> Response:
         """Answer a request with this query: ``after=`` the ``next`` of the page before."""
-        after = _cursor(query)
+        after = cursor_in(query)
         if after is None:
-            return text_response(400, "after is the next of another page.")
+            return WRONG_CURSOR
         page: list[ListedRoom] = []
         more = False
         for room in self._rooms.listed():
@@ -99,7 +102,7 @@ class RoomList:
         return self._totals
 
 
-def _cursor(query: str) -> int | None:
+def cursor_in(query: str) -> int | None:
     """Return the cursor in ``query``, 0 without one; None if it is none."""
     try:
         fields = parse_qs(query, keep_blank_values=True, max_num_fields=MAX_FIELDS)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import structlog
 import trio
 
-from gameserver.errors import JoinRefused, LocalProtocolError
+from gameserver.errors import LocalProtocolError
 from gameserver.ops.logging import escaped
 from gameserver.ops.metrics import RoomTally
 from gameserver.outbox import Move
@@ -28,14 +28,12 @@ from gameserver.runtime.net.heartbeat import Heartbeat
 from gameserver.runtime.net.link import Link
 from gameserver.runtime.rooms.background import BackgroundCalls
 from gameserver.runtime.rooms.hook_watch import BLOCK_S, HookWatch
-from gameserver.runtime.rooms.journal_rows import JournalRows
-from gameserver.runtime.rooms.journals import Journals
+from gameserver.runtime.rooms.journals import FINISH_TIMEOUT_S, Journals, RoomJournal
 from gameserver.runtime.rooms.latency_budget import InputStages, stages_of
 from gameserver.runtime.rooms.overload import OverloadLadder, steps_for
 from gameserver.runtime.rooms.pace import RoomPace
-from gameserver.runtime.rooms.recovery import Recovered
+from gameserver.runtime.rooms.recovery import SUSPENDED, Recovered, mark_over
 from gameserver.runtime.rooms.resumption import Resumption
-from gameserver.runtime.rooms.room_journal import SUSPENDED, RoomJournal
 from gameserver.runtime.rooms.room_loop import RoomLoop
 from gameserver.runtime.rooms.roster import Member, Roster
 from gameserver.runtime.rooms.schedule import TickStatistics, TickTimes
@@ -45,9 +43,6 @@ from gameserver.simulation.stepper import HookFailure, Seated, Stepper
 from gameserver.state.journal.records import Disagreed
 from gameserver.state.restore import Loaded, load
 from gameserver.state.snapshot import capture
-from gameserver.storage.errors import StorageError
-from gameserver.storage.fences import Fence
-from gameserver.storage.room_storage import RoomStorage
 
 log = structlog.get_logger(__name__)
 
@@ -62,8 +57,6 @@ class RoomTask:
 
     ``loop`` ticks it, reads its links and pings its players.  ``ready`` is set when the first tick
     may come, or when the room ended before it.  ``recovered`` is set if a journal restored it.
-    ``claim`` claims a room that is kept in the storage, before its ``on_start``; ``storage`` is the
-    room's own, whose writes then carry the claim.
     """
 
     def __init__(
@@ -75,9 +68,6 @@ class RoomTask:
         hold_quota: HoldQuota,
         journals: Journals | None = None,
         recovered: Recovered | None = None,
-        *,
-        claim: Callable[[], Awaitable[Fence]] | None = None,
-        storage: RoomStorage | None = None,
     ) -> None:
         self.room = room
         self.stepper = Stepper(room) if recovered is None else recovered.stepper
@@ -86,6 +76,7 @@ class RoomTask:
         self.was_recovered: Final = recovered is not None and not recovered.in_place
         #: Replaces ``on_start`` when a recovered room begins; None for a new room, and afterwards.
         self._recovered = recovered
+        self._epoch = 1 if recovered is None else recovered.epoch
         self.ready = trio.Event()
         #: Called with each move of players to another room, at the end of a tick.
         self.on_move: Callable[[Move], None] = lambda _: None
@@ -116,9 +107,6 @@ class RoomTask:
         self.ladder = OverloadLadder(room.tick_rate, steps_for(has_view=room.view is not None))
         self._loop = loop
         self._journals = journals
-        self._claim = claim
-        self._storage = storage
-        self._fence = None if recovered is None else recovered.fence
         #: None before the first tick, and for a room that is not journaled.
         self.journal: RoomJournal | None = None
         self._life = trio.CancelScope()
@@ -239,9 +227,7 @@ class RoomTask:
         started = False
         try:
             with self._life:
-                started = self._recovered is not None or (
-                    await self._claimed() and await self._guarded("on_start")
-                )
+                started = self._recovered is not None or await self._guarded("on_start")
                 if started:
                     async with trio.open_nursery() as nursery:
                         self._background = BackgroundCalls(self.stepper, nursery, self._log)
@@ -264,28 +250,6 @@ class RoomTask:
 
         await self._finish_journal()
 
-    async def _claimed(self) -> bool:
-        """Claim a room that is kept in the storage; whether that went well."""
-        if self._claim is None:
-            return True
-        try:
-            self._fence = await self._claim()
-        except (JoinRefused, StorageError) as error:
-            self._log.warning("the room cannot be claimed", reason=str(error))
-            self.roster.fail("the room cannot be claimed")
-            return False
-        if self._storage is not None:
-            self._storage.fence = self._fence
-        return True
-
-    def _fenced_off(self) -> None:
-        """End at once, without hooks: the room goes on elsewhere, and its players return there."""
-        self._log.error("another server has taken over the room")
-        self.roster.suspended = True
-        self._stop_ticking()
-        self.roster.fail("the room is on another server")
-        self._life.cancel()
-
     def _start_ticking(self) -> None:
         recovered, self._recovered = self._recovered, None
         if self._journals is not None:
@@ -293,13 +257,9 @@ class RoomTask:
                 self.stepper,
                 self.publisher,
                 self.label,
+                epoch=self._epoch,
                 shell={"incarnation": self.roster.incarnation},
-                fence=self._fence,
-                fenced_off=self._fenced_off,
             )
-        if self._storage is not None and isinstance(self.journal, JournalRows):
-            self._storage.tick_queue = self.journal
-            self.journal.on_finished = self._submit_without_journal
         self._published_tick = self.room.tick_number
         self.stepper.interrupt_calls()
         # The same as ``trio.current_time``, which looks for the clock at each call.
@@ -338,10 +298,10 @@ class RoomTask:
             self.label,
             loaded.stepper,
             self.publisher.published_tick,
+            self._epoch + 1,
             self.roster.incarnation,
             same_schema=cls.schema().hash == type(self.room).schema().hash,
             in_place=True,
-            fence=self._fence,
         )
 
     def leave_off(self) -> None:
@@ -351,10 +311,6 @@ class RoomTask:
         if self.journal is not None:
             self.journal.end(SUSPENDED)
         self._life.cancel()
-
-    def _submit_without_journal(self) -> None:
-        if self._storage is not None:
-            self._storage.tick_queue = None
 
     async def suspend(self) -> None:
         """Stop ticking, and keep the journal: the next server resumes the room.
@@ -378,7 +334,10 @@ class RoomTask:
             return
         await journals.finish(journal)
         if journal.durable and journal.stopped and not self.roster.suspended:
-            await journals.note_over(journal)
+            with trio.move_on_after(FINISH_TIMEOUT_S):
+                await trio.to_thread.run_sync(
+                    mark_over, journals.folder, self.label, abandon_on_cancel=True
+                )
 
     def _stop_ticking(self) -> None:
         if self._scheduled is not None:

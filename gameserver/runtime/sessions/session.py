@@ -46,6 +46,7 @@ from gameserver.protocol.messages import (
 )
 from gameserver.runtime.admission.connection_limits import Peer
 from gameserver.runtime.http.acceptor import FLOOD
+from gameserver.runtime.http.frozen_connection import FrozenConnection
 from gameserver.runtime.net.heartbeat import Beat
 from gameserver.runtime.net.websocket import State, WebSocket, WebSocketClosed
 from gameserver.runtime.rooms.join_request import JoinRequest
@@ -53,6 +54,7 @@ from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import Member
 from gameserver.runtime.sessions.reception import MessageCount, Reception, SessionOver
+from gameserver.runtime.sessions.routing import Elsewhere, Expected, Routed, Router
 from gameserver.simulation.inputs import LENGTH_TICKS
 from gameserver.simulation.stepper import Seated
 
@@ -69,6 +71,10 @@ BYE_TIMEOUT_S: Final = 2.0
 #: The reason that game and log get where neither side gave one.
 LOST: Final = "connection lost"
 VERSION_REFUSED: Final = f"this server speaks version {VERSION} of the protocol"
+#: A connection that no other node has passed on.
+FROM_CLIENT: Final = Routed()
+#: Close codes by which a room refuses a client that another room may take.
+ROOM_CODES: Final = frozenset({CloseCode.ROOM_FULL, CloseCode.ROOM_CLOSED, CloseCode.REFUSED})
 #: Close codes that a game's ``JoinRefused`` may carry (RFC 6455, 7.4.2: private use).
 GAME_CODES: Final = range(4000, 5000)
 
@@ -81,6 +87,14 @@ class Ending:
     reason: str
     by_peer: bool = False
     retry_after_s: float | None = None
+
+
+class _PassedOn(Exception):
+    """Another node goes on with the connection; this process has closed its copy of the socket."""
+
+
+class _NoTurn(JoinRefused):
+    """Too many clients join right now, whichever room they ask for."""
 
 
 class _RefusedByGame(JoinRefused):
@@ -97,8 +111,12 @@ class Session:
         lobby: Lobby,
         settings: Settings,
         counters: Counters,
+        router: Router | None = None,
+        routed: Routed = FROM_CLIENT,
     ) -> None:
         self._ws = ws
+        self._router = router
+        self._routed = routed
         self._lobby = lobby
         self._settings = settings
         self._counters = counters
@@ -145,7 +163,11 @@ class Session:
         """Run the session to its end, then send bye and close, each with a deadline."""
         ending = Ending(CloseCode.INTERNAL_ERROR, "internal error")
         with self._scope:
-            ending = await self._until_closed(self._join_and_play())
+            try:
+                ending = await self._until_closed(self._join_and_play())
+            except _PassedOn:
+                self._counters.passed_on += 1
+                return
         ending = self._ending or ending
         self._count(ending)
         self._log.info(
@@ -192,19 +214,75 @@ class Session:
     # ------------------------------------------------------------ joining
 
     async def _join_and_play(self) -> Ending:
-        hello = await self._hello()
+        hello, data = await self._hello()
         await self._lobby.join_throttle.wait_turn()
+        if self._router is not None:
+            return await self._join_on_host(hello, data, self._router)
+        task, member, resumed = await self._join_here(hello, self._checked_request(hello))
+        return await self._stay(task, member, resumed=resumed)
+
+    async def _join_on_host(self, hello: Hello, data: bytes, router: Router) -> Ending:
+        """Join on the node that ``router`` chooses, or have it take the connection.
+
+        A client that named no room gets another one if the chosen one refuses it.
+        """
+        newcomer = False
+        if hello.ticket is not None and (expected := router.take_expected(hello.ticket)):
+            hello, data, self._routed = _hello_of(expected), expected.hello, expected.routed
+            newcomer = True
         request = self._checked_request(hello)
-        await self._lobby.find_kept(request, hello.resume)
+        while True:
+            place = await router.place(request, hello, self._routed)
+            self._routed = attrs.evolve(self._routed, label=place.label)
+            if isinstance(place, Elsewhere):
+                await self._send_elsewhere(place, data, router)
+                continue  # that node is gone
+            there = attrs.evolve(request, name=place.label.partition("/")[2])
+            try:
+                task, member, resumed = await self._join_here(hello, there)
+            except JoinRefused as refusal:
+                may_try = request.name is None and hello.ticket is None
+                refused_by = (*self._routed.refused_by, place.label)
+                if not (may_try and _is_of_room(refusal)) or len(refused_by) > MAX_ROOMS_TRIED:
+                    raise
+                self._routed = attrs.evolve(self._routed, label=None, refused_by=refused_by)
+            else:
+                return await self._stay(task, member, resumed=resumed and not newcomer)
+
+    async def _send_elsewhere(self, there: Elsewhere, data: bytes, router: Router) -> None:
+        """Give the connection to another node, or its client the way there; return if neither is.
+
+        Raises to end this session where the other node goes on.
+        """
+        routed = self._routed = attrs.evolve(self._routed, hops=self._routed.hops + 1)
+        if self._ws.link.encrypted:
+            if there.secure_port is None:
+                raise SessionOver(CloseCode.GOING_AWAY, "this room is on a node without TLS")
+            ticket = await router.announce(there, Expected(data, routed))
+            if ticket is None:
+                return
+            host = self._ws.asked_host.rpartition("]")[0] or self._ws.asked_host.partition(":")[0]
+            host = f"{host}]" if host.startswith("[") else host
+            self._moved = Moved(f"wss://{host}:{there.secure_port}/", there.label, ticket)
+            raise SessionOver(CloseCode.MOVED, f"moved to {there.label}")
+        frozen = self._ws.freeze([data])
+        if frozen is None:
+            raise SessionOver(CloseCode.RATE, "too much was sent before the welcome")
+        connection = FrozenConnection(frozen, self._peer.freeze(trio.current_time()))
+        if await router.pass_on(there, self._ws.link, connection, routed):
+            self._ws.drop()
+            raise _PassedOn
+        self._ws.thaw()
+
+    async def _join_here(self, hello: Hello, request: JoinRequest) -> tuple[RoomTask, Member, bool]:
+        """Resume or join on this node; return also whether the client has resumed."""
         found = self._lobby.find_resumable(hello.resume, request)
         expected = self._lobby.reservations.find(hello.ticket) is not None
-        turn_s = self._peer.connection_limits.let_join(
-            trio.current_time(), returning=found is not None or expected
-        )
+        turn_s = self._turn_s(returning=found is not None or expected)
         if found is not None:
             task, member = found
             self._resume(hello, task, member)
-            return await self._stay(task, member, resumed=True)
+            return task, member, True
         if (moved := self._lobby.find_move(hello.resume)) is not None:
             self._moved = moved
             raise SessionOver(CloseCode.MOVED, f"moved to {moved.room}")
@@ -213,7 +291,15 @@ class Session:
             task, member = await self._join_or_take_over(hello, request)
         else:
             task, member = await self._join_reserved(hello, hello.ticket, request)
-        return await self._stay(task, member, resumed=False)
+        return task, member, False
+
+    def _turn_s(self, *, returning: bool) -> float:
+        try:
+            return self._peer.connection_limits.let_join(trio.current_time(), returning=returning)
+        except JoinRefused as refusal:
+            raise _NoTurn(
+                refusal.code, refusal.reason, retry_after_s=refusal.retry_after_s
+            ) from None
 
     async def _join_or_take_over(
         self, hello: Hello, request: JoinRequest
@@ -353,14 +439,16 @@ class Session:
         )
         self._moved = self._moved or member.moved
 
-    async def _hello(self) -> Hello:
+    async def _hello(self) -> tuple[Hello, bytes]:
+        """Return the hello, also as the bytes that came."""
         with trio.move_on_at(self._peer.deadline_s):
-            message, _ = await self._next_message()
+            data, _ = await self._next_bytes()
+            message = decode_from_client(data)
             if not isinstance(message, Hello):
                 raise RemoteProtocolError("the first message must be hello")
             self._greeted = True
             self._peer.greeted()
-            return message
+            return message, data
         raise SessionOver(
             CloseCode.TOO_SLOW, f"no hello within {self._settings.hello_deadline_s:g} s"
         )
@@ -501,12 +589,16 @@ class Session:
 
     async def _next_message(self) -> tuple[ClientMessage, float]:
         """Return the next message that came through trio-websocket, and when that was."""
+        data, now_s = await self._next_bytes()
+        return decode_from_client(data), now_s
+
+    async def _next_bytes(self) -> tuple[bytes, float]:
         data = await self._ws.receive()
         now_s = trio.current_time()
         self._count_of_messages.add(now_s)
         if isinstance(data, str):
             raise SessionOver(CloseCode.UNSUPPORTED_DATA, "messages are binary here, not text")
-        return decode_from_client(data), now_s
+        return data, now_s
 
     # ------------------------------------------------------------ the end
 
@@ -521,6 +613,21 @@ class Session:
                 except WebSocketClosed:
                     return
         await self._ws.close(ending.code, reason)
+
+
+def _is_of_room(refusal: JoinRefused) -> bool:
+    """Whether another room may take the client."""
+    if isinstance(refusal, _NoTurn):
+        return False
+    return refusal.code in ROOM_CODES or isinstance(refusal, _RefusedByGame)
+
+
+def _hello_of(expected: Expected) -> Hello:
+    """Return the hello that a client has said to another node; it holds nothing any more."""
+    hello = decode_from_client(expected.hello)
+    if not isinstance(hello, Hello):
+        raise RemoteProtocolError("the first message must be hello")
+    return attrs.evolve(hello, tick=0, held=None)
 
 
 def _checked_identity(returned: object) -> str | None:

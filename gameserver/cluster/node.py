@@ -1,0 +1,446 @@
+"""One node of a host: its place among the other processes of the same server.
+
+Owns the connection to the supervisor (kept up, whichever supervisor there is), the socket for other
+nodes, and the listing in the directory.  The server of the node runs in these surroundings, and
+knows none of this.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import socket
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any, Final
+
+import attrs
+import structlog
+import trio
+
+from gameserver.cluster import unix_socket
+from gameserver.cluster.calls import (
+    Call,
+    Caller,
+    CallFailed,
+    CallRefused,
+    Operation,
+    answer_calls,
+)
+from gameserver.cluster.descriptors import DescriptorChannel
+from gameserver.cluster.directory.contract import RENEW_EVERY_S
+from gameserver.cluster.directory.errors import DirectoryError
+from gameserver.cluster.directory.listings import NodeListing
+from gameserver.cluster.directory_calls import CalledDirectory
+from gameserver.cluster.host_answers import HostAnswers
+from gameserver.cluster.host_folder import HostFolder
+from gameserver.cluster.host_sockets import HostSockets
+from gameserver.cluster.node_listing import LoadMeter, list_rooms
+from gameserver.cluster.node_routing import NodeRouting
+from gameserver.cluster.peers import MAX_BODY_BYTES, Peers
+from gameserver.cluster.unix_socket import UnixSocketError
+from gameserver.errors import GameServerError
+from gameserver.ops.metrics import families_of
+from gameserver.ops.node_metrics import (
+    Counts,
+    counts_from_plain,
+    counts_in,
+    counts_to_plain,
+    families_to_plain,
+    merged_exposition,
+)
+from gameserver.protocol.messages import VERSION, Hello
+from gameserver.runtime.http.frozen_connection import FrozenConnection
+from gameserver.runtime.http.messages import Response
+from gameserver.runtime.rooms.join_request import JoinRequest
+from gameserver.runtime.sessions.routing import (
+    Elsewhere,
+    Expected,
+    HasFileno,
+    Here,
+    Routed,
+    Router,
+)
+from gameserver.runtime.surroundings import NodeServer
+
+log = structlog.get_logger(__name__)
+
+#: Between two tries to reach a supervisor.
+RECONNECT_S: Final = 0.2
+#: The shortest time between two renewals; a renewal of thousands of rooms takes a while, and takes
+#: at most this share of the time.
+SHORTEST_RENEWAL_S: Final = 0.02
+RENEWAL_SHARE: Final = 1 / 20
+#: Clients that were sent here with a ticket.  Overflow policy ``drop-oldest``: they come without.
+MAX_EXPECTED: Final = 10_000
+EXPECTED_FOR_S: Final = 30.0
+
+
+class NoSupervisor(GameServerError):
+    """A node is started by a supervisor; nobody else can."""
+
+
+@attrs.frozen
+class _Guest:
+    """A client that comes with a ticket, until a time of Trio's clock."""
+
+    expected: Expected
+    until_s: float
+
+
+class Node(Router):
+    """The surroundings of the server with this ``index`` on a host."""
+
+    def __init__(self, folder: HostFolder, index: int) -> None:
+        self._folder = folder
+        self.index: Final = index
+        self.name: Final = f"n{index}"
+        #: Names this run of the process in the directory.
+        self.run_name: Final = f"{self.name}-{os.getpid()}-{secrets.token_hex(4)}"
+        self.sockets = HostSockets()
+        self._secret: str | None = None
+        self._caller: Caller | None = None
+        self._directory = CalledDirectory(lambda: self._caller)
+        self._server: NodeServer | None = None
+        self._routing: NodeRouting | None = None
+        self._load: LoadMeter | None = None
+        self._peers: Peers | None = None
+        #: The counts of nodes that have ended, for the time when the supervisor is away.
+        self._past_counts: Counts = {}
+        self._renew_now = trio.Event()
+        self._guests: OrderedDict[str, _Guest] = OrderedDict()
+        self._leaving = False
+
+    # ------------------------------------------------------------ the supervisor
+
+    async def join(self, nursery: trio.Nursery) -> None:
+        """Register with the supervisor and take the sockets that all nodes share.
+
+        ``NoSupervisor`` if there is none.  ``nursery`` keeps up the connection from then on.
+        """
+        try:
+            await self._connect(nursery)
+        except (UnixSocketError, CallFailed, CallRefused) as error:
+            raise NoSupervisor(f"{self.name} cannot join its supervisor: {error}") from error
+        self._peers = Peers(self._folder, nursery)
+        await nursery.start(self._serve_peers)
+
+    async def _connect(self, nursery: trio.Nursery) -> None:
+        sock = unix_socket.connect(self._folder.supervisor)
+        caller = Caller(DescriptorChannel(sock, max_body_bytes=MAX_BODY_BYTES))
+        ended = trio.Event()
+
+        async def run() -> None:
+            await caller.run()
+            ended.set()
+            self._caller = None
+            nursery.start_soon(self._reconnect, nursery)
+
+        nursery.start_soon(run)
+        roles, descriptors = self.sockets.to_message()
+        with await caller.receive(
+            "register", self.index, self.run_name, roles, self._secret, descriptors=descriptors
+        ) as answer:
+            self._secret, given = answer.body
+            self.sockets.adopt(HostSockets.take(given, answer))
+        if not ended.is_set():
+            self._caller = caller
+        self.wake_renewal()
+
+    async def _reconnect(self, nursery: trio.Nursery) -> None:
+        log.warning("the supervisor is gone; the node goes on")
+        while self._caller is None:
+            await trio.sleep(RECONNECT_S)
+            try:
+                await self._connect(nursery)
+            except (UnixSocketError, CallFailed):
+                continue
+            except CallRefused as error:
+                log.warning("a supervisor does not want this node", reason=str(error))
+                return
+            log.info("another supervisor has taken over")
+            return
+
+    async def tell_ready(self, lines: Sequence[str]) -> None:
+        """Tell the supervisor that this node serves; ``lines`` are for its terminal."""
+        if self._caller is not None:
+            await self._caller.call("ready", self.index, list(lines))
+
+    # ------------------------------------------------------------ surroundings of the server
+
+    @property
+    def router(self) -> Router:
+        """Decides on which node a client plays."""
+        return self
+
+    @property
+    def plain_listeners(self) -> Sequence[socket.socket]:
+        """The sockets of the port that all nodes share."""
+        return self.sockets.plain
+
+    @property
+    def tls_listeners(self) -> Sequence[socket.socket]:
+        """The sockets of the TLS port that all nodes share."""
+        return self.sockets.tls
+
+    @property
+    def own_tls_listeners(self) -> Sequence[socket.socket]:
+        """The sockets of the TLS port of this node alone."""
+        return self.sockets.own_tls.get(self.index, [])
+
+    @property
+    def lock(self) -> int | None:
+        """A descriptor of the data folder's lock, for the server to close."""
+        return None if self.sockets.lock is None else os.dup(self.sockets.lock.fileno())
+
+    def attend(self, server: NodeServer) -> None:
+        """Note the server that runs here, before it takes connections."""
+        self._server = server
+        server.lobby.host_rooms = self
+        assert self._secret is not None, "join comes first"
+        server.lobby.reservations.share(self._secret)
+        self._load = LoadMeter(server.lobby)
+        self._routing = NodeRouting(self._directory, server.lobby, self.run_name, self.wake_renewal)
+
+    # ------------------------------------------------------------ rooms of this node
+
+    @property
+    def _answers(self) -> HostAnswers:
+        assert self._peers is not None, "join comes first"
+        return HostAnswers(self._folder, self._peers)
+
+    @property
+    def _fences(self) -> dict[str, int]:
+        assert self._routing is not None, "attend comes first"
+        return self._routing.fences
+
+    def may_make(self, label: str) -> bool:
+        """Whether this node has the claim to a room, or gave it a name of its own."""
+        return label in self._fences or label.partition("/")[2].startswith(f"{self.index}-")
+
+    def new_name(self) -> str:
+        """Return a name that no other node gives to a room."""
+        return f"{self.index}-{secrets.token_hex(4)}"
+
+    def opened(self, _label: str) -> None:
+        """List the room soon."""
+        self.wake_renewal()
+
+    def ended(self, label: str) -> None:
+        """Have the room made elsewhere, if anybody wants it."""
+        self.wake_renewal()  # which leaves out what is not open
+        fence = self._fences.pop(label, None)
+        if fence is not None and self._peers is not None:
+            self._peers.nursery.start_soon(self._release, label, fence)
+
+    async def _release(self, label: str, fence: int) -> None:
+        try:
+            await self._directory.release(self.run_name, label, fence)
+        except DirectoryError as error:
+            log.info("a room could not be released; its lease ends", room=label, why=str(error))
+
+    # ------------------------------------------------------------ the directory
+
+    def wake_renewal(self) -> None:
+        """Renew the listing soon."""
+        self._renew_now.set()
+
+    async def run_listing(self) -> None:
+        """List this node and its rooms until cancelled, then leave the directory."""
+        try:
+            while True:
+                started_s = trio.current_time()
+                self._renew_now = trio.Event()
+                try:
+                    await self._renew()
+                except DirectoryError as error:
+                    log.debug("the listing could not be renewed", why=str(error))
+                took_s = trio.current_time() - started_s
+                with trio.move_on_after(RENEW_EVERY_S):
+                    await trio.sleep(max(SHORTEST_RENEWAL_S, took_s / RENEWAL_SHARE))
+                    await self._renew_now.wait()
+        finally:
+            self._leaving = True
+            # Where this fails, the supervisor sees that the process ends.
+            with trio.move_on_after(1, shield=True), contextlib.suppress(DirectoryError):
+                await self._directory.leave(self.run_name)
+
+    async def _renew(self) -> None:
+        server, load = self._server, self._load
+        assert server is not None
+        assert load is not None
+        listing = NodeListing(
+            node=self.run_name,
+            host="",
+            url=self._secure_url(),
+            name=self.name,
+            protocol=VERSION,
+            kinds={
+                kind: str(room.schema().hash)
+                for kind, room in zip(server.lobby.kinds, server.lobby.classes, strict=True)
+            },
+            draining=not server.ready or self._leaving,
+            load=load.measure(trio.current_time()),
+        )
+        await self._claim_unclaimed(listing)
+        renewal = await self._directory.renew(listing, await list_rooms(server.lobby, self._fences))
+        for label in renewal.lost:
+            log.error("another node has a room of this name, too", room=label)
+
+    async def _claim_unclaimed(self, listing: NodeListing) -> None:
+        """Claim the rooms that were made without asking: recovered ones, and those of moves."""
+        assert self._server is not None
+        unclaimed = [
+            room.task.label
+            for room in self._server.lobby.open_rooms
+            if room.task.label not in self._fences
+        ]
+        if unclaimed and await self._directory.node(self.run_name) is None:
+            await self._directory.renew(listing, [])
+        for label in unclaimed:
+            claim = await self._directory.claim(self.run_name, label)
+            if claim.owner.node == self.run_name:
+                self._fences[label] = claim.fence
+            else:
+                log.error("another node has a room of this name, too", room=label)
+
+    def _secure_url(self) -> str:
+        own = self.own_tls_listeners
+        return f"wss://:{own[0].getsockname()[1]}" if own else ""
+
+    # ------------------------------------------------------------ routing
+
+    async def place(self, request: JoinRequest, hello: Hello, routed: Routed) -> Here | Elsewhere:
+        """Return where the client plays; ``JoinRefused`` if that is nowhere for now."""
+        assert self._routing is not None, "attend comes first"
+        assert self._server is not None
+        if routed.label is None and request.name is None and hello.ticket is not None:
+            reserved = self._server.lobby.reservations.room_of(hello.ticket)
+            routed = attrs.evolve(routed, label=reserved)
+        return await self._routing.place(request, routed)
+
+    async def pass_on(
+        self, there: Elsewhere, link: HasFileno, frozen: FrozenConnection, routed: Routed
+    ) -> bool:
+        """Pass a frozen connection to another node; False if this node still has it."""
+        assert self._peers is not None, "join comes first"
+        try:
+            await self._peers.call(
+                there.index, "adopt", frozen.to_plain(), _plain(routed), descriptors=[link]
+            )
+        except CallRefused as error:
+            log.info("another node does not take a connection", node=there.index, why=str(error))
+            return False
+        except CallFailed as error:
+            if error.unsent:
+                log.info("another node cannot be reached", node=there.index, why=str(error))
+                await trio.sleep(RECONNECT_S)
+                return False
+            # It may have the connection, and two must never have it.
+            log.warning("another node did not say that it has a connection", node=there.index)
+        return True
+
+    async def announce(self, there: Elsewhere, expected: Expected) -> str | None:
+        """Tell another node of a client that will connect there; return the ticket for it."""
+        assert self._peers is not None, "join comes first"
+        try:
+            ticket: str = await self._peers.call(
+                there.index, "expect", expected.hello, _plain(expected.routed)
+            )
+        except (CallRefused, CallFailed) as error:
+            log.info("another node does not expect a client", node=there.index, why=str(error))
+            await trio.sleep(RECONNECT_S)
+            return None
+        return ticket
+
+    def take_expected(self, ticket: str) -> Expected | None:
+        """Return the client of a ticket of ``announce``, once; None if the ticket is no such."""
+        guest = self._guests.pop(ticket, None)
+        if guest is None or trio.current_time() > guest.until_s:
+            return None
+        return guest.expected
+
+    # ------------------------------------------------------------ what other nodes call
+
+    async def _serve_peers(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        listener = unix_socket.bind(self._folder.node(self.index))
+        operations: dict[str, Operation] = {
+            "adopt": self._adopt,
+            "expect": self._expect,
+            "rooms": self._own_rooms,
+            "metrics": self._own_metrics,
+        }
+        with trio.socket.from_stdlib_socket(listener) as accepting:
+            async with trio.open_nursery() as nursery:
+                task_status.started()
+                while True:
+                    connection = await unix_socket.accept(accepting)
+                    channel = DescriptorChannel(connection, max_body_bytes=MAX_BODY_BYTES)
+                    if channel.peer().trusted:
+                        nursery.start_soon(answer_calls, channel, operations)
+                    else:
+                        channel.close()
+
+    def _serving(self) -> NodeServer:
+        if self._server is None or not self._server.ready or self._leaving:
+            raise GameServerError(f"{self.name} takes no players now")
+        return self._server
+
+    async def _adopt(self, call: Call) -> None:
+        server = self._serving()
+        frozen, routed = call.arguments
+        connection, came = FrozenConnection.from_plain(frozen), _routed(routed)
+        server.adopt(call.received.take_socket(), connection, came)
+
+    async def _expect(self, call: Call) -> str:
+        self._serving()
+        hello, routed = call.arguments
+        ticket = secrets.token_urlsafe(24)
+        until_s = trio.current_time() + EXPECTED_FOR_S
+        self._guests[ticket] = _Guest(Expected(hello, _routed(routed)), until_s)
+        if len(self._guests) > MAX_EXPECTED:
+            self._guests.popitem(last=False)
+        return ticket
+
+    # ------------------------------------------------------------ answers for the whole host
+
+    async def _own_rooms(self, call: Call) -> Any:
+        assert self._server is not None
+        return json.loads(self._server.own_rooms(*call.arguments).body)
+
+    async def _own_metrics(self, _call: Call) -> list[Any]:
+        assert self._server is not None
+        return families_to_plain(families_of(await self._server.gather_figures()))
+
+    async def rooms(self, query: str) -> Response:
+        """Answer ``/rooms`` for all nodes."""
+        return await self._answers.rooms(query)
+
+    async def metrics(self) -> bytes:
+        """Return the metrics of all nodes; the supervisor keeps the counts of those that ended."""
+        nodes = await self._answers.ask_all("metrics", lambda _: [])
+        by_name = {f"n{index}": families for index, families in nodes.items()}
+        counts = {name: counts_to_plain(counts_in(families)) for name, families in by_name.items()}
+        if self._caller is not None:
+            with contextlib.suppress(CallFailed, CallRefused):
+                known = counts_to_plain(self._past_counts)
+                past = await self._caller.call("counts", counts, known)
+                self._past_counts = counts_from_plain(past)
+        return merged_exposition(by_name, self._past_counts)
+
+
+def _plain(routed: Routed) -> list[Any]:
+    return [routed.label, list(routed.refused_by), routed.hops]
+
+
+def _routed(plain: Any) -> Routed:
+    match plain:
+        case [str() | None as label, list(refused_by), int(hops)]:
+            return Routed(label=label, refused_by=tuple(refused_by), hops=hops)
+    raise GameServerError(
+        "another node passes a connection in a way that this version does not know"
+    )

@@ -1,0 +1,167 @@
+"""On which node of the host a client plays: found by name, or chosen by load.
+
+Owns the decision for each hello, and the fences of the rooms that this node may run.  Never makes a
+room; the lobby does, once this node has the claim.  Every node decides by the same rules, and the
+node that a connection is passed to checks again: a room may have ended meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import structlog
+import trio
+
+from gameserver.cluster.directory.contract import Directory
+from gameserver.cluster.directory.errors import (
+    DirectorySettling,
+    DirectoryUnavailable,
+    LeaseOver,
+)
+from gameserver.cluster.directory.listings import (
+    Candidates,
+    Claim,
+    NodeListing,
+    RoomCandidate,
+)
+from gameserver.cluster.placement import Placement, by_load, least_loaded
+from gameserver.errors import JoinRefused
+from gameserver.protocol.closing import CloseCode
+from gameserver.runtime.rooms.join_request import JoinRequest
+from gameserver.runtime.rooms.lobby import Lobby
+from gameserver.runtime.sessions.routing import Elsewhere, Here, Routed
+
+log = structlog.get_logger(__name__)
+
+#: Nodes that pass a connection on before it is refused: the rooms would change faster than it goes.
+MAX_HOPS: Final = 6
+#: Tries to place a client before it is told to come back.
+MAX_TRIES: Final = 6
+#: The directory of a host answers within a lease of its start; a client waits for that.
+LONGEST_SETTLING_S: Final = 5.0
+#: When a client is told to come back while the directory is away.
+AWAY_RETRY_S: Final = 2.0
+
+
+class NodeRouting:
+    """The decisions of one node.  ``run`` is its name in the directory, ``index`` its number.
+
+    ``renew`` lists this node anew, for the case that its lease is over.
+    """
+
+    def __init__(
+        self,
+        directory: Directory,
+        lobby: Lobby,
+        run: str,
+        renew: Callable[[], object],
+        placements: dict[str, Placement] | None = None,
+    ) -> None:
+        self._directory = directory
+        self._lobby = lobby
+        self._run = run
+        self._renew = renew
+        self._placements = placements or {}
+        #: The fences of the rooms that this node owns.
+        self.fences: dict[str, int] = {}
+
+    async def place(self, request: JoinRequest, routed: Routed) -> Here | Elsewhere:
+        """Return where the client plays; ``JoinRefused`` (4005) if that is nowhere for now."""
+        if routed.hops > MAX_HOPS:
+            raise _come_back("the rooms change too fast right now")
+        for _ in range(MAX_TRIES):
+            try:
+                place = await self._try(request, routed)
+            except DirectorySettling as settling:
+                await trio.sleep(min(settling.retry_after_s, LONGEST_SETTLING_S))
+                continue
+            except LeaseOver:
+                self._renew()
+                await trio.sleep(0.1)
+                continue
+            except DirectoryUnavailable as error:
+                return self._without_directory(request, routed, str(error))
+            if place is not None:
+                return place
+        raise _come_back("the rooms change too fast right now")
+
+    async def _try(self, request: JoinRequest, routed: Routed) -> Here | Elsewhere | None:
+        """Return a place, or None if the chosen one was taken by others just now."""
+        if (label := _named(request, routed)) is not None:
+            return await self._place_named(label)
+        return await self._place_any(request, routed.refused_by)
+
+    async def _place_named(self, label: str) -> Here | Elsewhere:
+        if self._lobby.is_open(label):
+            return Here(label)
+        claim = await self._directory.find(label)
+        if claim is None:
+            kind = label.partition("/")[0]
+            maker = least_loaded(await self._directory.candidates(kind, {}))
+            run = self._run if maker is None else maker.node
+            claim = await self._directory.claim(run, label)
+        return self._place_of(claim)
+
+    def _place_of(self, claim: Claim) -> Here | Elsewhere:
+        if claim.owner.node == self._run:
+            self.fences[claim.label] = claim.fence
+            return Here(claim.label)
+        return _elsewhere(claim.label, claim.owner)
+
+    async def _place_any(
+        self, request: JoinRequest, refused_by: Sequence[str]
+    ) -> Here | Elsewhere | None:
+        """Choose among rooms and nodes drawn at random; claim a new room if need be."""
+        found = await self._directory.candidates(request.kind, request.wanted)
+        fitting = tuple(room for room in found.rooms if room.label not in refused_by)
+        found = Candidates(rooms=fitting, nodes=found.nodes)
+        choice = self._placements.get(request.kind, by_load)(found)
+        if isinstance(choice, RoomCandidate):
+            if not await self._directory.take_seats(choice.label, choice.fence):
+                return None
+            if choice.owner.node == self._run:
+                self.fences[choice.label] = choice.fence
+                return Here(choice.label)
+            return _elsewhere(choice.label, choice.owner)
+        if choice is None:
+            raise self._lobby.overloaded()
+        room = self._lobby.room_class(request)
+        known = len(request.wanted) == len(room.filter_by)
+        claim = await self._directory.claim_new(
+            choice.node,
+            request.kind,
+            # Other filter values of the room are unknown until it is made.
+            free_seats=room.max_players - 1 if known else 0,
+            filters=request.wanted,
+        )
+        return self._place_of(claim)
+
+    def _without_directory(self, request: JoinRequest, routed: Routed, why: str) -> Here:
+        """Place a client while the supervisor is away: in the rooms of this node, or not at all.
+
+        A new room could be the second one of its name.
+        """
+        label = _named(request, routed)
+        if label is None:
+            label = self._lobby.joinable_label(request)
+        if label is not None and (self._lobby.is_open(label) or label in self.fences):
+            return Here(label)
+        log.warning("a client could not be placed", why=why)
+        raise _come_back("no other room can be reached right now")
+
+
+def _named(request: JoinRequest, routed: Routed) -> str | None:
+    if request.name is not None:
+        return f"{request.kind}/{request.name}"
+    return routed.label
+
+
+def _elsewhere(label: str, owner: NodeListing) -> Elsewhere:
+    index = int(owner.name.removeprefix("n"))
+    port = owner.url.rpartition(":")[2]
+    return Elsewhere(label, index, int(port) if port.isdecimal() else None)
+
+
+def _come_back(why: str) -> JoinRefused:
+    return JoinRefused(CloseCode.ROOM_FULL, why, retry_after_s=AWAY_RETRY_S)
