@@ -26,6 +26,7 @@ UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EPIPE, errno.EI
 COMMANDS: Final = {
     "demo": "Serve the arena, with bots to play against, and the page to play it on.",
     "new": "Make a game of your own: a package with room, page, bots and tests, that runs at once.",
+    "dev": "Serve your own rooms to yourself: each change of code or page shows at once.",
     "serve": "Serve your own rooms, found from the working directory.",
     "bots": "Have bots play on a server: for company, or as a load.",
     "token": "Print a token for one sign-in, as a login service would issue it: for development.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Final
 
 import structlog
@@ -37,6 +38,8 @@ def serve_rooms(
     settings: Settings,
     console: Console,
     accompany: Callable[[Server], Awaitable[None]] | None = None,
+    *,
+    server_class: type[Server] = Server,
 ) -> None:
     """Serve until a signal, with ``accompany`` beside it."""
     if settings.nodes > 1:
@@ -53,7 +56,7 @@ def serve_rooms(
             if accompany is not None:
                 await accompany(server)
 
-    trio.run(serve, kinds, settings, beside)
+    trio.run(partial(serve, kinds, settings, beside, server_class=server_class))
 
 
 def host_of(server: Server) -> str:

@@ -140,7 +140,7 @@ class Server:
         self._certificate: Certificate | None = None
         self._room_list = RoomList(self.lobby)
         self._site = self._make_site()
-        self._plain = plain.plain_endpoints()
+        self._plain = self._other_endpoints()
         self._policy = RequestPolicy(settings, self.connection_limits, self._plain)
         self._ready = False
         self._exposition = b""
@@ -286,6 +286,17 @@ class Server:
         request = self.lobby.request(name, options, dict(parse_qsl(query)))
         return self.lobby.reserve_seats(request, count, valid_s)
 
+    def _other_endpoints(self) -> dict[str, Endpoint]:
+        """Return the endpoints beside the game's, by path."""
+        return plain.plain_endpoints()
+
+    def _assets(self) -> Assets:
+        """Return the page, which may be the game's own; the browser client is always there too."""
+        settings = self.settings
+        if settings.page is None:
+            return Assets(web_client())
+        return Assets(web_client(), page_files(settings.page, (settings.key, settings.secret_file)))
+
     async def _refuse_version(self, ws: WebSocket, _peer: Peer) -> None:
         """Refuse a client of a former version with a close code that it knows."""
         self.counters.refusals[CloseCode.VERSION] += 1
@@ -414,7 +425,7 @@ class Server:
                 METRICS_PATH: lambda _query: Response(200, CONTENT_TYPE, self._exposition),
                 "/rooms": self.own_rooms,
             },
-            assets=_assets(self.settings),
+            assets=self._assets(),
             gather={METRICS_PATH: self._gather_metrics},
             awaited={} if others is None else {"/rooms": others.rooms},
         )
@@ -442,25 +453,32 @@ class Server:
 
 @contextlib.asynccontextmanager
 async def open_server(
-    kinds: Mapping[str, type[Room]], settings: Settings | None = None
+    kinds: Mapping[str, type[Room]],
+    settings: Settings | None = None,
+    *,
+    server_class: type[Server] = Server,
 ) -> AsyncIterator[Server]:
     """Serve rooms of these ``kinds`` (name → class; the first is the default) in this block.
 
     Leaving the block stops the server gracefully.  ``StartError`` or ``CertificateError`` if the
     ports cannot be opened.
     """
-    async with open_in(kinds, settings or Settings(), None) as server:
+    async with open_in(kinds, settings or Settings(), None, server_class=server_class) as server:
         yield server
 
 
 @contextlib.asynccontextmanager
 async def open_in(
-    kinds: Mapping[str, type[Room]], settings: Settings, surroundings: Surroundings | None
+    kinds: Mapping[str, type[Room]],
+    settings: Settings,
+    surroundings: Surroundings | None,
+    *,
+    server_class: type[Server] = Server,
 ) -> AsyncIterator[Server]:
     """Serve as ``open_server`` does, alone or among other nodes."""
     lock = None if surroundings is None else surroundings.lock
     with own_data(within_open_files(settings), kinds, lock) as with_data:
-        server = Server(kinds, with_data, surroundings)
+        server = server_class(kinds, with_data, surroundings)
         async with _running(server):
             yield server
 
@@ -486,6 +504,8 @@ async def serve(
     settings: Settings | None = None,
     beside: Callable[[Server], Awaitable[None]] | None = None,
     surroundings: Surroundings | None = None,
+    *,
+    server_class: type[Server] = Server,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then stop gracefully; a second signal ends all at once.
 
@@ -498,12 +518,12 @@ async def serve(
     """
     settings = settings or Settings()
     # In a thread, where a hook of a game cannot use Trio in the name of this task.
-    await trio.to_thread.run_sync(_try_rooms, list(kinds.values()))
+    await trio.to_thread.run_sync(try_rooms, list(kinds.values()))
     reloading = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # Windows has none
     error: Exception | None = None
     with trio.open_signal_receiver(*ENDING_SIGNALS, *reloading) as signals:
         async with trio.open_nursery() as listening:
-            serving = _Serving()
+            serving = _Serving(server_class)
             listening.start_soon(serving.listen, signals, reloading)
             try:
                 await serving.run(kinds, settings, beside, surroundings)
@@ -517,7 +537,8 @@ async def serve(
 class _Serving:
     """A server between its start and the signal that ends it, whichever of them is under way."""
 
-    def __init__(self) -> None:
+    def __init__(self, server_class: type[Server]) -> None:
+        self._server_class = server_class
         #: What a signal cancels: the start, and then what runs beside the server.
         self._scope = trio.CancelScope()
         self._asking, self._asked = trio.open_memory_channel[None](1)
@@ -539,7 +560,9 @@ class _Serving:
     ) -> None:
         """Serve until the signal."""
         with self._scope:
-            async with open_in(kinds, settings, surroundings) as server:
+            async with open_in(
+                kinds, settings, surroundings, server_class=self._server_class
+            ) as server:
                 if settings.collecting == "young":
                     server.follow_gc_policy()
                 async with trio.open_nursery() as nursery:
@@ -550,7 +573,7 @@ class _Serving:
                     await trio.sleep_forever()
 
 
-def _try_rooms(rooms: Iterable[type[Room]]) -> None:
+def try_rooms(rooms: Iterable[type[Room]]) -> None:
     """Raise ``TrialFailed`` with the mistakes of all rooms."""
     lines: list[str] = []
     for room in rooms:
@@ -562,13 +585,6 @@ def _try_rooms(rooms: Iterable[type[Room]]) -> None:
             lines += failure.lines
     if lines:
         raise TrialFailed(lines)
-
-
-def _assets(settings: Settings) -> Assets:
-    """Return the page, which may be the game's own; below it the browser client is always there."""
-    if settings.page is None:
-        return Assets(web_client())
-    return Assets(web_client(), page_files(settings.page, (settings.key, settings.secret_file)))
 
 
 async def _in_portions(gathering: Generator[None, None, ServerFigures]) -> ServerFigures:

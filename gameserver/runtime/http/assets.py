@@ -86,17 +86,20 @@ class Assets:
 
     def __init__(self, root: Traversable, page: Mapping[str, Traversable] | None = None) -> None:
         files = {path: file for path, file in _walk(root, "") if is_served(path)}
-        self._files = {path: _read(file) for path, file in (files | dict(page or {})).items()}
+        self._files = {path: read_asset(file) for path, file in (files | dict(page or {})).items()}
 
     def find(self, path: str) -> Asset | None:
         """The file for the path of a URL (no query; percent-encoded), or None.
 
         A path that ends in ``/`` names the ``index.html`` there.
         """
+        return self._files.get(self.name_of(path))
+
+    @staticmethod
+    def name_of(path: str) -> str:
+        """Return the name of a file in the index, for the path of a URL."""
         name = unquote(path, errors="replace")
-        if name.endswith("/"):
-            name += "index.html"
-        return self._files.get(name)
+        return f"{name}index.html" if name.endswith("/") else name
 
 
 def is_served(path: str) -> bool:
@@ -126,7 +129,8 @@ def _walk(directory: Traversable, path: str) -> Iterator[tuple[str, Traversable]
             yield below, entry
 
 
-def _read(file: Traversable) -> Asset:
+def read_asset(file: Traversable) -> Asset:
+    """Read a file, whose suffix is one of ``CONTENT_TYPES``."""
     body = file.read_bytes()
     return Asset(
         body=body,
