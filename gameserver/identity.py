@@ -7,6 +7,7 @@ once.  Pure: times are arguments.  Never reads a token: that is ``tokens.py``.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterable
 from typing import Final
 
 import attrs
@@ -56,6 +57,19 @@ class UsedTokens:
         self._ids.add(token_id)
         heapq.heappush(self._by_expiry, (expires_s, token_id))
         return True
+
+    def forget(self, token_id: str) -> None:
+        """Let a token be used again that nobody got in with."""
+        self._ids.discard(token_id)
+
+    def freeze(self, now_s: float) -> list[tuple[str, float]]:
+        """Return the used tokens, and in how many seconds each expires, for another process."""
+        return [(one, at_s - now_s) for at_s, one in self._by_expiry if one in self._ids]
+
+    def go_on(self, frozen: Iterable[tuple[str, float]], began_s: float) -> None:
+        """Remember the tokens that were used in another process, which froze at ``began_s``."""
+        for token_id, expires_in_s in frozen:
+            self.use(token_id, began_s + expires_in_s)
 
     def _forget_expired(self, now_s: float) -> None:
         while self._by_expiry and self._by_expiry[0][0] < now_s:

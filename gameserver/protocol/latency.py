@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Iterable
 from typing import Final
 
 import attrs
@@ -52,6 +53,16 @@ class LatencyEstimator:
         self.latency = Latency()
         #: Not a deque: every player has one, and an array takes a third of the memory.
         self._recent = array("d")
+
+    @property
+    def recent_s(self) -> list[float]:
+        """The round trips of which ``minimum_s`` is the least."""
+        return list(self._recent)
+
+    def go_on(self, latency: Latency, recent_s: Iterable[float]) -> None:
+        """Continue the measurements of another estimator."""
+        self.latency = latency
+        self._recent = array("d", recent_s)
 
     def sample(self, rtt_s: float) -> Latency:
         """Add one round trip and return the new figures."""

@@ -8,6 +8,7 @@ clients' clocks use it alike, so all that know the same bends agree on the time 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 #: How many bends are kept.  The map before the oldest continues at the pace of the oldest.
@@ -22,6 +23,15 @@ class Tempo:
     def __init__(self) -> None:
         #: ``(tick, steady tick, pace from there on)``, oldest first, never empty.
         self._bends: list[tuple[float, float, float]] = [(0.0, 0.0, 1.0)]
+
+    @property
+    def bends(self) -> list[tuple[float, float, float]]:
+        """The bends, oldest first, for a map that goes on elsewhere (``from_bends``)."""
+        return list(self._bends)
+
+    def from_bends(self, bends: Iterable[tuple[float, float, float]]) -> None:
+        """Become the map with these bends."""
+        self._bends = [(tick, steady, pace) for tick, steady, pace in bends]
 
     @property
     def pace(self) -> float:

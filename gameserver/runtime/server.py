@@ -12,6 +12,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Collection,
     Generator,
     Iterable,
     Mapping,
@@ -50,7 +51,7 @@ from gameserver.runtime.data_folder import own_data
 from gameserver.runtime.gc_policy import GcPolicy
 from gameserver.runtime.http.acceptor import Acceptor, AcceptorSettings
 from gameserver.runtime.http.assets import Assets, web_client
-from gameserver.runtime.http.endpoint import Endpoint
+from gameserver.runtime.http.endpoint import Endpoint, Handler
 from gameserver.runtime.http.frozen_connection import FrozenConnection
 from gameserver.runtime.http.messages import Response, Site, text_response
 from gameserver.runtime.http.page_folder import page_files
@@ -67,10 +68,12 @@ from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.rooms.resumption import Showing
 from gameserver.runtime.rooms.room_list import RoomList
 from gameserver.runtime.server_storage import ServerStorage
+from gameserver.runtime.sessions.frozen_session import FrozenPlay
 from gameserver.runtime.sessions.routing import Routed
 from gameserver.runtime.sessions.session import FROM_CLIENT, VERSION_REFUSED, Session
 from gameserver.runtime.surroundings import Surroundings
 from gameserver.storage.errors import StorageError
+from gameserver.storage.room_storage import RoomStorage
 from gameserver.tokens import Fault
 from gameserver.trial import TrialFailed, try_room
 
@@ -90,7 +93,7 @@ ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @attrs.frozen
-class _Port:
+class Port:
     """Listening sockets of one port; more than one if its host has several addresses."""
 
     sockets: list[socket.socket]
@@ -98,12 +101,18 @@ class _Port:
 
     @property
     def number(self) -> int:
+        """The number of the port."""
         number: int = self.sockets[0].getsockname()[1]
         return number
 
     def close(self) -> None:
+        """Close the sockets of this process."""
         for listener in self.sockets:
             listener.close()
+
+    def duplicate(self) -> Port:
+        """Return the port with descriptors of its own."""
+        return Port([listener.dup() for listener in self.sockets], self.ssl_context)
 
 
 class Server:
@@ -143,6 +152,10 @@ class Server:
         self._plain = self._other_endpoints()
         self._policy = RequestPolicy(settings, self.connection_limits, self._plain)
         self._ready = False
+        #: The ports in use; empty before ``accept``.
+        self.ports: Sequence[Port] = ()
+        #: Whether another process has the rooms and the ports.
+        self._left = False
         self._exposition = b""
         self._exposed_s = -math.inf
         self._gathering_metrics = trio.Lock()
@@ -159,7 +172,7 @@ class Server:
             raise StartError(str(error)) from error
         self.lobby.storage_for_room = self.storage.for_room
 
-    async def open_ports(self) -> list[_Port]:
+    async def open_ports(self) -> list[Port]:
         """Listen, without taking connections yet.
 
         ``StartError``, ``JournalFolderError`` or ``CertificateError`` if that fails.
@@ -169,7 +182,7 @@ class Server:
             make_folder(journals_folder(settings))
         if self._surroundings is not None:
             return self._shared_ports(self._surroundings)
-        ports = [_Port(await listen(settings.host, settings.port, "port"), None)]
+        ports = [Port(await listen(settings.host, settings.port, "port"), None)]
         self.port = ports[0].number
         if settings.certificate is not None and settings.key is not None:
             try:
@@ -178,34 +191,44 @@ class Server:
             except GameServerError:
                 ports[0].close()
                 raise
-            ports.append(_Port(sockets, self._certificate.context))
+            ports.append(Port(sockets, self._certificate.context))
             self.tls_port = ports[1].number
         return ports
 
-    def _shared_ports(self, surroundings: Surroundings) -> list[_Port]:
+    def _shared_ports(self, surroundings: Surroundings) -> list[Port]:
         """Return the ports that the nodes of this host share, and the one of this node."""
         settings = self.settings
-        ports = [_Port(list(surroundings.plain_listeners), None)]
+        ports = [Port(list(surroundings.plain_listeners), None)]
         self.port = ports[0].number
         if settings.certificate is not None and settings.key is not None:
             self._certificate = Certificate(settings.certificate, settings.key)
             secure = self._certificate.context
-            ports.append(_Port(list(surroundings.tls_listeners), secure))
-            ports.append(_Port(list(surroundings.own_tls_listeners), secure))
+            ports.append(Port(list(surroundings.tls_listeners), secure))
+            ports.append(Port(list(surroundings.own_tls_listeners), secure))
             self.tls_port = ports[1].number
         return ports
 
-    async def start(self, ports: Sequence[_Port], nursery: trio.Nursery) -> None:
+    async def start(self, ports: Sequence[Port], nursery: trio.Nursery) -> None:
         """Take connections, and run everything in ``nursery``."""
+        self.begin(nursery)
+        await self.lobby.recover()
+        await self.accept(ports)
+
+    def begin(self, nursery: trio.Nursery) -> None:
+        """Run in ``nursery`` from now on everything but rooms and ports."""
         self._nursery = nursery
         if self.storage is not None:
             nursery.start_soon(self.storage.run)
         self.lobby.start(nursery)
         if self._surroundings is not None:
             self._surroundings.attend(self)
-        await self.lobby.recover()
+
+    async def accept(self, ports: Sequence[Port]) -> None:
+        """Take connections."""
+        assert self._nursery is not None, "begin comes first"
+        self.ports = ports
         for port in ports:
-            await nursery.start(self._run_acceptor, port)
+            await self._nursery.start(self._run_acceptor, port)
         self._ready = True
 
     def follow_gc_policy(self) -> None:
@@ -216,7 +239,7 @@ class Server:
         assert self._nursery is not None
         self._nursery.start_soon(self.gc_policy.run)
 
-    async def _run_acceptor(self, port: _Port, *, task_status: trio.TaskStatus[None]) -> None:
+    async def _run_acceptor(self, port: Port, *, task_status: trio.TaskStatus[None]) -> None:
         acceptor = Acceptor(
             site=self._site,
             endpoints=self._plain,
@@ -240,7 +263,8 @@ class Server:
     def adopt(self, sock: socket.socket, frozen: FrozenConnection, routed: Routed) -> None:
         """Go on with a connection that another node has passed on, and own its socket."""
         acceptor = next(each for each in self._acceptors if each.ssl_context is None)
-        acceptor.adopt(sock, frozen, lambda _ws, _peer: partial(self._handle, routed=routed))
+        handler = partial(self._handle_adopted, routed=routed)
+        acceptor.adopt(sock, frozen, lambda _ws, _peer: handler)
 
     @property
     def ready(self) -> bool:
@@ -248,7 +272,13 @@ class Server:
         return self._ready
 
     async def _handle(self, ws: WebSocket, peer: Peer, *, routed: Routed = FROM_CLIENT) -> None:
-        session = Session(
+        session = self._session(ws, peer, routed)
+        if not self._ready:
+            session.end(CloseCode.GOING_AWAY, GOING)
+        await self._run_session(session, session.run)
+
+    def _session(self, ws: WebSocket, peer: Peer, routed: Routed) -> Session:
+        return Session(
             ws,
             peer,
             self.lobby,
@@ -257,16 +287,69 @@ class Server:
             None if self._surroundings is None else self._surroundings.router,
             routed,
         )
+
+    async def _run_session(self, session: Session, run: Callable[[], Awaitable[None]]) -> None:
         self._sessions.add(session)
-        if not self._ready:
-            session.end(CloseCode.GOING_AWAY, GOING)
         try:
-            await session.run()
+            await run()
         finally:
             self._sessions.remove(session)
             self._past = total(self._past, [session.tally()])
             if not self._sessions:
                 self._no_session.set()
+
+    # ------------------------------------------------------------ from process to process
+
+    @property
+    def sessions(self) -> Collection[Session]:
+        """The sessions of the game."""
+        return self._sessions
+
+    def room_storage(self) -> RoomStorage | None:
+        """Return the storage for a room that comes from another process."""
+        return None if self.storage is None else self.storage.for_room()
+
+    def adopt_session(
+        self,
+        sock: socket.socket,
+        frozen: FrozenConnection,
+        begin: Callable[[WebSocket, Peer], Handler],
+    ) -> None:
+        """Go on with a plain connection of the process before; see ``Acceptor.adopt``."""
+        next(each for each in self._acceptors if each.ssl_context is None).adopt(
+            sock, frozen, begin
+        )
+
+    def go_on_with(
+        self, ws: WebSocket, peer: Peer, play: FrozenPlay | None, began_s: float
+    ) -> Handler:
+        """Begin the session of an adopted connection, and return its handler.
+
+        Without a ``play`` the client has no seat yet.
+        """
+        found = None if play is None else self.lobby.find_member(play.room, play.seat)
+        if play is None or found is None:
+            return self._handle_adopted
+        session = self._session(ws, peer, FROM_CLIENT)
+        session.go_on(*found, play, began_s)
+
+        async def handle(_ws: WebSocket, _peer: Peer) -> None:
+            await self._run_session(session, session.run_on)
+
+        return handle
+
+    async def _handle_adopted(
+        self, ws: WebSocket, peer: Peer, *, routed: Routed = FROM_CLIENT
+    ) -> None:
+        await ws.begin()
+        await self._handle(ws, peer, routed=routed)
+
+    def leave(self) -> None:
+        """Take no connections any more, because another process does: rooms and players are its."""
+        self._left = True
+        self._ready = False
+        for acceptor in self._acceptors:
+            acceptor.stop_accepting()
 
     def reserve_seats(
         self,

@@ -43,11 +43,13 @@ class HoldingField(Field):
     """A field whose seats are held, and which logs the hooks about its players."""
 
     hold_s = 30.0
+    told: list[str]
+    steps: list[int]
 
     def on_create(self) -> None:
         super().on_create()
-        self.told: list[str] = []
-        self.steps: list[int] = []
+        self.told = []
+        self.steps = []
 
     def on_join(self, player: Player) -> None:
         super().on_join(player)

@@ -74,10 +74,12 @@ class Field(Room):
     max_players = 3
     hold_s = 0.0  # what is tested of resuming has rooms of its own
     classes = (Pawn, Step, Rang)
+    left: list[tuple[str, str]]
+    log: list[str]
 
     def on_create(self) -> None:
-        self.left: list[tuple[str, str]] = []
-        self.log: list[str] = []
+        self.left = []
+        self.log = []
 
     async def on_start(self) -> None:
         self.log.append("start")

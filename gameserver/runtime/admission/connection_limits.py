@@ -16,8 +16,8 @@ from __future__ import annotations
 import enum
 import math
 from collections import Counter, OrderedDict
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import attrs
 
@@ -286,6 +286,22 @@ class ConnectionLimits:
         if frozen.joined:
             self.joined(peer)
         return peer
+
+    def freeze(self, now_s: float) -> list[Any]:
+        """Return what is left of allowances and queues, as plain values for another process."""
+        known = {**self._remembered, **self._addresses}
+        return [
+            [[key, one.allowance.left(now_s)] for key, one in known.items()],
+            max(0.0, self._next_turn_s - now_s),
+        ]
+
+    def go_on(self, frozen: Sequence[Any], began_s: float) -> None:
+        """Continue with what was left in another process; before any connection is adopted."""
+        addresses, next_turn_in_s = frozen
+        for key, left in addresses:
+            known = self._remembered[key] = self._known(key, began_s)
+            known.allowance.leave(left)
+        self._next_turn_s = began_s + next_turn_in_s
 
     def _cap_reached(self) -> Reason | None:
         if self.connections >= self._settings.max_connections:

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import structlog
 
@@ -93,6 +94,22 @@ class SignIn:
         expires_s = now_s + verified.expires_s - self._clock()
         if not self._used.use(verified.token_id, expires_s + CLOCK_SKEW_S):
             raise self.counted(TokenRefused(Fault.USED, "the token was used before"))
+
+    def forget(self, verified: Verified) -> None:
+        """Let a token be used again: its client has not got in, and shows it to another process."""
+        self._used.forget(verified.token_id)
+
+    def freeze(self) -> list[Any]:
+        """Return what another process needs to judge the tokens of this one, as plain values."""
+        return [self._own_secret[0], self._used.freeze(self._steady())]
+
+    def go_on(self, frozen: Sequence[Any], elapsed_s: float) -> None:
+        """Judge as another process did, which froze ``elapsed_s`` ago."""
+        own_secret, used = frozen
+        if self.secrets == self._own_secret:
+            self.secrets = (own_secret,)
+        self._own_secret = (own_secret,)
+        self._used.go_on(used, self._steady() - elapsed_s)
 
     def counted(self, refusal: TokenRefused) -> JoinRefused:
         """Count a refused token or ticket, and return what its client is told."""

@@ -216,7 +216,7 @@ class Acceptor:
         The one way in for sockets that are passed: ``frozen`` was made by ``WebSocket.freeze`` (a
         hello that was read already is put back by it) and ``Peer.freeze``.  ``begin`` is called
         first, within the turn of the loop in which the task of the connection starts; it returns
-        the handler, which runs once trio-websocket reads.  By default the handler is that of a new
+        the handler, which must await ``ws.begin``.  By default the handler is that of a new
         connection, which waits for the hello.  ``serve`` must be running.
         """
         assert self._nursery is not None, "serve comes first"
@@ -249,9 +249,12 @@ class Acceptor:
                     intake=endpoint.intake,
                     on_flood=flooded.cancel,
                 )
-                handler = endpoint.handler if begin is None else begin(ws, peer)
-                await self._join_throttle.wait_turn()
-                await ws.begin()
+                if begin is None:
+                    await self._join_throttle.wait_turn()
+                    await ws.begin()
+                    handler = endpoint.handler
+                else:
+                    handler = begin(ws, peer)
                 await self._run_handler(handler, ws, peer, flooded)
                 await link.finish()
             finally:

@@ -20,11 +20,14 @@ from __future__ import annotations
 
 import math
 import secrets
+from bisect import insort
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
+import attrs
 import structlog
 import trio
 
@@ -49,6 +52,19 @@ KNOWN_PONGS: Final = 3
 GRAIN_S: Final = 0.05
 #: If the task has not looked for this long, the server was blocked.
 BLOCKED_S: Final = 0.5
+
+
+@attrs.frozen
+class FrozenBeat:
+    """The ping frames of a connection as a value, for the process that goes on with it.
+
+    ``sent`` are the payloads that await their pongs, with how long ago each was sent.
+    """
+
+    due_in_s: float
+    sent: Sequence[tuple[bytes, float]]
+    latency: Latency
+    recent_s: Sequence[float]
 
 
 class Beat:
@@ -93,6 +109,27 @@ class Beat:
         self._estimator = LatencyEstimator()
         #: Payload → when it was sent, oldest first; those that await their pong.
         self._sent: dict[bytes, float] = {}
+
+    def freeze(self, now_s: float) -> FrozenBeat:
+        """Return it as a value."""
+        return FrozenBeat(
+            self.due_s - now_s,
+            [(payload, now_s - sent_s) for payload, sent_s in self._sent.items()],
+            self._estimator.latency,
+            self._estimator.recent_s,
+        )
+
+    def go_on(self, frozen: FrozenBeat, began_s: float) -> None:
+        """Continue what another process froze at ``began_s``."""
+        self.due_s = began_s + frozen.due_in_s
+        self._sent = {payload: began_s - ago_s for payload, ago_s in frozen.sent}
+        self._estimator.go_on(frozen.latency, frozen.recent_s)
+        self._seq_at_ping = self._newest_seq()
+
+    def watch(self) -> None:
+        """Have the poller watch the link if a pong is awaited; the link must be polled."""
+        if self._sent and self._poller is not None:
+            self._poller.watch(self.link)
 
     @property
     def unanswered(self) -> int:
@@ -144,6 +181,9 @@ class Beat:
             self._on_answer(self._estimator.sample(now_s - sent_s))
 
 
+_due_s: Final = attrgetter("due_s")
+
+
 class Heartbeat:
     """The pings of all connections: every ``interval_s``, less often while a peer is idle."""
 
@@ -176,6 +216,19 @@ class Heartbeat:
         self._active.appendleft(beat)
         self._some.set()
         return beat
+
+    def go_on(self, beat: Beat, frozen: FrozenBeat, began_s: float) -> None:
+        """Go on with the pings of a connection, just added, that another process froze.
+
+        That was at ``began_s``.
+        """
+        self._active.remove(beat)
+        beat.go_on(frozen, began_s)
+        insort(self._active, beat, key=_due_s)
+
+    def note_blocked(self) -> None:
+        """Note that no pong could be read until now: round trips until now tell no latency."""
+        self._blocked_until_s = trio.current_time()
 
     def remove(self, beat: Beat) -> None:
         """Ping this connection no more."""

@@ -13,7 +13,7 @@ import math
 import random
 import re
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl
 
@@ -33,6 +33,7 @@ from gameserver.runtime.admission.join_throttle import JoinThrottle
 from gameserver.runtime.admission.room_quota import RoomQuota
 from gameserver.runtime.admission.sign_in import SignIn
 from gameserver.runtime.net import poller
+from gameserver.runtime.rooms.handed_over import HandedOver
 from gameserver.runtime.rooms.identities import Identities
 from gameserver.runtime.rooms.join_request import JoinRequest, read_join_request
 from gameserver.runtime.rooms.joinable import JoinableRooms
@@ -48,6 +49,7 @@ from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import Member
 from gameserver.simulation.room_check import check_room
 from gameserver.simulation.slips import suspicions
+from gameserver.state.snapshot import Captured
 from gameserver.storage.room_storage import RoomStorage
 from gameserver.tokens import TokenRefused
 
@@ -120,6 +122,8 @@ class Lobby:
         #: By kind: the lowest number that may be free as a name.
         self._lowest_name = dict.fromkeys(kinds, 1)
         self._running = 0
+        #: Set and gone once rooms that are frozen go on, here or in another process.
+        self._thawed: trio.Event | None = None
         self._all_stopped = trio.Event()
         #: Why nobody can join any more; None while the lobby is open.
         self._closing: str | None = None
@@ -222,6 +226,10 @@ class Lobby:
     def classes(self) -> list[type[Room]]:
         """The classes of rooms, the default first."""
         return list(self._kinds.values())
+
+    def class_of(self, label: str) -> type[Room]:
+        """Return the class of the room ``kind/name``, or of a kind; ``LookupError`` if unknown."""
+        return self._kinds[label.partition("/")[0]]
 
     def room_class(self, request: JoinRequest) -> type[Room]:
         """Return the class of room that a client asks for."""
@@ -392,6 +400,7 @@ class Lobby:
                 raise JoinRefused(CloseCode.ROOM_CLOSED, reserved.task.ended)
             yield reserved
         finally:
+            self.reservations.claim_over(reserved)
             reserved.task.roster.release(reserved.number)
 
     def _room_for(
@@ -501,7 +510,9 @@ class Lobby:
             raise JoinRefused(CloseCode.INTERNAL_ERROR, "the room could not be made") from None
         return self._open_room(kind, name, task, maker)
 
-    def _task_of(self, room: Room, label: str, recovered: Recovered | None = None) -> RoomTask:
+    def _task_of(
+        self, room: Room, label: str, recovered: Recovered | HandedOver | None = None
+    ) -> RoomTask:
         """Return the task of a room that was made or ``recovered``, and give it its storage."""
         if self.storage_for_room is not None:
             give_storage(room, self.storage_for_room())
@@ -510,6 +521,11 @@ class Lobby:
         )
 
     def _open_room(self, kind: str, name: str, task: RoomTask, maker: str | None) -> OpenRoom:
+        opened = self._add_room(kind, name, task, maker)
+        self._start_room(opened)
+        return opened
+
+    def _add_room(self, kind: str, name: str, task: RoomTask, maker: str | None) -> OpenRoom:
         opened = OpenRoom(next(self._serials), kind, name, task, maker)
         task.roster.identities = self._identities
         task.roster.on_released = functools.partial(self._seat_released, opened)
@@ -518,11 +534,100 @@ class Lobby:
         task.on_move = functools.partial(self._move, opened)
         self._open[task.label] = opened
         self._joinable[kind].note(opened)
+        return opened
+
+    def _start_room(self, opened: OpenRoom) -> None:
         self._running += 1
         if self.host_rooms is not None:
-            self.host_rooms.opened(task.label)
+            self.host_rooms.opened(opened.task.label)
         self._tasks.start_soon(self._run, opened)
-        return opened
+
+    # ------------------------------------------------------------ from process to process
+
+    async def until_settled(self) -> None:
+        """Wait until every room has started, and none is in its ``on_stop``."""
+        for opened in list(self._open.values()):
+            await opened.task.ready.wait()
+        for label, stopped in list(self._stopping.items()):
+            if label not in self._open:
+                await stopped.wait()
+
+    def captures(self) -> Iterator[tuple[str, Captured]]:
+        """Yield the label and a capture of each room as it is then; they tick on."""
+        for label, opened in list(self._open.items()):
+            if opened.task.ready.is_set() and opened.task.ended is None:
+                yield label, opened.task.capture(trio.current_time(), opened.maker)
+
+    def freeze(self, now_s: float) -> list[tuple[str, Captured]]:
+        """Freeze all rooms, and return the label and a capture of each.
+
+        ``LocalProtocolError`` names what cannot be saved.  ``thaw`` undoes all of it.  Meanwhile
+        nobody joins, resumes or leaves.
+        """
+        self._thawed = trio.Event()
+        return [
+            (label, opened.task.freeze(now_s, opened.maker)) for label, opened in self._open.items()
+        ]
+
+    def freeze_more(self, now_s: float) -> list[Any]:
+        """Return everything that is not of one room as plain values."""
+        return [
+            self.sign_in.freeze(),
+            self.reservations.freeze(now_s),
+            self.resumption.freeze_ended(),
+        ]
+
+    def thaw(self) -> None:
+        """Go on with all rooms, which no other process has."""
+        for opened in self._open.values():
+            opened.task.thaw()
+        self._loop.heartbeat.note_blocked()
+        self._let_go_on()
+
+    def hand_over(self) -> None:
+        """End all rooms without a hook: another process has them."""
+        for opened in list(self._open.values()):
+            opened.task.leave_off()
+        self._let_go_on()
+
+    def _let_go_on(self) -> None:
+        if self._thawed is not None:
+            self._thawed.set()
+            self._thawed = None
+
+    async def until_thawed(self) -> None:
+        """Wait until players may join: not while rooms are on their way to another process."""
+        while self._thawed is not None:
+            await self._thawed.wait()
+
+    def go_on(self, rooms: Iterable[HandedOver], more: Sequence[Any], began_s: float) -> None:
+        """Take in the rooms of another process; ``start_adopted`` has them tick."""
+        sign_in, reservations, ended = more
+        self.sign_in.go_on(sign_in, trio.current_time() - began_s)
+        self.resumption.go_on_with_ended(ended)
+        for one in rooms:
+            kind, _, name = one.label.partition("/")
+            task = self._task_of(one.stepper.room, one.label, one)
+            opened = self._add_room(kind, name, task, one.shell.maker)
+            self.quota.go_on(one.shell.maker)
+            task.roster.go_on(one.shell.members, began_s)
+            self._joinable[kind].note(opened)
+        tasks = {label: opened.task for label, opened in self._open.items()}
+        self.reservations.go_on(reservations, tasks, began_s)
+        self._loop.heartbeat.note_blocked()
+
+    def start_adopted(self) -> None:
+        """Have the rooms tick that came by ``go_on``."""
+        for opened in self._open.values():
+            self._start_room(opened)
+            if not opened.task.roster.seats_taken:
+                self._seat_released(opened)
+
+    def find_member(self, label: str, seat: int) -> tuple[RoomTask, Member] | None:
+        """Return the player in a seat."""
+        opened = self._open.get(label)
+        member = None if opened is None else opened.task.roster.find_seat(seat)
+        return None if opened is None or member is None else (opened.task, member)
 
     async def recover(self) -> None:
         """Open the durable rooms of an earlier process; call this before anybody joins."""

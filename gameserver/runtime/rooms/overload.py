@@ -187,6 +187,11 @@ class OverloadLadder:
         """The index of the room's step, by its own load or because the server wants it."""
         return max(self._index, self.demanded)
 
+    def go_on(self, index: int, tick_number: int, arrivals: int) -> None:
+        """Stand at the step at which a room that was handed over stood; measure anew."""
+        self._index = min(index, len(self.steps) - 1)
+        self._window_began, self._arrivals = tick_number, arrivals
+
     def ticked(
         self, tick_number: int, work_s: float, publish_s: float, players: int, arrivals: int
     ) -> bool:

@@ -6,7 +6,7 @@ same in real time.  Pure.  Never decides the pace; the overload ladder does.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from gameserver.protocol.frames import binary_frame
 from gameserver.protocol.messages import Pace
@@ -32,6 +32,17 @@ class RoomPace:
         self.tempo: Final = Tempo()
         self._tick_rate = tick_rate
         self._announced = Pace(0, 1.0, publish_every)
+
+    def to_plain(self) -> list[Any]:
+        """Return it as plain values."""
+        told = self._announced
+        return [self.tempo.bends, [told.tick, told.pace, told.publish_every]]
+
+    def go_on(self, plain: list[Any]) -> None:
+        """Continue the pace of a room that was handed over, of which its clients know."""
+        bends, told = plain
+        self.tempo.from_bends(bends)
+        self._announced = Pace(*told)
 
     @property
     def share(self) -> float:

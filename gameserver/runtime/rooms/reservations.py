@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -18,6 +19,7 @@ from gameserver.errors import JoinRefused
 from gameserver.protocol.closing import CloseCode
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.seat_tickets import SeatTickets
+from gameserver.simulation.matchable import options_named, options_of
 from gameserver.tokens import Fault, TokenRefused
 
 #: Most reserved seats of all rooms.  Overflow policy ``refuse``.
@@ -43,6 +45,8 @@ class Reserved:
     options: Any
     moved_from: str | None
     expiry: trio.CancelScope
+    #: When the reservation expires, by Trio's clock.
+    until_s: float
 
 
 class Reservations:
@@ -50,8 +54,11 @@ class Reservations:
 
     def __init__(self) -> None:
         # Only this process knows the reservations; other nodes of its host read whose they are.
-        self._tickets = SeatTickets([secrets.token_urlsafe(32)])
+        self._secret = secrets.token_urlsafe(32)
+        self._tickets = SeatTickets([self._secret])
         self._open: dict[str, Reserved] = {}
+        #: Those whose clients are just joining.
+        self._claimed: dict[str, Reserved] = {}
         self._nursery: trio.Nursery | None = None
         #: The player's life in its former room → the new room, and the ticket for the seat there.
         self._moved: OrderedDict[str, tuple[str, str]] = OrderedDict()
@@ -93,13 +100,19 @@ class Reservations:
 
         ``check_limit`` must have been called.
         """
-        assert self._nursery is not None, "start comes first"
         reservation = secrets.token_urlsafe(ID_BYTES)
         number = task.roster.reserve(None)
-        reserved = Reserved(task, number, identity, options, moved_from, trio.CancelScope())
-        self._open[reservation] = reserved
-        self._nursery.start_soon(self._expire, reservation, reserved, valid_s)
+        until_s = trio.current_time() + valid_s
+        self._add(
+            reservation,
+            Reserved(task, number, identity, options, moved_from, trio.CancelScope(), until_s),
+        )
         return self._tickets.issue(reservation, task.label, valid_s)
+
+    def _add(self, reservation: str, reserved: Reserved) -> None:
+        assert self._nursery is not None, "start comes first"
+        self._open[reservation] = reserved
+        self._nursery.start_soon(self._expire, reservation, reserved)
 
     def claim(self, ticket: str, kind: str, name: str | None) -> Reserved:
         """Use up a ticket for the room asked for; its seat must be released after the join.
@@ -114,7 +127,14 @@ class Reservations:
         if reserved is None:
             raise TokenRefused(Fault.USED, "the ticket was used before")
         reserved.expiry.cancel()
+        self._claimed[read.reservation] = reserved
         return reserved
+
+    def claim_over(self, reserved: Reserved) -> None:
+        """Note that the client of a claimed seat has joined, or given up."""
+        for reservation, claimed in list(self._claimed.items()):
+            if claimed is reserved:
+                del self._claimed[reservation]
 
     def find(self, ticket: str | None) -> Reserved | None:
         """Return the seat of a ticket without using it up, or None if the ticket is not valid."""
@@ -125,11 +145,52 @@ class Reservations:
         except TokenRefused:
             return None
 
-    async def _expire(self, reservation: str, reserved: Reserved, valid_s: float) -> None:
+    async def _expire(self, reservation: str, reserved: Reserved) -> None:
         with reserved.expiry:
-            await trio.sleep(valid_s)
+            await trio.sleep_until(reserved.until_s)
             if self._open.pop(reservation, None) is not None:
                 reserved.task.roster.release(reserved.number)
+
+    # ------------------------------------------------------------ from process to process
+
+    def freeze(self, now_s: float) -> list[Any]:
+        """Return the reservations as plain values; a client that is joining will join again."""
+        rows = [
+            [
+                reservation,
+                one.task.label,
+                one.number,
+                one.identity,
+                None if one.options is None else options_named(type(one.task.room), one.options),
+                one.moved_from,
+                one.until_s - now_s,
+            ]
+            for reservation, one in (*self._open.items(), *self._claimed.items())
+        ]
+        return [self._secret, rows, [[life, *moved] for life, moved in self._moved.items()]]
+
+    def go_on(self, frozen: Sequence[Any], tasks: Mapping[str, RoomTask], began_s: float) -> None:
+        """Continue the reservations that another process froze at ``began_s``."""
+        self._secret, rows, moves = frozen
+        self._tickets = SeatTickets([self._secret])
+        for reservation, label, number, identity, options, moved_from, until_in_s in rows:
+            task = tasks[label]
+            task.roster.take(number)
+            read = None if options is None else options_of(type(task.room), options)
+            self._add(
+                reservation,
+                Reserved(
+                    task,
+                    number,
+                    identity,
+                    read,
+                    moved_from,
+                    trio.CancelScope(),
+                    began_s + until_in_s,
+                ),
+            )
+        for life, room, ticket in moves:
+            self.remember_move(life, room, ticket)
 
     # ------------------------------------------------------------ remembered moves
 

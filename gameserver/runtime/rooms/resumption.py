@@ -18,6 +18,7 @@ from __future__ import annotations
 import enum
 import secrets
 from collections import Counter, OrderedDict
+from collections.abc import Iterable
 from typing import Final, Generic, Protocol, TypeVar
 
 import attrs
@@ -119,6 +120,15 @@ class Resumption(Generic[B]):
     def hand_on(self, bearer: B) -> None:
         """Have ``bearer`` take the place of the player who had its tokens, with the same state."""
         self._bearers[bearer.resume_state.life] = bearer
+
+    def freeze_ended(self) -> list[tuple[str, int, int | None, int]]:
+        """Return the lives that are over, the oldest first, for another process."""
+        return [(s.life, s.newest, s.shown, s.replaced) for s in self._ended.values()]
+
+    def go_on_with_ended(self, ended: Iterable[tuple[str, int, int | None, int]]) -> None:
+        """Remember the lives that were over in another process."""
+        for life, newest, shown, replaced in ended:
+            self._ended[life] = ResumeState(life, newest, shown, replaced)
 
     def token_of(self, bearer: B) -> str:
         """Return the newest token of a player, for its welcome."""

@@ -27,6 +27,7 @@ from gameserver.runtime.admission.hold_quota import HoldQuota
 from gameserver.runtime.net.heartbeat import Heartbeat
 from gameserver.runtime.net.link import Link
 from gameserver.runtime.rooms.background import BackgroundCalls
+from gameserver.runtime.rooms.handed_over import HandedOver, Shell, pack_shell
 from gameserver.runtime.rooms.hook_watch import BLOCK_S, HookWatch
 from gameserver.runtime.rooms.journals import FINISH_TIMEOUT_S, Journals, RoomJournal
 from gameserver.runtime.rooms.latency_budget import InputStages, stages_of
@@ -42,7 +43,7 @@ from gameserver.simulation.seeing import seeing
 from gameserver.simulation.stepper import HookFailure, Seated, Stepper
 from gameserver.state.journal.records import Disagreed
 from gameserver.state.restore import Loaded, load
-from gameserver.state.snapshot import capture
+from gameserver.state.snapshot import Captured, capture
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +57,8 @@ class RoomTask:
     """Runs ``room``, which is called ``label`` (``kind/name``) on the wire and in the log.
 
     ``loop`` ticks it, reads its links and pings its players.  ``ready`` is set when the first tick
-    may come, or when the room ended before it.  ``recovered`` is set if a journal restored it.
+    may come, or when the room ended before it.  ``recovered`` is set if a journal restored it, or
+    if it comes from another process.
     """
 
     def __init__(
@@ -67,14 +69,14 @@ class RoomTask:
         resumption: Resumption[Member],
         hold_quota: HoldQuota,
         journals: Journals | None = None,
-        recovered: Recovered | None = None,
+        recovered: Recovered | HandedOver | None = None,
     ) -> None:
         self.room = room
         self.stepper = Stepper(room) if recovered is None else recovered.stepper
         self.label = label
         #: Whether clients may have seen later ticks, which a crash has undone.
-        self.was_recovered: Final = recovered is not None and not recovered.in_place
-        #: Replaces ``on_start`` when a recovered room begins; None for a new room, and afterwards.
+        self.was_recovered: Final = isinstance(recovered, Recovered) and not recovered.in_place
+        #: Replaces ``on_start`` when such a room begins; None for a new room, and afterwards.
         self._recovered = recovered
         self._epoch = 1 if recovered is None else recovered.epoch
         self.ready = trio.Event()
@@ -104,6 +106,8 @@ class RoomTask:
             "" if recovered is None else recovered.incarnation,
             same_schema=recovered is None or recovered.same_schema,
         )
+        if isinstance(recovered, HandedOver):
+            recovered.loaded.continue_publishing(self.publisher)
         self.ladder = OverloadLadder(room.tick_rate, steps_for(has_view=room.view is not None))
         self._loop = loop
         self._journals = journals
@@ -116,6 +120,8 @@ class RoomTask:
         self._times = TickTimes()
         self._clock = trio.current_time
         self._published_tick = 0
+        #: Whether no tick may come because the room is on its way to another process.
+        self._frozen = False
         #: When the work of this tick began; whether the step of the last one blocked the server.
         self._begun_s = 0.0
         self._blocked = False
@@ -264,18 +270,30 @@ class RoomTask:
         self.stepper.interrupt_calls()
         # The same as ``trio.current_time``, which looks for the clock at each call.
         self._clock = trio.lowlevel.current_clock().current_time
-        self._scheduled = self._loop.scheduler.add(
+        deadline_s = None
+        if isinstance(recovered, HandedOver):
+            deadline_s = recovered.began_s + recovered.shell.deadline_in_s
+            self._continue(recovered.shell)
+        self._schedule(deadline_s)
+        self._begun_s = trio.current_time()
+        if isinstance(recovered, HandedOver):
+            self.roster.hold_disconnected()
+        elif recovered is not None:
+            self._go_on(recovered)
+        self.ready.set()
+
+    def _schedule(self, deadline_s: float | None) -> ScheduledRoom:
+        """Have ticks come, the next one at ``deadline_s`` (None: at the slot's next time)."""
+        scheduled = self._scheduled = self._loop.scheduler.add(
             self.room.tick_rate,
             self._tick,
             self.stepper.expect,
             self.pace.tempo,
             self.room.tick_number,
+            deadline_s,
         )
         self._loop.overload.add(self)
-        self._begun_s = trio.current_time()
-        if recovered is not None:
-            self._go_on(recovered)
-        self.ready.set()
+        return scheduled
 
     def _go_on(self, recovered: Recovered) -> None:
         """Begin as a recovered room: the load is not known, and who is connected has to be told."""
@@ -305,12 +323,64 @@ class RoomTask:
         )
 
     def leave_off(self) -> None:
-        """End without a hook: the room goes on in another task, which has its players."""
+        """End without a hook: the room goes on in another task or process, with its players."""
         self._stop_ticking()
         self.roster.suspended = True
         if self.journal is not None:
             self.journal.end(SUSPENDED)
         self._life.cancel()
+
+    # ------------------------------------------------------------ from process to process
+
+    def freeze(self, now_s: float, maker: str | None) -> Captured:
+        """Stop ticking between two ticks, and return the room for another process.
+
+        ``thaw`` or ``leave_off`` must follow.  ``LocalProtocolError`` for a room that cannot be
+        saved; it then ticks on.  ``maker`` is the client whose quota counts the room.
+        """
+        captured = self.capture(now_s, maker)
+        self._stop_ticking()
+        self._frozen = True
+        return captured
+
+    def capture(self, now_s: float, maker: str | None) -> Captured:
+        """Return the room for another process, as ``freeze`` does, and tick on."""
+        scheduled = self._scheduled
+        assert scheduled is not None, "the room has not started"
+        shell = Shell(
+            incarnation=self.roster.incarnation,
+            epoch=self._epoch,
+            deadline_in_s=scheduled.schedule.deadline_s(self.room.tick_number + 1) - now_s,
+            published_tick=self._published_tick,
+            pace=self.pace.to_plain(),
+            step=self.ladder.index,
+            level=self._level,
+            maker=maker,
+            joins=self.roster.joins,
+            arrivals=self.roster.arrivals,
+            members=self.roster.freeze(now_s),
+        )
+        return capture(self.stepper, self.publisher, pack_shell(shell))
+
+    def thaw(self) -> None:
+        """Tick on after ``freeze``: no other process has the room."""
+        if not self._frozen:
+            return
+        self._frozen = False
+        before = self._scheduled
+        assert before is not None
+        if self.ended is None:
+            now = self._schedule(before.schedule.deadline_s(self.room.tick_number + 1))
+            now.schedule.count_on(before.schedule)
+
+    def _continue(self, shell: Shell) -> None:
+        """Take over what the shell of the other process knew, before the first tick."""
+        self._published_tick, self._level = shell.published_tick, shell.level
+        self.pace.go_on(shell.pace)
+        self.ladder.go_on(shell.step, self.room.tick_number, shell.arrivals)
+        self.roster.joins, self.roster.arrivals = shell.joins, shell.arrivals
+        self.publisher.quiet_ticks = self.pace.quiet_ticks
+        self.publisher.window_ticks = self.pace.window_ticks
 
     async def suspend(self) -> None:
         """Stop ticking, and keep the journal: the next server resumes the room.

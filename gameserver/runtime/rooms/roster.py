@@ -44,7 +44,7 @@ Never awaits, never talks to a client, and never ticks: ``room_task.py`` does.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
 import attrs
@@ -58,6 +58,7 @@ from gameserver.replication.publisher import Publisher
 from gameserver.replication.seat import Sink
 from gameserver.room import Room
 from gameserver.runtime.admission.hold_quota import HoldQuota
+from gameserver.runtime.rooms.handed_over import FrozenHold, FrozenMember
 from gameserver.runtime.rooms.hook_watch import HookWatch
 from gameserver.runtime.rooms.identities import Identities
 from gameserver.runtime.rooms.resumption import ELSEWHERE, ResumeState, Resumption
@@ -231,6 +232,10 @@ class Roster:
         self._seats.share(older.player.seat)
         return older.player.seat
 
+    def take(self, number: int) -> None:
+        """Reserve a seat number that was reserved in another process."""
+        self._seats.take(number)
+
     def release(self, number: int) -> None:
         """End a reservation; the number stays taken while a player has it."""
         self._seats.release(number)
@@ -377,6 +382,70 @@ class Roster:
         self.held.clear()
         self.closed = REPLACED
         return members
+
+    # ------------------------------------------------------------ from process to process
+
+    def freeze(self, now_s: float) -> list[FrozenMember]:
+        """Return the players as values, those whose seats are held in the order of expiry."""
+        frozen = []
+        for member in (*self.held, *(m for m in self._members.values() if m not in self.held)):
+            tokens, hold = member.resume_state, None
+            if isinstance(held := member.state, Held):
+                until_in_s = held.until_s - (now_s - self._blocked_s)
+                hold = FrozenHold(until_in_s, held.address, held.recovered_tick)
+            frozen.append(
+                FrozenMember(
+                    member.player.seat,
+                    tokens.life,
+                    tokens.newest,
+                    tokens.shown,
+                    tokens.replaced,
+                    tokens.welcomed,
+                    hold,
+                    None if member.moved is None else member.moved.room,
+                )
+            )
+        return frozen
+
+    def go_on(self, frozen: Iterable[FrozenMember], began_s: float) -> None:
+        """Take in the players of a room that another process froze at ``began_s``.
+
+        Those that were connected are ``Ending`` until ``continue_over``, or ``hold_disconnected``.
+        """
+        for one in frozen:
+            seated = self._stepper.seated[one.seat]
+            self._seats.take(one.seat)
+            tokens = ResumeState(one.life, one.newest, one.shown, one.replaced, one.welcomed)
+            moved = None if one.moved_to is None else Moved("", one.moved_to, "")
+            member = Member(self, seated, Ending(), tokens, moved)
+            self._members[seated.player] = member
+            self._resumption.hand_on(member)
+            if (identity := seated.player.identity) is not None:
+                self._by_identity[identity] = member
+                self.identities.add(identity, self.label)
+            if (hold := one.hold) is not None:
+                self._hold_quota.add(hold.address)
+                held = Held(began_s + hold.until_in_s, hold.address, hold.recovered_tick)
+                member.state = self.held[member] = held
+
+    def continue_over(self, member: Member, sink: Sink, end: End) -> None:
+        """Continue over the connection that the player had in the other process."""
+        member.seated.seat.sink = sink
+        self._publisher.add(member.seated.seat)
+        member.state = Playing(end)
+
+    def hold_disconnected(self) -> None:
+        """Hold the seats of the players whose connections stayed in the other process."""
+        for member in list(self._members.values()):
+            if not isinstance(member.state, Ending):
+                continue
+            if member.may_resume and self._take_hold(member, None):
+                self._drop(member)
+                self._hold(member, None)
+            elif member.moved is not None:
+                self.leave(member, f"moved to {member.moved.room}")
+            else:
+                self.leave(member, member.player.kicked or "connection lost")
 
     def start_deltas(self, member: Member) -> None:
         """Send deltas to this player from the next publish on.

@@ -64,6 +64,19 @@ class Schedule:
         #: The time at which the next tick is due.
         self.next_deadline_s = self.deadline_s(self._next)
 
+    def go_on(self, deadline_s: float, catch_ups: int) -> None:
+        """Continue a schedule whose next tick was due at ``deadline_s``.
+
+        So many ticks may begin late beyond the usual ones before any is dropped.
+        """
+        self.shift(deadline_s - self.next_deadline_s)
+        self._catch_ups_in_a_row = -catch_ups
+
+    def count_on(self, before: Schedule) -> None:
+        """Continue the counts of the schedule that the room had before."""
+        self.ticks, self.catch_ups = before.ticks, before.catch_ups
+        self.dropped = before.dropped
+
     def deadline_s(self, tick_number: float) -> float:
         """Return the time at which this tick is due."""
         return self.start_s + self.tempo.steady_of(tick_number) / self.rate

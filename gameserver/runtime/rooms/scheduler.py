@@ -35,6 +35,8 @@ SLOT_S: Final = 0.005
 LONGEST_TURN_S: Final = 0.005
 #: By how much a room that changes its slot is later at each tick.
 GLIDE_S: Final = 0.0005
+#: Ticks that a room missed while it was handed over are caught up if they are not older.
+CAUGHT_UP_S: Final = 1.0
 #: How often the slots are compared, and how many rooms of one rate may move each time.
 BALANCE_EVERY_S: Final = 1.0
 MOST_MOVES: Final = 8
@@ -192,10 +194,13 @@ class TickScheduler:
         expect: Expect,
         tempo: Tempo | None = None,
         after_tick: int = 0,
+        deadline_s: float | None = None,
     ) -> ScheduledRoom:
         """Tick a room ``rate`` times a second from its slot's next time on.
 
-        ``after_tick``: the last tick that the room has played already.
+        ``after_tick``: the last tick that the room has played already.  ``deadline_s``: when its
+        next tick was due before the room was handed over.  The ticks that it missed meanwhile, up
+        to ``CAUGHT_UP_S``, are then played at once, so that no input for them is lost.
         """
         slots = self._slots.get(rate)
         if slots is None:
@@ -203,7 +208,13 @@ class TickScheduler:
         slot = slots.lightest()
         schedule = Schedule(rate, slots.start_s(slot, trio.current_time()), tempo, after_tick)
         room = ScheduledRoom(schedule, tick, expect)
+        if deadline_s is not None:
+            late_ticks = (trio.current_time() - deadline_s) * rate
+            schedule.go_on(deadline_s, max(0, math.ceil(min(late_ticks, rate * CAUGHT_UP_S))))
+            room.glide_s = slots.glide_s(slot, schedule.next_deadline_s)
         slots.put(room, slot)
+        if schedule.tempo.pace != 1.0:
+            self.pace_changed(room)
         self._count += 1
         self._push(room)
         return room

@@ -6,7 +6,7 @@ text; a read never ends a session.  A read whose session has ended gets no answe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -26,6 +26,7 @@ TIMEOUT_S: Final = 5.0
 #: Longer results are refused: they would delay the deltas behind them.
 MAX_RESULT_BYTES: Final = 16 * 1024
 UNAVAILABLE: Final = "the storage does not answer"
+INTERRUPTED: Final = "interrupted; ask again"
 
 
 class Reads:
@@ -45,7 +46,18 @@ class Reads:
         self._task: Final = task
         self._post = post
         self._log: Final = log
-        self._in_flight = 0
+        #: The numbers of reads without an answer.
+        self._in_flight: list[int] = []
+
+    @property
+    def in_flight(self) -> list[int]:
+        """The numbers of the reads that have no answer yet."""
+        return list(self._in_flight)
+
+    def interrupt(self, numbers: Iterable[int]) -> None:
+        """Answer reads that another process had not answered when it handed the player over."""
+        for number in numbers:
+            self._post(Result(number, None, INTERRUPTED))
 
     def close(self) -> None:
         """Send no further answers.
@@ -59,10 +71,10 @@ class Reads:
         """Answer ``read`` soon; called within a tick, so it does not wait."""
         if self._reads is None:
             self._post(Result(read.number, None, "this server keeps nothing"))
-        elif self._in_flight == MAX_IN_FLIGHT:
+        elif len(self._in_flight) == MAX_IN_FLIGHT:
             self._post(Result(read.number, None, f"more than {MAX_IN_FLIGHT} reads at a time"))
         else:
-            self._in_flight += 1
+            self._in_flight.append(read.number)
             self._task.start_beside(self._run, self._reads, read)
 
     async def _run(self, reads: ClientReads, read: Read) -> None:
@@ -71,7 +83,7 @@ class Reads:
             with trio.move_on_after(TIMEOUT_S):
                 result = await self._result(reads, read)
         finally:
-            self._in_flight -= 1
+            self._in_flight.remove(read.number)
         self._post(result)
 
     async def _result(self, reads: ClientReads, read: Read) -> Result:

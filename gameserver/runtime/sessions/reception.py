@@ -11,6 +11,7 @@ task, which read them through trio-websocket (``take``).
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -82,6 +83,11 @@ class MessageCount:
         self._counters = counters
         self._allowed = Allowance(MESSAGES_PER_S, MESSAGES_BURST, trio.current_time())
 
+    @property
+    def allowed(self) -> Allowance:
+        """What the client may still send."""
+        return self._allowed
+
     def add(self, now_s: float) -> None:
         """Count one that was read at ``now_s``; ``SessionOver`` with 4008 if that is too many."""
         self._counters.messages += 1
@@ -148,6 +154,36 @@ class Reception:
         self._reads = Reads(task, seated.player.identity, self.post, log)
         #: The state that the client should hold, between its request for hashes and its report.
         self._shown: ShownView | None = None
+
+    # ------------------------------------------------------------ from process to process
+
+    @property
+    def _allowances(self) -> tuple[Allowance, ...]:
+        return (
+            self._pings_allowed,
+            self._texts_allowed,
+            self._reads_allowed,
+            self._resyncs_allowed,
+            self._desyncs_allowed,
+            self._count.allowed,
+        )
+
+    def allowances_left(self, now_s: float) -> list[float]:
+        """Return what is left of each allowance, for the process that goes on."""
+        return [one.left(now_s) for one in self._allowances]
+
+    @property
+    def reads_in_flight(self) -> list[int]:
+        """The numbers of the reads that have no answer yet."""
+        return self._reads.in_flight
+
+    def go_on(self, allowances_left: Sequence[float], reads: Sequence[int]) -> None:
+        """Continue with what was left in another process, and answer its ``reads``."""
+        for one, left in zip(self._allowances, allowances_left, strict=False):
+            one.leave(left)
+        self._reads.interrupt(reads)
+
+    # ------------------------------------------------------------ messages
 
     def take_bytes(self, data: bytes) -> None:
         """Take a message within a tick: nothing may be raised, for it would end the room."""

@@ -9,8 +9,8 @@ are posted, or go with the next delta, so a client with a slow link can always a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import Final
+from collections.abc import Awaitable, Coroutine
+from typing import Any, Final
 
 import attrs
 import structlog
@@ -53,6 +53,7 @@ from gameserver.runtime.rooms.join_request import JoinRequest
 from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import Member
+from gameserver.runtime.sessions.frozen_session import FrozenPlay
 from gameserver.runtime.sessions.reception import MessageCount, Reception, SessionOver
 from gameserver.runtime.sessions.routing import Elsewhere, Expected, Routed, Router
 from gameserver.simulation.inputs import LENGTH_TICKS
@@ -120,6 +121,12 @@ class Session:
         self._lobby = lobby
         self._settings = settings
         self._counters = counters
+        #: The hello, from its arrival until the client has a seat.
+        self._hello_data: bytes | None = None
+        #: A token that was used up for a client which has no seat yet.
+        self._used: Verified | None = None
+        #: Whether another process goes on with the connection.
+        self._abandoned = False
         self._greeted = False
         self._seated: Seated | None = None
         #: The player, once it plays, and what takes its messages; both change with the room's code.
@@ -161,13 +168,18 @@ class Session:
 
     async def run(self) -> None:
         """Run the session to its end, then send bye and close, each with a deadline."""
+        await self._run(self._join_and_play())
+
+    async def _run(self, work: Coroutine[Any, Any, Ending]) -> None:
         ending = Ending(CloseCode.INTERNAL_ERROR, "internal error")
         with self._scope:
             try:
-                ending = await self._until_closed(self._join_and_play())
+                ending = await self._until_closed(work)
             except _PassedOn:
                 self._counters.passed_on += 1
                 return
+        if self._abandoned:
+            return
         ending = self._ending or ending
         self._count(ending)
         self._log.info(
@@ -190,6 +202,84 @@ class Session:
             )
         joined = self._seated is not None
         (self._counters.endings if joined else self._counters.refusals)[code] += 1
+
+    # ------------------------------------------------------------ from process to process
+
+    def freeze(self) -> tuple[FrozenConnection, FrozenPlay | None] | None:
+        """Stop reading and writing, and return the session for another process.
+
+        Without a ``FrozenPlay`` the client has no seat yet: its hello is among the received bytes,
+        so the other process lets it join from the beginning.  None if the session must stay here
+        because it ends, or because its connection cannot be frozen.  ``thaw`` undoes it.
+        """
+        if self._ending is not None:
+            return None
+        member, reception, beat = self._member, self._reception, self._beat
+        if self._seated is not None and (member is None or reception is None or beat is None):
+            return None  # it has played, or the welcome is not sent yet
+        frozen = self._ws.freeze([] if self._hello_data is None else [self._hello_data])
+        if frozen is None:
+            return None
+        now_s = trio.current_time()
+        if self._used is not None:
+            self._lobby.sign_in.forget(self._used)
+        connection = FrozenConnection(frozen, self._peer.freeze(now_s))
+        if member is None or reception is None or beat is None:
+            return connection, None
+        return connection, FrozenPlay(
+            member.label,
+            member.player.seat,
+            beat.freeze(now_s),
+            reception.allowances_left(now_s),
+            reception.reads_in_flight,
+        )
+
+    def thaw(self) -> None:
+        """Go on here after all."""
+        if self._used is not None:
+            self._lobby.sign_in.use(self._used)
+        self._ws.thaw()
+        if self._member is not None and self._beat is not None:
+            self._read(self._lobby.task_of(self._member), self._beat)
+
+    def thaw_to_end(self, code: int, reason: str) -> None:
+        """Go on here only to end: the player goes on in another process, where its seat is held."""
+        self._ws.thaw()
+        self.end(code, reason)
+
+    @property
+    def descriptor(self) -> int:
+        """The descriptor of the socket."""
+        return self._ws.link.fileno()
+
+    def abandon(self) -> None:
+        """End without a word: another process goes on with the connection."""
+        self._abandoned = True
+        self._ws.drop()
+        self._scope.cancel()
+
+    def go_on(self, task: RoomTask, member: Member, frozen: FrozenPlay, began_s: float) -> None:
+        """Play on with a player of another process; ``run_on`` must follow."""
+        self._greeted = True
+        self._seated = member.seated
+        self._counted_before = _tally_of(member.seated)
+        self._log = self._log.bind(room=task.label, player=escaped(member.player.name))
+        member.roster.continue_over(member, self._ws.link, self.end)
+        self._member = member
+        self._begin_play(task, member, frozen, began_s)
+
+    async def run_on(self) -> None:
+        """Run a session that plays on to its end, as ``run`` does."""
+        await self._lobby.join_throttle.wait_turn()
+        await self._ws.begin()
+        await self._run(self._play_on())
+
+    async def _play_on(self) -> Ending:
+        member = self._member
+        assert member is not None, "go_on comes first"
+        return await self._until_over(member, self._until_played(self._lobby.task_of(member)))
+
+    # ------------------------------------------------------------ how it ends
 
     async def _until_closed(self, work: Awaitable[Ending]) -> Ending:
         """Await ``work``, and return how it ended: by its result or by an exception."""
@@ -216,6 +306,7 @@ class Session:
     async def _join_and_play(self) -> Ending:
         hello, data = await self._hello()
         await self._lobby.join_throttle.wait_turn()
+        await self._lobby.until_thawed()
         if self._router is not None:
             return await self._join_on_host(hello, data, self._router)
         task, member, resumed = await self._join_here(hello, self._checked_request(hello))
@@ -327,7 +418,9 @@ class Session:
                 with lobby.reserve(request, self._peer.counted_as, identity, passed_over) as place:
                     if verified is not None and not refused:
                         lobby.sign_in.use(verified)
+                        self._used = verified
                     accepted = await self._authenticated(joining, place.task, deadline_s)
+                    await lobby.until_thawed()
                     found = lobby.find_playing(request, accepted)
                     if found is None:
                         return place.task, self._join(joining, place.task, place.number, accepted)
@@ -362,10 +455,12 @@ class Session:
                 verified = lobby.sign_in.verify(hello.token, room_class, is_bot=self._peer.is_bot)
                 if verified is not None:
                     lobby.sign_in.use(verified)
+                    self._used = verified
             if room_class.requires_token or reserved.moved_from:
                 joining = attrs.evolve(joining, verified=verified)
             deadline_s = trio.current_time() + AUTH_TIMEOUT_S
             accepted = await self._authenticated(joining, task, deadline_s)
+            await lobby.until_thawed()
             found = lobby.find_playing(request, accepted)
             if found is None:
                 return task, self._join(joining, task, reserved.number, accepted)
@@ -402,10 +497,14 @@ class Session:
 
     async def _stay(self, task: RoomTask, member: Member, *, resumed: bool) -> Ending:
         """Welcome and play, until the player leaves or the connection is lost."""
+        work = self._welcome_and_play(task, member, resumed=resumed)
+        return await self._until_over(member, work)
+
+    async def _until_over(self, member: Member, work: Coroutine[Any, Any, Ending]) -> Ending:
         ending = Ending(CloseCode.INTERNAL_ERROR, "internal error")
         self._member, member.on_replaced = member, self._go_on_as
         try:
-            ending = await self._until_closed(self._welcome_and_play(task, member, resumed=resumed))
+            ending = await self._until_closed(work)
             # Many connections may break at one moment; their players leave a few at a time.
             await self._lobby.join_throttle.wait_turn()
         finally:
@@ -447,6 +546,7 @@ class Session:
             if not isinstance(message, Hello):
                 raise RemoteProtocolError("the first message must be hello")
             self._greeted = True
+            self._hello_data = data
             self._peer.greeted()
             return message, data
         raise SessionOver(
@@ -470,6 +570,7 @@ class Session:
 
     def _note_playing(self, how: str, task: RoomTask, member: Member, **more: int | None) -> None:
         self._seated, player = member.seated, member.player
+        self._hello_data = self._used = None
         self._peer.joined()
         self._log = self._log.bind(room=task.label, player=escaped(player.name))
         self._log.info(how, seat=player.seat, **more)
@@ -534,12 +635,38 @@ class Session:
 
     async def _play(self, task: RoomTask, member: Member) -> Ending:
         """Take messages from both paths: the fast path, and trio-websocket."""
-        self._beat = beat = task.heartbeat.add(
+        self._begin_play(task, member)
+        return await self._until_played(task)
+
+    def _begin_play(
+        self,
+        task: RoomTask,
+        member: Member,
+        frozen: FrozenPlay | None = None,
+        began_s: float = 0.0,
+    ) -> None:
+        """Open the fast path, and have the connection read and pinged; ``_until_played`` follows.
+
+        ``frozen`` is what another process had begun, which froze it at ``began_s``.
+        """
+        beat = self._beat = task.heartbeat.add(
             self._ws.link, self._newest_seq, self._answered, self._end_silent
         )
+        reception = self._take_messages(task, member)
+        if frozen is not None:
+            task.heartbeat.go_on(beat, frozen.beat, began_s)
+            reception.go_on(frozen.allowances, frozen.reads)
+        self._read(task, beat)
+
+    def _read(self, task: RoomTask, beat: Beat) -> None:
+        """Have the connection read before ticks, and at once where a pong is awaited."""
+        task.read(self._ws.link)
+        beat.watch()
+
+    async def _until_played(self, task: RoomTask) -> Ending:
+        beat = self._beat
+        assert beat is not None
         try:
-            self._take_messages(task, member)
-            task.read(self._ws.link)
             return await self._until_closed(self._listen())
         finally:
             if self._reception is not None:
@@ -549,10 +676,10 @@ class Session:
             task.heartbeat.remove(beat)
             self._reception = self._beat = None  # they refer to this session, in circles
 
-    def _take_messages(self, task: RoomTask, member: Member) -> None:
+    def _take_messages(self, task: RoomTask, member: Member) -> Reception:
         """Take messages for ``member`` from now on, on both paths."""
         assert self._beat is not None
-        self._reception = Reception(
+        reception = self._reception = Reception(
             member.seated,
             task,
             self._ws,
@@ -561,7 +688,8 @@ class Session:
             self.end,
             self._log,
         )
-        self._ws.on_message(self._reception.take_bytes, self._beat.pong)
+        self._ws.on_message(reception.take_bytes, self._beat.pong)
+        return reception
 
     def _newest_seq(self) -> int:
         assert self._member is not None

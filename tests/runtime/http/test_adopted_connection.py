@@ -89,6 +89,7 @@ async def test_a_beginning_comes_before_trio_websocket_reads():
         descriptor, plain = here.passed[0]
 
         async def play(ws: WebSocket, _peer: Peer) -> None:
+            await ws.begin()
             begun.append(await ws.receive())  # type: ignore[arg-type]
 
         def begin(ws: WebSocket, _peer: Peer):

@@ -131,7 +131,10 @@ async def test_messages_of_the_older_connection_are_ignored(
         await wait_all_tasks_blocked()
         seated, link = host.seated(1), host.links[0]
         if path == "task":
-            host.sessions[0]._ws._connection._send_channel.send_nowait(a_step(9))
+            scanner = link.receive_buffer._scanner
+            assert scanner is not None
+            scanner._message_ends.append(scanner.foreign_bytes)
+            host.sessions[0]._ws._begun._send_channel.send_nowait(a_step(9))
         host.roster.take_over(host.member(1), host.links[1], lambda *_: None)  # type: ignore[arg-type]
         if path == "fast path":
             link.receive_buffer.take_in(masked_frame(a_step(9)))

@@ -1,0 +1,137 @@
+"""A room between two processes: everything of it that the next process needs, as one snapshot.
+
+Owns what the shell of the snapshot holds beside the state of the room (``state/snapshot.py``): its
+clock and pace, the step of its overload ladder, its players' resume tokens, and until when seats
+are held.  ``RoomTask.freeze`` makes it, and ``RoomTask`` goes on from ``HandedOver``.  Sockets and
+sessions have values of their own.
+
+All times are seconds from the moment at which the room was frozen, so that they mean the same in
+both processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import attrs
+import cattrs
+
+from gameserver.errors import SnapshotError
+from gameserver.room import Room, give_storage
+from gameserver.simulation.stepper import Stepper
+from gameserver.state.restore import Loaded, load
+from gameserver.storage.room_storage import RoomStorage
+
+
+@attrs.frozen
+class FrozenHold:
+    """A held seat; the fields are those of ``Held``."""
+
+    until_in_s: float
+    address: str | None
+    recovered_tick: int | None
+
+
+@attrs.frozen
+class FrozenMember:
+    """A player on the roster: its seat, its resume tokens, and its hold, if it is not connected."""
+
+    seat: int
+    life: str
+    newest: int
+    shown: int | None
+    replaced: int
+    welcomed: bool
+    hold: FrozenHold | None
+    #: The room that it was told to move to; it leaves.
+    moved_to: str | None
+
+
+@attrs.frozen
+class Shell:
+    """What the engine knows of a room besides its state."""
+
+    incarnation: str
+    epoch: int
+    #: When the next tick was due, and the tick of the last publish.
+    deadline_in_s: float
+    published_tick: int
+    #: ``RoomPace.to_plain``, the index of the step of the ladder, and the level the game was told.
+    pace: list[Any]
+    step: int
+    level: int
+    #: Whose quota counts the room.
+    maker: str | None
+    joins: int
+    arrivals: int
+    members: Sequence[FrozenMember]
+
+
+_CONVERTER: Final = cattrs.Converter()
+
+
+@attrs.frozen(eq=False)
+class HandedOver:
+    """A room of another process, between two ticks, which was frozen at ``began_s``."""
+
+    label: str
+    loaded: Loaded[Room]
+    shell: Shell
+    began_s: float
+    #: Whether clients that keep their connection can go on: the schema is the same.
+    same_schema: bool
+
+    @property
+    def stepper(self) -> Stepper[Room]:
+        """The room's stepper."""
+        return self.loaded.stepper
+
+    @property
+    def published_tick(self) -> int:
+        """The tick of the last publish."""
+        return self.shell.published_tick
+
+    @property
+    def epoch(self) -> int:
+        """Grows each time that the room goes on in another process."""
+        return self.shell.epoch + 1
+
+    @property
+    def incarnation(self) -> str:
+        """Names the room in resume tokens (``Roster.incarnation``)."""
+        return self.shell.incarnation
+
+
+def pack_shell(shell: Shell) -> dict[str, Any]:
+    """Return the shell as plain values, for a snapshot."""
+    return attrs.asdict(shell)
+
+
+async def load_room(
+    cls: type[Room],
+    label: str,
+    schema_hash: str,
+    snapshot: bytes,
+    began_s: float,
+    storage: RoomStorage | None,
+) -> HandedOver:
+    """Make a room of the snapshot of another process, and run its ``on_load``.
+
+    ``SnapshotError`` with one line if that is not possible; nothing is left behind then.
+    """
+    try:
+        loaded = load(cls, snapshot)
+        shell = _CONVERTER.structure(loaded.shell, Shell)
+    except SnapshotError as error:
+        raise SnapshotError(f"{label}: {error}") from error
+    except Exception as error:
+        raise SnapshotError(f"{label}: the shell of the snapshot is wrong ({error})") from error
+    if storage is not None:
+        give_storage(loaded.room, storage)
+    try:
+        await loaded.room.on_load()
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise SnapshotError(f"{label}: {cls.__name__}.on_load raised {reason}") from error
+    return HandedOver(label, loaded, shell, began_s, schema_hash == cls.schema().hash)
