@@ -95,6 +95,8 @@ class _Target:
     #: The ticket of the seat that is reserved for the first join.
     reserved: str | None = None
     reader: SharedReader | None = None
+    #: The ticket of another server, which goes with the hello until its welcome.
+    sent_on: str | None = None
 
     def follow(self, moved: Moved) -> None:
         """Join the room that the server names from now on; ``RemoteProtocolError`` if it is bad."""
@@ -102,8 +104,13 @@ class _Target:
         if moved.url and not moved.url.startswith(allowed):
             raise RemoteProtocolError(f"moved to {moved.url[:80]}")
         self.url = moved.url or self.url
-        self.asked, self.ticket = Asked(moved.room, None, None), moved.ticket
         self.reserved = None
+        if moved.again:
+            self.asked = attrs.evolve(self.asked, room=moved.room)
+            self.sent_on = moved.ticket
+        else:
+            self.asked, self.ticket = Asked(moved.room, None, None), moved.ticket
+            self.sent_on = None
 
     def hello(self, client: GameClient | None) -> Hello:
         """Return the hello of a new player (``client`` None), or of one that resumes."""
@@ -125,7 +132,7 @@ class _Target:
             held,
             self.asked.options,
             self.asked.filter,
-            self.reserved if client is None else None,
+            self.sent_on or (self.reserved if client is None else None),
         )
 
 
@@ -223,7 +230,7 @@ class _Stay:
             if client is not None:
                 client.enter(StateChange(State.JOINING))
             welcome = await _welcomed_in_time(connection, target.hello(client))
-            target.ticket = None
+            target.ticket = target.sent_on = None
             schema = await _read_schema(connection, welcome, target.schema)
             with trio.CancelScope() as self._reading:
                 try:

@@ -68,6 +68,9 @@ LOOPBACK: Final[tuple[Network, ...]] = (
 OWN_HOST: Final = "self"
 MIN_SECRET_LENGTH: Final = 32
 
+_WEBSOCKET_URL: Final = re.compile(
+    r"wss?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?"
+)
 #: An origin as browsers send it (RFC 6454, 6.2), except for letter case and a default port.
 _ORIGIN: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://[a-z0-9._\[\]:-]+")
 #: The default port of each scheme, as an origin or a ``Host`` header may end with it.
@@ -101,6 +104,13 @@ def _node_count(_instance: object, attribute: Any, value: int) -> None:
 def _longer_than_zero(_instance: object, attribute: Any, value: float) -> None:
     if not value > 0:
         raise ValueError(f"{attribute.name} must be more than 0")
+
+
+def _websocket_url(_instance: object, attribute: Any, value: str | None) -> None:
+    if value is not None and not _WEBSOCKET_URL.fullmatch(value):
+        raise ValueError(
+            f"{attribute.name} must be like wss://a.example.org, without user, query and fragment"
+        )
 
 
 def _secret(_instance: object, attribute: Any, value: str | None) -> None:
@@ -258,6 +268,16 @@ class Settings:
         "Where games keep objects, leaderboards and matches: sqlite:FILE or "
         "postgresql://USER@HOST/DATABASE (a password belongs into GAMESERVER_STORAGE or "
         "~/.pgpass); by default in the data folder, or nowhere.",
+    )
+    directory: str | None = _setting(
+        None,
+        "Redis or Valkey that the nodes of several hosts share: redis://HOST (rediss: with TLS; "
+        "redis+sentinel, redis+cluster); a password belongs into GAMESERVER_DIRECTORY.",
+    )
+    public_url: str | None = _setting(
+        None,
+        "Where clients of other nodes reach this one: ws://HOST:PORT or wss://HOST.",
+        validator=_websocket_url,
     )
     metrics_from: tuple[Network, ...] = _setting(LOOPBACK, "Networks that may read /metrics.")
     metrics_token: str | None = _setting(
@@ -419,6 +439,12 @@ def _settings(given: Mapping[str, _Given]) -> Settings:
         raise ConfigError("give either secret or secret_file")
     if (values.get("certificate") is None) != (values.get("key") is None):
         raise ConfigError("certificate and key must be given together")
+    if (values.get("directory") is None) != (values.get("public_url") is None):
+        raise ConfigError("directory and public_url must be given together")
+    if values.get("directory") is not None and values.get("nodes", 1) != 1:
+        raise ConfigError(
+            "nodes: with directory each server is one node; start several, each with its own port"
+        )
     return Settings(**values)
 
 

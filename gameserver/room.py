@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 import attrs
 
 from gameserver.calls import Calls, check_background
+from gameserver.cluster.placement import Placement
 from gameserver.errors import LocalProtocolError
 from gameserver.group import Group, Groups
 from gameserver.joining import Joining
@@ -152,6 +153,9 @@ class Room(Generic[EntityT]):
     listing: Any = None
     #: The fields of the listing that clients may filter rooms by.
     filter_by: ClassVar[Sequence[str]] = ()
+    #: In a cluster: which room or node a player gets who asks for any room of this kind, among two
+    #: of each that are drawn at random; by measured load if None.
+    placement: ClassVar[Placement | None] = None
     #: Whether the room takes no newcomers.
     locked: bool = False
     #: Whether only clients that name the room join it; it is not listed then.

@@ -20,10 +20,11 @@ from tests.support.paths import ROOT
 #: ``gameserver`` alone stands for the public names in ``gameserver/__init__.py``.
 ARROWS = """
 docs, __main__ → cli → workshop, templates, games.capture.bots → clients, games → gameserver
-→ cluster → runtime → config, seat_tickets, cluster.placement → cluster.directory
+→ cluster → runtime → config, seat_tickets
 → ops, tokens, trial, rehearsing.second_run → testing → rehearsing → state
 → simulation → room → group → player, calls, joining → timers → outbox → replication
-→ protocol → model → stepping, storage → errors, identity, lazy_exports, signing
+→ protocol → model → stepping, storage, cluster.placement → cluster.directory
+→ errors, identity, lazy_exports, signing
 """
 #: Packages that may import less than the chain says, besides themselves.
 STRICTER = """

@@ -304,11 +304,16 @@ class Hashes:
 
 @attrs.define
 class Moved:
-    """The player goes on in ``room``: connect to ``url`` (empty: the same) with ``ticket``."""
+    """The player goes on in ``room``: connect to ``url`` (empty: the same) with ``ticket``.
+
+    ``again`` is 1 if the hello there has the ticket, and all that a hello would have here: the
+    player was sent to another server, which does not know it.  Otherwise it is 0.
+    """
 
     url: str
     room: str
     ticket: str
+    again: int = 0
 
     @classmethod
     def from_wire(cls, message: list[Any]) -> Moved:
@@ -317,11 +322,13 @@ class Moved:
         require("moved.url", ok=type(message[1]) is str)
         require("moved.room", ok=type(message[2]) is str)
         require("moved.ticket", ok=type(message[3]) is str)
-        return cls(message[1], message[2], message[3])
+        again = message[4] if len(message) > 4 else 0
+        require("moved.again", ok=is_int(again, 0, 1))
+        return cls(message[1], message[2], message[3], again)
 
     def encode(self) -> bytes:
         """Return the bytes of the message."""
-        return pack((Kind.MOVED, self.url, self.room, self.ticket))
+        return pack((Kind.MOVED, self.url, self.room, self.ticket, self.again))
 
 
 @attrs.define

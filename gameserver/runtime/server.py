@@ -26,6 +26,7 @@ import attrs
 import structlog
 import trio
 
+from gameserver.cluster.directory.contract import Directory
 from gameserver.config import Settings
 from gameserver.errors import GameServerError
 from gameserver.ops.metrics import (
@@ -56,6 +57,8 @@ from gameserver.runtime.http.frozen_connection import FrozenConnection
 from gameserver.runtime.http.messages import Response, Site, text_response
 from gameserver.runtime.http.page_folder import page_files
 from gameserver.runtime.http.request_policy import METRICS_PATH, RequestPolicy
+from gameserver.runtime.membership.joining import check_others, make_membership, open_directory
+from gameserver.runtime.membership.member import Membership
 from gameserver.runtime.net.listening import StartError as StartError
 from gameserver.runtime.net.listening import listen
 from gameserver.runtime.net.tls import Certificate
@@ -130,6 +133,8 @@ class Server:
         self.settings = settings
         #: The other nodes of the host; None for a server that is alone.
         self._surroundings = surroundings
+        #: None without a directory, and before ``join_cluster``.
+        self.membership: Membership | None = None
         #: None where nothing is kept, and before ``open_storage``.
         self.storage: ServerStorage | None = None
         self.port = 0
@@ -230,6 +235,8 @@ class Server:
         for port in ports:
             await self._nursery.start(self._run_acceptor, port)
         self._ready = True
+        if self.membership is not None:
+            await self._nursery.start(self.membership.run)
 
     def follow_gc_policy(self) -> None:
         """Keep garbage collections small until the server has stopped.
@@ -416,6 +423,8 @@ class Server:
         """
         self._ready = False
         self.lobby.stop_joining(GOING)
+        if self.membership is not None:
+            self.membership.draining = True
         log.info("stopping", players=self.players)
         with trio.move_on_after(self.settings.grace_s, shield=True) as grace:
             await self.lobby.suspend_durable()
@@ -429,6 +438,8 @@ class Server:
             await self.lobby.close_all()
             if self.storage is not None:
                 await self.storage.flush()
+            if self.membership is not None:
+                await self.membership.leave()
         if grace.cancelled_caught:
             log.warning("the grace period is over; not everything had ended")
 
@@ -540,13 +551,16 @@ async def open_server(
     settings: Settings | None = None,
     *,
     server_class: type[Server] = Server,
+    directory: Directory | None = None,
 ) -> AsyncIterator[Server]:
     """Serve rooms of these ``kinds`` (name → class; the first is the default) in this block.
 
-    Leaving the block stops the server gracefully.  ``StartError`` or ``CertificateError`` if the
-    ports cannot be opened.
+    ``directory`` takes the place of the one that the settings name.  Leaving the block stops the
+    server gracefully.  ``StartError``, ``ConfigError`` or ``CertificateError`` if it cannot start.
     """
-    async with open_in(kinds, settings or Settings(), None, server_class=server_class) as server:
+    async with open_in(
+        kinds, settings or Settings(), None, server_class=server_class, directory=directory
+    ) as server:
         yield server
 
 
@@ -557,19 +571,26 @@ async def open_in(
     surroundings: Surroundings | None,
     *,
     server_class: type[Server] = Server,
+    directory: Directory | None = None,
 ) -> AsyncIterator[Server]:
     """Serve as ``open_server`` does, alone or among other nodes."""
     lock = None if surroundings is None else surroundings.lock
     with own_data(within_open_files(settings), kinds, lock) as with_data:
         server = server_class(kinds, with_data, surroundings)
-        async with _running(server):
+        async with _running(server, directory):
             yield server
 
 
 @contextlib.asynccontextmanager
-async def _running(server: Server) -> AsyncIterator[None]:
-    await server.open_storage()
-    try:
+async def _running(server: Server, directory: Directory | None) -> AsyncIterator[None]:
+    async with contextlib.AsyncExitStack() as opened:
+        await server.open_storage()
+        opened.push_async_callback(server.close_storage)
+        if directory is None and server.settings.directory is not None:
+            directory = await opened.enter_async_context(open_directory(server.settings))
+        if directory is not None:
+            server.membership = make_membership(directory, server.lobby, server.settings)
+            await check_others(server.membership)
         ports = await server.open_ports()
         async with trio.open_nursery() as nursery:
             try:
@@ -578,8 +599,6 @@ async def _running(server: Server) -> AsyncIterator[None]:
             finally:
                 await server.stop()
                 nursery.cancel_scope.cancel()
-    finally:
-        await server.close_storage()
 
 
 async def serve(

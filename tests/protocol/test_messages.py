@@ -29,6 +29,7 @@ from gameserver.protocol.messages import (
     CommandMessage,
     Hello,
     Kind,
+    Moved,
     Pong,
     Resync,
     ServerMessage,
@@ -109,8 +110,15 @@ def test_client_messages_are_exact(message: ClientMessage, more: Any) -> None:
 @given(server_messages, st.data())
 def test_missing_elements_of_a_server_are_not(message: ServerMessage, data: st.DataObject) -> None:
     array = msgpack.unpackb(message.encode())
-    most = 6 if isinstance(message, Status) else len(array) - 1
-    refuses(msgpack.packb(array[: data.draw(st.integers(0, most))]), decode_from_server)
+    fewest = {Status: 7, Moved: 4}.get(type(message), len(array))
+    refuses(msgpack.packb(array[: data.draw(st.integers(0, fewest - 1))]), decode_from_server)
+
+
+def test_a_moved_of_an_older_server_sends_nobody_again() -> None:
+    older = decode_from_server(msgpack.packb([Kind.MOVED, "ws://a", "duel", "t"]))
+    assert older == Moved("ws://a", "duel", "t", 0)
+    refuses(msgpack.packb([Kind.MOVED, "ws://a", "duel", "t", 2]), decode_from_server)
+    refuses(msgpack.packb([Kind.MOVED, "ws://a", "duel", "t", True]), decode_from_server)
 
 
 def test_a_status_of_an_older_server_leaves_the_rest_unknown() -> None:

@@ -157,7 +157,7 @@ server_messages: st.SearchStrategy[ServerMessage] = st.one_of(
         ticks,
         st.lists(hashes, max_size=9).map(lambda pairs: [part for pair in pairs for part in pair]),
     ),
-    st.builds(Moved, texts, texts, texts),
+    st.builds(Moved, texts, texts, texts, st.integers(0, 1)),
     st.builds(Result, st.integers(0, MAX_NONCE), st.none(), texts),
     st.builds(
         Result,

@@ -509,7 +509,7 @@ export class GameClient {
   }
 
   /** Go on in another room, perhaps of another server. @param {messages.Moved} moved */
-  #move({ url, room, ticket }) {
+  #move({ url, room, ticket, again }) {
     // A server must not send a client from wss: to ws:.
     const allowed = this.#url.startsWith("wss:") ? ["wss:"] : ["ws:", "wss:"];
     if (url !== "" && (!URL.canParse(url) || !allowed.includes(new URL(url).protocol))) {
@@ -522,9 +522,10 @@ export class GameClient {
       return;
     }
     if (url !== "") this.#url = url;
-    const anew = { schemaHash: null, resume: null, options: null, filter: null };
+    // Another server, which does not know the player, is told what this one was.
+    const anew = again ? {} : { schemaHash: null, resume: null, options: null, filter: null };
     Object.assign(this.#hello, anew, { room, ticket });
-    this.#isMoving = true;
+    this.#isMoving = !again;
     this.#drop(Code.NORMAL, "moved");
     this.#hasPlayed = false;
     this.#traffic.reconnects += 1;

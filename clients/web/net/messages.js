@@ -86,7 +86,11 @@ export const RENDERED_PER_TICK = 32;
  */
 /** @typedef {{ kind: typeof Kind.SAID, seat: number, name: string, text: string }} Said */
 /** @typedef {{ kind: typeof Kind.CHECK, tick: number, checksum: number }} Check */
-/** @typedef {{ kind: typeof Kind.MOVED, url: string, room: string, ticket: string }} Moved */
+/**
+ * `again` is 1 if the hello there is the one that would be sent here, with the ticket.
+ * @typedef {{ kind: typeof Kind.MOVED, url: string, room: string, ticket: string,
+ *   again: number | null }} Moved
+ */
 /**
  * @typedef {object} Bye
  * @property {typeof Kind.BYE} kind
@@ -361,7 +365,9 @@ const LAYOUTS = {
       url: reader.str(),
       room: reader.str(),
       ticket: reader.str(),
+      again: null,
     }),
+    appended: ["again"],
   },
   [Kind.BYE]: {
     count: 3,

@@ -156,10 +156,24 @@ async def open_link(
 ) -> AsyncIterator[RedisLink]:
     """Keep a link to ``address`` in this block.  It need not be reachable."""
     link = RedisLink(address, call_timeout_s)
+    # Not cancelled with the block: a node says goodbye over the link while it stops.
+    keeping = trio.CancelScope(shield=True)
+
+    async def keep() -> None:
+        with keeping:
+            await link.keep()
+
+    error: Exception | None = None
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(link.keep)
-        yield link
-        nursery.cancel_scope.cancel()
+        nursery.start_soon(keep)
+        try:
+            yield link
+        except Exception as raised:  # noqa: BLE001 - raised again, where no nursery wraps it
+            error = raised
+        finally:
+            keeping.cancel()
+    if error is not None:
+        raise error
 
 
 @contextlib.asynccontextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets as chance
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -47,6 +47,9 @@ class SignIn:
         self._own_secret = (chance.token_urlsafe(),)
         self.secrets, self._tokens = self._read()
         self.refused: Counter[Fault] = Counter()
+        #: Uses a token up by its id, for so many seconds, at all nodes of a cluster; False if it
+        #: was used before.
+        self.use_in_cluster: Callable[[str, float], Awaitable[bool]] = _used_here_only
         if self._tokens is None:
             _check_that_none_is_needed(kinds, settings)
 
@@ -95,6 +98,13 @@ class SignIn:
         if not self._used.use(verified.token_id, expires_s + CLOCK_SKEW_S):
             raise self.counted(TokenRefused(Fault.USED, "the token was used before"))
 
+    async def use_everywhere(self, verified: Verified) -> None:
+        """Use a token up, in the whole cluster; ``JoinRefused`` (4007) if it was used before."""
+        self.use(verified)
+        valid_s = verified.expires_s - self._clock() + CLOCK_SKEW_S
+        if not await self.use_in_cluster(verified.token_id, valid_s):
+            raise self.counted(TokenRefused(Fault.USED, "the token was used before"))
+
     def forget(self, verified: Verified) -> None:
         """Let a token be used again: its client has not got in, and shows it to another process."""
         self._used.forget(verified.token_id)
@@ -115,6 +125,11 @@ class SignIn:
         """Count a refused token or ticket, and return what its client is told."""
         self.refused[refusal.fault] += 1
         return JoinRefused(CloseCode.REFUSED, str(refusal))
+
+
+async def _used_here_only(_token_id: str, _valid_s: float) -> bool:
+    """Accept a token: there are no other nodes."""
+    return True
 
 
 def _check_that_none_is_needed(kinds: Mapping[str, type[Room]], settings: Settings) -> None:

@@ -21,6 +21,7 @@ import attrs
 import structlog
 import trio
 
+from gameserver.cluster.placement import Placement, by_load
 from gameserver.config import Settings
 from gameserver.errors import JoinRefused, LocalProtocolError
 from gameserver.ops.metrics import LoopFigures, RoomTally, total
@@ -47,6 +48,7 @@ from gameserver.runtime.rooms.room_list import ListedRoom
 from gameserver.runtime.rooms.room_loop import RoomLoop
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import Member
+from gameserver.runtime.rooms.routes import Routes
 from gameserver.simulation.room_check import check_room
 from gameserver.simulation.slips import suspicions
 from gameserver.state.snapshot import Captured
@@ -142,6 +144,10 @@ class Lobby:
         self.sign_in = SignIn(kinds, settings)
         #: Makes the storage of a room; None where nothing is kept.
         self.storage_for_room: Callable[[], RoomStorage] | None = None
+        #: Decides which players play on other nodes; None if there are no others.
+        self.router: Routes | None = None
+        #: Ends the names that this server gives to rooms, where other nodes must not give the same.
+        self.name_suffix = ""
         #: Where a client waits for its turn once it has said hello.
         self.join_throttle = JoinThrottle()
         self.resumption = Resumption[Member](ResumeTokens(lambda: self.sign_in.secrets))
@@ -172,13 +178,18 @@ class Lobby:
         """The rooms that can be joined, oldest first."""
         return list(self._open.values())
 
+    def is_open(self, label: str) -> bool:
+        """Whether there is a room of this label that can be joined."""
+        return label in self._open
+
+    @property
+    def has_all_rooms(self) -> bool:
+        """Whether there are as many rooms as there may be."""
+        return len(self._open) >= self._settings.max_rooms
+
     def listed(self) -> Iterator[ListedRoom]:
         """Yield the rooms that can be joined, oldest first, as ``/rooms`` shows them."""
         yield from self._open.values()
-
-    def is_open(self, label: str) -> bool:
-        """Whether a room of this name can be joined here."""
-        return label in self._open
 
     def joinable_label(self, request: JoinRequest) -> str | None:
         """Return a room for a client that named none; None if a new one is needed."""
@@ -221,6 +232,18 @@ class Lobby:
         # The server knows the options of a player who moves.
         whole = reserved is None or reserved.moved_from is None
         return read_join_request(self._kinds, room, options, filter_, whole=whole)
+
+    def schema_hash(self, kind: str) -> str:
+        """Return what tells the schema of a kind of rooms from others."""
+        return self._kinds[kind].schema().hash
+
+    def most_players(self, kind: str) -> int:
+        """Return how many players a room of this kind holds."""
+        return self._kinds[kind].max_players
+
+    def placement(self, kind: str) -> Placement:
+        """Return the choice of a room or node for players who ask for any room of a kind."""
+        return self._kinds[kind].placement or by_load
 
     @property
     def classes(self) -> list[type[Room]]:
@@ -352,10 +375,10 @@ class Lobby:
         if self.host_rooms is not None:
             return self.host_rooms.new_name()
         number = self._lowest_name[kind]
-        while f"{kind}/{number}" in self._open:
+        while f"{kind}/{number}{self.name_suffix}" in self._open:
             number += 1
         self._lowest_name[kind] = number
-        return str(number)
+        return f"{number}{self.name_suffix}"
 
     # ------------------------------------------------------------ reserved seats
 
@@ -726,8 +749,9 @@ class Lobby:
         if self._open.get(opened.task.label) is opened:
             del self._open[opened.task.label]
             self._joinable[opened.kind].forget(opened)
-            if opened.name.isdecimal():
-                lowest = min(self._lowest_name[opened.kind], int(opened.name))
+            number = opened.name.removesuffix(self.name_suffix)
+            if number.isdecimal():
+                lowest = min(self._lowest_name[opened.kind], int(number))
                 self._lowest_name[opened.kind] = max(1, lowest)
 
     def _seat_released(self, opened: OpenRoom) -> None:

@@ -85,7 +85,7 @@ class OpenRoom:
 
     @property
     def filter_names(self) -> tuple[str, ...]:
-        """The names of ``filter_values``."""
+        """The names of the values in ``filter_values``, in their order."""
         return tuple(self.task.room.filter_by)
 
     @property

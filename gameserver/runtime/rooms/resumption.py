@@ -18,7 +18,7 @@ from __future__ import annotations
 import enum
 import secrets
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, Generic, Protocol, TypeVar
 
 import attrs
@@ -105,6 +105,8 @@ class Resumption(Generic[B]):
         self._tokens: Final = tokens
         #: Life → its player, while it is in a room.
         self._bearers: dict[str, B] = {}
+        #: Called with a life and the number of its newest token, when its player has come back.
+        self.on_used: Callable[[str, int], None] = lambda _life, _number: None
         #: Lives that are over.
         self._ended: OrderedDict[str, ResumeState] = OrderedDict()
 
@@ -170,6 +172,11 @@ class Resumption(Generic[B]):
         self.counts[Showing.TAKEN_OVER if bearer.connected else Showing.RESUMED] += 1
         state.shown = token.number
         state.newest = max(state.newest, token.number) + 1
+        self.on_used(state.life, state.newest)
+
+    def read(self, text: str | None) -> ResumeToken | None:
+        """Return the contents of a token, whichever server signed it with one of our secrets."""
+        return None if text is None else self._tokens.read(text)
 
     def hand_over(self, bearer: B) -> None:
         """Replace the tokens of a player who has signed in elsewhere, and plays on there."""

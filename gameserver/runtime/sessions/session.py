@@ -9,7 +9,7 @@ are posted, or go with the next delta, so a client with a slow link can always a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Collection, Coroutine
 from typing import Any, Final
 
 import attrs
@@ -47,6 +47,7 @@ from gameserver.protocol.messages import (
 from gameserver.runtime.admission.connection_limits import Peer
 from gameserver.runtime.http.acceptor import FLOOD
 from gameserver.runtime.http.frozen_connection import FrozenConnection
+from gameserver.runtime.membership.tickets import MoveTicket
 from gameserver.runtime.net.heartbeat import Beat
 from gameserver.runtime.net.websocket import State, WebSocket, WebSocketClosed
 from gameserver.runtime.rooms.join_request import JoinRequest
@@ -375,11 +376,17 @@ class Session:
             self._resume(hello, task, member)
             return task, member, True
         if (moved := self._lobby.find_move(hello.resume)) is not None:
-            self._moved = moved
-            raise SessionOver(CloseCode.MOVED, f"moved to {moved.room}")
+            raise self._moves(moved)
+        router = self._lobby.router
+        if router is not None and (elsewhere := await router.find_seat(hello.resume)) is not None:
+            raise self._moves(elsewhere.moved())
         await trio.sleep(turn_s)
-        if hello.ticket is None:
-            task, member = await self._join_or_take_over(hello, request)
+        if router is not None and router.is_move_ticket(hello.ticket):
+            # Used or expired, it counts as none: the rest of the hello says who the player is.
+            sent_here = await router.use_ticket(hello.ticket)
+            task, member = await self._join_or_take_over(hello, request, sent_here)
+        elif hello.ticket is None:
+            task, member = await self._join_or_take_over(hello, request, None)
         else:
             task, member = await self._join_reserved(hello, hello.ticket, request)
         return task, member, False
@@ -392,18 +399,25 @@ class Session:
                 refusal.code, refusal.reason, retry_after_s=refusal.retry_after_s
             ) from None
 
+    def _moves(self, moved: Moved) -> SessionOver:
+        """Return what ends this session; its client is told where the player goes on."""
+        self._moved = moved
+        return SessionOver(CloseCode.MOVED, f"moved to {moved.room}")
+
     async def _join_or_take_over(
-        self, hello: Hello, request: JoinRequest
+        self, hello: Hello, request: JoinRequest, sent_here: MoveTicket | None
     ) -> tuple[RoomTask, Member]:
         """Sign in, and get a new player or the one that this identity plays already.
 
         If the game refuses a player who named no room, the next room is tried, and a new room in
-        the end.
+        the end.  ``sent_here``: another node has sent the player to a room of this one.
         """
         lobby = self._lobby
         room_class = lobby.room_class(request)
         verified = lobby.sign_in.verify(hello.token, room_class, is_bot=self._peer.is_bot)
         identity = None if verified is None else verified.identity
+        if sent_here is not None and sent_here.identity not in (None, identity):
+            raise JoinRefused(CloseCode.REFUSED, "the ticket is for somebody else")
         joining = Joining(
             name=hello.name,
             options=request.options,
@@ -412,29 +426,57 @@ class Session:
         )
         deadline_s = trio.current_time() + AUTH_TIMEOUT_S
         refused: dict[int, JoinRefused] = {}
+        #: Labels of rooms that have refused this client, or were full once it came to them.
+        avoided: set[str] = set()
+        used = verified is None
         while True:
             passed_over = refused if len(refused) < MAX_ROOMS_TRIED else None
+            routed = await self._request_here(request, identity, sent_here, avoided)
+            place = None
             try:
-                with lobby.reserve(request, self._peer.counted_as, identity, passed_over) as place:
-                    if verified is not None and not refused:
-                        lobby.sign_in.use(verified)
+                with lobby.reserve(routed, self._peer.counted_as, identity, passed_over) as place:
+                    if verified is not None and not used:
+                        await lobby.sign_in.use_everywhere(verified)
                         self._used = verified
+                        used = True
                     accepted = await self._authenticated(joining, place.task, deadline_s)
                     await lobby.until_thawed()
                     found = lobby.find_playing(request, accepted)
                     if found is None:
                         return place.task, self._join(joining, place.task, place.number, accepted)
             except _RefusedByGame as refusal:
+                assert place is not None
                 if request.name is not None or place.made:
                     raise
                 refused[place.serial] = refusal
+                avoided.add(place.task.label)
             except JoinRefused:
+                if place is None and routed is not request and request.name is None:
+                    avoided.add(f"{routed.kind}/{routed.name}")  # it has filled up meanwhile
+                    continue
                 if refused:  # there can be no new room
                     raise next(reversed(refused.values())) from None
                 raise
             else:
                 self._take_over(*found)
                 return found
+
+    async def _request_here(
+        self,
+        request: JoinRequest,
+        identity: str | None,
+        sent_here: MoveTicket | None,
+        avoided: Collection[str],
+    ) -> JoinRequest:
+        """Return the request for a room of this node; raises if the player plays elsewhere."""
+        router = self._lobby.router
+        if router is None or len(avoided) >= MAX_ROOMS_TRIED:
+            return request
+        ticket = None if avoided else sent_here
+        route = await router.place(request, ticket=ticket, identity=identity, avoided=avoided)
+        if isinstance(route, JoinRequest):
+            return route
+        raise self._moves(route.moved())
 
     async def _join_reserved(
         self, hello: Hello, ticket: str, request: JoinRequest
@@ -454,7 +496,7 @@ class Session:
             else:
                 verified = lobby.sign_in.verify(hello.token, room_class, is_bot=self._peer.is_bot)
                 if verified is not None:
-                    lobby.sign_in.use(verified)
+                    await lobby.sign_in.use_everywhere(verified)
                     self._used = verified
             if room_class.requires_token or reserved.moved_from:
                 joining = attrs.evolve(joining, verified=verified)

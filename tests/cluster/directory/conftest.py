@@ -61,7 +61,7 @@ async def opened(request: pytest.FixtureRequest, nursery: trio.Nursery) -> Async
         return
     redis: RedisServer = request.getfixturevalue("redis")
     address: RedisAddress = request.getfixturevalue("redis_address")
-    settle(redis, address)
+    redis.settle(address.base)
 
     async def pass_on_server_s(seconds: float) -> None:
         redis.call("HINCRBY", f"{address.base}:meta", "clock", str(round(seconds * 1000)))
@@ -70,14 +70,6 @@ async def opened(request: pytest.FixtureRequest, nursery: trio.Nursery) -> Async
         address, lease_s=LONG_LEASE_S, call_timeout_s=PATIENCE_S
     ) as directory:
         yield Opened(directory, pass_on_server_s)
-
-
-def settle(redis: RedisServer, address: RedisAddress) -> None:
-    """Have the server take claims at once, as one does that has run for long."""
-    run = redis.call("INFO", "server").partition("run_id:")[2].split()[0]
-    now_ms = str(1000 * int(redis.call("TIME").split()[0]))
-    meta = {"run": run, "settled": "0", "clock": now_ms, "wall": now_ms}
-    redis.call("HSET", f"{address.base}:meta", *(part for pair in meta.items() for part in pair))
 
 
 def called(directory: Directory, nursery: trio.Nursery) -> CalledDirectory:

@@ -17,7 +17,7 @@ from gameserver.cluster.directory.errors import (
 )
 from gameserver.cluster.directory.listings import RoomListing
 from gameserver.cluster.directory.redis import RedisDirectory, open_redis_directory
-from tests.cluster.directory.conftest import LONG_LEASE_S, PATIENCE_S, settle
+from tests.cluster.directory.conftest import LONG_LEASE_S, PATIENCE_S
 from tests.support.listings import node, owner_of
 from tests.support.redis_server import RedisServer, free_port, redis_server
 
@@ -45,7 +45,7 @@ async def renew_when_it_answers(directory: RedisDirectory) -> None:
 async def test_after_a_restart_claims_are_refused_for_one_lease(saved: bool) -> None:
     with redis_server() as server:
         address = read_address(server.url)
-        settle(server, address)
+        server.settle(address.base)
         async with opened(address) as directory:
             await renew_when_it_answers(directory)
             before = await directory.claim("a", "arena/y")
@@ -66,7 +66,7 @@ async def test_after_a_restart_claims_are_refused_for_one_lease(saved: bool) -> 
 
 
 async def test_a_wipe_is_noticed(redis: RedisServer, redis_address: RedisAddress) -> None:
-    settle(redis, redis_address)
+    redis.settle(redis_address.base)
     async with opened(redis_address) as directory:
         await directory.renew(node("a"), [])
         fence = (await directory.claim("a", "arena/x")).fence
@@ -81,7 +81,7 @@ async def test_no_lease_ends_because_the_server_was_away(redis_address: RedisAdd
     """Nor because its clock was set forward: directory time goes on by half a lease at most."""
     with redis_server() as server:
         address = read_address(server.url)
-        settle(server, address)
+        server.settle(address.base)
         async with opened(address) as directory:
             await directory.renew(node("a"), [])
             # The last script ran an hour ago, or an hour from now, by the clock of the machine.
@@ -94,7 +94,7 @@ async def test_no_lease_ends_because_the_server_was_away(redis_address: RedisAdd
 async def test_a_paused_server_costs_one_deadline_and_nothing_else() -> None:
     with redis_server() as server:
         address = read_address(server.url)
-        settle(server, address)
+        server.settle(address.base)
         async with opened(address, call_timeout_s=0.1) as directory:
             await renew_when_it_answers(directory)
             server.pause()
@@ -140,7 +140,7 @@ async def test_a_listing_that_somebody_else_wrote_is_refused(
 async def test_gone_rooms_and_nodes_leave_nothing_behind(
     redis: RedisServer, redis_address: RedisAddress
 ) -> None:
-    settle(redis, redis_address)
+    redis.settle(redis_address.base)
     async with opened(redis_address) as directory:
         await directory.renew(node("a"), [])
         rooms = []

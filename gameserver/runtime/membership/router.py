@@ -1,0 +1,220 @@
+"""Where a player plays: in a room of this node, or on another node, to which it is sent.
+
+Owns that decision, and the claims that it needs.  Never makes a room and never talks to a client.
+
+A room that is open here is joined without asking the directory.  A room asked for by name is
+claimed before it is made, so there is one of that name; while the directory is away it is not made.
+A player who asks for any room gets one that measured load chooses, or a room of this node while the
+directory is away.
+"""
+
+from __future__ import annotations
+
+import secrets as chance
+from collections import defaultdict
+from collections.abc import Collection
+from typing import Final
+
+import attrs
+import structlog
+import trio
+
+from gameserver.cluster.directory.errors import (
+    DirectoryError,
+    DirectorySettling,
+    LeaseOver,
+)
+from gameserver.cluster.directory.listings import Candidates, Claim, NodeListing, RoomCandidate
+from gameserver.cluster.placement import least_loaded
+from gameserver.errors import JoinRefused
+from gameserver.protocol.closing import CloseCode
+from gameserver.runtime.membership.listing import plain_filters
+from gameserver.runtime.membership.member import Membership
+from gameserver.runtime.membership.tickets import VALID_S, MoveTicket, MoveTickets
+from gameserver.runtime.rooms.join_request import JoinRequest
+from gameserver.runtime.rooms.lobby import Lobby
+from gameserver.runtime.rooms.routes import Elsewhere, Route
+
+log = structlog.get_logger(__name__)
+
+#: How long a client waits before it asks again for a room that cannot be claimed at present.
+RETRY_AFTER_S: Final = 2.0
+#: Tries to claim a room whose chosen node has just gone, or to take the last seats of a room.
+TRIES: Final = 3
+#: Rooms and nodes that one choice is among.
+CHOICES: Final = 2
+USE_BYTES: Final = 9
+AWAY: Final = "the directory of rooms is away"
+
+
+class Router:
+    """The routes of one node's clients."""
+
+    def __init__(self, membership: Membership, lobby: Lobby, tickets: MoveTickets) -> None:
+        self._membership = membership
+        self._directory = membership.directory
+        self._lobby = lobby
+        self._tickets = tickets
+        #: One join for any room of a kind and filters chooses at a time: a thousand that come at
+        #: once would otherwise find no room, and make a thousand.
+        self._choosing: defaultdict[str, trio.Lock] = defaultdict(trio.Lock)
+
+    # ------------------------------------------------------------ tickets
+
+    def is_move_ticket(self, text: str | None) -> bool:
+        """Whether a node of this cluster signed this as a ticket, for whichever node and time."""
+        return self._tickets.content(text) is not None
+
+    async def use_ticket(self, text: str | None) -> MoveTicket | None:
+        """Use up a ticket for this node; None if it is not valid, or was used before.
+
+        While the directory is away, a ticket counts as unused.
+        """
+        ticket = self._tickets.read(text)
+        if ticket is None or ticket.node != self._membership.node:
+            return None
+        use = chance.token_urlsafe(USE_BYTES)
+        try:
+            unused = await self._directory.use_once(f"move:{ticket.id}", use, VALID_S)
+        except DirectoryError:
+            return ticket
+        return ticket if unused else None
+
+    # ------------------------------------------------------------ players who come back
+
+    async def find_seat(self, resume: str | None) -> Elsewhere | None:
+        """Return the node that has the room of a resume token, if it is another one."""
+        token = self._lobby.resumption.read(resume)
+        if token is None or self._lobby.is_open(token.label):
+            return None
+        try:
+            found = await self._directory.find(token.label)
+        except DirectoryError:
+            return None
+        return None if found is None else self._elsewhere(found, life=token.life)
+
+    # ------------------------------------------------------------ players who join
+
+    async def place(
+        self,
+        request: JoinRequest,
+        *,
+        ticket: MoveTicket | None = None,
+        identity: str | None = None,
+        avoided: Collection[str] = (),
+    ) -> Route:
+        """Return where a client plays that asks for a room.
+
+        ``ticket``: another node has chosen this one.  ``avoided`` are labels of rooms that have
+        refused the client.  ``JoinRefused`` if a room asked for by name cannot be claimed.
+        """
+        if request.name is not None:
+            return await self._place_named(request, identity, here=ticket is not None)
+        if ticket is not None and ticket.room.partition("/")[0] == request.kind:
+            named = attrs.evolve(request, name=ticket.room.partition("/")[2])
+            return await self._place_named(named, identity, here=True)
+        try:
+            async with self._choosing[f"{request.kind} {request.wanted}"]:
+                return await self._choose(request, identity, avoided)
+        except DirectoryError as error:
+            log.debug("a room of this node is chosen", why=str(error))
+            return request
+
+    async def _place_named(
+        self, request: JoinRequest, identity: str | None, *, here: bool
+    ) -> Route:
+        label = f"{request.kind}/{request.name}"
+        if self._lobby.is_open(label) and label not in self._membership.lost:
+            return request
+        try:
+            claim = await self._claim(label, request.kind, here=here)
+        except DirectoryError as error:
+            if self._lobby.is_open(label):
+                return request
+            log.warning("a room cannot be claimed", room=label, why=str(error))
+            raise JoinRefused(CloseCode.ROOM_FULL, AWAY, retry_after_s=RETRY_AFTER_S) from error
+        return self._route(claim, request, identity)
+
+    async def _claim(self, label: str, kind: str, *, here: bool) -> Claim:
+        """Return the owner of a room; if it has none, one is chosen, or it is this node."""
+        us = self._membership.node
+        found = None if here else await self._directory.find(label)
+        if found is not None:
+            return found
+        node = us
+        if not here:
+            drawn = await self._directory.candidates(kind, {}, count=CHOICES)
+            chosen = least_loaded(self._trusted(drawn))
+            node = us if chosen is None else chosen.node
+        for _ in range(TRIES):
+            try:
+                return await self._directory.claim(node, label)
+            except DirectorySettling as settling:
+                await trio.sleep(settling.retry_after_s)
+            except LeaseOver:
+                if node == us:
+                    await self._membership.renew()
+                node = us
+        return await self._directory.claim(node, label)
+
+    async def _choose(
+        self, request: JoinRequest, identity: str | None, avoided: Collection[str]
+    ) -> Route:
+        filters = plain_filters(dict(request.wanted))
+        for _ in range(TRIES):
+            drawn = await self._directory.candidates(
+                request.kind, filters, count=CHOICES + len(avoided)
+            )
+            choice = self._lobby.placement(request.kind)(self._trusted(drawn, avoided))
+            match choice:
+                case RoomCandidate():
+                    if await self._directory.take_seats(choice.label, choice.fence):
+                        claim = Claim(
+                            label=choice.label,
+                            fence=choice.fence,
+                            owner=choice.owner,
+                            won=self._membership.is_ours(choice.owner),
+                        )
+                        return self._route(claim, request, identity)
+                case NodeListing():
+                    others = self._lobby.most_players(request.kind) - 1
+                    try:
+                        claim = await self._directory.claim_new(
+                            choice.node, request.kind, free_seats=others, filters=filters
+                        )
+                    except LeaseOver:
+                        continue
+                    return self._route(claim, request, identity)
+                case None:
+                    return request
+        return request
+
+    def _trusted(self, drawn: Candidates, avoided: Collection[str] = ()) -> Candidates:
+        trusts = self._membership.is_trusted
+        return Candidates(
+            rooms=tuple(r for r in drawn.rooms if r.label not in avoided and trusts(r.owner)),
+            nodes=tuple(node for node in drawn.nodes if trusts(node)),
+        )
+
+    def _route(self, claim: Claim, request: JoinRequest, identity: str | None) -> Route:
+        if not self._membership.is_ours(claim.owner):
+            elsewhere = self._elsewhere(claim, identity=identity)
+            if elsewhere is None:
+                raise JoinRefused(
+                    CloseCode.ROOM_FULL,
+                    "the node that has this room is not one of ours",
+                    retry_after_s=RETRY_AFTER_S,
+                )
+            return elsewhere
+        self._membership.note_claim(claim)
+        return attrs.evolve(request, name=claim.label.partition("/")[2])
+
+    def _elsewhere(
+        self, claim: Claim, *, life: str | None = None, identity: str | None = None
+    ) -> Elsewhere | None:
+        """Return where a room is; None if it is here, or on a node that cannot be trusted."""
+        owner = claim.owner
+        if self._membership.is_ours(owner) or not self._membership.is_trusted(owner):
+            return None
+        ticket = self._tickets.issue(owner.node, claim.label, life=life, identity=identity)
+        return Elsewhere(claim.label, owner, ticket)

@@ -1,0 +1,56 @@
+"""Routes: a player plays in a room of this node, or is sent to another node.
+
+Owns the values, and what a session asks.  ``membership/router.py`` decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Protocol, TypeAlias
+
+import attrs
+
+from gameserver.cluster.directory.listings import NodeListing
+from gameserver.protocol.messages import Moved
+from gameserver.runtime.membership.tickets import MoveTicket
+from gameserver.runtime.rooms.join_request import JoinRequest
+
+
+@attrs.frozen
+class Elsewhere:
+    """The player plays in a room of another node, and is sent there."""
+
+    label: str
+    owner: NodeListing
+    ticket: str
+
+    def moved(self) -> Moved:
+        """Return what the client is told: it says there what it has said here."""
+        return Moved(self.owner.url, self.label, self.ticket, again=1)
+
+
+#: A request that this node answers, perhaps for a room that was chosen; or another node.
+Route: TypeAlias = JoinRequest | Elsewhere
+
+
+class Routes(Protocol):
+    """The routes of one node's clients; ``membership/router.py`` has the real ones."""
+
+    def is_move_ticket(self, text: str | None) -> bool:
+        """Whether a node of this cluster signed this as a ticket, for whichever node and time."""
+
+    async def use_ticket(self, text: str | None) -> MoveTicket | None:
+        """Use up a ticket for this node; None if it is not valid, or was used before."""
+
+    async def find_seat(self, resume: str | None) -> Elsewhere | None:
+        """Return the node that has the room of a resume token, if it is another one."""
+
+    async def place(
+        self,
+        request: JoinRequest,
+        *,
+        ticket: MoveTicket | None = None,
+        identity: str | None = None,
+        avoided: Collection[str] = (),
+    ) -> Route:
+        """Return where a client plays that asks for a room."""
