@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import pathlib
 import subprocess
 import sys
@@ -88,16 +89,21 @@ def within(name: str, packages: Collection[str]) -> str | None:
 
 
 FILES = sorted(file for top in ("gameserver", "clients") for file in (ROOT / top).rglob("*.py"))
-#: Module → the names that it imports, those for type checkers included.
-IMPORTS = {module_of(file): list(imports_of(file.read_text())) for file in FILES}
+MODULES = [module_of(file) for file in FILES]
 PURE_MODULES = [
     module
-    for module in IMPORTS
+    for module in MODULES
     if module != "gameserver.games.capture.bots"  # clients that play the game
     and within(
         module, [*(f"gameserver.{name}" for name in PURE), *(f"clients.{n}" for n in PURE_CLIENTS)]
     )
 ]
+
+
+@functools.cache
+def all_imports() -> dict[str, list[str]]:
+    """Return for each module the names that it imports, those for type checkers included."""
+    return {module_of(file): list(imports_of(file.read_text())) for file in FILES}
 
 
 # ---------------------------------------------------------------- arrows
@@ -133,9 +139,9 @@ def wrong_arrows(module: str, names: Collection[str]) -> list[str]:
     return [name for name in ours if within(name, places) not in (home, *arrows[home])]
 
 
-@pytest.mark.parametrize("module", IMPORTS)
-def test_imports_follow_the_arrows(module: str) -> None:
-    assert wrong_arrows(module, IMPORTS[module]) == []
+def test_imports_follow_the_arrows() -> None:
+    wrong = {module: wrong_arrows(module, names) for module, names in all_imports().items()}
+    assert {module: names for module, names in wrong.items() if names} == {}
 
 
 def test_an_upward_arrow_is_wrong() -> None:
@@ -183,7 +189,7 @@ KNOWN_CIRCLES = {}
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
-    assert circle_in(IMPORTS) == []
+    assert circle_in(all_imports()) == []
 
 
 def test_a_circle_is_found() -> None:
@@ -200,7 +206,9 @@ def test_imports_for_type_checkers_count() -> None:
 def test_one_file_of_the_server_reaches_into_the_websocket_library() -> None:
     libraries = ("trio_websocket", "wsproto")
     users = {
-        module for module, names in IMPORTS.items() if any(within(n, libraries) for n in names)
+        module
+        for module, names in all_imports().items()
+        if any(within(n, libraries) for n in names)
     }
     assert users == {"gameserver.runtime.net.websocket", "clients.connection"}
 
@@ -215,9 +223,10 @@ def inner_names(names: Collection[str]) -> list[str]:
     return [name for name in ours if name not in public and not within(name, ["gameserver.games"])]
 
 
-@pytest.mark.parametrize("module", [m for m in IMPORTS if within(m, ["gameserver.games"])])
-def test_games_import_public_names_only(module: str) -> None:
-    assert inner_names(IMPORTS[module]) == []
+def test_games_import_public_names_only() -> None:
+    games = [module for module in MODULES if within(module, ["gameserver.games"])]
+    inner = {module: inner_names(all_imports()[module]) for module in games}
+    assert {module: names for module, names in inner.items() if names} == {}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
@@ -236,9 +245,13 @@ def test_a_game_that_imports_inner_names_is_found() -> None:
 # ---------------------------------------------------------------- purity
 
 
-@pytest.mark.parametrize("module", PURE_MODULES)
-def test_pure_modules_import_nothing_that_waits_or_looks_at_a_clock(module: str) -> None:
-    assert not {name.split(".")[0] for name in IMPORTS[module]} & IMPURE
+def test_pure_modules_import_nothing_that_waits_or_looks_at_a_clock() -> None:
+    impure = {
+        module: names
+        for module in PURE_MODULES
+        if (names := {name.split(".")[0] for name in all_imports()[module]} & IMPURE)
+    }
+    assert impure == {}
 
 
 def test_pure_modules_import_where_the_shell_cannot() -> None:
@@ -265,5 +278,5 @@ def test_the_narrowest_package_rules() -> None:
 
 
 def test_there_is_something_to_walk() -> None:
-    assert {"gameserver", "gameserver.room", "gameserver.runtime.server", "clients"} <= {*IMPORTS}
+    assert {"gameserver", "gameserver.room", "gameserver.runtime.server", "clients"} <= {*MODULES}
     assert "gameserver.simulation.stepper" in PURE_MODULES

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
-
-import pytest
 
 from tests.support.paths import ROOT, TESTS
 
 FILES = sorted(TESTS.rglob("*.py"))
 
 
+def name_of(file: Path) -> str:
+    return file.relative_to(TESTS).as_posix()
+
+
+@functools.cache
 def imported(file: Path) -> set[str]:
     found = set[str]()
     for node in ast.walk(ast.parse(file.read_text())):
@@ -24,17 +28,23 @@ def imported(file: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(TESTS).as_posix())
-def test_tests_import_no_other_tests(file: Path) -> None:
-    other = {name for name in imported(file) if name.split(".")[-1].startswith("test_")}
-    assert other == set()
+def test_tests_import_no_other_tests() -> None:
+    others = {
+        name_of(file): names
+        for file in FILES
+        if (names := {n for n in imported(file) if n.split(".")[-1].startswith("test_")})
+    }
+    assert others == {}
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(TESTS).as_posix())
-def test_only_tests_of_the_benchmarks_import_benchmarks(file: Path) -> None:
-    if file.is_relative_to(TESTS / "benchmarks"):
-        return
-    assert not {name for name in imported(file) if name.split(".")[0] == "benchmarks"}
+def test_only_tests_of_the_benchmarks_import_benchmarks() -> None:
+    wrong = [
+        name_of(file)
+        for file in FILES
+        if not file.is_relative_to(TESTS / "benchmarks")
+        if any(name.split(".")[0] == "benchmarks" for name in imported(file))
+    ]
+    assert wrong == []
 
 
 def test_every_folder_with_tests_is_a_package() -> None:

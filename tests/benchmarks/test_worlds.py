@@ -92,7 +92,7 @@ def test_node_peers_have_the_same_rules() -> None:
         cwd=building.HERE.parent,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=True,
     )
     theirs, sides, starts, moved = json.loads(done.stdout)

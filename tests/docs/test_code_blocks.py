@@ -54,7 +54,13 @@ READERS_ENVIRONMENT = {
 #: The programs are checked in a new folder each time, and the library only where it changed.
 MYPY_CACHE = ROOT / ".mypy_cache" / "documents"
 
-WITH_COMMANDS = [d for d in DOCUMENTS if any(b.mark == "run" for b in blocks_of(d))]
+#: Read first, so tried first.
+SHORT = ("README.md", "gameserver/docs/pages/tutorial/page.md")
+WITH_COMMANDS = [
+    pytest.param(document, marks=() if name_of(document) in SHORT else pytest.mark.long)
+    for document in DOCUMENTS
+    if any(block.mark == "run" for block in blocks_of(document))
+]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)

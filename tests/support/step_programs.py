@@ -66,7 +66,7 @@ class BothLanguages:
         assert self._node.stdin is not None
         assert self._node.stdout is not None
         self._node.stdin.close()
-        self._node.wait(timeout=30)
+        self._node.wait(timeout=120)
         self._node.stdout.close()
 
     def module(self, source: str) -> str:

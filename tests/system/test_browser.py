@@ -132,6 +132,7 @@ def test_bots_move_in_the_demo(home: Path, certificate: CertificatePaths, pages:
         assert page.complaints == []
 
 
+@pytest.mark.long
 def test_a_page_comes_back_when_the_server_does(pages: Pages) -> None:
     arguments = ["serve", "quiet:Arena", "--port"]
     with running_server([*arguments, "0"], cwd=SERVED_ROOMS) as server:
@@ -179,6 +180,7 @@ def test_a_page_whose_connection_is_cut_flies_the_same_ship_on(
         assert page.complaints == []
 
 
+@pytest.mark.long
 def test_who_closes_the_page_frees_the_seat_at_once(quiet: RunningServer, pages: Pages) -> None:
     ada = pages.fly(quiet.url(), "Ada")
     bob = pages.fly(quiet.url(), "Bob")

@@ -82,6 +82,7 @@ def test_in_a_pipe_it_prints_plain_lines(demo: RunningServer) -> None:
     assert demo.stderr.lines == []
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux, to watch processes end")
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_ends_it_and_all_that_it_started(by: signal.Signals) -> None:
@@ -97,6 +98,7 @@ async def test_a_signal_ends_it_and_all_that_it_started(by: signal.Signals) -> N
         assert left == []
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux, to watch processes end")
 async def test_bots_do_not_outlive_a_demo_that_was_killed() -> None:
     with running_server(["demo", "--bots", "2", "--port", "0"]) as server:
@@ -125,6 +127,7 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+@pytest.mark.long
 def test_a_port_in_use_is_said_in_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -48,7 +48,7 @@ def play(node: list[str], url: str, certificate: CertificatePaths) -> dict[str, 
     return results
 
 
-@pytest.mark.parametrize("scheme", ["ws", "wss"])
+@pytest.mark.parametrize("scheme", ["ws", pytest.param("wss", marks=pytest.mark.long)])
 def test_a_client_made_from_the_document_plays(
     node: list[str], server: RunningServer, certificate: CertificatePaths, scheme: str
 ) -> None:

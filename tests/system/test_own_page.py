@@ -60,6 +60,7 @@ def test_the_page_plays_the_first_game(printed: Path, browser: Browser) -> None:
 HOW_TO = PAGES_FOLDER / "how-to"
 
 
+@pytest.mark.long
 def test_the_page_of_the_how_to_predicts(tmp_path: Path, browser: Browser) -> None:
     save_files(HOW_TO / "predict.md", tmp_path)
     [step] = [block.body for block in blocks_of(HOW_TO / "predict.md") if " step " in block.body]
@@ -89,6 +90,7 @@ def test_the_page_of_the_how_to_predicts(tmp_path: Path, browser: Browser) -> No
         page.context.close()
 
 
+@pytest.mark.long
 def test_without_it_the_arenas_page_says_that_this_is_another_game(
     printed: Path, pages: Pages
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -67,7 +68,7 @@ async def wait_for_dial(game: GameClient, value: int) -> None:
             await game.next_delta()
 
 
-@pytest.mark.parametrize("scheme", ["ws", "wss"])
+@pytest.mark.parametrize("scheme", ["ws", pytest.param("wss", marks=pytest.mark.long)])
 async def test_an_authors_room_is_played(
     folder: Path, scheme: str, certificate: CertificatePaths, trusting: ssl.SSLContext
 ) -> None:
@@ -101,13 +102,18 @@ async def test_an_authors_room_is_played(
         assert refusal.value.code == 4004
 
 
+def _long(*values: object) -> Any:
+    return pytest.param(*values, marks=pytest.mark.long)
+
+
 @pytest.mark.parametrize(
     ("rooms", "said"),
     [
-        (["nogame:MyRoom"], r"no module nogame in .*"),
+        # `tests/cli/test_commands.py` has the same mistakes without a process.
+        _long(["nogame:MyRoom"], r"no module nogame in .*"),
         (["mygame:NoRoom"], r"mygame has no room NoRoom; it has MyRoom, Quiet"),
-        (["broken:MyRoom"], r"broken imports a_package_that_is_not, .* \(broken\.py:1\)"),
-        (["mygame:NOT_A_ROOM"], r"mygame:NOT_A_ROOM is not a subclass of gameserver\.Room"),
+        _long(["broken:MyRoom"], r"broken imports a_package_that_is_not, .* \(broken\.py:1\)"),
+        _long(["mygame:NOT_A_ROOM"], r"mygame:NOT_A_ROOM is not a subclass of gameserver\.Room"),
     ],
 )
 def test_what_cannot_be_served_is_said_in_one_line(

@@ -81,7 +81,7 @@ COMMANDS = [["demo", "--bots", "1"], SERVE, ["echo"]]
     ("output", "command"),
     [
         pytest.param(
-            output, command, marks=() if output == FULL or command == SERVE else pytest.mark.long
+            output, command, marks=() if (output, command) == (FULL, SERVE) else pytest.mark.long
         )
         for output in OUTPUTS
         for command in COMMANDS

@@ -16,6 +16,8 @@ import pytest
 from tests.support.paths import ROOT
 from tests.system.servers import RunningServer, running_server
 
+pytestmark = pytest.mark.long
+
 #: Building and installing ask the package index.
 INSTALL_DEADLINE_S = 300
 PLAY_DEADLINE_S = 60
@@ -100,7 +102,6 @@ def test_the_wheel_holds_both_packages_whole_and_nothing_else(wheel: Path) -> No
     assert any(name.endswith(".dist-info/entry_points.txt") for name in names)
 
 
-@pytest.mark.long
 def test_the_game_is_played_from_the_wheel(programs: Path, tmp_path: Path) -> None:
     command = [str(programs / "gameserver")]
     environment = {"PYTHONPATH": ""}

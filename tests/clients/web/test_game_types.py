@@ -56,6 +56,7 @@ class Pack:
     items: list[Item] = elements(3)
 
 
+@pytest.mark.long
 @pytest.mark.node
 def test_each_wrong_line_of_a_page_is_named_and_no_other(tmp_path: Path) -> None:
     schema = Schema.of([*CLASSES, Demand, Chest, Pack])

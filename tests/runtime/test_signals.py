@@ -1,0 +1,85 @@
+"""A server as a process, and the signals that end it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import trio
+
+from tests.support.paths import ROOT
+from tests.support.small_game import open_url
+
+SIGNALS = pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
+)
+
+SCRIPT = """
+import trio, sys
+sys.path.insert(0, {root!r})
+from tests.support.small_game import Field
+from gameserver import Settings, serve
+async def beside(server):
+    print(server.port, flush=True)
+    await trio.sleep_forever()
+trio.run(serve, {{"field": Field}}, Settings(port=0), beside)
+print("after", flush=True)
+"""
+
+
+@SIGNALS
+async def test_a_signal_ends_the_process_in_peace(number: signal.Signals) -> None:
+    script = SCRIPT.format(root=str(ROOT))
+    process = await trio.lowlevel.open_process(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    lines = process.stdout
+    assert lines is not None
+    with trio.fail_after(60):
+        port = int(await lines.receive_some())
+        async with open_url(f"ws://127.0.0.1:{port}/") as client:
+            await client.joined()
+            os.kill(process.pid, number)
+            assert await client.closed() == (1001, "the server is shutting down")
+            assert client.bye is not None
+        assert await process.wait() == 0
+        # The line that structlog prints without set-up, and then no traceback.
+        assert b"".join([chunk async for chunk in lines]).endswith(b"after\n")
+
+
+STARTING = """
+import sys; sys.path.insert(0, {root!r})
+import trio
+from gameserver import Settings
+from gameserver.runtime.rooms.lobby import Lobby
+from gameserver.runtime.server import serve
+from tests.support.small_game import Field
+async def recover(self):
+    print("recovering", flush=True)
+    await trio.sleep_forever()  # a storage that on_load waits for is away
+Lobby.recover = recover
+trio.run(serve, {{"field": Field}}, Settings(port=0))
+print("after", flush=True)
+"""
+
+
+@SIGNALS
+async def test_a_signal_ends_a_start_that_takes_for_ever(number: signal.Signals) -> None:
+    process = await trio.lowlevel.open_process(
+        [sys.executable, "-c", STARTING.format(root=str(ROOT))],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    lines = process.stdout
+    assert lines is not None
+    try:
+        with trio.fail_after(60):
+            assert (await lines.receive_some()).startswith(b"recovering")
+            os.kill(process.pid, number)
+            assert await process.wait() == 0
+            assert b"".join([chunk async for chunk in lines]).endswith(b"after\n")
+    finally:
+        process.kill()
