@@ -37,7 +37,7 @@ class Beat:
 
 
 class TickTimes(trio.abc.Instrument):
-    """Times the steps of the task that made it: the one that ticks the rooms of the server.
+    """Times the steps of the task that ticks the rooms of the server.
 
     A step of that task is a round: commands are read, then each room that is due is stepped and its
     deltas are written.  The two rooms here tick in slots of their own, so for each a round is one
@@ -49,7 +49,13 @@ class TickTimes(trio.abc.Instrument):
         self.work_us = self.cpu_us = 0
         #: Whether the present step has played a tick of the room, not of another one.
         self.ticked = False
-        self._task = trio.lowlevel.current_task()
+        self._task: trio.lowlevel.Task | None = None
+
+    def note_tick(self) -> None:
+        """Note that the present step plays a tick of the room, so its task is the one to time."""
+        self.ticked = True
+        if self._task is None:
+            self._task = trio.lowlevel.current_task()
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
         """Note when the tick begins, before commands are read."""
@@ -74,22 +80,23 @@ class Siege(Arena):
         """Lay out the world, with the entity that tells the time."""
         super().on_create()
         self._beat = self.spawn(Beat())
-        self._times: TickTimes | None = None
+        self._times = TickTimes()
+
+    async def on_start(self) -> None:
+        """Begin to measure, which only a running server can: the trial of the room ends here."""
+        await super().on_start()
+        trio.lowlevel.add_instrument(self._times)
 
     async def on_stop(self) -> None:
         """Measure no longer."""
-        if self._times is not None:
-            trio.lowlevel.remove_instrument(self._times)
+        trio.lowlevel.remove_instrument(self._times)
         await super().on_stop()
 
     def tick(self) -> None:
         """Play the tick, and tell the time.  A room reads no clock; this one is measured."""
         super().tick()
-        if self._times is None:  # only within a tick the task is the one that ticks
-            self._times = TickTimes()
-            trio.lowlevel.add_instrument(self._times)
         times, beat = self._times, self._beat
-        times.ticked = True
+        times.note_tick()
         beat.at_us, beat.at_cpu_us = times.begun_us, times.begun_cpu_us
         beat.work_us, beat.cpu_us = times.work_us, times.cpu_us
 
