@@ -69,6 +69,8 @@ class CompiledEntity:
     #: Turns wire values into ``x, y`` in the game's units; None if the class has no position.
     position: Callable[[Values], tuple[float, float]] | None
     scan: Scan
+    #: The same for a grid with only one place, which no entity can leave.
+    scan_one_place: Scan
     scan_owner: OwnerScan
     has_owner_fields: bool
     #: Turns the wire values of all owner fields into their form in ``own``.
@@ -106,6 +108,7 @@ def compile_entity(
         compile_values(name, owner),
         _compile_position(name, public, at),
         compile_scan(name, public, at),
+        compile_scan(name, public, ()),
         compile_owner_scan(name, owner),
         bool(owner),
         _own_form([field_type for _, field_type in owner]),
@@ -210,8 +213,7 @@ def compile_scan(name: str, fields: NamedTypes, at: tuple[int, ...]) -> Scan:
     appends ``(record, [id, mask, value…])`` to ``strays`` instead.  Raises as ``values`` does, or
     ``LocalProtocolError``, which names the field.
     """
-    names: dict[str, Any] = {"low": -INT_LIMIT, "high": INT_LIMIT}
-    names["wrong"] = _complainer(name, fields)
+    names: dict[str, Any] = {"wrong": _complainer(name, fields)}
     lines = [
         "def scan(records, tick, stayed, strays):",
         "    for r in records:",
@@ -248,10 +250,16 @@ def compile_scan(name: str, fields: NamedTypes, at: tuple[int, ...]) -> Scan:
         "        at = len(out) - 1",
     ]
     for i, (_, field_type) in enumerate(fields):
+        if field_type.additive:
+            change = [f"        change = v{i} - o{i}", "        if change:"]
+            sent = "change"
+        else:
+            change = [f"        if v{i} != o{i}:"]
+            sent = _sent(i, f"o{i}", field_type, names)
         lines += [
-            f"        if v{i} != o{i}:",
+            *change,
             *(f"            {line}" for line in _note_change(i, field_type, names)),
-            f"            out.append({_sent(i, f'o{i}', field_type, names, additive=True)})",
+            f"            out.append({sent})",
         ]
     lines.append("        out[at] = mask")
     function: Scan = _define(name, "scan", "\n".join(lines) + "\n", names)
@@ -264,8 +272,7 @@ def compile_owner_scan(name: str, fields: NamedTypes) -> OwnerScan:
     The function puts ``[id, mask, value…]``, values absolute or as changes, into ``changed`` under
     the owner's seat and the entity's id.
     """
-    names: dict[str, Any] = {"low": -INT_LIMIT, "high": INT_LIMIT}
-    names["wrong"] = _complainer(name, fields)
+    names: dict[str, Any] = {"wrong": _complainer(name, fields)}
     lines = [
         "def scan_owner(records, tick, changed):",
         "    for r in records:",
@@ -283,7 +290,7 @@ def compile_owner_scan(name: str, fields: NamedTypes) -> OwnerScan:
         lines += [
             f"        if v{i} != old[{i}]:",
             *(f"            {line}" for line in _note_change(i, field_type, names)),
-            f"            out.append({_sent(i, f'old[{i}]', field_type, names, additive=False)})",
+            f"            out.append({_sent(i, f'old[{i}]', field_type, names)})",
         ]
     lines += [
         "        out[1] = mask",
@@ -300,8 +307,7 @@ def compile_group_scan(name: str, fields: NamedTypes, first: int) -> OwnerScan:
 
     ``changed`` is by group; the bits of the masks begin at ``first``, and values are absolute.
     """
-    names: dict[str, Any] = {"low": -INT_LIMIT, "high": INT_LIMIT}
-    names["wrong"] = _complainer(name, fields)
+    names: dict[str, Any] = {"wrong": _complainer(name, fields)}
     lines = [
         "def scan_group(records, tick, changed):",
         "    for r in records:",
@@ -360,18 +366,19 @@ def _listed(letter: str, fields: NamedTypes) -> str:
     return "".join(f"{letter}{i}, " for i in range(len(fields)))
 
 
-def _sent(i: int, old: str, field_type: FieldType, names: dict[str, Any], *, additive: bool) -> str:
+def _sent(i: int, old: str, field_type: FieldType, names: dict[str, Any]) -> str:
     """Return an expression for the sent form of the new value ``v<i>``, given the old one."""
-    if field_type.changing:
-        names[f"change_{i}"] = differ(field_type)
-        return f"change_{i}({old}, v{i})"
-    return f"v{i} - {old}" if additive and field_type.additive else f"v{i}"
+    if not field_type.changing:
+        return f"v{i}"
+    names[f"change_{i}"] = differ(field_type)
+    return f"change_{i}({old}, v{i})"
 
 
 def _note_change(i: int, field_type: FieldType, names: dict[str, Any]) -> list[str]:
     """Return lines that check the new value ``v<i>`` and record that it changed."""
     if field_type.additive:
-        check = f"if v{i}.__class__ is not int or not low <= v{i} <= high: wrong({i}, v{i}, o)"
+        fits = f"v{i}.__class__ is int and {-INT_LIMIT} <= v{i} <= {INT_LIMIT}"
+        check = f"if not ({fits}): wrong({i}, v{i}, o)"
     else:
         names[f"holds_{i}"] = _fits(field_type) if field_type.changing else field_type.holds
         check = f"if not holds_{i}(v{i}): wrong({i}, v{i}, o)"

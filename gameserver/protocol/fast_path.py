@@ -12,6 +12,7 @@ foreign, too, while a foreign message is received or has not been taken (``outst
 
 from __future__ import annotations
 
+import struct
 from typing import Final
 
 from gameserver.protocol.wire import MAX_CLIENT_MESSAGE_BYTES
@@ -29,6 +30,15 @@ _MASKED: Final = 0x80
 _SHORT: Final = 125
 _LENGTH_16: Final = 126
 _MASK_BYTES: Final = 4
+#: The header of a client's frame of up to ``_SHORT`` bytes.
+_SHORT_HEADER_BYTES: Final = 2 + _MASK_BYTES
+#: By length of the payload: the mask and the masked payload of such a frame; the number by which a
+#: mask is multiplied to repeat it over the payload, in whole masks; and the bits that are too many.
+_SHORT_FRAMES: Final = tuple([struct.Struct(f">xxI{length}s") for length in range(_SHORT + 1)])
+_MASK_REPEATS: Final = tuple(
+    [int("1" + "00000001" * (length // _MASK_BYTES), 16) for length in range(_SHORT + 1)]
+)
+_MASK_REST_BITS: Final = tuple([8 * (4 - length % 4) for length in range(_SHORT + 1)])
 #: Most fragments of one message; an honest client has no reason to send more than one.
 MAX_FRAGMENTS: Final = 64
 
@@ -40,6 +50,7 @@ class FastPathScanner:
     """
 
     __slots__ = (
+        "_between_messages",
         "_ends_message",
         "_foreign_left",
         "_fragments",
@@ -80,6 +91,8 @@ class FastPathScanner:
         self.shredded = False
         #: After a close frame or an error, the rest of the stream is foreign.
         self._lost = False
+        #: Whether the next byte begins a message, as far as the stream is understood.
+        self._between_messages = True
 
     def feed(self, data: bytes) -> tuple[list[bytes], list[bytes], bytes]:
         """Return ``(payloads, pongs, foreign)`` of the frames that ``data`` completes.
@@ -132,6 +145,9 @@ class FastPathScanner:
             self.foreign_bytes += header_bytes
             at += header_bytes
             self._pass(0)
+        self._between_messages = not (
+            self._in_message or self._held or self._foreign_left or self._lost
+        )
         return payloads, pongs, b"".join(foreign)
 
     def only_frame(self, data: bytes) -> bytes | None:
@@ -139,21 +155,18 @@ class FastPathScanner:
 
         The fast path for nearly all data.  It changes no state; after None, ``feed`` the data.
         """
-        length = len(data) - 2 - _MASK_BYTES
+        length = len(data) - _SHORT_HEADER_BYTES
         if (
             0 <= length <= _SHORT
             and data[1] == _MASKED + length
             and data[0] == _WHOLE_BINARY
             and self.open
-            and not (
-                self.outstanding
-                or self._in_message
-                or self._held
-                or self._foreign_left
-                or self._lost
-            )
+            and self._between_messages
+            and not self.outstanding
         ):
-            return _unmasked(data, 2 + _MASK_BYTES, length)
+            mask, masked = _SHORT_FRAMES[length].unpack(data)
+            key: int = mask * _MASK_REPEATS[length] >> _MASK_REST_BITS[length]
+            return (int.from_bytes(masked, "big") ^ key).to_bytes(length, "big")
         return None
 
     def _begin_foreign(self, data: bytes, at: int, end: int) -> int:

@@ -44,6 +44,7 @@ class Changes:
         "arrivals",
         "crossings",
         "departures",
+        "despawned",
         "flat",
         "group_changes",
         "owner_changes",
@@ -61,6 +62,8 @@ class Changes:
         self.stayed: dict[int, bytes] = {}
         self.stayed_counts: dict[int, int] = {}
         self.crossings: list[Crossing] = []
+        #: Whether any entity despawned, be it before it was ever published.
+        self.despawned = False
         #: The crossings by target, and by origin.
         self.arrivals: dict[int, list[Crossing]] = {}
         self.departures: dict[int, list[Crossing]] = {}
@@ -176,8 +179,9 @@ def _scan(
 ) -> None:
     """Compare these records, all of one class, with the last publish."""
     strays: list[tuple[Record, list[Any]]] = []
+    scan = compiled.scan if world.grid.cell_size else compiled.scan_one_place
     try:
-        compiled.scan(records, changes.tick, stayed, strays)
+        scan(records, changes.tick, stayed, strays)
         if compiled.has_owner_fields:
             compiled.scan_owner(records, changes.tick, changes.owner_changes)
         if compiled.has_group_fields:
@@ -258,6 +262,7 @@ def _note_owners(world: World, changes: Changes) -> None:
 
 
 def _note_despawned(world: World, changes: Changes) -> None:
+    changes.despawned = True
     for record in world.despawned:
         if record.cell is not None:
             changes.crossings.append(Crossing(record, record.cell, None, []))

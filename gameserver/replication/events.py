@@ -90,6 +90,10 @@ class RoundEvents:
         return sorted([*placed, *private]) if private else placed
 
 
+#: The events of a publish in which nothing happened.
+NO_EVENTS: Final = RoundEvents(Schema.of(()), Grid(None), ())
+
+
 def events_section(events: Sequence[bytes]) -> bytes:
     """Return the ``events`` of a delta."""
     return array_header(len(events)) + b"".join(events)

@@ -31,11 +31,6 @@ from gameserver.replication.round import (
 from gameserver.replication.seat import Seat
 
 
-def takes_short_way(changes: Changes) -> bool:
-    """Whether this publish of a room without a view has nothing for single groups."""
-    return not changes.group_changes
-
-
 def post_everywhere(
     world: World,
     seats: Iterable[Seat],
@@ -51,43 +46,39 @@ def post_everywhere(
     A delta from before ``overdue`` should have been acknowledged.  A seat whose last delta is from
     ``quiet_after`` or later goes without one if nothing happened.
     """
-    tick = changes.tick
+    tick, crossings = changes.tick, changes.crossings
     head = DELTA_HEAD + pack(tick)
     placed = events.by_cell.get(EVERYWHERE)
     heard = EMPTY_ARRAY if placed is None else events_section([event for _, event in placed])
-    sections = b"".join(
-        (
-            _crossed(changes) if changes.crossings else NOTHING_CROSSED,
-            array_header(changes.stayed_counts.get(EVERYWHERE, 0)),
-            changes.stayed.get(EVERYWHERE, b""),
-        )
-    )
+    adds = changes.stayed.get(EVERYWHERE, b"")
+    came_and_gone = _crossed(changes) if crossings else NOTHING_CROSSED
+    sections = came_and_gone + array_header(changes.stayed_counts.get(EVERYWHERE, 0)) + adds
     body = sections + EMPTY_ARRAY + heard
+    quiet = not (changes.stayed or crossings or placed)
     owner_changes = changes.owner_changes
-    quiet = not (changes.stayed or changes.crossings or placed)
     told: Container[int] = ()
-    if events.by_seat or changes.owner_touched or changes.crossings:
-        owners = [crossing.record.owner for crossing in changes.crossings]
+    if events.by_seat or changes.owner_touched or crossings:
+        owners = [crossing.record.owner for crossing in crossings]
         told = changes.owner_touched.union(events.by_seat, owners)
-    checking = turn != NO_TURN
+    # What seldom happens is asked about once, not for every seat.
+    despawned, checking = changes.despawned, turn != NO_TURN
     sums: dict[int, int] = {}
     others: list[Seat] = []
+    #: Command seq → frame, for all seats that get nothing else.
+    frames: dict[int, bytes] = {}
     batch: list[tuple[Seat, bytes]] = []
-    shared, shared_seq = b"", -1
     for seat in seats:
-        own = seat.own
         if (
             seat.knowledge is not UP_TO_DATE
             or not seat.sink.clear
             or seat.awaited < overdue < seat.posted_tick
             or seat.own_changed
-            or (own is not None and not own.alive)
-            or seat.number in told
-            or (checking and changes.crossings and is_checked(seat, turn))
+            or (told and seat.number in told)
+            or (despawned and seat.own is not None and not seat.own.alive)
+            or (checking and crossings and is_checked(seat, turn))
         ):
             others.append(seat)
             continue
-        seat.looked_at = seat.focus
         seq, margin = seat.command_seq, seat.margin
         more = seat.notices or (checking and is_checked(seat, turn))
         changed = owner_changes.get(seat.number) if owner_changes else None
@@ -101,16 +92,15 @@ def post_everywhere(
         ):
             statistics.quiet += 1
             continue
-        if changed is None and margin is None and seq == shared_seq:
+        if changed is not None:
+            own = own_values_section(seat, changed)
+            frame = _frame(head, seq, margin, sections + own + heard)
+        elif margin is not None:
+            frame = _frame(head, seq, margin, body)
+        elif (shared := frames.get(seq)) is not None:
             frame = shared
         else:
-            start = head + pack(seq) + (NIL if margin is None else pack(margin))
-            rest = body
-            if changed is not None:
-                rest = sections + own_values_section(seat, changed) + heard
-            frame = binary_frame_header(len(start) + len(rest)) + start + rest
-            if changed is None and margin is None:
-                shared, shared_seq = frame, seq
+            frame = frames[seq] = _frame(head, seq, None, body)
         if more:
             frame += extra_frames(world, seat, tick, turn, sums, statistics)
         batch.append((seat, frame))
@@ -118,6 +108,12 @@ def post_everywhere(
             flush(batch, tick, statistics)
     flush(batch, tick, statistics)
     return others
+
+
+def _frame(head: bytes, seq: int, margin: int | None, rest: bytes) -> bytes:
+    """Return the frame of a delta; ``head`` is what comes before ``seq``."""
+    start = head + pack(seq) + (NIL if margin is None else pack(margin))
+    return binary_frame_header(len(start) + len(rest)) + start + rest
 
 
 def _crossed(changes: Changes) -> bytes:

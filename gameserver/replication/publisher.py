@@ -13,7 +13,7 @@ each entity), then seats lapse (by the old members), and only then entities move
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable
+from collections.abc import Collection, Container, Iterable, Sequence
 from typing import Final
 
 import attrs
@@ -24,8 +24,8 @@ from gameserver.model.view import Exact
 from gameserver.model.world import World
 from gameserver.replication.changes import Changes, apply_crossings, find_changes
 from gameserver.replication.checksum import NO_TURN, CheckTurns, is_checked
-from gameserver.replication.events import Emission, RoundEvents
-from gameserver.replication.everywhere import post_everywhere, takes_short_way
+from gameserver.replication.events import NO_EVENTS, Emission, RoundEvents
+from gameserver.replication.everywhere import post_everywhere
 from gameserver.replication.individual import Asker, Chooser, IndividualRound
 from gameserver.replication.interest import Lapses, focus_cell, focus_place, focus_point
 from gameserver.replication.knowledge import UP_TO_DATE
@@ -104,25 +104,25 @@ class Publisher:
         if self._seats.get(seat.number) is seat:
             del self._seats[seat.number]
 
-    def publish(self, tick: int, emissions: Iterable[Emission] = ()) -> None:
+    def publish(self, tick: int, emissions: Sequence[Emission] = ()) -> None:
         """Post to every seat what it does not know yet.
 
         Raises ``LocalProtocolError`` if the game set a field to a value that its type cannot hold;
         the room cannot go on after that.
         """
-        world = self.world
-        lapses = Lapses(world, self._published_tick)
-        if self.view_share != world.grid.share:
+        world, grid = self.world, self.world.grid
+        if self.view_share != grid.share:
+            lapses = Lapses(world, self._published_tick)
             resize_views(world, self._seats.values(), self.view_share, lapses)
         changes = find_changes(world, tick)
         turn = self._check_turns.due_at(tick)
-        events = RoundEvents(world.schema, world.grid, emissions)
+        events = RoundEvents(world.schema, grid, emissions) if emissions else NO_EVENTS
         seats: Collection[Seat]
-        if world.grid.cell_size or world.grid.layered or self._individual:
+        if grid.cell_size or grid.layered or self._individual:
             seats = self._seats_to_visit(changes, events, turn)
         else:
             seats = self._seats.values()
-            if takes_short_way(changes):
+            if not changes.group_changes:
                 seats = post_everywhere(
                     world,
                     seats,
@@ -134,7 +134,7 @@ class Publisher:
                     self.statistics,
                 )
         if seats or changes.crossings:
-            self._publish_to(seats, changes, events, turn, lapses)
+            self._publish_to(seats, changes, events, turn)
         self.statistics.publishes += 1
         self._published_tick = tick
 
@@ -144,10 +144,9 @@ class Publisher:
         changes: Changes,
         events: RoundEvents,
         turn: int,
-        lapses: Lapses,
     ) -> None:
         # Lapse.
-        paths = self._choose_paths(seats, changes, lapses)
+        paths = self._choose_paths(seats, changes, Lapses(self.world, self._published_tick))
         # Move.
         apply_crossings(self.world, changes)
         for number in changes.owner_touched:

@@ -55,15 +55,16 @@ class PublisherStatistics:
 
 def flush(batch: list[tuple[Seat, bytes]], tick: int, statistics: PublisherStatistics) -> None:
     """Post these frames, which brings their seats up to date with ``tick``; empty the batch."""
-    sent_bytes = 0
+    deltas = delta_bytes = 0
     for seat, frame in batch:
         if seat.sink.post(frame):
             seat.delta_posted(tick)
-            sent_bytes += len(frame)
-            statistics.deltas += 1
+            deltas += 1
+            delta_bytes += len(frame)
         else:
             seat.forget()  # broken; if it ever takes frames again, it starts over
-    statistics.delta_bytes += sent_bytes
+    statistics.deltas += deltas
+    statistics.delta_bytes += delta_bytes
     batch.clear()
 
 

@@ -7,7 +7,7 @@ order that this file gives.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from gameserver.model.schema import Schema
@@ -172,10 +172,9 @@ class Commands:
 
     # ------------------------------------------------------------ out
 
-    def drain(self, tick: int) -> Iterator[Any]:
-        """Yield the commands for the next tick in seq order; each is acknowledged when yielded."""
-        while self._inbox:
-            yield self._note_applied(self._inbox.pop(0), tick)
+    def next_command(self, tick: int) -> Any:
+        """Return the next command in seq order, which is now acknowledged; None if none waits."""
+        return self._note_applied(self._inbox.pop(0), tick) if self._inbox else None
 
     def next_input(self, tick: int, idle_ticks: int, *, repeats: bool) -> tuple[bool, Any]:
         """Return whether an input is due at ``tick``, and which one: None for a neutral one.

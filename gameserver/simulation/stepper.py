@@ -324,7 +324,7 @@ class Stepper(Generic[R]):
             if seated is None or seated.player is not player:
                 continue  # left since
             try:
-                for command in commands.drain(tick):
+                while (command := commands.next_command(tick)) is not None:
                     handler = handlers.get(command.__class__, on_command)
                     handler(player, command)
             except Exception as error:  # noqa: BLE001 - as in ``_guarded``, but once for all

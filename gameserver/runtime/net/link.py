@@ -12,7 +12,7 @@ Invariants:
 - A frame that was begun is finished, or the link is broken.  After half a frame only dropping the
   connection is right: the peer would read the next frame as the rest of this one.
 - A writer that waits for the peer to accept bytes gives up after ``STALL_TIMEOUT_S``.
-- Received bytes enter at one place, ``ReceiveBuffer.take_in``.  Either the task in
+- Received bytes go to the ``ReceiveBuffer`` and nowhere else.  Either the task in
   ``receive_some`` reads them, or the poller does and that task waits for it.
 - A frozen link (``freeze``) touches its socket in no way, so that another process may go on with
   it; every task that reads or writes waits until ``thaw`` or ``drop``.
@@ -82,7 +82,7 @@ class Link(trio.abc.Stream):
 
     Attributes to read: ``clear`` (a post would be accepted now), ``idle_flood`` (the peer sent too
     many TLS records without data), and the counters ``bytes_in``, ``bytes_out`` (before
-    encryption), ``frames_posted`` and ``posts_refused``.
+    encryption) and ``posts_refused``.
     """
 
     __slots__ = (
@@ -104,9 +104,9 @@ class Link(trio.abc.Stream):
         "_stall_timeout_s",
         "_thawed",
         "_tls",
+        "_writer",
         "bytes_out",
         "clear",
-        "frames_posted",
         "idle_flood",
         "posts_refused",
         "receive_buffer",
@@ -126,6 +126,7 @@ class Link(trio.abc.Stream):
         self._ssl_context = ssl_context  # None once a codec is made of it
         self._codec = codec  # None once the handshake is over
         self._tls: TlsSocket | None = None
+        self._writer: socket.socket | TlsSocket = sock
         self._nursery = nursery
         self._stall_timeout_s = stall_timeout_s
         self.receive_buffer = ReceiveBuffer()
@@ -147,7 +148,6 @@ class Link(trio.abc.Stream):
         self._posts_ended = False
         self.idle_flood = False
         self.bytes_out = 0
-        self.frames_posted = 0
         self.posts_refused = 0
 
     @classmethod
@@ -187,7 +187,7 @@ class Link(trio.abc.Stream):
                 self._codec, self._ssl_context = TlsCodec(self._ssl_context), None
             if self._codec is not None:
                 await shake_hands(self._codec, self._socket, self._wait_until)
-                self._tls = TlsSocket(self._socket, self._codec)
+                self._tls = self._writer = TlsSocket(self._socket, self._codec)
                 self._codec = None
                 self._refresh_clear()
         except OSError as error:
@@ -206,14 +206,13 @@ class Link(trio.abc.Stream):
             self.posts_refused += 1
             return False
         try:
-            sent_bytes = (self._tls or self._socket).send(frame)
+            sent_bytes = self._writer.send(frame)
         except BlockingIOError:
             sent_bytes = 0
         except OSError as error:
             self._break(f"connection broken: {error}")
             self.posts_refused += 1
             return False
-        self.frames_posted += 1
         self.bytes_out += sent_bytes
         if sent_bytes < len(frame) or (self._tls is not None and self._tls.unsent):
             self._keep_backlog(memoryview(frame)[sent_bytes:])
@@ -369,7 +368,10 @@ class Link(trio.abc.Stream):
             return
         try:
             if self._tls is None:
-                receive_buffer.take_in(self._socket.recv(POLL_BYTES))
+                data = self._socket.recv(POLL_BYTES)
+                if receive_buffer.take_only_message(data):
+                    return
+                receive_buffer.take_in(data)
             else:
                 self._read_encrypted(self._tls, POLL_BYTES)
         except BlockingIOError:
@@ -395,7 +397,7 @@ class Link(trio.abc.Stream):
                 if self._thawed is not None:
                     await self._wait_until_thawed()
                 try:
-                    sent_bytes = (self._tls or self._socket).send(view)
+                    sent_bytes = self._writer.send(view)
                 except BlockingIOError:
                     await self._wait_for_room()
                 except OSError as error:

@@ -229,6 +229,27 @@ class ReceiveBuffer:
 
     # ------------------------------------------------------------ in
 
+    def take_only_message(self, data: bytes) -> bool:
+        """Hand ``data`` out if it is one short message that the allowances need no look for.
+
+        That is so for nearly all data.  Otherwise return False; ``take_in`` sorts the data then.
+        """
+        scanner = self._scanner
+        if scanner is None or self.flooded:
+            return False
+        message = scanner.only_frame(data)
+        bytes_in = self.bytes_in + len(data)
+        if (
+            message is None
+            or bytes_in > self._look_at_bytes
+            or self._frames_in + scanner.foreign_frames >= self._look_at_frames
+        ):
+            return False
+        self.bytes_in = bytes_in
+        self._frames_in += 1
+        self._on_message(message)
+        return True
+
     def take_in(self, data: bytes) -> None:
         """Sort received bytes; ``b""`` means that the peer has ended its side."""
         if not data:
@@ -240,15 +261,6 @@ class ReceiveBuffer:
             self.unread += data
             return
         if self.flooded:
-            return
-        only = scanner.only_frame(data)
-        if (
-            only is not None
-            and self.bytes_in <= self._look_at_bytes
-            and self._frames_in + scanner.foreign_frames < self._look_at_frames
-        ):
-            self._frames_in += 1
-            self._on_message(only)
             return
         payloads, pongs, foreign = scanner.feed(data)
         self._frames_in += len(payloads) + len(pongs)

@@ -74,12 +74,15 @@ class ScheduledRoom:
         "reading_s",
         "removed",
         "schedule",
+        "serial",
         "slot",
         "tick",
         "work_s",
     )
 
-    def __init__(self, schedule: Schedule, tick: Tick, expect: Expect) -> None:
+    def __init__(self, serial: int, schedule: Schedule, tick: Tick, expect: Expect) -> None:
+        #: Settles ties between rooms that are due at the same time.
+        self.serial: Final = serial
         self.schedule: Final = schedule
         self.tick = tick
         self.expect = expect
@@ -170,9 +173,9 @@ class TickScheduler:
 
     def __init__(self, read: Callable[[], None] | None = None) -> None:
         self._read = read
-        #: (deadline, serial number, room), a heap.  The number settles ties.
+        #: (deadline, serial number, room), a heap.
         self._due: list[tuple[float, int, ScheduledRoom]] = []
-        self._serial = 0
+        self._newest_serial = 0
         self._slots: dict[float, Slots] = {}
         self._sleep = trio.CancelScope()
         self._balanced_s = -math.inf
@@ -207,7 +210,8 @@ class TickScheduler:
             slots = self._slots[rate] = Slots(rate)
         slot = slots.lightest()
         schedule = Schedule(rate, slots.start_s(slot, trio.current_time()), tempo, after_tick)
-        room = ScheduledRoom(schedule, tick, expect)
+        self._newest_serial += 1
+        room = ScheduledRoom(self._newest_serial, schedule, tick, expect)
         if deadline_s is not None:
             late_ticks = (trio.current_time() - deadline_s) * rate
             schedule.go_on(deadline_s, max(0, math.ceil(min(late_ticks, rate * CAUGHT_UP_S))))
@@ -217,6 +221,8 @@ class TickScheduler:
             self.pace_changed(room)
         self._count += 1
         self._push(room)
+        if schedule.next_deadline_s < self._sleep.deadline:
+            self._sleep.deadline = schedule.next_deadline_s
         return room
 
     def remove(self, room: ScheduledRoom) -> None:
@@ -250,11 +256,7 @@ class TickScheduler:
             room.glide_s = slots.glide_s(slot, bent_s)
 
     def _push(self, room: ScheduledRoom) -> None:
-        self._serial += 1
-        deadline_s = room.schedule.next_deadline_s
-        heapq.heappush(self._due, (deadline_s, self._serial, room))
-        if deadline_s < self._sleep.deadline:
-            self._sleep.deadline = deadline_s
+        heapq.heappush(self._due, (room.schedule.next_deadline_s, room.serial, room))
 
     async def run(self) -> None:
         """Tick rooms when they are due, for ever."""
@@ -294,9 +296,10 @@ class TickScheduler:
         for room in due:
             if room.removed:
                 continue
-            if (begun_s - room.deadline_s) * room.schedule.rate > 1:
+            lateness_s = begun_s - room.deadline_s
+            if lateness_s * room.schedule.rate > 1:
                 self.late_ticks += 1
-            ended_s = room.tick(room.number, begun_s, begun_s - room.deadline_s)
+            ended_s = room.tick(room.number, begun_s, lateness_s)
             work_s = ended_s - begun_s
             if work_s < LEAST_WORK_S:
                 work_s = LEAST_WORK_S

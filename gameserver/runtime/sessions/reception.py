@@ -196,7 +196,8 @@ class Reception:
             if command is None:
                 self.take(decode_from_client(data), now_s)
             else:
-                self._take_command(*command, now_s)
+                seq, tick, rendered, acked, kind, values = command
+                self._take_command(seq, tick, rendered, acked, kind, values, now_s)
         except RemoteProtocolError as error:
             self._finish(CloseCode.PROTOCOL_ERROR, str(error))
         except SessionOver as over:

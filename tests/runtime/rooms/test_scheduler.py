@@ -250,7 +250,7 @@ def test_removed_rooms_leave_nothing_behind_in_their_slots() -> None:
 
 
 def room_of(work_s: float) -> ScheduledRoom:
-    room = ScheduledRoom(Schedule(20, 0.0), lambda *_: 0.0, lambda _: None)
+    room = ScheduledRoom(1, Schedule(20, 0.0), lambda *_: 0.0, lambda _: None)
     room.work_s = work_s
     return room
 
