@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from benchmarks.speech import Speech, game_speech
-from clients.bots.behaviours import Bot, personas
+from clients.bots.behaviours import ArenaBot
+from clients.bots.bot import Bot, View
 from clients.replica import Replica
 from gameserver.games.arena.model import Play, Steer
 from gameserver.games.arena.room import Arena
@@ -69,6 +70,7 @@ class _Pilot:
         self.sink = FrameSink()
         self.seated = stepper.join(number, self.sink, bot.name)
         self.replica = Replica(stepper.room.schema())
+        self.view = View(self.replica, number, stepper.room.tick_rate)
         self.commands: list[Any] = []
         self._seq = 0
         publisher.add(self.seated.seat)
@@ -79,7 +81,8 @@ class _Pilot:
             message = decode_from_server(payload)
             if isinstance(message, Delta):
                 self.replica.apply(message)
-        command = self.bot.steer(self.replica, tick)
+        self.view.tick = tick
+        command = self.bot.act(self.view)
         if command is not None:
             self._seq += 1
             self.seated.commands.take(self._seq, command)
@@ -93,7 +96,7 @@ def record_steering(bots: int = BOTS, ticks: int = TICKS) -> list[Steer]:
     """Return the commands of all bots, those of each in a row and in order."""
     stepper = Stepper(Arena("recording", seed=1))
     publisher = Publisher(stepper.room.world, check_every_ticks=ticks + 1, quiet_ticks=ticks + 1)
-    someone = personas(1)
+    someone = ArenaBot.crew(1)
     pilots = [
         _Pilot(stepper, publisher, number, next(someone).take_seat(number))
         for number in range(1, bots + 1)

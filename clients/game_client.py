@@ -211,6 +211,16 @@ class GameClient:
         self._steering = steering
         return PredictedPlay(self, steering)
 
+    def post_text(self, text: str) -> None:
+        """Say ``text`` as ``say`` does, without waiting."""
+        self._check_text(text)
+        if self.connected:
+            try:
+                self._connection.post(Say(text).encode())
+                self._counts.messages_sent += 1
+            except ConnectionLost:
+                return  # the reading task learns how it ended
+
     async def say(self, text: str) -> bool:
         """Say ``text`` (1 to 256 characters); the room decides who receives it.
 
@@ -218,12 +228,16 @@ class GameClient:
         ``gameserver.protocol.texts`` makes a typed text valid.  Returns False if the text was not
         sent because the connection is lost and not yet replaced.
         """
+        self._check_text(text)
+        return await self._send(Say(text))
+
+    @staticmethod
+    def _check_text(text: str) -> None:
         if not valid_text(text):
             raise LocalProtocolError(
                 f"a text is 1 to {MAX_SAY_LENGTH} characters, without control characters, "
                 "and not all of it invisible"
             )
-        return await self._send(Say(text))
 
     async def next_delta(self) -> Applied:
         """Wait for the next delta, already applied; ``ConnectionLost`` if none will come.

@@ -30,6 +30,9 @@ from gameserver.protocol.messages import pack
 #: ``section[at:]``; returns the index after them.  IndexError if the section ends too soon,
 #: ``RemoteProtocolError`` for a value that its field cannot hold.
 Writer = Callable[[list[Any], int, list[Any], int], int]
+#: ``(held, section, at, tick)``: apply the changes in ``section[at:]`` for as long as they are of
+#: held entities of one kind; returns the index of the first other one.  Raises as a ``Writer``.
+Changer = Callable[[dict[int, Any], list[Any], int, int], int]
 
 
 @attrs.frozen
@@ -41,7 +44,6 @@ class EntityLayout:
     full_mask: int
     full_owner_mask: int
     write: Writer
-    add: Writer
     write_owner: Writer
     #: A field's name → where its value is.
     indices: dict[str, tuple[str, int, FieldSpec]]
@@ -66,6 +68,9 @@ class RemoteEntity:
 
     layout: EntityLayout
     spec: EntitySpec
+    #: Apply the changes in ``sets`` and in ``adds``.
+    set_changes: Changer
+    add_changes: Changer
 
     def __init__(self, entity_id: int, values: list[Any], tick: int) -> None:
         self.id = entity_id
@@ -126,6 +131,8 @@ class RemoteEvent:
     __slots__ = ("values",)
 
     spec: EventSpec
+    #: For each field whether a wire value is one of its type.
+    holds: Sequence[Callable[[Any], bool]]
 
     def __init__(self, values: list[Any]) -> None:
         self.values = values
@@ -160,12 +167,11 @@ class RemoteEvent:
     @classmethod
     def from_wire(cls, values: list[Any]) -> RemoteEvent:
         """Return the event with these wire values; ``RemoteProtocolError`` if one is invalid."""
-        fields = cls.spec.fields
-        if len(values) != len(fields):
-            raise RemoteProtocolError(f"{cls.spec.name} has {len(fields)} fields")
-        for field, wire in zip(fields, values, strict=True):
-            if not field.type.holds(wire):
-                _refuse(cls.spec.name, field, wire)
+        if len(values) != len(cls.holds):
+            raise RemoteProtocolError(f"{cls.spec.name} has {len(cls.holds)} fields")
+        for index, holds in enumerate(cls.holds):
+            if not holds(values[index]):
+                _refuse(cls.spec.name, cls.spec.fields[index], values[index])
         return cls(values)
 
 
@@ -206,7 +212,6 @@ def entity_class(kind: int, spec: EntitySpec) -> type[RemoteEntity]:
         full_mask=(1 << len(spec.fields)) - 1,
         full_owner_mask=spec.full_owner_mask,
         write=_compile_writer(spec.name, spec.fields),
-        add=_compile_writer(spec.name, spec.fields, additive=True, changes=True),
         write_owner=_compile_writer(spec.name, spec.owner_fields, changes=True),
         indices={f.name: (where, i, f) for where, i, f in located},
         properties=dict(zip(names, located, strict=True)),
@@ -215,12 +220,16 @@ def entity_class(kind: int, spec: EntitySpec) -> type[RemoteEntity]:
     for name, (where, index, field) in layout.properties.items():
         if not name.startswith("_"):
             namespace[name] = _property(where, index, field.type)
-    return type(_class_name(spec.name), (RemoteEntity,), namespace)
+    made: type[RemoteEntity] = type(_class_name(spec.name), (RemoteEntity,), namespace)
+    made.set_changes = staticmethod(_compile_changer(made, additive=False))
+    made.add_changes = staticmethod(_compile_changer(made, additive=True))
+    return made
 
 
 def event_class(spec: EventSpec) -> type[RemoteEvent]:
     """Return the class for events of ``spec``."""
-    namespace: dict[str, Any] = {"__slots__": (), "spec": spec}
+    holds = [field.type.holds for field in spec.fields]
+    namespace: dict[str, Any] = {"__slots__": (), "spec": spec, "holds": holds}
     for index, name in enumerate(property_names(spec.fields)):
         if not name.startswith("_"):
             namespace[name] = _property("values", index, spec.fields[index].type)
@@ -255,27 +264,69 @@ def _refuse(name: str, field: FieldSpec, wire: Any) -> NoReturn:
     )
 
 
-def _compile_writer(
-    name: str, fields: Sequence[FieldSpec], *, additive: bool = False, changes: bool = False
-) -> Writer:
+def _compile_writer(name: str, fields: Sequence[FieldSpec], *, changes: bool = False) -> Writer:
     """Return the writer of these fields.
 
-    ``additive``: it adds differences of integer types; ``changes``: it applies changes of lists,
-    dicts and values, which are absolute otherwise.
+    ``changes``: it applies changes of lists, dicts and values, which are absolute otherwise.
     """
+    names, body = _field_lines(name, fields, additive=False, changes=changes)
+    lines = ["def write(values, mask, section, at):", *body, "    return at"]
+    writer: Writer = _compiled("write", lines, names)
+    return writer
+
+
+def _compile_changer(made: type[RemoteEntity], *, additive: bool) -> Changer:
+    """Return the changer of the entities of the class ``made``.
+
+    ``additive``: it adds differences of integer types, and applies changes of lists, dicts and
+    values.  A loop of its own, as most of what a client receives goes through it.
+    """
+    spec, full = made.spec, made.layout.full_mask
+
+    def wrong_mask(mask: Any) -> NoReturn:
+        raise RemoteProtocolError(f"{repr(mask)[:40]} is no mask of {spec.name}")
+
+    names, body = _field_lines(spec.name, spec.fields, additive=additive, changes=additive)
+    names |= {"kind": made, "wrong_mask": wrong_mask}
+    lines = [
+        "def change(held, section, at, tick):",
+        "    end = len(section)",
+        "    get = held.get",
+        "    while at < end:",
+        "        number = section[at]",
+        "        if number.__class__ is not int: return at",
+        "        entity = get(number)",
+        "        if entity.__class__ is not kind: return at",
+        "        mask = section[at + 1]",
+        f"        if mask.__class__ is not int or not 0 <= mask <= {full}: wrong_mask(mask)",
+        "        at += 2",
+        "        values = entity.values",
+        *("    " + line for line in body),
+        "        entity.changed_tick = tick",
+        "        entity.crc = None",
+        "    return at",
+    ]
+    changer: Changer = _compiled("change", lines, names)
+    return changer
+
+
+def _field_lines(
+    name: str, fields: Sequence[FieldSpec], *, additive: bool, changes: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the lines that write the fields of ``mask`` into ``values``, and names in them."""
 
     def wrong(index: int, wire: Any) -> NoReturn:
         _refuse(name, fields[index], wire)
 
-    names: dict[str, Any] = {"wrong": wrong, "low": -INT_LIMIT, "high": INT_LIMIT}
-    lines = ["def write(values, mask, section, at):"]
+    names: dict[str, Any] = {"wrong": wrong}
+    lines = []
     for i, field in enumerate(fields):
         lines += [f"    if mask & {1 << i}:", "        v = section[at]", "        at += 1"]
         if field.type.additive:
             lines.append(f"        if v.__class__ is not int: wrong({i}, v)")
             if additive:
                 lines.append(f"        v += values[{i}]")
-            lines.append(f"        if not low <= v <= high: wrong({i}, v)")
+            lines.append(f"        if not {-INT_LIMIT} <= v <= {INT_LIMIT}: wrong({i}, v)")
         elif changes and field.type.changing:
             names[f"apply_{i}"] = applier(field.type)
             lines.append(f"        v = apply_{i}(values[{i}], v)")
@@ -283,7 +334,9 @@ def _compile_writer(
             names[f"holds_{i}"] = field.type.holds
             lines.append(f"        if not holds_{i}(v): wrong({i}, v)")
         lines.append(f"        values[{i}] = v")
-    lines.append("    return at")
+    return names, lines
+
+
+def _compiled(name: str, lines: Sequence[str], names: dict[str, Any]) -> Any:
     exec(compile("\n".join(lines) + "\n", "<clients: a writer>", "exec"), names)
-    writer: Writer = names["write"]
-    return writer
+    return names[name]

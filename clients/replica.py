@@ -115,10 +115,14 @@ class Replica:
             self._forget_all()
         else:
             self._leave(delta.leaves)
-        self._enter(delta.enters, delta.tick)
-        self._change(delta.sets, delta.tick, additive=False)
-        self._change(delta.adds, delta.tick, additive=True)
-        self._own(delta.own, delta.tick)
+        if delta.enters:
+            self._enter(delta.enters, delta.tick)
+        if delta.sets:
+            self._change(delta.sets, delta.tick, additive=False)
+        if delta.adds:
+            self._change(delta.adds, delta.tick, additive=True)
+        if delta.own:
+            self._own(delta.own, delta.tick)
         events = [self._event(event) for event in delta.events]
         self.tick = delta.tick
         self.ack = delta.ack
@@ -161,20 +165,11 @@ class Replica:
         held = self.entities
         at, end = 0, len(section)
         while at < end:
-            entity_id, mask = section[at], section[at + 1]
-            if entity_id.__class__ is not int or (entity := held.get(entity_id)) is None:
-                raise RemoteProtocolError(f"no entity {_excerpt(entity_id)} is here")
-            layout = entity.layout
-            if mask.__class__ is not int or not 0 <= mask <= layout.full_mask:
-                raise RemoteProtocolError(f"{_excerpt(mask)} is no mask of {layout.spec.name}")
-            writer = layout.add if additive else layout.write
-            at = writer(entity.values, mask, section, at + 2)
-            entity.changed_tick = tick
-            entity.crc = None
+            entity = self._held(section[at])
+            change = entity.add_changes if additive else entity.set_changes
+            at = change(held, section, at, tick)
 
     def _own(self, own: list[Any], tick: int) -> None:
-        if not own:
-            return
         own_entity = own[0]
         if type(own_entity) is not int or not 0 <= own_entity <= INT_LIMIT:
             raise RemoteProtocolError(f"{_excerpt(own_entity)} is no entity id")

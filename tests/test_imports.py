@@ -52,7 +52,7 @@ PURE = (
 )
 PURE_CLIENTS = (
     *("replica", "remote", "tickclock", "lead", "prediction", "interpolation", "effects"),
-    *("budget", "others", "steering", "arena_ship", "pings", "frames"),
+    *("budget", "others", "steering", "arena_ship", "pings", "frames", "bots.bot"),
     *("lab.conditioner", "lab.path", "lab.profiles", "lab.recovery"),
 )
 IMPURE = {

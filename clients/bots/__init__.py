@@ -1,4 +1,17 @@
-"""Bots that play the arena, alone or in swarms, as company for players and for load tests.
+"""Bots: a base class for your own, those of the arena, and the swarms in which they play.
 
-Owns how bots fly, and the processes that run them.  Never speaks the protocol itself.
+Owns no code, only the public names ``Bot`` and ``View``; each is imported when it is first used.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gameserver.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from clients.bots.bot import Bot, View
+else:
+    __getattr__, __dir__ = lazy_exports(__name__, {"clients.bots.bot": ["Bot", "View"]})
+
+__all__ = ["Bot", "View"]

@@ -3,11 +3,10 @@
 Owns the decisions of a bot and the commands that follow from them.  Pure: a bot sees only its
 client's replica, like any player, and draws from the ``random.Random`` that it is given.
 
-A bot decides ten times a second and holds its controls in between.  With ``controls`` it plays
-through the netcode (``steering.py``): its own ship is predicted, and others are where the screen
-shows them.  With ``steer`` it plays on the bare replica, and returns what to send: controls that
-change, and every ``KEEP_ALIVE_TICKS`` those that do not, as the arena repeats the last ones for
-``rules.HOLD_TICKS`` (15).
+A bot decides ten times a second and holds its controls in between.  In a swarm it plays through
+the netcode (``steering.py``): its own ship is predicted, and others are where the screen shows
+them.  In a view without prediction it returns controls that change, and every
+``KEEP_ALIVE_TICKS`` those that do not: the arena repeats the last ones for ``HOLD_TICKS`` (15).
 """
 
 from __future__ import annotations
@@ -16,13 +15,12 @@ import random
 from collections.abc import Iterator
 from typing import ClassVar, Final
 
-import attrs
-
+from clients.bots.arena_ship import ArenaShip
+from clients.bots.bot import Bot, Persona, Seen, View
 from clients.bots.piloting import (
     Contact,
     Craft,
     Gunner,
-    PlaceOf,
     PredictedCraft,
     Sight,
     Vector,
@@ -33,7 +31,16 @@ from clients.bots.piloting import (
     unit,
 )
 from clients.replica import Replica
-from gameserver.games.arena.model import COLOURS, TURN, UNIT, PickupKind, Play, Steer
+from gameserver.games.arena.model import (
+    CLASSES,
+    COLOURS,
+    TURN,
+    UNIT,
+    PickupKind,
+    Play,
+    Steer,
+    Watch,
+)
 from gameserver.games.arena.movement import DASH_COST
 from gameserver.games.arena.rules import (
     MAX_HULL,
@@ -43,7 +50,9 @@ from gameserver.games.arena.rules import (
     TICK_RATE,
     WORLD_SIZE,
 )
-from gameserver.games.arena.ship_step import ShipState
+from gameserver.model.schema import Schema
+
+SCHEMA: Final = Schema.of(CLASSES)
 
 DECIDE_EVERY_TICKS: Final = 3
 KEEP_ALIVE_TICKS: Final = 10
@@ -71,15 +80,11 @@ NAMES: Final = (
 )  # fmt: skip
 
 
-class Bot:
-    """The base class of the characters: it looks, decides, and returns controls.
+class ArenaBot(Bot):
+    """The base class of the characters: it looks, decides, and returns controls."""
 
-    ``seat`` is the seat of its client.  Call ``controls`` at each tick of the client's loop, or
-    ``steer`` after each delta.
-    """
-
-    #: The name of the character in logs and on the command line.
-    character: ClassVar[str]
+    room = "arena"
+    schema = SCHEMA
     #: The distance that it keeps from its target, and how far it goes for a pickup.
     distance: ClassVar[int] = 300 * UNIT
     greed: ClassVar[int] = 350 * UNIT
@@ -92,14 +97,12 @@ class Bot:
     reaction_ticks: ClassVar[int] = 7
     spread: ClassVar[float] = 4.0
 
-    def __init__(self, name: str, seat: int, rng: random.Random) -> None:
-        self.name = name
-        self.seat = seat
-        self._rng = rng
-        self._colour = rng.randrange(COLOURS)
+    def __init__(self, name: str, seat: int, chance: random.Random) -> None:
+        super().__init__(name, seat, chance)
+        self._colour = chance.randrange(COLOURS)
         # Bots differ: up to a third quicker or slower, steadier or shakier.
-        skill = rng.uniform(0.7, 1.3)
-        self._gunner = Gunner(rng, round(self.reaction_ticks * skill), self.spread * skill)
+        skill = chance.uniform(0.7, 1.3)
+        self._gunner = Gunner(chance, round(self.reaction_ticks * skill), self.spread * skill)
         self._held = Steer()
         self._sent = Steer()
         self._sent_at = -KEEP_ALIVE_TICKS
@@ -112,41 +115,60 @@ class Bot:
         self._hull_before: tuple[int, int] = (0, MAX_HULL)
         self._afraid_until = -1
 
+    def vehicle(self, replica: Replica, seat: int) -> ArenaShip:
+        """Return the rules of a ship."""
+        return ArenaShip(replica, seat)
+
+    @classmethod
+    def crew(cls, seed: int) -> Iterator[Persona]:
+        """Yield bots: names in a random order, then again with numbers, and a mix of characters."""
+        chance = random.Random(seed)
+        mix = _MIX if cls is ArenaBot else (cls,)
+        again = number = 0
+        while True:
+            again += 1
+            for name in chance.sample(NAMES, len(NAMES)):
+                character = mix[number % len(mix)]
+                number += 1
+                known = name if again == 1 else f"{name} {again}"
+                yield Persona(known, character, chance.getrandbits(32))
+
+    @classmethod
+    def people(cls, seen: Seen) -> int:
+        """Return how many pilots are persons."""
+        return sum(not pilot.bot for pilot in seen.of_kind("Pilot"))
+
+    @classmethod
+    def rest(cls) -> Watch:
+        """Go to the stands."""
+        return Watch()
+
     # ------------------------------------------------------------ the command of a tick
 
-    def controls(
-        self, replica: Replica, own: ShipState | None, place_of: PlaceOf, tick: int
-    ) -> Steer | Play | None:
-        """Return the controls at ``tick``, or a ``Play`` to send while not flying, or None.
-
-        ``own`` is the predicted state of the own ship; ``place_of`` returns where the screen shows
-        an entity.
-        """
-        ship = replica.own
-        if own is None or ship is None:
-            return self._ask_to_play(replica, tick)
+    def act(self, view: View) -> Steer | Play | None:
+        """Return the controls of this tick, or a ``Play`` while not flying, or None."""
+        tick, ship = view.tick, view.own
+        if view.predicts:
+            if view.predicted is None or ship is None:
+                return self._ask_to_play(view, tick)
+            if tick >= self._decide_at:
+                me = PredictedCraft.of(view.predicted, ship.hull)
+                self._decide(look(view.seen, me, self.seat, view.place_of), tick)
+            return self._held
+        if ship is None or getattr(ship, "energy", None) is None:
+            return self._ask_to_play(view, tick)
         if tick >= self._decide_at:
-            me = PredictedCraft.of(own, ship.hull)
-            self._decide(look(replica, me, self.seat, place_of), tick)
-        return self._held
-
-    def steer(self, replica: Replica, tick: int) -> Steer | Play | None:
-        """Return the command to send at ``tick``, by the state of the replica, or None."""
-        me = replica.own
-        if me is None or me.spec.name != "Ship" or me.owner_values is None:
-            return self._ask_to_play(replica, tick)
-        if tick >= self._decide_at:
-            self._decide(look(replica, me, self.seat), tick)
+            self._decide(look(view.seen, ship, self.seat), tick)
         if self._held == self._sent and tick - self._sent_at < KEEP_ALIVE_TICKS:
             return None
         self._sent, self._sent_at = self._held, tick
         return self._held
 
-    def _ask_to_play(self, replica: Replica, tick: int) -> Play | None:
+    def _ask_to_play(self, view: View, tick: int) -> Play | None:
         if tick - self._asked_at < PLAY_AGAIN_TICKS:
             return None
         self._asked_at = tick
-        if any(pilot.seat == self.seat for pilot in replica.of_kind("Pilot")):
+        if any(pilot.seat == self.seat for pilot in view.of_kind("Pilot")):
             return None  # dead, or not launched yet
         return Play(name=self.name, colour=self._colour, bot=True)
 
@@ -228,8 +250,8 @@ class Bot:
         if target.distance > self.distance * 1.3:
             return towards_x, towards_y
         if tick >= self._side_until:
-            self._side = self._rng.choice((-1, 1))
-            self._side_until = tick + self._rng.randrange(_STRAFE_TICKS // 2, _STRAFE_TICKS)
+            self._side = self.chance.choice((-1, 1))
+            self._side_until = tick + self.chance.randrange(_STRAFE_TICKS // 2, _STRAFE_TICKS)
         closer = (target.distance - self.distance) / self.distance
         return (
             towards_x * closer - towards_y * self._side,
@@ -261,8 +283,8 @@ class Bot:
         near = abs(x - me.x) + abs(y - me.y) < _WAYPOINT_NEAR
         if tick >= self._waypoint_until or near:
             edge = WORLD_SIZE // 8
-            x = round(self._rng.triangular(edge, WORLD_SIZE - edge))
-            y = round(self._rng.triangular(edge, WORLD_SIZE - edge))
+            x = round(self.chance.triangular(edge, WORLD_SIZE - edge))
+            y = round(self.chance.triangular(edge, WORLD_SIZE - edge))
             self._waypoint = (x, y)
             self._waypoint_until = tick + _WAYPOINT_TICKS
         return unit(x - me.x, y - me.y)
@@ -286,7 +308,7 @@ class Bot:
         me = sight.me
         if me.mine_wait or me.energy < MINE_COST + self.reserve:
             return False
-        return self.sees_use_for_mine(sight) and self._rng.random() < self.mine_chance
+        return self.sees_use_for_mine(sight) and self.chance.random() < self.mine_chance
 
     def sees_use_for_mine(self, sight: Sight) -> bool:
         """Whether someone is close behind."""
@@ -297,10 +319,9 @@ class Bot:
         )
 
 
-class Hunter(Bot):
+class Hunter(ArenaBot):
     """Attacks others at close range, and cares little for its own hull."""
 
-    character = "hunter"
     distance = 220 * UNIT
     greed = 200 * UNIT
     fear_below = 20
@@ -310,10 +331,9 @@ class Hunter(Bot):
     spread = 3.0
 
 
-class Miner(Bot):
+class Miner(ArenaBot):
     """Fights from far away, and drops mines where others like to fly."""
 
-    character = "miner"
     distance = 420 * UNIT
     fear_below = 35
     reserve = 10
@@ -326,10 +346,9 @@ class Miner(Bot):
         return near_pickup or super().sees_use_for_mine(sight)
 
 
-class Coward(Bot):
+class Coward(ArenaBot):
     """Shoots from as far as it can, and flees from every ship that comes near."""
 
-    character = "coward"
     distance = 560 * UNIT
     fear_below = 60
     reserve = DASH_COST
@@ -344,10 +363,9 @@ class Coward(Bot):
         return super().wish(sight, target, tick)
 
 
-class Collector(Bot):
+class Collector(ArenaBot):
     """Fetches one pickup after another, and fights only ships in its way."""
 
-    character = "collector"
     greed = 900 * UNIT
     fear_below = 45
     reserve = 25
@@ -363,32 +381,6 @@ class Collector(Bot):
         return super().wish(sight, target, tick)
 
 
-CHARACTERS: Final[tuple[type[Bot], ...]] = (Hunter, Miner, Coward, Collector)
+CHARACTERS: Final[tuple[type[ArenaBot], ...]] = (Hunter, Miner, Coward, Collector)
 #: Of eight bots: three hunters, two miners, one coward, two collectors.
 _MIX: Final = (Hunter, Miner, Collector, Hunter, Coward, Hunter, Miner, Collector)
-
-
-@attrs.frozen
-class Persona:
-    """The name and character of a bot before it has a seat."""
-
-    name: str
-    character: type[Bot]
-    seed: int
-
-    def take_seat(self, seat: int) -> Bot:
-        """Return the bot, ready to play in ``seat``."""
-        return self.character(self.name, seat, random.Random(self.seed))
-
-
-def personas(seed: int) -> Iterator[Persona]:
-    """Yield bots without end: names in a random order, then again with numbers."""
-    rng = random.Random(seed)
-    again = 0
-    number = 0
-    while True:
-        again += 1
-        for name in rng.sample(NAMES, len(NAMES)):
-            character = _MIX[number % len(_MIX)]
-            number += 1
-            yield Persona(name if again == 1 else f"{name} {again}", character, rng.getrandbits(32))

@@ -36,7 +36,7 @@ class Figures:
     commands: int = 0
     checks: int = 0
     checksum_failures: int = 0
-    #: Processes of the swarm that ended with an exit code other than 0.
+    #: Bots that raised an exception, and processes that ended with an exit code other than 0.
     crashes: int = 0
     #: The newest round trip of each bot.
     rtts_s: list[float] = attrs.field(factory=list)
@@ -55,7 +55,7 @@ class Figures:
 
     @property
     def well(self) -> bool:
-        """Whether a bot has joined, no checksum failed and no process crashed."""
+        """Whether a bot has joined, no checksum failed and nothing crashed."""
         return self.joins > 0 and self.checksum_failures == 0 and self.crashes == 0
 
     def to_json(self) -> str:

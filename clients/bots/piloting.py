@@ -10,21 +10,19 @@ from __future__ import annotations
 import math
 import random
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 import attrs
 
+from clients.bots.bot import PlaceOf, Seen
 from clients.remote import RemoteEntity
-from clients.replica import Replica
 from gameserver.games.arena.model import TURN, UNIT, Flag
 from gameserver.games.arena.movement import SHIP_RADIUS, TURN_RATE
 from gameserver.games.arena.rules import MINE_TRIGGER_RADIUS, WORLD_SIZE
 from gameserver.games.arena.ship_step import ShipState
 
 Vector = tuple[float, float]
-#: Returns where the screen shows an entity; None if not yet.
-PlaceOf = Callable[[RemoteEntity], Vector | None]
 
 #: How far ahead a pilot looks for rocks.
 _LOOK_AHEAD_TICKS: Final = 24
@@ -122,19 +120,19 @@ class Sight:
     rocks: list[Contact]
 
 
-def look(replica: Replica, me: Craft, seat: int, place_of: PlaceOf | None = None) -> Sight:
+def look(seen: Seen, me: Craft, seat: int, place_of: PlaceOf | None = None) -> Sight:
     """Return the view of the pilot of ``me``, in ``seat``; protected ships are left out of it.
 
-    ``place_of`` returns where the screen shows ships; None: use their positions in the replica.
+    ``place_of`` returns where the screen shows ships; None: use their newest positions.
     """
     x, y = me.x, me.y
-    ships = [s for s in replica.of_kind("Ship") if s.seat != seat and not s.flags & _PROTECTED]
-    mines = (m for m in replica.of_kind("Mine") if m.seat != seat)
+    ships = [s for s in seen.of_kind("Ship") if s.seat != seat and not s.flags & _PROTECTED]
+    mines = (m for m in seen.of_kind("Mine") if m.seat != seat)
     enemies = _contacts(x, y, ships) if place_of is None else _shown(x, y, ships, place_of)
     enemies.sort(key=_distance)
-    pickups = _contacts(x, y, replica.of_kind("Pickup"))
+    pickups = _contacts(x, y, seen.of_kind("Pickup"))
     pickups.sort(key=_distance)
-    rocks = _contacts(x, y, replica.of_kind("Rock"))
+    rocks = _contacts(x, y, seen.of_kind("Rock"))
     return Sight(me, enemies, pickups, _contacts(x, y, mines), rocks)
 
 

@@ -1,7 +1,7 @@
-"""A swarm: many bots in an arena, as company for players or as a load.
+"""A swarm: many bots on a server, as company for players or as a load.
 
-Owns when a bot joins, joins again, and leaves its place to a human.  The acts of a bot on the field
-are in ``behaviours.py``; several processes are ``swarm_processes.py``.
+Owns when a bot joins, joins again, and leaves its place to a human.  ``playing.py`` calls the bot;
+several processes are ``swarm_processes.py``.
 """
 
 from __future__ import annotations
@@ -21,32 +21,29 @@ import trio
 from rich.console import Console
 
 from clients.backoff import Backoff
-from clients.bots.arena_ship import ArenaShip
-from clients.bots.behaviours import Persona, personas
+from clients.bots.bot import Bot, Persona
+from clients.bots.bot_names import ARENA_BOTS, bot_named
 from clients.bots.figures import Display, Figures, total
+from clients.bots.playing import BotFailure, Pacer, Playing
 from clients.bots.swarm_processes import Assignment, run_split
+from clients.client_types import State
 from clients.connection import Address, Via
 from clients.errors import ConnectionLost, Refused
 from clients.game_client import GameClient
 from clients.joining import open_game
 from clients.lab.profiles import profiles_of
 from clients.lab.stream import over
-from clients.netcode.steering import Steering
-from clients.predicted_play import PredictedPlay
-from gameserver.games.arena.model import CLASSES, Steer, Watch
-from gameserver.games.arena.ship_step import ShipState
-from gameserver.model.schema import Schema
+from clients.shared_reader import SharedReader
+from gameserver.errors import LocalProtocolError
 from gameserver.protocol.closing import ClientAction, CloseCode
-
-SCHEMA: Final = Schema.of(CLASSES)
 
 #: The interval between the joins of two bots.
 JOIN_EVERY_S: Final = 0.05
 #: How often the scout counts the humans, and figures are reported.
-COUNT_EVERY_TICKS: Final = 15
+COUNT_EVERY_S: Final = 0.5
 REPORT_EVERY_S: Final = 1.0
-#: How many bots one process can play at 30 Hz on a slow core.
-BOTS_PER_CORE: Final = 50
+#: How many bots one process can play at 30 Hz with prediction on a slow core.
+BOTS_PER_CORE: Final = 100
 
 #: The exit code after an interrupt, as in shells: 128 plus the number of SIGINT.
 INTERRUPTED: Final = 130
@@ -69,6 +66,9 @@ class Swarm:
     def __init__(self, assignment: Assignment, ssl_context: ssl.SSLContext | None) -> None:
         self._assignment = assignment
         self._ssl_context = ssl_context
+        self._kind = bot_named(assignment.bot)
+        self._reader = SharedReader()
+        self._pacer = Pacer()
         self._rng = random.Random(assignment.seed ^ assignment.first)
         self._profiles = profiles_of(assignment.profiles) if assignment.profiles else []
         #: The bots with a number below this play.
@@ -78,22 +78,28 @@ class Swarm:
         self._places_changed = trio.Event()
         #: The room to join; with ``fill_to`` it is the scout's room.
         self._room = assignment.room
-        self._playing: dict[int, tuple[GameClient, Steering[ShipState, Steer]]] = {}
+        self._playing: dict[int, Playing] = {}
         #: Number of a bot → the time of its last welcome.
         self._welcomed_at_s: dict[int, float] = {}
         self._past = Figures()
+        self._scope = trio.CancelScope()
 
     async def run(self) -> None:
         """Let all bots play until cancelled, or until none of them may join again."""
         first, count = self._assignment.first, self._assignment.count
-        crew = islice(personas(self._assignment.seed), first, first + count)
-        async with trio.open_nursery() as nursery:
-            for number, persona in enumerate(crew, first):
-                nursery.start_soon(self._live, number, persona)
+        crew = islice(self._kind.crew(self._assignment.seed), first, first + count)
+        async with trio.open_nursery() as machinery:
+            self._scope = machinery.cancel_scope
+            machinery.start_soon(self._reader.run)
+            machinery.start_soon(self._pacer.run)
+            async with trio.open_nursery() as nursery:
+                for number, persona in enumerate(crew, first):
+                    nursery.start_soon(self._live, number, persona)
+            machinery.cancel_scope.cancel()
 
     def figures(self) -> Figures:
         """Return the present figures."""
-        present = [_figures_of(*playing) for playing in self._playing.values()]
+        present = [_figures_of(playing) for playing in self._playing.values()]
         return total([self._past, *present])
 
     # ------------------------------------------------------------ one bot
@@ -111,7 +117,7 @@ class Swarm:
                 again = False
                 continue
             except (Refused, ConnectionLost) as ended:
-                self._past.note_error(f"{ended.code} {ended.reason}".rstrip())
+                self._past.note_error(self._why(ended))
                 if not comes_back(ended):
                     return
                 again = True
@@ -126,57 +132,77 @@ class Swarm:
             self._assignment.url,
             room=self._room,
             name=persona.name,
-            schema=SCHEMA,
+            schema=self._kind.schema,
             ssl_context=self._ssl_context,
             via=self._link_of(number),
+            reader=self._reader,
         ) as client:
             self._welcomed_at_s[number] = trio.current_time()
             self._past.joins += 1
             self._past.reconnects += again
-            seated = True
+            playing = self._playing[number] = Playing(client, persona, self._pacer)
             try:
-                while seated:
-                    play = client.steering(ArenaShip(client.replica, client.seat))
-                    self._playing[number] = (client, play.steering)
-                    seated = await self._play(client, play, number, persona)
+                await self._stay(playing, number)
+                if playing.failure is not None:
+                    return self._give_up(playing.failure)
+                client.check()  # after a normal close the bot does not come back
             finally:
-                _, steering = self._playing.pop(number)
-                gone = attrs.evolve(_figures_of(client, steering), connected=0, rtts_s=[])
+                playing.ended.set()
+                gone = attrs.evolve(_figures_of(self._playing.pop(number)), connected=0, rtts_s=[])
                 self._past = total([self._past, gone])
 
-    async def _play(
-        self,
-        client: GameClient,
-        play: PredictedPlay[ShipState, Steer],
-        number: int,
-        persona: Persona,
-    ) -> bool:
-        """Play in one seat; return whether the client has another seat now."""
-        rejoins = client.rejoins
-        bot = persona.take_seat(client.seat)
-        scout = number == self._assignment.first and self._assignment.fill_to is not None
-        watching = False
-        count_at = 0
-        async for tick in play:
-            if client.rejoins != rejoins:
-                return True
-            if scout and tick >= count_at:
-                count_at = tick + COUNT_EVERY_TICKS
-                self._count_places(client)
-            if number < self._places:
-                watching = False
-                command = bot.controls(client.replica, play.own, play.place_of, tick)
-                if isinstance(command, Steer):
-                    await play.steer(command)
-                elif command is not None:
-                    await client.send(command)
-            elif not scout:
-                return False
-            elif not watching:
-                watching = True
-                await client.send(Watch())
-        client.check()  # after a normal close the bot does not come back
-        return False
+    def _give_up(self, failure: BotFailure) -> None:
+        """End the whole swarm: every bot of this class would fail alike."""
+        self._past.note_error(str(failure))
+        self._past.crashes += 1
+        self._scope.cancel()
+
+    async def _stay(self, playing: Playing, number: int) -> None:
+        """Return when the bot has failed, its connection has ended, or a human has its place."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._end_with_client, playing)
+            if self._assignment.fill_to is not None:
+                nursery.start_soon(self._give_way, playing, number)
+            await playing.ended.wait()
+            nursery.cancel_scope.cancel()
+
+    async def _end_with_client(self, playing: Playing) -> None:
+        try:
+            while playing.client.state is not State.CLOSED:
+                await playing.client.next_state()
+        except ConnectionLost:
+            pass  # there is no state after the last
+        playing.ended.set()
+
+    async def _give_way(self, playing: Playing, number: int) -> None:
+        """Leave, or watch as the scout, while a human has the place of this bot."""
+        scout = number == self._assignment.first
+        while True:
+            if scout:
+                await trio.sleep(COUNT_EVERY_S)
+                self._count_places(playing.client)
+            elif number < self._places:
+                await self._places_changed.wait()
+            rests = number >= self._places
+            if rests and not scout:
+                playing.ended.set()
+                return
+            if rests and not playing.resting and (command := self._kind.rest()) is not None:
+                playing.client.post(command)
+            playing.resting = rests
+
+    def _why(self, ended: Refused | ConnectionLost) -> str:
+        """Return why a connection has ended; a bot cannot "reload the client"."""
+        why = f"{ended.code} {ended.reason}".rstrip()
+        kind, room = self._kind, self._assignment.room
+        if ended.code == CloseCode.SCHEMA:
+            return (
+                f"the server's room {room!r} is of another game or version than {kind.__name__} "
+                "plays: name bots of its own with --bot"
+            )
+        if ended.code == CloseCode.NO_SUCH_ROOM:
+            return f"{why}: name a room of the server with --room, and its bots with --bot"
+        return why
 
     def _link_of(self, number: int) -> Via | None:
         """Return the link of bot ``number``; None for no link of the lab."""
@@ -195,7 +221,7 @@ class Swarm:
     def _count_places(self, client: GameClient) -> None:
         """Leave a place to each human who plays in the scout's room."""
         self._room = client.room
-        humans = sum(not pilot.bot for pilot in client.replica.of_kind("Pilot"))
+        humans = self._kind.people(client.replica) or 0
         assert self._assignment.fill_to is not None
         places = max(self._assignment.fill_to - humans, 0)
         if places != self._places:
@@ -204,7 +230,8 @@ class Swarm:
             self._places_changed = trio.Event()
 
 
-def _figures_of(client: GameClient, steering: Steering[ShipState, Steer]) -> Figures:
+def _figures_of(playing: Playing) -> Figures:
+    client, steering = playing.client, playing.steering
     statistics = client.statistics()
     status = client.status
     rtt_s = client.latency.rtt_s
@@ -219,8 +246,8 @@ def _figures_of(client: GameClient, steering: Steering[ShipState, Steer]) -> Fig
         checks=statistics.checks,
         checksum_failures=statistics.checksum_failures,
         rtts_s=[] if rtt_s is None else [rtt_s],
-        corrections=steering.predictor.counts.corrections,
-        underruns=steering.playback.underruns,
+        corrections=0 if steering is None else steering.predictor.counts.corrections,
+        underruns=0 if steering is None else steering.playback.underruns,
         late=(status.late if status is not None else None) or 0,
     )
 
@@ -266,7 +293,8 @@ def run_bots(
     url: str,
     *,
     count: int,
-    room: str = "arena",
+    bot: str = ARENA_BOTS,
+    room: str | None = None,
     processes: int | None = None,
     seed: int | None = None,
     fill_to: int | None = None,
@@ -277,6 +305,7 @@ def run_bots(
 ) -> int:
     """Run ``count`` bots until interrupted, or for ``duration_s``; return an exit code.
 
+    ``bot`` names their class, as in ``mybots:Chaser``; ``room`` is that of the class by default.
     ``processes`` is the number of processes; None: as many as the bots need, at most one per core.
     ``fill_to`` keeps the room at this many pilots: each human who plays replaces a bot.
     ``profiles`` are links of the lab, with commas between them, spread over the bots.  The exit
@@ -292,9 +321,13 @@ def run_bots(
     Address.from_url(url)  # fails here once, instead of in every bot
     if profiles:
         profiles_of(profiles)
+    kind = bot_named(bot)
+    if fill_to is not None and kind.people.__func__ is Bot.people.__func__:  # type: ignore[attr-defined]
+        raise LocalProtocolError(f"{kind.__name__} has no method people, which --fill needs")
     whole = Assignment(
         url=url,
-        room=room,
+        bot=bot,
+        room=kind.room if room is None else room,
         first=0,
         count=count,
         seed=seed,

@@ -19,6 +19,7 @@ from typing import Final
 import attrs
 import trio
 
+from clients.bots.bot_names import ARENA_BOTS
 from clients.bots.figures import Figures, total
 from gameserver.errors import RemoteProtocolError
 
@@ -30,7 +31,7 @@ MAX_LINE_BYTES: Final = 1 << 20
 
 @attrs.frozen
 class Assignment:
-    """The work of one process: run ``count`` bots with numbers from ``first``.
+    """The work of one process: run ``count`` bots of the class ``bot``, numbered from ``first``.
 
     Numbers count through the whole swarm.  With ``fill_to`` (None: no such limit), bot ``n`` plays
     if fewer than ``fill_to - n`` humans do, in any process.  ``profiles`` are names of links of the
@@ -45,6 +46,7 @@ class Assignment:
     fill_to: int | None = None
     ca_file: Path | None = None
     profiles: str = ""
+    bot: str = ARENA_BOTS
 
     def to_json(self) -> str:
         """Return one line that ``from_json`` reads."""

@@ -192,6 +192,7 @@ class Track:
 
     def push(self, tick: int, x: float, y: float) -> None:
         """Add the position at ``tick``, unless a snapshot of that tick or a later one exists."""
+        # Runs for every entity in view at every delta.
         snapshots = self._snapshots
         if snapshots:
             last = snapshots[-1][0]

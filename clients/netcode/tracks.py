@@ -6,12 +6,13 @@ continues the existing tracks; an entity that left the view loses its track.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from clients.netcode.interpolation import Track
 from clients.replica import Replica
 from gameserver.errors import LocalProtocolError
+from gameserver.model.fieldtypes import FieldType
 
 
 class Others:
@@ -38,7 +39,12 @@ class Others:
                 track = tracks.get(entity.id)
                 if track is None:
                     track = tracks[entity.id] = Track(self._jump_distance, self._tick_s)
-                track.push(tick, to_x(values[at_x]), to_y(values[at_y]))
+                x, y = values[at_x], values[at_y]
+                if to_x is not None:
+                    x = to_x(x)
+                if to_y is not None:
+                    y = to_y(y)
+                track.push(tick, x, y)
         if count < len(tracks):
             self._tracks = {i: t for i, t in tracks.items() if t.last_tick == tick}
 
@@ -57,5 +63,11 @@ class _Kind:
             raise LocalProtocolError(f"the room has no entity class {name} with a position")
         self.entities: Final = replica.of_kind(name)
         self.at_x, self.at_y = spec.at
-        self.to_x: Final = spec.fields[self.at_x].type.from_wire
-        self.to_y: Final = spec.fields[self.at_y].type.from_wire
+        self.to_x: Final = _conversion(spec.fields[self.at_x].type)
+        self.to_y: Final = _conversion(spec.fields[self.at_y].type)
+
+
+def _conversion(field_type: FieldType) -> Callable[[Any], float] | None:
+    """Return what makes a coordinate of a wire value; None if they are the same."""
+    same = type(field_type).from_wire is FieldType.from_wire
+    return None if same else field_type.from_wire

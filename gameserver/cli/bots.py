@@ -11,6 +11,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from gameserver.cli.module_names import import_from_here
 from gameserver.ops.output import unfailing_output
 
 
@@ -18,11 +19,16 @@ from gameserver.ops.output import unfailing_output
 def bots(
     url: str,
     *,
+    bot: Annotated[
+        str | None, Parameter(help="Class of the bots, as in mybots:Chaser; else the arena's.")
+    ] = None,
     count: Annotated[int, Parameter(help="How many bots.")] = 10,
-    room: Annotated[str, Parameter(help="The room to join.")] = "arena",
+    room: Annotated[
+        str | None, Parameter(help="The room to join, as in arena or arena/7; else the bot's own.")
+    ] = None,
     processes: Annotated[
         int | None,
-        Parameter(help="Number of processes; by default one per 50 bots, at most one per core."),
+        Parameter(help="Number of processes; by default one per 100 bots, at most one per core."),
     ] = None,
     seed: Annotated[int | None, Parameter(help="Makes their decisions repeatable.")] = None,
     duration: Annotated[float | None, Parameter(help="Seconds to play; else until Ctrl-C.")] = None,
@@ -36,11 +42,15 @@ def bots(
     attached: Annotated[bool, Parameter(help="End when standard input ends.")] = False,
 ) -> None:
     """Have bots play on a server: for company, or as a load."""
+    from clients.bots.bot_names import ARENA_BOTS
     from clients.bots.swarm import run_bots
 
+    if bot is not None:
+        import_from_here(bot.partition(":")[0])  # its errors are in one line
     code = run_bots(
         url,
         count=count,
+        bot=bot or ARENA_BOTS,
         room=room,
         processes=processes,
         seed=seed,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import Any, ClassVar, Final, Never, TypeAlias
 
 import attrs
 
@@ -122,19 +122,35 @@ class Delta:
     @classmethod
     def from_wire(cls, message: list[Any]) -> Delta:
         """Read the array of a delta."""
-        require_at_least("delta", message, _DELTA_LENGTH)
-        _, tick, ack, margin, leaves, *sections = message[:_DELTA_LENGTH]
+        if len(message) != _DELTA_LENGTH:
+            require_at_least("delta", message, _DELTA_LENGTH)
+            message = message[:_DELTA_LENGTH]
+        _, tick, ack, margin, leaves, enters, sets, adds, own, events = message
+        # Nearly all messages are deltas, so the checks of each field are one expression.
+        if not (
+            type(tick) is int
+            and 0 <= tick <= INT_LIMIT
+            and type(ack) is int
+            and 0 <= ack <= MAX_SEQ
+            and (margin is None or (type(margin) is int and -INT_LIMIT <= margin <= INT_LIMIT))
+            and (leaves is None or type(leaves) is list)
+            and type(enters) is type(sets) is type(adds) is type(own) is type(events) is list
+        ):
+            cls._refuse(message)
+        for event in events:
+            require("delta.events", ok=type(event) is list)
+        return cls(tick, ack, margin, leaves, enters, sets, adds, own, events)
+
+    @classmethod
+    def _refuse(cls, message: list[Any]) -> Never:
+        """Raise the ``RemoteProtocolError`` that names the wrong field."""
+        _, tick, ack, margin, leaves, *sections = message
         require("delta.tick", ok=is_tick(tick))
         require("delta.ack", ok=is_int(ack, 0, MAX_SEQ))
         require("delta.margin", ok=margin is None or is_int(margin, -INT_LIMIT, INT_LIMIT))
         require("delta.leaves", ok=leaves is None or type(leaves) is list)
-        for name, section in zip(cls._SECTIONS, sections, strict=True):
-            if type(section) is not list:
-                raise RemoteProtocolError(f"delta.{name} is wrong")
-        enters, sets, adds, own, events = sections
-        for event in events:
-            require("delta.events", ok=type(event) is list)
-        return cls(tick, ack, margin, leaves, enters, sets, adds, own, events)
+        wrong = next(n for n, s in zip(cls._SECTIONS, sections, strict=True) if type(s) is not list)
+        raise RemoteProtocolError(f"delta.{wrong} is wrong")
 
     def encode(self) -> bytes:
         """Return the bytes of the message; floats as float 32."""
@@ -434,6 +450,8 @@ def decode_from_server(data: bytes) -> ServerMessage:
     """Return the message that a server sent, or raise ``RemoteProtocolError``."""
     message = unpack_from_server(data)
     kind = message[0]
+    if kind == Kind.DELTA and len(message) == _DELTA_LENGTH and type(kind) is int:
+        return Delta.from_wire(message)
     from_wire = _FROM_SERVER.get(kind) if type(kind) is int else None
     if from_wire is None:
         raise RemoteProtocolError("unknown message kind")

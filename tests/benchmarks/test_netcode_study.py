@@ -106,7 +106,7 @@ def test_the_room_tells_when_its_ticks_begin() -> None:
 
 def test_bots_can_join_the_room_of_the_links() -> None:
     """They refuse a schema that is not theirs."""
-    from clients.bots.swarm import SCHEMA
+    from clients.bots.behaviours import SCHEMA
 
     assert Timed.schema().hash == Range.schema().hash == SCHEMA.hash
 

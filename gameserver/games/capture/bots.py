@@ -1,13 +1,10 @@
-"""Own bots: ``python -m gameserver.games.capture.bots [ADDRESS [COUNT]]`` lets some play."""
+"""Own bots: ``gameserver bots ADDRESS --bot gameserver.games.capture.bots:Runner``."""
 
-import random
-import sys
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
-import trio
-
-from clients import Replica, Vehicle, open_game
+from clients import Replica, Vehicle
+from clients.bots import Bot, View
 from gameserver.games.capture import movement
 from gameserver.games.capture.movement import SPEED, UNIT, Motion
 from gameserver.games.capture.room import HOMES, Capture, Gate, Kind, Move, Use
@@ -51,35 +48,32 @@ def ways(end: tuple[int, int]) -> dict[tuple[int, int], tuple[int, int]]:
     return after
 
 
-def wish(replica: Replica, me: Any, own: Motion) -> Move:
-    """Run for their flag, and home with it, around the walls."""
-    their = next((flag for flag in replica.of_kind("Flag") if flag.team is not me.team), None)
+class Runner(Bot):
+    """Runs for their flag, and home with it, around the walls."""
+
+    room, schema = "capture", Capture.schema()
+
+    def vehicle(self, replica: Replica, seat: int) -> Pilot:
+        return Pilot(replica)
+
+    def act(self, view: View) -> list[Move | Use] | None:
+        me, own = view.own, view.predicted
+        if me is None or own is None:
+            return None
+        uses = (
+            [Use(self.chance.choice(list(Kind)))]
+            if me.items and self.chance.random() < 0.02
+            else []
+        )
+        return [*uses, wish(view, me, own)]
+
+
+def wish(view: View, me: Any, own: Motion) -> Move:
+    """Return the step towards the goal."""
+    their = next((flag for flag in view.of_kind("Flag") if flag.team is not me.team), None)
     goal = next(home for team, home in HOMES.items() if team is not me.team)
     if their is not None:
         goal = HOMES[me.team] if their.carrier == me.id else (their.x, their.y)
     x, y, to_x, to_y = (at // CELL * CELL + CELL // 2 for at in (own.x, own.y, *goal))
     to_x, to_y = ways((to_x, to_y)).get((x, y), goal)
     return Move(*((way > SPEED // 2) - (way < -SPEED // 2) for way in (to_x - own.x, to_y - own.y)))
-
-
-async def play(url: str, name: str) -> None:
-    """Play until the connection ends."""
-    chance = random.Random(name)
-    async with open_game(url, room="capture", name=name, schema=Capture.schema()) as game:
-        async for _ in (loop := game.steering(Pilot(game.replica))):
-            me = game.replica.own
-            if me is not None and loop.own is not None:
-                if me.items and chance.random() < 0.02:
-                    await game.send(Use(chance.choice(list(Kind))))
-                await loop.steer(wish(game.replica, me, loop.own))
-
-
-async def main(url: str = "ws://127.0.0.1:8000/", count: str = "6") -> None:
-    """Let so many play, until the server ends them."""
-    async with trio.open_nursery() as nursery:
-        for number in range(int(count)):
-            nursery.start_soon(play, url, f"Bot {number + 1}")
-
-
-if __name__ == "__main__":
-    trio.run(partial(main, *sys.argv[1:]))

@@ -20,13 +20,14 @@ from clients.bots.behaviours import (
     KEEP_ALIVE_TICKS,
     NAMES,
     PLAY_AGAIN_TICKS,
-    Bot,
+    SCHEMA,
+    ArenaBot,
     Collector,
     Coward,
     Hunter,
     Miner,
-    personas,
 )
+from clients.bots.bot import View
 from clients.bots.piloting import (
     Contact,
     Gunner,
@@ -40,13 +41,12 @@ from clients.replica import Replica
 from gameserver.games.arena import model, rules
 from gameserver.games.arena.model import UNIT, Flag, Play, Steer
 from gameserver.games.arena.room import Arena
-from gameserver.model.schema import Schema, spec_of
+from gameserver.model.schema import spec_of
 from gameserver.protocol.messages import Check, Delta, decode_from_server, valid_name
 from gameserver.replication.publisher import Publisher
 from gameserver.simulation.commands import Commands
 from gameserver.simulation.stepper import Stepper
 
-SCHEMA = Schema.of(model.CLASSES)
 KIND = {spec.name: kind for kind, spec in enumerate(SCHEMA.entities)}
 MIDDLE = rules.WORLD_SIZE // 2
 
@@ -93,17 +93,24 @@ def enemy(dx: int, dy: int, entity_id: int = 2, **fields: Any) -> list[Any]:
     return entering("Ship", entity_id, **{"hull": 100, "seat": entity_id, **place, **fields})
 
 
-def decided(bot: Bot, replica: Replica, ticks: int = 40) -> Steer:
+def steered(bot: ArenaBot, replica: Replica, tick: int) -> Steer | Play | None:
+    """Return what ``bot`` does at ``tick``, without prediction."""
+    seen = View(replica, bot.seat, rules.TICK_RATE)
+    seen.tick = tick
+    return bot.act(seen)
+
+
+def decided(bot: ArenaBot, replica: Replica, ticks: int = 40) -> Steer:
     """Return what ``bot`` holds after watching an unchanging scene for a while."""
     last: Steer | None = None
     for tick in range(100, 100 + ticks):
-        wanted = bot.steer(replica, tick)
+        wanted = steered(bot, replica, tick)
         last = wanted if isinstance(wanted, Steer) else last
     assert last is not None
     return last
 
 
-def bot_of(character: type[Bot], seed: int = 1) -> Bot:
+def bot_of(character: type[ArenaBot], seed: int = 1) -> ArenaBot:
     return character("Bot", 1, random.Random(seed))
 
 
@@ -185,22 +192,22 @@ def test_a_gunner_is_late_when_the_target_turns_round() -> None:
 def test_without_a_pilot_a_bot_asks_to_play_and_then_waits() -> None:
     bot = bot_of(Hunter)
     replica = Replica(SCHEMA)
-    assert bot.steer(replica, 0) == Play(name="Bot", colour=bot._colour, bot=True)
-    asked = [t for t in range(1, 3 * PLAY_AGAIN_TICKS) if bot.steer(replica, t)]
+    assert steered(bot, replica, 0) == Play(name="Bot", colour=bot._colour, bot=True)
+    asked = [t for t in range(1, 3 * PLAY_AGAIN_TICKS) if steered(bot, replica, t)]
     assert asked == [PLAY_AGAIN_TICKS, 2 * PLAY_AGAIN_TICKS]
 
 
 def test_dead_with_a_pilot_it_waits_for_the_respawn() -> None:
     replica = view(entering("Pilot", 3, seat=1))
     replica.own_entity = 0
-    assert bot_of(Hunter).steer(replica, 500) is None
+    assert steered(bot_of(Hunter), replica, 500) is None
 
 
 def test_controls_are_sent_when_they_change_and_to_keep_them_alive() -> None:
     bot = bot_of(Hunter)
     replica = view()
     replica.entities[1].values[2] = 0
-    sent = [t for t in range(100, 160) if bot.steer(replica, t) is not None]
+    sent = [t for t in range(100, 160) if steered(bot, replica, t) is not None]
     gaps = [b - a for a, b in itertools.pairwise(sent)]
     assert max(gaps) == KEEP_ALIVE_TICKS < rules.HOLD_TICKS
 
@@ -238,7 +245,7 @@ def test_a_target_that_is_weak_or_has_a_bounty_is_preferred() -> None:
     assert chosen.entity.id == 3
 
 
-def wish_of(bot: Bot, replica: Replica) -> tuple[float, float]:
+def wish_of(bot: ArenaBot, replica: Replica) -> tuple[float, float]:
     assert replica.own is not None
     sight = look(replica, replica.own, 1)
     return bot.wish(sight, bot.choose_target(sight), 100)
@@ -270,7 +277,7 @@ def test_losing_much_hull_at_once_makes_it_dash() -> None:
     dashes = []
     for tick in range(140, 170):
         replica.entities[1].values[4] = 100 - 6 * (tick - 139)
-        steer = bot.steer(replica, tick)
+        steer = steered(bot, replica, tick)
         dashes.append(isinstance(steer, Steer) and steer.dash)
     assert any(dashes)
 
@@ -283,7 +290,7 @@ def test_a_miner_drops_mines_before_a_pursuer() -> None:
 
 
 @pytest.mark.parametrize("character", CHARACTERS)
-def test_they_steer_around_rocks_mines_and_the_border(character: type[Bot]) -> None:
+def test_they_steer_around_rocks_mines_and_the_border(character: type[ArenaBot]) -> None:
     """Left alone among dangers for a while, with a ship that only they steer."""
     field = Fight(seed=3, count=0)
     field.add(character)
@@ -308,9 +315,9 @@ def test_they_steer_around_rocks_mines_and_the_border(character: type[Bot]) -> N
 
 
 def test_personas_are_the_same_for_a_seed_and_never_share_a_name() -> None:
-    first = list(itertools.islice(personas(7), 3 * len(NAMES)))
-    assert first == list(itertools.islice(personas(7), 3 * len(NAMES)))
-    assert first[:5] != list(itertools.islice(personas(8), 5))
+    first = list(itertools.islice(ArenaBot.crew(7), 3 * len(NAMES)))
+    assert first == list(itertools.islice(ArenaBot.crew(7), 3 * len(NAMES)))
+    assert first[:5] != list(itertools.islice(ArenaBot.crew(8), 5))
     assert len({p.name for p in first}) == len(first)
     assert all(valid_name(p.name) for p in first)
     assert {p.character for p in first[:8]} == set(CHARACTERS)
@@ -352,14 +359,14 @@ class Fight:
         self.room = Arena(seed=seed)
         self.stepper = Stepper(self.room)
         self.publisher = Publisher(self.room.world, check_every_ticks=10, quiet_ticks=30)
-        self.bots: list[tuple[Bot, ReceiveBuffer, Commands]] = []
+        self.bots: list[tuple[ArenaBot, ReceiveBuffer, Commands]] = []
         self.told: Counter[str] = Counter()
         self.commands = 0
         self._seqs = itertools.count(1)
-        for persona in itertools.islice(personas(seed), count):
+        for persona in itertools.islice(ArenaBot.crew(seed), count):
             self.add(persona.character)
 
-    def add(self, character: type[Bot]) -> ReceiveBuffer:
+    def add(self, character: type[ArenaBot]) -> ReceiveBuffer:
         number = len(self.bots) + 1
         receive_buffer = ReceiveBuffer()
         bot = character(f"Bot {number}", number, random.Random(number))
@@ -371,7 +378,7 @@ class Fight:
     def step(self) -> None:
         tick = self.room.tick_number + 1
         for bot, receive_buffer, commands in self.bots:
-            command = bot.steer(receive_buffer.replica, receive_buffer.replica.tick)
+            command = steered(bot, receive_buffer.replica, receive_buffer.replica.tick)
             if command is not None:
                 _, spec = SCHEMA.command(type(command).__name__)
                 self.commands += 1
@@ -437,11 +444,11 @@ def scenes(draw: st.DrawFn) -> Replica:
 
 @given(scenes(), st.sampled_from(CHARACTERS), st.integers(0, 2**20))
 def test_whatever_they_see_their_commands_are_allowed(
-    replica: Replica, character: type[Bot], tick: int
+    replica: Replica, character: type[ArenaBot], tick: int
 ) -> None:
     bot = character("Bot", 1, random.Random(tick))
     for now in range(tick, tick + 12):
-        command = bot.steer(replica, now)
+        command = steered(bot, replica, now)
         if command is not None:
             SCHEMA.command(type(command).__name__)[1].to_wire(command)
 

@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from clients.bots.behaviours import SCHEMA
 from clients.bots.figures import MAX_REASONS, Display, Figures, line, percentile, total
 from clients.bots.swarm import (
-    SCHEMA,
     Swarm,
     comes_back,
     run_bots,
@@ -35,6 +35,7 @@ from gameserver.config import Settings
 from gameserver.errors import LocalProtocolError, RemoteProtocolError
 from gameserver.games.arena.model import Play
 from gameserver.games.arena.room import Arena
+from gameserver.games.capture.room import Capture
 from gameserver.runtime.server import open_server
 from tests.support.sockets import PATIENCE_S
 
@@ -253,6 +254,58 @@ async def test_bots_that_are_refused_for_good_end_the_swarm() -> None:
     assert figures.joins == 0
     assert [reason[:4] for reason in figures.errors] == ["4004"]
     assert figures.errors.total() == 2
+
+
+async def test_bots_of_another_game_are_told_so() -> None:
+    """The server's reason, "reload the client", is for pages."""
+    async with open_server({"capture": Capture}, SETTINGS) as server:
+        url = f"ws://127.0.0.1:{server.port}/"
+        reasons = []
+        for room in ("capture", "arena"):
+            work = Assignment(url=url, room=room, first=0, count=1, seed=1)
+            with trio.fail_after(PATIENCE_S):
+                figures = await run_swarm(work, ssl_context=None, report=lambda _: None)
+            reasons += figures.errors
+    assert "'capture' is of another game or version than ArenaBot plays" in reasons[0]
+    assert "rooms here: capture: name a room of the server with --room" in reasons[1]
+
+
+async def test_bots_of_another_game_play_it_with_prediction() -> None:
+    reports: list[Figures] = []
+
+    def report(figures: Figures) -> None:
+        reports.append(figures)
+        if figures.commands > 3 and figures.connected == 3:
+            nursery.cancel_scope.cancel()
+
+    async with open_server({"capture": Capture}, SETTINGS) as server:
+        work = attrs.evolve(
+            assignment(f"ws://127.0.0.1:{server.port}/", 3),
+            room="capture",
+            bot="gameserver.games.capture.bots:Runner",
+        )
+        with trio.fail_after(PATIENCE_S):
+            async with trio.open_nursery() as nursery:
+                await run_swarm(work, ssl_context=None, report=report)
+    assert reports[-1].well
+    assert reports[-1].errors.total() == 0
+
+
+async def test_a_bot_that_raises_ends_its_swarm() -> None:
+    async with open_server({"arena": Arena}, SETTINGS) as server:
+        work = attrs.evolve(
+            assignment(f"ws://127.0.0.1:{server.port}/", 3),
+            bot="tests.clients.bots.test_playing:Raises",
+        )
+        with trio.fail_after(PATIENCE_S):
+            figures = await run_swarm(work, ssl_context=None, report=lambda _: None)
+    assert not figures.well
+    assert "Raises.act: ZeroDivisionError" in next(iter(figures.errors))
+
+
+def test_filling_needs_a_bot_that_can_count() -> None:
+    with pytest.raises(LocalProtocolError, match="Raises has no method people"):
+        run_bots("ws://x/", count=2, bot="tests.clients.bots.test_playing:Raises", fill_to=2)
 
 
 @pytest.mark.parametrize(("processes", "stop"), [(1, signal.SIGTERM), (2, signal.SIGINT)])
