@@ -19,6 +19,7 @@ from benchmarks.machine import ROOT, BenchmarkError, stay_off_the_server
 from benchmarks.netcode import results as netcode_results
 from benchmarks.soak import results as soak_results
 from benchmarks.stalls import results as stalls_results
+from benchmarks.studies import bots as bots_study
 from benchmarks.studies import capacity as capacity_study
 from benchmarks.studies import collections as collections_study
 from benchmarks.studies import compare as compare_study
@@ -254,6 +255,23 @@ def idle(
     session = common.session()
     session.say("\n" + tables.details(single_study.run_idle(session, players, rooms)))
     session.close()
+
+
+@app.command
+def bots(
+    *,
+    count: Annotated[int, Parameter(help="How many play, of each kind.")] = 50,
+    common: Common = Common(),
+) -> None:
+    """The CPU time of a bot: a plain one, and one of the arena with prediction.
+
+    The exit code is 1 if a checksum was wrong.
+    """
+    session = common.session()
+    found = bots_study.run(session, count)
+    heads = ["bots", "CPU a second", "CPU a delta", "bots to a core", "checks", "wrong"]
+    session.say("\n" + tables.markdown(heads, bots_study.rows(found)))
+    _close(session, ["a checksum"] if any(cost.checksum_failures for cost in found) else [])
 
 
 @app.command

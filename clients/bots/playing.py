@@ -11,12 +11,13 @@ import heapq
 import itertools
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import trio
 
+from clients.bots.answers import Answers
 from clients.bots.bot import Bot, Persona, View
 from clients.game_client import GameClient
 from clients.netcode.steering import Steering, Vehicle
@@ -38,16 +39,26 @@ class BotFailure(GameServerError):
 class Playing:
     """A bot in one seat after another of ``client``; ``persona`` gives the bot for each seat.
 
-    ``ended`` is set when the bot has raised; ``failure`` says what.  While ``resting`` is set, the
-    bot is not asked: the client only watches.
+    ``note_answer`` is called with the times that commands took, in seconds.  ``ended`` is set when
+    the bot has raised; ``failure`` says what.  While ``resting`` is set, the bot is not asked: the
+    client only watches.
     """
 
-    def __init__(self, client: GameClient, persona: Persona, pacer: Pacer) -> None:
+    def __init__(
+        self,
+        client: GameClient,
+        persona: Persona,
+        pacer: Pacer,
+        note_answer: Callable[[float], None] | None = None,
+    ) -> None:
         self.client: Final = client
         self.resting = False
         self.failure: BotFailure | None = None
         self.ended = trio.Event()
         self.steering: Steering[Any, Any] | None = None
+        #: The times of the commands, if they are to be noted.
+        self.answers = None if note_answer is None else Answers(note_answer, client.tick_rate)
+        self._due_s = 0.0
         self._persona = persona
         self._rejoins = client.rejoins
         self._events: list[RemoteEvent] = []
@@ -71,19 +82,25 @@ class Playing:
         self.view = View(client.replica, client.seat, client.tick_rate, self.steering.place_of)
 
     def _on_delta(self, events: list[RemoteEvent]) -> None:
+        if self.answers is not None:
+            now_s, replica = trio.current_time(), self.client.replica
+            self.answers.delta(replica.ack, now_s)
+            if self._pause_s is None and self.steering is None:
+                self._due_s = self.answers.due_s(replica.tick, now_s)
         if self.steering is None and self._pause_s is None:
             self._act(self.client.replica.tick, events)
         elif events:
             self._events += events
             del self._events[:-MAX_EVENTS]
 
-    def due(self, now_s: float) -> float:
-        """Act if it is time; return when it is next."""
+    def due(self, due_s: float, now_s: float) -> float:
+        """Act, as is due since ``due_s``; return when it is next."""
         steering = self.steering
+        self._due_s = due_s
         if steering is None:
             assert self._pause_s is not None
             self._act(self.client.replica.tick, self._taken_events())
-            return now_s + self._pause_s
+            return max(due_s + self._pause_s, now_s - self._pause_s)
         if not steering.clock.known:
             return now_s + UNKNOWN_CLOCK_S
         tick = steering.due(now_s)
@@ -118,12 +135,16 @@ class Playing:
     def _do(self, wish: Any) -> None:
         if wish.__class__ is str:
             self.client.post_text(wish)
-        elif wish.__class__ is not self._input or self.steering is None:
-            self.client.post(wish)
+            return
+        if wish.__class__ is not self._input or self.steering is None:
+            seq = self.client.post(wish)
         else:
             order = self.steering.steer(wish, trio.current_time())
-            if order is not None:
-                self.client.post(order.command, tick=order.tick, rendered=order.rendered)
+            if order is None:
+                return
+            seq = self.client.post(order.command, tick=order.tick, rendered=order.rendered)
+        if self.answers is not None and seq:
+            self.answers.sent(seq, self._due_s)
 
 
 def _explained(character: type[Bot], error: Exception) -> str:
@@ -156,11 +177,11 @@ class Pacer:
         while True:
             now_s = trio.current_time()
             while due and due[0][0] <= now_s:
-                _, number, playing = due[0]
+                due_s, number, playing = due[0]
                 if playing.ended.is_set():
                     heapq.heappop(due)
                 else:
-                    heapq.heapreplace(due, (playing.due(now_s), number, playing))
+                    heapq.heapreplace(due, (playing.due(due_s, now_s), number, playing))
             with trio.CancelScope() as self._sleep:
                 self._sleep.deadline = due[0][0] + SLACK_S if due else float("inf")
                 await trio.sleep_forever()

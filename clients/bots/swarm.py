@@ -11,7 +11,8 @@ import os
 import random
 import signal
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import asynccontextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -63,9 +64,15 @@ class Swarm:
     stays connected even when humans have taken all places, to see when they leave.
     """
 
-    def __init__(self, assignment: Assignment, ssl_context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        assignment: Assignment,
+        ssl_context: ssl.SSLContext | None,
+        note_answer: Callable[[float], None] | None = None,
+    ) -> None:
         self._assignment = assignment
         self._ssl_context = ssl_context
+        self._note_answer = note_answer
         self._kind = bot_named(assignment.bot)
         self._reader = SharedReader()
         self._pacer = Pacer()
@@ -86,16 +93,30 @@ class Swarm:
 
     async def run(self) -> None:
         """Let all bots play until cancelled, or until none of them may join again."""
+        first = self._assignment.first
+        async with self.machinery(), trio.open_nursery() as nursery:
+            for number, persona in enumerate(self.crew(), first):
+                nursery.start_soon(self._live_later, number, persona)
+
+    @asynccontextmanager
+    async def machinery(self) -> AsyncIterator[None]:
+        """Run what all bots of the process share; a bot that raises ends the block."""
+        async with trio.open_nursery() as nursery:
+            self._scope = nursery.cancel_scope
+            nursery.start_soon(self._reader.run)
+            nursery.start_soon(self._pacer.run)
+            yield
+            nursery.cancel_scope.cancel()
+
+    def crew(self) -> Iterator[Persona]:
+        """Return the bots of this process, from the one with the first number."""
         first, count = self._assignment.first, self._assignment.count
-        crew = islice(self._kind.crew(self._assignment.seed), first, first + count)
-        async with trio.open_nursery() as machinery:
-            self._scope = machinery.cancel_scope
-            machinery.start_soon(self._reader.run)
-            machinery.start_soon(self._pacer.run)
-            async with trio.open_nursery() as nursery:
-                for number, persona in enumerate(crew, first):
-                    nursery.start_soon(self._live, number, persona)
-            machinery.cancel_scope.cancel()
+        return islice(self._kind.crew(self._assignment.seed), first, first + count)
+
+    @property
+    def playing(self) -> Collection[Playing]:
+        """The bots that are connected now."""
+        return self._playing.values()
 
     def figures(self) -> Figures:
         """Return the present figures."""
@@ -104,9 +125,12 @@ class Swarm:
 
     # ------------------------------------------------------------ one bot
 
-    async def _live(self, number: int, persona: Persona) -> None:
-        """Join again and again, as long as the server allows it."""
+    async def _live_later(self, number: int, persona: Persona) -> None:
         await trio.sleep((number - self._assignment.first) * JOIN_EVERY_S)
+        await self.live(number, persona)
+
+    async def live(self, number: int, persona: Persona) -> None:
+        """Let bot ``number`` join again and again, as long as the server allows it."""
         backoff = Backoff(self._rng)
         again = False
         while True:
@@ -140,7 +164,9 @@ class Swarm:
             self._welcomed_at_s[number] = trio.current_time()
             self._past.joins += 1
             self._past.reconnects += again
-            playing = self._playing[number] = Playing(client, persona, self._pacer)
+            playing = self._playing[number] = Playing(
+                client, persona, self._pacer, self._note_answer
+            )
             try:
                 await self._stay(playing, number)
                 if playing.failure is not None:

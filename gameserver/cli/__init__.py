@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "dev": "Serve your own rooms to yourself: each change of code or page shows at once.",
     "serve": "Serve your own rooms, found from the working directory.",
     "bots": "Have bots play on a server: for company, or as a load.",
+    "load": "Find the largest crowd with which a server holds an objective.",
     "token": "Print a token for one sign-in, as a login service would issue it: for development.",
     "step": "Print step functions, written once in Python, as JavaScript that gives the same bits.",
     "replay": "Show what the journal of a room holds, or play it again.",
