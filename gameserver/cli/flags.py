@@ -21,8 +21,13 @@ ConfigFile = Annotated[pathlib.Path | None, Parameter(help="A TOML file of setti
 
 
 def _flag_type(setting: Any, help_text: str) -> Any:
-    """Return the type of a flag; a list is one text with commas, a count of nodes may be auto."""
-    plain = str if typing.get_origin(setting) is tuple or setting is NodeCount else setting
+    """Return the type of a flag.
+
+    A list is given as one text, with commas between its elements, and a count of nodes may be auto.
+    A path is a text too: as an empty path, an empty text would be the folder here.
+    """
+    as_text = typing.get_origin(setting) is tuple or setting in (NodeCount, pathlib.Path | None)
+    plain = str if as_text else setting
     optional = plain if isinstance(plain, types.UnionType) else plain | None
     return Annotated[optional, Parameter(help=help_text)]
 

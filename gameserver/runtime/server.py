@@ -48,7 +48,7 @@ from gameserver.room import Room
 from gameserver.runtime import plain
 from gameserver.runtime.admission.connection_limits import ConnectionLimits, Peer, Reason
 from gameserver.runtime.admission.memory import MemoryWatch
-from gameserver.runtime.data_folder import own_data
+from gameserver.runtime.data_folder import keeps_in_storage, own_data, owner_of
 from gameserver.runtime.gc_policy import GcPolicy
 from gameserver.runtime.http.acceptor import Acceptor, AcceptorSettings
 from gameserver.runtime.http.assets import Assets, web_client
@@ -65,12 +65,13 @@ from gameserver.runtime.net.tls import Certificate
 from gameserver.runtime.net.websocket import WebSocket
 from gameserver.runtime.open_files import within_open_files
 from gameserver.runtime.reloading import ask_again, read_beside, reload_when_asked
-from gameserver.runtime.rooms.journals import journals_folder, make_folder
+from gameserver.runtime.rooms.journal_files import journals_folder, make_folder
+from gameserver.runtime.rooms.kept_rooms import KeptRooms
 from gameserver.runtime.rooms.kind_figures import kind_figures
 from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.rooms.resumption import Showing
 from gameserver.runtime.rooms.room_list import RoomList
-from gameserver.runtime.server_storage import ServerStorage
+from gameserver.runtime.server_storage import ServerStorage, report
 from gameserver.runtime.sessions.frozen_session import FrozenPlay
 from gameserver.runtime.sessions.routing import Routed
 from gameserver.runtime.sessions.session import FROM_CLIENT, VERSION_REFUSED, Session
@@ -137,6 +138,9 @@ class Server:
         self.membership: Membership | None = None
         #: None where nothing is kept, and before ``open_storage``.
         self.storage: ServerStorage | None = None
+        self._kinds = kinds
+        #: None where durable rooms are not kept in the storage.
+        self._kept: KeptRooms | None = None
         self.port = 0
         self.tls_port: int | None = None
         self.counters = Counters()
@@ -173,9 +177,20 @@ class Server:
             return
         try:
             self.storage = await ServerStorage.open(self.settings.storage)
+            self.lobby.storage_for_room = self.storage.for_room
+            if keeps_in_storage(self.settings) or self._surroundings is not None:
+                await self._keep_rooms(self.storage)
         except StorageError as error:
             raise StartError(str(error)) from error
-        self.lobby.storage_for_room = self.storage.for_room
+
+    async def _keep_rooms(self, storage: ServerStorage) -> None:
+        """Keep durable rooms in the storage."""
+        if any(room.durable for room in self.lobby.classes):
+            # The nodes of a host share a data folder, but each has rooms of its own.
+            named_by = Settings() if self._surroundings is not None else self.settings
+            self._kept = KeptRooms(storage.storage, owner_of(named_by), self._kinds)
+            await self._kept.begin()
+            self.lobby.keep_rooms(self._kept, storage.storage, report)
 
     async def open_ports(self) -> list[Port]:
         """Listen, without taking connections yet.
@@ -183,7 +198,8 @@ class Server:
         ``StartError``, ``JournalFolderError`` or ``CertificateError`` if that fails.
         """
         settings = self.settings
-        if settings.journal is not None or any(room.durable for room in self.lobby.classes):
+        in_files = self._kept is None and any(room.durable for room in self.lobby.classes)
+        if settings.journal is not None or in_files:
             make_folder(journals_folder(settings))
         if self._surroundings is not None:
             return self._shared_ports(self._surroundings)
@@ -224,6 +240,8 @@ class Server:
         self._nursery = nursery
         if self.storage is not None:
             nursery.start_soon(self.storage.run)
+        if self._kept is not None:
+            nursery.start_soon(self._kept.run)
         self.lobby.start(nursery)
         if self._surroundings is not None:
             self._surroundings.attend(self)
@@ -446,6 +464,8 @@ class Server:
     async def close_storage(self) -> None:
         """Close the storage that ``open_storage`` opened."""
         if self.storage is not None:
+            if self._kept is not None:
+                await self._kept.let_go()
             await self.storage.aclose()
 
     # ------------------------------------------------------------ what it tells

@@ -26,7 +26,7 @@ class ServerStorage:
 
     def __init__(self, storage: Storage) -> None:
         self.storage: Final = storage
-        self._behind: Final = WriteBehind(storage, _report)
+        self._behind: Final = WriteBehind(storage, report)
 
     @classmethod
     async def open(cls, url: str) -> ServerStorage:
@@ -66,5 +66,6 @@ class ServerStorage:
         await self.storage.aclose()
 
 
-def _report(error: StorageError) -> None:
+def report(error: StorageError) -> None:
+    """Log a submission that could not be written."""
     log.error("a submission could not be written", error=str(error))

@@ -3,7 +3,7 @@
 Owns the public names of the package.  ``database.py`` declares a transaction for all engines;
 ``sqlite.py`` and ``postgres.py`` are the engines; ``objects.py``, ``leaderboards.py``,
 ``matches.py``, ``checkpoints.py`` and ``fences.py`` are the tables, each with its statements (the
-last two are for recovery on another host, which no server does yet); ``store.py`` joins them to a
+last two hold the journals of durable rooms, and who may write them); ``store.py`` joins them to a
 ``Storage`` and ``opening.py`` opens one; ``write_behind.py`` takes writes from a tick;
 ``room_storage.py`` has the storage of one room.
 """

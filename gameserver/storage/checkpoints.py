@@ -1,23 +1,27 @@
-"""Checkpoints and journals of rooms in the database, the ground for recovery on another host.
+"""Journals of durable rooms in the database, from which another host recovers them.
 
-No server writes them yet: durable rooms are recovered from the files of their host
-(``runtime/rooms/recovery.py``).
-
-Owns the two tables.  Every write carries the room's fence.  Parts of a journal are numbered per
-fence, and no part is written twice.
+Owns the two tables.  A checkpoint is the beginning of a part of a journal: its head, its header and
+a key frame.  The rows of the journal are the bytes that follow, as they came from the room.  So
+checkpoint and rows together are one journal, as a file holds it (``state/journal/README.md``).
+Every write carries the room's fence.  Rows are numbered per fence, and none is written twice.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 import attrs
 
 from gameserver.storage.database import Transaction
 from gameserver.storage.fences import Fence
 
+#: Stands in the names of journals that could not be played, and in no name of a room.
+ASIDE: Final = "~"
+
 
 @attrs.frozen
 class Checkpoint:
-    """The newest snapshot of a room, and the fence of the process that took it."""
+    """The beginning of a room's newest journal, and the fence of the process that wrote it."""
 
     room: str
     fence: int
@@ -27,7 +31,7 @@ class Checkpoint:
 
 @attrs.frozen
 class WriteCheckpoint:
-    """Write the newest snapshot of the fence's room, and delete the journals of older fences."""
+    """Begin a part of a journal, in place of everything that was kept of the room before."""
 
     fence: Fence
     tick: int
@@ -44,16 +48,12 @@ class WriteCheckpoint:
             tick=self.tick,
             snapshot=self.snapshot,
         )
-        transaction.rows(
-            "DELETE FROM gameserver_journals WHERE room = :room AND fence < :fence",
-            room=self.fence.room,
-            fence=self.fence.number,
-        )
+        transaction.rows("DELETE FROM gameserver_journals WHERE room = :room", room=self.fence.room)
 
 
 @attrs.frozen
 class AppendJournal:
-    """Append a part of a journal.  ``part`` counts from 0 within the fence."""
+    """Append the next bytes of a journal.  ``part`` counts upwards within the fence."""
 
     fence: Fence
     part: int
@@ -69,6 +69,22 @@ class AppendJournal:
             part=self.part,
             data=self.data,
         )
+
+
+@attrs.frozen
+class SetAside:
+    """Keep the journal of the fence's room under a name that no room has: ``room~fence``."""
+
+    fence: Fence
+
+    def apply(self, transaction: Transaction, _now_s: float) -> None:
+        """Rename it in this transaction."""
+        for table in ("gameserver_checkpoints", "gameserver_journals"):
+            transaction.rows(
+                f"UPDATE {table} SET room = :aside WHERE room = :room",
+                room=self.fence.room,
+                aside=f"{self.fence.room}{ASIDE}{self.fence.number}",
+            )
 
 
 @attrs.frozen
@@ -95,20 +111,27 @@ def read(transaction: Transaction, room: str) -> Checkpoint | None:
     return Checkpoint(name, fence, tick, bytes(snapshot))
 
 
+def is_kept(transaction: Transaction, room: str) -> bool:
+    """Whether there is a checkpoint of a room."""
+    return bool(
+        transaction.rows("SELECT 1 FROM gameserver_checkpoints WHERE room = :room", room=room)
+    )
+
+
 def rooms(transaction: Transaction) -> list[str]:
     """Return the names of all rooms that have a checkpoint."""
-    return [
-        room
-        for (room,) in transaction.rows("SELECT room FROM gameserver_checkpoints ORDER BY room")
-    ]
+    names = transaction.rows("SELECT room FROM gameserver_checkpoints ORDER BY room")
+    return [room for (room,) in names if ASIDE not in room]
 
 
-def journal(transaction: Transaction, room: str, fence: int) -> list[bytes]:
-    """Return the parts of a room's journal that one fence has written, in order, without gaps."""
+def journal(transaction: Transaction, room: str) -> bytes | None:
+    """Return the newest journal of a room, as a file would hold it; None if nothing is kept."""
+    kept = read(transaction, room)
+    if kept is None:
+        return None
     rows = transaction.rows(
-        "SELECT part, data FROM gameserver_journals WHERE room = :room AND fence = :fence "
-        "ORDER BY part",
+        "SELECT data FROM gameserver_journals WHERE room = :room AND fence = :fence ORDER BY part",
         room=room,
-        fence=fence,
+        fence=kept.fence,
     )
-    return [bytes(data) for at, (part, data) in enumerate(rows) if at == part]
+    return kept.snapshot + b"".join(bytes(data) for (data,) in rows)

@@ -4,7 +4,8 @@ Owns the protocols between tables and engines.  A transaction is a plain synchro
 engine runs it in a worker thread, so the event loop never waits for a disk or a network.
 
 Statements are written once, in the SQL that both engines know: parameters are ``:name``, types are
-``{integer} {text} {real} {blob}``, and ``FOR SHARE`` locks a row where writers run side by side.
+``{integer} {text} {real} {blob}``, ``{now}`` is the time of the database in seconds since 1970, and
+``FOR SHARE`` locks a row where writers run side by side.
 """
 
 from __future__ import annotations

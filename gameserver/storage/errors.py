@@ -32,5 +32,13 @@ class Conflict(StorageError):
     """The object has another version than the write expects."""
 
 
+class Owned(StorageError):
+    """Another server has the room; its lease ends in ``left_s``, unless it is renewed."""
+
+    def __init__(self, room: str, left_s: float) -> None:
+        super().__init__(f"{room!r} belongs to another server")
+        self.left_s = left_s
+
+
 class FencedOff(StorageError):
     """The room has a newer owner: the holder of this fence may write nothing for it."""

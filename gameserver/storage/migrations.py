@@ -50,6 +50,11 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
         """CREATE TABLE gameserver_writers (
             writer {text} PRIMARY KEY, batch {integer} NOT NULL)""",
     ),
+    (
+        """CREATE TABLE gameserver_owners (
+            owner {text} PRIMARY KEY, until_s {real} NOT NULL)""",
+        "ALTER TABLE gameserver_fences ADD COLUMN owner {text}",
+    ),
 )
 #: The version that this code reads and writes.
 VERSION: Final = len(STEPS)

@@ -30,13 +30,14 @@ STATEMENT_MS: Final = 10_000
 TRIES: Final = 5
 #: The advisory lock under which tables are made: two servers may start at once.
 _MIGRATING: Final = 0x67737276
-_TYPES: Final = {
+_WORDS: Final = {
     "integer": "BIGINT",
     # Compared by code points, as SQLite does.
     "text": 'TEXT COLLATE "C"',
     "real": "DOUBLE PRECISION",
     "blob": "BYTEA",
     "serial": "BIGINT GENERATED ALWAYS AS IDENTITY",
+    "now": "CAST(extract(epoch FROM clock_timestamp()) AS DOUBLE PRECISION)",
 }
 _PARAMETER: Final = re.compile(r":([a-z_]+)")
 
@@ -45,7 +46,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 @functools.cache
 def _translated(statement: str) -> str:
-    for name, sql in _TYPES.items():
+    for name, sql in _WORDS.items():
         statement = statement.replace(f"{{{name}}}", sql)
     return _PARAMETER.sub(r"%(\1)s", statement)
 

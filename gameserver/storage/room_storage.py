@@ -20,12 +20,17 @@ class Queue(Protocol):
 
 
 class RoomStorage(Storage):
-    """A ``Storage`` whose writes are those of one room."""
+    """A ``Storage`` whose writes are those of one room.
+
+    ``fence`` is the claim to the room that all its writes carry.  ``tick_queue`` takes
+    submissions while the room is journaled in the storage, and writes them with their ticks.
+    """
 
     def __init__(self, storage: Storage, queue: Queue, fence: Fence | None = None) -> None:
         super().__init__(storage.database, storage.clock)
         self._queue: Final = queue
-        self._fence: Final = fence
+        self.fence = fence
+        self.tick_queue: Queue | None = None
 
     def submit(self, *operations: Operation) -> Receipt:
         """Have ``operations`` written together, soon, and return a receipt of it.
@@ -34,8 +39,8 @@ class RoomStorage(Storage):
         order.  While the database does not answer they wait in a bounded queue; while it is full,
         new submissions are refused.  A server that stops writes the waiting submissions first.
         """
-        return self._queue.submit(*operations, fence=self._fence)
+        return (self.tick_queue or self._queue).submit(*operations, fence=self.fence)
 
     async def write(self, *operations: Operation, fence: Fence | None = None) -> list[Any]:
         """Do all ``operations`` in one transaction, and return what each returns."""
-        return await super().write(*operations, fence=fence or self._fence)
+        return await super().write(*operations, fence=fence or self.fence)

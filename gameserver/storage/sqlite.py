@@ -25,12 +25,13 @@ T = TypeVar("T")
 APPLICATION_ID: Final = 0x67737276
 #: How long a statement waits for another process that writes.
 BUSY_MS: Final = 5000
-_TYPES: Final = {
+_WORDS: Final = {
     "integer": "INTEGER",
     "text": "TEXT",
     "real": "REAL",
     "blob": "BLOB",
     "serial": "INTEGER",
+    "now": "((julianday('now') - 2440587.5) * 86400)",
 }
 #: A transaction that writes has the whole database to itself: rows need no lock.
 _ROW_LOCK: Final = re.compile(r"\s+FOR (SHARE|UPDATE)\b")
@@ -38,7 +39,7 @@ _ROW_LOCK: Final = re.compile(r"\s+FOR (SHARE|UPDATE)\b")
 
 @functools.cache
 def _translated(statement: str) -> str:
-    for name, sql in _TYPES.items():
+    for name, sql in _WORDS.items():
         statement = statement.replace(f"{{{name}}}", sql)
     return _ROW_LOCK.sub("", statement)
 

@@ -101,9 +101,33 @@ class Storage:
             )
         )
 
-    async def claim(self, room: str) -> Fence:
-        """Take over a room: from now on every older fence of it is refused."""
-        return await self.database.transact(lambda transaction: fences.claim(transaction, room))
+    # ------------------------------------------------------------ owners of rooms
+
+    async def claim(self, room: str, owner: str = "") -> Fence:
+        """Take over a room: from now on every older fence of it is refused.
+
+        ``Owned`` while another owner has it, and renews its lease.
+        """
+        return await self.database.transact(
+            lambda transaction: fences.claim(transaction, room, owner)
+        )
+
+    async def adopt(self, fence: Fence, owner: str) -> Fence:
+        """Claim a room for ``owner``, to whom the holder of ``fence`` has handed it over.
+
+        ``FencedOff`` if that is not the newest claim.
+        """
+        return await self.database.transact(
+            lambda transaction: fences.adopt(transaction, fence, owner)
+        )
+
+    async def renew_lease(self, owner: str, lease_s: float) -> None:
+        """Keep the rooms of ``owner`` from being claimed by others for ``lease_s``."""
+        await self.database.transact(lambda transaction: fences.renew(transaction, owner, lease_s))
+
+    async def end_lease(self, owner: str) -> None:
+        """Let others claim the rooms of ``owner``."""
+        await self.database.transact(lambda transaction: fences.let_go(transaction, owner))
 
     # ------------------------------------------------------------ objects
 
@@ -179,12 +203,14 @@ class Storage:
         """Return the newest checkpoint of a room, or None."""
         return await self.database.read(lambda transaction: checkpoints.read(transaction, room))
 
+    async def is_kept(self, room: str) -> bool:
+        """Whether there is a checkpoint of a room."""
+        return await self.database.read(lambda transaction: checkpoints.is_kept(transaction, room))
+
     async def checkpointed_rooms(self) -> list[str]:
         """Return the names of all rooms that have a checkpoint."""
         return await self.database.read(checkpoints.rooms)
 
-    async def journal(self, room: str, fence: int) -> list[bytes]:
-        """Return the parts of the journal that one fence of a room has written."""
-        return await self.database.read(
-            lambda transaction: checkpoints.journal(transaction, room, fence)
-        )
+    async def journal(self, room: str) -> bytes | None:
+        """Return the newest journal of a room, as a file would hold it; None without one."""
+        return await self.database.read(lambda transaction: checkpoints.journal(transaction, room))

@@ -123,6 +123,7 @@ def test_defaults_of_a_command_yield_to_the_environment(monkeypatch: pytest.Monk
         (["demo", "--bots", "0", "--port", "70000"], "--port: port must be from 0 to 65535"),
         (["demo", "--bots", "-1"], "--bots: at least 0"),
         (["demo", "--config", "nowhere.toml"], "cannot read nowhere.toml"),
+        (["demo", "--data", ""], "--data: '' is not a path"),
     ],
 )
 def test_expected_errors_are_one_line_and_exit_code_1(

@@ -5,11 +5,18 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+import attrs
 import pytest
 
 from gameserver import Room, Settings
 from gameserver.config import secrets_of
-from gameserver.runtime.data_folder import DataFolder, DataFolderError, own_data
+from gameserver.runtime.data_folder import (
+    DataFolder,
+    DataFolderError,
+    keeps_in_storage,
+    own_data,
+    owner_of,
+)
 
 
 class Kept(Room):
@@ -68,6 +75,24 @@ def test_a_durable_room_needs_a_folder() -> None:
         own_data(Settings(), {"kept": Kept}),
     ):
         pass
+
+
+def test_a_durable_room_in_a_shared_storage_needs_one_secret() -> None:
+    shared = Settings(storage="postgresql://x/y")
+    with (
+        pytest.raises(DataFolderError, match="Kept is durable: give all servers one secret"),
+        own_data(shared, {"kept": Kept}),
+    ):
+        pass
+    with own_data(attrs.evolve(shared, secret="x" * 40), {"kept": Kept}) as settings:
+        assert keeps_in_storage(settings)
+
+
+def test_a_server_keeps_its_name_with_its_folder(tmp_path: Path) -> None:
+    with own_data(Settings(data=tmp_path / "data"), {}) as settings:
+        owner = owner_of(settings)
+        assert owner_of(settings) == owner
+    assert len({owner, owner_of(Settings()), owner_of(Settings())}) == 3
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

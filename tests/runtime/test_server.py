@@ -15,7 +15,7 @@ import trio_websocket
 from gameserver import Player, Room, Settings, StartError, open_server
 from gameserver.protocol.messages import Delta
 from gameserver.runtime.net.tls import make_development_certificate
-from gameserver.runtime.rooms.journals import JournalFolderError
+from gameserver.runtime.rooms.journal_files import JournalFolderError
 from gameserver.runtime.server import Server
 from tests.support.small_game import Field, RawClient, join, open_url
 

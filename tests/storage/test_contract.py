@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import attrs
 import pytest
 import trio
@@ -25,6 +27,8 @@ from gameserver.storage import (
     open_storage,
 )
 from gameserver.storage.checkpoints import AppendJournal, ForgetRoom, WriteCheckpoint
+from gameserver.storage.errors import Owned
+from gameserver.storage.migrations import STEPS
 from tests.storage.conftest import SetClock
 from tests.support.kept_classes import Career, Kills
 
@@ -317,21 +321,84 @@ async def test_many_claims_at_once_differ(storage: Storage) -> None:
     assert sorted(numbers) == list(range(1, 11))
 
 
-async def test_a_room_is_read_from_its_checkpoint_and_journal(storage: Storage) -> None:
+async def test_nobody_claims_the_room_of_an_owner_with_a_lease(storage: Storage) -> None:
+    await storage.renew_lease("host-a", 60.0)
+    first = await storage.claim("arena/1", "host-a")
+    with pytest.raises(Owned, match="'arena/1' belongs to another server") as refused:
+        await storage.claim("arena/1", "host-b")
+    assert 50 < refused.value.left_s <= 60
+    again = await storage.claim("arena/1", "host-a")
+    assert (first.number, again.number) == (1, 2)
+    await storage.renew_lease("host-a", -1.0)  # as after a second without renewal
+    taken = await storage.claim("arena/1", "host-b")
+    assert taken.number == 3
+    with pytest.raises(FencedOff):
+        await storage.write(AppendJournal(again, 0, b"late"), fence=again)
+
+
+async def test_a_lease_that_is_given_up_is_over_at_once(storage: Storage) -> None:
+    await storage.renew_lease("host-a", 60.0)
+    await storage.claim("arena/1", "host-a")
+    await storage.end_lease("host-a")
+    assert (await storage.claim("arena/1", "host-b")).number == 2
+
+
+async def test_a_claim_is_handed_over_while_its_owner_has_a_lease(storage: Storage) -> None:
+    await storage.renew_lease("older", 60.0)
+    await storage.renew_lease("newer", 60.0)
+    fence = await storage.claim("arena/1", "older")
+    adopted = await storage.adopt(fence, "newer")
+    assert adopted == Fence("arena/1", 2)
+    with pytest.raises(FencedOff):
+        await storage.adopt(fence, "third")
+    await storage.end_lease("older")
+    with pytest.raises(Owned):
+        await storage.claim("arena/1", "third")
+
+
+async def test_one_of_many_who_claim_a_room_of_a_dead_owner_gets_it(storage: Storage) -> None:
+    await storage.renew_lease("dead", -1.0)
+    await storage.claim("arena/1", "dead")
+    won: list[str] = []
+
+    async def claim(owner: str) -> None:
+        await storage.renew_lease(owner, 60.0)
+        with contextlib.suppress(Owned):
+            await storage.claim("arena/1", owner)
+            won.append(owner)
+
+    async with trio.open_nursery() as nursery:
+        for number in range(8):
+            nursery.start_soon(claim, f"host-{number}")
+    assert len(won) == 1
+
+
+async def test_a_journal_is_read_as_a_file_would_hold_it(storage: Storage) -> None:
     first = await storage.claim("arena/1")
-    await storage.write(WriteCheckpoint(first, 30, b"at 30"), fence=first)
-    await storage.write(AppendJournal(first, 0, b"a"), AppendJournal(first, 1, b"b"), fence=first)
-    await storage.write(AppendJournal(first, 1, b"again"), AppendJournal(first, 3, b"gap"))
-    assert await storage.journal("arena/1", 1) == [b"a", b"b"]
+    assert await storage.journal("arena/1") is None
+    await storage.write(WriteCheckpoint(first, 30, b"at 30, "), fence=first)
+    await storage.write(AppendJournal(first, 1, b"a"), AppendJournal(first, 2, b"b"), fence=first)
+    # Again, because nobody knew whether it was written.
+    await storage.write(AppendJournal(first, 1, b"a"), AppendJournal(first, 2, b"b"), fence=first)
+    assert await storage.journal("arena/1") == b"at 30, ab"
+    await storage.write(
+        AppendJournal(first, 3, b"c"),
+        WriteCheckpoint(first, 60, b"at 60, "),
+        AppendJournal(first, 5, b"d"),
+        fence=first,
+    )
+    assert await storage.journal("arena/1") == b"at 60, d"
     second = await storage.claim("arena/1")
-    await storage.write(WriteCheckpoint(second, 60, bytes(range(256))), fence=second)
+    assert await storage.journal("arena/1") == b"at 60, d"
+    await storage.write(WriteCheckpoint(second, 70, bytes(range(256))), fence=second)
     checkpoint = await storage.checkpoint("arena/1")
     assert checkpoint is not None
-    assert (checkpoint.fence, checkpoint.tick, checkpoint.snapshot) == (2, 60, bytes(range(256)))
-    assert await storage.journal("arena/1", 1) == []
+    assert (checkpoint.fence, checkpoint.tick, checkpoint.snapshot) == (2, 70, bytes(range(256)))
+    assert await storage.journal("arena/1") == bytes(range(256))
     assert await storage.checkpointed_rooms() == ["arena/1"]
     await storage.write(ForgetRoom(second), fence=second)
     assert await storage.checkpoint("arena/1") is None
+    assert await storage.journal("arena/1") is None
     assert (await storage.claim("arena/1")).number == 3
 
 
@@ -346,3 +413,30 @@ async def test_a_batch_is_done_once(storage: Storage) -> None:
     await storage.write_once("another", 1, one)
     assert await storage.top(Kills) == [Place(1, "ann", "Ann", 15)]
     await storage.forget_writer("writer")
+
+
+# ---------------------------------------------------------------- tables of former versions
+
+
+@pytest.mark.parametrize("version", range(1, len(STEPS)))
+async def test_tables_of_a_former_version_are_brought_up_to_date(
+    url: str, version: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as former:
+        former.setattr("gameserver.storage.migrations.STEPS", STEPS[:version])
+        former.setattr("gameserver.storage.migrations.VERSION", version)
+        older = await open_storage(url)
+        await older.write(WriteObject(Career(3), owner="ann"))
+        await older.database.transact(
+            lambda transaction: transaction.rows(
+                "INSERT INTO gameserver_fences (room, fence) VALUES ('arena/1', 7)"
+            )
+        )
+        await older.aclose()
+    newer = await open_storage(url)
+    stored = await newer.get(Career, owner="ann")
+    assert stored is not None
+    assert stored.value.kills == 3
+    await newer.renew_lease("host-a", 60.0)
+    assert (await newer.claim("arena/1", "host-a")).number == 8
+    await newer.aclose()

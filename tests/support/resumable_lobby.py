@@ -6,7 +6,7 @@ connects to this lobby.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -186,13 +186,20 @@ def stream_peer(stream: Any) -> Any:
 
 @asynccontextmanager
 async def resumable_lobby(
-    kind: type[Field] = HoldingField, *more: type[Room], **changes: Any
+    kind: type[Field] = HoldingField,
+    *more: type[Room],
+    prepare: Callable[[Lobby], None] = lambda _: None,
+    **changes: Any,
 ) -> AsyncIterator[ResumableLobby]:
-    """``more`` rooms are served under the names of their classes, in lower case."""
+    """``more`` rooms are served under the names of their classes, in lower case.
+
+    ``prepare`` is called with the lobby before it starts.
+    """
     settings = attrs.evolve(SETTINGS, **changes)
     async with trio.open_nursery() as nursery:
         kinds = {"field": kind, **{cls.__name__.lower(): cls for cls in more}}
         lobby = Lobby(kinds, settings)
+        prepare(lobby)
         lobby.start(nursery)
         yield ResumableLobby(lobby, ConnectionLimits(settings), Counters(), nursery)
         nursery.cancel_scope.cancel()

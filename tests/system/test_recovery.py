@@ -11,24 +11,14 @@ from pathlib import Path
 import pytest
 import trio
 
-from clients import GameClient, open_game
-from clients.client_types import State
+from clients import open_game
+from tests.system.durable_play import GAME, next_check, play_on
 from tests.system.servers import RunningServer, run_to_its_end, running_server
 
 #: A client that is not back after this long never comes back.
 RETURN_DEADLINE_S = 120.0
 #: The most that a crash may cost: the time until a record is in the journal.
 MOST_LOST_S = 0.15
-
-GAME = '''
-"""fort.py: an arena that outlives its process."""
-
-from gameserver.games.arena.room import Arena
-
-
-class Fort(Arena):
-    durable = True
-'''
 
 
 @pytest.fixture
@@ -46,23 +36,6 @@ def fort(folder: Path, port: int) -> Iterator[RunningServer]:
     arguments = ["serve", "fort:Fort", "--data", "kept", "--port", str(port)]
     with running_server(arguments, cwd=folder) as server:
         yield server
-
-
-async def play_on(game: GameClient, back: trio.Event) -> None:
-    """Set ``back`` once the client plays again after it has lost its connection."""
-    while (await game.next_state()).state is not State.RECONNECTING:
-        pass
-    while (await game.next_state()).state is not State.PLAYING:
-        pass
-    await game.next_delta()
-    back.set()
-
-
-async def next_check(game: GameClient) -> None:
-    """Play until the server's checksum has come once more."""
-    before = game.statistics().checks
-    while game.statistics().checks == before:
-        await game.next_delta()
 
 
 async def lives_through(folder: Path, port: int, end: signal.Signals) -> None:

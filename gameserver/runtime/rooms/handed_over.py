@@ -21,6 +21,7 @@ from gameserver.errors import SnapshotError
 from gameserver.room import Room, give_storage
 from gameserver.simulation.stepper import Stepper
 from gameserver.state.restore import Loaded, load
+from gameserver.storage.fences import Fence
 from gameserver.storage.room_storage import RoomStorage
 
 
@@ -53,7 +54,8 @@ class Shell:
     """What the engine knows of a room besides its state."""
 
     incarnation: str
-    epoch: int
+    #: The number of the claim to a room that is kept in the storage.
+    fence: int | None
     #: When the next tick was due, and the tick of the last publish.
     deadline_in_s: float
     published_tick: int
@@ -93,9 +95,10 @@ class HandedOver:
         return self.shell.published_tick
 
     @property
-    def epoch(self) -> int:
-        """Grows each time that the room goes on in another process."""
-        return self.shell.epoch + 1
+    def fence(self) -> Fence | None:
+        """The claim to the room, if it is kept in the storage."""
+        number = self.shell.fence
+        return None if number is None else Fence(self.label, number)
 
     @property
     def incarnation(self) -> str:

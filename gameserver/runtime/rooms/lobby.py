@@ -38,7 +38,9 @@ from gameserver.runtime.rooms.handed_over import HandedOver
 from gameserver.runtime.rooms.identities import Identities
 from gameserver.runtime.rooms.join_request import JoinRequest, read_join_request
 from gameserver.runtime.rooms.joinable import JoinableRooms
+from gameserver.runtime.rooms.journal_rows import RowWriter
 from gameserver.runtime.rooms.journals import Journals
+from gameserver.runtime.rooms.kept_rooms import KeptRooms
 from gameserver.runtime.rooms.open_room import OpenRoom
 from gameserver.runtime.rooms.recovery import Recovered, recover
 from gameserver.runtime.rooms.reservations import MAX_VALID_S, Reservations, Reserved
@@ -52,7 +54,9 @@ from gameserver.runtime.rooms.routes import Routes
 from gameserver.simulation.room_check import check_room
 from gameserver.simulation.slips import suspicions
 from gameserver.state.snapshot import Captured
+from gameserver.storage.errors import StorageError
 from gameserver.storage.room_storage import RoomStorage
+from gameserver.storage.store import Storage
 from gameserver.tokens import TokenRefused
 
 log = structlog.get_logger(__name__)
@@ -138,6 +142,8 @@ class Lobby:
         self._journals = Journals(settings)
         #: The rooms of other nodes; None for a server that is alone.
         self.host_rooms: HostRooms | None = None
+        #: The durable rooms that are kept in the storage; None: durable rooms are kept in files.
+        self.kept: KeptRooms | None = None
         self.quota = RoomQuota(settings)
         #: Joins and rooms refused because a room was overloaded.
         self.overload_refusals = 0
@@ -522,6 +528,11 @@ class Lobby:
                 f"{label} may be on another node",
                 retry_after_s=RETRY_AFTER_S,
             )
+        if self.kept is not None and self.kept.is_recovering(label):
+            self.quota.give_back(maker)
+            raise JoinRefused(
+                CloseCode.ROOM_FULL, f"{label} is being recovered", retry_after_s=RETRY_AFTER_S
+            )
         try:
             room = self._kinds[kind](
                 label, seed=self._seed(label), made_with=request.options, listed=request.wanted
@@ -534,13 +545,28 @@ class Lobby:
         return self._open_room(kind, name, task, maker)
 
     def _task_of(
-        self, room: Room, label: str, recovered: Recovered | HandedOver | None = None
+        self,
+        room: Room,
+        label: str,
+        recovered: Recovered | HandedOver | None = None,
+        storage: RoomStorage | None = None,
     ) -> RoomTask:
         """Return the task of a room that was made or ``recovered``, and give it its storage."""
-        if self.storage_for_room is not None:
-            give_storage(room, self.storage_for_room())
+        if storage is None and self.storage_for_room is not None:
+            storage = self.storage_for_room()
+        if storage is not None:
+            storage.fence = None if recovered is None else recovered.fence
+            give_storage(room, storage)
         return RoomTask(
-            room, label, self._loop, self.resumption, self.hold_quota, self._journals, recovered
+            room,
+            label,
+            self._loop,
+            self.resumption,
+            self.hold_quota,
+            self._journals,
+            recovered,
+            kept=self.kept if room.durable else None,
+            storage=storage,
         )
 
     def _open_room(self, kind: str, name: str, task: RoomTask, maker: str | None) -> OpenRoom:
@@ -652,16 +678,65 @@ class Lobby:
         member = None if opened is None else opened.task.roster.find_seat(seat)
         return None if opened is None or member is None else (opened.task, member)
 
+    def keep_rooms(
+        self, kept: KeptRooms, storage: Storage, report: Callable[[StorageError], None]
+    ) -> None:
+        """Keep durable rooms in a storage, not in files; call this before ``start``."""
+        self.kept = kept
+        self._journals.rows = RowWriter(storage, report)
+
     async def recover(self) -> None:
         """Open the durable rooms of an earlier process; call this before anybody joins."""
+        if self.kept is not None:
+            if self.host_rooms is None:  # else by the node that gets the claim, when it is asked
+                await self._recover_left_behind(self.kept)
+            return
         storage = None if self.storage_for_room is None else self.storage_for_room()
-        for recovered in await recover(self._journals.folder, self._kinds, storage):
-            kind, _, name = recovered.label.partition("/")
-            task = self._task_of(recovered.stepper.room, recovered.label, recovered)
-            opened = self._open_room(kind, name, task, None)
-            await task.ready.wait()
-            if not task.roster.seats_taken:
-                self._seat_released(opened)
+        for recovered in await recover(self._journals.files.folder, self._kinds, storage):
+            await self._open_recovered(recovered, None)
+
+    async def _recover_left_behind(self, kept: KeptRooms) -> None:
+        for label in await kept.left_behind():
+            with contextlib.suppress(JoinRefused):  # another server has it
+                await self._recover_kept(kept, label)
+
+    async def find_kept(self, request: JoinRequest, resume: str | None) -> None:
+        """Recover the room asked for, if it is kept in the storage and no server has it.
+
+        ``JoinRefused`` if another server has it, or the storage does not answer.
+        """
+        if self.kept is None or not self.kept.keeps(request.kind):
+            return
+        label = None if request.name is None else f"{request.kind}/{request.name}"
+        if label is None:
+            label = self.resumption.label_of(resume)
+        if label is None or label in self._open or label.partition("/")[0] != request.kind:
+            return
+        try:
+            await self._recover_kept(self.kept, label)
+        except StorageError as error:
+            log.warning("a room cannot be recovered now", room=label, reason=str(error))
+            raise JoinRefused(
+                CloseCode.ROOM_FULL, "the storage does not answer", retry_after_s=RETRY_AFTER_S
+            ) from None
+
+    async def _recover_kept(self, kept: KeptRooms, label: str) -> None:
+        async with kept.one_at_a_time(label) as is_mine:
+            if not is_mine or label in self._open or label in self._stopping:
+                return
+            assert self.storage_for_room is not None
+            storage = self.storage_for_room()
+            recovered = await kept.recover(label, storage)
+            if recovered is not None:
+                await self._open_recovered(recovered, storage)
+
+    async def _open_recovered(self, recovered: Recovered, storage: RoomStorage | None) -> None:
+        kind, _, name = recovered.label.partition("/")
+        task = self._task_of(recovered.stepper.room, recovered.label, recovered, storage)
+        opened = self._open_room(kind, name, task, None)
+        await task.ready.wait()
+        if not task.roster.seats_taken:
+            self._seat_released(opened)
 
     async def replace(self, kinds: Mapping[str, type[Room]]) -> dict[str, str]:
         """Have all rooms go on with other versions of their classes, with their players.

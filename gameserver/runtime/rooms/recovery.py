@@ -1,16 +1,16 @@
-"""Recovers durable rooms from their journals, before the server takes connections.
+"""Recovers durable rooms from their journals, before anybody joins them.
 
-Owns the choice of the journals, and the mark of those that must not be chosen.  Each is played from
-its newest key frame to its last whole record.  ``state/journal`` reads and plays; ``lobby.py``
-gives a recovered room its task.  A journal that cannot be played stays where it is, and the log
-says why.
+Owns the choice of the journal.  It is played from its newest key frame to its last whole record.
+``state/journal`` reads and plays; ``lobby.py`` gives a recovered room its task.  A journal that
+cannot be played is set aside, and the log says why.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -19,17 +19,18 @@ import trio
 
 from gameserver.errors import GameServerError, JournalError
 from gameserver.room import Room
-from gameserver.runtime.rooms.journals import KEPT_SUFFIX, OVER_SUFFIX, SUFFIX
+from gameserver.runtime.rooms.journal_files import KEPT_SUFFIX, headers_in
+from gameserver.runtime.rooms.room_journal import SUSPENDED
 from gameserver.simulation.stepper import Stepper
 from gameserver.state.journal.reader import JournalReader
 from gameserver.state.journal.records import Ended, Header, KeyFrame, Record
 from gameserver.state.journal.replay import Replay
+from gameserver.storage.checkpoints import SetAside
+from gameserver.storage.fences import Fence
 from gameserver.storage.store import Storage
 
 log = structlog.get_logger(__name__)
 
-#: The end of a journal whose server stopped: the room is not over.
-SUSPENDED: Final = "suspended"
 #: Records that are played before other tasks get a turn.
 RECORDS_PER_TURN: Final = 2000
 
@@ -42,14 +43,16 @@ class Recovered:
     stepper: Stepper[Room]
     #: The tick of the last publish.
     published_tick: int
-    #: Grows with every recovery of the room.
-    epoch: int
     #: Names the room in resume tokens (``Roster.incarnation``).
     incarnation: str
+    #: The epoch of the journal that was played; 0: none was.
+    epoch: int = 0
     #: Whether clients that know the room's state read it by the schema that it still has.
     same_schema: bool = True
     #: Whether the room goes on in its server, and its players are connected.
     in_place: bool = False
+    #: The claim to the room, if it is kept in the storage.
+    fence: Fence | None = None
 
 
 @attrs.frozen
@@ -58,6 +61,11 @@ class _Part:
 
     header: Header
     path: pathlib.Path
+
+    @property
+    def age(self) -> tuple[int, float, int]:
+        """Greater for a newer part.  Clocks are set back, so a newer life has a higher epoch."""
+        return self.header.epoch, self.header.began_s, self.header.part
 
 
 @attrs.frozen
@@ -92,39 +100,59 @@ async def _recover_room(
     """Return the room of the newest file that has a whole key frame."""
     for part in reversed(parts):
         try:
-            play = await trio.to_thread.run_sync(_read, part.path)
+            play = await trio.to_thread.run_sync(_read_file, part.path)
             if play is None:  # the process ended before the first key frame was whole
                 continue
             if _is_over(play.records):
                 return None
-            return await _play(cls, part, play, storage)
-        except GameServerError as error:
-            _set_aside(part, str(error))
-        except Exception as error:  # noqa: BLE001 - the game's: the other rooms are recovered
-            _set_aside(part, f"{type(error).__name__}: {error}", error)
+            return await _play(cls, part.header, play, storage)
+        except Exception as error:  # noqa: BLE001 - perhaps the game's: other rooms are recovered
+            why = _told(part.header.label, error, file=str(part.path))
+            with contextlib.suppress(OSError):
+                part.path.with_suffix(KEPT_SUFFIX).write_text(f"{why}\n")
     return None
 
 
-def _set_aside(part: _Part, why: str, error: Exception | None = None) -> None:
-    """Keep a file that cannot be played, and say why; with the traceback of ``error``."""
+async def recover_kept(
+    cls: type[Room], fence: Fence, storage: Storage, room_storage: Storage | None = None
+) -> Recovered | None:
+    """Return the room that ``fence`` claims, if a journal of it is in the storage."""
+    data = await storage.journal(fence.room)
+    if data is None:
+        return None
+    try:
+        reader = JournalReader(io.BytesIO(data), lenient=True)
+        play = await trio.to_thread.run_sync(_read_whole, reader)
+        if _is_over(play.records):
+            return None
+        room = await _play(cls, reader.header, play, room_storage)
+        return attrs.evolve(room, fence=fence)
+    except Exception as error:  # noqa: BLE001 - perhaps the game's: other rooms are recovered
+        _told(fence.room, error, fence=fence.number)
+        await storage.write(SetAside(fence), fence=fence)
+        return None
+
+
+def _told(label: str, error: Exception, **where: object) -> str:
+    """Log that a journal cannot be played, with the traceback of a game's error; return why."""
+    known = isinstance(error, GameServerError)
+    why = str(error) if known else f"{type(error).__name__}: {error}"
     log.error(
         "a journal cannot be played",
-        room=part.header.label,
-        file=str(part.path),
+        room=label,
+        **where,
         reason=why,
-        exc_info=error,
+        exc_info=None if known else error,
     )
-    with contextlib.suppress(OSError):
-        part.path.with_suffix(KEPT_SUFFIX).write_text(f"{why}\n")
+    return why
 
 
 def _is_over(records: Iterable[Record]) -> bool:
     return any(isinstance(one, Ended) and one.reason != SUSPENDED for one in records)
 
 
-async def _play(cls: type[Room], part: _Part, play: _Play, storage: Storage | None) -> Recovered:
-    """Play a file.  If the game has changed, only the key frame is loaded, without its records."""
-    header = part.header
+async def _play(cls: type[Room], header: Header, play: _Play, storage: Storage | None) -> Recovered:
+    """Play a journal.  If the game has changed, only its key frame is loaded, without records."""
     same_game = header.schema_hash == cls.schema().hash
     replay = await _begin(cls, play.key_frame, storage)
     if same_game:
@@ -145,8 +173,8 @@ async def _play(cls: type[Room], part: _Part, play: _Play, storage: Storage | No
         header.label,
         replay.stepper,
         replay.publisher.published_tick,
-        header.epoch + 1,
         str(incarnation),
+        header.epoch,
         same_schema=same_game,
     )
 
@@ -174,53 +202,37 @@ async def _begin(cls: type[Room], key_frame: KeyFrame, storage: Storage | None) 
     return replay
 
 
-# ---------------------------------------------------------------- files, in a thread
+# ---------------------------------------------------------------- reading, in a thread
 
 
 def _parts_by_label(folder: pathlib.Path) -> dict[str, list[_Part]]:
     """Return label → its files, oldest first."""
     parts: dict[str, list[_Part]] = {}
-    for part in _readable(folder):
-        parts.setdefault(part.header.label, []).append(part)
+    for header, path in headers_in(folder):
+        parts.setdefault(header.label, []).append(_Part(header, path))
     for of_room in parts.values():
-        of_room.sort(key=lambda part: (part.header.began_s, part.header.epoch, part.header.part))
+        of_room.sort(key=lambda part: part.age)
     return parts
 
 
-def _readable(folder: pathlib.Path) -> Iterator[_Part]:
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        if path.name.endswith(OVER_SUFFIX):
-            continue
-        try:
-            with path.open("rb") as file:
-                yield _Part(JournalReader(file).header, path)
-        except (OSError, GameServerError) as error:
-            log.warning("a journal cannot be read", file=str(path), reason=str(error))
-
-
-def mark_over(folder: pathlib.Path, label: str) -> None:
-    """Keep a room from being recovered that is over, and whose journal could not say so.
-
-    Renames all its files: a full disk allows that, and the newest file may not be readable.
-    """
-    for part in _parts_by_label(folder).get(label, ()):
-        path = part.path
-        over = path.with_suffix(OVER_SUFFIX)
-        try:
-            path.rename(over)
-            if (kept := path.with_suffix(KEPT_SUFFIX)).exists():
-                kept.rename(over.with_suffix(KEPT_SUFFIX))
-        except OSError:
-            log.exception("a room that is over may be recovered", room=label, file=str(path))
-
-
-def _read(path: pathlib.Path) -> _Play | None:
-    """Return the newest key frame of a file and the records after it; None without a key frame."""
-    play: _Play | None = None
+def _read_file(path: pathlib.Path) -> _Play | None:
     with path.open("rb") as file:
-        for record in JournalReader(file, lenient=True):
-            if isinstance(record, KeyFrame):
-                play = _Play(record, [])
-            elif play is not None:
-                play.records.append(record)
+        return _read(JournalReader(file, lenient=True))
+
+
+def _read_whole(records: Iterable[Record]) -> _Play:
+    play = _read(records)
+    if play is None:
+        raise JournalError("it has no whole key frame")
+    return play
+
+
+def _read(records: Iterable[Record]) -> _Play | None:
+    """Return the newest key frame and the records after it; None without a key frame."""
+    play: _Play | None = None
+    for record in records:
+        if isinstance(record, KeyFrame):
+            play = _Play(record, [])
+        elif play is not None:
+            play.records.append(record)
     return play

@@ -198,6 +198,11 @@ class Resumption(Generic[B]):
             if len(self._ended) > REMEMBERED:
                 self._ended.popitem(last=False)
 
+    def label_of(self, text: str | None) -> str | None:
+        """Return the label of the room that a token is for; None if nobody here signed it."""
+        token = None if text is None else self._tokens.read(text)
+        return None if token is None else token.label
+
     def left_by(self, text: str | None) -> str | None:
         """Return the life of a player who has left, if this is the token that its client has."""
         token = None if text is None else self._tokens.read(text)

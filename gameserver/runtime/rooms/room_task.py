@@ -14,7 +14,7 @@ from typing import Any, Final
 import structlog
 import trio
 
-from gameserver.errors import LocalProtocolError
+from gameserver.errors import JoinRefused, LocalProtocolError
 from gameserver.ops.logging import escaped
 from gameserver.ops.metrics import RoomTally
 from gameserver.outbox import Move
@@ -29,12 +29,15 @@ from gameserver.runtime.net.link import Link
 from gameserver.runtime.rooms.background import BackgroundCalls
 from gameserver.runtime.rooms.handed_over import HandedOver, Shell, pack_shell
 from gameserver.runtime.rooms.hook_watch import BLOCK_S, HookWatch
-from gameserver.runtime.rooms.journals import FINISH_TIMEOUT_S, Journals, RoomJournal
+from gameserver.runtime.rooms.journal_rows import JournalRows
+from gameserver.runtime.rooms.journals import Journals
+from gameserver.runtime.rooms.kept_rooms import KeptRooms
 from gameserver.runtime.rooms.latency_budget import InputStages, stages_of
 from gameserver.runtime.rooms.overload import OverloadLadder, steps_for
 from gameserver.runtime.rooms.pace import RoomPace
-from gameserver.runtime.rooms.recovery import SUSPENDED, Recovered, mark_over
+from gameserver.runtime.rooms.recovery import Recovered
 from gameserver.runtime.rooms.resumption import Resumption
+from gameserver.runtime.rooms.room_journal import SUSPENDED, RoomJournal
 from gameserver.runtime.rooms.room_loop import RoomLoop
 from gameserver.runtime.rooms.roster import Member, Roster
 from gameserver.runtime.rooms.schedule import TickStatistics, TickTimes
@@ -44,6 +47,8 @@ from gameserver.simulation.stepper import HookFailure, Seated, Stepper
 from gameserver.state.journal.records import Disagreed
 from gameserver.state.restore import Loaded, load
 from gameserver.state.snapshot import Captured, capture
+from gameserver.storage.errors import StorageError
+from gameserver.storage.room_storage import RoomStorage
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +63,8 @@ class RoomTask:
 
     ``loop`` ticks it, reads its links and pings its players.  ``ready`` is set when the first tick
     may come, or when the room ended before it.  ``recovered`` is set if a journal restored it, or
-    if it comes from another process.
+    if it comes from another process.  ``kept`` claims a room that is kept in the storage, before
+    its ``on_start``; ``storage`` is the room's own, whose writes then carry the claim.
     """
 
     def __init__(
@@ -70,6 +76,9 @@ class RoomTask:
         hold_quota: HoldQuota,
         journals: Journals | None = None,
         recovered: Recovered | HandedOver | None = None,
+        *,
+        kept: KeptRooms | None = None,
+        storage: RoomStorage | None = None,
     ) -> None:
         self.room = room
         self.stepper = Stepper(room) if recovered is None else recovered.stepper
@@ -78,7 +87,6 @@ class RoomTask:
         self.was_recovered: Final = isinstance(recovered, Recovered) and not recovered.in_place
         #: Replaces ``on_start`` when such a room begins; None for a new room, and afterwards.
         self._recovered = recovered
-        self._epoch = 1 if recovered is None else recovered.epoch
         self.ready = trio.Event()
         #: Called with each move of players to another room, at the end of a tick.
         self.on_move: Callable[[Move], None] = lambda _: None
@@ -111,6 +119,10 @@ class RoomTask:
         self.ladder = OverloadLadder(room.tick_rate, steps_for(has_view=room.view is not None))
         self._loop = loop
         self._journals = journals
+        self._kept = kept
+        self._storage = storage
+        #: The claim to a room that is kept in the storage; None before it is made.
+        self._fence = None if recovered is None else recovered.fence
         #: None before the first tick, and for a room that is not journaled.
         self.journal: RoomJournal | None = None
         self._life = trio.CancelScope()
@@ -233,7 +245,11 @@ class RoomTask:
         started = False
         try:
             with self._life:
-                started = self._recovered is not None or await self._guarded("on_start")
+                started = self._recovered is not None or (
+                    await self._claimed() and await self._guarded("on_start")
+                )
+                if isinstance(self._recovered, HandedOver):
+                    await self._adopted(self._recovered)
                 if started:
                     async with trio.open_nursery() as nursery:
                         self._background = BackgroundCalls(self.stepper, nursery, self._log)
@@ -256,6 +272,42 @@ class RoomTask:
 
         await self._finish_journal()
 
+    async def _claimed(self) -> bool:
+        """Claim a room that is kept in the storage; whether that went well."""
+        if self._kept is None:
+            return True
+        try:
+            self._fence = await self._kept.claim_new(self.label)
+        except (JoinRefused, StorageError) as error:
+            self._log.warning("the room cannot be claimed", reason=str(error))
+            self.roster.fail("the room cannot be claimed")
+            return False
+        if self._storage is not None:
+            self._storage.fence = self._fence
+        return True
+
+    async def _adopted(self, handed_over: HandedOver) -> None:
+        """Claim a room that was handed over; without the claim it plays on, no longer durable."""
+        fence, self._fence = handed_over.fence, None
+        if self._kept is None or fence is None:
+            return
+        try:
+            self._fence = await self._kept.adopt(fence)
+        except StorageError as error:
+            self._log.exception("the room is no longer durable", reason=str(error))
+        if self._storage is not None:
+            self._storage.fence = self._fence
+
+    def _fenced_off(self) -> None:
+        """End at once, without hooks: the room goes on elsewhere, and its players return there."""
+        if self.roster.suspended:
+            return  # it was handed over
+        self._log.error("another server has taken over the room")
+        self.roster.suspended = True
+        self._stop_ticking()
+        self.roster.fail("the room is on another server")
+        self._life.cancel()
+
     def _start_ticking(self) -> None:
         recovered, self._recovered = self._recovered, None
         if self._journals is not None:
@@ -263,9 +315,13 @@ class RoomTask:
                 self.stepper,
                 self.publisher,
                 self.label,
-                epoch=self._epoch,
                 shell={"incarnation": self.roster.incarnation},
+                fence=self._fence,
+                fenced_off=self._fenced_off,
             )
+        if self._storage is not None and isinstance(self.journal, JournalRows):
+            self._storage.tick_queue = self.journal
+            self.journal.on_finished = self._submit_without_journal
         self._published_tick = self.room.tick_number
         self.stepper.interrupt_calls()
         # The same as ``trio.current_time``, which looks for the clock at each call.
@@ -316,10 +372,10 @@ class RoomTask:
             self.label,
             loaded.stepper,
             self.publisher.published_tick,
-            self._epoch + 1,
             self.roster.incarnation,
             same_schema=cls.schema().hash == type(self.room).schema().hash,
             in_place=True,
+            fence=self._fence,
         )
 
     def leave_off(self) -> None:
@@ -329,6 +385,10 @@ class RoomTask:
         if self.journal is not None:
             self.journal.end(SUSPENDED)
         self._life.cancel()
+
+    def _submit_without_journal(self) -> None:
+        if self._storage is not None:
+            self._storage.tick_queue = None
 
     # ------------------------------------------------------------ from process to process
 
@@ -349,7 +409,7 @@ class RoomTask:
         assert scheduled is not None, "the room has not started"
         shell = Shell(
             incarnation=self.roster.incarnation,
-            epoch=self._epoch,
+            fence=None if self._fence is None else self._fence.number,
             deadline_in_s=scheduled.schedule.deadline_s(self.room.tick_number + 1) - now_s,
             published_tick=self._published_tick,
             pace=self.pace.to_plain(),
@@ -404,10 +464,7 @@ class RoomTask:
             return
         await journals.finish(journal)
         if journal.durable and journal.stopped and not self.roster.suspended:
-            with trio.move_on_after(FINISH_TIMEOUT_S):
-                await trio.to_thread.run_sync(
-                    mark_over, journals.folder, self.label, abandon_on_cancel=True
-                )
+            await journals.note_over(journal)
 
     def _stop_ticking(self) -> None:
         if self._scheduled is not None:

@@ -368,6 +368,7 @@ class Session:
 
     async def _join_here(self, hello: Hello, request: JoinRequest) -> tuple[RoomTask, Member, bool]:
         """Resume or join on this node; return also whether the client has resumed."""
+        await self._lobby.find_kept(request, hello.resume)
         found = self._lobby.find_resumable(hello.resume, request)
         expected = self._lobby.reservations.find(hello.ticket) is not None
         turn_s = self._turn_s(returning=found is not None or expected)

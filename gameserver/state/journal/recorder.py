@@ -247,13 +247,19 @@ class JournalEncoder:
     """
 
     def __init__(self, header: Header, journal_id: bytes, part_bytes: int) -> None:
-        self._header = header
+        #: The header of the newest part.
+        self.header = header
         self._id = journal_id
         self._part_bytes = part_bytes
         self._writer: FrameWriter | None = None
         #: The facts at the last check or key frame; the next check has the changes since then.
         self._facts: Facts = {}
         self._tick = 0
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Give the journal an epoch; call it before the first batch."""
+        assert self._writer is None, "the header is written"
+        self.header = attrs.evolve(self.header, epoch=epoch)
 
     def encode(self, batch: Batch, now_s: float) -> Iterator[Chunk]:
         """Yield the bytes of a batch; ``now_s`` is when a part begins, if one does.
@@ -290,10 +296,10 @@ class JournalEncoder:
 
     def _begin_part(self, now_s: float) -> bytes:
         if self._writer is not None:
-            header = self._header
-            self._header = attrs.evolve(header, part=header.part + 1, began_s=now_s)
-        self._writer = FrameWriter(_part_id(self._id, self._header.part))
-        return self._writer.head() + self._frame(pack_record(self._header))
+            header = self.header
+            self.header = attrs.evolve(header, part=header.part + 1, began_s=now_s)
+        self._writer = FrameWriter(_part_id(self._id, self.header.part))
+        return self._writer.head() + self._frame(pack_record(self.header))
 
     def _frame(self, payload: bytes) -> bytes:
         assert self._writer is not None, "a journal begins with a key frame"

@@ -53,7 +53,8 @@ class Header:
     #: Hash and description of the entities, commands and events, as in ``welcome``.
     schema_hash: str
     schema: Any
-    #: Grows whenever the room is recovered from its saved state.
+    #: Higher than in all earlier journals of a durable room: a clock that is set back does not
+    #: make an old one the newest.
     epoch: int
     #: Which part of the room's journal this file is, from 1; each can be played by itself.
     part: int

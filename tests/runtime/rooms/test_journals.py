@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import pathlib
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,12 +19,13 @@ from gameserver import Room
 from gameserver.config import Settings
 from gameserver.runtime.admission.hold_quota import HoldQuota
 from gameserver.runtime.rooms import journals as journals_module
-from gameserver.runtime.rooms.journals import (
+from gameserver.runtime.rooms.journal_files import (
+    JournalFile,
     JournalFolderError,
-    Journals,
-    RoomJournal,
+    headers_in,
     make_folder,
 )
+from gameserver.runtime.rooms.journals import Journals
 from gameserver.runtime.rooms.recovery import recover
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.simulation.recording import Stepped
@@ -200,13 +202,13 @@ class Full:
 
 def fill_disk(monkeypatch: pytest.MonkeyPatch, room_bytes: int) -> None:
     """Let each file of a journal take ``room_bytes`` only."""
-    begin = RoomJournal._begin_file
+    begin = JournalFile._begin_file
 
-    def begin_on_full_disk(journal: RoomJournal, folder: pathlib.Path) -> None:
+    def begin_on_full_disk(journal: JournalFile, folder: pathlib.Path) -> None:
         begin(journal, folder)
         journal._file = Full(journal._file, room_bytes)
 
-    monkeypatch.setattr(RoomJournal, "_begin_file", begin_on_full_disk)
+    monkeypatch.setattr(JournalFile, "_begin_file", begin_on_full_disk)
 
 
 async def test_a_full_disk_stops_the_journal_and_not_the_room(
@@ -235,7 +237,7 @@ async def play_on_full_disk(folder: pathlib.Path) -> None:
         tally = task.tally()
         assert tally.journals_stopped == 1
         assert tally.journal_lost > 100
-        assert journals._open == []
+        assert journals.files.open == []
 
 
 async def test_the_end_of_a_room_that_cannot_be_written_is_told_with_its_reason(
@@ -243,15 +245,15 @@ async def test_the_end_of_a_room_that_cannot_be_written_is_told_with_its_reason(
     autojump_clock: trio.testing.MockClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    begin = RoomJournal._begin_file
+    begin = JournalFile._begin_file
     disks: list[Full] = []
 
-    def begin_on_disk(journal: RoomJournal, folder: pathlib.Path) -> None:
+    def begin_on_disk(journal: JournalFile, folder: pathlib.Path) -> None:
         begin(journal, folder)
         disks.append(Full(journal._file, 1 << 20))
         journal._file = disks[0]
 
-    monkeypatch.setattr(RoomJournal, "_begin_file", begin_on_disk)
+    monkeypatch.setattr(JournalFile, "_begin_file", begin_on_disk)
     with capture_logs() as logs:
         async with playing(Settings(journal=tmp_path)) as (task, _):
             await trio.sleep(2)
@@ -304,6 +306,23 @@ async def test_a_room_that_ended_is_not_recovered_from_the_journal_of_an_earlier
         assert task.tally().journals_stopped == 1
     left = await recover(folder, {"field": Lasting})
     assert [room.label for room in left] == ["field/1-other"]
+
+
+async def test_each_life_of_a_durable_room_has_a_higher_epoch_than_all_before(
+    tmp_path: pathlib.Path, autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time", iter(range(10**9, 0, -(10**6))).__next__)
+    for _ in range(3):
+        async with playing(Settings(data=tmp_path), Lasting("field/1")):
+            await trio.sleep(1)
+        async with playing(Settings(data=tmp_path), Lasting("field/1-other"), "field/1-other"):
+            await trio.sleep(1)
+    headers = [header for header, _ in headers_in(tmp_path / "journals", "field/1")]
+    assert sorted(header.epoch for header in headers) == [1, 2, 3]
+    by_epoch = sorted(headers, key=lambda header: header.epoch)
+    assert [header.began_s for header in by_epoch] == sorted(
+        (header.began_s for header in headers), reverse=True
+    )
 
 
 async def test_a_failed_sync_stops_the_journal_and_not_the_server(

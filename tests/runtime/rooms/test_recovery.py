@@ -17,7 +17,8 @@ from structlog.testing import capture_logs
 
 from gameserver import Room
 from gameserver.games.arena.room import Arena
-from gameserver.runtime.rooms.recovery import SUSPENDED, Recovered, recover
+from gameserver.runtime.rooms.recovery import Recovered, recover
+from gameserver.runtime.rooms.room_journal import SUSPENDED
 from gameserver.simulation.stepper import Stepper
 from gameserver.state.hash import state_hash
 from gameserver.state.journal.reader import JournalReader
@@ -74,16 +75,23 @@ def test_a_journal_cut_anywhere_is_recovered_to_its_last_whole_tick(data: st.Dat
 
 def test_a_room_goes_on_from_its_newest_key_frame(tmp_path: Path) -> None:
     [room] = recovered_from(tmp_path, [whole()])
-    assert (room.label, room.epoch) == ("test/1", 2)
+    assert (room.label, room.epoch) == ("test/1", 1)
     assert (TICKS, state_hash(capture(room.stepper))) == played(whole())
 
 
 def test_without_a_whole_key_frame_the_journal_before_is_played(tmp_path: Path) -> None:
     later = epoch(whole(), 2, began_s=5.0)
     [room] = recovered_from(tmp_path, [whole(), later[:300]])
-    assert (room.epoch, room.stepper.room.tick_number) == (2, TICKS)
+    assert (room.epoch, room.stepper.room.tick_number) == (1, TICKS)
     [room] = recovered_from(tmp_path, [whole(), later])
-    assert room.epoch == 3
+    assert room.epoch == 2
+
+
+def test_a_newer_life_counts_although_the_clock_was_set_back(tmp_path: Path) -> None:
+    earlier = epoch(whole(), 1, began_s=1_800_000_000.0)
+    later = epoch(whole(), 2, began_s=1_700_000_000.0)
+    [room] = recovered_from(tmp_path, [later, earlier])
+    assert room.epoch == 2
 
 
 def epoch(data: bytes, number: int, began_s: float) -> bytes:
