@@ -6,7 +6,13 @@ import pathlib
 
 import pytest
 
-from gameserver.config import ConfigError, Settings, load_settings, service_variables
+from gameserver.config import (
+    ConfigError,
+    Settings,
+    load_settings,
+    service_variables,
+    usable_cores,
+)
 
 
 def write(tmp_path: pathlib.Path, text: str) -> pathlib.Path:
@@ -187,3 +193,27 @@ def test_variables_of_other_parts_of_the_server_are_no_settings() -> None:
 def test_what_only_resembles_a_clusters_variable_is_still_told(variable: str, text: str) -> None:
     with pytest.raises(ConfigError, match=f"{variable} in the environment: "):
         load_settings(environment={variable: text})
+
+
+@pytest.mark.parametrize(
+    ("nodes", "said"),
+    [
+        ("0", "--nodes: nodes must be from 1 to 256, or auto"),
+        ("-3", "--nodes: nodes must be from 1 to 256, or auto"),
+        ("257", "--nodes: nodes must be from 1 to 256, or auto"),
+        ("lots", "--nodes: 'lots' is not a number of processes, or auto"),
+        ("", "--nodes: '' is not a number of processes, or auto"),
+    ],
+)
+def test_a_wrong_number_of_nodes(nodes: str, said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load_settings(flags={"nodes": nodes}, environment={})
+    assert str(refused.value) == said
+
+
+def test_nodes_are_a_number_or_one_for_each_core(tmp_path: pathlib.Path) -> None:
+    assert load_settings(environment={}).nodes == 1
+    assert load_settings(environment={"GAMESERVER_NODES": "3"}).nodes == 3
+    (tmp_path / "s.toml").write_text("nodes = 4")
+    assert load_settings(file=tmp_path / "s.toml", environment={}).nodes == 4
+    assert load_settings(flags={"nodes": "auto"}, environment={}).nodes == usable_cores()

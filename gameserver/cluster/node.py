@@ -73,6 +73,8 @@ RECONNECT_S: Final = 0.2
 #: at most this share of the time.
 SHORTEST_RENEWAL_S: Final = 0.02
 RENEWAL_SHARE: Final = 1 / 20
+#: A node that is overloaded takes a connection late, but it takes it.
+PASSED_WITHIN_S: Final = 20.0
 #: Clients that were sent here with a ticket.  Overflow policy ``drop-oldest``: they come without.
 MAX_EXPECTED: Final = 10_000
 EXPECTED_FOR_S: Final = 30.0
@@ -140,9 +142,9 @@ class Node(Router):
 
         nursery.start_soon(run)
         roles, descriptors = self.sockets.to_message()
-        with await caller.receive(
-            "register", self.index, self.run_name, roles, self._secret, descriptors=descriptors
-        ) as answer:
+        serves = self._server is not None and self._server.ready
+        arguments = (self.index, self.run_name, roles, self._secret, serves)
+        with await caller.receive("register", *arguments, descriptors=descriptors) as answer:
             self._secret, given = answer.body
             self.sockets.adopt(HostSockets.take(given, answer))
         if not ended.is_set():
@@ -166,7 +168,9 @@ class Node(Router):
     async def tell_ready(self, lines: Sequence[str]) -> None:
         """Tell the supervisor that this node serves; ``lines`` are for its terminal."""
         if self._caller is not None:
-            await self._caller.call("ready", self.index, list(lines))
+            # Where this fails, the next supervisor hears of it from ``register``.
+            with contextlib.suppress(CallFailed, CallRefused):
+                await self._caller.call("ready", self.index, list(lines))
 
     # ------------------------------------------------------------ surroundings of the server
 
@@ -328,7 +332,12 @@ class Node(Router):
         assert self._peers is not None, "join comes first"
         try:
             await self._peers.call(
-                there.index, "adopt", frozen.to_plain(), _plain(routed), descriptors=[link]
+                there.index,
+                "adopt",
+                frozen.to_plain(),
+                _plain(routed),
+                descriptors=[link],
+                within_s=PASSED_WITHIN_S,
             )
         except CallRefused as error:
             log.info("another node does not take a connection", node=there.index, why=str(error))

@@ -18,7 +18,7 @@ from gameserver.cluster import unix_socket
 from gameserver.cluster.calls import Answer, Call, Operation, answer_calls
 from gameserver.cluster.descriptors import DescriptorChannel
 from gameserver.cluster.directory.contract import Directory
-from gameserver.cluster.directory_calls import directory_operations
+from gameserver.cluster.directory_calls import PREFIX, directory_operations
 from gameserver.cluster.host_sockets import HostSockets
 from gameserver.cluster.node_process import NodeProcess
 from gameserver.errors import GameServerError
@@ -26,6 +26,9 @@ from gameserver.ops.node_metrics import PastCounts, counts_from_plain, counts_to
 
 #: Longest message between a node and its supervisor: a renewal lists all rooms of a node.
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
+
+
+RENEW: Final = f"{PREFIX}renew"
 
 
 class NotWanted(GameServerError):
@@ -49,9 +52,20 @@ class Registry:
         self.sockets: Final = HostSockets()
         #: Signs what one node gives a client for another node; made by the first supervisor.
         self.secret: str | None = None
+        #: Nodes whose rooms the directory does not know yet.
+        self._unlisted: set[int] = set()
+        #: Set while the directory knows the rooms of all nodes.
+        self._complete = trio.Event()
+        self._complete.set()
         self._past = PastCounts()
         self._tell = tell
         self._told = False
+
+    def await_renewals(self, orphans: Sequence[int]) -> None:
+        """Let nobody claim or find a room until these nodes have listed theirs once."""
+        self._unlisted.update(orphans)
+        if self._unlisted:
+            self._complete = trio.Event()
 
     def ensure_secret(self) -> None:
         """Make a secret, unless nodes of an earlier supervisor have brought theirs."""
@@ -59,6 +73,7 @@ class Registry:
 
     async def forget_run(self, run: str) -> None:
         """Note that a process has ended: its rooms are free, and its counters are kept."""
+        self._note_listed(run)
         self._past.end(run)
         await self.directory.leave(run)
 
@@ -79,9 +94,30 @@ class Registry:
             "register": partial(self._register, peer.pid),
             "ready": self._note_ready,
             "counts": self._keep_counts,
-            **directory_operations(self.directory),
+            **{
+                name: self._guarded(name, operation)
+                for name, operation in directory_operations(self.directory).items()
+            },
         }
         await answer_calls(channel, operations)
+
+    def _guarded(self, name: str, operation: Operation) -> Operation:
+        """Return a directory operation that waits while the directory is not complete."""
+
+        async def carry_out(call: Call) -> Any:
+            if name == RENEW:
+                result = await operation(call)
+                self._note_listed(call.arguments[0]["node"])
+                return result
+            await self._complete.wait()
+            return await operation(call)
+
+        return carry_out
+
+    def _note_listed(self, run: str) -> None:
+        self._unlisted -= {n.index for n in self.nodes.values() if n.run == run}
+        if not self._unlisted:
+            self._complete.set()
 
     async def _register(self, pid: int, call: Call) -> Answer:
         """Take a node in; give it the sockets that it lacks, and keep those that are lacking here.
@@ -89,7 +125,7 @@ class Registry:
         A node of an earlier supervisor has sockets, a new one has none.
         """
         match call.arguments:
-            case [int(index), str(run), list(roles), str() | None as secret]:
+            case [int(index), str(run), list(roles), str() | None as secret, bool(serves)]:
                 pass
             case _:
                 raise NotWanted("a node registers in a way that this version does not know")
@@ -101,8 +137,9 @@ class Registry:
         self.secret = self.secret or secret
         node.pid, node.run = pid, run
         node.registered.set()
-        if roles:  # it serves already
+        if serves:
             node.ready.set()
+        if roles:
             return Answer([self.secret, []])
         roles, descriptors = self.sockets.for_node(index).to_message()
         return Answer([self.secret, roles], descriptors)

@@ -32,6 +32,9 @@ from gameserver.runtime.net.listening import StartError, listen
 
 log = structlog.get_logger(__name__)
 
+#: The supervisor sees the end of a node as the end of its process, so a lease is only for a node
+#: that is stuck.  One that merely waits for a core must not lose its rooms to others.
+LEASE_S: Final = 30.0
 #: How long nodes of an earlier supervisor may take to register.
 TAKEOVER_DEADLINE_S: Final = 10.0
 #: Beyond the grace period of a node, before it is killed.
@@ -79,9 +82,10 @@ class Supervisor:
         """
         listener = self._bind()
         orphans = self.folder.living_nodes()
-        # A new directory does not know the rooms of these nodes before they have renewed.
-        directory = MemoryDirectory(settled=not orphans)
+        directory = MemoryDirectory(settled=True, lease_s=LEASE_S)
         registry = self._registry = Registry(directory, self._nodes, self._tell)
+        # The directory does not know the rooms of these nodes before they have renewed.
+        registry.await_renewals(orphans)
         error: GameServerError | None = None
         with trio.open_signal_receiver(*ENDING_SIGNALS, signal.SIGHUP) as signals:
             async with trio.open_nursery() as nursery:

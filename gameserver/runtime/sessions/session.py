@@ -360,7 +360,11 @@ class Session:
         frozen = self._ws.freeze([data])
         if frozen is None:
             raise SessionOver(CloseCode.RATE, "too much was sent before the welcome")
-        connection = FrozenConnection(frozen, self._peer.freeze(trio.current_time()))
+        # The hello has come in time; the other node only has to read it once more.
+        peer = attrs.evolve(
+            self._peer.freeze(trio.current_time()), deadline_in_s=self._settings.hello_deadline_s
+        )
+        connection = FrozenConnection(frozen, peer)
         if await router.pass_on(there, self._ws.link, connection, routed):
             self._ws.drop()
             raise _PassedOn
