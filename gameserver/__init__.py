@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gameserver.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
+    from gameserver.cluster.serving import serve
     from gameserver.config import ConfigError, Settings
     from gameserver.errors import (
         GameServerError,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from gameserver.protocol.latency import Latency
     from gameserver.protocol.texts import MAX_NAME_LENGTH, cleaned_name
     from gameserver.room import Player, Room
-    from gameserver.runtime.server import Server, StartError, open_server, serve
+    from gameserver.runtime.server import Server, StartError, open_server
     from gameserver.simulation.handlers import handles
     from gameserver.state.schema_change import migrates
     from gameserver.timers import Timer
@@ -59,7 +60,8 @@ else:
             "gameserver.protocol.latency": ["Latency"],
             "gameserver.protocol.texts": ["MAX_NAME_LENGTH", "cleaned_name"],
             "gameserver.room": ["Player", "Room"],
-            "gameserver.runtime.server": ["Server", "StartError", "open_server", "serve"],
+            "gameserver.cluster.serving": ["serve"],
+            "gameserver.runtime.server": ["Server", "StartError", "open_server"],
             "gameserver.simulation.handlers": ["handles"],
             "gameserver.state.schema_change": ["migrates"],
             "gameserver.timers": ["Timer"],

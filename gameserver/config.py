@@ -26,7 +26,9 @@ from gameserver.ops.logging import LogFormat, LogLevel
 #: ``GAMESERVER_PORT`` in the environment is ``port`` in the file and ``--port`` as a flag.
 ENVIRONMENT_PREFIX: Final = "GAMESERVER_"
 #: Variables with this prefix that are no settings; other code reads them.
-RESERVED_VARIABLES: Final = frozenset({"GAMESERVER_PURE"})
+RESERVED_VARIABLES: Final = frozenset(
+    {"GAMESERVER_PURE", "GAMESERVER_KEEPER", "GAMESERVER_TAKEOVER"}
+)
 
 #: Kubernetes sets such variables in every container, for each service of its namespace.  A service
 #: called "gameserver" or "gameserver-tls" therefore sets variables with our prefix.  Only its value

@@ -16,6 +16,7 @@ from typing import Final, NoReturn
 from cyclopts import App
 from rich.console import Console
 
+from gameserver.cluster.handover.early_failure import tell_predecessor
 from gameserver.errors import GameServerError
 from gameserver.ops.output import unfailing_output
 
@@ -32,6 +33,7 @@ COMMANDS: Final = {
     "load": "Find the largest crowd with which a server holds an objective.",
     "token": "Print a token for one sign-in, as a login service would issue it: for development.",
     "step": "Print step functions, written once in Python, as JavaScript that gives the same bits.",
+    "upgrade": "Have a running server start its program anew and hand its players over to it.",
     "replay": "Show what the journal of a room holds, or play it again.",
     "types": "Print a room's entities, commands, events and options as TypeScript, for its pages.",
     "echo": "Return every message on every path, up to 16 MiB: for conformance tools, on loopback.",
@@ -51,7 +53,7 @@ app.command("gameserver.cli.node:node", name="node", show=False)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line, by default that of the process; the console script ``gameserver``."""
     try:
-        app(arguments)
+        _run(arguments)
     except GameServerError as error:
         _fail(*str(error).splitlines())
     except OSError as error:
@@ -60,6 +62,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         _abandon_output()
         _fail(f"cannot write to standard output: {error.strerror}")
+
+
+def _run(arguments: Sequence[str] | None) -> None:
+    try:
+        app(arguments)
+    except Exception as error:
+        tell_predecessor(str(error) or type(error).__name__)
+        raise
+    except SystemExit:
+        tell_predecessor("the command line is wrong")  # nothing else exits before it serves
+        raise
 
 
 def _fail(*reasons: str) -> NoReturn:

@@ -16,12 +16,13 @@ import trio
 from rich.console import Console
 
 from gameserver.cli.errors import UsageError
+from gameserver.cluster.serving import serve
 from gameserver.config import Settings, service_variables
 from gameserver.games.arena.room import Arena
 from gameserver.ops.logging import configure_logging
 from gameserver.ops.output import LossReport, unfailing
 from gameserver.room import Room
-from gameserver.runtime.server import Server, serve
+from gameserver.runtime.server import Server
 from gameserver.state.journal.replay_room import ReplayRoom
 
 log = structlog.get_logger(__name__)

@@ -60,6 +60,11 @@ class DataFolder:
         assert self._lock is not None, "the folder is closed"
         return self._lock
 
+    @property
+    def lock(self) -> int | None:
+        """The descriptor of the lock; whoever has a copy of it holds the lock."""
+        return self._lock
+
     def close(self) -> None:
         """Give up the lock; harmless if that is done."""
         if self._lock is not None:
@@ -129,11 +134,21 @@ def keeps_in_storage(settings: Settings) -> bool:
 def own_data(
     settings: Settings, kinds: Mapping[str, type[Room]], lock: int | None = None
 ) -> Iterator[Settings]:
+    """Lock the data folder, and yield the completed settings; see ``lock_data``."""
+    with lock_data(settings, kinds, lock) as (completed, _):
+        yield completed
+
+
+@contextlib.contextmanager
+def lock_data(
+    settings: Settings, kinds: Mapping[str, type[Room]], lock: int | None = None
+) -> Iterator[tuple[Settings, int | None]]:
     """Lock the data folder; yield the settings, completed by its secret and places where unset.
 
-    ``lock`` is the descriptor of a lock that this process got from another; it is then closed at
-    the end.  ``DataFolderError`` if the folder is not usable, or if a room is durable and has no
-    place, or no secret by which its players come back.
+    Beside them the descriptor of the lock; None without a data folder.  ``lock`` is the descriptor
+    of a lock that this process got from another; it is then closed at the end.
+    ``DataFolderError`` if the folder is not usable, or if a room is durable and has no place, or no
+    secret by which its players come back.
     """
     if settings.data is None:
         durable = next((room.__name__ for room in kinds.values() if room.durable), None)
@@ -147,7 +162,7 @@ def own_data(
                 f"{durable} is durable: give all servers one secret, with --secret-file, so that "
                 "its players come back to each of them"
             )
-        yield settings
+        yield settings, None
         return
     opened = DataFolder.open(settings.data) if lock is None else DataFolder(settings.data, lock)
     with contextlib.closing(opened) as folder:
@@ -155,7 +170,7 @@ def own_data(
         storage = settings.storage
         if storage is None and importlib.util.find_spec("apsw") is not None:
             storage = folder.storage_url
-        yield attrs.evolve(settings, secret=secret, storage=storage)
+        yield attrs.evolve(settings, secret=secret, storage=storage), folder.lock
 
 
 def _try_to_lock(descriptor: int) -> bool:

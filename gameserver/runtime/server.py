@@ -48,7 +48,7 @@ from gameserver.room import Room
 from gameserver.runtime import plain
 from gameserver.runtime.admission.connection_limits import ConnectionLimits, Peer, Reason
 from gameserver.runtime.admission.memory import MemoryWatch
-from gameserver.runtime.data_folder import keeps_in_storage, own_data, owner_of
+from gameserver.runtime.data_folder import keeps_in_storage, lock_data, owner_of
 from gameserver.runtime.gc_policy import GcPolicy
 from gameserver.runtime.http.acceptor import Acceptor, AcceptorSettings
 from gameserver.runtime.http.assets import Assets, web_client
@@ -75,6 +75,7 @@ from gameserver.runtime.server_storage import ServerStorage, report
 from gameserver.runtime.sessions.frozen_session import FrozenPlay
 from gameserver.runtime.sessions.routing import Routed
 from gameserver.runtime.sessions.session import FROM_CLIENT, VERSION_REFUSED, Session
+from gameserver.runtime.succession import Predecessor, Succession
 from gameserver.runtime.surroundings import Surroundings
 from gameserver.storage.errors import StorageError
 from gameserver.storage.room_storage import RoomStorage
@@ -136,6 +137,8 @@ class Server:
         self._surroundings = surroundings
         #: None without a directory, and before ``join_cluster``.
         self.membership: Membership | None = None
+        #: The descriptor of the data folder's lock; None without a data folder.
+        self.data_lock: int | None = None
         #: None where nothing is kept, and before ``open_storage``.
         self.storage: ServerStorage | None = None
         self._kinds = kinds
@@ -163,6 +166,9 @@ class Server:
         self._ready = False
         #: The ports in use; empty before ``accept``.
         self.ports: Sequence[Port] = ()
+        #: How many acceptors have no connection any more, and set when none has.
+        self._acceptors_over = 0
+        self._no_connection = trio.Event()
         #: Whether another process has the rooms and the ports.
         self._left = False
         self._exposition = b""
@@ -229,6 +235,28 @@ class Server:
             self.tls_port = ports[1].number
         return ports
 
+    async def inherit_ports(
+        self, plain: Sequence[socket.socket], tls: Sequence[socket.socket]
+    ) -> list[Port]:
+        """Return the ports of the process before, of which these are the listening sockets.
+
+        ``StartError`` if the settings name other ports now; errors as in ``open_ports`` for the
+        certificate, and for a TLS port that the process before did not have.
+        """
+        settings = self.settings
+        ports = [Port(list(plain), None)]
+        self.port = ports[0].number
+        if settings.port not in (0, self.port):
+            raise StartError(
+                f"port is {settings.port} now, and an upgrade keeps port {self.port}: restart"
+            )
+        if settings.certificate is not None and settings.key is not None:
+            self._certificate = Certificate(settings.certificate, settings.key)
+            sockets = list(tls) or await listen(settings.host, settings.tls_port, "tls_port")
+            ports.append(Port(sockets, self._certificate.context))
+            self.tls_port = ports[1].number
+        return ports
+
     async def start(self, ports: Sequence[Port], nursery: trio.Nursery) -> None:
         """Take connections, and run everything in ``nursery``."""
         self.begin(nursery)
@@ -284,6 +312,9 @@ class Server:
         )
         self._acceptors.append(acceptor)
         await acceptor.serve(port.sockets, task_status=task_status)
+        self._acceptors_over += 1
+        if self._acceptors_over == len(self._acceptors):
+            self._no_connection.set()
 
     def adopt(self, sock: socket.socket, frozen: FrozenConnection, routed: Routed) -> None:
         """Go on with a connection that another node has passed on, and own its socket."""
@@ -324,6 +355,11 @@ class Server:
                 self._no_session.set()
 
     # ------------------------------------------------------------ from process to process
+
+    @property
+    def keeps_rooms(self) -> bool:
+        """Whether durable rooms are kept in the storage, with fences of this process."""
+        return self._kept is not None
 
     @property
     def sessions(self) -> Collection[Session]:
@@ -452,6 +488,8 @@ class Server:
                 while self._sessions:
                     self._no_session = trio.Event()
                     await self._no_session.wait()
+            if self._left:  # answers under way
+                await self._no_connection.wait()
             # Those that still wait for their peers have left their rooms.
             await self.lobby.close_all()
             if self.storage is not None:
@@ -592,17 +630,24 @@ async def open_in(
     *,
     server_class: type[Server] = Server,
     directory: Directory | None = None,
+    predecessor: Predecessor[Server] | None = None,
 ) -> AsyncIterator[Server]:
-    """Serve as ``open_server`` does, alone or among other nodes."""
+    """Serve as ``open_server`` does, alone or among other nodes, or after a ``predecessor``."""
     lock = None if surroundings is None else surroundings.lock
-    with own_data(within_open_files(settings), kinds, lock) as with_data:
+    if predecessor is not None:
+        lock = predecessor.lock
+    with lock_data(within_open_files(settings), kinds, lock) as (with_data, held_lock):
         server = server_class(kinds, with_data, surroundings)
-        async with _running(server, directory):
+        server.data_lock = held_lock
+        async with _running(server, directory, predecessor):
             yield server
 
 
 @contextlib.asynccontextmanager
-async def _running(server: Server, directory: Directory | None) -> AsyncIterator[None]:
+async def _running(
+    server: Server, directory: Directory | None, predecessor: Predecessor[Server] | None
+) -> AsyncIterator[None]:
+    refusal: GameServerError | None = None
     async with contextlib.AsyncExitStack() as opened:
         await server.open_storage()
         opened.push_async_callback(server.close_storage)
@@ -611,14 +656,31 @@ async def _running(server: Server, directory: Directory | None) -> AsyncIterator
         if directory is not None:
             server.membership = make_membership(directory, server.lobby, server.settings)
             await check_others(server.membership)
-        ports = await server.open_ports()
+        ports = await server.open_ports() if predecessor is None else ()
         async with trio.open_nursery() as nursery:
             try:
-                await server.start(ports, nursery)
-                yield
+                if predecessor is None:
+                    await server.start(ports, nursery)
+                else:
+                    refusal = await _taken_over(predecessor, server, nursery)
+                if refusal is None:
+                    yield
             finally:
                 await server.stop()
                 nursery.cancel_scope.cancel()
+        if refusal is not None:  # raised here, where no nursery wraps it
+            raise refusal
+
+
+async def _taken_over(
+    predecessor: Predecessor[Server], server: Server, nursery: trio.Nursery
+) -> GameServerError | None:
+    """Take over, or return why that is not possible."""
+    try:
+        await predecessor.give_to(server, nursery)
+    except GameServerError as error:
+        return error
+    return None
 
 
 async def serve(
@@ -628,6 +690,7 @@ async def serve(
     surroundings: Surroundings | None = None,
     *,
     server_class: type[Server] = Server,
+    succession: Succession[Server] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then stop gracefully; a second signal ends all at once.
 
@@ -637,16 +700,19 @@ async def serve(
     Each room class is tried before (``gameserver.trial``): ``TrialFailed`` says what to correct.
     SIGHUP reads certificate and secrets again from their files, and never ends the server.
     ``beside`` is called with the running server, and cancelled when the stopping begins.
+    With a ``succession`` the server goes on from another process, and SIGUSR2 hands it over to the
+    next one; then this returns.
     """
     settings = settings or Settings()
     # In a thread, where a hook of a game cannot use Trio in the name of this task.
     await trio.to_thread.run_sync(try_rooms, list(kinds.values()))
     reloading = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # Windows has none
+    upgrading = [] if succession is None else [signal.SIGUSR2]
     error: Exception | None = None
-    with trio.open_signal_receiver(*ENDING_SIGNALS, *reloading) as signals:
+    with trio.open_signal_receiver(*ENDING_SIGNALS, *reloading, *upgrading) as signals:
         async with trio.open_nursery() as listening:
-            serving = _Serving(server_class)
-            listening.start_soon(serving.listen, signals, reloading)
+            serving = _Serving(server_class, succession)
+            listening.start_soon(serving.listen, signals, reloading, upgrading)
             try:
                 await serving.run(kinds, settings, beside, surroundings)
             except Exception as raised:  # noqa: BLE001 - raised again, where no nursery wraps it
@@ -659,18 +725,26 @@ async def serve(
 class _Serving:
     """A server between its start and the signal that ends it, whichever of them is under way."""
 
-    def __init__(self, server_class: type[Server]) -> None:
+    def __init__(self, server_class: type[Server], succession: Succession[Server] | None) -> None:
         self._server_class = server_class
+        self._succession = succession
         #: What a signal cancels: the start, and then what runs beside the server.
         self._scope = trio.CancelScope()
         self._asking, self._asked = trio.open_memory_channel[None](1)
 
-    async def listen(self, signals: AsyncIterator[int], reloading: Sequence[int]) -> None:
-        """Ask for a reload or end the server, as signals say."""
-        while await anext(signals) in reloading:
-            ask_again(self._asking)
-        for number in ENDING_SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
+    async def listen(
+        self, signals: AsyncIterator[int], reloading: Sequence[int], upgrading: Sequence[int]
+    ) -> None:
+        """Ask for a reload or an upgrade, or end the server, as signals say."""
+        while (number := await anext(signals)) in (*reloading, *upgrading):
+            if number in reloading:
+                ask_again(self._asking)
+            elif self._succession is not None:
+                self._succession.ask()
+        if self._succession is not None:
+            self._succession.pass_on(number)
+        for each in ENDING_SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
         self._scope.cancel()
 
     async def run(
@@ -683,7 +757,11 @@ class _Serving:
         """Serve until the signal."""
         with self._scope:
             async with open_in(
-                kinds, settings, surroundings, server_class=self._server_class
+                kinds,
+                settings,
+                surroundings,
+                server_class=self._server_class,
+                predecessor=None if self._succession is None else self._succession.predecessor,
             ) as server:
                 if settings.collecting == "young":
                     server.follow_gc_policy()
@@ -692,7 +770,11 @@ class _Serving:
                     if beside is not None:
                         nursery.start_soon(beside, server)
                     nursery.start_soon(reload_when_asked, self._asked, server.reload)
-                    await trio.sleep_forever()
+                    if self._succession is None:
+                        await trio.sleep_forever()
+                    else:
+                        await self._succession.attend(server)
+                        nursery.cancel_scope.cancel()
 
 
 def try_rooms(rooms: Iterable[type[Room]]) -> None:

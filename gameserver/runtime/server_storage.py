@@ -50,6 +50,10 @@ class ServerStorage:
         """Write the submissions of rooms, until cancelled."""
         await self._behind.run()
 
+    async def wait_written(self) -> None:
+        """Wait until all submissions are written."""
+        await self._behind.flush()
+
     async def flush(self) -> None:
         """Wait until all submissions are written; if cancelled, log how many are lost."""
         try:

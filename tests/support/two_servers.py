@@ -42,12 +42,10 @@ class TwoServers:
             for one in frozen.sessions
         ]
         listeners = [port.duplicate() for port in self.old.ports]
-        staying = arriving.staying()
-        self.freezing.leave(staying)
+        self.freezing.leave(arriving.staying())
+        arriving.restore()
         await new.accept(listeners)
-        await arriving.go_on(sockets.__getitem__)
-        for index in staying:
-            sockets[index].close()
+        await arriving.adopt(sockets)
         return new
 
 

@@ -13,6 +13,7 @@ way.  The seats of players whose connections stay are held in the new process.
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
@@ -169,16 +170,18 @@ class Arriving:
             if play is not None and play.room not in fitting
         ]
 
-    async def go_on(self, take_socket: Callable[[int], Any]) -> None:
-        """Go on with rooms and connections; ``take_socket`` returns the socket of a session.
+    @property
+    def _began_s(self) -> float:
+        return trio.current_time() - (time.monotonic() - self.monotonic_s)
 
-        All connections have begun before the first tick.
-        """
-        server = self.server
-        began_s = trio.current_time() - (time.monotonic() - self.monotonic_s)
+    def restore(self) -> None:
+        """Take in what the server remembers, and the rooms; before it takes connections."""
         lobby, limits = self.more
-        server.connection_limits.go_on(limits, began_s)
-        server.lobby.go_on(self.rooms, lobby, began_s)
+        self.server.connection_limits.go_on(limits, self._began_s)
+        self.server.lobby.go_on(self.rooms, lobby, self._began_s)
+
+    async def adopt(self, sockets: Sequence[socket.socket]) -> None:
+        """Go on with the connections, then with the ticks; all ``sockets`` are the server's now."""
         staying = set(self.staying())
         waiting = len(self.sessions) - len(staying)
         all_begun = trio.Event()
@@ -190,12 +193,14 @@ class Arriving:
                 all_begun.set()
 
         for index, (connection, play) in enumerate(self.sessions):
-            if index not in staying:
-                begin = _Beginning(server, play, began_s, count).begin
-                server.adopt_session(take_socket(index), connection, begin)
+            if index in staying:
+                sockets[index].close()
+            else:
+                begin = _Beginning(self.server, play, self._began_s, count).begin
+                self.server.adopt_session(sockets[index], connection, begin)
         if waiting:
             await all_begun.wait()
-        server.lobby.start_adopted()
+        self.server.lobby.start_adopted()
 
 
 @attrs.frozen(eq=False)

@@ -193,6 +193,11 @@ class Lobby:
         """Whether there are as many rooms as there may be."""
         return len(self._open) >= self._settings.max_rooms
 
+    @property
+    def labels(self) -> list[str]:
+        """The labels of the rooms that can be joined."""
+        return list(self._open)
+
     def listed(self) -> Iterator[ListedRoom]:
         """Yield the rooms that can be joined, oldest first, as ``/rooms`` shows them."""
         yield from self._open.values()

@@ -1,0 +1,48 @@
+"""The conversation of two processes of which one takes over from the other.
+
+Owns the form of the messages, which both halves read (``giving.py``, ``taking.py``)::
+
+    old → new   ["begin", FORMAT, plain, tls, lock, control]   the listeners, with descriptors
+    new → old   ["ready", {kind: schema hash}]                  it has imported and opened all
+    old → new   ["rehearse", label, schema hash, snapshot]      for each room, while all play on
+    new → old   ["rehearsed"]                                   for each of them
+                  … the old process freezes …
+    old → new   ["room", label, schema hash, snapshot]          for each room
+    old → new   ["sessions", [[connection, play], …]]           with their sockets
+    old → new   ["all", monotonic_s, more]
+    new → old   ["loaded", [index of a session that stays, …]]
+    old → new   ["go"]
+    new → old   ["taken"]
+                  … from here on the new process serves …
+
+Until "taken" has come, the old process has everything and can go on.  The new process sends it
+right before it touches the first socket, and never before "go" has come.  So wherever either of
+them dies, at most one process uses a socket.  Instead of any of its messages the new process may
+send ["failed", reason].
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from gameserver.cluster.descriptors import ChannelError, Received
+from gameserver.errors import GameServerError
+
+#: Grows when the messages change; two versions with other formats cannot hand over.
+FORMAT: Final = 1
+#: The longest message: a room of this size takes seconds to load.
+MAX_BODY_BYTES: Final = 1 << 30
+
+
+class HandoverFailed(GameServerError):
+    """The other process did not take over, or could not; the text is one line."""
+
+
+def expect(received: Received, kind: str) -> list[Any]:
+    """Return the rest of a message of ``kind``; ``HandoverFailed`` for any other."""
+    match received.body:
+        case [str(found), *rest] if found == kind:
+            return list(rest)
+        case ["failed", str(reason)]:
+            raise HandoverFailed(reason)
+    raise ChannelError(f"the other process did not send {kind!r}")

@@ -1,0 +1,154 @@
+"""The new process' half of a handover: it starts beside the old one, loads, and takes over.
+
+Owns the order of its steps.  It touches no socket of a client before the old process has said "go",
+and says "taken" right before it does.  If the old process ends before "go", this one ends too; once
+it has said "taken", it serves whatever becomes of the other.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+import trio
+
+from gameserver.cluster.descriptors import ChannelError, DescriptorChannel, Received
+from gameserver.cluster.handover.frozen_server import (
+    Arriving,
+    FrozenRoom,
+    known_kinds,
+    load_rooms,
+)
+from gameserver.cluster.handover.messages import FORMAT, HandoverFailed, expect
+from gameserver.errors import GameServerError
+from gameserver.runtime.http.frozen_connection import FrozenConnection
+from gameserver.runtime.server import Server
+from gameserver.runtime.sessions.frozen_session import FrozenPlay
+
+log = structlog.get_logger(__name__)
+
+#: How long the old process may be silent: it waits for rooms to start, and for its storage.
+SILENCE_DEADLINE_S: Final = 90.0
+
+
+class Taking:
+    """The old process at the other end of ``channel``, which has sent its listeners."""
+
+    def __init__(
+        self,
+        channel: DescriptorChannel,
+        plain_listeners: Sequence[socket.socket],
+        tls_listeners: Sequence[socket.socket],
+        lock: int | None,
+        control: socket.socket | None,
+    ) -> None:
+        self._channel: Final = channel
+        self.plain_listeners: Final = plain_listeners
+        self.tls_listeners: Final = tls_listeners
+        self.lock: Final = lock
+        #: The listening control socket, if there was one.
+        self.control: Final = control
+        self._sockets: list[socket.socket] = []
+
+    @classmethod
+    async def begin(cls, channel: DescriptorChannel) -> Taking:
+        """Receive the listeners; ``HandoverFailed`` if the two versions do not fit."""
+        try:
+            with await channel.receive(within_s=SILENCE_DEADLINE_S) as received:
+                format_, plain, tls, lock, control = expect(received, "begin")
+                if format_ != FORMAT:
+                    raise HandoverFailed(
+                        f"handovers have format {format_} there and {FORMAT} here: restart instead"
+                    )
+                return cls(
+                    channel,
+                    [received.take_socket() for _ in range(plain)],
+                    [received.take_socket() for _ in range(tls)],
+                    received.take() if lock else None,
+                    received.take_socket() if control else None,
+                )
+        except (ChannelError, ValueError) as error:
+            raise HandoverFailed(f"the old process sent no listeners: {error}") from error
+
+    async def tell_failure(self, reason: str) -> None:
+        """Tell the old process in one line why this one ends."""
+        try:
+            await self._channel.send(["failed", reason.splitlines()[0] if reason else "unknown"])
+        except ChannelError:
+            log.warning("the old process does not hear why this one ends", reason=reason)
+        self._channel.close()
+
+    async def give_to(self, server: Server, nursery: trio.Nursery) -> None:
+        """Have ``server`` begin and go on with everything; see ``Predecessor``."""
+        try:
+            await self._take(server, nursery)
+        except ChannelError as error:
+            raise HandoverFailed(f"the old process ended: {error}") from error
+        finally:
+            for sock in self._sockets:
+                sock.close()
+        self._channel.close()
+
+    async def _take(self, server: Server, nursery: trio.Nursery) -> None:
+        channel = self._channel
+        ports = await server.inherit_ports(self.plain_listeners, self.tls_listeners)
+        server.begin(nursery)
+        await channel.send(["ready", dict(known_kinds(server))])
+        arriving = await self._load(server)
+        await channel.send(["loaded", arriving.staying()])
+        with await self._next() as received:
+            expect(received, "go")
+        await channel.send(["taken"])
+        sockets, self._sockets = self._sockets, []
+        arriving.restore()
+        await server.accept(ports)
+        await arriving.adopt(sockets)
+        log.info("took over", players=server.players, rooms=len(arriving.rooms))
+
+    async def _load(self, server: Server) -> Arriving:
+        """Receive and load everything."""
+        rooms: list[FrozenRoom] = []
+        sessions: list[tuple[FrozenConnection, FrozenPlay | None]] = []
+        while True:
+            with await self._next() as received:
+                match received.body:
+                    case ["rehearse", label, schema_hash, snapshot]:
+                        copy = FrozenRoom(label, schema_hash, snapshot)
+                        await load_rooms(server, [copy], time.monotonic())
+                        await self._channel.send(["rehearsed"])
+                    case ["room", label, schema_hash, snapshot]:
+                        rooms.append(FrozenRoom(label, schema_hash, snapshot))
+                    case ["sessions", list(values)]:
+                        for connection, play in values:
+                            self._sockets.append(received.take_socket())
+                            sessions.append(
+                                (
+                                    FrozenConnection.from_plain(connection),
+                                    None if play is None else FrozenPlay.from_plain(play),
+                                )
+                            )
+                    case ["all", monotonic_s, list(more)]:
+                        loaded = await load_rooms(server, rooms, monotonic_s)
+                        return Arriving(server, loaded, monotonic_s, more, sessions)
+                    case other:
+                        expect(Received(other), "all")
+
+    async def _next(self) -> Received:
+        return await self._channel.receive(within_s=SILENCE_DEADLINE_S)
+
+
+def channel_of(descriptor: int, max_body_bytes: int) -> DescriptorChannel:
+    """Return the channel whose descriptor this process was started with."""
+    os.set_inheritable(descriptor, False)  # noqa: FBT003 - it takes no keywords
+    return DescriptorChannel(socket.socket(fileno=descriptor), max_body_bytes=max_body_bytes)
+
+
+def reason_of(error: BaseException) -> str:
+    """Return one line that says why the new version cannot serve."""
+    if isinstance(error, GameServerError):
+        return str(error).splitlines()[0]
+    return f"{type(error).__name__}: {error}".splitlines()[0]

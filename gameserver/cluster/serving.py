@@ -1,0 +1,46 @@
+"""Serving as one process in a line of them: each can hand over to the next without losing a player.
+
+Owns ``serve``, which most programs call.  ``runtime/server.py`` serves; the handover between two
+processes is in ``cluster/handover``.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+
+from gameserver.cluster.handover.succession import ProcessLine
+from gameserver.config import Settings
+from gameserver.room import Room
+from gameserver.runtime import server as runtime
+from gameserver.runtime.server import Server
+from gameserver.runtime.surroundings import Surroundings
+
+
+async def serve(
+    kinds: Mapping[str, type[Room]],
+    settings: Settings | None = None,
+    beside: Callable[[Server], Awaitable[None]] | None = None,
+    surroundings: Surroundings | None = None,
+    *,
+    server_class: type[Server] = Server,
+) -> None:
+    """Serve until SIGINT or SIGTERM, then stop gracefully; a second signal ends all at once.
+
+    Each room class is tried before (``gameserver.trial``): ``TrialFailed`` says what to correct.
+    SIGHUP reads certificate and secrets again from their files, and never ends the server.
+    ``beside`` is called with the running server, and cancelled when the stopping begins.
+
+    SIGUSR2, or ``gameserver upgrade``, starts this program once more, and hands rooms, players and
+    their open connections over to it.  This process then waits for the new one, and never returns
+    from here.  If the new one fails, this one serves on.
+
+    ``surroundings`` are those of a node among others (``cluster/node.py``); by default the server
+    is alone, whatever the setting ``nodes`` says.
+    """
+    if surroundings is not None or not hasattr(signal, "SIGUSR2"):
+        await runtime.serve(kinds, settings, beside, surroundings, server_class=server_class)
+        return
+    async with ProcessLine.joined() as line:
+        await runtime.serve(kinds, settings, beside, server_class=server_class, succession=line)
+        line.end()
