@@ -47,7 +47,10 @@ def serve_node(kinds: Mapping[str, type[Room]], settings: Settings, node: Node) 
         if error is not None:
             raise error
 
-    trio.run(run)
+    try:
+        trio.run(run)
+    finally:
+        node.close()
 
 
 def serve_nodes(

@@ -12,7 +12,6 @@ from rich.console import Console
 
 from gameserver.cli.errors import UsageError
 from gameserver.cli.flags import NO_FLAGS, ConfigFile, Flags
-from gameserver.cli.node_serving import serve_nodes
 from gameserver.cli.pages import page_setting
 from gameserver.cli.room_names import load_rooms
 from gameserver.cli.serving import serve_rooms
@@ -30,6 +29,9 @@ def serve(
         raise UsageError("name a room to serve, as in: gameserver serve mygame:MyRoom")
     settings = flags.settings(config)
     if settings.nodes > 1:
+        # Only here, for it needs a Unix.
+        from gameserver.cli.node_serving import serve_nodes
+
         # This process stays without the game: the nodes load it.
         serve_nodes(rooms, config, flags, settings)
         return

@@ -24,11 +24,12 @@ _TLS: Final = "tls_port"
 #: The TLS port of one node, by its index.
 _OWN_TLS: Final = "own_tls_port"
 _LOCK: Final = "lock"
+_COUNTS: Final = "counts"
 
 
 @attrs.define(eq=False)
-class Lock:
-    """The lock of the data folder: it is held while any process has this descriptor open."""
+class Descriptor:
+    """An open file that is no socket."""
 
     descriptor: int
 
@@ -39,13 +40,16 @@ class Lock:
 
 @attrs.define(eq=False)
 class HostSockets:
-    """Listening sockets (several where a host name has several addresses), and the lock."""
+    """Listening sockets (several where a host name has several addresses), and two files."""
 
     plain: list[socket.socket] = attrs.field(factory=list)
     tls: list[socket.socket] = attrs.field(factory=list)
     #: Node index → the sockets of its own TLS port, which ``moved`` names.
     own_tls: dict[int, list[socket.socket]] = attrs.field(factory=dict)
-    lock: Lock | None = None
+    #: The lock of the data folder: it is held while any process has this descriptor open.
+    lock: Descriptor | None = None
+    #: The memory of ``shared_counts.py``.
+    counts: Descriptor | None = None
 
     def _roles(self) -> Iterator[tuple[str, int, HasFileno]]:
         yield from ((_PLAIN, 0, sock) for sock in self.plain)
@@ -54,6 +58,8 @@ class HostSockets:
             yield from ((_OWN_TLS, index, sock) for sock in socks)
         if self.lock is not None:
             yield _LOCK, 0, self.lock
+        if self.counts is not None:
+            yield _COUNTS, 0, self.counts
 
     def to_message(self) -> tuple[list[Any], list[HasFileno]]:
         """Return a part of a body, and the descriptors for it."""
@@ -81,7 +87,9 @@ class HostSockets:
             case ["own_tls_port", int(index)]:
                 self.own_tls.setdefault(index, []).append(received.take_socket())
             case ["lock", _]:
-                self.lock = Lock(received.take())
+                self.lock = Descriptor(received.take())
+            case ["counts", _]:
+                self.counts = Descriptor(received.take())
             case _:
                 raise ChannelError("a process of this host has sockets of an unknown kind")
 
@@ -98,8 +106,10 @@ class HostSockets:
                 setattr(other, name, [])
         for index in [index for index in other.own_tls if index not in self.own_tls]:
             self.own_tls[index] = other.own_tls.pop(index)
-        if self.lock is None:
-            self.lock, other.lock = other.lock, None
+        for name in ("lock", "counts"):
+            if getattr(self, name) is None:
+                setattr(self, name, getattr(other, name))
+                setattr(other, name, None)
         other.close()
 
     def close(self) -> None:
@@ -110,6 +120,7 @@ class HostSockets:
             *(s for socks in self.own_tls.values() for s in socks),
         ):
             sock.close()
-        if self.lock is not None:
-            os.close(self.lock.descriptor)
-        self.plain, self.tls, self.own_tls, self.lock = [], [], {}, None
+        for file in (self.lock, self.counts):
+            if file is not None:
+                os.close(file.descriptor)
+        self.plain, self.tls, self.own_tls, self.lock, self.counts = [], [], {}, None, None

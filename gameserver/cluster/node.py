@@ -40,6 +40,7 @@ from gameserver.cluster.host_sockets import HostSockets
 from gameserver.cluster.node_listing import LoadMeter, list_rooms
 from gameserver.cluster.node_routing import NodeRouting
 from gameserver.cluster.peers import MAX_BODY_BYTES, Peers
+from gameserver.cluster.shared_counts import SharedCounts
 from gameserver.cluster.unix_socket import UnixSocketError
 from gameserver.errors import GameServerError
 from gameserver.ops.metrics import families_of
@@ -111,6 +112,7 @@ class Node(Router):
         self._peers: Peers | None = None
         #: The counts of nodes that have ended, for the time when the supervisor is away.
         self._past_counts: Counts = {}
+        self._counts: SharedCounts | None = None
         self._renew_now = trio.Event()
         self._guests: OrderedDict[str, _Guest] = OrderedDict()
         self._leaving = False
@@ -203,10 +205,26 @@ class Node(Router):
         """Note the server that runs here, before it takes connections."""
         self._server = server
         server.lobby.host_rooms = self
+        server.connection_limits.host = self._shared_counts(server)
         assert self._secret is not None, "join comes first"
         server.lobby.reservations.share(self._secret)
         self._load = LoadMeter(server.lobby)
         self._routing = NodeRouting(self._directory, server.lobby, self.run_name, self.wake_renewal)
+
+    def _shared_counts(self, server: NodeServer) -> SharedCounts:
+        assert self.sockets.counts is not None, "the supervisor gives it"
+        assert self._secret is not None, "join comes first"
+        descriptor = os.dup(self.sockets.counts.fileno())
+        counts = SharedCounts(descriptor, self.index, server.settings.nodes, self._secret)
+        counts.clear(self.index)  # of an earlier process of this number
+        self._counts = counts
+        return counts
+
+    def close(self) -> None:
+        """Close what this process has of the shared sockets and memory; the server has ended."""
+        self.sockets.close()
+        if self._counts is not None:
+            self._counts.close()
 
     # ------------------------------------------------------------ rooms of this node
 

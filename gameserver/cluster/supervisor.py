@@ -21,9 +21,10 @@ import trio
 from gameserver.cluster import unix_socket
 from gameserver.cluster.directory.memory import MemoryDirectory
 from gameserver.cluster.host_folder import HostFolder
-from gameserver.cluster.host_sockets import Lock
+from gameserver.cluster.host_sockets import Descriptor
 from gameserver.cluster.node_process import NodeProcess
 from gameserver.cluster.registry import Registry
+from gameserver.cluster.shared_counts import make_memory
 from gameserver.cluster.unix_socket import UnixSocketError
 from gameserver.config import Settings
 from gameserver.errors import GameServerError
@@ -153,7 +154,9 @@ class Supervisor:
         if settings.data is not None and sockets.lock is None:
             with contextlib.closing(DataFolder.open(settings.data)) as folder:
                 folder.secret()  # made here, so that no two nodes make one
-                sockets.lock = Lock(os.dup(folder.fileno()))
+                sockets.lock = Descriptor(os.dup(folder.fileno()))
+        if sockets.counts is None:
+            sockets.counts = Descriptor(make_memory())
         if not sockets.plain:
             sockets.plain = await listen(settings.host, settings.port, "port")
         _check_port(sockets.plain, settings.port, "port")

@@ -9,7 +9,9 @@ import socket
 from collections.abc import Sequence
 from typing import Protocol
 
+from gameserver.config import Settings
 from gameserver.ops.metrics import ServerFigures
+from gameserver.runtime.admission.connection_limits import ConnectionLimits
 from gameserver.runtime.http.frozen_connection import FrozenConnection
 from gameserver.runtime.http.messages import Response
 from gameserver.runtime.rooms.lobby import Lobby
@@ -20,6 +22,8 @@ class NodeServer(Protocol):
     """The server of one node, as far as its surroundings use it."""
 
     lobby: Lobby
+    settings: Settings
+    connection_limits: ConnectionLimits
 
     @property
     def ready(self) -> bool:

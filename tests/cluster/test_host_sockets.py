@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gameserver.cluster.descriptors import ChannelError, Received
-from gameserver.cluster.host_sockets import HostSockets, Lock
+from gameserver.cluster.host_sockets import Descriptor, HostSockets
 
 
 def listener() -> socket.socket:
@@ -31,7 +31,7 @@ def as_received(sockets: HostSockets) -> tuple[list[object], Received]:
 
 @pytest.fixture
 def sockets(tmp_path: Path) -> HostSockets:
-    lock = Lock(os.open(tmp_path / "lock", os.O_CREAT | os.O_RDWR))
+    lock = Descriptor(os.open(tmp_path / "lock", os.O_CREAT | os.O_RDWR))
     own = {0: [listener()], 2: [listener()]}
     return HostSockets([listener()], [listener(), listener()], own, lock)
 

@@ -18,9 +18,11 @@ from gameserver import Room, Server, Settings
 from gameserver.cluster import unix_socket
 from gameserver.cluster.directory.memory import MemoryDirectory
 from gameserver.cluster.host_folder import HostFolder
+from gameserver.cluster.host_sockets import Descriptor
 from gameserver.cluster.node import Node
 from gameserver.cluster.node_process import NodeProcess
 from gameserver.cluster.registry import Registry
+from gameserver.cluster.shared_counts import make_memory
 from gameserver.runtime.net.listening import listen
 from gameserver.runtime.server import open_in
 from tests.support.small_game import Field
@@ -70,7 +72,8 @@ async def node_host(
     processes = {index: NodeProcess(index) for index in range(count)}
     registry = Registry(MemoryDirectory(settled=True), processes, lambda _lines: None)
     registry.ensure_secret()
-    chosen = Settings(**{"port": 0, "grace_s": 1.0, **settings})
+    registry.sockets.counts = Descriptor(make_memory())
+    chosen = Settings(**{"port": 0, "grace_s": 1.0, "nodes": count, **settings})
     running: list[RunningNode] = []
     with unix_socket.bind(host_folder.supervisor) as listener:
         async with trio.open_nursery() as nursery:
@@ -83,6 +86,7 @@ async def node_host(
                 await until_listed(host, each)
             yield host
             nursery.cancel_scope.cancel()
+    registry.sockets.close()
 
 
 async def until_listed(host: RunningHost, running: RunningNode) -> None:
@@ -101,6 +105,16 @@ async def _run_node(
     kinds: Mapping[str, type[Room]],
     settings: Settings,
     *,
+    task_status: trio.TaskStatus[RunningNode],
+) -> None:
+    with contextlib.closing(node):
+        await _run_joined(node, kinds, settings, task_status)
+
+
+async def _run_joined(
+    node: Node,
+    kinds: Mapping[str, type[Room]],
+    settings: Settings,
     task_status: trio.TaskStatus[RunningNode],
 ) -> None:
     async with trio.open_nursery() as nursery:

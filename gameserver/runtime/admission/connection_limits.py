@@ -14,7 +14,6 @@ newer connections arrive in that time.
 from __future__ import annotations
 
 import enum
-import math
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -26,6 +25,7 @@ from gameserver.errors import JoinRefused
 from gameserver.protocol.allowance import Allowance
 from gameserver.protocol.closing import CloseCode
 from gameserver.runtime.admission.addresses import Address, Sender, counted_as, is_in, read_address
+from gameserver.runtime.admission.host_counts import Alone, HostCounts
 from gameserver.runtime.admission.memory import MemoryWatch
 
 #: The wait that a connection over a cap is told; most crowds are over by then.
@@ -44,6 +44,10 @@ RESERVE_S: Final = 0.5
 #: Addresses without a connection whose allowance is still remembered.  Overflow policy
 #: ``drop-oldest``: a dropped address gets a fresh allowance, which the total caps make harmless.
 MAX_REMEMBERED_ADDRESSES: Final = 10_000
+
+
+#: The least burst of an address at one of many nodes.
+LEAST_BURST: Final = 1.0
 
 
 class Reason(enum.StrEnum):
@@ -213,6 +217,10 @@ class _Opening:
 class ConnectionLimits:
     """The limits on connections, requests and joins of one server, over all its ports.
 
+    Where the server is one of several nodes, ``host`` is set, and the limits hold for all of them
+    together: connections, those that are joining, connections of one address, and joins per second.
+    ``connects_per_s`` is divided among the nodes.
+
     ``turned_away`` counts refusals by ``Reason``; ``malformed_forwards`` counts values of
     ``X-Forwarded-For`` from listed proxies that are no addresses.  ``held_by`` returns how many
     seats are held for an address (a key of ``Peer.counted_as``).
@@ -230,8 +238,8 @@ class ConnectionLimits:
         self._opening = _Opening(held_by)
         self._addresses: dict[str, _Address] = {}
         self._remembered: OrderedDict[str, _Address] = OrderedDict()
-        #: When the next newcomer may join.
-        self._next_turn_s = -math.inf
+        #: The counts of all nodes of the host; those of a server that is alone by default.
+        self.host: HostCounts = Alone()
         self._newcomers = _RetryTimes()
         self._returning = _RetryTimes()
         self.connections = 0
@@ -257,8 +265,7 @@ class ConnectionLimits:
         if (cap := self._cap_reached()) is not None and not self._evict_oldest():
             self._uncount(peer)
             return self.refuse(cap)
-        self.connections += 1
-        self.joining += 1
+        self._note(1, 1)
         self._opening.add(peer)
         return peer
 
@@ -279,9 +286,9 @@ class ConnectionLimits:
             self._remembered.pop(key, None)
             self._addresses[key] = known
             known.connections += 1
+            self.host.note_address(key, 1)
             peer.counted_as = key
-        self.connections += 1
-        self.joining += 1
+        self._note(1, 1)
         self._opening.add(peer)
         if frozen.joined:
             self.joined(peer)
@@ -292,7 +299,7 @@ class ConnectionLimits:
         known = {**self._remembered, **self._addresses}
         return [
             [[key, one.allowance.left(now_s)] for key, one in known.items()],
-            max(0.0, self._next_turn_s - now_s),
+            self.host.turn_in_s(now_s),
         ]
 
     def go_on(self, frozen: Sequence[Any], began_s: float) -> None:
@@ -301,12 +308,19 @@ class ConnectionLimits:
         for key, left in addresses:
             known = self._remembered[key] = self._known(key, began_s)
             known.allowance.leave(left)
-        self._next_turn_s = began_s + next_turn_in_s
+        self.host.delay_turn(began_s, next_turn_in_s)
+
+    def _note(self, connections: int, joining: int) -> None:
+        """Change the counts of connections, and tell the other nodes."""
+        self.connections += connections
+        self.joining += joining
+        self.host.note(self.connections, self.joining)
 
     def _cap_reached(self) -> Reason | None:
-        if self.connections >= self._settings.max_connections:
+        connections, joining = self.host.of_others()
+        if self.connections + connections >= self._settings.max_connections:
             return Reason.CONNECTIONS
-        return Reason.JOINING if self.joining >= self._settings.max_joining else None
+        return Reason.JOINING if self.joining + joining >= self._settings.max_joining else None
 
     def _evict_oldest(self) -> bool:
         """Evict the oldest connection without a hello; return False if there is none."""
@@ -367,7 +381,7 @@ class ConnectionLimits:
         self.greeted(peer)
         if peer.stage is Stage.JOINING:
             peer.stage = Stage.JOINED
-            self.joining -= 1
+            self._note(0, -1)
 
     def leave(self, peer: Peer) -> None:
         """See ``Peer.leave``.  Idempotent."""
@@ -376,7 +390,7 @@ class ConnectionLimits:
         self.joined(peer)
         peer.stage = Stage.GONE
         self._uncount(peer)
-        self.connections -= 1
+        self._note(-1, 0)
 
     def refuse(self, reason: Reason) -> Reason:
         """Count a refusal; return ``reason``."""
@@ -396,13 +410,15 @@ class ConnectionLimits:
             return None
         settings = self._settings
         known = self._known(key, now_s)
-        if known.connections >= settings.max_connections_per_address:
+        of_host = known.connections + self.host.address_of_others(key)
+        if of_host >= settings.max_connections_per_address:
             return self.refuse(Reason.ADDRESS)
         if not known.allowance.spend(now_s, cost):
             return self.refuse(Reason.HASTE)
         self._remembered.pop(key, None)
         self._addresses[key] = known
         known.connections += 1
+        self.host.note_address(key, 1)
         peer.counted_as = key
         peer.request_paid = True
         return None
@@ -411,8 +427,11 @@ class ConnectionLimits:
         known = self._addresses.get(key) or self._remembered.get(key)
         if known is None:
             settings = self._settings
-            burst = settings.max_connections_per_address
-            known = _Address(Allowance(settings.connects_per_s, burst, now_s))
+            # Connections of an address spread over the nodes, and each node has a part of what is
+            # allowed; a browser gets its page from one node in any case.
+            share = 1 / self.host.nodes
+            burst = max(settings.max_connections_per_address * share, LEAST_BURST)
+            known = _Address(Allowance(settings.connects_per_s * share, burst, now_s))
         return known
 
     def _uncount(self, peer: Peer) -> None:
@@ -421,6 +440,7 @@ class ConnectionLimits:
             return
         known = self._addresses[key]
         known.connections -= 1
+        self.host.note_address(key, -1)
         if known.connections == 0:
             del self._addresses[key]
             self._remembered[key] = known
@@ -448,9 +468,9 @@ class ConnectionLimits:
                 "the server is short of memory",
                 retry_after_s=RETRY_AFTER_S + wait_s,
             )
-        line_s = max(self._next_turn_s - now_s, 0.0)
-        if line_s < (LONGEST_LINE_S + RESERVE_S if returning else LONGEST_LINE_S):
-            self._next_turn_s = now_s + line_s + 1 / rate
+        longest_s = LONGEST_LINE_S + RESERVE_S if returning else LONGEST_LINE_S
+        line_s = self.host.take_turn(now_s, longest_s, 1 / rate)
+        if line_s is not None:
             return 0.0 if returning else line_s
         self.refuse(Reason.JOINS)
         line = self._returning if returning else self._newcomers
