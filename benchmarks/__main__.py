@@ -21,6 +21,7 @@ from benchmarks.soak import results as soak_results
 from benchmarks.stalls import results as stalls_results
 from benchmarks.studies import bots as bots_study
 from benchmarks.studies import capacity as capacity_study
+from benchmarks.studies import cluster as cluster_study
 from benchmarks.studies import collections as collections_study
 from benchmarks.studies import compare as compare_study
 from benchmarks.studies import growth as growth_study
@@ -411,6 +412,24 @@ def kills(
     )
     if wrong or any(crash.seats_lost for crash in crashes):
         raise SystemExit(1)
+
+
+@app.command
+def cluster(
+    *,
+    nodes: Annotated[int, Parameter(help="Nodes, each with a lease.")] = 1000,
+    rooms: Annotated[int, Parameter(help="Rooms of all nodes.")] = 100_000,
+    players: Annotated[int, Parameter(help="Players, who stay for ten minutes each.")] = 1_000_000,
+    window: Annotated[float, Parameter(help="Seconds of counting.")] = 20.0,
+    seed: Annotated[int, Parameter(help="Of everybody's chance.")] = 1,
+) -> None:
+    """Many nodes' renewals, and their players' joins, against one real Redis."""
+    counted = trio.run(cluster_study.run, nodes, rooms, players, window, seed)
+    Console(highlight=False).print(
+        "\n" + tables.markdown(["", "figure"], cluster_study.rows(counted)),
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 @app.command

@@ -50,16 +50,11 @@ def read_node(data: Any) -> NodeListing:
         raise DirectoryError("the directory holds the listing of a node in a wrong form") from None
 
 
-def pages_of(rooms: Sequence[RoomListing]) -> list[tuple[int, int, bytes]]:
-    """Return the pages of the rooms that lists show: first serial, number of rooms, and bytes."""
-    shown = sorted((r for r in rooms if r.shown is not None), key=lambda room: room.serial)
-    pages = []
-    for start in range(0, len(shown), ROOMS_PER_PAGE):
-        some = shown[start : start + ROOMS_PER_PAGE]
-        rows = [[room.serial, room.label, room.players, room.shown] for room in some]
-        packed = zlib.compress(json.dumps(rows, separators=(",", ":")).encode(), 1)
-        pages.append((some[0].serial, len(some), packed))
-    return pages
+def page_of(rooms: Sequence[RoomListing]) -> tuple[int, int, bytes]:
+    """Return a page of rooms that lists show: first serial, number of rooms, and bytes."""
+    rows = [[room.serial, room.label, room.players, room.shown] for room in rooms]
+    packed = zlib.compress(json.dumps(rows, separators=(",", ":")).encode(), 1)
+    return rooms[0].serial, len(rooms), packed
 
 
 def read_page(node: str, data: Any) -> list[tuple[int, ShownRoom]]:

@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
+import trio
 from typing_extensions import override
 
 from gameserver.cluster.directory.addresses import RedisAddress
@@ -26,7 +27,13 @@ from gameserver.cluster.directory.contract import (
     RESUME_MEMORY_S,
     Directory,
 )
-from gameserver.cluster.directory.encoding import node_as_bytes, pages_of, read_node, read_page
+from gameserver.cluster.directory.encoding import (
+    ROOMS_PER_PAGE,
+    node_as_bytes,
+    page_of,
+    read_node,
+    read_page,
+)
 from gameserver.cluster.directory.errors import DirectoryError, DirectorySettling, LeaseOver
 from gameserver.cluster.directory.filters import index_name, index_names
 from gameserver.cluster.directory.listings import (
@@ -80,19 +87,7 @@ class RedisDirectory(Directory):
 
     @override
     async def renew(self, node: NodeListing, rooms: Sequence[RoomListing]) -> Renewal:
-        pages = pages_of(rooms)
-        arguments: list[str | bytes | int] = [
-            node.node,
-            node_as_bytes(node),
-            " ".join(sorted(node.kinds)) if node.takes_rooms else "",
-            ",".join(f"{first}:{size}" for first, size, _ in pages),
-            len(pages),
-            *(packed for _, _, packed in pages),
-        ]
-        for room in rooms:
-            indexes = index_names(room.kind, room.filters) if room.free_seats > 0 else []
-            arguments += [room.label, room.fence, room.free_seats, "\n".join(indexes)]
-        lost = await self._run(_RENEW, *arguments)
+        lost = await self._run(_RENEW, *await renewal_arguments(node, rooms))
         return Renewal(lost=tuple(map(_text, lost)))
 
     @override
@@ -234,6 +229,40 @@ class RedisDirectory(Directory):
     async def newest_resumes(self, lives: Sequence[str]) -> dict[str, int]:
         numbers = await self._run(_NEWEST_RESUMES, *lives) if lives else []
         return {life: int(number) for life, number in zip(lives, numbers, strict=True) if number}
+
+
+async def renewal_arguments(
+    node: NodeListing, rooms: Sequence[RoomListing]
+) -> list[str | bytes | int]:
+    """Return what a renewal sends; other tasks have their turn meanwhile, for a tick may be due."""
+    pages = []
+    shown = sorted((room for room in rooms if room.shown is not None), key=lambda one: one.serial)
+    for start in range(0, len(shown), ROOMS_PER_PAGE):
+        pages.append(page_of(shown[start : start + ROOMS_PER_PAGE]))
+        await trio.lowlevel.checkpoint()
+    groups: dict[str, list[RoomListing]] = {}
+    for number, room in enumerate(rooms):
+        indexes = index_names(room.kind, room.filters) if room.free_seats > 0 else []
+        groups.setdefault("\n".join(indexes), []).append(room)
+        if number % ROOMS_PER_PAGE == 0:
+            await trio.lowlevel.checkpoint()
+    arguments: list[str | bytes | int] = [
+        node.node,
+        node_as_bytes(node),
+        " ".join(sorted(node.kinds)) if node.takes_rooms else "",
+        max((room.fence for room in rooms), default=0),
+        len(pages),
+        len(groups),
+        ",".join(f"{first}:{size}" for first, size, _ in pages),
+        *(packed for _, _, packed in pages),
+    ]
+    for names, grouped in groups.items():
+        arguments += [names, len(grouped)]
+    for names, grouped in groups.items():
+        for room in grouped:
+            arguments += [room.label, f"{node.node} {room.fence} {names}\t", room.free_seats]
+        await trio.lowlevel.checkpoint()
+    return arguments
 
 
 @contextlib.asynccontextmanager

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.resources
+import logging
 import os
 import ssl
 from collections.abc import AsyncIterator, Sequence
@@ -27,6 +28,10 @@ from gameserver.cluster.directory.addresses import RedisAddress, Topology
 from gameserver.cluster.directory.errors import DirectoryError, DirectoryUnavailable
 
 log = structlog.get_logger(__name__)
+
+# Each failed attempt to connect would be a traceback in the log; the caller tells it in a line.
+logging.getLogger("coredis").addHandler(logging.NullHandler())
+logging.getLogger("coredis").propagate = False
 
 Client: TypeAlias = "coredis.Redis[bytes] | coredis.RedisCluster[bytes]"
 

@@ -10,7 +10,7 @@
 --   base:nodes    hash: node -> its listing, JSON
 --   base:pages    hash: node -> first serial and number of rooms of each of its pages
 --   base:kinds    hash: node -> the kinds of which it makes rooms
---   base:rooms    hash: label -> "node fence seq until free indexes"
+--   base:rooms    hash: label -> "node fence indexes<tab>seq until free"
 --   base:index:I  set of the labels of rooms with free seats in the index I
 --   base:makers:K set of the nodes that make rooms of the kind K
 --   base:page:N:i string: rooms of the node N for lists
@@ -84,8 +84,11 @@ local function read_record(record)
     if not record then
         return nil
     end
-    local node, fence, seq, till, free, indexes =
-        string.match(record, '^(%S+) (%d+) (%d+) (%d+) (%d+) ?(.*)$')
+    local node, fence, indexes, seq, till, free =
+        string.match(record, '^(%S+) (%d+) ([^\t]*)\t(%d+) (%d+) (%d+)$')
+    if node == nil then
+        return nil -- of another version
+    end
     return {node = node, fence = tonumber(fence), seq = seq, till = tonumber(till),
         free = tonumber(free), indexes = indexes}
 end
@@ -96,8 +99,8 @@ local function alive(room)
 end
 
 local function record_of(room)
-    return table.concat({room.node, text(room.fence), room.seq, text(room.till),
-        text(room.free), room.indexes}, ' ')
+    return room.node .. ' ' .. text(room.fence) .. ' ' .. room.indexes .. '\t' .. room.seq .. ' '
+        .. text(room.till) .. ' ' .. text(room.free)
 end
 
 -- Call `look` with different random members of a set, until it returns true or `most` were drawn.
