@@ -92,7 +92,7 @@ class KeptRooms:
             return await self._storage.claim(label, self._owner)
         except Owned as owned:
             raise JoinRefused(
-                CloseCode.ROOM_FULL,
+                CloseCode.RESUMING,
                 f"{label} is on another server",
                 retry_after_s=min(max(owned.left_s, 0.1), LONGEST_RETRY_S),
             ) from None
@@ -116,7 +116,7 @@ class KeptRooms:
 
     @contextlib.asynccontextmanager
     async def one_at_a_time(self, label: str) -> AsyncIterator[bool]:
-        """Yield whether this task is to recover ``label``; else wait for the task that does."""
+        """Yield True to the task that is to recover ``label``, or False once another has tried."""
         if (other := self._recovering.get(label)) is not None:
             await other.wait()
             yield False

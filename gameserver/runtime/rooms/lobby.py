@@ -726,14 +726,18 @@ class Lobby:
             ) from None
 
     async def _recover_kept(self, kept: KeptRooms, label: str) -> None:
-        async with kept.one_at_a_time(label) as is_mine:
-            if not is_mine or label in self._open or label in self._stopping:
-                return
-            assert self.storage_for_room is not None
-            storage = self.storage_for_room()
-            recovered = await kept.recover(label, storage)
-            if recovered is not None:
-                await self._open_recovered(recovered, storage)
+        is_mine = False
+        while not is_mine and label not in self._open and label not in self._stopping:
+            async with kept.one_at_a_time(label) as is_mine:
+                if is_mine:
+                    await self._recover_now(kept, label)
+
+    async def _recover_now(self, kept: KeptRooms, label: str) -> None:
+        assert self.storage_for_room is not None
+        storage = self.storage_for_room()
+        recovered = await kept.recover(label, storage)
+        if recovered is not None:
+            await self._open_recovered(recovered, storage)
 
     async def _open_recovered(self, recovered: Recovered, storage: RoomStorage | None) -> None:
         kind, _, name = recovered.label.partition("/")

@@ -323,6 +323,11 @@ class Session:
             hello, data, self._routed = _hello_of(expected), expected.hello, expected.routed
             newcomer = True
         request = self._checked_request(hello)
+        if request.name is None and self._routed.label is None:
+            # Whoever comes back asks for its room, which may be on no node for now.
+            label = self._lobby.resumption.label_of(hello.resume)
+            if label is not None and label.partition("/")[0] == request.kind:
+                self._routed = attrs.evolve(self._routed, label=label)
         while True:
             place = await router.place(request, hello, self._routed)
             self._routed = attrs.evolve(self._routed, label=place.label)
@@ -372,7 +377,7 @@ class Session:
 
     async def _join_here(self, hello: Hello, request: JoinRequest) -> tuple[RoomTask, Member, bool]:
         """Resume or join on this node; return also whether the client has resumed."""
-        await self._lobby.find_kept(request, hello.resume)
+        not_yet = await self._recover(hello, request)
         found = self._lobby.find_resumable(hello.resume, request)
         expected = self._lobby.reservations.find(hello.ticket) is not None
         turn_s = self._turn_s(returning=found is not None or expected)
@@ -385,6 +390,8 @@ class Session:
         router = self._lobby.router
         if router is not None and (elsewhere := await router.find_seat(hello.resume)) is not None:
             raise self._moves(elsewhere.moved())
+        if not_yet is not None and hello.resume is not None:
+            raise not_yet
         await trio.sleep(turn_s)
         if router is not None and router.is_move_ticket(hello.ticket):
             # Used or expired, it counts as none: the rest of the hello says who the player is.
@@ -395,6 +402,19 @@ class Session:
         else:
             task, member = await self._join_reserved(hello, hello.ticket, request)
         return task, member, False
+
+    async def _recover(self, hello: Hello, request: JoinRequest) -> JoinRefused | None:
+        """Have a room recovered that is kept; return why another server has it, if one has.
+
+        Raises that where this server knows of no other.
+        """
+        try:
+            await self._lobby.find_kept(request, hello.resume)
+        except JoinRefused as refusal:
+            if self._lobby.router is None:
+                raise
+            return refusal
+        return None
 
     def _turn_s(self, *, returning: bool) -> float:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +12,6 @@ import trio
 from structlog.testing import capture_logs
 from trio.testing import MockClock
 
-from gameserver.errors import JoinRefused
 from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.messages import Delta
 from gameserver.runtime.rooms.kept_rooms import LEASE_S, KeptRooms
@@ -106,7 +104,7 @@ async def test_another_server_goes_on_with_the_room_of_a_dead_one(
         assert second.lobby.rooms == []  # the lease of the first one is not over
         async with second.client() as (client, _):
             await client.hello("ann", room="field/1", resume=welcome.resume)
-            assert (await client.closed())[0] == CloseCode.ROOM_FULL
+            assert (await client.closed())[0] == CloseCode.RESUMING
             assert client.bye is not None
             assert client.bye.retry_after_s is not None
             assert client.bye.retry_after_s <= 1.0
@@ -245,21 +243,29 @@ async def test_many_who_come_at_once_recover_a_room_once(
     async with server(kept, "a") as first:
         lives = [await first.leave_behind(f"p{n}", room="field/1") for n in range(3)]
         await trio.sleep(1)
-    await run_out(kept, "a")
     async with server(kept, "b") as second:
-        pass
-    await run_out(kept, "b")
-    async with server(kept, "c") as second:
+        # The first to come finds that the room is not free yet; the others try, too.
+        refusals: list[int] = []
+
+        async def come_early(number: int) -> None:
+            async with second.client() as (client, _):
+                await client.hello("ann", room="field", resume=lives[number][0].resume)
+                refusals.append((await client.closed())[0])
+
+        async with trio.open_nursery() as nursery:
+            for number in range(3):
+                nursery.start_soon(come_early, number)
+        assert refusals == [CloseCode.RESUMING] * 3
+        await run_out(kept, "a")
         answers = []
 
         async def come(number: int) -> None:
             async with second.client() as (client, _):
                 answers.append(await back(client, *lives[number], room="field"))
 
-        with contextlib.suppress(JoinRefused):
-            async with trio.open_nursery() as nursery:
-                for number in range(3):
-                    nursery.start_soon(come, number)
+        async with trio.open_nursery() as nursery:
+            for number in range(3):
+                nursery.start_soon(come, number)
         assert sorted(answer.seat for answer in answers) == sorted(w.seat for w, _ in lives)
         assert len(second.lobby.rooms) == 1
 
