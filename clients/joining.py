@@ -41,6 +41,8 @@ OPEN_DEADLINE_S: Final = 10.0
 #: Most moves that are followed within ``MOVES_S``: servers may send players in circles.
 MAX_MOVES: Final = 8
 MOVES_S: Final = 60.0
+#: After so many tries to reach the server that a client was moved to, it asks the first one again.
+MISSES: Final = 2
 
 
 async def _welcomed(connection: Connection, hello: Hello) -> Welcome:
@@ -97,6 +99,23 @@ class _Target:
     reader: SharedReader | None = None
     #: The ticket of another server, which goes with the hello until its welcome.
     sent_on: str | None = None
+    #: The address that the program gave, and tries in a row that found no other one.
+    home: str = attrs.field(default=attrs.Factory(lambda self: self.url, takes_self=True))
+    misses: int = 0
+
+    def reached(self) -> None:
+        """Note that the server let the client in."""
+        self.ticket = self.sent_on = None
+        self.misses = 0
+
+    def missed(self) -> None:
+        """Note that nothing answered: where the client was moved to, the server may have died."""
+        if self.url == self.home:
+            return
+        self.misses += 1
+        if self.misses >= MISSES:
+            self.url, self.misses = self.home, 0
+            self.ticket = self.sent_on = None
 
     def follow(self, moved: Moved) -> None:
         """Join the room that the server names from now on; ``RemoteProtocolError`` if it is bad."""
@@ -187,6 +206,8 @@ class _Stay:
                 ended = client.explained(ended)
             if not (follows or self._may_come_back(ended)):
                 return client.end(ended)
+            if self._welcomed_at_s is None and ended.code == CONNECTION_LOST:
+                self._target.missed()
             pause_s = 0.0 if follows else self._pause_s(ended)
             client.lose(ended, pause_s)
             await trio.sleep(pause_s)
@@ -230,7 +251,7 @@ class _Stay:
             if client is not None:
                 client.enter(StateChange(State.JOINING))
             welcome = await _welcomed_in_time(connection, target.hello(client))
-            target.ticket = target.sent_on = None
+            target.reached()
             schema = await _read_schema(connection, welcome, target.schema)
             with trio.CancelScope() as self._reading:
                 try:

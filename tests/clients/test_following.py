@@ -42,6 +42,26 @@ def rooms(host: ResumableLobby) -> dict[str, HoldingField]:
     return {task.label: task.room for _, task in host.lobby.rooms}  # type: ignore[misc]
 
 
+def test_a_client_that_misses_the_server_it_was_moved_to_asks_the_first_one_again() -> None:
+    target = _Target(URL, asked("field", None, None), "ann", None, None, None, None)
+    target.missed()
+    target.follow(Moved("ws://other/", "field/7", "ticket"))
+    target.reached()
+    target.missed()
+    assert target.url == "ws://other/"
+    target.reached()
+    target.missed()
+    assert target.url == "ws://other/"
+    target.missed()
+    assert (target.url, target.asked.room) == (URL, "field/7")
+    # Before the welcome, the ticket is of no use elsewhere.
+    target.follow(Moved("ws://other/", "field/8", "ticket"))
+    target.missed()
+    assert target.ticket == "ticket"
+    target.missed()
+    assert (target.url, target.ticket) == (URL, None)
+
+
 async def until_playing(game: GameClient) -> None:
     while (await game.next_state()).state is not State.PLAYING:
         pass

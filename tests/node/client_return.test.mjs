@@ -310,6 +310,27 @@ test("moved: at once to the new address and room, with the ticket, and again aft
   assert.equal(states(told).includes("closed"), false);
 });
 
+test("where it was moved to nothing answers: it asks the first server again", () => {
+  const { client, socket, time } = playing();
+  const { url } = socket();
+  socket().say([Kind.MOVED, "wss://other/play", "duel/7", "ticket"]);
+  time.advance(0);
+  socket().accept();
+  socket().say(welcome());
+  socket().lose(1006);
+  for (const tries of [1, 2]) {
+    time.advance(8000);
+    assert.equal(socket().url, "wss://other/play", `try ${tries}`);
+    socket().lose(1006);
+  }
+  time.advance(8000);
+  assert.equal(socket().url, url);
+  socket().accept();
+  assert.deepEqual(socket().take()[0].slice(3, 7), ["duel/7", "Ada", null, "resume-1"]);
+  socket().say(welcome({ resumed: true }));
+  assert.equal(client.state, "playing");
+});
+
 test("moved in place of the welcome, to another room of the same server", () => {
   const { client, socket, time } = world();
   client.connect();

@@ -77,6 +77,8 @@ const WAKING_MS = 1000;
 /** So many moves to other rooms are followed in so long a time; servers may send players in circles. */
 const MAX_MOVES = 8;
 const MOVES_MS = 60_000;
+/** After so many tries to reach the server that it was moved to, it asks the first one again. */
+const MISSES = 2;
 
 /** The names of the signals. @type {Record<keyof Payloads, true>} */
 const SIGNALS = {
@@ -126,7 +128,7 @@ export class GameClient {
     clearTimer = (timer) => clearTimeout(timer),
     random = Math.random,
   }) {
-    this.#url = url;
+    this.#url = this.#homeUrl = url;
     this.#hello = {
       schemaHash,
       name,
@@ -145,6 +147,10 @@ export class GameClient {
   }
 
   #url;
+  /** The address that the page gave. */
+  #homeUrl;
+  /** Tries in a row that found nothing where it was moved to. */
+  #misses = 0;
   #hello;
   #Socket;
   #clock;
@@ -379,6 +385,7 @@ export class GameClient {
     const bye = this.#bye;
     // After 1000 the server would take the player to have left, and would free the seat.
     this.#drop(Code.TOO_SLOW, "");
+    if (bye === null && code === Code.LOST && !this.#hasPlayed) this.#miss();
     const said = bye ?? { code, reason, retryAfterS: null };
     const { name, action } = closeCode(said.code);
     if (action !== "resume") {
@@ -386,6 +393,17 @@ export class GameClient {
       return;
     }
     this.#comeBack(said.code, said.reason || name, said.retryAfterS ?? 0);
+  }
+
+  /** Nothing answered: where the client was moved to, the server may have died. */
+  #miss() {
+    if (this.#url === this.#homeUrl) return;
+    this.#misses += 1;
+    if (this.#misses < MISSES) return;
+    this.#url = this.#homeUrl;
+    this.#misses = 0;
+    this.#hello.ticket = null;
+    this.#isMoving = false;
   }
 
   /**
@@ -490,6 +508,7 @@ export class GameClient {
     this.#hello.resume = welcome.resume === "" ? null : welcome.resume;
     this.#hello.ticket = null;
     this.#isMoving = false;
+    this.#misses = 0;
     const connection = {
       clock: this.#clock,
       post: (/** @type {Uint8Array<ArrayBuffer>} */ bytes) => this.#post(bytes),
