@@ -192,7 +192,7 @@ async def _renew_all(
 ) -> None:
     """Renew each node once a second, evenly."""
     begun_s, round_number = trio.current_time(), 0
-    while True:
+    while renewals:
         for number, arguments in enumerate(renewals):
             due_s = begun_s + (round_number + number / len(renewals)) * RENEW_EVERY_S
             if due_s >= ends_s:
