@@ -1,24 +1,32 @@
-"""The page of a game, where no ``--page`` names one.
+"""The page of a server, where no ``--page`` names one.
 
-Owns finding it: the folder ``page`` of the package that the room's module is in.  Never serves it.
+Owns finding it: the folder ``page`` of the package that a room is in; the arena's own page; or the
+playground, which is made for any game.  Never serves it.
 """
 
 from __future__ import annotations
 
 import pathlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import Any
 
+import clients
+from gameserver.games.arena.room import Arena
 from gameserver.room import Room
+from gameserver.state.journal.replay_room import ReplayRoom
 
 #: The folder of a package that holds its page.
 FOLDER = "page"
+PLAYGROUND = pathlib.Path(clients.__file__).parent / "web" / "playground"
 
 
-def page_setting(rooms: Iterable[type[Room]]) -> dict[str, pathlib.Path]:
-    """Return the setting ``page`` that a command has by default for ``rooms``, if any."""
-    page = own_page(rooms)
-    return {} if page is None else {"page": page}
+def page_setting(rooms: Collection[type[Room]]) -> dict[str, Any]:
+    """Return the setting ``page`` for ``rooms`` where none is given; nothing for the arena."""
+    games = [room.game if issubclass(room, ReplayRoom) else room for room in rooms]
+    if any(issubclass(game, Arena) for game in games):
+        return {}
+    return {"page": own_page(games) or PLAYGROUND}
 
 
 def own_page(rooms: Iterable[type[Room]]) -> pathlib.Path | None:

@@ -13,12 +13,14 @@ import time
 from collections.abc import Iterator
 from typing import Annotated, Any, BinaryIO, Final
 
+import attrs
 from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gameserver.cli.errors import UsageError
 from gameserver.cli.flags import NO_FLAGS, ConfigFile, Flags
+from gameserver.cli.pages import page_setting
 from gameserver.cli.replay_output import Series, show_series, show_summary
 from gameserver.cli.room_names import load_room
 from gameserver.cli.serving import serve_rooms
@@ -98,8 +100,11 @@ def _serve(
     with _progress(file, "reading") as advance:
         recording = Recording(reader, lambda: advance(reader.read_bytes))
     kind, _, _ = reader.header.label.partition("/")
+    room_class = replay_room(recording, game)
+    if settings.page is None:
+        settings = attrs.evolve(settings, **page_setting([room_class]))
     with unfailing_output():
-        serve_rooms({kind: replay_room(recording, game)}, settings, console)
+        serve_rooms({kind: room_class}, settings, console)
 
 
 @contextlib.contextmanager

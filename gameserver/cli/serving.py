@@ -16,14 +16,13 @@ import trio
 from rich.console import Console
 
 from gameserver.cli.errors import UsageError
+from gameserver.cli.pages import PLAYGROUND
 from gameserver.cluster.serving import serve
 from gameserver.config import Settings, service_variables
-from gameserver.games.arena.room import Arena
 from gameserver.ops.logging import configure_logging
 from gameserver.ops.output import LossReport, unfailing
 from gameserver.room import Room
 from gameserver.runtime.server import Server
-from gameserver.state.journal.replay_room import ReplayRoom
 
 log = structlog.get_logger(__name__)
 
@@ -80,16 +79,9 @@ def addresses(server: Server) -> list[str]:
     return lines
 
 
-def _shown_by(room: type[Room]) -> type[Room]:
-    """Return the game that pages see in a room: that of a replay is another class."""
-    return room.game if issubclass(room, ReplayRoom) else room
-
-
 def page_hint(server: Server) -> list[str]:
-    """Return a hint if the page at that address cannot show the rooms that are served."""
-    kinds = server.lobby.kinds
-    if server.settings.page is not None or any(
-        issubclass(_shown_by(room), Arena) for room in server.lobby.classes
-    ):
+    """Return a hint about the page at that address, if it is not the game's own."""
+    if server.settings.page != PLAYGROUND:
         return []
-    return [f"rooms: {', '.join(kinds)}; the page is the arena's, --page serves your own"]
+    kinds = ", ".join(server.lobby.kinds)
+    return [f"rooms: {kinds}; the page is the playground, --page serves your own"]

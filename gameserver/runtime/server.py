@@ -54,7 +54,7 @@ from gameserver.runtime.http.acceptor import Acceptor, AcceptorSettings
 from gameserver.runtime.http.assets import Assets, web_client
 from gameserver.runtime.http.endpoint import Endpoint, Handler
 from gameserver.runtime.http.frozen_connection import FrozenConnection
-from gameserver.runtime.http.messages import Response, Site, text_response
+from gameserver.runtime.http.messages import BINARY, Response, Site, text_response
 from gameserver.runtime.http.page_folder import page_files
 from gameserver.runtime.http.request_policy import METRICS_PATH, RequestPolicy
 from gameserver.runtime.membership.joining import check_others, make_membership, open_directory
@@ -68,6 +68,7 @@ from gameserver.runtime.reloading import ask_again, read_beside, reload_when_ask
 from gameserver.runtime.rooms.journal_files import journals_folder, make_folder
 from gameserver.runtime.rooms.kept_rooms import KeptRooms
 from gameserver.runtime.rooms.kind_figures import kind_figures
+from gameserver.runtime.rooms.kind_list import kind_list
 from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.rooms.resumption import Showing
 from gameserver.runtime.rooms.room_list import RoomList
@@ -576,6 +577,9 @@ class Server:
                 "/readyz": self._readiness,
                 METRICS_PATH: lambda _query: Response(200, CONTENT_TYPE, self._exposition),
                 "/rooms": self.own_rooms,
+                "/kinds": lambda _query: Response(
+                    200, BINARY, kind_list(self.lobby.classes_by_kind)
+                ),
             },
             assets=self._assets(),
             gather={METRICS_PATH: self._gather_metrics},

@@ -91,13 +91,11 @@ def test_the_page_of_the_how_to_predicts(tmp_path: Path, browser: Browser) -> No
 
 
 @pytest.mark.long
-def test_without_it_the_arenas_page_says_that_this_is_another_game(
-    printed: Path, pages: Pages
-) -> None:
+def test_without_it_the_playground_plays_it(printed: Path, pages: Pages) -> None:
     with running_server(["serve", "mygame:Arena", "--port", "0"], cwd=printed) as server:
-        said = "^rooms: arena; the page is the arena's, --page serves your own$"
+        said = "^rooms: arena; the page is the playground, --page serves your own$"
         server.stdout.wait_for(said, START_DEADLINE_S)
-        page = pages.open(server.url(), name="Ada", autoplay=1)
-        page.wait_for_banner(r"the room plays another game\.")
-        assert page.ask("window.arena.client.state") == "closed"
+        page = pages.open(server.url(), room="arena", name="Ada", join=1)
+        page.wait("window.client?.state === 'playing' && client.replica.own")
+        page.wait_for_text("#place", "arena/1")
         assert page.complaints == []

@@ -231,8 +231,7 @@ export class Schema {
     const entities = kinds(reader, 4, (index) => readEntityKind(reader, index));
     const commands = kinds(reader, 2, (index) => {
       const name = reader.str();
-      const fields = rows(reader, 6, () => readCommandField(reader));
-      return new CommandKind(index, name, distinct(fields));
+      return new CommandKind(index, name, readCommandFields(reader));
     });
     const events = kinds(reader, 2, () => new EventKind(reader.str(), distinct(readFields(reader))));
     return new Schema(entities, commands, events, reader.since(start));
@@ -334,6 +333,11 @@ function readEntityKind(reader, index) {
 /** @param {Reader} reader @returns {Field[]} */
 function readFields(reader) {
   return rows(reader, 2, () => ({ name: reader.str(), type: readType(reader) }));
+}
+
+/** The fields of a command, or the options of a room. @param {Reader} reader */
+export function readCommandFields(reader) {
+  return distinct(rows(reader, 6, () => readCommandField(reader)));
 }
 
 /** @param {Reader} reader @returns {import("./commands.js").CommandField} */

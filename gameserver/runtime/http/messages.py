@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
+BINARY = "application/octet-stream"
 HTML = "text/html; charset=utf-8"
 
 SECURITY_HEADERS = (

@@ -265,6 +265,11 @@ class Lobby:
         """Return the class of the room ``kind/name``, or of a kind; ``LookupError`` if unknown."""
         return self._kinds[label.partition("/")[0]]
 
+    @property
+    def classes_by_kind(self) -> Mapping[str, type[Room]]:
+        """The kinds of rooms with their classes, the default first."""
+        return self._kinds
+
     def room_class(self, request: JoinRequest) -> type[Room]:
         """Return the class of room that a client asks for."""
         return self._kinds[request.kind]
