@@ -120,6 +120,9 @@ async def _run_joined(
     async with trio.open_nursery() as nursery:
         await node.join(nursery)
         node.sockets.plain = await listen("127.0.0.1", 0, "port")
+        if settings.certificate is not None:
+            node.sockets.tls = await listen("127.0.0.1", 0, "tls_port")
+            node.sockets.own_tls[node.index] = await listen("127.0.0.1", 0, "tls_port")
         with trio.CancelScope() as scope:
             async with open_in(kinds, settings, node) as server, trio.open_nursery() as beside:
                 beside.start_soon(node.run_listing)
