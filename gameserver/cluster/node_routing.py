@@ -25,9 +25,10 @@ from gameserver.cluster.directory.listings import (
     NodeListing,
     RoomCandidate,
 )
-from gameserver.cluster.placement import Placement, by_load, least_loaded
+from gameserver.cluster.placement import Choice, by_load, least_loaded
 from gameserver.errors import JoinRefused
 from gameserver.protocol.closing import CloseCode
+from gameserver.room import Room
 from gameserver.runtime.rooms.join_request import JoinRequest
 from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.sessions.routing import Elsewhere, Here, Routed
@@ -56,13 +57,11 @@ class NodeRouting:
         lobby: Lobby,
         run: str,
         renew: Callable[[], object],
-        placements: dict[str, Placement] | None = None,
     ) -> None:
         self._directory = directory
         self._lobby = lobby
         self._run = run
         self._renew = renew
-        self._placements = placements or {}
         #: The fences of the rooms that this node owns.
         self.fences: dict[str, int] = {}
 
@@ -116,7 +115,8 @@ class NodeRouting:
         found = await self._directory.candidates(request.kind, request.wanted)
         fitting = tuple(room for room in found.rooms if room.label not in refused_by)
         found = Candidates(rooms=fitting, nodes=found.nodes)
-        choice = self._placements.get(request.kind, by_load)(found)
+        room = self._lobby.room_class(request)
+        choice = self._choose(room, found)
         if isinstance(choice, RoomCandidate):
             if not await self._directory.take_seats(choice.label, choice.fence):
                 return None
@@ -126,7 +126,6 @@ class NodeRouting:
             return _elsewhere(choice.label, choice.owner)
         if choice is None:
             raise self._lobby.overloaded()
-        room = self._lobby.room_class(request)
         known = len(request.wanted) == len(room.filter_by)
         claim = await self._directory.claim_new(
             choice.node,
@@ -136,6 +135,16 @@ class NodeRouting:
             filters=request.wanted,
         )
         return self._place_of(claim)
+
+    @staticmethod
+    def _choose(room: type[Room], found: Candidates) -> Choice:
+        """Return the choice of the kind's own placement, or the choice by load if that raises."""
+        if room.placement is not None:
+            try:
+                return room.placement(found)
+            except Exception:
+                log.exception("the placement of a room failed", room=room.__name__)
+        return by_load(found)
 
     def _without_directory(self, request: JoinRequest, routed: Routed, why: str) -> Here:
         """Place a client while the supervisor is away: in the rooms of this node, or not at all.

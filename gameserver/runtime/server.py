@@ -181,6 +181,11 @@ class Server:
     async def open_storage(self) -> None:
         """Open the storage that the setting names; ``StartError`` if that fails."""
         if self.settings.storage is None:
+            if self._surroundings is not None and any(r.durable for r in self.lobby.classes):
+                raise StartError(
+                    "several nodes keep durable rooms in a storage: install the extra storage, or "
+                    "give --storage"
+                )
             return
         try:
             self.storage = await ServerStorage.open(self.settings.storage)

@@ -14,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameserver import Player
+from gameserver.cluster.directory.listings import Candidates
+from gameserver.cluster.placement import Choice
 from gameserver.protocol.messages import (
     SUBPROTOCOL,
     VERSION,
@@ -75,6 +77,29 @@ async def test_players_who_name_no_room_fill_one_up(folder: Path) -> None:
         rooms = [(await client.joined(f"p{n}")).room for n, client in enumerate((a, b, c, d))]
         assert rooms[:3] == ["field/1"] * 3, "it has three seats"
         assert rooms[3] == "field/2"
+
+
+async def test_a_kind_may_place_its_rooms_itself(folder: Path) -> None:
+    class Alone(Field):
+        @staticmethod
+        def placement(candidates: Candidates) -> Choice:
+            return min(candidates.nodes, key=lambda node: node.name)
+
+    class Broken(Field):
+        @staticmethod
+        def placement(candidates: Candidates) -> Choice:
+            raise ZeroDivisionError("a bug in placement")
+
+    async with (
+        node_host(folder, kinds={"alone": Alone, "broken": Broken}) as host,
+        join(host.servers[1]) as a,
+        join(host.servers[1]) as b,
+        join(host.servers[1]) as c,
+    ):
+        assert (await a.joined("ann")).room == "alone/1"
+        assert (await b.joined("bob")).room == "alone/2", "always a new room"
+        assert list(host.rooms(0)) == ["alone/1", "alone/2"]
+        assert (await c.joined("cat", room="broken")).room == "broken/1"
 
 
 async def test_a_room_that_is_full_is_refused_by_name(folder: Path) -> None:
