@@ -104,7 +104,7 @@ def find_changes(world: World, tick: int) -> Changes:
     type cannot hold.
     """
     changes = Changes(tick)
-    stayed: dict[int, list[Any]] = {}
+    stayed = changes.flat
     if world.spawned:
         _note_spawned(world, changes)
     if world.owner_changed:
@@ -123,7 +123,6 @@ def find_changes(world: World, tick: int) -> Changes:
         _note_despawned(world, changes)
     else:
         world.rest_ids(())
-    changes.flat = stayed
     for cell, flat in stayed.items():
         changes.stayed[cell] = fragment(flat)
         changes.stayed_counts[cell] = len(flat)

@@ -315,8 +315,8 @@ class Stepper(Generic[R]):
                 self.failures.append(HookFailure(hook, None, error))
 
     def _apply_commands(self, tick: int) -> None:
-        waiting = sorted(self._commands.waiting, key=_number)
-        self._commands.waiting.clear()
+        waiting, self._commands.waiting = self._commands.waiting, []
+        waiting.sort(key=_number)
         handlers, on_command = self._handlers, self.room.on_command
         handler: Callable[[Player, Any], object] = on_command
         for commands in waiting:
