@@ -74,7 +74,7 @@ class Common:
 @Parameter(name="*")
 @attrs.frozen(kw_only=True)
 class FromTheLastJoin(Common):
-    """Counts from the last join on, for so long that nothing of what joining leaves is hidden."""
+    """Flags of studies that count from the last join on, so work put off until then counts too."""
 
     warmup: Annotated[float, Parameter(help="Seconds between joining and counting.")] = 0.0
     window: Annotated[float, Parameter(help="Seconds of counting.")] = 8.0
@@ -457,7 +457,7 @@ def soak(
         DEFAULT_OUTPUT
     ),
 ) -> None:
-    """Players who join, leave, are cut off and come back, and attackers, for long.
+    """Players join, leave, lose their connections and come back, beside attackers, for long.
 
     The exit code is 1 if a seat was lost, a player dropped, a checksum wrong or a log line
     unexplained.

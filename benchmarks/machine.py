@@ -36,7 +36,7 @@ def choose_cores() -> Cores:
 
 
 def stay_off_the_server(cores: Cores) -> None:
-    """Run this process, and what it starts without saying otherwise, on the core of the load."""
+    """Pin this process to the core of the load; child processes inherit that."""
     os.sched_setaffinity(0, {cores.load})
 
 

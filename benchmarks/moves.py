@@ -54,7 +54,7 @@ def start_of(index: int, side: int) -> tuple[int, int]:
 
 
 def passing_beside(world: str, players: int) -> int:
-    """Return how many come and go beside the players of a world: whole rooms of them."""
+    """Return how many players come and go, in whole rooms, beside those who stay."""
     if world != "churn":
         return 0
     return max(1, round(players / STAYING_PER_ROOM_A_S * _ROUND_S)) * ROOM_SIZES[world]

@@ -30,7 +30,7 @@ TICKS: Final = 600
 
 
 class FrameSink:
-    """Where the publisher's frames go: their payloads are kept until they are taken."""
+    """A sink for the publisher's frames that keeps their payloads until they are taken."""
 
     clear = True
 
@@ -76,7 +76,7 @@ class _Pilot:
         publisher.add(self.seated.seat)
 
     def play(self, tick: int) -> None:
-        """Apply what came, and answer it with a command; without a new one the last is repeated."""
+        """Apply the newest deltas; note the next command or, without one, the last again."""
         for payload in self.sink.take():
             message = decode_from_server(payload)
             if isinstance(message, Delta):

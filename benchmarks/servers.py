@@ -195,7 +195,7 @@ def _start_ourselves(setting: Setting) -> Started:
 
 
 def room_of(setting: Setting) -> str:
-    """Return what the clients of a world ask our server for: its kind, or a room for each few."""
+    """Return what clients of a world ask our server for: a kind, or a room for each few."""
     kind = _ROOMS[setting.world].lower()
     return f"{kind}/{ROOM_PLACE}" if setting.room_size else kind
 

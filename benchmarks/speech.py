@@ -27,7 +27,7 @@ _COLYSEUS_ROOM_STATE_PATCH: Final = 15
 
 @attrs.frozen(kw_only=True)
 class Speech:
-    """How to talk to one kind of server; messages are payloads of binary WebSocket messages."""
+    """The messages for one kind of server, as payloads of binary WebSocket messages."""
 
     protocol: str = ""
     #: Sent once the WebSocket is open, and in answer to the first message; empty: nothing.

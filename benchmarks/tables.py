@@ -47,7 +47,7 @@ def comparison(records: Sequence[Record], world: str) -> str:
 def _order(
     groups: Mapping[tuple[str, int], Sequence[Record]], server: str, counts: Sequence[int]
 ) -> tuple[int, float]:
-    """The floor first, then by cost where most players were measured."""
+    """Return a sort key: the floor comes first, then the cost with the most players counts."""
     if server == FLOOR:
         return (-len(counts) - 1, 0.0)
     measured = [count for count in counts if (server, count) in groups]

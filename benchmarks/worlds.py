@@ -42,7 +42,7 @@ class Mover:
 
 @command
 class Turn:
-    """Go that way from now on."""
+    """A new heading for the own mover."""
 
     heading: int = number(0, len(HEADINGS) - 1)
 
@@ -83,7 +83,7 @@ class BigWorld(Room):
         player.entity = self.make_mover(player)
 
     def on_leave(self, player: Player, reason: str) -> None:  # noqa: ARG002
-        """Take it away."""
+        """Take the mover away."""
         self.movers.discard(player.entity)
         self.despawn(player.entity)
 
@@ -121,7 +121,7 @@ class Broadcast(BigWorld):
 
 
 class Match(Broadcast):
-    """A room of a few who see each other; there are many of it."""
+    """A room of a few players who see each other; there are many such rooms."""
 
     max_players = crowd = ROOM_SIZES["matches"]
 
@@ -147,7 +147,7 @@ class IdleDuel(Duel):
 
 
 class Arrivals(Idle):
-    """Where a storm of joins goes: what is measured is joining, not playing with so many."""
+    """A room for a storm of joins, in which only joining is measured."""
 
     max_players = crowd = JOINING
 

@@ -159,7 +159,7 @@ def test_leaving_frees_what_was_owned_once() -> None:
     assert stepper.take_texts() == []
 
 
-def test_who_is_kicked_counts_until_it_has_left() -> None:
+def test_a_kicked_player_counts_until_it_has_left() -> None:
     stepper = Stepper(Recorder())
     ann, bob = stepper.join(1, NoSink(), "ann"), stepper.join(2, NoSink(), "bob")
     assert stepper.kicked == []
@@ -222,7 +222,7 @@ def test_events_must_be_declared() -> None:
         room.emit(Bump(1), at=Ship())  # type: ignore[arg-type]
 
 
-def test_who_is_meant_is_a_player_not_the_number_of_its_seat() -> None:
+def test_tools_take_a_player_and_not_the_number_of_its_seat() -> None:
     stepper = Stepper(Recorder())
     room = stepper.room
     player: Any = stepper.join(1, NoSink(), "a").player

@@ -29,8 +29,6 @@ from gameserver.runtime.open_files import within_open_files
 MODULE: Final = "benchmarks.hostile.attackers"
 NICENESS: Final = 10
 END_TIMEOUT_S: Final = 10.0
-#: Of each attack, before anything is measured.
-REHEARSE_S: Final = 1.0
 
 
 class Attackers:
@@ -62,7 +60,7 @@ class Attackers:
         self._process.stdin.flush()
 
     def end(self) -> None:
-        """Let them go, and note what they did; ``BenchmarkError`` if they had failed."""
+        """End the attack and note what was done; ``BenchmarkError`` if they had failed."""
         try:
             told, _ = self._process.communicate(timeout=END_TIMEOUT_S)
             self.tally = Tally(**json.loads(told))
@@ -74,7 +72,7 @@ class Attackers:
             self.kill()
 
     def kill(self) -> None:
-        """End them without asking, and what they started, if it still runs; idempotent."""
+        """Kill the process and its children, if they still run; idempotent."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -92,13 +90,13 @@ class Camp:
     core: int
 
     async def ready(self, attack: str, seed: int) -> Attackers:
-        """Return attackers who wait to begin."""
+        """Return a process of attackers that waits to begin."""
         return await trio.to_thread.run_sync(
             partial(Attackers, attack, self.port, self.tls_port, seed=seed, core=self.core)
         )
 
     async def attack(self, attack: str, seed: int, seconds: float) -> Tally:
-        """Attack for so long; cancelled, at once no more."""
+        """Attack for so long; a cancelled attack ends at once."""
         attackers = await self.ready(attack, seed)
         try:
             attackers.begin()
@@ -109,9 +107,9 @@ class Camp:
         return attackers.tally
 
     async def rehearse(self, names: Iterable[str]) -> None:
-        """Have each attack for a moment: what a process allocates once is no leak."""
+        """Have each attack for a moment, unmeasured: what a process allocates once is no leak."""
         for name in names:
-            await self.attack(name, 0, REHEARSE_S)
+            await self.attack(name, 0, ATTACKS[name].full_after_s)
 
 
 async def _until_end_of_input(attack: str, port: int, tls_port: int, seed: int) -> Tally:
@@ -131,7 +129,7 @@ async def _until_end_of_input(attack: str, port: int, tls_port: int, seed: int) 
 
 
 def main() -> None:
-    """Be the process."""
+    """Run as the process of the attackers."""
     os.nice(NICENESS)
     within_open_files(Settings())
     attack, port, tls_port, seed = sys.argv[1:]

@@ -77,13 +77,15 @@ Act = Callable[[Target], Awaitable[None]]
 class Attack:
     """What ``attackers`` do at once, each again and again; ``addresses``: from how many.
 
-    ``codes``: what the server may end their sessions with, besides ``ALWAYS``.
+    ``codes``: what the server may end their sessions with, besides ``ALWAYS``.  ``full_after_s``:
+    how long it takes until as much is open as ever is.
     """
 
     act: Act
     attackers: int = 20
     addresses: int = 1
     codes: frozenset[int] = frozenset()
+    full_after_s: float = 1.0
 
 
 async def run(attack: Attack, target: Target) -> None:
@@ -106,7 +108,7 @@ async def _again_and_again(act: Act, target: Target) -> None:
 
 
 async def _garbage(target: Target) -> None:
-    """Send noise: instead of a request, of a hello, or in the middle of a game."""
+    """Send random bytes instead of a request, instead of a hello, or during a game."""
     depth = target.rng.randrange(4)
     noise = target.rng.randbytes(target.rng.randrange(1, 2000))
     wire = await (target.connect, target.open, target.enter, target.enter)[depth]()
@@ -114,7 +116,7 @@ async def _garbage(target: Target) -> None:
 
 
 async def _no_messages(target: Target) -> None:
-    """Say what msgpack can say and no message is, whole or in two fragments."""
+    """Send valid msgpack that is no message, whole or in two fragments."""
     payload = target.rng.choice(list(NO_MESSAGES.values()))
     whole = masked(payload)
     in_two = masked(payload, 0x02) + masked(b"", 0x80)
@@ -131,7 +133,7 @@ async def _lying_acks(target: Target) -> None:
 
 
 async def _say_and_leave(wire: Wire, data: bytes) -> None:
-    """Send, listen until the server ends it or says nothing more to the point, and reset."""
+    """Send, read until the server closes or goes quiet, and reset the connection."""
     try:
         with trio.move_on_after(PATIENCE_S):
             await wire.send(data)
@@ -144,7 +146,7 @@ async def _say_and_leave(wire: Wire, data: bytes) -> None:
 
 
 async def _ends(target: Target) -> None:
-    """Come to some point of a connection's life, then half-close or reset it."""
+    """Half-close or reset connections at different points of their lives."""
     script = UPGRADE + masked(target.name_hello()) + FLOODS["messages"]
     wire = await target.connect()
     try:
@@ -168,7 +170,7 @@ async def _ends(target: Target) -> None:
 
 
 async def _dribble(wire: Wire, data: bytes) -> None:
-    """Send a byte now and then until the server has had enough."""
+    """Send a byte now and then until the server closes the connection."""
 
     async def send() -> None:
         with suppress(*GONE):
@@ -198,7 +200,7 @@ async def _slow_websocket(target: Target) -> None:
 
 
 async def _never_read(target: Target) -> None:
-    """Join, then read nothing, ever, but keep acknowledging nothing: until the server ends it."""
+    """Join, then never read, and send messages until the server closes the connection."""
     wire = await target.open(receive_buffer=SMALL_BUFFER_BYTES)
     try:
         await wire.send(masked(target.name_hello()))
@@ -210,7 +212,7 @@ async def _never_read(target: Target) -> None:
 
 
 async def _half_heads(target: Target) -> None:
-    """Open connections that never end their request, and see whether newcomers still get in."""
+    """Open connections with unfinished requests; newcomers must still get in."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_newcomers, target)
         while True:
@@ -251,7 +253,7 @@ async def _newcomers(target: Target) -> None:
 
 
 async def _flood(target: Target, name: str) -> None:
-    """Send the same for as long as the server takes it."""
+    """Send the same bytes until the server closes the connection."""
     data = FLOODS[name]
     data *= max(1, LOTS_OF_BYTES // len(data))
     wire = await target.enter()
@@ -271,7 +273,7 @@ async def _send_for_ever(wire: Wire, data: bytes) -> None:
 
 
 async def _pages(target: Target) -> None:
-    """Ask for pages without waiting for them, then read and forget all of them."""
+    """Request pages without waiting for the answers, then read and drop all answers."""
     wire = await target.connect()
     try:
         await wire.send(b"".join(target.rng.choices(PAGES, k=PIPELINED)))
@@ -286,7 +288,7 @@ async def _connect_only(target: Target) -> None:
 
 
 async def _tls_only(target: Target) -> None:
-    """Have the server do the costly half of TLS, and go."""
+    """Have the server do the expensive half of a TLS handshake, and leave."""
     (await target.connect_tls()).reset()
 
 
@@ -335,7 +337,7 @@ async def _join_only(target: Target) -> None:
 
 
 async def _forged_tokens(target: Target) -> None:
-    """Ask for the room that wants tokens, with one that nobody signed."""
+    """Ask for the room that requires tokens, with a token that nobody signed."""
     wire = await target.open()
     token = target.rng.choice(forged_tokens(target.rng))
     await _say_and_leave(wire, masked(hello("mallory", room="guarded", token=token)))
@@ -409,7 +411,7 @@ def _reset_all(wires: list[Wire]) -> None:
 
 
 async def _guessed_tokens(target: Target) -> None:
-    """Ask for somebody's seat with a token that nobody was given."""
+    """Ask for a player's seat with a token that the server never issued."""
     guess = target.rng.choice(
         [guessed_resume_token(target.rng), *forged_tokens(target.rng), target.name()]
     )
@@ -420,7 +422,7 @@ async def _guessed_tokens(target: Target) -> None:
 
 
 async def _rooms_by_proxy(target: Target) -> None:
-    """Be one client behind a proxy that the server trusts but does not know; open rooms."""
+    """Open rooms as a client behind a trusted proxy that is not listed."""
     wires: list[Wire] = []
     try:
         async with trio.open_nursery() as nursery:
@@ -437,7 +439,7 @@ async def _rooms_by_proxy(target: Target) -> None:
 
 
 async def _rebound(target: Target) -> None:
-    """Be a page at a foreign name, in a browser on the server's own machine."""
+    """Send what a page at a foreign host name sends from a browser on the server's machine."""
     wire = await target.connect()
     try:
         answer = await wire.ask(target.rng.choice(REBOUND))
@@ -450,7 +452,7 @@ async def _rebound(target: Target) -> None:
 
 
 async def _outages(target: Target) -> None:
-    """Be a crowd whose network fails for everyone at once; all come back at once."""
+    """Reset the connections of a whole crowd at once; all of them come back at once."""
     tokens: dict[int, str] = {}
     while True:
         wires: list[Wire] = []
@@ -463,7 +465,7 @@ async def _outages(target: Target) -> None:
 
 
 async def _come(target: Target, number: int, tokens: dict[int, str], wires: list[Wire]) -> None:
-    """Join, or come back to the seat, however often one has to try."""
+    """Join, or come back to the seat; try until it works."""
     token = tokens.get(number)
     while True:
         try:
@@ -521,8 +523,9 @@ ATTACKS: Final[Mapping[str, Attack]] = {
     "slowloris in WebSocket": Attack(
         _slow_websocket, attackers=150, codes=frozenset({CloseCode.TOO_SLOW})
     ),
+    # 680 connections a second, until the server keeps no more of those that have not joined.
     "half-sent heads, 40 addresses": Attack(
-        _half_heads, attackers=1, addresses=HALF_HEAD_ADDRESSES
+        _half_heads, attackers=1, addresses=HALF_HEAD_ADDRESSES, full_after_s=4.0
     ),
     "flood of messages": Attack(partial(_flood, name="messages"), codes=_RATE),
     "flood of pings": Attack(partial(_flood, name="pings"), codes=_RATE),

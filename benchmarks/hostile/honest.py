@@ -77,7 +77,7 @@ class Honest:
 
     @property
     def playing(self) -> int:
-        """How many are connected."""
+        """The number of connected players."""
         return len(self._playing)
 
     @property
@@ -87,22 +87,22 @@ class Honest:
 
     @property
     def wrong_checksums(self) -> int:
-        """How many there were since the start."""
+        """The number of wrong checksums since the start."""
         playing = self._clients.values()
         return self._wrong_before + sum(c.statistics().checksum_failures for c in playing)
 
     def take(self) -> Window:
-        """Return what was noted since the last time, and begin anew."""
+        """Return the figures since the last call, and begin new ones."""
         taken, self.now = self.now, Window.of(self.players)
         return taken
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for something that can only become true when a delta comes."""
+        """Wait for a condition that only a delta can make true."""
         while not condition():
             await self._news.park()
 
     async def run(self, port: int) -> None:
-        """Let all play at the server's ``port`` until cancelled."""
+        """Run all players at the server's ``port`` until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._nap)
             for number in range(self.players):
@@ -116,7 +116,7 @@ class Honest:
             self.now.naps_late_s.append(trio.current_time() - until_s)
 
     async def _live(self, port: int, number: int) -> None:
-        """Play; once dropped, be noted and come back, so that the next attack has its judges."""
+        """Play; a dropped player is counted and joins anew for the next attack."""
         visit = self._visit_whole if number < WHOLE else self._visit_light
         while True:
             try:
@@ -153,7 +153,7 @@ class Honest:
             await player.leave()
 
     async def _steer_light(self, player: LightPlayer, number: int, name: str) -> None:
-        """Send controls, an acknowledgement a second, and now and then the wish to fly again."""
+        """Send controls, one acknowledgement a second, and now and then ``Play`` to fly again."""
         rng = random.Random(name)
         await trio.sleep(rng.random())
         while True:
@@ -168,7 +168,7 @@ class Honest:
     # ------------------------------------------------------------ whole clients
 
     async def _visit_whole(self, port: int, number: int, name: str) -> None:
-        """Be one, without resuming: a player that the server drops must be counted."""
+        """Play as a whole client without resuming, because a dropped player must be counted."""
         url = f"ws://127.0.0.1:{port}/"
         async with open_game(
             url, room=ROOM, name=name, schema=Siege.schema(), resume=False
@@ -184,7 +184,7 @@ class Honest:
                 self._wrong_before += client.statistics().checksum_failures
 
     def _hear(self, number: int, client: GameClient, delta: Applied) -> None:
-        """Note a delta, and what the room tells of its ticks in it."""
+        """Note a delta, and the tick times that it carries."""
         self._note(number, delta.tick)
         [beat] = client.replica.of_kind("Beat")
         if delta.tick == client.replica.tick:  # else the beat is already that of a later one
@@ -195,7 +195,7 @@ class Honest:
 
 
 def _ignore(_delta: Applied) -> None:
-    """Where deltas go that nobody wants."""
+    """Drop a delta."""
 
 
 async def fly(
@@ -204,7 +204,7 @@ async def fly(
     name: str,
     on_delta: Callable[[Applied], None] = _ignore,
 ) -> None:
-    """Fly about until the connection ends, which raises ``ConnectionLost`` but in peace."""
+    """Fly until the connection ends; ``ConnectionLost`` unless it was closed normally."""
     steer_at = asked_at = 0
     async for delta in client:
         on_delta(delta)
@@ -220,7 +220,7 @@ async def fly(
 
 
 def random_controls(rng: random.Random) -> Steer:
-    """Return the controls of one who cannot fly, but is never still for long."""
+    """Return random controls that change often."""
     return Steer(
         turn=rng.choice((-1, 0, 0, 1)),
         thrust=rng.random() < 0.8,
@@ -272,5 +272,5 @@ def delays_s(window: Window, ticks: range) -> list[float]:
 
 
 def of_ticks(by_tick: Mapping[int, float], ticks: range) -> list[float]:
-    """Return what is known of those of ``ticks`` of which anyone was told, ascending."""
+    """Return the figures of those of ``ticks`` that any player was told of, ascending."""
     return sorted(value for tick, value in by_tick.items() if tick in ticks)

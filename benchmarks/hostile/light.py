@@ -97,7 +97,7 @@ class LightPlayer:
         await self._send(masked(message.encode()))
 
     async def acknowledge(self, tick: int) -> None:
-        """Say that the delta of ``tick`` has come."""
+        """Acknowledge the delta of ``tick``."""
         await self._send(masked(Ack(tick).encode()))
 
     async def read_arrived(self) -> int:
@@ -110,25 +110,25 @@ class LightPlayer:
         return newest
 
     def cut(self) -> None:
-        """End the connection with a reset, as a network that fails."""
+        """Reset the connection, as a failing network does."""
         self.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESETS)
         self.stream.socket.close()
 
     async def leave(self) -> None:
-        """Close as politely as can be done at once."""
+        """Send a close frame and close the socket, without waiting for an answer."""
         code = CloseCode.NORMAL.to_bytes(2, "big")
         with trio.move_on_after(1.0, shield=True), suppress(ConnectionLost):
             await self._send(masked(code, CLOSE))
         await trio.aclose_forcefully(self.stream)
 
     async def _next_message(self) -> bytes:
-        """Return the next binary message, pings being answered."""
+        """Return the next binary message; answer pings before it."""
         while (message := await self._next_arrived()) is None:
             await self._receive()
         return message
 
     async def _next_arrived(self) -> bytes | None:
-        """Return the next binary message of those that have come; None: there is no whole one."""
+        """Return the next whole binary message that has arrived, or None."""
         while (frame := first_frame(self._read)) is not None:
             first, payload, used = frame
             self._read = self._read[used:]

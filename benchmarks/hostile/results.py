@@ -98,7 +98,7 @@ class AttackRecord:
 
     @property
     def valid(self) -> bool:
-        """Whether the machine was fast enough, and ours alone."""
+        """Whether the machine was fast enough and had no other work."""
         return (
             self.nap_p99_ms <= MOST_NAP_LATE_MS
             and self.waited <= MOST_WAITED
@@ -107,7 +107,7 @@ class AttackRecord:
 
 
 def broken(record: AttackRecord) -> list[str]:
-    """Return which promises were not kept, in words; all else depends on the machine as well."""
+    """Return the broken promises in words; all other figures depend on the machine as well."""
     counts = {
         "dropped": len(record.lost),
         "wrong checksums": record.wrong_checksums,
@@ -123,7 +123,7 @@ def broken(record: AttackRecord) -> list[str]:
 
 
 def complaints(record: AttackRecord, quiet: AttackRecord) -> list[str]:
-    """Return which targets were missed, in words; empty if none was."""
+    """Return the missed targets in words."""
     found = broken(record)
     if missed := record.ticks_missed - record.ticks_missed_coreless:
         found.append(f"{missed} ticks missed")
@@ -140,7 +140,7 @@ def complaints(record: AttackRecord, quiet: AttackRecord) -> list[str]:
 
 
 def hostile_table(records: Sequence[AttackRecord]) -> str:
-    """Return one row per attack, the quiet window first; whose quiet window comes before it."""
+    """Return one row per attack; the quiet window of a run comes before its attacks."""
     header = ["attack", "connections", "MB sent", "dropped", "ticks missed"]
     header += ["tick p99 ms, on the core", "tick p99 ms, in all", "delta delay p99 ms"]
     header += ["RSS MB", "tasks", "descriptors", "targets"]

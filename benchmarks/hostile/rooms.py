@@ -71,7 +71,7 @@ class TickTimes(trio.abc.Instrument):
 
 
 class Siege(Arena):
-    """The arena, whose every delta tells when its tick began: before commands were read."""
+    """The arena; every delta tells when its tick began, before commands were read."""
 
     max_players = MAX_PLAYERS
     classes = (*model.CLASSES, Beat)  # type: ignore[assignment]  # one more than the arena has

@@ -22,7 +22,7 @@ ANSWER_WITHIN_S: Final = 10.0
 
 
 def joined(port: int, address: str, name: str) -> socket.socket:
-    """Return a connection that has joined and answered a ping: one whose seat will be held."""
+    """Return a connection that has joined and answered a ping, so that its seat will be held."""
     sock = socket.create_connection(
         ("127.0.0.1", port), timeout=ANSWER_WITHIN_S, source_address=(address, 0)
     )
@@ -51,7 +51,7 @@ def _receive(sock: socket.socket) -> bytes:
 
 
 def main() -> None:
-    """Be the process."""
+    """Run as the process that is stopped."""
     port, address, *names = sys.argv[1:]
     joined_ones = []
     for name in names:

@@ -188,7 +188,7 @@ class Wire:
         return self._welcome
 
     async def send(self, data: bytes) -> None:
-        """Send all of it."""
+        """Send all of ``data``."""
         await self.stream.send_all(data)
         self._tally.bytes_sent += len(data)
 
@@ -202,7 +202,7 @@ class Wire:
         return data
 
     async def drain(self) -> None:
-        """Read, and forget, until the server ends the connection."""
+        """Read and drop everything until the server closes the connection."""
         try:
             while True:
                 await self.receive()
@@ -248,7 +248,7 @@ class Wire:
                 pass
 
     async def stay(self) -> None:
-        """Do nothing but what an honest client must; ``TurnedAway`` at the end."""
+        """Do only what an honest client must do; ``TurnedAway`` when the server closes."""
         while True:
             await self._next_message()
 
@@ -268,13 +268,13 @@ class Wire:
         return first, payload
 
     async def leave(self) -> None:
-        """End the connection in peace, so that no seat is held for us."""
+        """Close normally, so that no seat is held for this client."""
         await self.send(masked(CloseCode.NORMAL.to_bytes(2, "big"), CLOSE))
         await self.drain()
         self.sock.close()
 
     def half_close(self) -> None:
-        """Say that nothing more comes, and leave the rest open."""
+        """Close the sending direction only."""
         self.sock.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:

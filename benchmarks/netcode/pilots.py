@@ -90,7 +90,7 @@ class Weaver:
 
 
 class Marksman:
-    """Aims at the very point at which the target is shown, from where the own ship will be."""
+    """Aims exactly where the screen shows the target, from where the own ship will be."""
 
     def __init__(self) -> None:
         self._fire_at = 0

@@ -46,7 +46,7 @@ class Window:
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
+        """The length of the window."""
         return self.end_s - self.begin_s
 
     def __contains__(self, now_s: float) -> bool:
@@ -70,7 +70,7 @@ class Link:
 
     @property
     def stalls(self) -> int:
-        """Segments that were lost."""
+        """The number of lost segments."""
         return 0 if self._stream is None else self._stream.stalls
 
 
@@ -128,7 +128,7 @@ class LinkFigures:
 
 
 class LinkPlayer:
-    """One who presses keys at random moments, in front of a screen."""
+    """A player who presses keys at random moments, with a screen."""
 
     def __init__(self, game: GameClient, flying: Flying, link: Link, name: str) -> None:
         self._game = game
@@ -204,7 +204,7 @@ class LinkPlayer:
                 self._figures.beats.append(beat)
 
     async def _draw(self, window: Window) -> None:
-        """Draw sixty frames a second, at times that depend on nothing else."""
+        """Draw sixty frames a second, independent of ticks and deltas."""
         frame_at_s = trio.current_time()
         while True:
             frame_at_s += FRAME_S
@@ -239,7 +239,7 @@ async def play_link(url: str, profile: Profile, window: Window) -> LinkFigures:
 
 
 async def weave(url: str, pair: int) -> None:
-    """Be the target of ``pair`` until cancelled."""
+    """Play the target of ``pair`` until cancelled."""
     name = name_of(WEAVER, pair)
     # The same for all pairs, that their shots can be compared.
     weaver = Weaver(random.Random(WEAVER), place_of(name))
@@ -301,7 +301,7 @@ async def _aim(
 
 
 def _shown_target(game: GameClient, flying: Flying) -> tuple[float, float] | None:
-    """Return where the screen shows the only other ship in view; None: there is none."""
+    """Return where the screen shows the only other ship in view, or None."""
     own = game.replica.own
 
     def is_other(ship: RemoteEntity) -> bool:

@@ -56,7 +56,7 @@ class Beat:
 
 
 class Timed(Arena):
-    """The arena, which tells when its ticks happen by a clock that all processes share."""
+    """The arena; it tells the times of its ticks on a clock that all processes share."""
 
     def tick(self) -> None:
         """Play the tick, and now and then tell the time."""
@@ -96,7 +96,7 @@ def name_of(role: str, pair: int) -> str:
 
 
 def place_of(name: str) -> tuple[int, int]:
-    """Return where the one of this name begins: the middle of the world if it is none of a pair."""
+    """Return the starting place of this player; outside of a pair, the middle of the world."""
     found = _NAME.fullmatch(name)
     if found is None:
         return rules.WORLD_SIZE // 2, rules.WORLD_SIZE // 2

@@ -55,7 +55,7 @@ class Screen:
         self._frames = 0
 
     def draw(self, controls: Steer, now_s: float) -> Pose | None:
-        """Draw a frame with the ``controls`` held now; None: there is no ship."""
+        """Draw a frame with the ``controls`` that are held now, or None without a ship."""
         pose = self._pose(controls, now_s)
         press = self._press
         if pose is None:

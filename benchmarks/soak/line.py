@@ -51,7 +51,7 @@ class Line(trio.abc.HalfCloseableStream):
             self._stream.socket.close()
 
     def fall_silent(self) -> None:
-        """Fail for the client, while the server sees nothing but that nobody speaks any more."""
+        """Fail for the client only; the server sees an open connection that is silent."""
         self.spoilt = self._silent = True
         self._receiving.cancel()
         self._tasks.start_soon(self._forget)
@@ -69,7 +69,7 @@ class Line(trio.abc.HalfCloseableStream):
         self._thawed = trio.Event()
 
     def thaw(self) -> None:
-        """Let all that waits through, and what follows."""
+        """Let everything through again, what waits first."""
         self._thawed.set()
 
     # ------------------------------------------------------------ as the client sees it

@@ -41,7 +41,7 @@ JOIN_EVERY_S: Final = 0.05
 
 
 class Lives:
-    """So many players, each living one life after the other; ``counts`` are of all of them."""
+    """Players, each of which lives one life after the other; ``counts`` are the sums of all."""
 
     def __init__(self, url: str, players: int, seed: int) -> None:
         self._url = url
@@ -52,18 +52,18 @@ class Lives:
 
     @property
     def playing(self) -> int:
-        """How many are connected."""
+        """The number of connected players."""
         return sum(client.connected for client in self._playing)
 
     async def run(self) -> None:
-        """Let all live until cancelled."""
+        """Run all players until cancelled."""
         async with trio.open_nursery() as nursery:
             for number in range(self.players):
                 nursery.start_soon(self._live, number, nursery)
                 await trio.sleep(JOIN_EVERY_S)
 
     async def _live(self, number: int, nursery: trio.Nursery) -> None:
-        """Live for ever; chance is this player's own, so that nobody's timing changes another's."""
+        """Live for ever, with random numbers that no other player's timing changes."""
         name = f"player {number}"
         chance = random.Random(f"{self._seed}/{number}")
         while True:
@@ -122,13 +122,13 @@ class Standing:
         return cls(client.room, client.seat, next(pilots, None))
 
     def is_kept(self, now: Standing) -> bool:
-        """Whether all that there was is there ``now``; a pilot may have come since."""
+        """Whether this state is still there ``now``; a pilot may have been added."""
         same_seat = (now.room, now.seat) == (self.room, self.seat)
         return same_seat and self.pilot in (None, now.pilot)
 
 
 class _Life:
-    """From joining to leaving, over as many connections as it takes."""
+    """One life: from joining to leaving, over any number of connections."""
 
     def __init__(self, name: str, seed: int, counts: LifeCounts, nursery: trio.Nursery) -> None:
         self._name = name
@@ -187,7 +187,7 @@ class _Life:
         self._news.unpark_all()
 
     async def _meet_all(self, client: GameClient, life: trio.CancelScope) -> None:
-        """Let happen what is meant to, and end the life with the last of it."""
+        """Apply the fates of this life in turn; the last one ends it."""
         while client.status is None:  # before that no seat is held
             await self._news.park()
         for after_s, fate in course(self._chance):
@@ -205,7 +205,7 @@ class _Life:
         return self._line
 
     async def _come_back_from(self, blow: str, client: GameClient) -> None:
-        """Have it happen, and see that the client has its seat again while that is held."""
+        """Apply one fate, and check that the client has its seat again while that is held."""
         before = Standing.of(client)
         rejoins = client.rejoins
         with trio.move_on_after(Siege.hold_s) as window:

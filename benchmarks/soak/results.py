@@ -86,7 +86,7 @@ class LifeCounts:
 
     @property
     def wronged(self) -> set[str]:
-        """The names of those who were dropped or lost their seats."""
+        """The names of the players who were dropped or lost their seats."""
         return {name for name, _ in (*self.dropped, *self.seats_lost)}
 
 
@@ -119,7 +119,7 @@ class SoakRecord:
 
     @property
     def warm_up_s(self) -> float:
-        """How long memory was not looked at."""
+        """The length of the warm-up."""
         least_s = WARM_UP_SHARE * self.looks[-1].at_s if self.looks else 0.0
         return max(least_s, self.settled_s or 0.0)
 

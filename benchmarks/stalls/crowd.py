@@ -42,7 +42,7 @@ class Crowd:
 
     @property
     def playing(self) -> int:
-        """How many play."""
+        """The number of players who play."""
         return len(self._players)
 
     async def join(self, nursery: trio.Nursery) -> None:
@@ -82,7 +82,7 @@ class Crowd:
                     nursery.start_soon(self._play, player, number / self.size)
 
     async def _play(self, player: LightPlayer, share: float) -> None:
-        """Play, ``share`` of a round after the first of them: no two do anything together."""
+        """Play, shifted by ``share`` of a round, so that no two players act together."""
         acknowledged_s = trio.current_time() - share * ACKNOWLEDGE_EVERY_S
         await trio.sleep(share * READ_EVERY_S)
         with suppress(ConnectionLost, trio.ClosedResourceError):

@@ -154,7 +154,7 @@ def _regular_ms(ticks: Sequence[Turn], index: int) -> dict[str, float]:
 
 
 def _stop(turn: Turn, regular_ms: Mapping[str, float]) -> Stop:
-    """Return what ``turn`` took besides the regular work, whether or not that is a stop."""
+    """Return the time of ``turn`` beyond the regular work, whether or not that is a stop."""
     by_clock = bool(turn.waits)
     who = {
         stage: max(0.0, (wall if by_clock else core) - regular_ms.get(stage, 0.0))

@@ -49,7 +49,7 @@ def fit_entities(records: Sequence[Record]) -> Line | None:
 
 
 def _fit(records: Sequence[Record], xs: Sequence[float]) -> Line | None:
-    """Fit those that delivered everything: an overloaded room does less, not more."""
+    """Fit the records that delivered everything, because an overloaded room does less."""
     points = [
         (x, record.cpu_share / record.tick_rate * 1000)
         for x, record in zip(xs, records, strict=True)

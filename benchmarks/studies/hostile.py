@@ -104,7 +104,7 @@ class _Study:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.honest.run, self.server.plain_port)
             await self._until_all_play()
-            self.session.say("each attack for a second, that what they allocate once is there")
+            self.session.say("each attack for a moment, so that what they allocate once is there")
             await self.camp.rehearse(names)
             await trio.sleep(RECOVER_S)
             for name in (QUIET, *names):
@@ -116,7 +116,7 @@ class _Study:
         return found
 
     async def _until_all_play(self) -> None:
-        """Wait until everyone is there, and gets deltas; what came before is forgotten."""
+        """Wait until all players get deltas, and drop the figures from before."""
         honest = self.honest
         with trio.move_on_after(JOIN_WITHIN_S) as joining:
             await honest.until(lambda: honest.playing == honest.players)
@@ -126,7 +126,7 @@ class _Study:
             raise BenchmarkError(f"only {honest.playing} of {honest.players} honest players play")
 
     async def _attack(self, name: str) -> AttackRecord:
-        """Measure one window, and what is left of it."""
+        """Measure one window, and what it leaves behind."""
         attackers = None if name == QUIET else await self.camp.ready(name, self.seed)
         await self._until_all_play()
         before = await self._usage()
@@ -188,7 +188,7 @@ class _Study:
         )
 
     async def _look(self) -> Usage:
-        """Let the window pass; return the most that the server had, looked at now and then."""
+        """Let the window pass; return the largest usage of the server in it, sampled."""
         end_s = trio.current_time() + self.seconds
         usages = [await self._usage()]
         while (left_s := end_s - trio.current_time()) > 0:
@@ -222,7 +222,7 @@ class _Study:
 
 
 def wrong_codes(attack: str, endings: Mapping[str, int]) -> dict[str, int]:
-    """Return those of ``endings`` that the attack gives no reason for."""
+    """Return the unexpected codes among ``endings``."""
     right = ALWAYS | (ATTACKS[attack].codes if attack in ATTACKS else frozenset())
     return {code: count for code, count in endings.items() if int(code) not in right}
 

@@ -22,7 +22,7 @@ SLOWEST_JOINS_PER_S: Final = 100
 
 
 def run(session: Session, playing: int, joining: int, at_once: int) -> list[Record]:
-    """Have ``joining`` players storm in, ``at_once`` at a time; record how those who play fare."""
+    """Let ``joining`` players join, ``at_once`` at a time; record what the others notice."""
     return [_storm(session, playing, joining, at_once) for _ in range(session.repeats)]
 
 

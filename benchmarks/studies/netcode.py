@@ -72,7 +72,7 @@ def _start_rooms(_setting: Setting) -> Started:
 
 @contextmanager
 def _bots(url: str) -> Iterator[None]:
-    """Have bots play in the room of the links; they end when their standard input does."""
+    """Run bots in the room of the links; they end with their standard input."""
     command = [sys.executable, "-m", "gameserver", "bots", url, "--room", ROOM_OF_LINKS]
     command += ["--count", str(BOTS), "--seed", "1", "--attached"]
     process = subprocess.Popen(

@@ -79,7 +79,7 @@ class Session:
         self.console.print(text, markup=False, soft_wrap=True)
 
     def close(self) -> None:
-        """Say who was missing, and where the results are."""
+        """Print the servers that were not measured, and where the results are."""
         for name, why in self.missing.items():
             self.say(f"NOT MEASURED: {name}: {why}")
         self.say(f"results: {self.output}")

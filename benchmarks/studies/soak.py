@@ -38,7 +38,7 @@ PEACE_S: Final = (2.0, 8.0)
 
 
 def run(session: Session, players: int, minutes: float, seed: int) -> SoakRecord:
-    """Soak a fresh server, and return what came of it."""
+    """Soak a fresh server, and return the record."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         paths = make_development_certificate(pathlib.Path(folder))
         setting = Setting(
@@ -133,7 +133,7 @@ class _Soak:
 
 
 def seen(metrics: str, *, at_s: float, rss_bytes: int, players: int) -> Look:
-    """Return a look, the rest of which the server tells in ``metrics``."""
+    """Return a look at the server; its ``metrics`` hold what the process does not show."""
     return Look(
         at_s=at_s,
         rss_bytes=rss_bytes,

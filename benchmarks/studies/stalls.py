@@ -125,7 +125,7 @@ class _Study:
         self.crowd = Crowd(self.server.plain_port, room_of, Watched.schema(), self.joining // 2)
 
     async def run(self) -> None:
-        """Have everything happen, one after the other."""
+        """Run all phases, one after the other."""
         with self._running:
             await self._run()
 
@@ -158,7 +158,7 @@ class _Study:
             nursery.cancel_scope.cancel()
 
     async def _small_things(self, everyone: int) -> None:
-        """Acts of an operator and of single players, while all the others play."""
+        """Run the phases that an operator or a few players cause while all others play."""
         self._begin("SIGHUP", everyone)
         os.kill(self.server.pid, signal.SIGHUP)
         await trio.sleep(AFTER_S)

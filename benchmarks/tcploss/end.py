@@ -122,7 +122,7 @@ async def _play(role: str, control: socket.socket) -> list[float]:
 
 
 def main(role: str, descriptor: int) -> None:
-    """Be one end until all connections have carried what they should."""
+    """Run as one end until all connections have carried their messages."""
     with socket.socket(fileno=descriptor) as control:
         device = open_device(NEAR if role == "near" else FAR)
         socket.send_fds(control, [b"device"], [device])

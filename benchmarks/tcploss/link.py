@@ -29,7 +29,7 @@ LINGER_S: Final = 60.0
 
 @attrs.frozen
 class Carried:
-    """How long each message took, in seconds, and what the wires did."""
+    """The delay of each message in seconds, and the counts of the wires."""
 
     up_s: list[float]
     down_s: list[float]

@@ -23,7 +23,7 @@ class Plan:
 
     @property
     def messages(self) -> int:
-        """How many each side of a connection sends."""
+        """The number of messages that each side of a connection sends."""
         return round(self.seconds * self.rate)
 
     @property

@@ -303,7 +303,7 @@ async def test_a_crowd_that_reconnects_gets_its_seats_and_notices_if_not(
 
 
 @linux
-async def test_who_is_stopped_is_dropped_for_its_silence() -> None:
+async def test_a_stopped_client_is_dropped_for_its_silence() -> None:
     with trio.fail_after(60):
         settings = Settings(port=0, log_level="error", ping_interval_s=0.1)
         async with open_server({"siege": Siege}, settings) as server:

@@ -11,7 +11,7 @@ from gameserver.replication.interest import visible_now
 
 
 @pytest.mark.parametrize("near", NEAR[:2])
-def test_so_many_are_within_the_radius(near: int) -> None:
+def test_about_the_wanted_number_is_within_the_radius(near: int) -> None:
     bench = Bench(GRADES["Exact"], 10, round(near * SIDE**2 / math.pi))
     seats = [player._seat for player in bench.room.players.values()]
     seen = [len(list(visible_now(bench.room.world, seat))) for seat in seats]

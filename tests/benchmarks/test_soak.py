@@ -297,7 +297,7 @@ async def test_a_seat_that_is_not_held_is_noticed(monkeypatch: pytest.MonkeyPatc
     assert population.counts.dropped == []
 
 
-async def test_who_is_dropped_without_a_fault_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_player_dropped_without_a_fault_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clients.backoff.FIRST_PAUSE_S", 0.01)
     with trio.fail_after(60):
         async with open_server({"siege": Siege}, Settings(port=0, log_level="error")) as server:

@@ -107,7 +107,7 @@ def test_what_others_took_is_not_the_servers_own() -> None:
     assert (stop.own_ms, stop.taken_ms) == (pytest.approx(6.0), pytest.approx(24.0))
 
 
-def test_but_what_it_waited_for_itself_is() -> None:
+def test_what_the_server_waited_for_itself_is_its_own() -> None:
     (stop,) = stops_of([Turn(3.0, 30.0, 1.0, 2, {"files": (29.0, 0.5)})])
     assert stop.own_ms == pytest.approx(30.0)
     assert results.named(stop) == "files 29.0"

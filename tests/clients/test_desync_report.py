@@ -45,5 +45,5 @@ def test_what_a_server_would_refuse_is_left_out(large: list[Any]) -> None:
     assert reported(large) == []
 
 
-def test_as_many_as_fit_a_message() -> None:
+def test_a_report_holds_as_many_entries_as_fit_a_message() -> None:
     assert reported(*[["a" * 1500, [], []]] * 4) == [1, 2]

@@ -95,7 +95,7 @@ async def test_commands_that_were_lost_on_their_way_are_sent_again(
             assert await game.send(Step(-1)) == 4
 
 
-async def test_as_many_commands_as_are_sent_again_are_applied(
+async def test_all_commands_that_are_sent_again_are_applied(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server receives all of them at once, even before a single tick."""

@@ -20,7 +20,7 @@ def lines(room):
     return [(x.number, x.name, x.text) for x in room.world.of_class(Line)]
 
 
-def test_who_comes_and_goes_is_on_the_list():
+def test_the_list_follows_who_comes_and_goes():
     stepper = Stepper(Chat())
     room = stepper.room
     ann, bob = stepper.join(1, NoSink(), "Ann"), stepper.join(2, NoSink(), "Bob")

@@ -34,7 +34,7 @@ def test_python_and_the_page_agree_on_all_kept_bytes(node: list[str]) -> None:
     assert disagreements(node, corpus_of("from_server") + corpus_of("from_client") + seeds()) == []
 
 
-def test_they_agree_on_bytes_like_those(node: list[str]) -> None:
+def test_python_and_the_page_agree_on_bytes_like_the_kept_ones(node: list[str]) -> None:
     chance, entries = random.Random(25), corpus_of("from_server") + seeds()
     # Kept inputs, and inputs made of them, are mostly refused: that alone would tell little.
     good = [entry for entry in entries if verdict(entry) != REFUSED]

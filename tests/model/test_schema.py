@@ -459,7 +459,7 @@ def test_a_description_that_is_no_schema(description: Any) -> None:
         Schema.from_description(description)
 
 
-def test_as_much_as_a_description_may_hold() -> None:
+def test_the_largest_description_is_a_schema() -> None:
     fields = [[f"f{i}", nested(16)] for i in range(31)]
     owner = [[f"o{i}", ["steps", 1]] for i in range(31)]
     events = [[f"B{i}", []] for i in range(1023)] + [["B", fields + owner]]

@@ -301,7 +301,7 @@ def test_integers_in_a_longer_form_than_needed_are_taken() -> None:
 # ---------------------------------------------------------------- single fields
 
 
-def test_of_another_version_only_the_version_is_read() -> None:
+def test_only_the_version_of_a_hello_of_another_version_is_read() -> None:
     blank = Hello(1, None, "", "", None)
     assert decode_from_client(pack([1, 1])) == blank
     assert decode_from_client(pack([1, 1, ["anything"], 0, 0, 0, 0, 0, 0])) == blank

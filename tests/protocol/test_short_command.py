@@ -109,14 +109,14 @@ heads = st.integers(-1, 5) | st.sampled_from((MAX_SEQ, MAX_SEQ + 1, 2**52, 2**52
     st.sampled_from((0, 1, 2)),
     st.lists(anything, max_size=8),
 )
-def test_of_any_values(head: list[Any], kind: int, values: list[Any]) -> None:
+def test_both_paths_agree_on_any_values(head: list[Any], kind: int, values: list[Any]) -> None:
     agree(msgpack.packb([2, *head[:4], kind, *values], use_single_float=True))
     agree(msgpack.packb([*head, *values]))
 
 
 @settings(max_examples=examples(400))
 @given(st.integers(0, 5), heads | anything)
-def test_of_one_wrong_value(at: int, wrong: Any) -> None:
+def test_both_paths_agree_on_one_wrong_value(at: int, wrong: Any) -> None:
     message = [2, 1, 1, 1, 1, STEER, 1, True]
     message[at] = wrong
     agree(msgpack.packb(message, use_single_float=True))
@@ -126,7 +126,7 @@ def test_of_one_wrong_value(at: int, wrong: Any) -> None:
 @given(st.binary(max_size=200))
 @example(b"\x97\x02" + b"\x81\xc0" * 3)
 @example(b"\x97\x02\x01\x01\x01\x01\x00\xd5\xff\x00\x00")  # a timestamp of the wrong length
-def test_of_any_bytes(data: bytes) -> None:
+def test_both_paths_agree_on_any_bytes(data: bytes) -> None:
     agree(data)
     agree(bytes((0x98, 2, 1, 0, 0, 0, STEER)) + data)
 

@@ -70,7 +70,7 @@ def test_a_room_takes_no_more_than_it_has_seats_for() -> None:
     assert [type(action) for action in joins] == [Join] * Takes.max_players
 
 
-def test_who_is_dropped_gives_no_commands() -> None:
+def test_a_dropped_player_gives_no_commands() -> None:
     script = Script(Takes, 1, 0)
     script.actions({})
     rehearsal = Rehearsal(Takes())

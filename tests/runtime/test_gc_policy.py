@@ -142,7 +142,7 @@ async def test_no_collection_looks_at_much_however_many_join(
 SLACK = 100
 
 
-async def test_nor_where_as_many_come_as_go(
+async def test_no_collection_looks_at_much_where_as_many_come_as_go(
     autojump_clock: MockClock, game: Game, watch: Watch
 ) -> None:
     """Python counts what is made less what is freed: that says nothing here."""
@@ -249,7 +249,7 @@ async def test_an_empty_server_is_not_collected_again_and_again(
     assert watch.full == 1
 
 
-async def test_but_it_is_if_connections_that_never_play_leave_much(
+async def test_an_empty_server_is_collected_again_if_its_memory_has_doubled(
     autojump_clock: MockClock, game: Game, watch: Watch
 ) -> None:
     game.memory_bytes *= 2
@@ -326,7 +326,9 @@ def test_memory_is_what_the_system_says(tmp_path: Path, monkeypatch: pytest.Monk
     assert memory_bytes() == 300 * 4096
 
 
-def test_or_what_python_has_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_else_is_what_python_has_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(gc_policy, "STATM", tmp_path / "nothing")
     monkeypatch.setattr(sys, "getallocatedblocks", lambda: 1000)
     assert memory_bytes() == 1000 * BLOCK_BYTES
@@ -376,7 +378,7 @@ async def test_a_session_leaves_nothing_that_needs_a_collection(untouched: None)
     assert ours == set()
 
 
-async def test_nor_does_the_frame_parser_of_a_connection_that_was_cut(untouched: None) -> None:
+async def test_the_frame_parser_of_a_cut_connection_needs_no_collection(untouched: None) -> None:
     """A collection would free it and not even count it: ending a generator breaks its circle."""
     with trio.fail_after(PATIENCE_S):
         async with open_server({"field": HoldingField}, Settings(port=0)) as server:
@@ -398,7 +400,7 @@ def _of_the_server(thing: object) -> bool:
     return module.startswith(tuple(f"gameserver.{home}" for home in homes))
 
 
-async def test_nor_does_a_room_that_closed(untouched: None) -> None:
+async def test_a_closed_room_needs_no_collection(untouched: None) -> None:
     with trio.fail_after(PATIENCE_S):
         async with open_server(
             {"field": HoldingField}, Settings(port=0, empty_room_s=0.01)

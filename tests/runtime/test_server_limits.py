@@ -132,7 +132,9 @@ async def test_one_address_opens_only_so_many_rooms() -> None:
         await still_playing(honest)
 
 
-async def test_who_says_no_hello_is_closed_and_its_place_is_free(mock_clock: MockClock) -> None:
+async def test_a_connection_without_a_hello_is_closed_and_frees_its_place(
+    mock_clock: MockClock,
+) -> None:
     mock_clock.rate = 1.0
     settings = limits(max_joining=1)
     async with open_server({"hall": Hall}, settings) as server, join(server) as honest:

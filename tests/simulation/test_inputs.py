@@ -57,7 +57,7 @@ def test_a_full_buffer_drops_the_oldest_and_counts() -> None:
     assert taken(buffer, 10, 11) == [None, 2]
 
 
-def test_of_late_ones_the_newest_is_used_where_nothing_else_is_there() -> None:
+def test_the_newest_late_input_is_used_where_no_other_is_there() -> None:
     buffer = InputBuffer()
     for seq, tick in enumerate((5, 7, 6), 1):
         assert buffer.put(entry(tick, seq, at=10))

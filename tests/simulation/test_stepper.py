@@ -79,7 +79,7 @@ def test_a_game_may_use_the_names_of_the_engine() -> None:
     assert (stepper.room.steps, stepper.room.texts) == (1, ["label"])
 
 
-def test_so_may_a_game_that_is_rehearsed() -> None:
+def test_a_rehearsed_game_may_name_its_methods_as_the_engine_does() -> None:
     play = Rehearsal(Warehouse())
     play.give(play.join("ann"), Lift(3))
     assert play.step() == [Dropped(3)]

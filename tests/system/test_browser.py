@@ -181,7 +181,7 @@ def test_a_page_whose_connection_is_cut_flies_the_same_ship_on(
 
 
 @pytest.mark.long
-def test_who_closes_the_page_frees_the_seat_at_once(quiet: RunningServer, pages: Pages) -> None:
+def test_closing_the_page_frees_the_seat_at_once(quiet: RunningServer, pages: Pages) -> None:
     ada = pages.fly(quiet.url(), "Ada")
     bob = pages.fly(quiet.url(), "Bob")
     ada.wait_for_leaders("Ada", "Bob")

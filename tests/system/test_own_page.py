@@ -91,7 +91,7 @@ def test_the_page_of_the_how_to_predicts(tmp_path: Path, browser: Browser) -> No
 
 
 @pytest.mark.long
-def test_without_it_the_playground_plays_it(printed: Path, pages: Pages) -> None:
+def test_without_a_page_of_its_own_the_playground_plays_it(printed: Path, pages: Pages) -> None:
     with running_server(["serve", "mygame:Arena", "--port", "0"], cwd=printed) as server:
         said = "^rooms: arena; the page is the playground, --page serves your own$"
         server.stdout.wait_for(said, START_DEADLINE_S)

@@ -20,7 +20,7 @@ HEADROOM = bytes(14)
 
 
 class Room:
-    """A field and those who look at it."""
+    """A field and its players."""
 
     def __init__(self, flags: Flags) -> None:
         self.field = Field(flags.world, flags.players)

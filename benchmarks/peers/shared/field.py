@@ -22,7 +22,7 @@ _EMPTY = b"\x90"
 
 
 class Mover:
-    """One player's thing: where it is, in counts, and where it goes at each tick."""
+    """The entity of one player: its place in counts, and its motion in each tick."""
 
     __slots__ = ("cell", "dx", "dy", "id", "x", "y")
 
@@ -98,7 +98,7 @@ class Field:
         return message
 
     def moves(self, cell: int) -> list[list[int]]:
-        """Return what is seen from ``cell`` as lists, for one who packs for every player."""
+        """Return what is seen from ``cell`` as lists, for a server that packs for every player."""
         return [self._cells.get(seen, []) for seen in self._in_view(cell)]
 
     def _blob(self, cell: int) -> bytes:

@@ -28,6 +28,6 @@ def read_flags() -> Flags:
 
 
 def announce(port: int) -> None:
-    """Tell whoever started this server where it listens."""
+    """Print the address of this server for the process that started it."""
     sys.stdout.write(f"listening {port}\n")
     sys.stdout.flush()

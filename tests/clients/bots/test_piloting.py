@@ -290,7 +290,7 @@ def test_a_miner_drops_mines_before_a_pursuer() -> None:
 
 
 @pytest.mark.parametrize("character", CHARACTERS)
-def test_they_steer_around_rocks_mines_and_the_border(character: type[ArenaBot]) -> None:
+def test_bots_steer_around_rocks_mines_and_the_border(character: type[ArenaBot]) -> None:
     """Left alone among dangers for a while, with a ship that only they steer."""
     field = Fight(seed=3, count=0)
     field.add(character)

@@ -77,7 +77,7 @@ async def test_a_room_has_one_owner(directory: Directory) -> None:
     assert await directory.find("arena/x") == attrs.evolve(first, won=False)
 
 
-async def test_of_many_claims_at_once_one_wins(directory: Directory) -> None:
+async def test_one_of_many_claims_at_once_wins(directory: Directory) -> None:
     names = [f"n{number}" for number in range(10)]
     for name in names:
         await directory.renew(node(name), [])
@@ -223,7 +223,7 @@ async def test_a_former_owner_has_lost_its_room(opened: Opened) -> None:
     assert (await directory.renew(node("b"), [listing(new)])).lost == ()
 
 
-async def test_of_two_that_list_one_room_the_newer_owner_keeps_it(directory: Directory) -> None:
+async def test_a_room_that_two_nodes_list_stays_with_the_newer_owner(directory: Directory) -> None:
     """A directory that was wiped while a cut-off node played on."""
     old = RoomListing(label="arena/x", fence=8 * 10**15, serial=1)
     new = attrs.evolve(old, fence=8 * 10**15 + 1)

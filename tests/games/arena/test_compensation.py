@@ -52,13 +52,13 @@ def test_a_target_is_hit_where_the_screen_showed_it():
     assert crossing.shooter.player.rewinds_disputed == 0
 
 
-def test_and_not_where_it_was_before_or_is_now():
+def test_a_target_is_not_hit_where_it_was_before_or_is_now():
     for off in (-4, 4):
         crossing = Crossing()
         assert not crossing.fire(crossing.on_line + off)
 
 
-def test_between_two_ticks_too():
+def test_a_target_is_hit_between_two_ticks():
     """Three quarters of the way from too early to the line, the target is near enough."""
     crossing = Crossing()
     reach = rules.PULSE_HIT_RADIUS / SPEED  # in ticks

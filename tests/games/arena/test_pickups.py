@@ -10,7 +10,7 @@ from gameserver.games.arena.movement import MAX_ENERGY, SHIP_RADIUS
 from tests.support.arena_field import MIDDLE, Field
 
 
-def test_they_appear_one_by_one_up_to_a_number():
+def test_pickups_appear_one_by_one_up_to_a_number():
     field = Field()
     assert len(field.all(Pickup)) == rules.PICKUPS_AT_START
     counts = []
@@ -24,7 +24,7 @@ def test_they_appear_one_by_one_up_to_a_number():
     assert counts[-1] == rules.MAX_PICKUPS
 
 
-def test_they_lie_outside_rocks_and_in_all_kinds():
+def test_pickups_lie_outside_rocks_and_in_all_kinds():
     kinds = set()
     for seed in range(8):
         field = Field(seed=seed)

@@ -17,6 +17,6 @@ def test_a_kill_is_worth_its_score_and_the_bounty():
     assert scoring.reward(75) == 175
 
 
-def test_those_who_hurt_the_victim_lately_helped():
+def test_players_who_hurt_the_victim_lately_helped():
     hurt_at = {9: 700, 3: 1000, 4: 700, 5: 699, 1: 990}
     assert scoring.assists(hurt_at, killer=1, tick=1000) == (3, 4, 9)

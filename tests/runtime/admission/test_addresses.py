@@ -60,7 +60,7 @@ def test_any_text_is_an_address_or_none(text: str) -> None:
         ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
     ],
 )
-def test_who_is_counted_together(one: str, other: str, together: bool) -> None:
+def test_which_addresses_are_counted_together(one: str, other: str, together: bool) -> None:
     keys = [counted_as(address) for text in (one, other) if (address := read_address(text))]
     assert len(keys) == 2
     assert (keys[0] == keys[1]) is together

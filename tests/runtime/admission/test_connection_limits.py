@@ -68,7 +68,7 @@ def test_connections_in_all() -> None:
     assert set(connection_limits._addresses) == {"192.0.2.2", "192.0.2.3"}
 
 
-def test_those_who_have_not_joined() -> None:
+def test_connections_that_have_not_joined_are_capped() -> None:
     connection_limits = made(max_joining=2)
     first, second = let_in(connection_limits, "192.0.2.1"), let_in(connection_limits, "192.0.2.2")
     first.greeted()
@@ -138,7 +138,7 @@ def test_an_evicted_connection_counts_nowhere_whatever_it_still_does() -> None:
     assert connection_limits.turned_away == {Reason.EVICTED: 2}
 
 
-def test_those_who_may_come_back_to_a_held_seat_are_evicted_last() -> None:
+def test_clients_that_may_come_back_to_a_held_seat_are_evicted_last() -> None:
     held = {"192.0.2.0": 1, "192.0.2.9": 2}
     settings = Settings(trusted=(), proxies=(PROXY,), max_joining=4, connects_per_s=1e6)
     connection_limits = ConnectionLimits(settings, held_by=lambda address: held.get(address, 0))
@@ -282,7 +282,7 @@ def test_trusted_addresses_are_only_counted_in_all() -> None:
     assert connection_limits.admit("10.0.0.1", 1, 0.0) is Reason.CONNECTIONS
 
 
-def test_who_comes_by_a_proxy_is_counted_by_its_own_address() -> None:
+def test_a_client_behind_a_proxy_is_counted_by_its_own_address() -> None:
     connection_limits = made(proxies=(PROXY,), max_connections_per_address=1)
     one, two, three = (let_in(connection_limits, "10.0.0.1") for _ in range(3))
     assert connection_limits.identify(one, by("192.0.2.1"), 0.0) is None
@@ -343,7 +343,7 @@ def test_joins_a_second_and_when_to_come_again() -> None:
     assert connection_limits.turned_away == {Reason.JOINS: 3}
 
 
-def test_who_comes_back_is_let_in_before_newcomers() -> None:
+def test_a_returning_client_is_let_in_before_newcomers() -> None:
     connection_limits = made(joins_per_s=2.0)
     for _ in range(50):
         with suppress(JoinRefused):

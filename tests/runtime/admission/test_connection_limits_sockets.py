@@ -110,7 +110,7 @@ async def test_half_a_tls_handshake_keeps_nobody_out() -> None:
             await stream.aclose()
 
 
-async def test_those_who_play_are_not_evicted_and_one_over_the_cap_is_told() -> None:
+async def test_players_are_not_evicted_and_a_client_over_the_cap_is_told() -> None:
     limits = Settings(max_connections=1)
     async with open_acceptor(limits=limits) as opened, opened.websocket("/echo") as honest:
         late = await opened.connect()
@@ -120,7 +120,7 @@ async def test_those_who_play_are_not_evicted_and_one_over_the_cap_is_told() -> 
         await late.aclose()
 
 
-async def test_who_is_over_its_own_cap_ends_nobody_elses_idling() -> None:
+async def test_an_address_over_its_cap_ends_no_idle_connection_of_others() -> None:
     limits = Settings(trusted=(), max_connections_per_address=1, connects_per_s=1e6)
     async with open_acceptor(limits=limits) as opened:
         idle = await connect(opened, "127.0.0.1")

@@ -155,7 +155,7 @@ async def test_a_token_is_good_once(autojump_clock: MockClock) -> None:
         await first.next_of(Delta)  # the thief has not taken the seat over
 
 
-async def test_of_two_at_once_with_one_token_one_comes_in(autojump_clock: MockClock) -> None:
+async def test_one_of_two_joins_at_once_with_one_token_succeeds(autojump_clock: MockClock) -> None:
     async with house() as h, h.client() as one, h.client() as other:
         token = h.token()
         await one.hello(room="club", token=token)

@@ -48,7 +48,7 @@ async def test_with_tls_it_is_closed_at_once() -> None:
     theirs.close()
 
 
-async def test_so_many_are_kept_and_no_more(autojump_clock: MockClock) -> None:
+async def test_a_limited_number_of_refused_connections_lingers(autojump_clock: MockClock) -> None:
     away = BusyResponse()
     pairs = [pair() for _ in range(MAX_LINGERING + 5)]
     for ours, _ in pairs:

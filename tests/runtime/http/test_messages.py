@@ -168,7 +168,7 @@ def test_files_are_loaded_once(web):
     assert assets.find("/new.js") is None
 
 
-def test_of_two_files_that_of_the_page_is_meant(web, tmp_path):
+def test_a_file_of_the_page_hides_one_of_the_client(web, tmp_path):
     own = tmp_path / "own.html"
     own.write_text("<p>mine")
     assets = Assets(web, {"/index.html": own})

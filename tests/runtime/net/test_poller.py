@@ -178,7 +178,7 @@ async def test_a_reader_that_waits_in_trio_is_moved_to_the_poller() -> None:
     poller.close()
 
 
-async def test_of_a_message_in_many_fragments_the_rest_is_thrown_away(
+async def test_the_rest_of_a_message_in_too_many_fragments_is_dropped(
     played: tuple[Session, Poller, socket.socket],
 ) -> None:
     session, poller, theirs = played

@@ -59,7 +59,7 @@ async def test_a_running_room_measures_its_inputs(autojump_clock: MockClock) -> 
         assert task.last_simulate_s == 0
 
 
-async def test_who_is_behind_is_told_later(autojump_clock: MockClock) -> None:
+async def test_a_client_that_is_behind_is_told_later(autojump_clock: MockClock) -> None:
     async with running(Timed()) as task:
         ann = seat(task, 1, "ann")
         await trio.sleep(1.5 * TICK_S)
