@@ -25,7 +25,7 @@ from tests.support.websocket_frames import (
 )
 
 
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(150))
 @given(
     stream=streams,
     splits=st.lists(st.integers(0, 400), max_size=12),

@@ -103,7 +103,7 @@ anything = st.recursive(
 heads = st.integers(-1, 5) | st.sampled_from((MAX_SEQ, MAX_SEQ + 1, 2**52, 2**52 + 1, 2**64 - 1))
 
 
-@settings(max_examples=examples(400))
+@settings(max_examples=examples(200))
 @given(
     st.lists(heads | anything, min_size=5, max_size=5),
     st.sampled_from((0, 1, 2)),
@@ -114,7 +114,7 @@ def test_both_paths_agree_on_any_values(head: list[Any], kind: int, values: list
     agree(msgpack.packb([*head, *values]))
 
 
-@settings(max_examples=examples(400))
+@settings(max_examples=examples(200))
 @given(st.integers(0, 5), heads | anything)
 def test_both_paths_agree_on_one_wrong_value(at: int, wrong: Any) -> None:
     message = [2, 1, 1, 1, 1, STEER, 1, True]
@@ -122,7 +122,7 @@ def test_both_paths_agree_on_one_wrong_value(at: int, wrong: Any) -> None:
     agree(msgpack.packb(message, use_single_float=True))
 
 
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(150))
 @given(st.binary(max_size=200))
 @example(b"\x97\x02" + b"\x81\xc0" * 3)
 @example(b"\x97\x02\x01\x01\x01\x01\x00\xd5\xff\x00\x00")  # a timestamp of the wrong length

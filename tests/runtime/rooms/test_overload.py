@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gameserver.runtime.rooms.overload import (
@@ -23,6 +23,7 @@ from gameserver.runtime.rooms.overload import (
     Step,
     steps_for,
 )
+from tests.support.examples import examples
 
 RATE = 20
 PLAYERS = 100
@@ -270,6 +271,7 @@ def test_no_load_moves_the_ladder_more_than_one_step_a_window(
     assert ladder.ups - ladder.downs == index
 
 
+@settings(max_examples=examples(40))
 @given(
     base=st.floats(0.2, 2.5),
     reliefs=st.lists(st.floats(0.3, 1.0), min_size=len(STEPS), max_size=len(STEPS)),
@@ -291,6 +293,7 @@ def test_a_load_that_each_step_relieves_makes_the_ladder_oscillate_more_and_more
     assert steps <= 600 / 15
 
 
+@settings(max_examples=examples(40))
 @given(
     base=st.floats(0.2, 2.5),
     published=st.floats(0.0, 1.0),
