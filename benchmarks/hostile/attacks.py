@@ -525,7 +525,7 @@ ATTACKS: Final[Mapping[str, Attack]] = {
     ),
     # 680 connections a second, until the server keeps no more of those that have not joined.
     "half-sent heads, 40 addresses": Attack(
-        _half_heads, attackers=1, addresses=HALF_HEAD_ADDRESSES, full_after_s=4.0
+        _half_heads, attackers=1, addresses=HALF_HEAD_ADDRESSES, full_after_s=6.0
     ),
     "flood of messages": Attack(partial(_flood, name="messages"), codes=_RATE),
     "flood of pings": Attack(partial(_flood, name="pings"), codes=_RATE),
