@@ -26,13 +26,13 @@ class Source:
     """The modules that the rooms come from.  ``load`` imports them and returns the rooms."""
 
     def __init__(self, load: Callable[[], Kinds]) -> None:
+        # A change within a second of the last one would not be seen: their time has whole seconds.
+        sys.dont_write_bytecode = True
         self._load = load
         self._here = pathlib.Path.cwd().resolve()
         #: The newest rooms that could be loaded.
         self.kinds: Kinds = load()
         self._packages = {_package_of(room) for room in self.kinds.values()}
-        # A change within a second of the last one would not be seen: their time has whole seconds.
-        sys.dont_write_bytecode = True
 
     def modules(self) -> dict[str, types.ModuleType]:
         """Return the author's modules by name."""

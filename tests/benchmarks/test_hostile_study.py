@@ -14,6 +14,7 @@ import trio
 import trio.lowlevel
 from hypothesis import given
 from hypothesis import strategies as st
+from trio.testing import MockClock
 
 from benchmarks.exposition import counts_by_label, gauge, total
 from benchmarks.hostile.attackers import Attackers
@@ -332,8 +333,7 @@ def test_waiting_for_a_core_only_adds_up() -> None:
     assert waited_s(os.getpid()) >= before >= 0
 
 
-@pytest.mark.usefixtures("autojump_clock")
-async def test_an_attack_whose_nursery_was_turned_away_goes_on() -> None:
+async def test_an_attack_whose_nursery_was_turned_away_goes_on(autojump_clock: MockClock) -> None:
     """Such as the one that opens rooms, once it has as many as it may."""
     acts = 0
 

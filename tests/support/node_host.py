@@ -73,7 +73,9 @@ async def node_host(
     registry = Registry(MemoryDirectory(settled=True), processes, lambda _lines: None)
     registry.ensure_secret()
     registry.sockets.counts = Descriptor(make_memory())
-    chosen = Settings(**{"port": 0, "grace_s": 1.0, "nodes": count, **settings})
+    # A busy machine may need longer for a hello than a server usually waits.
+    usual = {"port": 0, "grace_s": 1.0, "hello_deadline_s": 60.0, "nodes": count}
+    chosen = Settings(**{**usual, **settings})
     running: list[RunningNode] = []
     with unix_socket.bind(host_folder.supervisor) as listener:
         async with trio.open_nursery() as nursery:

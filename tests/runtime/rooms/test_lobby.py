@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -373,14 +374,14 @@ async def test_the_rate_of_new_rooms_has_a_limit(autojump_clock: MockClock) -> N
 
 
 async def test_durable_rooms_are_suspended_all_at_once(
-    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     async def suspend(_: RoomTask) -> None:
         await trio.sleep(1)  # until its journal is written
 
     monkeypatch.setattr(RoomTask, "suspend", suspend)
     monkeypatch.setattr(Field, "durable", True)
-    async with lobby() as made:
+    async with lobby(data=tmp_path) as made:
         with ExitStack() as held:
             for name in range(10):
                 held.enter_context(made.reserve(made.request(f"field/{name}")))
