@@ -35,6 +35,7 @@ from benchmarks.studies import single as single_study
 from benchmarks.studies import soak as soak_study
 from benchmarks.studies import stalls as stalls_study
 from benchmarks.studies import storage as storage_study
+from benchmarks.studies import storage_room as storage_room_study
 from benchmarks.studies import tcploss as tcploss_study
 from benchmarks.studies import ticks as ticks_study
 from benchmarks.studies.session import Session
@@ -442,6 +443,7 @@ def storage(
 ) -> None:
     """Commits a second, and the time of a rank in a leaderboard of many."""
     rows = [list(row) for row in trio.run(storage_study.run, entries, url)]
+    rows += [list(row) for row in trio.run(storage_room_study.run, url)]
     Console(highlight=False).print(
         "\n" + tables.markdown(["", "figure"], rows), markup=False, soft_wrap=True
     )

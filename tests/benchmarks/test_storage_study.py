@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.studies import storage
+from benchmarks.studies import storage, storage_room
 
 
 async def test_every_figure_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,3 +18,12 @@ async def test_every_figure_is_measured(monkeypatch: pytest.MonkeyPatch) -> None
         "submit one score, of 3,000",
     ]
     assert all(figure for figure in rows.values())
+
+
+async def test_a_room_ticks_beside_commits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage_room, "PLAYERS", 3)
+    monkeypatch.setattr(storage_room, "SETTLE_S", 0.1)
+    monkeypatch.setattr(storage_room, "WINDOW_S", 0.3)
+    found = await storage_room.beside_a_room(storage_room.Fort, None, commits=True)
+    assert found.commits_per_s > 0
+    assert found.journal_bytes_per_s > 0
