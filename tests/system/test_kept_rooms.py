@@ -16,6 +16,7 @@ from clients import GameClient, open_game
 from clients.errors import Refused
 from tests.support.postgres_server import PostgresServer, postgres_server
 from tests.system.durable_play import GAME, next_check, play_on
+from tests.system.nodes import running_nodes
 from tests.system.servers import RunningServer, running_server
 
 pytestmark = pytest.mark.long
@@ -96,6 +97,33 @@ async def test_another_server_goes_on_with_the_rooms_of_a_killed_one(
             assert [(g.room, g.seat, g.replica.own_entity) for g in games] == seats
             assert all(game.statistics().deltas_refused == 0 for game in games)
             assert all(game.statistics().checksum_failures == 0 for game in games)
+            assert [game.rejoins for game in games] == [0] * 2
+            nursery.cancel_scope.cancel()
+
+
+async def test_another_node_goes_on_with_the_rooms_of_a_killed_one(tmp_path: Path) -> None:
+    (tmp_path / "fort.py").write_text(GAME)
+    with running_nodes(tmp_path, 2, room="fort:Fort") as nodes:
+        pids = await nodes.until_nodes(2)
+        async with trio.open_nursery() as nursery, contextlib.AsyncExitStack() as stack:
+            url = f"ws://127.0.0.1:{nodes.port}"
+            games = [
+                await stack.enter_async_context(open_game(url, name=f"p{n}", room="fort"))
+                for n in range(2)
+            ]
+            for game in games:
+                while game.replica.tick < 40:
+                    await game.next_delta()
+            seats = [(game.room, game.seat, game.replica.own_entity) for game in games]
+            backs = [trio.Event() for _ in games]
+            for game, back in zip(games, backs, strict=True):
+                nursery.start_soon(play_on, game, back)
+            opened = nodes.server.stderr.wait_for(r'"room opened".*"node": "n(\d)"', DEADLINE_S)
+            os.kill(pids[int(opened[1])], signal.SIGKILL)
+            with trio.fail_after(DEADLINE_S):
+                for back in backs:
+                    await back.wait()
+            assert [(g.room, g.seat, g.replica.own_entity) for g in games] == seats
             assert [game.rejoins for game in games] == [0] * 2
             nursery.cancel_scope.cancel()
 
