@@ -27,6 +27,13 @@ TAKEN: Final = frozenset({"tests", "test", "page"})
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 Template = Literal["blank", "arena", "turns", "chat"]
+#: The class of bots in each.
+BOTS: Final[dict[Template, str]] = {
+    "blank": "Wanderer",
+    "arena": "Hunter",
+    "turns": "Gambler",
+    "chat": "Talker",
+}
 
 
 @unfailing_output()
@@ -47,7 +54,7 @@ def new(
         raise UsageError(f"{name!r} is the name of another module; choose another name")
     make_game(folder, template)
     console = Console()
-    for line in _next_steps(name, folder):
+    for line in _next_steps(name, folder, BOTS[template]):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -90,17 +97,19 @@ def _files_of(
             yield path / entry.name, entry
 
 
-def _next_steps(name: str, folder: pathlib.Path) -> Iterator[str]:
+def _next_steps(name: str, folder: pathlib.Path, bot: str) -> Iterator[str]:
     steps = {
-        f"gameserver dev {name}:Game": "serve it, and show every change at once",
-        f"python -m {name}.bots": "have bots play on it",
-        f"python -m pytest {name}": "test it" + _without_pytest(),
-        f"gameserver serve {name}:Game": "serve it to players",
+        "serve it, with every change at once": f"gameserver dev {name}:Game",
+        "have bots play on it": (
+            f"gameserver bots ws://127.0.0.1:8000/ --bot {name}.bots:{bot} --count 3"
+        ),
+        "test it" + _without_pytest(): f"python -m pytest {name}",
+        "serve it to players": f"gameserver serve {name}:Game",
     }
     yield f"{folder}/room.py has the rules, {folder}/page the page.  From here:"
     width = max(map(len, steps))
-    yield from (f"  {step:{width}}  {does}" for step, does in steps.items())
+    yield from (f"  {does:{width}}  {step}" for does, step in steps.items())
 
 
 def _without_pytest() -> str:
-    return "" if importlib.util.find_spec("pytest") else " (pip install pytest)"
+    return "" if importlib.util.find_spec("pytest") else ", after pip install pytest"

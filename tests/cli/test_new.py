@@ -89,10 +89,10 @@ def test_the_next_steps_name_the_game(
     here: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     new("first")
-    steps = [line.split("  ")[1] for line in capsys.readouterr().out.splitlines()[1:]]
-    assert [re.sub(r" +", " ", step) for step in steps] == [
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert [re.split(r"  +", line)[2] for line in lines] == [
         "gameserver dev first:Game",
-        "python -m first.bots",
+        "gameserver bots ws://127.0.0.1:8000/ --bot first.bots:Wanderer --count 3",
         "python -m pytest first",
         "gameserver serve first:Game",
     ]

@@ -1,38 +1,31 @@
-"""Bots: ``python -m gameserver.templates.arena.bots`` has three of them fly and shoot."""
+"""A bot, which is a client like a page: it flies about, and shoots at the nearest ship.
+
+``gameserver bots ws://127.0.0.1:8000/ --bot gameserver.templates.arena.bots:Hunter --count 3``
+"""
 
 import math
 import random
+from typing import Any
 
-import trio
-
-from clients import open_game
+from clients.bots import Bot, View
 from gameserver.templates.arena.room import Game, Steer
 
 
-async def hunt(url: str, name: str) -> None:
-    """Fly after the nearest ship, and shoot at it; without one, fly about."""
-    chance = random.Random(name)
-    wish = Steer()
-    async with open_game(url, name=name, schema=Game.schema()) as game:
-        async for delta in game:
-            me = game.replica.own
-            if me is None or delta.tick % 2:
-                continue
-            others = [ship for ship in game.replica.of_kind("Ship") if ship is not me]
-            if chance.random() < 0.1:
-                wish = Steer(dx=chance.randint(-1, 1), dy=chance.randint(-1, 1))
-            if others:
-                near = min(others, key=lambda ship: math.hypot(ship.x - me.x, ship.y - me.y))
-                wish.aim = math.atan2(near.y - me.y, near.x - me.x)
-                wish.fire = chance.random() < 0.2
-            await game.send(wish)
+class Hunter(Bot):
+    schema = Game.schema()
+    acts_per_s = 10
 
+    def __init__(self, name: str, seat: int, chance: random.Random) -> None:
+        super().__init__(name, seat, chance)
+        self.wish = Steer()
 
-async def main(url: str = "ws://127.0.0.1:8000/", count: int = 3) -> None:
-    async with trio.open_nursery() as nursery:
-        for number in range(count):
-            nursery.start_soon(hunt, url, f"Bot {number + 1}")
-
-
-if __name__ == "__main__":
-    trio.run(main)
+    def act(self, view: View) -> Any:
+        """Return what to do now: a command, a text to say, or None."""
+        me, others = view.own, view.others("Ship")
+        if self.chance.random() < 0.1:
+            self.wish = Steer(dx=self.chance.randint(-1, 1), dy=self.chance.randint(-1, 1))
+        if me is not None and others:
+            near = min(others, key=lambda ship: math.hypot(ship.x - me.x, ship.y - me.y))
+            self.wish.aim = math.atan2(near.y - me.y, near.x - me.x)
+            self.wish.fire = self.chance.random() < 0.3
+        return self.wish

@@ -1,26 +1,18 @@
-"""Bots: ``python -m gameserver.templates.blank.bots`` has three of them wander about."""
+"""A bot, which is a client like a page: it wanders about.
 
-import random
+``gameserver bots ws://127.0.0.1:8000/ --bot gameserver.templates.blank.bots:Wanderer --count 3``
+"""
 
-import trio
+from typing import Any
 
-from clients import open_game
+from clients.bots import Bot, View
 from gameserver.templates.blank.room import Game, Move
 
 
-async def wander(url: str, name: str) -> None:
-    chance = random.Random(name)
-    async with open_game(url, name=name, schema=Game.schema()) as game:
-        while True:
-            await game.send(Move(dx=chance.randint(-1, 1), dy=chance.randint(-1, 1)))
-            await trio.sleep(chance.uniform(0.2, 0.8))
+class Wanderer(Bot):
+    schema = Game.schema()
+    acts_per_s = 2
 
-
-async def main(url: str = "ws://127.0.0.1:8000/", count: int = 3) -> None:
-    async with trio.open_nursery() as nursery:
-        for number in range(count):
-            nursery.start_soon(wander, url, f"Bot {number + 1}")
-
-
-if __name__ == "__main__":
-    trio.run(main)
+    def act(self, view: View) -> Any:
+        """Return what to do now: a command, a text to say, or None."""
+        return Move(dx=self.chance.randint(-1, 1), dy=self.chance.randint(-1, 1))

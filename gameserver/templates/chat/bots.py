@@ -1,29 +1,20 @@
-"""Bots: ``python -m gameserver.templates.chat.bots`` has two of them chat."""
+"""A bot, which is a client like a page: it chats.
 
-import itertools
-import random
+``gameserver bots ws://127.0.0.1:8000/ --bot gameserver.templates.chat.bots:Talker --count 2``
+"""
 
-import trio
+from typing import Any
 
-from clients import open_game
+from clients.bots import Bot, View
 from gameserver.templates.chat.room import Game
 
 LINES = ("Hello.", "Nice weather.", "I am a bot.", "Who else is here?", "Tea?", "Good night.")
 
 
-async def chat(url: str, name: str) -> None:
-    chance = random.Random(name)
-    async with open_game(url, name=name, schema=Game.schema()) as game:
-        for line in itertools.cycle(LINES):
-            await trio.sleep(chance.uniform(2, 8))
-            await game.say(line)
+class Talker(Bot):
+    schema = Game.schema()
+    acts_per_s = 1
 
-
-async def main(url: str = "ws://127.0.0.1:8000/", count: int = 2) -> None:
-    async with trio.open_nursery() as nursery:
-        for number in range(count):
-            nursery.start_soon(chat, url, f"Bot {number + 1}")
-
-
-if __name__ == "__main__":
-    trio.run(main)
+    def act(self, view: View) -> Any:
+        """Return what to do now: a command, a text to say, or None."""
+        return self.chance.choice(LINES) if self.chance.random() < 0.2 else None
