@@ -29,10 +29,19 @@ class RedisServer:
     """A server on a port of loopback; ``options`` are lines of its configuration."""
 
     def __init__(
-        self, folder: Path, options: Sequence[str], *, tls: bool, password: str | None
+        self,
+        folder: Path,
+        options: Sequence[str],
+        *,
+        tls: Path | None,
+        password: str | None,
+        sentinel: bool,
     ) -> None:
         self._folder = folder
         self._signing_in = [] if password is None else ["-a", password, "--no-auth-warning"]
+        if tls is not None:
+            self._signing_in += ["--tls", "--cacert", str(tls)]
+        self._sentinel = sentinel
         self._options = options
         self._tls = tls
         self.port = free_port()
@@ -51,10 +60,12 @@ class RedisServer:
     def start(self) -> None:
         """Start it, with the data that it saved, if any."""
         port = [f"tls-port {self.port}", "port 0"] if self._tls else [f"port {self.port}"]
-        lines = [*port, "bind 127.0.0.1", f'dir "{self._folder}"', 'save ""', *self._options]
+        lines = [*port, "bind 127.0.0.1", f'dir "{self._folder}"', *self._options]
+        if not self._sentinel:
+            lines.append('save ""')
         file = self._folder / "redis.conf"
         file.write_text("\n".join(lines) + "\n")
-        command = ["redis-server", str(file)]
+        command = ["redis-server", str(file), *(["--sentinel"] if self._sentinel else [])]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         deadline_s = time.monotonic() + _START_DEADLINE_S
         while True:
@@ -99,13 +110,20 @@ class RedisServer:
 
 @contextmanager
 def redis_server(
-    options: Sequence[str] = (), *, tls: bool = False, password: str | None = None
+    options: Sequence[str] = (),
+    *,
+    tls: Path | None = None,
+    password: str | None = None,
+    sentinel: bool = False,
 ) -> Iterator[RedisServer]:
-    """Run a server; skip the test if Redis is not installed."""
+    """Run a server; skip the test if Redis is not installed.
+
+    ``tls``: it speaks TLS only, and this file has the authority of its certificate.
+    """
     if shutil.which("redis-server") is None:
         pytest.skip("Redis is not installed")
     with tempfile.TemporaryDirectory(prefix="gameserver-redis-") as folder:
-        server = RedisServer(Path(folder), options, tls=tls, password=password)
+        server = RedisServer(Path(folder), options, tls=tls, password=password, sentinel=sentinel)
         try:
             yield server
         finally:

@@ -91,7 +91,7 @@ class RedisLink:
                     self._broken = trio.Event()
                     self._opened.set()
                     await self._broken.wait()
-            except* (*_BROKEN, coredis.exceptions.RedisError) as errors:
+            except* (*_BROKEN, coredis.exceptions.RedisError, DirectoryError) as errors:
                 log.debug("the directory cannot be opened", why=_reason(errors))
             self._replace()
             await trio.sleep(RETRY_S)
@@ -242,11 +242,12 @@ async def _check_server(client: Client, where: str) -> None:
             f"{where} is Redis {_version(version)}, which is older than {_version(OLDEST)}"
         )
     try:
-        runs = await client.eval("return redis.call('TIME')[1]", keys=["{gameserver}"], args=[])
-    except coredis.exceptions.RedisError:
-        runs = None
-    if runs is None:
-        raise DirectoryError(f"{where} runs no Lua scripts, or not for this user")
+        await client.eval("return redis.call('TIME')[1]", keys=["{gameserver}"], args=[])
+    except (
+        coredis.exceptions.AuthorizationError,
+        coredis.exceptions.UnknownCommandError,
+    ):
+        raise DirectoryError(f"{where} runs no Lua scripts, or not for this user") from None
 
 
 def _version(version: Sequence[int]) -> str:
@@ -262,6 +263,8 @@ def _reason(error: BaseException) -> str:
             error = error.__cause__
         else:
             break
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "TLS failed").lower().replace("_", " ")
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)
     return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -317,9 +317,9 @@ def run_machine(examples: int, steps: int) -> None:
 
 
 def test_promises_hold_under_faults() -> None:
-    run_machine(examples=3, steps=12)
+    run_machine(examples=2, steps=12)
 
 
 @pytest.mark.long
 def test_promises_hold_under_many_faults() -> None:
-    run_machine(examples=6, steps=25)
+    run_machine(examples=4, steps=25)

@@ -2,6 +2,8 @@
 -- ARGV: lease, kind, index, seats, count, most to look at.
 -- Returns {label, fence, free seats, listing, ...} and {listing, ...}.
 
+begin(false)
+
 local index, makers = base .. ':index:' .. ARGV[3], base .. ':makers:' .. ARGV[2]
 local seats, count, most = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 

@@ -2,6 +2,8 @@
 -- ARGV: lease, node, label ('' for any free name), kind, hold in ms, free seats, indexes.
 -- Returns 'lease', or 'settling' and ms, or 'busy', or 'owner', node, fence, label, listing.
 
+begin(true)
+
 local node, label, kind, hold_ms = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 if not node_alive(node) then
     return {'lease'}

@@ -38,16 +38,17 @@ local clock
 -- data, or if this is another run of Redis (after a restart, or a failover to a replica).
 local settles_in_ms
 
-local function begin()
+-- Begin a script.  `looks`: it matters to this one whether data may have been lost.
+local function begin(looks)
     local time = redis.call('TIME')
     local wall = time[1] * 1000 + math.floor(time[2] / 1000)
     local meta = redis.call('HMGET', META, 'wall', 'clock', 'run', 'settled')
-    local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
     clock = tonumber(meta[2]) or wall
     local passed = wall - (tonumber(meta[1]) or wall)
     clock = clock + math.max(0, math.min(passed, lease_ms / 2))
     local settled = tonumber(meta[4]) or 0
-    if meta[3] ~= run then
+    local run = looks and string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+    if looks and meta[3] ~= run then
         settled = clock + lease_ms
         -- The newest fences may have been lost: go on from the microseconds since 1970.
         local fence = math.max(time[1] * 1000000 + time[2],
@@ -147,5 +148,3 @@ local function forget_node(node)
         redis.call('HDEL', hash, node)
     end
 end
-
-begin()

@@ -2,6 +2,8 @@
 -- ARGV: lease, 'one' and a node, or 'page', the cursor and the limit.
 -- Returns the cursor of the next page, and the listings.
 
+begin(false)
+
 if ARGV[2] == 'one' then
     if not node_alive(ARGV[3]) then
         return {''}

@@ -5,6 +5,8 @@
 --       and indexes), free seats.
 -- Returns the labels of the rooms that have a newer owner.
 
+begin(true)
+
 local node, listing, kinds, highest = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local page_count, group_count, pages = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
 local first_page = 9

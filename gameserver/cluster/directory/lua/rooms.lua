@@ -2,6 +2,8 @@
 -- ARGV: lease, node, serial, limit, most nodes to look at.
 -- Returns the node at which to go on ('' at the end), then {node, blob, ...}.
 
+begin(false)
+
 local from_node, after, limit = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local most = tonumber(ARGV[5])
 local from = from_node == '' and '-' or '[' .. from_node

@@ -1,5 +1,7 @@
 -- Count seats of a room as taken.  ARGV: lease, label, fence, seats.  Returns 1, or 0 if too few.
 
+begin(false)
+
 local label, seats = ARGV[2], tonumber(ARGV[4])
 local room = read_record(redis.call('HGET', ROOMS, label))
 if not alive(room) or room.fence ~= tonumber(ARGV[3]) or room.free < seats then

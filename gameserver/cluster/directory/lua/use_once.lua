@@ -1,5 +1,7 @@
 -- Use something up.  ARGV: lease, name, by, ms.  Returns 1 for the first use, and its repetition.
 
+begin(false)
+
 -- What was used is remembered by directory time, and cleared away a while later: a clock of the
 -- machine that is set forward by less than that lets nothing be used twice.
 local CLEARED_LATER_MS = 60000
