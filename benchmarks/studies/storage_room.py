@@ -104,6 +104,7 @@ async def _playing(room: type[Arena], url: str | None) -> AsyncIterator[tuple[Ro
             await task.ready.wait()
             for number in range(1, PLAYERS + 1):
                 task.stepper.join(number, NOWHERE, f"p{number}", None, None)
+                await trio.sleep(0.01)
             nursery.start_soon(_steer, task)
             assert server.storage is not None
             yield task, server.storage.storage

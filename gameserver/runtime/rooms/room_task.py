@@ -19,7 +19,7 @@ from gameserver.ops.logging import escaped
 from gameserver.ops.metrics import RoomTally
 from gameserver.outbox import Move
 from gameserver.protocol.frames import binary_frame
-from gameserver.protocol.messages import HeldEntity, Said
+from gameserver.protocol.messages import HeldEntity, Pace, Said
 from gameserver.replication.disagreement import ShownView
 from gameserver.replication.publisher import Publisher
 from gameserver.room import Room
@@ -353,7 +353,12 @@ class RoomTask:
 
     def _go_on(self, recovered: Recovered) -> None:
         """Begin as a recovered room: the load is not known, and who is connected has to be told."""
-        self.stepper.change_pace(1.0, self.room.publish_every, 1.0)
+        room = self.room
+        if (room.pace, room.publish_interval) != (1.0, room.publish_every):
+            # Clients that come back reckon with the pace of a room that was overloaded.
+            pace = Pace(room.tick_number, 1.0, room.publish_every)
+            self.publisher.catch_up_notice = binary_frame(pace.encode())
+        self.stepper.change_pace(1.0, room.publish_every, 1.0)
         if not recovered.in_place:
             self.roster.hold_recovered()
 

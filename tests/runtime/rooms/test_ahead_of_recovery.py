@@ -96,3 +96,28 @@ async def test_an_acknowledgement_of_an_undone_tick_ends_nothing(
             assert (await client.next_of(Delta)).leaves is None
             while (await client.next_of(Delta)).ack == 0:
                 pass
+
+
+async def test_a_client_learns_that_a_room_which_was_slowed_is_no_longer(
+    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    async with resumable_lobby(Fort, data=before, secret=SECRET) as host:
+        host.lead_here(monkeypatch)
+        async with open_game("ws://test/", room="field/1", name="ann") as game:
+            await until_known(game)
+            task = host.lobby.rooms[0][1]
+            while task.can_give and task.pace.share == 1.0:
+                task.demand(task.given_up + 1)
+            while game.clock.pace == 1.0:
+                await game.next_delta()
+            await trio.sleep(1)
+            shutil.copytree(before, after)
+            async with resumable_lobby(Fort, data=after, secret=SECRET) as second:
+                await second.lobby.recover()
+                second.lead_here(monkeypatch)
+                host.cut()
+                while game.statistics().resumes == 0 or game.replica.tick < 0:
+                    await game.next_delta()
+                await trio.sleep(1)
+                assert game.clock.pace == 1.0
