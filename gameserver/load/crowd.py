@@ -21,8 +21,8 @@ from clients.bots.figures import Figures, total
 from clients.bots.swarm_processes import END_DEADLINE_S, Assignment
 from clients.nursery import open_unwrapping_nursery
 from gameserver.errors import LocalProtocolError, RemoteProtocolError
-from gameserver.load.starvation import CoreShare, CoreTime
 from gameserver.load.times import Times
+from gameserver.ops.core_time import CoreShare, CoreTime
 
 #: The longest line of a report; a longer one is an error.
 MAX_LINE_BYTES: Final = 1 << 22

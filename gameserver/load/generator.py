@@ -19,8 +19,8 @@ import trio
 from clients.bots.bot import Persona
 from clients.bots.swarm import Swarm, tls_context
 from clients.bots.swarm_processes import Assignment
-from gameserver.load.starvation import CoreTime
 from gameserver.load.times import Times
+from gameserver.ops.core_time import CoreTime
 
 REPORT_EVERY_S: Final = 0.5
 #: The pause between two joins.
@@ -97,7 +97,7 @@ class Generator:
             await trio.sleep(REPORT_EVERY_S)
 
     def _report(self) -> None:
-        core = CoreTime.of()
+        core = CoreTime.own()
         report = {
             "window": self._window,
             "figures": attrs.asdict(self._swarm.figures()),

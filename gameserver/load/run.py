@@ -19,9 +19,10 @@ from gameserver.errors import LocalProtocolError
 from gameserver.load.crowd import Crowd, Measured, open_crowd
 from gameserver.load.objective import Objective
 from gameserver.load.search import Search
-from gameserver.load.starvation import CoreShare, limited_by
+from gameserver.load.starvation import limited_by
 from gameserver.load.steps import Findings, Step, conclude
 from gameserver.load.target import Target, serve_here
+from gameserver.ops.core_time import CoreShare
 
 #: A crowd joins within this time, or the step fails; and so much more for each bot.
 JOIN_DEADLINE_S: Final = 10.0

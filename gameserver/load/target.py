@@ -22,7 +22,7 @@ import trio
 
 from clients.nursery import open_unwrapping_nursery
 from gameserver.errors import LocalProtocolError
-from gameserver.load.starvation import CoreTime
+from gameserver.ops.core_time import CoreTime
 
 #: How long a server may take to start, and to answer.
 START_DEADLINE_S: Final = 20.0

@@ -56,7 +56,7 @@ from gameserver.runtime.http.endpoint import Endpoint, Handler
 from gameserver.runtime.http.frozen_connection import FrozenConnection
 from gameserver.runtime.http.messages import BINARY, Response, Site, text_response
 from gameserver.runtime.http.page_folder import page_files
-from gameserver.runtime.http.request_policy import METRICS_PATH, RequestPolicy
+from gameserver.runtime.http.request_policy import LOAD_PATH, METRICS_PATH, RequestPolicy
 from gameserver.runtime.membership.joining import check_others, make_membership, open_directory
 from gameserver.runtime.membership.member import Membership
 from gameserver.runtime.net.listening import StartError as StartError
@@ -69,6 +69,7 @@ from gameserver.runtime.rooms.journal_files import journals_folder, make_folder
 from gameserver.runtime.rooms.kept_rooms import KeptRooms
 from gameserver.runtime.rooms.kind_figures import kind_figures
 from gameserver.runtime.rooms.kind_list import kind_list
+from gameserver.runtime.rooms.load_list import load_list
 from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.rooms.resumption import Showing
 from gameserver.runtime.rooms.room_list import RoomList
@@ -581,6 +582,7 @@ class Server:
                 "/healthz": lambda _query: text_response(200, "ok"),
                 "/readyz": self._readiness,
                 METRICS_PATH: lambda _query: Response(200, CONTENT_TYPE, self._exposition),
+                LOAD_PATH: self._load,
                 "/rooms": self.own_rooms,
                 "/kinds": lambda _query: Response(
                     200, BINARY, kind_list(self.lobby.classes_by_kind)
@@ -590,6 +592,11 @@ class Server:
             gather={METRICS_PATH: self._gather_metrics},
             awaited={} if others is None else {"/rooms": others.rooms},
         )
+
+    def _load(self, _query: str) -> Response:
+        """Answer ``gameserver top``."""
+        tasks = [task for _, task in self.lobby.rooms]
+        return load_list(tasks, self.lobby.slow_ticks, self.lobby.core, trio.current_time())
 
     async def _gather_metrics(self) -> None:
         """Make the exposition, at most once a second, so that no tick waits for it."""

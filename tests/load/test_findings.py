@@ -10,9 +10,10 @@ import pytest
 
 from gameserver.load.objective import Objective
 from gameserver.load.report import to_html
-from gameserver.load.starvation import CoreShare, CoreTime, limited_by
+from gameserver.load.starvation import limited_by
 from gameserver.load.steps import Findings, Step, conclude
 from gameserver.load.times import Times
+from gameserver.ops.core_time import CoreShare, CoreTime
 
 FINE = CoreShare(0.3, 0.01)
 
@@ -39,9 +40,9 @@ def test_whose_limit_it_is(
 def test_shares_of_a_span() -> None:
     assert CoreShare.between(CoreTime(1, 2), CoreTime(3, 3), 4) == CoreShare(0.5, 0.25)
     assert CoreShare.between(None, CoreTime(3, 3), 4) == CoreShare(0, 0)
-    own = CoreTime.of()
+    own = CoreTime.own()
     assert own is None or own.computed_s > 0
-    assert CoreTime.of("no-such-process") is None
+    assert CoreTime.of(1 << 30) is None
 
 
 def step(size: int, *broken: str, starved: str | None = None) -> Step:

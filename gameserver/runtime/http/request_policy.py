@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     import h11
 
 METRICS_PATH: Final = "/metrics"
+#: The busiest rooms and the slow ticks, for those who may read the metrics.
+LOAD_PATH: Final = "/metrics/rooms"
 FOREIGN_PAGE: Final = text_response(403, "Pages of this origin may not connect here.")
 #: RFC 9112, 3.2.
 MALFORMED_HOST: Final = text_response(400, "The header Host is not a host.")
@@ -172,7 +174,9 @@ class RequestPolicy:
     # ------------------------------------------------------------ metrics
 
     def _check_metrics(self, peer: Peer, request: h11.Request) -> Response | None:
-        if path_of(request) != METRICS_PATH or self._may_read_metrics(peer, request):
+        if path_of(request) not in (METRICS_PATH, LOAD_PATH) or self._may_read_metrics(
+            peer, request
+        ):
             return None
         self.connection_limits.refuse(Reason.METRICS)
         if not self._hosts.knows(request):

@@ -24,6 +24,7 @@ import trio
 from gameserver.cluster.placement import Placement, by_load
 from gameserver.config import Settings
 from gameserver.errors import JoinRefused, LocalProtocolError
+from gameserver.ops.core_time import CoreShare
 from gameserver.ops.metrics import LoopFigures, RoomTally, total
 from gameserver.outbox import Move
 from gameserver.protocol.closing import CloseCode
@@ -51,6 +52,7 @@ from gameserver.runtime.rooms.room_loop import RoomLoop
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import Member
 from gameserver.runtime.rooms.routes import Routes
+from gameserver.runtime.rooms.slow_ticks import SlowTicks
 from gameserver.simulation.room_check import check_room
 from gameserver.simulation.slips import suspicions
 from gameserver.state.snapshot import Captured
@@ -213,6 +215,16 @@ class Lobby:
         """Whether there is no overload that forbids new rooms."""
         overload = self._loop.overload
         return not (overload.no_new_rooms or overload.refusing)
+
+    @property
+    def slow_ticks(self) -> SlowTicks:
+        """The last ticks that took longer than the time between two, of all rooms."""
+        return self._loop.slow_ticks
+
+    @property
+    def core(self) -> CoreShare:
+        """How much of the last second the server computed, and waited for a core."""
+        return self._loop.core
 
     def loop_figures(self) -> LoopFigures:
         """Return what ticking all rooms has counted so far."""

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import trio
 
+from gameserver.ops.core_time import CoreShare, CoreTime
 from gameserver.runtime.net.heartbeat import Heartbeat
 from gameserver.runtime.net.poller import Poller
 from gameserver.runtime.rooms.scheduler import TickScheduler
 from gameserver.runtime.rooms.server_overload import WINDOW_S, ServerOverload
+from gameserver.runtime.rooms.slow_ticks import SlowTicks
 
 
 class RoomLoop:
@@ -25,6 +27,9 @@ class RoomLoop:
         self.heartbeat = Heartbeat(ping_interval_s, self.poller)
         self.scheduler = TickScheduler(None if self.poller is None else self.poller.read_ready)
         self.overload = ServerOverload()
+        self.slow_ticks = SlowTicks()
+        #: How much of the last window the server computed, and waited for a core.
+        self.core = CoreShare()
 
     async def run(self) -> None:
         """Tick, read and ping, for ever."""
@@ -41,8 +46,12 @@ class RoomLoop:
 
     async def _watch_load(self) -> None:
         scheduler = self.scheduler
+        core, looked_s = CoreTime.own(), trio.current_time()
         while True:
             await trio.sleep(WINDOW_S)
+            now, now_s = CoreTime.own(), trio.current_time()
+            self.core = CoreShare.between(core, now, now_s - looked_s)
+            core, looked_s = now, now_s
             self.overload.look(
                 trio.current_time(), scheduler.busy_s, scheduler.ticks, scheduler.late_ticks
             )

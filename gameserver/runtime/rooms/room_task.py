@@ -42,6 +42,7 @@ from gameserver.runtime.rooms.room_loop import RoomLoop
 from gameserver.runtime.rooms.roster import Member, Roster
 from gameserver.runtime.rooms.schedule import TickStatistics, TickTimes
 from gameserver.runtime.rooms.scheduler import ScheduledRoom
+from gameserver.runtime.rooms.slow_ticks import longest
 from gameserver.simulation.seeing import seeing
 from gameserver.simulation.stepper import HookFailure, Seated, Stepper
 from gameserver.state.journal.records import Disagreed
@@ -137,6 +138,8 @@ class RoomTask:
         #: When the work of this tick began; whether the step of the last one blocked the server.
         self._begun_s = 0.0
         self._blocked = False
+        #: The hooks of this tick, and when each ended.
+        self._stages: list[tuple[str, float]] = []
         #: The level of the overload ladder that the game was last told.
         self._level = 0
 
@@ -523,6 +526,18 @@ class RoomTask:
         work_s = scheduled.reading_s + simulate_s + publish_s
         self._times.note(lateness_s, simulate_s, work_s)
         players, arrivals = len(self.room.players), roster.arrivals
+        if work_s > self.pace.tick_s:
+            self._loop.slow_ticks.note(
+                self.label,
+                tick_number,
+                begun_s=begun_s,
+                budget_s=self.pace.tick_s,
+                lateness_s=lateness_s,
+                players=players,
+                reading_s=scheduled.reading_s,
+                stages=self._stages,
+                publish_s=publish_s,
+            )
         if self.ladder.ticked(tick_number, work_s, publish_s, players, arrivals):
             self._take_step(tick_number)
         if self.journal is not None:
@@ -539,16 +554,13 @@ class RoomTask:
         stepper, clock = self.stepper, self._clock
         if stepper.takes_inputs:
             stepper.input_times.begin_tick(begun_s)
-        longest, longest_s, before_s = "tick", 0.0, begun_s
-        for hook in stepper.stages(tick_number):
-            ended_s = clock()
-            if ended_s - before_s > longest_s:
-                longest, longest_s = hook, ended_s - before_s
-            before_s = ended_s
-        simulate_s = before_s - begun_s
+        self._stages = stages = [(hook, clock()) for hook in stepper.stages(tick_number)]
+        simulate_s = stages[-1][1] - begun_s if stages else 0.0
         if simulate_s >= BLOCK_S or self._blocked:
             self._blocked = simulate_s >= BLOCK_S
-            if (blocking := self.hooks.note_step(simulate_s, longest, longest_s)) is not None:
+            if (
+                blocking := self.hooks.note_step(simulate_s, *longest(begun_s, stages))
+            ) is not None:
                 self.roster.fail(f"the room failed: {blocking} blocked the server")
         if stepper.failures:
             self.roster.deal_with_failures()
@@ -654,6 +666,8 @@ class RoomTask:
             "overload",
             level=int(step.level),
             load=round(self.ladder.load, 2),
+            computed=round(self._loop.core.computed, 2),
+            waited_for_core=round(self._loop.core.waited, 2),
             does=step.does,
             tick=tick_number,
         )
