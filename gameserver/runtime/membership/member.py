@@ -7,14 +7,14 @@ nothing: rooms play on unlisted, and are listed again with the first renewal tha
 from __future__ import annotations
 
 import secrets as chance
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import attrs
 import structlog
 import trio
 
-from gameserver.cluster.directory.contract import HOLD_S, RENEW_EVERY_S, Directory
+from gameserver.cluster.directory.contract import HOLD_S, MAX_LIVES, RENEW_EVERY_S, Directory
 from gameserver.cluster.directory.errors import DirectoryError
 from gameserver.cluster.directory.listings import Claim, NodeListing, RoomListing
 from gameserver.protocol.messages import VERSION
@@ -78,6 +78,7 @@ class Membership:
         #: Life → the newest resume token, of players who came back since the last renewal.
         self._resumes: dict[str, int] = {}
         lobby.resumption.on_used = self._resumes.__setitem__
+        lobby.newest_resumes = self.newest_resumes
         lobby.name_suffix = f"-{self.node[:SUFFIX_LENGTH]}"
         self._renewing = trio.Lock()
         self._renewed_s: float | None = None
@@ -212,6 +213,16 @@ class Membership:
             return await self.directory.use_once(f"token:{token_id}", self.node, valid_s)
         except DirectoryError:
             return True
+
+    async def newest_resumes(self, lives: Sequence[str]) -> Mapping[str, int]:
+        """Return the newest resume tokens that any node has seen, as far as the directory tells."""
+        newest: dict[str, int] = {}
+        try:
+            for start in range(0, len(lives), MAX_LIVES):
+                newest |= await self.directory.newest_resumes(lives[start : start + MAX_LIVES])
+        except DirectoryError as error:
+            log.warning("the newest resume tokens are not known", why=str(error))
+        return newest
 
     def is_ours(self, node: NodeListing) -> bool:
         """Whether a listing is that of this node."""

@@ -13,7 +13,7 @@ import math
 import random
 import re
 import secrets
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl
 
@@ -154,6 +154,8 @@ class Lobby:
         self.storage_for_room: Callable[[], RoomStorage] | None = None
         #: Decides which players play on other nodes; None if there are no others.
         self.router: Routes | None = None
+        #: Returns the newest resume tokens that any node has seen, by life; None if there are none.
+        self.newest_resumes: Callable[[Sequence[str]], Awaitable[Mapping[str, int]]] | None = None
         #: Ends the names that this server gives to rooms, where other nodes must not give the same.
         self.name_suffix = ""
         #: Where a client waits for its turn once it has said hello.
@@ -758,6 +760,10 @@ class Lobby:
 
     async def _open_recovered(self, recovered: Recovered, storage: RoomStorage | None) -> None:
         kind, _, name = recovered.label.partition("/")
+        if self.newest_resumes is not None:
+            seated = recovered.stepper.seated.values()
+            lives = [f"{recovered.incarnation}.{one.life.serial}" for one in seated]
+            self.resumption.expect(await self.newest_resumes(lives))
         task = self._task_of(recovered.stepper.room, recovered.label, recovered, storage)
         opened = self._open_room(kind, name, task, None)
         await task.ready.wait()

@@ -18,7 +18,7 @@ from __future__ import annotations
 import enum
 import secrets
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Generic, Protocol, TypeVar
 
 import attrs
@@ -107,6 +107,8 @@ class Resumption(Generic[B]):
         self._bearers: dict[str, B] = {}
         #: Called with a life and the number of its newest token, when its player has come back.
         self.on_used: Callable[[str, int], None] = lambda _life, _number: None
+        #: Life → the number of its newest token, as the other nodes of a cluster know it.
+        self._expected: dict[str, int] = {}
         #: Lives that are over.
         self._ended: OrderedDict[str, ResumeState] = OrderedDict()
 
@@ -116,8 +118,17 @@ class Resumption(Generic[B]):
 
     def issue(self, bearer: B) -> None:
         """Give a token to a player who has just joined, or was recovered."""
-        self._bearers[bearer.resume_state.life] = bearer
-        bearer.resume_state.newest += 1
+        state = bearer.resume_state
+        self._bearers[state.life] = bearer
+        state.newest += 1
+        known = self._expected.pop(state.life, 0)
+        if known > state.newest:
+            # Its last return was undone by a crash; that its welcome had arrived is not known.
+            state.newest, state.shown = known, known - 1
+
+    def expect(self, newest: Mapping[str, int]) -> None:
+        """Note the newest tokens of lives that are about to be recovered, as others know them."""
+        self._expected = dict(newest)
 
     def hand_on(self, bearer: B) -> None:
         """Have ``bearer`` take the place of the player who had its tokens, with the same state."""

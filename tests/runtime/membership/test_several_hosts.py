@@ -90,6 +90,10 @@ async def test_a_player_who_comes_back_at_another_host_resumes_with_a_delta() ->
         async with open_url(moved.url) as third:
             back = await third.joined(room=moved.room, ticket=moved.ticket, **fields)
             assert (back.resumed, back.seat) == (True, welcome.seat)
+            state = member.resume_state
+            await membership_of(b).renew()
+            assert await directory.newest_resumes([state.life]) == {state.life: state.newest}
+            assert await membership_of(a).newest_resumes([state.life]) == {state.life: state.newest}
         assert b.lobby.resumption.counts.total() == 1
 
 
