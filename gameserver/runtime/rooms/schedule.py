@@ -168,19 +168,21 @@ class TickTimes:
     def __init__(self) -> None:
         #: The three figures of each tick side by side, in one line of the cache.
         self._figures = array("d")
-        #: Index of the figures of the next tick.
+        #: Index of the oldest figures, which the next tick replaces once the window is full.
         self._at = 0
 
     def note(self, lateness_s: float, simulate_s: float, work_s: float) -> None:
         """Note a tick."""
         figures, at = self._figures, self._at
-        if at == len(figures):
-            figures.extend((0.0, 0.0, 0.0))
+        if len(figures) < 3 * WINDOW_TICKS:
+            figures.append(lateness_s)
+            figures.append(simulate_s)
+            figures.append(work_s)
+            return
         figures[at] = lateness_s
         figures[at + 1] = simulate_s
         figures[at + 2] = work_s
-        at += 3
-        self._at = at if at < 3 * WINDOW_TICKS else 0
+        self._at = (at + 3) % (3 * WINDOW_TICKS)
 
     @property
     def lateness_s(self) -> array[float]:
