@@ -795,6 +795,7 @@ class Lobby:
         former = opened.task
         if not former.has_begun:
             raise LocalProtocolError("on_start has not ended yet")
+        former.stop_ticking()  # on_load may take a while, and no tick is played twice
         loaded, recovered = former.renewed(self._kinds[opened.kind])
         task = self._task_of(loaded.room, former.label, recovered)
         await loaded.room.on_load()

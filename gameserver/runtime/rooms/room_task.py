@@ -262,7 +262,7 @@ class RoomTask:
             self._log.exception("the room crashed")
             self.roster.fail("the room crashed")
         finally:
-            self._stop_ticking()
+            self.stop_ticking()
             self.ready.set()
             self.roster.close("the room is closed")
             if self.journal is not None:
@@ -307,7 +307,7 @@ class RoomTask:
             return  # it was handed over
         self._log.error("another server has taken over the room")
         self.roster.suspended = True
-        self._stop_ticking()
+        self.stop_ticking()
         self.roster.fail("the room is on another server")
         self._life.cancel()
 
@@ -388,7 +388,7 @@ class RoomTask:
 
     def leave_off(self) -> None:
         """End without a hook: the room goes on in another task or process, with its players."""
-        self._stop_ticking()
+        self.stop_ticking()
         self.roster.suspended = True
         if self.journal is not None:
             self.journal.end(SUSPENDED)
@@ -407,7 +407,7 @@ class RoomTask:
         saved; it then ticks on.  ``maker`` is the client whose quota counts the room.
         """
         captured = self.capture(now_s, maker)
-        self._stop_ticking()
+        self.stop_ticking()
         self._frozen = True
         return captured
 
@@ -456,7 +456,7 @@ class RoomTask:
         No hook is called from now on: nobody leaves, and the room is not over.  A room whose
         journal has stopped is no longer durable, and ends like any other.
         """
-        self._stop_ticking()
+        self.stop_ticking()
         journal = self.journal
         if journal is None or self._journals is None:
             return
@@ -474,7 +474,8 @@ class RoomTask:
         if journal.durable and journal.stopped and not self.roster.suspended:
             await journals.note_over(journal)
 
-    def _stop_ticking(self) -> None:
+    def stop_ticking(self) -> None:
+        """Tick no more; harmless if it does not tick."""
         if self._scheduled is not None:
             self._loop.scheduler.remove(self._scheduled)
             self._loop.overload.remove(self)
@@ -500,7 +501,7 @@ class RoomTask:
             self.roster.fail("the room crashed")
             ended_s = trio.current_time()
         if self.roster.closed is not None:
-            self._stop_ticking()
+            self.stop_ticking()
             self._life.cancel()
         return ended_s
 

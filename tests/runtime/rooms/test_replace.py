@@ -139,6 +139,29 @@ async def test_players_and_their_tokens_stay(
             assert host.roster.joins == 0  # nobody has joined the room since it was replaced
 
 
+async def test_no_tick_is_played_twice_while_on_load_waits(
+    version: Any, autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = "self.steps += 1"
+    slow = f"""{counted}
+        for dot in self.world.of_class(Dot):
+            dot.x = self.steps
+
+    async def on_load(self) -> None:
+        await __import__("trio").sleep(0.5)
+"""
+    async with resumable_lobby(version(counted, slow)) as host:
+        host.lead_here(monkeypatch)
+        async with open_game("ws://test/", name="Ada") as game:
+            await until_known(game)
+            assert await host.lobby.replace({"field": version(counted, slow)}) == {}
+            while game.statistics().checks < 2:
+                await game.next_delta()
+            figures = game.statistics()
+            assert (figures.resumes, figures.resyncs, figures.deltas_refused) == (0, 0, 0)
+            assert figures.checksum_failures == 0
+
+
 async def test_a_held_seat_goes_on_being_held(version: Any, autojump_clock: object) -> None:
     async with resumable_lobby(version()) as host:
         welcome, seen = await host.leave_behind()
