@@ -63,8 +63,7 @@ class Journals:
         if room.durable and self.rows is not None and fence is None:
             return None  # the storage did not answer when it was handed over
         key_frame_s = settings.checkpoint_s if room.durable else settings.journal_key_frame_s
-        # Recovery needs no checks, and each takes milliseconds after a tick.
-        check_s = settings.journal_check_s if for_replay else key_frame_s
+        check_ticks = max(1, round(settings.journal_check_s * room.tick_rate))
         header = header_of(
             room,
             label,
@@ -76,7 +75,7 @@ class Journals:
         recorder = JournalRecorder(
             stepper,
             publisher,
-            check_every_ticks=max(1, round(check_s * room.tick_rate)),
+            check_every_ticks=check_ticks if for_replay else None,
             key_frame_every_ticks=max(1, round(key_frame_s * room.tick_rate)),
             max_waiting_bytes=MAX_WAITING_BYTES,
             shell=shell,

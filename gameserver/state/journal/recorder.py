@@ -44,10 +44,11 @@ ENTITY_BYTES: Final = 512
 
 @attrs.frozen
 class Due:
-    """A captured room, to be written as a check, and as a key frame if ``whole``."""
+    """A captured room, to be written as a check, a key frame (``whole``), or both."""
 
     captured: Captured
     whole: bool
+    checked: bool
 
 
 #: An element of the queue: a payload, or a captured room that is encoded when it is written.
@@ -94,7 +95,8 @@ class JournalRecorder:
     """The recorder of the room that ``stepper`` steps and ``publisher`` publishes.
 
     Begins at once, with a key frame; so the room must be between two ticks.  ``shell`` is kept in
-    key frames for the caller (``capture``).
+    key frames for the caller (``capture``).  ``check_every_ticks`` None: there are no checks, which
+    take most of the time of a journal; a room is recovered without them.
     """
 
     def __init__(
@@ -102,7 +104,7 @@ class JournalRecorder:
         stepper: Stepper[Any],
         publisher: Publisher,
         *,
-        check_every_ticks: int,
+        check_every_ticks: int | None,
         key_frame_every_ticks: int,
         max_waiting_bytes: int,
         shell: Any = None,
@@ -114,7 +116,8 @@ class JournalRecorder:
         self.lost = 0
         self._stepper = stepper
         self._publisher = publisher
-        self._check_every_ticks = check_every_ticks
+        self._checks = check_every_ticks is not None
+        self._capture_every_ticks = check_every_ticks or key_frame_every_ticks
         self._key_frame_every_ticks = key_frame_every_ticks
         self._max_waiting_bytes = max_waiting_bytes
         self._shell = shell
@@ -144,7 +147,7 @@ class JournalRecorder:
     def after_tick(self) -> None:
         """Copy the room if a check or a key frame is due; call it after each tick's publish."""
         tick = self._stepper.room.tick_number
-        if tick - self._checked_tick < self._check_every_ticks:
+        if tick - self._checked_tick < self._capture_every_ticks:
             return
         self._capture(whole=tick - self._key_frame_tick >= self._key_frame_every_ticks)
 
@@ -155,7 +158,8 @@ class JournalRecorder:
     def end(self, reason: str) -> None:
         """Record the end of the room: its last state, and why it ended."""
         if self.state is RecorderState.RECORDING:
-            self._capture(whole=False)
+            if self._checks:
+                self._capture(whole=False)
             self._add(pack_record(Ended(self._stepper.room.tick_number, reason)))
         if self.state is RecorderState.RECORDING:
             self.state = RecorderState.ENDED
@@ -176,7 +180,7 @@ class JournalRecorder:
             except LocalProtocolError as error:
                 self.stop(str(error))
                 return
-            self._add(Due(captured, whole), ENTITY_BYTES * (1 + len(room.world)))
+            self._add(Due(captured, whole, self._checks), ENTITY_BYTES * (1 + len(room.world)))
 
     def _add(self, waiting: Waiting, size_bytes: int = 0) -> None:
         if self.state is not RecorderState.RECORDING:
@@ -273,12 +277,10 @@ class JournalEncoder:
                 continue
             captured = waiting.captured
             self._tick = captured.tick
-            facts = describe(captured)
-            if self._writer is not None:
-                changed, gone = changes_between(self._facts, facts)
-                check = Check(captured.tick, state_hash(captured), changed, gone)
-                framed.append(self._frame(pack_record(check)))
-            self._facts = facts
+            if waiting.checked:
+                check = self._check(captured)
+                if self._writer is not None:
+                    framed.append(self._frame(pack_record(check)))
             if waiting.whole:
                 if self._writer is None or self._writer.position.offset > self._part_bytes:
                     if framed:
@@ -293,6 +295,12 @@ class JournalEncoder:
                     framed.append(self._frame(pack_record(key_frame)))
         if framed:
             yield self._chunk(framed, begins_part=False)
+
+    def _check(self, captured: Captured) -> Check:
+        facts = describe(captured)
+        changed, gone = changes_between(self._facts, facts)
+        self._facts = facts
+        return Check(captured.tick, state_hash(captured), changed, gone)
 
     def _begin_part(self, now_s: float) -> bytes:
         if self._writer is not None:

@@ -30,7 +30,7 @@ from gameserver.runtime.rooms.recovery import recover
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.simulation.recording import Stepped
 from gameserver.state.journal.reader import JournalReader
-from gameserver.state.journal.records import Ended, KeyFrame
+from gameserver.state.journal.records import Check, Ended, KeyFrame
 from gameserver.state.journal.replay import replay
 from tests.support.resume_tokens import resumption
 from tests.support.seated_room import room_loop, seat
@@ -306,6 +306,19 @@ async def test_a_room_that_ended_is_not_recovered_from_the_journal_of_an_earlier
         assert task.tally().journals_stopped == 1
     left = await recover(folder, {"field": Lasting})
     assert [room.label for room in left] == ["field/1-other"]
+
+
+@pytest.mark.parametrize(("journal", "checks"), [(False, False), (True, True)])
+async def test_a_durable_room_is_checked_only_where_it_can_be_verified(
+    tmp_path: pathlib.Path, autojump_clock: trio.testing.MockClock, *, journal: bool, checks: bool
+) -> None:
+    folder = tmp_path / "journals"
+    settings = Settings(data=tmp_path, journal=folder if journal else None)
+    async with playing(settings, Lasting("field/1")):
+        await trio.sleep(12)
+    records = records_in(folder)
+    assert any(isinstance(record, Check) for record in records) == checks
+    assert sum(isinstance(record, KeyFrame) for record in records) == 3
 
 
 async def test_each_life_of_a_durable_room_has_a_higher_epoch_than_all_before(
