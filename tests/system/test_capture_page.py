@@ -17,7 +17,9 @@ def test_two_pages_and_bots_play_and_a_stranger_is_refused(pages: Pages) -> None
     form = {"room": "friends", "password": "swordfish"}
     with (
         running_server(SERVE, cwd=ROOT) as server,
-        running_module(f"{GAME}.bots", server.ws_url, "2"),
+        running_module(
+            "gameserver", "bots", server.ws_url, "--bot", f"{GAME}.bots:Runner", "--count", "2"
+        ),
     ):
         ada, bob = (pages.join(server.url(), name=name, **form) for name in ("Ada", "Bob"))
         for page, key, team in ((ada, "ArrowRight", "RED"), (bob, "ArrowLeft", "BLUE")):
