@@ -13,9 +13,10 @@ way.  The seats of players whose connections stay are held in the new process.
 
 from __future__ import annotations
 
+import functools
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -76,10 +77,13 @@ class Freezing:
         self._server: Final = server
         self._sessions: list[Session] = []
 
-    async def captures(self) -> AsyncIterator[FrozenRoom]:
-        """Yield each room as it is now, while all play on: for a rehearsal."""
+    def captures(self) -> Iterator[Callable[[], FrozenRoom]]:
+        """Yield what returns each room as it is at that moment: for a rehearsal, while all play.
+
+        It may be called in a thread.
+        """
         for label, captured in self._server.lobby.captures():
-            yield await trio.to_thread.run_sync(_frozen_room, label, captured)
+            yield functools.partial(_frozen_room, label, captured)
 
     def freeze(self) -> FrozenServer:
         """Stop all ticks, reading and writing at one moment, and return everything that goes.

@@ -159,7 +159,8 @@ class Giving:
 
     async def _rehearse(self) -> None:
         """Have the new process make each room as it is now, so that it fails before the freeze."""
-        async for room in self._freezing.captures():
+        for captured in self._freezing.captures():
+            room = await trio.to_thread.run_sync(captured)
             rehearsal = ["rehearse", room.label, room.schema_hash, room.snapshot]
             await self._successor.channel.send(rehearsal)
             await self._wait("rehearsed", REHEARSE_DEADLINE_S)

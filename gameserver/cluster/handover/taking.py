@@ -87,11 +87,21 @@ class Taking:
         try:
             await self._take(server, nursery)
         except ChannelError as error:
+            self._close_listeners()
             raise HandoverFailed(f"the old process ended: {error}") from error
+        except BaseException:
+            self._close_listeners()
+            raise
         finally:
             for sock in self._sockets:
                 sock.close()
         self._channel.close()
+
+    def _close_listeners(self) -> None:
+        for listener in (*self.plain_listeners, *self.tls_listeners):
+            listener.close()
+        if self.control is not None:
+            self.control.close()
 
     async def _take(self, server: Server, nursery: trio.Nursery) -> None:
         channel = self._channel
