@@ -38,6 +38,7 @@ from benchmarks.studies import storage as storage_study
 from benchmarks.studies import storage_room as storage_room_study
 from benchmarks.studies import tcploss as tcploss_study
 from benchmarks.studies import ticks as ticks_study
+from benchmarks.studies import upgrades as upgrades_study
 from benchmarks.studies.session import Session
 from benchmarks.tcploss import results as tcploss_results
 from clients.lab.profiles import PROFILES
@@ -431,6 +432,21 @@ def cluster(
         markup=False,
         soft_wrap=True,
     )
+
+
+@app.command
+def upgrades(
+    *,
+    players: Annotated[int, Parameter(help="Players that cost little, besides a dozen.")] = 200,
+    times: Annotated[int, Parameter(help="How often the server is upgraded.")] = 10,
+) -> None:
+    """An arena whose server is upgraded again and again: what its players notice."""
+    record = trio.run(upgrades_study.run, players, times)
+    Console(highlight=False).print(
+        "\n" + upgrades_study.table(record), markup=False, soft_wrap=True
+    )
+    if record.disconnected or record.wrong:
+        raise SystemExit(1)
 
 
 @app.command

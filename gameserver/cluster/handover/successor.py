@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -27,8 +28,22 @@ class Command:
     """The command line of this process, as it was when it started."""
 
     def __init__(self) -> None:
-        self.arguments: Final = [sys.executable, *sys.orig_argv[1:]]
+        self.arguments: Final = _arguments(sys.orig_argv)
         self.folder: Final = _working_folder()
+
+
+def _arguments(arguments: Sequence[str]) -> list[str]:
+    """Return the command line by which the program is started again.
+
+    A script such as ``bin/gameserver`` is run by itself, because it names the Python of its own
+    release, and not with the Python of this one.
+    """
+    script = Path(arguments[1]) if len(arguments) > 1 else Path()
+    if not script.suffix and os.access(script, os.X_OK) and script.is_file():
+        with script.open("rb") as file:
+            if file.read(2) == b"#!":
+                return list(arguments[1:])
+    return [sys.executable, *arguments[1:]]
 
 
 def _working_folder() -> Path:

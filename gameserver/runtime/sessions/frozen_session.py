@@ -36,9 +36,11 @@ class FrozenPlay:
     def from_plain(cls, plain: Any) -> FrozenPlay:
         """Return it from ``to_plain``'s values; ``RemoteProtocolError`` if it is none."""
         try:
-            return _CONVERTER.structure(plain, cls)
+            play: FrozenPlay = _READ(plain, cls)
         except Exception as error:
             raise RemoteProtocolError(f"this is no frozen session ({error})") from error
+        return play
 
 
-_CONVERTER: Final = cattrs.Converter()
+#: Made at once, because making it takes as long as a tick.
+_READ: Final = cattrs.Converter().get_structure_hook(FrozenPlay)

@@ -271,6 +271,9 @@ class Session:
 
     async def run_on(self) -> None:
         """Run a session that plays on to its end, as ``run`` does."""
+        assert self._member is not None, "go_on comes first"
+        # The fast path works already.  The first ticks are late, so they come before the slow one.
+        await self._lobby.task_of(self._member).ready.wait()
         await self._lobby.join_throttle.wait_turn()
         await self._ws.begin()
         await self._run(self._play_on())
