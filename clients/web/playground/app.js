@@ -126,6 +126,8 @@ export class Playground {
     this.#forms.show(schema.commands);
     this.#join.playing(room);
     this.#map.reset();
+    // Where nothing has a place, the table has all the room.
+    byId("map").classList.toggle("flat", schema.entities.every(({ at }) => at.length === 0));
     byId("leave").hidden = false;
     this.#watch();
     if (!resumed) this.#turnTo("map");

@@ -10,6 +10,8 @@ import { colourOf, shown } from "./shown.js";
 /** @typedef {import("./view_model.js").Thing} Thing */
 
 const MAX_ROWS = 200;
+/** Characters of a value of the picked entity. */
+const MAX_PICKED = 600;
 
 export class EntityTable {
   #tabs = byId("kinds");
@@ -123,7 +125,7 @@ export class EntityTable {
     const head = make("div", "bar", "", [make("h3", "", `${thing.kind} ${thing.id}`), close]);
     const list = document.createElement("dl");
     for (const [name, value] of Object.entries(thing.fields)) {
-      list.append(make("dt", "", name), make("dd", "", shown(value)));
+      list.append(make("dt", "", name), make("dd", "", shown(value, MAX_PICKED)));
     }
     if (this.#panel.contains(document.activeElement)) {
       this.#panel.lastElementChild?.replaceWith(list); // the button keeps the keyboard

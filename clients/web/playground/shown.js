@@ -4,10 +4,10 @@
 
 const MAX_LENGTH = 60;
 
-/** @param {any} value @returns {string} */
-export function shown(value) {
+/** @param {any} value @param {number} [maxLength] @returns {string} */
+export function shown(value, maxLength = MAX_LENGTH) {
   const text = plain(value);
-  return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH - 1)}…` : text;
+  return text.length > maxLength ? `${text.slice(0, maxLength - 1)}…` : text;
 }
 
 /** @param {any} value @returns {string} */
