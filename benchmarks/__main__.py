@@ -30,6 +30,7 @@ from benchmarks.studies import joins as joins_study
 from benchmarks.studies import kills as kills_study
 from benchmarks.studies import micro as micro_study
 from benchmarks.studies import netcode as netcode_study
+from benchmarks.studies import nodes as nodes_study
 from benchmarks.studies import rooms as rooms_study
 from benchmarks.studies import single as single_study
 from benchmarks.studies import soak as soak_study
@@ -447,6 +448,22 @@ def upgrades(
     )
     if record.disconnected or record.wrong:
         raise SystemExit(1)
+
+
+@app.command
+def nodes(
+    *,
+    joins: Annotated[int, Parameter(help="Joins whose time is measured.")] = 600,
+    players: Annotated[int, Parameter(help="Players in rooms of twenty, for the CPU time.")] = 200,
+    window: Annotated[float, Parameter(help="Seconds of counting.")] = 10.0,
+) -> None:
+    """Two nodes of one host: a join on another node, and CPU time per delta beside one process."""
+    counted = trio.run(nodes_study.run, joins, players, window)
+    Console(highlight=False).print(
+        "\n" + tables.markdown(["", "figure"], nodes_study.rows(counted)),
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 @app.command

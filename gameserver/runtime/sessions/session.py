@@ -178,6 +178,7 @@ class Session:
                 ending = await self._until_closed(work)
             except _PassedOn:
                 self._counters.passed_on += 1
+                self._log.debug("passed on", room=self._routed.label)
                 return
         if self._abandoned:
             return
