@@ -7,9 +7,11 @@ node that a connection is passed to checks again: a room may have ended meanwhil
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import attrs
 import structlog
 import trio
 
@@ -41,8 +43,19 @@ MAX_HOPS: Final = 6
 MAX_TRIES: Final = 6
 #: The directory of a host answers within a lease of its start; a client waits for that.
 LONGEST_SETTLING_S: Final = 5.0
+#: How long a place is remembered, and how many are.  Overflow policy ``drop-oldest``.
+HINT_LIFE_S: Final = 5.0
+MAX_HINTS: Final = 10_000
 #: When a client is told to come back while the directory is away.
 AWAY_RETRY_S: Final = 2.0
+
+
+@attrs.frozen
+class _Hint:
+    """A place, and until when it is worth trying, by Trio's clock."""
+
+    place: Elsewhere
+    until_s: float
 
 
 class NodeRouting:
@@ -62,6 +75,8 @@ class NodeRouting:
         self._lobby = lobby
         self._run = run
         self._renew = renew
+        #: Where rooms were a moment ago; the node in question checks it.
+        self._hints: OrderedDict[str, _Hint] = OrderedDict()
         #: The fences of the rooms that this node owns.
         self.fences: dict[str, int] = {}
 
@@ -88,19 +103,30 @@ class NodeRouting:
     async def _try(self, request: JoinRequest, routed: Routed) -> Here | Elsewhere | None:
         """Return a place, or None if the chosen one was taken by others just now."""
         if (label := _named(request, routed)) is not None:
-            return await self._place_named(label)
+            hint = self._hints.get(label) if routed.hops == 0 else None
+            return await self._place_named(label, hint)
         return await self._place_any(request, routed.refused_by)
 
-    async def _place_named(self, label: str) -> Here | Elsewhere:
+    def _remember(self, place: Elsewhere) -> None:
+        self._hints[place.label] = _Hint(place, trio.current_time() + HINT_LIFE_S)
+        if len(self._hints) > MAX_HINTS:
+            self._hints.popitem(last=False)
+
+    async def _place_named(self, label: str, hint: _Hint | None) -> Here | Elsewhere:
         if self._lobby.is_open(label):
             return Here(label)
+        if hint is not None and trio.current_time() < hint.until_s:
+            return hint.place
         claim = await self._directory.find(label)
         if claim is None:
             kind = label.partition("/")[0]
             maker = least_loaded(await self._directory.candidates(kind, {}))
             run = self._run if maker is None else maker.node
             claim = await self._directory.claim(run, label)
-        return self._place_of(claim)
+        place = self._place_of(claim)
+        if isinstance(place, Elsewhere):
+            self._remember(place)
+        return place
 
     def _place_of(self, claim: Claim) -> Here | Elsewhere:
         if claim.owner.node == self._run:

@@ -160,6 +160,19 @@ async def test_a_room_that_ends_is_free_for_other_nodes(folder: Path) -> None:
             assert list(host.rooms(0)) == ["field/x"]
 
 
+async def test_a_room_that_has_gone_elsewhere_is_found_in_spite_of_a_hint(folder: Path) -> None:
+    async with node_host(folder, 3, empty_room_s=0.0) as host:
+        await host.give(1, "field/x")
+        async with join(host.servers[0]) as client:
+            await client.joined(room="field/x")
+        await until(lambda: not host.rooms(1))
+        await host.give(2, "field/x")
+        async with join(host.servers[0]) as client:
+            await client.joined(room="field/x")
+            assert list(host.rooms(2)) == ["field/x"]
+        assert host.servers[1].counters.passed_on == 1, "it was asked first, by the hint"
+
+
 async def test_a_node_that_stops_takes_nobody(folder: Path) -> None:
     async with node_host(folder) as host:
         host.nodes[1].scope.cancel()
