@@ -10,10 +10,9 @@ directory is away.
 
 from __future__ import annotations
 
-import secrets as chance
-from collections import defaultdict
-from collections.abc import Collection
-from typing import Final
+from collections import OrderedDict, defaultdict
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 
 import attrs
 import structlog
@@ -27,7 +26,9 @@ from gameserver.cluster.directory.errors import (
 from gameserver.cluster.directory.listings import Candidates, Claim, NodeListing, RoomCandidate
 from gameserver.cluster.placement import least_loaded
 from gameserver.errors import JoinRefused
+from gameserver.identity import UsedTokens
 from gameserver.protocol.closing import CloseCode
+from gameserver.protocol.messages import MAX_TOKEN_BYTES, Moved
 from gameserver.runtime.membership.listing import plain_filters
 from gameserver.runtime.membership.member import Membership
 from gameserver.runtime.membership.tickets import VALID_S, MoveTicket, MoveTickets
@@ -43,7 +44,8 @@ RETRY_AFTER_S: Final = 2.0
 TRIES: Final = 3
 #: Rooms and nodes that one choice is among.
 CHOICES: Final = 2
-USE_BYTES: Final = 9
+#: Moves that are remembered, for clients whose connection was lost before they heard of theirs.
+MAX_REMEMBERED: Final = 1024
 AWAY: Final = "the directory of rooms is away"
 
 
@@ -55,43 +57,80 @@ class Router:
         self._directory = membership.directory
         self._lobby = lobby
         self._tickets = tickets
+        #: The tickets that were used here.
+        self._used = UsedTokens()
+        #: Life → the way of a player whom the game has moved, and until when it counts.
+        self._moves: OrderedDict[str, tuple[Moved, float]] = OrderedDict()
         #: One join for any room of a kind and filters chooses at a time: a thousand that come at
         #: once would otherwise find no room, and make a thousand.
         self._choosing: defaultdict[str, trio.Lock] = defaultdict(trio.Lock)
 
     # ------------------------------------------------------------ tickets
 
-    def is_move_ticket(self, text: str | None) -> bool:
-        """Whether a node of this cluster signed this as a ticket, for whichever node and time."""
-        return self._tickets.content(text) is not None
+    def ticket(self, text: str | None) -> MoveTicket | None:
+        """Return the content of a ticket of this cluster, for whichever node and time, or None."""
+        return self._tickets.content(text)
 
-    async def use_ticket(self, text: str | None) -> MoveTicket | None:
+    def use_ticket(self, text: str | None) -> MoveTicket | None:
         """Use up a ticket for this node; None if it is not valid, or was used before.
 
-        While the directory is away, a ticket counts as unused.
+        A ticket is for one run of one node, so nobody else has to know that it was used.
         """
         ticket = self._tickets.read(text)
         if ticket is None or ticket.node != self._membership.node:
             return None
-        use = chance.token_urlsafe(USE_BYTES)
-        try:
-            unused = await self._directory.use_once(f"move:{ticket.id}", use, VALID_S)
-        except DirectoryError:
-            return ticket
-        return ticket if unused else None
+        now_s = trio.current_time()
+        if self._used.is_full(now_s) or not self._used.use(ticket.id, now_s + 2 * VALID_S):
+            return None
+        return ticket
+
+    def admission(
+        self,
+        there: Elsewhere,
+        *,
+        life: str,
+        identity: str | None,
+        moved_from: str,
+        options: Mapping[str, Any] | None,
+    ) -> Moved:
+        """Return what a player is told whom the game moves to another node.
+
+        ``JoinRefused`` if its options are too large.
+        """
+        ticket = self._tickets.issue(
+            there.owner.node,
+            there.label,
+            life=life,
+            identity=identity,
+            moved_from=moved_from,
+            options=options or {},
+        )
+        if len(ticket) > MAX_TOKEN_BYTES:
+            raise JoinRefused(CloseCode.OPTIONS, "the options are too large for another host")
+        moved = Moved(there.owner.url, there.label, ticket)
+        self._moves[life] = moved, trio.current_time() + VALID_S
+        if len(self._moves) > MAX_REMEMBERED:
+            self._moves.popitem(last=False)
+        return moved
 
     # ------------------------------------------------------------ players who come back
 
-    async def find_seat(self, resume: str | None) -> Elsewhere | None:
-        """Return the node that has the room of a resume token, if it is another one."""
+    async def find_seat(self, resume: str | None) -> Moved | None:
+        """Return where the player of a resume token is by now, if that is another node."""
         token = self._lobby.resumption.read(resume)
-        if token is None or self._lobby.is_open(token.label):
+        if token is None:
+            return None
+        moved, expires_s = self._moves.get(token.life, (None, 0.0))
+        if moved is not None and trio.current_time() < expires_s:
+            return moved
+        if self._lobby.is_open(token.label):
             return None
         try:
             found = await self._directory.find(token.label)
         except DirectoryError:
             return None
-        return None if found is None else self._elsewhere(found, life=token.life)
+        there = None if found is None else self._elsewhere(found, life=token.life)
+        return None if there is None else there.moved()
 
     # ------------------------------------------------------------ players who join
 
@@ -102,8 +141,9 @@ class Router:
         ticket: MoveTicket | None = None,
         identity: str | None = None,
         avoided: Collection[str] = (),
+        seats: int = 1,
     ) -> Route:
-        """Return where a client plays that asks for a room.
+        """Return where a client plays that asks for a room, or so many players together.
 
         ``ticket``: another node has chosen this one.  ``avoided`` are labels of rooms that have
         refused the client.  ``JoinRefused`` if a room asked for by name cannot be claimed.
@@ -115,7 +155,7 @@ class Router:
             return await self._place_named(named, identity, here=True)
         try:
             async with self._choosing[f"{request.kind} {request.wanted}"]:
-                return await self._choose(request, identity, avoided)
+                return await self._choose(request, identity, avoided, seats)
         except DirectoryError as error:
             log.debug("a room of this node is chosen", why=str(error))
             return request
@@ -158,17 +198,17 @@ class Router:
         return await self._directory.claim(node, label)
 
     async def _choose(
-        self, request: JoinRequest, identity: str | None, avoided: Collection[str]
+        self, request: JoinRequest, identity: str | None, avoided: Collection[str], seats: int
     ) -> Route:
         filters = plain_filters(dict(request.wanted))
         for _ in range(TRIES):
             drawn = await self._directory.candidates(
-                request.kind, filters, count=CHOICES + len(avoided)
+                request.kind, filters, seats, CHOICES + len(avoided)
             )
             choice = self._lobby.placement(request.kind)(self._trusted(drawn, avoided))
             match choice:
                 case RoomCandidate():
-                    if await self._directory.take_seats(choice.label, choice.fence):
+                    if await self._directory.take_seats(choice.label, choice.fence, seats):
                         claim = Claim(
                             label=choice.label,
                             fence=choice.fence,
@@ -177,7 +217,7 @@ class Router:
                         )
                         return self._route(claim, request, identity)
                 case NodeListing():
-                    others = self._lobby.most_players(request.kind) - 1
+                    others = max(0, self._lobby.most_players(request.kind) - seats)
                     try:
                         claim = await self._directory.claim_new(
                             choice.node, request.kind, free_seats=others, filters=filters

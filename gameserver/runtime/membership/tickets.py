@@ -2,14 +2,16 @@
 
 Owns the form of a ticket, its signature, and its time.  A ticket names the node and the room that
 it is for, the life (``ResumeState``) whose seat it is about, and the identity that the first node
-has verified.  Never knows whether a ticket was used: the directory does.
+has verified.  For a player whom the game moves (``Player.move_to``) it names the room that the
+player comes from, and holds the options: then it admits the player.  Never knows whether a ticket
+was used; ``router.py`` does.
 """
 
 from __future__ import annotations
 
 import secrets as chance
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -24,7 +26,10 @@ _SALT: Final = "gameserver.move-ticket.v1"
 
 @attrs.frozen(kw_only=True)
 class MoveTicket:
-    """The content of a ticket; ``expires_s`` is in seconds since the epoch."""
+    """The content of a ticket; ``expires_s`` is in seconds since the epoch.
+
+    ``moved_from`` and ``options`` (by name) are set for a player whom the game moves.
+    """
 
     id: str
     node: str
@@ -32,6 +37,8 @@ class MoveTicket:
     life: str | None = None
     identity: str | None = None
     expires_s: float
+    moved_from: str | None = None
+    options: Mapping[str, Any] | None = None
 
 
 class MoveTickets:
@@ -44,11 +51,20 @@ class MoveTickets:
         self._clock = clock
 
     def issue(
-        self, node: str, room: str, *, life: str | None = None, identity: str | None = None
+        self,
+        node: str,
+        room: str,
+        *,
+        life: str | None = None,
+        identity: str | None = None,
+        moved_from: str | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> str:
         """Return a ticket for a room of a node, valid for ``VALID_S``."""
         expires_s = self._clock() + VALID_S
-        ticket = [chance.token_urlsafe(ID_BYTES), node, room, life, identity, expires_s]
+        named = None if options is None else dict(options)
+        id_ = chance.token_urlsafe(ID_BYTES)
+        ticket = [id_, node, room, life, identity, expires_s, moved_from, named]
         return Signing(self._secrets(), _SALT).sign(ticket)
 
     def content(self, text: str | None) -> MoveTicket | None:
@@ -75,8 +91,17 @@ def _checked(payload: Any) -> MoveTicket | None:
             (str() | None) as life,
             (str() | None) as identity,
             (int() | float()) as expires_s,
+            (str() | None) as moved_from,
+            (dict() | None) as options,
         ]:
             return MoveTicket(
-                id=id_, node=node, room=room, life=life, identity=identity, expires_s=expires_s
+                id=id_,
+                node=node,
+                room=room,
+                life=life,
+                identity=identity,
+                expires_s=expires_s,
+                moved_from=moved_from,
+                options=options,
             )
     return None

@@ -53,6 +53,7 @@ from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import Member
 from gameserver.runtime.rooms.routes import Routes
 from gameserver.runtime.rooms.slow_ticks import SlowTicks
+from gameserver.simulation.matchable import options_named
 from gameserver.simulation.room_check import check_room
 from gameserver.simulation.slips import suspicions
 from gameserver.state.snapshot import Captured
@@ -254,8 +255,9 @@ class Lobby:
     ) -> JoinRequest:
         """Return the request in a hello; ``JoinRefused`` (4004, 4014) if it is wrong."""
         reserved = self.reservations.find(ticket)
+        sent = None if self.router is None else self.router.ticket(ticket)
         # The server knows the options of a player who moves.
-        whole = reserved is None or reserved.moved_from is None
+        whole = all(one is None or one.moved_from is None for one in (reserved, sent))
         return read_join_request(self._kinds, room, options, filter_, whole=whole)
 
     def schema_hash(self, kind: str) -> str:
@@ -486,9 +488,23 @@ class Lobby:
         try:
             request = self._move_request(move, opened)
             all_options = [self._options_of(member, move, request) for member in members]
-            target = self._room_for(
-                attrs.evolve(request, options=all_options[0]), len(members), {opened.serial}
-            )
+        except JoinRefused as refusal:
+            self._refuse_move(opened, members, move.room, refusal)
+            return
+        request = attrs.evolve(request, options=all_options[0])
+        moving = dict(zip(members, all_options, strict=True))
+        if self.router is None:
+            self._move_here(opened, moving, request, move.room)
+        else:
+            self._tasks.start_soon(self._move_anywhere, opened, moving, request, move.room)
+
+    def _move_here(
+        self, opened: OpenRoom, moving: Mapping[Member, Any], request: JoinRequest, room: str
+    ) -> None:
+        """Move players, each with its options, to a room of this server."""
+        roster = opened.task.roster
+        try:
+            target = self._room_for(request, len(moving), {opened.serial})
             news = [
                 self.reservations.reserve(
                     target.task,
@@ -497,20 +513,55 @@ class Lobby:
                     options=options,
                     moved_from=opened.task.label,
                 )
-                for member, options in zip(members, all_options, strict=True)
+                for member, options in moving.items()
             ]
             target.occupied()
         except JoinRefused as refusal:
-            log.warning(
-                "players cannot move", room=opened.task.label, to=move.room, why=refusal.reason
-            )
-            for member in members:
-                roster.refuse_move(member, move.room, refusal.reason)
+            self._refuse_move(opened, moving, room, refusal)
             return
-        for member, ticket in zip(members, news, strict=True):
+        for member, ticket in zip(moving, news, strict=True):
             life = member.resume_state.life
             self.reservations.remember_move(life, target.task.label, ticket)
             roster.move(member, Moved("", target.task.label, ticket))
+
+    async def _move_anywhere(
+        self, opened: OpenRoom, moving: Mapping[Member, Any], request: JoinRequest, room: str
+    ) -> None:
+        """Move players, each with its options, to a room of whichever node."""
+        assert self.router is not None
+        try:
+            route = await self.router.place(request, avoided={opened.task.label}, seats=len(moving))
+            moving = {member: options for member, options in moving.items() if member.may_resume}
+            if isinstance(route, JoinRequest):
+                if moving:
+                    self._move_here(opened, moving, route, room)
+                return
+            ways = {
+                member: self.router.admission(
+                    route,
+                    life=member.resume_state.life,
+                    identity=member.player.identity,
+                    moved_from=opened.task.label,
+                    options=self._named(request.kind, options),
+                )
+                for member, options in moving.items()
+            }
+        except JoinRefused as refusal:
+            self._refuse_move(opened, moving, room, refusal)
+            return
+        for member, moved in ways.items():
+            opened.task.roster.move(member, moved)
+
+    def _named(self, kind: str, options: Any) -> dict[str, Any] | None:
+        return None if options is None else options_named(self._kinds[kind], options)
+
+    def _refuse_move(
+        self, opened: OpenRoom, members: Iterable[Member], room: str, refusal: JoinRefused
+    ) -> None:
+        log.warning("players cannot move", room=opened.task.label, to=room, why=refusal.reason)
+        for member in members:
+            if member.may_resume:
+                opened.task.roster.refuse_move(member, room, refusal.reason)
 
     def _move_request(self, move: Move, opened: OpenRoom) -> JoinRequest:
         """Return the request in a move of a game; ``JoinRefused`` if it is wrong."""

@@ -5,8 +5,8 @@ Owns the values, and what a session asks.  ``membership/router.py`` decides.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Protocol, TypeAlias
+from collections.abc import Collection, Mapping
+from typing import Any, Protocol, TypeAlias
 
 import attrs
 
@@ -36,14 +36,28 @@ Route: TypeAlias = JoinRequest | Elsewhere
 class Routes(Protocol):
     """The routes of one node's clients; ``membership/router.py`` has the real ones."""
 
-    def is_move_ticket(self, text: str | None) -> bool:
-        """Whether a node of this cluster signed this as a ticket, for whichever node and time."""
+    def ticket(self, text: str | None) -> MoveTicket | None:
+        """Return the content of a ticket of this cluster, for whichever node and time, or None."""
 
-    async def use_ticket(self, text: str | None) -> MoveTicket | None:
+    def use_ticket(self, text: str | None) -> MoveTicket | None:
         """Use up a ticket for this node; None if it is not valid, or was used before."""
 
-    async def find_seat(self, resume: str | None) -> Elsewhere | None:
-        """Return the node that has the room of a resume token, if it is another one."""
+    def admission(
+        self,
+        there: Elsewhere,
+        *,
+        life: str,
+        identity: str | None,
+        moved_from: str,
+        options: Mapping[str, Any] | None,
+    ) -> Moved:
+        """Return what a player is told whom the game moves to another node.
+
+        ``JoinRefused`` if its options are too large.
+        """
+
+    async def find_seat(self, resume: str | None) -> Moved | None:
+        """Return where the player of a resume token is by now, if that is another node."""
 
     async def place(
         self,
@@ -52,5 +66,6 @@ class Routes(Protocol):
         ticket: MoveTicket | None = None,
         identity: str | None = None,
         avoided: Collection[str] = (),
+        seats: int = 1,
     ) -> Route:
-        """Return where a client plays that asks for a room."""
+        """Return where a client plays that asks for a room, or so many players together."""

@@ -44,6 +44,7 @@ from gameserver.protocol.messages import (
     decode_from_client,
     valid_name,
 )
+from gameserver.room import Room
 from gameserver.runtime.admission.connection_limits import Peer
 from gameserver.runtime.http.acceptor import FLOOD
 from gameserver.runtime.http.frozen_connection import FrozenConnection
@@ -58,6 +59,7 @@ from gameserver.runtime.sessions.frozen_session import FrozenPlay
 from gameserver.runtime.sessions.reception import MessageCount, Reception, SessionOver
 from gameserver.runtime.sessions.routing import Elsewhere, Expected, Routed, Router
 from gameserver.simulation.inputs import LENGTH_TICKS
+from gameserver.simulation.matchable import options_of
 from gameserver.simulation.stepper import Seated
 
 log = structlog.get_logger(__name__)
@@ -392,14 +394,16 @@ class Session:
         if (moved := self._lobby.find_move(hello.resume)) is not None:
             raise self._moves(moved)
         router = self._lobby.router
-        if router is not None and (elsewhere := await router.find_seat(hello.resume)) is not None:
-            raise self._moves(elsewhere.moved())
+        if router is not None and (moved := await router.find_seat(hello.resume)) is not None:
+            raise self._moves(moved)
         if not_yet is not None and hello.resume is not None:
             raise not_yet
         await trio.sleep(turn_s)
-        if router is not None and router.is_move_ticket(hello.ticket):
+        if router is not None and (ticket := router.ticket(hello.ticket)) is not None:
             # Used or expired, it counts as none: the rest of the hello says who the player is.
-            sent_here = await router.use_ticket(hello.ticket)
+            sent_here = router.use_ticket(hello.ticket)
+            if sent_here is None and ticket.moved_from is not None:
+                raise JoinRefused(CloseCode.REFUSED, "the ticket was used before, or has expired")
             task, member = await self._join_or_take_over(hello, request, sent_here)
         elif hello.ticket is None:
             task, member = await self._join_or_take_over(hello, request, None)
@@ -443,16 +447,21 @@ class Session:
         """
         lobby = self._lobby
         room_class = lobby.room_class(request)
-        verified = lobby.sign_in.verify(hello.token, room_class, is_bot=self._peer.is_bot)
-        identity = None if verified is None else verified.identity
-        if sent_here is not None and sent_here.identity not in (None, identity):
-            raise JoinRefused(CloseCode.REFUSED, "the ticket is for somebody else")
-        joining = Joining(
-            name=hello.name,
-            options=request.options,
-            token=None if room_class.requires_token else hello.token,
-            verified=verified if room_class.requires_token else None,
-        )
+        if sent_here is not None and sent_here.moved_from is not None:
+            verified, joining = None, _admitted(hello, room_class, sent_here)
+            request = attrs.evolve(request, options=joining.options)
+            identity = sent_here.identity
+        else:
+            verified = lobby.sign_in.verify(hello.token, room_class, is_bot=self._peer.is_bot)
+            identity = None if verified is None else verified.identity
+            if sent_here is not None and sent_here.identity not in (None, identity):
+                raise JoinRefused(CloseCode.REFUSED, "the ticket is for somebody else")
+            joining = Joining(
+                name=hello.name,
+                options=request.options,
+                token=None if room_class.requires_token else hello.token,
+                verified=verified if room_class.requires_token else None,
+            )
         deadline_s = trio.current_time() + AUTH_TIMEOUT_S
         refused: dict[int, JoinRefused] = {}
         #: Labels of rooms that have refused this client, or were full once it came to them.
@@ -827,6 +836,21 @@ def _hello_of(expected: Expected) -> Hello:
     if not isinstance(hello, Hello):
         raise RemoteProtocolError("the first message must be hello")
     return attrs.evolve(hello, tick=0, held=None)
+
+
+def _admitted(hello: Hello, room_class: type[Room], ticket: MoveTicket) -> Joining:
+    """Return the joining of a player whom a game of another node moves here."""
+    try:
+        options = options_of(room_class, ticket.options or {})
+    except RemoteProtocolError as error:
+        raise JoinRefused(CloseCode.OPTIONS, str(error)) from error
+    identity = ticket.identity
+    return Joining(
+        name=hello.name,
+        options=options,
+        verified=None if identity is None else Verified(identity, "", 0.0),
+        moved_from=ticket.moved_from,
+    )
 
 
 def _checked_identity(returned: object) -> str | None:

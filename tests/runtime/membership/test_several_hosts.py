@@ -10,13 +10,16 @@ import trio.lowlevel
 from clients import GameClient, open_game
 from clients.errors import ConnectionLost, Refused
 from clients.joining import MAX_MOVES
+from gameserver import Player
 from gameserver.cluster.directory.memory import MemoryDirectory
-from gameserver.protocol.messages import Delta, Moved
+from gameserver.protocol.messages import Delta, Moved, Say
 from gameserver.runtime.server import Server
 from gameserver.tokens import Tokens
 from tests.support.clusters import (
     SECRET,
     FlakyDirectory,
+    Guarded,
+    Plain,
     labels,
     membership_of,
     open_nodes,
@@ -57,14 +60,14 @@ async def test_a_ticket_is_bound_to_its_node_and_valid_once() -> None:
         for server in (a, c):
             router = server.lobby.router
             assert router is not None
-            assert await router.use_ticket(moved.ticket) is None, "it is for b"
+            assert router.use_ticket(moved.ticket) is None, "it is for b"
         router = b.lobby.router
         assert router is not None
-        ticket = await router.use_ticket(moved.ticket)
+        ticket = router.use_ticket(moved.ticket)
         assert ticket is not None
         assert (ticket.node, ticket.room) == (membership_of(b).node, "plain/x")
-        assert await router.use_ticket(moved.ticket) is None, "it was used"
-        assert await router.use_ticket(moved.ticket + "x") is None
+        assert router.use_ticket(moved.ticket) is None, "it was used"
+        assert router.use_ticket(moved.ticket + "x") is None
 
 
 async def test_a_player_who_comes_back_at_another_host_resumes_with_a_delta() -> None:
@@ -171,6 +174,72 @@ async def test_there_are_no_twins_of_a_name() -> None:
             assert all(game.room == room for room, games in found.items() for game in games)
             assert sorted(label for one in nodes for label in labels(one)) == sorted(found)
             over.set()
+
+
+class Lobby(Plain):
+    """A lobby that sends everybody who says "go" to a match."""
+
+    def on_say(self, player: Player, text: str) -> str | None:
+        for each in self.players.values():
+            each.move_to("match/final")
+        return None
+
+
+@attrs.frozen
+class Colours:
+    colour: str = "red"
+
+
+class Match(Guarded):
+    options = Colours
+
+    def on_join(self, player: Player) -> None:
+        super().on_join(player)
+        self.told = [*getattr(self, "told", []), (player.name, player.identity, player.options)]
+
+
+async def test_a_game_moves_its_players_to_a_room_of_another_host() -> None:
+    kinds = {"lobby": Lobby, "match": Match}
+    directory = MemoryDirectory(settled=True)
+    async with open_nodes(2, directory, kinds) as (a, b):
+        await owned_by(a, "lobby/x")
+        await owned_by(b, "match/final")
+        async with (
+            open_game(url_of(a), room="lobby/x", name="ann") as ann,
+            open_game(url_of(a), room="lobby/x", name="bob") as bob,
+        ):
+            await ann.say("go")
+            for game in (ann, bob):
+                with trio.fail_after(PATIENCE_S):
+                    while game.room != "match/final":
+                        await game.next_state()
+            [(_, task)] = b.lobby.rooms
+            assert sorted(task.room.told) == [  # type: ignore[attr-defined]
+                ("ann", None, Colours()),
+                ("bob", None, Colours()),
+            ]
+            assert (a.players, b.players) == (0, 2)
+
+
+async def test_the_ticket_of_a_moved_player_admits_it_once() -> None:
+    kinds = {"lobby": Lobby, "match": Match}
+    async with open_nodes(2, MemoryDirectory(settled=True), kinds) as (a, b):
+        await owned_by(a, "lobby/x")
+        await owned_by(b, "match/final")
+        async with open_url(url_of(a)) as client:
+            welcome = await client.joined(room="lobby/x")
+            await client.send(Say("go"))
+            moved = await client.next_of(Moved)
+            assert (moved.url, moved.again) == (url_of(b), 0)
+        # A client that lost its connection before it heard of the move.
+        async with open_url(url_of(a)) as again:
+            await again.hello(room="lobby/x", resume=welcome.resume, tick=0, held=None)
+            assert await again.next_of(Moved) == moved
+        async with open_url(url_of(b)) as there:
+            assert (await there.joined(room=moved.room, ticket=moved.ticket)).room == "match/final"
+            async with open_url(url_of(b)) as thief:
+                await thief.hello(room=moved.room, ticket=moved.ticket)
+                assert await thief.closed() == (4007, "the ticket was used before, or has expired")
 
 
 # ---------------------------------------------------------------- the directory is away
