@@ -124,6 +124,8 @@ class Round:
         self._turn = turn
         self._statistics = statistics
         self._head = DELTA_HEAD + pack(changes.tick)
+        #: Command seq → head with this seq and without a margin.
+        self._heads: dict[int, bytes] = {}
         self._bodies = self._make_bodies()
         #: Cell → checksum of the public fields of its members.
         self._sums: dict[int, int] = {}
@@ -253,8 +255,7 @@ class Round:
         if shares and sections is self._last_sections and seq == self._last_seq:
             frame = self._last_frame
         else:
-            margin = NIL if seat.margin is None else pack(seat.margin)
-            head = self._head + pack(seq) + margin
+            head = self._head_of(seq, seat.margin)
             frame = binary_frame_header(len(head) + len(sections)) + head + sections
             if shares:
                 self._last_sections, self._last_seq, self._last_frame = sections, seq, frame
@@ -265,6 +266,15 @@ class Round:
         self._batch.append((seat, frame))
         if len(self._batch) == BATCH_FRAMES:
             self.flush()
+
+    def _head_of(self, seq: int, margin: int | None) -> bytes:
+        """Return what comes before the sections; many seats have the same seq, and no margin."""
+        if margin is not None:
+            return self._head + pack(seq) + pack(margin)
+        head = self._heads.get(seq)
+        if head is None:
+            head = self._heads[seq] = self._head + pack(seq) + NIL
+        return head
 
     def flush(self) -> None:
         """Post the frames made so far, which brings their seats up to date."""
