@@ -527,7 +527,7 @@ class GameClient:
     # ------------------------------------------------------------ messages of the server
 
     def _on_delta(self, delta: Delta) -> None:
-        now_s = trio.current_time()
+        now_s = self._heard_message_at_s
         if now_s - self._heard_at_s > SILENCE_S:
             self._pings.ping_soon(now_s)
             self._nap.deadline = min(self._nap.deadline, self._pings.due_s)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import enum
 import math
+import weakref
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -22,6 +23,7 @@ from gameserver.errors import RemoteProtocolError
 from gameserver.model import fieldtypes
 from gameserver.model.edits import applier
 from gameserver.model.fieldtypes import INT_LIMIT
+from gameserver.model.schema import Schema
 from gameserver.model.specs import EntitySpec, EventSpec, FieldSpec
 from gameserver.model.typescript import property_names
 from gameserver.protocol.messages import pack
@@ -199,6 +201,29 @@ def _crc(entity_id: int, kind_or_mask: int, values: Sequence[Any]) -> int:
 
 
 # ---------------------------------------------------------------- making the classes
+
+
+Classes = tuple[Sequence[type[RemoteEntity]], Sequence[type[RemoteEvent]]]
+
+#: The identity of a schema → the schema, and its classes.
+_made: dict[int, tuple[weakref.ref[Schema], Classes]] = {}
+
+
+def classes_of(schema: Schema) -> Classes:
+    """Return the classes of all entities and events of ``schema``, by kind.
+
+    They are made once for each schema, as making them takes longer than a hundred deltas.
+    """
+    key = id(schema)
+    found = _made.get(key)
+    if found is not None and found[0]() is schema:
+        return found[1]
+    made = (
+        [entity_class(kind, spec) for kind, spec in enumerate(schema.entities)],
+        [event_class(spec) for spec in schema.events],
+    )
+    _made[key] = (weakref.ref(schema, lambda _: _made.pop(key, None)), made)
+    return made
 
 
 def entity_class(kind: int, spec: EntitySpec) -> type[RemoteEntity]:

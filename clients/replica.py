@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from clients.remote import RemoteEntity, RemoteEvent, entity_class, event_class
+from clients.remote import RemoteEntity, RemoteEvent, classes_of
 from gameserver.errors import LocalProtocolError, RemoteProtocolError
 from gameserver.model.fieldtypes import INT_LIMIT
 from gameserver.model.schema import Schema
@@ -45,8 +45,7 @@ class Replica:
 
     def _take_schema(self, schema: Schema) -> None:
         self.schema = schema
-        self._classes = [entity_class(kind, spec) for kind, spec in enumerate(schema.entities)]
-        self._event_classes = [event_class(spec) for spec in schema.events]
+        self._classes, self._event_classes = classes_of(schema)
         self._by_kind: list[dict[int, RemoteEntity]] = [{} for _ in schema.entities]
         self._kind_by_name = {spec.name: kind for kind, spec in enumerate(schema.entities)}
 

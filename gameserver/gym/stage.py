@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Set
 from typing import Any, Final
 
 from clients.bots.bot import View
-from clients.remote import RemoteEntity, entity_class
+from clients.remote import RemoteEntity, classes_of
 from gameserver.errors import LocalProtocolError
 from gameserver.model.grid import Grid
 from gameserver.model.layers import LAYER_SHIFT, layer_of
@@ -50,7 +50,7 @@ class Surroundings:
 
     def __init__(self, room: Room) -> None:
         schema = room.schema()
-        self.classes = [entity_class(kind, spec) for kind, spec in enumerate(schema.entities)]
+        self.classes, _ = classes_of(schema)
         #: The kinds of which a client may get more than the public fields.
         self.private = [kind for kind, spec in enumerate(schema.entities) if spec.owner_fields]
         #: The records of the entities of those kinds that were read for this tick.

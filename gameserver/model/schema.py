@@ -522,8 +522,7 @@ class Schema:
     @cached_property
     def hash(self) -> str:
         """The schema hash of the protocol: 16 hexadecimal digits."""
-        packed: bytes = msgpack.packb(self.describe())
-        return hashlib.sha256(packed).hexdigest()[:16]
+        return description_hash(self.describe())
 
     @classmethod
     def from_description(cls, description: Any) -> Schema:
@@ -538,3 +537,9 @@ class Schema:
         raise LocalProtocolError(
             f"the room knows no command {name}; it knows {', '.join(c.name for c in self.commands)}"
         )
+
+
+def description_hash(description: Any) -> str:
+    """Return the schema hash of a description, which need not be that of a valid schema."""
+    packed: bytes = msgpack.packb(description)
+    return hashlib.sha256(packed).hexdigest()[:16]

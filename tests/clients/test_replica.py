@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import gc
 import json
 import zlib
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clients import remote
 from clients.remote import RemoteEvent
 from clients.replica import Replica
 from gameserver.errors import LocalProtocolError, RemoteProtocolError
@@ -402,3 +404,15 @@ def test_the_stream_of_the_vectors_leaves_what_it_must() -> None:
             after["events"]
         ), note
         assert replica.checksum() == after["checksum"], note
+
+
+def test_the_classes_of_a_schema_are_made_once_and_forgotten_with_it() -> None:
+    described = Schema.from_description(SCHEMA.describe())
+    one, other = Replica(described), Replica(described)
+    assert one._classes is other._classes
+    assert Replica(SCHEMA)._classes is not one._classes
+    key = id(described)
+    assert key in remote._made
+    del one, other, described
+    gc.collect()
+    assert key not in remote._made
