@@ -26,6 +26,7 @@ from benchmarks.studies import collections as collections_study
 from benchmarks.studies import compare as compare_study
 from benchmarks.studies import growth as growth_study
 from benchmarks.studies import hostile as hostile_study
+from benchmarks.studies import isolation as isolation_study
 from benchmarks.studies import joins as joins_study
 from benchmarks.studies import kills as kills_study
 from benchmarks.studies import micro as micro_study
@@ -464,6 +465,23 @@ def nodes(
         markup=False,
         soft_wrap=True,
     )
+
+
+@app.command
+def isolation(
+    *,
+    players: Annotated[int, Parameter(help="Players on the two nodes.")] = 40,
+    away: Annotated[float, Parameter(help="Seconds for which Redis hangs.")] = 30.0,
+) -> None:
+    """Two nodes with players while Redis hangs, and while it is wiped."""
+    counted = trio.run(isolation_study.run, players, away)
+    Console(highlight=False).print(
+        "\n" + tables.markdown(["", "figure"], isolation_study.rows(counted)),
+        markup=False,
+        soft_wrap=True,
+    )
+    if counted.dropped:
+        raise SystemExit(1)
 
 
 @app.command

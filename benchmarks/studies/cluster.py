@@ -74,7 +74,7 @@ class Counted:
 async def run(nodes: int, rooms: int, players: int, window_s: float, seed: int) -> Counted:
     """Fill a directory, then let its nodes renew and its players come and go."""
     chance = random.Random(seed)
-    with _redis() as address:
+    with running_redis() as (address, _):
         async with _links(address) as links:
             directories = [RedisDirectory(link, 3.0) for link in links]
             counted = Counted(nodes, rooms, players, window_s)
@@ -228,8 +228,8 @@ async def _join_all(
 
 
 @contextlib.contextmanager
-def _redis() -> Iterator[RedisAddress]:
-    """Run a Redis server of this study's own."""
+def running_redis() -> Iterator[tuple[RedisAddress, subprocess.Popen[bytes]]]:
+    """Run a Redis server of a study's own; yield its address and process."""
     if shutil.which("redis-server") is None:
         raise BenchmarkError("this needs redis-server: apt-get install redis-server")
     with socket.socket() as listener:
@@ -244,7 +244,7 @@ def _redis() -> Iterator[RedisAddress]:
                 if time.monotonic() > deadline_s:
                     raise BenchmarkError("Redis did not start")
                 time.sleep(0.02)
-            yield read_address(f"redis://127.0.0.1:{port}")
+            yield read_address(f"redis://127.0.0.1:{port}"), process
         finally:
             process.kill()
             process.wait()
