@@ -6,7 +6,8 @@ Owns the conversion between the replica's ship and the state of the server's ste
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 from typing import ClassVar, Final
 
 from clients.netcode.effects import Effect
@@ -38,9 +39,9 @@ class ArenaShip:
     def __init__(self, replica: Replica, seat: int) -> None:
         self._replica = replica
         self._seat = seat
-        #: For each field of ``ShipState``: whether it is an owner field, and its index.  All are
-        #: integers, so their wire values are their values.
-        self._fields = _fields_of(replica)
+        #: Picks the fields of ``ShipState`` out of a ship's public and then its owner fields.  All
+        #: are integers, so their wire values are their values.
+        self._pick = _picker_of(replica)
         self._rocks = replica.of_kind("Rock")
         self._rounds = replica.of_kind("Round")
         self._pickups = replica.of_kind("Pickup")
@@ -55,8 +56,7 @@ class ArenaShip:
         """Return the server's state of the own ship; None while in the stands."""
         if entity.spec.name != "Ship" or entity.owner_values is None:
             return None
-        public, owned = entity.values, entity.owner_values
-        return ShipState(*[(owned if own else public)[i] for own, i in self._fields])
+        return ShipState._make(self._pick([*entity.values, *entity.owner_values]))
 
     def step(self, state: ShipState, command: Steer) -> ShipState:
         """Return the state one tick later."""
@@ -117,8 +117,7 @@ class ArenaShip:
         return near
 
 
-def _fields_of(replica: Replica) -> list[tuple[bool, int]]:
+def _picker_of(replica: Replica) -> Callable[[Sequence[int]], tuple[int, ...]]:
     spec = next(spec for spec in replica.schema.entities if spec.name == "Ship")
-    places = {field.name: (False, index) for index, field in enumerate(spec.fields)}
-    places |= {field.name: (True, index) for index, field in enumerate(spec.owner_fields)}
-    return [places[name] for name in ShipState._fields]
+    names = [field.name for field in (*spec.fields, *spec.owner_fields)]
+    return itemgetter(*map(names.index, ShipState._fields))
