@@ -32,7 +32,7 @@ class TwoServers:
     async def take_over(
         self, frozen: FrozenServer, kinds: Mapping[str, type[Room]] | None = None
     ) -> Server:
-        new = Server(kinds or self.kinds, self.settings)
+        new = Server(kinds or self.kinds, self.old.settings)
         new.begin(self.nursery)
         rooms = await load_rooms(new, frozen.rooms, frozen.monotonic_s)
         values = [(one.connection, one.play) for one in frozen.sessions]

@@ -16,6 +16,7 @@ from clients.lab.proxy import Endpoint, open_proxy
 from gameserver import Joining, Settings, entity
 from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.messages import Welcome
+from gameserver.runtime.rooms.recovery import recover
 from gameserver.runtime.server import Server
 from tests.support.resumable_lobby import HoldingField, until_known
 from tests.support.small_game import Pawn, RawClient, Step
@@ -214,3 +215,33 @@ async def test_an_encrypted_client_comes_back_to_its_seat(tmp_path: Path) -> Non
                 await game.next_delta()
             assert field_of(new).players[game.seat].entity.x == 2
             assert game.rejoins == 0
+
+
+class KeptField(HoldingField):
+    durable = True
+
+
+async def test_a_durable_room_is_recovered_from_the_journal_of_the_new_process(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(port=0, ping_interval_s=0.1, data=tmp_path)
+    with trio.fail_after(PATIENCE_S):
+        async with (
+            two_servers({"field": KeptField}, settings) as two,
+            open_game(f"ws://127.0.0.1:{two.old.port}/", name="ann") as game,
+        ):
+            await until_known(game)
+            await game.send(Step(1))
+            new = await two.next()
+            ((_, task),) = new.lobby.rooms
+            for _ in range(5):
+                await game.send(Step(1))
+            while game.replica.ack < 6:
+                await game.next_delta()
+            tick = task.room.tick_number
+            await until(lambda: task.journal is not None and task.journal.written_tick >= tick)
+            (recovered,) = await recover(tmp_path / "journals", {"field": KeptField})
+            room = recovered.stepper.room
+            assert isinstance(room, KeptField)
+            assert room.steps == [1] * 6
+            assert recovered.epoch == 2
