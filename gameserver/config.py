@@ -181,6 +181,12 @@ class Settings:
         None, "Folder with your own page, served at /; it is read once, at the start."
     )
     grace_s: float = _setting(5.0, "Longest duration of a shutdown.", validator=_at_least(0))
+    drain_s: float = _setting(
+        0.0,
+        "How long rooms play on after SIGTERM: no room is made meanwhile, and the server stops "
+        "once nobody plays.  A second SIGTERM stops it at once.",
+        validator=_at_least(0),
+    )
     hello_deadline_s: float = _setting(
         5.0,
         "Longest time from accepting a connection to its hello, TLS and upgrade included.",

@@ -91,6 +91,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 GOING: Final = "the server is shutting down"
+DRAINING: Final = "the server makes no rooms any more; it is about to stop"
+#: How often a server that drains looks whether anybody plays.
+DRAIN_LOOK_S: Final = 0.5
 #: Of the grace period; the rest is for the rooms' ``on_stop``.
 SESSIONS_SHARE_OF_GRACE: Final = 0.6
 METRICS_LIFE_S: Final = 1.0
@@ -168,6 +171,8 @@ class Server:
         self._ready = False
         #: The ports in use; empty before ``accept``.
         self.ports: Sequence[Port] = ()
+        #: Whether no room is made any more, because the server is about to stop.
+        self._draining = False
         #: How many acceptors have no connection any more, and set when none has.
         self._acceptors_over = 0
         self._no_connection = trio.Event()
@@ -477,6 +482,24 @@ class Server:
 
     # ------------------------------------------------------------ stopping
 
+    async def drain(self) -> None:
+        """Make no room any more, and wait ``drain_s`` at most until nobody plays.
+
+        ``/readyz`` says 503 meanwhile.  Players come back to their seats, and others may still join
+        rooms that there are.
+        """
+        self._draining = True
+        self.lobby.stop_making_rooms(DRAINING)
+        if self.membership is not None:
+            self.membership.draining = True
+        log.info("draining", players=self.players, drain_s=self.settings.drain_s)
+        with trio.move_on_after(self.settings.drain_s) as patience:
+            while True:
+                if not self.players:
+                    break
+                await trio.sleep(DRAIN_LOOK_S)
+        log.info("drained", players=self.players, in_time=not patience.cancelled_caught)
+
     async def stop(self) -> None:
         """Say bye to everyone with 1001, then stop the rooms; over within ``grace_s``.
 
@@ -614,7 +637,7 @@ class Server:
         return await _in_portions(self._gathering())
 
     def _readiness(self, _query: str) -> Response:
-        if self._ready:
+        if self._ready and not self._draining:
             return text_response(200, "ready")
         return text_response(503, "not ready")
 
@@ -713,6 +736,7 @@ async def serve(
     ``surroundings`` are those of a node among others (``cluster/node.py``); by default the server
     is alone, whatever the setting ``nodes`` says.
 
+    With the setting ``drain_s`` the first SIGTERM drains the server before it stops.
     Each room class is tried before (``gameserver.trial``): ``TrialFailed`` says what to correct.
     SIGHUP reads certificate and secrets again from their files, and never ends the server.
     ``beside`` is called with the running server, and cancelled when the stopping begins.
@@ -744,6 +768,9 @@ class _Serving:
     def __init__(self, server_class: type[Server], succession: Succession[Server] | None) -> None:
         self._server_class = server_class
         self._succession = succession
+        #: How long the server, once it serves, is drained before it stops, and whether it is now.
+        self._drain_s = 0.0
+        self._draining = trio.Event()
         #: What a signal cancels: the start, and then what runs beside the server.
         self._scope = trio.CancelScope()
         self._asking, self._asked = trio.open_memory_channel[None](1)
@@ -757,8 +784,10 @@ class _Serving:
                 ask_again(self._asking)
             elif self._succession is not None:
                 self._succession.ask()
-        if self._succession is not None:
-            self._succession.pass_on(number)
+        passed_on = self._succession is not None and self._succession.pass_on(number)
+        if number == signal.SIGTERM and self._drain_s > 0 and not passed_on:
+            self._draining.set()
+            await anext(signals)
         for each in ENDING_SIGNALS:
             signal.signal(each, signal.SIG_DFL)
         self._scope.cancel()
@@ -783,6 +812,8 @@ class _Serving:
                     server.follow_gc_policy()
                 async with trio.open_nursery() as nursery:
                     self._scope = nursery.cancel_scope
+                    self._drain_s = settings.drain_s
+                    nursery.start_soon(self._drain_when_asked, server)
                     if beside is not None:
                         nursery.start_soon(beside, server)
                     nursery.start_soon(reload_when_asked, self._asked, server.reload)
@@ -791,6 +822,11 @@ class _Serving:
                     else:
                         await self._succession.attend(server)
                         nursery.cancel_scope.cancel()
+
+    async def _drain_when_asked(self, server: Server) -> None:
+        await self._draining.wait()
+        await server.drain()
+        self._scope.cancel()
 
 
 def try_rooms(rooms: Iterable[type[Room]]) -> None:

@@ -48,8 +48,8 @@ class Succession(Protocol[S]):
     async def attend(self, server: S) -> None:
         """Wait for the operator's requests while ``server`` serves; return if it is handed over."""
 
-    def pass_on(self, number: int) -> None:
-        """Pass an ending signal on to the process that has taken over, if one has."""
+    def pass_on(self, number: int) -> bool:
+        """Pass an ending signal on to the process that has taken over; False if none has."""
 
     def ask(self) -> None:
         """Begin an upgrade, as a signal asks for."""

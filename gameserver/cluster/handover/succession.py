@@ -72,11 +72,13 @@ class ProcessLine:
         with contextlib.suppress(trio.WouldBlock):
             self._asking.send_nowait(None)
 
-    def pass_on(self, number: int) -> None:
-        """Pass a signal on to the process that has taken over, if one has."""
-        if self._successor is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._successor, number)
+    def pass_on(self, number: int) -> bool:
+        """Pass a signal on to the process that has taken over; False if none has."""
+        if self._successor is None:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._successor, number)
+        return True
 
     async def attend(self, server: Server) -> None:
         """Wait for requests while ``server`` serves; return once another process has it."""

@@ -131,6 +131,8 @@ class Lobby:
         #: By kind: the lowest number that may be free as a name.
         self._lowest_name = dict.fromkeys(kinds, 1)
         self._running = 0
+        #: Why no room is made any more; None while rooms are made.
+        self._makes_none: str | None = None
         #: Set and gone once rooms that are frozen go on, here or in another process.
         self._thawed: trio.Event | None = None
         self._all_stopped = trio.Event()
@@ -584,7 +586,13 @@ class Lobby:
 
     # ------------------------------------------------------------ making and closing
 
+    def stop_making_rooms(self, why: str) -> None:
+        """Refuse clients that need a new room from now on, with 1001 and ``why``."""
+        self._makes_none = why
+
     def _make(self, request: JoinRequest, maker: str | None) -> OpenRoom:
+        if self._makes_none is not None:
+            raise JoinRefused(CloseCode.GOING_AWAY, self._makes_none, retry_after_s=RETRY_AFTER_S)
         if len(self._open) >= self._settings.max_rooms:
             raise JoinRefused(
                 CloseCode.ROOM_FULL, "all rooms are taken", retry_after_s=RETRY_AFTER_S
