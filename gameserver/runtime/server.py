@@ -245,6 +245,7 @@ class Server:
             ports.append(Port(list(surroundings.tls_listeners), secure))
             ports.append(Port(list(surroundings.own_tls_listeners), secure))
             self.tls_port = ports[1].number
+            self._policy.accept_pages_of(ports[1].number, ports[2].number)
         return ports
 
     async def inherit_ports(

@@ -79,6 +79,8 @@ class RequestPolicy:
         self._plain_paths = frozenset(plain_paths)
         self._hosts = Hosts(settings)
         self._origins = frozenset(origin.encode() for origin in settings.origins)
+        #: The TLS port that all nodes of the host share, and the one of this node alone.
+        self._node_ports: tuple[bytes, bytes] | None = None
         self._foreign_host = RareWarning("a request was refused, for its host is not in hosts")
         self._foreign_page = RareWarning("a page was refused, for its origin is not in origins")
         self._unlisted_proxy = RareWarning(
@@ -91,6 +93,10 @@ class RequestPolicy:
             "all clients behind it share the limits of one address",
             quiet_s=math.inf,
         )
+
+    def accept_pages_of(self, shared_port: int, own_port: int) -> None:
+        """Let pages of the TLS port that all nodes share connect to the one of this node alone."""
+        self._node_ports = (b"%d" % shared_port, b"%d" % own_port)
 
     def question(self, peer: Peer, request: h11.Request, now_s: float) -> Response | None:
         """Return the refusal of ``request``, or None if it may go on."""
@@ -163,7 +169,18 @@ class RequestPolicy:
         if default_port is None or not host:
             return False
         port = default_port.encode()
-        return authority.removesuffix(port) == host.lower().removesuffix(port)
+        if authority.removesuffix(port) == host.lower().removesuffix(port):
+            return True
+        # A page that this host has served, and that was then sent to the port of this node alone.
+        return (
+            self._node_ports is not None
+            and self._node_ports
+            == (
+                _port_of(authority, port),
+                _port_of(host, port),
+            )
+            and _name_of(authority) == _name_of(host.lower())
+        )
 
     def _check_bot(self, request: h11.Request) -> Response | None:
         if not (self._settings.bots_need_token and path_of(request) in self._plain_paths):
@@ -199,6 +216,18 @@ class RequestPolicy:
         return peer.connected_from is not None and is_in(
             peer.connected_from, self._settings.proxies
         )
+
+
+def _name_of(authority: bytes) -> bytes:
+    """Return the host of an authority, without its port."""
+    name, colon, port = authority.rpartition(b":")
+    return name if colon and port.isdigit() else authority
+
+
+def _port_of(authority: bytes, default: bytes) -> bytes:
+    """Return the port of an authority; ``default`` is written as in ``DEFAULT_PORTS``."""
+    _, colon, port = authority.rpartition(b":")
+    return port if colon and port.isdigit() else default.removeprefix(b":")
 
 
 def _is_forwarded(request: h11.Request) -> bool:

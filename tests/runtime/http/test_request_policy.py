@@ -90,6 +90,31 @@ def test_by_default_the_servers_own_pages_may_connect(
     assert not peer.is_bot
 
 
+@pytest.mark.parametrize(
+    ("origin", "host", "allowed"),
+    [
+        ("https://localhost:8443", "localhost:8445", True),
+        ("https://[::1]:8443", "[::1]:8445", True),
+        ("https://localhost:8444", "localhost:8445", False),  # the page of another node's port
+        ("https://localhost:8443", "localhost:8444", False),
+        ("https://localhost", "localhost:8445", False),
+        ("https://evil.example:8443", "localhost:8445", False),
+        ("https://localhost:8443", "localhost", False),
+    ],
+)
+def test_pages_of_the_shared_port_may_connect_to_that_of_a_node(
+    origin: str, host: str, allowed: bool
+) -> None:
+    connection_limits = ConnectionLimits(Settings())
+    peer = connection_limits.admit("127.0.0.1", 1234, 0.0)
+    assert isinstance(peer, Peer)
+    policy = RequestPolicy(Settings(), connection_limits)
+    asking = request("/", *UPGRADE, ("Origin", origin), host=host)
+    assert status(policy.question(peer, asking, 0.0)) == 403
+    policy.accept_pages_of(8443, 8445)
+    assert (status(policy.question(peer, asking, 0.0)) != 403) is allowed
+
+
 def test_two_origins_are_none() -> None:
     origin = ("Origin", "http://localhost")
     assert asked(Settings(), request("/", *UPGRADE, origin))[0] is None
