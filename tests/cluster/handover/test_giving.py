@@ -127,12 +127,14 @@ async def test_a_new_process_that_dies_after_its_last_word_has_taken_over() -> N
             assert task.roster.suspended
 
 
-@pytest.mark.parametrize("silent_at", ["ready", "loaded", "taken"])
+@pytest.mark.parametrize(
+    ("silent_at", "deadline"),
+    [("ready", "START_DEADLINE_S"), ("loaded", "LOAD_DEADLINE_S"), ("taken", "TAKE_DEADLINE_S")],
+)
 async def test_a_new_process_that_hangs_is_killed(
-    silent_at: str, monkeypatch: pytest.MonkeyPatch
+    silent_at: str, deadline: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("START_DEADLINE_S", "LOAD_DEADLINE_S", "TAKE_DEADLINE_S"):
-        monkeypatch.setattr(giving, name, 0.2)
+    monkeypatch.setattr(giving, deadline, 0.2)
 
     async def hang(self: DescriptorChannel, body: Any, descriptors: Sequence[Any] = ()) -> None:
         if body[0] == silent_at:
