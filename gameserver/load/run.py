@@ -25,7 +25,7 @@ from gameserver.load.target import Target, serve_here
 from gameserver.ops.core_time import CoreShare
 
 #: A crowd joins within this time, or the step fails; and so much more for each bot.
-JOIN_DEADLINE_S: Final = 10.0
+JOIN_DEADLINE_S: Final = 30.0
 JOIN_DEADLINE_PER_BOT_S: Final = 0.1
 #: From the last join to the beginning of the measurement.
 SETTLE_S: Final = 3.0

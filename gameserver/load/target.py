@@ -25,7 +25,7 @@ from gameserver.errors import LocalProtocolError
 from gameserver.ops.core_time import CoreTime
 
 #: How long a server may take to start, and to answer.
-START_DEADLINE_S: Final = 20.0
+START_DEADLINE_S: Final = 60.0
 ANSWER_DEADLINE_S: Final = 5.0
 #: How often it is asked whether it answers.
 ASK_EVERY_S: Final = 0.1
