@@ -203,7 +203,7 @@ async def attacked(*, tls: bool = False, **settings: Any) -> AsyncIterator[Attac
             nursery.cancel_scope.cancel()
             told = [tick for tick in it.room.told if it.seen[0] <= tick <= it.seen[-1]]
             missed = sorted({*told} - {*it.seen})
-            assert missed == [], f"the witness missed ticks of {told[0]} … {told[-1]}"
+            assert missed == [], f"of {told[0]} … {told[-1]} the witness missed {missed}"
             assert it.seen == told
             assert server.figures().acceptor["crashed"] == 0
 
