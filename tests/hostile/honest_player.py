@@ -21,6 +21,7 @@ import trio
 from gameserver import Player, Room, command, entity, number, synced
 from gameserver.config import Settings
 from gameserver.protocol.messages import SUBPROTOCOL, Ack, Bye, Delta, Welcome
+from gameserver.runtime.rooms import pace
 from gameserver.runtime.server import Server, open_server
 from tests.support.attack_bytes import hello, masked
 from tests.support.small_game import RawClient, join
@@ -179,6 +180,10 @@ async def attacked(*, tls: bool = False, **settings: Any) -> AsyncIterator[Attac
     And nobody else may be connected any more, nothing of ours crashed, and a new player can join.
     """
     with contextlib.ExitStack() as patches:
+        # On a busy machine the witness acknowledges late, and is no slow reader for that.
+        patches.enter_context(pytest.MonkeyPatch.context()).setattr(
+            pace, "ACK_WINDOW_S", PATIENCE_S
+        )
         if tls:
             settings |= patches.enter_context(_certificate())
         async with (

@@ -203,4 +203,4 @@ def test_a_durable_room_needs_a_data_folder(tmp_path: Path) -> None:
     (tmp_path / "mygame.py").write_text(GAME + "    durable = True\n")
     done = run_to_its_end(["serve", "mygame:Quiet", "--nodes=2", "--port=0"], cwd=tmp_path)
     assert done.returncode == 1
-    assert re.fullmatch(r"gameserver: Quiet is durable: .* --data FOLDER\n", done.stderr)
+    assert re.fullmatch(r"gameserver: Quiet is durable: .* --data FOLDER, .*\n", done.stderr)
