@@ -33,6 +33,7 @@ from gameserver.cluster.descriptors import (
 )
 from gameserver.cluster.handover.frozen_server import Freezing, FrozenServer
 from gameserver.cluster.handover.messages import FORMAT, HandoverFailed, expect
+from gameserver.errors import GameServerError
 from gameserver.runtime.server import Server
 
 log = structlog.get_logger(__name__)
@@ -104,7 +105,9 @@ class Giving:
         """Hand everything over; ``HandoverFailed`` says why the server serves on instead."""
         try:
             return await self._give()
-        except ChannelError as error:
+        except HandoverFailed:
+            raise
+        except GameServerError as error:  # a room that cannot be saved, or the channel
             raise HandoverFailed(str(error)) from error
         finally:
             if self.stage is not Stage.GONE:

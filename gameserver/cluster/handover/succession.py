@@ -131,6 +131,9 @@ class ProcessLine:
                 if not self._over.is_set():
                     log.warning("upgrade failed; this process serves on", reason=str(failure))
                 raise
+            except Exception:
+                log.exception("upgrade failed by a bug; this process serves on")
+                raise HandoverFailed("a bug of the server; its log says which") from None
 
     async def _hand_over(self) -> Upgraded:
         assert self._server is not None, "attend comes first"

@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from clients.joining import open_game
-from gameserver import Settings
+from gameserver import Player, Settings
 from gameserver.cluster.descriptors import DescriptorChannel
 from gameserver.cluster.handover import giving
 from gameserver.cluster.handover.giving import Giving, Stage
@@ -155,6 +155,30 @@ async def test_a_new_process_that_hangs_is_killed(
                 await attempt.run()
             assert attempt.stage is Stage.SERVING
             assert successor.dead.is_set()
+
+
+class Forgetful(HoldingField):
+    def on_join(self, player: Player) -> None:
+        super().on_join(player)
+        self.not_annotated = 1
+
+
+async def test_a_room_that_cannot_be_saved_is_named_and_plays_on() -> None:
+    with trio.fail_after(PATIENCE_S):
+        async with (
+            open_server({"field": Forgetful}, SETTINGS) as server,
+            trio.open_nursery() as nursery,
+            open_game(f"ws://127.0.0.1:{server.port}/", name="ann") as game,
+        ):
+            successor = TaskSuccessor.make()
+            nursery.start_soon(successor.run)
+            attempt = Giving(server, successor)
+            with pytest.raises(HandoverFailed, match=r"Forgetful\.not_annotated is not saved"):
+                await attempt.run()
+            assert attempt.stage is Stage.SERVING
+            await game.send(Step(1))
+            while game.replica.ack < 1:
+                await game.next_delta()
 
 
 async def test_another_format_is_refused_in_one_line() -> None:
