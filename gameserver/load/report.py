@@ -20,6 +20,7 @@ _STYLE: Final = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
 th, td { text-align: right; padding: .25rem .5rem; border-bottom: 1px solid #8884 }
+th, td { white-space: nowrap }
 th:first-child, td:first-child { text-align: left }
 .bad { color: #dc2626 } .answer { font-size: 1.25rem; font-weight: 600 }
 svg { width: 100%; height: auto } svg text { font: 12px system-ui, sans-serif; fill: currentColor }
