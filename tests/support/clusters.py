@@ -18,6 +18,8 @@ from gameserver.runtime.membership.member import Membership
 from gameserver.runtime.server import Server
 from tests.support.redis_server import free_port
 
+#: So long that no lease ends because the machine is busy.
+LEASE_S = 120.0
 SECRET = "one-secret-for-all-the-nodes-of-a-cluster"
 
 
@@ -55,11 +57,15 @@ class Guarded(Plain):
 KINDS: Mapping[str, type[Room]] = {"plain": Plain, "guarded": Guarded}
 
 
+def memory_directory() -> MemoryDirectory:
+    return MemoryDirectory(settled=True, lease_s=LEASE_S)
+
+
 class FlakyDirectory(MemoryDirectory):
     """A directory that can be away."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(settled=True, **options)
+    def __init__(self) -> None:
+        super().__init__(settled=True, lease_s=LEASE_S)
         self.away = False
 
     def __getattribute__(self, name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -16,12 +17,19 @@ from pathlib import Path
 import pytest
 
 _START_DEADLINE_S = 30.0
+#: Unlike in other processes that run tests at the same time.
+_chance = random.SystemRandom()
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
+    """Return a port below those that the kernel gives to other sockets in the meantime."""
+    while True:
+        port = _chance.randrange(10_000, 32_000)
+        with socket.socket() as listener:
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                continue
         return port
 
 

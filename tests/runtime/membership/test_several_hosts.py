@@ -11,7 +11,6 @@ from clients import GameClient, open_game
 from clients.errors import ConnectionLost, Refused
 from clients.joining import MAX_MOVES
 from gameserver import Player
-from gameserver.cluster.directory.memory import MemoryDirectory
 from gameserver.protocol.messages import Delta, Moved, Say
 from gameserver.runtime.server import Server
 from gameserver.tokens import Tokens
@@ -22,6 +21,7 @@ from tests.support.clusters import (
     Plain,
     labels,
     membership_of,
+    memory_directory,
     open_nodes,
     url_of,
 )
@@ -38,7 +38,7 @@ async def owned_by(server: Server, label: str) -> None:
 
 
 async def test_a_player_asks_one_host_for_a_room_of_another() -> None:
-    async with open_nodes(2, MemoryDirectory(settled=True)) as (a, b):
+    async with open_nodes(2, memory_directory()) as (a, b):
         await owned_by(b, "plain/x")
         async with (
             open_game(url_of(a), room="plain/x", name="ann") as ann,
@@ -50,7 +50,7 @@ async def test_a_player_asks_one_host_for_a_room_of_another() -> None:
 
 
 async def test_a_ticket_is_bound_to_its_node_and_valid_once() -> None:
-    async with open_nodes(3, MemoryDirectory(settled=True)) as (a, b, c):
+    async with open_nodes(3, memory_directory()) as (a, b, c):
         await owned_by(b, "plain/x")
         async with open_url(url_of(a)) as client:
             await client.hello(room="plain/x")
@@ -72,7 +72,7 @@ async def test_a_ticket_is_bound_to_its_node_and_valid_once() -> None:
 
 async def test_a_player_who_comes_back_at_another_host_resumes_with_a_delta() -> None:
     """As through a balancer that forgets which node a client was on."""
-    directory = MemoryDirectory(settled=True)
+    directory = memory_directory()
     async with open_nodes(2, directory, ping_interval_s=0.05) as (a, b):
         await owned_by(b, "plain/x")
         async with open_url(url_of(b)) as first:
@@ -101,7 +101,7 @@ async def test_a_player_who_comes_back_at_another_host_resumes_with_a_delta() ->
 
 
 async def test_a_token_is_used_once_in_the_whole_cluster() -> None:
-    async with open_nodes(2, MemoryDirectory(settled=True)) as (a, b):
+    async with open_nodes(2, memory_directory()) as (a, b):
         await owned_by(a, "guarded/a")
         await owned_by(b, "guarded/b")
         token = Tokens([SECRET]).issue("account-1")
@@ -114,7 +114,7 @@ async def test_a_token_is_used_once_in_the_whole_cluster() -> None:
 
 
 async def test_a_ticket_with_an_identity_is_for_nobody_else() -> None:
-    async with open_nodes(2, MemoryDirectory(settled=True)) as (a, b):
+    async with open_nodes(2, memory_directory()) as (a, b):
         await owned_by(b, "guarded/b")
         tokens = Tokens([SECRET])
         async with open_url(url_of(a)) as client:
@@ -127,7 +127,7 @@ async def test_a_ticket_with_an_identity_is_for_nobody_else() -> None:
 
 
 async def test_players_who_ask_for_any_room_fill_the_rooms_of_all_hosts() -> None:
-    async with open_nodes(3, MemoryDirectory(settled=True)) as nodes:
+    async with open_nodes(3, memory_directory()) as nodes:
         games: list[GameClient] = []
         everybody, over = trio.Event(), trio.Event()
 
@@ -153,7 +153,7 @@ async def test_players_who_ask_for_any_room_fill_the_rooms_of_all_hosts() -> Non
 
 
 async def test_there_are_no_twins_of_a_name() -> None:
-    async with open_nodes(4, MemoryDirectory(settled=True)) as nodes:
+    async with open_nodes(4, memory_directory()) as nodes:
         found: dict[str, list[GameClient]] = {}
         everybody, over = trio.Event(), trio.Event()
 
@@ -200,7 +200,7 @@ class Match(Guarded):
 
 async def test_a_game_moves_its_players_to_a_room_of_another_host() -> None:
     kinds = {"lobby": Lobby, "match": Match}
-    directory = MemoryDirectory(settled=True)
+    directory = memory_directory()
     async with open_nodes(2, directory, kinds) as (a, b):
         await owned_by(a, "lobby/x")
         await owned_by(b, "match/final")
@@ -223,7 +223,7 @@ async def test_a_game_moves_its_players_to_a_room_of_another_host() -> None:
 
 async def test_the_ticket_of_a_moved_player_admits_it_once() -> None:
     kinds = {"lobby": Lobby, "match": Match}
-    async with open_nodes(2, MemoryDirectory(settled=True), kinds) as (a, b):
+    async with open_nodes(2, memory_directory(), kinds) as (a, b):
         await owned_by(a, "lobby/x")
         await owned_by(b, "match/final")
         async with open_url(url_of(a)) as client:
@@ -286,7 +286,7 @@ async def test_a_room_that_another_node_has_by_now_plays_on_unlisted() -> None:
 
 
 async def test_nobody_is_sent_to_a_node_with_another_secret() -> None:
-    directory = MemoryDirectory(settled=True)
+    directory = memory_directory()
     async with open_nodes(1, directory) as (a,):
         listing = attrs.evolve(
             membership_of(a).listing(), node="evil", host="evil", url="ws://evil.example"
@@ -301,7 +301,7 @@ async def test_nobody_is_sent_to_a_node_with_another_secret() -> None:
 
 
 async def test_a_client_that_is_sent_in_circles_stops(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with open_nodes(2, MemoryDirectory(settled=True)) as (a, b):
+    async with open_nodes(2, memory_directory()) as (a, b):
         for one, other in ((a, b), (b, a)):
             # Two nodes that each hold the other for the owner, whatever the directory says.
             claim = await membership_of(one).directory.claim(membership_of(one).node, "plain/x")
