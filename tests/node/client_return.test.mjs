@@ -310,6 +310,26 @@ test("moved: at once to the new address and room, with the ticket, and again aft
   assert.equal(states(told).includes("closed"), false);
 });
 
+test("moved again: another server hears what this one would have heard, with the ticket", () => {
+  const { client, socket, time } = playing({ token: "t", options: { size: 4 } });
+  socket().say(delta(11, { enters: ship(1) }));
+  socket().lose(1006);
+  time.advance(1000);
+  socket().accept();
+  const [hello] = socket().take();
+  assert.equal(hello[6], "resume-1");
+  socket().say([Kind.MOVED, "wss://other/play", "duel/7", "ticket", 1]);
+  time.advance(0);
+  assert.equal(socket().url, "wss://other/play");
+  socket().accept();
+  const [there] = socket().take();
+  assert.deepEqual(there.slice(0, 3), hello.slice(0, 3));
+  assert.deepEqual(there.slice(3, 11), ["duel/7", ...hello.slice(4, 11)]);
+  assert.equal(there[11], "ticket");
+  socket().say(welcome({ resumed: true }));
+  assert.deepEqual([client.state, client.replica.entities.size], ["playing", 1]);
+});
+
 test("where it was moved to nothing answers: it asks the first server again", () => {
   const { client, socket, time } = playing();
   const { url } = socket();
