@@ -277,9 +277,9 @@ async def _answer(channel: DescriptorChannel, handlers: Mapping[str, Handler]) -
         return ["error", f"unknown request {name[:MAX_TEXT]!r}; this server knows: {known}"]
     try:
         return ["ok", await handler(Request(arguments, channel))]
-    except ChannelError:
-        raise
     except GameServerError as error:
+        # Also a ``ChannelError``: the handler may speak to other processes.  Where it is of this
+        # channel, the answer cannot be sent either.
         return ["error", str(error)[:MAX_TEXT]]
     except Exception:
         log.exception("a request on the control socket failed", request=name)

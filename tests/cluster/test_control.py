@@ -41,6 +41,10 @@ async def break_down(_request: Request) -> object:
     raise RuntimeError("secret detail")
 
 
+async def lose_another(_request: Request) -> object:
+    raise descriptors.ChannelError("the new process closed its channel")
+
+
 async def unpackable(_request: Request) -> object:
     return object()
 
@@ -49,6 +53,7 @@ HANDLERS: dict[str, Handler] = {
     "double": double,
     "refuse": refuse,
     "break": break_down,
+    "lose": lose_another,
     "unpackable": unpackable,
 }
 
@@ -99,6 +104,8 @@ async def test_refusals_are_one_line(path: Path) -> None:
             await ask(path, "dance")
         with pytest.raises(ControlError, match=r"^the request failed; the log of the server says"):
             await ask(path, "break")
+        with pytest.raises(ControlError, match=r"^the new process closed its channel$"):
+            await ask(path, "lose")
 
 
 @pytest.mark.parametrize("body", [None, [], ["double"], ["double", []], ["double", {1: 2}], 7])
