@@ -21,7 +21,7 @@ from tests.system.servers import RunningServer, running_server
 
 pytestmark = pytest.mark.long
 
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 SECRET = "a-secret-of-at-least-thirty-two-characters"
 
 
