@@ -228,7 +228,7 @@ def first_frames(steps: Sequence[int], pings: int) -> bytes:
     return b"".join(frames)
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(
     steps=st.lists(st.integers(-1, 1), max_size=3),
     pings=st.integers(0, 1),
