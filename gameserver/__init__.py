@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from gameserver.protocol.latency import Latency
     from gameserver.protocol.texts import MAX_NAME_LENGTH, cleaned_name
     from gameserver.room import Player, Room
-    from gameserver.runtime.server import Server, StartError, open_server
+    from gameserver.runtime.server import Server, StartError
+    from gameserver.runtime.serving import open_server
     from gameserver.simulation.handlers import handles
     from gameserver.state.schema_change import migrates
     from gameserver.timers import Timer
@@ -61,7 +62,8 @@ else:
             "gameserver.protocol.texts": ["MAX_NAME_LENGTH", "cleaned_name"],
             "gameserver.room": ["Player", "Room"],
             "gameserver.cluster.serving": ["serve"],
-            "gameserver.runtime.server": ["Server", "StartError", "open_server"],
+            "gameserver.runtime.server": ["Server", "StartError"],
+            "gameserver.runtime.serving": ["open_server"],
             "gameserver.simulation.handlers": ["handles"],
             "gameserver.state.schema_change": ["migrates"],
             "gameserver.timers": ["Timer"],

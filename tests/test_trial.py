@@ -12,7 +12,7 @@ from gameserver import Player, Room, Settings, command, entity, handles, number
 from gameserver.games.arena.room import Arena
 from gameserver.games.chat import Chat
 from gameserver.games.echo import Echo
-from gameserver.runtime.server import serve
+from gameserver.runtime.serving import serve
 from gameserver.trial import TrialFailed, try_room
 
 

@@ -22,7 +22,8 @@ from gameserver.errors import GameServerError
 from gameserver.ops.logging import configure_logging
 from gameserver.ops.output import LossReport, unfailing
 from gameserver.room import Room
-from gameserver.runtime.server import Server, serve
+from gameserver.runtime.server import Server
+from gameserver.runtime.serving import serve
 
 
 def serve_node(kinds: Mapping[str, type[Room]], settings: Settings, node: Node) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from gameserver.cluster.handover.succession import ProcessLine
 from gameserver.config import Settings
 from gameserver.room import Room
-from gameserver.runtime import server as runtime
+from gameserver.runtime import serving as runtime
 from gameserver.runtime.server import Server
 from gameserver.runtime.surroundings import Surroundings
 

@@ -5,16 +5,12 @@ Owns what starts, and in which order everything stops.  Never touches a message 
 
 from __future__ import annotations
 
-import contextlib
 import math
-import signal
 from collections.abc import (
-    AsyncIterator,
     Awaitable,
     Callable,
     Collection,
     Generator,
-    Iterable,
     Mapping,
     Sequence,
 )
@@ -26,7 +22,6 @@ import attrs
 import structlog
 import trio
 
-from gameserver.cluster.directory.contract import Directory
 from gameserver.config import Settings
 from gameserver.errors import GameServerError
 from gameserver.ops.metrics import (
@@ -48,7 +43,7 @@ from gameserver.room import Room
 from gameserver.runtime import plain
 from gameserver.runtime.admission.connection_limits import ConnectionLimits, Peer, Reason
 from gameserver.runtime.admission.memory import MemoryWatch
-from gameserver.runtime.data_folder import keeps_in_storage, lock_data, owner_of
+from gameserver.runtime.data_folder import keeps_in_storage, owner_of
 from gameserver.runtime.gc_policy import GcPolicy
 from gameserver.runtime.http.acceptor import Acceptor, AcceptorSettings
 from gameserver.runtime.http.assets import Assets, web_client
@@ -57,14 +52,12 @@ from gameserver.runtime.http.frozen_connection import FrozenConnection
 from gameserver.runtime.http.messages import BINARY, Response, Site, text_response
 from gameserver.runtime.http.page_folder import page_files
 from gameserver.runtime.http.request_policy import LOAD_PATH, METRICS_PATH, RequestPolicy
-from gameserver.runtime.membership.joining import check_others, make_membership, open_directory
 from gameserver.runtime.membership.member import Membership
 from gameserver.runtime.net.listening import StartError as StartError
 from gameserver.runtime.net.listening import listen
 from gameserver.runtime.net.tls import Certificate
 from gameserver.runtime.net.websocket import WebSocket
-from gameserver.runtime.open_files import within_open_files
-from gameserver.runtime.reloading import ask_again, read_beside, reload_when_asked
+from gameserver.runtime.reloading import read_beside
 from gameserver.runtime.rooms.journal_files import journals_folder, make_folder
 from gameserver.runtime.rooms.kept_rooms import KeptRooms
 from gameserver.runtime.rooms.kind_figures import kind_figures
@@ -77,12 +70,10 @@ from gameserver.runtime.server_storage import ServerStorage, report
 from gameserver.runtime.sessions.frozen_session import FrozenPlay
 from gameserver.runtime.sessions.routing import Routed
 from gameserver.runtime.sessions.session import FROM_CLIENT, VERSION_REFUSED, Session
-from gameserver.runtime.succession import Predecessor, Succession
 from gameserver.runtime.surroundings import Surroundings
 from gameserver.storage.errors import StorageError
 from gameserver.storage.room_storage import RoomStorage
 from gameserver.tokens import Fault
-from gameserver.trial import TrialFailed, try_room
 
 if TYPE_CHECKING:
     import socket
@@ -99,7 +90,6 @@ SESSIONS_SHARE_OF_GRACE: Final = 0.6
 METRICS_LIFE_S: Final = 1.0
 #: So many sessions are counted for ``/metrics`` before the other tasks get their turn.
 SESSIONS_PER_TURN: Final = 50
-ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @attrs.frozen
@@ -641,207 +631,6 @@ class Server:
         if self._ready and not self._draining:
             return text_response(200, "ready")
         return text_response(503, "not ready")
-
-
-@contextlib.asynccontextmanager
-async def open_server(
-    kinds: Mapping[str, type[Room]],
-    settings: Settings | None = None,
-    *,
-    server_class: type[Server] = Server,
-    directory: Directory | None = None,
-) -> AsyncIterator[Server]:
-    """Serve rooms of these ``kinds`` (name → class; the first is the default) in this block.
-
-    ``directory`` takes the place of the one that the settings name.  Leaving the block stops the
-    server gracefully.  ``StartError``, ``ConfigError`` or ``CertificateError`` if it cannot start.
-    """
-    async with open_in(
-        kinds, settings or Settings(), None, server_class=server_class, directory=directory
-    ) as server:
-        yield server
-
-
-@contextlib.asynccontextmanager
-async def open_in(
-    kinds: Mapping[str, type[Room]],
-    settings: Settings,
-    surroundings: Surroundings | None,
-    *,
-    server_class: type[Server] = Server,
-    directory: Directory | None = None,
-    predecessor: Predecessor[Server] | None = None,
-) -> AsyncIterator[Server]:
-    """Serve as ``open_server`` does, alone or among other nodes, or after a ``predecessor``."""
-    lock = None if surroundings is None else surroundings.lock
-    if predecessor is not None:
-        lock = predecessor.lock
-    with lock_data(within_open_files(settings), kinds, lock) as (with_data, held_lock):
-        server = server_class(kinds, with_data, surroundings)
-        server.data_lock = held_lock
-        async with _running(server, directory, predecessor):
-            yield server
-
-
-@contextlib.asynccontextmanager
-async def _running(
-    server: Server, directory: Directory | None, predecessor: Predecessor[Server] | None
-) -> AsyncIterator[None]:
-    refusal: GameServerError | None = None
-    async with contextlib.AsyncExitStack() as opened:
-        await server.open_storage()
-        opened.push_async_callback(server.close_storage)
-        if directory is None and server.settings.directory is not None:
-            directory = await opened.enter_async_context(open_directory(server.settings))
-        if directory is not None:
-            server.membership = make_membership(directory, server.lobby, server.settings)
-            await check_others(server.membership)
-        ports = await server.open_ports() if predecessor is None else ()
-        async with trio.open_nursery() as nursery:
-            try:
-                if predecessor is None:
-                    await server.start(ports, nursery)
-                else:
-                    refusal = await _taken_over(predecessor, server, nursery)
-                if refusal is None:
-                    yield
-            finally:
-                await server.stop()
-                nursery.cancel_scope.cancel()
-        if refusal is not None:  # raised here, where no nursery wraps it
-            raise refusal
-
-
-async def _taken_over(
-    predecessor: Predecessor[Server], server: Server, nursery: trio.Nursery
-) -> GameServerError | None:
-    """Take over, or return why that is not possible."""
-    try:
-        await predecessor.give_to(server, nursery)
-    except GameServerError as error:
-        return error
-    return None
-
-
-async def serve(
-    kinds: Mapping[str, type[Room]],
-    settings: Settings | None = None,
-    beside: Callable[[Server], Awaitable[None]] | None = None,
-    surroundings: Surroundings | None = None,
-    *,
-    server_class: type[Server] = Server,
-    succession: Succession[Server] | None = None,
-) -> None:
-    """Serve until SIGINT or SIGTERM, then stop gracefully; a second signal ends all at once.
-
-    ``surroundings`` are those of a node among others (``cluster/node.py``); by default the server
-    is alone, whatever the setting ``nodes`` says.
-
-    With the setting ``drain_s`` the first SIGTERM drains the server before it stops.
-    Each room class is tried before (``gameserver.trial``): ``TrialFailed`` says what to correct.
-    SIGHUP reads certificate and secrets again from their files, and never ends the server.
-    ``beside`` is called with the running server, and cancelled when the stopping begins.
-    With a ``succession`` the server goes on from another process, and SIGUSR2 hands it over to the
-    next one; then this returns.
-    """
-    settings = settings or Settings()
-    # In a thread, where a hook of a game cannot use Trio in the name of this task.
-    await trio.to_thread.run_sync(try_rooms, list(kinds.values()))
-    reloading = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # Windows has none
-    upgrading = [] if succession is None else [signal.SIGUSR2]
-    error: Exception | None = None
-    with trio.open_signal_receiver(*ENDING_SIGNALS, *reloading, *upgrading) as signals:
-        async with trio.open_nursery() as listening:
-            serving = _Serving(server_class, succession)
-            listening.start_soon(serving.listen, signals, reloading, upgrading)
-            try:
-                await serving.run(kinds, settings, beside, surroundings)
-            except Exception as raised:  # noqa: BLE001 - raised again, where no nursery wraps it
-                error = raised
-            listening.cancel_scope.cancel()
-    if error is not None:
-        raise error
-
-
-class _Serving:
-    """A server between its start and the signal that ends it, whichever of them is under way."""
-
-    def __init__(self, server_class: type[Server], succession: Succession[Server] | None) -> None:
-        self._server_class = server_class
-        self._succession = succession
-        #: How long the server, once it serves, is drained before it stops, and whether it is now.
-        self._drain_s = 0.0
-        self._draining = trio.Event()
-        #: What a signal cancels: the start, and then what runs beside the server.
-        self._scope = trio.CancelScope()
-        self._asking, self._asked = trio.open_memory_channel[None](1)
-
-    async def listen(
-        self, signals: AsyncIterator[int], reloading: Sequence[int], upgrading: Sequence[int]
-    ) -> None:
-        """Ask for a reload or an upgrade, or end the server, as signals say."""
-        while (number := await anext(signals)) in (*reloading, *upgrading):
-            if number in reloading:
-                ask_again(self._asking)
-            elif self._succession is not None:
-                self._succession.ask()
-        passed_on = self._succession is not None and self._succession.pass_on(number)
-        if number == signal.SIGTERM and self._drain_s > 0 and not passed_on:
-            self._draining.set()
-            await anext(signals)
-        for each in ENDING_SIGNALS:
-            signal.signal(each, signal.SIG_DFL)
-        self._scope.cancel()
-
-    async def run(
-        self,
-        kinds: Mapping[str, type[Room]],
-        settings: Settings,
-        beside: Callable[[Server], Awaitable[None]] | None,
-        surroundings: Surroundings | None,
-    ) -> None:
-        """Serve until the signal."""
-        with self._scope:
-            async with open_in(
-                kinds,
-                settings,
-                surroundings,
-                server_class=self._server_class,
-                predecessor=None if self._succession is None else self._succession.predecessor,
-            ) as server:
-                if settings.collecting == "young":
-                    server.follow_gc_policy()
-                async with trio.open_nursery() as nursery:
-                    self._scope = nursery.cancel_scope
-                    self._drain_s = settings.drain_s
-                    nursery.start_soon(self._drain_when_asked, server)
-                    if beside is not None:
-                        nursery.start_soon(beside, server)
-                    nursery.start_soon(reload_when_asked, self._asked, server.reload)
-                    if self._succession is None:
-                        await trio.sleep_forever()
-                    else:
-                        await self._succession.attend(server)
-                        nursery.cancel_scope.cancel()
-
-    async def _drain_when_asked(self, server: Server) -> None:
-        await self._draining.wait()
-        await server.drain()
-        self._scope.cancel()
-
-
-def try_rooms(rooms: Iterable[type[Room]]) -> None:
-    """Raise ``TrialFailed`` with the mistakes of all rooms."""
-    lines: list[str] = []
-    for room in rooms:
-        if not (isinstance(room, type) and issubclass(room, Room)):
-            continue  # the lobby refuses it
-        try:
-            try_room(room)
-        except TrialFailed as failure:
-            lines += failure.lines
-    if lines:
-        raise TrialFailed(lines)
 
 
 async def _in_portions(gathering: Generator[None, None, ServerFigures]) -> ServerFigures:

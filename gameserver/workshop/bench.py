@@ -15,7 +15,7 @@ from typing import Final
 import trio
 from watchfiles import Change, DefaultFilter, awatch
 
-from gameserver.runtime.server import try_rooms
+from gameserver.runtime.serving import try_rooms
 from gameserver.trial import TrialFailed
 from gameserver.workshop.dev_server import DevServer
 from gameserver.workshop.faults import Fault, fault_of

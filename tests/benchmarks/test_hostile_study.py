@@ -48,7 +48,7 @@ from gameserver.protocol.frames import binary_frame
 from gameserver.protocol.messages import Delta
 from gameserver.runtime.net.tls import make_development_certificate
 from gameserver.runtime.rooms.resumption import Resumption
-from gameserver.runtime.server import open_server
+from gameserver.runtime.serving import open_server
 from tests.benchmarks.attack_records import USAGE, Forgetful, attacked
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the attackers' addresses are Linux'")

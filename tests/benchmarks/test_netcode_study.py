@@ -75,7 +75,7 @@ from gameserver.games.arena.rules import (
 )
 from gameserver.games.arena.ship_step import ShipState, step_ship
 from gameserver.replication.publisher import Publisher
-from gameserver.runtime.server import open_server
+from gameserver.runtime.serving import open_server
 from gameserver.simulation.stepper import Seated, Stepper
 from tests.support.frame_sinks import NoSink
 

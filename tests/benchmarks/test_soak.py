@@ -34,7 +34,7 @@ from benchmarks.soak.results import (
 from benchmarks.studies.soak import plan, seen
 from gameserver.config import Settings
 from gameserver.ops.metrics import exposition
-from gameserver.runtime.server import open_server
+from gameserver.runtime.serving import open_server
 from tests.benchmarks.attack_records import Forgetful, attacked
 from tests.support.server_figures import figures
 

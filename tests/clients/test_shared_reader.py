@@ -12,7 +12,7 @@ from clients.joining import open_game
 from clients.shared_reader import SharedReader
 from gameserver.config import Settings
 from gameserver.games.chat import Chat
-from gameserver.runtime.server import open_server
+from gameserver.runtime.serving import open_server
 from tests.support.sockets import PATIENCE_S
 
 HEAD = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"

@@ -22,7 +22,8 @@ from gameserver import Player, Room, command, entity, number, synced
 from gameserver.config import Settings
 from gameserver.protocol.messages import SUBPROTOCOL, Ack, Bye, Delta, Welcome
 from gameserver.runtime.rooms import pace
-from gameserver.runtime.server import Server, open_server
+from gameserver.runtime.server import Server
+from gameserver.runtime.serving import open_server
 from tests.support.attack_bytes import hello, masked
 from tests.support.small_game import RawClient, join
 from tests.support.sockets import PATIENCE_S, WirePeer, authority, client_tls, until

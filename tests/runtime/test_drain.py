@@ -13,7 +13,8 @@ from clients.joining import open_game
 from gameserver import Settings
 from gameserver.protocol.closing import CloseCode
 from gameserver.runtime import server as runtime
-from gameserver.runtime.server import Server, open_server, serve
+from gameserver.runtime.server import Server
+from gameserver.runtime.serving import open_server, serve
 from tests.support.resumable_lobby import HoldingField
 from tests.support.small_game import Step
 from tests.support.sockets import PATIENCE_S

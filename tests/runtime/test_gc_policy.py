@@ -34,7 +34,8 @@ from gameserver.runtime.gc_policy import (
     GcPolicy,
     memory_bytes,
 )
-from gameserver.runtime.server import Server, open_server
+from gameserver.runtime.server import Server
+from gameserver.runtime.serving import open_server
 from tests.support.resumable_lobby import HoldingField, until_known
 from tests.support.small_game import Step
 from tests.support.sockets import PATIENCE_S

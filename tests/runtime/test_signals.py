@@ -55,7 +55,7 @@ import sys; sys.path.insert(0, {root!r})
 import trio
 from gameserver import Settings
 from gameserver.runtime.rooms.lobby import Lobby
-from gameserver.runtime.server import serve
+from gameserver.runtime.serving import serve
 from tests.support.small_game import Field
 async def recover(self):
     print("recovering", flush=True)

@@ -24,7 +24,7 @@ from gameserver.cluster.node_process import NodeProcess
 from gameserver.cluster.registry import Registry
 from gameserver.cluster.shared_counts import make_memory
 from gameserver.runtime.net.listening import listen
-from gameserver.runtime.server import open_in
+from gameserver.runtime.serving import open_in
 from tests.support.small_game import Field
 
 FIELD: Mapping[str, type[Room]] = {"field": Field}

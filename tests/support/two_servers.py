@@ -11,7 +11,8 @@ import trio
 
 from gameserver import Room, Settings
 from gameserver.cluster.handover.frozen_server import Arriving, Freezing, FrozenServer, load_rooms
-from gameserver.runtime.server import Server, open_server
+from gameserver.runtime.server import Server
+from gameserver.runtime.serving import open_server
 
 
 @attrs.define

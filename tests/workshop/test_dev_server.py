@@ -13,7 +13,8 @@ import trio
 import trio_websocket
 
 from gameserver import Settings
-from gameserver.runtime.server import Server, StartError, open_server
+from gameserver.runtime.server import Server, StartError
+from gameserver.runtime.serving import open_server
 from gameserver.templates.blank.room import Game
 from gameserver.workshop.dev_server import PATH, DevServer
 from gameserver.workshop.live_page import SCRIPT

@@ -36,7 +36,7 @@ from gameserver.errors import LocalProtocolError, RemoteProtocolError
 from gameserver.games.arena.model import Play
 from gameserver.games.arena.room import Arena
 from gameserver.games.capture.room import Capture
-from gameserver.runtime.server import open_server
+from gameserver.runtime.serving import open_server
 from tests.support.sockets import PATIENCE_S
 
 SETTINGS = Settings(host="127.0.0.1", port=0)

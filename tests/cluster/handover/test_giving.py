@@ -17,7 +17,8 @@ from gameserver.cluster.handover import giving
 from gameserver.cluster.handover.giving import Giving, Stage
 from gameserver.cluster.handover.messages import FORMAT, MAX_BODY_BYTES, HandoverFailed
 from gameserver.cluster.handover.taking import Taking
-from gameserver.runtime.server import Server, open_server
+from gameserver.runtime.server import Server
+from gameserver.runtime.serving import open_server
 from tests.support.resumable_lobby import HoldingField, until_known
 from tests.support.small_game import Step
 from tests.support.sockets import PATIENCE_S

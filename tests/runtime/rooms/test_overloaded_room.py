@@ -20,7 +20,7 @@ from gameserver.runtime.rooms import overload, room_task
 from gameserver.runtime.rooms.lobby import OVERLOAD_RETRY_S, Lobby
 from gameserver.runtime.rooms.overload import LOW_WINDOWS, STEPS
 from gameserver.runtime.rooms.room_task import RoomTask
-from gameserver.runtime.server import open_server
+from gameserver.runtime.serving import open_server
 from tests.support.seated_room import Client, Sink, running, seat
 from tests.support.small_game import Field, Pawn
 

@@ -12,7 +12,8 @@ from gameserver import Settings
 from gameserver.games.arena.model import Play, Steer
 from gameserver.games.arena.room import Arena
 from gameserver.runtime.rooms.resumption import Showing
-from gameserver.runtime.server import Server, open_server
+from gameserver.runtime.server import Server
+from gameserver.runtime.serving import open_server
 from tests.support.resumable_lobby import HoldingField, until_known
 from tests.support.small_game import Step
 from tests.support.sockets import PATIENCE_S

@@ -8,7 +8,7 @@ import trio
 from gameserver import Settings
 from gameserver.protocol.messages import Bye, Delta
 from gameserver.runtime.net.poller import AVAILABLE
-from gameserver.runtime.server import open_server
+from gameserver.runtime.serving import open_server
 from tests.support.small_game import Field, join
 from tests.support.sockets import PATIENCE_S
 

@@ -15,7 +15,7 @@ from gameserver.cli.top import ask, tables
 from gameserver.config import Settings
 from gameserver.games.chat import Chat
 from gameserver.runtime.rooms.slow_ticks import KEPT, SlowTicks, longest
-from gameserver.runtime.server import open_server
+from gameserver.runtime.serving import open_server
 from tests.support.sockets import PATIENCE_S
 
 TOKEN = "a-token-of-thirty-two-characters"

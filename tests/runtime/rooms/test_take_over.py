@@ -16,7 +16,7 @@ from gameserver import Settings
 from gameserver.protocol.messages import CommandMessage, Delta, Welcome
 from gameserver.runtime.net.link import Link
 from gameserver.runtime.rooms.resumption import Showing
-from gameserver.runtime.server import open_server
+from gameserver.runtime.serving import open_server
 from tests.support.resumable_lobby import HoldingField, ResumableLobby, resumable_lobby, until_known
 from tests.support.small_game import RawClient, Step
 from tests.support.sockets import PATIENCE_S
