@@ -52,6 +52,8 @@ async def see_ticks(player: LightClient, count: int) -> list[int]:
 
 def node_of(server: NodesServer, room: str) -> int:
     """Return the number of the node that has opened a room, as the log says."""
+    opened = rf'"room": "{room}", "event": "room opened"'
+    server.server.stderr.wait_for(opened, DEADLINE_S)  # it may still be on its way to us
     for line in reversed(server.server.stderr.lines):
         entry = json.loads(line)
         if entry["event"] == "room opened" and entry["room"] == room:
