@@ -111,7 +111,7 @@ async def service(folder: Path) -> AsyncIterator[Service]:
     command = [sys.executable, "-m", "gameserver", "serve", "game:Game", "--port", "0"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(  # noqa: ASYNC220 - it starts at once
-            [*command, "--data", "data", "--ping-interval-s", "0.2"],
+            [*command, "--data", "data", "--ping-interval-s", "1"],
             cwd=folder,
             stdout=log,
             stderr=log,
