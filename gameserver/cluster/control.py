@@ -119,6 +119,8 @@ class ControlSocket:
         self.path: Final = path
         self._listener = listener
         self._ours = True
+        #: Around accepting; ``stop_accepting`` cancels it.
+        self._accepting = trio.CancelScope()
 
     @classmethod
     def bind(cls, path: Path) -> ControlSocket:
@@ -146,6 +148,13 @@ class ControlSocket:
         """Take back ``hand_over``: the other process did not take it."""
         self._ours = True
 
+    def stop_accepting(self) -> None:
+        """Leave new connections to the other process; ``serve`` ends once those here are answered.
+
+        One that was accepted here and closed unread would be reset under its client.
+        """
+        self._accepting.cancel()
+
     def close(self) -> None:
         """Stop listening; harmless if that is done."""
         if self._ours and self._listener.fileno() >= 0:
@@ -159,16 +168,17 @@ class ControlSocket:
         *,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Answer requests until cancelled."""
+        """Answer requests until ``stop_accepting`` or cancelled."""
         free = trio.Semaphore(MAX_CONNECTIONS)
         listener = trio.socket.from_stdlib_socket(self._listener.dup())
         with listener:
             async with trio.open_nursery() as nursery:
                 task_status.started()
-                while True:
-                    await free.acquire()
-                    connection = await unix_socket.accept(listener)
-                    nursery.start_soon(_serve_one, connection, handlers, free.release)
+                with self._accepting:
+                    while True:
+                        await free.acquire()
+                        connection = await unix_socket.accept(listener)
+                        nursery.start_soon(_serve_one, connection, handlers, free.release)
 
 
 class Conversation:

@@ -207,6 +207,35 @@ async def test_another_process_takes_the_socket_over(path: Path) -> None:
     assert not exists(path)
 
 
+async def test_requests_that_came_before_another_process_accepts_are_answered(path: Path) -> None:
+    begun, go_on = trio.Event(), trio.Event()
+
+    async def wait(_request: Request) -> object:
+        begun.set()
+        await go_on.wait()
+        return "answered"
+
+    async def ask_first(task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        assert await ask(path, "wait") == "answered"
+
+    first = ControlSocket.bind(path)
+    second = ControlSocket.inherit(path, first.hand_over().dup())
+    async with trio.open_nursery() as nursery:
+        async with trio.open_nursery() as answering:
+            answering.start_soon(first.serve, {"wait": wait})
+            await answering.start(ask_first)
+            await begun.wait()
+            first.stop_accepting()
+            await nursery.start(second.serve, HANDLERS)
+            for _ in range(20):  # none of them by the first one, which knows no such request
+                assert await ask(path, "double", {"n": 4}) == {"twice": 8}
+            go_on.set()
+        first.close()
+        nursery.cancel_scope.cancel()
+    second.close()
+
+
 def test_a_socket_that_was_not_taken_is_removed(path: Path) -> None:
     control = ControlSocket.bind(path)
     control.hand_over()

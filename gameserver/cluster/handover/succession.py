@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 #: Holds the descriptor by which a server tells its keeper who takes over.
 KEEPER_VARIABLE: Final = "GAMESERVER_KEEPER"
+#: For the answers to requests that came here while the other process took over.
+LAST_ANSWERS_S: Final = 1.0
 
 
 class ProcessLine:
@@ -42,6 +44,8 @@ class ProcessLine:
         self._asking, self._asked = trio.open_memory_channel[None](1)
         self._upgrading = trio.Lock()
         self._over = trio.Event()
+        #: Set when no request is left to answer here.
+        self._answered = trio.Event()
         self._server: Server | None = None
         self._control: ControlSocket | None = None
         #: The pipe to the keeper: where numbers are read, if this process is the main one, and
@@ -88,8 +92,12 @@ class ProcessLine:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._obey_signals)
                 if self._control is not None:
-                    nursery.start_soon(self._control.serve, {REQUEST: self._upgrade_asked})
+                    nursery.start_soon(self._answer_requests, self._control)
                 await self._over.wait()
+                if self._control is not None:
+                    self._control.stop_accepting()
+                    with trio.move_on_after(LAST_ANSWERS_S):
+                        await self._answered.wait()
                 nursery.cancel_scope.cancel()
         finally:
             if self._control is not None:
@@ -104,6 +112,10 @@ class ProcessLine:
         except (ControlError, OSError) as error:
             log.warning("there is no control socket; SIGUSR2 upgrades", reason=str(error))
             return None
+
+    async def _answer_requests(self, control: ControlSocket) -> None:
+        await control.serve({REQUEST: self._upgrade_asked})
+        self._answered.set()
 
     async def _obey_signals(self) -> None:
         async for _ in self._asked:
@@ -152,6 +164,8 @@ class ProcessLine:
                 self._control.keep()
             raise
         self._successor = child.pid
+        if self._control is not None:
+            self._control.stop_accepting()
         told = Upgraded(
             child.pid, given.rooms, given.players, given.coming_back, round(given.frozen_ms, 1)
         )
