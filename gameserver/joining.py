@@ -1,6 +1,6 @@
 """``Joining``: a client that asks to join a room, as ``Room.on_auth`` sees it.
 
-Owns the attributes only.  ``runtime/sessions/session.py`` makes one, once the room is chosen and
+Owns the attributes only.  ``runtime/sessions/entrance.py`` makes one, once the room is chosen and
 the options have been checked; ``Rehearsal`` may make one too.
 """
 

@@ -67,9 +67,10 @@ from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.rooms.resumption import Showing
 from gameserver.runtime.rooms.room_list import RoomList
 from gameserver.runtime.server_storage import ServerStorage, report
+from gameserver.runtime.sessions.entrance import VERSION_REFUSED
 from gameserver.runtime.sessions.frozen_session import FrozenPlay
 from gameserver.runtime.sessions.routing import Routed
-from gameserver.runtime.sessions.session import FROM_CLIENT, VERSION_REFUSED, Session
+from gameserver.runtime.sessions.session import FROM_CLIENT, Session
 from gameserver.runtime.surroundings import Surroundings
 from gameserver.storage.errors import StorageError
 from gameserver.storage.room_storage import RoomStorage

@@ -95,6 +95,16 @@ class MessageCount:
             raise SessionOver(CloseCode.RATE, f"more than {MESSAGES_PER_S} messages a second")
 
 
+async def next_bytes(ws: WebSocket, count: MessageCount) -> tuple[bytes, float]:
+    """Return the next message that came through trio-websocket, and when that was; count it."""
+    data = await ws.receive()
+    now_s = trio.current_time()
+    count.add(now_s)
+    if isinstance(data, str):
+        raise SessionOver(CloseCode.UNSUPPORTED_DATA, "messages are binary here, not text")
+    return data, now_s
+
+
 class Reception:
     """Takes the messages of the player in a seat of the room of ``task``."""
 

@@ -28,8 +28,8 @@ from gameserver.protocol.messages import (
 )
 from gameserver.runtime.admission.join_throttle import PER_TURN, JoinThrottle
 from gameserver.runtime.rooms.pace import ACK_WINDOW_S
+from gameserver.runtime.sessions.entrance import AUTH_TIMEOUT_S
 from gameserver.runtime.sessions.reception import MESSAGES_BURST, PINGS_BURST, TEXTS_BURST
-from gameserver.runtime.sessions.session import AUTH_TIMEOUT_S
 from tests.support.memory_session import memory_session
 from tests.support.small_game import Field, Pawn, Step
 
