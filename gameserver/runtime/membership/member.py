@@ -18,7 +18,7 @@ from gameserver.cluster.directory.contract import HOLD_S, MAX_LIVES, RENEW_EVERY
 from gameserver.cluster.directory.errors import DirectoryError
 from gameserver.cluster.directory.listings import Claim, NodeListing, RoomListing
 from gameserver.protocol.messages import VERSION
-from gameserver.runtime.membership.listing import LoadMeter, Portions, room_listing
+from gameserver.runtime.membership.listing import LoadMeter, list_rooms
 from gameserver.runtime.membership.seals import is_sealed, sealed
 from gameserver.runtime.rooms.lobby import Lobby
 
@@ -82,7 +82,8 @@ class Membership:
         lobby.name_suffix = f"-{self.node[:SUFFIX_LENGTH]}"
         self._renewing = trio.Lock()
         self._renewed_s: float | None = None
-        self._away = False
+        #: Whether the last renewal failed.
+        self.is_away = False
 
     # ------------------------------------------------------------ the lease
 
@@ -106,20 +107,21 @@ class Membership:
         try:
             await self.renew()
         except DirectoryError as error:
-            if not self._away:
+            if not self.is_away:
                 log.warning("the directory is away: rooms play on, unlisted", why=str(error))
-            self._away = True
+            self.is_away = True
 
     async def renew(self) -> None:
         """List this node and its rooms; ``DirectoryError`` if that fails."""
         async with self._renewing:
             rooms = await self._listings()
             began_s = trio.current_time()
-            renewal = await self.directory.renew(self._listing(rooms), rooms)
+            listing = attrs.evolve(self.listing(), load=self._meter.measure())
+            renewal = await self.directory.renew(listing, rooms)
             self._renewed_s = began_s
-            if self._away:
+            if self.is_away:
                 log.info("the directory is back: rooms are listed again", rooms=len(rooms))
-                self._away = False
+                self.is_away = False
             for label in renewal.lost:
                 self._lose(label)
             await self._claim_unclaimed()
@@ -149,20 +151,18 @@ class Membership:
             self.secrets(),
         )
 
-    def _listing(self, rooms: Sequence[RoomListing]) -> NodeListing:
-        players = sum(room.players for room in rooms)
-        return attrs.evolve(self.listing(), load=self._meter.measure(len(rooms), players))
-
     async def _listings(self) -> list[RoomListing]:
-        rooms, portions = [], Portions()
-        for opened in self._lobby.open_rooms:
-            claimed = self._claimed.get(opened.task.label)
-            if claimed is not None:
-                claimed.opened = True
-                rooms.append(room_listing(opened, claimed.fence))
-            await portions.next()
+        rooms = await list_rooms(self._lobby, self._opened_fence)
         self._forget_closed()
         return rooms
+
+    def _opened_fence(self, label: str) -> int | None:
+        """Return the fence of an open room, and note that it has opened; None without a claim."""
+        claimed = self._claimed.get(label)
+        if claimed is None:
+            return None
+        claimed.opened = True
+        return claimed.fence
 
     def _forget_closed(self) -> None:
         """Forget the claims of rooms that have closed, or were never opened."""

@@ -10,8 +10,9 @@ directory is away.
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Mapping
+import contextlib
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, Final
 
 import attrs
@@ -61,9 +62,8 @@ class Router:
         self._used = UsedTokens()
         #: Life → the way of a player whom the game has moved, and until when it counts.
         self._moves: OrderedDict[str, tuple[Moved, float]] = OrderedDict()
-        #: One join for any room of a kind and filters chooses at a time: a thousand that come at
-        #: once would otherwise find no room, and make a thousand.
-        self._choosing: defaultdict[str, trio.Lock] = defaultdict(trio.Lock)
+        #: Kind and filters → the turn of the join that chooses a room of them at present.
+        self._choosing: dict[str, trio.Lock] = {}
 
     # ------------------------------------------------------------ tickets
 
@@ -154,11 +154,27 @@ class Router:
             named = attrs.evolve(request, name=ticket.room.partition("/")[2])
             return await self._place_named(named, identity, here=True)
         try:
-            async with self._choosing[f"{request.kind} {request.wanted}"]:
+            async with self._turn_to_choose(f"{request.kind} {request.wanted}"):
+                if self._membership.is_away:
+                    return request
                 return await self._choose(request, identity, avoided, seats)
         except DirectoryError as error:
             log.debug("a room of this node is chosen", why=str(error))
             return request
+
+    @contextlib.asynccontextmanager
+    async def _turn_to_choose(self, what: str) -> AsyncIterator[None]:
+        """Let one join at a time choose: a thousand at once would find no room and make a thousand.
+
+        Clients choose the filters, so nothing is kept of those that nobody waits for.
+        """
+        turn = self._choosing.setdefault(what, trio.Lock())
+        try:
+            async with turn:
+                yield
+        finally:
+            if not turn.locked() and self._choosing.get(what) is turn:
+                del self._choosing[what]
 
     async def _place_named(
         self, request: JoinRequest, identity: str | None, *, here: bool
