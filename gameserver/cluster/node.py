@@ -37,7 +37,6 @@ from gameserver.cluster.directory_calls import CalledDirectory
 from gameserver.cluster.host_answers import HostAnswers
 from gameserver.cluster.host_folder import HostFolder
 from gameserver.cluster.host_sockets import HostSockets
-from gameserver.cluster.node_listing import LoadMeter, list_rooms
 from gameserver.cluster.node_routing import NodeRouting
 from gameserver.cluster.peers import MAX_BODY_BYTES, Peers
 from gameserver.cluster.shared_counts import SharedCounts
@@ -55,6 +54,7 @@ from gameserver.ops.node_metrics import (
 from gameserver.protocol.messages import VERSION, Hello
 from gameserver.runtime.http.frozen_connection import FrozenConnection
 from gameserver.runtime.http.messages import Response
+from gameserver.runtime.membership.listing import LoadMeter, list_rooms
 from gameserver.runtime.rooms.join_request import JoinRequest
 from gameserver.runtime.sessions.routing import (
     Elsewhere,
@@ -304,10 +304,11 @@ class Node(Router):
                 for kind, room in zip(server.lobby.kinds, server.lobby.classes, strict=True)
             },
             draining=not server.ready or self._leaving,
-            load=load.measure(trio.current_time()),
+            load=load.measure(),
         )
         await self._claim_unclaimed(listing)
-        renewal = await self._directory.renew(listing, await list_rooms(server.lobby, self._fences))
+        rooms = await list_rooms(server.lobby, self._fences.get)
+        renewal = await self._directory.renew(listing, rooms)
         for label in renewal.lost:
             log.error("another node has a room of this name, too", room=label)
 

@@ -31,6 +31,7 @@ from gameserver.cluster.placement import Choice, by_load, least_loaded
 from gameserver.errors import JoinRefused
 from gameserver.protocol.closing import CloseCode
 from gameserver.room import Room
+from gameserver.runtime.membership.listing import plain_filters
 from gameserver.runtime.rooms.join_request import JoinRequest
 from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.sessions.routing import Elsewhere, Here, Routed
@@ -138,7 +139,8 @@ class NodeRouting:
         self, request: JoinRequest, refused_by: Sequence[str]
     ) -> Here | Elsewhere | None:
         """Choose among rooms and nodes drawn at random; claim a new room if need be."""
-        found = await self._directory.candidates(request.kind, request.wanted)
+        filters = plain_filters(dict(request.wanted))
+        found = await self._directory.candidates(request.kind, filters)
         fitting = tuple(room for room in found.rooms if room.label not in refused_by)
         found = Candidates(rooms=fitting, nodes=found.nodes)
         room = self._lobby.room_class(request)
@@ -158,7 +160,7 @@ class NodeRouting:
             request.kind,
             # Other filter values of the room are unknown until it is made.
             free_seats=room.max_players - 1 if known else 0,
-            filters=request.wanted,
+            filters=filters,
         )
         return self._place_of(claim)
 

@@ -1,14 +1,15 @@
-"""The listings of this node and its rooms, as other nodes see them.
+"""The load of a node and the listings of its rooms, as other nodes see them.
 
-Owns reading them from the lobby.  Never sends them; ``member.py`` does.
+Owns reading them from the lobby.  Never sends them; ``member.py`` does for nodes of several hosts,
+and ``cluster/node.py`` for nodes of one host.
 """
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from typing import Any, Final
 
-import attrs
 import trio
 
 from gameserver.cluster.directory.listings import NodeLoad, RoomListing
@@ -17,6 +18,8 @@ from gameserver.runtime.rooms.open_room import OpenRoom
 
 #: So many rooms are listed before the other tasks get their turn.
 ROOMS_PER_TURN: Final = 25
+#: The shortest time to measure over: in a shorter one, a tick more or less decides the share.
+MEASURED_OVER_S: Final = 0.1
 
 
 class LoadMeter:
@@ -26,18 +29,22 @@ class LoadMeter:
         self._lobby = lobby
         self._seen_s = trio.current_time()
         self._busy_s = lobby.loop_figures().busy_s
+        self._share = 0.0
 
-    def measure(self, rooms: int, players: int) -> NodeLoad:
-        """Return the load since the last call."""
-        figures, now_s = self._lobby.loop_figures(), trio.current_time()
-        passed_s, busy_s = now_s - self._seen_s, figures.busy_s - self._busy_s
-        self._seen_s, self._busy_s = now_s, figures.busy_s
+    def measure(self) -> NodeLoad:
+        """Return the load: the share of ticks is that since the last measurement."""
+        lobby, now_s = self._lobby, trio.current_time()
+        figures, passed_s = lobby.loop_figures(), now_s - self._seen_s
+        if passed_s >= MEASURED_OVER_S:
+            self._share = round(max(0.0, figures.busy_s - self._busy_s) / passed_s, 3)
+            self._seen_s, self._busy_s = now_s, figures.busy_s
+        open_rooms = lobby.open_rooms
         return NodeLoad(
-            busy=round(busy_s / passed_s, 3) if passed_s > 0 else 0.0,
-            players=players,
-            rooms=rooms,
-            overload_steps=figures.rooms_demanded,
-            no_new_rooms=figures.no_new_rooms or self._lobby.has_all_rooms,
+            busy=self._share,
+            players=sum(room.players for room in open_rooms),
+            rooms=len(open_rooms),
+            overload_steps=figures.rooms_demanded + int(figures.no_new_rooms),
+            no_new_rooms=lobby.has_all_rooms or not lobby.makes_rooms,
         )
 
 
@@ -63,15 +70,12 @@ def plain_filters(filters: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@attrs.define
-class Portions:
-    """Lets other tasks have their turn, after so many rooms."""
-
-    _left: int = ROOMS_PER_TURN
-
-    async def next(self) -> None:
-        """Count one room."""
-        self._left -= 1
-        if self._left <= 0:
-            self._left = ROOMS_PER_TURN
+async def list_rooms(lobby: Lobby, fence_of: Callable[[str], int | None]) -> list[RoomListing]:
+    """Return the listings of the open rooms for whose labels ``fence_of`` returns a fence."""
+    listings = []
+    for number, opened in enumerate(lobby.open_rooms, start=1):
+        if (fence := fence_of(opened.task.label)) is not None:
+            listings.append(room_listing(opened, fence))
+        if number % ROOMS_PER_TURN == 0:
             await trio.lowlevel.checkpoint()
+    return listings
