@@ -15,7 +15,6 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
-from urllib.parse import parse_qsl
 
 import attrs
 import structlog
@@ -26,9 +25,7 @@ from gameserver.config import Settings
 from gameserver.errors import JoinRefused, LocalProtocolError
 from gameserver.ops.core_time import CoreShare
 from gameserver.ops.metrics import LoopFigures, RoomTally, total
-from gameserver.outbox import Move
 from gameserver.protocol.closing import CloseCode
-from gameserver.protocol.messages import Moved
 from gameserver.room import Room, give_storage
 from gameserver.runtime.admission.hold_quota import HoldQuota
 from gameserver.runtime.admission.join_throttle import JoinThrottle
@@ -42,6 +39,7 @@ from gameserver.runtime.rooms.joinable import JoinableRooms
 from gameserver.runtime.rooms.journal_rows import RowWriter
 from gameserver.runtime.rooms.journals import Journals
 from gameserver.runtime.rooms.kept_rooms import KeptRooms
+from gameserver.runtime.rooms.moves import MOVE_VALID_S, Moves
 from gameserver.runtime.rooms.open_room import OpenRoom
 from gameserver.runtime.rooms.recovery import Recovered, recover
 from gameserver.runtime.rooms.reservations import MAX_VALID_S, Reservations, Reserved
@@ -53,7 +51,6 @@ from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import Member
 from gameserver.runtime.rooms.routes import Routes
 from gameserver.runtime.rooms.slow_ticks import SlowTicks
-from gameserver.simulation.matchable import options_named
 from gameserver.simulation.room_check import check_room
 from gameserver.simulation.slips import suspicions
 from gameserver.state.snapshot import Captured
@@ -70,8 +67,6 @@ RETRY_AFTER_S: Final = 5.0
 #: relapses.
 OVERLOAD_RETRY_S: Final = 5.0
 
-#: For how long the seat of a player who moves is reserved.
-MOVE_VALID_S: Final = 30.0
 #: Most seats that one reservation is for.
 MAX_PARTY: Final = 1000
 #: Before the lobby chooses a room for a player, it looks for changes that games have made to
@@ -166,6 +161,7 @@ class Lobby:
         self.resumption = Resumption[Member](ResumeTokens(lambda: self.sign_in.secrets))
         self._identities = Identities()
         self.reservations = Reservations()
+        self.moves = Moves(self, self.reservations, self.resumption)
         #: One address may have as many held seats as connections.
         self.hold_quota = HoldQuota(settings.max_connections_per_address)
         #: Kind → the counts of the rooms that have ended.
@@ -178,6 +174,7 @@ class Lobby:
         nursery.start_soon(self._loop.run)
         nursery.start_soon(self._journals.run)
         self.reservations.start(nursery)
+        self.moves.start(nursery)
 
     # ------------------------------------------------------------ finding
 
@@ -429,15 +426,10 @@ class Lobby:
             raise LocalProtocolError(f"1 to {MAX_PARTY} seats can be reserved, not {count!r}")
         if not 0 < valid_s <= MAX_VALID_S:
             raise LocalProtocolError(f"seats are reserved for up to {MAX_VALID_S:g} s")
-        opened = self._room_for(request, count)
+        opened = self.room_for(request, count)
         tickets = [self.reservations.reserve(opened.task, valid_s) for _ in range(count)]
         opened.occupied()
         return tickets
-
-    def find_move(self, resume: str | None) -> Moved | None:
-        """Return the move of the player of a resume token, while its new seat is reserved."""
-        moved = self.reservations.find_move(self.resumption.left_by(resume))
-        return None if moved is None else Moved("", *moved)
 
     @contextlib.contextmanager
     def claimed(self, ticket: str, request: JoinRequest) -> Iterator[Reserved]:
@@ -460,7 +452,7 @@ class Lobby:
             self.reservations.claim_over(reserved)
             reserved.task.roster.release(reserved.number)
 
-    def _room_for(
+    def room_for(
         self, request: JoinRequest, count: int, passed_over: Collection[int] = ()
     ) -> OpenRoom:
         """Return a room with so many free seats, made if need be; or raise ``JoinRefused``."""
@@ -479,110 +471,6 @@ class Lobby:
         if count > self._kinds[request.kind].max_players:
             raise JoinRefused(CloseCode.ROOM_FULL, f"{request.kind} has fewer than {count} seats")
         return self._make(request, None)
-
-    def _move(self, opened: OpenRoom, move: Move) -> None:
-        """Reserve seats in another room for players of this one, and send them there."""
-        roster = opened.task.roster
-        players = [roster.find_seat(seat) for seat in dict.fromkeys(move.seats)]
-        members = [m for m in players if m is not None and m.may_resume]
-        if not members:
-            return
-        try:
-            request = self._move_request(move, opened)
-            all_options = [self._options_of(member, move, request) for member in members]
-        except JoinRefused as refusal:
-            self._refuse_move(opened, members, move.room, refusal)
-            return
-        request = attrs.evolve(request, options=all_options[0])
-        moving = dict(zip(members, all_options, strict=True))
-        if self.router is None:
-            self._move_here(opened, moving, request, move.room)
-        else:
-            self._tasks.start_soon(self._move_anywhere, opened, moving, request, move.room)
-
-    def _move_here(
-        self, opened: OpenRoom, moving: Mapping[Member, Any], request: JoinRequest, room: str
-    ) -> None:
-        """Move players, each with its options, to a room of this server."""
-        roster = opened.task.roster
-        try:
-            target = self._room_for(request, len(moving), {opened.serial})
-            news = [
-                self.reservations.reserve(
-                    target.task,
-                    MOVE_VALID_S,
-                    identity=member.player.identity,
-                    options=options,
-                    moved_from=opened.task.label,
-                )
-                for member, options in moving.items()
-            ]
-            target.occupied()
-        except JoinRefused as refusal:
-            self._refuse_move(opened, moving, room, refusal)
-            return
-        for member, ticket in zip(moving, news, strict=True):
-            life = member.resume_state.life
-            self.reservations.remember_move(life, target.task.label, ticket)
-            roster.move(member, Moved("", target.task.label, ticket))
-
-    async def _move_anywhere(
-        self, opened: OpenRoom, moving: Mapping[Member, Any], request: JoinRequest, room: str
-    ) -> None:
-        """Move players, each with its options, to a room of whichever node."""
-        assert self.router is not None
-        try:
-            route = await self.router.place(request, avoided={opened.task.label}, seats=len(moving))
-            moving = {member: options for member, options in moving.items() if member.may_resume}
-            if isinstance(route, JoinRequest):
-                if moving:
-                    self._move_here(opened, moving, route, room)
-                return
-            ways = {
-                member: self.router.admission(
-                    route,
-                    life=member.resume_state.life,
-                    identity=member.player.identity,
-                    moved_from=opened.task.label,
-                    options=self._named(request.kind, options),
-                )
-                for member, options in moving.items()
-            }
-        except JoinRefused as refusal:
-            self._refuse_move(opened, moving, room, refusal)
-            return
-        for member, moved in ways.items():
-            opened.task.roster.move(member, moved)
-
-    def _named(self, kind: str, options: Any) -> dict[str, Any] | None:
-        return None if options is None else options_named(self._kinds[kind], options)
-
-    def _refuse_move(
-        self, opened: OpenRoom, members: Iterable[Member], room: str, refusal: JoinRefused
-    ) -> None:
-        log.warning("players cannot move", room=opened.task.label, to=room, why=refusal.reason)
-        for member in members:
-            if member.may_resume:
-                opened.task.roster.refuse_move(member, room, refusal.reason)
-
-    def _move_request(self, move: Move, opened: OpenRoom) -> JoinRequest:
-        """Return the request in a move of a game; ``JoinRefused`` if it is wrong."""
-        room, _, query = move.room.partition("?")
-        request = read_join_request(
-            self._kinds, room, move.options, dict(parse_qsl(query)), whole=move.options is not None
-        )
-        if request.name is not None and request.fits(opened.kind, opened.name):
-            raise JoinRefused(CloseCode.REFUSED, f"this is {opened.task.label} already")
-        return request
-
-    def _options_of(self, member: Member, move: Move, request: JoinRequest) -> Any:
-        """Return the options of a player who moves; ``JoinRefused`` if some are missing."""
-        if move.options is not None:
-            return request.options
-        own, room = member.player.options, self._kinds[request.kind]
-        if room.options is not None and isinstance(own, room.options):
-            return own
-        return read_join_request(self._kinds, request.kind).options
 
     # ------------------------------------------------------------ making and closing
 
@@ -663,7 +551,7 @@ class Lobby:
         task.roster.on_released = functools.partial(self._seat_released, opened)
         # No longer found once it has failed, even while its ``on_stop`` is still running.
         task.roster.on_closed = functools.partial(self._forget, opened)
-        task.on_move = functools.partial(self._move, opened)
+        task.on_move = functools.partial(self.moves.begin, opened)
         self._open[task.label] = opened
         self._joinable[kind].note(opened)
         return opened

@@ -265,7 +265,7 @@ class Entrance:
         if found is not None:
             task, member = found
             return self._resume(hello, task, member)
-        if (moved := self._lobby.find_move(hello.resume)) is not None:
+        if (moved := self._lobby.moves.find(hello.resume)) is not None:
             raise MovedOn(moved)
         router = self._lobby.router
         if router is not None and (moved := await router.find_seat(hello.resume)) is not None:

@@ -12,7 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from gameserver import Joining, JoinRefused, LocalProtocolError, Player
 from gameserver.outbox import Outbox
 from gameserver.protocol.messages import Bye, Moved, Welcome
-from gameserver.runtime.rooms.lobby import MOVE_VALID_S
+from gameserver.runtime.rooms.moves import MOVE_VALID_S
 from gameserver.runtime.rooms.reservations import MAX_RESERVED
 from gameserver.seat_tickets import SeatTickets
 from gameserver.testing import Rehearsal
