@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gameserver.joining import Joining
     from gameserver.model.declarations import elements, number, synced, text
     from gameserver.model.schema import command, entity, event, value
+    from gameserver.model.sight import is_in_sight
     from gameserver.model.view import Exact, Near
     from gameserver.protocol.closing import CloseCode
     from gameserver.protocol.latency import Latency
@@ -54,6 +55,7 @@ else:
             "gameserver.group": ["Group"],
             "gameserver.identity": ["Verified"],
             "gameserver.joining": ["Joining"],
+            "gameserver.model.sight": ["is_in_sight"],
             "gameserver.model.view": ["Exact", "Near"],
             "gameserver.model.declarations": ["elements", "number", "synced", "text"],
             "gameserver.model.schema": ["command", "entity", "event", "value"],
@@ -99,6 +101,7 @@ __all__ = [
     "entity",
     "event",
     "handles",
+    "is_in_sight",
     "migrates",
     "number",
     "open_server",

@@ -1,20 +1,19 @@
-"""Clients of a simulated play that note what they did and heard, for the page's netcode to replay.
+"""Bots in a simulated play, with a record of their play for the page's netcode to replay.
 
-Owns the record of each client and its comparison with JavaScript (``replayed_play.mjs``): the same
+Owns the record of each bot and its comparison with JavaScript (``replayed_play.mjs``): the same
 commands and deltas at the same times must predict the same states in both languages.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import random
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
 
-from clients.netcode.steering import Vehicle
-from clients.replica import Replica
+from clients.bots import Bot, View
 from gameserver.protocol.messages import Delta, pack
 from tests.support.node_tools import run_node
 from tests.support.simulated_play import SimulatedClient, SimulatedPlay
@@ -28,24 +27,22 @@ def way(_now_s: float) -> float:
     return WAY_S
 
 
-class RecordedClient(SimulatedClient):
-    """A client 50 ms away; ``wish`` chooses commands from the own entity and its prediction."""
+class RecordedBot(SimulatedClient):
+    """The client of a bot that predicts, 50 ms away."""
 
-    def __init__(
-        self,
-        field: SimulatedPlay,
-        number: int,
-        wish: Callable[[RecordedClient, Any, Any], Any],
-        vehicle: Callable[[Replica], Vehicle[Any, Any]],
-    ) -> None:
-        self._wish = wish
+    def __init__(self, field: SimulatedPlay, number: int, character: type[Bot]) -> None:
+        bot = self._bot = character(f"bot {number}", number, random.Random(number))
         self._steps: list[list[Any]] = []
         self._command: Any = None
         self._began_tick = field.server_ticks(field.now_s - WAY_S)
-        super().__init__(field, number, way, way, self._chosen, vehicle=vehicle)
+        super().__init__(
+            *(field, number, way, way, self._chosen),
+            vehicle=lambda replica: bot.vehicle(replica, number),
+        )
+        self._view = View(self.replica, number, field.rate, self.steering.place_of)
 
     def replayed(self, rules: Path) -> tuple[int, int]:
-        """Replay this client with the ``rules`` of a page.
+        """Replay this bot's play with the ``rules`` of a page.
 
         Returns how many predicted states were compared, and how many corrections there were.
         AssertionError if a state differs.
@@ -62,10 +59,13 @@ class RecordedClient(SimulatedClient):
         )
         return compared, corrections
 
-    def _chosen(self, _client: SimulatedClient, _tick: int) -> Any:
-        me, own = self.replica.own, self.steering.own
-        if me is not None and own is not None:
-            self._command = self._wish(self, me, own)
+    def _chosen(self, _client: SimulatedClient, tick: int) -> Any:
+        self._view.tick, self._view.predicted = tick, self.steering.own
+        for wish in self._bot.act(self._view) or ():
+            if isinstance(wish, type(self.field.room).input):
+                self._command = wish
+            else:
+                self.send(wish)
         return self._command
 
     def _note(self, *step: Any) -> None:

@@ -8,6 +8,7 @@ from tests.system.servers import running_module, running_server
 
 GAME = "gameserver.games.capture"
 SERVE = ["serve", f"{GAME}:Capture", "--page", "gameserver/games/capture/page", "--port", "0"]
+BOTS = ("gameserver", "bots", "--bot", f"{GAME}.bots:Runner", "--count", "2")
 RUNS = "play.own && play.own.x !== argument && client.replica.own.x !== argument"
 
 
@@ -17,9 +18,7 @@ def test_two_pages_and_bots_play_and_a_stranger_is_refused(pages: Pages) -> None
     form = {"room": "friends", "password": "swordfish"}
     with (
         running_server(SERVE, cwd=ROOT) as server,
-        running_module(
-            "gameserver", "bots", server.ws_url, "--bot", f"{GAME}.bots:Runner", "--count", "2"
-        ),
+        running_module(*BOTS, server.ws_url),
     ):
         ada, bob = (pages.join(server.url(), name=name, **form) for name in ("Ada", "Bob"))
         for page, key, team in ((ada, "ArrowRight", "RED"), (bob, "ArrowLeft", "BLUE")):

@@ -1,4 +1,4 @@
-"""Own bots: ``gameserver bots ADDRESS --bot gameserver.games.capture.bots:Runner``."""
+"""Bots for Capture: ``gameserver bots URL --bot gameserver.games.capture.bots:Runner``."""
 
 from functools import cache
 from typing import Any
@@ -7,7 +7,7 @@ from clients import Replica, Vehicle
 from clients.bots import Bot, View
 from gameserver.games.capture import movement
 from gameserver.games.capture.movement import SPEED, UNIT, Motion
-from gameserver.games.capture.room import HOMES, Capture, Gate, Kind, Move, Use
+from gameserver.games.capture.room import HOMES, Capture, Gate, Move, Use
 
 CELL = 20 * UNIT
 ACROSS, DOWN = (range(CELL // 2, size, CELL) for size in (movement.WIDTH, movement.HEIGHT))
@@ -29,15 +29,14 @@ class Pilot(Vehicle[Motion, Move]):
         return None if me.out else now
 
     def step(self, state: Motion, command: Move) -> Motion:
-        gates: Any = self.replica.of_kind("Gate")
-        return movement.step(state, command.dx, command.dy, gates)
+        return movement.step(state, command.dx, command.dy, self.replica.of_kind("Gate"))
 
     def idle(self, last: Move | None, silent_ticks: int) -> Move:
         return Move() if last is None or silent_ticks > Capture.idle_repeat_ticks else last
 
 
 @cache
-def ways(end: tuple[int, int]) -> dict[tuple[int, int], tuple[int, int]]:
+def ways(*end: int) -> dict[tuple[int, ...], tuple[int, ...]]:
     """Return for each cell the next one on the way to the ``end``."""
     after = {end: end}
     for x, y in (cells := [end]):
@@ -60,20 +59,15 @@ class Runner(Bot):
         me, own = view.own, view.predicted
         if me is None or own is None:
             return None
-        uses = (
-            [Use(self.chance.choice(list(Kind)))]
-            if me.items and self.chance.random() < 0.02
-            else []
-        )
-        return [*uses, wish(view, me, own)]
+        uses = [Use(item.kind) for item in me.items if self.chance.random() < 0.02]
+        return [*uses, self.towards_goal(view, me, own)]
 
-
-def wish(view: View, me: Any, own: Motion) -> Move:
-    """Return the step towards the goal."""
-    their = next((flag for flag in view.of_kind("Flag") if flag.team is not me.team), None)
-    goal = next(home for team, home in HOMES.items() if team is not me.team)
-    if their is not None:
-        goal = HOMES[me.team] if their.carrier == me.id else (their.x, their.y)
-    x, y, to_x, to_y = (at // CELL * CELL + CELL // 2 for at in (own.x, own.y, *goal))
-    to_x, to_y = ways((to_x, to_y)).get((x, y), goal)
-    return Move(*((way > SPEED // 2) - (way < -SPEED // 2) for way in (to_x - own.x, to_y - own.y)))
+    def towards_goal(self, view: View, me: Any, own: Motion) -> Move:
+        goal = next(home for team, home in HOMES.items() if team is not me.team)
+        for flag in view.of_kind("Flag"):
+            if flag.team is not me.team:
+                goal = HOMES[me.team] if flag.carrier == me.id else (flag.x, flag.y)
+        x, y, *end = (at // CELL * CELL + CELL // 2 for at in (own.x, own.y, *goal))
+        to_x, to_y = ways(*end).get((x, y), goal)
+        ahead = (to_x - own.x, to_y - own.y)
+        return Move(*((way > SPEED // 2) - (way < -SPEED // 2) for way in ahead))

@@ -5,13 +5,13 @@ Changes of a racer's movement are announced ``NOTICE_TICKS`` ahead, so that clie
 
 import enum
 import hmac
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
 from gameserver import (
     CloseCode, Exact, Joining, JoinRefused, Player, Room,
-    command, entity, event, handles, number, synced, text, value,
+    command, entity, event, handles, is_in_sight, number, synced, text, value,
 )  # fmt: skip
 from gameserver.games.capture.movement import HEIGHT, RADIUS, UNIT, WALLS, WIDTH, Motion, step
 
@@ -21,7 +21,6 @@ NOTICE_TICKS: Final = 15
 EFFECT_TICKS: Final = 150
 REACH: Final = 2 * RADIUS
 CRATES: Final = ((230, 200), (350, 330), (560, 60), (560, 580), (770, 310), (890, 440))
-
 
 Team = enum.Enum("Team", "RED BLUE")  # the left and the right half of the map
 Kind = enum.Enum("Kind", "KEY BOOTS")  # opens a gate; makes fast for a while
@@ -132,18 +131,16 @@ class Capture(Room[Racer]):
         self._drop_flag(player.entity)
         self.despawn(player.entity)
 
-    def sees(self, player: Player[Racer], entity: object) -> bool:
-        """Nobody sees through walls; a gate is known, as it stops racers."""
-        me = player.entity
-        return not isinstance(entity, Racer | Flag | Crate) or is_clear(me, entity)
+    def sees(self, player: Player[Racer], entity: Any) -> bool:
+        """Walls hide everything but gates, which clients need to predict their racers."""
+        return isinstance(entity, Gate | Match) or is_in_sight(player.entity, entity, WALLS)
 
     @handles
     def move(self, player: Player[Racer], held: Move) -> None:
         me = player.entity
         if not me.out:
             before = Motion(me.x, me.y, me.fast_from, me.fast_until, self.tick_number - 1)
-            gates = self.world.of_class(Gate)
-            me.x, me.y, *_ = step(before, held.dx, held.dy, gates)
+            me.x, me.y, *_ = step(before, held.dx, held.dy, self.world.of_class(Gate))
 
     @handles
     def use(self, player: Player[Racer], command: Use) -> None:
@@ -213,15 +210,3 @@ class Capture(Room[Racer]):
 
     def _put_crate(self, x: int, y: int) -> None:
         self.spawn(Crate(x, y, self.random.choice(list(Kind))))
-
-
-def is_clear(one: Racer, other: Racer | Flag | Crate) -> bool:
-    """Return whether no wall is on the line between two places."""
-    for left, top, right, bottom in WALLS:
-        first, last = 0.0, 1.0  # the part of the line within the wall
-        for at, to, low, high in ((one.x, other.x, left, right), (one.y, other.y, top, bottom)):
-            ends = ((low - at) / ((to - at) or 1e-9), (high - at) / ((to - at) or 1e-9))
-            first, last = max(first, min(ends)), min(last, max(ends))
-        if first < last:
-            return False
-    return True

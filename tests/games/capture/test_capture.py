@@ -1,21 +1,20 @@
 """Capture, stepped without a server: its rules, and bots whose predictions are never corrected."""
 
-import random
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from gameserver.games.capture import Capture, bots, room
+from gameserver.games.capture import Capture, room
+from gameserver.games.capture.bots import Runner
 from gameserver.games.capture.room import HOMES, Crate, Item, Kind, Move, News, Team, Use
 from gameserver.testing import Rehearsal
-from tests.support.recorded_play import RecordedClient
+from tests.support.recorded_play import RecordedBot
 from tests.support.simulated_play import SimulatedPlay
 
 RULES = Path(room.__file__).parent / "page" / "rules.js"
 
 
-def test_a_flag_is_taken_and_captured_and_who_is_touched_is_out() -> None:
+def test_a_flag_is_captured_and_a_tagged_racer_is_out() -> None:
     play = Rehearsal(Capture(seed=1))
     ada, bob = play.join("Ada"), play.join("Bob")
     assert (ada.entity.team, bob.entity.team) == (Team.RED, Team.BLUE)
@@ -52,14 +51,8 @@ def test_items_pile_up_and_a_key_opens_the_gate() -> None:
 
 @pytest.mark.node
 def test_bots_play_without_a_correction_in_python_and_in_the_page() -> None:
-    field, chance = SimulatedPlay(Capture(seed=2)), random.Random(2)
-
-    def wish(bot: RecordedClient, me: Any, own: Any) -> Move:
-        if me.items and chance.random() < 0.05:
-            bot.send(Use(chance.choice(list(Kind))))
-        return bots.wish(bot.replica, me, own)
-
-    remotes = [RecordedClient(field, number, wish, bots.Pilot) for number in range(1, 5)]
+    field = SimulatedPlay(Capture(seed=2))
+    remotes = [RecordedBot(field, number, Runner) for number in range(1, 5)]
     field.run_until(30.0)
     assert [remote.counts.corrections for remote in remotes] == [0] * 4
     compared, corrections = remotes[0].replayed(RULES)
