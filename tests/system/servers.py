@@ -180,11 +180,30 @@ def run_to_its_end(
 
 
 @contextlib.contextmanager
-def running_module(module: str, *arguments: str) -> Iterator[None]:
-    """Run a module of this checkout as a program in this block, and kill it at its end."""
-    command = [sys.executable, "-m", module, *arguments]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+def running_module(module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a module of this checkout as a program in this block, and stop it at its end.
+
+    AssertionError if the program ended by itself before.  Every failure tells what it printed.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        output = Output(process.stdout)
         try:
-            yield
+            yield process
+            code = process.poll()
+            assert code is None, f"{module} ended with exit code {code}"
+        except BaseException as error:
+            process.kill()
+            output.wait_for_end()
+            error.add_note(f"the output of {module}:\n{output}")
+            raise
         finally:
             process.kill()
+            output.wait_for_end()
