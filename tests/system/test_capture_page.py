@@ -7,7 +7,7 @@ from tests.system.browser_pages import Pages
 from tests.system.servers import running_module, running_server
 
 GAME = "gameserver.games.capture"
-SERVE = ["serve", f"{GAME}:Capture", "--page", "gameserver/games/capture/page", "--port", "0"]
+SERVE = ["serve", f"{GAME}:Capture", "--port", "0"]
 BOTS = ("gameserver", "bots", "--bot", f"{GAME}.bots:Runner", "--count", "2")
 RUNS = "play.own && play.own.x !== argument && client.replica.own.x !== argument"
 
