@@ -28,7 +28,7 @@ from gameserver.cluster.descriptors import (
     HasFileno,
     Received,
 )
-from gameserver.errors import GameServerError
+from gameserver.errors import GameServerError, LocalProtocolError
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +36,11 @@ log = structlog.get_logger(__name__)
 RESULT_DEADLINE_S: Final = 5.0
 #: Calls of one channel that are carried out at the same time; more wait in the channel.
 MAX_AT_ONCE: Final = 200
+#: Longest message between two processes of a host: a node lists all its rooms, or answers with its
+#: metrics.
+MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
+
+_FAILED: Final = "the operation failed; the log says why"
 
 
 class CallFailed(GameServerError):
@@ -213,19 +218,29 @@ async def _carry_out(
             match received.body:
                 case [int(number), str(name), list(arguments)]:
                     answer = await _outcome(operations.get(name), Call(arguments, received), name)
-                    descriptors: Sequence[HasFileno] = ()
-                    if isinstance(answer[-1], Answer):
-                        descriptors = answer[-1].descriptors
-                        answer[-1] = answer[-1].result
                     with trio.CancelScope(shield=True):
-                        await channel.send([number, *answer], descriptors)
+                        await _send_answer(channel, number, answer, name)
                 case _:
                     log.warning("a message from another process is no call")
                     channel.close()
-    except ChannelError:
-        pass  # the caller is gone
+    except ChannelError as error:
+        log.info("an answer to another process was not sent", reason=str(error))
     finally:
         free.release()
+
+
+async def _send_answer(
+    channel: DescriptorChannel, number: int, answer: list[Any], name: str
+) -> None:
+    descriptors: Sequence[HasFileno] = ()
+    if isinstance(answer[-1], Answer):
+        descriptors = answer[-1].descriptors
+        answer[-1] = answer[-1].result
+    try:
+        await channel.send([number, *answer], descriptors)
+    except LocalProtocolError:
+        log.exception("the result of an operation cannot be sent", operation=name)
+        await channel.send([number, "error", LocalProtocolError.__name__, _FAILED, None])
 
 
 async def _outcome(operation: Operation | None, call: Call, name: str) -> list[Any]:
@@ -237,4 +252,4 @@ async def _outcome(operation: Operation | None, call: Call, name: str) -> list[A
         return ["error", type(error).__name__, str(error), getattr(error, "retry_after_s", None)]
     except Exception as error:
         log.exception("an operation for another process failed", operation=name)
-        return ["error", type(error).__name__, "the operation failed; the log says why", None]
+        return ["error", type(error).__name__, _FAILED, None]

@@ -1,8 +1,8 @@
 """One node of a host: its place among the other processes of the same server.
 
-Owns the connection to the supervisor (kept up, whichever supervisor there is), the socket for other
-nodes, and the listing in the directory.  The server of the node runs in these surroundings, and
-knows none of this.
+Owns the connection to the supervisor (made again when another supervisor takes over), the socket
+for other nodes, and the listing in the directory.  Never runs a room: the server of the node does,
+and knows its surroundings only by ``runtime/surroundings.py``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import trio
 
 from gameserver.cluster import unix_socket
 from gameserver.cluster.calls import (
+    MAX_MESSAGE_BYTES,
     Call,
     Caller,
     CallFailed,
@@ -38,7 +39,7 @@ from gameserver.cluster.host_answers import HostAnswers
 from gameserver.cluster.host_folder import HostFolder
 from gameserver.cluster.host_sockets import HostSockets
 from gameserver.cluster.node_routing import NodeRouting
-from gameserver.cluster.peers import MAX_BODY_BYTES, Peers
+from gameserver.cluster.peers import Peers
 from gameserver.cluster.shared_counts import SharedCounts
 from gameserver.cluster.unix_socket import UnixSocketError
 from gameserver.errors import GameServerError
@@ -68,10 +69,10 @@ from gameserver.runtime.surroundings import NodeServer
 
 log = structlog.get_logger(__name__)
 
-#: Between two tries to reach a supervisor.
+#: The pause between two tries to reach a supervisor.
 RECONNECT_S: Final = 0.2
-#: The shortest time between two renewals; a renewal of thousands of rooms takes a while, and takes
-#: at most this share of the time.
+#: The shortest time between two renewals, and the largest share of the time that renewals take:
+#: one of thousands of rooms takes a while.
 SHORTEST_RENEWAL_S: Final = 0.02
 RENEWAL_SHARE: Final = 1 / 20
 #: A node that is overloaded takes a connection late, but it takes it.
@@ -82,7 +83,7 @@ EXPECTED_FOR_S: Final = 30.0
 
 
 class NoSupervisor(GameServerError):
-    """A node is started by a supervisor; nobody else can."""
+    """A node was started without a supervisor."""
 
 
 @attrs.frozen
@@ -133,7 +134,7 @@ class Node(Router):
 
     async def _connect(self, nursery: trio.Nursery) -> None:
         sock = unix_socket.connect(self._folder.supervisor)
-        caller = Caller(DescriptorChannel(sock, max_body_bytes=MAX_BODY_BYTES))
+        caller = Caller(DescriptorChannel(sock, max_body_bytes=MAX_MESSAGE_BYTES))
         ended = trio.Event()
 
         async def run() -> None:
@@ -407,7 +408,7 @@ class Node(Router):
                 task_status.started()
                 while True:
                     connection = await unix_socket.accept(accepting)
-                    channel = DescriptorChannel(connection, max_body_bytes=MAX_BODY_BYTES)
+                    channel = DescriptorChannel(connection, max_body_bytes=MAX_MESSAGE_BYTES)
                     if channel.peer().trusted:
                         nursery.start_soon(answer_calls, channel, operations)
                     else:

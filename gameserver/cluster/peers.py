@@ -12,13 +12,10 @@ from typing import Any
 import trio
 
 from gameserver.cluster import unix_socket
-from gameserver.cluster.calls import Caller, CallFailed
+from gameserver.cluster.calls import MAX_MESSAGE_BYTES, RESULT_DEADLINE_S, Caller, CallFailed
 from gameserver.cluster.descriptors import DescriptorChannel, HasFileno
 from gameserver.cluster.host_folder import HostFolder
 from gameserver.cluster.unix_socket import UnixSocketError
-
-#: Longest message between two nodes: one of them answers with its metrics.
-MAX_BODY_BYTES = 16 * 1024 * 1024
 
 
 class Peers:
@@ -36,7 +33,7 @@ class Peers:
         name: str,
         *arguments: Any,
         descriptors: Sequence[HasFileno] = (),
-        within_s: float = 5.0,
+        within_s: float = RESULT_DEADLINE_S,
     ) -> Any:
         """Call an operation of a node; ``CallFailed`` or ``CallRefused``."""
         try:
@@ -57,7 +54,7 @@ class Peers:
                 sock = unix_socket.connect(self._folder.node(index))
             except UnixSocketError as error:
                 raise CallFailed(str(error), unsent=True) from error
-            caller = Caller(DescriptorChannel(sock, max_body_bytes=MAX_BODY_BYTES))
+            caller = Caller(DescriptorChannel(sock, max_body_bytes=MAX_MESSAGE_BYTES))
             self._callers[index] = caller
             self.nursery.start_soon(caller.run)
         return caller

@@ -1,7 +1,7 @@
-"""What the nodes of a host call in their supervisor: registering, the directory, past counters.
+"""The operations that nodes call in their supervisor: registering, the directory, past counters.
 
-Owns what the supervisor holds for them: the sockets, the directory, the secret, and the counters of
-nodes that have ended.  Never starts or ends a process; ``supervisor.py`` does.
+Owns what the supervisor holds for its nodes: the sockets, the directory, the secret, and the
+counters of nodes that have ended.  Never starts or ends a process; ``supervisor.py`` does.
 """
 
 from __future__ import annotations
@@ -15,19 +15,18 @@ from typing import Any, Final
 import trio
 
 from gameserver.cluster import unix_socket
-from gameserver.cluster.calls import Answer, Call, Operation, answer_calls
+from gameserver.cluster.calls import MAX_MESSAGE_BYTES, Answer, Call, Operation, answer_calls
 from gameserver.cluster.descriptors import DescriptorChannel
 from gameserver.cluster.directory.contract import Directory
-from gameserver.cluster.directory_calls import PREFIX, directory_operations
+from gameserver.cluster.directory.errors import DirectoryUnavailable
+from gameserver.cluster.directory_calls import DEADLINE_S, PREFIX, directory_operations
 from gameserver.cluster.host_sockets import HostSockets
 from gameserver.cluster.node_process import NodeProcess
 from gameserver.errors import GameServerError
 from gameserver.ops.node_metrics import PastCounts, counts_from_plain, counts_to_plain
 
-#: Longest message between a node and its supervisor: a renewal lists all rooms of a node.
-MAX_BODY_BYTES: Final = 16 * 1024 * 1024
-
-
+#: How long a call waits until the directory knows all rooms: its node gives up a little later.
+COMPLETE_WITHIN_S: Final = DEADLINE_S / 2
 RENEW: Final = f"{PREFIX}renew"
 
 
@@ -85,7 +84,7 @@ class Registry:
                 nursery.start_soon(self._serve_node, await unix_socket.accept(accepting))
 
     async def _serve_node(self, connection: socket.socket) -> None:
-        channel = DescriptorChannel(connection, max_body_bytes=MAX_BODY_BYTES)
+        channel = DescriptorChannel(connection, max_body_bytes=MAX_MESSAGE_BYTES)
         peer = channel.peer()
         if not peer.trusted:
             channel.close()
@@ -102,14 +101,21 @@ class Registry:
         await answer_calls(channel, operations)
 
     def _guarded(self, name: str, operation: Operation) -> Operation:
-        """Return a directory operation that waits while the directory is not complete."""
+        """Return a directory operation that waits while the directory is not complete.
+
+        The wait has a deadline because waiting calls take places of the channel, and the renewal
+        that completes the directory needs one.
+        """
 
         async def carry_out(call: Call) -> Any:
             if name == RENEW:
                 result = await operation(call)
                 self._note_listed(call.arguments[0]["node"])
                 return result
-            await self._complete.wait()
+            with trio.move_on_after(COMPLETE_WITHIN_S):
+                await self._complete.wait()
+            if not self._complete.is_set():
+                raise DirectoryUnavailable("nodes of an earlier supervisor have not listed rooms")
             return await operation(call)
 
         return carry_out

@@ -44,12 +44,17 @@ async def write_into(call: Call) -> None:
         sock.send(b"taken")
 
 
+async def make_nonsense(_call: Call) -> object:
+    return object()
+
+
 OPERATIONS: dict[str, Operation] = {
     "add": add,
     "refuse": refuse,
     "break": break_down,
     "never": never,
     "write": write_into,
+    "nonsense": make_nonsense,
 }
 
 
@@ -87,6 +92,12 @@ async def test_refusals_and_failures(caller: Caller) -> None:
         await caller.call("break")
     with pytest.raises(CallRefused, match="unknown operation 'dance'"):
         await caller.call("dance")
+    assert await caller.call("add", 1, 2) == 3
+
+
+async def test_a_result_that_cannot_be_sent_fails_its_call_only(caller: Caller) -> None:
+    with pytest.raises(CallRefused, match="the operation failed"):
+        await caller.call("nonsense")
     assert await caller.call("add", 1, 2) == 3
 
 
