@@ -31,7 +31,7 @@ COMMANDS: Final = {
     "serve": "Serve your own rooms, found from the working directory.",
     "bots": "Have bots play on a server: for company, or as a load.",
     "load": "Find the largest crowd with which a server holds an objective.",
-    "top": "Show the rooms of a running server: load, who is behind, slow ticks.",
+    "top": "Show the rooms of a running server: load, players behind, slow ticks.",
     "token": "Print a token for one sign-in, as a login service would issue it: for development.",
     "step": "Print step functions, written once in Python, as JavaScript that gives the same bits.",
     "upgrade": "Have a running server start its program anew and hand its players over to it.",

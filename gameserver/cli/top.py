@@ -41,7 +41,7 @@ def top(
     every: Annotated[float, Parameter(help="Seconds between two looks.")] = 1.0,
     once: Annotated[bool, Parameter(help="Look once, and end.")] = False,
 ) -> None:
-    """Show the rooms of a running server: load, who is behind, slow ticks."""
+    """Show the rooms of a running server: load, players behind, slow ticks."""
     if every <= 0:
         raise UsageError("--every is longer than 0")
     known = os.environ.get("GAMESERVER_METRICS_TOKEN", "").split()
@@ -105,7 +105,7 @@ def _rooms(rooms: list[dict[str, Any]]) -> Table:
     table = Table("room", title="Busiest rooms", title_justify="left")
     for name in ("players", "load", "tick ms", "Hz", "level", "pace", "behind"):
         table.add_column(name, justify="right")
-    table.add_column("who is behind")
+    table.add_column("players behind")
     for room in rooms:
         who = ", ".join(
             f"{one['name']} ({one['ticks']} ticks, rtt {_number(one['rtt_ms'])} ms)"

@@ -1,7 +1,7 @@
 """The control socket of a server or supervisor: requests of its operator, on its own host only.
 
 Owns where the socket lies and who may use it, requests and their answers, and the limits on both.
-Never knows what a request does: whoever serves gives a handler for each name.
+Never knows what a request does: the server gives a handler for each name.
 
 The socket is ``control`` in the data folder, or ``PORT.control`` in a folder for the running
 programs of a user.  Only its user (and root) can connect: its mode is 0600, and the kernel's word
@@ -14,27 +14,22 @@ On the socket are messages of ``descriptors.py``.  A connection carries one requ
     client → server   body, any number, with descriptors
     server → client   ["ok", result] or ["error", text]
 
-Most requests have no parts.  ``gameserver drain NODE`` and the admin commands use ``ask``::
+A request without parts is one call::
 
-    answer = await ask(control_path(settings.data, settings.port), "drain", {"node": "n1"})
+    answer = await ask(control_path(settings.data, settings.port), "status")
 
-An upgrade in place is a longer conversation.  The new process asks, the old one sends itself::
+With parts it is a conversation (``handover/asking.py`` has one)::
 
-    async with converse(path, "upgrade", {"version": …}) as conversation:      # new process
-        with await conversation.receive() as part:           # ["listeners", …], with descriptors
+    async with converse(path, "upgrade") as conversation:                      # client
+        with await conversation.receive() as part:
             …
-        await conversation.send("ready")
-        result = await conversation.result()
 
-    async def upgrade(request: Request) -> object:                             # old process
-        await request.send(["listeners", ports], sockets)
-        with await request.receive() as answer:
-            …
-        return "gone"
+    async def upgrade(request: Request) -> object:                             # server
+        await request.send(body)
+        return None
 
-The control socket itself is one of the sockets handed over (``ControlSocket.hand_over`` here,
-``ControlSocket.inherit`` there), so at no time is there none.  ``Request.channel.max_body_bytes``
-may be raised by a handler, and ``converse(max_body_bytes=…)`` does so for the client.
+An upgrade hands the control socket over with the other listening sockets
+(``ControlSocket.hand_over`` and ``ControlSocket.inherit``), so there is one at any time.
 """
 
 from __future__ import annotations
@@ -52,7 +47,6 @@ import trio
 
 from gameserver.cluster import unix_socket
 from gameserver.cluster.descriptors import (
-    MAX_BODY_BYTES,
     ChannelError,
     DescriptorChannel,
     HasFileno,
@@ -126,7 +120,7 @@ class ControlSocket:
     def bind(cls, path: Path) -> ControlSocket:
         """Listen at ``path``, in place of a socket that a killed server has left there.
 
-        Whoever binds has locked the data folder or listens on the port already, so two servers do
+        A server locks the data folder or listens on the port before it binds, so two servers do
         not bind at the same time.  ``ControlError`` if a server answers there, or it cannot be.
         """
         try:
@@ -223,14 +217,13 @@ async def converse(
     arguments: Mapping[str, Any] | None = None,
     *,
     within_s: float = ANSWER_DEADLINE_S,
-    max_body_bytes: int = MAX_BODY_BYTES,
 ) -> AsyncIterator[Conversation]:
     """Ask the server at ``path``; yield the conversation.  Each answer may take ``within_s``.
 
     ``ControlError`` if no server answers there, or it is not of this user.
     """
     try:
-        channel = DescriptorChannel(unix_socket.connect(path), max_body_bytes=max_body_bytes)
+        channel = DescriptorChannel(unix_socket.connect(path))
     except UnixSocketError as error:
         raise ControlError(str(error)) from error
     try:

@@ -158,16 +158,16 @@ class DescriptorChannel:
 
         ``LocalProtocolError`` if ``body`` is nothing that msgpack can represent.
         """
-        packed = _packed(body)
-        if len(packed) > self.max_body_bytes:
-            raise ChannelError(f"a message of {len(packed)} bytes, over {self.max_body_bytes}")
+        message = framed(body, len(descriptors))
+        if (size := len(message) - _HEAD.size) > self.max_body_bytes:
+            raise ChannelError(f"a message of {size} bytes, over {self.max_body_bytes}")
         if len(descriptors) > MAX_DESCRIPTORS:
             raise ChannelError(f"{len(descriptors)} descriptors, over {MAX_DESCRIPTORS}")
         numbers = [each if isinstance(each, int) else each.fileno() for each in descriptors]
         async with self._sending:
             try:
                 with self._within_deadline("the peer does not read"):
-                    await self._send_all(_HEAD.pack(len(packed), len(numbers)) + packed, numbers)
+                    await self._send_all(message, numbers)
             except BaseException:
                 self.close()
                 raise
@@ -309,12 +309,16 @@ def _close_all(descriptors: deque[int]) -> None:
             os.close(descriptors.popleft())
 
 
-def _packed(body: Any) -> bytes:
+def framed(body: Any, descriptors: int = 0) -> bytes:
+    """Return the bytes of a message that so many descriptors go along with.
+
+    ``LocalProtocolError`` if ``body`` is nothing that msgpack can represent.
+    """
     try:
         packed: bytes = msgpack.packb(body)
-    except (TypeError, ValueError, OverflowError) as error:
+        return _HEAD.pack(len(packed), descriptors) + packed
+    except (TypeError, ValueError, OverflowError, struct.error) as error:
         raise LocalProtocolError(f"cannot be packed: {error}") from error
-    return packed
 
 
 def _unpacked(data: bytes) -> Any:

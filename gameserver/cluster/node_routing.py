@@ -1,4 +1,4 @@
-"""On which node of the host a client plays: found by name, or chosen by load.
+"""The node of the host on which a client plays: found by name, or chosen by load.
 
 Owns the decision for each hello, and the fences of the rooms that this node may run.  Never makes a
 room; the lobby does, once this node has the claim.  Every node decides by the same rules, and the
@@ -38,16 +38,16 @@ from gameserver.runtime.sessions.routing import Elsewhere, Here, Routed
 
 log = structlog.get_logger(__name__)
 
-#: Nodes that pass a connection on before it is refused: the rooms would change faster than it goes.
+#: Nodes that may pass a connection on before it is refused.
 MAX_HOPS: Final = 6
 #: Tries to place a client before it is told to come back.
 MAX_TRIES: Final = 6
-#: The directory of a host answers within a lease of its start; a client waits for that.
+#: The longest pause before a client is tried again while the directory refuses claims.
 LONGEST_SETTLING_S: Final = 5.0
 #: How long a place is remembered, and how many are.  Overflow policy ``drop-oldest``.
 HINT_LIFE_S: Final = 5.0
 MAX_HINTS: Final = 10_000
-#: When a client is told to come back while the directory is away.
+#: The wait that a client is told while the directory is away.
 AWAY_RETRY_S: Final = 2.0
 
 

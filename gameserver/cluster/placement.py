@@ -1,8 +1,8 @@
-"""Placement: which room a player gets who asks for any, or which node makes a new one.
+"""Placement: the room for a player who asks for any, or the node that makes a new one.
 
 Owns the choice among candidates that a directory has drawn at random.  Pure.  The better of two
-random candidates is nearly as good as the best of all, and does not send everybody who joins in one
-second to the node that was idle a second ago (Mitzenmacher, "The power of two choices in randomized
+random candidates is nearly as good as the best of all, and does not send all joins of one second
+to the node that was idle a second ago (Mitzenmacher, "The power of two choices in randomized
 load balancing", 2001).
 """
 

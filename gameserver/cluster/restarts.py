@@ -10,7 +10,7 @@ from typing import Final
 #: The pause after the first death, and the longest one; each is twice the one before.
 FIRST_PAUSE_S: Final = 0.25
 LONGEST_PAUSE_S: Final = 8.0
-#: A node that lived so long was well: the count of its deaths begins again.
+#: A node that ran for this long has started well: the count of its deaths begins again.
 WELL_AFTER_S: Final = 30.0
 #: So many deaths in a row, each soon after the start, are a crash loop.
 MOST_DEATHS: Final = 6

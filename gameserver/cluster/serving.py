@@ -1,4 +1,4 @@
-"""Serving as one process in a line of them: each can hand over to the next without losing a player.
+"""Serving with upgrades in place: a process can hand over to the next without losing a player.
 
 Owns ``serve``, which most programs call.  ``runtime/server.py`` serves; the handover between two
 processes is in ``cluster/handover``.

@@ -1,8 +1,8 @@
 """The supervisor of the nodes of one host: it starts them, restarts them, and ends them.
 
 Owns the listening sockets, the directory of the host, and which node processes there should be.
-Imports no game and serves no client, so it has next to nothing to fail at; where it is killed all
-the same, its nodes play on, and the next supervisor takes them over with their sockets.
+Imports no game and serves no client, so little can fail in it.  If it is killed, its nodes play on,
+and the next supervisor takes them over with their sockets.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from gameserver.runtime.net.listening import StartError, listen
 log = structlog.get_logger(__name__)
 
 #: The supervisor sees the end of a node as the end of its process, so a lease is only for a node
-#: that is stuck.  One that merely waits for a core must not lose its rooms to others.
+#: that is stuck.  A node that waits for a core must not lose its rooms to others.
 LEASE_S: Final = 30.0
 #: How long nodes of an earlier supervisor may take to register.
 TAKEOVER_DEADLINE_S: Final = 10.0
@@ -154,7 +154,7 @@ class Supervisor:
         if settings.data is not None and sockets.lock is None:
             with contextlib.closing(DataFolder.open(settings.data)) as folder:
                 folder.secret()  # made here, so that no two nodes make one
-                sockets.lock = Descriptor(os.dup(folder.fileno()))
+                sockets.lock = Descriptor(os.dup(folder.lock))
         if sockets.counts is None:
             sockets.counts = Descriptor(make_memory())
         if not sockets.plain:
@@ -213,8 +213,8 @@ class Supervisor:
     def _give_up(self, node: NodeProcess) -> None:
         node.over = True
         log.error(
-            "a node dies again and again, and is not started any more; start the server anew when "
-            "the cause is mended",
+            "a node dies again and again and is not started any more; restart the server when the "
+            "cause is fixed",
             node=node.name,
             deaths=node.restarts.deaths,
         )

@@ -1,7 +1,7 @@
 """Unix sockets of a server in a private folder: binding, connecting and accepting.
 
-Owns who may connect (the same user, and root) and what is left of a killed process.  Never knows
-what is spoken on a socket.
+Owns access (the same user, and root) and the removal of what a killed process has left.  Never
+knows the messages on a socket.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class UnixSocketError(GameServerError):
 def bind(path: Path) -> socket.socket:
     """Listen at ``path``, in place of a socket that a killed process has left there.
 
-    Whoever binds must be the only one to do so, by a lock or by a port that it listens on.
+    The caller must be the only one that binds there, by a lock or by a port that it listens on.
     ``UnixSocketError`` if a process answers there, or if it cannot be.
     """
     _check_system()

@@ -55,14 +55,10 @@ class DataFolder:
             raise DataFolderError(f"data folder {path}: another server uses it")
         return cls(path, lock)
 
-    def fileno(self) -> int:
-        """Return the descriptor of the lock; whoever has a copy of it holds the lock too."""
-        assert self._lock is not None, "the folder is closed"
-        return self._lock
-
     @property
-    def lock(self) -> int | None:
-        """The descriptor of the lock; whoever has a copy of it holds the lock."""
+    def lock(self) -> int:
+        """The descriptor of the lock; a process with a copy of it holds the lock too."""
+        assert self._lock is not None, "the folder is closed"
         return self._lock
 
     def close(self) -> None:
@@ -128,15 +124,6 @@ def _make(file: Path) -> str:
 def keeps_in_storage(settings: Settings) -> bool:
     """Whether durable rooms are kept in the storage: several hosts share it."""
     return (settings.storage or "").startswith(("postgresql:", "postgres:"))
-
-
-@contextlib.contextmanager
-def own_data(
-    settings: Settings, kinds: Mapping[str, type[Room]], lock: int | None = None
-) -> Iterator[Settings]:
-    """Lock the data folder, and yield the completed settings; see ``lock_data``."""
-    with lock_data(settings, kinds, lock) as (completed, _):
-        yield completed
 
 
 @contextlib.contextmanager

@@ -525,7 +525,7 @@ class Server:
         """Close the storage that ``open_storage`` opened."""
         if self.storage is not None:
             if self._kept is not None:
-                await self._kept.let_go()
+                await self._kept.end_lease()
             await self.storage.aclose()
 
     # ------------------------------------------------------------ what it tells

@@ -84,7 +84,7 @@ def renew(transaction: Transaction, owner: str, lease_s: float) -> None:
     )
 
 
-def let_go(transaction: Transaction, owner: str) -> None:
+def end_lease(transaction: Transaction, owner: str) -> None:
     """End the lease of ``owner``: others may claim its rooms at once."""
     transaction.rows("DELETE FROM gameserver_owners WHERE owner = :owner", owner=owner)
 

@@ -127,7 +127,7 @@ class Storage:
 
     async def end_lease(self, owner: str) -> None:
         """Let others claim the rooms of ``owner``."""
-        await self.database.transact(lambda transaction: fences.let_go(transaction, owner))
+        await self.database.transact(lambda transaction: fences.end_lease(transaction, owner))
 
     # ------------------------------------------------------------ objects
 

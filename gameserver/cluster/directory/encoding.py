@@ -1,7 +1,7 @@
 """Listings as bytes: what a directory on a server holds, and what is read from there.
 
-Owns the form, JSON, and the checks of all that is read: whoever can write to the server may have
-written it.  Nothing is executed, and nothing is larger than its limit.
+Owns the form, JSON, and the checks of all that is read: any program with access to the server may
+have written it.  Nothing is executed, and nothing is larger than its limit.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Tells the process before why this one cannot even begin to take over: an import error, a flag.
+"""Tells the old process why this one cannot begin to take over: an import error, a wrong flag.
 
-Owns one message, sent without a task, for the command line, which may fail before there is a loop.
+Owns sending that one message without Trio: the command line fails before there is an event loop.
 """
 
 from __future__ import annotations
@@ -8,14 +8,12 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import struct
 from typing import Final
 
-import msgpack
+from gameserver.cluster.descriptors import framed
 
 #: Holds the descriptor of the channel to the old process, until ``ProcessLine.joined`` takes it.
 VARIABLE: Final = "GAMESERVER_TAKEOVER"
-_HEAD: Final = struct.Struct("!II")
 
 
 def tell_predecessor(reason: str) -> None:
@@ -23,7 +21,7 @@ def tell_predecessor(reason: str) -> None:
     descriptor = os.environ.pop(VARIABLE, None)
     if descriptor is None:
         return
-    packed = msgpack.packb(["failed", reason.splitlines()[0] if reason else "unknown"])
+    message = framed(["failed", reason.splitlines()[0] if reason else "unknown"])
     with contextlib.suppress(OSError, ValueError), socket.socket(fileno=int(descriptor)) as channel:
         channel.settimeout(1.0)
-        channel.sendall(_HEAD.pack(len(packed), 0) + packed)
+        channel.sendall(message)

@@ -1,4 +1,4 @@
-"""A whole server between two processes: frozen in the old one, gone on with in the new one.
+"""A whole server between two processes: frozen in the old one, continued in the new one.
 
 Owns which parts of a server go, and in which order they stop and start.  Never talks to the other
 process (``giving.py``, ``taking.py``).  Freezing changes nothing that thawing does not undo: the

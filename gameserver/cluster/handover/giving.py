@@ -1,7 +1,7 @@
 """The old process' half of a handover: it starts, freezes, sends, and leaves or goes on.
 
-Owns the stage, the deadline of each step, and the way back.  What a server is made of is in
-``frozen_server.py``, the messages are in ``messages.py``.
+Owns the stage, the deadline of each step, and the way back.  ``frozen_server.py`` has the parts of
+a server, ``messages.py`` the messages.
 
 ::
 
@@ -64,7 +64,7 @@ class Stage(enum.Enum):
 
 
 class Successor(Protocol):
-    """The new process, as far as the old one holds it in its hands."""
+    """The new process, as the old one uses it."""
 
     @property
     def channel(self) -> DescriptorChannel:

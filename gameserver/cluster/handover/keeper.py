@@ -1,4 +1,4 @@
-"""The thin parent: what the main process of a service becomes once a new process has taken over.
+"""The program that the main process of a service becomes once a new process has taken over.
 
 systemd and containers follow one process, and end everything when it ends.  So the first server,
 when it has handed everything over, becomes this program, by ``exec``: it keeps its process number,

@@ -1,4 +1,4 @@
-"""The conversation of two processes of which one takes over from the other.
+"""The messages of a handover, between the old process and the new one.
 
 Owns the form of the messages, which both halves read (``giving.py``, ``taking.py``)::
 
@@ -16,9 +16,9 @@ Owns the form of the messages, which both halves read (``giving.py``, ``taking.p
                   … from here on the new process serves …
 
 Until "taken" has come, the old process has everything and can go on.  The new process sends it
-right before it touches the first socket, and never before "go" has come.  So wherever either of
-them dies, at most one process uses a socket.  Instead of any of its messages the new process may
-send ["failed", reason].
+right before it touches the first socket, and never before "go" has come.  So at most
+one process uses a socket, even if either dies at any point.  Instead of any of its messages the new
+process may send ["failed", reason].
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Owns the order of its steps.  It touches no socket of a client before the old process has said "go",
 and says "taken" right before it does.  If the old process ends before "go", this one ends too; once
-it has said "taken", it serves whatever becomes of the other.
+it has said "taken", it serves even if the other one fails.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     import h11
 
 METRICS_PATH: Final = "/metrics"
-#: The busiest rooms and the slow ticks, for those who may read the metrics.
+#: The busiest rooms and the slow ticks; clients that may read the metrics may read it.
 LOAD_PATH: Final = "/metrics/rooms"
 FOREIGN_PAGE: Final = text_response(403, "Pages of this origin may not connect here.")
 #: RFC 9112, 3.2.

@@ -1,7 +1,7 @@
 """Seals: signatures by which nodes of one cluster know each other's listings.
 
-Owns the form of a seal.  Without it, whoever can write to the directory could list a node of its
-own, to which players were then sent.
+Owns the form of a seal.  Without a seal, a program that can write to the directory
+could list a node of its own, and players would be sent there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The durable rooms that are kept in the storage: who has them, and their way from host to host.
+"""The durable rooms that are kept in the storage: their owners, and recovery on another host.
 
 Owns the lease of this server, its claims, and when a room is recovered: at the start those of no
 living owner, later each one when somebody asks for it.  ``recovery.py`` plays a journal.
@@ -68,7 +68,7 @@ class KeptRooms:
             else:
                 lost = False
 
-    async def let_go(self) -> None:
+    async def end_lease(self) -> None:
         """Let other servers have the rooms at once; they have been suspended."""
         with contextlib.suppress(StorageError):  # the lease runs out by itself
             await self._storage.end_lease(self._owner)

@@ -1,4 +1,4 @@
-"""The answer of ``/metrics/rooms``: the busiest rooms, who is behind in them, and slow ticks.
+"""The answer of ``/metrics/rooms``: the busiest rooms, their players behind, and slow ticks.
 
 Owns the shape of the answer and its limits.  It is for operators: whoever may read the metrics may
 read it.  Never makes or changes a room.

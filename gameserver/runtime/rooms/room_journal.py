@@ -1,4 +1,4 @@
-"""The journal of one room, wherever it is kept.
+"""The journal of one room, in files or in the storage.
 
 Owns what a journal in files (``journal_files.py``) and one in a storage (``journal_rows.py``) have
 in common: the recorder beside the room, the encoder, and how the journal ends.  ``state/journal``
