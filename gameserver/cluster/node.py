@@ -209,6 +209,7 @@ class Node(Router):
         server.connection_limits.host = self._shared_counts(server)
         assert self._secret is not None, "join comes first"
         server.lobby.reservations.share(self._secret)
+        server.lobby.sign_in.use_in_cluster = self._use_token
         self._load = LoadMeter(server.lobby)
         self._routing = NodeRouting(self._directory, server.lobby, self.run_name, self.wake_renewal)
 
@@ -226,6 +227,16 @@ class Node(Router):
         self.sockets.close()
         if self._counts is not None:
             self._counts.close()
+
+    async def _use_token(self, token_id: str, valid_s: float) -> bool:
+        """Use a sign-in token up on the whole host; False if it was used before on any node.
+
+        While the supervisor is away, each node knows only what was used there.
+        """
+        try:
+            return await self._directory.use_once(f"token:{token_id}", self.run_name, valid_s)
+        except DirectoryError:
+            return True
 
     # ------------------------------------------------------------ rooms of this node
 
@@ -463,13 +474,20 @@ class Node(Router):
 
 
 def _plain(routed: Routed) -> list[Any]:
-    return [routed.label, list(routed.refused_by), routed.hops]
+    return [routed.label, list(routed.refused_by), routed.hops, routed.used_token]
 
 
 def _routed(plain: Any) -> Routed:
     match plain:
-        case [str() | None as label, list(refused_by), int(hops)]:
-            return Routed(label=label, refused_by=tuple(refused_by), hops=hops)
+        case [
+            str() | None as label,
+            list(refused_by),
+            int(hops),
+            str() | None as used_token,
+        ]:
+            return Routed(
+                label=label, refused_by=tuple(refused_by), hops=hops, used_token=used_token
+            )
     raise GameServerError(
         "another node passes a connection in a way that this version does not know"
     )

@@ -13,9 +13,10 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gameserver import Player
+from gameserver import Joining, JoinRefused, Player
 from gameserver.cluster.directory.listings import Candidates
 from gameserver.cluster.placement import Choice
+from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.messages import (
     SUBPROTOCOL,
     VERSION,
@@ -25,9 +26,12 @@ from gameserver.protocol.messages import (
     Welcome,
     decode_from_server,
 )
+from gameserver.tokens import Tokens
 from tests.support.node_host import RunningHost, node_host
 from tests.support.small_game import Field, Step, join
 from tests.support.sockets import until
+
+SECRET = "one-secret-for-all-the-nodes-of-a-host"
 
 
 @pytest.fixture
@@ -115,6 +119,49 @@ async def test_a_room_that_is_full_is_refused_by_name(folder: Path) -> None:
             await client.joined(f"p{number}", room="field/x")
         await d.hello("dan", room="field/x")
         assert await d.closed() == (4005, "field/x is full")
+
+
+class Guarded(Field):
+    """Takes one player; others get a new room on the first node."""
+
+    requires_token = True
+
+    async def on_auth(self, joining: Joining) -> str | None:
+        if self.players:
+            raise JoinRefused(CloseCode.REFUSED, "one is enough")
+        return joining.identity
+
+    @staticmethod
+    def placement(candidates: Candidates) -> Choice:
+        rooms = candidates.rooms
+        return rooms[0] if rooms else min(candidates.nodes, key=lambda node: node.name)
+
+
+async def test_a_token_is_used_once_on_the_whole_host(folder: Path) -> None:
+    async with node_host(folder, kinds={"guarded": Guarded}, secret=SECRET) as host:
+        token = Tokens([SECRET]).issue("ann")
+        await host.give(0, "guarded/x")
+        await host.give(1, "guarded/y")
+        async with join(host.servers[0]) as ann, join(host.servers[1]) as thief:
+            await ann.joined(room="guarded/x", token=token)
+            await thief.hello(room="guarded/y", token=token)
+            assert await thief.closed() == (4007, "the token was used before")
+
+
+@pytest.mark.parametrize("first", [0, 1])
+async def test_a_token_is_good_for_the_next_room_if_the_game_refuses_the_first(
+    folder: Path, first: int
+) -> None:
+    async with node_host(folder, kinds={"guarded": Guarded}, secret=SECRET) as host:
+        tokens = Tokens([SECRET])
+        await host.give(first, "guarded/x")
+        async with join(host.servers[1]) as ann, join(host.servers[1]) as bob:
+            await ann.joined(room="guarded/x", token=tokens.issue("ann"))
+            while not (await host.registry.directory.candidates("guarded", {})).rooms:
+                host.nodes[first].node.wake_renewal()
+                await trio.lowlevel.checkpoint()
+            welcome = await bob.joined("bob", token=tokens.issue("bob"))
+            assert welcome.room == list(host.rooms(0))[-1] != "guarded/x"
 
 
 async def test_resuming_on_another_node(folder: Path) -> None:

@@ -224,7 +224,10 @@ class Entrance:
                 refused_by = (*self._routed.refused_by, place.label)
                 if not (may_try and _is_of_room(refusal)) or len(refused_by) > MAX_ROOMS_TRIED:
                     raise
-                self._routed = attrs.evolve(self._routed, label=None, refused_by=refused_by)
+                used = self._routed.used_token if self._used is None else self._used.token_id
+                self._routed = attrs.evolve(
+                    self._routed, label=None, refused_by=refused_by, used_token=used
+                )
             else:
                 return attrs.evolve(entered, newcomer=newcomer)
 
@@ -333,7 +336,7 @@ class Entrance:
         refused: dict[int, JoinRefused] = {}
         #: Labels of rooms that have refused this client, or were full once it came to them.
         avoided: set[str] = set()
-        used = verified is None
+        used = verified is None or verified.token_id == self._routed.used_token
         while True:
             passed_over = refused if len(refused) < MAX_ROOMS_TRIED else None
             routed = await self._request_here(request, identity, sent_here, avoided)

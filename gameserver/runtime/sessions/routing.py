@@ -27,12 +27,13 @@ class Routed:
 
     ``label`` is the room that was chosen for it, None for a client that has just connected.
     ``refused_by`` are the rooms that have refused the client, and ``hops`` how many nodes have
-    passed it on.
+    passed it on.  ``used_token`` is the id of the sign-in token that it has used up for them.
     """
 
     label: str | None = None
     refused_by: tuple[str, ...] = ()
     hops: int = 0
+    used_token: str | None = None
 
 
 @attrs.frozen
