@@ -199,7 +199,7 @@ class Server:
             named_by = Settings() if self._surroundings is not None else self.settings
             self._kept = KeptRooms(storage.storage, owner_of(named_by), self._kinds)
             await self._kept.begin()
-            self.lobby.keep_rooms(self._kept, storage.storage, report)
+            self.lobby.durable.keep(self._kept, storage.storage, report)
 
     async def open_ports(self) -> list[Port]:
         """Listen, without taking connections yet.
@@ -264,7 +264,7 @@ class Server:
     async def start(self, ports: Sequence[Port], nursery: trio.Nursery) -> None:
         """Take connections, and run everything in ``nursery``."""
         self.begin(nursery)
-        await self.lobby.recover()
+        await self.lobby.durable.recover()
         await self.accept(ports)
 
     def begin(self, nursery: trio.Nursery) -> None:
@@ -503,7 +503,7 @@ class Server:
             self.membership.draining = True
         log.info("stopping", players=self.players)
         with trio.move_on_after(self.settings.grace_s, shield=True) as grace:
-            await self.lobby.suspend_durable()
+            await self.lobby.durable.suspend()
             with trio.move_on_after(self.settings.grace_s * SESSIONS_SHARE_OF_GRACE):
                 for session in list(self._sessions):
                     session.end(CloseCode.GOING_AWAY, GOING)

@@ -32,16 +32,15 @@ from gameserver.runtime.admission.join_throttle import JoinThrottle
 from gameserver.runtime.admission.room_quota import RoomQuota
 from gameserver.runtime.admission.sign_in import SignIn
 from gameserver.runtime.net import poller
+from gameserver.runtime.rooms.durable_rooms import DurableRooms
 from gameserver.runtime.rooms.handed_over import HandedOver
 from gameserver.runtime.rooms.identities import Identities
 from gameserver.runtime.rooms.join_request import JoinRequest, read_join_request
 from gameserver.runtime.rooms.joinable import JoinableRooms
-from gameserver.runtime.rooms.journal_rows import RowWriter
 from gameserver.runtime.rooms.journals import Journals
-from gameserver.runtime.rooms.kept_rooms import KeptRooms
 from gameserver.runtime.rooms.moves import MOVE_VALID_S, Moves
 from gameserver.runtime.rooms.open_room import OpenRoom
-from gameserver.runtime.rooms.recovery import Recovered, recover
+from gameserver.runtime.rooms.recovery import Recovered
 from gameserver.runtime.rooms.reservations import MAX_VALID_S, Reservations, Reserved
 from gameserver.runtime.rooms.resume_tokens import ResumeTokens
 from gameserver.runtime.rooms.resumption import Resumption
@@ -54,9 +53,7 @@ from gameserver.runtime.rooms.slow_ticks import SlowTicks
 from gameserver.simulation.room_check import check_room
 from gameserver.simulation.slips import suspicions
 from gameserver.state.snapshot import Captured
-from gameserver.storage.errors import StorageError
 from gameserver.storage.room_storage import RoomStorage
-from gameserver.storage.store import Storage
 from gameserver.tokens import TokenRefused
 
 log = structlog.get_logger(__name__)
@@ -142,8 +139,6 @@ class Lobby:
         self._journals = Journals(settings)
         #: The rooms of other nodes; None for a server that is alone.
         self.host_rooms: HostRooms | None = None
-        #: The durable rooms that are kept in the storage; None: durable rooms are kept in files.
-        self.kept: KeptRooms | None = None
         self.quota = RoomQuota(settings)
         #: Joins and rooms refused because a room was overloaded.
         self.overload_refusals = 0
@@ -159,6 +154,7 @@ class Lobby:
         #: Where a client waits for its turn once it has said hello.
         self.join_throttle = JoinThrottle()
         self.resumption = Resumption[Member](ResumeTokens(lambda: self.sign_in.secrets))
+        self.durable = DurableRooms(self, self._journals, self.resumption)
         self._identities = Identities()
         self.reservations = Reservations()
         self.moves = Moves(self, self.reservations, self.resumption)
@@ -191,6 +187,15 @@ class Lobby:
     def is_open(self, label: str) -> bool:
         """Whether there is a room of this label that can be joined."""
         return label in self._open
+
+    def is_running(self, label: str) -> bool:
+        """Whether there is such a room, or one of this label is in its ``on_stop``."""
+        return label in self._open or label in self._stopping
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether this host has no other nodes."""
+        return self.host_rooms is None
 
     @property
     def has_all_rooms(self) -> bool:
@@ -499,7 +504,7 @@ class Lobby:
                 f"{label} may be on another node",
                 retry_after_s=RETRY_AFTER_S,
             )
-        if self.kept is not None and self.kept.is_recovering(label):
+        if self.durable.kept is not None and self.durable.kept.is_recovering(label):
             self.quota.give_back(maker)
             raise JoinRefused(
                 CloseCode.ROOM_FULL, f"{label} is being recovered", retry_after_s=RETRY_AFTER_S
@@ -536,7 +541,7 @@ class Lobby:
             self.hold_quota,
             self._journals,
             recovered,
-            kept=self.kept if room.durable else None,
+            kept=self.durable.kept if room.durable else None,
             storage=storage,
         )
 
@@ -649,63 +654,8 @@ class Lobby:
         member = None if opened is None else opened.task.roster.find_seat(seat)
         return None if opened is None or member is None else (opened.task, member)
 
-    def keep_rooms(
-        self, kept: KeptRooms, storage: Storage, report: Callable[[StorageError], None]
-    ) -> None:
-        """Keep durable rooms in a storage, not in files; call this before ``start``."""
-        self.kept = kept
-        self._journals.rows = RowWriter(storage, report)
-
-    async def recover(self) -> None:
-        """Open the durable rooms of an earlier process; call this before anybody joins."""
-        if self.kept is not None:
-            if self.host_rooms is None:  # else by the node that gets the claim, when it is asked
-                await self._recover_left_behind(self.kept)
-            return
-        storage = None if self.storage_for_room is None else self.storage_for_room()
-        for recovered in await recover(self._journals.files.folder, self._kinds, storage):
-            await self._open_recovered(recovered, None)
-
-    async def _recover_left_behind(self, kept: KeptRooms) -> None:
-        for label in await kept.left_behind():
-            with contextlib.suppress(JoinRefused):  # another server has it
-                await self._recover_kept(kept, label)
-
-    async def find_kept(self, request: JoinRequest, resume: str | None) -> None:
-        """Recover the room asked for, if it is kept in the storage and no server has it.
-
-        ``JoinRefused`` if another server has it, or the storage does not answer.
-        """
-        if self.kept is None or not self.kept.keeps(request.kind):
-            return
-        label = None if request.name is None else f"{request.kind}/{request.name}"
-        if label is None:
-            label = self.resumption.label_of(resume)
-        if label is None or label in self._open or label.partition("/")[0] != request.kind:
-            return
-        try:
-            await self._recover_kept(self.kept, label)
-        except StorageError as error:
-            log.warning("a room cannot be recovered now", room=label, reason=str(error))
-            raise JoinRefused(
-                CloseCode.ROOM_FULL, "the storage does not answer", retry_after_s=RETRY_AFTER_S
-            ) from None
-
-    async def _recover_kept(self, kept: KeptRooms, label: str) -> None:
-        is_mine = False
-        while not is_mine and label not in self._open and label not in self._stopping:
-            async with kept.one_at_a_time(label) as is_mine:
-                if is_mine:
-                    await self._recover_now(kept, label)
-
-    async def _recover_now(self, kept: KeptRooms, label: str) -> None:
-        assert self.storage_for_room is not None
-        storage = self.storage_for_room()
-        recovered = await kept.recover(label, storage)
-        if recovered is not None:
-            await self._open_recovered(recovered, storage)
-
-    async def _open_recovered(self, recovered: Recovered, storage: RoomStorage | None) -> None:
+    async def open_recovered(self, recovered: Recovered, storage: RoomStorage | None) -> None:
+        """Open a recovered room, and wait until it ticks."""
         kind, _, name = recovered.label.partition("/")
         if self.newest_resumes is not None:
             seated = recovered.stepper.seated.values()
@@ -758,16 +708,6 @@ class Lobby:
     def task_of(self, member: Member) -> RoomTask:
         """Return the task of the room that a player is in."""
         return self._open[member.label].task
-
-    async def suspend_durable(self) -> None:
-        """Stop the ticks of durable rooms; their journals are then complete.
-
-        All at once: each waits for its journal to be written.
-        """
-        async with trio.open_nursery() as nursery:
-            for opened in self._open.values():
-                if opened.task.room.durable:
-                    nursery.start_soon(opened.task.suspend)
 
     def _seed(self, label: str) -> int:
         if self._settings.seed is None:

@@ -292,7 +292,7 @@ class Entrance:
         Raises that where this server knows of no other.
         """
         try:
-            await self._lobby.find_kept(request, hello.resume)
+            await self._lobby.durable.find(request, hello.resume)
         except JoinRefused as refusal:
             if self._lobby.router is None:
                 raise

@@ -55,7 +55,7 @@ async def test_the_python_client_plays_on_from_an_earlier_tick(
                 await game.next_delta()
             seen, seat = game.replica.tick, game.seat
             async with resumable_lobby(Fort, data=after, secret=SECRET) as second:
-                await second.lobby.recover()
+                await second.lobby.durable.recover()
                 second.lead_here(monkeypatch)
                 host.cut()
                 await wait_all_tasks_blocked()
@@ -85,7 +85,7 @@ async def test_an_acknowledgement_of_an_undone_tick_ends_nothing(
         welcome, seen = await host.leave_behind("ann", room="field/1")
         shutil.copytree(before, after)
     async with resumable_lobby(Fort, data=after, secret=SECRET) as second:
-        await second.lobby.recover()
+        await second.lobby.durable.recover()
         async with second.client() as (client, _):
             answer = await back(client, welcome, seen, room="field/1", tick=seen.tick + 100)
             assert answer.resumed
@@ -114,7 +114,7 @@ async def test_a_client_learns_that_a_room_which_was_slowed_is_no_longer(
             await trio.sleep(1)
             shutil.copytree(before, after)
             async with resumable_lobby(Fort, data=after, secret=SECRET) as second:
-                await second.lobby.recover()
+                await second.lobby.durable.recover()
                 second.lead_here(monkeypatch)
                 host.cut()
                 while game.statistics().resumes == 0 or game.replica.tick < 0:

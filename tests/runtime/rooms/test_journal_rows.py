@@ -70,14 +70,14 @@ async def server(kept: ServerStorage, owner: str) -> AsyncIterator[ResumableLobb
 
     def prepare(lobby: Lobby) -> None:
         lobby.storage_for_room = kept.for_room
-        lobby.keep_rooms(rooms, kept.storage, failed.append)
+        lobby.durable.keep(rooms, kept.storage, failed.append)
 
     await rooms.begin()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(kept.run)
         async with resumable_lobby(Fort, prepare=prepare, secret=SECRET) as host:
             nursery.start_soon(rooms.run)
-            await host.lobby.recover()
+            await host.lobby.durable.recover()
             yield host
         nursery.cancel_scope.cancel()
 
@@ -123,7 +123,7 @@ async def test_a_recovered_room_equals_the_one_before(
     async with server(kept, "a") as first:
         await first.leave_behind("ann", room="field/1")
         await trio.sleep(7)
-        await first.lobby.suspend_durable()
+        await first.lobby.durable.suspend()
         expected = facts(first)
     data = await kept.storage.journal("field/1")
     assert data is not None

@@ -386,5 +386,5 @@ async def test_durable_rooms_are_suspended_all_at_once(
             for name in range(10):
                 held.enter_context(made.reserve(made.request(f"field/{name}")))
             begun_s = trio.current_time()
-            await made.suspend_durable()
+            await made.durable.suspend()
             assert trio.current_time() - begun_s == pytest.approx(1)
