@@ -82,7 +82,7 @@ class Freezing:
 
         It may be called in a thread.
         """
-        for label, captured in self._server.lobby.captures():
+        for label, captured in self._server.lobby.handing_over.captures():
             yield functools.partial(_frozen_room, label, captured)
 
     def freeze(self) -> FrozenServer:
@@ -92,19 +92,23 @@ class Freezing:
         """
         server, now_s = self._server, trio.current_time()
         monotonic_s = time.monotonic()
-        captured = server.lobby.freeze(now_s)
+        handing_over = server.lobby.handing_over
+        captured = handing_over.freeze(now_s)
         sessions = []
         for session in list(server.sessions):
             if (frozen := session.freeze()) is not None:
                 self._sessions.append(session)
                 sessions.append(FrozenSession(session.descriptor, *frozen))
-        more = [server.lobby.freeze_more(now_s), server.connection_limits.freeze(now_s)]
+        more = [
+            server.lobby.handing_over.freeze_more(now_s),
+            server.connection_limits.freeze(now_s),
+        ]
         rooms = [_frozen_room(label, one) for label, one in captured]
         return FrozenServer(monotonic_s, rooms, sessions, more)
 
     def thaw(self) -> None:
         """Go on as if nothing had been; harmless if nothing is frozen."""
-        self._server.lobby.thaw()
+        self._server.lobby.handing_over.thaw()
         for session in self._sessions:
             session.thaw()
         self._sessions.clear()
@@ -116,7 +120,7 @@ class Freezing:
         Their players, and those whose connections could not go, are told to come back.
         """
         server = self._server
-        server.lobby.hand_over()
+        server.lobby.handing_over.leave_off()
         stay = set(staying)
         gone = {each for index, each in enumerate(self._sessions) if index not in stay}
         for session in list(server.sessions):
@@ -182,7 +186,7 @@ class Arriving:
         """Take in what the server remembers, and the rooms; before it takes connections."""
         lobby, limits = self.more
         self.server.connection_limits.go_on(limits, self._began_s)
-        self.server.lobby.go_on(self.rooms, lobby, self._began_s)
+        self.server.lobby.handing_over.go_on(self.rooms, lobby, self._began_s)
 
     async def adopt(self, sockets: Sequence[socket.socket]) -> None:
         """Go on with the connections, then with the ticks; all ``sockets`` are the server's now."""

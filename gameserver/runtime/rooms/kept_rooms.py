@@ -1,7 +1,7 @@
 """The durable rooms that are kept in the storage: their owners, and recovery on another host.
 
-Owns the lease of this server, its claims, and when a room is recovered: at the start those of no
-living owner, later each one when somebody asks for it.  ``recovery.py`` plays a journal.
+Owns the lease of this server, its claims, and that one task at a time recovers a room.  Never says
+when a room is recovered (``durable_rooms.py``), and never plays a journal (``recovery.py``).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import math
 import random
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import attrs
@@ -34,6 +34,7 @@ from gameserver.runtime.admission.sign_in import SignIn
 from gameserver.runtime.net import poller
 from gameserver.runtime.rooms.durable_rooms import DurableRooms
 from gameserver.runtime.rooms.handed_over import HandedOver
+from gameserver.runtime.rooms.handing_over import HandingOver
 from gameserver.runtime.rooms.identities import Identities
 from gameserver.runtime.rooms.join_request import JoinRequest, read_join_request
 from gameserver.runtime.rooms.joinable import JoinableRooms
@@ -52,7 +53,6 @@ from gameserver.runtime.rooms.routes import Routes
 from gameserver.runtime.rooms.slow_ticks import SlowTicks
 from gameserver.simulation.room_check import check_room
 from gameserver.simulation.slips import suspicions
-from gameserver.state.snapshot import Captured
 from gameserver.storage.room_storage import RoomStorage
 from gameserver.tokens import TokenRefused
 
@@ -125,8 +125,6 @@ class Lobby:
         self._running = 0
         #: Why no room is made any more; None while rooms are made.
         self._makes_none: str | None = None
-        #: Set and gone once rooms that are frozen go on, here or in another process.
-        self._thawed: trio.Event | None = None
         self._all_stopped = trio.Event()
         #: Why nobody can join any more; None while the lobby is open.
         self._closing: str | None = None
@@ -158,6 +156,9 @@ class Lobby:
         self._identities = Identities()
         self.reservations = Reservations()
         self.moves = Moves(self, self.reservations, self.resumption)
+        self.handing_over = HandingOver(
+            self, self.sign_in, self.reservations, self.resumption, self._loop.heartbeat
+        )
         #: One address may have as many held seats as connections.
         self.hold_quota = HoldQuota(settings.max_connections_per_address)
         #: Kind → the counts of the rooms that have ended.
@@ -577,69 +578,14 @@ class Lobby:
             if label not in self._open:
                 await stopped.wait()
 
-    def captures(self) -> Iterator[tuple[str, Captured]]:
-        """Yield the label and a capture of each room as it is then; they tick on."""
-        for label, opened in list(self._open.items()):
-            if opened.task.ready.is_set() and opened.task.ended is None:
-                yield label, opened.task.capture(trio.current_time(), opened.maker)
-
-    def freeze(self, now_s: float) -> list[tuple[str, Captured]]:
-        """Freeze all rooms, and return the label and a capture of each.
-
-        ``LocalProtocolError`` names what cannot be saved.  ``thaw`` undoes all of it.  Meanwhile
-        nobody joins, resumes or leaves.
-        """
-        self._thawed = trio.Event()
-        return [
-            (label, opened.task.freeze(now_s, opened.maker)) for label, opened in self._open.items()
-        ]
-
-    def freeze_more(self, now_s: float) -> list[Any]:
-        """Return everything that is not of one room as plain values."""
-        return [
-            self.sign_in.freeze(),
-            self.reservations.freeze(now_s),
-            self.resumption.freeze_ended(),
-        ]
-
-    def thaw(self) -> None:
-        """Go on with all rooms, which no other process has."""
-        for opened in self._open.values():
-            opened.task.thaw()
-        self._loop.heartbeat.note_blocked()
-        self._let_go_on()
-
-    def hand_over(self) -> None:
-        """End all rooms without a hook: another process has them."""
-        for opened in list(self._open.values()):
-            opened.task.leave_off()
-        self._let_go_on()
-
-    def _let_go_on(self) -> None:
-        if self._thawed is not None:
-            self._thawed.set()
-            self._thawed = None
-
-    async def until_thawed(self) -> None:
-        """Wait until players may join: not while rooms are on their way to another process."""
-        while self._thawed is not None:
-            await self._thawed.wait()
-
-    def go_on(self, rooms: Iterable[HandedOver], more: Sequence[Any], began_s: float) -> None:
-        """Take in the rooms of another process; ``start_adopted`` has them tick."""
-        sign_in, reservations, ended = more
-        self.sign_in.go_on(sign_in, trio.current_time() - began_s)
-        self.resumption.go_on_with_ended(ended)
-        for one in rooms:
-            kind, _, name = one.label.partition("/")
-            task = self._task_of(one.stepper.room, one.label, one)
-            opened = self._add_room(kind, name, task, one.shell.maker)
-            self.quota.go_on(one.shell.maker)
-            task.roster.go_on(one.shell.members, began_s)
-            self._joinable[kind].note(opened)
-        tasks = {label: opened.task for label, opened in self._open.items()}
-        self.reservations.go_on(reservations, tasks, began_s)
-        self._loop.heartbeat.note_blocked()
+    def adopt(self, one: HandedOver, began_s: float) -> None:
+        """Open a room that another process has handed over; ``start_adopted`` has it tick."""
+        kind, _, name = one.label.partition("/")
+        task = self._task_of(one.stepper.room, one.label, one)
+        opened = self._add_room(kind, name, task, one.shell.maker)
+        self.quota.go_on(one.shell.maker)
+        task.roster.go_on(one.shell.members, began_s)
+        self._joinable[kind].note(opened)
 
     def start_adopted(self) -> None:
         """Have the rooms tick that came by ``go_on``."""

@@ -159,7 +159,7 @@ class Entrance:
         try:
             hello, data = await self._hello()
             await self._lobby.join_throttle.wait_turn()
-            await self._lobby.until_thawed()
+            await self._lobby.handing_over.until_thawed()
             if self._router is not None:
                 return await self._join_on_host(hello, data, self._router)
             return await self._join_here(hello, self._checked_request(hello))
@@ -348,7 +348,7 @@ class Entrance:
                         self._used = verified
                         used = True
                     accepted = await self._authenticated(joining, place.task, deadline_s)
-                    await lobby.until_thawed()
+                    await lobby.handing_over.until_thawed()
                     found = lobby.find_playing(request, accepted)
                     if found is None:
                         return self._join(joining, place.task, place.number, accepted)
@@ -407,7 +407,7 @@ class Entrance:
                 joining = attrs.evolve(joining, verified=verified)
             deadline_s = trio.current_time() + AUTH_TIMEOUT_S
             accepted = await self._authenticated(joining, task, deadline_s)
-            await lobby.until_thawed()
+            await lobby.handing_over.until_thawed()
             found = lobby.find_playing(request, accepted)
             if found is None:
                 return self._join(joining, task, reserved.number, accepted)
