@@ -79,7 +79,7 @@ class Membership:
         self._resumes: dict[str, int] = {}
         lobby.resumption.on_used = self._resumes.__setitem__
         lobby.newest_resumes = self.newest_resumes
-        lobby.name_suffix = f"-{self.node[:SUFFIX_LENGTH]}"
+        lobby.end_names_with(f"-{self.node[:SUFFIX_LENGTH]}")
         self._renewing = trio.Lock()
         self._renewed_s: float | None = None
         #: Whether the last renewal failed.

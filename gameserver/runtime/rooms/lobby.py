@@ -1,7 +1,10 @@
 """The rooms of one server: which there are, and which one a client gets.
 
-Owns the room kinds, finding and making rooms, and closing empty ones.  Never talks to clients and
-never runs a tick; each room has its own ``RoomTask``, and a ``Roster`` of its players.
+Owns the room kinds, reserving seats, making rooms, and closing empty ones.  Never talks to clients
+and never runs a tick; each room has its own ``RoomTask``, and a ``Roster`` of its players.
+
+Finding a room (``open_rooms.py``), moves (``moves.py``), recovering durable rooms
+(``durable_rooms.py``) and handing all rooms over (``handing_over.py``) have files of their own.
 """
 
 from __future__ import annotations
@@ -9,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-import math
 import random
 import re
 import secrets
@@ -35,12 +37,11 @@ from gameserver.runtime.net import poller
 from gameserver.runtime.rooms.durable_rooms import DurableRooms
 from gameserver.runtime.rooms.handed_over import HandedOver
 from gameserver.runtime.rooms.handing_over import HandingOver
-from gameserver.runtime.rooms.identities import Identities
 from gameserver.runtime.rooms.join_request import JoinRequest, read_join_request
-from gameserver.runtime.rooms.joinable import JoinableRooms
 from gameserver.runtime.rooms.journals import Journals
 from gameserver.runtime.rooms.moves import MOVE_VALID_S, Moves
 from gameserver.runtime.rooms.open_room import OpenRoom
+from gameserver.runtime.rooms.open_rooms import OpenRooms
 from gameserver.runtime.rooms.recovery import Recovered
 from gameserver.runtime.rooms.reservations import MAX_VALID_S, Reservations, Reserved
 from gameserver.runtime.rooms.resume_tokens import ResumeTokens
@@ -66,9 +67,6 @@ OVERLOAD_RETRY_S: Final = 5.0
 
 #: Most seats that one reservation is for.
 MAX_PARTY: Final = 1000
-#: Before the lobby chooses a room for a player, it looks for changes that games have made to
-#: ``locked``, ``private`` and ``listing`` of all rooms, but at most once in this time.
-SWEEP_EVERY_S: Final = 0.25
 _KIND: Final = re.compile(r"[a-z0-9_-]{1,32}")
 
 
@@ -113,15 +111,8 @@ class Lobby:
         self._kinds = dict(kinds)
         self._nursery: trio.Nursery | None = None
         self._settings = settings
-        self._open: dict[str, OpenRoom] = {}
+        self._open: Final = OpenRooms(kinds)
         self._serials = itertools.count(1)
-        self._joinable = {
-            kind: JoinableRooms[OpenRoom](cls.filter_by) for kind, cls in kinds.items()
-        }
-        #: Kind → when the lobby last looked at all its rooms.
-        self._swept_s = dict.fromkeys(kinds, -math.inf)
-        #: By kind: the lowest number that may be free as a name.
-        self._lowest_name = dict.fromkeys(kinds, 1)
         self._running = 0
         #: Why no room is made any more; None while rooms are made.
         self._makes_none: str | None = None
@@ -147,13 +138,10 @@ class Lobby:
         self.router: Routes | None = None
         #: Returns the newest resume tokens that any node has seen, by life; None if there are none.
         self.newest_resumes: Callable[[Sequence[str]], Awaitable[Mapping[str, int]]] | None = None
-        #: Ends the names that this server gives to rooms, where other nodes must not give the same.
-        self.name_suffix = ""
         #: Where a client waits for its turn once it has said hello.
         self.join_throttle = JoinThrottle()
         self.resumption = Resumption[Member](ResumeTokens(lambda: self.sign_in.secrets))
         self.durable = DurableRooms(self, self._journals, self.resumption)
-        self._identities = Identities()
         self.reservations = Reservations()
         self.moves = Moves(self, self.reservations, self.resumption)
         self.handing_over = HandingOver(
@@ -173,17 +161,21 @@ class Lobby:
         self.reservations.start(nursery)
         self.moves.start(nursery)
 
+    def end_names_with(self, suffix: str) -> None:
+        """End the names that this server gives to rooms so that no other node gives the same."""
+        self._open.name_suffix = suffix
+
     # ------------------------------------------------------------ finding
 
     @property
     def rooms(self) -> list[tuple[str, RoomTask]]:
         """The kinds and tasks of the rooms that can be joined, oldest first."""
-        return [(opened.kind, opened.task) for opened in self._open.values()]
+        return [(opened.kind, opened.task) for opened in self._open.all]
 
     @property
     def open_rooms(self) -> list[OpenRoom]:
         """The rooms that can be joined, oldest first."""
-        return list(self._open.values())
+        return self._open.all
 
     def is_open(self, label: str) -> bool:
         """Whether there is a room of this label that can be joined."""
@@ -206,16 +198,15 @@ class Lobby:
     @property
     def labels(self) -> list[str]:
         """The labels of the rooms that can be joined."""
-        return list(self._open)
+        return [opened.task.label for opened in self._open.all]
 
     def listed(self) -> Iterator[ListedRoom]:
         """Yield the rooms that can be joined, oldest first, as ``/rooms`` shows them."""
-        yield from self._open.values()
+        yield from self._open.all
 
     def joinable_label(self, request: JoinRequest) -> str | None:
         """Return a room for a client that named none; None if a new one is needed."""
-        self._sweep(request.kind)
-        opened = self._joinable[request.kind].find(request.wanted)
+        opened = self._open.find_fitting(request.kind, request.wanted)
         return None if opened is None else opened.task.label
 
     @property
@@ -313,7 +304,7 @@ class Lobby:
         """
         if self._closing is not None:
             raise JoinRefused(CloseCode.GOING_AWAY, self._closing)
-        opened = self._find_identity(request, identity) or self._find(request, passed_over)
+        opened = self._open.find_identity(request, identity) or self._find(request, passed_over)
         made = opened is None
         if opened is None:
             opened = self._make(request, maker)
@@ -350,7 +341,7 @@ class Lobby:
 
         ``JoinRefused`` (4007) where that room lets nobody sign in twice.
         """
-        opened = self._find_identity(request, identity)
+        opened = self._open.find_identity(request, identity)
         member = None if opened is None else opened.task.roster.playing(identity)
         return None if opened is None or member is None else (opened.task, member)
 
@@ -359,23 +350,13 @@ class Lobby:
         assert self._nursery is not None, "start comes first"
         return self._nursery
 
-    def _find_identity(self, request: JoinRequest, identity: str | None) -> OpenRoom | None:
-        """Return the room among those asked for where ``identity`` plays already."""
-        if identity is None:
-            return None
-        rooms = [self._open.get(label) for label in self._identities.labels(identity)]
-        fitting = [o for o in rooms if o is not None and request.fits(o.kind, o.name)]
-        # A room of the same name may have ended with this identity in it.
-        return next((o for o in fitting if o.task.roster.find_identity(identity)), None)
-
     def _find(self, request: JoinRequest, passed_over: Collection[int] | None) -> OpenRoom | None:
         """Return the open room for this client; None if it gets a new one."""
         if request.name is not None:
             return self._find_named(f"{request.kind}/{request.name}")
         if passed_over is None:
             return None
-        self._sweep(request.kind)
-        return self._joinable[request.kind].find(request.wanted, passed_over)
+        return self._open.find_fitting(request.kind, request.wanted, passed_over)
 
     def _find_named(self, label: str) -> OpenRoom | None:
         found = self._open.get(label)
@@ -389,16 +370,6 @@ class Lobby:
             raise JoinRefused(CloseCode.ROOM_FULL, f"{label} is full", retry_after_s=RETRY_AFTER_S)
         return found
 
-    def _sweep(self, kind: str) -> None:
-        """Look for changes that games made to their rooms, unless that was done just now."""
-        now_s = trio.current_time()
-        if now_s - self._swept_s[kind] < SWEEP_EVERY_S:
-            return
-        self._swept_s[kind] = now_s
-        for opened in self._open.values():
-            if opened.kind == kind:
-                self._joinable[kind].note(opened)
-
     def overloaded(self) -> JoinRefused:
         """Return the refusal of a client for which no new room is made."""
         return self._overload("the server is overloaded")
@@ -411,11 +382,7 @@ class Lobby:
     def _free_name(self, kind: str) -> str:
         if self.host_rooms is not None:
             return self.host_rooms.new_name()
-        number = self._lowest_name[kind]
-        while f"{kind}/{number}{self.name_suffix}" in self._open:
-            number += 1
-        self._lowest_name[kind] = number
-        return f"{number}{self.name_suffix}"
+        return self._open.free_name(kind)
 
     # ------------------------------------------------------------ reserved seats
 
@@ -553,13 +520,12 @@ class Lobby:
 
     def _add_room(self, kind: str, name: str, task: RoomTask, maker: str | None) -> OpenRoom:
         opened = OpenRoom(next(self._serials), kind, name, task, maker)
-        task.roster.identities = self._identities
+        task.roster.identities = self._open.identities
         task.roster.on_released = functools.partial(self._seat_released, opened)
         # No longer found once it has failed, even while its ``on_stop`` is still running.
-        task.roster.on_closed = functools.partial(self._forget, opened)
+        task.roster.on_closed = functools.partial(self._open.forget, opened)
         task.on_move = functools.partial(self.moves.begin, opened)
-        self._open[task.label] = opened
-        self._joinable[kind].note(opened)
+        self._open.add(opened)
         return opened
 
     def _start_room(self, opened: OpenRoom) -> None:
@@ -572,7 +538,7 @@ class Lobby:
 
     async def until_settled(self) -> None:
         """Wait until every room has started, and none is in its ``on_stop``."""
-        for opened in list(self._open.values()):
+        for opened in self._open.all:
             await opened.task.ready.wait()
         for label, stopped in list(self._stopping.items()):
             if label not in self._open:
@@ -585,11 +551,11 @@ class Lobby:
         opened = self._add_room(kind, name, task, one.shell.maker)
         self.quota.go_on(one.shell.maker)
         task.roster.go_on(one.shell.members, began_s)
-        self._joinable[kind].note(opened)
+        self._open.note(opened)
 
     def start_adopted(self) -> None:
         """Have the rooms tick that came by ``go_on``."""
-        for opened in self._open.values():
+        for opened in self._open.all:
             self._start_room(opened)
             if not opened.task.roster.seats_taken:
                 self._seat_released(opened)
@@ -621,10 +587,9 @@ class Lobby:
         """
         _check_kinds(kinds)
         self._kinds = dict(kinds)
-        for kind, cls in kinds.items():
-            self._joinable[kind] = JoinableRooms(cls.filter_by)
+        self._open.filter_as(kinds)
         ended = {}
-        for opened in list(self._open.values()):
+        for opened in self._open.all:
             try:
                 await self._replace_room(opened)
             except Exception as error:  # noqa: BLE001 - the game's, such as a migration that raised
@@ -670,7 +635,7 @@ class Lobby:
         try:
             await opened.task.run()
         finally:
-            self._forget(opened)
+            self._open.forget(opened)
             # They refer to the room: a cycle that only the garbage collector could free.
             opened.task.roster.on_released = opened.task.roster.on_closed = _nothing
             opened.task.on_move = _nothing
@@ -685,19 +650,8 @@ class Lobby:
                 self.host_rooms.ended(label)
             log.info("room ended", room=label, reason=opened.task.ended)
 
-    def _forget(self, opened: OpenRoom) -> None:
-        """Let nobody find this room any more, so that another of its name can be made."""
-        if self._open.get(opened.task.label) is opened:
-            del self._open[opened.task.label]
-            self._joinable[opened.kind].forget(opened)
-            number = opened.name.removesuffix(self.name_suffix)
-            if number.isdecimal():
-                lowest = min(self._lowest_name[opened.kind], int(number))
-                self._lowest_name[opened.kind] = max(1, lowest)
-
     def _seat_released(self, opened: OpenRoom) -> None:
-        if self._open.get(opened.task.label) is opened:
-            self._joinable[opened.kind].note(opened)
+        self._open.note(opened)
         if not opened.task.roster.seats_taken and opened.empty is None:
             opened.empty = trio.CancelScope()
             self._tasks.start_soon(self._wait_and_close, opened, opened.empty)
@@ -709,13 +663,13 @@ class Lobby:
         """
         roster = opened.task.roster
         if not roster.seats_taken and not roster.joins:
-            self._forget(opened)
+            self._open.forget(opened)
             opened.task.stop()
 
     async def _wait_and_close(self, opened: OpenRoom, wait: trio.CancelScope) -> None:
         with wait:
             await trio.sleep(self._settings.empty_room_s)
-            self._forget(opened)
+            self._open.forget(opened)
             opened.task.stop()
 
     # ------------------------------------------------------------ the end
@@ -730,7 +684,7 @@ class Lobby:
 
         Call this after the last session has ended.
         """
-        for opened in list(self._open.values()):
+        for opened in self._open.all:
             opened.task.stop()
         if self._running:
             self._all_stopped = trio.Event()

@@ -13,7 +13,7 @@ from trio.testing import MockClock
 
 from gameserver import Joining, JoinRefused
 from gameserver.protocol.messages import Bye, Welcome
-from gameserver.runtime.rooms.lobby import SWEEP_EVERY_S
+from gameserver.runtime.rooms.open_rooms import SWEEP_EVERY_S
 from gameserver.runtime.rooms.room_list import RoomList
 from gameserver.runtime.sessions.entrance import MAX_ROOMS_TRIED
 from tests.support.matched_game import Match, Mode, Options, Strict
