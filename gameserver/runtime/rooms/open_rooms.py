@@ -64,6 +64,9 @@ class OpenRooms:
 
     def add(self, opened: OpenRoom) -> None:
         """Let a room be found; one that had its label is found no more."""
+        former = self._rooms.get(opened.task.label)
+        if former is not None:
+            self._joinable[opened.kind].forget(former)
         self._rooms[opened.task.label] = opened
         self._joinable[opened.kind].note(opened)
 

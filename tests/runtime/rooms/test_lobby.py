@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -16,7 +15,6 @@ from gameserver import JoinRefused, LocalProtocolError, Room, Settings
 from gameserver.protocol.closing import MAX_REASON_BYTES
 from gameserver.runtime.admission.connection_limits import Reason
 from gameserver.runtime.rooms.lobby import Lobby
-from gameserver.runtime.rooms.room_task import RoomTask
 from tests.support.frame_sinks import NoSink
 from tests.support.small_game import Field
 
@@ -371,20 +369,3 @@ async def test_the_rate_of_new_rooms_has_a_limit(autojump_clock: MockClock) -> N
         await trio.sleep(2.1)
         with made.reserve(made.request("field/x"), "192.0.2.9"):
             pass
-
-
-async def test_durable_rooms_are_suspended_all_at_once(
-    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    async def suspend(_: RoomTask) -> None:
-        await trio.sleep(1)  # until its journal is written
-
-    monkeypatch.setattr(RoomTask, "suspend", suspend)
-    monkeypatch.setattr(Field, "durable", True)
-    async with lobby(data=tmp_path) as made:
-        with ExitStack() as held:
-            for name in range(10):
-                held.enter_context(made.reserve(made.request(f"field/{name}")))
-            begun_s = trio.current_time()
-            await made.durable.suspend()
-            assert trio.current_time() - begun_s == pytest.approx(1)
