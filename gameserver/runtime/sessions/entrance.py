@@ -3,7 +3,7 @@
 Owns the check of the hello, routing it to another node or host, and which seat the client gets:
 that of a player who resumes or is taken over, a reserved one, or a new one once the game's
 ``on_auth`` has agreed.  Ends in an ``Entered``, or in an exception that says why there is no seat.
-Never plays, and never closes a connection; ``session.py`` does.
+Never plays, and never tells a client how its session ends; ``session.py`` does.
 """
 
 from __future__ import annotations
