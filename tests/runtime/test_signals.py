@@ -54,13 +54,13 @@ STARTING = """
 import sys; sys.path.insert(0, {root!r})
 import trio
 from gameserver import Settings
-from gameserver.runtime.rooms.lobby import Lobby
+from gameserver.runtime.rooms.durable_rooms import DurableRooms
 from gameserver.runtime.serving import serve
 from tests.support.small_game import Field
 async def recover(self):
     print("recovering", flush=True)
     await trio.sleep_forever()  # a storage that on_load waits for is away
-Lobby.recover = recover
+DurableRooms.recover = recover
 trio.run(serve, {{"field": Field}}, Settings(port=0))
 print("after", flush=True)
 """
