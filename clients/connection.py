@@ -26,11 +26,11 @@ from wsproto.utilities import LocalProtocolError as WsprotoLocalError
 
 from clients.client_stream import ClientStream
 from clients.errors import ConnectionLost
-from clients.frames import masked_frame
 from clients.nursery import open_unwrapping_nursery
 from clients.shared_reader import SharedReader
 from gameserver.errors import LocalProtocolError
 from gameserver.protocol.closing import CONNECTION_LOST, ClientAction, CloseCode, close_reason
+from gameserver.protocol.frames import masked_frame
 from gameserver.protocol.messages import SUBPROTOCOL
 
 #: Longest silence of a server.  It sends something at least once a second, as the client pings it.

@@ -1,8 +1,8 @@
-"""The WebSocket frames (RFC 6455, 5.2) that a client reads and writes without trio-websocket.
+"""The WebSocket frames (RFC 6455, 5.2) that a client reads without trio-websocket.
 
-Owns building masked binary frames, and splitting what a server sends into binary messages and
-*foreign* bytes.  Foreign bytes (text, pings, closing, whatever breaks the rules) go to
-trio-websocket unchanged and in order, which answers them.  Pure: never touches a socket.
+Owns splitting what a server sends into binary messages and *foreign* bytes.  Foreign bytes (text,
+pings, closing, whatever breaks the rules) go to trio-websocket unchanged and in order, which
+answers them.  Pure: never touches a socket, and makes no frame (``gameserver/protocol/frames.py``).
 """
 
 from __future__ import annotations
@@ -22,23 +22,6 @@ _MASKED: Final = 0x80
 _SHORT: Final = 125
 _LENGTH_16: Final = 126
 _LENGTH_64: Final = 127
-
-
-def masked_frame(payload: bytes, mask: bytes) -> bytes:
-    """Return a client's binary frame with this ``payload``, masked with the 4 bytes of ``mask``.
-
-    One XOR of two large integers instead of one per byte.
-    """
-    length = len(payload)
-    if length <= _SHORT:
-        header = bytes((_WHOLE_BINARY, _MASKED | length))
-    elif length < 1 << 16:
-        header = bytes((_WHOLE_BINARY, _MASKED | _LENGTH_16)) + length.to_bytes(2, "big")
-    else:
-        header = bytes((_WHOLE_BINARY, _MASKED | _LENGTH_64)) + length.to_bytes(8, "big")
-    key = (mask * (length // 4 + 1))[:length]
-    masked = int.from_bytes(payload, "big") ^ int.from_bytes(key, "big")
-    return header + mask + masked.to_bytes(length, "big")
 
 
 class FrameScanner:

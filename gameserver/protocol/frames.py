@@ -1,8 +1,8 @@
-"""The WebSocket frames (RFC 6455, 5.2) that a server makes without trio-websocket.
+"""The WebSocket frames (RFC 6455, 5.2) that are made without trio-websocket.
 
-Owns building unmasked binary, ping and close frames, and the masked frame in which a message of a
-client goes to another process.  Never touches a socket, never reads a frame;
-``fast_path.py`` does.
+Owns building a server's binary, ping and close frames, and a client's masked binary frame.  Never
+touches a socket and never reads a frame: ``fast_path.py`` reads those of clients, and
+``clients/frames.py`` those of servers.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ _LENGTH_16: Final = 126
 _LENGTH_64: Final = 127
 
 _CACHED_LENGTHS: Final = 4096
+#: The mask of a frame that stays on one machine; masking with it changes nothing.
+_NO_MASK: Final = bytes(4)
 
 
 def _make_header(length: int) -> bytes:
@@ -50,10 +52,18 @@ def binary_frame(payload: bytes) -> bytes:
     return binary_frame_header(len(payload)) + payload
 
 
-def masked_frame(payload: bytes) -> bytes:
-    """Return a client's binary frame with this ``payload``; the mask is all zero bits."""
-    header = binary_frame_header(len(payload))
-    return bytes((header[0], header[1] | _MASKED)) + header[2:] + bytes(4) + payload
+def masked_frame(payload: bytes, mask: bytes = _NO_MASK) -> bytes:
+    """Return a client's binary frame with this ``payload``, masked with the 4 bytes of ``mask``.
+
+    One XOR of two large integers instead of one per byte.
+    """
+    length = len(payload)
+    header = binary_frame_header(length)
+    if mask != _NO_MASK:
+        key = (mask * (length // 4 + 1))[:length]
+        masked = int.from_bytes(payload, "big") ^ int.from_bytes(key, "big")
+        payload = masked.to_bytes(length, "big")
+    return bytes((header[0], header[1] | _MASKED)) + header[2:] + mask + payload
 
 
 def ping_frame(payload: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Frames that a client builds and splits, beside wsproto's."""
+"""Frames that a client splits, beside wsproto's."""
 
 from __future__ import annotations
 
@@ -10,23 +10,10 @@ from hypothesis import strategies as st
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Message, Ping, TextMessage
 
-from clients.frames import FrameScanner, masked_frame
+from clients.frames import FrameScanner
 from gameserver.errors import RemoteProtocolError
 
 MOST = 1 << 17
-
-
-@given(
-    st.binary(max_size=200) | st.sampled_from([bytes(126), bytes(1 << 16)]),
-    st.binary(min_size=4, max_size=4),
-)
-def test_a_server_reads_a_masked_frame(payload: bytes, mask: bytes) -> None:
-    server = Connection(ConnectionType.SERVER)
-    server.receive_data(masked_frame(payload, mask))
-    assert (
-        b"".join(bytes(event.data) for event in server.events() if isinstance(event, BytesMessage))
-        == payload
-    )
 
 
 def parts(message: bytes, fragments: int) -> list[BytesMessage]:

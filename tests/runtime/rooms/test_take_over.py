@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from clients.errors import ConnectionLost
 from clients.game_client import GameClient
 from clients.joining import open_game
 from gameserver import Settings
+from gameserver.protocol.frames import masked_frame
 from gameserver.protocol.messages import CommandMessage, Delta, Welcome
 from gameserver.runtime.net.link import Link
 from gameserver.runtime.rooms.resumption import Showing
@@ -114,10 +114,6 @@ async def test_waiting_commands_of_the_older_connection_are_dropped(
 
 def a_step(seq: int) -> bytes:
     return CommandMessage(seq=seq, tick=0, rendered=0, acked=0, kind=0, values=[1]).encode()
-
-
-def masked_frame(payload: bytes) -> bytes:
-    return struct.pack("!BBI", 0x82, 0x80 | len(payload), 0) + payload
 
 
 @pytest.mark.parametrize("path", ["fast path", "task"])
