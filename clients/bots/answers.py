@@ -1,8 +1,8 @@
-"""How long a bot's commands take to come back: from when each was due to the delta that tells.
+"""The time of an answer: from when a bot's command was due to the delta that acknowledges it.
 
 Owns the commands that wait for an answer.  A command counts from the time at which it was *due*,
-not from when it was sent: a bot, or a machine, that was late would else hide the wait that a player
-feels (coordinated omission).  Pure: times are arguments.
+not from when it was sent.  Otherwise a late bot or machine would hide a part of the wait that a
+player feels (coordinated omission).  Pure: times are arguments.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-#: The most commands of a bot that wait for an answer; the oldest is forgotten.
+#: The most commands of a bot that wait for an answer; beyond it the oldest is dropped.
 MAX_WAITING: Final = 1024
 
 

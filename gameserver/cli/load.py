@@ -1,6 +1,6 @@
 """``gameserver load``: how many players a server holds.
 
-Owns the command's arguments and what is shown meanwhile; ``gameserver/load`` measures.
+Owns the command's arguments and the table of its progress; ``gameserver/load`` measures.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from rich.table import Table
 
 from clients.bots.bot_names import ARENA_BOTS, bot_named
 from clients.lab.profiles import profiles_of
+from gameserver.cli.bot_flags import BotClass, Profiles, RoomToJoin, Seed, import_bots
 from gameserver.cli.errors import UsageError
-from gameserver.cli.module_names import import_from_here
 from gameserver.load.objective import Objective
 from gameserver.load.report import to_html
 from gameserver.load.run import Plan, find_limit
@@ -32,24 +32,21 @@ from gameserver.ops.output import unfailing_output
 def load(
     target: Annotated[str, Parameter(help="An address, or a room to serve here: mygame:Room.")],
     *,
-    bot: Annotated[
-        str | None, Parameter(help="Class of the bots, as in mybots:Chaser; else the arena's.")
-    ] = None,
+    bot: BotClass = None,
     until: Annotated[
         str, Parameter(help="The objective, as in p99<75ms,drops=0.")
     ] = "p99<100ms,drops=0",
-    room: Annotated[str | None, Parameter(help="The room to join; else the bot's own.")] = None,
+    room: RoomToJoin = None,
     first: Annotated[int, Parameter(help="The crowd to begin with.")] = 8,
     most: Annotated[int, Parameter(help="The largest crowd to try.")] = 4096,
-    precision: Annotated[float, Parameter(help="How exact the answer is, as a part of it.")] = 0.05,
+    precision: Annotated[float, Parameter(help="Accuracy, as a share of the answer.")] = 0.05,
     step: Annotated[float, Parameter(help="Seconds of measuring for each size.")] = 10.0,
     processes: Annotated[
-        int | None, Parameter(help="Processes that play; else one for each core but the server's.")
+        int | None,
+        Parameter(help="Processes that play; by default one a core, without the server's."),
     ] = None,
-    profile: Annotated[
-        str, Parameter(help="Links of the lab, spread over the bots, as in mobile,train,150ms.")
-    ] = "",
-    seed: Annotated[int | None, Parameter(help="Makes the bots' decisions repeatable.")] = None,
+    profile: Profiles = "",
+    seed: Seed = None,
     json: Annotated[pathlib.Path | None, Parameter(help="File for all figures, as JSON.")] = None,
     html: Annotated[pathlib.Path | None, Parameter(help="File for a report, one page.")] = None,
 ) -> None:
@@ -59,8 +56,7 @@ def load(
         raise UsageError("--first must be at least 1, and --most no less")
     if not 0 < precision < 1 or step <= 0:
         raise UsageError("--precision lies between 0 and 1, and --step is longer than 0")
-    if bot is not None:
-        import_from_here(bot.partition(":")[0])  # its errors are in one line
+    import_bots(bot)
     kind = bot_named(bot or ARENA_BOTS)
     if profile:
         profiles_of(profile)
@@ -90,7 +86,7 @@ def load(
 
 
 class _Shown:
-    """The steps so far as a table on a terminal, and elsewhere a line for each step."""
+    """The steps so far: a table on a terminal, a line for each step elsewhere."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -107,7 +103,7 @@ class _Shown:
             self._live.stop()
 
     def tell(self, now: str, findings: Findings) -> None:
-        """Show what happens now."""
+        """Show the steps of ``findings``; ``now`` says what the test is doing."""
         if self._live is not None:
             table = _table(findings.steps)
             table.caption = now

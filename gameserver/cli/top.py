@@ -36,14 +36,14 @@ def top(
     *,
     token: Annotated[
         str | None,
-        Parameter(help="The server's metrics_token; else $GAMESERVER_METRICS_TOKEN, if set."),
+        Parameter(help="The server's metrics_token; by default $GAMESERVER_METRICS_TOKEN."),
     ] = None,
-    every: Annotated[float, Parameter(help="Seconds between two looks.")] = 1.0,
-    once: Annotated[bool, Parameter(help="Look once, and end.")] = False,
+    every: Annotated[float, Parameter(help="Seconds between two requests.")] = 1.0,
+    once: Annotated[bool, Parameter(help="Print the tables once, and end.")] = False,
 ) -> None:
     """Show the rooms of a running server: load, players behind, slow ticks."""
     if every <= 0:
-        raise UsageError("--every is longer than 0")
+        raise UsageError("--every must be more than 0")
     known = os.environ.get("GAMESERVER_METRICS_TOKEN", "").split()
     secret = token if token is not None else known[0] if known else None
     console = Console()
@@ -77,7 +77,10 @@ def ask(url: str, token: str | None) -> dict[str, Any]:
         finally:
             connection.close()
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise UsageError(f"{url} does not answer: {error or type(error).__name__}") from error
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise UsageError(
+            f"{url} does not answer ({why}); name the address of a running server"
+        ) from error
     if answer.status != 200:
         why = " ".join(body[:200].decode(errors="replace").split())
         hint = ": give the server's metrics_token with --token" if answer.status == 403 else ""
@@ -92,7 +95,7 @@ def ask(url: str, token: str | None) -> dict[str, Any]:
 
 
 def tables(told: dict[str, Any], url: str) -> Group:
-    """Return what is shown."""
+    """Return a line about the whole server and the two tables."""
     head = Text(
         f"{url}   {told['rooms']} rooms   {told['players']} players   "
         f"computes {told['computed']:.0%} of the time   "

@@ -1,7 +1,7 @@
 """``RoomEnvironment``: any room as a parallel environment of PettingZoo.
 
 Owns the agents, their episodes, and the defaults of a task: actions from the command class, and
-observations from the view.  A task is a subclass that says what is a reward.
+observations from the view.  A task is a subclass, which defines the reward.
 """
 
 from __future__ import annotations
@@ -56,12 +56,13 @@ class RoomEnvironment(ParallelEnv):  # type: ignore[misc]  # PettingZoo has no t
         self._chance = np.random.default_rng()
 
     def _new_action_space(self) -> spaces.Space[Any]:
+        """Return a space of its own for an agent, as each space has its own random numbers."""
         return spaces.Dict(dict(Actions(self.command).space.spaces))
 
     # ------------------------------------------------------------ the task
 
     def observe(self, view: View) -> Observation:
-        """Return what an agent gets to know of its view: ``observed`` numbers."""
+        """Return the agent's observation of its view: ``observed`` numbers."""
         raise NotImplementedError(f"{type(self).__name__} has no method observe(self, view)")
 
     def reward(self, view: View, player: Player) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-Weights = NDArray[np.float64]
+from gameserver.gym.policy import Weights
 
 
 def centred_ranks(returns: NDArray[np.float64]) -> NDArray[np.float64]:

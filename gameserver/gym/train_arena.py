@@ -1,7 +1,7 @@
 """Trains ``arena_policy.json``: ``python -m gameserver.gym.train_arena [GENERATIONS [FILE]]``.
 
-Owns how the arena's policy is trained: eight pilots fly by the same weights, four of them by a
-candidate, and the return is the mean reward of those.
+Owns how the arena's policy is trained: four pilots fly by the weights of a candidate, four others
+by the present weights, and the return is the mean reward of the first four.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 from rich.console import Console
 
 from gameserver.gym.arena import CHOICES, OBSERVED, POLICY_FILE, ArenaEnvironment, controls
-from gameserver.gym.evolution import Weights, improve
-from gameserver.gym.policy import LinearPolicy
+from gameserver.gym.evolution import improve
+from gameserver.gym.policy import LinearPolicy, Weights
 
 PLAYERS: Final = 8
 LEARNERS: Final = 4

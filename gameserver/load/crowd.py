@@ -30,7 +30,7 @@ MAX_LINE_BYTES: Final = 1 << 22
 
 @attrs.frozen
 class Report:
-    """What one process said last."""
+    """The newest report of one process."""
 
     window: int
     figures: Figures
@@ -54,7 +54,7 @@ class Report:
 
 @attrs.frozen
 class Measured:
-    """What the whole crowd measured in one window."""
+    """The figures of the whole crowd in one window."""
 
     figures: Figures
     times: Times
@@ -80,7 +80,7 @@ class _Process:
             self.check()
 
     def check(self) -> None:
-        """Raise ``LocalProtocolError`` if it has ended, which it never does by itself."""
+        """Raise ``LocalProtocolError`` if the process has ended: it runs until it is told to."""
         if self.ended.is_set():
             errors = {} if self.newest is None else self.newest.figures.errors
             raise LocalProtocolError(next(iter(errors), "a load generator has ended"))
@@ -111,7 +111,7 @@ class Crowd:
         self._window = 0
 
     async def resize(self, size: int) -> None:
-        """Let so many bots play."""
+        """Let ``size`` bots play."""
         count = len(self._processes)
         for number, process in enumerate(self._processes):
             await process.order(crowd=size // count + (number < size % count))
@@ -126,7 +126,7 @@ class Crowd:
         return total([p.newest.figures for p in self._processes if p.newest is not None])
 
     async def measure(self, window_s: float) -> Measured:
-        """Measure for so long."""
+        """Measure for ``window_s``."""
         self._window += 1
         for process in self._processes:
             await process.order(window=self._window)

@@ -1,6 +1,6 @@
 """One process of the crowd, started by ``crowd.py``.
 
-Owns growing and shrinking its part as the parent says, and what it measured.  Orders come on
+Owns the number of its bots, which the parent sets, and its measurements.  Orders come on
 standard input, a JSON object a line: ``{"crowd": 12}`` sets the number of its bots, ``{"window":
 3}`` begins a measurement.  Reports go to standard output, a line each half second, and at once
 after a ``{"report": 3}`` of the window.  Ends when standard input ends.

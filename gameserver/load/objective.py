@@ -13,13 +13,8 @@ import attrs
 
 from gameserver.errors import LocalProtocolError
 
-#: Figures that are counts; the others are times, or shares.
-COUNTS: Final = {
-    "drops": "connections that ended, or were refused, though they should not",
-    "desyncs": "wrong checksums",
-    "late": "commands that came after their tick",
-    "dropped_ticks": "ticks that the server has left out (only of a room that `load` serves)",
-}
+#: Figures that are counts; the others are times.  ``how-to/load-test.md`` explains each.
+COUNTS: Final = ("drops", "desyncs", "late", "dropped_ticks")
 _TIME: Final = re.compile(r"p(\d{1,2}(?:\.\d{1,3})?)|max|mean")
 _CONDITION: Final = re.compile(r"([a-z_0-9.]+)(<=|>=|<|>|=)([0-9.]+)(us|ms|s)?")
 _UNITS: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0}

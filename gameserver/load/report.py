@@ -55,7 +55,7 @@ def to_html(findings: Findings) -> str:
             (
                 f"<p>Bots: {html.escape(findings.bot)}. Each size was measured for "
                 f"{findings.step_s:g} s, from three seconds after its last join on. An answer is "
-                "the time from when a command was due to the delta that tells of it.</p>"
+                "the time from when a command was due to the delta that acknowledges it.</p>"
             ),
             _table(findings.steps),
             "<h2>Answers by size</h2>",

@@ -1,7 +1,7 @@
 """A load test from its first step to its answer.
 
-Owns the order of things: growing the crowd, waiting for the last join, letting it settle,
-measuring, judging.  ``search.py`` chooses the sizes.
+Owns the order: grow the crowd, wait for the last join, let it settle, measure, judge.
+``search.py`` chooses the sizes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from gameserver.load.steps import Findings, Step, conclude
 from gameserver.load.target import Target, serve_here
 from gameserver.ops.core_time import CoreShare
 
-#: A crowd joins within this time, or the step fails; and so much more for each bot.
+#: The step fails unless the crowd joins within this time, plus a part for each bot.
 JOIN_DEADLINE_S: Final = 30.0
 JOIN_DEADLINE_PER_BOT_S: Final = 0.1
 #: From the last join to the beginning of the measurement.
@@ -53,7 +53,7 @@ Tell = Callable[[str, Findings], None]
 
 
 async def find_limit(plan: Plan, tell: Tell) -> Findings:
-    """Run the whole test; ``tell`` is called with what happens at the moment."""
+    """Run the whole test; ``tell`` is called with each stage and the findings so far."""
     findings = Findings(plan.target, plan.bot, plan.objective.text, plan.step_s)
     search = Search(plan.first, plan.most, plan.precision)
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []

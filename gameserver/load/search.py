@@ -9,7 +9,8 @@ from typing import Final
 
 #: A growing crowd is multiplied by this.
 GROWTH: Final = 2
-#: A size that does not hold is tried once more before it counts: machines hiccup.
+#: A size that does not hold is tried again before it counts, so that one disturbance of the
+#: machine does not decide.
 TRIES: Final = 2
 
 

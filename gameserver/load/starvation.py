@@ -1,6 +1,6 @@
-"""Whose limit a step has met: the server's, the load generator's, or that of a shared machine.
+"""Tells the limit of the server from that of the load generator and of a shared machine.
 
-Owns the judgement.  Pure.
+Owns the judgement of one step.  Pure.
 """
 
 from __future__ import annotations

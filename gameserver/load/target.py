@@ -1,7 +1,7 @@
 """The server under test: one that runs already, or a room served here by a process of its own.
 
-Owns starting that process on a core of its own, its limits (none that a load test would meet), and
-its figures.
+Owns starting that process, on a core of its own and without the limits of one address, and its
+figures.  Never plays: ``crowd.py`` does.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from gameserver.ops.core_time import CoreTime
 #: How long a server may take to start, and to answer.
 START_DEADLINE_S: Final = 60.0
 ANSWER_DEADLINE_S: Final = 5.0
-#: How often it is asked whether it answers.
+#: The pause between two questions whether the server answers.
 ASK_EVERY_S: Final = 0.1
 #: Settings that would refuse a crowd from one address.
 UNLIMITED: Final = (

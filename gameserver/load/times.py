@@ -1,6 +1,6 @@
 """Many times in little memory, with percentiles of a known error: an HDR histogram.
 
-Owns the unit (microseconds), and the form in which they travel between processes.
+Owns the unit (microseconds), and the encoding of times that processes send each other.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from gameserver.errors import LocalProtocolError
 
-#: The longest time that is told apart; longer ones count as this.
+#: Longer times count as this one.
 LONGEST_US: Final = 600_000_000
 #: Percentiles are exact to so many digits.
 DIGITS: Final = 2

@@ -1,1 +1,4 @@
-"""What ``gameserver dev`` has beside a server: code that is reloaded, pages that are always new."""
+"""The parts of ``gameserver dev`` beside a server: reloading of code, live pages, their channel.
+
+Owns no code.
+"""

@@ -26,8 +26,8 @@ from gameserver.workshop.source import Source, folders_of
 #: Changes within this time are one change, as of an editor that saves all files.
 DEBOUNCE_MS: Final = 60
 STEP_MS: Final = 15
-#: The thread that waits for changes cannot be cancelled; it looks up so often.
-LOOKS_UP_MS: Final = 200
+#: The thread that waits for changes cannot be cancelled; it asks this often whether to end.
+THREAD_CHECK_MS: Final = 200
 
 _IGNORED: Final = DefaultFilter()
 
@@ -53,7 +53,7 @@ class Bench:
                 watch_filter=_is_watched,
                 debounce=DEBOUNCE_MS,
                 step=STEP_MS,
-                rust_timeout=LOOKS_UP_MS,
+                rust_timeout=THREAD_CHECK_MS,
                 recursive=False,
             )
             async with aclosing(watching) as changes:

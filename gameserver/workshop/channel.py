@@ -1,7 +1,7 @@
 """The channel between ``gameserver dev`` and the pages that are open: JSON in text messages.
 
-Owns the pages' queues, and which room's world each page watches.  A page that reads slowly loses
-log lines and worlds, never what it must show.
+Owns the pages' queues, and which room's world each page watches.  A page that does not read loses
+what its queue cannot hold; it gets the newest faults when it connects again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import trio
 from gameserver.runtime.admission.connection_limits import Peer
 from gameserver.runtime.net.websocket import WebSocket
 
-#: Messages that wait for a page; further log lines and worlds are dropped.
+#: Messages that wait for a page; further ones are dropped.
 WAITING: Final = 256
 #: How often a page gets the whole world that it watches.
 WORLD_EVERY_S: Final = 0.2
@@ -41,7 +41,7 @@ class Channel:
     def __init__(self, world: Callable[[str], Message | None]) -> None:
         self._world = world
         self._pages: set[_Page] = set()
-        #: What a page is told first.
+        #: The first message to each page.
         self.greeting: Message = {"type": "faults", "faults": []}
 
     def tell(self, message: Message) -> None:
@@ -49,7 +49,7 @@ class Channel:
         for page in self._pages:
             try:
                 page.out.send_nowait(message)
-            except trio.WouldBlock:  # it has not read for long: it will load itself anew
+            except trio.WouldBlock:  # this page does not read
                 continue
 
     async def join(self, ws: WebSocket, peer: Peer) -> None:  # noqa: ARG002 - a handler

@@ -26,7 +26,8 @@ class Source:
     """The modules that the rooms come from.  ``load`` imports them and returns the rooms."""
 
     def __init__(self, load: Callable[[], Kinds]) -> None:
-        # A change within a second of the last one would not be seen: their time has whole seconds.
+        # Bytecode files note the time of their source in whole seconds, so the second of two
+        # changes within a second would go unnoticed.
         sys.dont_write_bytecode = True
         self._load = load
         self._here = pathlib.Path.cwd().resolve()
@@ -77,7 +78,7 @@ class Source:
         if name == "__main__" or name.partition(".")[0] in SERVER:
             return False
         file = getattr(module, "__file__", None)
-        # Of a thousand modules a few are here; the others are told by their text alone.
+        # Few of a thousand modules are here; for the others a comparison of texts is enough.
         if not (isinstance(file, str) and file.startswith(f"{self._here}{os.sep}")):
             return False
         parts = pathlib.Path(file).relative_to(self._here).parts

@@ -1,6 +1,7 @@
-"""A room's whole world as plain values, what never leaves the server included.
+"""A room's whole world as plain values, with the fields that never leave a real server.
 
-For the playground of ``gameserver dev``, which compares it with a seat's view.  Reads only.
+Owns their form for the playground of ``gameserver dev``, which compares it with a seat's view.
+Never changes the room.
 """
 
 from __future__ import annotations

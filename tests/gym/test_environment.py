@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import enum
+import importlib
 import itertools
 import pathlib
 import random
+import sys
 import warnings
 from typing import Any, ClassVar
 
@@ -332,3 +334,10 @@ def test_the_learnt_pilot_flies_as_a_bot() -> None:
     assert any(wish.thrust for wish in done)
     assert bot_named("gameserver.gym.arena:LearntPilot") is LearntPilot
     assert next(LearntPilot.crew(1)).character is LearntPilot
+
+
+def test_the_error_without_the_extra_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pettingzoo", None)
+    monkeypatch.delitem(sys.modules, "gameserver.gym")
+    with pytest.raises(ImportError, match=r"pip install 'trio-gameserver\[gym\]'"):
+        importlib.import_module("gameserver.gym")

@@ -103,7 +103,7 @@ async def test_only_who_may_read_the_metrics_is_told(token: str | None, allowed:
     ("url", "why"),
     [
         ("ws://127.0.0.1:1", "is not an address such as"),
-        ("http://127.0.0.1:1", "does not answer"),
+        ("http://127.0.0.1:1", r"does not answer \(Connection refused\); name the address of"),
         ("http://127.0.0.1:x", "does not answer"),
     ],
 )
