@@ -12,8 +12,9 @@ import trio
 from cyclopts import Parameter
 from rich.console import Console
 
-from gameserver.cluster.control import control_path
+from gameserver.cluster.control import ControlError, control_path
 from gameserver.cluster.handover.asking import ask_for_upgrade
+from gameserver.cluster.host_folder import HostFolder
 from gameserver.config import load_settings
 from gameserver.ops.output import unfailing_output
 
@@ -26,6 +27,8 @@ def upgrade(
 ) -> None:
     """Have a running server start its program anew and hand its players over to it."""
     settings = load_settings(flags={"data": data, "port": port})
+    if HostFolder.of(settings).living_nodes():
+        raise ControlError("nodes cannot be upgraded in place; restart the server instead")
     told = trio.run(ask_for_upgrade, control_path(settings.data, settings.port))
     coming = f" ({told.coming_back} of them come back)" if told.coming_back else ""
     Console().print(

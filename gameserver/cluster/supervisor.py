@@ -88,7 +88,8 @@ class Supervisor:
         # The directory does not know the rooms of these nodes before they have renewed.
         registry.await_renewals(orphans)
         error: GameServerError | None = None
-        with trio.open_signal_receiver(*ENDING_SIGNALS, signal.SIGHUP) as signals:
+        watched = (*ENDING_SIGNALS, signal.SIGHUP, signal.SIGUSR2)
+        with trio.open_signal_receiver(*watched) as signals:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(registry.serve, listener)
                 nursery.start_soon(self._listen, signals, nursery)
@@ -228,6 +229,8 @@ class Supervisor:
             if number == signal.SIGHUP:
                 # A node that is not ready reads its files only now, and a signal would end it.
                 self._send_all(signal.SIGHUP, lambda node: node.ready.is_set())
+            elif number == signal.SIGUSR2:
+                log.warning("nodes cannot be upgraded in place; restart the server instead")
             elif not self._stopping:
                 self._stopping = True
                 nursery.start_soon(_then_cancel, self._end, nursery.cancel_scope)

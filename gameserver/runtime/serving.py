@@ -11,6 +11,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
+import structlog
 import trio
 
 from gameserver.cluster.directory.contract import Directory
@@ -25,6 +26,8 @@ from gameserver.runtime.server import Server
 from gameserver.runtime.succession import Predecessor, Succession
 from gameserver.runtime.surroundings import Surroundings
 from gameserver.trial import TrialFailed, try_room
+
+log = structlog.get_logger(__name__)
 
 ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -128,13 +131,14 @@ async def serve(
     SIGHUP reads certificate and secrets again from their files, and never ends the server.
     ``beside`` is called with the running server, and cancelled when the stopping begins.
     With a ``succession`` the server goes on from another process, and SIGUSR2 hands it over to the
-    next one; then this returns.
+    next one; then this returns.  Without one, SIGUSR2 only leaves a line in the log.
     """
     settings = settings or Settings()
     # In a thread, where a hook of a game cannot use Trio in the name of this task.
     await trio.to_thread.run_sync(try_rooms, list(kinds.values()))
     reloading = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []  # Windows has none
-    upgrading = [] if succession is None else [signal.SIGUSR2]
+    # Received in any case: by default this signal ends a process.
+    upgrading = [signal.SIGUSR2] if hasattr(signal, "SIGUSR2") else []
     error: Exception | None = None
     with trio.open_signal_receiver(*ENDING_SIGNALS, *reloading, *upgrading) as signals:
         async with trio.open_nursery() as listening:
@@ -171,6 +175,8 @@ class _Serving:
                 ask_again(self._asking)
             elif self._succession is not None:
                 self._succession.ask()
+            else:
+                log.warning("this server cannot be upgraded in place; restart it instead")
         passed_on = self._succession is not None and self._succession.pass_on(number)
         if number == signal.SIGTERM and self._drain_s > 0 and not passed_on:
             self._draining.set()

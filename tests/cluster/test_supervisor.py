@@ -51,6 +51,7 @@ async def test_all_nodes_run_until_a_signal(tmp_path: Path) -> None:
             nursery.start_soon(host.run)
             await until(lambda: all(node.ready.is_set() for node in host._nodes.values()))
             pids = [node.pid for node in host._nodes.values()]
+            os.kill(os.getpid(), signal.SIGUSR2)  # asks for an upgrade, which nodes cannot do
             os.kill(os.getpid(), signal.SIGTERM)
     assert told == [["n0 serves"]], "only the first"
     for pid in pids:

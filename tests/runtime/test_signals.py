@@ -50,6 +50,27 @@ async def test_a_signal_ends_the_process_in_peace(number: signal.Signals) -> Non
         assert b"".join([chunk async for chunk in lines]).endswith(b"after\n")
 
 
+async def test_where_no_upgrade_is_possible_its_signal_ends_nothing() -> None:
+    script = SCRIPT.replace("import Settings, serve", "import Settings").replace(
+        "trio.run", "from gameserver.runtime.serving import serve; trio.run"
+    )
+    process = await trio.lowlevel.open_process(
+        [sys.executable, "-c", script.format(root=str(ROOT))],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    lines = process.stdout
+    assert lines is not None
+    with trio.fail_after(60):
+        port = int(await lines.receive_some())
+        os.kill(process.pid, signal.SIGUSR2)
+        async with open_url(f"ws://127.0.0.1:{port}/") as client:
+            await client.joined()
+        process.terminate()
+        assert await process.wait() == 0
+        assert b"cannot be upgraded" in b"".join([chunk async for chunk in lines])
+
+
 STARTING = """
 import sys; sys.path.insert(0, {root!r})
 import trio
