@@ -287,7 +287,7 @@ def micro() -> None:
     for what, figure, unit in micro_study.run():
         console.print(f"{what}: {figure:.2f} {unit}", markup=False)
         rows.append([what, f"{figure:.2f} {unit}"])
-    console.print("\n" + tables.markdown(["part", "cost"], rows), markup=False, soft_wrap=True)
+    _print(tables.markdown(["part", "cost"], rows))
 
 
 @app.command
@@ -295,7 +295,7 @@ def collections() -> None:
     """Bytes for one edit of a list, a dict or a nested value, beside Colyseus' schema."""
     rows = [[what, f"{ours}", f"{theirs}"] for what, ours, theirs in collections_study.run()]
     table = tables.markdown(["one edit", "gameserver, bytes", "Colyseus, bytes"], rows)
-    Console(highlight=False).print(table, markup=False, soft_wrap=True)
+    _print(table)
 
 
 @app.command
@@ -411,9 +411,7 @@ def kills(
 ) -> None:
     """A durable arena, killed again and again: what each crash costs."""
     crashes, checks, wrong = trio.run(kills_study.run, players, times, seed)
-    Console(highlight=False).print(
-        "\n" + kills_study.table(crashes, checks, wrong), markup=False, soft_wrap=True
-    )
+    _print(kills_study.table(crashes, checks, wrong))
     if wrong or any(crash.seats_lost for crash in crashes):
         raise SystemExit(1)
 
@@ -429,11 +427,7 @@ def cluster(
 ) -> None:
     """Many nodes' renewals, and their players' joins, against one real Redis."""
     counted = trio.run(cluster_study.run, nodes, rooms, players, window, seed)
-    Console(highlight=False).print(
-        "\n" + tables.markdown(["", "figure"], cluster_study.rows(counted)),
-        markup=False,
-        soft_wrap=True,
-    )
+    _print(tables.markdown(["", "figure"], cluster_study.rows(counted)))
 
 
 @app.command
@@ -444,9 +438,7 @@ def upgrades(
 ) -> None:
     """An arena whose server is upgraded again and again: what its players notice."""
     record = trio.run(upgrades_study.run, players, times)
-    Console(highlight=False).print(
-        "\n" + upgrades_study.table(record), markup=False, soft_wrap=True
-    )
+    _print(upgrades_study.table(record))
     if record.disconnected or record.wrong:
         raise SystemExit(1)
 
@@ -460,11 +452,7 @@ def nodes(
 ) -> None:
     """Two nodes of one host: a join on another node, and CPU time per delta beside one process."""
     counted = trio.run(nodes_study.run, joins, players, window)
-    Console(highlight=False).print(
-        "\n" + tables.markdown(["", "figure"], nodes_study.rows(counted)),
-        markup=False,
-        soft_wrap=True,
-    )
+    _print(tables.markdown(["", "figure"], nodes_study.rows(counted)))
 
 
 @app.command
@@ -475,11 +463,7 @@ def isolation(
 ) -> None:
     """Two nodes with players while Redis hangs, and while it is wiped."""
     counted = trio.run(isolation_study.run, players, away)
-    Console(highlight=False).print(
-        "\n" + tables.markdown(["", "figure"], isolation_study.rows(counted)),
-        markup=False,
-        soft_wrap=True,
-    )
+    _print(tables.markdown(["", "figure"], isolation_study.rows(counted)))
     if counted.dropped:
         raise SystemExit(1)
 
@@ -495,9 +479,7 @@ def storage(
     """Commits a second, and the time of a rank in a leaderboard of many."""
     rows = [list(row) for row in trio.run(storage_study.run, entries, url)]
     rows += [list(row) for row in trio.run(storage_room_study.run, url)]
-    Console(highlight=False).print(
-        "\n" + tables.markdown(["", "figure"], rows), markup=False, soft_wrap=True
-    )
+    _print(tables.markdown(["", "figure"], rows))
 
 
 @app.command
@@ -564,7 +546,6 @@ def report(
     found = records.load(file, "compare")
     links = netcode_results.newest(netcode_results.load(file, netcode_results.LinkRecord))
     aims = netcode_results.newest(netcode_results.load(file, netcode_results.AimRecord))
-    console = Console(highlight=False)
     worlds = list(dict.fromkeys(record.world for record in found))
     texts = [tables.details(found), *(tables.comparison(found, world) for world in worlds)]
     if links:
@@ -580,11 +561,15 @@ def report(
     if (stalled := stalls_results.load_newest(file.read_text().splitlines())) is not None:
         texts.append(stalls_results.stalls_table(stalled))
     for text in texts:
-        console.print("\n" + text, markup=False, soft_wrap=True)
+        _print(text)
     if plot is not None:
         _plot_all(found, worlds, plot)
         if aims:
             plots.draw_hit_rates(aims, plot / "hit-rate.svg")
+
+
+def _print(table: str) -> None:
+    Console(highlight=False).print("\n" + table, markup=False, soft_wrap=True)
 
 
 def _close(session: Session, broken: Sequence[str]) -> None:

@@ -58,7 +58,7 @@ KINDS: Final = (
 
 @attrs.frozen
 class Cost:
-    """What one bot took in one window."""
+    """The CPU time and the deltas of one bot in one window."""
 
     kind: str
     count: int

@@ -44,7 +44,7 @@ class Crowd(Arena):
 
 @attrs.define
 class Record:
-    """What came of all upgrades.  Gaps are between two deltas of one player, in seconds."""
+    """The result of all upgrades.  Gaps are between two deltas of one player, in seconds."""
 
     players: int
     upgrades: list[Upgraded] = attrs.field(factory=list)

@@ -38,7 +38,7 @@ class Seen(Protocol):
 
 
 class View:
-    """What a bot sees.  The object is the same each time; its contents are the newest.
+    """The view of a bot.  The object is the same each time; its contents are the newest.
 
     ``seat`` and ``tick_rate`` are those of the player and its room.  ``tick`` is the tick to act
     for: that of the newest delta, or with prediction that of the client's own loop.  ``events`` are

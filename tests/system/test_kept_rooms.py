@@ -68,6 +68,24 @@ async def _copy(from_: trio.SocketStream, to: trio.SocketStream, scope: trio.Can
     scope.cancel()
 
 
+@contextlib.asynccontextmanager
+async def two_players(url: str) -> AsyncIterator[list[GameClient]]:
+    """Play in one fort, which its journal knows by now."""
+    async with contextlib.AsyncExitStack() as stack:
+        games = [
+            await stack.enter_async_context(open_game(url, name=f"p{n}", room="fort"))
+            for n in range(2)
+        ]
+        for game in games:
+            while game.replica.tick < 40:
+                await game.next_delta()
+        yield games
+
+
+def seats_of(games: list[GameClient]) -> list[tuple[str, int, int | None]]:
+    return [(game.room, game.seat, game.replica.own_entity) for game in games]
+
+
 async def test_another_server_goes_on_with_the_rooms_of_a_killed_one(
     tmp_path: Path, postgres: PostgresServer
 ) -> None:
@@ -76,14 +94,8 @@ async def test_another_server_goes_on_with_the_rooms_of_a_killed_one(
             balancer = Balancer(first.port)
             await nursery.start(balancer.run)
             url = f"ws://127.0.0.1:{balancer.port}"
-            games = [
-                await stack.enter_async_context(open_game(url, name=f"p{n}", room="fort"))
-                for n in range(2)
-            ]
-            for game in games:
-                while game.replica.tick < 40:
-                    await game.next_delta()
-            seats = [(game.room, game.seat, game.replica.own_entity) for game in games]
+            games = await stack.enter_async_context(two_players(url))
+            seats = seats_of(games)
             backs = [trio.Event() for _ in games]
             for game, back in zip(games, backs, strict=True):
                 nursery.start_soon(play_on, game, back)
@@ -94,7 +106,7 @@ async def test_another_server_goes_on_with_the_rooms_of_a_killed_one(
                 for back in backs:
                     await back.wait()
                 await next_check(games[0])
-            assert [(g.room, g.seat, g.replica.own_entity) for g in games] == seats
+            assert seats_of(games) == seats
             assert all(game.statistics().deltas_refused == 0 for game in games)
             assert all(game.statistics().checksum_failures == 0 for game in games)
             assert [game.rejoins for game in games] == [0] * 2
@@ -107,14 +119,8 @@ async def test_another_node_goes_on_with_the_rooms_of_a_killed_one(tmp_path: Pat
         pids = await nodes.until_nodes(2)
         async with trio.open_nursery() as nursery, contextlib.AsyncExitStack() as stack:
             url = f"ws://127.0.0.1:{nodes.port}"
-            games = [
-                await stack.enter_async_context(open_game(url, name=f"p{n}", room="fort"))
-                for n in range(2)
-            ]
-            for game in games:
-                while game.replica.tick < 40:
-                    await game.next_delta()
-            seats = [(game.room, game.seat, game.replica.own_entity) for game in games]
+            games = await stack.enter_async_context(two_players(url))
+            seats = seats_of(games)
             backs = [trio.Event() for _ in games]
             for game, back in zip(games, backs, strict=True):
                 nursery.start_soon(play_on, game, back)
@@ -123,7 +129,7 @@ async def test_another_node_goes_on_with_the_rooms_of_a_killed_one(tmp_path: Pat
             with trio.fail_after(DEADLINE_S):
                 for back in backs:
                     await back.wait()
-            assert [(g.room, g.seat, g.replica.own_entity) for g in games] == seats
+            assert seats_of(games) == seats
             assert [game.rejoins for game in games] == [0] * 2
             nursery.cancel_scope.cancel()
 

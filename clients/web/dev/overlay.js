@@ -1,5 +1,5 @@
 /**
- * What a page has under `gameserver dev`: it follows changes of its files, and shows faults.
+ * A page under `gameserver dev`: it follows changes of its files, and shows faults.
  *
  * Owns the connection to the server's channel and the overlay.  Only the dev server adds this file
  * to a page, and only it has the channel.

@@ -1,5 +1,5 @@
 /**
- * What happened: events, texts, changes of the connection, and under `gameserver dev` the log.
+ * The list of happenings: events, texts, changes of the connection, and under `gameserver dev` the log.
  *
  * Owns the lines, their filters and the line to type into.  Texts of players are set as text.
  */

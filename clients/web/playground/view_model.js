@@ -1,5 +1,5 @@
 /**
- * What the playground shows of the world: the entities in the seat's view, and under
+ * The world as the playground shows it: the entities in the seat's view, and under
  * `gameserver dev` those of the whole world.
  *
  * Pure: owns the form in which map and table get them.

@@ -4,9 +4,9 @@ Owns which parts of a server go, and in which order they stop and start.  Never 
 process (``giving.py``, ``taking.py``).  Freezing changes nothing that thawing does not undo: the
 rooms, seats and sockets stay in the old process until ``leave``.
 
-What goes: the rooms with their players, the open plain connections with everything that they had
+These go: the rooms with their players, the open plain connections with everything that they had
 begun, those that have not said hello yet, and what the server remembers: used tokens, reserved
-seats, lives that are over, and what addresses have left of their allowances.  What stays: encrypted
+seats, lives that are over, and what addresses have left of their allowances.  These stay: encrypted
 connections (their keys are in the old process), those that are closing, and HTTP requests under
 way.  The seats of players whose connections stay are held in the new process.
 """

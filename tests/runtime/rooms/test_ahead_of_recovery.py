@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trio
@@ -13,29 +11,14 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from clients.joining import open_game
 from gameserver.protocol.messages import CommandMessage, Delta
-from tests.support.resumable_lobby import HoldingField, back, resumable_lobby, until_known
+from tests.support.durable_field import SECRET, Fort, write_at_once
+from tests.support.resumable_lobby import back, resumable_lobby, until_known
 from tests.support.small_game import Step
-
-SECRET = "a-secret-of-at-least-thirty-two-characters"
-
-
-class Fort(HoldingField):
-    durable = True
-    told: list[str]
-    steps: list[int]
-    left: list[tuple[str, str]]
-    log: list[str]
 
 
 @pytest.fixture(autouse=True)
 def no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Write at once: the mock clock would not wait for a thread."""
-
-    async def at_once(work: Callable[..., Any], *arguments: Any, **_: Any) -> Any:
-        await trio.lowlevel.checkpoint()
-        return work(*arguments)
-
-    monkeypatch.setattr(trio.to_thread, "run_sync", at_once)
+    write_at_once(monkeypatch)
 
 
 async def test_the_python_client_plays_on_from_an_earlier_tick(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trio
@@ -29,29 +28,14 @@ from gameserver.storage import (
 from gameserver.storage.checkpoints import WriteCheckpoint
 from gameserver.storage.receipts import ReceiptState
 from gameserver.storage.store import Storage
+from tests.support.durable_field import SECRET, Fort, write_at_once
 from tests.support.kept_classes import Career, Kills
-from tests.support.resumable_lobby import HoldingField, ResumableLobby, back, resumable_lobby
-
-SECRET = "a-secret-of-at-least-thirty-two-characters"
-
-
-class Fort(HoldingField):
-    durable = True
-    told: list[str]
-    steps: list[int]
-    left: list[tuple[str, str]]
-    log: list[str]
+from tests.support.resumable_lobby import ResumableLobby, back, resumable_lobby
 
 
 @pytest.fixture(autouse=True)
 def no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Write at once: the mock clock would not wait for a thread."""
-
-    async def at_once(work: Callable[..., Any], *arguments: Any, **_: Any) -> Any:
-        await trio.lowlevel.checkpoint()
-        return work(*arguments)
-
-    monkeypatch.setattr(trio.to_thread, "run_sync", at_once)
+    write_at_once(monkeypatch)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import errno
 import os
 import pathlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -32,6 +32,7 @@ from gameserver.simulation.recording import Stepped
 from gameserver.state.journal.reader import JournalReader
 from gameserver.state.journal.records import Check, Ended, KeyFrame
 from gameserver.state.journal.replay import replay
+from tests.support.durable_field import write_at_once
 from tests.support.resume_tokens import resumption
 from tests.support.seated_room import room_loop, seat
 from tests.support.small_game import Field
@@ -39,13 +40,7 @@ from tests.support.small_game import Field
 
 @pytest.fixture(autouse=True)
 def no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Write at once: the mock clock would not wait for a thread."""
-
-    async def at_once(work: Callable[..., Any], *arguments: Any, **_: Any) -> Any:
-        await trio.lowlevel.checkpoint()
-        return work(*arguments)
-
-    monkeypatch.setattr(trio.to_thread, "run_sync", at_once)
+    write_at_once(monkeypatch)
 
 
 class Journaled(Field):
