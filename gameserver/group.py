@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakValueDictionary
 
 from gameserver.errors import LocalProtocolError
-from gameserver.model.world import Seal
+from gameserver.model.world import World
 
 if TYPE_CHECKING:
     from gameserver.player import Player
@@ -20,20 +21,18 @@ class Group:
     """A named group of players in one room; ``Room.group`` returns it.
 
     A player may be in any number of groups, an entity belongs to at most one.  The members see the
-    entities of their group wherever they are.
+    entities of their group wherever they are.  A group without players and entities takes no memory
+    of the room; it is there again as soon as it gets one.
     """
 
-    __slots__ = ("_members", "_players", "_seal", "name", "number")
+    __slots__ = ("__weakref__", "_groups", "_members", "name", "number")
 
-    def __init__(
-        self, name: str, number: int, players: Mapping[int, Player[Any]], seal: Seal
-    ) -> None:
+    def __init__(self, name: str, groups: Groups) -> None:
         #: The name under which ``Room.group`` finds it.
         self.name: Final = name
-        #: Its number in the room, from 1.
-        self.number: Final = number
-        self._players = players
-        self._seal = seal
+        #: Its number in the room, from 1; 0 while it has neither players nor entities.
+        self.number = 0
+        self._groups = groups
         self._members: dict[int, Player[Any]] = {}
 
     def __repr__(self) -> str:
@@ -55,54 +54,99 @@ class Group:
 
     def add(self, player: Player[Any]) -> None:
         """Add ``player`` until it is removed or leaves the room; it sees the group's entities."""
-        self._seal.check()
-        if self._players.get(_seat_of(player)) is not player:
+        groups, seat = self._groups, _seat_of(player)
+        groups.world.seal.check()
+        if groups.players.get(seat) is not player:
             raise LocalProtocolError(f"{player!r} is not in this room")
-        self._members[player.seat] = player
-        player._seat.groups |= {self.number}
+        number = groups.number_of(self)
+        self._members[seat] = player
+        player._seat.groups |= {number}
 
     def remove(self, player: Player[Any]) -> None:
         """Take ``player`` out of the group; harmless for anyone who is not in it."""
-        self._seal.check()
+        self._groups.world.seal.check()
         if self._members.get(_seat_of(player)) is player:
             del self._members[player.seat]
             player._seat.groups -= {self.number}
+            if not self._members:
+                self._groups.check_later(self.number)
 
 
 class Groups:
-    """The groups of one room, by name, in the order of their numbers, which begin at 1."""
+    """The groups of one room.
 
-    def __init__(self, players: Mapping[int, Player[Any]], seal: Seal) -> None:
-        self.by_name: Final[dict[str, Group]] = {}
-        self._players = players
-        self._seal = seal
+    A group has a number from its first player, entity or event on, until the first tick at which it
+    has none of them.  No number is given twice, so an event never reaches a later group.
+    """
+
+    def __init__(self, players: Mapping[int, Player[Any]], world: World) -> None:
+        #: The groups that have a number, in the order of their numbers.
+        self.by_number: Final[dict[int, Group]] = {}
+        self.next_number = 1
+        self.players: Final = players
+        self.world: Final = world
+        #: Those that have a number, and those that the game still refers to.
+        self._by_name: WeakValueDictionary[str, Group] = WeakValueDictionary()
+        #: Numbers of groups that may have become empty, besides those that ``world`` knows of.
+        self._unchecked: dict[int, None] = {}
 
     def get(self, name: str) -> Group:
-        """Return the group called ``name``; make it if there is none."""
-        group = self.by_name.get(name)
+        """Return the group called ``name``."""
+        if type(name) is not str:
+            raise LocalProtocolError(f"a group has a str for a name, not {name!r}")
+        group = self._by_name.get(name)
         if group is None:
-            if type(name) is not str:
-                raise LocalProtocolError(f"a group has a str for a name, not {name!r}")
-            number = len(self.by_name) + 1
-            group = self.by_name[name] = Group(name, number, self._players, self._seal)
+            group = self._by_name[name] = Group(name, self)
         return group
+
+    def has(self, group: Group) -> bool:
+        """Whether ``group`` is of this room."""
+        return group._groups is self
 
     def number_of(self, group: Group | str | None) -> int:
         """Return the number of a group, or of the one with this name; 0 for None."""
         if group is None:
             return 0
         if isinstance(group, str):
-            return self.get(group).number
-        if not isinstance(group, Group) or self.by_name.get(group.name) is not group:
+            group = self.get(group)
+        elif not isinstance(group, Group) or not self.has(group):
             raise LocalProtocolError(
                 f"group= is a group of this room or the name of one, not {group!r}"
             )
+        if group.number == 0:
+            self.give_number(group, self.next_number)
         return group.number
+
+    def give_number(self, group: Group, number: int) -> None:
+        """Let ``group`` have ``number``, which none has had, until it is found to be empty."""
+        self.world.grid.layered = True
+        group.number = number
+        self.by_number[number] = group
+        self.next_number = number + 1
+        self.check_later(number)
+
+    def check_later(self, number: int) -> None:
+        """Let ``forget_empty`` look at the group with this number."""
+        self._unchecked[number] = None
+
+    def forget_empty(self) -> None:
+        """Take the numbers of groups without players and entities; called once a tick."""
+        emptied = self.world.emptied_groups
+        if not self._unchecked and not emptied:
+            return
+        sizes = self.world.group_sizes
+        for number in (*self._unchecked, *emptied):
+            group = self.by_number.get(number)
+            if group is not None and not group._members and number not in sizes:
+                group.number = 0
+                del self.by_number[number]
+        self._unchecked.clear()
+        emptied.clear()
 
     def leave(self, player: Player[Any]) -> None:
         """Take a player who leaves the room out of all groups."""
-        for group in self.by_name.values():
-            group.remove(player)
+        for number in sorted(player._seat.groups):
+            self.by_number[number].remove(player)
 
 
 def _seat_of(player: Player[Any]) -> int:

@@ -202,7 +202,7 @@ class Room(Generic[EntityT]):
         self._outbox = Outbox()
         self._timers = Timers()
         self._calls = Calls()
-        self._groups = Groups(self.players, self.world.seal)
+        self._groups = Groups(self.players, self.world)
         self._past: Past | None = None
         self._storage: RoomStorage | None = None
 
@@ -350,8 +350,7 @@ class Room(Generic[EntityT]):
         self.world.despawn(entity)
 
     def group(self, name: str) -> Group:
-        """Return the group called ``name``, which is made when it is first asked for."""
-        self.world.grid.layered = True
+        """Return the group called ``name``: always the same while it has players or entities."""
         return self._groups.get(name)
 
     def set_group(self, entity: Any, group: Group | str | None) -> None:
@@ -531,7 +530,8 @@ class Room(Generic[EntityT]):
         self.world.seal.check()
         seats: tuple[int, ...] | None = None
         if isinstance(to, Group):
-            self._groups.number_of(to)  # raises for a group of another room
+            if not self._groups.has(to):
+                raise LocalProtocolError(f"to= is a group of this room, not {to!r}")
             seats = tuple(player.seat for player in to)
         elif to is not None:
             seats = (_seat_of(to, "to"),)
@@ -576,6 +576,11 @@ def sealed(room: Room) -> Iterator[None]:
 def leave_groups(room: Room, player: Player[Any]) -> None:
     """Take a player who leaves ``room`` out of its groups; only its ``Stepper`` calls this."""
     room._groups.leave(player)
+
+
+def forget_empty_groups(room: Room) -> None:
+    """Forget the groups that nobody and nothing is in; only its ``Stepper`` calls this."""
+    room._groups.forget_empty()
 
 
 def attach(room: Room, past: Past | None) -> tuple[Outbox, Timers, Calls]:

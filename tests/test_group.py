@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gameserver import LocalProtocolError, Near, Player, Room, entity, synced
+from gameserver import Group, LocalProtocolError, Near, Player, Room, entity, event, synced
 from gameserver.model.layers import Layer, place_of
 from gameserver.testing import Rehearsal
 
@@ -15,6 +15,11 @@ from gameserver.testing import Rehearsal
 class Scout:
     x: float = synced(0.0)
     y: float = synced(0.0)
+
+
+@event
+class Note:
+    text: str
 
 
 class Teams(Room):
@@ -159,3 +164,103 @@ def test_a_hit_test_finds_hidden_entities_only_for_those_who_see_them() -> None:
         assert [past.position(one) is not None for one in (of_team, of_bob)] == [
             one in seen for one in (of_team, of_bob)
         ]
+
+
+class Parties(Room):
+    """Players found a party with each text, and leave the one before."""
+
+    view = Near(100)
+    classes = (Scout, Note)
+    party: Group | None
+    founded: int
+
+    def on_create(self) -> None:
+        self.party, self.founded = None, 0
+
+    def on_say(self, player: Player, text: str) -> None:
+        self.change_party(player)
+
+    def change_party(self, player: Player) -> None:
+        self.founded += 1
+        for scout in list(self.world.of_class(Scout)):
+            self.despawn(scout)
+        if self.party is not None:
+            self.party.remove(player)
+        self.party = self.group(f"party {self.founded}")
+        self.party.add(player)
+        self.spawn(Scout(), group=self.party, hidden=True)
+
+
+def test_a_hundred_thousand_parties_leave_nothing_behind() -> None:
+    play = Rehearsal(Parties())
+    ada, bob = play.join("Ada"), play.join("Bob")
+    play.sees(bob)
+    room, layers = play.room, play.room.world.grid.layers
+    for n in range(100_000):
+        room.change_party(ada)
+        if n % 100 == 0:
+            (scout,) = play.sees(ada)
+            assert isinstance(scout, Scout)
+            assert play.sees(bob) == []
+            play.step()
+    play.step(2)
+    assert [group.name for group in room._groups.by_number.values()] == ["party 100000"]
+    assert len(room._groups._by_name) == len(room.world.group_sizes) == 1
+    assert len(layers.layers) < 300
+    assert len(layers.sights) < 100
+    assert play.sees(bob) == []
+    assert play.sees(ada) == list(room.world.of_class(Scout))
+
+
+def test_a_group_that_was_forgotten_is_there_again() -> None:
+    play = Rehearsal(Parties())
+    ada, bob = play.join("Ada"), play.join("Bob")
+    room = play.room
+    red = room.group("red")
+    play.step()
+    red.add(ada)
+    room.group("blue").add(ada)
+    former = red.number
+    scout = room.spawn(Scout(), group="red", hidden=True)
+    play.step()
+    assert play.sees(ada) == [scout]
+    red.remove(ada)
+    play.step()
+    assert red.number == former  # it has an entity
+    room.despawn(scout)
+    play.step()
+    assert red.number == 0
+    assert room.group("red") is red
+    red.add(bob)
+    assert red.number > former
+    scout = room.spawn(Scout(), group="red", hidden=True)
+    play.step()
+    assert (play.sees(ada), play.sees(bob)) == ([], [scout])
+    play.leave(ada)
+    play.step()
+    assert [group.name for group in room._groups.by_number.values()] == ["red"]
+
+
+def test_an_event_does_not_reach_a_later_group_of_the_name() -> None:
+    play = Rehearsal(Parties())
+    ada, bob = play.join("Ada"), play.join("Bob")
+    party = play.room.group("party")
+    party.add(ada)
+    play.room.emit(Note("secret"), to=party)
+    (emission,) = play.room._outbox.emissions
+    party.remove(ada)
+    play.room._groups.forget_empty()
+    play.room.group("party").add(bob)
+    assert emission.group not in bob._seat.groups
+    play.room.emit(Note("for who joins in this tick"), to=play.room.group("nobody yet"))
+    (*_, emission) = play.room._outbox.emissions
+    play.room.group("nobody yet").add(ada)
+    assert emission.group in ada._seat.groups
+
+
+def test_parties_that_come_and_go_are_the_same_in_a_copy_and_in_a_replay() -> None:
+    play = Rehearsal(Parties())
+    for name in ("Ada", "Bob", "Cy"):
+        play.join(name)
+    play.check_snapshot(ticks=300)
+    play.check_determinism(ticks=300)

@@ -69,6 +69,10 @@ class World:
         self.owner_changed: list[tuple[Record, int]] = []
         #: Records whose layer changed since then.
         self.relayered: list[Record] = []
+        #: Group → how many entities it has, if any; and groups whose last entity has gone since
+        #: ``group.py`` looked.
+        self.group_sizes: dict[int, int] = {}
+        self.emptied_groups: list[int] = []
         self._free: list[int] = []
         self._next_id = 1
         #: Despawned ids, and at which publish, counted from the first, they can be given out again.
@@ -100,6 +104,8 @@ class World:
             self.busy[kind][record.id] = record
         if owner:
             self.owned.setdefault(owner, {})[record.id] = record
+        if group:
+            self.count_in_group(group)
         self.spawned.append(record)
         return entity
 
@@ -117,6 +123,8 @@ class World:
         self.busy[record.kind].pop(record.id, None)
         self.touched[record.kind].pop(record.id, None)
         self._disown(record)
+        if record.group:
+            self._count_out_of(record.group)
         self.despawned.append(record)
 
     def record_of(self, entity: Any) -> Record:
@@ -163,7 +171,11 @@ class World:
         """Move ``entity`` to the group with this number; 0 is none."""
         self.seal.check()
         record = self.record_of(entity)
-        record.group = group
+        former, record.group = record.group, group
+        if former:
+            self._count_out_of(former)
+        if group:
+            self.count_in_group(group)
         self._relayer(record)
 
     def set_hidden(self, entity: Any, *, hidden: bool = True) -> None:
@@ -172,6 +184,16 @@ class World:
         record = self.record_of(entity)
         record.hidden = hidden
         self._relayer(record)
+
+    def count_in_group(self, group: int) -> None:
+        """Count one more entity of a group."""
+        self.group_sizes[group] = self.group_sizes.get(group, 0) + 1
+
+    def _count_out_of(self, group: int) -> None:
+        self.group_sizes[group] -= 1
+        if not self.group_sizes[group]:
+            del self.group_sizes[group]
+            self.emptied_groups.append(group)
 
     def settle_layer(self, record: Record) -> None:
         """Set the layer of ``record``, which is in no cell yet, by its group and hiding."""

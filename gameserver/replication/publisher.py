@@ -111,6 +111,8 @@ class Publisher:
         the room cannot go on after that.
         """
         world, grid = self.world, self.world.grid
+        if grid.layered and grid.layers.are_many:
+            self._forget_unused_layers(emissions)
         if self.view_share != grid.share:
             lapses = Lapses(world, self._published_tick)
             resize_views(world, self._seats.values(), self.view_share, lapses)
@@ -137,6 +139,15 @@ class Publisher:
             self._publish_to(seats, changes, events, turn)
         self.statistics.publishes += 1
         self._published_tick = tick
+
+    def _forget_unused_layers(self, emissions: Sequence[Emission]) -> None:
+        """Free the numbers of layers and sights that no entity, event or seat has."""
+        grid = self.world.grid
+        layers = {layer_of(cell) for cell in grid.members}
+        layers.update(record.layer for record in self.world.records.values())
+        layers.update(one.by.layer for one in emissions if one.by is not None)
+        looked_from = [seat.cell for seat in self._seats.values() if seat.cell is not None]
+        grid.layers.forget_unused(layers, set(map(layer_of, looked_from)))
 
     def _publish_to(
         self,

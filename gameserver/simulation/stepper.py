@@ -21,7 +21,7 @@ from gameserver.player import Player, Screen
 from gameserver.protocol.latency import Latency
 from gameserver.replication.events import Emission
 from gameserver.replication.seat import Seat, Sink
-from gameserver.room import Room, attach, leave_groups
+from gameserver.room import Room, attach, forget_empty_groups, leave_groups
 from gameserver.simulation.commands import Commands, RoomCommands
 from gameserver.simulation.handlers import handlers_of
 from gameserver.simulation.matchable import options_named
@@ -283,6 +283,7 @@ class Stepper(Generic[R]):
             self._commands.recorder.record(Stepped(tick_number))
         self.room.tick_number = tick_number
         self._commands.upcoming_tick = tick_number + 1
+        forget_empty_groups(self.room)
         if self.calls.results:
             self._deliver_results()
             yield "background"

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from gameserver.errors import SnapshotError
-from gameserver.group import Group
 from gameserver.player import Player
 from gameserver.room import Room
 from gameserver.state.classes import Classes, error_class, fields_of, is_namedtuple
@@ -47,7 +46,6 @@ class Loader:
         self.entities: dict[int, Any] = {}
         self.players: list[Player] = []
         self.timers: list[Timer] = []
-        self.groups: list[Group] = []
         self._objects: dict[int, Any] = {
             ROOM: room,
             WORLD: room.world,
@@ -69,7 +67,7 @@ class Loader:
             lambda data: self._method(*data[1:]),
             lambda data: self._class(data[1]),
             lambda data: self.timers[_index(data[1])],
-            lambda data: self.groups[_index(data[1])],
+            lambda data: room._groups.get(data[1]),
             lambda data: self._error(*data[1:]),
         )
 

@@ -40,7 +40,6 @@ def unpack_value(room: Room, packed: bytes) -> Any:
     loader = Loader(room, classes_of(type(room)), reader)
     loader.entities.update((id_, record.entity) for id_, record in room.world.records.items())
     loader.players.extend(room.players.values())
-    loader.groups.extend(room._groups.by_name.values())
     for name, of_class in rows:
         loader.make(name, of_class, spawned=False)
     for number, name, content in containers:

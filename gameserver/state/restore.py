@@ -14,7 +14,6 @@ import attrs
 
 from gameserver.calls import Call
 from gameserver.errors import LocalProtocolError, SnapshotError
-from gameserver.group import Group
 from gameserver.model.fieldtypes import INT_LIMIT
 from gameserver.model.view import describe
 from gameserver.outbox import Move, Text
@@ -123,7 +122,9 @@ def _load(room_class: type[R], classes: Classes, sections: dict[str, list[Any]])
         for number, name, content in rows:
             loader.make_container(number, name, content)
     (groups,) = sections["groups"]
-    loader.groups.extend(_make_group(room, row) for row in groups)
+    for number, row in zip(engine["group_numbers"], groups, strict=True):
+        _make_group(room, number, row)
+    room._groups.next_number = engine["next_group"]
     (timers,) = sections["timers"]
     loader.timers.extend(_make_timer(row) for row in timers)
     loader.fill()
@@ -152,6 +153,7 @@ _FIGURES: Final[dict[str, Callable[[Any], bool]]] = {
     "publish_interval": lambda v: type(v) is int and v >= 1,
     "next_call": lambda v: type(v) is int and v >= 1,
     "next_timer": lambda v: type(v) is int and v >= 1,
+    "next_group": lambda v: type(v) is int and v >= 1,
     "upcoming_tick": lambda v: type(v) is int and v >= 1,
 }
 
@@ -240,14 +242,17 @@ def _load_engine(
     stepper.expect(engine["upcoming_tick"])
 
 
-def _make_group(room: Room, row: list[Any]) -> Group:
+def _make_group(room: Room, number: int, row: list[Any]) -> None:
     name, seats, _ = row
-    if name in room._groups.by_name:
+    groups = room._groups
+    group = groups.get(name)
+    if group.number != 0:
         raise SnapshotError(f"the group {name!r} is there twice")
-    group = room._groups.get(name)
+    if type(number) is not int or number < groups.next_number:
+        raise SnapshotError(f"the group {name!r} has the number {number!r}, which it cannot have")
+    groups.give_number(group, number)
     for seat in seats:
         group.add(room.players[seat])
-    return group
 
 
 def _make_timer(row: list[Any]) -> Timer:

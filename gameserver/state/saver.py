@@ -242,10 +242,10 @@ class Saver:
             self.timers.append(timer)
         return (_TIMER, number)
 
-    def _save_group(self, group: Group) -> tuple[int, int]:
-        if self._room._groups.by_name.get(group.name) is not group:
+    def _save_group(self, group: Group) -> tuple[int, str]:
+        if not self._room._groups.has(group):
             raise Unsavable(f"{group!r} is of another room")
-        return (_GROUP, group.number - 1)
+        return (_GROUP, group.name)
 
     def _save_method(self, method: types.MethodType) -> tuple[Any, ...]:
         name = method.__func__.__name__

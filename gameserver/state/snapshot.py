@@ -289,8 +289,8 @@ def _save_groups(room: Room) -> list[tuple[str, list[int], list[int]]]:
         for record in room.world.records.values():
             entities.setdefault(record.group, []).append(record.id)
     return [
-        (group.name, [player.seat for player in group], entities.get(group.number, []))
-        for group in room._groups.by_name.values()
+        (group.name, [player.seat for player in group], entities.get(number, []))
+        for number, group in room._groups.by_number.items()
     ]
 
 
@@ -328,6 +328,8 @@ def _save_engine(
     ]
     return {
         "world": world_state.save_world(room.world, records),
+        "group_numbers": list(room._groups.by_number),
+        "next_group": room._groups.next_number,
         "pace": room.pace,
         "publish_interval": room.publish_interval,
         "emissions": emissions,

@@ -19,7 +19,7 @@ import attrs
 from gameserver.errors import SnapshotError
 from gameserver.model.grid import EVERYWHERE
 from gameserver.model.history import Frame, History
-from gameserver.model.layers import Layer, place_of
+from gameserver.model.layers import MAX_NUMBER, Layer, Sight, place_of
 from gameserver.model.record import UNBOUNDED, Record
 from gameserver.model.world import World
 
@@ -63,6 +63,7 @@ class Records:
 def save_world(world: World, records: Records) -> dict[str, Any]:
     """Copy what ``load_world`` takes."""
     grid = world.grid
+    layers, sights = grid.layers.used
     if world.despawned:
         members = [(cell, records.numbers(m.values())) for cell, m in grid.members.items()]
     else:
@@ -78,8 +79,9 @@ def save_world(world: World, records: Records) -> dict[str, Any]:
         "next_id": world._next_id,
         "relayered": records.numbers(world.relayered),
         "layered": grid.layered,
-        "layers": [attrs.astuple(layer) for layer in grid.layers.layers],
-        "sights": [(sorted(sight.groups), sight.seat) for sight in grid.layers.sights],
+        "layers": [(n, *attrs.astuple(layer)) for n, layer in sorted(layers.items())],
+        "sights": [(n, sorted(one.groups), one.seat) for n, one in sorted(sights.items())],
+        "when_to_look": grid.layers.when_to_look,
         "resting": [(until - world._publishes, list(ids)) for until, ids in world._resting],
         "share": grid.share,
         "members": members,
@@ -138,13 +140,17 @@ class LoadedRecords:
 def load_layers(world: World, saved: dict[str, Any]) -> None:
     """Number layers and sights as they were, because cells and viewpoints have these numbers."""
     world.grid.layered = saved["layered"]
-    layers = world.grid.layers
-    for number, layer in enumerate(saved["layers"]):
-        if layers.layer(Layer(*layer)) != number:
-            raise SnapshotError("world: a layer twice")
-    for number, (groups, seat) in enumerate(saved["sights"]):
-        if layers.sight(frozenset(groups), seat) != number:
-            raise SnapshotError("world: a sight twice")
+    layers = {number: Layer(*row) for number, *row in saved["layers"]}
+    sights = {number: Sight(frozenset(groups), seat) for number, groups, seat in saved["sights"]}
+    if layers.get(0) != Layer() or sights.get(0) != Sight():
+        raise SnapshotError("world: layer or sight 0 is missing")
+    for numbered in (layers, sights):
+        if len(set(numbered.values())) < len(numbered) or min(numbered) < 0:
+            raise SnapshotError("world: a layer or sight twice, or with a negative number")
+    if max((*layers, *sights)) > MAX_NUMBER:
+        raise SnapshotError("world: a layer or sight has too high a number")
+    world.grid.layers.number(layers, sights)
+    world.grid.layers.when_to_look = saved["when_to_look"]
 
 
 def load_records(
@@ -161,6 +167,8 @@ def load_records(
         record.id, record.owner = entity_id, owner
         record.group, record.hidden = row[-2:]
         world.settle_layer(record)
+        if record.group:
+            world.count_in_group(record.group)
         entity._record = record
         world.records[entity_id] = record
         if not record.spec.rare:

@@ -12,7 +12,7 @@ from gameserver.model.grid import Grid
 from gameserver.model.history import History
 from gameserver.model.layers import Layers
 from gameserver.model.record import Record
-from gameserver.model.world import Seal
+from gameserver.model.world import World
 from gameserver.outbox import Outbox, Text
 from gameserver.player import Player, Screen
 from gameserver.replication.checksum import CheckTurns
@@ -37,6 +37,7 @@ def fields(cls: type) -> set[str]:
 
 ROOM = Arena()
 PLAYER = Player(Seat(1, NOWHERE), Screen(), "", None, Outbox())
+WORLD = World(Arena.schema())
 STEPPER = Stepper(Arena())
 PUBLISHER = Publisher(ROOM.world, check_every_ticks=1, quiet_ticks=1)
 HISTORY = History(ROOM.world, Arena.rewinds, 1)
@@ -54,7 +55,7 @@ PARTS = [
         set(vars(ROOM.world)),
         {"grid", "records", "touched", "owned", "spawned", "despawned", "owner_changed"}
         | {"_free", "_next_id", "_resting", "relayered"},
-        {"schema", "busy", "_publishes", "view", "seal"},
+        {"schema", "busy", "_publishes", "view", "seal", "group_sizes", "emptied_groups"},
     ),
     (
         slots(Grid),
@@ -73,11 +74,15 @@ PARTS = [
     ),
     (
         slots(Layers),
-        {"layers", "sights"},
-        {"own", "_layer_numbers", "_sight_numbers", "_with_hidden"},
+        {"layers", "sights", "when_to_look"},
+        {"own", "_layer_numbers", "_sight_numbers", "_with_hidden", "free_layers", "free_sights"},
     ),
-    (slots(Group), {"name", "number", "_members"}, {"_players", "_seal"}),
-    (set(vars(Groups({}, Seal()))), {"by_name"}, {"_players", "_seal"}),
+    (slots(Group), {"name", "number", "_members"}, {"_groups", "__weakref__"}),
+    (
+        set(vars(Groups({}, WORLD))),
+        {"by_number", "next_number"},
+        {"players", "world", "_by_name", "_unchecked"},
+    ),
     (slots(Record), set(world_state.RECORD_ROW), set(world_state.RECORD_DERIVED)),
     (set(vars(HISTORY)), {"_frames"}, {"_world", "_length_ticks", "_kinds"}),
     (set(vars(PLAYER)), set(seat_state.PLAYER_ROW) | seat_state.PLAYER_APART, set()),

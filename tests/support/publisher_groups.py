@@ -45,6 +45,10 @@ class GroupedReplication(Replication):
             thing.plan = self.a_plan(group)
         self.world.set_group(thing, group)
 
+    @rule()
+    def forget_unused_layers(self) -> None:
+        self.world.grid.layers.when_to_look = 0
+
     @precondition(lambda self: self.entities)
     @rule(pick=Replication.pick, hidden=st.booleans())
     def hide(self, pick: int, hidden: bool) -> None:
