@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -28,7 +28,13 @@ from gameserver.runtime.http.busy_response import BusyResponse
 from gameserver.runtime.http.conversation import Conversation
 from gameserver.runtime.http.endpoint import Endpoint, Handler
 from gameserver.runtime.http.frozen_connection import FrozenConnection
-from gameserver.runtime.http.messages import Response, Site, text_response
+from gameserver.runtime.http.messages import (
+    MAX_BODY_BYTES,
+    Posted,
+    Response,
+    Site,
+    text_response,
+)
 from gameserver.runtime.http.request_policy import RequestPolicy
 from gameserver.runtime.http.upgrade import Upgrade, read_upgrade, wants_upgrade
 from gameserver.runtime.net.link import Link
@@ -412,6 +418,8 @@ class Acceptor:
         if refusal is not None:
             return refusal
         if not wants_upgrade(request):
+            if (post := self._site.post_for(request)) is not None:
+                return await self._posted(request, conversation, peer, post)
             return self._site_answer(request, await self._prepared(request))
         upgrade = read_upgrade(request)
         if isinstance(upgrade, Response):
@@ -431,6 +439,24 @@ class Acceptor:
             return await self._site.prepare(request)
         except GameServerError as error:
             return text_response(503, f"Another process of the server does not answer: {error}")
+
+    async def _posted(
+        self,
+        request: h11.Request,
+        conversation: Conversation,
+        peer: Peer,
+        post: Callable[[Posted], Awaitable[Response]],
+    ) -> Response:
+        with trio.fail_at(peer.deadline_s):
+            body = await conversation.read_body(MAX_BODY_BYTES)
+        if body is None:
+            return text_response(413, f"A body has {MAX_BODY_BYTES} bytes at most.")
+        try:
+            return await post(Posted(request, body, peer))
+        except Exception:
+            self._crashed += 1
+            log.exception("route crashed", target=escaped(request.target.decode("ascii")))
+            return text_response(500, "The request failed; the log of the server says why.")
 
     def _site_answer(self, request: h11.Request, made: Response | None) -> Response:
         try:

@@ -1,7 +1,7 @@
 """Requests and answers on one connection, through h11.
 
-Owns the HTTP/1.1 state of a connection: reads heads within a limit, writes answers, and knows
-whether another request may follow.  Never sets a deadline and never chooses an answer.
+Owns the HTTP/1.1 state of a connection: reads heads and bodies within limits, writes answers, and
+knows whether another request may follow.  Never sets a deadline and never chooses an answer.
 """
 
 from __future__ import annotations
@@ -73,11 +73,34 @@ class Conversation:
             else:
                 return None
 
+    async def read_body(self, most_bytes: int) -> bytes | None:
+        """Read the body of the last request; return None if it is too long, or the peer ended.
+
+        Raises ``h11.RemoteProtocolError`` for bytes that are no body.
+        """
+        if self._h11.they_are_waiting_for_100_continue:
+            go_on = h11.InformationalResponse(status_code=100, headers=[])
+            await self._link.send_all(self._h11.send(go_on) or b"")
+        body, ended = bytearray(), not self._has_body
+        while not ended:
+            event = self._h11.next_event()
+            if event is h11.NEED_DATA:
+                self._h11.receive_data(await self._link.receive_some(self._head_bytes))
+            elif isinstance(event, h11.Data):
+                body += event.data
+                if len(body) > most_bytes:
+                    return None
+            elif isinstance(event, h11.EndOfMessage):
+                ended = True
+            else:
+                return None
+        return bytes(body)
+
     async def answer(self, response: Response, *, last: bool = False) -> bool:
         """Send ``response``; return whether another request may follow on this connection.
 
-        ``last`` tells the peer that none may.  After a request with a body none may either: the
-        body is not read, so no bytes behind it can be a request.
+        ``last`` tells the peer that none may.  After a request with a body none may either: no
+        bytes behind it can then be a request, whether the body was read or not.
         """
         last = last or self._has_body
         headers = [

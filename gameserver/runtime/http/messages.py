@@ -1,12 +1,12 @@
 """Answers of the port to plain HTTP.
 
-Owns responses, the choice of one for a request head (``Site``), and reading a request head.  Never
+Owns responses, the choice of one for a request (``Site``), and reading a request head.  Never
 touches sockets or bytes on the wire; ``conversation.py`` does.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import attrs
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
     import h11
 
+    from gameserver.runtime.admission.connection_limits import Peer
     from gameserver.runtime.http.assets import Assets
+
+#: The longest body of a POST that is read.
+MAX_BODY_BYTES: Final = 64 * 1024
 
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
@@ -51,19 +55,42 @@ def text_response(status: int, text: str, *, headers: tuple[tuple[str, str], ...
 
 
 @attrs.frozen
+class Posted:
+    """A POST whose body was read.  ``peer`` is the other end of its connection."""
+
+    request: h11.Request
+    body: bytes
+    peer: Peer
+
+    @property
+    def bearer(self) -> bytes:
+        """The bearer token in its one ``Authorization`` (RFC 6750, 2.1); empty without one."""
+        given = values_of(self.request, b"authorization")
+        scheme, _, token = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
+        return token.strip() if scheme.lower() == b"bearer" else b""
+
+
+@attrs.frozen
 class Site:
     """The routes and files of one port.
 
     ``routes`` maps an exact path to a function of the query that makes the response anew each time.
     The functions are called on the server's one thread and must be quick: a route that shows more
     than can be gathered at once has a function in ``gather``, which is awaited before.  Routes that
-    ask other processes are in ``awaited``.
+    ask other processes are in ``awaited``.  ``posts`` maps the paths that take a POST.
     """
 
     routes: Mapping[str, Callable[[str], Response]] = attrs.field(factory=dict)
     assets: Assets | None = None
     gather: Mapping[str, Callable[[], Awaitable[None]]] = attrs.field(factory=dict)
     awaited: Mapping[str, Callable[[str], Awaitable[Response]]] = attrs.field(factory=dict)
+    posts: Mapping[str, Callable[[Posted], Awaitable[Response]]] = attrs.field(factory=dict)
+
+    def post_for(self, request: h11.Request) -> Callable[[Posted], Awaitable[Response]] | None:
+        """Return what takes this request with its body; None if ``answer`` is for it."""
+        if request.method != b"POST" or request.http_version not in (b"1.0", b"1.1"):
+            return None
+        return self.posts.get(path_of(request) or "")
 
     async def prepare(self, request: h11.Request) -> Response | None:
         """Gather what the answer to this request shows; return it if others have made it."""
@@ -85,6 +112,8 @@ class Site:
         path = path_of(request)
         if path is None:
             return text_response(400, "The request target is not a path.")
+        if path in self.posts:
+            return text_response(405, "Only POST is answered.", headers=(("Allow", "POST"),))
         route = self.routes.get(path)
         asset = None if route is not None or self.assets is None else self.assets.find(path)
         if route is None and asset is None:

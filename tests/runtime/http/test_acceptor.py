@@ -234,6 +234,58 @@ async def test_a_request_smuggled_behind_a_body_is_never_answered(framing, body)
         assert opened.acceptor.statistics().requests <= 1
 
 
+async def told(posted):
+    if posted.body == b"crash":
+        raise ZeroDivisionError("a bug of the route")
+    return text_response(200, f"{posted.bearer.decode()} {posted.body.decode()}")
+
+
+POSTS = Site({}, posts={"/do": told})
+
+
+@both
+@pytest.mark.parametrize("expect", [[], ["Expect: 100-continue"]])
+async def test_a_post_gets_its_body_and_its_bearer_token(tls, expect):
+    async with open_acceptor(tls=tls, site=POSTS) as opened:
+        head = get("/do", "POST", "Content-Length: 5", "Authorization: bearer abc", *expect)
+        said = await opened.ask(head + b"hello" + get("/smuggled"))
+        goes_on, _, rest = said.rpartition(b"HTTP/1.1 200")
+        assert bool(goes_on) is bool(expect)
+        [answer] = parse(b"HTTP/1.1 200" + rest, "POST")
+        assert (answer.status, answer.body) == (200, b"abc hello\n")
+        assert answer.headers[b"connection"] == b"close"
+
+
+async def test_a_chunked_body_is_read_too():
+    async with open_acceptor(site=POSTS) as opened:
+        asked = get("/do", "POST", CHUNKED) + b"2\r\nab\r\n1\r\nc\r\n" + EMPTY_BODY
+        [answer] = parse(await opened.ask(asked), "POST")
+    assert answer.body == b" abc\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (get("/do"), 405),
+        (get("/do", "PUT", "Content-Length: 1") + b"x", 405),
+        (get("/do", "POST", "Content-Length: 70000") + bytes(70000), 413),
+        (get("/do", "POST", "Content-Length: 5") + b"crash", 500),
+        (get("/none", "POST", "Content-Length: 1") + b"x", 404),
+    ],
+)
+async def test_posts_that_are_refused(sent, status, capsys):
+    async with open_acceptor(site=POSTS) as opened:
+        data = await opened.ask(sent)
+    assert int(data.split(b" ")[1]) == status
+    assert ("a bug of the route" in capsys.readouterr().out) is (status == 500)
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(autojump_clock):
+    async with open_acceptor(site=POSTS) as opened:
+        [answer] = parse(await opened.ask(get("/do", "POST", "Content-Length: 5") + b"he"), "POST")
+    assert answer.status == 408
+
+
 @pytest.mark.parametrize("body", ["Content-Length: 4", CHUNKED])
 @pytest.mark.parametrize("path", ["/echo", "/chat", "/arena"])
 async def test_an_upgrade_with_a_body_is_refused(path, body):
