@@ -2,10 +2,10 @@
 
 Owns the judgement of what a stop is and whose.  Pure.
 
-The work of a tick grows with its players and comes at every tick: what the ticks around it take as
-well is no stop, but the *regular* work of a room so full: up to half more than their median, for
-ticks differ.  A stop is what a turn of the loop took besides.  The time for which others had the
-server's core is not the server's own.
+The work of a tick grows with its players and comes at every tick.  What the ticks of the same rooms
+around it take as well is no stop, but the *regular* work of rooms so full: up to half more than
+their median, for ticks differ.  A stop is what a turn of the loop took besides.  The time for which
+others had the server's core is not the server's own.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ MOST_MS: Final = 10.0
 REGULAR: Final = (READ, STEP, PUBLISH)
 REGULAR_SHARE: Final = 1.5
 TICKS_AROUND: Final = 41
+#: Rooms that ticked together less often than this have no regular work.
+FEWEST_TICKS: Final = 6
 #: Of a stop, at most so many stages are named, if they take this share of it.
 _NAMED: Final = 3
 _NAMED_SHARE: Final = 0.1
@@ -125,14 +127,18 @@ def phases_of(turns: Sequence[Turn], marks: Sequence[Mark]) -> tuple[Phase, ...]
 
 def stops_of(turns: Sequence[Turn]) -> list[Stop]:
     """Return the stops among ``turns``, at absolute times and in no phase."""
-    ticks = [turn for turn in turns if _is_tick(turn)]
-    place = {id(turn): index for index, turn in enumerate(ticks)}
+    ticks: dict[tuple[str, ...], list[Turn]] = {}
+    place = {}
+    for turn in filter(_is_tick, turns):
+        of_these_rooms = ticks.setdefault(turn.rooms, [])
+        place[id(turn)] = len(of_these_rooms)
+        of_these_rooms.append(turn)
     found = []
     for turn in turns:
         if turn.took_ms < SHORTEST_STOP_MS:
             continue
         index = place.get(id(turn))
-        stop = _stop(turn, {} if index is None else _regular_ms(ticks, index))
+        stop = _stop(turn, {} if index is None else _regular_ms(ticks[turn.rooms], index))
         if stop.own_ms + stop.taken_ms >= SHORTEST_STOP_MS:
             found.append(stop)
     return found
@@ -143,7 +149,9 @@ def _is_tick(turn: Turn) -> bool:
 
 
 def _regular_ms(ticks: Sequence[Turn], index: int) -> dict[str, float]:
-    """Return the regular time on the core of each stage of a tick."""
+    """Return the regular time on the core of each stage of one of the ``ticks`` of some rooms."""
+    if len(ticks) < FEWEST_TICKS:
+        return {}
     half = TICKS_AROUND // 2
     around = ticks[max(0, index - half) : index + half + 1]
     found = {}

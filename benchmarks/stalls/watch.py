@@ -33,7 +33,7 @@ STEP: Final = "step"
 PUBLISH: Final = "publish"
 #: Module and name → the stage that it is.  Only what runs on the loop without awaiting.
 MARKS: Final = {
-    "gameserver.runtime.net.poller:Poller.read_ready": READ,
+    "gameserver.runtime.rooms.scheduler:TickScheduler._read_links": READ,
     "gameserver.runtime.rooms.room_task:RoomTask._tick": STEP,
     "gameserver.runtime.rooms.room_task:RoomTask._publish": PUBLISH,
     "gameserver.runtime.rooms.roster:Roster.join": "join",
@@ -66,7 +66,8 @@ class Turn:
     """One turn of the loop.  ``at_s`` is when it began, on the monotonic clock of the machine.
 
     ``waits``: how often the loop waited for something itself, a file or a lock, within the turn.
-    Without such a wait, the time that it was not on the core was taken by others.
+    Without such a wait, the time that it was not on the core was taken by others.  ``rooms`` are
+    the labels of the rooms that ticked.
     """
 
     at_s: float
@@ -74,6 +75,7 @@ class Turn:
     core_ms: float
     waits: int
     stages: dict[str, Times]
+    rooms: tuple[str, ...] = ()
 
 
 @attrs.define
@@ -134,6 +136,7 @@ class Watch(trio.abc.Instrument):
         self._began_ns: int | None = None
         self._began_core_ns = 0
         self._waits = 0
+        self._ticked: list[str] = []
 
     def begin(self) -> None:
         """Watch from now on."""
@@ -164,10 +167,11 @@ class Watch(trio.abc.Instrument):
             return
         took_ms = (time.perf_counter_ns() - self._began_ns) / 1e6
         stages = self._stages.take()
+        rooms, self._ticked = tuple(self._ticked), []
         if took_ms >= SHORTEST_MS:
             core_ms = (time.thread_time_ns() - self._began_core_ns) / 1e6
             waits = _waits() - self._waits
-            self.turns.append(Turn(self._began_ns / 1e9, took_ms, core_ms, waits, stages))
+            self.turns.append(Turn(self._began_ns / 1e9, took_ms, core_ms, waits, stages, rooms))
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
         """Begin the step of a task: what no stage inside it accounts for is the task's own."""
@@ -199,6 +203,8 @@ class Watch(trio.abc.Instrument):
             if threading.get_ident() != self._thread:
                 return function(*args, **kwargs)
             self._stages.enter(stage)
+            if stage == STEP:
+                self._ticked.append(args[0].label)
             try:
                 return function(*args, **kwargs)
             finally:

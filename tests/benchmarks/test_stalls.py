@@ -28,8 +28,8 @@ def turn(at_s: float = 0.0, *, waits: int = 0, **stages_ms: float) -> Turn:
     return Turn(at_s, took_ms, took_ms, waits, {name: (ms, ms) for name, ms in stages_ms.items()})
 
 
-def tick(at_s: float, publish_ms: float) -> Turn:
-    return turn(at_s, **{STEP: 1.0, PUBLISH: publish_ms})
+def tick(at_s: float, publish_ms: float, *rooms: str) -> Turn:
+    return attrs.evolve(turn(at_s, **{STEP: 1.0, PUBLISH: publish_ms}), rooms=rooms)
 
 
 # ---------------------------------------------------------------- the watch
@@ -85,6 +85,17 @@ async def test_the_loop_is_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_the_work_of_every_tick_is_no_stop() -> None:
     assert stops_of([tick(n / 20, 20.0 + n % 5) for n in range(50)]) == []
+
+
+def test_a_small_room_says_nothing_of_the_work_of_a_full_one() -> None:
+    ticks = [tick(n / 40, *((20.0, "full") if n % 2 else (1.0, "small"))) for n in range(50)]
+    assert stops_of(ticks) == []
+
+
+def test_rooms_that_seldom_tick_together_have_no_regular_work() -> None:
+    ticks = [tick(n / 20, 8.0, "full") for n in range(50)]
+    together = [tick(3 + n / 20, 8.0, "full", "small") for n in range(5)]
+    assert len(stops_of(ticks + together)) == len(together)
 
 
 def test_what_a_tick_takes_besides_is_one() -> None:

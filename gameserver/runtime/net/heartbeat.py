@@ -9,6 +9,9 @@ The pongs come from the link's fast path in (``protocol/fast_path.py``).  While 
 the poller watches the link, for the pong would otherwise be read no sooner than before the next
 tick.
 
+Pings that are due together, as after a thousand joins at once, are sent over several looks.  Then
+their pongs do not come together either, now or later.
+
 An idle connection, which gives no commands, needs no lag compensation.  Its pings only have to
 find out whether the peer is still there, so they come less often.
 
@@ -23,7 +26,7 @@ import secrets
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
@@ -50,6 +53,9 @@ IDLE_INTERVALS: Final = 3
 KNOWN_PONGS: Final = 3
 #: How often the task looks for pings that are due.
 GRAIN_S: Final = 0.05
+#: At one look so many times the pings of an average look are sent, and always as many as this.
+MOST_SHARE: Final = 2.0
+ALWAYS_SENT: Final = 16
 #: If the task has not looked for this long, the server was blocked.
 BLOCKED_S: Final = 0.5
 
@@ -256,9 +262,9 @@ class Heartbeat:
             beat.due_s += now_s - self._looked_s
 
     def _ping_due(self, now_s: float) -> None:
-        for beat in self._take_due(self._idle, now_s):
+        for beat in islice(self._take_due(self._idle, now_s), self._most(len(self._idle))):
             self._ping(beat, now_s)
-        for beat in self._take_due(self._active, now_s):
+        for beat in islice(self._take_due(self._active, now_s), self._most(len(self._active))):
             if beat.unanswered >= MAX_UNANSWERED:
                 self._tell_silence(beat)
             elif beat.is_idle():
@@ -266,6 +272,10 @@ class Heartbeat:
                 self._idle.append(beat)
             else:
                 self._ping(beat, now_s)
+
+    def _most(self, beats: int) -> int:
+        """Return how many of so many beats may be pinged at one look."""
+        return max(ALWAYS_SENT, math.ceil(MOST_SHARE * beats * GRAIN_S / self._interval_s))
 
     def _tell_silence(self, beat: Beat) -> None:
         try:

@@ -6,6 +6,9 @@ by ``read_ready``, so that a thousand commands cost one system call and no wake-
 in Trio for the whole second set.  Never looks at what was read, and closes no link, except one that
 cannot be read because of a bug.
 
+A turn of the loop has bounded work: pongs that arrive together are read in several turns, and so
+are connections that ended together, for each of them wakes a task.
+
 In the second set a link is armed for one event (``EPOLLONESHOT``): a ping and its pong, of which
 there are hundreds a second, then cost one change of the set instead of two in and two out.
 
@@ -16,7 +19,7 @@ behaviour.
 from __future__ import annotations
 
 import select
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 import trio
@@ -28,6 +31,10 @@ log = structlog.get_logger(__name__)
 
 #: Whether this system has what the poller is made of.
 AVAILABLE = hasattr(select, "epoll")
+#: Most watched links that one turn of the loop reads.
+WATCHED_PER_TURN: Final = 64
+#: Most links that one round of ticks reads whose peers have ended the connection.
+ENDS_PER_ROUND: Final = 64
 
 
 class Poller:
@@ -51,7 +58,7 @@ class Poller:
         descriptor = link.fileno()
         if descriptor < 0:
             return  # dropped meanwhile; its reader is told
-        self._all.register(descriptor, select.EPOLLIN)
+        self._all.register(descriptor, select.EPOLLIN | select.EPOLLRDHUP)
         self._armed.register(descriptor, select.EPOLLONESHOT)
         self._links[descriptor] = link
         link.polled_by(self)
@@ -91,10 +98,18 @@ class Poller:
         self._armed.modify(descriptor, select.EPOLLIN | select.EPOLLONESHOT)
 
     def read_ready(self) -> None:
-        """Read once what has arrived on each link; called before a round of ticks."""
+        """Read once what has arrived on each link; called before a round of ticks.
+
+        Of the links whose peers have ended the connection it reads ``ENDS_PER_ROUND``, and leaves
+        the others to the next rounds.
+        """
         if not self._links:
             return
-        ready = [descriptor for descriptor, _ in self._all.poll(0, len(self._links))]
+        events = self._all.poll(0, len(self._links))
+        ready = [descriptor for descriptor, event in events if event == select.EPOLLIN]
+        if len(ready) < len(events):
+            ended = [descriptor for descriptor, event in events if event != select.EPOLLIN]
+            ready += ended[:ENDS_PER_ROUND]
         if self._unfinished:
             ready += self._unfinished.difference(ready)
             self._unfinished.clear()
@@ -111,7 +126,7 @@ class Poller:
         """Read the watched links whenever something arrives, for ever."""
         while True:
             await trio.lowlevel.wait_readable(self._armed.fileno())
-            for descriptor, _ in self._armed.poll(0, max(1, len(self._links))):
+            for descriptor, _ in self._armed.poll(0, WATCHED_PER_TURN):
                 link = self._links.get(descriptor)
                 if link is not None:
                     self._read_fired(descriptor, link)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import structlog
 import trio
@@ -13,6 +15,7 @@ from gameserver.runtime.net.heartbeat import (
     IDLE_INTERVALS,
     KNOWN_PONGS,
     MAX_UNANSWERED,
+    MOST_SHARE,
     PAYLOAD_BYTES,
     Beat,
     Heartbeat,
@@ -282,3 +285,23 @@ async def test_what_was_measured_across_a_block_is_no_latency(
     assert len(peer.answers) == 1
     assert peer.answers[0].rtt_s is not None
     assert peer.answers[0].rtt_s < INTERVAL_S
+
+
+async def test_pings_that_are_due_together_spread_out(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    heartbeat = Heartbeat(INTERVAL_S, None)
+    peers = [Peer(heartbeat) for _ in range(400)]
+    nursery.start_soon(heartbeat.run)
+    sent = [0]
+    for _ in range(int(3 * INTERVAL_S / GRAIN_S)):
+        await trio.sleep(GRAIN_S)
+        for peer in peers:
+            if peer.beat.unanswered:
+                peer.pong(-1)
+            peer.newest_seq += 1
+        sent.append(sum(len(peer.link.pings) for peer in peers))
+    most = MOST_SHARE * len(peers) * GRAIN_S / INTERVAL_S
+    # The clock jumps exactly, so the looks and these counts alternate, or two looks come together.
+    assert max(after - before for before, after in pairwise(sent)) <= 2 * most
+    assert min(len(peer.link.pings) for peer in peers) >= 2

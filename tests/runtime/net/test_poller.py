@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from typing import Any
 
 import hypothesis.strategies as st
@@ -18,7 +19,7 @@ from gameserver.protocol.allowance import Intake
 from gameserver.protocol.fast_path import MAX_FRAGMENTS
 from gameserver.runtime.net import link as link_module
 from gameserver.runtime.net.link import Link
-from gameserver.runtime.net.poller import AVAILABLE, Poller
+from gameserver.runtime.net.poller import AVAILABLE, ENDS_PER_ROUND, WATCHED_PER_TURN, Poller
 from tests.support.examples import examples
 from tests.support.sockets import PATIENCE_S, client_tls, server_tls, two_links
 from tests.support.websocket_frames import Receiver, frame, messages_only, streams
@@ -126,6 +127,61 @@ async def test_the_end_reaches_the_reader(
     await session.ended.wait()
     assert session.seen == [b"last"]
     assert len(poller) == 0, "an ended link would be reported by every poll"
+
+
+async def test_connections_that_end_together_are_read_in_several_rounds() -> None:
+    poller = Poller()
+    pairs = [socket.socketpair() for _ in range(ENDS_PER_ROUND + 5)]
+    async with trio.open_nursery() as nursery:
+        for ours, _ in pairs:
+            poller.add(Link(ours, nursery))
+        for _, theirs in pairs:
+            theirs.close()
+        poller.read_ready()
+        assert len(poller) == 5
+        poller.read_ready()
+        assert len(poller) == 0
+        nursery.cancel_scope.cancel()
+    poller.close()
+    for ours, _ in pairs:
+        ours.close()
+
+
+class Steps(trio.abc.Instrument):
+    """How many pongs had come after each step of a task."""
+
+    def __init__(self, pongs: list[bytes]) -> None:
+        self._pongs = pongs
+        self.after = [0]
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        self.after.append(len(self._pongs))
+
+
+async def test_pongs_that_come_together_are_read_in_several_turns() -> None:
+    poller = Poller()
+    pairs = [socket.socketpair() for _ in range(2 * WATCHED_PER_TURN)]
+    pongs: list[bytes] = []
+    steps = Steps(pongs)
+    async with trio.open_nursery() as nursery:
+        for ours, theirs in pairs:
+            link = Link(ours, nursery)
+            link.receive_buffer.follow_frames()
+            link.receive_buffer.open_fast_path(lambda _: None, pongs.append)
+            poller.add(link)
+            poller.watch(link)
+            theirs.send(frame(b"pong", 0x8A))
+        trio.lowlevel.add_instrument(steps)
+        nursery.start_soon(poller.run)
+        await wait_all_tasks_blocked()
+        trio.lowlevel.remove_instrument(steps)
+        assert len(pongs) == len(pairs)
+        assert max(b - a for a, b in pairwise(steps.after)) <= WATCHED_PER_TURN
+        nursery.cancel_scope.cancel()
+    poller.close()
+    for ours, theirs in pairs:
+        ours.close()
+        theirs.close()
 
 
 async def test_a_reset_breaks_the_link_and_leaves_the_poller() -> None:
