@@ -20,7 +20,8 @@ from tests.support.paths import ROOT
 #: Arrows point to the right: a module imports its own package, and what is further to the right.
 #: ``gameserver`` alone stands for the public names in ``gameserver/__init__.py``.
 ARROWS = """
-docs, __main__ → cli → load, gym, workshop, templates, games.capture.bots → clients, games
+docs, __main__ → cli → load, gym, workshop, templates, deploying, games.capture.bots → clients
+→ games
 → gameserver → cluster → runtime → config, seat_tickets
 → ops, tokens, trial, rehearsing.second_run → testing → rehearsing → state
 → simulation → room → group → player, calls, joining → timers → outbox → replication

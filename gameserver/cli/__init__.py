@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "token": "Print a token for one sign-in, as a login service would issue it: for development.",
     "step": "Print step functions, written once in Python, as JavaScript that gives the same bits.",
     "upgrade": "Have a running server start its program anew and hand its players over to it.",
+    "deploy": "Write the files that deploy your game: services, proxies, containers, graphs.",
     "replay": "Show what the journal of a room holds, or play it again.",
     "types": "Print a room's entities, commands, events and options as TypeScript, for its pages.",
     "echo": "Return every message on every path, up to 16 MiB: for conformance tools, on loopback.",

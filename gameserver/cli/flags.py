@@ -62,11 +62,15 @@ class Flags(_EachSetting):
 
     def settings(self, file: pathlib.Path | None, **defaults: Any) -> Settings:
         """Return the settings of ``file``, environment and flags, over ``defaults``."""
-        given = {name: getattr(self, name) for name in _flags()}
-        settings = load_settings(defaults=defaults, file=file, flags=given)
+        settings = load_settings(defaults=defaults, file=file, flags=self.given())
         if settings.page is not None:
             refuse_private(settings.page, [file])
         return settings
+
+    def given(self) -> dict[str, Any]:
+        """Return the flags that were given, by the names of their settings."""
+        values = {name: getattr(self, name) for name in _flags()}
+        return {name: value for name, value in values.items() if value is not None}
 
     def arguments(self) -> list[str]:
         """Return the flags that were given, as on a command line: for other processes."""

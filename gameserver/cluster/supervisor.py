@@ -158,14 +158,16 @@ class Supervisor:
                 sockets.lock = Descriptor(os.dup(folder.lock))
         if sockets.counts is None:
             sockets.counts = Descriptor(make_memory())
-        if not sockets.plain:
+        if sockets.plain:
+            _check_port(sockets.plain, settings.port, "port")
+        else:
             sockets.plain = await listen(settings.host, settings.port, "port")
-        _check_port(sockets.plain, settings.port, "port")
         if settings.certificate is None:
             return
-        if not sockets.tls:
+        if sockets.tls:
+            _check_port(sockets.tls, settings.tls_port, "tls_port")
+        else:
             sockets.tls = await listen(settings.host, settings.tls_port, "tls_port")
-        _check_port(sockets.tls, settings.tls_port, "tls_port")
         for index in self._nodes:
             if index not in sockets.own_tls:
                 port = settings.tls_port and settings.tls_port + 1 + index

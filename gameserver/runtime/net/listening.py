@@ -13,6 +13,7 @@ from typing import Final
 import trio
 
 from gameserver.errors import GameServerError
+from gameserver.runtime.net.activation import WrongSocket, take_activated
 
 #: The most that the kernel may hold of a connection that we have not read.  Otherwise Linux grows
 #: this buffer to megabytes for each fast sender (``tcp_rmem``).  Over a round trip of 300 ms it
@@ -34,7 +35,15 @@ class StartError(GameServerError):
 
 
 async def listen(host: str, port: int, setting: str) -> list[socket.socket]:
-    """Return listening sockets; ``StartError`` names the ``setting`` of the port if it is taken."""
+    """Return listening sockets; ``StartError`` names the ``setting`` of the port if it is taken.
+
+    Sockets that the service manager has passed on for this setting take the place of new ones.
+    """
+    try:
+        if activated := take_activated(setting):
+            return [_set_up_listener(listener) for listener in activated]
+    except WrongSocket as error:
+        raise StartError(f"socket activation: {error}") from error
     try:
         return await open_listeners(host, port)
     except OSError as error:
@@ -61,13 +70,15 @@ async def open_listeners(
     Raises ``OSError`` if the port is taken or the host is not this machine's.
     """
     opened = await trio.open_tcp_listeners(port, host=host, backlog=backlog)
-    listeners = [socket.socket(fileno=listener.socket.detach()) for listener in opened]
-    for listener in listeners:
-        listener.settimeout(0)
-        # Accepted sockets inherit both, from the first segment on.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-    return listeners
+    return [_set_up_listener(socket.socket(fileno=each.socket.detach())) for each in opened]
+
+
+def _set_up_listener(listener: socket.socket) -> socket.socket:
+    listener.settimeout(0)
+    # Accepted sockets inherit both, from the first segment on.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    return listener
 
 
 def set_up_accepted(sock: socket.socket) -> None:

@@ -1,0 +1,61 @@
+"""The recipe for systemd: a service that is activated by its sockets and upgraded by a reload."""
+
+from __future__ import annotations
+
+from gameserver.deploying.game import Game
+from gameserver.deploying.output import Deployment
+from gameserver.deploying.templates import filled
+
+#: More than the server itself takes to stop.
+_SPARE_S = 10.0
+_UPGRADE = ("/bin/kill -USR2 $MAINPID", "starts the new version and hands all players to it")
+_RENEW = ("/bin/kill -HUP $MAINPID", "reads certificates and secrets again")
+
+
+def systemd(game: Game) -> Deployment:
+    """Return units for a machine that has the game in /opt, with its ``.venv``."""
+    defaults = {"data": f"/var/lib/{game.name}"}
+    settings = game.settings(**defaults)
+    unit = f"{game.name}.service"
+    sockets = {f"{game.name}.socket": ("port", settings.port)}
+    if settings.certificate is not None:
+        sockets[f"{game.name}-tls.socket"] = ("tls_port", settings.tls_port)
+    reload, does = _UPGRADE if settings.nodes == 1 and settings.directory is None else _RENEW
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    files = {
+        name: filled(
+            "systemd/socket",
+            {
+                "name": game.name,
+                "setting": setting,
+                "address": f"{host}:{port}",
+                "unit": unit,
+            },
+        )
+        for name, (setting, port) in sockets.items()
+    }
+    files[unit] = filled(
+        "systemd/service",
+        {
+            "name": game.name,
+            "unit": game.name,
+            "rooms": " ".join(game.rooms),
+            "sockets": " ".join(sockets),
+            "reload": reload,
+            "reload_does": does,
+            "stop_s": f"{settings.drain_s + settings.grace_s + _SPARE_S:.0f}",
+        },
+    )
+    files["settings.toml"] = game.settings_file(**defaults)
+    return Deployment(
+        files,
+        [
+            f"have the game and its .venv in /opt/{game.name}",
+            f"copy settings.toml to /etc/{game.name}/settings.toml",
+            f"copy {' '.join(sockets)} {unit} to /etc/systemd/system",
+            f"systemctl daemon-reload && systemctl enable --now {' '.join(sockets)} {unit}",
+            f"new version in /opt/{game.name}: systemctl reload {game.name}"
+            if reload == _UPGRADE[0]
+            else f"new version in /opt/{game.name}: systemctl restart {game.name}",
+        ],
+    )
