@@ -72,6 +72,9 @@ class Reader(Protocol):
     def read_again(self, link: Link, /) -> None:
         """Read ``link`` at the next tick, though nothing more may arrive by then."""
 
+    def end_later(self, link: Link, /) -> None:
+        """Call ``link.end_broken`` in one of the next rounds of ticks."""
+
 
 class Link(trio.abc.Stream):
     """A stream over a connected ``socket.socket``, made non-blocking.
@@ -210,7 +213,12 @@ class Link(trio.abc.Stream):
         except BlockingIOError:
             sent_bytes = 0
         except OSError as error:
-            self._break(f"connection broken: {error}")
+            self._broken = f"connection broken: {error}"
+            self._refresh_clear()
+            if self._poller is None:
+                self._tell_broken()
+            else:  # hundreds of posts may fail within one publish, and each wakes a task
+                self._poller.end_later(self)
             self.posts_refused += 1
             return False
         self.bytes_out += sent_bytes
@@ -544,13 +552,21 @@ class Link(trio.abc.Stream):
         self.drop()
         await trio.lowlevel.checkpoint()
 
+    def end_broken(self) -> None:
+        """Wake the tasks of a link that a post found broken; called by the poller."""
+        if not self._closed:
+            self._tell_broken()
+
     def _break(self, why: str) -> None:
         if self._broken is None and not self._closed:
             self._broken = why
             self._refresh_clear()
-            self._leave_poller()
-            trio.lowlevel.notify_closing(self._socket)
-            self._backlog_gone.set()
+            self._tell_broken()
+
+    def _tell_broken(self) -> None:
+        self._leave_poller()
+        trio.lowlevel.notify_closing(self._socket)
+        self._backlog_gone.set()
 
     def _leave_poller(self) -> None:
         """Leave the poller before the descriptor can become another socket's."""

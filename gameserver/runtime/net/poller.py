@@ -6,8 +6,8 @@ by ``read_ready``, so that a thousand commands cost one system call and no wake-
 in Trio for the whole second set.  Never looks at what was read, and closes no link, except one that
 cannot be read because of a bug.
 
-A turn of the loop has bounded work: pongs that arrive together are read in several turns, and so
-are connections that ended together, for each of them wakes a task.
+A turn of the loop has bounded work: pongs that arrive together are read in several turns, and
+connections that end together, each of which wakes a task, are told in several rounds.
 
 In the second set a link is armed for one event (``EPOLLONESHOT``): a ping and its pong, of which
 there are hundreds a second, then cost one change of the set instead of two in and two out.
@@ -19,6 +19,7 @@ behaviour.
 from __future__ import annotations
 
 import select
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -33,8 +34,8 @@ log = structlog.get_logger(__name__)
 AVAILABLE = hasattr(select, "epoll")
 #: Most watched links that one turn of the loop reads.
 WATCHED_PER_TURN: Final = 64
-#: Most links that one round of ticks reads whose peers have ended the connection.
-ENDS_PER_ROUND: Final = 64
+#: Most connections of which one round of ticks tells that they have ended or are broken.
+ENDS_PER_ROUND: Final = 32
 
 
 class Poller:
@@ -47,6 +48,8 @@ class Poller:
         self._watched: set[int] = set()
         #: Links to read before the next ticks, whether or not anything arrives.
         self._unfinished: set[int] = set()
+        #: Links that a post found broken, and whose tasks do not know yet.
+        self._broken: deque[Link] = deque()
         #: The descriptor whose one event is being dealt with; it is not armed meanwhile.
         self._fired = -1
 
@@ -94,22 +97,30 @@ class Poller:
         """Read ``link`` before the next ticks, though nothing more may arrive by then."""
         self._unfinished.add(link.fileno())
 
+    def end_later(self, link: Link) -> None:
+        """Tell the tasks of ``link`` in one of the next rounds that it is broken."""
+        self._broken.append(link)
+
     def _arm(self, descriptor: int) -> None:
         self._armed.modify(descriptor, select.EPOLLIN | select.EPOLLONESHOT)
 
     def read_ready(self) -> None:
         """Read once what has arrived on each link; called before a round of ticks.
 
-        Of the links whose peers have ended the connection it reads ``ENDS_PER_ROUND``, and leaves
-        the others to the next rounds.
+        Of the links that have ended or are broken it tells ``ENDS_PER_ROUND``, and leaves the
+        others to the next rounds.
         """
         if not self._links:
             return
-        events = self._all.poll(0, len(self._links))
+        may_end = ENDS_PER_ROUND
+        while self._broken and may_end:
+            self._broken.popleft().end_broken()
+            may_end -= 1
+        events = self._all.poll(0, max(1, len(self._links)))
         ready = [descriptor for descriptor, event in events if event == select.EPOLLIN]
         if len(ready) < len(events):
             ended = [descriptor for descriptor, event in events if event != select.EPOLLIN]
-            ready += ended[:ENDS_PER_ROUND]
+            ready += ended[:may_end]
         if self._unfinished:
             ready += self._unfinished.difference(ready)
             self._unfinished.clear()

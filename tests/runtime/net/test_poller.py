@@ -147,6 +147,35 @@ async def test_connections_that_end_together_are_read_in_several_rounds() -> Non
         ours.close()
 
 
+async def test_posts_that_fail_together_are_told_in_several_rounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gameserver.runtime.net.poller.ENDS_PER_ROUND", 2)
+    poller = Poller()
+    pairs = [socket.socketpair() for _ in range(5)]
+    async with trio.open_nursery() as nursery:
+        sessions = [Session(Link(ours, nursery)) for ours, _ in pairs]
+        for session in sessions:
+            nursery.start_soon(session.read)
+            poller.add(session.link)
+        await wait_all_tasks_blocked()
+        for session, (_, theirs) in zip(sessions, pairs, strict=True):
+            theirs.close()
+            assert not session.link.post(b"delta")
+            assert not session.link.clear
+        told = []
+        for _ in range(3):
+            await wait_all_tasks_blocked()
+            told.append(sum(session.ended.is_set() for session in sessions))
+            poller.read_ready()
+        await wait_all_tasks_blocked()
+        told.append(sum(session.ended.is_set() for session in sessions))
+        assert told == [0, 2, 4, 5]
+    poller.close()
+    for ours, _ in pairs:
+        ours.close()
+
+
 class Steps(trio.abc.Instrument):
     """How many pongs had come after each step of a task."""
 
