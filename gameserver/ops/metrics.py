@@ -45,6 +45,15 @@ class Counters:
     endings: Counter[int] = attrs.field(factory=Counter)
     #: Connections that another node of the host goes on with.
     passed_on: int = 0
+    #: Texts of players that no room has heard, because the player is muted.
+    texts_muted: int = 0
+    #: Reports of players about players.
+    reports: int = 0
+    #: Actions of operators by name, and those that were refused or have failed.
+    admin_actions: Counter[str] = attrs.field(factory=Counter)
+    admin_failures: Counter[str] = attrs.field(factory=Counter)
+    #: Admin tokens that were refused.
+    admin_refusals: int = 0
 
 
 @attrs.frozen
@@ -94,7 +103,7 @@ class KindFigures:
 
     ``work_s`` and ``lateness_s`` hold the values of the worst room by quantile (0.5, 0.99, 1).
     So does each of ``stages_s``, the latency budget of inputs by the name of the stage
-    (``STAGES``).
+    (``STAGES``).  ``rtt_s`` holds the round trips of players by quantile.
     """
 
     rooms: int
@@ -106,6 +115,9 @@ class KindFigures:
     #: The level and the pace of the room that is highest on the overload ladder.
     overload_level: int = 0
     pace: float = 1.0
+    rtt_s: Mapping[float, float] = attrs.field(factory=dict)
+    #: Players whose links do not take what their rooms send.
+    behind: int = 0
 
 
 #: The stages of an input, in order.  A stage that ends in ``_estimate`` is half of the round trip
@@ -120,6 +132,8 @@ class LoopFigures:
 
     A round ticks the rooms that are due; ``busy_s`` is the total duration of all rounds.
     ``rooms_demanded`` are the rooms that climbed their ladders because of the others.
+    ``computed`` and ``waited`` are the shares of the last second in which the server computed, and
+    in which it waited for a core.
     """
 
     rounds: int = 0
@@ -128,6 +142,9 @@ class LoopFigures:
     overload_steps: int = 0
     no_new_rooms: bool = False
     rooms_demanded: int = 0
+    slow_ticks: int = 0
+    computed: float = 0.0
+    waited: float = 0.0
 
 
 @attrs.frozen
@@ -152,7 +169,7 @@ class ServerFigures:
     resume tokens by outcome.
     ``turned_away`` counts refused connections, requests and joins by reason; ``tokens_refused``
     counts refused tokens by fault.
-    ``storage`` is None where nothing is kept.
+    ``storage`` is None where nothing is kept.  ``penalties`` counts the bans and mutes in force.
     """
 
     connections: int
@@ -171,6 +188,7 @@ class ServerFigures:
     counters: Counters
     storage: StorageFigures | None
     kinds: Mapping[str, KindFigures]
+    penalties: Mapping[str, int] = attrs.field(factory=dict)
 
 
 def exposition(figures: ServerFigures) -> bytes:
@@ -263,6 +281,10 @@ class _Once(Collector):
         for name, what in _TALLY.items():
             yield _count(name, what, getattr(figures.sessions, name))
         yield from _counters(figures.counters)
+        penalties = _gauge("penalties", "Bans and mutes in force", labels=["penalty"])
+        for name, count in sorted(figures.penalties.items()):
+            penalties.add_metric([name], count)
+        yield penalties
         if figures.storage is not None:
             yield from _storage(figures.storage)
         yield from _by_kind(figures.kinds)
@@ -292,6 +314,19 @@ def _loop(figures: LoopFigures) -> Iterator[Metric]:
         "server_overload_rooms",
         "Rooms that gave something up because the whole server is overloaded",
         figures.rooms_demanded,
+    )
+    yield _count(
+        "slow_ticks",
+        "Ticks of any room that took longer than the time between two",
+        figures.slow_ticks,
+    )
+    yield _gauge(
+        "computed_ratio", "Share of the last second in which the server computed", figures.computed
+    )
+    yield _gauge(
+        "waited_for_core_ratio",
+        "Share of the last second in which the server waited for a core",
+        figures.waited,
     )
 
 
@@ -355,6 +390,18 @@ def _counters(counters: Counters) -> Iterator[Metric]:
     yield _by_label(
         "endings", "Sessions that ended after they joined", "code", _codes(counters.endings)
     )
+    yield _count(
+        "texts_muted", "Texts that no room has heard, of muted players", counters.texts_muted
+    )
+    yield _count("reports", "Reports of players about players", counters.reports)
+    yield _by_label("admin_actions", "Actions of operators", "action", counters.admin_actions)
+    yield _by_label(
+        "admin_failures",
+        "Actions of operators that were refused or have failed",
+        "action",
+        counters.admin_failures,
+    )
+    yield _count("admin_refusals", "Admin tokens that were refused", counters.admin_refusals)
 
 
 def _storage(storage: StorageFigures) -> Iterator[Metric]:
@@ -379,12 +426,17 @@ def _by_kind(kinds: Mapping[str, KindFigures]) -> Iterator[Metric]:
     )
     level = _gauge("overload_level", "Level on the overload ladder, of the worst room")
     pace = _gauge("pace", "Game time as a share of real time, of the slowest room")
+    rtt = _gauge("rtt_seconds", "Round trips of players, by ping frames", labels=_QUANTILE)
+    behind = _gauge("players_behind", "Players whose links are behind")
     totals = {name: _count(name, what, labels=["kind"]) for name, what in _ROOM_TALLY.items()}
     for kind, figures in kinds.items():
         rooms.add_metric([kind], figures.rooms)
         players.add_metric([kind], figures.players)
         level.add_metric([kind], figures.overload_level)
         pace.add_metric([kind], figures.pace)
+        behind.add_metric([kind], figures.behind)
+        for quantile, seconds in figures.rtt_s.items():
+            rtt.add_metric([kind, f"{quantile:g}"], seconds)
         for quantile, seconds in figures.work_s.items():
             work.add_metric([kind, f"{quantile:g}"], seconds)
         for quantile, seconds in figures.lateness_s.items():
@@ -394,7 +446,7 @@ def _by_kind(kinds: Mapping[str, KindFigures]) -> Iterator[Metric]:
                 stages.add_metric([kind, stage, f"{quantile:g}"], seconds)
         for name, family in totals.items():
             family.add_metric([kind], getattr(figures.total, name))
-    yield from (rooms, players, work, lateness, stages, level, pace, *totals.values())
+    yield from (rooms, players, work, lateness, stages, level, pace, rtt, behind, *totals.values())
 
 
 _QUANTILE: Final = ["kind", "quantile"]
@@ -461,7 +513,12 @@ _ONE_OF_EACH: Final = ServerFigures(
     holds_refused=0,
     resumptions={"": 0},
     sessions=Tally(),
-    counters=Counters(refusals=Counter({0: 0}), endings=Counter({0: 0})),
+    counters=Counters(
+        refusals=Counter({0: 0}),
+        endings=Counter({0: 0}),
+        admin_actions=Counter({"": 0}),
+        admin_failures=Counter({"": 0}),
+    ),
     storage=StorageFigures(waiting=0, retries=0, settled={"": 0}),
     kinds={
         "": KindFigures(
@@ -471,6 +528,8 @@ _ONE_OF_EACH: Final = ServerFigures(
             work_s={0.5: 0.0},
             lateness_s={0.5: 0.0},
             stages_s={STAGES[0]: {0.5: 0.0}},
+            rtt_s={0.5: 0.0},
         )
     },
+    penalties={"": 0},
 )

@@ -55,6 +55,21 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
             owner {text} PRIMARY KEY, until_s {real} NOT NULL)""",
         "ALTER TABLE gameserver_fences ADD COLUMN owner {text}",
     ),
+    (
+        """CREATE TABLE gameserver_penalties (
+            kind {text} NOT NULL, subject_kind {text} NOT NULL, subject {text} NOT NULL,
+            until_s {real}, reason {text} NOT NULL, operator {text} NOT NULL,
+            since_s {real} NOT NULL, PRIMARY KEY (kind, subject_kind, subject))""",
+        """CREATE TABLE gameserver_audit (
+            id {serial} PRIMARY KEY, at_s {real} NOT NULL, operator {text} NOT NULL,
+            came_from {text} NOT NULL, action {text} NOT NULL, arguments {blob} NOT NULL,
+            result {text} NOT NULL)""",
+        """CREATE TABLE gameserver_reports (
+            id {serial} PRIMARY KEY, at_s {real} NOT NULL, room {text} NOT NULL,
+            tick {integer} NOT NULL, said_by {blob} NOT NULL, about {blob} NOT NULL,
+            reason {text} NOT NULL, texts {blob} NOT NULL, journal {text} NOT NULL,
+            closed_by {text} NOT NULL)""",
+    ),
 )
 #: The version that this code reads and writes.
 VERSION: Final = len(STEPS)

@@ -10,7 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
-from gameserver.storage import checkpoints, fences, leaderboards, matches, objects
+from gameserver.storage import (
+    audit,
+    checkpoints,
+    fences,
+    leaderboards,
+    matches,
+    objects,
+    penalties,
+    player_reports,
+)
+from gameserver.storage.audit import AuditEntry
 from gameserver.storage.checkpoints import Checkpoint
 from gameserver.storage.database import Database, Transaction, only
 from gameserver.storage.declared import Collection, Leaderboard
@@ -18,6 +28,8 @@ from gameserver.storage.fences import Fence
 from gameserver.storage.leaderboards import Place
 from gameserver.storage.matches import Match
 from gameserver.storage.objects import Stored
+from gameserver.storage.penalties import Penalty
+from gameserver.storage.player_reports import PlayerReport
 
 C = TypeVar("C", bound=Collection)
 
@@ -195,6 +207,26 @@ class Storage:
         """Return the newest matches of a player; ``before``: only those with a smaller id."""
         return await self.database.read(
             lambda transaction: matches.of_player(transaction, owner, before, limit)
+        )
+
+    # ------------------------------------------------------------ operators
+
+    async def penalties(self) -> list[Penalty]:
+        """Return all bans and mutes, also those that are over."""
+        return await self.database.read(penalties.all_of)
+
+    async def audit_log(self, limit: int = 100, *, before: int | None = None) -> list[AuditEntry]:
+        """Return the newest actions of operators; ``before``: only those with a smaller id."""
+        return await self.database.read(
+            lambda transaction: audit.newest(transaction, limit, before)
+        )
+
+    async def player_reports(
+        self, limit: int = 100, *, before: int | None = None
+    ) -> list[PlayerReport]:
+        """Return the newest reports by players; ``before``: only those with a smaller id."""
+        return await self.database.read(
+            lambda transaction: player_reports.newest(transaction, limit, before)
         )
 
     # ------------------------------------------------------------ checkpoints

@@ -34,7 +34,17 @@ def figures(**changes: Any) -> ServerFigures:
         holds_refused=2,
         resumptions={"resumed": 12, "used": 1},
         sessions=Tally(bytes_in=100, bytes_out=2000, commands_duplicate=4),
-        counters=Counters(5, 60, 1, Counter({4005: 2}), Counter({1000: 3, 4009: 1})),
+        counters=Counters(
+            5,
+            60,
+            1,
+            Counter({4005: 2}),
+            Counter({1000: 3, 4009: 1}),
+            texts_muted=3,
+            reports=2,
+            admin_actions=Counter({"kick": 4}),
+            admin_failures=Counter({"kick": 1}),
+        ),
         storage=StorageFigures(waiting=1, retries=2, settled={"written": 5}),
         kinds={
             "field": KindFigures(
@@ -43,7 +53,10 @@ def figures(**changes: Any) -> ServerFigures:
                 total=RoomTally(ticks=1000, ticks_dropped=3),
                 work_s={0.5: 0.001, 0.99: 0.004, 1.0: 0.01},
                 lateness_s={},
+                rtt_s={0.5: 0.025},
+                behind=1,
             )
         },
+        penalties={"ban": 2},
     )
     return attrs.evolve(plain, **changes)

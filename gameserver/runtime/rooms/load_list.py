@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from gameserver.ops.core_time import CoreShare
-from gameserver.replication.knowledge import UP_TO_DATE
 from gameserver.runtime.http.messages import JSON, Response
+from gameserver.runtime.rooms.kind_figures import behind_in
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.slow_ticks import SlowTicks
 
@@ -43,19 +43,17 @@ def load_list(
 def _room(task: RoomTask) -> dict[str, Any]:
     players = list(task.room.players.values())
     behind: list[dict[str, Any]] = []
-    for seated in task.stepper.seated.values():
-        seat = seated.seat
-        if seat.posted_tick >= 0 and seat.knowledge is not UP_TO_DATE:
-            rtt_s = seated.player.latency.smoothed_s
-            behind.append(
-                {
-                    "seat": seat.number,
-                    "name": seated.player.name,
-                    "ticks": task.room.tick_number - seat.posted_tick,
-                    "skipped": seat.skipped,
-                    "rtt_ms": None if rtt_s is None else round(rtt_s * 1e3, 1),
-                }
-            )
+    for seated in behind_in(task):
+        seat, rtt_s = seated.seat, seated.player.latency.smoothed_s
+        behind.append(
+            {
+                "seat": seat.number,
+                "name": seated.player.name,
+                "ticks": task.room.tick_number - seat.posted_tick,
+                "skipped": seat.skipped,
+                "rtt_ms": None if rtt_s is None else round(rtt_s * 1e3, 1),
+            }
+        )
     behind.sort(key=lambda one: -one["ticks"])
     last_s = task.last_work_s
     return {

@@ -235,6 +235,9 @@ class Lobby:
             overload_steps=overload.steps,
             no_new_rooms=overload.no_new_rooms,
             rooms_demanded=overload.rooms_demanded,
+            slow_ticks=self._loop.slow_ticks.count,
+            computed=self._loop.core.computed,
+            waited=self._loop.core.waited,
         )
 
     @property
