@@ -108,3 +108,11 @@ def membership_of(server: Server) -> Membership:
 
 def labels(server: Server) -> set[str]:
     return {task.label for _, task in server.lobby.rooms}
+
+
+async def owned_by(server: Server, label: str) -> None:
+    """Make ``server`` the owner of a room, whoever would be chosen."""
+    membership = membership_of(server)
+    claim = await membership.directory.claim(membership.node, label)
+    assert claim.won
+    membership.note_claim(claim)

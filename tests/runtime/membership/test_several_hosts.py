@@ -12,7 +12,6 @@ from clients.errors import ConnectionLost, Refused
 from clients.joining import MAX_MOVES
 from gameserver import Player
 from gameserver.protocol.messages import Delta, Moved, Say
-from gameserver.runtime.server import Server
 from gameserver.tokens import Tokens
 from tests.support.clusters import (
     SECRET,
@@ -23,18 +22,11 @@ from tests.support.clusters import (
     membership_of,
     memory_directory,
     open_nodes,
+    owned_by,
     url_of,
 )
 from tests.support.small_game import open_url
 from tests.support.sockets import PATIENCE_S
-
-
-async def owned_by(server: Server, label: str) -> None:
-    """Make ``server`` the owner of a room, whoever would be chosen."""
-    membership = membership_of(server)
-    claim = await membership.directory.claim(membership.node, label)
-    assert claim.won
-    membership.note_claim(claim)
 
 
 async def test_a_player_asks_one_host_for_a_room_of_another() -> None:
