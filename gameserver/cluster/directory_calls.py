@@ -116,6 +116,10 @@ class CalledDirectory(Directory):
         return typing.cast("Claim", await self._call("claim", node, label, hold_s))
 
     @override
+    async def pass_on(self, node: str, label: str, fence: int, to: str) -> Claim:
+        return typing.cast("Claim", await self._call("pass_on", node, label, fence, to))
+
+    @override
     async def claim_new(
         self,
         node: str,

@@ -106,6 +106,16 @@ class Directory(abc.ABC):
         """
 
     @abc.abstractmethod
+    async def pass_on(self, node: str, label: str, fence: int, to: str) -> Claim:
+        """Make ``to`` the owner of a room that ``node`` owns with this fence; its fence is higher.
+
+        Returns the owner, whichever it is.  Where the room has no owner, or ``to`` owns it already,
+        this is a claim by ``to``.  Joins find the room meanwhile.
+
+        ``DirectorySettling`` while claims are refused, ``LeaseOver`` if ``to`` has no lease.
+        """
+
+    @abc.abstractmethod
     async def release(self, node: str, label: str, fence: int) -> None:
         """End the ownership of a room, if ``node`` owns it with this fence; idempotent."""
 

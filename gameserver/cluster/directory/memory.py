@@ -166,6 +166,19 @@ class MemoryDirectory(Directory):
         return self._claim_of(room, won=room.node == node)
 
     @override
+    async def pass_on(self, node: str, label: str, fence: int, to: str) -> Claim:
+        now_s = self._checked_claim(to)
+        former = self._living(label)
+        if former is not None and (former.node, former.fence) == (node, fence) and node != to:
+            self._last_fence += 1
+            indexes, free_seats = former.indexes, former.free_seats
+            room = self._own(to, label, self._last_fence, now_s + HOLD_S)
+            room.indexes, room.free_seats = indexes, free_seats
+            for index in indexes:
+                self._indexes[index].add(label)
+        return await self.claim(to, label)
+
+    @override
     async def claim_new(
         self,
         node: str,

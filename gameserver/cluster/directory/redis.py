@@ -111,6 +111,10 @@ class RedisDirectory(Directory):
         return await self._claim(node, label, "", hold_s)
 
     @override
+    async def pass_on(self, node: str, label: str, fence: int, to: str) -> Claim:
+        return await self._claim(to, label, "", HOLD_S, former=(node, fence))
+
+    @override
     async def claim_new(
         self,
         node: str,
@@ -131,9 +135,10 @@ class RedisDirectory(Directory):
         hold_s: float,
         free_seats: int = 0,
         indexes: str = "",
+        former: tuple[str, int] = ("", 0),
     ) -> Claim:
         outcome, *rest = await self._run(
-            _CLAIM, node, label, kind, _ms(hold_s), free_seats, indexes
+            _CLAIM, node, label, kind, _ms(hold_s), free_seats, indexes, *former
         )
         match _text(outcome):
             case "lease":

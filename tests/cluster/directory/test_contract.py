@@ -132,6 +132,41 @@ async def test_only_the_owner_releases_a_room(directory: Directory) -> None:
     assert await directory.find("arena/x") is None
 
 
+async def test_an_owner_passes_a_room_on(directory: Directory) -> None:
+    for name in "abc":
+        await directory.renew(node(name), [])
+    claim = await directory.claim("a", "arena/x")
+    await directory.renew(node("a"), [listing(claim, free_seats=4)])
+    passed = await directory.pass_on("a", "arena/x", claim.fence, "b")
+    assert (passed.owner.node, passed.won) == ("b", True)
+    assert passed.fence > claim.fence
+    assert await directory.pass_on("a", "arena/x", claim.fence, "b") == passed, "repeated"
+    (found,) = (await directory.candidates("arena", {})).rooms
+    assert (found.owner.node, found.fence) == ("b", passed.fence), "joins find it all the time"
+
+    renewal = await directory.renew(node("a"), [listing(claim, free_seats=4)])
+    assert renewal.lost == ("arena/x",)
+    await directory.renew(node("a"), [])
+    assert await owner_of(directory, "arena/x") == "b"
+    renewal = await directory.renew(node("b"), [listing(passed, free_seats=3)])
+    assert renewal.lost == ()
+
+    late = await directory.pass_on("a", "arena/x", claim.fence, "c")
+    assert (late.owner.node, late.won) == ("b", False)
+    back = await directory.pass_on("b", "arena/x", passed.fence, "a")
+    assert (back.owner.node, back.won) == ("a", True)
+    assert back.fence > passed.fence
+
+
+async def test_a_room_without_an_owner_is_passed_on_by_a_claim(directory: Directory) -> None:
+    await directory.renew(node("b"), [])
+    passed = await directory.pass_on("a", "arena/x", 5, "b")
+    assert (passed.owner.node, passed.won) == ("b", True)
+    with pytest.raises(LeaseOver):
+        await directory.pass_on("b", "arena/x", passed.fence, "gone")
+    assert await owner_of(directory, "arena/x") == "b"
+
+
 async def test_a_node_without_a_lease_cannot_claim(opened: Opened) -> None:
     directory = opened.directory
     with pytest.raises(LeaseOver, match="a has no lease"):

@@ -152,6 +152,24 @@ class DirectoryUnderFaults(RuleBasedStateMachine):
             assert not self.fences_of_others(name, label), "a living node runs it already"
             self.nodes[name].rooms[label] = claim.fence
 
+    @rule(name=st.sampled_from(NODES), label=st.sampled_from(LABELS), to=st.sampled_from(NODES))
+    def pass_on(self, name: str, label: str, to: str) -> None:
+        fence = self.nodes[name].rooms.get(label)
+        if fence is None or to == name or self.fences_of_others(name, label):
+            return
+        try:
+            claim = self.run(lambda directory: directory.pass_on(name, label, fence, to))
+        except LeaseOver:
+            assert not self.listed(to), "a room may be passed on to a living node"
+            return
+        except DirectorySettling:
+            return
+        before = self.issued.setdefault((label, claim.fence), claim.owner.node)
+        assert before == claim.owner.node, "two owners with the same fence"
+        if claim.won:
+            del self.nodes[name].rooms[label]
+            self.nodes[to].rooms[label] = claim.fence
+
     @rule(name=st.sampled_from(NODES), label=st.sampled_from(LABELS))
     def close_room(self, name: str, label: str) -> None:
         fence = self.nodes[name].rooms.pop(label, None)

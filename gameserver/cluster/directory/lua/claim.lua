@@ -1,5 +1,6 @@
--- Make a node the owner of a room, unless another one is.
--- ARGV: lease, node, label ('' for any free name), kind, hold in ms, free seats, indexes.
+-- Make a node the owner of a room, unless another one is that does not pass it on.
+-- ARGV: lease, node, label ('' for any free name), kind, hold in ms, free seats, indexes, and the
+--       node and fence of an owner that passes the room on ('' and 0: none does).
 -- Returns 'lease', or 'settling' and ms, or 'busy', or 'owner', node, fence, label, listing.
 
 begin(true)
@@ -30,7 +31,11 @@ else
     end
 end
 if alive(room) then
-    if room.node == node and room.till > 0 then
+    if room.node ~= node and room.node == ARGV[8] and room.fence == tonumber(ARGV[9]) then
+        room.node, room.seq, room.till = node, '0', clock + hold_ms
+        room.fence = redis.call('HINCRBY', META, 'fence', 1)
+        redis.call('HSET', ROOMS, label, record_of(room))
+    elseif room.node == node and room.till > 0 then
         room.till = clock + hold_ms
         redis.call('HSET', ROOMS, label, record_of(room))
     end
