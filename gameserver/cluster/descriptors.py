@@ -189,6 +189,14 @@ class DescriptorChannel:
             raise
         return received
 
+    def refuse_more(self) -> None:
+        """Let the peer send nothing more; what it has sent so far can be received.
+
+        Its next ``send`` fails.  Harmless if the channel is closed.
+        """
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RD)
+
     def close(self) -> None:
         """Close the socket and each descriptor that no ``Received`` has; harmless if done."""
         self._socket.close()

@@ -13,7 +13,7 @@ import os
 import secrets
 import socket
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, MutableMapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -40,6 +40,7 @@ from gameserver.cluster.host_folder import HostFolder
 from gameserver.cluster.host_sockets import HostSockets
 from gameserver.cluster.node_routing import NodeRouting
 from gameserver.cluster.peers import Peers
+from gameserver.cluster.room_handovers import OPERATION, RoomHandovers
 from gameserver.cluster.shared_counts import SharedCounts
 from gameserver.cluster.unix_socket import UnixSocketError
 from gameserver.errors import GameServerError
@@ -57,6 +58,7 @@ from gameserver.runtime.http.frozen_connection import FrozenConnection
 from gameserver.runtime.http.messages import Response
 from gameserver.runtime.membership.listing import LoadMeter, list_rooms
 from gameserver.runtime.rooms.join_request import JoinRequest
+from gameserver.runtime.server import Server
 from gameserver.runtime.sessions.routing import (
     Elsewhere,
     Expected,
@@ -65,7 +67,6 @@ from gameserver.runtime.sessions.routing import (
     Routed,
     Router,
 )
-from gameserver.runtime.surroundings import NodeServer
 
 log = structlog.get_logger(__name__)
 
@@ -107,7 +108,7 @@ class Node(Router):
         self._secret: str | None = None
         self._caller: Caller | None = None
         self._directory = CalledDirectory(lambda: self._caller)
-        self._server: NodeServer | None = None
+        self._server: Server | None = None
         self._routing: NodeRouting | None = None
         self._load: LoadMeter | None = None
         self._peers: Peers | None = None
@@ -202,18 +203,19 @@ class Node(Router):
         """A descriptor of the data folder's lock, for the server to close."""
         return None if self.sockets.lock is None else os.dup(self.sockets.lock.fileno())
 
-    def attend(self, server: NodeServer) -> None:
+    def attend(self, server: Server) -> None:
         """Note the server that runs here, before it takes connections."""
         self._server = server
         server.lobby.host_rooms = self
         server.connection_limits.host = self._shared_counts(server)
         assert self._secret is not None, "join comes first"
         server.lobby.reservations.share(self._secret)
+        server.lobby.sign_in.share(self._secret)
         server.lobby.sign_in.use_in_cluster = self._use_token
         self._load = LoadMeter(server.lobby)
         self._routing = NodeRouting(self._directory, server.lobby, self.run_name, self.wake_renewal)
 
-    def _shared_counts(self, server: NodeServer) -> SharedCounts:
+    def _shared_counts(self, server: Server) -> SharedCounts:
         assert self.sockets.counts is not None, "the supervisor gives it"
         assert self._secret is not None, "join comes first"
         descriptor = os.dup(self.sockets.counts.fileno())
@@ -227,6 +229,23 @@ class Node(Router):
         self.sockets.close()
         if self._counts is not None:
             self._counts.close()
+
+    @property
+    def handovers(self) -> RoomHandovers:
+        """The rooms on their way from and to this node."""
+        assert self._server is not None, "attend comes first"
+        assert self._routing is not None, "attend comes first"
+        assert self._peers is not None, "join comes first"
+        return RoomHandovers(
+            self._server, self._directory, self.run_name, self._routing, self._peers
+        )
+
+    async def give_rooms(self, prefer: Collection[str]) -> int:
+        """Hand rooms over to other nodes of this host, and return how many; none is made here."""
+        assert self._routing is not None, "attend comes first"
+        self._routing.draining = True
+        self.wake_renewal()
+        return await self.handovers.give_all(prefer)
 
     async def _use_token(self, token_id: str, valid_s: float) -> bool:
         """Use a sign-in token up on the whole host; False if it was used before on any node.
@@ -246,7 +265,7 @@ class Node(Router):
         return HostAnswers(self._folder, self._peers)
 
     @property
-    def _fences(self) -> dict[str, int]:
+    def _fences(self) -> MutableMapping[str, int]:
         assert self._routing is not None, "attend comes first"
         return self._routing.fences
 
@@ -315,7 +334,7 @@ class Node(Router):
                 kind: str(room.schema().hash)
                 for kind, room in zip(server.lobby.kinds, server.lobby.classes, strict=True)
             },
-            draining=not server.ready or self._leaving,
+            draining=not server.ready or server.draining or self._leaving,
             load=load.measure(),
         )
         await self._claim_unclaimed(listing)
@@ -346,6 +365,10 @@ class Node(Router):
         return f"wss://:{own[0].getsockname()[1]}" if own else ""
 
     # ------------------------------------------------------------ routing
+
+    def is_here(self, label: str) -> bool:
+        """Whether a room plays on this node, or may be made here."""
+        return self.may_make(label) or (self._routing is not None and self._routing.is_here(label))
 
     async def place(self, request: JoinRequest, hello: Hello, routed: Routed) -> Here | Elsewhere:
         """Return where the client plays; ``JoinRefused`` if that is nowhere for now."""
@@ -413,6 +436,8 @@ class Node(Router):
             "expect": self._expect,
             "rooms": self._own_rooms,
             "metrics": self._own_metrics,
+            OPERATION: self._take_room,
+            "drain": self._drain,
         }
         with trio.socket.from_stdlib_socket(listener) as accepting:
             async with trio.open_nursery() as nursery:
@@ -425,7 +450,7 @@ class Node(Router):
                     else:
                         channel.close()
 
-    def _serving(self) -> NodeServer:
+    def _serving(self) -> Server:
         if self._server is None or not self._server.ready or self._leaving:
             raise GameServerError(f"{self.name} takes no players now")
         return self._server
@@ -435,6 +460,14 @@ class Node(Router):
         frozen, routed = call.arguments
         connection, came = FrozenConnection.from_plain(frozen), _routed(routed)
         server.adopt(call.received.take_socket(), connection, came)
+
+    async def _take_room(self, call: Call) -> None:
+        self._serving()
+        await self.handovers.take(call)
+
+    async def _drain(self, call: Call) -> int:
+        within_s, prefer = call.arguments
+        return await self._serving().drain(within_s, prefer)
 
     async def _expect(self, call: Call) -> str:
         self._serving()

@@ -8,7 +8,7 @@ node that a connection is passed to checks again: a room may have ended meanwhil
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import Final
 
 import attrs
@@ -79,7 +79,9 @@ class NodeRouting:
         #: Where rooms were a moment ago; the node in question checks it.
         self._hints: OrderedDict[str, _Hint] = OrderedDict()
         #: The fences of the rooms that this node owns.
-        self.fences: dict[str, int] = {}
+        self.fences: MutableMapping[str, int] = {}
+        #: Whether this node makes no rooms any more, because it is about to stop.
+        self.draining = False
 
     async def place(self, request: JoinRequest, routed: Routed) -> Here | Elsewhere:
         """Return where the client plays; ``JoinRefused`` (4005) if that is nowhere for now."""
@@ -108,12 +110,17 @@ class NodeRouting:
             return await self._place_named(label, hint)
         return await self._place_any(request, routed.refused_by)
 
-    def _remember(self, place: Elsewhere) -> None:
+    def is_here(self, label: str) -> bool:
+        """Whether a room plays on this node, or may be made here."""
+        return self._lobby.is_open(label) or label in self.fences
+
+    def remember(self, place: Elsewhere) -> None:
+        """Note where a room is now."""
         self._hints[place.label] = _Hint(place, trio.current_time() + HINT_LIFE_S)
         if len(self._hints) > MAX_HINTS:
             self._hints.popitem(last=False)
 
-    async def _place_named(self, label: str, hint: _Hint | None) -> Here | Elsewhere:
+    async def _place_named(self, label: str, hint: _Hint | None) -> Here | Elsewhere | None:
         if self._lobby.is_open(label):
             return Here(label)
         if hint is not None and trio.current_time() < hint.until_s:
@@ -124,9 +131,12 @@ class NodeRouting:
             maker = least_loaded(await self._directory.candidates(kind, {}))
             run = self._run if maker is None else maker.node
             claim = await self._directory.claim(run, label)
+        if self.draining and claim.owner.node == self._run:
+            await self._directory.release(self._run, label, claim.fence)
+            return None
         place = self._place_of(claim)
         if isinstance(place, Elsewhere):
-            self._remember(place)
+            self.remember(place)
         return place
 
     def _place_of(self, claim: Claim) -> Here | Elsewhere:

@@ -21,7 +21,7 @@ async def serve(
     kinds: Mapping[str, type[Room]],
     settings: Settings | None = None,
     beside: Callable[[Server], Awaitable[None]] | None = None,
-    surroundings: Surroundings | None = None,
+    surroundings: Surroundings[Server] | None = None,
     *,
     server_class: type[Server] = Server,
 ) -> None:

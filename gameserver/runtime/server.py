@@ -126,7 +126,7 @@ class Server:
         self,
         kinds: Mapping[str, type[Room]],
         settings: Settings,
-        surroundings: Surroundings | None = None,
+        surroundings: Surroundings[Server] | None = None,
     ) -> None:
         self.settings = settings
         #: The other nodes of the host; None for a server that is alone.
@@ -225,7 +225,7 @@ class Server:
             self.tls_port = ports[1].number
         return ports
 
-    def _shared_ports(self, surroundings: Surroundings) -> list[Port]:
+    def _shared_ports(self, surroundings: Surroundings[Server]) -> list[Port]:
         """Return the ports that the nodes of this host share, and the one of this node."""
         settings = self.settings
         ports = [Port(list(surroundings.plain_listeners), None)]
@@ -474,23 +474,34 @@ class Server:
 
     # ------------------------------------------------------------ stopping
 
-    async def drain(self) -> None:
-        """Make no room any more, and wait ``drain_s`` at most until nobody plays.
+    @property
+    def draining(self) -> bool:
+        """Whether no room is made any more, because the server is about to stop."""
+        return self._draining
 
-        ``/readyz`` says 503 meanwhile.  Players come back to their seats, and others may still join
-        rooms that there are.
+    async def drain(self, within_s: float, prefer: Collection[str] = ()) -> int:
+        """Make no room any more, and wait ``within_s`` at most until nobody plays.
+
+        ``/readyz`` says 503 meanwhile.  Rooms go to other nodes of the host, first to those named
+        in ``prefer``; returns how many went.  In the others, players come back to their seats, and
+        more may join.
         """
         self._draining = True
         self.lobby.stop_making_rooms(DRAINING)
         if self.membership is not None:
             self.membership.draining = True
-        log.info("draining", players=self.players, drain_s=self.settings.drain_s)
-        with trio.move_on_after(self.settings.drain_s) as patience:
+        log.info("draining", players=self.players, within_s=within_s)
+        given = 0
+        if self._surroundings is not None:
+            given = await self._surroundings.give_rooms(prefer)
+        with trio.move_on_after(within_s) as patience:
             while True:
                 if not self.players:
                     break
                 await trio.sleep(DRAIN_LOOK_S)
-        log.info("drained", players=self.players, in_time=not patience.cancelled_caught)
+        in_time = not patience.cancelled_caught
+        log.info("drained", rooms_given=given, players=self.players, in_time=in_time)
+        return given
 
     async def stop(self) -> None:
         """Say bye to everyone with 1001, then stop the rooms; over within ``grace_s``.

@@ -55,7 +55,7 @@ async def open_server(
 async def open_in(
     kinds: Mapping[str, type[Room]],
     settings: Settings,
-    surroundings: Surroundings | None,
+    surroundings: Surroundings[Server] | None,
     *,
     server_class: type[Server] = Server,
     directory: Directory | None = None,
@@ -116,7 +116,7 @@ async def serve(
     kinds: Mapping[str, type[Room]],
     settings: Settings | None = None,
     beside: Callable[[Server], Awaitable[None]] | None = None,
-    surroundings: Surroundings | None = None,
+    surroundings: Surroundings[Server] | None = None,
     *,
     server_class: type[Server] = Server,
     succession: Succession[Server] | None = None,
@@ -190,7 +190,7 @@ class _Serving:
         kinds: Mapping[str, type[Room]],
         settings: Settings,
         beside: Callable[[Server], Awaitable[None]] | None,
-        surroundings: Surroundings | None,
+        surroundings: Surroundings[Server] | None,
     ) -> None:
         """Serve until the signal."""
         with self._scope:
@@ -218,7 +218,7 @@ class _Serving:
 
     async def _drain_when_asked(self, server: Server) -> None:
         await self._draining.wait()
-        await server.drain()
+        await server.drain(self._drain_s)
         self._scope.cancel()
 
 

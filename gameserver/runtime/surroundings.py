@@ -6,40 +6,17 @@ Owns the protocol only; ``cluster/node.py`` implements it.  A server that is alo
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Collection, Sequence
+from typing import Protocol, TypeVar
 
-from gameserver.config import Settings
-from gameserver.ops.metrics import ServerFigures
-from gameserver.runtime.admission.connection_limits import ConnectionLimits
-from gameserver.runtime.http.frozen_connection import FrozenConnection
 from gameserver.runtime.http.messages import Response
-from gameserver.runtime.rooms.lobby import Lobby
-from gameserver.runtime.sessions.routing import Routed, Router
+from gameserver.runtime.sessions.routing import Router
+
+#: ``Server``, which knows this file.
+S = TypeVar("S", contravariant=True)
 
 
-class NodeServer(Protocol):
-    """The server of one node, as far as its surroundings use it."""
-
-    lobby: Lobby
-    settings: Settings
-    connection_limits: ConnectionLimits
-
-    @property
-    def ready(self) -> bool:
-        """Whether it takes connections and players."""
-
-    def adopt(self, sock: socket.socket, frozen: FrozenConnection, routed: Routed) -> None:
-        """Go on with a connection that another node has passed on, and own its socket."""
-
-    def own_rooms(self, query: str) -> Response:
-        """Answer ``/rooms`` for the rooms of this process."""
-
-    async def gather_figures(self) -> ServerFigures:
-        """Return everything that is counted; other tasks have their turn meanwhile."""
-
-
-class Surroundings(Protocol):
+class Surroundings(Protocol[S]):
     """The other processes of the same server, as one node sees them."""
 
     @property
@@ -68,5 +45,11 @@ class Surroundings(Protocol):
     async def metrics(self) -> bytes:
         """Return the metrics of all nodes."""
 
-    def attend(self, server: NodeServer) -> None:
+    async def give_rooms(self, prefer: Collection[str]) -> int:
+        """Hand rooms over to other nodes of this host, and return how many; none is made here.
+
+        The nodes with the names ``prefer`` get them before others do.
+        """
+
+    def attend(self, server: S) -> None:
         """Note the server that runs in these surroundings, before it takes connections."""

@@ -34,7 +34,7 @@ class DevServer(Server):
         self,
         kinds: Mapping[str, type[Room]],
         settings: Settings,
-        surroundings: Surroundings | None = None,
+        surroundings: Surroundings[Server] | None = None,
     ) -> None:
         if not _is_loopback(settings.host):
             raise StartError(

@@ -31,7 +31,7 @@ async def test_players_play_on_and_no_room_is_made_until_nobody_plays() -> None:
     drained = trio.Event()
 
     async def drain(server: Server) -> None:
-        await server.drain()
+        await server.drain(1000.0)
         drained.set()
 
     with trio.fail_after(PATIENCE_S):
@@ -59,10 +59,10 @@ async def test_players_play_on_and_no_room_is_made_until_nobody_plays() -> None:
 async def test_a_drain_ends_when_its_time_is_over() -> None:
     with trio.fail_after(PATIENCE_S):
         async with (
-            open_server({"field": HoldingField}, Settings(port=0, drain_s=0.05)) as server,
+            open_server({"field": HoldingField}, SETTINGS) as server,
             open_game(f"ws://127.0.0.1:{server.port}/", name="ann") as ann,
         ):
-            await server.drain()
+            await server.drain(0.05)
             assert server.players == 1
             assert ann.connected
 

@@ -1,14 +1,17 @@
-"""A whole server between two processes: frozen in the old one, continued in the new one.
+"""A server, or some of its rooms, between two processes: frozen in one, continued in the other.
 
 Owns which parts of a server go, and in which order they stop and start.  Never talks to the other
 process (``giving.py``, ``taking.py``).  Freezing changes nothing that thawing does not undo: the
 rooms, seats and sockets stay in the old process until ``leave``.
 
-These go: the rooms with their players, the open plain connections with everything that they had
-begun, those that have not said hello yet, and what the server remembers: used tokens, reserved
-seats, lives that are over, and what addresses have left of their allowances.  These stay: encrypted
-connections (their keys are in the old process), those that are closing, and HTTP requests under
-way.  The seats of players whose connections stay are held in the new process.
+Of a whole server these go: the rooms with their players, the open plain connections with everything
+that they had begun, those that have not said hello yet, and what the server remembers: used tokens,
+reserved seats, lives that are over, and what addresses have left of their allowances.  These stay:
+encrypted connections (their keys are in the old process), those that are closing, and HTTP requests
+under way.  The seats of players whose connections stay are held in the new process.
+
+Of some rooms, the players with their connections go, the reserved seats, and the lives that are
+over.  Nobody joins any room of the server meanwhile.
 """
 
 from __future__ import annotations
@@ -16,13 +19,12 @@ from __future__ import annotations
 import functools
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
 import trio
 
-from gameserver.protocol.closing import CloseCode
 from gameserver.runtime.admission.connection_limits import Peer
 from gameserver.runtime.http.endpoint import Handler
 from gameserver.runtime.http.frozen_connection import FrozenConnection
@@ -71,18 +73,31 @@ class FrozenServer:
 
 
 class Freezing:
-    """The old process' half: ``freeze``, then ``thaw`` or ``leave``."""
+    """The old process' half: ``freeze``, then ``thaw`` or ``leave``.
 
-    def __init__(self, server: Server) -> None:
+    ``labels`` are the rooms that go; None: the whole server.
+    """
+
+    def __init__(self, server: Server, labels: Collection[str] | None = None) -> None:
         self._server: Final = server
+        self._labels: Final = labels
         self._sessions: list[Session] = []
+
+    @property
+    def players(self) -> int:
+        """How many play in the rooms that go, or that are here."""
+        rooms = self._server.lobby.open_rooms
+        return sum(room.players for room in rooms if self._goes(room.task.label))
+
+    def _goes(self, label: str | None) -> bool:
+        return self._labels is None or label in self._labels
 
     def captures(self) -> Iterator[Callable[[], FrozenRoom]]:
         """Yield what returns each room as it is at that moment: for a rehearsal, while all play.
 
         It may be called in a thread.
         """
-        for label, captured in self._server.lobby.handing_over.captures():
+        for label, captured in self._server.lobby.handing_over.captures(self._labels):
             yield functools.partial(_frozen_room, label, captured)
 
     def freeze(self) -> FrozenServer:
@@ -93,16 +108,17 @@ class Freezing:
         server, now_s = self._server, trio.current_time()
         monotonic_s = time.monotonic()
         handing_over = server.lobby.handing_over
-        captured = handing_over.freeze(now_s)
+        captured = handing_over.freeze(now_s, self._labels)
         sessions = []
         for session in list(server.sessions):
-            if (frozen := session.freeze()) is not None:
+            if self._goes(session.plays_in) and (frozen := session.freeze()) is not None:
                 self._sessions.append(session)
                 sessions.append(FrozenSession(session.descriptor, *frozen))
-        more = [
-            server.lobby.handing_over.freeze_more(now_s),
-            server.connection_limits.freeze(now_s),
-        ]
+        more: list[Any]
+        if self._labels is None:
+            more = [handing_over.freeze_more(now_s), server.connection_limits.freeze(now_s)]
+        else:
+            more = [handing_over.freeze_more_of(self._labels, now_s), None]
         rooms = [_frozen_room(label, one) for label, one in captured]
         return FrozenServer(monotonic_s, rooms, sessions, more)
 
@@ -113,22 +129,25 @@ class Freezing:
             session.thaw()
         self._sessions.clear()
 
-    def leave(self, staying: Sequence[int] = ()) -> None:
+    def leave(self, staying: Sequence[int] = (), secure_port: int | None = None) -> None:
         """Give up what went, without a word to any player: the new process has it.
 
         ``staying`` are the indexes of sessions whose connections the new process did not take.
-        Their players, and those whose connections could not go, are told to come back.
+        Their players, and those whose connections could not go, are told to come back; those over
+        TLS at the ``secure_port`` of the new process, if it has another one.
         """
         server = self._server
-        server.lobby.handing_over.leave_off()
         stay = set(staying)
         gone = {each for index, each in enumerate(self._sessions) if index not in stay}
-        for session in list(server.sessions):
+        left = [session for session in server.sessions if self._goes(session.plays_in)]
+        server.lobby.handing_over.leave_off(self._labels)
+        for session in left:
             if session in gone:
                 session.abandon()
             else:
-                session.thaw_to_end(CloseCode.GOING_AWAY, GOES_ON)
-        server.leave()
+                session.thaw_to_move(GOES_ON, secure_port)
+        if self._labels is None:
+            server.leave()
 
 
 def _frozen_room(label: str, captured: Captured) -> FrozenRoom:
@@ -139,7 +158,7 @@ def _frozen_room(label: str, captured: Captured) -> FrozenRoom:
 
 
 async def load_rooms(
-    server: Server, rooms: Sequence[FrozenRoom], monotonic_s: float
+    server: Server, rooms: Sequence[FrozenRoom], monotonic_s: float, *, same_owner: bool = False
 ) -> list[HandedOver]:
     """Make rooms of those that were frozen at ``monotonic_s``; ``SnapshotError`` if one fails."""
     began_s = trio.current_time() - (time.monotonic() - monotonic_s)
@@ -151,6 +170,7 @@ async def load_rooms(
             room.snapshot,
             began_s,
             server.room_storage(),
+            same_owner=same_owner,
         )
         for room in rooms
     ]
@@ -183,9 +203,10 @@ class Arriving:
         return trio.current_time() - (time.monotonic() - self.monotonic_s)
 
     def restore(self) -> None:
-        """Take in what the server remembers, and the rooms; before it takes connections."""
+        """Take in what the other process remembered, and the rooms; then come the connections."""
         lobby, limits = self.more
-        self.server.connection_limits.go_on(limits, self._began_s)
+        if limits is not None:
+            self.server.connection_limits.go_on(limits, self._began_s)
         self.server.lobby.handing_over.go_on(self.rooms, lobby, self._began_s)
 
     async def adopt(self, sockets: Sequence[socket.socket]) -> None:
@@ -208,7 +229,7 @@ class Arriving:
                 self.server.adopt_session(sockets[index], connection, begin)
         if waiting:
             await all_begun.wait()
-        self.server.lobby.start_adopted()
+        self.server.lobby.start_adopted([room.label for room in self.rooms])
 
 
 @attrs.frozen(eq=False)

@@ -1,4 +1,4 @@
-"""The old process' half of a handover: it starts, freezes, sends, and leaves or goes on.
+"""The giving half of a handover: it prepares, freezes, sends, and leaves or goes on.
 
 Owns the stage, the deadline of each step, and the way back.  ``frozen_server.py`` has the parts of
 a server, ``messages.py`` the messages.
@@ -8,22 +8,27 @@ a server, ``messages.py`` the messages.
     SERVING ──► STARTING ──► FREEZING ──► SENT ──► GONE
        ▲            │            │         │
        └────────────┴────────────┴─────────┘
-            the new process failed, died or was too slow: it is killed first
+            the other process failed, died or was too slow: it is cut off first
 
-STARTING: the new process starts and rehearses with copies, while all play on.  FREEZING: nothing
-ticks, reads or writes; the rooms are being sent.  SENT: the new process loads them.  GONE: it has
+STARTING: the other process starts and rehearses with copies, while all play on.  FREEZING: nothing
+ticks, reads or writes; the rooms are being sent.  SENT: the other process loads them.  GONE: it has
 said that it takes over; this process touches no socket any more.
+
+``Giving`` has what an upgrade and the handover of one room have in common; ``ServerGiving`` hands a
+whole server over to a new process, and ``siblings.py`` a room to another node.
 """
 
 from __future__ import annotations
 
+import abc
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
 import attrs
 import structlog
 import trio
+from typing_extensions import override
 
 from gameserver.cluster.descriptors import (
     MAX_DESCRIPTORS,
@@ -45,7 +50,8 @@ REHEARSE_DEADLINE_S: Final = 30.0
 #: For the submissions that wait for the storage: before the freeze, and within it.
 FLUSH_DEADLINE_S: Final = 10.0
 LAST_FLUSH_DEADLINE_S: Final = 0.5
-#: For the new process to load everything, while nobody plays; it has rehearsed that.
+#: For the other process to read everything, and to load it: nobody plays meanwhile.
+SEND_DEADLINE_S: Final = 2.0
 LOAD_DEADLINE_S: Final = 5.0
 #: For its last word before it takes over.
 TAKE_DEADLINE_S: Final = 2.0
@@ -70,8 +76,8 @@ class Successor(Protocol):
     def channel(self) -> DescriptorChannel:
         """The channel to it."""
 
-    async def kill(self) -> None:
-        """End it at once; returns when it is dead, so that it can touch no socket any more."""
+    async def cut_off(self) -> None:
+        """Keep it from taking over, unless it has said "taken", which can be received then."""
 
 
 @attrs.frozen
@@ -86,20 +92,32 @@ class Given:
     frozen_ms: float
 
 
-class Giving:
-    """One handover of ``server`` to ``successor``.
+class Giving(abc.ABC):
+    """One handover to ``successor`` of what ``freezing`` freezes of ``server``."""
 
-    ``control`` is the listening control socket, if there is one.
-    """
-
-    def __init__(
-        self, server: Server, successor: Successor, control: HasFileno | None = None
-    ) -> None:
+    def __init__(self, server: Server, successor: Successor, freezing: Freezing) -> None:
         self.stage = Stage.SERVING
         self._server: Final = server
         self._successor: Final = successor
-        self._control: Final = control
-        self._freezing: Final = Freezing(server)
+        self._freezing: Final = freezing
+        #: The port over TLS of the other process, if it is not that of this one.
+        self._secure_port: int | None = None
+
+    @abc.abstractmethod
+    async def _begin(self) -> None:
+        """Have the other process get ready; ``_hear_ready`` waits for it."""
+
+    @abc.abstractmethod
+    async def _settle(self) -> None:
+        """Wait for what must not be cut in two."""
+
+    @abc.abstractmethod
+    async def _pass_claims(self) -> dict[str, int]:
+        """Pass the claims to the rooms on, and return the new fences by label."""
+
+    @abc.abstractmethod
+    async def _take_claims_back(self) -> None:
+        """Undo ``_pass_claims``; harmless if no claim was passed on."""
 
     async def run(self) -> Given:
         """Hand everything over; ``HandoverFailed`` says why the server serves on instead."""
@@ -127,36 +145,23 @@ class Giving:
         await self._send(frozen)
         self.stage = Stage.SENT
         (staying,) = await self._wait("loaded", LOAD_DEADLINE_S)
-        await self._successor.channel.send(["go"])
+        fences = await self._pass_claims()
+        await self._successor.channel.send(["go", fences])
         await self._wait("taken", TAKE_DEADLINE_S)
         self.stage = Stage.GONE
         frozen_ms = 1000 * (trio.current_time() - begun_s)
-        players = self._server.players
+        players = self._freezing.players
         gone = sum(one.play is not None for one in frozen.sessions) - len(staying)
-        self._freezing.leave(staying)
+        self._freezing.leave(staying, self._secure_port)
         return Given(players, max(0, players - gone), len(frozen.rooms), frozen_ms)
 
-    async def _begin(self) -> None:
-        """Send the listeners, and wait until the new process is ready for rooms."""
-        server = self._server
-        if server.membership is not None:
-            raise HandoverFailed("a server with a directory cannot be upgraded in place: drain it")
-        if server.keeps_rooms:
-            raise HandoverFailed(
-                "durable rooms in a database cannot be handed over yet: restart, and they recover"
-            )
-        plain = [one for port in server.ports if port.ssl_context is None for one in port.sockets]
-        tls = [one for port in server.ports if port.ssl_context is not None for one in port.sockets]
-        descriptors: list[HasFileno | int] = [*plain, *tls]
-        lock, control = server.data_lock, self._control
-        if lock is not None:
-            descriptors.append(lock)
-        if control is not None:
-            descriptors.append(control)
-        begin = ["begin", FORMAT, len(plain), len(tls), lock is not None, control is not None]
-        await self._successor.channel.send(begin, descriptors)
+    async def _hear_ready(self, labels: Iterable[str]) -> None:
+        """Wait until the other process is ready; ``HandoverFailed`` without a kind of ``labels``.
+
+        All that it sends and gets from then on, it sends and gets quickly.
+        """
         (kinds,) = await self._wait("ready", START_DEADLINE_S)
-        for label in sorted(server.lobby.labels):
+        for label in sorted(labels):
             if label.partition("/")[0] not in kinds:
                 raise HandoverFailed(f"the new version has no rooms for {label}")
 
@@ -168,14 +173,6 @@ class Giving:
             await self._successor.channel.send(rehearsal)
             await self._wait("rehearsed", REHEARSE_DEADLINE_S)
 
-    async def _settle(self) -> None:
-        """Wait for what must not be cut in two: rooms that start or stop, and submissions."""
-        with trio.move_on_after(REHEARSE_DEADLINE_S) as patience:
-            await self._server.lobby.until_settled()
-        if patience.cancelled_caught:
-            raise HandoverFailed("a room has not started or stopped in time")
-        await self._flush(FLUSH_DEADLINE_S)
-
     async def _flush(self, deadline_s: float) -> None:
         if self._server.storage is None:
             return
@@ -185,6 +182,13 @@ class Giving:
             raise HandoverFailed("the storage does not answer, so submissions wait for it")
 
     async def _send(self, frozen: FrozenServer) -> None:
+        """Send everything; nobody plays meanwhile, so this has a deadline as a whole."""
+        with trio.move_on_after(SEND_DEADLINE_S) as patience:
+            await self._send_all(frozen)
+        if patience.cancelled_caught:
+            raise HandoverFailed(f"the rooms were not read within {SEND_DEADLINE_S:g} s")
+
+    async def _send_all(self, frozen: FrozenServer) -> None:
         channel = self._successor.channel
         for room in frozen.rooms:
             await channel.send(["room", room.label, room.schema_hash, room.snapshot])
@@ -210,27 +214,81 @@ class Giving:
     # ------------------------------------------------------------ the way back
 
     async def _go_back(self) -> None:
-        """Kill the new process and serve on, unless its last word was that it takes over.
+        """Cut the other process off and serve on, unless its last word was that it takes over.
 
         Then it had the sockets, dead or not, and this process must not touch them.
         """
-        await self._successor.kill()
+        await self._successor.cut_off()
         if self.stage is Stage.SENT and await self._is_taken():
             self.stage = Stage.GONE
-            self._freezing.leave()
+            self._freezing.leave((), self._secure_port)
             return
+        if self.stage is Stage.SENT:
+            await self._take_claims_back()
         if self.stage in (Stage.FREEZING, Stage.SENT):
             self._freezing.thaw()
         self.stage = Stage.SERVING
 
     async def _is_taken(self) -> bool:
-        """Whether the new process, which is dead, has said that it takes over."""
+        """Whether the other process, which is cut off, has said that it takes over."""
         try:
             with await self._successor.channel.receive(within_s=1.0) as received:
                 expect(received, "taken")
         except (ChannelError, HandoverFailed):
             return False
         return True
+
+
+class ServerGiving(Giving):
+    """The handover of all of ``server`` to a new process of its program.
+
+    ``control`` is the listening control socket, if there is one.
+    """
+
+    def __init__(
+        self, server: Server, successor: Successor, control: HasFileno | None = None
+    ) -> None:
+        super().__init__(server, successor, Freezing(server))
+        self._control: Final = control
+
+    @override
+    async def _begin(self) -> None:
+        """Send the listeners, and wait until the new process is ready for rooms."""
+        server = self._server
+        if server.membership is not None:
+            raise HandoverFailed("a server with a directory cannot be upgraded in place: drain it")
+        if server.keeps_rooms:
+            raise HandoverFailed(
+                "durable rooms in a database cannot be handed over yet: restart, and they recover"
+            )
+        plain = [one for port in server.ports if port.ssl_context is None for one in port.sockets]
+        tls = [one for port in server.ports if port.ssl_context is not None for one in port.sockets]
+        descriptors: list[HasFileno | int] = [*plain, *tls]
+        lock, control = server.data_lock, self._control
+        if lock is not None:
+            descriptors.append(lock)
+        if control is not None:
+            descriptors.append(control)
+        begin = ["begin", FORMAT, len(plain), len(tls), lock is not None, control is not None]
+        await self._successor.channel.send(begin, descriptors)
+        await self._hear_ready(server.lobby.labels)
+
+    @override
+    async def _settle(self) -> None:
+        """Wait for what must not be cut in two: rooms that start or stop, and submissions."""
+        with trio.move_on_after(REHEARSE_DEADLINE_S) as patience:
+            await self._server.lobby.until_settled()
+        if patience.cancelled_caught:
+            raise HandoverFailed("a room has not started or stopped in time")
+        await self._flush(FLUSH_DEADLINE_S)
+
+    @override
+    async def _pass_claims(self) -> dict[str, int]:
+        return {}
+
+    @override
+    async def _take_claims_back(self) -> None:
+        pass
 
 
 def _portions(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:

@@ -1,4 +1,4 @@
-"""The messages of a handover, between the old process and the new one.
+"""The messages of a handover, between the process that gives rooms and the one that takes them.
 
 Owns the form of the messages, which both halves read (``giving.py``, ``taking.py``)::
 
@@ -11,7 +11,7 @@ Owns the form of the messages, which both halves read (``giving.py``, ``taking.p
     old → new   ["sessions", [[connection, play], …]]           with their sockets
     old → new   ["all", monotonic_s, more]
     new → old   ["loaded", [index of a session that stays, …]]
-    old → new   ["go"]
+    old → new   ["go", {label: fence}]                          its claims in a directory
     new → old   ["taken"]
                   … from here on the new process serves …
 
@@ -19,6 +19,8 @@ Until "taken" has come, the old process has everything and can go on.  The new p
 right before it touches the first socket, and never before "go" has come.  So at most
 one process uses a socket, even if either dies at any point.  Instead of any of its messages the new
 process may send ["failed", reason].
+
+A node that hands a room over to another one sends no "begin".
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from gameserver.cluster.descriptors import ChannelError, Received
 from gameserver.errors import GameServerError
 
 #: Grows when the messages change; two versions with other formats cannot hand over.
-FORMAT: Final = 1
+FORMAT: Final = 2
 #: The longest message: a room of this size takes seconds to load.
 MAX_BODY_BYTES: Final = 1 << 30
 

@@ -21,7 +21,7 @@ from gameserver.cluster.control import ControlError, ControlSocket, Request, con
 from gameserver.cluster.handover import keeper
 from gameserver.cluster.handover.asking import REQUEST, Upgraded
 from gameserver.cluster.handover.early_failure import VARIABLE
-from gameserver.cluster.handover.giving import Giving, Stage
+from gameserver.cluster.handover.giving import ServerGiving, Stage
 from gameserver.cluster.handover.messages import MAX_BODY_BYTES, HandoverFailed
 from gameserver.cluster.handover.successor import ChildProcess, Command
 from gameserver.cluster.handover.taking import Taking, channel_of, reason_of
@@ -154,7 +154,7 @@ class ProcessLine:
             self._keeper = _keeper_pipe()
         child = await ChildProcess.start(self._command, self._keeper[1:])
         control = None if self._control is None else self._control.hand_over()
-        giving = Giving(self._server, child, control)
+        giving = ServerGiving(self._server, child, control)
         try:
             given = await giving.run()
         except BaseException:

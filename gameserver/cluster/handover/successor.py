@@ -89,7 +89,7 @@ class ChildProcess:
         """Its process number."""
         return self._process.pid
 
-    async def kill(self) -> None:
+    async def cut_off(self) -> None:
         """End it at once, and wait until it is dead."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGKILL)

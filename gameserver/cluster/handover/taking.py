@@ -11,30 +11,19 @@ import contextlib
 import gc
 import os
 import socket
-import time
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 import structlog
 import trio
 
-from gameserver.cluster.descriptors import ChannelError, DescriptorChannel, Received
-from gameserver.cluster.handover.frozen_server import (
-    Arriving,
-    FrozenRoom,
-    known_kinds,
-    load_rooms,
-)
+from gameserver.cluster.descriptors import ChannelError, DescriptorChannel
+from gameserver.cluster.handover.arrival import SILENCE_DEADLINE_S, Arrival
 from gameserver.cluster.handover.messages import FORMAT, HandoverFailed, expect
 from gameserver.errors import GameServerError
-from gameserver.runtime.http.frozen_connection import FrozenConnection
 from gameserver.runtime.server import Server
-from gameserver.runtime.sessions.frozen_session import FrozenPlay
 
 log = structlog.get_logger(__name__)
-
-#: How long the old process may be silent: it waits for rooms to start, and for its storage.
-SILENCE_DEADLINE_S: Final = 90.0
 
 
 class Taking:
@@ -54,7 +43,6 @@ class Taking:
         self.lock: Final = lock
         #: The listening control socket, if there was one.
         self.control: Final = control
-        self._sockets: list[socket.socket] = []
 
     @classmethod
     async def begin(cls, channel: DescriptorChannel) -> Taking:
@@ -94,9 +82,6 @@ class Taking:
         except BaseException:
             self._close_listeners()
             raise
-        finally:
-            for sock in self._sockets:
-                sock.close()
         self._channel.close()
 
     def _close_listeners(self) -> None:
@@ -106,52 +91,15 @@ class Taking:
             self.control.close()
 
     async def _take(self, server: Server, nursery: trio.Nursery) -> None:
-        channel = self._channel
         ports = await server.inherit_ports(self.plain_listeners, self.tls_listeners)
         server.begin(nursery)
-        with _uncollected():
-            await channel.send(["ready", dict(known_kinds(server))])
-            arriving = await self._load(server)
-            await channel.send(["loaded", arriving.staying()])
-            with await self._next() as received:
-                expect(received, "go")
-            await channel.send(["taken"])
-            sockets, self._sockets = self._sockets, []
-            arriving.restore()
+        arrival = Arrival(self._channel, same_owner=True)
+        with _uncollected(), contextlib.closing(arrival):
+            taken = await arrival.take(server)
+            taken.arriving.restore()
             await server.accept(ports)
-            await arriving.adopt(sockets)
-        log.info("took over", players=server.players, rooms=len(arriving.rooms))
-
-    async def _load(self, server: Server) -> Arriving:
-        """Receive and load everything."""
-        rooms: list[FrozenRoom] = []
-        sessions: list[tuple[FrozenConnection, FrozenPlay | None]] = []
-        while True:
-            with await self._next() as received:
-                match received.body:
-                    case ["rehearse", label, schema_hash, snapshot]:
-                        copy = FrozenRoom(label, schema_hash, snapshot)
-                        await load_rooms(server, [copy], time.monotonic())
-                        await self._channel.send(["rehearsed"])
-                    case ["room", label, schema_hash, snapshot]:
-                        rooms.append(FrozenRoom(label, schema_hash, snapshot))
-                    case ["sessions", list(values)]:
-                        for connection, play in values:
-                            self._sockets.append(received.take_socket())
-                            sessions.append(
-                                (
-                                    FrozenConnection.from_plain(connection),
-                                    None if play is None else FrozenPlay.from_plain(play),
-                                )
-                            )
-                    case ["all", monotonic_s, list(more)]:
-                        loaded = await load_rooms(server, rooms, monotonic_s)
-                        return Arriving(server, loaded, monotonic_s, more, sessions)
-                    case other:
-                        expect(Received(other), "all")
-
-    async def _next(self) -> Received:
-        return await self._channel.receive(within_s=SILENCE_DEADLINE_S)
+            await taken.arriving.adopt(taken.sockets)
+        log.info("took over", players=server.players, rooms=len(taken.arriving.rooms))
 
 
 @contextlib.contextmanager

@@ -113,12 +113,16 @@ class SignIn:
         """Return what another process needs to judge the tokens of this one, as plain values."""
         return [self._own_secret[0], self._used.freeze(self._steady())]
 
+    def share(self, secret: str) -> None:
+        """Sign as the other nodes of the host do, where no secret is set."""
+        if self.secrets == self._own_secret:
+            self.secrets = (secret,)
+        self._own_secret = (secret,)
+
     def go_on(self, frozen: Sequence[Any], elapsed_s: float) -> None:
         """Judge as another process did, which froze ``elapsed_s`` ago."""
         own_secret, used = frozen
-        if self.secrets == self._own_secret:
-            self.secrets = (own_secret,)
-        self._own_secret = (own_secret,)
+        self.share(own_secret)
         self._used.go_on(used, self._steady() - elapsed_s)
 
     def counted(self, refusal: TokenRefused) -> JoinRefused:

@@ -257,6 +257,11 @@ class WebSocket:
         line = next(each for each in self._head.split(b"\r\n") if each.startswith(b"Host: "))
         return line.removeprefix(b"Host: ").decode("ascii")
 
+    def url_at(self, port: int) -> str:
+        """Return the address of another port of the host that was asked for, over TLS."""
+        host = self.asked_host.rpartition("]")[0] or self.asked_host.partition(":")[0]
+        return f"wss://{host}]:{port}/" if host.startswith("[") else f"wss://{host}:{port}/"
+
     # ------------------------------------------------------------ going on in another process
 
     def freeze(self, put_back: Sequence[bytes] = ()) -> FrozenWebSocket | None:

@@ -83,6 +83,8 @@ class HandedOver:
     began_s: float
     #: Whether clients that keep their connection can go on: the schema is the same.
     same_schema: bool
+    #: Whether this process has the name and so the claims of the other one, which has ended.
+    same_owner: bool
 
     @property
     def stepper(self) -> Stepper[Room]:
@@ -118,6 +120,8 @@ async def load_room(
     snapshot: bytes,
     began_s: float,
     storage: RoomStorage | None,
+    *,
+    same_owner: bool = False,
 ) -> HandedOver:
     """Make a room of the snapshot of another process, and run its ``on_load``.
 
@@ -137,4 +141,5 @@ async def load_room(
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise SnapshotError(f"{label}: {cls.__name__}.on_load raised {reason}") from error
-    return HandedOver(label, loaded, shell, began_s, schema_hash == cls.schema().hash)
+    same_schema = schema_hash == cls.schema().hash
+    return HandedOver(label, loaded, shell, began_s, same_schema, same_owner)

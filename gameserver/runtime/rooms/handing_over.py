@@ -1,4 +1,4 @@
-"""All rooms of a server on their way to another process, or from one.
+"""Rooms of a server on their way to another process, or from one: some, or all.
 
 Owns their order: frozen at one moment, then thawed here or left to the other process, and nobody
 joins meanwhile.  Never packs a room (``room_task.py``) and never sends one (``cluster/handover``).
@@ -6,7 +6,7 @@ joins meanwhile.  Never packs a room (``room_task.py``) and never sends one (``c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import trio
@@ -51,14 +51,21 @@ class HandingOver:
         #: Set and gone once rooms that are frozen go on, here or in another process.
         self._thawed: trio.Event | None = None
 
-    def captures(self) -> Iterator[tuple[str, Captured]]:
-        """Yield the label and a capture of each room as it is then; they tick on."""
-        for opened in self._rooms.open_rooms:
+    def _going(self, labels: Collection[str] | None) -> list[OpenRoom]:
+        rooms = self._rooms.open_rooms
+        return rooms if labels is None else [one for one in rooms if one.task.label in labels]
+
+    def captures(self, labels: Collection[str] | None) -> Iterator[tuple[str, Captured]]:
+        """Yield the label and a capture of each room as it is then; they tick on.
+
+        ``labels`` are the rooms in question, here and below; None: all.
+        """
+        for opened in self._going(labels):
             if opened.task.ready.is_set() and opened.task.ended is None:
                 yield opened.task.label, opened.task.capture(trio.current_time(), opened.maker)
 
-    def freeze(self, now_s: float) -> list[tuple[str, Captured]]:
-        """Freeze all rooms, and return the label and a capture of each.
+    def freeze(self, now_s: float, labels: Collection[str] | None) -> list[tuple[str, Captured]]:
+        """Freeze rooms, and return the label and a capture of each.
 
         ``LocalProtocolError`` names what cannot be saved.  ``thaw`` undoes all of it.  Meanwhile
         nobody joins, resumes or leaves.
@@ -66,7 +73,18 @@ class HandingOver:
         self._thawed = trio.Event()
         return [
             (opened.task.label, opened.task.freeze(now_s, opened.maker))
-            for opened in self._rooms.open_rooms
+            for opened in self._going(labels)
+        ]
+
+    def freeze_more_of(self, labels: Collection[str], now_s: float) -> list[Any]:
+        """Return what the server remembers of some rooms, in the form of ``freeze_more``."""
+        incarnations = {one.task.roster.incarnation for one in self._going(labels)}
+        secret, reserved, _ = self._reservations.freeze(now_s)
+        ended = self._resumption.freeze_ended()
+        return [
+            None,
+            [secret, [row for row in reserved if row[1] in labels], []],
+            [row for row in ended if row[0].rpartition(".")[0] in incarnations],
         ]
 
     def freeze_more(self, now_s: float) -> list[Any]:
@@ -84,9 +102,10 @@ class HandingOver:
         self._heartbeat.note_blocked()
         self._let_go_on()
 
-    def leave_off(self) -> None:
-        """End all rooms without a hook: another process has them."""
-        for opened in self._rooms.open_rooms:
+    def leave_off(self, labels: Collection[str] | None) -> None:
+        """End rooms without a hook: another process has them."""
+        for opened in self._going(labels):
+            self._reservations.forget(opened.task)
             opened.task.leave_off()
         self._let_go_on()
 
@@ -103,7 +122,8 @@ class HandingOver:
     def go_on(self, rooms: Iterable[HandedOver], more: Sequence[Any], began_s: float) -> None:
         """Take in the rooms of another process; the lobby's ``start_adopted`` has them tick."""
         sign_in, reservations, ended = more
-        self._sign_in.go_on(sign_in, trio.current_time() - began_s)
+        if sign_in is not None:
+            self._sign_in.go_on(sign_in, trio.current_time() - began_s)
         self._resumption.go_on_with_ended(ended)
         for one in rooms:
             self._rooms.adopt(one, began_s)

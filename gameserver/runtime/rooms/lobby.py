@@ -181,6 +181,10 @@ class Lobby:
         """Whether there is a room of this label that can be joined."""
         return label in self._open
 
+    def find_room(self, label: str) -> OpenRoom | None:
+        """Return the room of this label that can be joined; None if there is none."""
+        return self._open.get(label)
+
     def is_running(self, label: str) -> bool:
         """Whether there is such a room, or one of this label is in its ``on_stop``."""
         return label in self._open or label in self._stopping
@@ -556,9 +560,9 @@ class Lobby:
         task.roster.go_on(one.shell.members, began_s)
         self._open.note(opened)
 
-    def start_adopted(self) -> None:
+    def start_adopted(self, labels: Sequence[str]) -> None:
         """Have the rooms tick that came by ``go_on``."""
-        for opened in self._open.all:
+        for opened in [self._open[label] for label in labels]:
             self._start_room(opened)
             if not opened.task.roster.seats_taken:
                 self._seat_released(opened)

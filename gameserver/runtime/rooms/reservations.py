@@ -69,6 +69,7 @@ class Reservations:
 
     def share(self, secret: str) -> None:
         """Sign tickets so that the other nodes of the host can tell their rooms; comes first."""
+        self._secret = secret
         self._tickets = SeatTickets([secret])
 
     def room_of(self, ticket: str) -> str | None:
@@ -191,6 +192,13 @@ class Reservations:
             )
         for life, room, ticket in moves:
             self.remember_move(life, room, ticket)
+
+    def forget(self, task: RoomTask) -> None:
+        """Forget the reserved seats of a room that another process has."""
+        for reservation, reserved in list(self._open.items()):
+            if reserved.task is task:
+                reserved.expiry.cancel()
+                del self._open[reservation]
 
     # ------------------------------------------------------------ remembered moves
 

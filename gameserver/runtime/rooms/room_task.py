@@ -290,7 +290,12 @@ class RoomTask:
         return True
 
     async def _adopted(self, handed_over: HandedOver) -> None:
-        """Claim a room that was handed over; without the claim it plays on, no longer durable."""
+        """Claim a room that was handed over; without the claim it plays on, no longer durable.
+
+        The claim of a whole server holds: it goes on under the same name.
+        """
+        if handed_over.same_owner:
+            return
         fence, self._fence = handed_over.fence, None
         if self._kept is None or fence is None:
             return
@@ -392,6 +397,7 @@ class RoomTask:
         self.roster.suspended = True
         if self.journal is not None:
             self.journal.end(SUSPENDED)
+        self.roster.close("the room goes on elsewhere")  # at once: nobody finds it here any more
         self._life.cancel()
 
     def _submit_without_journal(self) -> None:

@@ -92,6 +92,13 @@ class _NoTurn(JoinRefused):
     """Too many clients join right now, whichever room they ask for."""
 
 
+class _RoomGone(JoinRefused):
+    """The room has gone to another node, which takes the client."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(CloseCode.GOING_AWAY, f"{label} is on another node by now")
+
+
 class _RefusedByGame(JoinRefused):
     """The game's ``on_auth`` does not let the player into this room."""
 
@@ -219,17 +226,34 @@ class Entrance:
             there = attrs.evolve(request, name=place.label.partition("/")[2])
             try:
                 entered = await self._join_here(hello, there)
+            except _RoomGone:
+                self._routed = attrs.evolve(self._routed, used_token=self._used_token)
             except JoinRefused as refusal:
                 may_try = request.name is None and hello.ticket is None
                 refused_by = (*self._routed.refused_by, place.label)
                 if not (may_try and _is_of_room(refusal)) or len(refused_by) > MAX_ROOMS_TRIED:
                     raise
-                used = self._routed.used_token if self._used is None else self._used.token_id
                 self._routed = attrs.evolve(
-                    self._routed, label=None, refused_by=refused_by, used_token=used
+                    self._routed,
+                    label=None,
+                    refused_by=refused_by,
+                    used_token=self._used_token,
                 )
             else:
                 return attrs.evolve(entered, newcomer=newcomer)
+
+    @property
+    def _used_token(self) -> str | None:
+        """The id of the sign-in token that this client has used up, here or on another node."""
+        return self._routed.used_token if self._used is None else self._used.token_id
+
+    async def _until_here(self, request: JoinRequest) -> None:
+        """Wait until players may join; ``_RoomGone`` if the room has gone elsewhere meanwhile."""
+        await self._lobby.handing_over.until_thawed()
+        if self._router is not None and request.name is not None:
+            label = f"{request.kind}/{request.name}"
+            if not self._router.is_here(label):
+                raise _RoomGone(label)
 
     async def _send_elsewhere(self, there: Elsewhere, data: bytes, router: Router) -> None:
         """Give the connection to another node, or its client the way there; return if neither is.
@@ -243,9 +267,7 @@ class Entrance:
             ticket = await router.announce(there, Expected(data, routed))
             if ticket is None:
                 return
-            host = self._ws.asked_host.rpartition("]")[0] or self._ws.asked_host.partition(":")[0]
-            host = f"{host}]" if host.startswith("[") else host
-            raise MovedOn(Moved(f"wss://{host}:{there.secure_port}/", there.label, ticket))
+            raise MovedOn(Moved(self._ws.url_at(there.secure_port), there.label, ticket))
         frozen = self._ws.freeze([data])
         if frozen is None:
             raise SessionOver(CloseCode.RATE, "too much was sent before the welcome")
@@ -262,6 +284,7 @@ class Entrance:
     async def _join_here(self, hello: Hello, request: JoinRequest) -> Entered:
         """Resume or join on this node."""
         not_yet = await self._recover(hello, request)
+        await self._until_here(request)
         found = self._lobby.find_resumable(hello.resume, request)
         expected = self._lobby.reservations.find(hello.ticket) is not None
         turn_s = self._turn_s(returning=found is not None or expected)
@@ -338,6 +361,7 @@ class Entrance:
         avoided: set[str] = set()
         used = verified is None or verified.token_id == self._routed.used_token
         while True:
+            await self._until_here(request)
             passed_over = refused if len(refused) < MAX_ROOMS_TRIED else None
             routed = await self._request_here(request, identity, sent_here, avoided)
             place = None
@@ -348,7 +372,7 @@ class Entrance:
                         self._used = verified
                         used = True
                     accepted = await self._authenticated(joining, place.task, deadline_s)
-                    await lobby.handing_over.until_thawed()
+                    await self._until_here(request)
                     found = lobby.find_playing(request, accepted)
                     if found is None:
                         return self._join(joining, place.task, place.number, accepted)
@@ -407,7 +431,7 @@ class Entrance:
                 joining = attrs.evolve(joining, verified=verified)
             deadline_s = trio.current_time() + AUTH_TIMEOUT_S
             accepted = await self._authenticated(joining, task, deadline_s)
-            await lobby.handing_over.until_thawed()
+            await self._until_here(request)
             found = lobby.find_playing(request, accepted)
             if found is None:
                 return self._join(joining, task, reserved.number, accepted)

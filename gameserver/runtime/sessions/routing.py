@@ -69,6 +69,9 @@ class Router(Protocol):
     async def place(self, request: JoinRequest, hello: Hello, routed: Routed) -> Here | Elsewhere:
         """Return where the client plays; ``JoinRefused`` if that is nowhere for now."""
 
+    def is_here(self, label: str) -> bool:
+        """Whether a room plays on this node, or may be made here."""
+
     async def pass_on(
         self, there: Elsewhere, link: HasFileno, frozen: FrozenConnection, routed: Routed
     ) -> bool:

@@ -222,10 +222,23 @@ class Session:
         if self._member is not None and self._beat is not None:
             self._read(self._lobby.task_of(self._member), self._beat)
 
-    def thaw_to_end(self, code: int, reason: str) -> None:
-        """Go on here only to end: the player goes on in another process, where its seat is held."""
+    def thaw_to_move(self, reason: str, secure_port: int | None) -> None:
+        """Go on here only to send the player to another process, where its seat is held.
+
+        That process listens at the same address; over TLS at ``secure_port``, if it is given.
+        """
         self._ws.thaw()
-        self.end(code, reason)
+        if self._ending is None and self._member is not None:
+            there = secure_port if self._ws.link.encrypted else None
+            url = "" if there is None else self._ws.url_at(there)
+            self._moved = Moved(url, self._member.label, "", again=1)
+            self.end(CloseCode.MOVED, reason)
+        self.end(CloseCode.GOING_AWAY, reason)
+
+    @property
+    def plays_in(self) -> str | None:
+        """The label of the room that it plays in; None before and after it plays."""
+        return None if self._member is None else self._member.label
 
     @property
     def descriptor(self) -> int:

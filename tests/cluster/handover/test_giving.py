@@ -14,7 +14,7 @@ from clients.joining import open_game
 from gameserver import Player, Settings
 from gameserver.cluster.descriptors import DescriptorChannel
 from gameserver.cluster.handover import giving
-from gameserver.cluster.handover.giving import Giving, Stage
+from gameserver.cluster.handover.giving import ServerGiving, Stage
 from gameserver.cluster.handover.messages import FORMAT, MAX_BODY_BYTES, HandoverFailed
 from gameserver.cluster.handover.taking import Taking
 from gameserver.runtime.server import Server
@@ -80,7 +80,7 @@ class TaskSuccessor:
             self.theirs.close()
             self.dead.set()
 
-    async def kill(self) -> None:
+    async def cut_off(self) -> None:
         self.scope.cancel()
         if self.started:
             await self.dead.wait()
@@ -98,7 +98,7 @@ async def test_the_old_process_serves_on_where_the_new_one_dies(kind: str) -> No
             successor = TaskSuccessor.make()
             successor.theirs.dies_at = kind
             nursery.start_soon(successor.run)
-            attempt = Giving(server, successor)
+            attempt = ServerGiving(server, successor)
             with pytest.raises(HandoverFailed):
                 await attempt.run()
             assert attempt.stage is Stage.SERVING
@@ -122,7 +122,7 @@ async def test_a_new_process_that_dies_after_its_last_word_has_taken_over() -> N
             successor = TaskSuccessor.make()
             successor.theirs.dies_at, successor.theirs.after = "taken", True
             nursery.start_soon(successor.run)
-            attempt = Giving(server, successor)
+            attempt = ServerGiving(server, successor)
             await attempt.run()
             assert attempt.stage is Stage.GONE
             assert task.roster.suspended
@@ -151,7 +151,7 @@ async def test_a_new_process_that_hangs_is_killed(
             server.reserve_seats("field")
             successor = TaskSuccessor.make()
             nursery.start_soon(successor.run)
-            attempt = Giving(server, successor)
+            attempt = ServerGiving(server, successor)
             with pytest.raises(HandoverFailed, match=f"not {silent_at} within 0.2 s"):
                 await attempt.run()
             assert attempt.stage is Stage.SERVING
@@ -173,7 +173,7 @@ async def test_a_room_that_cannot_be_saved_is_named_and_plays_on() -> None:
         ):
             successor = TaskSuccessor.make()
             nursery.start_soon(successor.run)
-            attempt = Giving(server, successor)
+            attempt = ServerGiving(server, successor)
             with pytest.raises(HandoverFailed, match=r"Forgetful\.not_annotated is not saved"):
                 await attempt.run()
             assert attempt.stage is Stage.SERVING
