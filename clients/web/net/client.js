@@ -543,7 +543,7 @@ export class GameClient {
     if (url !== "") this.#url = url;
     // Another server, which does not know the player, is told what this one was.
     const anew = again ? {} : { schemaHash: null, resume: null, options: null, filter: null };
-    Object.assign(this.#hello, anew, { room, ticket });
+    Object.assign(this.#hello, anew, { room, ticket: ticket === "" ? null : ticket });
     this.#isMoving = !again;
     this.#drop(Code.NORMAL, "moved");
     this.#hasPlayed = false;
