@@ -26,7 +26,7 @@ docs, __main__ → cli → load, gym, workshop, templates, deploying, games.capt
 → ops, tokens, trial, rehearsing.second_run → testing → rehearsing → state
 → simulation → room → group → player, calls, joining → timers → outbox → replication
 → protocol → model → stepping, storage, cluster.placement → cluster.directory
-→ errors, identity, lazy_exports, signing
+→ errors, identity, lazy_exports, signing, accelerated
 """
 #: Packages that may import less than the chain says, besides themselves.
 STRICTER = """

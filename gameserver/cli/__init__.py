@@ -16,6 +16,7 @@ from typing import Final, NoReturn
 from cyclopts import App
 from rich.console import Console
 
+from gameserver import accelerated
 from gameserver.cluster.handover.early_failure import tell_predecessor
 from gameserver.errors import GameServerError
 from gameserver.ops.output import unfailing_output
@@ -45,7 +46,7 @@ COMMANDS: Final = {
 app = App(
     name="gameserver",
     help="An authoritative multiplayer game server.",
-    version=lambda: importlib.metadata.version("trio-gameserver"),
+    version=lambda: f"{importlib.metadata.version('trio-gameserver')}, {accelerated.described()}",
 )
 for _name, _help in COMMANDS.items():
     app.command(f"gameserver.cli.{_name}:{_name}", name=_name, help=_help)

@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 import trio
 
+from gameserver import accelerated
 from gameserver.cluster.directory.contract import Directory
 from gameserver.config import Settings
 from gameserver.errors import GameServerError
@@ -201,6 +202,7 @@ class _Serving:
                 server_class=self._server_class,
                 predecessor=None if self._succession is None else self._succession.predecessor,
             ) as server:
+                log.info("the hot path runs", implementation=accelerated.described())
                 if settings.collecting == "young":
                     server.follow_gc_policy()
                 async with trio.open_nursery() as nursery:

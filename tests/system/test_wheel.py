@@ -9,14 +9,22 @@ import sys
 import urllib.parse
 import venv
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
+from gameserver import accelerated
 from tests.support.paths import ROOT
 from tests.system.servers import RunningServer, running_server
 
 pytestmark = pytest.mark.long
+
+#: Endings of extension modules.
+COMPILED_SUFFIXES = (".so", ".pyd")
+#: Nothing of these may reach what a user runs.
+NOT_INHERITED = ("PYTHONPATH", "GAMESERVER_PURE", "GAMESERVER_REQUIRE_COMPILED")
 
 #: Building and installing ask the package index.
 INSTALL_DEADLINE_S = 300
@@ -53,12 +61,18 @@ CONTENT_TYPES = {
 }
 
 
-def run(*command: str | Path, cwd: Path, deadline_s: float = INSTALL_DEADLINE_S) -> str:
+def run(
+    *command: str | Path,
+    cwd: Path,
+    deadline_s: float = INSTALL_DEADLINE_S,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Run a program as a user would: nothing in the environment leads to the checkout."""
+    inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     done = subprocess.run(
         command,
         cwd=cwd,
-        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        env={**inherited, **environment},
         capture_output=True,
         text=True,
         timeout=deadline_s,
@@ -68,12 +82,22 @@ def run(*command: str | Path, cwd: Path, deadline_s: float = INSTALL_DEADLINE_S)
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, ROOT, cwd=folder)
+def build_wheel(folder: Path, environment: Mapping[str, str] = MappingProxyType({})) -> Path:
+    pip = (sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, ROOT)
+    run(*pip, cwd=folder, environment=environment)
     (built,) = folder.iterdir()
     return built
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_wheel(tmp_path_factory.mktemp("dist"))
+
+
+def compiled_in(wheel: Path) -> set[str]:
+    """Return the names of the compiled modules in a wheel."""
+    names = zipfile.ZipFile(wheel).namelist()
+    return {Path(name).name.split(".")[0] for name in names if name.endswith(COMPILED_SUFFIXES)}
 
 
 @pytest.fixture(scope="module")
@@ -89,18 +113,38 @@ def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_both_packages_whole_and_nothing_else(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    packed = {name for name in names if ".dist-info/" not in name}
+    packed = {
+        name for name in names if ".dist-info/" not in name and not name.endswith(COMPILED_SUFFIXES)
+    }
     shipped = {
         file.relative_to(ROOT).as_posix()
         for package in ("gameserver", "clients")
         for file in (ROOT / package).rglob("*")
         if file.is_file() and "__pycache__" not in file.parts
+        if not file.name.endswith(COMPILED_SUFFIXES)
         if not file.is_relative_to(ROOT / "gameserver" / "docs")
     }
     assert packed == shipped
     assert {"gameserver/py.typed", "clients/py.typed", "clients/web/index.html"} <= packed
     assert "gameserver/protocol/README.md" in packed
     assert any(name.endswith(".dist-info/entry_points.txt") for name in names)
+
+
+def test_the_wheel_has_the_compiled_twins_where_a_compiler_is(wheel: Path, programs: Path) -> None:
+    modules = {*accelerated.MODULES, *accelerated.LINUX_MODULES}
+    assert compiled_in(wheel) == (modules if accelerated.COMPILED else set())
+    told = run(programs / "gameserver", "--version", cwd=programs)
+    assert told.strip().endswith(f", {accelerated.described()}")
+    pure = run(
+        programs / "gameserver", "--version", cwd=programs, environment={"GAMESERVER_PURE": "1"}
+    )
+    assert pure.strip().endswith(", pure Python (GAMESERVER_PURE is set)")
+
+
+def test_without_a_compiler_the_wheel_is_pure(tmp_path: Path) -> None:
+    wheel = build_wheel(tmp_path, {"CC": "no-compiler-of-this-name"})
+    assert compiled_in(wheel) == set()
+    assert wheel.name.endswith("-py3-none-any.whl")
 
 
 def test_the_game_is_played_from_the_wheel(programs: Path, tmp_path: Path) -> None:

@@ -377,15 +377,28 @@ class Link(trio.abc.Stream):
         try:
             if self._tls is None:
                 data = self._socket.recv(POLL_BYTES)
-                if receive_buffer.take_only_message(data):
-                    return
-                receive_buffer.take_in(data)
-            else:
-                self._read_encrypted(self._tls, POLL_BYTES)
-        except BlockingIOError:
-            pass
+                if not receive_buffer.take_only_message(data):
+                    self.took(data)
+                return
+            self._read_encrypted(self._tls, POLL_BYTES)
         except OSError as error:
+            self.read_failed(error)
+        else:
+            self._after_read()
+
+    def took(self, data: bytes) -> None:
+        """Take in what a reader has read from the socket."""
+        self.receive_buffer.take_in(data)
+        self._after_read()
+
+    def read_failed(self, error: OSError) -> None:
+        """Note that reading from the socket raised ``error``, if only for want of data."""
+        if not isinstance(error, BlockingIOError):
             self._break(f"connection broken: {error}")
+        self._after_read()
+
+    def _after_read(self) -> None:
+        receive_buffer = self.receive_buffer
         if receive_buffer.ended or receive_buffer.flooded:
             self._leave_poller()  # the link's own task drops the rest, with pauses
             return

@@ -25,6 +25,8 @@ from typing import TYPE_CHECKING, Final
 import structlog
 import trio
 
+from gameserver.runtime.net.reading import read_links
+
 if TYPE_CHECKING:
     from gameserver.runtime.net.link import Link
 
@@ -116,22 +118,7 @@ class Poller:
         while self._broken and may_end:
             self._broken.popleft().end_broken()
             may_end -= 1
-        events = self._all.poll(0, max(1, len(self._links)))
-        ready = [descriptor for descriptor, event in events if event == select.EPOLLIN]
-        if len(ready) < len(events):
-            ended = [descriptor for descriptor, event in events if event != select.EPOLLIN]
-            ready += ended[:may_end]
-        if self._unfinished:
-            ready += self._unfinished.difference(ready)
-            self._unfinished.clear()
-        links = self._links
-        for descriptor in ready:
-            link = links.get(descriptor)
-            if link is not None:  # else an earlier one of this turn had it removed
-                try:
-                    link.read_now()
-                except Exception:  # noqa: BLE001 - a bug of ours; it costs one player the session
-                    self._drop_broken(link)
+        read_links(self._all, self._links, self._unfinished, may_end, self._drop_broken)
 
     async def run(self) -> None:
         """Read the watched links whenever something arrives, for ever."""
@@ -146,7 +133,7 @@ class Poller:
         self._fired = descriptor
         try:
             link.read_now()
-        except Exception:  # noqa: BLE001 - as in ``read_ready``
+        except Exception:  # noqa: BLE001 - a bug of ours; it costs one player the session
             self._drop_broken(link)
         self._fired = -1
         if descriptor in self._watched:  # it was something else than the pong

@@ -11,11 +11,12 @@ task, which read them through trio-websocket (``take``).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import trio
 
+from gameserver.accelerated import twin
 from gameserver.errors import RemoteProtocolError
 from gameserver.ops.metrics import Counters
 from gameserver.protocol.allowance import Allowance
@@ -338,3 +339,11 @@ def _median_us(durations_s: deque[float]) -> int | None:
 
 def _microseconds(seconds: float | None) -> int | None:
     return None if seconds is None else round(seconds * 1e6)
+
+
+def message_path_in_python(reception: Reception) -> Callable[[bytes], None]:
+    """Return what takes the messages of ``reception``'s player within a tick."""
+    return reception.take_bytes
+
+
+message_path = twin("message_path", message_path_in_python)

@@ -49,7 +49,13 @@ from gameserver.runtime.rooms.roster import Member
 from gameserver.runtime.sessions.entrance import Entered, Entrance, MovedOn, PassedOn
 from gameserver.runtime.sessions.frozen_session import FrozenPlay
 from gameserver.runtime.sessions.player_tally import tally_of
-from gameserver.runtime.sessions.reception import MessageCount, Reception, SessionOver, next_bytes
+from gameserver.runtime.sessions.reception import (
+    MessageCount,
+    Reception,
+    SessionOver,
+    message_path,
+    next_bytes,
+)
 from gameserver.runtime.sessions.routing import Routed, Router
 from gameserver.simulation.inputs import LENGTH_TICKS
 from gameserver.simulation.stepper import Seated
@@ -448,7 +454,7 @@ class Session:
             self.end,
             self._log,
         )
-        self._ws.on_message(reception.take_bytes, self._beat.pong)
+        self._ws.on_message(message_path(reception), self._beat.pong)
         return reception
 
     def _newest_seq(self) -> int:

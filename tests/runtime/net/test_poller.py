@@ -18,15 +18,23 @@ from trio.testing import wait_all_tasks_blocked
 from gameserver.protocol.allowance import Intake
 from gameserver.protocol.fast_path import MAX_FRAGMENTS
 from gameserver.runtime.net import link as link_module
+from gameserver.runtime.net import poller as poller_module
 from gameserver.runtime.net.link import Link
 from gameserver.runtime.net.poller import AVAILABLE, ENDS_PER_ROUND, WATCHED_PER_TURN, Poller
+from gameserver.runtime.net.reading import read_links_in_python
 from tests.support.examples import examples
 from tests.support.sockets import PATIENCE_S, client_tls, server_tls, two_links
+from tests.support.twins import both, name_of
 from tests.support.websocket_frames import Receiver, frame, messages_only, streams
 
 pytestmark = pytest.mark.skipif(not AVAILABLE, reason="this system has no epoll")
 
 TEXT = frame(b"text", 0x81)
+
+
+@pytest.fixture(params=both("read_links", read_links_in_python), ids=name_of, autouse=True)
+def reads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poller_module, "read_links", request.param)
 
 
 class Session:
@@ -470,3 +478,59 @@ async def test_a_link_that_cannot_be_read_costs_only_itself(
     assert [entry["event"] for entry in logs] == ["a link could not be read"]
     await session.ended.wait()
     assert len(poller) == 0
+
+
+async def test_a_message_that_drops_another_link_keeps_that_from_being_read() -> None:
+    """Its descriptor may be another connection's already."""
+    poller = Poller()
+    async with trio.open_nursery() as nursery:
+        pairs = [socket.socketpair() for _ in range(2)]
+        sessions = [Session(Link(ours, nursery)) for ours, _ in pairs]
+        fresh: list[tuple[Session, socket.socket]] = []
+
+        def drop_the_other(by: Session) -> None:
+            other = sessions[1 - sessions.index(by)]
+            other.link.drop()
+            ours, theirs = socket.socketpair()  # with the descriptor that is free now
+            fresh.append((Session(Link(ours, nursery)), theirs))
+            poller.add(fresh[0][0].link)
+
+        for session in sessions:
+
+            def note(data: bytes, session: Session = session) -> None:
+                session.seen.append(data)
+                drop_the_other(session)
+
+            session.link.receive_buffer.open_fast_path(note, session.pongs.append)
+            poller.add(session.link)
+        for number, (_, theirs) in enumerate(pairs):
+            theirs.send(frame(b"%d" % number))
+        poller.read_ready()
+        assert sorted(len(session.seen) for session in sessions) == [0, 1]
+        newcomer, theirs_of_newcomer = fresh[0]
+        assert newcomer.seen == []
+        theirs_of_newcomer.send(frame(b"new"))
+        poller.read_ready()
+        assert newcomer.seen == [b"new"]
+        for session in (*sessions, newcomer):
+            session.link.drop()
+        for theirs in (theirs_of_newcomer, *[theirs for _, theirs in pairs]):
+            theirs.close()
+    poller.close()
+
+
+async def test_what_follows_the_message_that_ended_a_session_is_not_handed_out(
+    played: tuple[Session, Poller, socket.socket],
+) -> None:
+    session, poller, theirs = played
+    receive_buffer = session.link.receive_buffer
+
+    def end(data: bytes) -> None:
+        session.seen.append(data)
+        receive_buffer.close_fast_path()
+
+    receive_buffer.open_fast_path(end, session.pongs.append)
+    theirs.send(frame(b"last") + frame(b"late"))
+    poller.read_ready()
+    assert session.seen == [b"last"]
+    assert receive_buffer.bytes_in == len(frame(b"last") + frame(b"late"))
