@@ -287,6 +287,11 @@ class Settings:
         "Where clients of other nodes reach this one: ws://HOST:PORT or wss://HOST.",
         validator=_websocket_url,
     )
+    agones: bool = _setting(
+        default=False,
+        help="Whether the Agones sidecar of this pod is told: ready, healthy while rooms tick, "
+        "allocated while somebody plays.",
+    )
     metrics_from: tuple[Network, ...] = _setting(LOOPBACK, "Networks that may read /metrics.")
     metrics_token: str | None = _setting(
         None,
@@ -453,6 +458,8 @@ def _settings(given: Mapping[str, _Given]) -> Settings:
         raise ConfigError(
             "nodes: with directory each server is one node; start several, each with its own port"
         )
+    if values.get("agones") and values.get("nodes", 1) != 1:
+        raise ConfigError("nodes: with agones each server is one node in a pod of its own")
     return Settings(**values)
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 
+import trio
+
 from gameserver.cluster.handover.succession import ProcessLine
-from gameserver.config import Settings
+from gameserver.config import ConfigError, Settings
 from gameserver.room import Room
 from gameserver.runtime import serving as runtime
 from gameserver.runtime.server import Server
@@ -35,12 +37,45 @@ async def serve(
     their open connections over to it.  This process then waits for the new one, and never returns
     from here.  If the new one fails, this one serves on.
 
+    With the setting ``agones`` the server tells Agones what it does, and drains at its word.
+
     ``surroundings`` are those of a node among others (``cluster/node.py``); by default the server
     is alone, whatever the setting ``nodes`` says.
     """
+    with_agones = settings is not None and settings.agones
+    if with_agones:
+        beside = _beside_agones(beside)
     if surroundings is not None or not hasattr(signal, "SIGUSR2"):
         await runtime.serve(kinds, settings, beside, surroundings, server_class=server_class)
         return
     async with ProcessLine.joined() as line:
         await runtime.serve(kinds, settings, beside, server_class=server_class, succession=line)
+        if with_agones and not line.handed_over:
+            await _tell_agones_the_end()
         line.end()
+
+
+def _beside_agones(
+    beside: Callable[[Server], Awaitable[None]] | None,
+) -> Callable[[Server], Awaitable[None]]:
+    """Return ``beside`` with the companion for Agones; ``ConfigError`` without its extra."""
+    try:
+        from gameserver.cluster.agones_companion import accompany
+    except ImportError as error:
+        raise ConfigError(
+            f"agones: {error.name} is not installed: pip install 'trio-gameserver[agones]'"
+        ) from None
+
+    async def both(server: Server) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(accompany, server)
+            if beside is not None:
+                nursery.start_soon(beside, server)
+
+    return both
+
+
+async def _tell_agones_the_end() -> None:
+    from gameserver.cluster.agones_companion import tell_end
+
+    await tell_end()

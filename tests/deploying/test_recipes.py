@@ -221,7 +221,7 @@ def test_the_packages_of_the_image_have_their_versions() -> None:
     lines = requirements(EXTRAS).splitlines()
     assert lines[0].startswith("trio-gameserver[cluster,postgres,storage]==")
     names = {line.partition("==")[0] for line in lines[1:]}
-    assert {"trio", "msgpack", "coredis", "psycopg", "psycopg-binary", "apsw"} <= names
+    assert {"trio", "msgpack", "psycopg", "psycopg-binary", "apsw"} <= names
     assert not names & {"pytest", "mypy", "cffi", "tzdata", "matplotlib"}
     assert all(re.fullmatch(r"[\w.-]+(\[[\w,]+\])?==[\w.+-]+", line) for line in lines)
 

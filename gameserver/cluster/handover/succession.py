@@ -84,6 +84,11 @@ class ProcessLine:
             os.kill(self._successor, number)
         return True
 
+    @property
+    def handed_over(self) -> bool:
+        """Whether another process has taken over."""
+        return self._successor is not None
+
     async def attend(self, server: Server) -> None:
         """Wait for requests while ``server`` serves; return once another process has it."""
         self._server = server
