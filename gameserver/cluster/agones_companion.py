@@ -124,7 +124,7 @@ class AgonesCompanion:
     async def _drain_when_told(self) -> None:
         await self._ending.wait()
         log.info("Agones ends this server")
-        await self._server.drain()
+        await self._server.drain(self._server.settings.drain_s)
 
 
 async def accompany(server: Server) -> None:
