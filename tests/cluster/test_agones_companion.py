@@ -46,7 +46,8 @@ async def test_a_server_is_allocated_while_somebody_plays() -> None:
         await sidecar.until("/reserve")
         async with open_game(url_of(server), room="plain", name="ann"):
             await sidecar.until("/allocate", 2)
-    assert [path for path, _ in sidecar.calls] == ["/ready", "/allocate", "/reserve", "/allocate"]
+    paths = [path for path, _ in sidecar.calls]
+    assert paths[:4] == ["/ready", "/allocate", "/reserve", "/allocate"]
     assert sidecar.calls[2] == ("/reserve", {"seconds": str(int(Plain.hold_s))})
 
 
