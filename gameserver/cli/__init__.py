@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "token": "Print a token for one sign-in, as a login service would issue it: for development.",
     "step": "Print step functions, written once in Python, as JavaScript that gives the same bits.",
     "upgrade": "Have a running server start its program anew and hand its players over to it.",
+    "drain": "Have one node of a running server hand its rooms over to other nodes, and end.",
     "deploy": "Write the files that deploy your game: services, proxies, containers, graphs.",
     "replay": "Show what the journal of a room holds, or play it again.",
     "types": "Print a room's entities, commands, events and options as TypeScript, for its pages.",

@@ -12,9 +12,8 @@ import trio
 from cyclopts import Parameter
 from rich.console import Console
 
-from gameserver.cluster.control import ControlError, control_path
-from gameserver.cluster.handover.asking import ask_for_upgrade
-from gameserver.cluster.host_folder import HostFolder
+from gameserver.cluster.control import control_path
+from gameserver.cluster.handover.asking import NodesUpgraded, Upgraded, ask_for_upgrade
 from gameserver.config import load_settings
 from gameserver.ops.output import unfailing_output
 
@@ -27,14 +26,15 @@ def upgrade(
 ) -> None:
     """Have a running server start its program anew and hand its players over to it."""
     settings = load_settings(flags={"data": data, "port": port})
-    if HostFolder.of(settings).living_nodes():
-        raise ControlError("nodes cannot be upgraded in place; restart the server instead")
     told = trio.run(ask_for_upgrade, control_path(settings.data, settings.port))
+    Console().print(_line(told), markup=False, highlight=False, soft_wrap=True)
+
+
+def _line(told: Upgraded | NodesUpgraded) -> str:
+    if isinstance(told, NodesUpgraded):
+        return f"upgraded: {told.nodes} nodes; {told.rooms} times a room went to another node"
     coming = f" ({told.coming_back} of them come back)" if told.coming_back else ""
-    Console().print(
+    return (
         f"upgraded: process {told.pid} has {told.rooms} rooms and {told.players} players{coming}; "
-        f"nobody played for {told.frozen_ms:g} ms",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
+        f"nobody played for {told.frozen_ms:g} ms"
     )

@@ -438,6 +438,7 @@ class Node(Router):
             "metrics": self._own_metrics,
             OPERATION: self._take_room,
             "drain": self._drain,
+            "go_on": self._go_on,
         }
         with trio.socket.from_stdlib_socket(listener) as accepting:
             async with trio.open_nursery() as nursery:
@@ -465,9 +466,16 @@ class Node(Router):
         self._serving()
         await self.handovers.take(call)
 
-    async def _drain(self, call: Call) -> int:
+    async def _drain(self, call: Call) -> list[int]:
+        server = self._serving()
         within_s, prefer = call.arguments
-        return await self._serving().drain(within_s, prefer)
+        return [await server.drain(within_s, prefer), server.players]
+
+    async def _go_on(self, _call: Call) -> None:
+        assert self._routing is not None, "attend comes first"
+        self._serving().stop_draining()
+        self._routing.draining = False
+        self.wake_renewal()
 
     async def _expect(self, call: Call) -> str:
         self._serving()

@@ -27,14 +27,31 @@ class NodeProcess:
     process: trio.Process | None = None
     registered: trio.Event = attrs.field(factory=trio.Event)
     ready: trio.Event = attrs.field(factory=trio.Event)
+    #: Set at the end of the present process.
+    ended: trio.Event = attrs.field(factory=trio.Event)
     restarts: Restarts = attrs.field(factory=Restarts)
     #: Whether it must not be started again.
     over: bool = False
+    #: Whether its end is part of an upgrade, so that it starts again at once.
+    renewing: bool = False
 
     @property
     def name(self) -> str:
         """Its name in the log and in metrics."""
         return f"n{self.index}"
+
+    @property
+    def serves(self) -> bool:
+        """Whether it takes players now."""
+        return self.ready.is_set() and not self.over
+
+    async def until_ready(self) -> bool:
+        """Wait until the present process serves, or has ended; whether it serves."""
+        ready, ended = self.ready, self.ended
+        async with trio.open_nursery() as nursery:
+            for event in (ready, ended):
+                nursery.start_soon(_cancel_after, event, nursery.cancel_scope)
+        return ready.is_set()
 
     async def wait(self) -> int | None:
         """Wait until the process has ended; return its exit code, if that can be known."""
@@ -52,7 +69,8 @@ class NodeProcess:
     def forget_process(self) -> str | None:
         """Note that the process has ended, and return its name in the directory."""
         run, self.run, self.pid, self.process = self.run, None, None, None
-        self.registered, self.ready = trio.Event(), trio.Event()
+        self.ended.set()
+        self.registered, self.ready, self.ended = trio.Event(), trio.Event(), trio.Event()
         return run
 
     def send(self, number: signal.Signals) -> None:
@@ -60,3 +78,8 @@ class NodeProcess:
         if self.pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
+
+
+async def _cancel_after(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()

@@ -153,8 +153,8 @@ class RoomHandovers:
         lobby = self._server.lobby
         if lobby.is_running(label):
             raise GameServerError(f"there is a room {label} already")
-        if lobby.has_all_rooms or not lobby.makes_rooms:
-            raise GameServerError("the node has as many rooms as it can have")
+        if lobby.has_all_rooms or self._server.draining or not lobby.makes_rooms:
+            raise GameServerError("the node takes no further room")
         self._peers.nursery.start_soon(self._take, call.received.take_socket())
 
     async def _take(self, sock: socket.socket) -> None:

@@ -1,6 +1,7 @@
 """The supervisor of the nodes of one host: it starts them, restarts them, and ends them.
 
 Owns the listening sockets, the directory of the host, and which node processes there should be.
+``operations.py`` has what an operator asks of it.
 Imports no game and serves no client, so little can fail in it.  If it is killed, its nodes play on,
 and the next supervisor takes them over with their sockets.
 """
@@ -19,10 +20,12 @@ import structlog
 import trio
 
 from gameserver.cluster import unix_socket
+from gameserver.cluster.control import ControlError, ControlSocket, control_path
 from gameserver.cluster.directory.memory import MemoryDirectory
 from gameserver.cluster.host_folder import HostFolder
 from gameserver.cluster.host_sockets import Descriptor
 from gameserver.cluster.node_process import NodeProcess
+from gameserver.cluster.operations import DRAIN, UPGRADE, HostOperations, OperationFailed
 from gameserver.cluster.registry import Registry
 from gameserver.cluster.shared_counts import make_memory
 from gameserver.cluster.unix_socket import UnixSocketError
@@ -72,6 +75,8 @@ class Supervisor:
         self._nodes = {index: NodeProcess(index) for index in range(settings.nodes)}
         #: Made by ``run``.
         self._registry: Registry
+        #: The requests of the operator; None before the nodes serve.
+        self._operations: HostOperations | None = None
         self._stopping = False
         self._all_crash = trio.Event()
 
@@ -95,6 +100,7 @@ class Supervisor:
                 nursery.start_soon(self._listen, signals, nursery)
                 try:
                     await self._start(orphans, nursery)
+                    nursery.start_soon(self._serve_operator, nursery)
                     await self._all_crash.wait()
                     error = AllNodesCrash("all nodes crash soon after their start; see the log")
                 except GameServerError as raised:
@@ -117,6 +123,19 @@ class Supervisor:
                 place = self._settings.data or f"port {self._settings.port}"
                 raise StartError(f"another supervisor of nodes runs for {place}") from error
             raise StartError(str(error)) from error
+
+    async def _serve_operator(self, nursery: trio.Nursery) -> None:
+        operations = self._operations = HostOperations(
+            self._nodes, self.folder, self._settings.drain_s, nursery
+        )
+        port: int = self._registry.sockets.plain[0].getsockname()[1]
+        try:
+            control = ControlSocket.bind(control_path(self._settings.data, port))
+        except (ControlError, OSError) as error:
+            log.warning("there is no control socket; SIGUSR2 upgrades", reason=str(error))
+            return
+        with contextlib.closing(control):
+            await control.serve({DRAIN: operations.drain_asked, UPGRADE: operations.upgrade_asked})
 
     # ------------------------------------------------------------ starting
 
@@ -206,6 +225,9 @@ class Supervisor:
                 await self._registry.forget_run(run)
             if self._stopping or node.over:
                 return
+            if node.renewing:
+                node.renewing = False
+                continue
             pause_s = node.restarts.pause_s(trio.current_time() - begun_s)
             if pause_s is None:
                 self._give_up(node)
@@ -232,18 +254,29 @@ class Supervisor:
                 # A node that is not ready reads its files only now, and a signal would end it.
                 self._send_all(signal.SIGHUP, lambda node: node.ready.is_set())
             elif number == signal.SIGUSR2:
-                log.warning("nodes cannot be upgraded in place; restart the server instead")
+                nursery.start_soon(self._upgrade)
             elif not self._stopping:
                 self._stopping = True
                 nursery.start_soon(_then_cancel, self._end, nursery.cancel_scope)
             else:
                 self._send_all(signal.SIGKILL)
 
+    async def _upgrade(self) -> None:
+        """Upgrade as SIGUSR2 asks."""
+        if self._operations is None:
+            log.warning("upgrade failed", reason="the nodes do not serve yet")
+            return
+        try:
+            await self._operations.upgrade()
+        except OperationFailed as failure:
+            log.warning("upgrade failed", reason=str(failure))
+
     async def _end(self, which: Callable[[NodeProcess], bool] = lambda _: True) -> None:
         """End nodes: at first with time for their players, then at once."""
         self._stopping = True
         self._send_all(signal.SIGTERM, which)
-        with trio.move_on_after(self._settings.grace_s + KILL_AFTER_S) as patience:
+        longest_s = self._settings.drain_s + self._settings.grace_s + KILL_AFTER_S
+        with trio.move_on_after(longest_s) as patience:
             await self._wait_for(which)
         if patience.cancelled_caught:
             log.error("nodes did not end in time and are killed")

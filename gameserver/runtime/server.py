@@ -484,8 +484,10 @@ class Server:
 
         ``/readyz`` says 503 meanwhile.  Rooms go to other nodes of the host, first to those named
         in ``prefer``; returns how many went.  In the others, players come back to their seats, and
-        more may join.
+        more may join.  Returns at once where a drain is under way, or was.
         """
+        if self._draining:
+            return 0
         self._draining = True
         self.lobby.stop_making_rooms(DRAINING)
         if self.membership is not None:
@@ -502,6 +504,13 @@ class Server:
         in_time = not patience.cancelled_caught
         log.info("drained", rooms_given=given, players=self.players, in_time=in_time)
         return given
+
+    def stop_draining(self) -> None:
+        """Make rooms again: the server does not stop after all."""
+        self._draining = False
+        self.lobby.stop_making_rooms(None)
+        if self.membership is not None:
+            self.membership.draining = False
 
     async def stop(self) -> None:
         """Say bye to everyone with 1001, then stop the rooms; over within ``grace_s``.

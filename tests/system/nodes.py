@@ -36,6 +36,7 @@ class Turn:
 class Quiet(Room):
     tick_rate = 10
     max_players = 50
+    dial: Dial
 
     def on_create(self) -> None:
         self.dial = self.spawn(Dial())

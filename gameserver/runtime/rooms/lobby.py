@@ -454,8 +454,8 @@ class Lobby:
 
     # ------------------------------------------------------------ making and closing
 
-    def stop_making_rooms(self, why: str) -> None:
-        """Refuse clients that need a new room from now on, with 1001 and ``why``."""
+    def stop_making_rooms(self, why: str | None) -> None:
+        """Refuse clients that need a new room from now on, with 1001 and ``why``; None: no more."""
         self._makes_none = why
 
     def _make(self, request: JoinRequest, maker: str | None) -> OpenRoom:
