@@ -187,7 +187,9 @@ async def _play(record: Record, crowd: _Players, control: Path, times: int) -> N
             before = [attrs.evolve(one) for one in crowd.predictions]
             for one in crowd.predictions:
                 one.distance_worst = 0.0
-            record.upgrades.append(await ask_for_upgrade(control))
+            upgraded = await ask_for_upgrade(control)
+            assert isinstance(upgraded, Upgraded), "the server has one process"
+            record.upgrades.append(upgraded)
             await trio.sleep(AFTERWARDS_S)
             record.gaps_s.append(crowd.gaps.take())
             record.note_corrections(before, crowd.predictions)
