@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     )
     from gameserver.group import Group
     from gameserver.identity import Verified
-    from gameserver.joining import Joining
+    from gameserver.joining import Joining, check_password
     from gameserver.model.declarations import elements, number, synced, text
     from gameserver.model.schema import command, entity, event, value
     from gameserver.model.sight import is_in_sight
@@ -54,7 +54,7 @@ else:
             ],
             "gameserver.group": ["Group"],
             "gameserver.identity": ["Verified"],
-            "gameserver.joining": ["Joining"],
+            "gameserver.joining": ["Joining", "check_password"],
             "gameserver.model.sight": ["is_in_sight"],
             "gameserver.model.view": ["Exact", "Near"],
             "gameserver.model.declarations": ["elements", "number", "synced", "text"],
@@ -95,6 +95,7 @@ __all__ = [
     "Timer",
     "TooManyCalls",
     "Verified",
+    "check_password",
     "cleaned_name",
     "command",
     "elements",

@@ -1,16 +1,19 @@
 """``Joining``: a client that asks to join a room, as ``Room.on_auth`` sees it.
 
-Owns the attributes only.  ``runtime/sessions/entrance.py`` makes one, once the room is chosen and
-the options have been checked; ``Rehearsal`` may make one too.
+Owns its attributes, and the check of a password.  ``runtime/sessions/entrance.py`` makes one, once
+the room is chosen and the options have been checked; ``Rehearsal`` may make one too.
 """
 
 from __future__ import annotations
 
+import hmac
 from typing import Any
 
 import attrs
 
+from gameserver.errors import JoinRefused
 from gameserver.identity import Verified
+from gameserver.protocol.closing import CloseCode
 
 
 @attrs.frozen(kw_only=True)
@@ -34,3 +37,12 @@ class Joining:
     def identity(self) -> str | None:
         """The identity that the server has verified; None if it has verified none."""
         return None if self.verified is None else self.verified.identity
+
+
+def check_password(given: str, wanted: str) -> None:
+    """Raise ``JoinRefused`` (4007) unless ``given``, the text of a client, is ``wanted``.
+
+    For ``Room.on_auth``.  The time that this takes tells nothing of ``wanted``.
+    """
+    if not hmac.compare_digest(given.encode(), wanted.encode()):
+        raise JoinRefused(CloseCode.REFUSED, "that is not the password")

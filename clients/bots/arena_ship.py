@@ -11,6 +11,7 @@ from operator import itemgetter
 from typing import ClassVar, Final
 
 from clients.netcode.effects import Effect
+from clients.netcode.steering import Vehicle
 from clients.remote import RemoteEntity, RemoteEvent
 from clients.replica import Replica
 from gameserver.games.arena.model import UNIT, Phase, Steer
@@ -27,7 +28,7 @@ _CELL_SHIFT: Final = 13
 _PLAYING: Final = (Phase.PLAYING, Phase.PLAYING.name)
 
 
-class ArenaShip:
+class ArenaShip(Vehicle[ShipState, Steer]):
     """The ship of one seat; its step depends on the rocks and the round in ``replica``."""
 
     kinds: ClassVar[Sequence[str]] = ("Ship",)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 import attrs
@@ -45,6 +45,8 @@ KEEP_ALIVE_TICKS: Final = 10
 EAGER_TICKS: Final = 30
 #: How many sent commands are remembered, to predict them again after a reset.
 REMEMBERED: Final = 128
+#: For how many ticks a room repeats the last input, if it does not say (``Room``).
+IDLE_REPEAT_TICKS: Final = 10
 #: Tolerance for rounding when a tick is due: ``next_due_s`` is rounded as well.
 ROUNDING_TICKS: Final = 1e-6
 #: Others are drawn at least this long in the past, and at least so many intervals between deltas.
@@ -58,8 +60,15 @@ MAX_CHANGES: Final = 256
 class Vehicle(Protocol[S, C]):
     """A game's rules for the entity that a player steers; ``S`` is its state, ``C`` the input.
 
-    A class that inherits from this one needs no ``place``, ``effects`` and ``effect_of``.
+    A class that inherits from this one needs no ``place``, ``effects`` and ``effect_of``, and no
+    ``idle`` if it has an ``input`` and its room has neither ``on_idle`` nor ``idle_repeat_ticks``.
     """
+
+    @property
+    def input(self) -> Callable[[], C]:
+        """The class of the input; only the ``idle`` that is inherited uses it."""
+        needs = f"{type(self).__name__} needs an input, or a method idle"
+        raise NotImplementedError(needs)
 
     @property
     def kinds(self) -> Sequence[str]:
@@ -80,7 +89,12 @@ class Vehicle(Protocol[S, C]):
         """Return the state one tick later, exactly as the server computes it."""
 
     def idle(self, last: C | None, silent_ticks: int) -> C:
-        """Return the input that the server applies ``silent_ticks`` after the ``last`` one."""
+        """Return the input that the server applies ``silent_ticks`` after the ``last`` one.
+
+        The default repeats the last one, and then has all fields at their defaults, as a room does
+        that says nothing else.
+        """
+        return self.input() if last is None or silent_ticks > IDLE_REPEAT_TICKS else last
 
     def place(self, state: S) -> tuple[float, float]:
         """Return where a state is drawn; the default is its ``x`` and ``y``."""

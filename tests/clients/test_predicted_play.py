@@ -18,7 +18,7 @@ from clients.errors import ConnectionLost
 from clients.game_client import GameClient
 from clients.netcode.effects import Effect
 from clients.netcode.pings import PING_EVERY_S
-from clients.netcode.steering import KEEP_ALIVE_TICKS, Steering
+from clients.netcode.steering import KEEP_ALIVE_TICKS, Steering, Vehicle
 from clients.netcode.tickclock import TickClock
 from clients.remote import RemoteEntity, RemoteEvent
 from clients.replica import Replica
@@ -64,7 +64,7 @@ class Rang:
 SCHEMA = Schema.of([Bead, Pull, Rang])
 
 
-class BeadOnWire:
+class BeadOnWire(Vehicle[int, Pull]):
     """It moves one step for each pull; at multiples of 50 a bell rings."""
 
     kinds = ("Bead",)

@@ -9,7 +9,8 @@ import { delta, hit, joining, welcome } from "./fakes.mjs";
 
 const TICK_MS = 1000 / 30;
 const WAY_MS = 50;
-const REPEAT_TICKS = 6;
+/** As `Room.idle_repeat_ticks` is by default, so the page's rules need no `idle`. */
+const REPEAT_TICKS = 10;
 
 /** A ship that moves by `turn` a tick, its server, and the page that steers it. */
 class Game {
@@ -35,7 +36,6 @@ class Game {
       },
       state: ({ y }) => ({ y }),
       step: ({ y }, { turn }) => ({ y: y + turn }),
-      idle: (last, silentTicks) => (last === null || silentTicks > REPEAT_TICKS ? {} : last),
       place: ({ y }) => ({ x: 0, y }),
       kinds: ["Ship"],
       jumpDistance: 10,

@@ -282,3 +282,11 @@ test("clear() lets every entity leave", () => {
   assert.deepEqual(calls(), [["leave", 1], ["leave", 2]]);
   assert.equal(replica.own, undefined);
 });
+
+test("ofKind() has the entities of one class, in the order in which they came", () => {
+  const { replica } = watched(1);
+  replica.apply(delta(1, { enters: [...ship(3), ...crate(2), ...ship(1)] }));
+  assert.deepEqual(replica.ofKind("Ship").map(({ id }) => id), [3, 1]);
+  assert.deepEqual(replica.ofKind("Crate").map(({ id }) => id), [2]);
+  assert.deepEqual(replica.ofKind("Nothing"), []);
+});

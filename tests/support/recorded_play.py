@@ -51,6 +51,7 @@ class RecordedBot(SimulatedClient):
             "schema": pack(type(self.field.room).schema().describe()).hex(),
             "rate": self.field.rate,
             "began": self._began_tick,
+            "input": type(self.field.room).input.__name__,
             "rules": rules.as_uri(),
             "steps": self._steps,
         }

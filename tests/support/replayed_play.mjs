@@ -1,5 +1,5 @@
 // What one client of a simulated play did and heard, once more with the netcode of pages: reads
-// `{ schema, rate, began, rules, steps }` from standard input, and prints how many states of the
+// `{ schema, rate, began, input, rules, steps }` from standard input, and prints how many states of the
 // prediction it compared with the Python client's, and how many corrections it made.
 // `rules` is a module that exports `rules(client)`, what a page gives to `client.steering`.
 
@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 
 import { Lead } from "../../clients/web/net/lead.js";
 import { Reader } from "../../clients/web/net/msgpack.js";
+import { withIdle } from "../../clients/web/net/predicted_play.js";
 import { Replica } from "../../clients/web/net/replica.js";
 import { Schema } from "../../clients/web/net/schema.js";
 import { Steering } from "../../clients/web/net/steering.js";
@@ -17,7 +18,9 @@ const { rules } = await import(told.rules);
 const replica = new Replica(Schema.read(new Reader(Buffer.from(told.schema, "hex"))));
 const clock = new TickClock(told.rate, told.began, 0);
 const lead = new Lead(clock);
-const steering = new Steering(rules({ replica }), replica, clock, lead);
+const input = replica.schema.command(told.input);
+const vehicle = withIdle(rules({ replica }), (command) => input.complete(command));
+const steering = new Steering(vehicle, replica, clock, lead);
 const acts = {
   pong: (sentMs, tick, nowMs) => clock.pong(sentMs, nowMs, tick),
   delta: (hex, nowMs) => {

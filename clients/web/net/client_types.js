@@ -68,9 +68,13 @@
 /**
  * A `Replica` of a game, as a page sees it.
  * @template {GameTypes} Game
- * @typedef {AnyGame extends Game ? Replica : Omit<Replica, "entities" | "own" | "apply"> & {
+ * @typedef {AnyGame extends Game ? Replica : Omit<
+ *   Replica, "entities" | "own" | "ofKind" | "apply"
+ * > & {
  *   readonly entities: ReadonlyMap<number, EntityOf<Game>>,
  *   readonly own: EntityOf<Game> | undefined,
+ *   ofKind: <Kind extends keyof Game["entities"]>(kind: Kind) =>
+ *     (Entity & Game["entities"][Kind])[],
  * }} ReplicaOf
  */
 

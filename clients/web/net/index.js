@@ -6,6 +6,7 @@
 /** @typedef {import("./client_types.js").GameTypes} GameTypes */
 /** @typedef {import("./client_types.js").Options} Options */
 /** @typedef {import("./client_types.js").StateChange} StateChange */
+/** @typedef {import("./directions.js").Direction} Direction */
 /** @typedef {import("./messages.js").Said} Said */
 /** @typedef {import("./messages.js").Status} Status */
 /** @typedef {import("./messages.js").Welcome} Welcome */
@@ -15,6 +16,7 @@
 /** @typedef {import("./schema.js").GameEvent} GameEvent */
 
 export { GameClient, ProtocolError } from "./client.js";
+export { directions } from "./directions.js";
 export { ReadError } from "./errors.js";
 export { PredictedPlay } from "./predicted_play.js";
 export { cleanName, cleanText } from "./texts.js";

@@ -10,7 +10,6 @@
  *   controls: () => ({ turn: right - left, thrust }),     // once for each tick of the client
  *   state: ({ x, y, vx, vy }) => ({ x, y, vx, vy }),      // of the own entity
  *   step,                                                 // made by `gameserver step`
- *   idle: (last, silentTicks) => (last === null || silentTicks > 6 ? {} : last),
  *   place: ({ x, y }) => ({ x, y }),
  *   kinds: ["Ship"], jumpDistance: 20, snapDistance: 200,
  * });
@@ -35,6 +34,8 @@ import { Steering } from "./steering.js";
 
 /** While no pong has come, the loop looks again after this long. */
 const CLOCK_PAUSE_MS = 20;
+/** For how many ticks a room repeats the last input, if it does not say. */
+const IDLE_REPEAT_TICKS = 10;
 /** How many events may wait in a page that takes none.  Overflow policy `drop-oldest`. */
 const MAX_NEWS = 256;
 
@@ -58,8 +59,8 @@ const MAX_NEWS = 256;
  * >, "idle"> & {
  *   command: Name,
  *   controls: (tick: number) => Game["commands"][Name] | null,
- *   idle: (last: WholeCommand<Game, Name> | null, silentTicks: number) => Game["commands"][Name],
- * }} Controlled
+ *   idle?: (last: WholeCommand<Game, Name> | null, silentTicks: number) => Game["commands"][Name],
+ * }} Controlled  `idle` is only for rooms with an `on_idle` or `idle_repeat_ticks` of their own
  */
 
 /**
@@ -168,11 +169,7 @@ export class PredictedPlay {
       steering.reconnected();
     } else {
       const { replica, tickClock, lead } = session;
-      const vehicle = {
-        ...this.#vehicle,
-        idle: (/** @type {any} */ last, /** @type {number} */ silentTicks) =>
-          this.#whole(this.#vehicle.idle(last, silentTicks)),
-      };
+      const vehicle = withIdle(this.#vehicle, (command) => this.#whole(command));
       this.#steering = new Steering(vehicle, replica, tickClock, lead);
       this.#last = null;
     }
@@ -212,4 +209,23 @@ export class PredictedPlay {
     const kind = this.#player.session()?.replica.schema.command(this.#vehicle.command);
     return kind === undefined ? command : kind.complete(command);
   }
+}
+
+/**
+ * A vehicle whose `idle` returns whole commands: its own one, or that of a room that says nothing
+ * else, which repeats the last input for a while.
+ * @template {object} V
+ * @param {V & { idle?: (last: any, silentTicks: number) => any }} vehicle
+ * @param {(command: any) => any} whole  completes a command with its defaults
+ */
+export function withIdle(vehicle, whole) {
+  const idle =
+    vehicle.idle ??
+    ((/** @type {any} */ last, /** @type {number} */ silentTicks) =>
+      last === null || silentTicks > IDLE_REPEAT_TICKS ? {} : last);
+  return {
+    ...vehicle,
+    idle: (/** @type {any} */ last, /** @type {number} */ silentTicks) =>
+      whole(idle(last, silentTicks)),
+  };
 }

@@ -80,6 +80,15 @@ export class Replica {
   }
 
   /**
+   * The entities in view of the class called `kind`.
+   * @param {string} kind
+   * @returns {EntityView[]}
+   */
+  ofKind(kind) {
+    return [...this.entities.values()].filter((entity) => entity.kind === kind);
+  }
+
+  /**
    * Apply one delta message.
    * @param {Uint8Array} bytes
    * @returns {Delta | null} null if it was ignored (`needsFullState`)

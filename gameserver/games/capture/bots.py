@@ -1,25 +1,21 @@
 """Bots for Capture: ``gameserver bots URL --bot gameserver.games.capture.bots:Runner``."""
 
-from functools import cache
 from typing import Any
 
 from clients import Replica, Vehicle
-from clients.bots import Bot, View
-from gameserver.games.capture import movement
-from gameserver.games.capture.movement import SPEED, UNIT, Motion
+from clients.bots import Bot, View, Ways
+from gameserver.games.capture.movement import HEIGHT, SPEED, UNIT, WIDTH, Motion, is_free, step
 from gameserver.games.capture.room import HOMES, Capture, Gate, Move, Use
 
-CELL = 20 * UNIT
-ACROSS, DOWN = (range(CELL // 2, size, CELL) for size in (movement.WIDTH, movement.HEIGHT))
-SHUT = tuple(Gate(x, movement.HEIGHT // 2) for x in (170 * UNIT, movement.WIDTH - 170 * UNIT))
 REST = Motion(0, 0, 0, 0, 0)
-FREE = {(x, y) for x in ACROSS for y in DOWN if movement.is_free(x, y, REST, SHUT)}
+SHUT = [Gate(x, HEIGHT // 2) for x in (170 * UNIT, WIDTH - 170 * UNIT)]
+WAYS = Ways(WIDTH, HEIGHT, 20 * UNIT, lambda x, y: is_free(int(x), int(y), REST, SHUT))
 
 
 class Pilot(Vehicle[Motion, Move]):
     """The rules of prediction, as ``page/rules.js`` has them."""
 
-    kinds, jump_distance, snap_distance = ("Racer",), 12.0 * UNIT, 100.0 * UNIT
+    input, kinds, jump_distance, snap_distance = Move, ("Racer",), 12.0 * UNIT, 100.0 * UNIT
 
     def __init__(self, replica: Replica) -> None:
         self.replica = replica
@@ -29,22 +25,7 @@ class Pilot(Vehicle[Motion, Move]):
         return None if me.out else now
 
     def step(self, state: Motion, command: Move) -> Motion:
-        return movement.step(state, command.dx, command.dy, self.replica.of_kind("Gate"))
-
-    def idle(self, last: Move | None, silent_ticks: int) -> Move:
-        return Move() if last is None or silent_ticks > Capture.idle_repeat_ticks else last
-
-
-@cache
-def ways(*end: int) -> dict[tuple[int, ...], tuple[int, ...]]:
-    """Return for each cell the next one on the way to the ``end``."""
-    after = {end: end}
-    for x, y in (cells := [end]):
-        for cell in ((x + CELL, y), (x - CELL, y), (x, y + CELL), (x, y - CELL)):
-            if cell in FREE and cell not in after:
-                after[cell] = (x, y)
-                cells.append(cell)
-    return after
+        return step(state, command.dx, command.dy, self.replica.of_kind("Gate"))
 
 
 class Runner(Bot):
@@ -67,7 +48,5 @@ class Runner(Bot):
         for flag in view.of_kind("Flag"):
             if flag.team is not me.team:
                 goal = HOMES[me.team] if flag.carrier == me.id else (flag.x, flag.y)
-        x, y, *end = (at // CELL * CELL + CELL // 2 for at in (own.x, own.y, *goal))
-        to_x, to_y = ways(*end).get((x, y), goal)
-        ahead = (to_x - own.x, to_y - own.y)
-        return Move(*((way > SPEED // 2) - (way < -SPEED // 2) for way in ahead))
+        x, y = WAYS.next((own.x, own.y), goal)
+        return Move(*((way > SPEED // 2) - (way < -SPEED // 2) for way in (x - own.x, y - own.y)))

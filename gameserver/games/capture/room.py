@@ -4,14 +4,13 @@ Changes of a racer's movement are announced ``NOTICE_TICKS`` ahead, so that clie
 """
 
 import enum
-import hmac
 from typing import Any, Final
 
 import attrs
 
 from gameserver import (
-    CloseCode, Exact, Joining, JoinRefused, Player, Room,
-    command, entity, event, handles, is_in_sight, number, synced, text, value,
+    Exact, Joining, Player, Room, check_password, command, entity, event, handles,
+    is_in_sight, number, synced, text, value,
 )  # fmt: skip
 from gameserver.games.capture.movement import HEIGHT, RADIUS, UNIT, WALLS, WIDTH, Motion, step
 
@@ -114,17 +113,15 @@ class Capture(Room[Racer]):
             self._put_crate(x * UNIT, y * UNIT)
 
     async def on_auth(self, joining: Joining) -> str | None:
-        given, wanted = joining.options.password, self.made_with.password
-        if not hmac.compare_digest(given.encode(), wanted.encode()):
-            raise JoinRefused(CloseCode.REFUSED, "that is not the password")
+        check_password(joining.options.password, self.made_with.password)
         return joining.identity
 
     def on_join(self, player: Player[Racer]) -> None:
         """Put ``player`` into the smaller team; team-mates see each other wherever they are."""
         team = min(Team, key=lambda team: len(self.group(team.name)))
         self.group(team.name).add(player)
-        racer = self.spawn(Racer(team=team, name=player.name), owner=player, group=team.name)
-        player.entity = racer
+        racer = Racer(team=team, name=player.name)
+        player.entity = self.spawn(racer, owner=player, group=team.name)
         self._put_at_home(racer)
 
     def on_leave(self, player: Player[Racer], reason: str) -> None:
@@ -192,17 +189,17 @@ class Capture(Room[Racer]):
             elif flag.team is racer.team and (flag.x, flag.y) != HOMES[flag.team]:
                 flag.x, flag.y = HOMES[flag.team]
             elif flag.team is racer.team and racer.flag is not None:
-                won = self._drop_flag(racer)
+                won = racer.flag
+                self._drop_flag(racer)
                 won.x, won.y = HOMES[won.team]
                 self.match.points[racer.team] += 1
                 self.emit(News(racer.name, "captured the flag", won.team))
         if racer.flag is not None:
             racer.flag.x, racer.flag.y = racer.x, racer.y
 
-    def _drop_flag(self, racer: Racer) -> Flag:
-        flag, racer.flag = racer.flag or Flag(), None
-        flag.carrier = 0
-        return flag
+    def _drop_flag(self, racer: Racer) -> None:
+        if racer.flag is not None:
+            racer.flag.carrier, racer.flag = 0, None
 
     def _put_at_home(self, racer: Racer) -> None:
         x, y = HOMES[racer.team]

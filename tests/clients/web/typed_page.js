@@ -89,6 +89,11 @@ for (const entity of client.replica?.entities.values() ?? []) {
   if (entity.kind === "Pilot") entity.name.trim();
   entity.nme; // wrong
 }
+for (const pilot of client.replica?.ofKind("Pilot") ?? []) {
+  pilot.name.trim();
+  pilot.hull; // wrong
+}
+client.replica?.ofKind("Pirate"); // wrong
 
 const play = client.steering({
   command: "Steer",
@@ -116,7 +121,6 @@ client.steering({
   controls: () => ({ trust: true }), // wrong
   state: (entity) => entity.id,
   step: (state, command) => state + command.turn,
-  idle: () => ({}),
 });
 client.steering({
   ...bare,
@@ -132,6 +136,7 @@ const untyped = new GameClient({ url: "", name: "Ada" });
 untyped.send("Anything", { at: "all" });
 untyped.on("enter", (entity) => entity.anything);
 untyped.replica?.own?.anything;
+untyped.replica?.ofKind("Anything")[0]?.anything;
 untyped.on("wellcome", () => {}); // wrong
 untyped.steering({
   ...bare,

@@ -27,8 +27,7 @@ def test_a_flag_is_captured_and_a_tagged_racer_is_out() -> None:
         each.entity.x, each.entity.y = HOMES[Team.RED][0], 2 * room.REACH
     assert play.step(2) == [News("Ada", "tagged Bob", Team.BLUE)]
     play.step(room.OUT_S * Capture.tick_rate)
-    assert not bob.entity.out
-    assert bob.entity.x == HOMES[Team.BLUE][0]
+    assert (bob.entity.out, bob.entity.x) == (False, HOMES[Team.BLUE][0])
 
 
 def test_items_pile_up_and_a_key_opens_the_gate() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 
 from clients.netcode.effects import Effect
-from clients.netcode.steering import Steering
+from clients.netcode.steering import Steering, Vehicle
 from clients.netcode.tickclock import TickClock
 from clients.remote import RemoteEntity, RemoteEvent
 from clients.replica import Replica
@@ -51,7 +51,7 @@ class Rang:
 SCHEMA = Schema.of([Bead, Push, Rang])
 
 
-class BeadWithBells:
+class BeadWithBells(Vehicle[BeadState, Push]):
     """The vehicle: a pushed bead rings the bell that it passes."""
 
     kinds = ("Bead",)

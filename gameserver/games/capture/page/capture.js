@@ -1,8 +1,9 @@
 // The page of Capture: it joins, predicts the own racer with the server's own step, and draws.
 
 import { GameClient } from "/net/client.js";
+import { directions } from "/net/directions.js";
 import { GATE_X, GATE_Y, HEIGHT, UNIT, WALLS, WIDTH } from "./movement.js";
-import { rules, seen } from "./rules.js";
+import { rules } from "./rules.js";
 
 const VIEW = 240 * UNIT;
 const COLOURS = { RED: "#ff6b5e", BLUE: "#5aa9ff", KEY: "#ffd166", BOOTS: "#6ee7a8" };
@@ -14,15 +15,7 @@ pen.textAlign = "center";
 const shade = new OffscreenCanvas(WIDTH / UNIT / 2, HEIGHT / UNIT / 2).getContext("2d");
 shade.scale(1 / UNIT / 2, 1 / UNIT / 2);
 
-const held = new Set();
-addEventListener("keydown", ({ key, target }) => target instanceof HTMLInputElement || held.add(key));
-addEventListener("keyup", ({ key }) => held.delete(key));
-addEventListener("blur", () => held.clear());
-const isHeld = (...keys) => Number(keys.some((key) => held.has(key)));
-const controls = () => ({
-  dx: isHeld("ArrowRight", "d") - isHeld("ArrowLeft", "a"),
-  dy: isHeld("ArrowDown", "s") - isHeld("ArrowUp", "w"),
-});
+const controls = directions(document.body); // keys, or a thumb
 
 $("join").addEventListener("submit", (submitted) => {
   submitted.preventDefault();
@@ -60,24 +53,27 @@ function draw(client, me, play) {
     rectangle(floor, (at * WIDTH) / 2, 0, WIDTH / 2, HEIGHT);
     disc(`${COLOURS[team]}3a`, Math.abs(at * WIDTH - 60 * UNIT), HEIGHT / 2, 44);
   }
-  for (const { x, y, kind_ } of seen(client, "Crate")) {
+  for (const { x, y, kind_ } of client.replica.ofKind("Crate")) {
     disc(COLOURS[kind_], x, y, 11);
     write(kind_ === "KEY" ? "key" : "run", x, y + 3 * UNIT, "#0a0d14", 9);
   }
   if (own) drawFog(me ?? own);
   for (const [x, y, right, bottom] of WALLS) rectangle("#75839f", x, y, right - x, bottom - y);
-  for (const { x, y, opens, closes } of seen(client, "Gate")) {
+  for (const { x, y, opens, closes } of client.replica.ofKind("Gate")) {
     const isOpen = tick > opens && tick <= closes;
     rectangle(isOpen ? "#ffd1662e" : "#ffd166", x - GATE_X / 2, y - GATE_Y, GATE_X, 2 * GATE_Y);
   }
+  const at = (me ?? own ?? { x: WIDTH / 2 }).x / WIDTH; // a narrow screen shows a part of the map
+  $("view").scrollLeft = at * $("map").clientWidth - $("view").clientWidth / 2;
+  document.body.classList.toggle("out", own?.out === true);
   const places = new Map();
-  for (const racer of seen(client, "Racer")) {
+  for (const racer of client.replica.ofKind("Racer")) {
     const at = racer === own ? (me ?? own) : play.placeOf(racer);
     if (at !== null) drawRacer(racer, at, racer === own);
     places.set(racer.id, at);
   }
-  for (const flag of seen(client, "Flag")) drawFlag(flag, places.get(flag.carrier) ?? flag);
-  for (const { points } of seen(client, "Match")) for (const [team, each] of points) $(team).textContent = each;
+  for (const flag of client.replica.ofKind("Flag")) drawFlag(flag, places.get(flag.carrier) ?? flag);
+  for (const { points } of client.replica.ofKind("Match")) for (const [team, each] of points) $(team).textContent = each;
   for (const kind of ["KEY", "BOOTS"]) {
     const count = own?.items?.find((item) => item.kind === kind)?.count ?? 0;
     Object.assign($(kind), { disabled: count === 0, value: count }); // the style shows the value
@@ -134,7 +130,7 @@ function drawRacer({ team, name, out }, { x, y }, isOwn) {
   if (isOwn) disc("#fffd", x, y, 14);
   disc(out ? "#6b7488" : COLOURS[team], x, y, 11);
   disc("#0a0d1466", x, y, 5);
-  write(name, x, y - 18 * UNIT, isOwn ? "#fff" : COLOURS[team], 12);
+  write(name, x, y < 40 * UNIT ? y + 28 * UNIT : y - 18 * UNIT, isOwn ? "#fff" : COLOURS[team], 12);
 }
 
 function drawFlag({ team }, { x, y }) {

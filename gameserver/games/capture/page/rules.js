@@ -5,12 +5,8 @@ import { FAST_SPEED, step, UNIT } from "./movement.js";
 export const rules = (client) => ({
   state: ({ x, y, fast_from, fast_until, out }) =>
     out ? null : { x, y, fast_from, fast_until, tick: client.replica.tick },
-  step: (before, move) => step(before, move.dx, move.dy, seen(client, "Gate")),
-  idle: (last, silentTicks) => (last === null || silentTicks > 10 ? { dx: 0, dy: 0 } : last),
+  step: (before, move) => step(before, move.dx, move.dy, client.replica.ofKind("Gate")),
   kinds: ["Racer"],
   jumpDistance: 2 * FAST_SPEED,
   snapDistance: 100 * UNIT,
 });
-
-export const seen = ({ replica }, kind) =>
-  [...replica.entities.values()].filter((each) => each.kind === kind);
