@@ -111,7 +111,7 @@ class Hello:
             held,
             options,
             filter_,
-            ticket or None,  # "" came with a move that needs none
+            ticket,
         )
 
     @property

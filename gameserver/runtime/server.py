@@ -169,14 +169,19 @@ class Server:
         self._no_connection = trio.Event()
         #: Whether another process has the rooms and the ports.
         self._left = False
+        #: Whether the leases in the storage and in the directory are this process' to end.
+        self.has_leases = True
         self._exposition = b""
         self._exposed_s = -math.inf
         self._gathering_metrics = trio.Lock()
 
     # ------------------------------------------------------------ starting
 
-    async def open_storage(self) -> None:
-        """Open the storage that the setting names; ``StartError`` if that fails."""
+    async def open_storage(self, owner: str | None = None) -> None:
+        """Open the storage that the setting names; ``StartError`` if that fails.
+
+        ``owner`` is the name of this server there, if it goes on from another process.
+        """
         if self.settings.storage is None:
             if self._surroundings is not None and any(r.durable for r in self.lobby.classes):
                 raise StartError(
@@ -188,16 +193,16 @@ class Server:
             self.storage = await ServerStorage.open(self.settings.storage)
             self.lobby.storage_for_room = self.storage.for_room
             if keeps_in_storage(self.settings) or self._surroundings is not None:
-                await self._keep_rooms(self.storage)
+                await self._keep_rooms(self.storage, owner)
         except StorageError as error:
             raise StartError(str(error)) from error
 
-    async def _keep_rooms(self, storage: ServerStorage) -> None:
+    async def _keep_rooms(self, storage: ServerStorage, owner: str | None) -> None:
         """Keep durable rooms in the storage."""
         if any(room.durable for room in self.lobby.classes):
             # The nodes of a host share a data folder, but each has rooms of its own.
             named_by = Settings() if self._surroundings is not None else self.settings
-            self._kept = KeptRooms(storage.storage, owner_of(named_by), self._kinds)
+            self._kept = KeptRooms(storage.storage, owner or owner_of(named_by), self._kinds)
             await self._kept.begin()
             self.lobby.durable.keep(self._kept, storage.storage, report)
 
@@ -266,6 +271,8 @@ class Server:
         self.begin(nursery)
         await self.lobby.durable.recover()
         await self.accept(ports)
+        if self.membership is not None:
+            await nursery.start(self.membership.run)
 
     def begin(self, nursery: trio.Nursery) -> None:
         """Run in ``nursery`` from now on everything but rooms and ports."""
@@ -281,12 +288,10 @@ class Server:
     async def accept(self, ports: Sequence[Port]) -> None:
         """Take connections."""
         assert self._nursery is not None, "begin comes first"
-        self.ports = ports
+        self.ports, self.has_leases = ports, True
         for port in ports:
             await self._nursery.start(self._run_acceptor, port)
         self._ready = True
-        if self.membership is not None:
-            await self._nursery.start(self.membership.run)
 
     def follow_gc_policy(self) -> None:
         """Keep garbage collections small until the server has stopped.
@@ -361,9 +366,36 @@ class Server:
     # ------------------------------------------------------------ from process to process
 
     @property
-    def keeps_rooms(self) -> bool:
-        """Whether durable rooms are kept in the storage, with fences of this process."""
-        return self._kept is not None
+    def owner(self) -> str | None:
+        """The name by which it claims durable rooms in the storage; None if it keeps none there."""
+        return None if self._kept is None else self._kept.owner
+
+    @property
+    def node(self) -> str | None:
+        """The name by which the directory knows it; None without a directory."""
+        return None if self.membership is None else self.membership.node
+
+    async def wait_written(self) -> None:
+        """Wait until all that rooms have given to the storage is written."""
+        if self.storage is not None:
+            await self.storage.wait_written()
+            await self.lobby.durable.wait_written()
+
+    def pause_renewals(self) -> None:
+        """Renew no lease while another process, which has the same names, is about to do so."""
+        if self.membership is not None:
+            self.membership.pause()
+
+    def go_on_renewing(self) -> None:
+        """Renew leases after all; harmless if nothing is paused."""
+        if self.membership is not None:
+            self.membership.go_on_renewing()
+
+    def join_directory(self) -> None:
+        """Renew the lease from now on, without waiting for it: the process before has done so."""
+        assert self._nursery is not None, "begin comes first"
+        if self.membership is not None:
+            self._nursery.start_soon(self.membership.run)
 
     @property
     def sessions(self) -> Collection[Session]:
@@ -412,7 +444,7 @@ class Server:
     def leave(self) -> None:
         """Take no connections any more, because another process does: rooms and players are its."""
         self._left = True
-        self._ready = False
+        self._ready = self.has_leases = False
         for acceptor in self._acceptors:
             acceptor.stop_accepting()
 
@@ -536,7 +568,7 @@ class Server:
             await self.lobby.close_all()
             if self.storage is not None:
                 await self.storage.flush()
-            if self.membership is not None:
+            if self.membership is not None and self.has_leases:
                 await self.membership.leave()
         if grace.cancelled_caught:
             log.warning("the grace period is over; not everything had ended")
@@ -544,7 +576,7 @@ class Server:
     async def close_storage(self) -> None:
         """Close the storage that ``open_storage`` opened."""
         if self.storage is not None:
-            if self._kept is not None:
+            if self._kept is not None and self.has_leases:
                 await self._kept.end_lease()
             await self.storage.aclose()
 

@@ -69,6 +69,7 @@ async def open_in(
     with lock_data(within_open_files(settings), kinds, lock) as (with_data, held_lock):
         server = server_class(kinds, with_data, surroundings)
         server.data_lock = held_lock
+        server.has_leases = predecessor is None
         async with _running(server, directory, predecessor):
             yield server
 
@@ -79,12 +80,13 @@ async def _running(
 ) -> AsyncIterator[None]:
     refusal: GameServerError | None = None
     async with contextlib.AsyncExitStack() as opened:
-        await server.open_storage()
+        await server.open_storage(None if predecessor is None else predecessor.owner)
         opened.push_async_callback(server.close_storage)
         if directory is None and server.settings.directory is not None:
             directory = await opened.enter_async_context(open_directory(server.settings))
         if directory is not None:
-            server.membership = make_membership(directory, server.lobby, server.settings)
+            node = None if predecessor is None else predecessor.node
+            server.membership = make_membership(directory, server.lobby, server.settings, node=node)
             await check_others(server.membership)
         ports = await server.open_ports() if predecessor is None else ()
         async with trio.open_nursery() as nursery:

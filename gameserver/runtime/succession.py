@@ -31,6 +31,14 @@ class Predecessor(Protocol[S]):
     def tls_listeners(self) -> Sequence[socket.socket]:
         """The listening sockets of the TLS port; empty if there was none."""
 
+    @property
+    def owner(self) -> str | None:
+        """The name by which it claims durable rooms in the storage; None if it keeps none there."""
+
+    @property
+    def node(self) -> str | None:
+        """The name by which the directory knows it; None without a directory."""
+
     async def give_to(self, server: S, nursery: trio.Nursery) -> None:
         """Have ``server`` begin in ``nursery`` and go on with everything.
 

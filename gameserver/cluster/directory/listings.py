@@ -31,11 +31,11 @@ class NodeLoad:
 class NodeListing:
     """A node, as it lists itself with each renewal.
 
-    ``node`` names one run of one process: a node that starts again has another.  Nodes with the
-    same ``host`` can pass sockets to each other.  ``url`` is where clients reach the node.
-    ``kinds`` has a fingerprint of the schema of each kind of room.  ``seal`` is the signature of
-    ``node`` and ``url`` with the secret of the cluster: nobody else can list a node that players
-    are then sent to.
+    ``node`` names one run: a node that starts again has another, and one that is upgraded in place
+    keeps it.  Nodes with the same ``host`` can pass sockets to each other.  ``url`` is where
+    clients reach the node.  ``kinds`` has a fingerprint of the schema of each kind of room.
+    ``seal`` is the signature of ``node`` and ``url`` with the secret of the cluster: nobody else
+    can list a node that players are then sent to.
     """
 
     node: str

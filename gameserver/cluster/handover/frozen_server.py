@@ -133,8 +133,8 @@ class Freezing:
         """Give up what went, without a word to any player: the new process has it.
 
         ``staying`` are the indexes of sessions whose connections the new process did not take.
-        Their players, and those whose connections could not go, are told to come back; those over
-        TLS at the ``secure_port`` of the new process, if it has another one.
+        Their players, and those whose connections could not go, are moved to the other process;
+        those over TLS to its ``secure_port``, if it has another one.
         """
         server = self._server
         stay = set(staying)

@@ -174,10 +174,8 @@ class Giving(abc.ABC):
             await self._wait("rehearsed", REHEARSE_DEADLINE_S)
 
     async def _flush(self, deadline_s: float) -> None:
-        if self._server.storage is None:
-            return
         with trio.move_on_after(deadline_s) as patience:
-            await self._server.storage.wait_written()
+            await self._server.wait_written()
         if patience.cancelled_caught:
             raise HandoverFailed("the storage does not answer, so submissions wait for it")
 
@@ -255,12 +253,6 @@ class ServerGiving(Giving):
     async def _begin(self) -> None:
         """Send the listeners, and wait until the new process is ready for rooms."""
         server = self._server
-        if server.membership is not None:
-            raise HandoverFailed("a server with a directory cannot be upgraded in place: drain it")
-        if server.keeps_rooms:
-            raise HandoverFailed(
-                "durable rooms in a database cannot be handed over yet: restart, and they recover"
-            )
         plain = [one for port in server.ports if port.ssl_context is None for one in port.sockets]
         tls = [one for port in server.ports if port.ssl_context is not None for one in port.sockets]
         descriptors: list[HasFileno | int] = [*plain, *tls]
@@ -270,25 +262,34 @@ class ServerGiving(Giving):
         if control is not None:
             descriptors.append(control)
         begin = ["begin", FORMAT, len(plain), len(tls), lock is not None, control is not None]
-        await self._successor.channel.send(begin, descriptors)
+        names = [server.owner, server.node]
+        await self._successor.channel.send([*begin, *names], descriptors)
         await self._hear_ready(server.lobby.labels)
 
     @override
     async def _settle(self) -> None:
-        """Wait for what must not be cut in two: rooms that start or stop, and submissions."""
+        """Wait for rooms that start or stop, and for submissions.
+
+        No room starts or stops between the return and the freeze, which no ``await`` separates.
+        """
+        lobby = self._server.lobby
         with trio.move_on_after(REHEARSE_DEADLINE_S) as patience:
-            await self._server.lobby.until_settled()
+            while True:
+                await lobby.until_settled()
+                await self._flush(FLUSH_DEADLINE_S)
+                if lobby.is_settled:
+                    return
         if patience.cancelled_caught:
             raise HandoverFailed("a room has not started or stopped in time")
-        await self._flush(FLUSH_DEADLINE_S)
 
     @override
     async def _pass_claims(self) -> dict[str, int]:
+        self._server.pause_renewals()  # the claims stay those of the same owner
         return {}
 
     @override
     async def _take_claims_back(self) -> None:
-        pass
+        self._server.go_on_renewing()
 
 
 def _portions(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:

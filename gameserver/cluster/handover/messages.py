@@ -2,7 +2,8 @@
 
 Owns the form of the messages, which both halves read (``giving.py``, ``taking.py``)::
 
-    old → new   ["begin", FORMAT, plain, tls, lock, control]   the listeners, with descriptors
+    old → new   ["begin", FORMAT, plain, tls, lock, control, owner, node]
+                                                                the listeners, with descriptors
     new → old   ["ready", {kind: schema hash}]                  it has imported and opened all
     old → new   ["rehearse", label, schema hash, snapshot]      for each room, while all play on
     new → old   ["rehearsed"]                                   for each of them
@@ -19,6 +20,9 @@ Until "taken" has come, the old process has everything and can go on.  The new p
 right before it touches the first socket, and never before "go" has come.  So at most
 one process uses a socket, even if either dies at any point.  Instead of any of its messages the new
 process may send ["failed", reason].
+
+``owner`` is the name by which the server claims rooms in its storage, ``node`` the one by which the
+directory knows it.  The new process has the same names, so its claims and leases never end.
 
 A node that hands a room over to another one sends no "begin".
 """

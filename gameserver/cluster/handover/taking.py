@@ -36,6 +36,8 @@ class Taking:
         tls_listeners: Sequence[socket.socket],
         lock: int | None,
         control: socket.socket | None,
+        owner: str | None = None,
+        node: str | None = None,
     ) -> None:
         self._channel: Final = channel
         self.plain_listeners: Final = plain_listeners
@@ -43,23 +45,28 @@ class Taking:
         self.lock: Final = lock
         #: The listening control socket, if there was one.
         self.control: Final = control
+        self.owner: Final = owner
+        self.node: Final = node
 
     @classmethod
     async def begin(cls, channel: DescriptorChannel) -> Taking:
         """Receive the listeners; ``HandoverFailed`` if the two versions do not fit."""
         try:
             with await channel.receive(within_s=SILENCE_DEADLINE_S) as received:
-                format_, plain, tls, lock, control = expect(received, "begin")
+                format_, *begin = expect(received, "begin")
                 if format_ != FORMAT:
                     raise HandoverFailed(
                         f"handovers have format {format_} there and {FORMAT} here: restart instead"
                     )
+                plain, tls, lock, control, owner, node = begin
                 return cls(
                     channel,
                     [received.take_socket() for _ in range(plain)],
                     [received.take_socket() for _ in range(tls)],
                     received.take() if lock else None,
                     received.take_socket() if control else None,
+                    owner,
+                    node,
                 )
         except (ChannelError, ValueError) as error:
             raise HandoverFailed(f"the old process sent no listeners: {error}") from error
@@ -91,6 +98,7 @@ class Taking:
             self.control.close()
 
     async def _take(self, server: Server, nursery: trio.Nursery) -> None:
+        self._check_names(server)
         ports = await server.inherit_ports(self.plain_listeners, self.tls_listeners)
         server.begin(nursery)
         arrival = Arrival(self._channel, same_owner=True)
@@ -99,7 +107,15 @@ class Taking:
             taken.arriving.restore()
             await server.accept(ports)
             await taken.arriving.adopt(taken.sockets)
+        server.join_directory()
         log.info("took over", players=server.players, rooms=len(taken.arriving.rooms))
+
+    def _check_names(self, server: Server) -> None:
+        """Raise ``HandoverFailed`` where the settings of the new process make it somebody else."""
+        if self.owner != server.owner:
+            raise HandoverFailed("durable rooms would be kept in another place: restart instead")
+        if self.node != server.node:
+            raise HandoverFailed("the directory is set anew: restart instead")
 
 
 @contextlib.contextmanager

@@ -73,9 +73,17 @@ def check_kinds(lobby: Lobby) -> None:
 
 
 def make_membership(
-    directory: Directory, lobby: Lobby, settings: Settings, *, host: str | None = None
+    directory: Directory,
+    lobby: Lobby,
+    settings: Settings,
+    *,
+    host: str | None = None,
+    node: str | None = None,
 ) -> Membership:
-    """Return the membership of this node, and let the lobby ask it where players play."""
+    """Return the membership of this node, and let the lobby ask it where players play.
+
+    ``node`` is its name, if it goes on from another process.
+    """
     if settings.secret is None and settings.secret_file is None:
         raise ConfigError(
             "directory: the nodes need one secret, which signs tickets: set GAMESERVER_SECRET, or "
@@ -88,6 +96,7 @@ def make_membership(
         lambda: lobby.sign_in.secrets,
         url=settings.public_url or "",
         host=host,
+        node=node,
         name=socket.gethostname(),
         version=_version(),
     )
@@ -120,7 +129,7 @@ async def _others(membership: Membership) -> list[NodeListing]:
     cursor = ""
     while True:
         page = await membership.directory.nodes(cursor)
-        others += page.nodes
+        others += [node for node in page.nodes if not membership.is_ours(node)]
         cursor = page.next
         if not cursor or len(others) >= MOST_COMPARED:
             return others

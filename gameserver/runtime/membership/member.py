@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets as chance
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import structlog
@@ -44,7 +44,7 @@ class Membership:
     """This node among those of ``directory``.
 
     ``host`` names the machine if its nodes can pass sockets to each other, and is otherwise unlike
-    that of every other node.
+    that of every other node.  ``node`` is the name of the process that this one goes on from.
     """
 
     def __init__(
@@ -55,11 +55,12 @@ class Membership:
         *,
         url: str,
         host: str | None = None,
+        node: str | None = None,
         name: str = "",
         version: str = "",
     ) -> None:
         self.directory = directory
-        self.node: Final = chance.token_hex(NODE_ID_BYTES)
+        self.node: Final = node or chance.token_hex(NODE_ID_BYTES)
         self.host: Final = host or self.node
         self.url: Final = url
         #: Whether this node lets its rooms end, and makes no others.
@@ -82,6 +83,9 @@ class Membership:
         lobby.end_names_with(f"-{self.node[:SUFFIX_LENGTH]}")
         self._renewing = trio.Lock()
         self._renewed_s: float | None = None
+        #: Whether the lease is about to be another process', which has the same name.
+        self._paused = False
+        self._renewal = trio.CancelScope()
         #: Whether the last renewal failed.
         self.is_away = False
 
@@ -114,18 +118,49 @@ class Membership:
     async def renew(self) -> None:
         """List this node and its rooms; ``DirectoryError`` if that fails."""
         async with self._renewing:
-            rooms = await self._listings()
-            began_s = trio.current_time()
-            listing = attrs.evolve(self.listing(), load=self._meter.measure())
-            renewal = await self.directory.renew(listing, rooms)
-            self._renewed_s = began_s
-            if self.is_away:
-                log.info("the directory is back: rooms are listed again", rooms=len(rooms))
-                self.is_away = False
-            for label in renewal.lost:
-                self._lose(label)
-            await self._claim_unclaimed()
-            await self._note_resumes()
+            with trio.CancelScope() as self._renewal:
+                if not self._paused:
+                    await self._renew()
+
+    async def _renew(self) -> None:
+        rooms = await self._listings()
+        began_s = trio.current_time()
+        listing = attrs.evolve(self.listing(), load=self._meter.measure())
+        renewal = await self.directory.renew(listing, rooms)
+        self._renewed_s = began_s
+        if self.is_away:
+            log.info("the directory is back: rooms are listed again", rooms=len(rooms))
+            self.is_away = False
+        for label in renewal.lost:
+            self._lose(label)
+        await self._claim_unclaimed()
+        await self._note_resumes()
+
+    # ------------------------------------------------------------ from process to process
+
+    def pause(self) -> None:
+        """Renew no more, not even the renewal under way: another process has this name soon."""
+        self._paused = True
+        self._renewal.cancel()
+
+    def go_on_renewing(self) -> None:
+        """Renew after all; harmless if nothing is paused."""
+        self._paused = False
+
+    def freeze(self, now_s: float) -> list[Any]:
+        """Return the claims and what else the process needs that goes on under this name."""
+        claimed = [
+            [label, one.fence, one.at_s - now_s, one.opened] for label, one in self._claimed.items()
+        ]
+        return [claimed, sorted(self.lost), self._resumes, self.is_away]
+
+    def go_on(self, frozen: Sequence[Any], began_s: float) -> None:
+        """Have the claims of the process that froze at ``began_s``."""
+        claimed, lost, resumes, self.is_away = frozen
+        for label, fence, at_s, opened in claimed:
+            self._claimed[label] = _Claimed(fence, began_s + at_s, opened)
+        self.lost.update(lost)
+        self._resumes.update(resumes)
 
     async def _note_resumes(self) -> None:
         noted = dict(self._resumes)

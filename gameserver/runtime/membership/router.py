@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -112,6 +112,24 @@ class Router:
         if len(self._moves) > MAX_REMEMBERED:
             self._moves.popitem(last=False)
         return moved
+
+    # ------------------------------------------------------------ from process to process
+
+    def freeze(self, now_s: float) -> list[Any]:
+        """Return all that this node knows, as plain values, for the process that goes on as it."""
+        moves = [
+            [life, attrs.astuple(moved), until_s - now_s]
+            for life, (moved, until_s) in self._moves.items()
+        ]
+        return [self._membership.freeze(now_s), self._used.freeze(now_s), moves]
+
+    def go_on(self, frozen: Sequence[Any], began_s: float) -> None:
+        """Take in what another process knew, which froze at ``began_s``."""
+        membership, used, moves = frozen
+        self._membership.go_on(membership, began_s)
+        self._used.go_on(used, began_s)
+        for life, moved, until_s in moves:
+            self._moves[life] = Moved(*moved), began_s + until_s
 
     # ------------------------------------------------------------ players who come back
 

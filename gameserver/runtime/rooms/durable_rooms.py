@@ -56,6 +56,9 @@ class Rooms(Protocol):
     def is_open(self, label: str) -> bool:
         """Whether there is a room of this label that can be joined."""
 
+    async def until_thawed(self) -> None:
+        """Wait while rooms are on their way to another process."""
+
     def is_running(self, label: str) -> bool:
         """Whether there is such a room, or one of this label is in its ``on_stop``."""
 
@@ -127,8 +130,14 @@ class DurableRooms:
         assert self._rooms.storage_for_room is not None
         storage = self._rooms.storage_for_room()
         recovered = await kept.recover(label, storage)
+        await self._rooms.until_thawed()
         if recovered is not None:
             await self._rooms.open_recovered(recovered, storage)
+
+    async def wait_written(self) -> None:
+        """Wait until all that rooms have recorded so far is in the storage."""
+        if self._journals.rows is not None:
+            await self._journals.rows.wait_written()
 
     async def suspend(self) -> None:
         """Stop the ticks of durable rooms; their journals are then complete.

@@ -18,11 +18,15 @@ from gameserver.runtime.rooms.open_room import OpenRoom
 from gameserver.runtime.rooms.reservations import Reservations
 from gameserver.runtime.rooms.resumption import Resumption
 from gameserver.runtime.rooms.roster import Member
+from gameserver.runtime.rooms.routes import Routes
 from gameserver.state.snapshot import Captured
 
 
 class Rooms(Protocol):
     """The rooms of one server, as far as another process must get them; ``lobby.py`` has them."""
+
+    #: Knows the other nodes; None if there are none.
+    router: Routes | None
 
     @property
     def open_rooms(self) -> list[OpenRoom]:
@@ -85,14 +89,17 @@ class HandingOver:
             None,
             [secret, [row for row in reserved if row[1] in labels], []],
             [row for row in ended if row[0].rpartition(".")[0] in incarnations],
+            None,
         ]
 
     def freeze_more(self, now_s: float) -> list[Any]:
         """Return everything that is not of one room as plain values."""
+        router = self._rooms.router
         return [
             self._sign_in.freeze(),
             self._reservations.freeze(now_s),
             self._resumption.freeze_ended(),
+            None if router is None else router.freeze(now_s),
         ]
 
     def thaw(self) -> None:
@@ -103,11 +110,19 @@ class HandingOver:
         self._let_go_on()
 
     def leave_off(self, labels: Collection[str] | None) -> None:
-        """End rooms without a hook: another process has them."""
+        """End rooms without a hook: another process has them.
+
+        If it has all of them, nobody joins here any more: who waits in ``until_thawed`` is
+        cancelled there.
+        """
         for opened in self._going(labels):
             self._reservations.forget(opened.task)
-            opened.task.leave_off()
-        self._let_go_on()
+            if labels is None:
+                opened.task.leave_all()
+            else:
+                opened.task.leave_off()
+        if labels is not None:
+            self._let_go_on()
 
     def _let_go_on(self) -> None:
         if self._thawed is not None:
@@ -121,10 +136,12 @@ class HandingOver:
 
     def go_on(self, rooms: Iterable[HandedOver], more: Sequence[Any], began_s: float) -> None:
         """Take in the rooms of another process; the lobby's ``start_adopted`` has them tick."""
-        sign_in, reservations, ended = more
+        sign_in, reservations, ended, routes = more
         if sign_in is not None:
             self._sign_in.go_on(sign_in, trio.current_time() - began_s)
         self._resumption.go_on_with_ended(ended)
+        if routes is not None and self._rooms.router is not None:
+            self._rooms.router.go_on(routes, began_s)
         for one in rooms:
             self._rooms.adopt(one, began_s)
         tasks = {opened.task.label: opened.task for opened in self._rooms.open_rooms}

@@ -65,6 +65,7 @@ class JournalRows(RoomJournal):
         self.suspended = False
         #: Whether the room is over, so that nothing is kept of it after its last records.
         self._over = False
+        self._abandoned = False
 
     def submit(self, *operations: Operation, fence: Fence | None = None) -> Receipt:  # noqa: ARG002
         """Have ``operations`` written together with this tick (``room_storage.Queue``)."""
@@ -80,6 +81,10 @@ class JournalRows(RoomJournal):
         self.suspended = reason == SUSPENDED
         self._over = not self.suspended
 
+    def abandon(self) -> None:
+        """Write nothing more: another process goes on with all that is written, by this fence."""
+        self._abandoned = True
+
     def finish(self) -> None:
         """Take no more submissions; say if the journal ended before its room."""
         self.on_finished()
@@ -88,10 +93,17 @@ class JournalRows(RoomJournal):
     @property
     def complete(self) -> bool:
         """Whether nothing more will be written."""
-        return super().complete and not self._submissions
+        return self._abandoned or (super().complete and not self._submissions)
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything waits for the next ``take``."""
+        return bool(self._submissions) or self.recorder.waits
 
     def take(self) -> _Share | None:
         """Return what waits, for one transaction; None if nothing does."""
+        if self._abandoned:
+            return None
         batch = self.recorder.take()
         submissions, self._submissions = self._submissions, []
         if not (batch.waiting or submissions):
@@ -154,17 +166,32 @@ class RowWriter:
         # A name that no other process has; batches are numbered per writer.
         self._writer: Final = secrets.token_hex(16)
         self._batch = 0
+        #: Set when somebody waits in ``wait_written``, and when a transaction is over.
+        self._hurry = trio.Event()
+        self._written = trio.Event()
+        self._writing = False
 
     async def run(self) -> None:
         """Write the records of all rooms, until cancelled."""
         try:
             while True:
-                await trio.sleep(WRITE_EVERY_S)
+                with trio.move_on_after(WRITE_EVERY_S):
+                    await self._hurry.wait()
+                self._hurry, self._writing = trio.Event(), True
                 await self._write_all()
+                self._writing = False
+                self._written.set()
+                self._written = trio.Event()
         finally:
             if self._batch:
                 with trio.move_on_after(1, shield=True), contextlib.suppress(StorageUnavailable):
                     await self._storage.forget_writer(self._writer)
+
+    async def wait_written(self) -> None:
+        """Wait until all that is recorded is written, without the pause between transactions."""
+        while self._writing or any(journal.waits for journal in self.open):
+            self._hurry.set()
+            await self._written.wait()
 
     async def forget(self, fence: Fence) -> None:
         """Keep a room from being recovered that is over, and whose journal had stopped."""

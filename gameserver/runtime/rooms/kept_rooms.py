@@ -37,7 +37,7 @@ class KeptRooms:
 
     def __init__(self, storage: Storage, owner: str, kinds: Mapping[str, type[Room]]) -> None:
         self._storage: Final = storage
-        self._owner: Final = owner
+        self.owner: Final = owner
         self._kinds: Final = {kind: cls for kind, cls in kinds.items() if cls.durable}
         #: Label → set once its recovery is over.
         self._recovering: Final[dict[str, trio.Event]] = {}
@@ -50,7 +50,7 @@ class KeptRooms:
 
     async def begin(self) -> None:
         """Take the lease; ``StorageError`` if the storage does not answer."""
-        await self._storage.renew_lease(self._owner, LEASE_S)
+        await self._storage.renew_lease(self.owner, LEASE_S)
 
     async def run(self) -> None:
         """Renew the lease, until cancelled."""
@@ -60,7 +60,7 @@ class KeptRooms:
             await trio.sleep_until(renewed_s + RENEW_EVERY_S)
             renewed_s = max(renewed_s + RENEW_EVERY_S, trio.current_time() - LEASE_S)
             try:
-                await self._storage.renew_lease(self._owner, LEASE_S)
+                await self._storage.renew_lease(self.owner, LEASE_S)
             except StorageError as error:
                 if not lost:
                     log.warning("the lease of this server is not renewed", reason=str(error))
@@ -71,7 +71,7 @@ class KeptRooms:
     async def end_lease(self) -> None:
         """Let other servers have the rooms at once; they have been suspended."""
         with contextlib.suppress(StorageError):  # the lease runs out by itself
-            await self._storage.end_lease(self._owner)
+            await self._storage.end_lease(self.owner)
 
     # ------------------------------------------------------------ claims
 
@@ -84,12 +84,12 @@ class KeptRooms:
     async def adopt(self, fence: Fence) -> Fence:
         """Claim a room that came from another process with its claim; ``StorageError`` if not."""
         with trio.move_on_after(ADOPT_WITHIN_S):
-            return await self._storage.adopt(fence, self._owner)
+            return await self._storage.adopt(fence, self.owner)
         raise StorageUnavailable("the storage does not answer")
 
     async def _claim(self, label: str) -> Fence:
         try:
-            return await self._storage.claim(label, self._owner)
+            return await self._storage.claim(label, self.owner)
         except Owned as owned:
             raise JoinRefused(
                 CloseCode.RESUMING,
@@ -109,6 +109,16 @@ class KeptRooms:
             return None
         fence = await self._claim(label)
         return await recover_kept(self._kinds[kind], fence, self._storage, room_storage)
+
+    @property
+    def recovering(self) -> bool:
+        """Whether any room is about to be recovered."""
+        return bool(self._recovering)
+
+    async def until_recovered(self) -> None:
+        """Wait for the recoveries that are under way."""
+        for done in list(self._recovering.values()):
+            await done.wait()
 
     def is_recovering(self, label: str) -> bool:
         """Whether a room is about to be recovered, so that none of its name can be made."""

@@ -544,12 +544,28 @@ class Lobby:
     # ------------------------------------------------------------ from process to process
 
     async def until_settled(self) -> None:
-        """Wait until every room has started, and none is in its ``on_stop``."""
+        """Wait until every room has started, and none is in its ``on_stop`` or is recovered."""
         for opened in self._open.all:
             await opened.task.ready.wait()
         for label, stopped in list(self._stopping.items()):
             if label not in self._open:
                 await stopped.wait()
+        if self.durable.kept is not None:
+            await self.durable.kept.until_recovered()
+
+    async def until_thawed(self) -> None:
+        """Wait while rooms are on their way to another process."""
+        await self.handing_over.until_thawed()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every room has started, and none is in its ``on_stop`` or is recovered."""
+        kept = self.durable.kept
+        return (
+            all(opened.task.ready.is_set() for opened in self._open.all)
+            and all(label in self._open for label in self._stopping)
+            and (kept is None or not kept.recovering)
+        )
 
     def adopt(self, one: HandedOver, began_s: float) -> None:
         """Open a room that another process has handed over; ``start_adopted`` has it tick."""

@@ -400,6 +400,12 @@ class RoomTask:
         self.roster.close("the room goes on elsewhere")  # at once: nobody finds it here any more
         self._life.cancel()
 
+    def leave_all(self) -> None:
+        """End as by ``leave_off``: another process has the room, its claim and its journal."""
+        if isinstance(self.journal, JournalRows):
+            self.journal.abandon()
+        self.leave_off()
+
     def _submit_without_journal(self) -> None:
         if self._storage is not None:
             self._storage.tick_queue = None

@@ -71,6 +71,8 @@ INCARNATION_BYTES: Final = 9
 #: Ends a session, from anywhere and at once: close code and reason.
 End: TypeAlias = Callable[[int, str], None]
 
+#: How long seats are held at least for players who were moved to this process.
+MOVED_HOLD_S: Final = 10.0
 RESUMED: Final = "resumed on another connection"
 REPLACED: Final = "the game goes on with other code"
 FAILED_ON_PLAYER: Final = "the game failed on you"
@@ -435,13 +437,17 @@ class Roster:
         member.state = Playing(end)
 
     def hold_disconnected(self) -> None:
-        """Hold the seats of the players whose connections stayed in the other process."""
+        """Hold the seats of the players whose connections stayed in the other process.
+
+        These players were told to come, so also a room that holds no seats waits for them.
+        """
         for member in list(self._members.values()):
             if not isinstance(member.state, Ending):
                 continue
-            if member.may_resume and self._take_hold(member, None):
+            if member.may_resume and member.resume_state.welcomed:
+                self._hold_quota.add(None)
                 self._drop(member)
-                self._hold(member, None)
+                self._hold(member, None, least_s=MOVED_HOLD_S)
             elif member.moved is not None:
                 self.leave(member, f"moved to {member.moved.room}")
             else:
@@ -518,9 +524,17 @@ class Roster:
         holds = self._room.hold_s > 0 and member.may_resume and member.resume_state.welcomed
         return holds and self._hold_quota.take(address)
 
-    def _hold(self, member: Member, address: str | None, recovered_tick: int | None = None) -> None:
+    def _hold(
+        self,
+        member: Member,
+        address: str | None,
+        recovered_tick: int | None = None,
+        *,
+        least_s: float = 0.0,
+    ) -> None:
         """Hold the seat of a player, which the quota of ``address`` counts already."""
-        until_s = trio.current_time() - self._blocked_s + self._room.hold_s
+        hold_s = max(self._room.hold_s, least_s)
+        until_s = trio.current_time() - self._blocked_s + hold_s
         member.state = self.held[member] = Held(until_s, address, recovered_tick)
 
     def _end_hold(self, member: Member) -> None:

@@ -5,7 +5,7 @@ Owns the values, and what a session asks.  ``membership/router.py`` decides.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import attrs
@@ -55,6 +55,12 @@ class Routes(Protocol):
 
         ``JoinRefused`` if its options are too large.
         """
+
+    def freeze(self, now_s: float) -> list[Any]:
+        """Return all that this node knows, as plain values, for the process that goes on as it."""
+
+    def go_on(self, frozen: Sequence[Any], began_s: float) -> None:
+        """Take in what another process knew, which froze at ``began_s``."""
 
     async def find_seat(self, resume: str | None) -> Moved | None:
         """Return where the player of a resume token is by now, if that is another node."""

@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio_websocket import open_websocket_url
 
+from clients.client_types import State
 from clients.errors import ConnectionLost
 from clients.game_client import GameClient
 from clients.joining import open_game
@@ -186,7 +187,13 @@ async def test_a_reserved_seat_is_reserved_in_the_new_server() -> None:
             assert len(new.lobby.reservations) == 0
 
 
-async def test_an_encrypted_client_comes_back_to_its_seat(tmp_path: Path) -> None:
+class Unheld(HoldingField):
+    hold_s = 0.0
+
+
+async def test_an_encrypted_client_is_moved_to_its_seat_and_resumes_with_a_delta(
+    tmp_path: Path,
+) -> None:
     issued = authority().issue_cert("127.0.0.1")
     issued.private_key_pem.write_to_path(tmp_path / "key.pem")
     for pem in issued.cert_chain_pems:
@@ -200,16 +207,24 @@ async def test_an_encrypted_client_comes_back_to_its_seat(tmp_path: Path) -> Non
     )
     with trio.fail_after(PATIENCE_S):
         async with (
-            two_servers({"field": HoldingField}, settings) as two,
+            two_servers({"field": Unheld}, settings) as two,
             open_game(
                 f"wss://127.0.0.1:{two.old.tls_port}/", name="ann", ssl_context=client_tls()
             ) as game,
         ):
             await until_known(game)
             await game.send(Step(1))
-            new = await two.next()
-            while not game.statistics().resumes:
+            while game.replica.ack < 1:
                 await game.next_delta()
+            own = game.replica.own
+            new = await two.next()
+            change = await game.next_state()
+            assert (change.state, change.code) == (State.RECONNECTING, CloseCode.MOVED)
+            while game.state is not State.PLAYING:
+                await game.next_state()
+            await game.next_delta()
+            assert game.statistics().resumes == 1
+            assert game.replica.own is own  # a full state would have made another one
             await game.send(Step(1))
             while game.replica.ack < 2:
                 await game.next_delta()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -19,7 +20,19 @@ from clients.game_client import GameClient
 from clients.joining import open_game
 from gameserver import command, entity, number, synced
 from gameserver.cluster.control import ControlError
+from gameserver.cluster.directory.addresses import read_address
+from gameserver.cluster.directory.contract import Directory
+from gameserver.cluster.directory.listings import NodeListing
+from gameserver.cluster.directory.redis import open_redis_directory
 from gameserver.cluster.handover.asking import Upgraded, ask_for_upgrade
+from gameserver.protocol.messages import VERSION
+from gameserver.runtime.membership.seals import sealed
+from gameserver.storage import Collection
+from gameserver.storage.errors import Owned
+from gameserver.storage.opening import open_storage
+from gameserver.storage.store import Storage
+from tests.support.postgres_server import postgres_server
+from tests.support.redis_server import free_port, redis_server
 from tests.support.sockets import PATIENCE_S
 
 GAME = """
@@ -46,6 +59,29 @@ class Game(Room):
 
     def on_command(self, player, command):
         player.entity.x += command.dx
+"""
+
+SECRET = "a-secret-of-at-least-thirty-two-characters"
+#: Each step is also written to the storage, with its tick.
+KEPT = """
+import attrs
+from gameserver.storage import ChangeObject, Collection
+
+@attrs.frozen
+class Steps(Collection):
+    count: int = 0
+
+def one_more(steps):
+    return Steps(1 if steps is None else steps.count + 1)
+
+class Kept(Game):
+    durable = True
+
+    def on_command(self, player, command):
+        super().on_command(player, command)
+        self.storage.submit(ChangeObject(Steps, one_more, owner=player.name))
+
+Game = Kept
 """
 
 #: What a new version does wrong → the reason that the operator is told.
@@ -106,12 +142,14 @@ class Service:
 
 
 @asynccontextmanager
-async def service(folder: Path) -> AsyncIterator[Service]:
-    (folder / "game.py").write_text(GAME)
-    command = [sys.executable, "-m", "gameserver", "serve", "game:Game", "--port", "0"]
+async def service(
+    folder: Path, more: str = "", *arguments: str, port: int = 0
+) -> AsyncIterator[Service]:
+    (folder / "game.py").write_text(GAME + more)
+    command = [sys.executable, "-m", "gameserver", "serve", "game:Game", "--port", str(port)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(  # noqa: ASYNC220 - it starts at once
-            [*command, "--data", "data", "--ping-interval-s", "1"],
+            [*command, "--data", "data", "--ping-interval-s", "1", *arguments],
             cwd=folder,
             stdout=log,
             stderr=log,
@@ -201,3 +239,106 @@ async def test_the_old_version_plays_on_where_the_new_one_fails(tmp_path: Path) 
             await server.upgrade()
             await player.play(10)
             player.check()
+
+
+@attrs.frozen
+class Steps(Collection):
+    count: int = 0
+
+
+@attrs.define
+class Rival:
+    """Another node, which wants the room all the time, in the directory and in the storage."""
+
+    directory: Directory
+    storage: Storage
+    tries: int = 0
+    owners: set[tuple[str, int]] = attrs.field(factory=set)
+
+    async def run(self) -> None:
+        listing = NodeListing(node="rival", host="rival", url="ws://rival", protocol=VERSION)
+        rival = sealed(listing, [SECRET])
+        while True:
+            await self.directory.renew(rival, [])
+            claim = await self.directory.claim("rival", "kept/1")
+            self.owners.add((claim.owner.node, claim.fence))
+            with pytest.raises(Owned):
+                await self.storage.claim("kept/1", "rival")
+            self.tries += 1
+            await trio.sleep(0.01)
+
+
+@pytest.mark.long
+async def test_a_server_with_directory_and_database_is_upgraded_as_the_same_owner(
+    tmp_path: Path,
+) -> None:
+    with (
+        redis_server() as redis,
+        postgres_server() as postgres,
+        trio.fail_after(4 * PATIENCE_S),
+    ):
+        secret = tmp_path / "secret"
+        secret.write_text(SECRET)
+        port = free_port()
+        url = f"ws://127.0.0.1:{port}"
+        arguments = (
+            *("--directory", redis.url, "--public-url", url, "--storage", postgres.url),
+            *("--secret-file", str(secret)),
+        )
+        async with (
+            open_redis_directory(read_address(redis.url)) as directory,
+            opened_storage(postgres.url) as storage,
+            contextlib.AsyncExitStack() as playing,
+        ):
+            rival = Rival(directory, storage)
+            async with service(tmp_path, KEPT, *arguments, port=port) as server:
+                joining = open_game(url, room="kept/1", name="ann")
+                ann = await playing.enter_async_context(joining)
+                player = Steady(ann)
+                await player.play(5)
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(rival.run)
+                    for _ in range(2):
+                        told = await upgrade_while_playing(server, player)
+                        assert (told.players, told.rooms, told.coming_back) == (1, 1, 0)
+                    server.release(f"{KEPT}import broken_module")
+                    with pytest.raises(ControlError, match="broken_module"):
+                        await server.upgrade()
+                    server.release(KEPT + DIES_AT.format(kind="loaded"))
+                    with pytest.raises(ControlError, match="the new process ended"):
+                        await server.upgrade()
+                    await player.play(10)
+                    player.check()
+                    server.release(KEPT)
+                    nursery.cancel_scope.cancel()
+                assert rival.tries > 5
+                assert len(rival.owners) == 1, "the same owner with the same fence"
+                kept = await storage.checkpoint("kept/1")
+                assert kept is not None
+                assert kept.fence == 1
+            stored = await storage.get(Steps, owner="ann")
+            assert stored is not None
+            assert stored.value.count == player.sent
+            async with service(tmp_path, KEPT, *arguments, port=port):
+                while not ann.statistics().resumes:
+                    await ann.next_delta()
+                assert ann.replica.own is not None
+                assert ann.replica.own.x == player.sent
+                await playing.aclose()
+
+
+async def upgrade_while_playing(server: Service, player: Steady) -> Upgraded:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(player.play, 40)
+        told = await server.upgrade()
+    player.check()
+    return told
+
+
+@asynccontextmanager
+async def opened_storage(url: str) -> AsyncIterator[Storage]:
+    storage = await open_storage(url)
+    try:
+        yield storage
+    finally:
+        await storage.aclose()
