@@ -24,7 +24,8 @@ class Joining:
     the text that the client sent, which only the game can check.  In a room that requires a token
     the server has verified it, and ``verified`` has its content.  ``moved_from`` is the room that
     the player comes from (``Player.move_to``): then ``verified`` is the player's identity, if it
-    had one, and there is no token.
+    had one, and there is no token.  The same holds for a player for whom a back end has reserved a
+    seat with an identity.
     """
 
     name: str

@@ -43,7 +43,7 @@ from gameserver.cluster.peers import Peers
 from gameserver.cluster.room_handovers import OPERATION, RoomHandovers
 from gameserver.cluster.shared_counts import SharedCounts
 from gameserver.cluster.unix_socket import UnixSocketError
-from gameserver.errors import GameServerError
+from gameserver.errors import GameServerError, JoinRefused
 from gameserver.ops.metrics import families_of
 from gameserver.ops.node_metrics import (
     Counts,
@@ -53,11 +53,13 @@ from gameserver.ops.node_metrics import (
     families_to_plain,
     merged_exposition,
 )
+from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.messages import VERSION, Hello
 from gameserver.runtime.http.frozen_connection import FrozenConnection
 from gameserver.runtime.http.messages import Response
 from gameserver.runtime.membership.listing import LoadMeter, list_rooms
 from gameserver.runtime.rooms.join_request import JoinRequest
+from gameserver.runtime.rooms.party import Party, Seats
 from gameserver.runtime.server import Server
 from gameserver.runtime.sessions.routing import (
     Elsewhere,
@@ -207,6 +209,7 @@ class Node(Router):
         """Note the server that runs here, before it takes connections."""
         self._server = server
         server.lobby.host_rooms = self
+        server.lobby.siblings = self
         server.connection_limits.host = self._shared_counts(server)
         assert self._secret is not None, "join comes first"
         server.lobby.reservations.share(self._secret)
@@ -379,6 +382,25 @@ class Node(Router):
             routed = attrs.evolve(routed, label=reserved)
         return await self._routing.place(request, routed)
 
+    async def reserve(self, party: Party, avoided: Collection[str] = ()) -> Seats:
+        """Reserve seats on the best node of the host; ``JoinRefused`` if there are none."""
+        assert self._routing is not None, "attend comes first"
+        assert self._server is not None
+        assert self._peers is not None, "join comes first"
+        lobby = self._server.lobby
+        request = lobby.request(party.room, party.options, party.filters)
+        routed = Routed(refused_by=tuple(avoided))
+        place = await self._routing.place(request, routed, len(party.guests))
+        party = attrs.evolve(party, room=place.label)
+        if isinstance(place, Here):
+            return lobby.reserve_party(party)
+        try:
+            answer = await self._peers.call(place.index, "reserve", party.to_plain())
+        except (CallRefused, CallFailed) as error:
+            log.info("another node reserves no seats", node=place.index, why=str(error))
+            raise _no_answer() from error
+        return _seats(answer)
+
     async def pass_on(
         self, there: Elsewhere, link: HasFileno, frozen: FrozenConnection, routed: Routed
     ) -> bool:
@@ -434,6 +456,7 @@ class Node(Router):
         operations: dict[str, Operation] = {
             "adopt": self._adopt,
             "expect": self._expect,
+            "reserve": self._reserve,
             "rooms": self._own_rooms,
             "metrics": self._own_metrics,
             OPERATION: self._take_room,
@@ -487,6 +510,21 @@ class Node(Router):
             self._guests.popitem(last=False)
         return ticket
 
+    async def _reserve(self, call: Call) -> list[Any]:
+        """Reserve seats in a room of this node, which another node has chosen."""
+        lobby = self._serving().lobby
+        assert self._routing is not None, "attend comes first"
+        party = Party.from_plain(*call.arguments)
+        request = lobby.request(party.room, party.options, party.filters)
+        try:
+            place = await self._routing.place(request, Routed(label=party.room, hops=1))
+            if not isinstance(place, Here):
+                raise _no_answer()
+            seats = lobby.reserve_party(party)
+        except JoinRefused as refusal:
+            return ["refused", refusal.code, refusal.reason, refusal.retry_after_s]
+        return ["reserved", seats.label, list(seats.tickets)]
+
     # ------------------------------------------------------------ answers for the whole host
 
     async def _own_rooms(self, call: Call) -> Any:
@@ -512,6 +550,22 @@ class Node(Router):
                 past = await self._caller.call("counts", counts, known)
                 self._past_counts = counts_from_plain(past)
         return merged_exposition(by_name, self._past_counts)
+
+
+def _no_answer() -> JoinRefused:
+    return JoinRefused(
+        CloseCode.ROOM_FULL, "the node with this room does not answer", retry_after_s=RECONNECT_S
+    )
+
+
+def _seats(answer: Any) -> Seats:
+    """Return the seats in the answer of another node, or raise its ``JoinRefused``."""
+    match answer:
+        case ["reserved", str(label), list(tickets)]:
+            return Seats(label, tuple(tickets))
+        case ["refused", int(code), str(reason), (float() | int() | None) as retry_after_s]:
+            raise JoinRefused(code, reason, retry_after_s=retry_after_s)
+    raise _no_answer()
 
 
 def _plain(routed: Routed) -> list[Any]:

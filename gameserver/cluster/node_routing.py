@@ -31,10 +31,10 @@ from gameserver.cluster.placement import Choice, by_load, least_loaded
 from gameserver.errors import JoinRefused
 from gameserver.protocol.closing import CloseCode
 from gameserver.room import Room
-from gameserver.runtime.membership.listing import plain_filters
 from gameserver.runtime.rooms.join_request import JoinRequest
 from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.sessions.routing import Elsewhere, Here, Routed
+from gameserver.simulation.matchable import plain_filters
 
 log = structlog.get_logger(__name__)
 
@@ -83,13 +83,13 @@ class NodeRouting:
         #: Whether this node makes no rooms any more, because it is about to stop.
         self.draining = False
 
-    async def place(self, request: JoinRequest, routed: Routed) -> Here | Elsewhere:
-        """Return where the client plays; ``JoinRefused`` (4005) if that is nowhere for now."""
+    async def place(self, request: JoinRequest, routed: Routed, seats: int = 1) -> Here | Elsewhere:
+        """Return where a client plays, or so many together; ``JoinRefused`` (4005) if nowhere."""
         if routed.hops > MAX_HOPS:
             raise _come_back("the rooms change too fast right now")
         for _ in range(MAX_TRIES):
             try:
-                place = await self._try(request, routed)
+                place = await self._try(request, routed, seats)
             except DirectorySettling as settling:
                 await trio.sleep(min(settling.retry_after_s, LONGEST_SETTLING_S))
                 continue
@@ -103,12 +103,14 @@ class NodeRouting:
                 return place
         raise _come_back("the rooms change too fast right now")
 
-    async def _try(self, request: JoinRequest, routed: Routed) -> Here | Elsewhere | None:
+    async def _try(
+        self, request: JoinRequest, routed: Routed, seats: int
+    ) -> Here | Elsewhere | None:
         """Return a place, or None if the chosen one was taken by others just now."""
         if (label := _named(request, routed)) is not None:
             hint = self._hints.get(label) if routed.hops == 0 else None
             return await self._place_named(label, hint)
-        return await self._place_any(request, routed.refused_by)
+        return await self._place_any(request, routed.refused_by, seats)
 
     def is_here(self, label: str) -> bool:
         """Whether a room plays on this node, or may be made here."""
@@ -146,17 +148,17 @@ class NodeRouting:
         return _elsewhere(claim.label, claim.owner)
 
     async def _place_any(
-        self, request: JoinRequest, refused_by: Sequence[str]
+        self, request: JoinRequest, refused_by: Sequence[str], seats: int
     ) -> Here | Elsewhere | None:
         """Choose among rooms and nodes drawn at random; claim a new room if need be."""
-        filters = plain_filters(dict(request.wanted))
-        found = await self._directory.candidates(request.kind, filters)
+        filters = plain_filters(request.wanted)
+        found = await self._directory.candidates(request.kind, filters, seats)
         fitting = tuple(room for room in found.rooms if room.label not in refused_by)
         found = Candidates(rooms=fitting, nodes=found.nodes)
         room = self._lobby.room_class(request)
         choice = self._choose(room, found)
         if isinstance(choice, RoomCandidate):
-            if not await self._directory.take_seats(choice.label, choice.fence):
+            if not await self._directory.take_seats(choice.label, choice.fence, seats):
                 return None
             if choice.owner.node == self._run:
                 self.fences[choice.label] = choice.fence
@@ -169,7 +171,7 @@ class NodeRouting:
             choice.node,
             request.kind,
             # Other filter values of the room are unknown until it is made.
-            free_seats=room.max_players - 1 if known else 0,
+            free_seats=max(0, room.max_players - seats) if known else 0,
             filters=filters,
         )
         return self._place_of(claim)

@@ -6,6 +6,7 @@ same name is a filter too.  Pure; never knows which rooms there are.
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -128,3 +129,11 @@ def filter_values(room: Room) -> tuple[Any, ...]:
     """Return the present values of the fields that rooms are filtered by, in their order."""
     listing = room.listing
     return tuple(getattr(listing, name) for name in room.filter_by)
+
+
+def plain_filters(filters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return filter values as a directory takes them: members of enums by their names."""
+    return {
+        name: value.name if isinstance(value, enum.Enum) else value
+        for name, value in filters.items()
+    }

@@ -6,15 +6,15 @@ and ``cluster/node.py`` for nodes of one host.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import trio
 
 from gameserver.cluster.directory.listings import NodeLoad, RoomListing
 from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.rooms.open_room import OpenRoom
+from gameserver.simulation.matchable import plain_filters
 
 #: So many rooms are listed before the other tasks get their turn.
 ROOMS_PER_TURN: Final = 25
@@ -60,14 +60,6 @@ def room_listing(opened: OpenRoom, fence: int) -> RoomListing:
         filters=plain_filters(dict(zip(opened.filter_names, values or (), strict=False))),
         shown=None if opened.private else opened.listing(),
     )
-
-
-def plain_filters(filters: dict[str, Any]) -> dict[str, Any]:
-    """Return filter values as a directory takes them: members of enums by their names."""
-    return {
-        name: value.name if isinstance(value, enum.Enum) else value
-        for name, value in filters.items()
-    }
 
 
 async def list_rooms(lobby: Lobby, fence_of: Callable[[str], int | None]) -> list[RoomListing]:

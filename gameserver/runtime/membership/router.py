@@ -30,12 +30,12 @@ from gameserver.errors import JoinRefused
 from gameserver.identity import UsedTokens
 from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.messages import MAX_TOKEN_BYTES, Moved
-from gameserver.runtime.membership.listing import plain_filters
 from gameserver.runtime.membership.member import Membership
 from gameserver.runtime.membership.tickets import VALID_S, MoveTicket, MoveTickets
 from gameserver.runtime.rooms.join_request import JoinRequest
 from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.rooms.routes import Elsewhere, Route
+from gameserver.simulation.matchable import plain_filters
 
 log = structlog.get_logger(__name__)
 
@@ -234,7 +234,7 @@ class Router:
     async def _choose(
         self, request: JoinRequest, identity: str | None, avoided: Collection[str], seats: int
     ) -> Route:
-        filters = plain_filters(dict(request.wanted))
+        filters = plain_filters(request.wanted)
         for _ in range(TRIES):
             drawn = await self._directory.candidates(
                 request.kind, filters, seats, CHOICES + len(avoided)

@@ -56,12 +56,20 @@ def read_join_request(
     kind = kind or next(iter(kinds))
     if kind not in kinds:
         raise JoinRefused(CloseCode.NO_SUCH_ROOM, _no_such_room(kind, list(kinds)))
+    read = read_options(kinds[kind], options or {}) if whole else None
     try:
-        read = options_of(kinds[kind], options or {}) if whole else None
         wanted = filters_of(kinds[kind], read, filter_ or {})
     except RemoteProtocolError as error:
         raise JoinRefused(CloseCode.OPTIONS, str(error)) from error
     return JoinRequest(kind, name, read, wanted)
+
+
+def read_options(room: type[Room], options: Mapping[str, Any]) -> Any:
+    """Return options that came by name; ``JoinRefused`` with 4014 if they are wrong."""
+    try:
+        return options_of(room, options)
+    except RemoteProtocolError as error:
+        raise JoinRefused(CloseCode.OPTIONS, str(error)) from error
 
 
 def _no_such_room(kind: str, kinds: list[str]) -> str:

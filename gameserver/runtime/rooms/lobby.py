@@ -37,13 +37,18 @@ from gameserver.runtime.net import poller
 from gameserver.runtime.rooms.durable_rooms import DurableRooms
 from gameserver.runtime.rooms.handed_over import HandedOver
 from gameserver.runtime.rooms.handing_over import HandingOver
-from gameserver.runtime.rooms.join_request import JoinRequest, read_join_request
+from gameserver.runtime.rooms.join_request import (
+    JoinRequest,
+    read_join_request,
+    read_options,
+)
 from gameserver.runtime.rooms.journals import Journals
 from gameserver.runtime.rooms.moves import MOVE_VALID_S, Moves
 from gameserver.runtime.rooms.open_room import OpenRoom
 from gameserver.runtime.rooms.open_rooms import OpenRooms
+from gameserver.runtime.rooms.party import MAX_PARTY, MAX_VALID_S, Guest, OtherNodes, Party, Seats
 from gameserver.runtime.rooms.recovery import Recovered
-from gameserver.runtime.rooms.reservations import MAX_VALID_S, Reservations, Reserved
+from gameserver.runtime.rooms.reservations import Reservations, Reserved
 from gameserver.runtime.rooms.resume_tokens import ResumeTokens
 from gameserver.runtime.rooms.resumption import Resumption
 from gameserver.runtime.rooms.room_list import ListedRoom
@@ -65,8 +70,6 @@ RETRY_AFTER_S: Final = 5.0
 #: relapses.
 OVERLOAD_RETRY_S: Final = 5.0
 
-#: Most seats that one reservation is for.
-MAX_PARTY: Final = 1000
 _KIND: Final = re.compile(r"[a-z0-9_-]{1,32}")
 
 
@@ -136,6 +139,8 @@ class Lobby:
         self.storage_for_room: Callable[[], RoomStorage] | None = None
         #: Decides which players play on other nodes; None if there are no others.
         self.router: Routes | None = None
+        #: The other nodes of this host; None if there are none.
+        self.siblings: OtherNodes | None = None
         #: Returns the newest resume tokens that any node has seen, by life; None if there are none.
         self.newest_resumes: Callable[[Sequence[str]], Awaitable[Mapping[str, int]]] | None = None
         #: Where a client waits for its turn once it has said hello.
@@ -259,8 +264,10 @@ class Lobby:
         """Return the request in a hello; ``JoinRefused`` (4004, 4014) if it is wrong."""
         reserved = self.reservations.find(ticket)
         sent = None if self.router is None else self.router.ticket(ticket)
-        # The server knows the options of a player who moves.
-        whole = all(one is None or one.moved_from is None for one in (reserved, sent))
+        # The server knows the options of a player who moves, or for whom they were reserved.
+        whole = (reserved is None or not reserved.has_options) and (
+            sent is None or sent.moved_from is None
+        )
         return read_join_request(self._kinds, room, options, filter_, whole=whole)
 
     def schema_hash(self, kind: str) -> str:
@@ -406,10 +413,42 @@ class Lobby:
             raise LocalProtocolError(f"1 to {MAX_PARTY} seats can be reserved, not {count!r}")
         if not 0 < valid_s <= MAX_VALID_S:
             raise LocalProtocolError(f"seats are reserved for up to {MAX_VALID_S:g} s")
-        opened = self.room_for(request, count)
-        tickets = [self.reservations.reserve(opened.task, valid_s) for _ in range(count)]
+        return self.reserve_for(request, [Guest()] * count, valid_s)[1]
+
+    def reserve_party(self, party: Party) -> Seats:
+        """Reserve seats in a room of this server; ``JoinRefused`` as for a client that joins.
+
+        That holds for options of a guest, too.
+        """
+        request = self.request(party.room, party.options, party.filters)
+        label, tickets = self.reserve_for(request, party.guests, party.valid_s, party.moved_from)
+        return Seats(label, tuple(tickets))
+
+    def reserve_for(
+        self,
+        request: JoinRequest,
+        guests: Sequence[Guest],
+        valid_s: float,
+        moved_from: str | None = None,
+    ) -> tuple[str, list[str]]:
+        """Reserve seats in one room; return its label, and the ticket of each guest."""
+        room = self._kinds[request.kind]
+        all_options = [
+            None if guest.options is None else read_options(room, guest.options) for guest in guests
+        ]
+        opened = self.room_for(request, len(guests))
+        tickets = [
+            self.reservations.reserve(
+                opened.task,
+                valid_s,
+                identity=guest.identity,
+                options=options,
+                moved_from=moved_from,
+            )
+            for guest, options in zip(guests, all_options, strict=True)
+        ]
         opened.occupied()
-        return tickets
+        return opened.task.label, tickets
 
     @contextlib.contextmanager
     def claimed(self, ticket: str, request: JoinRequest) -> Iterator[Reserved]:

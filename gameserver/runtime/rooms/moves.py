@@ -21,11 +21,12 @@ from gameserver.protocol.messages import Moved
 from gameserver.room import Room
 from gameserver.runtime.rooms.join_request import JoinRequest, read_join_request
 from gameserver.runtime.rooms.open_room import OpenRoom
+from gameserver.runtime.rooms.party import Guest, OtherNodes, Party
 from gameserver.runtime.rooms.reservations import Reservations
 from gameserver.runtime.rooms.resumption import Resumption
 from gameserver.runtime.rooms.roster import Member
 from gameserver.runtime.rooms.routes import Routes
-from gameserver.simulation.matchable import options_named
+from gameserver.simulation.matchable import options_named, plain_filters
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,8 @@ class Rooms(Protocol):
 
     #: Decides which players play on other nodes; None if there are no others.
     router: Routes | None
+    #: The other nodes of this host; None if there are none.
+    siblings: OtherNodes | None
 
     @property
     def classes_by_kind(self) -> Mapping[str, type[Room]]:
@@ -88,7 +91,10 @@ class Moves:
             return
         request = attrs.evolve(request, options=all_options[0])
         moving = dict(zip(members, all_options, strict=True))
-        if self._rooms.router is None:
+        if self._rooms.siblings is not None:
+            assert self._nursery is not None, "start comes first"
+            self._nursery.start_soon(self._on_host, opened, moving, request, move.room)
+        elif self._rooms.router is None:
             self._here(opened, moving, request, move.room)
         else:
             assert self._nursery is not None, "start comes first"
@@ -148,6 +154,35 @@ class Moves:
             return
         for member, moved in ways.items():
             opened.task.roster.move(member, moved)
+
+    async def _on_host(
+        self, opened: OpenRoom, moving: Mapping[Member, Any], request: JoinRequest, room: str
+    ) -> None:
+        """Move players, each with its options, to a room of whichever node of the host."""
+        siblings = self._rooms.siblings
+        assert siblings is not None
+        guests = [
+            Guest(member.player.identity, self._named(request.kind, options))
+            for member, options in moving.items()
+        ]
+        party = Party(
+            request.kind if request.name is None else f"{request.kind}/{request.name}",
+            tuple(guests),
+            self._named(request.kind, request.options),
+            plain_filters(request.wanted),
+            MOVE_VALID_S,
+            opened.task.label,
+        )
+        try:
+            seats = await siblings.reserve(party, avoided={opened.task.label})
+        except JoinRefused as refusal:
+            self._refuse(opened, moving, room, refusal)
+            return
+        for member, ticket in zip(moving, seats.tickets, strict=True):
+            if member.may_resume:  # otherwise its seat is free again once the ticket has expired
+                life = member.resume_state.life
+                self._reservations.remember_move(life, seats.label, ticket, elsewhere=True)
+                opened.task.roster.move(member, Moved("", seats.label, ticket))
 
     def _named(self, kind: str, options: Any) -> dict[str, Any] | None:
         return None if options is None else options_named(self._kinds[kind], options)

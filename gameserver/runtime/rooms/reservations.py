@@ -24,8 +24,6 @@ from gameserver.tokens import Fault, TokenRefused
 
 #: Most reserved seats of all rooms.  Overflow policy ``refuse``.
 MAX_RESERVED: Final = 10_000
-#: The longest reservation: a reserved seat is empty meanwhile.
-MAX_VALID_S: Final = 600.0
 #: Remembered moves, for clients whose connection was lost before they heard of theirs.
 MAX_REMEMBERED: Final = 1024
 ID_BYTES: Final = 12
@@ -35,8 +33,9 @@ ID_BYTES: Final = 12
 class Reserved:
     """A reserved seat.
 
-    ``identity``, ``options`` and ``moved_from`` (a room) are set for a player who moves.  The
-    members of a party bring their own identity and options.
+    ``identity``, ``options`` and ``moved_from`` (a room) are set for a player who moves.  For the
+    members of a party, a back end may have set ``identity`` and ``options``; otherwise they bring
+    their own.
     """
 
     task: RoomTask
@@ -47,6 +46,11 @@ class Reserved:
     expiry: trio.CancelScope
     #: When the reservation expires, by Trio's clock.
     until_s: float
+
+    @property
+    def has_options(self) -> bool:
+        """Whether those that the client gives do not count."""
+        return self.options is not None or self.moved_from is not None
 
 
 class Reservations:
@@ -60,8 +64,9 @@ class Reservations:
         #: Those whose clients are just joining.
         self._claimed: dict[str, Reserved] = {}
         self._nursery: trio.Nursery | None = None
-        #: The player's life in its former room → the new room, and the ticket for the seat there.
-        self._moved: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        #: The player's life in its former room → the new room, the ticket for the seat there, and
+        #: whether another node of the host has it.
+        self._moved: OrderedDict[str, tuple[str, str, bool]] = OrderedDict()
 
     def __len__(self) -> int:
         """Return how many seats are reserved."""
@@ -190,8 +195,8 @@ class Reservations:
                     began_s + until_in_s,
                 ),
             )
-        for life, room, ticket in moves:
-            self.remember_move(life, room, ticket)
+        for life, room, ticket, *elsewhere in moves:
+            self.remember_move(life, room, ticket, elsewhere=elsewhere == [True])
 
     def forget(self, task: RoomTask) -> None:
         """Forget the reserved seats of a room that another process has."""
@@ -202,9 +207,12 @@ class Reservations:
 
     # ------------------------------------------------------------ remembered moves
 
-    def remember_move(self, life: str, room: str, ticket: str) -> None:
-        """Remember the move of a player, by its life (``ResumeState``) in the room that it left."""
-        self._moved[life] = room, ticket
+    def remember_move(self, life: str, room: str, ticket: str, *, elsewhere: bool = False) -> None:
+        """Remember the move of a player, by its life (``ResumeState``) in the room that it left.
+
+        ``elsewhere``: another node of the host has reserved the seat.
+        """
+        self._moved[life] = room, ticket, elsewhere
         if len(self._moved) > MAX_REMEMBERED:
             self._moved.popitem(last=False)
 
@@ -212,10 +220,11 @@ class Reservations:
         """Return room and ticket for a player who has moved, and is still expected."""
         if life is None or (moved := self._moved.pop(life, None)) is None:
             return None
+        room, ticket, elsewhere = moved
         try:
-            expected = self._tickets.verify(moved[1]).reservation in self._open
+            expected = self._tickets.verify(ticket).reservation in self._open or elsewhere
         except TokenRefused:
             expected = False
         if expected:
             self._moved[life] = moved  # this answer may be lost, too
-        return moved if expected else None
+        return (room, ticket) if expected else None

@@ -414,10 +414,11 @@ class Entrance:
         lobby = self._lobby
         with lobby.claimed(ticket, request) as reserved:
             room_class, task = lobby.room_class(request), reserved.task
+            trusted = reserved.moved_from is not None or reserved.identity is not None
             joining = Joining(
                 name=hello.name,
-                options=reserved.options if reserved.moved_from else request.options,
-                token=None if room_class.requires_token or reserved.moved_from else hello.token,
+                options=reserved.options if reserved.has_options else request.options,
+                token=None if trusted or room_class.requires_token else hello.token,
                 moved_from=reserved.moved_from,
             )
             if reserved.identity is not None:
@@ -427,7 +428,7 @@ class Entrance:
                 if verified is not None:
                     await lobby.sign_in.use_everywhere(verified)
                     self._used = verified
-            if room_class.requires_token or reserved.moved_from:
+            if room_class.requires_token or trusted:
                 joining = attrs.evolve(joining, verified=verified)
             deadline_s = trio.current_time() + AUTH_TIMEOUT_S
             accepted = await self._authenticated(joining, task, deadline_s)
