@@ -175,9 +175,9 @@ def compile_command(
         if isinstance(field.type, Int):
             low = -INT_LIMIT if field.low is None else field.low
             high = INT_LIMIT if field.high is None else field.high
-            check = f"v{i}.__class__ is not int or not {low!r} <= v{i} <= {high!r}"
+            check = f"type(v{i}) is not int or not {low!r} <= v{i} <= {high!r}"
         elif isinstance(field.type, Bool):
-            check = f"v{i}.__class__ is not bool"
+            check = f"type(v{i}) is not bool"
         else:
             names[f"complaint_{i}"] = field.complaint
             names[f"value_{i}"] = field.type.from_wire
@@ -377,7 +377,7 @@ def _sent(i: int, old: str, field_type: FieldType, names: dict[str, Any]) -> str
 def _note_change(i: int, field_type: FieldType, names: dict[str, Any]) -> list[str]:
     """Return lines that check the new value ``v<i>`` and record that it changed."""
     if field_type.additive:
-        fits = f"v{i}.__class__ is int and {-INT_LIMIT} <= v{i} <= {INT_LIMIT}"
+        fits = f"type(v{i}) is int and {-INT_LIMIT} <= v{i} <= {INT_LIMIT}"
         check = f"if not ({fits}): wrong({i}, v{i}, o)"
     else:
         names[f"holds_{i}"] = _fits(field_type) if field_type.changing else field_type.holds

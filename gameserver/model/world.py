@@ -47,6 +47,28 @@ class World:
     ``view`` decides what a seat sees by distance; None means one cell for all.
     """
 
+    __slots__ = (
+        "_free",
+        "_next_id",
+        "_publishes",
+        "_resting",
+        "busy",
+        "compared",
+        "despawned",
+        "emptied_groups",
+        "grid",
+        "group_sizes",
+        "owned",
+        "owner_changed",
+        "records",
+        "relayered",
+        "schema",
+        "seal",
+        "spawned",
+        "touched",
+        "view",
+    )
+
     def __init__(self, schema: Schema, view: View | None = None) -> None:
         #: The declared classes of the room.
         self.schema = schema
@@ -61,6 +83,8 @@ class World:
         #: Records that a publish must compare, by kind and id: always, and because touched.
         self.busy: list[dict[int, Record]] = [{} for _ in schema.entities]
         self.touched: list[dict[int, Record]] = [{} for _ in schema.entities]
+        #: The same with the functions that compare them, as a publish goes through them.
+        self.compared = tuple(zip(schema.compiled, self.busy, self.touched, strict=True))
         #: Seat → id → record of what the seat owns.
         self.owned: dict[int, dict[int, Record]] = {}
         #: Since the last publish, which empties them; each change of owner with the former one.

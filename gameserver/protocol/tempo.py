@@ -18,11 +18,13 @@ MAX_BENDS: Final = 8
 class Tempo:
     """The map of one room.  Initially, ticks and steady ticks are the same."""
 
-    __slots__ = ("_bends",)
+    __slots__ = ("_bends", "steady")
 
     def __init__(self) -> None:
         #: ``(tick, steady tick, pace from there on)``, oldest first, never empty.
         self._bends: list[tuple[float, float, float]] = [(0.0, 0.0, 1.0)]
+        #: Whether no bend has come yet: ticks are steady ticks.
+        self.steady = True
 
     @property
     def bends(self) -> list[tuple[float, float, float]]:
@@ -32,6 +34,7 @@ class Tempo:
     def from_bends(self, bends: Iterable[tuple[float, float, float]]) -> None:
         """Become the map with these bends."""
         self._bends = [(tick, steady, pace) for tick, steady, pace in bends]
+        self.steady = self._bends == [(0.0, 0.0, 1.0)]
 
     @property
     def pace(self) -> float:
@@ -55,6 +58,7 @@ class Tempo:
         while bends and bends[-1][0] >= tick:
             bends.pop()
         bends.append((tick, steady, pace))
+        self.steady = False
         del bends[:-MAX_BENDS]
         return True
 

@@ -7,8 +7,9 @@ cells as of the last publish, while its focus is where its entity is now.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 from gameserver.model.compiled import CompiledEntity
 from gameserver.model.fieldtypes import QUANTISE_ERRORS
@@ -37,10 +38,16 @@ class Crossing:
         self.count = len(flat)
 
 
+#: Arrivals and departures of a publish in which no entity crossed.
+NO_CROSSINGS: Final[Mapping[int, list[Crossing]]] = MappingProxyType({})
+
+
 class Changes:
     """The changes of one publish."""
 
     __slots__ = (
+        "_counts",
+        "_stayed",
         "arrivals",
         "crossings",
         "departures",
@@ -49,24 +56,21 @@ class Changes:
         "group_changes",
         "owner_changes",
         "owner_touched",
-        "stayed",
-        "stayed_counts",
         "tick",
     )
 
     def __init__(self, tick: int) -> None:
         self.tick = tick
-        #: Cell → the ``adds`` of the entities that stayed in it: the elements, their bytes, and
-        #: their number.
+        #: Cell → the elements of the ``adds`` of the entities that stayed in it.
         self.flat: dict[int, list[Any]] = {}
-        self.stayed: dict[int, bytes] = {}
-        self.stayed_counts: dict[int, int] = {}
+        self._stayed: dict[int, bytes] | None = None
+        self._counts: dict[int, int] | None = None
         self.crossings: list[Crossing] = []
         #: Whether any entity despawned, be it before it was ever published.
         self.despawned = False
-        #: The crossings by target, and by origin.
-        self.arrivals: dict[int, list[Crossing]] = {}
-        self.departures: dict[int, list[Crossing]] = {}
+        #: The crossings by target, and by origin, once they have been applied.
+        self.arrivals: Mapping[int, list[Crossing]] = NO_CROSSINGS
+        self.departures: Mapping[int, list[Crossing]] = NO_CROSSINGS
         #: Group → id → ``id, mask, value…`` of the group fields that changed.
         self.group_changes: dict[int, dict[int, list[Any]]] = {}
         #: Seats for which what they own, or which of it they see, may have changed.
@@ -74,10 +78,24 @@ class Changes:
         #: Seat → id → ``id, mask, value…`` of the owner fields that changed.
         self.owner_changes: dict[int, dict[int, list[Any]]] = {}
 
+    @property
+    def stayed(self) -> dict[int, bytes]:
+        """Cell → the bytes of its elements in ``flat``, which must be complete by now."""
+        if self._stayed is None:
+            self._stayed = {cell: fragment(flat) for cell, flat in self.flat.items()}
+        return self._stayed
+
+    @property
+    def stayed_counts(self) -> dict[int, int]:
+        """Cell → the number of its elements in ``flat``, which must be complete by now."""
+        if self._counts is None:
+            self._counts = {cell: len(flat) for cell, flat in self.flat.items()}
+        return self._counts
+
     def nothing(self) -> bool:
         """Whether the world is as it was at the last publish."""
         return not (
-            self.stayed
+            self.flat
             or self.crossings
             or self.owner_changes
             or self.owner_touched
@@ -86,7 +104,7 @@ class Changes:
 
     def cells(self) -> set[int]:
         """Return the cells in which anything changed, arrived or departed."""
-        found = set(self.stayed)
+        found = set(self.flat)
         for crossing in self.crossings:
             found.update(c for c in (crossing.origin, crossing.target) if c is not None)
         return found
@@ -111,9 +129,7 @@ def find_changes(world: World, tick: int) -> Changes:
         _note_owners(world, changes)
     if world.relayered:
         _note_relayered(world, changes, stayed)
-    for compiled, busy, touched in zip(
-        world.schema.compiled, world.busy, world.touched, strict=True
-    ):
+    for compiled, busy, touched in world.compared:
         if busy:
             _scan(world, compiled, busy.values(), changes, stayed)
         if touched:
@@ -123,21 +139,23 @@ def find_changes(world: World, tick: int) -> Changes:
         _note_despawned(world, changes)
     else:
         world.rest_ids(())
-    for cell, flat in stayed.items():
-        changes.stayed[cell] = fragment(flat)
-        changes.stayed_counts[cell] = len(flat)
     return changes
 
 
 def apply_crossings(world: World, changes: Changes) -> None:
     """Move each entity that crossed into its new cell, and note the owners that it may concern."""
+    if not changes.crossings:
+        return
+    arrivals: dict[int, list[Crossing]] = {}
+    departures: dict[int, list[Crossing]] = {}
+    changes.arrivals, changes.departures = arrivals, departures
     for crossing in changes.crossings:
         record, origin, target = crossing.record, crossing.origin, crossing.target
         world.grid.move(record, target)
         if target is not None:
-            changes.arrivals.setdefault(target, []).append(crossing)
+            arrivals.setdefault(target, []).append(crossing)
         if origin is not None:
-            changes.departures.setdefault(origin, []).append(crossing)
+            departures.setdefault(origin, []).append(crossing)
         if record.owner:
             changes.owner_touched.add(record.owner)
 

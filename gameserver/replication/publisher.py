@@ -60,6 +60,20 @@ class Publisher:
     it is behind, and gets one delta in that time; by default no acknowledgement is waited for.
     """
 
+    __slots__ = (
+        "_asker",
+        "_check_turns",
+        "_individual",
+        "_published_tick",
+        "_seats",
+        "catch_up_notice",
+        "quiet_ticks",
+        "statistics",
+        "view_share",
+        "window_ticks",
+        "world",
+    )
+
     def __init__(
         self,
         world: World,

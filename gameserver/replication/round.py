@@ -34,7 +34,9 @@ from gameserver.replication.seat import Seat
 #: from the processor's caches.  Larger batches gain nothing and take memory.
 BATCH_FRAMES: Final = 256
 
-DELTA_HEAD: Final = array_header(10) + pack(int(Kind.DELTA))
+DELTA: Final = int(Kind.DELTA)
+#: The header of the array that a delta is.
+DELTA_HEADER: Final = array_header(10)
 
 
 @attrs.define
@@ -55,13 +57,13 @@ class PublisherStatistics:
 
 def flush(batch: list[tuple[Seat, bytes]], tick: int, statistics: PublisherStatistics) -> None:
     """Post these frames, which brings their seats up to date with ``tick``; empty the batch."""
-    deltas = delta_bytes = 0
+    deltas, delta_bytes = len(batch), 0
     for seat, frame in batch:
         if seat.sink.post(frame):
             seat.delta_posted(tick)
-            deltas += 1
             delta_bytes += len(frame)
         else:
+            deltas -= 1
             seat.forget()  # broken; if it ever takes frames again, it starts over
     statistics.deltas += deltas
     statistics.delta_bytes += delta_bytes
@@ -123,7 +125,7 @@ class Round:
         self._events = events
         self._turn = turn
         self._statistics = statistics
-        self._head = DELTA_HEAD + pack(changes.tick)
+        self._head = DELTA_HEADER + pack(DELTA) + pack(changes.tick)
         #: Command seq → head with this seq and without a margin.
         self._heads: dict[int, bytes] = {}
         self._bodies = self._make_bodies()

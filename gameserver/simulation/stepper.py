@@ -8,8 +8,7 @@ publishes what a step left behind.
 from __future__ import annotations
 
 from bisect import insort
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
@@ -92,6 +91,25 @@ class Stepper(Generic[R]):
 
     ``LocalProtocolError`` if the class of the room cannot work (``room_check.py``).
     """
+
+    __slots__ = (
+        "_commands",
+        "_emitted",
+        "_handlers",
+        "_in_order",
+        "_rewind",
+        "_said",
+        "_timers",
+        "calls",
+        "failures",
+        "input_times",
+        "joins",
+        "outbox",
+        "room",
+        "seated",
+        "takes_inputs",
+        "texts_dropped",
+    )
 
     def __init__(self, room: R) -> None:
         check_room(type(room))
@@ -272,13 +290,14 @@ class Stepper(Generic[R]):
 
         Never raises: exceptions of hooks are appended to ``failures``.
         """
-        deque(self.stages(tick_number), maxlen=0)
+        self.stages(tick_number, _no_time)
 
-    def stages(self, tick_number: int) -> Iterator[str]:
-        """Simulate one tick as ``step`` does; yield the name of each hook once it was called.
+    def stages(self, tick_number: int, clock: Callable[[], float]) -> list[tuple[str, float]]:
+        """Simulate one tick as ``step`` does; return the hooks called, and when each ended.
 
-        For a caller with a clock, which measures each of these stages.  ``tick`` is the last one.
+        ``tick`` is the last one.
         """
+        stages: list[tuple[str, float]] = []
         if self._commands.recorder is not None:
             self._commands.recorder.record(Stepped(tick_number))
         self.room.tick_number = tick_number
@@ -286,24 +305,25 @@ class Stepper(Generic[R]):
         forget_empty_groups(self.room)
         if self.calls.results:
             self._deliver_results()
-            yield "background"
+            stages.append(("background", clock()))
         if self._commands.waiting:
             self._apply_commands(tick_number)
-            yield "on_command"
+            stages.append(("on_command", clock()))
         if self._in_order:
             self._apply_inputs(tick_number)
-            yield "on_command"
+            stages.append(("on_command", clock()))
         if self._said:
             self._tell_said()
-            yield "on_say"
+            stages.append(("on_say", clock()))
         if self._timers.waiting:
             self._call_timers(tick_number)
-            yield "timer"
+            stages.append(("timer", clock()))
         try:
             self.room.tick()
         except Exception as error:  # noqa: BLE001 - as in ``_guarded``, without its cost
             self.failures.append(HookFailure("tick", None, error))
-        yield "tick"
+        stages.append(("tick", clock()))
+        return stages
 
     def _deliver_results(self) -> None:
         for call, result in self.calls.take_results():
@@ -450,6 +470,11 @@ class Stepper(Generic[R]):
         except Exception as error:  # noqa: BLE001 - a game's bug must not take the server down
             self.failures.append(HookFailure(hook, player, error))
             return _FAILED
+
+
+def _no_time() -> float:
+    """Stand for the clock of a caller that measures nothing."""
+    return 0.0
 
 
 def _without(seats: tuple[int, ...], number: int) -> tuple[int, ...]:

@@ -145,9 +145,9 @@ def test_kicking_a_player_that_left_kicks_nobody() -> None:
 
 def test_the_stages_of_a_step_are_told_in_order() -> None:
     stepper = Stepper(Warehouse())
-    assert [*stepper.stages(4)] == ["tick"], "no other hook was called"
+    assert stepper.stages(4, lambda: 1.5) == [("tick", 1.5)], "no other hook was called"
     ann = stepper.join(1, NoSink(), "ann")
     stepper.hear(ann.player, "hello")
-    seen = [(hook, stepper.room.steps) for hook in stepper.stages(5)]
+    seen = stepper.stages(5, lambda: stepper.room.steps)
     assert seen == [("on_command", 1), ("on_say", 1), ("tick", 2)]
     assert stepper.room.tick_number == 5

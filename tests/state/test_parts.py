@@ -38,8 +38,6 @@ def fields(cls: type) -> set[str]:
 ROOM = Arena()
 PLAYER = Player(Seat(1, NOWHERE), Screen(), "", None, Outbox())
 WORLD = World(Arena.schema())
-STEPPER = Stepper(Arena())
-PUBLISHER = Publisher(ROOM.world, check_every_ticks=1, quiet_ticks=1)
 HISTORY = History(ROOM.world, Arena.rewinds, 1)
 
 #: All attributes, the saved ones, and the others: settings of the class, caches, counts of the
@@ -52,10 +50,19 @@ PARTS = [
         {"_past", "_storage"},
     ),
     (
-        set(vars(ROOM.world)),
+        slots(World),
         {"grid", "records", "touched", "owned", "spawned", "despawned", "owner_changed"}
         | {"_free", "_next_id", "_resting", "relayered"},
-        {"schema", "busy", "_publishes", "view", "seal", "group_sizes", "emptied_groups"},
+        {
+            "schema",
+            "busy",
+            "compared",
+            "_publishes",
+            "view",
+            "seal",
+            "group_sizes",
+            "emptied_groups",
+        },
     ),
     (
         slots(Grid),
@@ -113,14 +120,14 @@ PARTS = [
         {"input_class", "recorder", "schema", "times"},
     ),
     (
-        set(vars(STEPPER)),
+        slots(Stepper),
         {"room", "seated", "texts_dropped", "joins", "_said", "_commands", "_rewind", "outbox"}
         | {"calls"},
         {"failures", "_in_order", "_timers", "_handlers", "_emitted"}
         | {"input_times", "takes_inputs"},
     ),
     (
-        set(vars(PUBLISHER)),
+        slots(Publisher),
         {"_seats", "view_share", "catch_up_notice", "_check_turns", "_published_tick"},
         {"world", "statistics", "quiet_ticks", "window_ticks", "_asker", "_individual"},
     ),

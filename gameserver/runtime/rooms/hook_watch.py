@@ -22,6 +22,14 @@ MAX_BLOCKS: Final = 3
 class HookWatch:
     """Watches the hooks of ``room``."""
 
+    __slots__ = (
+        "_in_a_row",
+        "_log",
+        "_room",
+        "blocks",
+        "failures",
+    )
+
     def __init__(self, room: Room, log: BoundLogger) -> None:
         #: Hooks that raised, and hooks that took ``BLOCK_S`` or longer.
         self.failures = 0

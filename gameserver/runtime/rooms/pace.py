@@ -27,9 +27,13 @@ class RoomPace:
     ``tick_rate`` is the nominal rate, ``publish_every`` how many ticks usually lie between deltas.
     """
 
+    __slots__ = ("_announced", "_tick_rate", "tempo", "tick_s")
+
     def __init__(self, tick_rate: int, publish_every: int) -> None:
         #: Shared with the schedule of the ticks.
         self.tempo: Final = Tempo()
+        #: The real time between two ticks.
+        self.tick_s = 1 / tick_rate
         self._tick_rate = tick_rate
         self._announced = Pace(0, 1.0, publish_every)
 
@@ -42,7 +46,11 @@ class RoomPace:
         """Continue the pace of a room that was handed over, of which its clients know."""
         bends, told = plain
         self.tempo.from_bends(bends)
-        self._announced = Pace(*told)
+        self._announce(Pace(*told))
+
+    def _announce(self, pace: Pace) -> None:
+        self._announced = pace
+        self.tick_s = 1 / (self._tick_rate * pace.pace)
 
     @property
     def share(self) -> float:
@@ -53,11 +61,6 @@ class RoomPace:
     def publish_interval(self) -> int:
         """How many ticks lie between two deltas."""
         return self._announced.publish_every
-
-    @property
-    def tick_s(self) -> float:
-        """The real time between two ticks."""
-        return 1 / (self._tick_rate * self.share)
 
     def change(self, tick_number: int, share: float, publish_interval: int) -> bytes | None:
         """Change the pace soon after ``tick_number``.
@@ -71,7 +74,7 @@ class RoomPace:
         announced = Pace(starts, share, publish_interval)
         if announced == self._announced:
             return None
-        self._announced = announced
+        self._announce(announced)
         return binary_frame(announced.encode())
 
     @property

@@ -68,6 +68,40 @@ class RoomTask:
     its ``on_start``; ``storage`` is the room's own, whose writes then carry the claim.
     """
 
+    __slots__ = (
+        "_background",
+        "_begun_s",
+        "_blocked",
+        "_clock",
+        "_fence",
+        "_frozen",
+        "_journals",
+        "_kept",
+        "_level",
+        "_life",
+        "_log",
+        "_loop",
+        "_published_tick",
+        "_recovered",
+        "_scheduled",
+        "_stages",
+        "_storage",
+        "_times",
+        "hooks",
+        "journal",
+        "label",
+        "ladder",
+        "on_move",
+        "pace",
+        "publisher",
+        "ready",
+        "room",
+        "roster",
+        "seeing",
+        "stepper",
+        "was_recovered",
+    )
+
     def __init__(
         self,
         room: Room,
@@ -564,11 +598,11 @@ class RoomTask:
 
     def _simulate(self, tick_number: int, begun_s: float) -> float:
         """Step the room and deal with what its hooks left behind; return how long the step took."""
-        stepper, clock = self.stepper, self._clock
+        stepper = self.stepper
         if stepper.takes_inputs:
             stepper.input_times.begin_tick(begun_s)
-        self._stages = stages = [(hook, clock()) for hook in stepper.stages(tick_number)]
-        simulate_s = stages[-1][1] - begun_s if stages else 0.0
+        self._stages = stages = stepper.stages(tick_number, self._clock)
+        simulate_s = stages[-1][1] - begun_s
         if simulate_s >= BLOCK_S or self._blocked:
             self._blocked = simulate_s >= BLOCK_S
             if (

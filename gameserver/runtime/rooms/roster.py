@@ -166,6 +166,30 @@ class Member:
 class Roster:
     """The players of the room that ``stepper`` steps and ``publisher`` publishes."""
 
+    __slots__ = (
+        "_blocked_s",
+        "_by_identity",
+        "_hold_quota",
+        "_hooks",
+        "_members",
+        "_other_schema_tick",
+        "_publisher",
+        "_resumption",
+        "_room",
+        "_seats",
+        "_stepper",
+        "arrivals",
+        "closed",
+        "held",
+        "identities",
+        "incarnation",
+        "joins",
+        "label",
+        "on_closed",
+        "on_released",
+        "suspended",
+    )
+
     def __init__(
         self,
         label: str,

@@ -95,8 +95,10 @@ class Schedule:
         if now_s < self.next_deadline_s:
             return None
         number = self._next
-        # As ``deadline_s``, without the call: every tick of every room comes here.
-        following_s = self.start_s + self.tempo.steady_of(number + 1) / self.rate
+        # As ``deadline_s``, without the calls: every tick of every room comes here.
+        tempo, following = self.tempo, number + 1
+        steady = following if tempo.steady else tempo.steady_of(following)
+        following_s = self.start_s + steady / self.rate
         if now_s < following_s:
             self._catch_ups_in_a_row = 0
         elif self._catch_ups_in_a_row < MAX_CATCH_UP_TICKS:
@@ -108,8 +110,9 @@ class Schedule:
             self.dropped += newest - number
             number = newest
             following_s = self.deadline_s(number + 1)
+            following = number + 1
         self.ticks += 1
-        self._next = number + 1
+        self._next = following
         self.next_deadline_s = following_s
         return number
 

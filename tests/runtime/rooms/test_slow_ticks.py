@@ -72,7 +72,7 @@ async def test_operators_are_told_of_rooms_and_slow_ticks(monkeypatch: pytest.Mo
             async with open_game(f"ws://127.0.0.1:{server.port}/", name="Ada") as game:
                 await game.next_delta()
                 [(_, task)] = server.lobby.rooms
-                monkeypatch.setattr(type(task.pace), "tick_s", 0.0)
+                monkeypatch.setattr(task.pace, "tick_s", 0.0)
                 await game.say("hello")
                 await game.next_text()  # a tick later
                 told = await trio.to_thread.run_sync(ask, url, None)
