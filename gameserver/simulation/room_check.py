@@ -105,8 +105,13 @@ def _check_view(room: type[Room]) -> None:
 
 def check_attributes(room: Room) -> None:
     """Raise ``LocalProtocolError`` if an attribute of ``room`` hides a hook or a tool."""
-    for name in vars(room):
-        if name in HOOKS or name in _methods():
+    # Not by ``vars``: once it has been asked for, all attributes of the room are slower to reach.
+    for name in (*HOOKS, *_methods()):
+        defined = getattr(type(room), name)
+        if isinstance(defined, property):
+            continue  # which nothing can be assigned to
+        found = getattr(room, name)
+        if getattr(found, "__func__", found) is not getattr(defined, "__func__", defined):
             raise LocalProtocolError(_hides(type(room), name, f"self.{name} = …"))
 
 

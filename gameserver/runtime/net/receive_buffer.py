@@ -247,7 +247,8 @@ class ReceiveBuffer:
             return False
         self.bytes_in = bytes_in
         self._frames_in += 1
-        self._on_message(message)
+        on_message = self._on_message
+        on_message(message)
         return True
 
     def take_in(self, data: bytes) -> None:

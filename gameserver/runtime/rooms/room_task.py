@@ -555,7 +555,7 @@ class RoomTask:
         scheduled, roster = self._scheduled, self.roster
         assert scheduled is not None
         before_s, self._begun_s = self._begun_s, begun_s
-        if begun_s - before_s > BLOCK_S:
+        if lateness_s > BLOCK_S:
             self._note_missed(begun_s - before_s - self.pace.tick_s)
         if roster.held:
             roster.release_expired(begun_s)
@@ -566,7 +566,8 @@ class RoomTask:
         ):
             self._published_tick = tick_number
             self._publish(tick_number, simulate_s)
-        ended_s = self._clock()
+        clock = self._clock
+        ended_s = clock()
         publish_s = ended_s - begun_s - simulate_s
         if publish_s >= BLOCK_S:
             self.hooks.note_duration("publish", publish_s)

@@ -201,7 +201,8 @@ class Reception:
         if self._ended:
             return  # what came in one read with the message that ended it
         try:
-            now_s = self._clock()
+            clock = self._clock
+            now_s = clock()
             self._count.add(now_s)
             command = short_command(data)
             if command is None:
