@@ -150,6 +150,18 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
             "Game time as a share of real time.",
         ),
         Panel(
+            "Slow ticks, and waiting for a core",
+            "short",
+            (
+                Query(_rate("slow_ticks"), "slow ticks a second"),
+                Query(
+                    "max by (instance) (gameserver_waited_for_core_ratio{@})",
+                    "{{instance}} waits, as a share",
+                ),
+            ),
+            "A server that waits for a core shares it with another program.",
+        ),
+        Panel(
             "Where the time of an input goes, median of the worst room",
             "s",
             (
@@ -184,6 +196,21 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
             ),
         ),
         Panel(
+            "Round trips of players",
+            "s",
+            (
+                Query(
+                    "max by (kind, quantile) (gameserver_rtt_seconds{@})",
+                    "{{kind}} q{{quantile}}",
+                ),
+            ),
+        ),
+        Panel(
+            "Players behind",
+            "short",
+            (Query("sum by (kind) (gameserver_players_behind{@})", "{{kind}}"),),
+        ),
+        Panel(
             "Inputs that do not count",
             "ops",
             (
@@ -214,6 +241,15 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
             "Full garbage collections while people play",
             "s",
             (Query(_rate("full_collection_seconds"), "seconds a second"),),
+        ),
+        Panel(
+            "Operators and reports",
+            "ops",
+            (
+                Query(_rate("reports"), "reports of players"),
+                Query(_rate("admin_actions", "action"), "{{action}}"),
+                Query(_rate("admin_refusals"), "admin tokens refused"),
+            ),
         ),
         Panel(
             "Storage",
