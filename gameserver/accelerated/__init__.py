@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol, TypeVar, cast
 T = TypeVar("T")
 
 #: The compiled modules of this package, and those that only Linux has.
-MODULES: Final = ("commands",)
+MODULES: Final = ("commands", "scanning")
 LINUX_MODULES: Final = ("reading",)
 #: Set to 1 in the environment, it chooses the pure implementations.
 PURE_VARIABLE: Final = "GAMESERVER_PURE"

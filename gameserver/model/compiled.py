@@ -2,7 +2,7 @@
 
 Owns the code generation for quantising an entity, for finding what changed, and for checking a
 command.  The generated functions are plain Python, a few lines per field.  Their text holds nothing
-but the game's own declarations, whose field names are identifiers.
+but the game's own declarations, whose field names are identifiers.  The scans have compiled twins.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, NoReturn, Protocol
 
 import attrs
 
+from gameserver.accelerated import twin
 from gameserver.errors import LocalProtocolError, RemoteProtocolError
 from gameserver.model.edits import differ, packed_size
 from gameserver.model.explained import explain
@@ -203,7 +204,7 @@ def _compile_position(
     return function
 
 
-def compile_scan(name: str, fields: NamedTypes, at: tuple[int, ...]) -> Scan:
+def compile_scan_in_python(name: str, fields: NamedTypes, at: tuple[int, ...]) -> Scan:
     """Return the function that compares entities with the last publish.
 
     This is the only loop of a publish over all entities, so it does everything that a changed
@@ -266,7 +267,7 @@ def compile_scan(name: str, fields: NamedTypes, at: tuple[int, ...]) -> Scan:
     return function
 
 
-def compile_owner_scan(name: str, fields: NamedTypes) -> OwnerScan:
+def compile_owner_scan_in_python(name: str, fields: NamedTypes) -> OwnerScan:
     """Return a scan as ``compile_scan`` does, for the owner fields of entities that have an owner.
 
     The function puts ``[id, mask, value…]``, values absolute or as changes, into ``changed`` under
@@ -410,3 +411,7 @@ def _scale(field_type: FieldType) -> str:
 def _define(class_name: str, function: str, source: str, names: dict[str, Any]) -> Any:
     exec(compile(source, f"<gameserver: {function} of {class_name}>", "exec"), names)
     return names[function]
+
+
+compile_scan = twin("compile_scan", compile_scan_in_python)
+compile_owner_scan = twin("compile_owner_scan", compile_owner_scan_in_python)

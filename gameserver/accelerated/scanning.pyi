@@ -1,0 +1,6 @@
+from gameserver.model.compiled import NamedTypes, OwnerScan, Scan
+
+SOURCES: str
+
+def compile_scan(name: str, fields: NamedTypes, at: tuple[int, ...]) -> Scan: ...
+def compile_owner_scan(name: str, fields: NamedTypes) -> OwnerScan: ...
