@@ -45,6 +45,13 @@ class CoreShare:
     computed: float = 0.0
     waited: float = 0.0
 
+    def own_part(self, busy: float) -> float:
+        """Return the part of a share that the thread was ``busy`` in which it did not wait, 0 to 1.
+
+        It may have waited while it was not busy, so this is the most that the part can be.
+        """
+        return max(0.0, min(1.0, (1 - self.waited) / busy)) if busy > 0 else 1.0
+
     @classmethod
     def between(cls, before: CoreTime | None, after: CoreTime | None, span_s: float) -> CoreShare:
         """Return the shares of ``span_s``; 0 where nothing is known."""

@@ -80,7 +80,9 @@ def seat_without_deltas(task: RoomTask, number: int, name: str) -> Client:
 
 def room_loop() -> RoomLoop:
     """Return a loop for rooms whose players have no links, so there is nothing to read or ping."""
-    return RoomLoop(ping_interval_s=Settings().ping_interval_s, polled=False)
+    return RoomLoop(
+        ping_interval_s=Settings().ping_interval_s, polled=False, core_time=lambda: None
+    )
 
 
 def room_task(room: Room, *, loop: RoomLoop | None = None) -> RoomTask:

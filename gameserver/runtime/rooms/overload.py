@@ -4,7 +4,8 @@ Owns the table of steps and the decision to go up or down.  Pure: the caller rep
 tick took.  Never carries a step out; ``room_task.py`` does.
 
 The *load* is the time that ticks take, as a share of the time between two ticks, averaged over a
-window of ``WINDOW_S``.  Four rules keep the ladder from oscillating:
+window of ``WINDOW_S``.  Time in which the server waited for a core does not count.  Four rules keep
+the ladder from oscillating:
 
 - a step down is taken only if the ticks would fit after it: publishes that become more frequent or
   reach further cost more, and their present cost tells how much more;
@@ -193,12 +194,19 @@ class OverloadLadder:
         self._window_began, self._arrivals = tick_number, arrivals
 
     def ticked(
-        self, tick_number: int, work_s: float, publish_s: float, players: int, arrivals: int
+        self,
+        tick_number: int,
+        work_s: float,
+        publish_s: float,
+        players: int,
+        arrivals: int,
+        own_part: float = 1.0,
     ) -> bool:
         """Record that a tick took ``work_s``, its publish ``publish_s`` of that.
 
         ``players`` are in the room now, and ``arrivals`` is how many have ever joined or come back.
-        Returns whether the ladder took a step.
+        ``own_part`` is the part of ticks' time that was not spent waiting for a core.  Returns
+        whether the ladder took a step.
         """
         self._ticks += 1
         self._sum_s += work_s
@@ -208,9 +216,9 @@ class OverloadLadder:
         if tick_number - self._window_began < self._window_ticks or self._ticks < MIN_TICKS:
             return False
         counted_s = max(0.0, self._sum_s - self._longest_s)
-        self.load = counted_s / (self._ticks - 1) * self._tick_rate
+        self.load = own_part * counted_s / (self._ticks - 1) * self._tick_rate
         # The longest tick counts here: of few publishes in a window, one is a large share.
-        publish_load = self._publish_s / self._ticks * self._tick_rate
+        publish_load = own_part * self._publish_s / self._ticks * self._tick_rate
         arrived, self._arrivals = arrivals - self._arrivals, arrivals
         is_rush = arrived * PLAYERS_PER_ARRIVAL >= max(players, 1)
         self._rushes = self._rushes + 1 if is_rush else 0

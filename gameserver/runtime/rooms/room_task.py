@@ -586,7 +586,8 @@ class RoomTask:
                 stages=self._stages,
                 publish_s=publish_s,
             )
-        if self.ladder.ticked(tick_number, work_s, publish_s, players, arrivals):
+        own_part = self._loop.own_part
+        if self.ladder.ticked(tick_number, work_s, publish_s, players, arrivals, own_part):
             self._take_step(tick_number)
         if self.journal is not None:
             self.journal.after_tick()

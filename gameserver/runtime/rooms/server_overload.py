@@ -10,8 +10,9 @@ step are next, the heaviest of them first, so no room takes a second step before
 has taken its first.
 
 The server is overloaded in a second in which more than ``LATE_SHARE`` of the ticks begin a whole
-tick late and ticks take more than ``BUSY_SHARE`` of the time.  Two such seconds in a row cannot be
-one blocking hook or one garbage collection.
+tick late and ticks take more than ``BUSY_SHARE`` of the time, without the time in which the server
+waited for a core: giving something up would not bring it the core.  Two such seconds in a row
+cannot be one blocking hook or one garbage collection.
 """
 
 from __future__ import annotations
@@ -105,11 +106,16 @@ class ServerOverload:
         """How many rooms stand at a step because of the others."""
         return sum([room.demanded > 0 for room in self._rooms])
 
-    def look(self, now_s: float, busy_s: float, ticks: int, late_ticks: int) -> None:
-        """End a window; the arguments are what the scheduler has counted so far."""
+    def look(
+        self, now_s: float, busy_s: float, ticks: int, late_ticks: int, own_part: float = 1.0
+    ) -> None:
+        """End a window; the arguments are what the scheduler has counted so far.
+
+        ``own_part`` is the part of the ticks' time that was not spent waiting for a core.
+        """
         then_s, busy_then_s, ticks_then, late_then = self._seen
         self._seen = now_s, busy_s, ticks, late_ticks
-        busy_share = (busy_s - busy_then_s) / max(now_s - then_s, WINDOW_S)
+        busy_share = own_part * (busy_s - busy_then_s) / max(now_s - then_s, WINDOW_S)
         late = late_ticks - late_then > LATE_SHARE * (ticks - ticks_then)
         self._high_windows = self._high_windows + 1 if late and busy_share > BUSY_SHARE else 0
         self._low_windows = self._low_windows + 1 if busy_share < LOW_BUSY_SHARE else 0

@@ -14,11 +14,13 @@ from clients.joining import open_game
 from clients.replica import Replica
 from gameserver import JoinRefused, Near
 from gameserver.config import Settings
+from gameserver.ops.core_time import CoreTime
 from gameserver.ops.metrics import exposition
 from gameserver.protocol.messages import Check, Delta, Pace
 from gameserver.runtime.rooms import overload, room_task
 from gameserver.runtime.rooms.lobby import OVERLOAD_RETRY_S, Lobby
 from gameserver.runtime.rooms.overload import LOW_WINDOWS, STEPS
+from gameserver.runtime.rooms.room_loop import RoomLoop
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.serving import open_server
 from tests.support.seated_room import Client, Sink, running, seat
@@ -58,6 +60,28 @@ def busy(task: RoomTask, clock: MockClock, load: float) -> Busy:
 
 def deltas(seated: Client, after: int = 0) -> list[int]:
     return [m.tick for m in seated.sink.messages if isinstance(m, Delta) and m.tick > after]
+
+
+@pytest.mark.parametrize(("waited", "levels"), [(0.0, [1]), (0.6, [])])
+async def test_waiting_for_a_core_is_no_load(
+    autojump_clock: MockClock, waited: float, levels: list[int]
+) -> None:
+    """A tick that takes long because something else uses the core gives nothing up."""
+
+    def core_time() -> CoreTime:
+        now_s = autojump_clock.current_time()
+        return CoreTime(computed_s=(1 - waited) * now_s, waited_s=waited * now_s)
+
+    loop = RoomLoop(ping_interval_s=2.0, polled=False, core_time=core_time)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(loop.run)
+        async with running(Busy(), loop) as task:
+            room = busy(task, autojump_clock, 0.0)
+            await trio.sleep(2.5)  # by now the loop knows how much it waits
+            room.work_s = 0.96 * TICK_S
+            await trio.sleep(2.5)
+            assert room.levels == levels
+        nursery.cancel_scope.cancel()
 
 
 async def test_twice_the_load_leaves_a_game_that_works(autojump_clock: MockClock) -> None:

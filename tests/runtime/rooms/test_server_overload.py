@@ -13,6 +13,7 @@ from trio.testing import MockClock
 from gameserver import JoinRefused, Settings
 from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.rooms.server_overload import (
+    BUSY_SHARE,
     HIGH_WINDOWS,
     LOW_WINDOWS,
     SETTLING_WINDOWS,
@@ -57,6 +58,7 @@ class Server:
         for room in self.rooms:
             self.overload.add(room)
         self.counted = [0.0, 0.0, 0, 0]
+        self.own_part = 1.0
 
     def window(self, count: int = 1) -> None:
         for _ in range(count):
@@ -64,7 +66,7 @@ class Server:
             now_s, busy_s, ticks, late = self.counted
             late += 100 if load > 1 else 0
             self.counted = [now_s + 1, busy_s + min(load, 1.0), ticks + 100, late]
-            self.overload.look(*self.counted)  # type: ignore[arg-type]
+            self.overload.look(*self.counted, self.own_part)  # type: ignore[arg-type]
 
     @property
     def steps(self) -> list[int]:
@@ -76,6 +78,16 @@ def test_a_server_with_enough_time_asks_for_nothing() -> None:
     server.window(100)
     assert set(server.steps) == {0}
     assert not server.overload.no_new_rooms
+
+
+def test_a_server_that_waits_for_a_core_asks_for_nothing() -> None:
+    server = Server(*[0.05] * 60)
+    server.own_part = BUSY_SHARE - 0.01
+    server.window(100)
+    assert not server.overload.no_new_rooms
+    server.own_part = BUSY_SHARE + 0.01
+    server.window(HIGH_WINDOWS)
+    assert server.overload.no_new_rooms
 
 
 def test_no_new_rooms_come_first_and_then_the_heaviest_rooms_give() -> None:

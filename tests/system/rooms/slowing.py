@@ -31,7 +31,13 @@ class ToldLadder(OverloadLadder):
     """Judges by the invented duration of ticks."""
 
     def ticked(
-        self, tick_number: int, work_s: float, publish_s: float, players: int, arrivals: int
+        self,
+        tick_number: int,
+        work_s: float,
+        publish_s: float,
+        players: int,
+        arrivals: int,
+        own_part: float = 1.0,
     ) -> bool:
         work_s = Arena.tick_load / Arena.tick_rate
         return super().ticked(tick_number, work_s, 0.0, players, arrivals)
