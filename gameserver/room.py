@@ -45,6 +45,13 @@ class Past(Protocol):
         """Return what ``screen``, the screen of ``player``, showed."""
 
 
+class Reserve(Protocol):
+    """Reserves seats for ``Room.reserve_seats``; ``runtime/rooms/lobby.py`` implements it."""
+
+    def __call__(self, room: str, count: int, valid_s: float) -> list[str]:
+        """Return a ticket for each seat, or raise ``JoinRefused``."""
+
+
 class Room(Generic[EntityT]):
     """Subclass this and override the hooks.
 
@@ -205,6 +212,7 @@ class Room(Generic[EntityT]):
         self._groups = Groups(self.players, self.world)
         self._past: Past | None = None
         self._storage: RoomStorage | None = None
+        self._reserve: Reserve = _stand_ins
 
     @classmethod
     def schema(cls) -> Schema:
@@ -458,6 +466,32 @@ class Room(Generic[EntityT]):
         check_background(function, then, extra)
         self._calls.add(function, arguments, then, extra)
 
+    def reserve_seats(
+        self,
+        count: int,
+        *,
+        then: Callable[..., object],
+        room: str = "",
+        valid_s: float = 30.0,
+        about: Any = None,
+    ) -> None:
+        """Reserve seats for a party that is not here yet; call ``then`` with a ticket for each.
+
+        The seats are in this room, or in ``room``, which is named as in ``Player.move_to``.  Each
+        counts as taken until a client joins with its ticket, for at most ``valid_s``; locking the
+        room meanwhile does not matter.  There are seats for all of the party or for none: if some
+        are missing, ``then`` gets a ``JoinRefused``, whose text says why, in place of the list.
+
+        This is a background call (``background``).  In a ``Rehearsal`` the tickets are stand-ins.
+        """
+        if type(count) is not int or count < 1:
+            raise LocalProtocolError(f"reserve_seats takes how many seats, not {count!r}")
+
+        async def reserve_seats() -> list[str]:
+            return self._reserve(room or self.name, count, valid_s)
+
+        self.background(reserve_seats, then=then, about=about)
+
     def _add_timer(
         self, what: str, seconds: float, method: Callable[..., object], arguments: tuple[Any, ...]
     ) -> Timer:
@@ -540,6 +574,12 @@ class Room(Generic[EntityT]):
         self._outbox.say(seat, name, text, seats)
 
 
+def _stand_ins(room: str, count: int, valid_s: float) -> list[str]:
+    """Return tickets for a room that no server has."""
+    del valid_s
+    return [f"ticket {number} for {room}" for number in range(1, count + 1)]
+
+
 def unbuilt(room_class: type[R], name: str, seed: int) -> R:
     """Return a room with an empty world, whose ``on_create`` was not called.
 
@@ -595,6 +635,11 @@ def attach(room: Room, past: Past | None) -> tuple[Outbox, Timers, Calls]:
 def give_storage(room: Room, storage: RoomStorage) -> None:
     """Set the storage that ``Room.storage`` returns.  Only the maker of ``room`` calls this."""
     room._storage = storage
+
+
+def give_seats(room: Room, reserve: Reserve) -> None:
+    """Let ``room`` reserve seats of its server.  Only the maker of ``room`` calls this."""
+    room._reserve = reserve
 
 
 def _seat_of(player: Player, argument: str) -> int:

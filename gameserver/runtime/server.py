@@ -16,7 +16,6 @@ from collections.abc import (
 )
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
-from urllib.parse import parse_qsl
 
 import attrs
 import structlog
@@ -462,9 +461,7 @@ class Server:
         must be made, it is made with ``options``.  ``JoinRefused`` if there are no such seats,
         ``LocalProtocolError`` for an invalid count or time.
         """
-        name, _, query = room.partition("?")
-        request = self.lobby.request(name, options, dict(parse_qsl(query)))
-        return self.lobby.reserve_seats(request, count, valid_s)
+        return self.lobby.reserve_in(room, count, valid_s, options)
 
     def _other_endpoints(self) -> dict[str, Endpoint]:
         """Return the endpoints beside the game's, by path."""

@@ -47,7 +47,7 @@ PARTS = [
         set(vars(Room())),
         {"name", "_seed", "random", "world", "players", "tick_number", "pace"}
         | {"publish_interval", "_outbox", "_timers", "_calls", "_groups", "made_with", "listing"},
-        {"_past", "_storage"},
+        {"_past", "_reserve", "_storage"},
     ),
     (
         slots(World),

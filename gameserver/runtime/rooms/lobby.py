@@ -17,6 +17,7 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
+from urllib.parse import parse_qsl
 
 import attrs
 import structlog
@@ -28,7 +29,7 @@ from gameserver.errors import JoinRefused, LocalProtocolError
 from gameserver.ops.core_time import CoreShare
 from gameserver.ops.metrics import LoopFigures, RoomTally, total
 from gameserver.protocol.closing import CloseCode
-from gameserver.room import Room, give_storage
+from gameserver.room import Room, give_seats, give_storage
 from gameserver.runtime.admission.hold_quota import HoldQuota
 from gameserver.runtime.admission.join_throttle import JoinThrottle
 from gameserver.runtime.admission.room_quota import RoomQuota
@@ -450,6 +451,18 @@ class Lobby:
         opened.occupied()
         return opened.task.label, tickets
 
+    def reserve_in(
+        self,
+        room: str,
+        count: int,
+        valid_s: float,
+        options: Mapping[str, Any] | None = None,
+    ) -> list[str]:
+        """Reserve seats in a room as a client would name it; ``arena?mode=RANKED`` has filters."""
+        name, _, query = room.partition("?")
+        request = self.request(name, options, dict(parse_qsl(query)))
+        return self.reserve_seats(request, count, valid_s)
+
     @contextlib.contextmanager
     def claimed(self, ticket: str, request: JoinRequest) -> Iterator[Reserved]:
         """Hold the reserved seat of a ticket, until its client has joined or given up.
@@ -547,6 +560,7 @@ class Lobby:
         if storage is not None:
             storage.fence = None if recovered is None else recovered.fence
             give_storage(room, storage)
+        give_seats(room, self.reserve_in)
         return RoomTask(
             room,
             label,

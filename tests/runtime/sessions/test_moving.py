@@ -11,7 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gameserver import Joining, JoinRefused, LocalProtocolError, Player
 from gameserver.outbox import Outbox
-from gameserver.protocol.messages import Bye, Moved, Welcome
+from gameserver.protocol.messages import Bye, Moved, Say, Welcome
 from gameserver.runtime.rooms.moves import MOVE_VALID_S
 from gameserver.runtime.rooms.reservations import MAX_RESERVED
 from gameserver.seat_tickets import SeatTickets
@@ -116,6 +116,49 @@ async def test_a_ticket_is_good_once(autojump_clock: MockClock) -> None:
                 4007,
                 "the ticket was used before",
             )
+
+
+class Den(Arena):
+    """Reserves the seats that it is asked for by a text, in a room."""
+
+    def on_say(self, player: Player, text: str) -> None:
+        count, _, room = text.partition(" ")
+        self.reserve_seats(int(count), room=room, then=self.reserved, about=text)
+
+    def reserved(self, tickets: list[str] | JoinRefused, text: str) -> None:
+        self.told += [text, *tickets] if isinstance(tickets, list) else [text, str(tickets)]
+
+
+async def test_a_room_reserves_seats_for_a_party(autojump_clock: MockClock) -> None:
+    async with resumable_lobby(Den, Arena) as host, host.client() as (ann, _):
+        await ann.joined("ann", room="field/home")
+        den = room_of(host, "field/home")
+        for text in ("1", "1", "2 arena/final", "3 arena", "1 nowhere"):
+            await ann.send(Say(text))
+            await trio.sleep(1)
+        _, _, here, _, refusal, _, there, _, *others = den.told
+        assert refusal == "field/home is full"
+        assert others == [
+            *("3 arena", "arena has fewer than 3 seats"),
+            *("1 nowhere", "no such room: nowhere; rooms here: field, arena"),
+        ]
+        assert free_seats(host, "field/home") == free_seats(host, LABEL) == 0
+        den.locked = True
+        async with host.client() as (bob, _), host.client() as (cy, _):
+            assert (await bob.joined("bob", room="field/home", ticket=here)).seat == 2
+            assert (await cy.joined("cy", room=LABEL, ticket=there)).room == LABEL
+
+
+def test_in_a_rehearsal_tickets_are_stand_ins() -> None:
+    play = Rehearsal(Den("field/home"))
+    play.say(play.join("Ann"), "2")
+    play.step()
+    play.run_calls()
+    play.step()
+    assert play.room.told[1:] == ["2", "ticket 1 for field/home", "ticket 2 for field/home"]
+    for wrong in (0, -1, 1.5, True):
+        with pytest.raises(LocalProtocolError, match=f"takes how many seats, not {wrong}$"):
+            play.room.reserve_seats(wrong, then=play.room.reserved)  # type: ignore[arg-type]
 
 
 async def test_a_ticket_expires_and_frees_its_seat(autojump_clock: MockClock) -> None:
