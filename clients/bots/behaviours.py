@@ -65,6 +65,9 @@ _WAYPOINT_TICKS: Final = 8 * TICK_RATE
 _WAYPOINT_NEAR: Final = 150 * UNIT
 #: A bot drops a mine for a ship that follows within this distance.
 _CHASED: Final = 350 * UNIT
+#: To a bot a newcomer counts as so many times farther away, and its aim at one is so much wider.
+_NEWCOMER_FARTHER: Final = 2.5
+_NEWCOMER_WIDER: Final = 3.0
 #: Ticks for which a strafing bot keeps to one side, and a bot in fear flees.
 _STRAFE_TICKS: Final = 40
 _FEAR_TICKS: Final = 2 * TICK_RATE
@@ -203,11 +206,16 @@ class ArenaBot(Bot):
     # ------------------------------------------------------------ choices of a character
 
     def choose_target(self, sight: Sight) -> Contact | None:
-        """Return the ship to fight: the nearest, where weak ships and bounties count as nearer."""
+        """Return the ship to fight: the nearest.
+
+        Weak ships and bounties count as nearer, newcomers as farther away.
+        """
         best, best_worth = None, float("inf")
         for enemy in sight.enemies:
             ship = enemy.entity
             worth = enemy.distance * (0.5 + ship.hull / (2 * MAX_HULL)) - ship.bounty * UNIT
+            if enemy.is_newcomer:
+                worth *= _NEWCOMER_FARTHER
             if worth < best_worth:
                 best, best_worth = enemy, worth
         return best
@@ -295,7 +303,8 @@ class ArenaBot(Bot):
         if target is None or target.distance > PULSE_RANGE * 1.2:
             return me.heading % TURN, False
         ready = self._gunner.watch(target.entity.id, me.x + target.dx, me.y + target.dy, tick)
-        aim = self._gunner.aim_from(me.x, me.y, tick)
+        wider = _NEWCOMER_WIDER if target.is_newcomer else 1.0
+        aim = self._gunner.aim_from(me.x, me.y, tick, wider)
         fire = (
             ready
             and target.distance < PULSE_RANGE * 0.95

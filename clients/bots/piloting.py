@@ -35,6 +35,7 @@ _MEMORY: Final = 8
 #: How far the target will have moved on the screen when the shot is fired: half a decision.
 _SHOT_DELAY_TICKS: Final = 1
 _PROTECTED: Final = Flag.PROTECTED.value
+_NEWCOMER: Final = Flag.NEWCOMER.value
 
 
 def angle_of(x: float, y: float) -> int:
@@ -102,6 +103,11 @@ class Contact:
     dx: float
     dy: float
     distance: float
+
+    @property
+    def is_newcomer(self) -> bool:
+        """Whether it is the first ship of a person."""
+        return bool(self.entity.flags & _NEWCOMER)
 
     @property
     def direction(self) -> Vector:
@@ -247,8 +253,11 @@ class Gunner:
         self._seen.append((tick, x, y))
         return tick - self._seen[0][0] >= self._reaction_ticks
 
-    def aim_from(self, x: int, y: int, tick: int) -> int:
-        """Return the angle to shoot at from ``x, y``; call ``watch`` in the same tick before."""
+    def aim_from(self, x: int, y: int, tick: int, wider: float = 1.0) -> int:
+        """Return the angle to shoot at from ``x, y``; call ``watch`` in the same tick before.
+
+        ``wider``: the spread is so many times the usual one.
+        """
         known = [seen for seen in self._seen if tick - seen[0] >= self._reaction_ticks]
         then, then_x, then_y = known[-1] if known else self._seen[0]
         before, before_x, before_y = self._seen[0]
@@ -256,5 +265,5 @@ class Gunner:
         lead = ahead_ticks / (then - before) if then > before else 0.0
         to_x = then_x + (then_x - before_x) * lead - x
         to_y = then_y + (then_y - before_y) * lead - y
-        off = self._rng.gauss(0.0, self._spread)
+        off = self._rng.gauss(0.0, self._spread * wider)
         return round(math.atan2(to_y, to_x) * (TURN / math.tau) + off) % TURN

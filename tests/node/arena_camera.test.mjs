@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { Camera } from "../../clients/web/arena/camera.js";
+import { FOCUS_INSIDE, VIEW_RADIUS } from "../../clients/web/arena/units.js";
 
 function target(x, y = 0, more = {}) {
   return { x, y, leanX: 0, leanY: 0, zoom: 1, ...more };
@@ -66,6 +67,26 @@ test("it leans towards the aim, and never shows more than the server sends", () 
     const right = camera.x + camera.width / 2 / camera.scale;
     assert.ok(right <= 600.5, `${width}×${height}: ${right}`);
   }
+});
+
+test("at the border it shows little of what is beyond, and only what the server sends", () => {
+  for (const zoom of [1, 0.9]) {
+    const camera = newCamera();
+    camera.worldSize = 4000;
+    for (let frame = 0; frame < 600; frame += 1) camera.follow(target(10, 3990, { zoom }), 1 / 60);
+    const left = camera.x - camera.width / 2 / camera.scale;
+    const right = camera.x + camera.width / 2 / camera.scale;
+    assert.ok(Math.abs(left + VIEW_RADIUS - FOCUS_INSIDE) < 1e-6);
+    assert.ok(right <= FOCUS_INSIDE + VIEW_RADIUS);
+    assert.ok(camera.y + camera.height / 2 / camera.scale <= 4000 + VIEW_RADIUS - FOCUS_INSIDE + 1e-6);
+  }
+});
+
+test("a world smaller than the screen is in its middle", () => {
+  const camera = newCamera();
+  camera.worldSize = 300;
+  camera.follow(target(10, 10), 1 / 60);
+  assert.deepEqual([camera.x, camera.y], [150, 150]);
 });
 
 test("shake fades, and strength 0 takes it away", () => {

@@ -22,6 +22,7 @@ test("numbers of the game", () => {
   assert.equal(declared("model.py", "UNIT"), String(units.UNIT));
   assert.equal(declared("model.py", "TURN"), String(units.TURN));
   assert.equal(declared("rules.py", "VIEW_RADIUS"), `${units.VIEW_RADIUS} * UNIT`);
+  assert.equal(declared("rules.py", "FOCUS_INSIDE"), `${units.FOCUS_INSIDE} * UNIT`);
   assert.equal(declared("movement.py", "SHIP_RADIUS"), `${units.SHIP_RADIUS} * UNIT`);
   assert.equal(declared("rules.py", "MAX_HULL"), String(units.FULL_HULL));
   assert.equal(declared("movement.py", "MAX_ENERGY"), String(units.FULL_ENERGY));

@@ -128,7 +128,7 @@ def test_bots_move_in_the_demo(home: Path, certificate: CertificatePaths, pages:
         page.page.locator("#play:enabled").click()
         page.own_ship()
         page.wait("document.querySelectorAll('#leaders .own').length === 1")
-        page.wait(r"/RTT [\d.]+ ms/.test(document.querySelector('#network').innerText)")
+        page.wait(r"/ping \d+ ms/.test(document.querySelector('#network').innerText)")
         assert page.complaints == []
 
 

@@ -16,6 +16,7 @@ import { Controls } from "./controls.js";
 import { Cooldowns } from "./cooldowns.js";
 import { Effects } from "./effects.js";
 import { happen } from "./happenings.js";
+import { Hints } from "./hints.js";
 import { Input } from "./input.js";
 import { Minimap } from "./minimap.js";
 import { ArenaNetcode } from "./netcode.js";
@@ -56,6 +57,7 @@ export class ArenaPage {
   #board = new Board();
   #cooldowns = new Cooldowns();
   #notices = new Notices();
+  #hints = new Hints();
   #sound = new Sound();
   #controls = new Controls();
   #chat;
@@ -91,7 +93,7 @@ export class ArenaPage {
       {
         chat: () => this.#openChat(),
         sound: () => this.#toggleSound(),
-        board: (whole) => (this.#board.whole = whole),
+        board: (whole) => this.#showScores(whole),
         network: () => this.#panel.toggle(true),
         isFlying,
       },
@@ -157,7 +159,14 @@ export class ArenaPage {
     byId("sound").setAttribute("aria-pressed", String(this.#sound.toggle()));
   }
 
+  /** @param {boolean} whole  all pilots, or the best */
+  #showScores(whole) {
+    this.#board.whole = whole;
+    byId("scores").setAttribute("aria-pressed", String(whole));
+  }
+
   #wireButtons() {
+    byId("scores").addEventListener("click", () => this.#showScores(!this.#board.whole));
     byId("chat-open").addEventListener("click", () => this.#chat.open());
     byId("sound").addEventListener("click", () => this.#toggleSound());
     byId("leave").addEventListener("click", () => this.#watch());
@@ -238,6 +247,7 @@ export class ArenaPage {
     const events = scene.frame(nowMs, this.#steer());
     this.#client.renderedTick = Number.isNaN(scene.playbackTick) ? null : scene.playbackTick;
     this.#viewpoint.choose(scene, this.#look(), elapsed_s);
+    this.#camera.worldSize = scene.worldSize;
     this.#camera.follow(this.#viewpoint, elapsed_s);
     const show = {
       scene,
@@ -296,24 +306,27 @@ export class ArenaPage {
     this.#board.refresh(scene, serverTick, () => this.#network(), elapsed_s);
     this.#notices.refresh(scene, serverTick, this.#client.pace, nowMs);
     this.#cooldowns.refresh(scene);
+    this.#hints.refresh(this.#moment(), elapsed_s);
     this.#panel.refresh(elapsed_s);
+  }
+
+  /** @returns {import("./hints.js").Moment} */
+  #moment() {
+    const { scene } = this;
+    const heading = scene.ownState?.heading ?? 0;
+    return {
+      scene,
+      held: this.#controls.held(heading),
+      attacked: this.#overlay.attacker !== null,
+      touch: this.#touch.inUse || matchMedia("(pointer: coarse)").matches,
+    };
   }
 
   /** @returns {import("./board.js").Network} */
   #network() {
-    const { rttMs, appRttMs, jitterMs, deltasPerS, bytesInPerS } = this.#client.statistics();
-    const { tickRate, delayMs } = this.scene;
+    const { rttMs, appRttMs } = this.#client.statistics();
     const players = this.#client.status?.players ?? null;
-    return {
-      rttMs: rttMs ?? appRttMs,
-      jitterMs,
-      tickRate,
-      deltasPerS,
-      bytesInPerS,
-      delayMs,
-      players,
-      pace: this.#client.pace,
-    };
+    return { rttMs: rttMs ?? appRttMs, players, pace: this.#client.pace };
   }
 
   /** @param {number} whole_s @param {number} drawMs */

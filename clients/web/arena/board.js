@@ -19,7 +19,7 @@ const REFRESH_S = 0.2;
 
 /**
  * The figures of the network line; null if one is not known yet.
- * @typedef {{rttMs: number | null, jitterMs: number | null, tickRate: number, deltasPerS: number, bytesInPerS: number, delayMs: number, players: number | null, pace: number}} Network
+ * @typedef {{rttMs: number | null, players: number | null, pace: number}} Network
  */
 
 export class Board {
@@ -74,7 +74,7 @@ export class Board {
     const listed = ranked
       .map((pilot, index) => ({ pilot, rank: index + 1 }))
       .filter(({ pilot, rank }) => this.whole || rank <= TOP || pilot.seat === scene.seat);
-    const seen = JSON.stringify(
+    const seen = String(this.whole) + JSON.stringify(
       listed.map(({ pilot: { seat, name, colour, score, ship, bot }, rank }) => [
         seat,
         name,
@@ -87,6 +87,7 @@ export class Board {
     );
     if (seen === this.#leadersSeen) return;
     this.#leadersSeen = seen;
+    this.#leaders.classList.toggle("whole", this.whole);
     this.#leaders.replaceChildren(
       ...listed.map(({ pilot, rank }) => leaderLine(pilot, rank, scene.seat)),
     );
@@ -157,17 +158,9 @@ function clock(left_s) {
 }
 
 /** @param {Network} network */
-function networkParts(network) {
-  const { rttMs, jitterMs, tickRate, deltasPerS, bytesInPerS, delayMs, players, pace } = network;
-  const parts = [
-    `RTT ${rttMs === null ? "–" : rttMs.toFixed(rttMs < 10 ? 1 : 0)} ms`,
-    `jitter ${jitterMs === null ? "–" : jitterMs.toFixed(1)} ms`,
-    `${Math.round(deltasPerS)}/${tickRate} Hz`,
-    `${(bytesInPerS / 1024).toFixed(1)} KB/s`,
-    `view −${Math.round(delayMs)} ms`,
-  ];
+function networkParts({ rttMs, players, pace }) {
+  const parts = [`ping ${rttMs === null ? "–" : Math.ceil(rttMs)} ms`];
   if (players !== null) parts.push(`${players} here`);
-  // First, because small screens show only the first few, and players notice this one.
   if (pace < 1) parts.unshift(`busy room: time runs at ${Math.round(pace * 100)} %`);
   return parts;
 }

@@ -6,7 +6,7 @@
  * the random of the shake.
  */
 
-import { clamp, VIEW_RADIUS } from "./units.js";
+import { clamp, FOCUS_INSIDE, VIEW_RADIUS } from "./units.js";
 
 /** A step longer than this in one frame is a new target, in world units. */
 const JUMP = 90;
@@ -18,6 +18,11 @@ const GLIDE_PER_S = 4;
 const LEAN_PER_S = 5;
 const ZOOM_PER_S = 3;
 const SHAKE_FADE_PER_S = 5;
+/**
+ * How much of what lies beyond the border is shown, in world units.  The rest of the screen shows
+ * more of the world, which the server sends: near the border it looks from farther inside.
+ */
+const BEYOND = VIEW_RADIUS - FOCUS_INSIDE;
 
 export class Camera {
   /** Centre, in world units. */
@@ -30,6 +35,8 @@ export class Camera {
   height = 1;
   /** 0 takes all shake away (prefers-reduced-motion: see `main.js`). */
   shakeStrength = 1;
+  /** The side of the world, in world units; NaN while it is not known. */
+  worldSize = NaN;
 
   #targetX = NaN;
   #targetY = NaN;
@@ -82,8 +89,18 @@ export class Camera {
     this.#rescale();
     this.#shake *= Math.exp(-SHAKE_FADE_PER_S * elapsed_s);
     const reach = this.#shake * this.shakeStrength;
-    this.x = x + this.#slipX + this.#leanX + reach * (Math.random() - 0.5);
-    this.y = y + this.#slipY + this.#leanY + reach * (Math.random() - 0.5);
+    this.x = this.#inside(x + this.#slipX + this.#leanX, this.width);
+    this.y = this.#inside(y + this.#slipY + this.#leanY, this.height);
+    this.x += reach * (Math.random() - 0.5);
+    this.y += reach * (Math.random() - 0.5);
+  }
+
+  /** The middle of a view of `pixels` that shows no more than `BEYOND`. @param {number} middle @param {number} pixels */
+  #inside(middle, pixels) {
+    if (Number.isNaN(this.worldSize)) return middle;
+    const least = pixels / 2 / this.scale - BEYOND;
+    if (2 * least > this.worldSize) return this.worldSize / 2;
+    return clamp(middle, least, this.worldSize - least);
   }
 
   /** Shake the view by about this many world units. @param {number} units */

@@ -8,7 +8,7 @@
 /** @typedef {import("./controls.js").Control} Control */
 /** @typedef {import("./controls.js").Controls} Controls */
 
-/** By `KeyboardEvent.code`, so that the places are the same on every keyboard layout. */
+/** By `KeyboardEvent.code`, so that the places are the same on every keyboard layout.  Enter is by `key`: keyboards have two. */
 const KEYS = /** @type {Record<string, Control>} */ ({
   KeyW: "thrust",
   ArrowUp: "thrust",
@@ -69,7 +69,7 @@ export class Input {
     } else if (event.code === "Tab" && this.#shortcuts.isFlying()) {
       event.preventDefault();
       this.#shortcuts.board(true);
-    } else if (event.code === "Enter" && !isButton(event.target)) {
+    } else if (event.key === "Enter" && !isButton(event.target)) {
       event.preventDefault();
       this.#shortcuts.chat();
     } else if (event.code === "KeyM" && !event.repeat) {

@@ -1,11 +1,10 @@
 /**
- * The small map: the world's border, rocks in view, known ships, the screen's frame.
+ * The small map: the world's border, all rocks, known ships, the screen's frame.
  *
- * Owns its canvas.  Shows only entities that the server has sent: it is a map, not a radar.
+ * Owns its canvas.  Shows only ships that the server has sent: it is a map, not a radar.
  */
 
 import { shipColour } from "./ships.js";
-import { UNIT } from "./units.js";
 
 /** @typedef {import("./camera.js").Camera} Camera */
 /** @typedef {import("./scene.js").Scene} Scene */
@@ -31,13 +30,8 @@ export class Minimap {
     context.setTransform(pixelRatio, 0, 0, pixelRatio, 0, 0);
     context.clearRect(0, 0, side, side);
     context.fillStyle = "rgba(132,150,184,0.75)";
-    for (const rock of scene.rocks) {
-      dot(
-        context,
-        (rock.x / UNIT) * scale,
-        (rock.y / UNIT) * scale,
-        Math.max((rock.radius / UNIT) * scale, 1),
-      );
+    for (const [x, y, radius] of scene.chart?.rocks ?? []) {
+      dot(context, x * scale, y * scale, Math.max(radius * scale, 1));
     }
     this.#drawFrame(camera, scale);
     for (const ship of scene.drawnShips()) {

@@ -46,6 +46,8 @@ export class Scene {
   pilots = new Map();
   /** @type {Set<EntityView>} */
   rocks = new Set();
+  /** The map of the whole room. @type {EntityView | null} */
+  chart = null;
   /** @type {Set<EntityView>} */
   mines = new Set();
   /** @type {Set<EntityView>} */
@@ -98,6 +100,7 @@ export class Scene {
       known.clear();
     this.ghosts = [];
     this.round = null;
+    this.chart = null;
     this.playbackTick = NaN;
     this.#fresh = [];
     this.#waiting = [];
@@ -174,6 +177,9 @@ export class Scene {
         return void this.pilots.set(entity.seat, entity);
       case "Rock":
         return void this.rocks.add(entity);
+      case "Chart":
+        this.chart = entity;
+        return;
       case "Mine":
         return void this.mines.add(entity);
       case "Pickup":

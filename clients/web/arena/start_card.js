@@ -44,7 +44,7 @@ export class StartCard {
   show(shown) {
     if (this.#card.hidden !== shown) return;
     this.#card.hidden = !shown;
-    if (shown && matchMedia("(hover: hover)").matches) this.#name.focus();
+    if (shown && !matchMedia("(pointer: coarse)").matches) this.#name.focus();
     if (!shown && document.activeElement instanceof HTMLElement) document.activeElement.blur();
   }
 

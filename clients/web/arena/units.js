@@ -11,6 +11,8 @@ export const UNIT = 32;
 export const TURN = 256;
 /** The radius of the view around a ship, in world units. */
 export const VIEW_RADIUS = 600;
+/** The view of a ship lies at least this far inside the border, in world units. */
+export const FOCUS_INSIDE = 480;
 /** Radius of a ship as drawn, in world units. */
 export const SHIP_RADIUS = 16;
 export const FULL_HULL = 100;
@@ -19,7 +21,14 @@ export const FULL_ENERGY = 100;
 export const PICKUP_RADIUS = 14;
 
 /** Bits of `Ship.flags`. */
-export const Flag = Object.freeze({ THRUST: 1, DASH: 2, PROTECTED: 4, BOOSTED: 8, SHIELDED: 16 });
+export const Flag = Object.freeze({
+  THRUST: 1,
+  DASH: 2,
+  PROTECTED: 4,
+  BOOSTED: 8,
+  SHIELDED: 16,
+  NEWCOMER: 32,
+});
 
 /**
  * Angle on the wire (0 … 255, clockwise on the screen from "to the right") in radians.

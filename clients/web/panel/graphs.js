@@ -30,6 +30,7 @@ const HEIGHT = 30;
  * @property {string} colour
  * @property {number} least  the scale holds at least this much
  * @property {boolean} [bars]  single moments, not a course
+ * @property {string} [quiet]  the colour of the text while no value is above 0
  * @property {(figures: Figures) => number} value
  * @property {(figures: Figures, values: number[]) => string} says
  */
@@ -60,6 +61,7 @@ const KINDS = [
   {
     label: "Corrections",
     colour: "#ff8a6b",
+    quiet: "#59edb7",
     least: 4,
     bars: true,
     value: ({ correction }) => correction,
@@ -131,6 +133,9 @@ class Graph {
   draw(figures) {
     const text = this.#kind.says(figures, this.#values);
     if (this.#value.textContent !== text) this.#value.textContent = text;
+    const { quiet, colour } = this.#kind;
+    const isQuiet = quiet !== undefined && !this.#values.some((value) => value > 0);
+    this.#value.style.color = isQuiet ? quiet : colour;
     const context = this.#canvas.getContext("2d");
     const width = this.#canvas.clientWidth;
     if (context === null || width === 0) return;

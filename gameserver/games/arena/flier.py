@@ -34,6 +34,8 @@ class Flier:
     pilot: Pilot
     ship: Ship | None = None
     life: Life = attrs.field(factory=Life)
+    #: How many ships it has had.
+    lives: int = 0
     #: Kills since the last death.
     streak: int = 0
     #: The tick of the last hit given or taken.
@@ -49,3 +51,8 @@ class Flier:
     def seat(self) -> int:
         """The number of the player's seat."""
         return self.player.seat
+
+    @property
+    def is_newcomer(self) -> bool:
+        """Whether this is the first life of a person."""
+        return self.lives == 1 and not self.pilot.bot

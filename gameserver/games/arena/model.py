@@ -28,6 +28,8 @@ class Flag(enum.IntFlag):
     PROTECTED = 4
     BOOSTED = 8
     SHIELDED = 16
+    #: The first life of a person: bots go easy on it.
+    NEWCOMER = 32
 
 
 class PickupKind(enum.Enum):
@@ -90,6 +92,16 @@ class Rock:
     y: int = synced(0)
     radius: int = synced(0)
     shape: int = synced(0)
+
+
+@entity(rare=True)
+class Chart:
+    """The map of the whole room, which never changes; there is always exactly one.
+
+    ``rocks``: x, y and radius of each, in whole world units.
+    """
+
+    rocks: tuple[tuple[int, int, int], ...] = synced(())
 
 
 @entity(at=("x", "y"), rare=True)
@@ -239,7 +251,7 @@ class RoundEnded:
 
 #: All classes on the wire, for ``Room.classes``.
 CLASSES: Final = (
-    *(Ship, Pilot, Rock, Mine, Pickup, Round),
+    *(Ship, Pilot, Rock, Chart, Mine, Pickup, Round),
     *(Play, Watch, Steer, Compensate),
     *(Shot, Hit, Kill, Blast, Taken, Dashed, RoundStarted, RoundEnded),
 )

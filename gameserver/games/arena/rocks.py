@@ -8,11 +8,11 @@ change after that.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from gameserver.games.arena import rules
-from gameserver.games.arena.model import Rock
+from gameserver.games.arena.model import UNIT, Chart, Rock
 from gameserver.games.arena.movement import DASH_SPEED, SHIP_RADIUS, Disc
 from gameserver.games.arena.still import StillGrid
 
@@ -37,6 +37,11 @@ def place_rocks(rng: random.Random) -> list[Rock]:
                     rocks.append(Rock(x, y, radius, rng.randrange(SHAPES)))
                     break
     return rocks
+
+
+def chart_of(rocks: Iterable[Rock]) -> Chart:
+    """Return the map that shows these rocks."""
+    return Chart(tuple((r.x // UNIT, r.y // UNIT, r.radius // UNIT) for r in rocks))
 
 
 def _apart(x: int, y: int, distance: int, rock: Rock) -> bool:

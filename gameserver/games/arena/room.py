@@ -16,7 +16,7 @@ from gameserver.games.arena.model import Blast, Dashed, Flag, Hit, Kill, Mine, S
 from gameserver.games.arena.movement import MAX_ENERGY
 from gameserver.games.arena.pickups import Pickups
 from gameserver.games.arena.pulse import SEARCH_RADIUS, middle, trace
-from gameserver.games.arena.rocks import RockField, place_rocks
+from gameserver.games.arena.rocks import RockField, chart_of, place_rocks
 from gameserver.games.arena.rounds import Rounds
 from gameserver.games.arena.ship_step import ShipState, step_ship
 from gameserver.games.arena.stands import Stands
@@ -28,6 +28,7 @@ _DASH: Final = Flag.DASH.value
 _PROTECTED: Final = Flag.PROTECTED.value
 _BOOSTED: Final = Flag.BOOSTED.value
 _SHIELDED: Final = Flag.SHIELDED.value
+_NEWCOMER: Final = Flag.NEWCOMER.value
 
 #: How many random points are tried in search of a free place; after that the last one is used.
 _TRIES: Final = 100
@@ -63,6 +64,7 @@ class Arena(Room):
         for rock in rocks:
             self.spawn(rock)
         self.rocks = RockField(rocks)
+        self.spawn(chart_of(rocks))
         self.mines = Minefield(self)
         self.pickups = Pickups(self, self._free_place)
         self.rounds = Rounds(self, self._start_afresh)
@@ -165,11 +167,23 @@ class Arena(Room):
         ship.fire_wait = ship.mine_wait = rules.COLD_TICKS
         self.spawn(ship, owner=flier.player)
         flier.ship = ship
-        flier.life = Life(protected_until=self.tick_number + rules.PROTECTED_TICKS)
+        flier.lives += 1
+        protected_ticks = (
+            rules.NEWCOMER_PROTECTED_TICKS if flier.is_newcomer else rules.PROTECTED_TICKS
+        )
+        flier.life = Life(protected_until=self.tick_number + protected_ticks)
         flier.pilot.ship = self.id_of(ship)
         flier.pilot.respawn_at = 0
         flier.player.entity = ship
-        flier.player.focus = None
+        flier.player.focus = self._focus(x, y)
+
+    @staticmethod
+    def _focus(x: int, y: int) -> tuple[int, int] | None:
+        """Return where the view of a ship is centred; None: at the ship."""
+        least, most = rules.FOCUS_INSIDE, rules.WORLD_SIZE - rules.FOCUS_INSIDE
+        if least <= x <= most and least <= y <= most:
+            return None
+        return min(max(x, least), most), min(max(y, least), most)
 
     def _safe_place(self) -> tuple[int, int]:
         """Return the safest of some free places: without mines, far from every ship."""
@@ -224,6 +238,7 @@ class Arena(Room):
             ship.fire_wait,
             ship.mine_wait,
         ) = after
+        flier.player.focus = self._focus(ship.x, ship.y)
         flier.fires = ship.fire_wait > before.fire_wait
         flier.drops_mine = ship.mine_wait > before.mine_wait
         if ship.dash_left > before.dash_left:
@@ -308,7 +323,7 @@ class Arena(Room):
         victim.pilot.ship = 0
         victim.pilot.respawn_at = self.tick_number + rules.RESPAWN_TICKS
         victim.player.entity = None
-        victim.player.focus = (ship.x, ship.y)
+        victim.player.focus = self._focus(ship.x, ship.y) or (ship.x, ship.y)
         victim.ship = None
         self.despawn(ship)
 
@@ -325,6 +340,8 @@ class Arena(Room):
             flags |= _BOOSTED
         if flier.life.shield:
             flags |= _SHIELDED
+        if flier.is_newcomer:
+            flags |= _NEWCOMER
         return flags
 
     def _start_afresh(self) -> None:

@@ -14,6 +14,9 @@ TICK_RATE: Final = 30
 #: The world is a square from 0 to this.
 WORLD_SIZE: Final = 4000 * UNIT
 VIEW_RADIUS: Final = 600 * UNIT
+#: A pilot's view is centred at least this far inside the border: the page shows little of what is
+#: beyond it, and more of the world instead.
+FOCUS_INSIDE: Final = 480 * UNIT
 MAX_PLAYERS: Final = 200
 
 # ---- controls
@@ -34,6 +37,8 @@ BORDER_SPACE: Final = 200 * UNIT
 MAX_HULL: Final = 100
 RESPAWN_TICKS: Final = 3 * TICK_RATE // 2
 PROTECTED_TICKS: Final = 2 * TICK_RATE
+#: A person's first ship is protected longer: the controls are still to be found.
+NEWCOMER_PROTECTED_TICKS: Final = 5 * TICK_RATE
 #: The weapons of a new ship must wait: a trigger that is still held from the last life must not end
 #: the protection at once.
 COLD_TICKS: Final = TICK_RATE // 2

@@ -39,7 +39,7 @@ from clients.bots.piloting import (
 )
 from clients.replica import Replica
 from gameserver.games.arena import model, rules
-from gameserver.games.arena.model import UNIT, Flag, Play, Steer
+from gameserver.games.arena.model import TURN, UNIT, Flag, Play, Steer
 from gameserver.games.arena.room import Arena
 from gameserver.model.schema import spec_of
 from gameserver.protocol.messages import Check, Delta, decode_from_server, valid_name
@@ -62,7 +62,7 @@ def entering(name: str, entity_id: int, **fields: Any) -> list[Any]:
     assert spec is not None
     for index, field in enumerate(spec.fields):  # type: ignore[union-attr]
         if field.name not in fields and not field.type.holds(0):
-            values[index] = {"name": "", "podium": []}.get(field.name, False)
+            values[index] = {"name": "", "podium": [], "rocks": []}.get(field.name, False)
     return [entity_id, KIND[name], *values]
 
 
@@ -243,6 +243,24 @@ def test_a_target_that_is_weak_or_has_a_bounty_is_preferred() -> None:
     chosen = bot_of(Hunter).choose_target(look(replica, replica.own, 1))
     assert chosen is not None
     assert chosen.entity.id == 3
+
+
+def test_a_newcomer_is_a_worse_target_and_is_missed_more_often() -> None:
+    replica = view(enemy(200, 0, flags=Flag.NEWCOMER.value), enemy(400, 50, 3))
+    assert replica.own is not None
+    bot = bot_of(Hunter)
+    near, far = look(replica, replica.own, 1).enemies
+    assert (near.is_newcomer, far.is_newcomer) == (True, False)
+    chosen = bot.choose_target(look(replica, replica.own, 1))
+    assert chosen is not None
+    assert chosen.entity.id == far.entity.id
+    offs = []
+    for wider in (1.0, 3.0):
+        gunner = Gunner(random.Random(1), reaction_ticks=6, spread=4.0)
+        gunner.watch(2, MIDDLE + 300 * UNIT, MIDDLE, 100)
+        aims = [gunner.aim_from(MIDDLE, MIDDLE, 120, wider) for _ in range(200)]
+        offs.append(sum(min(aim, TURN - aim) for aim in aims))
+    assert 2.5 * offs[0] < offs[1] < 3.5 * offs[0]
 
 
 def wish_of(bot: ArenaBot, replica: Replica) -> tuple[float, float]:

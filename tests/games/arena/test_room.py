@@ -10,6 +10,7 @@ from gameserver.games.arena import rules
 from gameserver.games.arena.model import (
     CLASSES,
     UNIT,
+    Chart,
     Dashed,
     Flag,
     Hit,
@@ -375,7 +376,7 @@ def test_the_dead_look_at_the_wreck_until_they_respawn():
     field.step()
     assert victim.ship is not None
     assert victim.player.entity is victim.ship
-    assert victim.player.focus is None
+    assert victim.player.focus == field.room._focus(victim.ship.x, victim.ship.y) != wreck
     assert victim.pilot.respawn_at == 0
     assert victim.pilot.ship == field.room.id_of(victim.ship)
     assert (victim.ship.hull, victim.ship.energy) == (rules.MAX_HULL, MAX_ENERGY)
@@ -396,12 +397,46 @@ def test_a_trigger_still_held_does_not_end_the_protection_at_once():
 
 def test_the_protection_lasts_two_seconds():
     field = Field()
-    flier = field.play(1)
+    flier = field.play(1, bot=True)
     protected = 0
     while flier.ship.flags & Flag.PROTECTED:
         protected += 1
         field.step()
     assert protected == rules.PROTECTED_TICKS == 60
+
+
+def test_a_persons_first_ship_is_protected_for_five_seconds_and_told_from_others():
+    field = Field(rocks=False)
+    killer, victim = field.play(1, at=(MIDDLE, MIDDLE)), field.play(2)
+    protected = 1  # ``play`` has stepped once
+    while victim.ship.flags & Flag.PROTECTED:
+        protected += 1
+        field.step()
+    assert protected - 1 == rules.NEWCOMER_PROTECTED_TICKS == 150
+    assert victim.ship.flags & Flag.NEWCOMER
+    field.put(victim, MIDDLE + 300 * UNIT, MIDDLE)
+    kill(field, killer, victim)
+    field.step(rules.RESPAWN_TICKS + 1)
+    assert victim.ship.flags & Flag.PROTECTED
+    assert not victim.ship.flags & Flag.NEWCOMER
+    assert not field.play(3, bot=True).ship.flags & Flag.NEWCOMER
+
+
+def test_near_the_border_the_view_is_centred_inside():
+    field = Field(rocks=False)
+    flier = field.play(1, at=(MIDDLE, MIDDLE))
+    field.step()
+    assert flier.player.focus is None
+    field.put(flier, 20 * UNIT, MIDDLE)
+    field.step()
+    assert flier.player.focus == (rules.FOCUS_INSIDE, flier.ship.y)
+
+
+def test_the_chart_shows_every_rock():
+    field = Field()
+    (chart,) = field.all(Chart)
+    rocks = [(r.x // UNIT, r.y // UNIT, r.radius // UNIT) for r in field.all(Rock)]
+    assert sorted(chart.rocks) == sorted(rocks)
 
 
 def test_a_respawn_is_far_from_enemies():
