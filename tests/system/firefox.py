@@ -11,6 +11,7 @@ import json
 import re
 import shutil
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from subprocess import PIPE
 from typing import Any, Final
@@ -24,8 +25,6 @@ from tests.support.sockets import PATIENCE_S
 NAMES: Final = ("firefox-esr", "firefox")
 #: The standard's code for the key beside the digits; a page may listen to the main one only.
 NUMPAD_ENTER: Final = "\ue007"
-#: How often a page is asked while something is awaited.
-LOOK_EVERY_S: Final = 0.05
 _LISTENING: Final = re.compile(rb"WebDriver BiDi listening on (ws://\S+)")
 
 
@@ -43,15 +42,13 @@ class FirefoxPage:
         await self._do("session.new", capabilities={})
         await self._do("session.subscribe", events=["log.entryAdded"])
         self._context = (await self._do("browsingContext.getTree"))["contexts"][0]["context"]
-        await self._do(
-            "browsingContext.navigate", context=self._context, url=url, wait="complete"
-        )
+        await self._do("browsingContext.navigate", context=self._context, url=url, wait="complete")
 
     async def ask(self, expression: str) -> Any:
         """Return the value of a JavaScript expression."""
         answer = await self._do(
             "script.evaluate",
-            expression=f"JSON.stringify({expression})",
+            expression=f"(async () => JSON.stringify({expression}))()",
             target={"context": self._context},
             awaitPromise=True,
         )
@@ -59,11 +56,10 @@ class FirefoxPage:
         return json.loads(answer["result"].get("value", "null"))
 
     async def wait(self, expression: str) -> Any:
-        """Wait until a JavaScript expression is true; return its value."""
-        with trio.fail_after(PATIENCE_S):
-            while not (value := await self.ask(expression)):
-                await trio.sleep(LOOK_EVERY_S)
-        return value
+        """Wait until a JavaScript expression is true in a frame of the page; return its value."""
+        look = f"look = () => {{ const value = {expression}; value ? done(value) : again(); }}"
+        again = "again = () => requestAnimationFrame(look)"
+        return await self.ask(f"await new Promise((done) => {{ const {again}, {look}; look(); }})")
 
     async def press(self, key: str) -> None:
         """Press a key and hold it."""
@@ -106,9 +102,7 @@ async def firefox_page(url: str, profile: Path) -> AsyncIterator[FirefoxPage]:
     command += ["--remote-debugging-port", "0", "about:blank"]
     async with trio.open_nursery() as nursery:
         process: trio.Process = await nursery.start(
-            lambda task_status: trio.run_process(
-                command, stderr=PIPE, stdout=PIPE, check=False, task_status=task_status
-            )
+            partial(trio.run_process, command, stderr=PIPE, stdout=PIPE, check=False)
         )
         address = await _address(process)
         nursery.start_soon(_drain, process)

@@ -28,7 +28,8 @@ def test_all_spectators_follow_the_one_who_fought_last():
     field.put(fliers[2], ship.x + 50, ship.y)
     field.step()
     assert watchers[0].focus == (ship.x, ship.y), "it moves along"
-    assert all(flier.player.focus is None for flier in fliers)
+    own = [field.room._focus(flier.ship.x, flier.ship.y) for flier in fliers]
+    assert [flier.player.focus for flier in fliers] == own
 
 
 def test_where_nobody_fought_the_leader_is_shown():
