@@ -11,7 +11,6 @@ On the socket are messages of ``descriptors.py``.  A connection carries one requ
 
     client → server   [name, {argument: value}]
     server → client   ["part", body], any number, with descriptors
-    client → server   body, any number, with descriptors
     server → client   ["ok", result] or ["error", text]
 
 A request without parts is one call::
@@ -92,10 +91,6 @@ class Request:
     async def send(self, body: Any, descriptors: Sequence[HasFileno | int] = ()) -> None:
         """Send a part of the answer, with descriptors."""
         await self.channel.send(["part", body], descriptors)
-
-    async def receive(self, *, within_s: float = ANSWER_DEADLINE_S) -> Received:
-        """Wait for what the client says next."""
-        return await self.channel.receive(within_s=within_s)
 
 
 class Handler(Protocol):
@@ -181,11 +176,6 @@ class Conversation:
     def __init__(self, channel: DescriptorChannel, within_s: float) -> None:
         self._channel = channel
         self._within_s = within_s
-
-    async def send(self, body: Any, descriptors: Sequence[HasFileno | int] = ()) -> None:
-        """Say more, with descriptors; ``ControlError`` if the server is gone."""
-        with _as_control_error():
-            await self._channel.send(body, descriptors)
 
     async def receive(self) -> Received:
         """Wait for the next part of the answer; ``ControlError`` if the server refuses."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
+import structlog
 import trio
 
 from gameserver.cluster import unix_socket
@@ -25,9 +26,13 @@ from gameserver.cluster.node_process import NodeProcess
 from gameserver.errors import GameServerError
 from gameserver.ops.node_metrics import PastCounts, counts_from_plain, counts_to_plain
 
+log = structlog.get_logger(__name__)
+
 #: How long a call waits until the directory knows all rooms: its node gives up a little later.
 COMPLETE_WITHIN_S: Final = DEADLINE_S / 2
 RENEW: Final = f"{PREFIX}renew"
+#: How long all others wait for a node of an earlier supervisor to list its rooms.
+LISTED_WITHIN_S: Final = 30.0
 
 
 class NotWanted(GameServerError):
@@ -80,6 +85,7 @@ class Registry:
         """Serve the nodes that connect, until cancelled."""
         accepting = trio.socket.from_stdlib_socket(listener)
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.wait_no_longer)
             while True:
                 nursery.start_soon(self._serve_node, await unix_socket.accept(accepting))
 
@@ -119,6 +125,17 @@ class Registry:
             return await operation(call)
 
         return carry_out
+
+    async def wait_no_longer(self) -> None:
+        """Go on without the rooms of nodes that have not listed theirs for long: they are stuck."""
+        await trio.sleep(LISTED_WITHIN_S)
+        if self._unlisted:
+            log.error(
+                "nodes have not listed their rooms, which may be made a second time",
+                nodes=sorted(self._unlisted),
+            )
+            self._unlisted.clear()
+            self._complete.set()
 
     def _note_listed(self, run: str) -> None:
         self._unlisted -= {n.index for n in self.nodes.values() if n.run == run}

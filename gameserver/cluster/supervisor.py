@@ -204,12 +204,16 @@ class Supervisor:
     # ------------------------------------------------------------ the life of a node
 
     async def _spawn(self, node: NodeProcess) -> trio.Process:
-        node.process = await trio.lowlevel.open_process(
-            [*self._command, f"--of={self.folder.path}", f"--index={node.index}"],
-            stdin=subprocess.DEVNULL,
-            # Another session, so that Ctrl-C reaches only this process, which then ends the nodes.
-            start_new_session=True,
-        )
+        """Start the process of a node; ``StartError`` if the system has none to give."""
+        try:
+            node.process = await trio.lowlevel.open_process(
+                [*self._command, f"--of={self.folder.path}", f"--index={node.index}"],
+                stdin=subprocess.DEVNULL,
+                # Another session, so that Ctrl-C reaches only this process, which ends the nodes.
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise StartError(f"{node.name} cannot be started: {error.strerror}") from error
         node.pid = node.process.pid
         return node.process
 
@@ -217,9 +221,13 @@ class Supervisor:
         """Start a node whenever it has no process, until it crashes too often or all is over."""
         while not self._stopping:
             begun_s = trio.current_time()
-            if node.pid is None:
-                await self._spawn(node)
-            code = await node.wait()
+            code: int | str | None
+            try:
+                if node.pid is None:
+                    await self._spawn(node)
+                code = await node.wait()
+            except StartError as error:
+                code = str(error)
             run = node.forget_process()
             if run is not None:
                 await self._registry.forget_run(run)

@@ -16,7 +16,7 @@ from gameserver.cluster.directory.memory import MemoryDirectory
 from gameserver.cluster.directory_calls import CalledDirectory
 from gameserver.cluster.host_sockets import HostSockets
 from gameserver.cluster.node_process import NodeProcess
-from gameserver.cluster.registry import Registry
+from gameserver.cluster.registry import LISTED_WITHIN_S, Registry
 
 RUN = "n0-1"
 
@@ -30,6 +30,7 @@ async def directory(nursery: trio.Nursery) -> CalledDirectory:
     caller = Caller(DescriptorChannel(near))
     nursery.start_soon(caller.run)
     nursery.start_soon(registry._serve_node, far)
+    nursery.start_soon(registry.wait_no_longer)
     roles, _ = HostSockets().to_message()
     await caller.call("register", 0, RUN, roles, "s" * 32, True)
     return CalledDirectory(lambda: caller)
@@ -42,6 +43,16 @@ async def test_rooms_are_found_once_their_nodes_have_listed_them(
     with pytest.raises(DirectoryUnavailable):
         await directory.find("arena/x")
     await directory.renew(NodeListing(node=RUN, host=""), [])
+    assert await directory.find("arena/x") is None
+
+
+async def test_a_node_that_never_lists_its_rooms_keeps_nobody_waiting_for_ever(
+    directory: CalledDirectory, autojump_clock: trio.testing.MockClock
+) -> None:
+    del autojump_clock
+    with pytest.raises(DirectoryUnavailable):
+        await directory.find("arena/x")
+    await trio.sleep(LISTED_WITHIN_S)
     assert await directory.find("arena/x") is None
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -76,6 +78,30 @@ async def test_a_crash_loop_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with trio.fail_after(60), pytest.raises(AllNodesCrash):
         await host.run()
     assert [node.restarts.deaths for node in host._nodes.values()] == [restarts.MOST_DEATHS] * 2
+
+
+async def test_a_system_without_a_free_process_ends_no_supervisor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Sequence[str]] = []
+    host = supervisor(tmp_path, "import time; time.sleep(600)", told)
+    open_process, refused = trio.lowlevel.open_process, 0
+
+    async def refuse_once(command: Sequence[str], **options: Any) -> trio.Process:
+        nonlocal refused
+        if "--index=1" in command and not refused:
+            refused += 1
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        return await open_process(command, **options)
+
+    monkeypatch.setattr(trio.lowlevel, "open_process", refuse_once)
+    monkeypatch.setattr(restarts, "FIRST_PAUSE_S", 0.01)
+    with trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(host.run)
+            await until(lambda: all(node.ready.is_set() for node in host._nodes.values()))
+            assert refused == 1
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def test_two_supervisors_of_one_folder(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import structlog
 import trio
 
 from gameserver.cluster.directory.contract import HOLD_S, MAX_LIVES, RENEW_EVERY_S, Directory
-from gameserver.cluster.directory.errors import DirectoryError
+from gameserver.cluster.directory.errors import DirectoryError, DirectoryUnavailable
 from gameserver.cluster.directory.listings import Claim, NodeListing, RoomListing
 from gameserver.protocol.messages import VERSION
 from gameserver.runtime.membership.listing import LoadMeter, list_rooms
@@ -110,10 +110,12 @@ class Membership:
     async def _try_to_renew(self) -> None:
         try:
             await self.renew()
-        except DirectoryError as error:
+        except DirectoryUnavailable as error:
             if not self.is_away:
                 log.warning("the directory is away: rooms play on, unlisted", why=str(error))
             self.is_away = True
+        except DirectoryError as error:  # it has listed the rooms, but claims have to wait
+            log.info("not all rooms are claimed yet", why=str(error))
 
     async def renew(self) -> None:
         """List this node and its rooms; ``DirectoryError`` if that fails."""
