@@ -26,7 +26,6 @@ from gameserver.cluster.control import (
 )
 from gameserver.cluster.descriptors import DescriptorChannel
 from gameserver.errors import GameServerError
-from tests.support.sockets import PATIENCE_S
 
 
 async def double(request: Request) -> object:
@@ -128,10 +127,10 @@ async def test_an_answer_that_cannot_be_packed_is_an_error(path: Path) -> None:
 async def test_parts_come_before_the_result_with_descriptors(path: Path) -> None:
     async def upgrade(request: Request) -> object:
         ours, theirs = socket.socketpair()
-        await request.send(["listener", 8000], [theirs])
-        theirs.close()
         ours.sendall(b"from the old process")
         ours.close()
+        await request.send(["listener", 8000], [theirs])
+        theirs.close()
         return "done"
 
     async with (
@@ -141,7 +140,6 @@ async def test_parts_come_before_the_result_with_descriptors(path: Path) -> None
         with await conversation.receive() as part:
             assert part.body == ["listener", 8000]
             with contextlib.closing(part.take_socket()) as taken:
-                taken.settimeout(PATIENCE_S)
                 assert taken.recv(99) == b"from the old process"
         assert await conversation.result() == "done"
 
