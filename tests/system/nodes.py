@@ -48,6 +48,12 @@ class Quiet(Room):
         if self.dial.value < 0:
             raise SystemExit("the process ends")
 '''
+#: The same, kept in the storage.
+KEPT: Final = """
+
+class Kept(Quiet):
+    durable = True
+"""
 #: All clients are of this machine, and a test makes rooms as fast as it can.
 NO_HASTE: Final = (
     *("--joins-per-s", "5000", "--rooms-per-s", "1000", "--max-rooms-per-address", "1000"),
@@ -102,7 +108,7 @@ def running_nodes(
     home: Path, count: int, *arguments: str, room: str = "mygame:Quiet"
 ) -> Iterator[NodesServer]:
     """Serve ``room`` of a game in ``home`` with nodes, which have all ended after this block."""
-    (home / "mygame.py").write_text(GAME)
+    (home / "mygame.py").write_text(GAME + KEPT)
     data = home / "data"
     command = ["serve", room, "--nodes", str(count), "--port", "0", "--data", str(data)]
     folder = data / "nodes"

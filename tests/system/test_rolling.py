@@ -44,12 +44,12 @@ class Crowd:
 
 
 @asynccontextmanager
-async def crowd(server: NodesServer) -> AsyncIterator[Crowd]:
+async def crowd(server: NodesServer, kind: str = "quiet") -> AsyncIterator[Crowd]:
     async with AsyncExitStack() as stack:
         games = []
         for number in range(ROOMS):
             opening = open_game(
-                f"ws://127.0.0.1:{server.port}/", name=f"p{number}", room=f"quiet/{number}"
+                f"ws://127.0.0.1:{server.port}/", name=f"p{number}", room=f"{kind}/{number}"
             )
             games.append(await stack.enter_async_context(opening))
         all_of_them = Crowd(games)
@@ -61,12 +61,14 @@ async def crowd(server: NodesServer) -> AsyncIterator[Crowd]:
             nursery.cancel_scope.cancel()
 
 
+@pytest.mark.parametrize("kind", ["quiet", "kept"])
 async def test_all_nodes_start_anew_one_after_another_and_no_player_notices(
-    tmp_path: Path,
+    tmp_path: Path, kind: str
 ) -> None:
-    with trio.fail_after(DEADLINE_S), running_nodes(tmp_path, 2) as server:
+    room = f"mygame:{kind.capitalize()}"
+    with trio.fail_after(DEADLINE_S), running_nodes(tmp_path, 2, room=room) as server:
         before = await server.until_nodes(2)
-        async with crowd(server):
+        async with crowd(server, kind):
             told = await ask_for_upgrade(tmp_path / "data" / "control")
             assert isinstance(told, NodesUpgraded)
             assert told.nodes == 2

@@ -83,8 +83,6 @@ class RoomGiving(Giving):
         opened = self._server.lobby.find_room(self._label)
         if opened is None or not opened.task.has_begun:
             raise HandoverFailed(f"{self._label} has ended, or has not started in time")
-        if opened.task.room.durable:
-            raise HandoverFailed("a durable room goes by way of the storage, once this node ends")
 
     @override
     async def _pass_claims(self) -> dict[str, int]:

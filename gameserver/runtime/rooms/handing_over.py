@@ -117,10 +117,7 @@ class HandingOver:
         """
         for opened in self._going(labels):
             self._reservations.forget(opened.task)
-            if labels is None:
-                opened.task.leave_all()
-            else:
-                opened.task.leave_off()
+            opened.task.leave_all()
         if labels is not None:
             self._let_go_on()
 
