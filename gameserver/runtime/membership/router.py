@@ -34,7 +34,7 @@ from gameserver.runtime.membership.member import Membership
 from gameserver.runtime.membership.tickets import VALID_S, MoveTicket, MoveTickets
 from gameserver.runtime.rooms.join_request import JoinRequest
 from gameserver.runtime.rooms.lobby import Lobby
-from gameserver.runtime.rooms.routes import Elsewhere, Route
+from gameserver.runtime.rooms.routes import NOBODY, Bearer, Elsewhere, Route
 from gameserver.simulation.matchable import plain_filters
 
 log = structlog.get_logger(__name__)
@@ -157,7 +157,7 @@ class Router:
         request: JoinRequest,
         *,
         ticket: MoveTicket | None = None,
-        identity: str | None = None,
+        bearer: Bearer = NOBODY,
         avoided: Collection[str] = (),
         seats: int = 1,
     ) -> Route:
@@ -167,15 +167,15 @@ class Router:
         refused the client.  ``JoinRefused`` if a room asked for by name cannot be claimed.
         """
         if request.name is not None:
-            return await self._place_named(request, identity, here=ticket is not None)
+            return await self._place_named(request, bearer, here=ticket is not None)
         if ticket is not None and ticket.room.partition("/")[0] == request.kind:
             named = attrs.evolve(request, name=ticket.room.partition("/")[2])
-            return await self._place_named(named, identity, here=True)
+            return await self._place_named(named, bearer, here=True)
         try:
             async with self._turn_to_choose(f"{request.kind} {request.wanted}"):
                 if self._membership.is_away:
                     return request
-                return await self._choose(request, identity, avoided, seats)
+                return await self._choose(request, bearer, avoided, seats)
         except DirectoryError as error:
             log.debug("a room of this node is chosen", why=str(error))
             return request
@@ -194,9 +194,7 @@ class Router:
             if not turn.locked() and self._choosing.get(what) is turn:
                 del self._choosing[what]
 
-    async def _place_named(
-        self, request: JoinRequest, identity: str | None, *, here: bool
-    ) -> Route:
+    async def _place_named(self, request: JoinRequest, bearer: Bearer, *, here: bool) -> Route:
         label = f"{request.kind}/{request.name}"
         if self._lobby.is_open(label) and label not in self._membership.lost:
             return request
@@ -207,7 +205,7 @@ class Router:
                 return request
             log.warning("a room cannot be claimed", room=label, why=str(error))
             raise JoinRefused(CloseCode.ROOM_FULL, AWAY, retry_after_s=RETRY_AFTER_S) from error
-        return self._route(claim, request, identity)
+        return self._route(claim, request, bearer)
 
     async def _claim(self, label: str, kind: str, *, here: bool) -> Claim:
         """Return the owner of a room; if it has none, one is chosen, or it is this node."""
@@ -232,7 +230,7 @@ class Router:
         return await self._directory.claim(node, label)
 
     async def _choose(
-        self, request: JoinRequest, identity: str | None, avoided: Collection[str], seats: int
+        self, request: JoinRequest, bearer: Bearer, avoided: Collection[str], seats: int
     ) -> Route:
         filters = plain_filters(request.wanted)
         for _ in range(TRIES):
@@ -249,7 +247,7 @@ class Router:
                             owner=choice.owner,
                             won=self._membership.is_ours(choice.owner),
                         )
-                        return self._route(claim, request, identity)
+                        return self._route(claim, request, bearer)
                 case NodeListing():
                     others = max(0, self._lobby.most_players(request.kind) - seats)
                     try:
@@ -258,7 +256,7 @@ class Router:
                         )
                     except LeaseOver:
                         continue
-                    return self._route(claim, request, identity)
+                    return self._route(claim, request, bearer)
                 case None:
                     return request
         return request
@@ -270,9 +268,9 @@ class Router:
             nodes=tuple(node for node in drawn.nodes if trusts(node)),
         )
 
-    def _route(self, claim: Claim, request: JoinRequest, identity: str | None) -> Route:
+    def _route(self, claim: Claim, request: JoinRequest, bearer: Bearer) -> Route:
         if not self._membership.is_ours(claim.owner):
-            elsewhere = self._elsewhere(claim, identity=identity)
+            elsewhere = self._elsewhere(claim, bearer=bearer)
             if elsewhere is None:
                 raise JoinRefused(
                     CloseCode.ROOM_FULL,
@@ -284,11 +282,17 @@ class Router:
         return attrs.evolve(request, name=claim.label.partition("/")[2])
 
     def _elsewhere(
-        self, claim: Claim, *, life: str | None = None, identity: str | None = None
+        self, claim: Claim, *, life: str | None = None, bearer: Bearer = NOBODY
     ) -> Elsewhere | None:
         """Return where a room is; None if it is here, or on a node that cannot be trusted."""
         owner = claim.owner
         if self._membership.is_ours(owner) or not self._membership.is_trusted(owner):
             return None
-        ticket = self._tickets.issue(owner.node, claim.label, life=life, identity=identity)
+        ticket = self._tickets.issue(
+            owner.node,
+            claim.label,
+            life=life,
+            identity=bearer.identity,
+            used_token=bearer.used_token,
+        )
         return Elsewhere(claim.label, owner, ticket)

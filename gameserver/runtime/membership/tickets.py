@@ -21,7 +21,7 @@ from gameserver.signing import NotSigned, Signing
 #: How long a ticket is valid.
 VALID_S: Final = 30.0
 ID_BYTES: Final = 9
-_SALT: Final = "gameserver.move-ticket.v1"
+_SALT: Final = "gameserver.move-ticket.v2"
 
 
 @attrs.frozen(kw_only=True)
@@ -29,6 +29,7 @@ class MoveTicket:
     """The content of a ticket; ``expires_s`` is in seconds since the epoch.
 
     ``moved_from`` and ``options`` (by name) are set for a player whom the game moves.
+    ``used_token`` is the id of the sign-in token that the player has used up on its way.
     """
 
     id: str
@@ -39,6 +40,7 @@ class MoveTicket:
     expires_s: float
     moved_from: str | None = None
     options: Mapping[str, Any] | None = None
+    used_token: str | None = None
 
 
 class MoveTickets:
@@ -59,12 +61,13 @@ class MoveTickets:
         identity: str | None = None,
         moved_from: str | None = None,
         options: Mapping[str, Any] | None = None,
+        used_token: str | None = None,
     ) -> str:
         """Return a ticket for a room of a node, valid for ``VALID_S``."""
         expires_s = self._clock() + VALID_S
         named = None if options is None else dict(options)
         id_ = chance.token_urlsafe(ID_BYTES)
-        ticket = [id_, node, room, life, identity, expires_s, moved_from, named]
+        ticket = [id_, node, room, life, identity, expires_s, moved_from, named, used_token]
         return Signing(self._secrets(), _SALT).sign(ticket)
 
     def content(self, text: str | None) -> MoveTicket | None:
@@ -93,6 +96,7 @@ def _checked(payload: Any) -> MoveTicket | None:
             (int() | float()) as expires_s,
             (str() | None) as moved_from,
             (dict() | None) as options,
+            (str() | None) as used_token,
         ]:
             return MoveTicket(
                 id=id_,
@@ -103,5 +107,6 @@ def _checked(payload: Any) -> MoveTicket | None:
                 expires_s=expires_s,
                 moved_from=moved_from,
                 options=options,
+                used_token=used_token,
             )
     return None

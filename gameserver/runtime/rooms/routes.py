@@ -6,7 +6,7 @@ Owns the values, and what a session asks.  ``membership/router.py`` decides.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import attrs
 
@@ -14,6 +14,14 @@ from gameserver.cluster.directory.listings import NodeListing
 from gameserver.protocol.messages import Moved
 from gameserver.runtime.membership.tickets import MoveTicket
 from gameserver.runtime.rooms.join_request import JoinRequest
+
+
+@attrs.frozen
+class Bearer:
+    """Who a player is, as far as this node has verified it, and the sign-in token used for that."""
+
+    identity: str | None = None
+    used_token: str | None = None
 
 
 @attrs.frozen
@@ -29,6 +37,7 @@ class Elsewhere:
         return Moved(self.owner.url, self.label, self.ticket, again=1)
 
 
+NOBODY: Final = Bearer()
 #: A request that this node answers, perhaps for a room that was chosen; or another node.
 Route: TypeAlias = JoinRequest | Elsewhere
 
@@ -70,7 +79,7 @@ class Routes(Protocol):
         request: JoinRequest,
         *,
         ticket: MoveTicket | None = None,
-        identity: str | None = None,
+        bearer: Bearer = NOBODY,
         avoided: Collection[str] = (),
         seats: int = 1,
     ) -> Route:

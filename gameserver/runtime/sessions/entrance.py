@@ -30,6 +30,7 @@ from gameserver.runtime.rooms.join_request import JoinRequest
 from gameserver.runtime.rooms.lobby import Lobby
 from gameserver.runtime.rooms.room_task import RoomTask
 from gameserver.runtime.rooms.roster import End, Member
+from gameserver.runtime.rooms.routes import Bearer
 from gameserver.runtime.sessions.player_tally import tally_of
 from gameserver.runtime.sessions.reception import MessageCount, SessionOver, next_bytes
 from gameserver.runtime.sessions.routing import Elsewhere, Expected, Routed, Router
@@ -359,11 +360,13 @@ class Entrance:
         refused: dict[int, JoinRefused] = {}
         #: Labels of rooms that have refused this client, or were full once it came to them.
         avoided: set[str] = set()
-        used = verified is None or verified.token_id == self._routed.used_token
+        before = (self._routed.used_token, None if sent_here is None else sent_here.used_token)
+        used = verified is None or verified.token_id in before
         while True:
             await self._until_here(request)
             passed_over = refused if len(refused) < MAX_ROOMS_TRIED else None
-            routed = await self._request_here(request, identity, sent_here, avoided)
+            bearer = Bearer(identity, verified.token_id if verified is not None and used else None)
+            routed = await self._request_here(request, bearer, sent_here, avoided)
             place = None
             try:
                 with lobby.reserve(routed, self._peer.counted_as, identity, passed_over) as place:
@@ -395,7 +398,7 @@ class Entrance:
     async def _request_here(
         self,
         request: JoinRequest,
-        identity: str | None,
+        bearer: Bearer,
         sent_here: MoveTicket | None,
         avoided: Collection[str],
     ) -> JoinRequest:
@@ -404,7 +407,7 @@ class Entrance:
         if router is None or len(avoided) >= MAX_ROOMS_TRIED:
             return request
         ticket = None if avoided else sent_here
-        route = await router.place(request, ticket=ticket, identity=identity, avoided=avoided)
+        route = await router.place(request, ticket=ticket, bearer=bearer, avoided=avoided)
         if isinstance(route, JoinRequest):
             return route
         raise MovedOn(route.moved())

@@ -10,7 +10,10 @@ import trio.lowlevel
 from clients import GameClient, open_game
 from clients.errors import ConnectionLost, Refused
 from clients.joining import MAX_MOVES
-from gameserver import Player
+from gameserver import Joining, JoinRefused, Player
+from gameserver.cluster.directory.listings import Candidates
+from gameserver.cluster.placement import Choice
+from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.messages import Delta, Moved, Say
 from gameserver.tokens import Tokens
 from tests.support.clusters import (
@@ -103,6 +106,34 @@ async def test_a_token_is_used_once_in_the_whole_cluster() -> None:
             with pytest.raises(Refused, match="used before"):
                 async with open_game(url_of(b), room=room, name="eve", token=token):
                     pass
+
+
+async def test_a_token_is_good_for_a_room_of_the_next_host_if_the_game_refuses_the_first() -> None:
+    class Single(Guarded):
+        async def on_auth(self, joining: Joining) -> str | None:
+            if self.players:
+                raise JoinRefused(CloseCode.REFUSED, "one is enough")
+            return joining.identity
+
+        @staticmethod
+        def placement(candidates: Candidates) -> Choice:  # type: ignore[override]
+            return min(candidates.rooms, key=lambda room: room.label, default=None)
+
+    async with open_nodes(2, memory_directory(), {"single": Single}) as (a, b):
+        tokens = Tokens([SECRET])
+        await owned_by(a, "single/a")
+        async with open_game(url_of(a), room="single/a", token=tokens.issue("ann"), name="ann"):
+            await owned_by(b, "single/b")
+            async with open_game(url_of(b), room="single/b", token=tokens.issue("eve"), name="eve"):
+                for server in (a, b):
+                    await membership_of(server).renew()
+                field = b.lobby.rooms[0][1].room
+                field.max_players = 2
+                field.on_auth = Guarded.on_auth.__get__(field)  # type: ignore[method-assign]
+                async with open_game(
+                    url_of(a), room="single", token=tokens.issue("bob"), name="bob"
+                ) as bob:
+                    assert bob.room == "single/b"
 
 
 async def test_a_ticket_with_an_identity_is_for_nobody_else() -> None:
