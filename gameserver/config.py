@@ -268,6 +268,13 @@ class Settings:
     secret_file: pathlib.Path | None = _setting(
         None, "File with such secrets; SIGHUP makes the server read it again."
     )
+    backend_token: str | None = _setting(
+        None,
+        "Whitespace-separated bearer tokens with which a back end of the game may reserve seats "
+        "(POST /api/reservations).",
+        validator=_secret,
+        secret=True,
+    )
     token_valid_s: float = _setting(
         300.0, "How long a sign-in token is valid.", validator=_longer_than_zero
     )

@@ -57,6 +57,7 @@ from gameserver.runtime.net.listening import listen
 from gameserver.runtime.net.tls import Certificate
 from gameserver.runtime.net.websocket import WebSocket
 from gameserver.runtime.reloading import read_beside
+from gameserver.runtime.reservation_api import ReservationApi
 from gameserver.runtime.rooms.journal_files import journals_folder, make_folder
 from gameserver.runtime.rooms.kept_rooms import KeptRooms
 from gameserver.runtime.rooms.kind_figures import kind_figures
@@ -654,6 +655,7 @@ class Server:
             },
             assets=self._assets(),
             gather={METRICS_PATH: self._gather_metrics},
+            posts=ReservationApi(self.settings, self.lobby, lambda: self.membership).posts,
             awaited={} if others is None else {"/rooms": others.rooms},
         )
 

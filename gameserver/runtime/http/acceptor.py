@@ -452,7 +452,7 @@ class Acceptor:
         if body is None:
             return text_response(413, f"A body has {MAX_BODY_BYTES} bytes at most.")
         try:
-            return await post(Posted(request, body, peer))
+            return await post(Posted(request, body, peer, self.ssl_context is not None))
         except Exception:
             self._crashed += 1
             log.exception("route crashed", target=escaped(request.target.decode("ascii")))

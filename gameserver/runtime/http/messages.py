@@ -56,11 +56,15 @@ def text_response(status: int, text: str, *, headers: tuple[tuple[str, str], ...
 
 @attrs.frozen
 class Posted:
-    """A POST whose body was read.  ``peer`` is the other end of its connection."""
+    """A POST whose body was read.
+
+    ``peer`` is the other end of its connection, which is encrypted if it is ``secure``.
+    """
 
     request: h11.Request
     body: bytes
     peer: Peer
+    secure: bool = False
 
     @property
     def bearer(self) -> bytes:
