@@ -69,6 +69,7 @@ LOOPBACK: Final[tuple[Network, ...]] = (
 #: An element of ``origins`` that stands for the host that the request itself names.
 OWN_HOST: Final = "self"
 MIN_SECRET_LENGTH: Final = 32
+_OPERATOR: Final = re.compile(r"[A-Za-z0-9._@-]{1,32}")
 
 _WEBSOCKET_URL: Final = re.compile(
     r"wss?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?"
@@ -120,6 +121,32 @@ def _secret(_instance: object, attribute: Any, value: str | None) -> None:
         raise ValueError(f"{attribute.name} is empty")
     if any(len(one) < MIN_SECRET_LENGTH for one in secrets_in(value or "")):
         raise ValueError(f"{attribute.name} must be at least {MIN_SECRET_LENGTH} characters")
+
+
+def _admin_tokens(_instance: object, attribute: Any, value: str | None) -> None:
+    if value is not None:
+        try:
+            admin_tokens_in(value)
+        except ValueError as error:
+            raise ValueError(f"{attribute.name} {error}") from None
+
+
+def admin_tokens_in(text: str) -> dict[str, str]:
+    """Return the tokens of operators in ``text``, each with the name of its operator.
+
+    A token without a name is that of ``operator``.  ``ValueError`` if one is too short.
+    """
+    named = {}
+    for one in text.split():
+        name, colon, token = one.rpartition(":")
+        if len(token) < MIN_SECRET_LENGTH:
+            raise ValueError(f"must have tokens of at least {MIN_SECRET_LENGTH} characters")
+        if colon and not _OPERATOR.fullmatch(name):
+            raise ValueError("must have names of 1 to 32 characters of A-Z a-z 0-9 . _ @ -")
+        named[token] = name or "operator"
+    if not named:
+        raise ValueError("is empty")
+    return named
 
 
 def secrets_in(text: str) -> tuple[str, ...]:
@@ -306,6 +333,24 @@ class Settings:
         validator=_secret,
         secret=True,
     )
+    admin_token: str | None = _setting(
+        None,
+        "Tokens of operators, whitespace-separated, each alone or as name:token; without one "
+        "there is no admin port.",
+        validator=_admin_tokens,
+        secret=True,
+    )
+    admin_token_file: pathlib.Path | None = _setting(
+        None, "File with such tokens; it is read at each use, so a token can be removed at once."
+    )
+    admin_host: str = _setting(
+        "127.0.0.1",
+        "Address of the admin port.  It speaks HTTP without TLS: from elsewhere, reach it through "
+        "an SSH tunnel or a proxy with TLS.",
+    )
+    admin_port: int = _setting(
+        8900, "Port of the monitor and the admin API; 0 for any free port.", validator=_port
+    )
     data: pathlib.Path | None = _setting(
         None,
         "Folder for data that outlives the server: rooms, journals, the database, a secret.",
@@ -457,6 +502,8 @@ def _settings(given: Mapping[str, _Given]) -> Settings:
             raise ConfigError(f"{item.where}: {error}") from error
     if values.get("secret") is not None and values.get("secret_file") is not None:
         raise ConfigError("give either secret or secret_file")
+    if values.get("admin_token") is not None and values.get("admin_token_file") is not None:
+        raise ConfigError("give either admin_token or admin_token_file")
     if (values.get("certificate") is None) != (values.get("key") is None):
         raise ConfigError("certificate and key must be given together")
     if (values.get("directory") is None) != (values.get("public_url") is None):

@@ -136,7 +136,7 @@ def test_yes_and_no_in_the_environment() -> None:
         load_settings(environment={"GAMESERVER_BOTS_NEED_TOKEN": "yes"})
 
 
-@pytest.mark.parametrize("name", ["secret", "metrics_token"])
+@pytest.mark.parametrize("name", ["secret", "metrics_token", "admin_token"])
 @pytest.mark.parametrize("value", ["hunter2", 987654321, "hunter2 " * 5])
 def test_no_message_repeats_a_secret(tmp_path: pathlib.Path, name: str, value: object) -> None:
     with pytest.raises(ConfigError) as error:

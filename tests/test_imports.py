@@ -22,7 +22,7 @@ from tests.support.paths import ROOT
 ARROWS = """
 docs, __main__ → cli → load, gym, workshop, templates, deploying, games.capture.bots → clients
 → games
-→ gameserver → cluster → runtime → config, seat_tickets
+→ gameserver → cluster → admin → runtime → config, seat_tickets
 → ops, tokens, trial, rehearsing.second_run → testing → rehearsing → state
 → simulation → room → group → player, calls, joining → timers → outbox → replication
 → protocol → model → stepping, storage, cluster.placement → cluster.directory

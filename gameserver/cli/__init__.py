@@ -32,6 +32,8 @@ COMMANDS: Final = {
     "serve": "Serve your own rooms, found from the working directory.",
     "bots": "Have bots play on a server: for company, or as a load.",
     "load": "Find the largest crowd with which a server holds an objective.",
+    "admin": "Do what an operator may do on a running server: look, kick, ban, mute, lock, "
+    "announce.",
     "top": "Show the rooms of a running server: load, players behind, slow ticks.",
     "token": "Print a token for one sign-in, as a login service would issue it: for development.",
     "step": "Print step functions, written once in Python, as JavaScript that gives the same bits.",

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import trio
 
+from gameserver.admin.listener import run_alone
 from gameserver.cluster.handover.succession import ProcessLine
 from gameserver.config import ConfigError, Settings
 from gameserver.room import Room
@@ -45,11 +47,15 @@ async def serve(
     with_agones = settings is not None and settings.agones
     if with_agones:
         beside = _beside_agones(beside)
-    if surroundings is not None or not hasattr(signal, "SIGUSR2"):
+    if surroundings is not None:  # the node has an admin port for the whole host
         await runtime.serve(kinds, settings, beside, surroundings, server_class=server_class)
         return
+    with_admin = partial(_beside, beside)
+    if not hasattr(signal, "SIGUSR2"):
+        await runtime.serve(kinds, settings, with_admin, server_class=server_class)
+        return
     async with ProcessLine.joined() as line:
-        await runtime.serve(kinds, settings, beside, server_class=server_class, succession=line)
+        await runtime.serve(kinds, settings, with_admin, server_class=server_class, succession=line)
         if with_agones and not line.handed_over:
             await _tell_agones_the_end()
         line.end()
@@ -79,3 +85,11 @@ async def _tell_agones_the_end() -> None:
     from gameserver.cluster.agones_companion import tell_end
 
     await tell_end()
+
+
+async def _beside(beside: Callable[[Server], Awaitable[None]] | None, server: Server) -> None:
+    """Serve the admin port, and run what the caller wants to run beside the server."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run_alone, server)
+        if beside is not None:
+            nursery.start_soon(beside, server)

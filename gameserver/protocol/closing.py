@@ -41,6 +41,7 @@ class CloseCode(enum.IntEnum):
     RESUMING = 4013
     OPTIONS = 4014
     MOVED = 4015
+    BANNED = 4016
 
 
 class ClientAction(enum.Enum):

@@ -192,6 +192,8 @@ class Server:
         try:
             self.storage = await ServerStorage.open(self.settings.storage)
             self.lobby.storage_for_room = self.storage.for_room
+            self.lobby.moderation.storage = self.storage.storage
+            await self.lobby.moderation.load()
             if keeps_in_storage(self.settings) or self._surroundings is not None:
                 await self._keep_rooms(self.storage, owner)
         except StorageError as error:
@@ -628,6 +630,7 @@ class Server:
             counters=self.counters,
             storage=None if self.storage is None else self.storage.figures(),
             kinds=kinds,
+            penalties=self.lobby.moderation.counts(),
         )
 
     def _turned_away(self) -> dict[str, int]:

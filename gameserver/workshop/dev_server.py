@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gameserver.config import Settings
+from gameserver.ops.whole_world import world_of
 from gameserver.room import Room
 from gameserver.runtime.http.assets import Assets, web_client
 from gameserver.runtime.http.endpoint import Endpoint
@@ -21,7 +22,6 @@ from gameserver.runtime.server import Server, StartError
 from gameserver.runtime.surroundings import Surroundings
 from gameserver.workshop.channel import Channel
 from gameserver.workshop.live_page import LivePage
-from gameserver.workshop.whole_world import world_of
 
 #: The path of the channel.
 PATH: Final = "/dev"

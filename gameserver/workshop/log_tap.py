@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import structlog
 
+from gameserver.ops.whole_world import plain
 from gameserver.workshop.channel import Message
 from gameserver.workshop.faults import Fault, fault_of
-from gameserver.workshop.whole_world import plain
 
 #: After those that add to an entry, and before those that make text of it.
 _PLACE: Final = 2

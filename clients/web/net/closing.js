@@ -42,6 +42,7 @@ export const CLOSE_CODES = Object.freeze([
   { code: 4013, name: "resuming", action: "resume" },
   { code: 4014, name: "options", action: "stop" },
   { code: 4015, name: "moved", action: "stop" },
+  { code: 4016, name: "banned", action: "stop" },
 ]);
 
 /**

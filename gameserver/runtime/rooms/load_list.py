@@ -33,14 +33,15 @@ def load_list(
         "computed": round(core.computed, 4),
         "waited_for_core": round(core.waited, 4),
         "load": round(sum(task.load for task in tasks), 4),
-        "busiest": [_room(task) for task in busiest],
+        "busiest": [listed_room(task) for task in busiest],
         "slow_ticks": slow.count,
         "slow": [tick.to_json(now_s) for tick in reversed(slow.kept)],
     }
     return Response(200, JSON, json.dumps(told).encode())
 
 
-def _room(task: RoomTask) -> dict[str, Any]:
+def listed_room(task: RoomTask) -> dict[str, Any]:
+    """Return the load of a room, and its players behind."""
     players = list(task.room.players.values())
     behind: list[dict[str, Any]] = []
     for seated in behind_in(task):

@@ -32,6 +32,7 @@ from gameserver.protocol.closing import CloseCode
 from gameserver.room import Room, give_seats, give_storage
 from gameserver.runtime.admission.hold_quota import HoldQuota
 from gameserver.runtime.admission.join_throttle import JoinThrottle
+from gameserver.runtime.admission.moderation import Moderation
 from gameserver.runtime.admission.room_quota import RoomQuota
 from gameserver.runtime.admission.sign_in import SignIn
 from gameserver.runtime.net import poller
@@ -136,6 +137,8 @@ class Lobby:
         #: Joins and rooms refused because a room was overloaded.
         self.overload_refusals = 0
         self.sign_in = SignIn(kinds, settings)
+        #: The bans and mutes in force.
+        self.moderation = Moderation()
         #: Makes the storage of a room; None where nothing is kept.
         self.storage_for_room: Callable[[], RoomStorage] | None = None
         #: Decides which players play on other nodes; None if there are no others.
@@ -379,7 +382,7 @@ class Lobby:
             return None
         if found.is_overloaded:
             raise self._overload(f"{label} is overloaded")
-        if found.task.room.locked:
+        if found.locked:
             raise JoinRefused(CloseCode.REFUSED, f"{label} is locked")
         if found.task.roster.full:
             raise JoinRefused(CloseCode.ROOM_FULL, f"{label} is full", retry_after_s=RETRY_AFTER_S)

@@ -6,7 +6,7 @@ those who cannot move.  Never moves a connection: the client follows with the ti
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl
 
@@ -76,8 +76,14 @@ class Moves:
         moved = self._reservations.find_move(self._resumption.left_by(resume))
         return None if moved is None else Moved("", *moved)
 
-    def begin(self, opened: OpenRoom, move: Move) -> None:
-        """Reserve seats in another room for players of this one, and send them there."""
+    def begin(
+        self, opened: OpenRoom, move: Move, refused: Callable[[str], object] = lambda _: None
+    ) -> None:
+        """Reserve seats in another room for players of this one, and send them there.
+
+        If that is not possible, the game is told; if it is known at once, ``refused`` is called
+        with the reason.
+        """
         roster = opened.task.roster
         players = [roster.find_seat(seat) for seat in dict.fromkeys(move.seats)]
         members = [m for m in players if m is not None and m.may_resume]
@@ -88,6 +94,7 @@ class Moves:
             all_options = [self._options_of(member, move, request) for member in members]
         except JoinRefused as refusal:
             self._refuse(opened, members, move.room, refusal)
+            refused(refusal.reason)
             return
         request = attrs.evolve(request, options=all_options[0])
         moving = dict(zip(members, all_options, strict=True))
@@ -95,13 +102,18 @@ class Moves:
             assert self._nursery is not None, "start comes first"
             self._nursery.start_soon(self._on_host, opened, moving, request, move.room)
         elif self._rooms.router is None:
-            self._here(opened, moving, request, move.room)
+            self._here(opened, moving, request, move.room, refused)
         else:
             assert self._nursery is not None, "start comes first"
             self._nursery.start_soon(self._anywhere, opened, moving, request, move.room)
 
     def _here(
-        self, opened: OpenRoom, moving: Mapping[Member, Any], request: JoinRequest, room: str
+        self,
+        opened: OpenRoom,
+        moving: Mapping[Member, Any],
+        request: JoinRequest,
+        room: str,
+        refused: Callable[[str], object] = lambda _: None,
     ) -> None:
         """Move players, each with its options, to a room of this server."""
         roster = opened.task.roster
@@ -120,6 +132,7 @@ class Moves:
             target.occupied()
         except JoinRefused as refusal:
             self._refuse(opened, moving, room, refusal)
+            refused(refusal.reason)
             return
         for member, ticket in zip(moving, news, strict=True):
             life = member.resume_state.life

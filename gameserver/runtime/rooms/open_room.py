@@ -33,6 +33,8 @@ class OpenRoom:
     maker: str | None
     #: Set while the room is empty: the wait until it closes.
     empty: trio.CancelScope | None = None
+    #: Whether an operator has locked the room, whatever the game does.
+    locked_by_operator: bool = False
     #: Whether a wrong listing has been logged.
     complained: bool = False
 
@@ -57,6 +59,11 @@ class OpenRoom:
         """Whether lists do not show it."""
         return self.task.room.private
 
+    @property
+    def locked(self) -> bool:
+        """Whether the game or an operator lets nobody in; players who are in it come back."""
+        return self.locked_by_operator or self.task.room.locked
+
     def listing(self) -> dict[str, Any]:
         """Return the room's listing for ``/rooms``."""
         room = self.task.room
@@ -72,7 +79,7 @@ class OpenRoom:
             "kind": self.kind,
             "players": self.players,
             "max_players": room.max_players,
-            "locked": room.locked,
+            "locked": self.locked,
             "listing": told,
             "tick": room.tick_number,
             "tick_rate": room.tick_rate,
@@ -92,7 +99,7 @@ class OpenRoom:
     def filter_values(self) -> Key | None:
         """The present filter values of the room; None if the server may not choose it."""
         room, roster = self.task.room, self.task.roster
-        if room.locked or room.private or roster.full or self.is_overloaded or self.task.ended:
+        if self.locked or room.private or roster.full or self.is_overloaded or self.task.ended:
             return None
         try:
             values = filter_values(room)

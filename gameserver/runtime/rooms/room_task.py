@@ -642,6 +642,10 @@ class RoomTask:
             self.hooks.note_failure(HookFailure("publish", None, error))
             self.roster.fail("the room failed while publishing")
 
+    def announce(self, text: str) -> None:
+        """Tell all players a text of the server's operator, which the game does not see."""
+        self._pass_on(binary_frame(Said(0, "", text).encode()), None)
+
     def _pass_on(self, frame: bytes, to: Container[int] | None) -> None:
         for number, seated in self.stepper.seated.items():
             if seated.player.connected and (to is None or number in to):

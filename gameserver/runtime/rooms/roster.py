@@ -510,6 +510,11 @@ class Roster:
         )
         self.deal_with_failures()
 
+    def remove(self, member: Member, code: int, reason: str) -> None:
+        """End the session of a player, who leaves at once; for between two ticks."""
+        self._end(member, code, reason)
+        self.leave(member, reason)
+
     def _expel(self, member: Member, code: int, reason: str) -> None:
         """End the session of a player; without one, it leaves."""
         self._end(member, code, reason)

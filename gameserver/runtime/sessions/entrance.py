@@ -284,6 +284,7 @@ class Entrance:
 
     async def _join_here(self, hello: Hello, request: JoinRequest) -> Entered:
         """Resume or join on this node."""
+        self._lobby.moderation.check(None, self._peer.address)
         not_yet = await self._recover(hello, request)
         await self._until_here(request)
         found = self._lobby.find_resumable(hello.resume, request)
@@ -291,6 +292,7 @@ class Entrance:
         turn_s = self._turn_s(returning=found is not None or expected)
         if found is not None:
             task, member = found
+            self._lobby.moderation.check(member.player.identity, None)
             return self._resume(hello, task, member)
         if (moved := self._lobby.moves.find(hello.resume)) is not None:
             raise MovedOn(moved)
@@ -350,6 +352,7 @@ class Entrance:
             identity = None if verified is None else verified.identity
             if sent_here is not None and sent_here.identity not in (None, identity):
                 raise JoinRefused(CloseCode.REFUSED, "the ticket is for somebody else")
+            lobby.moderation.check(identity, None)  # before the token is used up
             joining = Joining(
                 name=hello.name,
                 options=request.options,
@@ -449,7 +452,7 @@ class Entrance:
             if not task.ready.is_set():
                 await task.ready.wait()
             try:
-                return _checked_identity(await room.on_auth(joining))
+                identity = _checked_identity(await room.on_auth(joining))
             except JoinRefused as refusal:
                 code = refusal.code if refusal.code in GAME_CODES else CloseCode.REFUSED
                 raise _RefusedByGame(
@@ -460,6 +463,8 @@ class Entrance:
                 raise JoinRefused(
                     CloseCode.INTERNAL_ERROR, "the game failed to sign you in"
                 ) from None
+            self._lobby.moderation.check(identity, None)
+            return identity
         self._log.error("on_auth took too long", room=task.label, timeout_s=AUTH_TIMEOUT_S)
         raise JoinRefused(CloseCode.INTERNAL_ERROR, "signing in took too long")
 

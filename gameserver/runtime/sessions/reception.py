@@ -34,6 +34,7 @@ from gameserver.protocol.messages import (
     Pong,
     Read,
     Resync,
+    Said,
     Say,
     ServerMessage,
     Status,
@@ -119,6 +120,7 @@ class Reception:
         "_ended",
         "_from_wire",
         "_log",
+        "_muted",
         "_pings_allowed",
         "_player",
         "_reads",
@@ -141,6 +143,7 @@ class Reception:
         counters: Counters,
         end: End,
         log: BoundLogger,
+        muted: Callable[[], str | None],
     ) -> None:
         self._player = seated.player
         self._seat = seated.seat
@@ -153,6 +156,8 @@ class Reception:
         self._counters = counters
         self._end = end
         self._log = log
+        #: Returns what a muted player is told, None for any other.
+        self._muted = muted
         self._ended = False
         now_s = trio.current_time()
         # The same as ``trio.current_time``, which looks for the clock at each call.
@@ -239,7 +244,7 @@ class Reception:
             case Say():
                 if not self._texts_allowed.spend(now_s):
                     raise SessionOver(CloseCode.RATE, f"more than {TEXTS_PER_S} texts a second")
-                self._task.stepper.hear(self._player, message.text)
+                self._hear(message.text)
             case Resync():
                 self._resync(now_s)
             case Desync():
@@ -265,6 +270,14 @@ class Reception:
         if kind >= len(self._from_wire):
             raise RemoteProtocolError("command.command is a kind that this room does not have")
         self._commands.take(seq, self._from_wire[kind](values), tick, rendered, now_s, values)
+
+    def _hear(self, text: str) -> None:
+        """Let the room hear a text, unless the player is muted; the game knows nothing of that."""
+        if (why := self._muted()) is None:
+            self._task.stepper.hear(self._player, text)
+            return
+        self._counters.texts_muted += 1
+        self.post(Said(0, "", why))
 
     def _take_acked(self, tick: int) -> None:
         if tick > self._room.tick_number:

@@ -141,6 +141,21 @@ class Session:
     def _end_flood(self) -> None:
         self.end(CloseCode.RATE, FLOOD)
 
+    @property
+    def member(self) -> Member | None:
+        """The player, while it plays over this connection."""
+        return self._member
+
+    @property
+    def peer(self) -> Peer:
+        """The other end of the connection."""
+        return self._peer
+
+    @property
+    def bytes_out(self) -> int:
+        """The bytes that were sent over the connection."""
+        return self._ws.link.bytes_out
+
     def tally(self) -> Tally:
         """Return what this session has counted so far."""
         link = self._ws.link
@@ -453,9 +468,15 @@ class Session:
             self._counters,
             self.end,
             self._log,
+            self._muted,
         )
         self._ws.on_message(message_path(reception), self._beat.pong)
         return reception
+
+    def _muted(self) -> str | None:
+        """Return what the player is told if it is muted, else None."""
+        identity = None if self._member is None else self._member.player.identity
+        return self._lobby.moderation.muted(identity, self._peer.address)
 
     def _newest_seq(self) -> int:
         assert self._member is not None

@@ -9,9 +9,9 @@ from typing import Any
 import attrs
 import pytest
 
+from gameserver.ops.whole_world import MAX_LENGTH, plain, world_of
 from gameserver.templates.turns.room import CARDS, Game
 from gameserver.testing import Rehearsal
-from gameserver.workshop.whole_world import MAX_LENGTH, plain, world_of
 
 Colour = enum.Enum("Colour", "RED")
 
