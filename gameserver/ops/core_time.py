@@ -50,7 +50,10 @@ class CoreShare:
 
         It may have waited while it was not busy, so this is the most that the part can be.
         """
-        return max(0.0, min(1.0, (1 - self.waited) / busy)) if busy > 0 else 1.0
+        if busy <= 0:
+            return 1.0
+        # What is longer than the time span began before it.
+        return max(0.0, min(1.0, (1 - self.waited) / min(busy, 1.0)))
 
     @classmethod
     def between(cls, before: CoreTime | None, after: CoreTime | None, span_s: float) -> CoreShare:

@@ -45,6 +45,21 @@ def test_shares_of_a_span() -> None:
     assert CoreTime.of(1 << 30) is None
 
 
+@pytest.mark.parametrize(
+    ("waited", "busy", "own"),
+    [
+        (0.0, 0.9, 1.0),
+        (0.0, 1.1, 1.0),  # a tick that began in the span before
+        (0.6, 0.4, 1.0),  # it may all have been waiting beside the work
+        (0.6, 0.8, 0.5),
+        (1.2, 1.0, 0.0),
+        (0.6, 0.0, 1.0),
+    ],
+)
+def test_the_own_part_of_busy_time(waited: float, busy: float, own: float) -> None:
+    assert CoreShare(0.4, waited).own_part(busy) == pytest.approx(own)
+
+
 def step(size: int, *broken: str, starved: str | None = None) -> Step:
     times = Times()
     for number in range(size):
