@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 #: The compiled modules of this package, and those that only Linux has.
 MODULES: Final = ("commands", "scanning")
-LINUX_MODULES: Final = ("reading",)
+LINUX_MODULES: Final = ("publishing", "reading")
 #: Set to 1 in the environment, it chooses the pure implementations.
 PURE_VARIABLE: Final = "GAMESERVER_PURE"
 

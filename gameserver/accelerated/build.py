@@ -17,7 +17,7 @@ from typing import Final
 FOLDER: Final = Path(__file__).parent
 PACKAGE: Final = "gameserver.accelerated"
 #: Made of what only Linux has.
-LINUX_SOURCES: Final = frozenset({"reading"})
+LINUX_SOURCES: Final = frozenset({"publishing", "reading"})
 
 
 class BuildError(Exception):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from gameserver.accelerated import twin
 from gameserver.model.grid import EVERYWHERE
 from gameserver.model.world import World
 from gameserver.protocol.frames import binary_frame_header
@@ -32,7 +33,7 @@ from gameserver.replication.round import (
 from gameserver.replication.seat import Seat
 
 
-def post_everywhere(
+def post_everywhere_in_python(
     world: World,
     seats: Iterable[Seat],
     changes: Changes,
@@ -47,24 +48,21 @@ def post_everywhere(
     A delta from before ``overdue`` should have been acknowledged.  A seat whose last delta is from
     ``quiet_after`` or later goes without one if nothing happened.
     """
-    tick, crossings = changes.tick, changes.crossings
-    placed = events.by_cell.get(EVERYWHERE)
-    heard = EMPTY_ARRAY if placed is None else events_section([event for _, event in placed])
-    stayed = changes.flat.get(EVERYWHERE)
-    adds = EMPTY_ARRAY if stayed is None else pack(stayed)
-    sections = (_crossed(changes) if crossings else NOTHING_CROSSED) + adds
+    tick = changes.tick
+    sections, heard = sections_of(changes, events)
     body = sections + EMPTY_ARRAY + heard
-    quiet = stayed is None and not (crossings or placed)
+    quiet = is_quiet(changes, events)
     owner_changes = changes.owner_changes
     # What seldom happens is asked about once, not for every seat.
     checking = turn != NO_TURN
     others: list[Seat] = []
-    if crossings or changes.owner_touched or changes.despawned or events.by_seat:
-        seats, others = _served(seats, changes, events, turn)
+    if changes.crossings or changes.owner_touched or changes.despawned or events.by_seat:
+        seats, others = served(seats, changes, events, turn)
     sums: dict[int, int] = {}
     #: Command seq → frame, for all seats that get nothing else.
     frames: dict[int, bytes] = {}
     batch: list[tuple[Seat, bytes]] = []
+    head = head_of(tick)
     for seat in seats:
         if (
             seat.knowledge is not UP_TO_DATE
@@ -75,22 +73,20 @@ def post_everywhere(
             others.append(seat)
             continue
         seq, margin = seat.command_seq, seat.margin
-        more = seat.notices or (checking and is_checked(seat, turn))
-        changed = owner_changes.get(seat.number) if owner_changes else None
-        if margin is None and changed is None and not more:
+        if (
+            seat.notices
+            or (checking and is_checked(seat, turn))
+            or (owner_changes and seat.number in owner_changes)
+        ):
+            frame = frame_with_more(world, seat, changes, turn, sums, statistics, sections, heard)
+        elif margin is None:
             if quiet and seq == seat.sent_seq and seat.posted_tick > quiet_after:
                 statistics.quiet += 1
                 continue
-            frame = frames.get(seq)
-            if frame is None:
-                frame = frames[seq] = _frame(tick, seq, None, body)
+            shared = frames.get(seq)
+            frame = frames[seq] = _frame(head, seq, None, body) if shared is None else shared
         else:
-            rest = body
-            if changed is not None:
-                rest = sections + own_values_section(seat, changed) + heard
-            frame = _frame(tick, seq, margin, rest)
-            if more:
-                frame += extra_frames(world, seat, tick, turn, sums, statistics)
+            frame = _frame(head, seq, margin, body)
         batch.append((seat, frame))
         if len(batch) == BATCH_FRAMES:
             flush(batch, tick, statistics)
@@ -98,7 +94,21 @@ def post_everywhere(
     return others
 
 
-def _served(
+def sections_of(changes: Changes, events: RoundEvents) -> tuple[bytes, bytes]:
+    """Return what all seats share: the sections before ``own``, and the events."""
+    placed = events.by_cell.get(EVERYWHERE)
+    heard = EMPTY_ARRAY if placed is None else events_section([event for _, event in placed])
+    stayed = changes.flat.get(EVERYWHERE)
+    adds = EMPTY_ARRAY if stayed is None else pack(stayed)
+    return (_crossed(changes) if changes.crossings else NOTHING_CROSSED) + adds, heard
+
+
+def is_quiet(changes: Changes, events: RoundEvents) -> bool:
+    """Whether nothing happened that all seats are told."""
+    return not (EVERYWHERE in changes.flat or changes.crossings or EVERYWHERE in events.by_cell)
+
+
+def served(
     seats: Iterable[Seat], changes: Changes, events: RoundEvents, turn: int
 ) -> tuple[list[Seat], list[Seat]]:
     """Return the seats that the module may serve, and the others, where more than values changed.
@@ -119,9 +129,34 @@ def _served(
     return served, others
 
 
-def _frame(tick: int, seq: int, margin: int | None, rest: bytes) -> bytes:
+def frame_with_more(
+    world: World,
+    seat: Seat,
+    changes: Changes,
+    turn: int,
+    sums: dict[int, int],
+    statistics: PublisherStatistics,
+    sections: bytes,
+    heard: bytes,
+) -> bytes:
+    """Return the frames of a seat with values of its own, a checksum that is due, or texts."""
+    tick = changes.tick
+    changed = changes.owner_changes.get(seat.number)
+    own = EMPTY_ARRAY if changed is None else own_values_section(seat, changed)
+    frame = _frame(head_of(tick), seat.command_seq, seat.margin, sections + own + heard)
+    if seat.notices or is_checked(seat, turn):
+        frame += extra_frames(world, seat, tick, turn, sums, statistics)
+    return frame
+
+
+def head_of(tick: int) -> bytes:
+    """Return what comes before the seq in all deltas of ``tick``."""
+    return DELTA_HEADER + pack(DELTA) + pack(tick)
+
+
+def _frame(head: bytes, seq: int, margin: int | None, rest: bytes) -> bytes:
     """Return the frame of a delta; ``rest`` is what comes after ``margin``."""
-    payload = DELTA_HEADER + pack((DELTA, tick, seq, margin))[1:] + rest
+    payload = head + pack((seq, margin))[1:] + rest
     return binary_frame_header(len(payload)) + payload
 
 
@@ -130,3 +165,6 @@ def _crossed(changes: Changes) -> bytes:
     leaves = [crossing.record.id for crossing in changes.crossings if crossing.target is None]
     enters = [crossing.record for crossing in changes.crossings if crossing.target is not None]
     return came_and_went(leaves, enters)
+
+
+post_everywhere = twin("post_everywhere", post_everywhere_in_python)

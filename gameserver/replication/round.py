@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import attrs
 
+from gameserver.accelerated import twin
 from gameserver.model.layers import layer_of
 from gameserver.model.world import World
 from gameserver.protocol.frames import binary_frame_header
@@ -55,7 +56,9 @@ class PublisherStatistics:
     checks: int = 0
 
 
-def flush(batch: list[tuple[Seat, bytes]], tick: int, statistics: PublisherStatistics) -> None:
+def flush_in_python(
+    batch: list[tuple[Seat, bytes]], tick: int, statistics: PublisherStatistics
+) -> None:
     """Post these frames, which brings their seats up to date with ``tick``; empty the batch."""
     deltas, delta_bytes = len(batch), 0
     for seat, frame in batch:
@@ -68,6 +71,9 @@ def flush(batch: list[tuple[Seat, bytes]], tick: int, statistics: PublisherStati
     statistics.deltas += deltas
     statistics.delta_bytes += delta_bytes
     batch.clear()
+
+
+flush = twin("flush", flush_in_python)
 
 
 def extra_frames(
@@ -145,7 +151,7 @@ class Round:
 
     # ------------------------------------------------------------ the shared path
 
-    def post_still(self, seats: Iterable[Seat], quiet_ticks: int) -> None:
+    def post_still_in_python(self, seats: Iterable[Seat], quiet_ticks: int) -> None:
         """Post to seats that look from the same cell as at the last publish."""
         body_of = self._bodies.still
         told = self._told_apart()
@@ -160,6 +166,8 @@ class Round:
                 self._statistics.quiet += 1
             else:
                 self._add(seat, body.whole)
+
+    post_still = twin("post_still", post_still_in_python)
 
     def _told_apart(self) -> Set[int]:
         """Return the seats that get an event or values of owner fields for themselves."""

@@ -21,6 +21,7 @@ from gameserver.replication.publisher import Publisher
 from gameserver.replication.seat import MAX_WAITING_NOTICES, Seat
 from tests.support.frame_sinks import FakeSink, messages_in
 from tests.support.replicated_world import RADIUS, SCHEMA, Client, Ship, a_watched_world
+from tests.support.twins import publish_in_python
 
 
 def told(client: Client) -> list[Any]:
@@ -103,7 +104,10 @@ def test_seats_that_look_from_one_cell_share_the_body() -> None:
     assert other_sink.frames == client.sink.frames
 
 
-def test_spectators_of_one_cell_share_the_frame_unless_something_concerns_only_one() -> None:
+def test_spectators_of_one_cell_share_the_frame_unless_something_concerns_only_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publish_in_python(monkeypatch)  # the compiled twin makes no bytes object of a frame
     made, publisher, client = a_watched_world(Near(RADIUS))
     seats = [client.seat, *(Seat(number, FakeSink()) for number in range(2, 7))]
     for seat in seats:

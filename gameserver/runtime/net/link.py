@@ -210,21 +210,29 @@ class Link(trio.abc.Stream):
             return False
         try:
             sent_bytes = self._writer.send(frame)
-        except BlockingIOError:
-            sent_bytes = 0
         except OSError as error:
-            self._broken = f"connection broken: {error}"
-            self._refresh_clear()
-            if self._poller is None:
-                self._tell_broken()
-            else:  # hundreds of posts may fail within one publish, and each wakes a task
-                self._poller.end_later(self)
-            self.posts_refused += 1
-            return False
+            return self.post_failed(frame, error)
+        return self.posted(frame, sent_bytes)
+
+    def posted(self, frame: bytes, sent_bytes: int) -> bool:
+        """Note that a post has written so many bytes of ``frame``: True, as of ``post``."""
         self.bytes_out += sent_bytes
         if sent_bytes < len(frame) or (self._tls is not None and self._tls.unsent):
             self._keep_backlog(memoryview(frame)[sent_bytes:])
         return True
+
+    def post_failed(self, frame: bytes, error: OSError) -> bool:
+        """Note that writing ``frame`` raised ``error``, and return what ``post`` does."""
+        if isinstance(error, BlockingIOError):
+            return self.posted(frame, 0)
+        self._broken = f"connection broken: {error}"
+        self._refresh_clear()
+        if self._poller is None:
+            self._tell_broken()
+        else:  # hundreds of posts may fail within one publish, and each wakes a task
+            self._poller.end_later(self)
+        self.posts_refused += 1
+        return False
 
     def end_posts(self) -> None:
         """Refuse every post from now on, for nothing may follow a close frame."""
