@@ -30,7 +30,7 @@ from gameserver.player import EntityT, Player, Screen
 from gameserver.replication.events import Emission, Point
 from gameserver.storage.declared import Collection, Leaderboard
 from gameserver.storage.room_storage import RoomStorage
-from gameserver.timers import Timer, Timers, check_call, ticks_of
+from gameserver.timers import Timer, Timers, check_call, check_method, ticks_of
 
 __all__ = ["Group", "Player", "Room", "Seen", "Timer"]
 
@@ -486,6 +486,9 @@ class Room(Generic[EntityT]):
         """
         if type(count) is not int or count < 1:
             raise LocalProtocolError(f"reserve_seats takes how many seats, not {count!r}")
+        right = "self.reserve_seats(3, then=self.invite)"
+        given = (None,) if about is None else (None, about)
+        check_method("then= of reserve_seats()", right, then, given)
 
         async def reserve_seats() -> list[str]:
             return self._reserve(room or self.name, count, valid_s)

@@ -159,6 +159,10 @@ def test_in_a_rehearsal_tickets_are_stand_ins() -> None:
     for wrong in (0, -1, 1.5, True):
         with pytest.raises(LocalProtocolError, match=f"takes how many seats, not {wrong}$"):
             play.room.reserve_seats(wrong, then=play.room.reserved)  # type: ignore[arg-type]
+    with pytest.raises(
+        LocalProtocolError, match=r"^then= of reserve_seats\(\) cannot save a lambda"
+    ):
+        play.room.reserve_seats(1, then=lambda tickets: tickets)
 
 
 async def test_a_ticket_expires_and_frees_its_seat(autojump_clock: MockClock) -> None:
