@@ -24,7 +24,7 @@ from clients.bots.arena_ship import ArenaShip
 from clients.errors import ConnectionLost
 from clients.netcode.prediction import CorrectionCounts
 from gameserver.cluster.handover.asking import Upgraded, ask_for_upgrade
-from gameserver.games.arena.model import Play, Steer
+from gameserver.games.arena.model import UNIT, Play, Steer
 from gameserver.games.arena.room import Arena
 
 #: How many players are whole clients.
@@ -54,7 +54,7 @@ class Record:
     disconnected: int = 0
     checks: int = 0
     wrong: int = 0
-    #: Of own ships, at upgrades.
+    #: Of own ships, at upgrades; the worst in world units.
     corrections: int = 0
     worst_correction: float = 0.0
 
@@ -64,7 +64,7 @@ class Record:
         """Note what predictions were corrected by since ``before``."""
         for was, now in zip(before, after, strict=True):
             self.corrections += now.corrections - was.corrections
-            self.worst_correction = max(self.worst_correction, now.distance_worst)
+            self.worst_correction = max(self.worst_correction, now.distance_worst / UNIT)
 
 
 class _Gaps:
@@ -215,7 +215,7 @@ def table(record: Record) -> str:
         ("longest gap of deltas at other times", f"{1000 * record.usual_gap_s:.0f} ms"),
         (
             "corrections of own ships at upgrades, most",
-            f"{record.corrections}, {record.worst_correction:.2f}",
+            f"{record.corrections}, {record.worst_correction:.2f} units",
         ),
         ("checksums wrong", f"{record.wrong} of {record.checks}"),
     ]

@@ -10,8 +10,9 @@ import contextlib
 import os
 import pathlib
 import re
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -110,6 +111,8 @@ class JournalFile(RoomJournal):
         self._file: Any = None
         #: Whether anything was written, and whether a file was begun, since the last ``sync``.
         self._unsynced = self._unnamed = False
+        #: Held while the file is synced, so that it is not closed meanwhile.
+        self._syncing: Final = threading.Lock()
         self._parts = 0
         #: A client's report, until the file is protected from removal because of it; else None.
         self._kept_for: str | None = None
@@ -124,7 +127,7 @@ class JournalFile(RoomJournal):
         self.close()
         super().finish()
 
-    # ------------------------------------------------------------ in the thread
+    # ------------------------------------------------------------ in threads
 
     def write(self, batch: Batch, folder: pathlib.Path, clean: Callable[[], None]) -> str | None:
         """Append a batch; return why that failed, or None."""
@@ -164,23 +167,29 @@ class JournalFile(RoomJournal):
         self.wrote(chunk)
 
     def sync(self) -> str | None:
-        """Make the written records safe from a power loss; return why that failed, or None."""
-        if self._file is not None and self._unsynced:
+        """Make the written records safe from a power loss; return why that failed, or None.
+
+        Records may be written meanwhile; those are for the next call.
+        """
+        with self._syncing:
+            if self._file is None or not self._unsynced:
+                return None
+            unnamed, self._unsynced, self._unnamed = self._unnamed, False, False
             try:
-                os.fsync(self._file.fileno())
-                if self._unnamed and self.path is not None:
+                if unnamed and self.path is not None:
                     sync_folder(self.path.parent)
+                os.fsync(self._file.fileno())
             except OSError as error:
                 return f"{error.strerror or error} ({self.path})"
-            self._unsynced = self._unnamed = False
-        return None
+            return None
 
     def close(self) -> None:
         """Close the file; harmless if it is closed."""
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                self._file.close()
-            self._file = None
+        with self._syncing:
+            if self._file is not None:
+                with contextlib.suppress(OSError):
+                    self._file.close()
+                self._file = None
 
     def _keep(self) -> None:
         """Protect the file of the newest part from removal, if there was a report."""
@@ -190,25 +199,37 @@ class JournalFile(RoomJournal):
 
 
 class FileWriter:
-    """Writes all journals of a server that are in files."""
+    """Writes all journals of a server that are in files, and syncs those of durable rooms.
+
+    A sync may take as long as many ticks.  It runs beside the writes: what a killed process loses
+    is only what it has not written.
+    """
 
     def __init__(self, settings: Settings) -> None:
         #: The folder of all files.
         self.folder: Final = journals_folder(settings)
         self.open: Final[list[JournalFile]] = []
         self._settings = settings
-        self._synced_s = 0.0
 
     async def run(self) -> None:
         """Write the records of all rooms, until cancelled."""
         try:
-            while True:
-                await trio.sleep(WRITE_EVERY_S)
-                if self.open:
-                    await self._write_all()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._keep_syncing)
+                while True:
+                    await trio.sleep(WRITE_EVERY_S)
+                    if self.open:
+                        await self._write_all()
         finally:
             for journal in self.open:
                 journal.close()
+
+    async def _keep_syncing(self) -> None:
+        while True:
+            await trio.sleep(max(WRITE_EVERY_S, self._settings.sync_s))
+            if journals := [journal for journal in self.open if journal.durable]:
+                for journal, why in await trio.to_thread.run_sync(_sync, journals):
+                    journal.fail(why)
 
     async def _write_all(self) -> None:
         batches = [
@@ -236,17 +257,13 @@ class FileWriter:
         for journal, batch in batches:
             if (why := journal.write(batch, folder, self._clean)) is not None:
                 failures.append((journal, why))
-        now_s = time.monotonic()
-        due = now_s - self._synced_s >= self._settings.sync_s
-        if due:
-            self._synced_s = now_s
-        for journal in self.open:
-            # A journal that no longer records gets no later sync.
-            ends = journal.recorder.state is not RecorderState.RECORDING
-            to_sync = journal.durable and (due or ends)
-            if to_sync and (why := journal.sync()) is not None:
-                failures.append((journal, why))
-        return failures
+        # A journal that no longer records gets no later sync.
+        ended = [
+            journal
+            for journal in self.open
+            if journal.durable and journal.recorder.state is not RecorderState.RECORDING
+        ]
+        return failures + _sync(ended)
 
     def _clean(self) -> None:
         """Remove the oldest files beyond ``journal_keep_mb``, in the thread."""
@@ -258,6 +275,11 @@ class FileWriter:
             if left < 0 and not kept:
                 with contextlib.suppress(OSError):
                     path.unlink()
+
+
+def _sync(journals: Iterable[JournalFile]) -> list[tuple[JournalFile, str]]:
+    """Sync journals, in a thread; return those that failed, and why."""
+    return [(journal, why) for journal in journals if (why := journal.sync()) is not None]
 
 
 def mark_over(folder: pathlib.Path, label: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import pathlib
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -36,6 +37,10 @@ from tests.support.durable_field import write_at_once
 from tests.support.resume_tokens import resumption
 from tests.support.seated_room import room_loop, seat
 from tests.support.small_game import Field
+from tests.support.sockets import PATIENCE_S, until
+
+#: Other tests do the work of threads at once.
+IN_THREAD = trio.to_thread.run_sync
 
 
 @pytest.fixture(autouse=True)
@@ -346,6 +351,30 @@ async def test_a_failed_sync_stops_the_journal_and_not_the_server(
         assert task.ended is None
         assert task.journal is not None
         assert "Input/output error" in str(task.journal.recorder.stopped)
+
+
+async def test_a_slow_sync_holds_up_no_write(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trio.to_thread, "run_sync", IN_THREAD)
+    syncing, goes_on = threading.Event(), threading.Event()
+
+    def slow(_: int) -> None:
+        syncing.set()
+        goes_on.wait(PATIENCE_S)
+
+    with trio.fail_after(PATIENCE_S):
+        async with playing(Settings(data=tmp_path, sync_s=0), Lasting("field/1")) as (task, _):
+            monkeypatch.setattr(os, "fsync", slow)
+            try:
+                await until(syncing.is_set)
+                journal = task.journal
+                assert journal is not None
+                for _ in range(3):
+                    size_bytes = journal.bytes_written
+                    await until(lambda: journal.bytes_written > size_bytes)  # noqa: B023
+            finally:
+                goes_on.set()
 
 
 async def test_the_end_of_a_durable_room_is_synced(
