@@ -508,10 +508,6 @@ def _settings(given: Mapping[str, _Given]) -> Settings:
         raise ConfigError("certificate and key must be given together")
     if (values.get("directory") is None) != (values.get("public_url") is None):
         raise ConfigError("directory and public_url must be given together")
-    if values.get("directory") is not None and values.get("nodes", 1) != 1:
-        raise ConfigError(
-            "nodes: with directory each server is one node; start several, each with its own port"
-        )
     if values.get("agones") and values.get("nodes", 1) != 1:
         raise ConfigError("nodes: with agones each server is one node in a pod of its own")
     return Settings(**values)

@@ -8,12 +8,13 @@ and knows its surroundings only by ``runtime/surroundings.py``.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
 import socket
 from collections import OrderedDict
-from collections.abc import Collection, MutableMapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import attrs
@@ -30,6 +31,7 @@ from gameserver.cluster.calls import (
     Operation,
     answer_calls,
 )
+from gameserver.cluster.cluster_routing import ClusterRouting
 from gameserver.cluster.descriptors import DescriptorChannel
 from gameserver.cluster.directory.contract import RENEW_EVERY_S
 from gameserver.cluster.directory.errors import DirectoryError
@@ -80,6 +82,7 @@ SHORTEST_RENEWAL_S: Final = 0.02
 RENEWAL_SHARE: Final = 1 / 20
 #: A node that is overloaded takes a connection late, but it takes it.
 PASSED_WITHIN_S: Final = 20.0
+HOST_DIGITS: Final = 16
 #: Clients that were sent here with a ticket.  Overflow policy ``drop-oldest``: they come without.
 MAX_EXPECTED: Final = 10_000
 EXPECTED_FOR_S: Final = 30.0
@@ -112,6 +115,8 @@ class Node(Router):
         self._directory = CalledDirectory(lambda: self._caller)
         self._server: Server | None = None
         self._routing: NodeRouting | None = None
+        #: Decides instead where a directory of several hosts lists this node.
+        self._cluster: ClusterRouting | None = None
         self._load: LoadMeter | None = None
         self._peers: Peers | None = None
         #: The counts of nodes that have ended, for the time when the supervisor is away.
@@ -181,6 +186,12 @@ class Node(Router):
     # ------------------------------------------------------------ surroundings of the server
 
     @property
+    def host(self) -> tuple[str, int]:
+        """The name of this host, the same for all of its nodes, and the number of this node."""
+        assert self._secret is not None, "join comes first"
+        return hashlib.sha256(self._secret.encode()).hexdigest()[:HOST_DIGITS], self.index
+
+    @property
     def router(self) -> Router:
         """Decides on which node a client plays."""
         return self
@@ -208,12 +219,18 @@ class Node(Router):
     def attend(self, server: Server) -> None:
         """Note the server that runs here, before it takes connections."""
         self._server = server
-        server.lobby.host_rooms = self
-        server.lobby.siblings = self
         server.connection_limits.host = self._shared_counts(server)
         assert self._secret is not None, "join comes first"
         server.lobby.reservations.share(self._secret)
         server.lobby.sign_in.share(self._secret)
+        if server.membership is not None and server.lobby.router is not None:
+            # The directory of all hosts lists this node, and decides instead of the host's.
+            self._cluster = ClusterRouting(
+                server.membership, server.lobby.router, server.lobby, server.settings
+            )
+            return
+        server.lobby.host_rooms = self
+        server.lobby.siblings = self
         server.lobby.sign_in.use_in_cluster = self._use_token
         self._load = LoadMeter(server.lobby)
         self._routing = NodeRouting(self._directory, server.lobby, self.run_name, self.wake_renewal)
@@ -237,16 +254,18 @@ class Node(Router):
     def handovers(self) -> RoomHandovers:
         """The rooms on their way from and to this node."""
         assert self._server is not None, "attend comes first"
-        assert self._routing is not None, "attend comes first"
         assert self._peers is not None, "join comes first"
-        return RoomHandovers(
-            self._server, self._directory, self.run_name, self._routing, self._peers
-        )
+        return RoomHandovers(self._server, self._places, self._peers)
+
+    @property
+    def _places(self) -> NodeRouting | ClusterRouting:
+        places = self._cluster or self._routing
+        assert places is not None, "attend comes first"
+        return places
 
     async def give_rooms(self, prefer: Collection[str]) -> int:
         """Hand rooms over to other nodes of this host, and return how many; none is made here."""
-        assert self._routing is not None, "attend comes first"
-        self._routing.draining = True
+        self._places.drain(drains=True)
         self.wake_renewal()
         return await self.handovers.give_all(prefer)
 
@@ -268,7 +287,7 @@ class Node(Router):
         return HostAnswers(self._folder, self._peers)
 
     @property
-    def _fences(self) -> MutableMapping[str, int]:
+    def _fences(self) -> dict[str, int]:
         assert self._routing is not None, "attend comes first"
         return self._routing.fences
 
@@ -305,6 +324,8 @@ class Node(Router):
 
     async def run_listing(self) -> None:
         """List this node and its rooms until cancelled, then leave the directory."""
+        if self._cluster is not None:
+            return
         try:
             while True:
                 started_s = trio.current_time()
@@ -371,15 +392,19 @@ class Node(Router):
 
     def is_here(self, label: str) -> bool:
         """Whether a room plays on this node, or may be made here."""
-        return self.may_make(label) or (self._routing is not None and self._routing.is_here(label))
+        if self._cluster is not None:
+            return self._cluster.is_here(label)
+        return self.may_make(label) or self._places.is_here(label)
 
     async def place(self, request: JoinRequest, hello: Hello, routed: Routed) -> Here | Elsewhere:
         """Return where the client plays; ``JoinRefused`` if that is nowhere for now."""
-        assert self._routing is not None, "attend comes first"
         assert self._server is not None
         if routed.label is None and request.name is None and hello.ticket is not None:
             reserved = self._server.lobby.reservations.room_of(hello.ticket)
             routed = attrs.evolve(routed, label=reserved)
+        if self._cluster is not None:
+            return await self._cluster.place(request, routed, hello)
+        assert self._routing is not None, "attend comes first"
         return await self._routing.place(request, routed)
 
     async def reserve(self, party: Party, avoided: Collection[str] = ()) -> Seats:
@@ -495,9 +520,8 @@ class Node(Router):
         return [await server.drain(within_s, prefer), server.players]
 
     async def _go_on(self, _call: Call) -> None:
-        assert self._routing is not None, "attend comes first"
         self._serving().stop_draining()
-        self._routing.draining = False
+        self._places.drain(drains=False)
         self.wake_renewal()
 
     async def _expect(self, call: Call) -> str:

@@ -8,7 +8,7 @@ node that a connection is passed to checks again: a room may have ended meanwhil
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import attrs
@@ -72,21 +72,21 @@ class NodeRouting:
         run: str,
         renew: Callable[[], object],
     ) -> None:
-        self._directory = directory
+        self.directory: Final = directory
+        self.run: Final = run
         self._lobby = lobby
-        self._run = run
         self._renew = renew
         #: Where rooms were a moment ago; the node in question checks it.
         self._hints: OrderedDict[str, _Hint] = OrderedDict()
         #: The fences of the rooms that this node owns.
-        self.fences: MutableMapping[str, int] = {}
+        self.fences: dict[str, int] = {}
         #: Whether this node makes no rooms any more, because it is about to stop.
-        self.draining = False
+        self._draining = False
 
     async def place(self, request: JoinRequest, routed: Routed, seats: int = 1) -> Here | Elsewhere:
         """Return where a client plays, or so many together; ``JoinRefused`` (4005) if nowhere."""
         if routed.hops > MAX_HOPS:
-            raise _come_back("the rooms change too fast right now")
+            raise come_back("the rooms change too fast right now")
         for _ in range(MAX_TRIES):
             try:
                 place = await self._try(request, routed, seats)
@@ -101,7 +101,7 @@ class NodeRouting:
                 return self._without_directory(request, routed, str(error))
             if place is not None:
                 return place
-        raise _come_back("the rooms change too fast right now")
+        raise come_back("the rooms change too fast right now")
 
     async def _try(
         self, request: JoinRequest, routed: Routed, seats: int
@@ -116,8 +116,40 @@ class NodeRouting:
         """Whether a room plays on this node, or may be made here."""
         return self._lobby.is_open(label) or label in self.fences
 
-    def remember(self, place: Elsewhere) -> None:
-        """Note where a room is now."""
+    def fence_of(self, label: str) -> int:
+        """Return the fence of a room that this node owns; 0 if it owns none of that name."""
+        return self.fences.get(label, 0)
+
+    def own(self, label: str, fence: int) -> None:
+        """Note that this node owns a room."""
+        self.fences[label] = fence
+
+    def disown(self, place: Elsewhere) -> None:
+        """Note where a room is now that was handed over."""
+        self.fences.pop(place.label, None)
+        self._remember(place)
+
+    def drain(self, *, drains: bool) -> None:
+        """Make no rooms any more, because this node is about to stop; or make some again."""
+        self._draining = drains
+
+    @staticmethod
+    def is_neighbour(_node: NodeListing) -> bool:
+        """Whether a node is one of this host: all are."""
+        return True
+
+    @staticmethod
+    def index_of(node: NodeListing) -> int:
+        """Return the number of a node."""
+        return int(node.name.removeprefix("n"))
+
+    @staticmethod
+    def secure_port_of(node: NodeListing) -> int | None:
+        """Return the port of a node over TLS, if it ends TLS itself."""
+        port = node.url.rpartition(":")[2]
+        return int(port) if port.isdecimal() else None
+
+    def _remember(self, place: Elsewhere) -> None:
         self._hints[place.label] = _Hint(place, trio.current_time() + HINT_LIFE_S)
         if len(self._hints) > MAX_HINTS:
             self._hints.popitem(last=False)
@@ -127,47 +159,47 @@ class NodeRouting:
             return Here(label)
         if hint is not None and trio.current_time() < hint.until_s:
             return hint.place
-        claim = await self._directory.find(label)
+        claim = await self.directory.find(label)
         if claim is None:
             kind = label.partition("/")[0]
-            maker = least_loaded(await self._directory.candidates(kind, {}))
-            run = self._run if maker is None else maker.node
-            claim = await self._directory.claim(run, label)
-        if self.draining and claim.owner.node == self._run:
-            await self._directory.release(self._run, label, claim.fence)
+            maker = least_loaded(self._without_leaving(await self.directory.candidates(kind, {})))
+            run = self.run if maker is None else maker.node
+            claim = await self.directory.claim(run, label)
+        if self._draining and claim.owner.node == self.run:
+            await self.directory.release(self.run, label, claim.fence)
             return None
         place = self._place_of(claim)
         if isinstance(place, Elsewhere):
-            self.remember(place)
+            self._remember(place)
         return place
 
     def _place_of(self, claim: Claim) -> Here | Elsewhere:
-        if claim.owner.node == self._run:
+        if claim.owner.node == self.run:
             self.fences[claim.label] = claim.fence
             return Here(claim.label)
-        return _elsewhere(claim.label, claim.owner)
+        return self._elsewhere(claim.label, claim.owner)
 
     async def _place_any(
         self, request: JoinRequest, refused_by: Sequence[str], seats: int
     ) -> Here | Elsewhere | None:
         """Choose among rooms and nodes drawn at random; claim a new room if need be."""
         filters = plain_filters(request.wanted)
-        found = await self._directory.candidates(request.kind, filters, seats)
+        found = await self.directory.candidates(request.kind, filters, seats)
         fitting = tuple(room for room in found.rooms if room.label not in refused_by)
-        found = Candidates(rooms=fitting, nodes=found.nodes)
+        found = self._without_leaving(Candidates(rooms=fitting, nodes=found.nodes))
         room = self._lobby.room_class(request)
         choice = self._choose(room, found)
         if isinstance(choice, RoomCandidate):
-            if not await self._directory.take_seats(choice.label, choice.fence, seats):
+            if not await self.directory.take_seats(choice.label, choice.fence, seats):
                 return None
-            if choice.owner.node == self._run:
+            if choice.owner.node == self.run:
                 self.fences[choice.label] = choice.fence
                 return Here(choice.label)
-            return _elsewhere(choice.label, choice.owner)
+            return self._elsewhere(choice.label, choice.owner)
         if choice is None:
             raise self._lobby.overloaded()
         known = len(request.wanted) == len(room.filter_by)
-        claim = await self._directory.claim_new(
+        claim = await self.directory.claim_new(
             choice.node,
             request.kind,
             # Other filter values of the room are unknown until it is made.
@@ -175,6 +207,14 @@ class NodeRouting:
             filters=filters,
         )
         return self._place_of(claim)
+
+    def _without_leaving(self, found: Candidates) -> Candidates:
+        """Leave out this node if it makes no rooms any more: its listing may not say so yet."""
+        nodes = [n for n in found.nodes if not (self._draining and n.node == self.run)]
+        return attrs.evolve(found, nodes=tuple(nodes))
+
+    def _elsewhere(self, label: str, owner: NodeListing) -> Elsewhere:
+        return Elsewhere(label, self.index_of(owner), self.secure_port_of(owner))
 
     @staticmethod
     def _choose(room: type[Room], found: Candidates) -> Choice:
@@ -197,7 +237,7 @@ class NodeRouting:
         if label is not None and (self._lobby.is_open(label) or label in self.fences):
             return Here(label)
         log.warning("a client could not be placed", why=why)
-        raise _come_back("no other room can be reached right now")
+        raise come_back("no other room can be reached right now")
 
 
 def _named(request: JoinRequest, routed: Routed) -> str | None:
@@ -206,11 +246,6 @@ def _named(request: JoinRequest, routed: Routed) -> str | None:
     return routed.label
 
 
-def _elsewhere(label: str, owner: NodeListing) -> Elsewhere:
-    index = int(owner.name.removeprefix("n"))
-    port = owner.url.rpartition(":")[2]
-    return Elsewhere(label, index, int(port) if port.isdecimal() else None)
-
-
-def _come_back(why: str) -> JoinRefused:
+def come_back(why: str) -> JoinRefused:
+    """Return the refusal of a client that is to try again soon."""
     return JoinRefused(CloseCode.ROOM_FULL, why, retry_after_s=AWAY_RETRY_S)

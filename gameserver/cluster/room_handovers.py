@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections import Counter
-from collections.abc import Collection, MutableMapping
+from collections.abc import Collection
 from typing import Final, Protocol
 
 import attrs
@@ -32,58 +32,75 @@ OPERATION: Final = "take_room"
 
 
 class Places(Protocol):
-    """What one node knows of the places of rooms; ``node_routing.py`` has it."""
+    """What one node knows of rooms and nodes: ``node_routing.py`` or ``cluster_routing.py``."""
 
-    #: The fences of the rooms that this node owns.
-    fences: MutableMapping[str, int]
+    @property
+    def directory(self) -> Directory:
+        """The directory that lists this node."""
 
-    def remember(self, place: Elsewhere) -> None:
-        """Note where a room is now."""
+    @property
+    def run(self) -> str:
+        """The name of this node there."""
+
+    def fence_of(self, label: str) -> int:
+        """Return the fence of a room that this node owns; 0 if it owns none of that name."""
+
+    def own(self, label: str, fence: int) -> None:
+        """Note that this node owns a room."""
+
+    def disown(self, place: Elsewhere) -> None:
+        """Note where a room is now that was handed over."""
+
+    def is_neighbour(self, node: NodeListing) -> bool:
+        """Whether a node is one of this host."""
+
+    def index_of(self, node: NodeListing) -> int:
+        """Return the number of a node of this host."""
+
+    def secure_port_of(self, node: NodeListing) -> int | None:
+        """Return the port of a node of this host over TLS, if it ends TLS itself."""
 
 
 @attrs.define
 class _PassedClaim:
-    """The claim of one room on its way from the node ``run`` to the node ``to``."""
+    """The claim of one room on its way to the node ``to``."""
 
-    directory: Directory
-    run: str
+    places: Places
     to: str
-    fences: MutableMapping[str, int]
-    new_fence: int | None = None
+    #: Whether the claim may have been passed on.
+    passed: bool = False
 
     async def pass_on(self, label: str) -> int:
-        fence = self.fences.get(label, 0)
+        places = self.places
+        self.passed = True
         try:
-            claim = await self.directory.pass_on(self.run, label, fence, self.to)
+            claim = await places.directory.pass_on(
+                places.run, label, places.fence_of(label), self.to
+            )
         except DirectoryError as error:
-            self.new_fence = 0  # it may have been carried out
             raise HandoverFailed(f"the claim cannot be passed on: {error}") from error
         if not claim.won:
             raise HandoverFailed("another node has a room of this name, too")
-        self.new_fence = claim.fence
         return claim.fence
 
     async def take_back(self, label: str) -> None:
-        if self.new_fence is None:
+        places = self.places
+        if not self.passed:
             return
         try:
-            found = await self.directory.find(label)
+            found = await places.directory.find(label)
             if found is not None and found.owner.node == self.to:
-                back = await self.directory.pass_on(self.to, label, found.fence, self.run)
-                self.fences[label] = back.fence
+                back = await places.directory.pass_on(self.to, label, found.fence, places.run)
+                places.own(label, back.fence)
         except DirectoryError as error:
             log.warning("a room plays on without its claim", room=label, why=str(error))
 
 
 class RoomHandovers:
-    """The handovers of the node ``run``, which serves as ``server``."""
+    """The handovers of the node that serves as ``server``."""
 
-    def __init__(
-        self, server: Server, directory: Directory, run: str, places: Places, peers: Peers
-    ) -> None:
+    def __init__(self, server: Server, places: Places, peers: Peers) -> None:
         self._server: Final = server
-        self._directory: Final = directory
-        self._run: Final = run
         self._places: Final = places
         self._peers: Final = peers
 
@@ -112,15 +129,24 @@ class RoomHandovers:
         return rooms
 
     async def _takers(self, prefer: Collection[str], given: Counter[str]) -> list[NodeListing]:
+        places = self._places
+        nodes: list[NodeListing] = []
+        cursor = ""
         try:
-            nodes = (await self._directory.nodes()).nodes
+            while cursor or not nodes:
+                page = await places.directory.nodes(cursor)
+                nodes += page.nodes
+                cursor = page.next
+                if not page.nodes:
+                    break
         except DirectoryError as error:
             log.warning("other nodes are not known", why=str(error))
             return []
+        others = [n for n in nodes if n.node != places.run and places.is_neighbour(n)]
         return sorted(
-            (node for node in nodes if node.node != self._run and node.takes_rooms),
+            (node for node in others if node.takes_rooms),
             key=lambda node: (
-                node.name not in prefer,
+                f"n{places.index_of(node)}" not in prefer,
                 node.load.overload_steps,
                 node.load.players + given[node.node],
             ),
@@ -128,9 +154,7 @@ class RoomHandovers:
 
     async def give(self, label: str, there: NodeListing) -> None:
         """Hand a room over to another node; ``HandoverFailed`` says why it plays on here."""
-        index = int(there.name.removeprefix("n"))
-        port = there.url.rpartition(":")[2]
-        secure_port = int(port) if port.isdecimal() else None
+        index, secure_port = self._places.index_of(there), self._places.secure_port_of(there)
         ours, theirs = socket.socketpair()
         sibling = Sibling(ours)
         try:
@@ -139,10 +163,9 @@ class RoomHandovers:
         except (CallFailed, CallRefused) as error:
             sibling.channel.close()
             raise HandoverFailed(str(error)) from error
-        claim = _PassedClaim(self._directory, self._run, there.node, self._places.fences)
+        claim = _PassedClaim(self._places, there.node)
         given = await RoomGiving(self._server, sibling, label, claim, secure_port).run()
-        self._places.fences.pop(label, None)
-        self._places.remember(Elsewhere(label, index, secure_port))
+        self._places.disown(Elsewhere(label, index, secure_port))
         log.info("room handed over", room=label, to=there.name, frozen_ms=round(given.frozen_ms, 1))
 
     # ------------------------------------------------------------ taking
@@ -162,6 +185,7 @@ class RoomHandovers:
         if taken is None:
             return
         with trio.CancelScope(shield=True):  # nobody else has the room any more
-            self._places.fences.update(taken.fences)
+            for label, fence in taken.fences.items():
+                self._places.own(label, fence)
             taken.arriving.restore()
             await taken.arriving.adopt(taken.sockets)

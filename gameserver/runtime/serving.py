@@ -70,13 +70,17 @@ async def open_in(
         server = server_class(kinds, with_data, surroundings)
         server.data_lock = held_lock
         server.has_leases = predecessor is None
-        async with _running(server, directory, predecessor):
+        host = None if surroundings is None else surroundings.host
+        async with _running(server, directory, predecessor, host):
             yield server
 
 
 @contextlib.asynccontextmanager
 async def _running(
-    server: Server, directory: Directory | None, predecessor: Predecessor[Server] | None
+    server: Server,
+    directory: Directory | None,
+    predecessor: Predecessor[Server] | None,
+    host: tuple[str, int] | None,
 ) -> AsyncIterator[None]:
     refusal: GameServerError | None = None
     async with contextlib.AsyncExitStack() as opened:
@@ -86,7 +90,9 @@ async def _running(
             directory = await opened.enter_async_context(open_directory(server.settings))
         if directory is not None:
             node = None if predecessor is None else predecessor.node
-            server.membership = make_membership(directory, server.lobby, server.settings, node=node)
+            server.membership = make_membership(
+                directory, server.lobby, server.settings, host=host, node=node
+            )
             await check_others(server.membership)
         ports = await server.open_ports() if predecessor is None else ()
         async with trio.open_nursery() as nursery:

@@ -20,6 +20,10 @@ class Surroundings(Protocol[S]):
     """The other processes of the same server, as one node sees them."""
 
     @property
+    def host(self) -> tuple[str, int]:
+        """The name of this host, the same for all of its nodes, and the number of this node."""
+
+    @property
     def router(self) -> Router:
         """Decides on which node a client plays."""
 

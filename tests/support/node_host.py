@@ -16,6 +16,7 @@ import trio
 
 from gameserver import Room, Server, Settings
 from gameserver.cluster import unix_socket
+from gameserver.cluster.directory.contract import Directory
 from gameserver.cluster.directory.memory import MemoryDirectory
 from gameserver.cluster.host_folder import HostFolder
 from gameserver.cluster.host_sockets import Descriptor
@@ -65,9 +66,13 @@ class RunningHost:
 
 @contextlib.asynccontextmanager
 async def node_host(
-    folder: Path, count: int = 2, kinds: Mapping[str, type[Room]] = FIELD, **settings: Any
+    folder: Path,
+    count: int = 2,
+    kinds: Mapping[str, type[Room]] = FIELD,
+    directory: Directory | None = None,
+    **settings: Any,
 ) -> AsyncIterator[RunningHost]:
-    """Run nodes whose sockets are in ``folder``."""
+    """Run nodes whose sockets are in ``folder``; ``directory`` is shared with other hosts."""
     host_folder = HostFolder(folder)
     processes = {index: NodeProcess(index) for index in range(count)}
     registry = Registry(MemoryDirectory(settled=True), processes, lambda _lines: None)
@@ -82,10 +87,13 @@ async def node_host(
             nursery.start_soon(registry.serve, listener)
             for index in range(count):
                 node = Node(host_folder, index)
-                running.append(await nursery.start(partial(_run_node, node, kinds, chosen)))
+                running.append(
+                    await nursery.start(partial(_run_node, node, kinds, chosen, directory))
+                )
             host = RunningHost(registry, host_folder, running)
-            for each in running:
-                await until_listed(host, each)
+            if directory is None:
+                for each in running:
+                    await until_listed(host, each)
             yield host
             nursery.cancel_scope.cancel()
     registry.sockets.close()
@@ -106,27 +114,33 @@ async def _run_node(
     node: Node,
     kinds: Mapping[str, type[Room]],
     settings: Settings,
+    directory: Directory | None,
     *,
     task_status: trio.TaskStatus[RunningNode],
 ) -> None:
     with contextlib.closing(node):
-        await _run_joined(node, kinds, settings, task_status)
+        await _run_joined(node, kinds, settings, directory, task_status)
 
 
 async def _run_joined(
     node: Node,
     kinds: Mapping[str, type[Room]],
     settings: Settings,
+    directory: Directory | None,
     task_status: trio.TaskStatus[RunningNode],
 ) -> None:
     async with trio.open_nursery() as nursery:
         await node.join(nursery)
-        node.sockets.plain = await listen("127.0.0.1", 0, "port")
+        port = 0 if node.index else settings.port  # that of the first node may be public
+        node.sockets.plain = await listen("127.0.0.1", port, "port")
         if settings.certificate is not None:
             node.sockets.tls = await listen("127.0.0.1", 0, "tls_port")
             node.sockets.own_tls[node.index] = await listen("127.0.0.1", 0, "tls_port")
         with trio.CancelScope() as scope:
-            async with open_in(kinds, settings, node) as server, trio.open_nursery() as beside:
+            async with (
+                open_in(kinds, settings, node, directory=directory) as server,
+                trio.open_nursery() as beside,
+            ):
                 beside.start_soon(node.run_listing)
                 task_status.started(RunningNode(node, server, scope))
                 await trio.sleep_forever()

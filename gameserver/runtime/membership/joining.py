@@ -77,12 +77,13 @@ def make_membership(
     lobby: Lobby,
     settings: Settings,
     *,
-    host: str | None = None,
+    host: tuple[str, int] | None = None,
     node: str | None = None,
 ) -> Membership:
     """Return the membership of this node, and let the lobby ask it where players play.
 
-    ``node`` is its name, if it goes on from another process.
+    ``host`` names the host, and this node by its number, where it has several.  ``node`` is its
+    name, if it goes on from another process.
     """
     if settings.secret is None and settings.secret_file is None:
         raise ConfigError(
@@ -95,9 +96,9 @@ def make_membership(
         lobby,
         lambda: lobby.sign_in.secrets,
         url=settings.public_url or "",
-        host=host,
+        host=None if host is None else host[0],
         node=node,
-        name=socket.gethostname(),
+        name=socket.gethostname() + ("" if host is None else f" n{host[1]}"),
         version=_version(),
     )
     lobby.router = Router(membership, lobby, MoveTickets(lambda: lobby.sign_in.secrets))
@@ -136,7 +137,8 @@ async def _others(membership: Membership) -> list[NodeListing]:
 
 
 def _same_url(membership: Membership, others: list[NodeListing]) -> bool:
-    return any(membership.url and node.url == membership.url for node in others)
+    elsewhere = [node for node in others if node.host != membership.host]
+    return any(membership.url and node.url == membership.url for node in elsewhere)
 
 
 def _compare(membership: Membership, others: list[NodeListing]) -> None:

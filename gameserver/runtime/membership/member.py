@@ -238,8 +238,22 @@ class Membership:
 
     def note_claim(self, claim: Claim) -> None:
         """Note that this node owns a room, which it may run."""
-        self._claimed[claim.label] = _Claimed(claim.fence, trio.current_time())
-        self.lost.discard(claim.label)
+        self.own(claim.label, claim.fence)
+
+    def own(self, label: str, fence: int) -> None:
+        """Note that this node owns a room with this fence."""
+        self._claimed[label] = _Claimed(fence, trio.current_time())
+        self.lost.discard(label)
+
+    def fence_of(self, label: str) -> int | None:
+        """Return the fence of a room that this node owns; None if it owns none of that name."""
+        claimed = self._claimed.get(label)
+        return None if claimed is None else claimed.fence
+
+    def disown(self, label: str) -> None:
+        """Note that another node has a room by now, which it was given."""
+        self._claimed.pop(label, None)
+        self.lost.discard(label)
 
     async def use_token(self, token_id: str, valid_s: float) -> bool:
         """Use a sign-in token up at all nodes; False if it was used before at any of them.

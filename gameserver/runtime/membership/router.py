@@ -211,6 +211,10 @@ class Router:
         """Return the owner of a room; if it has none, one is chosen, or it is this node."""
         us = self._membership.node
         found = None if here else await self._directory.find(label)
+        if found is not None and self._leaves(found.owner):
+            # It was claimed for this node, which makes no rooms any more.
+            await self._directory.release(us, label, found.fence)
+            found = None
         if found is not None:
             return found
         node = us
@@ -265,8 +269,12 @@ class Router:
         trusts = self._membership.is_trusted
         return Candidates(
             rooms=tuple(r for r in drawn.rooms if r.label not in avoided and trusts(r.owner)),
-            nodes=tuple(node for node in drawn.nodes if trusts(node)),
+            nodes=tuple(node for node in drawn.nodes if trusts(node) and not self._leaves(node)),
         )
+
+    def _leaves(self, node: NodeListing) -> bool:
+        """Whether a node is this one, which makes no rooms any more."""
+        return self._membership.draining and self._membership.is_ours(node)
 
     def _route(self, claim: Claim, request: JoinRequest, bearer: Bearer) -> Route:
         if not self._membership.is_ours(claim.owner):

@@ -397,6 +397,10 @@ class Lobby:
         retry_after_s = OVERLOAD_RETRY_S * random.uniform(1, 2)  # not all at once
         return JoinRefused(CloseCode.ROOM_FULL, why, retry_after_s=retry_after_s)
 
+    def new_label(self, kind: str) -> str:
+        """Return the label of a room that there is not yet."""
+        return f"{kind}/{self._free_name(kind)}"
+
     def _free_name(self, kind: str) -> str:
         if self.host_rooms is not None:
             return self.host_rooms.new_name()

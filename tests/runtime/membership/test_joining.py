@@ -66,12 +66,6 @@ def test_directory_and_public_url_come_together() -> None:
             load_settings(environment={}, flags=flags)
 
 
-def test_a_server_with_a_directory_is_one_node() -> None:
-    flags = {"directory": "redis://a", "public_url": "ws://a", "nodes": "auto"}
-    with pytest.raises(ConfigError, match="nodes: with directory each server is one node"):
-        load_settings(environment={}, flags=flags)
-
-
 @pytest.mark.parametrize(
     "url", ["a", "http://a", "ws://", "wss://u:s3cret@a", "ws://a?x", "ws://a#x", "ws://a b"]
 )
