@@ -425,10 +425,8 @@ def short_command(data: bytes) -> ShortCommand | None:
         is int
         and kind == _COMMAND
         and 0 < seq <= MAX_SEQ
-        and 0 <= tick <= INT_LIMIT
-        and 0 <= rendered <= INT_LIMIT
-        and 0 <= acked <= INT_LIMIT
-        and command >= 0
+        # One comparison for all: with a negative number ``|`` is negative, with a large one large.
+        and 0 <= tick | rendered | acked | command < INT_LIMIT
     ):
         return seq, tick, rendered, acked, command, values
     return None

@@ -24,8 +24,7 @@ from gameserver.replication.knowledge import UP_TO_DATE
 from gameserver.replication.own import own_values_section
 from gameserver.replication.round import (
     BATCH_FRAMES,
-    DELTA,
-    DELTA_HEADER,
+    DELTA_HEAD,
     PublisherStatistics,
     extra_frames,
     flush,
@@ -151,7 +150,7 @@ def frame_with_more(
 
 def head_of(tick: int) -> bytes:
     """Return what comes before the seq in all deltas of ``tick``."""
-    return DELTA_HEADER + pack(DELTA) + pack(tick)
+    return DELTA_HEAD + pack(tick)
 
 
 def _frame(head: bytes, seq: int, margin: int | None, rest: bytes) -> bytes:

@@ -35,9 +35,7 @@ from gameserver.replication.seat import Seat
 #: from the processor's caches.  Larger batches gain nothing and take memory.
 BATCH_FRAMES: Final = 256
 
-DELTA: Final = int(Kind.DELTA)
-#: The header of the array that a delta is.
-DELTA_HEADER: Final = array_header(10)
+DELTA_HEAD: Final = array_header(10) + pack(int(Kind.DELTA))
 
 
 @attrs.define
@@ -131,7 +129,7 @@ class Round:
         self._events = events
         self._turn = turn
         self._statistics = statistics
-        self._head = DELTA_HEADER + pack(DELTA) + pack(changes.tick)
+        self._head = DELTA_HEAD + pack(changes.tick)
         #: Command seq → head with this seq and without a margin.
         self._heads: dict[int, bytes] = {}
         self._bodies = self._make_bodies()

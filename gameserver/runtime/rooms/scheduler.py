@@ -266,8 +266,8 @@ class TickScheduler:
     async def run(self) -> None:
         """Tick rooms when they are due, for ever."""
         while True:
-            with trio.CancelScope() as self._sleep:
-                self._sleep.deadline = self._due[0][0] if self._due else math.inf
+            next_s = self._due[0][0] if self._due else math.inf
+            with trio.CancelScope(deadline=next_s) as self._sleep:
                 # A checkpoint in any case: else an overloaded server would do nothing but tick.
                 await trio.sleep_forever()
             due = self._take_due(trio.current_time())
