@@ -28,7 +28,7 @@ T = TypeVar("T")
 LAYER_SHIFT: Final = 50
 _PLACE_MASK: Final = (1 << LAYER_SHIFT) - 1
 #: No layer or sight has a higher number.
-MAX_NUMBER: Final = (1 << 24) - 1
+MAX_NUMBER: Final = (1 << 20) - 1
 #: So many layers and sights are always kept.
 FEW: Final = 64
 

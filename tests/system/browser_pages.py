@@ -212,6 +212,12 @@ class Pages:
 
         ``asked`` is what else the address says (``name=``, ``autoplay=1`` …).
         """
+        page = self._page(phone=phone)
+        fragment = "" if token is None else f"#token={token}"
+        page.page.goto(f"{url}/?{urlencode({'room': room or self.room, **asked})}{fragment}")
+        return page
+
+    def _page(self, *, phone: bool) -> GamePage:
         more: dict[str, Any] = {"viewport": DESKTOP}
         if phone:
             more = {"viewport": PHONE, "has_touch": True, "is_mobile": True}
@@ -219,14 +225,11 @@ class Pages:
         context = self._browser.new_context(ignore_https_errors=True, **more)
         page = GamePage(context.new_page())
         self._opened.append(page)
-        fragment = "" if token is None else f"#token={token}"
-        page.page.goto(f"{url}/?{urlencode({'room': room or self.room, **asked})}{fragment}")
         return page
 
-    def join(self, url: str, **fields: str) -> GamePage:
+    def join(self, url: str, *, phone: bool = False, **fields: str) -> GamePage:
         """Open the page of any game in a context of its own, fill its form in, and send it."""
-        page = GamePage(self._browser.new_context(viewport=DESKTOP).new_page())
-        self._opened.append(page)
+        page = self._page(phone=phone)
         page.page.goto(url)
         for name, content in fields.items():
             page.page.fill(f"[name={name}]", content)
