@@ -287,7 +287,7 @@ class Desk:
     async def _ban(self, operator: str, **asked: Any) -> Any:
         penalty = await self._add(BAN, operator, **asked)
         answers = await self._nodes.ask_all("enforce", {"penalty": attrs.asdict(penalty)})
-        ended = sum(_ok(answer) for answer in answers.values())
+        ended = sum(map(_ok, answers.values()))
         return f"{penalty.subject} is banned; {ended} sessions have ended{self._not_kept()}"
 
     async def _mute(self, operator: str, **asked: Any) -> Any:

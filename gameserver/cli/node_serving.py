@@ -16,6 +16,7 @@ from rich.console import Console
 from gameserver.cli.flags import Flags
 from gameserver.cli.serving import addresses, page_hint
 from gameserver.cluster.node import Node
+from gameserver.cluster.node_admin import run_node_admin
 from gameserver.cluster.supervisor import FirstNodeFailed, Supervisor
 from gameserver.config import Settings
 from gameserver.errors import GameServerError
@@ -34,6 +35,7 @@ def serve_node(kinds: Mapping[str, type[Room]], settings: Settings, node: Node) 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(LossReport(unfailing(sys.stdout)).run)
             nursery.start_soon(node.run_listing)
+            nursery.start_soon(run_node_admin, node, server)
             await node.tell_ready([*addresses(server), *page_hint(server)])
 
     async def run() -> None:

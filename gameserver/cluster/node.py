@@ -125,6 +125,8 @@ class Node(Router):
         self._renew_now = trio.Event()
         self._guests: OrderedDict[str, _Guest] = OrderedDict()
         self._leaving = False
+        #: What other nodes may call here, by name.
+        self._operations: dict[str, Operation] = {}
 
     # ------------------------------------------------------------ the supervisor
 
@@ -282,7 +284,8 @@ class Node(Router):
     # ------------------------------------------------------------ rooms of this node
 
     @property
-    def _answers(self) -> HostAnswers:
+    def answers(self) -> HostAnswers:
+        """The answers of all nodes of the host."""
         assert self._peers is not None, "join comes first"
         return HostAnswers(self._folder, self._peers)
 
@@ -478,7 +481,7 @@ class Node(Router):
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         listener = unix_socket.bind(self._folder.node(self.index))
-        operations: dict[str, Operation] = {
+        self._operations |= {
             "adopt": self._adopt,
             "expect": self._expect,
             "reserve": self._reserve,
@@ -495,9 +498,13 @@ class Node(Router):
                     connection = await unix_socket.accept(accepting)
                     channel = DescriptorChannel(connection, max_body_bytes=MAX_MESSAGE_BYTES)
                     if channel.peer().trusted:
-                        nursery.start_soon(answer_calls, channel, operations)
+                        nursery.start_soon(answer_calls, channel, self._operations)
                     else:
                         channel.close()
+
+    def answer_also(self, name: str, operation: Operation) -> None:
+        """Let other nodes call another operation here."""
+        self._operations[name] = operation
 
     def _serving(self) -> Server:
         if self._server is None or not self._server.ready or self._leaving:
@@ -561,11 +568,11 @@ class Node(Router):
 
     async def rooms(self, query: str) -> Response:
         """Answer ``/rooms`` for all nodes."""
-        return await self._answers.rooms(query)
+        return await self.answers.rooms(query)
 
     async def metrics(self) -> bytes:
         """Return the metrics of all nodes; the supervisor keeps the counts of those that ended."""
-        nodes = await self._answers.ask_all("metrics", lambda _: [])
+        nodes = await self.answers.ask_all("metrics", lambda _: [])
         by_name = {f"n{index}": families for index, families in nodes.items()}
         counts = {name: counts_to_plain(counts_in(families)) for name, families in by_name.items()}
         if self._caller is not None:

@@ -19,9 +19,9 @@ from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.messages import Delta, Said, Say
 from gameserver.runtime.server import Server
 from gameserver.storage.opening import open_storage
+from tests.support.admin_client import TOKEN, ask_admin
 from tests.support.small_game import Field, RawClient, join, open_url
 
-TOKEN = "the-token-of-ann-which-is-long-enough"
 SETTINGS = Settings(port=0, admin_port=0, admin_token=f"ann:{TOKEN}")
 
 
@@ -34,18 +34,7 @@ class Opened:
         self, action: str, token: str | None = TOKEN, **arguments: Any
     ) -> tuple[int, Any]:
         """Post an action; return status and answer."""
-        body = json.dumps(arguments).encode()
-        shown = "" if token is None else f"Authorization: Bearer {token}\r\n"
-        stream = await trio.open_tcp_stream("127.0.0.1", self.port)
-        async with stream:
-            await stream.send_all(
-                f"POST /api/{action} HTTP/1.1\r\nHost: localhost\r\n{shown}"
-                f"Content-Length: {len(body)}\r\n\r\n".encode()
-                + body
-            )
-            answer = b"".join([chunk async for chunk in stream])
-        head, _, body = answer.partition(b"\r\n\r\n")
-        return int(head.split()[1]), json.loads(body)
+        return await ask_admin(self.port, action, token, **arguments)
 
     async def does(self, action: str, **arguments: Any) -> Any:
         status, told = await self.ask(action, **arguments)
