@@ -27,7 +27,12 @@ from gameserver.ops.logging import LogFormat, LogLevel
 ENVIRONMENT_PREFIX: Final = "GAMESERVER_"
 #: Variables with this prefix that are no settings; other code reads them.
 RESERVED_VARIABLES: Final = frozenset(
-    {"GAMESERVER_PURE", "GAMESERVER_KEEPER", "GAMESERVER_TAKEOVER"}
+    {
+        "GAMESERVER_PURE",
+        "GAMESERVER_REQUIRE_COMPILED",
+        "GAMESERVER_KEEPER",
+        "GAMESERVER_TAKEOVER",
+    }
 )
 
 #: Kubernetes sets such variables in every container, for each service of its namespace.  A service

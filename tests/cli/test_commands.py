@@ -92,7 +92,7 @@ def test_every_setting_but_secrets_is_a_flag() -> None:
     assert {f.name for f in attrs.fields(Flags)} == {
         f.name
         for f in attrs.fields(Settings)
-        if f.name not in ("secret", "metrics_token", "admin_token")
+        if f.name not in ("secret", "metrics_token", "admin_token", "backend_token")
     }
     assert all(f.default is None for f in attrs.fields(Flags))
 
