@@ -61,6 +61,7 @@ class Publisher:
     """
 
     __slots__ = (
+        "__weakref__",
         "_asker",
         "_check_turns",
         "_individual",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,11 +24,21 @@ sys.path.insert(0, {root!r})
 from tests.support.small_game import Field
 from gameserver import Settings, serve
 async def beside(server):
-    print(server.port, flush=True)
+    print("port", server.port, flush=True)
     await trio.sleep_forever()
 trio.run(serve, {{"field": Field}}, Settings(port=0), beside)
 print("after", flush=True)
 """
+
+
+async def _port(lines: trio.abc.ReceiveStream) -> int:
+    """Return the port that a process prints, among the lines of its log."""
+    said = b""
+    while (found := re.search(rb"^port (\d+)\n", said, re.MULTILINE)) is None:
+        more = await lines.receive_some()
+        assert more, said
+        said += more
+    return int(found[1])
 
 
 @SIGNALS
@@ -39,7 +50,7 @@ async def test_a_signal_ends_the_process_in_peace(number: signal.Signals) -> Non
     lines = process.stdout
     assert lines is not None
     with trio.fail_after(60):
-        port = int(await lines.receive_some())
+        port = await _port(lines)
         async with open_url(f"ws://127.0.0.1:{port}/") as client:
             await client.joined()
             os.kill(process.pid, number)
@@ -62,7 +73,7 @@ async def test_where_no_upgrade_is_possible_its_signal_ends_nothing() -> None:
     lines = process.stdout
     assert lines is not None
     with trio.fail_after(60):
-        port = int(await lines.receive_some())
+        port = await _port(lines)
         os.kill(process.pid, signal.SIGUSR2)
         async with open_url(f"ws://127.0.0.1:{port}/") as client:
             await client.joined()
@@ -85,6 +96,16 @@ DurableRooms.recover = recover
 trio.run(serve, {{"field": Field}}, Settings(port=0))
 print("after", flush=True)
 """
+
+
+async def _port(lines: trio.abc.ReceiveStream) -> int:
+    """Return the port that a process prints, among the lines of its log."""
+    said = b""
+    while (found := re.search(rb"^port (\d+)\n", said, re.MULTILINE)) is None:
+        more = await lines.receive_some()
+        assert more, said
+        said += more
+    return int(found[1])
 
 
 @SIGNALS

@@ -103,6 +103,7 @@ def test_a_room_has_only_what_a_game_uses() -> None:
     tools = {
         *("name", "random", "world", "players", "tick_number", "dt", "pace", "publish_interval"),
         *("schema", "spawn", "despawn", "id_of", "near", "seen_by", "emit", "say"),
+        "reserve_seats",
         *(
             "after",
             "every",

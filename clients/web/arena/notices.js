@@ -35,6 +35,7 @@ const WORDS = {
   4013: "The seat is just being taken again.",
   4014: "The server does not accept these options.",
   4015: "You were moved to another room.",
+  4016: "You are banned from this server.",
 };
 
 /** The connection ended without a code. */
@@ -148,7 +149,7 @@ function plainWords(code, reason, wasConnected) {
   const words = code === null ? undefined : WORDS[code];
   if (words === undefined) return `The connection ended: ${reason}.`;
   // The reason of a refusal or a kick is shown too.
-  return [4006, 4007, 4010, 4014].includes(Number(code)) && reason !== ""
+  return [4006, 4007, 4010, 4014, 4016].includes(Number(code)) && reason !== ""
     ? `${words} (${reason})`
     : words;
 }
