@@ -72,7 +72,10 @@ def make_folder(folder: pathlib.Path) -> None:
 def headers_in(
     folder: pathlib.Path, label: str | None = None
 ) -> Iterator[tuple[Header, pathlib.Path]]:
-    """Yield header and path of each journal of ``label``, or of all rooms; log unreadable ones."""
+    """Yield header and path of each journal of ``label``, or of all rooms.
+
+    Unreadable ones are logged, and protected from removal.
+    """
     pattern = f"*{SUFFIX}" if label is None else f"{_safe(label)}-*{SUFFIX}"
     for path in sorted(folder.glob(pattern)):
         if path.name.endswith(OVER_SUFFIX):
@@ -82,9 +85,16 @@ def headers_in(
                 header = JournalReader(file).header
         except (OSError, GameServerError) as error:
             log.warning("a journal cannot be read", file=str(path), reason=str(error))
+            protect(path, str(error))
             continue
         if label in (None, header.label):
             yield header, path
+
+
+def protect(path: pathlib.Path, why: str) -> None:
+    """Protect a journal from removal, if the disk allows that."""
+    with contextlib.suppress(OSError):
+        path.with_suffix(KEPT_SUFFIX).write_text(f"{why}\n")
 
 
 def _safe(label: str) -> str:

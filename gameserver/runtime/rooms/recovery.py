@@ -7,7 +7,6 @@ cannot be played is set aside, and the log says why.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +18,7 @@ import trio
 
 from gameserver.errors import GameServerError, JournalError
 from gameserver.room import Room
-from gameserver.runtime.rooms.journal_files import KEPT_SUFFIX, headers_in
+from gameserver.runtime.rooms.journal_files import headers_in, protect
 from gameserver.runtime.rooms.room_journal import SUSPENDED
 from gameserver.simulation.stepper import Stepper
 from gameserver.state.journal.reader import JournalReader
@@ -74,6 +73,8 @@ class _Play:
 
     key_frame: KeyFrame
     records: list[Record]
+    #: Where the journal is damaged, and why; the records after that cannot be read.
+    damage: str | None = None
 
 
 async def recover(
@@ -103,13 +104,14 @@ async def _recover_room(
             play = await trio.to_thread.run_sync(_read_file, part.path)
             if play is None:  # the process ended before the first key frame was whole
                 continue
+            if play.damage is not None:
+                _warn_of_damage(part.header.label, play.damage, file=str(part.path))
+                protect(part.path, play.damage)
             if _is_over(play.records):
                 return None
             return await _play(cls, part.header, play, storage)
         except Exception as error:  # noqa: BLE001 - perhaps the game's: other rooms are recovered
-            why = _told(part.header.label, error, file=str(part.path))
-            with contextlib.suppress(OSError):
-                part.path.with_suffix(KEPT_SUFFIX).write_text(f"{why}\n")
+            protect(part.path, _told(part.header.label, error, file=str(part.path)))
     return None
 
 
@@ -123,6 +125,8 @@ async def recover_kept(
     try:
         reader = JournalReader(io.BytesIO(data), lenient=True)
         play = await trio.to_thread.run_sync(_read_whole, reader)
+        if play.damage is not None:
+            _warn_of_damage(fence.room, play.damage, fence=fence.number)
         if _is_over(play.records):
             return None
         room = await _play(cls, reader.header, play, room_storage)
@@ -131,6 +135,15 @@ async def recover_kept(
         _told(fence.room, error, fence=fence.number)
         await storage.write(SetAside(fence), fence=fence)
         return None
+
+
+def _warn_of_damage(label: str, damage: str, **where: object) -> None:
+    log.warning(
+        "a journal is damaged; the room is recovered up to there",
+        room=label,
+        **where,
+        reason=damage,
+    )
 
 
 def _told(label: str, error: Exception, **where: object) -> str:
@@ -220,19 +233,26 @@ def _read_file(path: pathlib.Path) -> _Play | None:
         return _read(JournalReader(file, lenient=True))
 
 
-def _read_whole(records: Iterable[Record]) -> _Play:
-    play = _read(records)
+def _read_whole(reader: JournalReader) -> _Play:
+    play = _read(reader)
     if play is None:
         raise JournalError("it has no whole key frame")
     return play
 
 
-def _read(records: Iterable[Record]) -> _Play | None:
-    """Return the newest key frame and the records after it; None without a key frame."""
+def _read(reader: JournalReader) -> _Play | None:
+    """Return the newest key frame and the records after it; None without a key frame.
+
+    ``JournalError`` if it has none because it is damaged.
+    """
     play: _Play | None = None
-    for record in records:
+    for record in reader:
         if isinstance(record, KeyFrame):
             play = _Play(record, [])
         elif play is not None:
             play.records.append(record)
-    return play
+    if reader.tail is None or not reader.tail.damaged:
+        return play
+    if play is None:
+        raise JournalError(str(reader.tail))
+    return attrs.evolve(play, damage=str(reader.tail))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -134,6 +135,26 @@ def test_a_file_that_is_none_of_ours_is_told_and_left(
     [line] = [line for line in logs if line["log_level"] == "warning"]
     assert reason in line["reason"]
     assert (tmp_path / "test-1-1.0001.journal").read_bytes() == damaged
+
+
+@pytest.mark.parametrize(("at", "tick"), [(-700, None), (2000, 0)])
+def test_a_journal_that_is_damaged_within_is_told_and_protected(
+    tmp_path: Path, at: int, tick: int | None
+) -> None:
+    damaged = bytearray(whole())
+    damaged[at] ^= 0xFF
+    file = tmp_path / "test-1-0.0001.journal"
+    with capture_logs() as logs:
+        recovered = recovered_from(tmp_path, [bytes(damaged)])
+    if tick is None:
+        assert 0 < recovered[0].stepper.room.tick_number < TICKS
+    else:
+        assert recovered == [], "its only key frame is damaged"
+    [line] = [line for line in logs if line["log_level"] in ("warning", "error")]
+    assert line["file"] == str(file)
+    assert re.match(r"byte \d+: the checksum of record \d+ is wrong", line["reason"])
+    assert file.with_suffix(".keep").read_text() == f"{line['reason']}\n"
+    assert file.read_bytes() == damaged
 
 
 def test_a_key_frame_of_another_game_is_set_aside(tmp_path: Path) -> None:
