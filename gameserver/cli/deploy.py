@@ -19,7 +19,9 @@ from gameserver.deploying.game import Game, name_of, without_secrets
 from gameserver.deploying.recipes import RECIPES
 from gameserver.ops.output import unfailing_output
 
-Recipe = Literal["systemd", "caddy", "haproxy", "nginx", "compose", "grafana"]
+Recipe = Literal[
+    "systemd", "caddy", "haproxy", "nginx", "compose", "kubernetes", "agones", "grafana"
+]
 #: Recipes that do not run the game, so they need no room.
 BESIDE_THE_GAME: Final = frozenset({"caddy", "haproxy", "nginx", "grafana"})
 

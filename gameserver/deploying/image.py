@@ -17,8 +17,8 @@ from gameserver.deploying.game import Game
 from gameserver.deploying.templates import filled
 
 DISTRIBUTION: Final = "trio-gameserver"
-#: What nodes of several hosts need.
-EXTRAS: Final = ("cluster", "postgres", "storage")
+#: What nodes of several hosts need.  Their storage is a database, so SQLite is not among it.
+EXTRAS: Final = ("cluster", "postgres")
 #: The Python of the image.
 _PYTHON_MINOR: Final = 11
 _REQUIREMENT: Final = re.compile(r"([\w.-]+)\s*(?:\[([^\]]*)\])?[^;]*(?:;(.*))?")
@@ -32,7 +32,9 @@ def image_name(game: Game) -> str:
     return f"{game.name}:latest"
 
 
-def image_files(game: Game, folder: pathlib.PurePath) -> dict[str, str]:
+def image_files(
+    game: Game, folder: pathlib.PurePath, extras: Iterable[str] = EXTRAS
+) -> dict[str, str]:
     """Return the files of the image; ``folder`` is theirs, seen from the folder of the game."""
     source = _source(game)
     inside = [f"!{source}/**"] if "." not in source else []
@@ -49,7 +51,7 @@ def image_files(game: Game, folder: pathlib.PurePath) -> dict[str, str]:
     return {
         "Dockerfile": filled("image/Dockerfile", values),
         "Dockerfile.dockerignore": filled("image/dockerignore", values),
-        "requirements.txt": requirements(EXTRAS),
+        "requirements.txt": requirements(extras),
         "wheels/README": filled("image/wheels-README", values),
     }
 

@@ -11,6 +11,7 @@ from typing import Final
 from gameserver.deploying.compose import compose
 from gameserver.deploying.game import Game
 from gameserver.deploying.grafana import grafana
+from gameserver.deploying.kubernetes import agones, kubernetes
 from gameserver.deploying.output import Deployment
 from gameserver.deploying.proxies import caddy, haproxy, nginx
 from gameserver.deploying.systemd import systemd
@@ -21,5 +22,7 @@ RECIPES: Final[Mapping[str, Callable[[Game], Deployment]]] = {
     "haproxy": haproxy,
     "nginx": nginx,
     "compose": compose,
+    "kubernetes": kubernetes,
+    "agones": agones,
     "grafana": grafana,
 }

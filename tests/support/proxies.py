@@ -144,6 +144,25 @@ def caddy_file(folder: Path, port: int, *servers: str) -> Path:
     return file
 
 
+@contextmanager
+def gateway(folder: Path, port: int, any_node: str) -> Iterator[Proxy]:
+    """Run the gateway of the recipe ``kubernetes``; the pod ``mygame-N`` is port N here."""
+    program = needed("caddy")
+    text = replaced(
+        deployed("kubernetes")["Caddyfile"],
+        {
+            "\n:8080 {": f"\n:{port} {{",
+            f"{{re.node.1}}.{NAME}-nodes:8000": "127.0.0.1:{re.node.2}",
+            f"reverse_proxy {NAME}:8000": f"reverse_proxy {any_node}",
+        },
+    )
+    file = folder / "Caddyfile"
+    file.write_text(text)
+    command = [program, "run", "--config", str(file), "--adapter", "caddyfile"]
+    with _running(command, folder, port) as proxy:
+        yield proxy
+
+
 def reload_caddy(proxy: Proxy) -> None:
     file = proxy.folder / "Caddyfile"
     command = ["caddy", "reload", "--force", "--config", str(file), "--adapter", "caddyfile"]

@@ -147,6 +147,27 @@ async def test_players_find_rooms_of_other_nodes_through_the_proxy(
         nursery.cancel_scope.cancel()
 
 
+async def test_the_gateway_of_a_cluster_finds_pods_by_their_names(tmp_path: Path) -> None:
+    directory, ports, own = memory_directory(), [free_port(), free_port()], free_port()
+    urls = [f"ws://127.0.0.1:{own}/{proxies.NAME}-{port}" for port in ports]
+    async with trio.open_nursery() as nursery:
+        servers = [
+            await nursery.start(run_node, port, url, directory)
+            for port, url in zip(ports, urls, strict=True)
+        ]
+        with (
+            proxies.gateway(tmp_path, own, f"127.0.0.1:{ports[0]}"),
+            trio.fail_after(PATIENCE_S),
+        ):
+            async with open_game(urls[1] + "/", room="plain/x", name="ann") as first:
+                [room] = [s.lobby.rooms for s in servers if s.lobby.rooms]
+                async with open_game(f"ws://127.0.0.1:{own}", room="plain/x", name="b") as second:
+                    await play(second)
+                    await play(first)
+                assert [s.lobby.rooms for s in servers if s.lobby.rooms] == [room]
+        nursery.cancel_scope.cancel()
+
+
 async def run_node(
     port: int, url: str, directory: object, task_status: trio.TaskStatus[Server]
 ) -> None:

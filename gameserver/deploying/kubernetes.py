@@ -1,0 +1,132 @@
+"""The recipes for Kubernetes: a StatefulSet behind a gateway, or a Fleet of Agones.
+
+Owns how nodes are named and reached there.  A node's pod has a name that stays, so players find its
+rooms under a path of that name.  With Agones each server is alone, and has an address of its own.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from gameserver.config import Settings
+from gameserver.deploying.game import Game
+from gameserver.deploying.grafana import ALERTS, DASHBOARD, monitoring
+from gameserver.deploying.image import image_files, image_step, quoted
+from gameserver.deploying.output import Deployment
+from gameserver.deploying.templates import filled
+
+DEFAULT_NODES: Final = 2
+#: Networks that clusters give to pods, whose X-Forwarded-For the nodes believe.
+POD_NETWORKS: Final = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
+#: How long balancers take to forget a pod.
+FORGET_S: Final = 5.0
+_SPARE_S: Final = 10.0
+#: Settings that the manifests themselves make.
+_OWN: Final = frozenset(
+    {
+        *("nodes", "directory", "storage", "public_url", "host", "port", "agones"),
+        *("certificate", "key", "secret_file"),
+    }
+)
+
+
+def kubernetes(game: Game) -> Deployment:
+    """Return manifests of a StatefulSet with all that it needs, but for its databases."""
+    host = game.public_host
+    pods, defaults = _of_pods(game), _defaults(drain_s=60.0, proxies=POD_NETWORKS)
+    settings = pods.settings(**defaults)
+    values = {**_values(pods, settings), "host": host, "count": _count(game)}
+    chance = {"secret": secrets.token_hex(24), "metrics_token": secrets.token_hex(24)}
+    graphs = monitoring(game, (f"{game.name}:8000",), "/etc/prometheus/metrics_token")
+    files = {
+        "kustomization.yaml": filled("kubernetes/kustomization.yaml", values),
+        "game.yaml": filled("kubernetes/game.yaml", values),
+        "gateway.yaml": filled("kubernetes/gateway.yaml", values),
+        "Caddyfile": filled("kubernetes/Caddyfile", values),
+        "secret.yaml": _secret(game, chance, filled("kubernetes/addresses", {})),
+        "settings.toml": pods.settings_file(**defaults),
+        "prometheus-adapter.yaml": filled("kubernetes/prometheus-adapter.yaml", {}),
+        **{name: graphs[name] for name in (DASHBOARD, ALERTS)},
+        ".gitignore": "secret.yaml\n",
+        **image_files(game, game.folder),
+    }
+    return Deployment(
+        files,
+        [
+            *_image_steps(game),
+            "write the addresses of Valkey and PostgreSQL into secret.yaml",
+            f"kubectl apply -k {game.folder.as_posix()}",
+        ],
+        private={"secret.yaml"},
+    )
+
+
+def agones(game: Game) -> Deployment:
+    """Return a Fleet, its autoscaler, and an allocation."""
+    pods, defaults = _of_pods(game), _defaults(drain_s=60.0, agones=True)
+    settings = pods.settings(**defaults)
+    values = {**_values(pods, settings), "count": _count(game)}
+    chance = {"secret": secrets.token_hex(24), "metrics_token": secrets.token_hex(24)}
+    files = {
+        "kustomization.yaml": filled("agones/kustomization.yaml", values),
+        "fleet.yaml": filled("agones/fleet.yaml", values),
+        "allocation.yaml": filled("agones/allocation.yaml", values),
+        "secret.yaml": _secret(game, chance, ""),
+        "settings.toml": pods.settings_file(**defaults),
+        ".gitignore": "secret.yaml\n",
+        **image_files(game, game.folder, ("agones",)),
+    }
+    return Deployment(
+        files,
+        [
+            *_image_steps(game),
+            f"kubectl apply -k {game.folder.as_posix()}",
+            f"kubectl create -f {(game.folder / 'allocation.yaml').as_posix()} -o yaml",
+        ],
+        private={"secret.yaml"},
+    )
+
+
+def _of_pods(game: Game) -> Game:
+    given = {name: value for name, value in game.given.items() if name not in _OWN}
+    return attrs.evolve(game, given=given)
+
+
+def _defaults(**of_recipe: Any) -> dict[str, Any]:
+    return {"host": "0.0.0.0", "data": "/data", **of_recipe}
+
+
+def _values(game: Game, settings: Settings) -> Mapping[str, str]:
+    image = {"image_name": game.name, "quoted_rooms": quoted(game.rooms), "name": game.name}
+    stop_s = FORGET_S + settings.drain_s + settings.grace_s + _SPARE_S
+    return {
+        **image,
+        "folder": game.folder.as_posix(),
+        "pod": filled("kubernetes/pod", {}),
+        "container": filled("kubernetes/container", image),
+        "volumes": filled("kubernetes/volumes", image),
+        "drain_s": f"{settings.drain_s:.0f}",
+        "forget_s": f"{FORGET_S:.0f}",
+        "stop_s": f"{stop_s:.0f}",
+    }
+
+
+def _count(game: Game) -> str:
+    return str(game.settings().nodes if "nodes" in game.given else DEFAULT_NODES)
+
+
+def _secret(game: Game, chance: Mapping[str, str], addresses: str) -> str:
+    values = {**chance, "name": game.name, "addresses": addresses}
+    return filled("kubernetes/secret.yaml", values)
+
+
+def _image_steps(game: Game) -> list[str]:
+    dockerfile = (game.folder / "Dockerfile").as_posix()
+    return [
+        image_step(game.folder),
+        f"docker build -t {game.name} -f {dockerfile} . and push it where the cluster finds it",
+    ]
