@@ -20,8 +20,7 @@ import yaml
 
 from gameserver.config import load_settings
 from gameserver.deploying.recipes import RECIPES
-from tests.deploying.test_recipes import game
-from tests.support.proxies import HOST, NAME
+from tests.support.deployed_game import HOST, NAME, game
 
 #: The oldest and the newest release that the manifests are for.
 RELEASES = ("1.30.0", "1.34.0")

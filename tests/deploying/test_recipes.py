@@ -15,19 +15,10 @@ from gameserver.config import load_settings
 from gameserver.deploying.game import DeployError, Game, name_of
 from gameserver.deploying.image import EXTRAS, requirements
 from gameserver.deploying.recipes import RECIPES
-from tests.support.proxies import HOST, NAME, deployed, needed, replaced
+from tests.support.deployed_game import HOST, NAME, game
+from tests.support.proxies import deployed, needed, replaced
 
 FOLDER = pathlib.Path("deploy")
-
-
-def game(**given: Any) -> Game:
-    return Game(
-        name=NAME,
-        rooms=("mygame:Duel", "mygame.team:Match"),
-        given={"hosts": HOST, **given},
-        servers=("127.0.0.1:8000",),
-        folder=FOLDER,
-    )
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

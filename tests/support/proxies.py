@@ -21,14 +21,12 @@ from typing import Any, Final
 import attrs
 import pytest
 
-from gameserver.deploying.game import Game
 from gameserver.deploying.recipes import RECIPES
+from tests.support.deployed_game import HOST, NAME, game
 from tests.support.redis_server import free_port
 from tests.support.sockets import authority
 
 START_DEADLINE_S: Final = 30.0
-NAME: Final = "mygame"
-HOST: Final = "play.example.org"
 
 
 def own_address() -> str:
@@ -44,14 +42,8 @@ def own_address() -> str:
 
 def deployed(recipe: str, *servers: str, **given: Any) -> Mapping[str, str]:
     """Return the files of a recipe for these servers."""
-    game = Game(
-        name=NAME,
-        rooms=("mygame:Game",),
-        given={"hosts": HOST, **given},
-        servers=servers,
-        folder=Path("deploy") / recipe,
-    )
-    return RECIPES[recipe](game).files
+    deployed = attrs.evolve(game(**given), rooms=("mygame:Game",), servers=servers)
+    return RECIPES[recipe](deployed).files
 
 
 def replaced(text: str, changes: Mapping[str, str]) -> str:

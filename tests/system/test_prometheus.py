@@ -21,7 +21,8 @@ from clients import GameClient, open_game
 from gameserver import Player, Room, Server, Settings, handles, open_server
 from gameserver.deploying.dashboard import queries
 from tests.support.clusters import Pawn, Walk, url_of
-from tests.support.proxies import NAME, deployed, needed, replaced
+from tests.support.deployed_game import NAME
+from tests.support.proxies import deployed, needed, replaced
 from tests.support.redis_server import free_port
 
 pytestmark = pytest.mark.long

@@ -21,6 +21,7 @@ from gameserver import Server, Settings, open_server
 from gameserver.config import LOOPBACK
 from tests.support import proxies
 from tests.support.clusters import KINDS, SECRET, Walk, memory_directory
+from tests.support.deployed_game import NAME
 from tests.support.redis_server import free_port
 from tests.support.sockets import client_tls
 
@@ -149,7 +150,7 @@ async def test_players_find_rooms_of_other_nodes_through_the_proxy(
 
 async def test_the_gateway_of_a_cluster_finds_pods_by_their_names(tmp_path: Path) -> None:
     directory, ports, own = memory_directory(), [free_port(), free_port()], free_port()
-    urls = [f"ws://127.0.0.1:{own}/{proxies.NAME}-{port}" for port in ports]
+    urls = [f"ws://127.0.0.1:{own}/{NAME}-{port}" for port in ports]
     async with trio.open_nursery() as nursery:
         servers = [
             await nursery.start(run_node, port, url, directory)
