@@ -22,9 +22,8 @@ def test_two_pages_and_bots_play_and_a_stranger_is_refused(pages: Pages) -> None
         ada.page.keyboard.down("ArrowRight")
         bob.touch("touchStart", (195, 400))
         bob.touch("touchMove", (120, 400))
-        for page, team in ((ada, "RED"), (bob, "BLUE")):
-            page.wait_for_text("#state", "capture/friends")
-            page.wait(RUNS, page.ask("client.replica.own?.x ?? 0"))
+        for page, team, home_x in ((ada, "RED", 960), (bob, "BLUE", 16_960)):
+            page.wait(RUNS, home_x)
             assert (page.ask("client.replica.own.team"), page.complaints) == (team, [])
         eve = pages.join(server.url(), name="Eve", room="friends", password="guess")
         eve.wait_for_text("#state", "that is not the password")
