@@ -435,9 +435,10 @@ def upgrades(
     *,
     players: Annotated[int, Parameter(help="Players that cost little, besides a dozen.")] = 200,
     times: Annotated[int, Parameter(help="How often the server is upgraded.")] = 10,
+    nodes: Annotated[int, Parameter(help="Nodes of the server.")] = 1,
 ) -> None:
     """An arena whose server is upgraded again and again: what its players notice."""
-    record = trio.run(upgrades_study.run, players, times)
+    record = trio.run(upgrades_study.run, players, times, nodes)
     _print(upgrades_study.table(record))
     if record.disconnected or record.wrong:
         raise SystemExit(1)

@@ -1,4 +1,6 @@
-"""``upgrades``: an arena is handed over to a new process again and again, while a crowd plays.
+"""``upgrades``: a server is handed over to a new process again and again, while a crowd plays.
+
+A server with several nodes starts them anew one after another; each room goes to another node.
 
 Owns the server and its players: many light ones, which note when deltas come, and a dozen whole
 clients, which predict their ships and check the state.  Measures what they notice.
@@ -23,7 +25,7 @@ from clients import GameClient, open_game
 from clients.bots.arena_ship import ArenaShip
 from clients.errors import ConnectionLost
 from clients.netcode.prediction import CorrectionCounts
-from gameserver.cluster.handover.asking import Upgraded, ask_for_upgrade
+from gameserver.cluster.handover.asking import NodesUpgraded, Upgraded, ask_for_upgrade
 from gameserver.games.arena.model import UNIT, Play, Steer
 from gameserver.games.arena.room import Arena
 
@@ -47,7 +49,8 @@ class Record:
     """The result of all upgrades.  Gaps are between two deltas of one player, in seconds."""
 
     players: int
-    upgrades: list[Upgraded] = attrs.field(factory=list)
+    rooms: int = 1
+    upgrades: list[Upgraded | NodesUpgraded] = attrs.field(factory=list)
     #: The longest gap around each upgrade, and the longest at any other time.
     gaps_s: list[float] = attrs.field(factory=list)
     usual_gap_s: float = 0.0
@@ -86,13 +89,14 @@ class _Gaps:
 class _Players:
     """All players; they play until cancelled."""
 
-    def __init__(self, port: int, count: int, rng: random.Random) -> None:
+    def __init__(self, port: int, count: int, rooms: int, rng: random.Random) -> None:
         self.gaps = _Gaps()
         self.games: list[GameClient] = []
         self.predictions: list[CorrectionCounts] = []
         self.disconnected = 0
         self._port = port
         self._count = count
+        self._rooms = rooms
         self._rng = rng
         self._joined = 0
 
@@ -104,8 +108,11 @@ class _Players:
                 await nursery.start(play, f"{number}")
             task_status.started()
 
+    def _room_of(self, name: str) -> str:
+        return f"crowd/{int(name) % self._rooms + 1}"
+
     async def _play_light(self, name: str, *, task_status: trio.TaskStatus[None]) -> None:
-        player = await LightPlayer.join(self._port, "crowd/1", name, Crowd.schema())
+        player = await LightPlayer.join(self._port, self._room_of(name), name, Crowd.schema())
         task_status.started()
         last_s, newest = trio.current_time(), 0
 
@@ -131,7 +138,8 @@ class _Players:
 
     async def _play_whole(self, name: str, *, task_status: trio.TaskStatus[None]) -> None:
         url = f"ws://127.0.0.1:{self._port}"
-        async with open_game(url, name=name, room="crowd/1", schema=Crowd.schema()) as game:
+        room = self._room_of(name)
+        async with open_game(url, name=name, room=room, schema=Crowd.schema()) as game:
             self.games.append(game)
             await game.send(Play(name=name, colour=0, bot=True))
             while game.replica.own is None:
@@ -150,15 +158,20 @@ def _port_printed(output: IO[str]) -> int:
     raise BenchmarkError("the server did not start")
 
 
-async def run(players: int, times: int) -> Record:
-    """Upgrade the server ``times`` times while so many and a dozen more play."""
-    record = Record(players + WHOLE)
+async def run(players: int, times: int, nodes: int = 1) -> Record:
+    """Upgrade the server ``times`` times while so many and a dozen more play.
+
+    They play in one room, or in two for each of several nodes.
+    """
+    rooms = 1 if nodes == 1 else 2 * nodes
+    record = Record(players + WHOLE, rooms)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         data = Path(folder) / "data"
         server = subprocess.Popen(  # noqa: ASYNC220 - before anybody plays
             [
                 *(sys.executable, "-m", "gameserver", "serve", f"{__name__}:Crowd"),
                 *("--data", str(data), "--port", "0", "--max-connections-per-address", "1000"),
+                *("--nodes", str(nodes)),
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -167,7 +180,8 @@ async def run(players: int, times: int) -> Record:
         try:
             assert server.stdout is not None
             port = await trio.to_thread.run_sync(_port_printed, server.stdout)
-            await _play(record, _Players(port, players, random.Random(1)), data / "control", times)
+            crowd = _Players(port, players, rooms, random.Random(1))
+            await _play(record, crowd, data / "control", times)
         finally:
             server.terminate()
             await trio.to_thread.run_sync(server.wait)
@@ -187,9 +201,7 @@ async def _play(record: Record, crowd: _Players, control: Path, times: int) -> N
             before = [attrs.evolve(one) for one in crowd.predictions]
             for one in crowd.predictions:
                 one.distance_worst = 0.0
-            upgraded = await ask_for_upgrade(control)
-            assert isinstance(upgraded, Upgraded), "the server has one process"
-            record.upgrades.append(upgraded)
+            record.upgrades.append(await ask_for_upgrade(control))
             await trio.sleep(AFTERWARDS_S)
             record.gaps_s.append(crowd.gaps.take())
             record.note_corrections(before, crowd.predictions)
@@ -205,12 +217,11 @@ async def _play(record: Record, crowd: _Players, control: Path, times: int) -> N
 
 def table(record: Record) -> str:
     """Return what the players noticed as a Markdown table."""
-    frozen_ms = [one.frozen_ms for one in record.upgrades]
     rows = [
-        ("players, whole clients among them", f"{record.players}, {WHOLE}"),
+        ("players, whole clients among them, rooms", f"{record.players}, {WHOLE}, {record.rooms}"),
         ("upgrades", str(len(record.upgrades))),
         ("disconnected", str(record.disconnected)),
-        ("nobody played for, median and most", _median_and_most(frozen_ms)),
+        *_kind_of_upgrade(record.upgrades),
         ("longest gap of deltas at upgrades", _median_and_most([1000 * g for g in record.gaps_s])),
         ("longest gap of deltas at other times", f"{1000 * record.usual_gap_s:.0f} ms"),
         (
@@ -220,6 +231,16 @@ def table(record: Record) -> str:
         ("checksums wrong", f"{record.wrong} of {record.checks}"),
     ]
     return "\n".join(["| | |", "|---|---|", *(f"| {what} | {figure} |" for what, figure in rows)])
+
+
+def _kind_of_upgrade(upgrades: Sequence[Upgraded | NodesUpgraded]) -> list[tuple[str, str]]:
+    """Return the row that differs between servers of one process and of several nodes."""
+    frozen_ms = [one.frozen_ms for one in upgrades if isinstance(one, Upgraded)]
+    if frozen_ms:
+        return [("nobody played for, median and most", _median_and_most(frozen_ms))]
+    told = [one for one in upgrades if isinstance(one, NodesUpgraded)]
+    nodes, rooms = (max(values) for values in zip(*((o.nodes, o.rooms) for o in told), strict=True))
+    return [("nodes, and how often a room went to another one, most", f"{nodes}, {rooms}")]
 
 
 def _median_and_most(values_ms: Sequence[float]) -> str:

@@ -51,6 +51,7 @@ from gameserver.runtime.http.frozen_connection import FrozenConnection
 from gameserver.runtime.http.messages import BINARY, Response, Site, text_response
 from gameserver.runtime.http.page_folder import page_files
 from gameserver.runtime.http.request_policy import LOAD_PATH, METRICS_PATH, RequestPolicy
+from gameserver.runtime.membership.cluster_rooms import ClusterRooms
 from gameserver.runtime.membership.member import Membership
 from gameserver.runtime.net.listening import StartError as StartError
 from gameserver.runtime.net.listening import listen
@@ -156,6 +157,8 @@ class Server:
         self._nursery: trio.Nursery | None = None
         self._certificate: Certificate | None = None
         self._room_list = RoomList(self.lobby)
+        #: The rooms of all hosts; None before somebody asks for them.
+        self._cluster_rooms: ClusterRooms | None = None
         self._site = self._make_site()
         self._plain = self._other_endpoints()
         self._policy = RequestPolicy(settings, self.connection_limits, self._plain)
@@ -643,8 +646,20 @@ class Server:
         """Answer ``/rooms`` for the rooms of this process."""
         return self._room_list.respond(query, trio.current_time())
 
+    async def _all_rooms(self, query: str) -> Response:
+        """Answer ``/rooms`` for all servers that players of this one may be sent to."""
+        if self.membership is None:
+            return await self._rooms_of_host(query)
+        if self._cluster_rooms is None:
+            self._cluster_rooms = ClusterRooms(self.membership, self._rooms_of_host)
+        return await self._cluster_rooms.respond(query)
+
+    async def _rooms_of_host(self, query: str) -> Response:
+        if self._surroundings is None:
+            return self.own_rooms(query)
+        return await self._surroundings.rooms(query)
+
     def _make_site(self) -> Site:
-        others = self._surroundings
         return Site(
             routes={
                 "/healthz": lambda _query: text_response(200, "ok"),
@@ -659,7 +674,7 @@ class Server:
             assets=self._assets(),
             gather={METRICS_PATH: self._gather_metrics},
             posts=ReservationApi(self.settings, self.lobby, lambda: self.membership).posts,
-            awaited={} if others is None else {"/rooms": others.rooms},
+            awaited={"/rooms": self._all_rooms},
         )
 
     def _load(self, _query: str) -> Response:

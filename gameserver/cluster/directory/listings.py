@@ -18,6 +18,7 @@ class NodeLoad:
 
     ``busy`` is the share of the time that ticks take.  ``overload_steps`` counts the steps that the
     server has climbed on its overload ladder; with ``no_new_rooms`` it takes no further room.
+    ``of_kinds`` are the numbers of rooms and players by kind.
     """
 
     busy: float = 0.0
@@ -25,6 +26,7 @@ class NodeLoad:
     rooms: int = 0
     overload_steps: int = 0
     no_new_rooms: bool = False
+    of_kinds: Mapping[str, tuple[int, int]] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)

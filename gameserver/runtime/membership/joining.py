@@ -31,8 +31,6 @@ from gameserver.runtime.rooms.lobby import Lobby
 
 log = structlog.get_logger(__name__)
 
-#: Nodes that a new one compares itself with.
-MOST_COMPARED: Final = 1000
 #: How long a new node waits for the lease of its former run, which had the same address.
 FORMER_RUN_S: Final = LEASE_S + 1.0
 _LOOK_AGAIN_S: Final = 0.5
@@ -126,14 +124,7 @@ async def check_others(membership: Membership) -> None:
 
 
 async def _others(membership: Membership) -> list[NodeListing]:
-    others: list[NodeListing] = []
-    cursor = ""
-    while True:
-        page = await membership.directory.nodes(cursor)
-        others += [node for node in page.nodes if not membership.is_ours(node)]
-        cursor = page.next
-        if not cursor or len(others) >= MOST_COMPARED:
-            return others
+    return [node for node in await membership.all_nodes() if not membership.is_ours(node)]
 
 
 def _same_url(membership: Membership, others: list[NodeListing]) -> bool:

@@ -6,7 +6,7 @@ and ``cluster/node.py`` for nodes of one host.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import trio
@@ -39,13 +39,21 @@ class LoadMeter:
             self._share = round(max(0.0, figures.busy_s - self._busy_s) / passed_s, 3)
             self._seen_s, self._busy_s = now_s, figures.busy_s
         open_rooms = lobby.open_rooms
+        by_kind: dict[str, list[OpenRoom]] = {}
+        for room in open_rooms:
+            by_kind.setdefault(room.kind, []).append(room)
         return NodeLoad(
             busy=self._share,
             players=sum(room.players for room in open_rooms),
             rooms=len(open_rooms),
             overload_steps=figures.rooms_demanded + int(figures.no_new_rooms),
             no_new_rooms=lobby.has_all_rooms or not lobby.makes_rooms,
+            of_kinds={kind: _counts(rooms) for kind, rooms in by_kind.items()},
         )
+
+
+def _counts(rooms: Sequence[OpenRoom]) -> tuple[int, int]:
+    return len(rooms), sum(room.players for room in rooms)
 
 
 def room_listing(opened: OpenRoom, fence: int) -> RoomListing:

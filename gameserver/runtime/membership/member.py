@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 NODE_ID_BYTES: Final = 6
 #: Letters of the node's id in the names of rooms that it makes while the directory is away.
 SUFFIX_LENGTH: Final = 6
+#: Nodes that are read at once: to compare a new one with them, or for totals.
+MOST_NODES: Final = 1000
 #: Rooms that were opened without a claim, as while the directory was away, claimed in one renewal.
 CLAIMS_PER_RENEWAL: Final = 50
 
@@ -235,6 +237,17 @@ class Membership:
             log.warning("the directory still lists this node for a while", why=str(error))
 
     # ------------------------------------------------------------ rooms and nodes
+
+    async def all_nodes(self) -> list[NodeListing]:
+        """Return the listings of all nodes, up to so many; ``DirectoryError`` if that fails."""
+        nodes: list[NodeListing] = []
+        cursor = ""
+        while True:
+            page = await self.directory.nodes(cursor)
+            nodes += page.nodes
+            cursor = page.next
+            if not cursor or len(nodes) >= MOST_NODES:
+                return nodes
 
     def note_claim(self, claim: Claim) -> None:
         """Note that this node owns a room, which it may run."""
