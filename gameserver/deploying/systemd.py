@@ -8,8 +8,6 @@ from gameserver.deploying.templates import filled
 
 #: More than the server itself takes to stop.
 _SPARE_S = 10.0
-_UPGRADE = ("/bin/kill -USR2 $MAINPID", "starts the new version and hands all players to it")
-_RENEW = ("/bin/kill -HUP $MAINPID", "reads certificates and secrets again")
 
 
 def systemd(game: Game) -> Deployment:
@@ -20,7 +18,6 @@ def systemd(game: Game) -> Deployment:
     sockets = {f"{game.name}.socket": ("port", settings.port)}
     if settings.certificate is not None:
         sockets[f"{game.name}-tls.socket"] = ("tls_port", settings.tls_port)
-    reload, does = _UPGRADE if settings.nodes == 1 and settings.directory is None else _RENEW
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     files = {
         name: filled(
@@ -41,8 +38,6 @@ def systemd(game: Game) -> Deployment:
             "unit": game.name,
             "rooms": " ".join(game.rooms),
             "sockets": " ".join(sockets),
-            "reload": reload,
-            "reload_does": does,
             "stop_s": f"{settings.drain_s + settings.grace_s + _SPARE_S:.0f}",
         },
     )
@@ -54,8 +49,6 @@ def systemd(game: Game) -> Deployment:
             f"copy settings.toml to /etc/{game.name}/settings.toml",
             f"copy {' '.join(sockets)} {unit} to /etc/systemd/system",
             f"systemctl daemon-reload && systemctl enable --now {' '.join(sockets)} {unit}",
-            f"new version in /opt/{game.name}: systemctl reload {game.name}"
-            if reload == _UPGRADE[0]
-            else f"new version in /opt/{game.name}: systemctl restart {game.name}",
+            f"with a new version in /opt/{game.name}: systemctl reload {game.name}",
         ],
     )

@@ -114,15 +114,6 @@ def test_the_service_is_shut_off_from_the_system(tmp_path: pathlib.Path) -> None
     assert run.returncode == 0, run.stdout
 
 
-def test_a_reload_upgrades_what_can_be_upgraded() -> None:
-    def reload(**given: Any) -> str:
-        service = RECIPES["systemd"](game(**given)).files[f"{NAME}.service"]
-        return next(line for line in service.splitlines() if line.startswith("ExecReload="))
-
-    assert reload() == "ExecReload=/bin/kill -USR2 $MAINPID"
-    assert reload(nodes="2") == "ExecReload=/bin/kill -HUP $MAINPID"
-
-
 def test_each_port_has_a_socket_with_the_name_of_its_setting() -> None:
     files = RECIPES["systemd"](game(certificate="c", key="k", port=80, tls_port=443)).files
     assert "ListenStream=127.0.0.1:80\n" in files[f"{NAME}.socket"]

@@ -13,6 +13,7 @@ import hashlib
 import importlib.resources
 import logging
 import os
+import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final, TypeAlias
@@ -265,6 +266,10 @@ def _reason(error: BaseException) -> str:
             break
     if isinstance(error, ssl.SSLError):
         return (error.reason or "TLS failed").lower().replace("_", " ")
+    if isinstance(error, socket.gaierror):
+        return str(error.strerror)  # its numbers are none of the system's
+    if isinstance(error, TimeoutError) and not error.errno:
+        return "no answer in time"
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)
     return str(error).splitlines()[0] if str(error) else type(error).__name__
