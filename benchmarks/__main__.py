@@ -32,6 +32,7 @@ from benchmarks.studies import kills as kills_study
 from benchmarks.studies import micro as micro_study
 from benchmarks.studies import netcode as netcode_study
 from benchmarks.studies import nodes as nodes_study
+from benchmarks.studies import queue as queue_study
 from benchmarks.studies import rooms as rooms_study
 from benchmarks.studies import single as single_study
 from benchmarks.studies import soak as soak_study
@@ -467,6 +468,21 @@ def isolation(
     _print(tables.markdown(["", "figure"], isolation_study.rows(counted)))
     if counted.dropped:
         raise SystemExit(1)
+
+
+@app.command
+def queue(
+    *,
+    players: Annotated[int, Parameter(help="Players who wait at the beginning.")] = 10_000,
+    seconds: Annotated[float, Parameter(help="Game time of each crowd.")] = 120.0,
+    arrivals: Annotated[float, Parameter(help="Players who come in a second.")] = 60.0,
+    plot: Annotated[pathlib.Path | None, Parameter(help="SVG to draw.")] = None,
+) -> None:
+    """Ten thousand players wait for matches: waits, quality, and the cost of a tick."""
+    outcomes = queue_study.run(players, seconds, arrivals)
+    _print(tables.markdown(list(queue_study.HEADER), [queue_study.row(one) for one in outcomes]))
+    if plot is not None:
+        plots.draw_queues(outcomes, queue_study.TICK_RATE, plot)
 
 
 @app.command

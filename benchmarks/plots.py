@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.machine import BenchmarkError
 from benchmarks.netcode.results import AimRecord
 from benchmarks.records import Record, grouped, median_of
+from benchmarks.studies.queue import Outcome
 
 
 def draw(
@@ -71,6 +72,32 @@ def draw_hit_rates(records: Sequence[AimRecord], file: pathlib.Path) -> None:
     axes.set_ylim(0, 105)
     axes.grid(visible=True, alpha=0.3)
     axes.legend()
+    _save(figure, file)
+
+
+def draw_queues(outcomes: Sequence[Outcome], tick_rate: int, file: pathlib.Path) -> None:
+    """Draw how many wait and the longest step of each second, a line per crowd; and the waits."""
+    figure = _new_figure()
+    waiting, step, waits = figure.subplots(1, 3)
+    for outcome in outcomes:
+        seconds = range(len(outcome.waiting) // tick_rate)
+        waiting.plot(seconds, [outcome.waiting[s * tick_rate] for s in seconds], label=outcome.name)
+        step.plot(
+            seconds, [max(outcome.step_ms[s * tick_rate : (s + 1) * tick_rate]) for s in seconds]
+        )
+        if outcome.waits_s:
+            line = sorted(outcome.waits_s)
+            waits.plot(line, [100 * (i + 1) / len(line) for i in range(len(line))])
+        else:
+            waits.plot([], [])  # the next line keeps its colour
+    waiting.set_ylabel("players who wait")
+    step.set_ylabel("longest step of a second, in ms of CPU")
+    waits.set_ylabel("matched within this time, in %")
+    for axes, label in ((waiting, "s"), (step, "s"), (waits, "wait in s")):
+        axes.set_xlabel(label)
+        axes.set_ylim(bottom=0)
+        axes.grid(visible=True, alpha=0.3)
+    waiting.legend(fontsize="x-small")
     _save(figure, file)
 
 

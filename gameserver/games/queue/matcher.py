@@ -77,6 +77,7 @@ class Matcher:
         names = [rule.key_name for rule in self._keyed]
         if len(set(names)) < len(names):
             raise LocalProtocolError(f"two rules of a queue are about one of {', '.join(names)}")
+        self._judges: Final = _Rules(rules)
         self._line = Line()
         self._looked: dict[int, Looked] = {}
         #: Parties that were never looked at, in line: order, number.
@@ -210,7 +211,7 @@ class Matcher:
         for key in (*entry.keys[first:], *entry.keys[:first]):
             keys = dict(zip((rule.key_name for rule in self._keyed), key, strict=True))
             search = _Search(
-                self._rules, self._line, entry, key, Draft.of(entry.party, keys, now_s)
+                self._judges, self._line, entry, key, Draft.of(entry.party, keys, now_s)
             )
             draft = search.nearest(meter) or search.otherwise(meter)
             if draft is not None:
@@ -252,12 +253,42 @@ class Matcher:
         return matcher
 
 
+class _Rules:
+    """All rules together.  Those that leave a question open are not asked it."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._reaching = [rule for rule in rules if _answers(rule, "reach")]
+        #: With the index of each rule in a ``Shape``.
+        self._admitting = [(i, rule) for i, rule in enumerate(rules) if _answers(rule, "admits")]
+        self._fitting = [rule for rule in rules if _answers(rule, "fits")]
+        self._completing = [rule for rule in rules if _answers(rule, "is_complete")]
+
+    def reach(self, draft: Draft) -> float:
+        """Return how far from the first rank others can be."""
+        waited_s = draft.waited_s()
+        return min((rule.reach(waited_s) for rule in self._reaching), default=math.inf)
+
+    def admit(self, draft: Draft, shape: Shape) -> bool:
+        """Whether a party of this shape may join."""
+        return all(rule.admits(draft, shape[index]) for index, rule in self._admitting)
+
+    def fit(self, draft: Draft, party: Party) -> bool:
+        """Whether a party may join that all admit."""
+        return all(rule.fits(draft, party) for rule in self._fitting)
+
+    def are_content(self, draft: Draft) -> bool:
+        """Whether the match may begin."""
+        return all(rule.is_complete(draft) for rule in self._completing)
+
+
+def _answers(rule: Rule, question: str) -> bool:
+    return getattr(type(rule), question) is not getattr(Rule, question)
+
+
 class _Search:
     """The search for one match: with the party of ``entry``, among those that have its ``key``."""
 
-    def __init__(
-        self, rules: Sequence[Rule], line: Line, entry: Entry, key: Key, draft: Draft
-    ) -> None:
+    def __init__(self, rules: _Rules, line: Line, entry: Entry, key: Key, draft: Draft) -> None:
         self._rules = rules
         self._line = line
         self._entry = entry
@@ -274,18 +305,18 @@ class _Search:
         draft, checked = self._draft, CHECKS_NEAREST
         for entry in self._elders:
             checked -= 1
-            if self._admits(draft, entry.shape) and self._fits(draft, entry.party):
+            if self._rules.admit(draft, entry.shape) and self._rules.fit(draft, entry.party):
                 draft = draft.with_party(entry.party)
         left_out = {self._entry.party.number, *(each.party.number for each in self._elders)}
         streams = self._streams(meter)
         admitted: dict[Shape, bool] = {}
         while streams and checked > 0:
             distance, _, number, entry, stream = streams[0]
-            if distance > self._reach(draft):
+            if distance > self._rules.reach(draft):
                 break
             if entry.shape not in admitted:
                 checked -= 1
-                admitted[entry.shape] = self._admits(draft, entry.shape)
+                admitted[entry.shape] = self._rules.admit(draft, entry.shape)
             if not admitted[entry.shape]:
                 heapq.heappop(streams)  # none of them will be, as the draft grows
                 continue
@@ -293,11 +324,11 @@ class _Search:
             if number in left_out:
                 continue
             checked -= 1
-            if self._fits(draft, entry.party):
+            if self._rules.fit(draft, entry.party):
                 draft = draft.with_party(entry.party)
                 admitted.clear()
         meter.left -= CHECKS_NEAREST - checked
-        return draft if self._is_complete(draft) else None
+        return draft if self._rules.are_content(draft) else None
 
     def otherwise(self, meter: _Meter) -> Draft | None:
         """Try other choices among the nearest parties, as simply taking them made no match."""
@@ -316,13 +347,13 @@ class _Search:
                 return None
             left.left -= 1
             entry = among[index]
-            if not (self._admits(draft, entry.shape) and self._fits(draft, entry.party)):
+            if not (self._rules.admit(draft, entry.shape) and self._rules.fit(draft, entry.party)):
                 continue
             larger = draft.with_party(entry.party)
             found = self._extend(larger, among, index + 1, left)
             if found is not None:
                 return found
-            if self._is_complete(larger):
+            if self._rules.are_content(larger):
                 return larger
         return None
 
@@ -330,7 +361,7 @@ class _Search:
         """Yield the parties that are nearest in rank, without this one and the elders."""
         left_out = {self._entry.party.number, *(each.party.number for each in self._elders)}
         streams = self._streams(meter)
-        reach, found = self._reach(self._draft), 0
+        reach, found = self._rules.reach(self._draft), 0
         while streams and found < OTHERWISE_AMONG:
             distance, _, number, entry, stream = streams[0]
             if distance > reach:
@@ -351,19 +382,6 @@ class _Search:
                 break
         heapq.heapify(heads)
         return heads
-
-    def _reach(self, draft: Draft) -> float:
-        waited_s = draft.waited_s()
-        return min((rule.reach(waited_s) for rule in self._rules), default=math.inf)
-
-    def _admits(self, draft: Draft, shape: Shape) -> bool:
-        return all(rule.admits(draft, each) for rule, each in zip(self._rules, shape, strict=True))
-
-    def _fits(self, draft: Draft, party: Party) -> bool:
-        return all(rule.fits(draft, party) for rule in self._rules)
-
-    def _is_complete(self, draft: Draft) -> bool:
-        return all(rule.is_complete(draft) for rule in self._rules)
 
 
 #: Distance, order and number of a party, the party, and those that come after it.

@@ -18,6 +18,7 @@ from gameserver import (
     CloseCode,
     Joining,
     JoinRefused,
+    Near,
     Player,
     Room,
     command,
@@ -40,6 +41,8 @@ PAUSE_S: Final = 2.0
 #: A match whose players were neither moved nor refused in this time has failed.
 MOVED_WITHIN_S: Final = 30.0
 MAX_PARTY: Final = 64
+#: Between the places of two seats: more than a view reaches.
+APART: Final = 16
 
 Status = enum.Enum("Status", "IDLE FORMING WAITING MATCHED UNMATCHABLE")
 
@@ -62,9 +65,9 @@ class QueueOptions:
     properties: tuple[tuple[str, str], ...] = attrs.field(default=(), validator=max_len(8))
 
 
-@entity(rare=True)
+@entity(at=("x", "y"), rare=True)
 class Place:
-    """What a player sees of its wait; nobody else sees it.
+    """What a player sees of its wait.  Nobody else sees it: places are far from each other.
 
     ``place`` is 1 for the party that is next, and 0 unless the status is ``WAITING``; ``parties``
     are in line.  ``since_tick`` is when the wait began, and ``usual_wait_s`` how long it took those
@@ -79,6 +82,8 @@ class Place:
     usual_wait_s: int = synced(-1)
     present: int = synced(0)
     size: int = synced(1)
+    x: int = synced(0)
+    y: int = synced(0)
     #: Not sent.
     seat: int = 0
 
@@ -137,7 +142,8 @@ class Queue(Room):
 
     tick_rate = 10
     max_players = 10_000
-    options = QueueOptions
+    view = Near(1)
+    options: ClassVar[type[QueueOptions]] = QueueOptions
 
     #: The rules of matches.
     rules: ClassVar[Sequence[Rule]] = (Size(2),)
@@ -211,7 +217,8 @@ class Queue(Room):
 
     def on_join(self, player: Player[Place]) -> None:
         """Let the player wait, once its party is there."""
-        player.entity = self.spawn(Place(seat=player.seat), owner=player, hidden=True)
+        place = Place(x=player.seat * APART, seat=player.seat)
+        player.entity = self.spawn(place, owner=player)
         self._turns.append(player.entity)
         options = player.options
         group = self._by_code.get(options.party) if options.party else None

@@ -80,7 +80,7 @@ class Play:
 
 
 @given(STEPS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_no_rule_is_broken_and_nobody_is_in_two_matches(steps: list[object]) -> None:
     play = Play()
     for step in steps:
@@ -88,7 +88,7 @@ def test_no_rule_is_broken_and_nobody_is_in_two_matches(steps: list[object]) -> 
 
 
 @given(STEPS, STEPS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_matcher_made_of_the_state_of_another_one_goes_on_like_it(
     before: list[object], after: list[object]
 ) -> None:
@@ -106,7 +106,7 @@ def test_a_matcher_made_of_the_state_of_another_one_goes_on_like_it(
 
 
 @given(st.lists(parties, min_size=1, max_size=8), st.sampled_from([0.0, 5.0, 40.0]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_the_first_in_line_gets_any_match_that_there_is(
     members: list[list[Candidate]], waited_s: float
 ) -> None:

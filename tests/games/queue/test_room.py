@@ -288,8 +288,8 @@ def test_wrong_options_are_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_a_queue_is_a_value() -> None:
-    Rehearsal(Stays()).check_snapshot(ticks=120, players=7)
-    Rehearsal(Trios()).check_determinism(ticks=120, players=7)
+    Rehearsal(Stays()).check_snapshot(ticks=60, players=5)
+    Rehearsal(Trios()).check_determinism(ticks=60, players=5)
 
 
 def test_parties_are_part_of_the_value() -> None:
