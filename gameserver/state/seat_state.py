@@ -6,7 +6,7 @@ they are built again.  Latency is saved as it was; moments on the clock of the o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from operator import attrgetter
 from typing import Any, Final
@@ -21,7 +21,7 @@ from gameserver.replication.knowledge import NEW, UP_TO_DATE, Knowledge, Lapsed
 from gameserver.replication.seat import NOWHERE, Seat
 from gameserver.simulation.commands import Commands
 from gameserver.simulation.inputs import Input, InputBuffer
-from gameserver.simulation.stepper import Seated
+from gameserver.simulation.stepper import Life, Seated
 from gameserver.state.classes import SCALARS
 from gameserver.state.loader import Loader
 from gameserver.state.saver import Saver
@@ -46,6 +46,7 @@ INPUT_ROW: Final = tuple(
     field.name for field in attrs.fields(Input) if field.name not in ("read_s", "command")
 )
 
+_life_row: Final = attrgetter(*(field.name for field in attrs.fields(Life)))
 _seat_row: Final = attrgetter(*SEAT_ROW)
 _commands_row: Final = attrgetter(*COMMANDS_ROW)
 _inputs_row: Final = attrgetter(*INPUTS_ROW)
@@ -101,7 +102,7 @@ def save_seat(seated: Seated, records: Records, lapses: list[Lapsed], saver: Sav
         assert isinstance(knowledge, Lapsed)
         knows = 2 + _index_in(lapses, knowledge)
     return (
-        attrs.astuple(seated.life),
+        _life_row(seated.life),
         _seat_row(seat),
         seat.focus,
         seat.looked_at is seat.focus or seat.looked_at,
@@ -113,16 +114,16 @@ def save_seat(seated: Seated, records: Records, lapses: list[Lapsed], saver: Sav
         seat.notices[:],
         seat.waiting_events[:],
         _commands_row(commands),
-        [(entry, saver.save_row(entry.command)) for entry in commands._inbox],
+        _save_waiting(commands._inbox, saver) if commands._inbox else (),
         None
         if inputs is None
         else (
             _inputs_row(inputs),
             _save_input(applied, save),
-            [(entry, saver.save_row(entry.command)) for entry in inputs._waiting],
-            _save_input(inputs._late, save),
+            _save_waiting(inputs._waiting, saver) if inputs._waiting else (),
+            None if inputs._late is None else _save_input(inputs._late, save),
         ),
-        _APPLIED if claim is not None and claim is applied else _save_input(claim, save),
+        None if claim is None else _save_claim(claim, applied, save),
         screen.applied_tick,
     )
 
@@ -133,6 +134,14 @@ def _index_in(lapses: list[Lapsed], lapsed: Lapsed) -> int:
             return index
     lapses.append(lapsed)
     return len(lapses) - 1
+
+
+def _save_waiting(inputs: Iterable[Input], saver: Saver) -> list[tuple[Input, Any]]:
+    return [(entry, saver.save_row(entry.command)) for entry in inputs]
+
+
+def _save_claim(claim: Any, applied: Any, save: Save) -> Any:
+    return _APPLIED if claim is applied else _save_input(claim, save)
 
 
 def _save_input(entry: Any, save: Save) -> Any:
