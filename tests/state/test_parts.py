@@ -129,7 +129,10 @@ PARTS = [
     (
         slots(Publisher),
         {"_seats", "view_share", "catch_up_notice", "_check_turns", "_published_tick"},
-        {"world", "statistics", "quiet_ticks", "window_ticks", "_asker", "_individual"},
+        {
+            *("world", "statistics", "quiet_ticks", "window_ticks", "_asker", "_individual"),
+            "__weakref__",
+        },
     ),
     (slots(Calls), {"in_flight", "results", "next_number"}, {"requests"}),
     (fields(Call), {"number", "name", "then", "about"}, set()),
