@@ -48,6 +48,7 @@ from gameserver.protocol.messages import (
     Pace,
     Ping,
     Pong,
+    Report,
     Result,
     Resync,
     Said,
@@ -230,6 +231,14 @@ class GameClient:
         """
         self._check_text(text)
         return await self._send(Say(text))
+
+    async def report(self, seat: int, reason: str) -> bool:
+        """Report the player in another seat to the operators of the server.
+
+        The answer is a text of the server.  Errors and result as for ``say``.
+        """
+        self._check_text(reason)
+        return await self._send(Report(seat, reason))
 
     @staticmethod
     def _check_text(text: str) -> None:

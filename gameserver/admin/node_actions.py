@@ -150,7 +150,7 @@ class NodeActions:
             "journal": None
             if journal is None
             else {
-                "file": str(getattr(journal, "path", None) or "the storage"),
+                "file": journal.place or "the storage",
                 "bytes": journal.bytes_written,
                 "stopped": journal.stopped,
                 "durable": journal.durable,

@@ -240,6 +240,27 @@ class Say:
 
 
 @attrs.define
+class Report:
+    """A report about the player in another seat, for the operators of the server."""
+
+    seat: int
+    reason: str
+
+    @classmethod
+    def from_wire(cls, message: list[Any]) -> Report:
+        """Read the array of a report."""
+        require_length("report", message, 3)
+        _, seat, reason = message
+        require("report.seat", ok=is_int(seat, 1, INT_LIMIT))
+        require("report.reason", ok=type(reason) is str and valid_text(reason))
+        return cls(seat, reason)
+
+    def encode(self) -> bytes:
+        """Return the bytes of the message."""
+        return pack((Kind.REPORT, self.seat, self.reason))
+
+
+@attrs.define
 class Resync:
     """A request for a full state."""
 
@@ -344,7 +365,9 @@ class Read:
         return pack((Kind.READ, self.number, self.name, self.what, self.arguments))
 
 
-ClientMessage: TypeAlias = Hello | CommandMessage | Ack | Ping | Say | Resync | Desync | Read
+ClientMessage: TypeAlias = (
+    Hello | CommandMessage | Ack | Ping | Say | Resync | Desync | Read | Report
+)
 
 
 def _is_read_name(value: Any) -> bool:
@@ -397,6 +420,7 @@ _FROM_CLIENT: Final[dict[int, Callable[[list[Any]], ClientMessage]]] = {
     Kind.RESYNC: Resync.from_wire,
     Kind.DESYNC: Desync.from_wire,
     Kind.READ: Read.from_wire,
+    Kind.REPORT: Report.from_wire,
 }
 
 

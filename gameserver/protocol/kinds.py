@@ -47,6 +47,7 @@ class Kind(enum.IntEnum):
     RESYNC = 6
     DESYNC = 7
     READ = 8
+    REPORT = 9
     WELCOME = 17
     DELTA = 18
     PONG = 19

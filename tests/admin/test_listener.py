@@ -16,7 +16,7 @@ from gameserver import Settings, open_server
 from gameserver.admin.listener import run_alone
 from gameserver.admin.monitor_room import Act, Watch
 from gameserver.protocol.closing import CloseCode
-from gameserver.protocol.messages import Delta, Said, Say
+from gameserver.protocol.messages import Delta, Report, Said, Say
 from gameserver.runtime.server import Server
 from gameserver.storage.opening import open_storage
 from tests.support.admin_client import TOKEN, ask_admin
@@ -181,6 +181,46 @@ async def test_a_muted_player_is_told_so_and_the_game_hears_nothing() -> None:
         await client.send(Say("hello"))
         assert (await client.next_of(Said)).text == "hello"
         assert admin.server.counters.texts_muted == 1
+
+
+async def test_a_report_is_kept_with_the_texts_and_the_journal(tmp_path: Any) -> None:
+    kept = attrs.evolve(
+        SETTINGS, storage=f"sqlite:{tmp_path / 'storage.db'}", journal=tmp_path / "journals"
+    )
+    async with opened(kept) as admin, join(admin.server) as ann, join(admin.server) as bob:
+        await ann.joined("ann")
+        await bob.joined("bob", room="field/1")
+        await bob.send(Say("boo"))
+        assert (await ann.next_of(Said)).text == "boo"
+        await ann.send(Report(2, "rude"))
+        assert (await ann.next_of(Said)).text == "your report about bob was received"
+        await ann.send(Report(1, "myself"))
+        assert (await ann.next_of(Said)).text == "nobody else is in seat 1"
+        reports: list[Any] = []
+        with trio.fail_after(10):
+            while not reports:
+                reports = await admin.does("reports")
+        [report] = reports
+        assert (report["room"], report["reason"], report["closed_by"]) == ("field/1", "rude", "")
+        assert report["by"] == [1, "ann", None, "127.0.0.1"]
+        assert report["about"] == [2, "bob", None, "127.0.0.1"]
+        assert [text[1:] for text in report["texts"]] == [["bob", "boo"]]
+        assert report["journal"].endswith(".journal")
+        assert await admin.does("close-report", report=report["id"]) == "report 1 is closed"
+        assert (await admin.does("reports"))[0]["closed_by"] == "ann"
+        assert admin.server.counters.reports == 1
+    assert [path.suffix for path in sorted((tmp_path / "journals").iterdir())] == [
+        ".journal",
+        ".keep",
+    ]
+
+
+async def test_too_many_reports_end_the_session() -> None:
+    async with opened() as admin, join(admin.server) as ann:
+        await ann.joined("ann")
+        for _ in range(4):
+            await ann.send(Report(2, "rude"))
+        assert await ann.closed() == (CloseCode.RATE, "too many reports")
 
 
 async def test_the_monitor_needs_a_token() -> None:

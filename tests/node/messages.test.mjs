@@ -46,6 +46,7 @@ const WRITE = {
   [Kind.ACK]: ([, tick]) => messages.encodeAck(tick),
   [Kind.PING]: ([, nonce, time]) => messages.encodePing(nonce, time.f64),
   [Kind.SAY]: ([, text]) => messages.encodeSay(text),
+  [Kind.REPORT]: ([, seat, reason]) => messages.encodeReport(seat, reason),
   [Kind.RESYNC]: () => messages.encodeResync(),
   [Kind.DESYNC]: ([, tick, held]) => messages.encodeDesync(tick, held && held.map(heldEntity)),
   [Kind.READ]: ([, number, name, what, given]) => messages.encodeRead(number, name, what, given),
@@ -68,7 +69,7 @@ test("the client's messages have the vectors' bytes", () => {
     seen.add(message[0]);
     assert.equal(toHex(WRITE[message[0]](message)), hex, name);
   }
-  assert.deepEqual([...seen].sort(), [1, 2, 3, 4, 5, 6, 7, 8]);
+  assert.deepEqual([...seen].sort(), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
 });
 
 /** What the fields of a server's message are called here, in their order. */

@@ -35,6 +35,7 @@ from gameserver.protocol.messages import (
     Ping,
     Pong,
     Read,
+    Report,
     Result,
     Resync,
     Said,
@@ -99,6 +100,11 @@ client_messages: st.SearchStrategy[ClientMessage] = st.one_of(
     st.builds(Ping, st.integers(0, MAX_NONCE), float64s | ints),
     st.builds(Say, st.text(min_size=1, max_size=MAX_SAY_LENGTH).filter(valid_text)),
     st.builds(Resync),
+    st.builds(
+        Report,
+        st.integers(1, 2**52),
+        st.text(min_size=1, max_size=MAX_SAY_LENGTH).filter(valid_text),
+    ),
     st.builds(
         Desync,
         ticks,

@@ -23,6 +23,7 @@
  *
  * client.send("Steer", { turn: 1, thrust: true });   // → seq, or 0 if it was not sent
  * client.say("hello");
+ * client.report(3, "insults everybody");    // the player in seat 3, to the operators
  * await client.stored.top("wins");          // what the storage of the room lets clients read
  * client.renderedTick = 1234.5;             // the tick that the screen shows; null: the newest
  * client.serverTickNow();                   // the server's present tick, with its fraction
@@ -294,14 +295,32 @@ export class GameClient {
    */
   say(text) {
     if (this.#state !== "playing" || this.welcome === null) return false;
+    this.#checkText(text, this.welcome);
+    this.#post(messages.encodeSay(text));
+    return true;
+  }
+
+  /**
+   * Report the player in another seat to the operators of the server; false if that was not sent.
+   * The answer is a text of the server.  Throws as `say` does.
+   * @param {number} seat
+   * @param {string} reason
+   */
+  report(seat, reason) {
+    if (this.#state !== "playing" || this.welcome === null) return false;
+    this.#checkText(reason, this.welcome);
+    this.#post(messages.encodeReport(seat, reason));
+    return true;
+  }
+
+  /** @param {string} text @param {Welcome} welcome */
+  #checkText(text, { limits }) {
     const length = [...text].length;
-    const { sayLength } = this.welcome.limits;
+    const { sayLength } = limits;
     if (length < 1 || length > sayLength) {
       throw new RangeError(`${length} characters; 1 to ${sayLength} can be said at once`);
     }
     if (!canBeSaid(text)) throw new RangeError("a text with control characters, or none to be seen");
-    this.#post(messages.encodeSay(text));
-    return true;
   }
 
   /**

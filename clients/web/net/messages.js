@@ -23,6 +23,7 @@ export const Kind = Object.freeze({
   RESYNC: 6,
   DESYNC: 7,
   READ: 8,
+  REPORT: 9,
   WELCOME: 17,
   DELTA: 18,
   PONG: 19,
@@ -207,6 +208,14 @@ export function encodePing(nonce, clientTimeMs) {
 export function encodeSay(text) {
   const writer = begin(2, Kind.SAY);
   writer.str(text);
+  return writer.bytes();
+}
+
+/** @param {number} seat @param {string} reason */
+export function encodeReport(seat, reason) {
+  const writer = begin(3, Kind.REPORT);
+  writer.int(seat);
+  writer.str(reason);
   return writer.bytes();
 }
 

@@ -132,6 +132,15 @@ class JournalFile(RoomJournal):
         super().disagreed(report)
         self._kept_for = f"tick {report.tick}: seat {report.seat}, {report.entity}.{report.field}"
 
+    @property
+    def place(self) -> str:
+        """The file in which it is written now."""
+        return "" if self.path is None else str(self.path)
+
+    def keep(self, why: str) -> None:
+        """Protect the file that is written now from removal, because of ``why``."""
+        self._kept_for = why
+
     def finish(self) -> None:
         """Close the file of a complete journal, and say if it ended before its room."""
         self.close()

@@ -57,6 +57,14 @@ class RoomJournal:
         """Note the report of a client."""
         self.recorder.disagreed(report)
 
+    @property
+    def place(self) -> str:
+        """The file in which it is written now; empty for a journal in the storage."""
+        return ""
+
+    def keep(self, why: str) -> None:
+        """Keep what is written now, because of ``why``; a journal in the storage is kept anyway."""
+
     def end(self, reason: str) -> None:
         """Note that the room has ended, or is suspended."""
         self.recorder.end(reason)

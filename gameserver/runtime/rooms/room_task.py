@@ -8,6 +8,7 @@ never touches a socket; players and their sessions are the roster's (``roster.py
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Container, Sequence
 from typing import Any, Final
 
@@ -49,12 +50,15 @@ from gameserver.state.journal.records import Disagreed
 from gameserver.state.restore import Loaded, load
 from gameserver.state.snapshot import Captured, capture
 from gameserver.storage.errors import StorageError
+from gameserver.storage.player_reports import AddReport
 from gameserver.storage.room_storage import RoomStorage
 
 log = structlog.get_logger(__name__)
 
 #: How often every seat gets the checksum of what it should know.
 CHECK_EVERY_S: Final = 5.0
+#: The texts that go with a report of a player.
+LAST_TEXTS: Final = 20
 #: How long ``on_stop`` may take.
 STOP_TIMEOUT_S: Final = 3.0
 
@@ -91,6 +95,7 @@ class RoomTask:
         "journal",
         "label",
         "ladder",
+        "last_texts",
         "on_move",
         "pace",
         "publisher",
@@ -125,6 +130,8 @@ class RoomTask:
         self.ready = trio.Event()
         #: Called with each move of players to another room, at the end of a tick.
         self.on_move: Callable[[Move], None] = lambda _: None
+        #: The last texts that were said: tick, name and text of each.
+        self.last_texts: deque[tuple[int, str, str]] = deque(maxlen=LAST_TEXTS)
         self._log = log.bind(room=label)
         self.hooks = HookWatch(room, self._log)
         self.pace = RoomPace(room.tick_rate, room.publish_every)
@@ -630,6 +637,7 @@ class RoomTask:
         try:
             for said in texts:
                 frame = binary_frame(Said(said.seat, said.name, said.text).encode())
+                self.last_texts.append((tick_number, said.name, said.text))
                 self._pass_on(frame, said.to)
             self.publisher.publish(tick_number, emissions)
             stepper.published(tick_number)
@@ -677,6 +685,34 @@ class RoomTask:
                         escaped(repr(one.of_client)),
                     )
                 )
+
+    # ------------------------------------------------------------ reports of players
+
+    def report(self, by: Member, about: Member, reason: str) -> None:
+        """Keep a report of a player about another one, and the journal; the game sees nothing."""
+        kept = ""
+        if (journal := self.journal) is not None:
+            journal.keep(f"tick {self.room.tick_number}: seat {about.player.seat} was reported")
+            kept = journal.place
+        self._log.warning(
+            "a player was reported",
+            by=escaped(by.player.name),
+            about=escaped(about.player.name),
+            about_seat=about.player.seat,
+            reason=escaped(reason),
+        )
+        if self._storage is not None:
+            self._storage.submit(
+                AddReport(
+                    room=self.label,
+                    tick=self.room.tick_number,
+                    by=by.named(),
+                    about=about.named(),
+                    reason=reason,
+                    texts=[list(text) for text in self.last_texts],
+                    journal=kept,
+                )
+            )
 
     # ------------------------------------------------------------ overload
 

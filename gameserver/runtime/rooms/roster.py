@@ -45,7 +45,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 import trio
@@ -129,6 +129,8 @@ class Member:
     resume_state: ResumeState
     #: The room that the player moves to; its client is told when the session ends.
     moved: Moved | None = None
+    #: The address of the newest connection; None where it is unknown.
+    address: str | None = None
     #: Called with the member that takes this one's place, if the room goes on with other code.
     on_replaced: Callable[[Member], None] | None = None
 
@@ -136,6 +138,11 @@ class Member:
     def player(self) -> Player:
         """The player as the game knows it."""
         return self.seated.player
+
+    def named(self) -> list[Any]:
+        """Return who it is, for operators: seat, name, identity and address."""
+        player = self.player
+        return [player.seat, player.name, player.identity, self.address]
 
     @property
     def label(self) -> str:

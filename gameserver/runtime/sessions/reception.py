@@ -33,6 +33,7 @@ from gameserver.protocol.messages import (
     Ping,
     Pong,
     Read,
+    Report,
     Resync,
     Said,
     Say,
@@ -61,6 +62,8 @@ TEXTS_PER_S: Final = 2
 TEXTS_BURST: Final = 8
 READS_PER_S: Final = 2
 READS_BURST: Final = 8
+REPORTS_PER_S: Final = 0.1
+REPORTS_BURST: Final = 3
 RESYNCS_PER_S: Final = 1
 #: Requests for hashes, and the reports that follow them.
 DESYNCS_PER_S: Final = 0.2
@@ -125,6 +128,8 @@ class Reception:
         "_player",
         "_reads",
         "_reads_allowed",
+        "_report",
+        "_reports_allowed",
         "_resyncs_allowed",
         "_room",
         "_seat",
@@ -144,6 +149,7 @@ class Reception:
         end: End,
         log: BoundLogger,
         muted: Callable[[], str | None],
+        report: Callable[[int, str], str],
     ) -> None:
         self._player = seated.player
         self._seat = seated.seat
@@ -158,6 +164,8 @@ class Reception:
         self._log = log
         #: Returns what a muted player is told, None for any other.
         self._muted = muted
+        #: Takes a report about the player in a seat, and returns the answer.
+        self._report = report
         self._ended = False
         now_s = trio.current_time()
         # The same as ``trio.current_time``, which looks for the clock at each call.
@@ -167,6 +175,7 @@ class Reception:
         self._reads_allowed = Allowance(READS_PER_S, READS_BURST, now_s)
         self._resyncs_allowed = Allowance(RESYNCS_PER_S, 1, now_s)
         self._desyncs_allowed = Allowance(DESYNCS_PER_S, DESYNCS_BURST, now_s)
+        self._reports_allowed = Allowance(REPORTS_PER_S, REPORTS_BURST, now_s)
         self._reads = Reads(task, seated.player.identity, self.post, log)
         #: The state that the client should hold, between its request for hashes and its report.
         self._shown: ShownView | None = None
@@ -182,6 +191,7 @@ class Reception:
             self._resyncs_allowed,
             self._desyncs_allowed,
             self._count.allowed,
+            self._reports_allowed,
         )
 
     def allowances_left(self, now_s: float) -> list[float]:
@@ -253,6 +263,10 @@ class Reception:
                 if not self._reads_allowed.spend(now_s):
                     raise SessionOver(CloseCode.RATE, f"more than {READS_PER_S} reads a second")
                 self._reads.take(message)
+            case Report():
+                if not self._reports_allowed.spend(now_s):
+                    raise SessionOver(CloseCode.RATE, "too many reports")
+                self.post(Said(0, "", self._report(message.seat, message.reason)))
             case Hello():
                 raise RemoteProtocolError("a second hello")
 

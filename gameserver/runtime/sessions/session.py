@@ -336,6 +336,7 @@ class Session:
         self._entrance = None
         self._seated, self._counted_before = member.seated, entered.counted_before
         self._peer.joined()
+        member.address = None if self._peer.address is None else str(self._peer.address)
         self._log = self._log.bind(room=task.label, player=escaped(player.name))
         more = {"behind_ticks": entered.behind_ticks} if entered.how == "resumed" else {}
         self._log.info(entered.how, seat=player.seat, **more)
@@ -469,6 +470,7 @@ class Session:
             self.end,
             self._log,
             self._muted,
+            self._report,
         )
         self._ws.on_message(message_path(reception), self._beat.pong)
         return reception
@@ -477,6 +479,16 @@ class Session:
         """Return what the player is told if it is muted, else None."""
         identity = None if self._member is None else self._member.player.identity
         return self._lobby.moderation.muted(identity, self._peer.address)
+
+    def _report(self, seat: int, reason: str) -> str:
+        """Take a report of this player about the one in ``seat``; return the answer."""
+        by = self._member
+        about = None if by is None else by.roster.find_seat(seat)
+        if by is None or about is None or about is by:
+            return f"nobody else is in seat {seat}"
+        self._counters.reports += 1
+        self._lobby.task_of(by).report(by, about, reason)
+        return f"your report about {about.player.name} was received"
 
     def _newest_seq(self) -> int:
         assert self._member is not None
