@@ -24,6 +24,7 @@ settings.register_profile(
     "fresh", settings.get_profile("steady"), derandomize=False, print_blob=True
 )
 settings.register_profile("thorough", settings.get_profile("fresh"), max_examples=500)
+settings.register_profile("brief", settings.get_profile("steady"), max_examples=25)
 settings.load_profile("steady")
 
 
