@@ -13,6 +13,7 @@ import pathlib
 import re
 import urllib.parse
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
@@ -29,8 +30,14 @@ ANSWER_DEADLINE_S: Final = 30.0
 MOST_BYTES: Final = 64 << 20
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 _UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-#: The columns of a table that would be too wide for a terminal, and where they are in JSON.
-_LEFT_OUT: Final = frozenset({"who", "private", "tick", "texts", "slow"})
+#: The columns of the table of an action; ``--json`` has everything.
+_COLUMNS: Final = {
+    "rooms": ("node", "room", "players", "load", "last_ms", "level", "behind", "locked"),
+    "players": ("room", "seat", "name", "identity", "address", "rtt_ms"),
+    "penalties": ("kind", "subject", "until_s", "reason", "operator"),
+    "audit": ("at_s", "operator", "action", "arguments", "result"),
+    "reports": ("id", "at_s", "room", "about", "reason", "closed_by"),
+}
 
 
 @unfailing_output()
@@ -175,14 +182,19 @@ def _table(action: str, rows: Sequence[Any]) -> Table | Text:
         return Text(f"no {action}")
     if not isinstance(rows[0], dict):
         return Text("\n".join(str(row) or "(this server)" for row in rows))
-    names = [name for name in rows[0] if name not in _LEFT_OUT]
-    table = Table(*names)
+    table = Table()
+    names = _COLUMNS.get(action, tuple(rows[0]))
+    for name in names:
+        table.add_column(name.removesuffix("_s"), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_cell(row.get(name))) for name in names))
+        table.add_row(*(Text(_cell(name, row.get(name))) for name in names))
     return table
 
 
-def _cell(value: Any) -> str:
+def _cell(name: str, value: Any) -> str:
+    if name in ("at_s", "until_s"):
+        when = None if value is None else datetime.fromtimestamp(value, UTC)
+        return "without end" if when is None else f"{when:%Y-%m-%d %H:%M:%S}"
     if value is None:
         return "–"
     if isinstance(value, bool):
