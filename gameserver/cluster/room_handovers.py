@@ -29,6 +29,9 @@ from gameserver.runtime.sessions.routing import Elsewhere
 log = structlog.get_logger(__name__)
 
 OPERATION: Final = "take_room"
+#: How long rooms wait in all for a node that takes any: one may have started just now.
+TAKERS_WITHIN_S: Final = 5.0
+LOOK_EVERY_S: Final = 0.1
 
 
 class Places(Protocol):
@@ -113,11 +116,16 @@ class RoomHandovers:
         """
         given: Counter[str] = Counter()
         rooms = 0
+        look_until_s = trio.current_time() + TAKERS_WITHIN_S
         for opened in self._server.lobby.open_rooms:
             label, players = opened.task.label, opened.players
             if not opened.task.roster.seats_taken:
                 continue  # it closes by itself
-            for there in await self._takers(prefer, given):
+            takers = await self._takers(prefer, given)
+            while not takers and trio.current_time() < look_until_s:
+                await trio.sleep(LOOK_EVERY_S)
+                takers = await self._takers(prefer, given)
+            for there in takers:
                 try:
                     await self.give(label, there)
                 except HandoverFailed as failure:

@@ -224,6 +224,14 @@ async def test_a_client_over_tls_is_moved_and_resumes(tmp_path: Path) -> None:
                 assert (game.statistics().resumes, game.rejoins) == (1, 0)
 
 
+async def test_a_drain_waits_for_a_node_that_has_just_started(tmp_path: Path) -> None:
+    async with played(tmp_path) as one:
+        await one.host.registry.directory.leave(one.host.nodes[1].node.run_name)
+        assert await one.host.servers[0].drain(0.0) == 1  # once the node has listed itself again
+        await one.play()
+        one.check(1)
+
+
 async def test_a_drain_hands_rooms_over_and_makes_none(tmp_path: Path) -> None:
     async with played(tmp_path) as one:
         server = one.host.servers[0]
