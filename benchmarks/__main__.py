@@ -31,6 +31,7 @@ from benchmarks.studies import joins as joins_study
 from benchmarks.studies import kills as kills_study
 from benchmarks.studies import micro as micro_study
 from benchmarks.studies import netcode as netcode_study
+from benchmarks.studies import node_kills as node_kills_study
 from benchmarks.studies import nodes as nodes_study
 from benchmarks.studies import queue as queue_study
 from benchmarks.studies import rooms as rooms_study
@@ -414,6 +415,21 @@ def kills(
     crashes, checks, wrong = trio.run(kills_study.run, players, times, seed)
     _print(kills_study.table(crashes, checks, wrong))
     if wrong or any(crash.seats_lost for crash in crashes):
+        raise SystemExit(1)
+
+
+@app.command
+def node_kills(
+    *,
+    players: Annotated[int, Parameter(help="Players that cost little.")] = 200,
+    nodes: Annotated[int, Parameter(help="Nodes of the server.")] = 4,
+    times: Annotated[int, Parameter(help="How often a server loses a node.")] = 3,
+    seed: Annotated[int, Parameter(help="Of the nodes that are killed.")] = 1,
+) -> None:
+    """Durable rooms on several nodes, of which one is killed: what that costs."""
+    lost = [trio.run(node_kills_study.run, players, nodes, seed + n) for n in range(times)]
+    _print(node_kills_study.table(players, nodes, lost))
+    if any(kill.seats_lost for kill in lost):
         raise SystemExit(1)
 
 
