@@ -9,6 +9,7 @@ import trio
 
 from gameserver.cluster.handover.asking import ask_for_upgrade
 from gameserver.runtime.net.tls import CertificatePaths
+from tests.support.paths import SERVED_ROOMS
 from tests.system.browser_pages import Pages
 from tests.system.servers import running_server
 
@@ -20,13 +21,14 @@ def test_pages_play_through_an_upgrade(
 ) -> None:
     data = tmp_path / "data"
     tls = ["--certificate", str(certificate.certificate), "--key", str(certificate.key)]
-    arguments = ["demo", "--port", "0", "--tls-port", "0", "--data", str(data), *tls]
-    with running_server(arguments) as server:
+    ports = ["--port", "0", "--tls-port", "0"]
+    arguments = ["serve", "quiet:Arena", *ports, "--data", str(data), *tls]
+    with running_server(arguments, cwd=SERVED_ROOMS) as server:
         plain = pages.fly(server.url(), "Ada")
         secure = pages.fly(server.url("https"), "Bob")
         plain.wait_for_ships("Ada", "Bob")
         for page in (plain, secure):
-            page.wait_for_ticks(90)  # a ping is answered, so the seat is kept
+            page.wait("arena.client.statistics().rttMs !== null")  # so its seat can be held
         told = trio.run(ask_for_upgrade, data / "control")
         assert (told.players, told.coming_back) == (2, 1)
         secure.wait("arena.client.statistics().resumes === 1")
