@@ -32,6 +32,7 @@ from gameserver.cluster.unix_socket import UnixSocketError
 from gameserver.config import Settings
 from gameserver.errors import GameServerError
 from gameserver.runtime.data_folder import DataFolder
+from gameserver.runtime.net.activation import is_activated
 from gameserver.runtime.net.listening import StartError, listen
 
 log = structlog.get_logger(__name__)
@@ -310,7 +311,7 @@ async def _then_cancel(wait: Callable[[], Awaitable[object]], scope: trio.Cancel
 def _check_port(listeners: Sequence[socket.socket], wanted: int, setting: str) -> None:
     """Refuse to go on with listeners of an earlier supervisor that listened elsewhere."""
     used = listeners[0].getsockname()[1]
-    if wanted not in (0, used):
+    if wanted not in (0, used) and not is_activated():
         raise StartError(
             f"nodes of an earlier supervisor still serve {setting} {used}, not {wanted}; end them, "
             "or start with their settings"

@@ -53,6 +53,7 @@ from gameserver.runtime.http.page_folder import page_files
 from gameserver.runtime.http.request_policy import LOAD_PATH, METRICS_PATH, RequestPolicy
 from gameserver.runtime.membership.cluster_rooms import ClusterRooms
 from gameserver.runtime.membership.member import Membership
+from gameserver.runtime.net.activation import is_activated
 from gameserver.runtime.net.listening import StartError as StartError
 from gameserver.runtime.net.listening import listen
 from gameserver.runtime.net.tls import Certificate
@@ -260,7 +261,7 @@ class Server:
         settings = self.settings
         ports = [Port(list(plain), None)]
         self.port = ports[0].number
-        if settings.port not in (0, self.port):
+        if settings.port not in (0, self.port) and not is_activated():
             raise StartError(
                 f"port is {settings.port} now, and an upgrade keeps port {self.port}: restart"
             )

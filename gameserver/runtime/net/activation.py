@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Final
 
 #: The first descriptor that a service manager passes on.
@@ -47,6 +47,14 @@ def take_activated(
             taken.append(_listener(FIRST_DESCRIPTOR + index))
     environment["LISTEN_FDNAMES"] = ":".join(names)
     return taken
+
+
+def is_activated(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the service manager chose the ports, for this process or for the one before it.
+
+    The setting ``port`` then says nothing.
+    """
+    return environment.get("LISTEN_FDS", "0") not in ("", "0")
 
 
 def _setting_of(name: str) -> str:

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 
 from gameserver.runtime.net import activation
-from gameserver.runtime.net.activation import take_activated
+from gameserver.runtime.net.activation import is_activated, take_activated
 from gameserver.runtime.net.listening import StartError, listen
 
 
@@ -69,6 +69,12 @@ def test_sockets_for_another_process_are_not_ours(passed: list[int]) -> None:
     assert take_activated("port", environment(3, pid=os.getpid() + 1)) == []
     assert take_activated("port", {}) == []
     assert take_activated("port", {**environment(3), "LISTEN_FDS": "many"}) == []
+
+
+def test_the_process_that_takes_over_knows_that_there_was_an_activation() -> None:
+    assert is_activated(environment(1, pid=os.getpid() + 1))
+    assert not is_activated({})
+    assert not is_activated({"LISTEN_FDS": "0"})
 
 
 def test_no_child_inherits_them(passed: list[int]) -> None:
