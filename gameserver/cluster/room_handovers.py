@@ -122,7 +122,9 @@ class RoomHandovers:
             if not opened.task.roster.seats_taken:
                 continue  # it closes by itself
             takers = await self._takers(prefer, given)
-            while not takers and trio.current_time() < look_until_s:
+            while (
+                not takers and trio.current_time() < look_until_s and opened.task.roster.seats_taken
+            ):
                 await trio.sleep(LOOK_EVERY_S)
                 takers = await self._takers(prefer, given)
             for there in takers:

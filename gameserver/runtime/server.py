@@ -88,6 +88,8 @@ GOING: Final = "the server is shutting down"
 DRAINING: Final = "the server makes no rooms any more; it is about to stop"
 #: How often a server that drains looks whether anybody plays.
 DRAIN_LOOK_S: Final = 0.5
+#: How often it tries again to hand over rooms that no other node has taken.
+GIVE_AGAIN_S: Final = 5.0
 #: Of the grace period; the rest is for the rooms' ``on_stop``.
 SESSIONS_SHARE_OF_GRACE: Final = 0.6
 METRICS_LIFE_S: Final = 1.0
@@ -529,17 +531,22 @@ class Server:
         if self.membership is not None:
             self.membership.draining = True
         log.info("draining", players=self.players, within_s=within_s)
-        given = 0
-        if self._surroundings is not None:
-            given = await self._surroundings.give_rooms(prefer)
+        given = await self._give_rooms(prefer)
+        again_s = trio.current_time() + GIVE_AGAIN_S
         with trio.move_on_after(within_s) as patience:
             while True:
                 if not self.players:
                     break
                 await trio.sleep(DRAIN_LOOK_S)
+                if trio.current_time() >= again_s:  # a node may have been too busy before
+                    given += await self._give_rooms(prefer)
+                    again_s = trio.current_time() + GIVE_AGAIN_S
         in_time = not patience.cancelled_caught
         log.info("drained", rooms_given=given, players=self.players, in_time=in_time)
         return given
+
+    async def _give_rooms(self, prefer: Collection[str]) -> int:
+        return 0 if self._surroundings is None else await self._surroundings.give_rooms(prefer)
 
     def stop_draining(self) -> None:
         """Make rooms again: the server does not stop after all."""

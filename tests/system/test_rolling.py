@@ -22,6 +22,8 @@ pytestmark = pytest.mark.long
 
 ROOMS = 6
 DEADLINE_S = 120.0
+#: A node that is too busy to take a room in time is asked again.
+PATIENT = ("--drain-s", "60")
 
 
 @attrs.define
@@ -66,7 +68,7 @@ async def test_all_nodes_start_anew_one_after_another_and_no_player_notices(
     tmp_path: Path, kind: str
 ) -> None:
     room = f"mygame:{kind.capitalize()}"
-    with trio.fail_after(DEADLINE_S), running_nodes(tmp_path, 2, room=room) as server:
+    with trio.fail_after(DEADLINE_S), running_nodes(tmp_path, 2, *PATIENT, room=room) as server:
         before = await server.until_nodes(2)
         async with crowd(server, kind):
             told = await ask_for_upgrade(tmp_path / "data" / "control")
@@ -78,7 +80,7 @@ async def test_all_nodes_start_anew_one_after_another_and_no_player_notices(
 
 
 async def test_a_new_version_that_does_not_start_ends_the_upgrade(tmp_path: Path) -> None:
-    with trio.fail_after(DEADLINE_S), running_nodes(tmp_path, 2) as server:
+    with trio.fail_after(DEADLINE_S), running_nodes(tmp_path, 2, *PATIENT) as server:
         before = await server.until_nodes(2)
         async with crowd(server):
             (tmp_path / "mygame.py").write_text("import broken_module\n")
@@ -89,7 +91,7 @@ async def test_a_new_version_that_does_not_start_ends_the_upgrade(tmp_path: Path
 
 
 async def test_a_node_that_is_drained_ends_and_its_rooms_play_on(tmp_path: Path) -> None:
-    with trio.fail_after(DEADLINE_S), running_nodes(tmp_path, 2) as server:
+    with trio.fail_after(DEADLINE_S), running_nodes(tmp_path, 2, *PATIENT) as server:
         before = await server.until_nodes(2)
         async with crowd(server):
             command = [sys.executable, "-m", "gameserver", "drain", "n1", "--data", "data"]
