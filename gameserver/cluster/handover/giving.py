@@ -51,7 +51,7 @@ REHEARSE_DEADLINE_S: Final = 30.0
 FLUSH_DEADLINE_S: Final = 10.0
 LAST_FLUSH_DEADLINE_S: Final = 0.5
 #: For the other process to read everything, and to load it: nobody plays meanwhile.
-SEND_DEADLINE_S: Final = 2.0
+SEND_DEADLINE_S: Final = 3.0
 LOAD_DEADLINE_S: Final = 5.0
 #: For its last word before it takes over.
 TAKE_DEADLINE_S: Final = 2.0
