@@ -30,6 +30,7 @@ from benchmarks.studies import isolation as isolation_study
 from benchmarks.studies import joins as joins_study
 from benchmarks.studies import kills as kills_study
 from benchmarks.studies import micro as micro_study
+from benchmarks.studies import monitor as monitor_study
 from benchmarks.studies import netcode as netcode_study
 from benchmarks.studies import node_kills as node_kills_study
 from benchmarks.studies import nodes as nodes_study
@@ -218,6 +219,17 @@ def joins(
     session = common.session()
     found = joins_study.run(session, playing, joining, at_once)
     figures = ["storm_joins_per_s", "not_joined", "fewest_deltas", "most_deltas"]
+    session.say("\n" + tables.by_more(found, figures))
+    session.say("\n" + tables.details(found))
+    session.close()
+
+
+@app.command
+def monitor(*, players: int = 500, rounds: int = 5, common: Common = Common()) -> None:
+    """CPU that the open monitor takes from a server whose room it watches."""
+    session = common.session()
+    found = monitor_study.run(session, players, rounds)
+    figures = ["closed_share", "open_share", "monitor_share", "monitor_share_error"]
     session.say("\n" + tables.by_more(found, figures))
     session.say("\n" + tables.details(found))
     session.close()

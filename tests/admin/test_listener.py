@@ -197,7 +197,7 @@ async def test_a_report_is_kept_with_the_texts_and_the_journal(tmp_path: Any) ->
         await ann.send(Report(1, "myself"))
         assert (await ann.next_of(Said)).text == "nobody else is in seat 1"
         reports: list[Any] = []
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             while not reports:
                 reports = await admin.does("reports")
         [report] = reports
@@ -236,7 +236,7 @@ async def test_the_monitor_shows_rooms_and_carries_out_actions() -> None:
         async with open_game(url, name="ann", room="monitor", token=TOKEN) as operator:
             replica = operator.replica
             await operator.send(Watch("field/1"))
-            with trio.fail_after(10):
+            with trio.fail_after(60):
                 while not replica.of_kind("PlayerFigures"):
                     await operator.next_delta()
             [node] = replica.of_kind("NodeFigures")
@@ -262,7 +262,7 @@ async def test_the_monitor_shows_rooms_and_carries_out_actions() -> None:
 async def answer(operator: GameClient, number: int) -> Any:
     """Return the answer to an action in the monitor."""
     data = b""
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         async with aclosing(operator.events()) as events:
             async for event in events:
                 if event.kind == "Part" and event.number == number:

@@ -12,7 +12,9 @@ import { secondsIn } from "./text.js";
 /** @typedef {import("./connection.js").PlayerFigures} PlayerFigures */
 /** @typedef {import("./dialog.js").Field} Field */
 
+/** How long a note is shown; so many stay for screen readers. */
 const NOTE_MS = 6000;
+const NOTES = 5;
 /** @type {Field} */
 const REASON = { name: "reason", label: "Reason, which the player is told", placeholder: "none" };
 /** @type {Field} */
@@ -107,6 +109,8 @@ export class Actions {
 /** @param {string} text @param {"good" | "bad"} state */
 export function note(text, state) {
   const item = make("li", state, text);
-  byId("toasts").append(item);
-  setTimeout(() => item.remove(), NOTE_MS);
+  const notes = byId("toasts");
+  notes.append(item);
+  if (notes.children.length > NOTES) notes.firstElementChild?.remove();
+  setTimeout(() => item.classList.add("old"), NOTE_MS);
 }
