@@ -287,6 +287,8 @@ class Server:
         self._nursery = nursery
         if self.storage is not None:
             nursery.start_soon(self.storage.run)
+            if self.settings.directory is not None:
+                nursery.start_soon(self.lobby.moderation.follow)
         if self._kept is not None:
             nursery.start_soon(self._kept.run)
         self.lobby.start(nursery)

@@ -14,12 +14,21 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Final
 
+import structlog
+import trio
+
 from gameserver.config import Network
 from gameserver.errors import GameServerError, JoinRefused
 from gameserver.protocol.closing import CloseCode
 from gameserver.runtime.admission.addresses import Address
+from gameserver.storage.errors import StorageError
 from gameserver.storage.penalties import ADDRESS, BAN, KINDS, MUTE, AddPenalty, EndPenalty, Penalty
 from gameserver.storage.store import Storage
+
+log = structlog.get_logger(__name__)
+
+#: How soon a server knows the penalties that another host has added to the storage.
+FOLLOW_EVERY_S: Final = 10.0
 
 
 class WrongAddress(GameServerError):
@@ -111,6 +120,15 @@ class Moderation:
         self._indexes = {kind: _Index() for kind in KINDS}
         for penalty in penalties:
             self.enforce(penalty)
+
+    async def follow(self) -> None:
+        """Read the penalties again and again, as servers of other hosts change them."""
+        while True:
+            await trio.sleep(FOLLOW_EVERY_S)
+            try:
+                await self.load()
+            except StorageError as error:
+                log.warning("bans and mutes stay as they were known", reason=str(error))
 
     async def add(self, addition: AddPenalty) -> Penalty:
         """Ban or mute, and keep it; ``WrongAddress`` or ``StorageUnavailable`` if it cannot be."""

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
+from typing import Any, cast
 
 import pytest
+import trio
+import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gameserver.errors import JoinRefused
 from gameserver.protocol.closing import CloseCode
-from gameserver.runtime.admission.moderation import Moderation, WrongAddress, network_of
+from gameserver.runtime.admission.moderation import (
+    FOLLOW_EVERY_S,
+    Moderation,
+    WrongAddress,
+    network_of,
+)
+from gameserver.storage.errors import StorageUnavailable
 from gameserver.storage.penalties import AddPenalty, Penalty
+from gameserver.storage.store import Storage
 
 
 def penalty(of: str, subject: str, until_s: float | None = None, kind: str = "ban") -> Penalty:
@@ -75,6 +84,36 @@ async def test_without_storage_they_are_in_memory() -> None:
     assert [one.subject for one in made.penalties] == ["10.0.0.0/8"]
     assert await made.end("ban", "address", "10.0.0.0/8")
     assert not await made.end("ban", "address", "10.0.0.0/8")
+
+
+class SlowStorage:
+    """Answers from the second time on."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def penalties(self) -> list[Penalty]:
+        self.asked += 1
+        await trio.lowlevel.checkpoint()
+        if self.asked == 1:
+            raise StorageUnavailable("away")
+        return [penalty("identity", "bob")]
+
+
+async def test_penalties_of_other_hosts_are_followed(
+    autojump_clock: trio.testing.MockClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = moderation(penalty("identity", "ann"))
+    made.storage = cast(Storage, SlowStorage())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(made.follow)
+        await trio.sleep(1.5 * FOLLOW_EVERY_S)
+        assert made.find("ban", "ann", None) is not None
+        assert "bans and mutes stay as they were known" in capsys.readouterr().out
+        await trio.sleep(FOLLOW_EVERY_S)
+        assert made.find("ban", "ann", None) is None
+        assert made.find("ban", "bob", None) is not None
+        nursery.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize(
