@@ -26,7 +26,7 @@ from gameserver.games.queue.party import Candidate, Match, Party
 from gameserver.games.queue.rules import Draft, Rule
 
 #: Checks of one run, unless the caller says otherwise.
-CHECKS_PER_RUN: Final = 400
+CHECKS_PER_RUN: Final = 200
 #: Most checks for one party: of the parties nearest to it, and then of other choices among those.
 CHECKS_NEAREST: Final = 64
 CHECKS_OTHERWISE: Final = 64

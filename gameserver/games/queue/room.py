@@ -35,7 +35,7 @@ from gameserver.games.queue.rules import Rule, Size
 #: After the match that reaches it, no further one begins in a tick: reserving seats takes time.
 PLAYERS_MOVED_PER_TICK: Final = 20
 #: So many places are shown anew in a tick.
-SHOWN_PER_TICK: Final = 100
+SHOWN_PER_TICK: Final = 50
 #: No match is made for so long after a room could not be made.
 PAUSE_S: Final = 2.0
 #: A match whose players were neither moved nor refused in this time has failed.
