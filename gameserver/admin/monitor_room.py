@@ -34,7 +34,7 @@ REFUSAL_S: Final = 1.0
 #: Bytes of a part of a map or an answer: texts and bytes on the wire are limited.
 PART_BYTES: Final = 2048 // ON_MAP.size * ON_MAP.size
 #: The whole report comes with every so many ticks; the maps come with each.
-WHOLE_EVERY_TICKS: Final = 2
+WHOLE_EVERY_TICKS: Final = 4
 
 Gather = Callable[[list[str], bool], Awaitable[dict[str, Any]]]
 

@@ -37,7 +37,7 @@ async def report_of(server: Server, watched: Collection[str], *, whole: bool) ->
     maps = {one.task.label: map_of(one.task) for one in shown}
     if not whole:
         return {"maps": maps}
-    figures = await server.gather_figures()
+    figures = await server.gather_figures(tallied=False)
     samples = {one.task.label: _values_in(one.task) for one in shown}
     if shown:
         # Long enough for each of them to publish; the states in between are not compared.
@@ -73,7 +73,8 @@ def _node(server: Server, figures: ServerFigures) -> dict[str, Any]:
         total["delta_bytes"] += kind.total.delta_bytes
         total["hook_failures"] += kind.total.hook_failures
         total["journal_bytes"] += kind.total.journal_bytes
-    counters, sessions = figures.counters, figures.sessions
+    counters, past, playing = figures.counters, figures.sessions, server.sessions
+    seats = [s.member.seated.seat for s in playing if s.member is not None]
     counts = {
         **total,
         "joins": counters.joins,
@@ -82,9 +83,9 @@ def _node(server: Server, figures: ServerFigures) -> dict[str, Any]:
         "resyncs": counters.resyncs,
         "texts_muted": counters.texts_muted,
         "reports": counters.reports,
-        "bytes_in": sessions.bytes_in,
-        "bytes_out": sessions.bytes_out,
-        "deltas_skipped": sessions.deltas_skipped,
+        "bytes_in": past.bytes_in + sum(session.bytes_in for session in playing),
+        "bytes_out": past.bytes_out + sum(session.bytes_out for session in playing),
+        "deltas_skipped": past.deltas_skipped + sum(seat.skipped for seat in seats),
         "slow_ticks": figures.loop.slow_ticks,
         "late_ticks": figures.loop.late_ticks,
         "collections": figures.full_collections,
@@ -159,14 +160,13 @@ def _players(opened: OpenRoom, sessions: Mapping[Member, Session]) -> list[dict[
     for seat, player in list(opened.task.room.players.items())[:MOST_PLAYERS]:
         member = roster.find_seat(seat)
         session = None if member is None else sessions.get(member)
-        address = None if session is None else session.peer.address
         late = behind.get(seat)
         found.append(
             {
                 "seat": seat,
                 "name": player.name,
                 "identity": player.identity or "",
-                "address": "" if address is None else str(address),
+                "address": (None if member is None else member.address) or "",
                 "connected": player.connected,
                 "rtt_us": round((player.latency.smoothed_s or 0.0) * 1e6),
                 "behind": 0 if late is None else max(0, now_tick - late.seat.posted_tick),

@@ -609,13 +609,13 @@ class Server:
             except StopIteration as done:
                 return cast("ServerFigures", done.value)
 
-    def _gathering(self) -> Generator[None, None, ServerFigures]:
+    def _gathering(self, *, tallied: bool = True) -> Generator[None, None, ServerFigures]:
         """Return everything that is counted; yields where other tasks may have their turn.
 
         A session that ends meanwhile is counted once: it is among those of the beginning, and
         not yet in the past of the beginning.
         """
-        sessions, playing = self._past, list(self._sessions)
+        sessions, playing = self._past, list(self._sessions) if tallied else []
         for start in range(0, len(playing), SESSIONS_PER_TURN):
             portion = playing[start : start + SESSIONS_PER_TURN]
             sessions = total(sessions, [session.tally() for session in portion])
@@ -703,9 +703,13 @@ class Server:
                 self._exposition = exposition(await self.gather_figures())
             self._exposed_s = trio.current_time()
 
-    async def gather_figures(self) -> ServerFigures:
-        """Return everything that is counted; other tasks have their turn meanwhile."""
-        return await _in_portions(self._gathering())
+    async def gather_figures(self, *, tallied: bool = True) -> ServerFigures:
+        """Return everything that is counted; other tasks have their turn meanwhile.
+
+        Adding up the counts of all sessions is most of the work; without ``tallied`` those that
+        play are left out.
+        """
+        return await _in_portions(self._gathering(tallied=tallied))
 
     def _readiness(self, _query: str) -> Response:
         if self._ready and not self._draining:

@@ -152,6 +152,11 @@ class Session:
         return self._peer
 
     @property
+    def bytes_in(self) -> int:
+        """The bytes that were received over the connection."""
+        return self._ws.link.bytes_in
+
+    @property
     def bytes_out(self) -> int:
         """The bytes that were sent over the connection."""
         return self._ws.link.bytes_out
