@@ -191,7 +191,7 @@ class Steady:
 
 @pytest.mark.long
 async def test_players_play_through_upgrades_over_the_same_connections(tmp_path: Path) -> None:
-    with trio.fail_after(2 * PATIENCE_S):
+    with trio.fail_after(4 * PATIENCE_S):
         async with (
             service(tmp_path) as server,
             open_game(server.url, name="ann") as ann,
@@ -218,7 +218,7 @@ async def test_players_play_through_upgrades_over_the_same_connections(tmp_path:
 
 @pytest.mark.long
 async def test_the_old_version_plays_on_where_the_new_one_fails(tmp_path: Path) -> None:
-    with trio.fail_after(4 * PATIENCE_S):
+    with trio.fail_after(8 * PATIENCE_S):
         async with service(tmp_path) as server, open_game(server.url, name="ann") as ann:
             player = Steady(ann)
             await player.play(10)
@@ -275,7 +275,7 @@ async def test_a_server_with_directory_and_database_is_upgraded_as_the_same_owne
     with (
         redis_server() as redis,
         postgres_server() as postgres,
-        trio.fail_after(4 * PATIENCE_S),
+        trio.fail_after(8 * PATIENCE_S),
     ):
         secret = tmp_path / "secret"
         secret.write_text(SECRET)
