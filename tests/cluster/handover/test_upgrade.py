@@ -130,7 +130,13 @@ class Service:
         (self.folder / "game.py").write_text(GAME + more)
 
     async def upgrade(self) -> Upgraded:
-        return await ask_for_upgrade(self.folder / "data" / "control")
+        """Upgrade it, again where the machine was too busy: then the old process has served on."""
+        while True:
+            try:
+                return await ask_for_upgrade(self.folder / "data" / "control")
+            except ControlError as error:
+                if re.search(r"within [\d.]+ s$|does not answer|in time$", str(error)) is None:
+                    raise
 
     @property
     def url(self) -> str:
