@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
-import trio
 
-from clients import open_game
-from gameserver.games.duel.room import Choose, Hand
 from tests.support.paths import ROOT
 from tests.system.browser_pages import GamePage, Pages
 from tests.system.servers import running_server
@@ -16,7 +11,6 @@ from tests.system.servers import running_server
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 GAME = "gameserver.games.duel"
-DEADLINE_S = 60
 SERVE = ["serve", f"{GAME}:Ranked", f"{GAME}:Duel", "--port", "0"]
 
 
@@ -43,37 +37,3 @@ def test_two_pages_wait_cancel_meet_and_go_back(pages: Pages) -> None:
         bob.page.click("#again")
         bob.wait_for_text("#wait", "Place 1 of 1")
         assert ada.complaints == bob.complaints == []
-
-
-def test_a_page_meets_a_client_in_python(pages: Pages) -> None:
-    with running_server(SERVE, cwd=ROOT) as server:
-        ada = pages.join(server.url(), name="Ada", rank="1000")
-        ada.wait_for_text("#wait", "Place 1 of 1")
-        told: list[str] = []
-        opponent = threading.Thread(target=trio.run, args=(show_rocks, server.ws_url, told))
-        opponent.start()
-        try:
-            for _ in range(3):
-                choose(ada, "PAPER")
-            ada.wait_for_text("#state", "You have won.")
-        finally:
-            ada.page.context.close()
-            opponent.join()
-        assert told == ["Ada"]
-
-
-async def show_rocks(url: str, told: list[str]) -> None:
-    """Wait in the queue, and show a rock in each round of the duel until it is over."""
-    with trio.fail_after(DEADLINE_S):
-        options = {"rank": 1010}
-        async with open_game(url, room="ranked/main", name="Bob", options=options) as game:
-            async for _ in game:
-                own = game.replica.own
-                duelling = next(iter(game.replica.of_kind("Duelling")), None)
-                if own is None or duelling is None:
-                    continue
-                if duelling.over:
-                    told.append(duelling.over)
-                    return
-                if not own.has_chosen:
-                    await game.send(Choose(Hand.ROCK))
