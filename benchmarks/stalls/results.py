@@ -88,7 +88,7 @@ class StallsRecord:
 
 @attrs.frozen
 class Mark:
-    """When a phase began, how many played at its end, and what had been stolen at its beginning."""
+    """The start of a phase, its players at the end, and the stolen time counted at its start."""
 
     name: str
     at_s: float

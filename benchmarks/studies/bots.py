@@ -41,7 +41,7 @@ class Wanderer(Bot):
 
 @attrs.frozen
 class Kind:
-    """Bots in their world."""
+    """One kind of bot, and the world it plays in."""
 
     name: str
     world: str

@@ -47,7 +47,7 @@ class Fort(Arena):
 
 @attrs.frozen
 class Kill:
-    """What one kill cost: the players of the node, and all others."""
+    """The cost of one kill: for the players of the node, and for all others."""
 
     lost_connections: int
     #: Seconds from the kill until the last of them had a seat again.

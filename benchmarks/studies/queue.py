@@ -80,7 +80,7 @@ CROWDS: Final = (
 
 @attrs.define
 class Outcome:
-    """What was measured of one crowd."""
+    """The measurements of one crowd."""
 
     name: str
     waits_s: list[float] = attrs.field(factory=list)

@@ -1,9 +1,9 @@
-"""Which implementation of the hot path runs: the pure one, or its compiled twin.
+"""Chooses the implementation of the hot path: the pure one, or its compiled twin.
 
 Owns the choice, which is made once, at the first import: the compiled twins run where they were
 built, unless ``GAMESERVER_PURE=1`` is set.  The pure implementation of each part is its
-specification, and a twin must equal it byte for byte.  A part asks ``twin`` for the compiled one by
-name; nothing else depends on which of the two it got.
+specification, and a twin must equal it byte for byte.  Each part calls ``twin`` to get its compiled
+twin by name; nothing else depends on the choice.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ T = TypeVar("T")
 #: The compiled modules of this package, and those that only Linux has.
 MODULES: Final = ("commands", "scanning")
 LINUX_MODULES: Final = ("publishing", "reading")
-#: Set to 1 in the environment, it chooses the pure implementations.
+#: The environment variable that chooses the pure implementations if it is 1.
 PURE_VARIABLE: Final = "GAMESERVER_PURE"
 
 

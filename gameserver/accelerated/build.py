@@ -25,7 +25,7 @@ class BuildError(Exception):
 
 
 def sources_digest(folder: Path = FOLDER) -> str:
-    """Return what names the sources that a compiled module was made from."""
+    """Return a digest that identifies the sources of a compiled module."""
     found = sorted((*folder.glob("*.pyx"), *folder.glob("*.pxd")))
     return hashlib.sha256(b"".join(file.read_bytes() for file in found)).hexdigest()[:16]
 
@@ -77,7 +77,7 @@ def build(into: Path) -> list[Path]:
 
 
 def _put(built: Path, target: Path) -> Path:
-    """Replace ``target`` at once: a server that runs may have loaded the former one."""
+    """Replace ``target`` atomically: a running server may have loaded the old file."""
     fresh = target.with_name(f".{target.name}.new")
     fresh.write_bytes(built.read_bytes())
     fresh.chmod(0o755)
@@ -90,7 +90,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Compile the twins into this folder, or into the one that is given."""
+    """Compile the twins into this folder, or into the folder that is given."""
     try:
         built = build(Path(arguments[0]) if arguments else FOLDER)
     except BuildError as error:

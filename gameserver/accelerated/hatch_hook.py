@@ -21,7 +21,7 @@ HERE = Path("gameserver/accelerated")
 
 
 def _builder(root: Path) -> ModuleType:
-    """Return ``build.py``, by its path: the package itself cannot be imported here."""
+    """Load ``build.py`` by its path, because the package cannot be imported here."""
     spec = importlib.util.spec_from_file_location("build", root / HERE / "build.py")
     assert spec is not None
     assert spec.loader is not None

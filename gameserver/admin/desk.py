@@ -1,8 +1,7 @@
-"""The desk: what operators may ask of a server, from whichever way they ask.
+"""The desk: the actions of operators, however they arrive (HTTP, monitor, control socket).
 
 Owns the list of actions with their arguments, the choice of the process that carries one out, and
-the audit log.  Never checks a token: the ways in (HTTP, monitor, control socket) do, and say who
-asks.
+the audit log.  Never checks a token: its callers do, and name the operator.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ class Nodes(Protocol):
     async def ask_all(
         self, operation: str, arguments: Mapping[str, Any], *, only: str | None = None
     ) -> dict[str, Any]:
-        """Return what each process answers, by its name, or what the one called ``only`` does."""
+        """Return the answer of each process by its name, or only that of the process ``only``."""
 
 
 @attrs.frozen
@@ -375,7 +374,7 @@ def arguments_in(text: str | bytes) -> dict[str, Any]:
 
 
 def _checked(action: Action, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of an action, if they are those that it takes; else ``AdminError``."""
+    """Return the checked arguments of an action; ``AdminError`` names one that does not fit."""
     unknown = [name for name in arguments if name not in action.parameters]
     if unknown:
         known = ", ".join(action.parameters) or "none"

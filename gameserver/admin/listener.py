@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 API: Final = "/api/"
 #: The pause before the port is tried again, if another program has it.
 RETRY_S: Final = 2.0
-#: Connections a second of one address; an action is one, and so is each try of a token.
+#: Connections a second from one address; each action and each attempt at a token needs one.
 CONNECTS_PER_S: Final = 5.0
 CONNECTIONS: Final = 64
 
@@ -109,7 +109,7 @@ def admin_settings(settings: Settings) -> Settings:
         port=settings.admin_port,
         hosts=settings.hosts,
         proxies=settings.proxies,
-        # Also programs on this machine try no tokens one after the other.
+        # Programs on this machine must not guess tokens either.
         trusted=(),
         connects_per_s=CONNECTS_PER_S,
         max_connections_per_address=CONNECTIONS,

@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 REFUSAL_S: Final = 1.0
 #: Bytes of a part of a map or an answer: texts and bytes on the wire are limited.
 PART_BYTES: Final = 2048 // ON_MAP.size * ON_MAP.size
-#: The whole report comes with every so many ticks; the maps come with each.
+#: Ticks between two whole reports; the maps are sent every tick.
 WHOLE_EVERY_TICKS: Final = 4
 
 Gather = Callable[[list[str], bool], Awaitable[dict[str, Any]]]
@@ -171,7 +171,7 @@ class Monitor(Room):
         return f"{operator}#{next(self._joins)}"
 
     def on_leave(self, player: Player, reason: str) -> None:  # noqa: ARG002 - as the hook is
-        """Watch a room no more."""
+        """Stop watching a room."""
         self.watched.pop(player.seat, None)
 
     def on_command(self, player: Player, command: Any) -> None:
@@ -225,7 +225,7 @@ class Monitor(Room):
     # ------------------------------------------------------------ showing a report
 
     def show(self, report: Any) -> None:
-        """Make the entities what the report says, and send the maps."""
+        """Bring the entities up to date with the report, and send the maps."""
         self.gathering = False
         if isinstance(report, Exception):
             log.warning("the monitor has no report", reason=str(report))

@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 #: The reason of a kick that names none.
 KICKED: Final = "removed by an operator"
-#: Most players in one answer.
+#: The most players in one answer.
 MOST_PLAYERS: Final = 2000
 
 
@@ -41,7 +41,7 @@ class AdminError(GameServerError):
 
 
 class NodeActions:
-    """The actions on ``server``.  What takes long runs in ``nursery``."""
+    """The actions on ``server``.  Long operations run in ``nursery``."""
 
     def __init__(self, server: Server, nursery: trio.Nursery) -> None:
         self._server = server
@@ -127,7 +127,7 @@ class NodeActions:
         }
 
     def inspect(self, room: str) -> dict[str, Any] | None:
-        """Return what there is to know of a room: its entities, slow ticks, journal."""
+        """Return the details of a room: its entities, slow ticks and journal."""
         opened = self._opened(room)
         if opened is None:
             return None
@@ -186,7 +186,7 @@ class NodeActions:
         return f"{room} is {'locked' if opened.locked else 'open'}"
 
     def announce(self, text: str, room: str | None = None) -> int | None:
-        """Tell players a text; return to how many rooms."""
+        """Send players a text; return the number of rooms that it went to."""
         rooms = [o for o in self._server.lobby.open_rooms if room in (None, o.task.label)]
         if room is not None and not rooms:
             return None

@@ -24,7 +24,7 @@ def drain(
     *,
     within_s: Annotated[
         float | None,
-        Parameter(help="How long rooms play on that no other node takes; else drain_s."),
+        Parameter(help="Seconds that rooms which no node takes play on; by default drain_s."),
     ] = None,
     data: Annotated[Path | None, Parameter(help="The data folder of the server, if any.")] = None,
     port: Annotated[int | None, Parameter(help="The port of a server without data folder.")] = None,

@@ -1,10 +1,10 @@
-"""The SDK of Agones over REST: what a game server tells the sidecar of its pod, and is told.
+"""A client of the Agones SDK over REST: calls to the sidecar of the server's own pod.
 
-Owns the requests, how often they are tried again, and the parts of answers that we read.  Never
-decides when something is told: ``agones_companion.py`` does.
+Owns the requests, their retries, and the parts of answers that the server reads.  Never decides
+when to call: ``agones_companion.py`` does.
 
 The sidecar may start after the game server and may restart, so a call is repeated until it is
-answered.  Whoever called may cancel it.
+answered.  The caller may cancel it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class AgonesRefused(GameServerError):
 
 @attrs.frozen
 class AgonesServer:
-    """What we read of a GameServer."""
+    """The parts of a GameServer resource that the server reads."""
 
     state: str
     #: Whether the pod is about to be deleted.
@@ -87,20 +87,20 @@ class AgonesSdk:
         self._client = client
 
     async def ready(self) -> None:
-        """Tell that this server may be allocated."""
+        """Report that this server may be allocated."""
         await self._insist("POST", "/ready", {})
 
     async def health(self) -> None:
-        """Tell that this server is healthy.  Tried once, for the next ping says the same."""
+        """Report that this server is healthy.  Tried once, because the next ping says the same."""
         with contextlib.suppress(httpx.HTTPError, AgonesRefused):
             await self._call("POST", "/health", {})
 
     async def allocate(self) -> None:
-        """Tell that this server is in use, so that nothing ends it."""
+        """Report that this server is in use, so that nothing ends it."""
         await self._insist("POST", "/allocate", {})
 
     async def reserve(self, seconds: int) -> None:
-        """Tell that this server is in use for so long, and may be allocated afterwards."""
+        """Report that this server is in use for a duration, and may be allocated afterwards."""
         await self._insist("POST", "/reserve", {"seconds": str(seconds)})
 
     async def shutdown(self) -> None:

@@ -1,4 +1,4 @@
-"""What a server tells Agones, and when: ready, healthy, in use, and what ends it.
+"""Keeps Agones informed of the server's state: ready, in use, healthy, ended.
 
 Owns the rules.  A server is *Ready* at its start, *Allocated* while somebody plays, and *Reserved*
 for as long as the seats of the last players are held; then Agones itself makes it Ready again.  An
@@ -26,7 +26,8 @@ log = structlog.get_logger(__name__)
 LOOK_S: Final = 0.5
 #: Pings in one period of Agones, so that a single lost one does no harm.
 PINGS_IN_PERIOD: Final = 2
-#: Rooms do not tick if none did for so many intervals of the fastest of them, and for so long.
+#: Rooms count as stuck if none has ticked for this many intervals of the fastest of them, and for
+#: at least this long.
 MISSED_TICKS: Final = 3.0
 LEAST_MISSED_S: Final = 1.0
 #: How long the end waits for an answer of Agones.
@@ -34,7 +35,7 @@ SHUTDOWN_PATIENCE_S: Final = 2.0
 
 
 class Told(enum.Enum):
-    """What Agones was told last."""
+    """The state that Agones was told last."""
 
     NOTHING = enum.auto()
     READY = enum.auto()
@@ -55,7 +56,7 @@ class AgonesCompanion:
         self._ticked_s = -math.inf
 
     async def run(self) -> None:
-        """Tell Agones what it needs to know, until cancelled."""
+        """Report the server's state to Agones until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._tell_health)
             nursery.start_soon(self._sdk.watch, self._notice)
@@ -89,7 +90,7 @@ class AgonesCompanion:
         self.told = what
 
     def _held_s(self) -> int:
-        """Return how long a player who was dropped may come back."""
+        """Return how long, in seconds, a dropped player's seat is held."""
         return math.ceil(max((room.hold_s for room in self._server.lobby.classes), default=1.0))
 
     # ------------------------------------------------------------ health

@@ -49,9 +49,9 @@ class ClusterRouting:
         self._gone: OrderedDict[str, float] = OrderedDict()
 
     async def place(self, request: JoinRequest, routed: Routed, hello: Hello) -> Here | Elsewhere:
-        """Return where the client plays; ``Here`` also for a room of another host.
+        """Return where the client plays; ``Here`` also stands for a room of another host.
 
-        ``JoinRefused`` (4005) if that is nowhere for now.
+        ``JoinRefused`` (4005) if no node can take the client now.
         """
         if routed.hops > MAX_HOPS:
             raise come_back("the rooms change too fast right now")

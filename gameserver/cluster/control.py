@@ -58,9 +58,9 @@ log = structlog.get_logger(__name__)
 
 #: Requests that are served at the same time; more wait to be accepted.
 MAX_CONNECTIONS: Final = 16
-#: How long a connection may take to say its request.
+#: How long a connection may take to send its request.
 REQUEST_DEADLINE_S: Final = 5.0
-#: How long a client waits for an answer, where it does not say.
+#: How long a client waits for an answer by default.
 ANSWER_DEADLINE_S: Final = 10.0
 MAX_TEXT: Final = 1000
 

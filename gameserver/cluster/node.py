@@ -125,7 +125,7 @@ class Node(Router):
         self._renew_now = trio.Event()
         self._guests: OrderedDict[str, _Guest] = OrderedDict()
         self._leaving = False
-        #: What other nodes may call here, by name.
+        #: The operations that other nodes may call here, by name.
         self._operations: dict[str, Operation] = {}
 
     # ------------------------------------------------------------ the supervisor

@@ -1,6 +1,6 @@
 """Operators of a host with several nodes: the first one has the admin port, for all of them.
 
-Owns asking the other nodes.  What each of them does is in ``admin/node_actions.py``.
+Owns asking the other nodes.  Never carries out an action: ``admin/node_actions.py`` does, on each.
 """
 
 from __future__ import annotations

@@ -27,19 +27,19 @@ from gameserver.errors import GameServerError
 log = structlog.get_logger(__name__)
 
 DRAIN: Final = "drain"
-#: For all rooms of a node to go to others, beyond the time for which the rest plays on.
+#: Time for handing over all rooms of a node, besides ``drain_s`` for the rooms that stay.
 HANDOVERS_DEADLINE_S: Final = 120.0
-#: For a new process to import the game, and to serve.
+#: Time for a new process to import the game and to start serving.
 START_DEADLINE_S: Final = 60.0
 
 
 class OperationFailed(GameServerError):
-    """A request of the operator was not carried out, or not to its end; one line."""
+    """An operator's request failed, or was not completed; the text is one line."""
 
 
 @attrs.frozen
 class Drained:
-    """How a drain went: rooms that other nodes took, and players whose rooms none could take."""
+    """The result of a drain: rooms that other nodes took, and players whose rooms no node took."""
 
     rooms: int
     players: int
@@ -48,7 +48,7 @@ class Drained:
 class HostOperations:
     """The requests for ``nodes``, whose sockets are in ``folder``.
 
-    One at a time.  ``drain_s`` is for how long rooms play on that no other node takes.
+    One request runs at a time.  A room that no other node takes plays on for ``drain_s`` seconds.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class HostOperations:
         return attrs.asdict(drained)
 
     async def upgrade_asked(self, request: Request) -> None:
-        """Have all nodes start anew, one after another, as the answer's only part tells."""
+        """Have all nodes start anew, one after another; the answer has one part, which says so."""
         await request.send(await self.upgrade())
 
     async def upgrade(self) -> dict[str, int]:

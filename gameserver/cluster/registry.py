@@ -36,7 +36,7 @@ LISTED_WITHIN_S: Final = 30.0
 
 
 class NotWanted(GameServerError):
-    """A process registers as a node that there should not be."""
+    """A process registers as a node that the supervisor does not expect."""
 
 
 class Registry:

@@ -29,13 +29,13 @@ from gameserver.runtime.sessions.routing import Elsewhere
 log = structlog.get_logger(__name__)
 
 OPERATION: Final = "take_room"
-#: How long rooms wait in all for a node that takes any: one may have started just now.
+#: How long a drain retries while no node takes rooms: a new node may just be starting.
 TAKERS_WITHIN_S: Final = 5.0
 LOOK_EVERY_S: Final = 0.1
 
 
 class Places(Protocol):
-    """What one node knows of rooms and nodes: ``node_routing.py`` or ``cluster_routing.py``."""
+    """A node's knowledge of rooms and nodes: ``node_routing.py`` or ``cluster_routing.py``."""
 
     @property
     def directory(self) -> Directory:

@@ -1,6 +1,6 @@
 """The Grafana dashboard of a game server: rows of panels, as Grafana's JSON.
 
-Owns which graphs there are and what they ask Prometheus.  Figures of several nodes or instances
+Owns the graphs and their queries to Prometheus.  Figures of several nodes or instances
 are added, or the worst one is shown, as the title says.
 """
 
@@ -22,7 +22,7 @@ _DATASOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 
 @attrs.frozen
 class Query:
-    """One expression, and how its lines are called.  ``@`` stands for the chosen instances."""
+    """One expression, and the legend of its lines.  ``@`` stands for the chosen instances."""
 
     expression: str
     legend: str = ""

@@ -1,4 +1,4 @@
-"""What a game's deployment files are made from: its name, its rooms and its settings.
+"""The input of a game's deployment files: its name, its rooms and its settings.
 
 Owns reading the settings as they were given, and writing them as a file of settings.  Secrets are
 never among them: they belong into files that only the server's user can read.

@@ -17,7 +17,7 @@ from gameserver.deploying.game import Game
 from gameserver.deploying.templates import filled
 
 DISTRIBUTION: Final = "trio-gameserver"
-#: What nodes of several hosts need.  Their storage is a database, so SQLite is not among it.
+#: The extras that nodes on several hosts need.  Their storage is a database server, never SQLite.
 EXTRAS: Final = ("cluster", "postgres")
 #: The Python of the image.
 _PYTHON_MINOR: Final = 11
@@ -57,7 +57,7 @@ def image_files(
 
 
 def image_step(folder: pathlib.PurePath) -> str:
-    """Return what has to be done before the image can be built."""
+    """Return the step that comes before the build of the image."""
     return (
         f"put wheels that no index has into {folder.as_posix()}/wheels, and what else the game "
         f"imports into {folder.as_posix()}/requirements.txt"

@@ -22,10 +22,10 @@ from gameserver.deploying.templates import filled
 DEFAULT_NODES: Final = 2
 #: Networks that clusters give to pods, whose X-Forwarded-For the nodes believe.
 POD_NETWORKS: Final = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
-#: How long balancers take to forget a pod.
+#: Seconds after which balancers no longer send clients to a pod that ends.
 FORGET_S: Final = 5.0
 _SPARE_S: Final = 10.0
-#: Settings that the manifests themselves make.
+#: Settings that the manifests themselves set.
 _OWN: Final = frozenset(
     {
         *("nodes", "directory", "storage", "public_url", "host", "port", "agones"),

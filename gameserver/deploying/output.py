@@ -1,6 +1,6 @@
-"""What a recipe makes: files, and the steps that put them to use.
+"""The output of a recipe: files, and the steps that put them to use.
 
-Owns writing them to a folder, where nothing that is there is ever overwritten.
+Owns writing them to a folder.  Never overwrites a file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The recipes of ``gameserver deploy``: which files each one has, and what is to be done with them.
+"""The recipes of ``gameserver deploy``: the files of each, and the steps that put them to use.
 
 Owns the list of recipes.  Each makes its files from a ``Game``; none writes to a disk.
 """

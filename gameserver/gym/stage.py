@@ -99,7 +99,7 @@ class Surroundings:
 
 
 class RoomSight:
-    """What one player sees: as a client's ``Replica``, but read from the room itself."""
+    """The view of one player: as a client's ``Replica``, but read from the room itself."""
 
     def __init__(self, room: Room, seated: Seated, surroundings: Surroundings) -> None:
         self._room = room

@@ -34,7 +34,10 @@ LOOK_EVERY_S: Final = 0.2
 
 @attrs.frozen
 class Plan:
-    """What to test.  ``target`` is an address, or a room to serve here, as in ``mygame:Room``."""
+    """The parameters of a load test.
+
+    ``target`` is an address, or a room to serve here, as in ``mygame:Room``.
+    """
 
     target: str
     bot: str

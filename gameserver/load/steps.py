@@ -1,4 +1,4 @@
-"""What a load test found: one record for each size that was tried, and the answer.
+"""The results of a load test: one record for each size that was tried, and the answer.
 
 Owns the records and their JSON.  Pure.
 """

@@ -33,7 +33,7 @@ PATH: Final = "/api/reservations"
 #: Requests with a right token, on average and at once.
 REQUESTS_PER_S: Final = 50.0
 REQUESTS_BURST: Final = 200.0
-#: Requests with a wrong token that are told so; others are told to come back later.
+#: Wrong tokens that get a 401, on average a second and at once; further ones get a 429.
 WRONG_PER_S: Final = 2.0
 WRONG_BURST: Final = 20.0
 

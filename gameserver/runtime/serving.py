@@ -171,7 +171,7 @@ class _Serving:
         #: How long the server, once it serves, is drained before it stops, and whether it is now.
         self._drain_s = 0.0
         self._draining = trio.Event()
-        #: What a signal cancels: the start, and then what runs beside the server.
+        #: The scope that a signal cancels: the start, and then the tasks beside the server.
         self._scope = trio.CancelScope()
         self._asking, self._asked = trio.open_memory_channel[None](1)
 

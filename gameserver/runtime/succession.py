@@ -1,4 +1,4 @@
-"""What came before a server, and what comes after it: other processes with the same rooms.
+"""The processes before and after a server, which have the same rooms.
 
 Owns the protocols only; ``cluster/handover`` implements them.  A server that starts afresh has no
 predecessor, and one that only a signal ends has no successor.

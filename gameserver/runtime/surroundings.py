@@ -1,4 +1,4 @@
-"""What a server has around it where it is one node of several: sockets, other nodes, a supervisor.
+"""The surroundings of a server that is one node of several: sockets, other nodes, a supervisor.
 
 Owns the protocol only; ``cluster/node.py`` implements it.  A server that is alone has none.
 """

@@ -37,7 +37,7 @@ class Database(Protocol):
         """Run ``work``, which writes nothing, as ``transact`` does, but beside a writer."""
 
     async def aclose(self) -> None:
-        """Close all connections.  What is committed is on disk."""
+        """Close all connections.  Committed transactions are on disk."""
 
 
 def only(rows: list[tuple[Any, ...]]) -> Any:

@@ -7,7 +7,7 @@ be lost while the data is there.  (Martin Kleppmann, "How to do distributed lock
 problem and this solution.)
 
 An owner renews its lease; while it does, nobody else can claim its rooms.  A lease only decides
-when a room may be taken over.  What keeps two owners from writing is the fence, so a wrong clock or
+when a room may be taken over.  The fence keeps two owners from writing, so a wrong clock or
 a process that was paused harms no data.
 """
 

@@ -15,7 +15,7 @@ from gameserver.storage.names import is_text
 BAN: Final = "ban"
 MUTE: Final = "mute"
 KINDS: Final = (BAN, MUTE)
-#: What the subject of a penalty is.
+#: The kinds of subjects that a penalty can have.
 IDENTITY: Final = "identity"
 ADDRESS: Final = "address"
 SUBJECTS: Final = (IDENTITY, ADDRESS)

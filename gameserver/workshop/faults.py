@@ -19,7 +19,7 @@ AROUND: Final = 3
 
 @attrs.frozen
 class Fault:
-    """What is wrong, and where: ``line`` counts from 1; 0 without a place."""
+    """An error and its place: ``line`` counts from 1; 0 without a place."""
 
     title: str
     text: str

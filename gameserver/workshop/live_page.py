@@ -1,6 +1,6 @@
 """The page's files as they are now: read at each request, with the script of ``gameserver dev``.
 
-Owns reading them and the script's line in HTML.  What may be served is decided by
+Owns reading them and the script's line in HTML.  The files that may be served are decided by
 ``page_folder.py``, as for every server.
 """
 

@@ -3,7 +3,7 @@
 Owns a game of one kind of entity, the messages that tell of it, and the fixtures that lead the
 next ``open_game`` to a script (``game``) or to a task that need not even speak WebSocket
 (``dial``); a test file has them by importing ``game_fixture`` and ``dial_fixture``.  Never runs
-a room: for that there are ``playing.py`` and ``inn.py``.
+a room: ``seated_room.py`` and ``resumable_lobby.py`` do.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Flags(NamedTuple):
-    """Which world, for how many, at how many ticks a second, and on which port (0: any)."""
+    """The world, its number of players, its ticks a second, and the port (0: any free one)."""
 
     world: str
     players: int

@@ -38,8 +38,8 @@ export function seenThings(replica) {
 }
 
 /**
- * Those of the whole world, each with what the server alone knows of it.  What the seat sees is
- * shown as it sees it.
+ * The entities of the whole world, each with the fields that never leave the server.  Entities in
+ * the seat's view are shown as the seat sees them.
  * @param {Replica} replica
  * @param {WholeWorld | null} world
  * @returns {Thing[]}

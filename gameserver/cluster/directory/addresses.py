@@ -62,7 +62,7 @@ class RedisAddress:
 
     @property
     def base(self) -> str:
-        """What the names of all keys begin with: one hash tag, so one slot of a cluster."""
+        """The prefix of all keys: one hash tag, so they lie in one slot of a cluster."""
         return "{" + self.prefix + "}"
 
     def __str__(self) -> str:

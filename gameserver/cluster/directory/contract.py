@@ -48,7 +48,7 @@ MAX_LIVES: Final = 1000
 
 
 class Directory(abc.ABC):
-    """Which node has which room.  ``lease_s`` is how long a renewal counts."""
+    """The nodes and their rooms.  ``lease_s`` is how long a renewal is valid."""
 
     lease_s: float = LEASE_S
 

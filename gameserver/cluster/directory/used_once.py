@@ -1,4 +1,4 @@
-"""What was used, and until when that is remembered.
+"""Remembers what was used, each until its time is over.
 
 Owns the memory of a ``MemoryDirectory``.  Times are arguments, from a steady clock.
 """

@@ -30,7 +30,10 @@ SILENCE_DEADLINE_S: Final = 90.0
 
 @attrs.frozen(eq=False)
 class Taken:
-    """What this process has from now on.  ``fences`` are those of its claims in a directory."""
+    """The rooms and sockets that this process owns from now on.
+
+    ``fences`` are those of its claims in a directory.
+    """
 
     arriving: Arriving
     sockets: list[socket.socket]

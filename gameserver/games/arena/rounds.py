@@ -16,7 +16,7 @@ from gameserver.games.arena.model import Phase, Pilot, Round, RoundEnded, RoundS
 
 @attrs.define(eq=False)
 class Rounds:
-    """The clock of a room.  ``start_afresh`` is called as each new round begins."""
+    """The clock of the rounds of a room.  ``start_afresh`` is called as each new round begins."""
 
     _room: Room
     _start_afresh: Callable[[], None]

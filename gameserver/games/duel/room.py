@@ -40,25 +40,25 @@ class Ranked(Queue):
 
 @entity
 class Duelist:
-    """One of the two."""
+    """One of the two players."""
 
     name: str = synced("")
     score: int = synced(0)
     has_chosen: bool = synced(default=False)
-    #: Not sent: the other one sees it once both have chosen.
+    #: Not sent: ``Shown`` reveals both hands once both players have chosen.
     hand: Hand | None = None
 
 
 @entity
 class Duelling:
-    """The state of the duel; ``over``: who has won, and may ask for another one."""
+    """The state of the duel.  ``over`` is empty until the duel ends, and then names the winner."""
 
     over: str = synced("")
 
 
 @command
 class Choose:
-    """Show a hand, once both have chosen."""
+    """Choose a hand; it is revealed once both players have chosen."""
 
     hand: Hand
 
@@ -88,22 +88,22 @@ class Duel(Room[Duelist]):
     duelling: Duelling
 
     def on_create(self) -> None:
-        """Wait for both."""
+        """Wait for both players."""
         self.duelling = self.spawn(Duelling())
         self.after(PATIENCE_S, self._end_if_alone)
 
     def on_join(self, player: Player[Duelist]) -> None:
-        """Begin with the second one."""
+        """Give the player an entity."""
         player.entity = self.spawn(Duelist(player.name), owner=player)
 
     def on_leave(self, player: Player[Duelist], reason: str) -> None:  # noqa: ARG002
-        """Let the other one win."""
+        """End the duel: the other player wins."""
         self.despawn(player.entity)
         self._end_if_alone()
 
     @handles
     def choose(self, player: Player[Duelist], command: Choose) -> None:
-        """Take a hand, and show both once there are two."""
+        """Note a hand, and reveal both once both players have chosen."""
         player.entity.hand, player.entity.has_chosen = command.hand, True
         both = list(self.world.of_class(Duelist))
         if len(both) == 2 and all(one.has_chosen for one in both) and not self.duelling.over:

@@ -4,10 +4,10 @@ Owns the search, and in which order parties are looked at.  Pure and determinist
 argument, and work is counted in checks of rules, so that equal calls have equal results.
 
 One ``run`` looks at parties until its budget of checks is used up, and the next one goes on there.
-Newcomers have their first look soon, as a match that was not possible before becomes so by someone
-who comes; a party that found no match is looked at again after a while, because windows widen.
-Whoever is looked at, the parties that have waited long are considered first, so nobody is passed
-over for ever; then those of the nearest rank.
+Newcomers are looked at soon, because each of them may make a new match possible.  A party that
+found no match is looked at again after a while, because windows widen.  Each search considers the
+parties that have waited long first, so no party is passed over for ever; then those of the nearest
+rank.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CHECKS_NEAREST: Final = 64
 CHECKS_OTHERWISE: Final = 64
 #: The parties among which other choices are made.
 OTHERWISE_AMONG: Final = 24
-#: The first parties in line come before those of the nearest rank once they have waited so long.
+#: After this wait, the first parties in line come before those of the nearest rank.
 ELDERS: Final = 8
 ELDER_AFTER_S: Final = 20.0
 #: Runs until a party that found no match is looked at again, twice as many each time.
@@ -52,7 +52,7 @@ class Looked:
 
 @attrs.frozen
 class MatcherState:
-    """All that a matcher knows, as plain values."""
+    """The whole state of a matcher, as plain values."""
 
     waiting: tuple[Looked, ...]
     next_number: int

@@ -32,11 +32,11 @@ from gameserver.games.queue.matcher import CHECKS_PER_RUN, Matcher, MatcherState
 from gameserver.games.queue.party import Candidate, Match, Party
 from gameserver.games.queue.rules import Rule, Size
 
-#: After the match that reaches it, no further one begins in a tick: reserving seats takes time.
+#: Players matched in one tick; the match that reaches it is the last one, as reserving takes time.
 PLAYERS_MOVED_PER_TICK: Final = 20
-#: So many places are shown anew in a tick.
+#: Places that are shown anew in a tick.
 SHOWN_PER_TICK: Final = 50
-#: No match is made for so long after a room could not be made.
+#: The pause of matchmaking after a room could not be made.
 PAUSE_S: Final = 2.0
 #: A match whose players were neither moved nor refused in this time has failed.
 MOVED_WITHIN_S: Final = 30.0
@@ -49,7 +49,7 @@ Status = enum.Enum("Status", "IDLE FORMING WAITING MATCHED UNMATCHABLE")
 
 @attrs.frozen
 class QueueOptions:
-    """What a player says of itself when it joins; rules look at it.
+    """The options of a player who joins; rules look at them.
 
     Players with the same ``party`` wait together, once ``party_size`` of them are there.
     ``latencies`` are regions with round trips in ms, ``avoids`` identities, and ``properties``
@@ -67,7 +67,7 @@ class QueueOptions:
 
 @entity(at=("x", "y"), rare=True)
 class Place:
-    """What a player sees of its wait.  Nobody else sees it: places are far from each other.
+    """A player's own view of its wait.  No other player sees it: places are far from each other.
 
     ``place`` is 1 for the party that is next, and 0 unless the status is ``WAITING``; ``parties``
     are in line.  ``since_tick`` is when the wait began, and ``usual_wait_s`` how long it took those

@@ -1,8 +1,7 @@
 """Joining a cluster: from the settings to a node with a lease.
 
 Owns opening the directory, and the checks before this node takes players: each mistake is one line
-that names its setting.  What cannot be known at present, because the directory is away, stops
-nothing.
+that names its setting.  A check that needs the directory is left out while the directory is away.
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ class Link(trio.abc.Stream):
         self._receiving = False
         self._sending = False
         self._backlog: memoryview | None = None
-        #: What is yet to be written of the frame that is being written.
+        #: The unwritten rest of the frame that is being written.
         self._rest: memoryview | None = None
         #: The data of a running ``send_all``; none of it once all is written.  None: none runs.
         self._sent: memoryview | None = None

@@ -45,13 +45,13 @@ class FrozenMember:
     replaced: int
     welcomed: bool
     hold: FrozenHold | None
-    #: The room that it was told to move to; it leaves.
+    #: The room that the player was told to move to; it is leaving.
     moved_to: str | None
 
 
 @attrs.frozen
 class Shell:
-    """What the engine knows of a room besides its state."""
+    """The engine's part of a frozen room, besides the state of the game."""
 
     incarnation: str
     #: The number of the claim to a room that is kept in the storage.
@@ -59,11 +59,11 @@ class Shell:
     #: When the next tick was due, and the tick of the last publish.
     deadline_in_s: float
     published_tick: int
-    #: ``RoomPace.to_plain``, the index of the step of the ladder, and the level the game was told.
+    #: ``RoomPace.to_plain``, the index of the ladder's step, and the level that the game was told.
     pace: list[Any]
     step: int
     level: int
-    #: Whose quota counts the room.
+    #: The client whose quota counts the room.
     maker: str | None
     joins: int
     arrivals: int

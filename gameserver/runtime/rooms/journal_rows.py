@@ -1,9 +1,9 @@
 """Journals of durable rooms in the storage, written beside the ticks.
 
 Owns the batches: every 50 ms what all rooms have recorded goes into one transaction, each room's
-share under its fence.  What a room submitted in a tick is in the same transaction as that tick.  So
-a crash undoes both or neither: no submission of a tick that is kept is lost, and none of a tick
-that is undone is written.
+share under its fence.  The submissions of a tick are in the same transaction as that tick, so a
+crash undoes both or neither: no submission of a kept tick is lost, and none of an undone tick is
+written.
 
 While the database does not answer, records and submissions wait.  Overflow policies: the records of
 a room beyond ``MAX_WAITING_BYTES`` stop its journal; submissions beyond ``MAX_WAITING`` are
@@ -124,7 +124,7 @@ class JournalRows(RoomJournal):
 
 @attrs.define(eq=False)
 class _Share:
-    """What one room writes in a transaction; ``ends``: it is the last, and the room is over."""
+    """The part of one room in a transaction.  ``ends``: it is the room's last part."""
 
     journal: JournalRows
     fence: Fence | None

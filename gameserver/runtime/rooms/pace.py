@@ -59,7 +59,7 @@ class RoomPace:
 
     @property
     def publish_interval(self) -> int:
-        """How many ticks lie between two deltas."""
+        """The number of ticks between two deltas."""
         return self._announced.publish_every
 
     def change(self, tick_number: int, share: float, publish_interval: int) -> bytes | None:
@@ -79,13 +79,13 @@ class RoomPace:
 
     @property
     def quiet_ticks(self) -> int:
-        """After how many ticks a seat gets a delta even if nothing changes for it."""
+        """The number of ticks after which a seat gets a delta even if nothing changes for it."""
         # The last publish within the time must send it.
         return max(1, self._ticks_in(QUIET_S) - self.publish_interval)
 
     @property
     def window_ticks(self) -> int:
-        """How many ticks a delta may go unacknowledged."""
+        """The number of ticks for which a delta may go unacknowledged."""
         return max(1, self._ticks_in(ACK_WINDOW_S))
 
     def _ticks_in(self, real_s: float) -> int:

@@ -528,7 +528,7 @@ class RoomTask:
             await journals.note_over(journal)
 
     def stop_ticking(self) -> None:
-        """Tick no more; harmless if it does not tick."""
+        """Stop ticking; harmless if it does not tick."""
         if self._scheduled is not None:
             self._loop.scheduler.remove(self._scheduled)
             self._loop.overload.remove(self)

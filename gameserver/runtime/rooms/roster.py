@@ -210,7 +210,7 @@ class Roster:
         same_schema: bool = True,
     ) -> None:
         self.label: Final = label
-        #: What clients know of this tick and of earlier ones, they have read by another schema.
+        #: The newest tick whose state clients have read by another schema.
         self._other_schema_tick: Final = -1 if same_schema else stepper.room.tick_number
         #: Tells this room from others that had its label; resume tokens name it.
         self.incarnation: Final = incarnation or secrets.token_urlsafe(INCARNATION_BYTES)

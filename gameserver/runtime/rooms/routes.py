@@ -18,7 +18,7 @@ from gameserver.runtime.rooms.join_request import JoinRequest
 
 @attrs.frozen
 class Bearer:
-    """Who a player is, as far as this node has verified it, and the sign-in token used for that."""
+    """A player's identity, if this node has verified it, and the sign-in token used for that."""
 
     identity: str | None = None
     used_token: str | None = None
@@ -33,7 +33,7 @@ class Elsewhere:
     ticket: str
 
     def moved(self) -> Moved:
-        """Return what the client is told: it says there what it has said here."""
+        """Return the ``moved`` message: the client repeats its hello at the other node."""
         return Moved(self.owner.url, self.label, self.ticket, again=1)
 
 
@@ -46,7 +46,7 @@ class Routes(Protocol):
     """The routes of one node's clients; ``membership/router.py`` has the real ones."""
 
     def ticket(self, text: str | None) -> MoveTicket | None:
-        """Return the content of a ticket of this cluster, for whichever node and time, or None."""
+        """Return the content of a ticket of this cluster, for any node and time, or None."""
 
     def use_ticket(self, text: str | None) -> MoveTicket | None:
         """Use up a ticket for this node; None if it is not valid, or was used before."""
@@ -72,7 +72,7 @@ class Routes(Protocol):
         """Take in what another process knew, which froze at ``began_s``."""
 
     async def find_seat(self, resume: str | None) -> Moved | None:
-        """Return where the player of a resume token is by now, if that is another node."""
+        """Return the way to the player of a resume token, if another node has it; else None."""
 
     async def place(
         self,

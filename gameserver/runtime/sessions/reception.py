@@ -90,7 +90,7 @@ class MessageCount:
 
     @property
     def allowed(self) -> Allowance:
-        """What the client may still send."""
+        """The messages and bytes that the client may still send."""
         return self._allowed
 
     def add(self, now_s: float) -> None:

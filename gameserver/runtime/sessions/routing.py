@@ -1,4 +1,4 @@
-"""What a session needs to know of other nodes: where a client plays, and how its connection goes.
+"""Routing as a session sees it: the node of a client, and how its connection gets there.
 
 Owns the types only.  ``cluster/node_routing.py`` decides; a server that is alone has no router.
 """
@@ -23,7 +23,7 @@ class HasFileno(Protocol):
 
 @attrs.frozen(kw_only=True)
 class Routed:
-    """How a connection has come: from its client, or from other nodes of the host.
+    """The origin of a connection: its client, or other nodes of the host.
 
     ``label`` is the room that was chosen for it, None for a client that has just connected.
     ``refused_by`` are the rooms that have refused the client, and ``hops`` how many nodes have
@@ -57,7 +57,7 @@ class Elsewhere:
 
 @attrs.frozen
 class Expected:
-    """A client that another node has sent here: the hello that it said there."""
+    """A client that another node has sent here, with the hello that the client sent there."""
 
     hello: bytes
     routed: Routed
@@ -67,7 +67,7 @@ class Router(Protocol):
     """Decides on which node of the host a client plays."""
 
     async def place(self, request: JoinRequest, hello: Hello, routed: Routed) -> Here | Elsewhere:
-        """Return where the client plays; ``JoinRefused`` if that is nowhere for now."""
+        """Return where the client plays; ``JoinRefused`` if no node can take it now."""
 
     def is_here(self, label: str) -> bool:
         """Whether a room plays on this node, or may be made here."""

@@ -1,6 +1,6 @@
 """A card game in turns: put a card of the suit or the rank of the top one, or draw.
 
-Whoever has no card left wins.  A hand is known to its owner only; everybody sees its size.
+A player with no cards left wins.  A hand is known to its owner only; everybody sees its size.
 """
 
 import enum
