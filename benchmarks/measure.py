@@ -57,9 +57,9 @@ def waited_s(pid: int) -> float:
 
 
 def parse_stolen_s(text: str, core: int, ticks_per_s: int) -> float:
-    """Return from ``/proc/stat`` how long a core was ready to run, and another machine ran on it.
+    """Return for how long, in seconds, other virtual machines have used a core, by ``/proc/stat``.
 
-    The eighth figure (proc(5), "steal"); the host of a virtual machine gives it away.
+    That is the eighth figure of the core's line: "steal" in proc(5).
     """
     for line in text.splitlines():
         name, *figures = line.split()

@@ -90,7 +90,7 @@ def publish_per_entity_us() -> float:
 
 
 def publish_per_seat_us() -> float:
-    """Return the slope of publishing against seats, the entities being as many throughout."""
+    """Return the µs that each further seat adds to a publish with a fixed number of entities."""
     entities = max(SEATS)
     return fit_line(SEATS, [Bench(BigWorld, n, entities).best_publish_us() for n in SEATS]).slope
 

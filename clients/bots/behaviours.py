@@ -65,7 +65,8 @@ _WAYPOINT_TICKS: Final = 8 * TICK_RATE
 _WAYPOINT_NEAR: Final = 150 * UNIT
 #: A bot drops a mine for a ship that follows within this distance.
 _CHASED: Final = 350 * UNIT
-#: To a bot a newcomer counts as so many times farther away, and its aim at one is so much wider.
+#: A bot spares newcomers: it treats one as farther away by this factor, and aims at it with a
+#: spread that is wider by this factor.
 _NEWCOMER_FARTHER: Final = 2.5
 _NEWCOMER_WIDER: Final = 3.0
 #: Ticks for which a strafing bot keeps to one side, and a bot in fear flees.

@@ -256,7 +256,7 @@ class Gunner:
     def aim_from(self, x: int, y: int, tick: int, wider: float = 1.0) -> int:
         """Return the angle to shoot at from ``x, y``; call ``watch`` in the same tick before.
 
-        ``wider``: the spread is so many times the usual one.
+        ``wider`` multiplies the usual spread.
         """
         known = [seen for seen in self._seen if tick - seen[0] >= self._reaction_ticks]
         then, then_x, then_y = known[-1] if known else self._seen[0]

@@ -14,7 +14,7 @@ from typing import Final
 Cell = tuple[int, int]
 Point = tuple[float, float]
 
-#: The ways to so many goals are remembered; the goal that was not asked for longest is forgotten.
+#: The most goals whose paths are kept; the goal that was not asked for longest is forgotten.
 MAX_GOALS: Final = 64
 
 

@@ -58,7 +58,7 @@ _ROUND_TRIP: Final = re.compile(r"(\d{1,4})ms")
 
 
 class UnknownProfile(GameServerError):
-    """There is no link of that name."""
+    """No profile of a link has this name."""
 
 
 @attrs.frozen(kw_only=True)

@@ -318,7 +318,7 @@ def _close_all(descriptors: deque[int]) -> None:
 
 
 def framed(body: Any, descriptors: int = 0) -> bytes:
-    """Return the bytes of a message that so many descriptors go along with.
+    """Return the bytes of a message that is sent with this number of descriptors.
 
     ``LocalProtocolError`` if ``body`` is nothing that msgpack can represent.
     """

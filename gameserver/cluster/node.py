@@ -76,14 +76,15 @@ log = structlog.get_logger(__name__)
 
 #: The pause between two tries to reach a supervisor.
 RECONNECT_S: Final = 0.2
-#: The shortest time between two renewals, and the largest share of the time that renewals take:
-#: one of thousands of rooms takes a while.
+#: The shortest time between two renewals, and the largest share of a node's time that renewals may
+#: take: the renewal of thousands of rooms is slow.
 SHORTEST_RENEWAL_S: Final = 0.02
 RENEWAL_SHARE: Final = 1 / 20
-#: A node that is overloaded takes a connection late, but it takes it.
+#: How long a node waits until another one has taken a connection; an overloaded one takes it late.
 PASSED_WITHIN_S: Final = 20.0
 HOST_DIGITS: Final = 16
-#: Clients that were sent here with a ticket.  Overflow policy ``drop-oldest``: they come without.
+#: Clients that were sent here with a ticket.  Overflow policy ``drop-oldest``: the ticket of a
+#: dropped client is not accepted.
 MAX_EXPECTED: Final = 10_000
 EXPECTED_FOR_S: Final = 30.0
 

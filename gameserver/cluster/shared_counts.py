@@ -120,7 +120,7 @@ class SharedCounts:
         return max(float(turn_s) - self._steady(), 0.0)
 
     def delay_turn(self, now_s: float, in_s: float) -> None:
-        """Let the next turn be no sooner than in so many seconds."""
+        """Delay the next turn until at least ``in_s`` seconds from now."""
         with self._exclusive():
             self._write_turn(max(self.turn_in_s(now_s), in_s))
 

@@ -42,7 +42,7 @@ log = structlog.get_logger(__name__)
 LEASE_S: Final = 30.0
 #: How long nodes of an earlier supervisor may take to register.
 TAKEOVER_DEADLINE_S: Final = 10.0
-#: Beyond the grace period of a node, before it is killed.
+#: Time after the grace period of a node before the node is killed.
 KILL_AFTER_S: Final = 5.0
 ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 

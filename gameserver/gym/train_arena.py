@@ -20,7 +20,7 @@ from gameserver.gym.policy import LinearPolicy, Weights
 PLAYERS: Final = 8
 LEARNERS: Final = 4
 STEPS: Final = 300
-#: Controls are held for so many ticks, as by a person.
+#: The ticks for which controls are held, about as long as a person does.
 TICKS_PER_STEP: Final = 3
 PAIRS: Final = 12
 SPREAD: Final = 0.3
@@ -46,7 +46,7 @@ def episode(learner: Weights, others: Weights, seed: int, steps: int = STEPS) ->
 
 
 def train(generations: int, file: Path, console: Console) -> None:
-    """Train for so many generations, and write the best of them on the way."""
+    """Train for a number of generations, and write each new best policy to the file."""
     weights = LinearPolicy.new(OBSERVED, CHOICES).weights
     for generation in range(generations):
         now = weights

@@ -11,7 +11,7 @@ from gameserver.errors import LocalProtocolError
 
 #: Longer times count as this one.
 LONGEST_US: Final = 600_000_000
-#: Percentiles are exact to so many digits.
+#: The significant digits to which percentiles are exact.
 DIGITS: Final = 2
 
 

@@ -1,7 +1,7 @@
 """The names that rooms may have.
 
-Owns the rule of README.md, "hello", that has a close code of its own.  Never knows which rooms
-exist.  ``texts.py`` has the rule for the names of players.
+Owns the rule for names in README.md, "hello".  Never knows which rooms exist.  ``texts.py`` has the
+rule for the names of players.
 """
 
 from __future__ import annotations

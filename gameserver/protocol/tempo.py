@@ -1,5 +1,7 @@
 """The map between ticks and real time, in a room that changes the pace of its game.
 
+The *pace* is a number, game time as a share of real time; the *tempo* is this map.
+
 Owns the map between ticks and *steady ticks*, which are real time counted in ticks of the nominal
 length.  The map is a line with a bend at each change of pace.  Pure.  The server's schedule and the
 clients' clocks use it alike, so all that know the same bends agree on the time of every tick.

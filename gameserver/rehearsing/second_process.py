@@ -18,7 +18,7 @@ import attrs
 from gameserver.errors import LocalProtocolError
 from gameserver.room import Room
 
-#: A frame is its length in so many bytes, and the state after one tick.
+#: A frame is its length, in this many bytes, followed by the state after one tick.
 LENGTH_BYTES: Final = 4
 #: Exit code if the class of the room cannot be imported.
 NOT_IMPORTED: Final = 3

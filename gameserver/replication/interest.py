@@ -27,7 +27,7 @@ from gameserver.replication.seat import Seat
 
 
 def focus_cell(world: World, seat: Seat) -> int:
-    """Return the viewpoint that the seat looks from now, by the values just scanned."""
+    """Return the present viewpoint of a seat, by the values just scanned."""
     if not world.grid.layered:
         return focus_place(world, seat)
     sight = world.grid.layers.sight(seat.groups, seat.number)

@@ -44,8 +44,8 @@ MOST_OBJECTS: Final = 4_000
 #: A sweep is put off while fewer objects than this are new, but only so often in a row.
 FEW_OBJECTS: Final = 1_000
 MOST_PUT_OFF: Final = 4
-#: So many new objects between two sweeps are a reason for Python to collect by itself.  The hook
-#: that makes so many has stopped the server for longer than their collection does.
+#: After this many new objects between two sweeps, Python collects by itself.  A hook that makes as
+#: many has stopped the server for longer than their collection does.
 RUNAWAY_OBJECTS: Final = 1_000_000
 #: While people play, memory is fully collected once it is this many times what the last full
 #: collection left, and this much more for each player of those that played at once since.

@@ -688,7 +688,7 @@ class Server:
         )
 
     def _load(self, _query: str) -> Response:
-        """Answer ``gameserver top``."""
+        """Answer ``/metrics/rooms``, which ``gameserver top`` shows."""
         tasks = [task for _, task in self.lobby.rooms]
         return load_list(tasks, self.lobby.slow_ticks, self.lobby.core, trio.current_time())
 

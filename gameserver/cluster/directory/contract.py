@@ -102,7 +102,7 @@ class Directory(abc.ABC):
     ) -> Claim:
         """Make ``node`` the owner of a room of this kind with a free name, which is a number.
 
-        Other joins find it at once, with so many free seats and these values of filters.
+        Other joins find it at once, with these free seats and values of filters.
         """
 
     @abc.abstractmethod
@@ -131,15 +131,15 @@ class Directory(abc.ABC):
     ) -> Candidates:
         """Return up to ``count`` rooms that fit, and as many nodes that could make one, at random.
 
-        A room fits if it has so many free seats and all the values of ``filters``.
+        A room fits if it has at least these free seats, and all the values of ``filters``.
         """
 
     @abc.abstractmethod
     async def take_seats(self, label: str, fence: int, seats: int = 1) -> bool:
         """Count seats of a room as taken, until its owner lists it again.
 
-        False if so many are not free, or the room has another owner by now.  It keeps a thousand
-        joins in the same moment from being sent to the same last seat.
+        False if fewer seats are free, or the room has another owner by now.  Without this call, a
+        thousand joins at the same moment would be sent to the same last seat.
         """
 
     @abc.abstractmethod

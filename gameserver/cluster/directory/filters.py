@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-#: A kind has at most so many filters in a directory: a room is in 2 ** n indexes.
+#: The most filters of a kind in a directory: with n filters, a room is in 2 ** n indexes.
 MAX_FILTERS: Final = 4
 
 

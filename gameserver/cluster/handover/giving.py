@@ -43,24 +43,24 @@ from gameserver.runtime.server import Server
 
 log = structlog.get_logger(__name__)
 
-#: For the new process to import the game, to try its rooms and to open the storage.
+#: Time for the new process to import the game, to try its rooms and to open the storage.
 START_DEADLINE_S: Final = 60.0
-#: For a rehearsal with one room, and for rooms that start or stop to have done so.
+#: Time for the rehearsal of one room, and for rooms to finish starting or stopping.
 REHEARSE_DEADLINE_S: Final = 30.0
-#: For the submissions that wait for the storage: before the freeze, and within it.
+#: Time for writing the waiting submissions to the storage: before the freeze, and within it.
 FLUSH_DEADLINE_S: Final = 10.0
 LAST_FLUSH_DEADLINE_S: Final = 0.5
-#: For the other process to read everything, and to load it: nobody plays meanwhile.
+#: Time for the other process to read everything, and to load it; nobody plays meanwhile.
 SEND_DEADLINE_S: Final = 3.0
 LOAD_DEADLINE_S: Final = 5.0
-#: For its last word before it takes over.
+#: Time for the other process to say "taken".
 TAKE_DEADLINE_S: Final = 2.0
 
 T = TypeVar("T")
 
 
 class Stage(enum.Enum):
-    """How far a handover is; see the module."""
+    """The stage of a handover; the module's docstring draws them."""
 
     SERVING = "serving"
     STARTING = "starting"
@@ -77,18 +77,18 @@ class Successor(Protocol):
         """The channel to it."""
 
     async def cut_off(self) -> None:
-        """Keep it from taking over, unless it has said "taken", which can be received then."""
+        """Keep it from taking over, unless it has said "taken", which can still be received."""
 
 
 @attrs.frozen
 class Given:
-    """How a handover went."""
+    """The result of a handover."""
 
     players: int
     #: Players whose connections stayed, and who come back by themselves.
     coming_back: int
     rooms: int
-    #: For how long nobody played.
+    #: The time for which nobody played.
     frozen_ms: float
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final, NamedTuple, Protocol
 
-#: Lengths are integers, so many to a pixel of the page; speeds are lengths in a tick.
+#: Units of length to a pixel of the page.  Lengths are integers; speeds are lengths in a tick.
 UNIT: Final = 16
 WIDTH: Final = 1120 * UNIT
 HEIGHT: Final = 640 * UNIT

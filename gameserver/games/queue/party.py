@@ -29,7 +29,7 @@ class Candidate:
 
 @attrs.frozen
 class Party:
-    """Players who are in one match or in none.
+    """Players who are matched together: they get into the same match, or wait on together.
 
     ``number`` names the party.  ``order`` is its place in line: smaller ones are ahead of it.
     ``since_s`` is when it began to wait, by the clock of the queue.

@@ -59,11 +59,11 @@ class Draft:
 class Rule:
     """Subclass this and override what the rule is about; a rule forbids nothing by default.
 
-    The matcher adds one party after another to a draft.  So what a rule refuses, it must refuse
-    with more parties, too, unless one of these has waited longer.
+    The matcher adds one party after another to a draft.  So a rule that refuses a party must go on
+    refusing it as parties are added, unless one of these has waited longer.
     """
 
-    #: What ``keys`` returns values of; names of the rules of one queue differ.
+    #: The name of what ``keys`` returns, such as a region; no two rules of a queue share one.
     key_name: str = ""
 
     def keys(self, party: Party) -> Sequence[str]:
@@ -99,7 +99,7 @@ class Rule:
 
 @attrs.frozen
 class Size(Rule):
-    """A match has so many players.
+    """A match has a given number of players.
 
     With ``least`` it begins with fewer, as many as there are but no fewer than that, once the first
     of them has waited ``patience_s``.
@@ -119,7 +119,7 @@ class Size(Rule):
         return len(party.members)
 
     def admits(self, draft: Draft, shape: Hashable) -> bool:
-        """Whether there are so many places left."""
+        """Whether enough places are left for the party."""
         assert isinstance(shape, int)
         return draft.players + shape <= self.players
 

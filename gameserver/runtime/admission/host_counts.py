@@ -38,7 +38,7 @@ class HostCounts(Protocol):
         """Return in how many seconds the next turn is."""
 
     def delay_turn(self, now_s: float, in_s: float) -> None:
-        """Let the next turn be no sooner than in so many seconds."""
+        """Delay the next turn until at least ``in_s`` seconds from now."""
 
 
 class Alone:
@@ -75,5 +75,5 @@ class Alone:
         return max(self._next_turn_s - now_s, 0.0)
 
     def delay_turn(self, now_s: float, in_s: float) -> None:
-        """Let the next turn be no sooner than in so many seconds."""
+        """Delay the next turn until at least ``in_s`` seconds from now."""
         self._next_turn_s = max(self._next_turn_s, now_s + in_s)

@@ -40,7 +40,7 @@ class Use:
 
     @property
     def is_short(self) -> bool:
-        """Whether what is left is only the reserve."""
+        """Whether less memory than the reserve is left."""
         reserve_bytes = min(MAX_RESERVE_BYTES, self.limit_bytes * RESERVE_SHARE)
         return self.limit_bytes - self.used_bytes < reserve_bytes
 

@@ -47,8 +47,8 @@ class SignIn:
         self._own_secret = (chance.token_urlsafe(),)
         self.secrets, self._tokens = self._read()
         self.refused: Counter[Fault] = Counter()
-        #: Uses a token up by its id, for so many seconds, at all nodes of a cluster; False if it
-        #: was used before.
+        #: Uses a token up at all nodes of a cluster, by its id and for a time in seconds; False if
+        #: it was used before.
         self.use_in_cluster: Callable[[str, float], Awaitable[bool]] = _used_here_only
         if self._tokens is None:
             _check_that_none_is_needed(kinds, settings)

@@ -46,14 +46,15 @@ log = structlog.get_logger(__name__)
 #: So many pings in a row without an answer, each given a whole interval: the peer is silent.
 MAX_UNANSWERED: Final = 3
 PAYLOAD_BYTES: Final = 8
-#: A peer that is idle when a ping would be due gets it so many intervals later, once this many
-#: pongs have measured its latency.  If that ping is not answered, the next ones come at the usual
-#: interval.
+#: A peer that is idle when a ping is due gets it ``IDLE_INTERVALS`` intervals later, once
+#: ``KNOWN_PONGS`` pongs have measured its latency.  If that ping is not answered, the next ones
+#: come at the usual interval.
 IDLE_INTERVALS: Final = 3
 KNOWN_PONGS: Final = 3
 #: How often the task looks for pings that are due.
 GRAIN_S: Final = 0.05
-#: At one look so many times the pings of an average look are sent, and always as many as this.
+#: The most pings that one look sends: ``MOST_SHARE`` times those of an average look, or
+#: ``ALWAYS_SENT`` if that is more.
 MOST_SHARE: Final = 2.0
 ALWAYS_SENT: Final = 16
 #: If the task has not looked for this long, the server was blocked.
@@ -274,7 +275,7 @@ class Heartbeat:
                 self._ping(beat, now_s)
 
     def _most(self, beats: int) -> int:
-        """Return how many of so many beats may be pinged at one look."""
+        """Return the most pings that one look may send, where there are this many beats."""
         return max(ALWAYS_SENT, math.ceil(MOST_SHARE * beats * GRAIN_S / self._interval_s))
 
     def _tell_silence(self, beat: Beat) -> None:

@@ -47,8 +47,8 @@ RECEIVE_BYTES: Final = 64 * 1024
 #: How long ``finish`` waits for the peer to end its side.
 LINGER_S: Final = 1.0
 
-#: The poller stops reading a link with so many bytes that its task has not taken yet.  The rest
-#: stays in the kernel, whose window then stops the peer.
+#: The poller stops reading a link whose task has left this many bytes untaken.  The rest stays in
+#: the kernel, whose window then stops the peer.
 MAX_UNREAD_BYTES: Final = 256 * 1024
 
 #: The most that the poller reads of a link in one turn: thirty commands, more than an honest client
@@ -215,7 +215,7 @@ class Link(trio.abc.Stream):
         return self.posted(frame, sent_bytes)
 
     def posted(self, frame: bytes, sent_bytes: int) -> bool:
-        """Note that a post has written so many bytes of ``frame``: True, as of ``post``."""
+        """Note that a post has written ``sent_bytes`` of ``frame``: True, as of ``post``."""
         self.bytes_out += sent_bytes
         if sent_bytes < len(frame) or (self._tls is not None and self._tls.unsent):
             self._keep_backlog(memoryview(frame)[sent_bytes:])

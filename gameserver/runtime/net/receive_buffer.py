@@ -16,7 +16,7 @@ from gameserver.errors import LocalProtocolError
 from gameserver.protocol.allowance import Allowance, Intake
 from gameserver.protocol.fast_path import MAX_FRAGMENTS, FastPathScanner
 
-#: The allowances are checked, which takes a look at the clock, once in so many frames or bytes.
+#: Frames or bytes after which the allowances are checked, for which the clock is read.
 FRAMES_PER_LOOK: Final = 32
 BYTES_PER_LOOK: Final = 4096
 

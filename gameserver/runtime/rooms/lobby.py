@@ -413,7 +413,7 @@ class Lobby:
     ) -> list[str]:
         """Reserve seats in one room, and return a ticket for each.
 
-        The room is the one asked for, or one that fits and has so many free seats; it is made if
+        The room is the one asked for, or one that fits and has ``count`` free seats; it is made if
         need be.  ``JoinRefused`` as for a client that joins; ``LocalProtocolError`` for an invalid
         count or time.
         """
@@ -494,7 +494,7 @@ class Lobby:
     def room_for(
         self, request: JoinRequest, count: int, passed_over: Collection[int] = ()
     ) -> OpenRoom:
-        """Return a room with so many free seats, made if need be; or raise ``JoinRefused``."""
+        """Return a room with enough free seats, made if need be; or raise ``JoinRefused``."""
         if self._closing is not None:
             raise JoinRefused(CloseCode.GOING_AWAY, self._closing)
         self.reservations.check_limit(count)
@@ -514,7 +514,7 @@ class Lobby:
     # ------------------------------------------------------------ making and closing
 
     def stop_making_rooms(self, why: str | None) -> None:
-        """Refuse clients that need a new room from now on, with 1001 and ``why``; None: no more."""
+        """Refuse clients that need a new room, with 1001 and ``why``; None ends the refusal."""
         self._makes_none = why
 
     def _make(self, request: JoinRequest, maker: str | None) -> OpenRoom:

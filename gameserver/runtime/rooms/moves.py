@@ -49,7 +49,7 @@ class Rooms(Protocol):
     def room_for(
         self, request: JoinRequest, count: int, passed_over: Collection[int] = ()
     ) -> OpenRoom:
-        """Return a room with so many free seats, made if need be; or raise ``JoinRefused``."""
+        """Return a room with enough free seats, made if need be; or raise ``JoinRefused``."""
 
 
 class Moves:

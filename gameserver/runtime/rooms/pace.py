@@ -1,7 +1,10 @@
-"""The pace of one room's time, and its consequences for clients and intervals.
+"""The pace of one room: what a change of pace means for its clients and its intervals.
+
+The *pace* is a number: game time as a share of real time.  The *tempo* (``protocol/tempo.py``) is
+the map from ticks to real time that follows from all paces so far.
 
 Owns the tempo of the room, the announcement of each change, and the intervals that must stay the
-same in real time.  Pure.  Never decides the pace; the overload ladder does.
+same in real time.  Pure.  Never decides the pace; the overload ladder (``overload.py``) does.
 """
 
 from __future__ import annotations

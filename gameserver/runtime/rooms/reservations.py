@@ -89,7 +89,7 @@ class Reservations:
         self._nursery = nursery
 
     def check_limit(self, count: int) -> None:
-        """Raise ``JoinRefused`` (4005) unless so many more seats may be reserved."""
+        """Raise ``JoinRefused`` (4005) unless this many more seats may be reserved."""
         if len(self._open) + count > MAX_RESERVED:
             raise JoinRefused(CloseCode.ROOM_FULL, "too many seats are reserved right now")
 

@@ -83,4 +83,4 @@ class Routes(Protocol):
         avoided: Collection[str] = (),
         seats: int = 1,
     ) -> Route:
-        """Return where a client plays that asks for a room, or so many players together."""
+        """Return the place of a client that asks for a room, or of several players together."""

@@ -67,7 +67,7 @@ class Schedule:
     def go_on(self, deadline_s: float, catch_ups: int) -> None:
         """Continue a schedule whose next tick was due at ``deadline_s``.
 
-        So many ticks may begin late beyond the usual ones before any is dropped.
+        Before any tick is dropped, ``catch_ups`` more ticks than usual may begin late.
         """
         self.shift(deadline_s - self.next_deadline_s)
         self._catch_ups_in_a_row = -catch_ups

@@ -31,9 +31,9 @@ LATE_SHARE: Final = 0.1
 BUSY_SHARE: Final = 0.75
 #: Windows in a row that are overloaded before something is given up.
 HIGH_WINDOWS: Final = 2
-#: The server waits for so many windows after a room has taken a step by itself.
+#: Windows for which the server waits after a room has taken a step by itself.
 SETTLING_WINDOWS: Final = 5
-#: Something is taken back after so many windows in a row with less work than this.
+#: A measure is taken back after ``LOW_WINDOWS`` windows in a row with a lower share of work.
 LOW_BUSY_SHARE: Final = 0.5
 LOW_WINDOWS: Final = 5
 #: The share of all work whose rooms are asked to give something up in one window, or get it back.
