@@ -29,7 +29,7 @@ from gameserver.room import Room
 
 log = structlog.get_logger(__name__)
 
-#: How long a client with a wrong token waits for its refusal.
+#: The delay of the refusal of a client with a wrong token.
 REFUSAL_S: Final = 1.0
 #: Bytes of a part of a map or an answer: texts and bytes on the wire are limited.
 PART_BYTES: Final = 2048 // ON_MAP.size * ON_MAP.size

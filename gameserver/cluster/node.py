@@ -304,11 +304,11 @@ class Node(Router):
         return f"{self.index}-{secrets.token_hex(4)}"
 
     def opened(self, _label: str) -> None:
-        """List the room soon."""
+        """Note that a room has opened; the next listing contains it."""
         self.wake_renewal()
 
     def ended(self, label: str) -> None:
-        """Have the room made elsewhere, if anybody wants it."""
+        """Release the claim to a room that has ended, so any node may make it again."""
         self.wake_renewal()  # which leaves out what is not open
         fence = self._fences.pop(label, None)
         if fence is not None and self._peers is not None:

@@ -39,7 +39,7 @@ async def serve(
     their open connections over to it.  This process then waits for the new one, and never returns
     from here.  If the new one fails, this one serves on.
 
-    With the setting ``agones`` the server tells Agones what it does, and drains at its word.
+    With the setting ``agones`` the server reports its state to Agones, and drains when Agones asks.
 
     ``surroundings`` are those of a node among others (``cluster/node.py``); by default the server
     is alone, whatever the setting ``nodes`` says.

@@ -1,7 +1,7 @@
-"""The short way through a publish where everyone sees everything: one body, one loop over seats.
+"""The short path of a publish in rooms without a view: one body, one loop over the seats.
 
 Serves the seats of a room without a view that are up to date and clear.  All other seats take the
-general way (``round.py``), which gives the same bytes.  So do seats that get private events, and
+general path (``round.py``), which gives the same bytes.  So do seats that get private events, and
 seats whose entities came, went or changed owners.  If any entity came or went, so do seats that are
 due for a checksum, because entities move between cells only after the posting.
 """
@@ -52,7 +52,7 @@ def post_everywhere_in_python(
     body = sections + EMPTY_ARRAY + heard
     quiet = is_quiet(changes, events)
     owner_changes = changes.owner_changes
-    # What seldom happens is asked about once, not for every seat.
+    # Rare conditions are checked once, not for every seat.
     checking = turn != NO_TURN
     others: list[Seat] = []
     if changes.crossings or changes.owner_touched or changes.despawned or events.by_seat:

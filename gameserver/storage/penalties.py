@@ -1,4 +1,4 @@
-"""Bans and mutes: which identity or address, until when, why, and by which operator.
+"""Bans and mutes: the subject (an identity or address), the end, the reason and the operator.
 
 Owns their table.  A penalty that is over is removed when the next one is added.
 """

@@ -1,4 +1,4 @@
-"""Reports by players about players: who, about whom, why, where, and what was said before.
+"""Reports of players about players: both players, the reason, the room, and the last texts there.
 
 Owns their table.  Anybody can report anything, so a report proves nothing; its journal does.
 """

@@ -46,7 +46,7 @@ class Sibling:
         self.channel: Final = DescriptorChannel(sock, max_body_bytes=MAX_BODY_BYTES)
 
     async def cut_off(self) -> None:
-        """Let it send nothing more; what it has sent can still be received."""
+        """Keep the other node from sending more; what it has sent can still be received."""
         self.channel.refuse_more()
 
 

@@ -331,7 +331,7 @@ class _Search:
         return draft if self._rules.are_content(draft) else None
 
     def otherwise(self, meter: _Meter) -> Draft | None:
-        """Try other choices among the nearest parties, as simply taking them made no match."""
+        """Try other choices among the nearest parties, after taking the nearest made no match."""
         among = [*self._elders, *self._others(meter)]
         left = _Meter(CHECKS_OTHERWISE)
         found = self._extend(self._draft, among, 0, left)

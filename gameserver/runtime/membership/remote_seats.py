@@ -1,6 +1,6 @@
 """Seats on nodes of other hosts: one node asks another one, by HTTP, to reserve them.
 
-Owns the way there and the proof that a node of this cluster asks: a signature over the request and
+Owns the request, and the proof that a node of this cluster sent it: a signature over it and
 the node that it is for, valid for a short while and once.  Never chooses a room: ``router.py``
 does.
 """

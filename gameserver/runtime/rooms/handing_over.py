@@ -93,7 +93,7 @@ class HandingOver:
         ]
 
     def freeze_more(self, now_s: float) -> list[Any]:
-        """Return everything that is not of one room as plain values."""
+        """Return the state of the server that belongs to no single room, as plain values."""
         router = self._rooms.router
         return [
             self._sign_in.freeze(),
@@ -112,8 +112,8 @@ class HandingOver:
     def leave_off(self, labels: Collection[str] | None) -> None:
         """End rooms without a hook: another process has them.
 
-        If it has all of them, nobody joins here any more: who waits in ``until_thawed`` is
-        cancelled there.
+        If it has all of them, nobody joins here any more: joins that wait in ``until_thawed`` are
+        cancelled.
         """
         for opened in self._going(labels):
             self._reservations.forget(opened.task)

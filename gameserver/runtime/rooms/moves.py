@@ -1,7 +1,7 @@
 """Moves: a game sends players of one room to another, on this node or elsewhere.
 
-Owns the choice of the other room, the options with which players arrive there, and what is told to
-those who cannot move.  Never moves a connection: the client follows with the ticket that it gets.
+Owns the choice of the other room, the options with which players arrive there, and the reasons for
+refused moves.  Never moves a connection: the client follows with the ticket that it gets.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from gameserver.simulation.matchable import options_named, plain_filters
 
 log = structlog.get_logger(__name__)
 
-#: For how long the seat of a player who moves is reserved.
+#: The time for which the seat of a player who moves is reserved.
 MOVE_VALID_S: Final = 30.0
 
 

@@ -94,7 +94,7 @@ class Playing:
 
 @attrs.frozen
 class Ending:
-    """Its session was told to end, or its connection is gone; ``disconnect`` is about to come."""
+    """The player's session was told to end, or lost its connection; ``disconnect`` comes next."""
 
 
 @attrs.frozen
