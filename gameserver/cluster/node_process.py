@@ -1,6 +1,7 @@
 """One node as its supervisor sees it: a process, and whether it has registered and serves.
 
-Owns waiting for its end and signals to it, also where an earlier supervisor has started it.
+Owns waiting for its end and signals to it, also where an earlier supervisor has started it.  Never
+starts it again: ``supervisor.py`` does.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The recipe for Docker Compose: everything that a game needs, on one machine.
 
 Owns which services there are and how they find each other.  Each node is a container on one core,
-reached through Caddy: newcomers by the balancer, others under the path of their node.
+reached through Caddy: newcomers by the balancer, others under the path of their node.  Never starts
+a container.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The recipe for graphs and alerts: a dashboard of Grafana, and rules and targets of Prometheus."""
+"""The recipe for graphs and alerts: a dashboard of Grafana, and rules and targets of Prometheus.
+
+Owns the choice of files; ``dashboard.py`` has the panels.  Never asks a running server.
+"""
 
 from __future__ import annotations
 

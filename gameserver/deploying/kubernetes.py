@@ -2,6 +2,7 @@
 
 Owns how nodes are named and reached there.  A node's pod has a name that stays, so players find its
 rooms under a path of that name.  With Agones each server is alone, and has an address of its own.
+Never talks to a cluster.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The recipe for systemd: a service that is activated by its sockets and upgraded by a reload."""
+"""The recipe for systemd: a service that is activated by its sockets and upgraded by a reload.
+
+Owns the two units and the file of settings beside them.  Never calls ``systemctl``.
+"""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def test_any_change_is_applied_or_a_remote_error(
         ),
     ],
 )
-def test_what_is_sent(described: Any, old: Any, new: Any, change: list[Any]) -> None:
+def test_the_edit_that_is_sent(described: Any, old: Any, new: Any, change: list[Any]) -> None:
     field_type = from_description(described)
     assert differ(field_type)(old, new) == change
     assert pack(applier(field_type)(old, msgpack.unpackb(pack(change)))) == pack(new)

@@ -10,7 +10,7 @@ from gameserver.model import grid as grid_module
 from gameserver.model.grid import EVERYWHERE, REACH, Grid
 
 
-def test_what_is_kept_of_cells_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_kept_cells_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grid_module, "MAX_CACHED_CELLS", 10)
     grid = Grid(100)
     for i in range(100):

@@ -68,7 +68,7 @@ def test_between_two_publishes_it_is_linear() -> None:
     assert seen == {10: (0.0, 8.0), 10.5: (1.0, 6.0), 11: (2.0, 4.0), 12: (4.0, 0.0)}
 
 
-def test_what_was_sent_counts_not_what_was_there() -> None:
+def test_history_holds_the_quantised_values_that_were_sent() -> None:
     past = Past()
     mover = past.world.spawn(Mover(0.6, 0.0))
     past.publish(1)
@@ -87,7 +87,7 @@ def test_beyond_both_ends_it_is_the_nearest_publish() -> None:
         assert (moment.tick, moment.position(mover)) == (seen, (float(seen), 0.0))
 
 
-def test_what_was_not_there_yet_is_not_seen_and_what_is_gone_is_not_hit() -> None:
+def test_an_entity_is_hit_only_between_its_spawn_and_its_despawn() -> None:
     past = Past()
     first = past.world.spawn(Mover(1.0, 1.0))
     past.publish(1)

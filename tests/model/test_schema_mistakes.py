@@ -61,7 +61,7 @@ def test_a_default_that_all_would_share() -> None:
             seen: dict[str, int] = {}  # noqa: RUF012 - that is the mistake
 
 
-def test_a_factory_is_what_makes_the_default() -> None:
+def test_a_factory_is_callable_and_takes_the_place_of_a_default() -> None:
     with told(
         "synced(factory=…) takes what makes the default, such as list or lambda: [1], not []"
     ):

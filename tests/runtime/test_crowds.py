@@ -94,7 +94,7 @@ async def test_sessions_are_counted_for_metrics_in_portions() -> None:
     assert b"gameserver_bytes_in_total 500" in server._exposition
 
 
-async def test_two_who_ask_at_the_same_time_have_it_gathered_once() -> None:
+async def test_two_simultaneous_requests_share_one_gathering() -> None:
     server = Server({"field": Field}, SETTINGS)
     asked: list[bytes] = []
 

@@ -115,7 +115,7 @@ class Unreachable:
         pass
 
 
-async def test_what_is_lost_at_the_end_is_told(
+async def test_submissions_lost_at_the_end_are_logged(
     nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
 ) -> None:
     kept = ServerStorage(Storage(Unreachable(), trio.current_time))

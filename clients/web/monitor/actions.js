@@ -1,7 +1,8 @@
 /**
  * The actions of an operator: what each asks for, and what became of it.
  *
- * Owns the questions and the notes of results.  The server decides, and audits.
+ * Owns the questions and the notes of results.  Never decides whether an action is allowed, and
+ * never logs one: the server does both.
  */
 
 import { byId, make } from "../elements.js";

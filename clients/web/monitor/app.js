@@ -1,8 +1,8 @@
 /**
  * The parts of the monitor, and the connection that they share.
  *
- * Owns signing in and out, and when the parts are drawn.  The token is kept for this tab only, and is
- * in no address.
+ * Owns signing in and out, and when the parts are drawn.  Keeps the token for this tab only, and
+ * never puts it into an address.
  */
 
 import { byId, make } from "../elements.js";

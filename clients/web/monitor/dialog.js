@@ -1,7 +1,7 @@
 /**
  * The one dialog of the page: what an action needs, and the question whether it is meant.
  *
- * Owns the dialog and its fields.
+ * Owns the dialog and its fields.  Never carries an action out: the caller gets the values.
  */
 
 import { byId, make } from "../elements.js";

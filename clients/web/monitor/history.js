@@ -1,7 +1,7 @@
 /**
  * The last minutes of the server's figures: rates from counters, and lines to draw.
  *
- * Pure: owns the samples.  Time is an argument, in milliseconds.
+ * Pure: owns the samples.  Time is an argument, in milliseconds.  Never draws: `tiles.js` does.
  */
 
 /** @typedef {import("./connection.js").NodeFigures} NodeFigures */

@@ -1,7 +1,7 @@
 /**
  * One room: its map, its players, where its bytes and its time go.
  *
- * Owns what is shown of the room that is chosen.
+ * Owns the choice of the room and its display.  Never carries out an action: `actions.js` does.
  */
 
 import { byId, make } from "../elements.js";

@@ -1,7 +1,7 @@
 /**
  * A table whose rows stay the same elements while their figures change, sorted by a column.
  *
- * Owns the rows of one table, and which column sorts it.
+ * Owns the rows of one table, and the column that sorts it.  Never changes the figures.
  */
 
 import { make } from "../elements.js";

@@ -1,7 +1,7 @@
 /**
- * Figures as short texts.
+ * Figures as short texts, with their units.
  *
- * Pure.
+ * Pure: owns the format of bytes, times and counts.  Never touches the page.
  */
 
 /** @param {number} perS  bytes a second */

@@ -1,7 +1,7 @@
 /**
  * The row of figures at the top, each with its last minutes as a line.
  *
- * Owns the tiles and their lines.
+ * Owns the tiles and their lines.  Never keeps samples: `history.js` does.
  */
 
 import { byId, make } from "../elements.js";

@@ -313,7 +313,7 @@ def test_a_strange_host_is_refused_on_every_path(path: str, headers: list[tuple[
 
 
 @pytest.mark.parametrize("host", [b"loc\xe4lhost", b"xn--\x7f", b"a." * 200])
-def test_what_cannot_be_a_host_is_malformed_and_no_strange_host(host: bytes) -> None:
+def test_an_impossible_host_header_is_malformed_not_foreign(host: bytes) -> None:
     response, _, connection_limits = asked(Settings(), request("/", host=host))
     assert response is MALFORMED_HOST
     assert connection_limits.turned_away == {}

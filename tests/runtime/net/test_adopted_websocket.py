@@ -266,7 +266,7 @@ def test_anything_else_is_no_frozen_websocket(plain):
 # ---------------------------------------------------------------- out
 
 
-async def test_what_was_begun_goes_out_first_and_once():
+async def test_a_frame_begun_before_the_handover_is_finished_first():
     ours, theirs = small_socketpair()
     posted, sent = bytes(40_000), "s" * 40_000
     with theirs:

@@ -263,7 +263,7 @@ async def test_time_in_which_the_server_was_blocked_is_nobodys_silence(
     assert len(peer.silent_s) == 1  # but a peer that stays silent is found out
 
 
-async def test_what_was_measured_across_a_block_is_no_latency(
+async def test_a_round_trip_across_a_blocked_loop_is_not_counted(
     autojump_clock: MockClock, heartbeat: Heartbeat, poller: FakePoller
 ) -> None:
     peer = Peer(heartbeat)

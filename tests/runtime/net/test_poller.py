@@ -519,7 +519,7 @@ async def test_a_message_that_drops_another_link_keeps_that_from_being_read() ->
     poller.close()
 
 
-async def test_what_follows_the_message_that_ended_a_session_is_not_handed_out(
+async def test_messages_after_the_end_of_a_session_are_not_delivered(
     played: tuple[Session, Poller, socket.socket],
 ) -> None:
     session, poller, theirs = played

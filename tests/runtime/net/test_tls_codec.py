@@ -116,7 +116,7 @@ def test_all_data_comes_out_however_it_is_cut(contents, cuts, reads):
     assert server.idle_records == 0
 
 
-def test_what_comes_before_a_fault_comes_out():
+def test_data_before_a_fault_is_delivered():
     server, client = pair()
     client.encrypt(b"good")
     server.feed(client.take_ciphertext() + b"\x17\x03\x03\x00\x20" + bytes(32))

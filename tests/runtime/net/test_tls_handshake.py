@@ -277,7 +277,7 @@ def test_a_hello_in_any_pieces(data):
     ],
     ids=["http", "http begun", "zeros", "version 2", "too long", "one too long", "no message"],
 )
-async def test_what_is_no_hello_is_refused_by_openssl_at_once(sent, reason):
+async def test_bytes_that_are_no_tls_hello_are_refused_at_once(sent, reason):
     async with connected() as (server, client):
         await client.stream.send_all(sent)
         with trio.fail_after(PATIENCE_S):
