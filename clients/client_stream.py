@@ -238,7 +238,7 @@ class ClientStream(trio.abc.Stream):
             self._sending.unpark_all()
 
     async def unsent(self) -> None:
-        """Wait until something is left for ``flush``."""
+        """Wait until there are bytes for ``flush`` to send."""
         while not self._unsent:
             await self._sending.park()
 

@@ -158,7 +158,7 @@ def _explained(character: type[Bot], error: Exception) -> str:
 
 
 class Pacer:
-    """Calls the bots that act at their own times; ``run`` runs as long as there are bots."""
+    """Calls each bot that acts at times of its own, while ``run`` runs."""
 
     def __init__(self) -> None:
         #: (due, number, playing); the number keeps bots of the same time apart.

@@ -141,7 +141,7 @@ class Seat:
         """Continue over another connection, whose client holds ``known`` as of tick ``since``.
 
         If ``known`` is None, the client gets a full state.  Messages posted after ``since``
-        is lost.
+        are lost.
         """
         self.sink = sink
         self._start_over()

@@ -82,7 +82,7 @@ class KeptRooms:
         return await self._claim(label)
 
     async def adopt(self, fence: Fence) -> Fence:
-        """Claim a room that came from another process with its claim; ``StorageError`` if not."""
+        """Take over the claim to a room from another process; ``StorageError`` if that fails."""
         with trio.move_on_after(ADOPT_WITHIN_S):
             return await self._storage.adopt(fence, self.owner)
         raise StorageUnavailable("the storage does not answer")

@@ -73,7 +73,7 @@ class Reservations:
         return len(self._open)
 
     def share(self, secret: str) -> None:
-        """Sign tickets so that the other nodes of the host can tell their rooms; comes first."""
+        """Sign tickets so that other nodes of the host can read their rooms; call this first."""
         self._secret = secret
         self._tickets = SeatTickets([secret])
 

@@ -80,7 +80,7 @@ class RoomJournal:
         self.recorder.lose_waiting()
 
     def wrote(self, chunk: Chunk) -> None:
-        """Note that a chunk is in its place."""
+        """Note that a chunk has been written."""
         self.bytes_written += len(chunk.data)
         self.written, self.written_tick = chunk.end, chunk.tick
 

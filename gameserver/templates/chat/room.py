@@ -51,7 +51,7 @@ class Game(Room[Member]):
             self._enter(player, channel)
 
     def on_say(self, player: Player[Member], text: str) -> None:
-        """Keep what is said as a line; it is not passed on as a text besides."""
+        """Keep the text as a line, so it is not sent as a text as well."""
         self._add_line(player.entity.channel, player.name, text.strip())
 
     def _enter(self, player: Player[Member], channel: str) -> None:
