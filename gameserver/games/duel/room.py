@@ -17,7 +17,7 @@ from gameserver.games.queue import Avoid, Latency, Queue, QueueOptions, Size, Sk
 TO_WIN: Final = 3
 RANK_STEP: Final = 20.0
 #: How long a player waits for the other one to come.
-PATIENCE_S: Final = 20.0
+PATIENCE_S: Final = 60.0
 
 Hand = enum.Enum("Hand", "ROCK PAPER SCISSORS")
 BEATS: Final = {Hand.ROCK: Hand.SCISSORS, Hand.PAPER: Hand.ROCK, Hand.SCISSORS: Hand.PAPER}
