@@ -2,8 +2,8 @@
 
 Owns the judgement of what a stop is and whose.  Pure.
 
-The work of a tick grows with its players and comes at every tick.  What the ticks of the same rooms
-around it take as well is no stop, but the *regular* work of rooms so full: up to half more than
+The work of a tick grows with its players and comes at every tick.  What the ticks of the same room
+around it take as well is no stop, but the *regular* work of a room so full: up to half more than
 their median, for ticks differ.  A stop is what a turn of the loop took besides.  The time for which
 others had the server's core is not the server's own.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import pathlib
 import statistics
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
@@ -20,18 +21,17 @@ from typing import Any, Final
 import attrs
 import cattrs
 
-from benchmarks.stalls.watch import PUBLISH, READ, STEP, Turn
+from benchmarks.stalls.watch import OF_ROOMS, READ, STEP, Turn
 from benchmarks.tables import markdown
 
 #: Stops shorter than this are not told.
 SHORTEST_STOP_MS: Final = 5.0
 #: The server's own may take no longer than this.
 MOST_MS: Final = 10.0
-#: The stages with regular work, and how much of that there may be, by the median of so many ticks.
-REGULAR: Final = (READ, STEP, PUBLISH)
+#: How much regular work there may be, by the median of so many ticks.
 REGULAR_SHARE: Final = 1.5
 TICKS_AROUND: Final = 41
-#: Rooms that ticked together less often than this have no regular work.
+#: A room that ticked less often than this has no regular work.
 FEWEST_TICKS: Final = 6
 #: Of a stop, at most so many stages are named, if they take this share of it.
 _NAMED: Final = 3
@@ -127,38 +127,57 @@ def phases_of(turns: Sequence[Turn], marks: Sequence[Mark]) -> tuple[Phase, ...]
 
 def stops_of(turns: Sequence[Turn]) -> list[Stop]:
     """Return the stops among ``turns``, at absolute times and in no phase."""
-    ticks: dict[tuple[str, ...], list[Turn]] = {}
-    place = {}
-    for turn in filter(_is_tick, turns):
-        of_these_rooms = ticks.setdefault(turn.rooms, [])
-        place[id(turn)] = len(of_these_rooms)
-        of_these_rooms.append(turn)
+    courses = _courses(turns)
     found = []
     for turn in turns:
         if turn.took_ms < SHORTEST_STOP_MS:
             continue
-        index = place.get(id(turn))
-        stop = _stop(turn, {} if index is None else _regular_ms(ticks[turn.rooms], index))
+        regular_ms = {
+            stage: courses[stage].regular_ms(turn) for stage in turn.stages if _is_regular(stage)
+        }
+        stop = _stop(turn, regular_ms)
         if stop.own_ms + stop.taken_ms >= SHORTEST_STOP_MS:
             found.append(stop)
     return found
 
 
-def _is_tick(turn: Turn) -> bool:
-    return STEP in turn.stages
+@attrs.define
+class _Course:
+    """The times of one regular stage on the core, turn by turn."""
+
+    at_s: list[float] = attrs.field(factory=list)
+    core_ms: list[float] = attrs.field(factory=list)
+
+    def regular_ms(self, turn: Turn) -> float:
+        """Return how long the stage regularly takes around ``turn``."""
+        if len(self.at_s) < FEWEST_TICKS:
+            return 0.0
+        index = bisect_left(self.at_s, turn.at_s)
+        half = TICKS_AROUND // 2
+        return REGULAR_SHARE * statistics.median(
+            self.core_ms[max(0, index - half) : index + half + 1]
+        )
 
 
-def _regular_ms(ticks: Sequence[Turn], index: int) -> dict[str, float]:
-    """Return the regular time on the core of each stage of one of the ``ticks`` of some rooms."""
-    if len(ticks) < FEWEST_TICKS:
-        return {}
-    half = TICKS_AROUND // 2
-    around = ticks[max(0, index - half) : index + half + 1]
-    found = {}
-    for stage in REGULAR:
-        cores_ms = [turn.stages[stage][1] for turn in around if stage in turn.stages]
-        found[stage] = REGULAR_SHARE * statistics.median(cores_ms) if cores_ms else 0.0
+def _courses(turns: Iterable[Turn]) -> dict[str, _Course]:
+    """Return the regular stages of the turns, which must be in order."""
+    found: dict[str, _Course] = {}
+    for turn in turns:
+        for stage, (_, core_ms) in turn.stages.items():
+            if _is_regular(stage):
+                course = found.setdefault(stage, _Course())
+                course.at_s.append(turn.at_s)
+                course.core_ms.append(core_ms)
     return found
+
+
+def _is_regular(stage: str) -> bool:
+    """Whether the stage comes at every tick: the reading, and those of a room."""
+    return stage == READ or stage.startswith(OF_ROOMS)
+
+
+def _is_tick(turn: Turn) -> bool:
+    return any(stage.startswith(STEP) for stage in turn.stages)
 
 
 def _stop(turn: Turn, regular_ms: Mapping[str, float]) -> Stop:

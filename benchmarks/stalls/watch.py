@@ -31,6 +31,8 @@ COLLECTOR: Final = "garbage collector"
 READ: Final = "reading"
 STEP: Final = "step"
 PUBLISH: Final = "publish"
+#: Stages of the tick of one room.
+OF_ROOMS: Final = (STEP, PUBLISH)
 #: Module and name → the stage that it is.  Only what runs on the loop without awaiting.
 MARKS: Final = {
     "gameserver.runtime.rooms.scheduler:TickScheduler._read_links": READ,
@@ -66,8 +68,8 @@ class Turn:
     """One turn of the loop.  ``at_s`` is when it began, on the monotonic clock of the machine.
 
     ``waits``: how often the loop waited for something itself, a file or a lock, within the turn.
-    Without such a wait, the time that it was not on the core was taken by others.  ``rooms`` are
-    the labels of the rooms that ticked.
+    Without such a wait, the time that it was not on the core was taken by others.  The stages of a
+    room's tick have its label behind their names.
     """
 
     at_s: float
@@ -75,7 +77,6 @@ class Turn:
     core_ms: float
     waits: int
     stages: dict[str, Times]
-    rooms: tuple[str, ...] = ()
 
 
 @attrs.define
@@ -136,7 +137,6 @@ class Watch(trio.abc.Instrument):
         self._began_ns: int | None = None
         self._began_core_ns = 0
         self._waits = 0
-        self._ticked: list[str] = []
 
     def begin(self) -> None:
         """Watch from now on."""
@@ -167,11 +167,10 @@ class Watch(trio.abc.Instrument):
             return
         took_ms = (time.perf_counter_ns() - self._began_ns) / 1e6
         stages = self._stages.take()
-        rooms, self._ticked = tuple(self._ticked), []
         if took_ms >= SHORTEST_MS:
             core_ms = (time.thread_time_ns() - self._began_core_ns) / 1e6
             waits = _waits() - self._waits
-            self.turns.append(Turn(self._began_ns / 1e9, took_ms, core_ms, waits, stages, rooms))
+            self.turns.append(Turn(self._began_ns / 1e9, took_ms, core_ms, waits, stages))
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
         """Begin the step of a task: what no stage inside it accounts for is the task's own."""
@@ -202,9 +201,7 @@ class Watch(trio.abc.Instrument):
         def marked(*args: Any, **kwargs: Any) -> Any:
             if threading.get_ident() != self._thread:
                 return function(*args, **kwargs)
-            self._stages.enter(stage)
-            if stage == STEP:
-                self._ticked.append(args[0].label)
+            self._stages.enter(f"{stage} {args[0].label}" if stage in OF_ROOMS else stage)
             try:
                 return function(*args, **kwargs)
             finally:

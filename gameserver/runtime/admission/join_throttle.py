@@ -12,7 +12,7 @@ from typing import Final
 
 import trio
 
-PER_TURN: Final = 4
+PER_TURN: Final = 3
 
 
 class JoinThrottle:

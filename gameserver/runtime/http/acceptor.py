@@ -48,7 +48,7 @@ log = structlog.get_logger(__name__)
 #: So many connections are accepted before other tasks run.  A TLS handshake, an upgrade or a join
 #: costs a millisecond or two; connections that are accepted together reach the next of these
 #: together, and a tick would wait for all of them.
-ACCEPTS_PER_TURN: Final = 4
+ACCEPTS_PER_TURN: Final = 3
 
 FLOOD: Final = "more frames or bytes than allowed"
 
