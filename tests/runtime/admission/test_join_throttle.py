@@ -19,6 +19,9 @@ async def test_nobody_waits_where_nobody_is_before_them(autojump_clock) -> None:
         nursery.cancel_scope.cancel()
 
 
+CROWD = 5 * PER_TURN
+
+
 async def test_a_crowd_goes_through_a_few_a_turn_and_in_order(autojump_clock) -> None:
     join_throttle = JoinThrottle()
     through: list[int] = []
@@ -28,11 +31,11 @@ async def test_a_crowd_goes_through_a_few_a_turn_and_in_order(autojump_clock) ->
         through.append(number)
 
     async with trio.open_nursery() as nursery:
-        for number in range(20):
+        for number in range(CROWD):
             nursery.start_soon(newcomer, number)
             await trio.testing.wait_all_tasks_blocked()
         assert through == list(range(PER_TURN))
-        assert join_throttle.waiting == 20 - PER_TURN
+        assert join_throttle.waiting == CROWD - PER_TURN
         nursery.start_soon(join_throttle.run)
         before = len(through)
         while join_throttle.waiting:
@@ -43,8 +46,8 @@ async def test_a_crowd_goes_through_a_few_a_turn_and_in_order(autojump_clock) ->
         await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
     # Those of one turn are run by Trio in any order.
-    turns = [set(through[i : i + PER_TURN]) for i in range(0, 20, PER_TURN)]
-    assert turns == [set(range(i, i + PER_TURN)) for i in range(0, 20, PER_TURN)]
+    turns = [set(through[i : i + PER_TURN]) for i in range(0, CROWD, PER_TURN)]
+    assert turns == [set(range(i, i + PER_TURN)) for i in range(0, CROWD, PER_TURN)]
 
 
 async def test_the_wait_is_told_and_one_who_gives_up_is_forgotten(autojump_clock) -> None:
