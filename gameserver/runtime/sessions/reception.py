@@ -216,8 +216,7 @@ class Reception:
         if self._ended:
             return  # what came in one read with the message that ended it
         try:
-            clock = self._clock
-            now_s = clock()
+            now_s = self._clock()
             self._count.add(now_s)
             command = short_command(data)
             if command is None:
