@@ -1,4 +1,4 @@
-"""The join_throttle: a few a turn, in order, and no wait where nobody is before one."""
+"""The join throttle: a few joins a turn, in order, and no wait where no task is in front."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import trio
 import trio.testing
 
 from gameserver.runtime.admission.join_throttle import PER_TURN, JoinThrottle
+
+CROWD = 5 * PER_TURN
 
 
 async def test_nobody_waits_where_nobody_is_before_them(autojump_clock) -> None:
@@ -17,9 +19,6 @@ async def test_nobody_waits_where_nobody_is_before_them(autojump_clock) -> None:
                 assert await join_throttle.wait_turn() == 0.0
             await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
-
-
-CROWD = 5 * PER_TURN
 
 
 async def test_a_crowd_goes_through_a_few_a_turn_and_in_order(autojump_clock) -> None:
