@@ -145,11 +145,19 @@ class UnfailingStream(io.TextIOBase):
     def _write_what_waits(self, descriptor: int) -> None:
         while self._waiting and _takes_more(descriptor):
             try:
-                count = os.write(descriptor, self._waiting[:PIECE_BYTES])
+                count = os.write(descriptor, self._waiting[: self._piece_bytes()])
             except BlockingIOError:  # another process made it non-blocking
                 return
             self._within_line = self._waiting[count - 1 : count] != b"\n"
             del self._waiting[:count]
+
+    def _piece_bytes(self) -> int:
+        """Return how much to write at once: whole lines, if the first of them fits.
+
+        A pipe takes such a write as a whole (POSIX), so the lines of processes that share it, as
+        the nodes of a host do, never mix.
+        """
+        return self._waiting.rfind(b"\n", 0, PIECE_BYTES) + 1 or PIECE_BYTES
 
     def _lose(self, text: str, trouble: str) -> None:
         self._lost += text.count("\n") + (bool(text) and not text.endswith("\n"))

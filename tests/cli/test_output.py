@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import json
@@ -131,6 +132,21 @@ def test_a_pipe_without_a_reader_blocks_nothing(pipe: Pipe) -> None:
     out.flush()
     assert read + pipe.read() == line * kept + "it reads again\n"
     assert [out.take_lost(), out.take_lost()] == [3, 0]
+
+
+def test_lines_of_two_processes_that_share_a_pipe_do_not_mix(pipe: Pipe) -> None:
+    streams = [UnfailingStream(pipe.stream) for _ in range(2)]
+    filled = pipe.fill()
+    lines = [f"{number} {letter * 700}\n" for number in range(20) for letter in "ab"]
+    for number, line in enumerate(lines):
+        streams[number % 2].write(line)
+    read = b""
+    for out in streams * len(lines):  # one of them at a time finds a page free
+        with contextlib.suppress(BlockingIOError):
+            read += os.read(pipe.reader, 4096)
+        out.flush()
+    read += pipe.read().encode()
+    assert sorted(read[filled:].decode().splitlines(keepends=True)) == sorted(lines)
 
 
 def test_whatever_is_waiting_stays_in_order(pipe: Pipe) -> None:
