@@ -16,7 +16,7 @@ import structlog
 import trio
 
 from gameserver.cluster.calls import Call, CallFailed, CallRefused
-from gameserver.cluster.directory.contract import Directory
+from gameserver.cluster.directory.contract import Directory, all_nodes
 from gameserver.cluster.directory.errors import DirectoryError
 from gameserver.cluster.directory.listings import NodeListing
 from gameserver.cluster.handover.messages import HandoverFailed
@@ -121,12 +121,10 @@ class RoomHandovers:
             label, players = opened.task.label, opened.players
             if not opened.task.roster.seats_taken:
                 continue  # it closes by itself
-            takers = await self._takers(prefer, given)
-            while (
-                not takers and trio.current_time() < look_until_s and opened.task.roster.seats_taken
-            ):
+            while not (takers := await self._takers(prefer, given)):
+                if trio.current_time() >= look_until_s or not opened.task.roster.seats_taken:
+                    break
                 await trio.sleep(LOOK_EVERY_S)
-                takers = await self._takers(prefer, given)
             for there in takers:
                 try:
                     await self.give(label, there)
@@ -139,16 +137,10 @@ class RoomHandovers:
         return rooms
 
     async def _takers(self, prefer: Collection[str], given: Counter[str]) -> list[NodeListing]:
+        """Return the other nodes of the host that take rooms, the best first."""
         places = self._places
-        nodes: list[NodeListing] = []
-        cursor = ""
         try:
-            while cursor or not nodes:
-                page = await places.directory.nodes(cursor)
-                nodes += page.nodes
-                cursor = page.next
-                if not page.nodes:
-                    break
+            nodes = await all_nodes(places.directory)
         except DirectoryError as error:
             log.warning("other nodes are not known", why=str(error))
             return []

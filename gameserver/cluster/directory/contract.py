@@ -21,6 +21,7 @@ A directory is never asked within a tick.
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -169,3 +170,15 @@ class Directory(abc.ABC):
     @abc.abstractmethod
     async def newest_resumes(self, lives: Sequence[str]) -> dict[str, int]:
         """Return the remembered numbers; a life of which none is known is left out."""
+
+
+async def all_nodes(directory: Directory, at_most: float = math.inf) -> list[NodeListing]:
+    """Return the nodes of all pages, but read no further page once there are ``at_most``."""
+    nodes: list[NodeListing] = []
+    cursor = ""
+    while True:
+        page = await directory.nodes(cursor)
+        nodes += page.nodes
+        cursor = page.next
+        if not cursor or len(nodes) >= at_most:
+            return nodes

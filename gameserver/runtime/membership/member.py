@@ -14,7 +14,13 @@ import attrs
 import structlog
 import trio
 
-from gameserver.cluster.directory.contract import HOLD_S, MAX_LIVES, RENEW_EVERY_S, Directory
+from gameserver.cluster.directory.contract import (
+    HOLD_S,
+    MAX_LIVES,
+    RENEW_EVERY_S,
+    Directory,
+    all_nodes,
+)
 from gameserver.cluster.directory.errors import DirectoryError, DirectoryUnavailable
 from gameserver.cluster.directory.listings import Claim, NodeListing, RoomListing
 from gameserver.protocol.messages import VERSION
@@ -239,15 +245,8 @@ class Membership:
     # ------------------------------------------------------------ rooms and nodes
 
     async def all_nodes(self) -> list[NodeListing]:
-        """Return the listings of all nodes, up to so many; ``DirectoryError`` if that fails."""
-        nodes: list[NodeListing] = []
-        cursor = ""
-        while True:
-            page = await self.directory.nodes(cursor)
-            nodes += page.nodes
-            cursor = page.next
-            if not cursor or len(nodes) >= MOST_NODES:
-                return nodes
+        """Return the listings of about ``MOST_NODES`` nodes; ``DirectoryError`` if that fails."""
+        return await all_nodes(self.directory, MOST_NODES)
 
     def note_claim(self, claim: Claim) -> None:
         """Note that this node owns a room, which it may run."""
