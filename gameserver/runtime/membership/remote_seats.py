@@ -64,8 +64,7 @@ class RemoteSeats:
         assert router is not None
         route = await router.place(request, avoided=avoided, seats=len(party.guests))
         if isinstance(route, JoinRequest):
-            room = route.kind if route.name is None else f"{route.kind}/{route.name}"
-            seats = self._lobby.reserve_party(attrs.evolve(party, room=room))
+            seats = self._lobby.reserve_party(attrs.evolve(party, room=route.room))
             return attrs.evolve(seats, url=self._membership.url)
         return await self._ask(route.owner, attrs.evolve(party, room=route.label))
 

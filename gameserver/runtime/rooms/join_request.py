@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import attrs
 
@@ -33,6 +34,11 @@ class JoinRequest:
     name: str | None = None
     options: Any = None
     wanted: Mapping[str, Any] = attrs.field(factory=dict)
+
+    @property
+    def room(self) -> str:
+        """The room as a hello names it, without filters: ``arena`` or ``arena/final``."""
+        return self.kind if self.name is None else f"{self.kind}/{self.name}"
 
     def fits(self, kind: str, name: str) -> bool:
         """Whether the room asked for can be this one."""
@@ -62,6 +68,12 @@ def read_join_request(
     except RemoteProtocolError as error:
         raise JoinRefused(CloseCode.OPTIONS, str(error)) from error
     return JoinRequest(kind, name, read, wanted)
+
+
+def split_filters(room: str) -> tuple[str, dict[str, str]]:
+    """Return a room and the filters after it: ``arena?mode=RANKED`` has one."""
+    name, _, query = room.partition("?")
+    return name, dict(parse_qsl(query))
 
 
 def read_options(room: type[Room], options: Mapping[str, Any]) -> Any:

@@ -17,7 +17,6 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
-from urllib.parse import parse_qsl
 
 import attrs
 import structlog
@@ -43,6 +42,7 @@ from gameserver.runtime.rooms.join_request import (
     JoinRequest,
     read_join_request,
     read_options,
+    split_filters,
 )
 from gameserver.runtime.rooms.journals import Journals
 from gameserver.runtime.rooms.moves import MOVE_VALID_S, Moves
@@ -466,8 +466,8 @@ class Lobby:
         options: Mapping[str, Any] | None = None,
     ) -> list[str]:
         """Reserve seats in a room as a client would name it; ``arena?mode=RANKED`` has filters."""
-        name, _, query = room.partition("?")
-        request = self.request(name, options, dict(parse_qsl(query)))
+        name, filters = split_filters(room)
+        request = self.request(name, options, filters)
         return self.reserve_seats(request, count, valid_s)
 
     @contextlib.contextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final, Protocol
-from urllib.parse import parse_qsl
 
 import attrs
 import structlog
@@ -19,7 +18,7 @@ from gameserver.outbox import Move
 from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.messages import Moved
 from gameserver.room import Room
-from gameserver.runtime.rooms.join_request import JoinRequest, read_join_request
+from gameserver.runtime.rooms.join_request import JoinRequest, read_join_request, split_filters
 from gameserver.runtime.rooms.open_room import OpenRoom
 from gameserver.runtime.rooms.party import Guest, OtherNodes, Party
 from gameserver.runtime.rooms.reservations import Reservations
@@ -179,7 +178,7 @@ class Moves:
             for member, options in moving.items()
         ]
         party = Party(
-            request.kind if request.name is None else f"{request.kind}/{request.name}",
+            request.room,
             tuple(guests),
             self._named(request.kind, request.options),
             plain_filters(request.wanted),
@@ -210,13 +209,9 @@ class Moves:
 
     def _request(self, move: Move, opened: OpenRoom) -> JoinRequest:
         """Return the request in a move of a game; ``JoinRefused`` if it is wrong."""
-        room, _, query = move.room.partition("?")
+        room, filters = split_filters(move.room)
         request = read_join_request(
-            self._kinds,
-            room,
-            move.options,
-            dict(parse_qsl(query)),
-            whole=move.options is not None,
+            self._kinds, room, move.options, filters, whole=move.options is not None
         )
         if request.name is not None and request.fits(opened.kind, opened.name):
             raise JoinRefused(CloseCode.REFUSED, f"this is {opened.task.label} already")

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from typing import Any, Final, Protocol
-from urllib.parse import parse_qsl
 
 import attrs
 
 from gameserver.errors import GameServerError
+from gameserver.runtime.rooms.join_request import split_filters
 from gameserver.tokens import MAX_IDENTITY_BYTES
 
 #: Most players of one party.
@@ -23,6 +23,7 @@ MAX_PARTY: Final = 1000
 MAX_VALID_S: Final = 600.0
 #: How long seats are reserved if nobody says otherwise.
 VALID_S: Final = 30.0
+UNKNOWN_FORM: Final = "another node describes a party in a way that this version does not know"
 _FIELDS: Final = ("room", "players", "options", "valid_s")
 _PLAYER_FIELDS: Final = ("identity", "options")
 
@@ -65,7 +66,7 @@ class Party:
 
     @classmethod
     def from_plain(cls, plain: Any) -> Party:
-        """Return the party in a value of ``to_plain``; ``WrongParty`` if it is no such."""
+        """Return the party in a value of ``to_plain``; ``WrongParty`` for other values."""
         match plain:
             case [
                 str(room),
@@ -75,9 +76,9 @@ class Party:
                 (int() | float()) as valid_s,
                 (str() | None) as moved_from,
             ]:
-                read = tuple(Guest(identity, of_guest) for identity, of_guest in guests)
+                read = tuple(map(_plain_guest, guests))
                 return cls(room, read, options, filters, valid_s, moved_from)
-        raise WrongParty("another node describes a party in a way that this version does not know")
+        raise WrongParty(UNKNOWN_FORM)
 
 
 @attrs.frozen
@@ -118,8 +119,15 @@ def party_of(given: Any) -> Party:
     if type(valid_s) not in (int, float) or not 0 < valid_s <= MAX_VALID_S:
         raise WrongParty(f"valid_s: seconds, more than 0 and at most {MAX_VALID_S:g}")
     options = _options(fields.get("options"), "options")
-    name, _, query = room.partition("?")
-    return Party(name, guests, options, dict(parse_qsl(query)), float(valid_s))
+    name, filters = split_filters(room)
+    return Party(name, guests, options, filters, float(valid_s))
+
+
+def _plain_guest(plain: Any) -> Guest:
+    match plain:
+        case [(str() | None) as identity, (dict() | None) as options]:
+            return Guest(identity, options)
+    raise WrongParty(UNKNOWN_FORM)
 
 
 def _guest(given: Any, where: str) -> Guest:
