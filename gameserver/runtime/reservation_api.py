@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import structlog
@@ -65,7 +65,7 @@ class ReservationApi:
         self._wrong: Allowance | None = None
 
     @property
-    def posts(self) -> dict[str, Callable[[Posted], Any]]:
+    def posts(self) -> dict[str, Callable[[Posted], Awaitable[Response]]]:
         """The paths that it answers; without a token there is none for back ends."""
         own = {PATH: self.reserve} if self._tokens else {}
         return {NODE_PATH: self.reserve_here, **own}

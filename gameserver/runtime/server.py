@@ -536,9 +536,7 @@ class Server:
         given = await self._give_rooms(prefer)
         again_s = trio.current_time() + GIVE_AGAIN_S
         with trio.move_on_after(within_s) as patience:
-            while True:
-                if not self.players:
-                    break
+            while self.players:
                 await trio.sleep(DRAIN_LOOK_S)
                 if trio.current_time() >= again_s:  # a node may have been too busy before
                     given += await self._give_rooms(prefer)

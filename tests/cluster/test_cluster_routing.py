@@ -13,8 +13,7 @@ from clients.joining import open_game
 from gameserver import Server
 from gameserver.cluster.directory.memory import MemoryDirectory
 from gameserver.protocol.messages import Moved, Welcome
-from gameserver.runtime.membership.member import Membership
-from tests.support.clusters import SECRET, membership_of, memory_directory
+from tests.support.clusters import SECRET, membership_of, memory_directory, owned_by, url_of
 from tests.support.node_host import RunningHost, node_host
 from tests.support.redis_server import free_port
 from tests.support.resumable_lobby import HoldingField, until_known
@@ -39,10 +38,7 @@ class TwoHosts:
         return [server for host in self.hosts for server in host.servers]
 
     async def give(self, host: int, node: int) -> None:
-        membership = membership_of(self.server(host, node))
-        claim = await self.directory.claim(membership.node, LABEL)
-        assert claim.won
-        membership.note_claim(claim)
+        await owned_by(self.server(host, node), LABEL)
 
     def open_at(self) -> list[tuple[int, int]]:
         """Return the nodes that have the room, as numbers of host and node."""
@@ -72,10 +68,6 @@ async def two_hosts(folder: Path) -> AsyncIterator[TwoHosts]:
     with trio.fail_after(PATIENCE_S):
         async with one as first, other as second:
             yield TwoHosts(directory, [first, second])
-
-
-def url_of(server: Server) -> str:
-    return f"ws://127.0.0.1:{server.port}/"
 
 
 async def test_nodes_of_a_host_are_listed_with_its_name_and_address(tmp_path: Path) -> None:
@@ -159,13 +151,9 @@ async def test_a_drain_hands_rooms_to_the_other_node_of_the_host(tmp_path: Path)
             assert (game.statistics().resumes, game.rejoins) == (0, 0)
             found = await two.directory.find(LABEL)
             assert found is not None
-            assert found.owner.node == _membership(two, 0, 1).node
+            assert found.owner.node == membership_of(two.server(0, 1)).node
             async with join(two.server(0, 0)) as bob:
                 assert (await bob.joined("bob", room=LABEL)).room == LABEL
             async with join(two.server(1, 0)) as cid:
                 await cid.hello("cid", room=LABEL)
                 assert (await cid.next_of(Moved)).room == LABEL
-
-
-def _membership(two: TwoHosts, host: int, node: int) -> Membership:
-    return membership_of(two.server(host, node))

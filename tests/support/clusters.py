@@ -115,4 +115,4 @@ async def owned_by(server: Server, label: str) -> None:
     membership = membership_of(server)
     claim = await membership.directory.claim(membership.node, label)
     assert claim.won
-    membership.note_claim(claim)
+    membership.own(claim.label, claim.fence)

@@ -273,14 +273,13 @@ class ServerGiving(Giving):
         No room starts or stops between the return and the freeze, which no ``await`` separates.
         """
         lobby = self._server.lobby
-        with trio.move_on_after(REHEARSE_DEADLINE_S) as patience:
+        with trio.move_on_after(REHEARSE_DEADLINE_S):
             while True:
                 await lobby.until_settled()
                 await self._flush(FLUSH_DEADLINE_S)
                 if lobby.is_settled:
                     return
-        if patience.cancelled_caught:
-            raise HandoverFailed("a room has not started or stopped in time")
+        raise HandoverFailed("a room has not started or stopped in time")
 
     @override
     async def _pass_claims(self) -> dict[str, int]:

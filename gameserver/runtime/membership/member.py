@@ -22,7 +22,7 @@ from gameserver.cluster.directory.contract import (
     all_nodes,
 )
 from gameserver.cluster.directory.errors import DirectoryError, DirectoryUnavailable
-from gameserver.cluster.directory.listings import Claim, NodeListing, RoomListing
+from gameserver.cluster.directory.listings import NodeListing, RoomListing
 from gameserver.protocol.messages import VERSION
 from gameserver.runtime.membership.listing import LoadMeter, list_rooms
 from gameserver.runtime.membership.seals import is_sealed, sealed
@@ -224,7 +224,7 @@ class Membership:
         for label in unclaimed[:CLAIMS_PER_RENEWAL]:
             claim = await self.directory.claim(self.node, label)
             if claim.won:
-                self.note_claim(claim)
+                self.own(claim.label, claim.fence)
             else:
                 self._lose(label)
 
@@ -248,12 +248,8 @@ class Membership:
         """Return the listings of about ``MOST_NODES`` nodes; ``DirectoryError`` if that fails."""
         return await all_nodes(self.directory, MOST_NODES)
 
-    def note_claim(self, claim: Claim) -> None:
-        """Note that this node owns a room, which it may run."""
-        self.own(claim.label, claim.fence)
-
     def own(self, label: str, fence: int) -> None:
-        """Note that this node owns a room with this fence."""
+        """Note that this node owns a room with this fence, and may run it."""
         self._claimed[label] = _Claimed(fence, trio.current_time())
         self.lost.discard(label)
 

@@ -286,7 +286,7 @@ class Router:
                     retry_after_s=RETRY_AFTER_S,
                 )
             return elsewhere
-        self._membership.note_claim(claim)
+        self._membership.own(claim.label, claim.fence)
         return attrs.evolve(request, name=claim.label.partition("/")[2])
 
     def _elsewhere(

@@ -195,8 +195,8 @@ class Reservations:
                     began_s + until_in_s,
                 ),
             )
-        for life, room, ticket, *elsewhere in moves:
-            self.remember_move(life, room, ticket, elsewhere=elsewhere == [True])
+        for life, room, ticket, elsewhere in moves:
+            self.remember_move(life, room, ticket, elsewhere=elsewhere)
 
     def forget(self, task: RoomTask) -> None:
         """Forget the reserved seats of a room that another process has."""

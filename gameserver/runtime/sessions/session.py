@@ -254,12 +254,13 @@ class Session:
         That process listens at the same address; over TLS at ``secure_port``, if it is given.
         """
         self._ws.thaw()
-        if self._ending is None and self._member is not None:
+        if self._member is None:
+            self.end(CloseCode.GOING_AWAY, reason)
+        elif self._ending is None:
             there = secure_port if self._ws.link.encrypted else None
             url = "" if there is None else self._ws.url_at(there)
             self._moved = Moved(url, self._member.label, "", again=1)
             self.end(CloseCode.MOVED, reason)
-        self.end(CloseCode.GOING_AWAY, reason)
 
     @property
     def plays_in(self) -> str | None:

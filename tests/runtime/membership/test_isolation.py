@@ -73,7 +73,7 @@ async def playing() -> AsyncIterator[Playing]:
             for number, node in enumerate(nodes):
                 membership = membership_of(node)
                 claim = await directory.claim(membership.node, f"plain/{number}x")
-                membership.note_claim(claim)
+                membership.own(claim.label, claim.fence)
             async with (
                 open_game(url_of(nodes[0]), room="plain/0x", name="ann", resume=False) as ann,
                 open_game(url_of(nodes[1]), room="plain/1x", name="bob", resume=False) as bob,
