@@ -1,14 +1,14 @@
-"""Serving with upgrades in place: a process can hand over to the next without losing a player.
+"""Serving with everything beside the server: upgrades in place, the admin port, and Agones.
 
 Owns ``serve``, which most programs call.  ``runtime/server.py`` serves; the handover between two
-processes is in ``cluster/handover``.
+processes is in ``cluster/handover``, and the reports to Agones are in ``agones_companion.py``.
 """
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from typing import TypeAlias
 
 import trio
 
@@ -20,11 +20,13 @@ from gameserver.runtime import serving as runtime
 from gameserver.runtime.server import Server
 from gameserver.runtime.surroundings import Surroundings
 
+Beside: TypeAlias = Callable[[Server], Awaitable[None]]
+
 
 async def serve(
     kinds: Mapping[str, type[Room]],
     settings: Settings | None = None,
-    beside: Callable[[Server], Awaitable[None]] | None = None,
+    beside: Beside | None = None,
     surroundings: Surroundings[Server] | None = None,
     *,
     server_class: type[Server] = Server,
@@ -46,11 +48,11 @@ async def serve(
     """
     with_agones = settings is not None and settings.agones
     if with_agones:
-        beside = _beside_agones(beside)
+        beside = _together(_companion(), beside)
     if surroundings is not None:  # the node has an admin port for the whole host
         await runtime.serve(kinds, settings, beside, surroundings, server_class=server_class)
         return
-    with_admin = partial(_beside, beside)
+    with_admin = _together(run_alone, beside)
     if not hasattr(signal, "SIGUSR2"):
         await runtime.serve(kinds, settings, with_admin, server_class=server_class)
         return
@@ -61,24 +63,15 @@ async def serve(
         line.end()
 
 
-def _beside_agones(
-    beside: Callable[[Server], Awaitable[None]] | None,
-) -> Callable[[Server], Awaitable[None]]:
-    """Return ``beside`` with the companion for Agones; ``ConfigError`` without its extra."""
+def _companion() -> Beside:
+    """Return the companion for Agones; ``ConfigError`` without its extra."""
     try:
         from gameserver.cluster.agones_companion import accompany
     except ImportError as error:
         raise ConfigError(
             f"agones: {error.name} is not installed: pip install 'trio-gameserver[agones]'"
         ) from None
-
-    async def both(server: Server) -> None:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(accompany, server)
-            if beside is not None:
-                nursery.start_soon(beside, server)
-
-    return both
+    return accompany
 
 
 async def _tell_agones_the_end() -> None:
@@ -87,9 +80,13 @@ async def _tell_agones_the_end() -> None:
     await tell_end()
 
 
-async def _beside(beside: Callable[[Server], Awaitable[None]] | None, server: Server) -> None:
-    """Serve the admin port, and run what the caller wants to run beside the server."""
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(run_alone, server)
-        if beside is not None:
-            nursery.start_soon(beside, server)
+def _together(first: Beside, beside: Beside | None) -> Beside:
+    """Return what runs ``first`` and, if there is one, ``beside``."""
+
+    async def run(server: Server) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(first, server)
+            if beside is not None:
+                nursery.start_soon(beside, server)
+
+    return run
