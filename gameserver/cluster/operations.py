@@ -82,7 +82,7 @@ class HostOperations:
         return attrs.asdict(drained)
 
     async def upgrade_asked(self, request: Request) -> None:
-        """Have all nodes start anew, one after another; the answer has one part, which says so."""
+        """Have all nodes start anew, one after another; the one part of the answer has counts."""
         await request.send(await self.upgrade())
 
     async def upgrade(self) -> dict[str, int]:

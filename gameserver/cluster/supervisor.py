@@ -1,9 +1,9 @@
 """The supervisor of the nodes of one host: it starts them, restarts them, and ends them.
 
 Owns the listening sockets, the directory of the host, and which node processes there should be.
-``operations.py`` has what an operator asks of it.
-Imports no game and serves no client, so little can fail in it.  If it is killed, its nodes play on,
-and the next supervisor takes them over with their sockets.
+``operations.py`` carries out the requests of an operator.  Imports no game and serves no client, so
+little can fail in it.  If it is killed, its nodes play on, and the next supervisor takes them over
+with their sockets.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 Owns the public names of the package.  ``database.py`` declares a transaction for all engines;
 ``sqlite.py`` and ``postgres.py`` are the engines; ``objects.py``, ``leaderboards.py``,
 ``matches.py``, ``checkpoints.py`` and ``fences.py`` are the tables, each with its statements (the
-last two hold the journals of durable rooms, and who may write them); ``store.py`` joins them to a
+last two hold the journals of durable rooms, and who may write them); ``penalties.py``,
+``player_reports.py`` and ``audit.py`` are the tables of operators; ``store.py`` joins them all to a
 ``Storage`` and ``opening.py`` opens one; ``write_behind.py`` takes writes from a tick;
 ``room_storage.py`` has the storage of one room.
 """

@@ -15,9 +15,9 @@ from gameserver.storage.names import checked_limit, decoded, encoded, is_name, i
 
 @attrs.frozen
 class AuditEntry:
-    """One action: who did what, when (seconds since 1970), to what, and with which result.
+    """One action of an operator, at ``at_s`` (seconds since 1970), and its result.
 
-    ``came_from`` is the way on which it was asked: ``http 192.0.2.1``, ``monitor 192.0.2.1``,
+    ``came_from`` is the origin of the request: ``http 192.0.2.1``, ``monitor 192.0.2.1`` or
     ``control socket``.
     """
 

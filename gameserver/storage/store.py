@@ -1,4 +1,4 @@
-"""A storage: all collections, leaderboards and records of a server, over one database.
+"""A storage: all tables of a server, over one database.
 
 Owns no statements: it runs those of the tables' files in transactions.  Reads are methods; each
 write is an operation (``WriteObject``, ``SubmitScore``, ``AddMatch`` …), and the operations of one

@@ -85,7 +85,7 @@ class Freezing:
 
     @property
     def players(self) -> int:
-        """How many play in the rooms that go, or that are here."""
+        """The number of players in the rooms that go."""
         rooms = self._server.lobby.open_rooms
         return sum(room.players for room in rooms if self._goes(room.task.label))
 

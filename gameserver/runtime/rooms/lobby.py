@@ -4,7 +4,7 @@ Owns the room kinds, reserving seats, making rooms, and closing empty ones.  Nev
 and never runs a tick; each room has its own ``RoomTask``, and a ``Roster`` of its players.
 
 Finding a room (``open_rooms.py``), moves (``moves.py``), recovering durable rooms
-(``durable_rooms.py``) and handing all rooms over (``handing_over.py``) have files of their own.
+(``durable_rooms.py``) and handing rooms over (``handing_over.py``) have files of their own.
 """
 
 from __future__ import annotations

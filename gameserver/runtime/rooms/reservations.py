@@ -49,7 +49,7 @@ class Reserved:
 
     @property
     def has_options(self) -> bool:
-        """Whether those that the client gives do not count."""
+        """Whether the seat has options already, so that those of the client do not count."""
         return self.options is not None or self.moved_from is not None
 
 
