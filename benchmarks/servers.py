@@ -1,6 +1,6 @@
 """How to start each server and what to say to it; one ``Contender`` each.
 
-Owns command lines, environments and readiness.  A contender that cannot be installed raises
+Owns command lines, environments, ports and readiness.  A contender that cannot be installed raises
 ``BenchmarkError`` in ``prepare``, which whoever runs a table reports.
 """
 
@@ -11,12 +11,13 @@ import os
 import pathlib
 import re
 import selectors
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from typing import Final, Self
+from typing import IO, Final, Self
 
 import attrs
 
@@ -154,7 +155,23 @@ class RunningServer:
             connection.close()
 
 
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
 # ---------------------------------------------------------------- ourselves
+
+
+def port_printed(output: IO[str]) -> int:
+    """Wait until our own server names its port on standard output, and return it."""
+    for line in output:
+        if line.startswith("open http://"):
+            return int(line.rstrip("/\n").rpartition(":")[2])
+    raise BenchmarkError("the server did not start")
+
 
 _ROOMS: Final = {
     "broadcast": "Broadcast",

@@ -22,6 +22,7 @@ import attrs
 import trio
 
 from benchmarks.machine import BenchmarkError
+from benchmarks.servers import free_port
 from gameserver.cluster.directory.addresses import RedisAddress, read_address
 from gameserver.cluster.directory.errors import DirectoryUnavailable
 from gameserver.cluster.directory.listings import NodeListing, NodeLoad, RoomListing
@@ -232,9 +233,7 @@ def running_redis() -> Iterator[tuple[RedisAddress, subprocess.Popen[bytes]]]:
     """Run a Redis server of a study's own; yield its address and process."""
     if shutil.which("redis-server") is None:
         raise BenchmarkError("this needs redis-server: apt-get install redis-server")
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
         process = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)

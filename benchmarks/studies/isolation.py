@@ -9,7 +9,6 @@ import itertools
 import os
 import re
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -23,6 +22,7 @@ import attrs
 import trio
 
 from benchmarks.hostile.light import LightPlayer
+from benchmarks.servers import free_port
 from benchmarks.studies.cluster import running_redis
 from clients import open_game
 from clients.errors import ConnectionLost, Refused
@@ -95,7 +95,7 @@ def _nodes(address: RedisAddress) -> Iterator[list[int]]:
     """Run two nodes that share the directory at ``address``; yield their ports."""
     [(host, redis_port)] = address.hosts
     environment = {**os.environ, "GAMESERVER_SECRET": SECRET, "PYTHONPATH": os.getcwd()}
-    ports, processes = [_free_port(), _free_port()], []
+    ports, processes = [free_port(), free_port()], []
     try:
         for port in ports:
             command = [
@@ -111,13 +111,6 @@ def _nodes(address: RedisAddress) -> Iterator[list[int]]:
         for process in processes:
             process.kill()
             process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _wait_until_ready(port: int) -> None:

@@ -17,13 +17,13 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import attrs
 import trio
 
 from benchmarks.hostile.light import LightPlayer
-from benchmarks.machine import BenchmarkError
+from benchmarks.servers import port_printed
 from clients import GameClient, open_game
 from clients.backoff import Backoff
 from clients.errors import ConnectionLost
@@ -82,7 +82,7 @@ class _Server:
         )
         log.close()
         assert self.process.stdout is not None
-        self.port = _port_printed(self.process.stdout)
+        self.port = port_printed(self.process.stdout)
         return self._recovered_tick()
 
     def kill(self) -> None:
@@ -99,13 +99,6 @@ class _Server:
                 tick: int = json.loads(line)["tick"]
                 return tick
         return 0
-
-
-def _port_printed(output: IO[str]) -> int:
-    for line in output:
-        if line.startswith("open http://"):
-            return int(line.rstrip("/\n").rpartition(":")[2])
-    raise BenchmarkError("the server did not start; its log is in the folder of the study")
 
 
 class _Players:

@@ -1,8 +1,8 @@
-"""``node_kills``: one of several nodes with durable rooms is killed, and its players must be back.
+"""``node_kills``: a node with durable rooms is killed, and its players come back on other nodes.
 
-Owns the server, and its players, which are light: they note the tick of each delta, come back with
-their resume tokens, and tell when they have their seats again.  Measures what a kill costs those on
-the killed node, and that the others notice nothing.
+Owns the server and its players.  The players are light: they note the tick of each delta, and come
+back with their resume tokens.  Measures the cost of a kill for the players of the killed node, and
+whether the players of other nodes notice it.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import attrs
 import trio
 
 from benchmarks.hostile.light import LightPlayer
 from benchmarks.machine import BenchmarkError
+from benchmarks.servers import port_printed
+from benchmarks.studies.nodes import wait_until_all_serve
 from clients.backoff import Backoff
 from clients.errors import ConnectionLost
 from gameserver.games.arena.model import Play, Steer
@@ -30,7 +32,7 @@ from gameserver.games.arena.room import Arena
 
 #: Rooms for each node.
 ROOMS_PER_NODE: Final = 2
-#: Before a kill, and after all are back.
+#: The time that all play before a kill, and after all are back.
 PLAY_S: Final = 4.0
 RETURN_DEADLINE_S: Final = 30.0
 STEER_EVERY_S: Final = 0.4
@@ -53,7 +55,7 @@ class Kill:
     #: Seconds from the kill until the last of them had a seat again.
     back_s: float
     seats_lost: int
-    #: Of the rooms that went, the most ticks that a player had seen and the recovered room has not.
+    #: The most ticks of one room that a player had seen and the recovered room has not.
     ticks_lost: int
     #: The longest gap between two deltas of players on other nodes, around the kill and before.
     gap_s: float
@@ -143,13 +145,6 @@ class _Crowd:
             await link.read(saw)
 
 
-def _port_printed(output: IO[str]) -> int:
-    for line in output:
-        if line.startswith("open http://"):
-            return int(line.rstrip("/\n").rpartition(":")[2])
-    raise BenchmarkError("the server did not start")
-
-
 def _rooms_of(log: Path, node: str) -> set[str]:
     """Return the rooms that a node has opened."""
     lines = [json.loads(line) for line in log.read_text().splitlines() if '"room opened"' in line]
@@ -176,7 +171,7 @@ def _process_of(folder: Path, index: int) -> int:
 
 
 async def run(players: int, nodes: int, seed: int) -> Kill:
-    """Kill a node, drawn by chance, while so many play on all of them."""
+    """Kill a random node while ``players`` play on all nodes."""
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         folder = Path(name)
@@ -194,8 +189,9 @@ async def run(players: int, nodes: int, seed: int) -> Kill:
             )
         try:
             assert server.stdout is not None
-            port = await trio.to_thread.run_sync(_port_printed, server.stdout)
-            await _until_all_serve(folder, nodes)
+            port = await trio.to_thread.run_sync(port_printed, server.stdout)
+            sockets = folder / "data" / "nodes"
+            await trio.to_thread.run_sync(wait_until_all_serve, sockets, nodes)
             crowd = _Crowd(port, players, ROOMS_PER_NODE * nodes, rng)
             return await _play(crowd, folder, nodes, rng)
         finally:
@@ -203,15 +199,6 @@ async def run(players: int, nodes: int, seed: int) -> Kill:
             await trio.to_thread.run_sync(server.wait)
             if server.stdout is not None:
                 server.stdout.close()
-
-
-async def _until_all_serve(folder: Path, nodes: int) -> None:
-    with trio.fail_after(60.0):
-        while True:  # another program makes these files
-            if all((folder / "data" / "nodes" / f"n{n}").exists() for n in range(nodes)):
-                break
-            await trio.sleep(0.1)
-    await trio.sleep(PLAY_S)
 
 
 async def _play(crowd: _Crowd, folder: Path, nodes: int, rng: random.Random) -> Kill:

@@ -146,7 +146,7 @@ def _serving(nodes: int) -> Iterator[_Server]:
         try:
             server = _Server(process, home / "log")
             server.port = _port(home / "out", process)
-            _wait_until_all_serve(home / "data" / "nodes", nodes)
+            wait_until_all_serve(home / "data" / "nodes", nodes)
             yield server
         finally:
             process.terminate()
@@ -163,7 +163,8 @@ def _port(out: Path, process: subprocess.Popen[bytes]) -> int:
     raise BenchmarkError("the server does not start")
 
 
-def _wait_until_all_serve(folder: Path, nodes: int) -> None:
+def wait_until_all_serve(folder: Path, nodes: int) -> None:
+    """Wait until each node has its socket in ``folder``, and has listed itself."""
     deadline_s = time.monotonic() + START_DEADLINE_S
     while nodes > 1 and not all((folder / f"n{index}").exists() for index in range(nodes)):
         if time.monotonic() > deadline_s:

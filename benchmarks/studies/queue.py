@@ -1,4 +1,4 @@
-"""``queue``: ten thousand players wait for matches; their waits, the matches, the cost of a tick.
+"""``queue``: the waits, the matches and the cost of a tick while thousands of players wait.
 
 Owns the crowds of this study.  Plays the real room of ``gameserver.games.queue`` tick by tick, with
 a publish to every seat, but without sockets.  Matched players leave at once.  Times are of the CPU
@@ -16,8 +16,8 @@ from typing import Any, Final
 import attrs
 
 from benchmarks.pilots import FrameSink
+from clients.bots.figures import percentile
 from gameserver.games.queue import Avoid, Latency, Queue, QueueOptions, Roles, Size, Skill
-from gameserver.games.queue.room import PLAYERS_MOVED_PER_TICK
 from gameserver.replication.publisher import Publisher
 from gameserver.simulation.stepper import Stepper
 
@@ -114,7 +114,7 @@ class Simulation:
         self._owed = 0.0
 
     def come(self, players: float) -> None:
-        """Let about so many players join, in parties."""
+        """Let about ``players`` players join, in parties."""
         self._owed += players
         sizes, weights = zip(*self._crowd.parties.items(), strict=True)
         while self._owed >= 1:
@@ -183,7 +183,7 @@ class Simulation:
 
 
 def run(players: int, seconds: float, arrivals_per_s: float) -> list[Outcome]:
-    """Play each crowd: so many players at the beginning, and those who come in that time."""
+    """Play each crowd: ``players`` at the beginning, and the arrivals of ``seconds``."""
     outcomes = []
     for crowd in CROWDS:
         simulation = Simulation(crowd)
@@ -206,7 +206,7 @@ def run(players: int, seconds: float, arrivals_per_s: float) -> list[Outcome]:
 
 def quantile(values: list[float], share: float) -> float:
     """Return the value below which this share of ``values`` lies; 0 if there are none."""
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))] if values else 0.0
+    return percentile(values, share) or 0.0
 
 
 HEADER: Final = (
@@ -227,7 +227,3 @@ def row(outcome: Outcome) -> list[Any]:
         *(outcome.name, f"{matched:,}", f"{outcome.left_waiting:,}"),
         *(*waits, *spreads, latency, *steps, *publishes),
     ]
-
-
-#: Players who can be matched in a second: more would hold up the ticks of the other rooms.
-MOST_MATCHED_PER_S: Final = PLAYERS_MOVED_PER_TICK * TICK_RATE

@@ -1,9 +1,10 @@
 """``upgrades``: a server is handed over to a new process again and again, while a crowd plays.
 
-A server with several nodes starts them anew one after another; each room goes to another node.
-
 Owns the server and its players: many light ones, which note when deltas come, and a dozen whole
-clients, which predict their ships and check the state.  Measures what they notice.
+clients, which predict their ships and check the state.  Measures gaps between deltas, corrections,
+and lost connections.
+
+A server with several nodes starts them anew one after another; each room goes to another node.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import attrs
 import trio
 
 from benchmarks.hostile.light import LightPlayer
-from benchmarks.machine import BenchmarkError
+from benchmarks.servers import port_printed
 from clients import GameClient, open_game
 from clients.bots.arena_ship import ArenaShip
 from clients.errors import ConnectionLost
@@ -98,7 +99,6 @@ class _Players:
         self._count = count
         self._rooms = rooms
         self._rng = rng
-        self._joined = 0
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
         """Let all join, then play on."""
@@ -151,15 +151,8 @@ class _Players:
                 await play.steer(Steer(turn=(tick // 40) % 3 - 1, thrust=tick % 64 < 32))
 
 
-def _port_printed(output: IO[str]) -> int:
-    for line in output:
-        if line.startswith("open http://"):
-            return int(line.rstrip("/\n").rpartition(":")[2])
-    raise BenchmarkError("the server did not start")
-
-
 async def run(players: int, times: int, nodes: int = 1) -> Record:
-    """Upgrade the server ``times`` times while so many and a dozen more play.
+    """Upgrade the server ``times`` times while ``players`` and a dozen more play.
 
     They play in one room, or in two for each of several nodes.
     """
@@ -179,7 +172,7 @@ async def run(players: int, times: int, nodes: int = 1) -> Record:
         )
         try:
             assert server.stdout is not None
-            port = await trio.to_thread.run_sync(_port_printed, server.stdout)
+            port = await trio.to_thread.run_sync(port_printed, server.stdout)
             crowd = _Players(port, players, rooms, random.Random(1))
             await _play(record, crowd, data / "control", times)
         finally:
@@ -216,7 +209,7 @@ async def _play(record: Record, crowd: _Players, control: Path, times: int) -> N
 
 
 def table(record: Record) -> str:
-    """Return what the players noticed as a Markdown table."""
+    """Return the gaps, corrections and lost connections as a Markdown table."""
     rows = [
         ("players, whole clients among them, rooms", f"{record.players}, {WHOLE}, {record.rooms}"),
         ("upgrades", str(len(record.upgrades))),
