@@ -1,18 +1,19 @@
-"""``monitor``: what the monitor costs a room full of players, while it is open and while it is not.
+"""``monitor``: the CPU time of a server with a full room, while the monitor is open and closed.
 
-Owns opening and closing it while others play.  Windows with and without it alternate, so that what
-changes slowly on the machine is in both.
+Owns opening and closing it while others play.  Windows with and without it alternate, so that slow
+changes of the machine are in both.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
-import socket
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any, Final
 
 import attrs
@@ -22,19 +23,19 @@ from benchmarks import measure
 from benchmarks.generator import Generator
 from benchmarks.machine import BenchmarkError
 from benchmarks.records import Record
-from benchmarks.servers import OURSELVES, RunningServer, Setting, Started
+from benchmarks.servers import OURSELVES, RunningServer, Setting, Started, free_port
 from benchmarks.studies.session import Session
 from clients import open_game
 from gameserver.admin.monitor_room import Watch
 
-#: How long the monitor is open before a window begins, and closed.
+#: How long the monitor has been open, or closed, when a window begins.
 SETTLE_S: Final = 2.0
 _WATCHER: Final = "from benchmarks.studies.monitor import watch; watch()"
 
 
 def run(session: Session, players: int, rounds: int) -> list[Record]:
     """Return one record: CPU shares of the server with and without an open monitor."""
-    token, port = secrets.token_urlsafe(32), _free_port()
+    token, port = secrets.token_urlsafe(32), free_port()
 
     def prepare(setting: Setting) -> Started:
         plain = OURSELVES.prepare(setting)
@@ -58,19 +59,9 @@ def run(session: Session, players: int, rounds: int) -> list[Record]:
             before = measure.times(server.pid, driver.cores.server)
             for _ in range(rounds):
                 closed.append(_share(server.pid, driver.cores.server, window_s))
-                with subprocess.Popen(
-                    [sys.executable, "-c", _WATCHER, str(port), str(driver.cores.load)],
-                    stdin=subprocess.PIPE,
-                    text=True,
-                ) as watcher:
-                    assert watcher.stdin is not None
-                    watcher.stdin.write(f"{token}\n")
-                    watcher.stdin.flush()
+                with _open_monitor(port, token, driver.cores.load):
                     time.sleep(SETTLE_S)
                     opened.append(_share(server.pid, driver.cores.server, window_s))
-                    if watcher.poll() is not None:
-                        raise BenchmarkError("the monitor was not open all the time")
-                    watcher.terminate()
                 time.sleep(SETTLE_S)
             told = crowd.wait_for("end")
             spent = measure.times(server.pid, driver.cores.server).since(before)
@@ -96,14 +87,33 @@ def _share(pid: int, core: int, window_s: float) -> float:
     return after.since(before).cpu_s / (ended_s - begun_s)
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+@contextlib.contextmanager
+def _open_monitor(port: int, token: str, core: int) -> Iterator[None]:
+    """Keep the monitor open, in a process of its own; ``BenchmarkError`` if it closes before."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _WATCHER, str(port), str(core)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as watcher:
+        assert watcher.stdin is not None
+        assert watcher.stdout is not None
+        watcher.stdin.write(f"{token}\n")
+        watcher.stdin.flush()
+        try:
+            watcher.stdout.readline()  # it is open, or the process has ended
+            yield
+            if watcher.poll() is not None:
+                raise BenchmarkError("the monitor was not open all the time")
+        finally:
+            watcher.terminate()
 
 
 def watch() -> None:
-    """Keep the monitor open on the busiest room; ``argv`` has its port and the core to run on."""
+    """Keep the monitor open on the busiest room, and print a line once it is.
+
+    ``argv`` has its port and the core to run on; standard input has the token.
+    """
     port, core, token = int(sys.argv[1]), int(sys.argv[2]), sys.stdin.readline().strip()
     os.sched_setaffinity(0, {core})
 
@@ -114,6 +124,8 @@ def watch() -> None:
                 await operator.next_delta()
             busiest: Any = max(rooms, key=lambda room: room.players)
             await operator.send(Watch(busiest.label))
+            sys.stdout.write("open\n")
+            sys.stdout.flush()
             while True:
                 await operator.next_delta()
 
