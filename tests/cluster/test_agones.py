@@ -14,8 +14,7 @@ from gameserver.cluster import agones
 from gameserver.cluster.agones import AgonesRefused, AgonesSdk, AgonesServer, open_sdk
 from tests.support.agones_sidecar import Sidecar, open_sidecar
 from tests.support.redis_server import free_port
-
-PATIENCE_S = 60.0
+from tests.support.sockets import PATIENCE_S
 
 
 @pytest.fixture(autouse=True)

@@ -16,9 +16,7 @@ from gameserver.cluster.agones_companion import AgonesCompanion, tell_end
 from gameserver.config import ConfigError, load_settings
 from tests.support.agones_sidecar import Sidecar, open_sidecar
 from tests.support.clusters import Plain, url_of
-from tests.support.sockets import until
-
-PATIENCE_S = 60.0
+from tests.support.sockets import PATIENCE_S, until
 
 
 @asynccontextmanager

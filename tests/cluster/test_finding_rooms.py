@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +81,7 @@ class Site:
 
 
 @contextlib.asynccontextmanager
-async def on_one_host(folder: Path, _redis: object) -> AsyncIterator[Site]:
+async def on_one_host(folder: Path) -> AsyncIterator[Site]:
     async with node_host(folder, kinds=KINDS) as host:
 
         async def list_rooms() -> None:
@@ -93,14 +92,14 @@ async def on_one_host(folder: Path, _redis: object) -> AsyncIterator[Site]:
 
 
 @contextlib.asynccontextmanager
-async def on_two_hosts(_folder: Path, redis: Callable[[], RedisServer]) -> AsyncIterator[Site]:
+async def on_two_hosts(redis: RedisServer | None) -> AsyncIterator[Site]:
+    """Share a directory on ``redis``, or in memory where there is none."""
     async with contextlib.AsyncExitStack() as stack:
-        if redis is memory:
+        if redis is None:
             directory: Any = memory_directory()
         else:
-            server = redis()
-            address = read_address(server.url)
-            server.settle(address.base)
+            address = read_address(redis.url)
+            redis.settle(address.base)
             opening = open_redis_directory(address, lease_s=LEASE_S, call_timeout_s=LEASE_S)
             directory = await stack.enter_async_context(opening)
         servers = await stack.enter_async_context(open_nodes(2, directory, KINDS))
@@ -115,10 +114,6 @@ async def on_two_hosts(_folder: Path, redis: Callable[[], RedisServer]) -> Async
         yield Site(servers, give, list_rooms)
 
 
-def memory() -> RedisServer:
-    raise AssertionError("there is no server")
-
-
 @pytest.fixture(scope="module")
 def redis() -> Iterator[RedisServer]:
     with redis_server() as server:
@@ -127,12 +122,14 @@ def redis() -> Iterator[RedisServer]:
 
 @pytest.fixture(params=["host", "memory", pytest.param("redis", marks=pytest.mark.long)])
 async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Site]:
-    opened = {
-        "host": partial(on_one_host, tmp_path, None),
-        "memory": partial(on_two_hosts, tmp_path, memory),
-        "redis": partial(on_two_hosts, tmp_path, lambda: request.getfixturevalue("redis")),
-    }[request.param]
-    async with opened() as made:
+    match request.param:
+        case "host":
+            opening = on_one_host(tmp_path)
+        case "memory":
+            opening = on_two_hosts(None)
+        case _:
+            opening = on_two_hosts(request.getfixturevalue("redis"))
+    async with opening as made:
         yield made
 
 

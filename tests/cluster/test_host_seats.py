@@ -36,11 +36,6 @@ class Away(Pairs):
 KINDS: Mapping[str, type[Room]] = {"pairs": Pairs, "away": Away, "field": Field}
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path
-
-
 async def reach_match(game: GameClient) -> str:
     with trio.fail_after(PATIENCE_S):
         while not game.room.startswith("field/"):
@@ -48,8 +43,8 @@ async def reach_match(game: GameClient) -> str:
     return game.room
 
 
-async def test_a_match_is_made_on_another_node_and_all_are_moved_there(folder: Path) -> None:
-    async with node_host(folder, kinds=KINDS) as host:
+async def test_a_match_is_made_on_another_node_and_all_are_moved_there(tmp_path: Path) -> None:
+    async with node_host(tmp_path, kinds=KINDS) as host:
         await host.give(0, "away/main")
         await host.give(1, "field/final")
         one, other = map(url_of, host.servers)
@@ -61,8 +56,8 @@ async def test_a_match_is_made_on_another_node_and_all_are_moved_there(folder: P
             assert [server.players for server in host.servers] == [0, 2]
 
 
-async def test_each_match_gets_a_room_of_its_own_on_some_node(folder: Path) -> None:
-    async with node_host(folder, kinds=KINDS) as host:
+async def test_each_match_gets_a_room_of_its_own_on_some_node(tmp_path: Path) -> None:
+    async with node_host(tmp_path, kinds=KINDS) as host:
         await host.give(0, "pairs/main")
         urls = [url_of(server) for server in host.servers]
         rooms: list[str] = []
@@ -84,8 +79,8 @@ async def test_each_match_gets_a_room_of_its_own_on_some_node(folder: Path) -> N
             over.set()
 
 
-async def test_a_client_that_missed_its_move_hears_of_it_again(folder: Path) -> None:
-    async with node_host(folder, kinds=KINDS) as host:
+async def test_a_client_that_missed_its_move_hears_of_it_again(tmp_path: Path) -> None:
+    async with node_host(tmp_path, kinds=KINDS) as host:
         await host.give(0, "away/main")
         await host.give(1, "field/final")
         url = url_of(host.servers[0])
@@ -104,8 +99,8 @@ async def test_a_client_that_missed_its_move_hears_of_it_again(folder: Path) -> 
                 assert await thief.closed() == (4007, "the ticket was used before")
 
 
-async def test_a_refusal_of_another_node_arrives_as_it_is(folder: Path) -> None:
-    async with node_host(folder, kinds=KINDS) as host:
+async def test_a_refusal_of_another_node_arrives_as_it_is(tmp_path: Path) -> None:
+    async with node_host(tmp_path, kinds=KINDS) as host:
         await host.give(1, "field/x")
         party = Party("field/x", (Guest(),) * 1000)
         with pytest.raises(JoinRefused, match="fewer than 1000 seats") as refused:
@@ -113,8 +108,8 @@ async def test_a_refusal_of_another_node_arrives_as_it_is(folder: Path) -> None:
         assert refused.value.code == 4005
 
 
-async def test_a_node_that_does_not_answer_reserves_nothing(folder: Path) -> None:
-    async with node_host(folder, kinds=KINDS) as host:
+async def test_a_node_that_does_not_answer_reserves_nothing(tmp_path: Path) -> None:
+    async with node_host(tmp_path, kinds=KINDS) as host:
         await host.give(1, "field/x")
         host.folder.node(1).unlink()
         with pytest.raises(JoinRefused, match="does not answer") as refused:

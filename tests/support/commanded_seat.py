@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from inspect import signature
 from types import SimpleNamespace
 from typing import Any
 
@@ -55,14 +54,6 @@ class Checked:
     def __attrs_post_init__(self) -> None:
         if self.value == 13:
             raise ValueError("thirteen")
-
-
-#: How many parameters of a ``Reception`` a test of commands cares for.
-ASKED = 7
-
-
-def _nothing(*_arguments: object) -> None:
-    """Do nothing."""
 
 
 COMMANDS = (Aim, Checked, Nothing, Steer)  # in the order of their kinds
@@ -118,9 +109,17 @@ class Side:
 
         async def make() -> Reception:
             count = MessageCount(self.counters)
-            # What comes after the log concerns no command.
-            others = [_nothing] * (len(signature(Reception).parameters) - ASKED)
-            return Reception(self.seated, task, ws, count, self.counters, self._end, log, *others)
+            return Reception(
+                self.seated,
+                task,
+                ws,
+                count,
+                self.counters,
+                self._end,
+                log,
+                muted=lambda: None,
+                report=lambda _seat, _reason: "",
+            )
 
         self.reception: Reception = trio.run(make, clock=MockClock())
         self.reception._clock = lambda: self.now_s
