@@ -11,18 +11,16 @@ import os
 import pathlib
 import secrets
 
-from gameserver.deploying.game import Game
+from gameserver.deploying.game import Game, stop_s
 from gameserver.deploying.grafana import monitoring
 from gameserver.deploying.image import image_files, image_name, image_step, quoted
 from gameserver.deploying.output import Deployment
 from gameserver.deploying.proxies import caddyfile
 from gameserver.deploying.templates import filled
 
-DEFAULT_NODES = 2
 PORT = 8000
 #: The network of the containers, whose X-Forwarded-For the nodes believe.
 NETWORK = "172.30.0.0/24"
-_SPARE_S = 10.0
 _SECRETS = (
     "secret",
     "metrics_token",
@@ -35,26 +33,19 @@ _SECRETS = (
 def compose(game: Game) -> Deployment:
     """Return a project of Docker Compose, with secrets made by chance."""
     host = game.public_host
-    count = game.settings().nodes if "nodes" in game.given else DEFAULT_NODES
-    nodes = [f"node-{number}" for number in range(1, count + 1)]
-    of_nodes = Game(
-        name=game.name,
-        rooms=game.rooms,
-        given={name: value for name, value in game.given.items() if name not in _OWN},
-        servers=game.servers,
-        folder=game.folder,
-    )
+    nodes = [f"node-{number}" for number in range(1, game.nodes + 1)]
+    of_nodes = game.without(_OWN)
     defaults = {"host": "0.0.0.0", "proxies": NETWORK, "drain_s": 60.0, "data": "/data"}
     settings = of_nodes.settings(**defaults)
     values = {
         "name": game.name,
         "host": host,
-        "count": str(count),
+        "count": str(game.nodes),
         "image": image_name(game),
         "context": pathlib.PurePath(os.path.relpath(".", game.folder)).as_posix(),
         "dockerfile": (game.folder / "Dockerfile").as_posix(),
         "quoted_rooms": quoted(game.rooms),
-        "stop_s": f"{settings.drain_s + settings.grace_s + _SPARE_S:.0f}",
+        "stop_s": f"{stop_s(settings):.0f}",
         "nodes": "".join(filled("compose/node", {"node": node, "host": host}) for node in nodes),
     }
     chance = {name: secrets.token_hex(24) for name in _SECRETS}
@@ -68,7 +59,7 @@ def compose(game: Game) -> Deployment:
         **monitoring(game, tuple(by_path.values()), "/run/secrets/metrics_token"),
         "grafana-provisioning/datasources/prometheus.yaml": filled("grafana/datasource.yaml", {}),
         "grafana-provisioning/dashboards/gameserver.yaml": filled("grafana/dashboards.yaml", {}),
-        **image_files(game, game.folder),
+        **image_files(game),
     }
     return Deployment(
         files,

@@ -117,13 +117,7 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
         Panel(
             "Share of the time that ticks take",
             "percentunit",
-            (
-                Query(
-                    "sum by (instance)"
-                    " (rate(gameserver_tick_round_seconds_total{@}[$__rate_interval]))",
-                    "{{instance}}",
-                ),
-            ),
+            (Query(_rate("tick_round_seconds", "instance"), "{{instance}}"),),
             "1 is a whole core; with several nodes, the sum of their shares.",
         ),
         Panel(

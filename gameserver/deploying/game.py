@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import pathlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -20,6 +20,10 @@ from gameserver.errors import GameServerError
 #: A label of DNS, as Kubernetes, systemd and host names take it.
 _NAME: Final = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 _SECRETS: Final = frozenset(each.name for each in attrs.fields(Settings) if not each.repr)
+#: Nodes of a game in containers, if the settings do not say.
+DEFAULT_NODES: Final = 2
+#: More than the server itself takes to stop.
+_SPARE_S: Final = 10.0
 
 
 class DeployError(GameServerError):
@@ -50,6 +54,16 @@ class Game:
             raise DeployError("give the host name of the game: --hosts play.example.org")
         return hosts[0]
 
+    @property
+    def nodes(self) -> int:
+        """The number of nodes of the game in containers."""
+        return self.settings().nodes if "nodes" in self.given else DEFAULT_NODES
+
+    def without(self, names: Collection[str]) -> Game:
+        """Return the game without the settings ``names``, which a recipe makes itself."""
+        given = {name: value for name, value in self.given.items() if name not in names}
+        return attrs.evolve(self, given=given)
+
     def settings_file(self, **defaults: Any) -> str:
         """Return a TOML file of the settings, over the ``defaults`` of a recipe."""
         values = {**defaults, **self.given}
@@ -66,6 +80,11 @@ def name_of(rooms: Sequence[str], name: str | None) -> str:
             "letter: --name mygame"
         )
     return chosen
+
+
+def stop_s(settings: Settings) -> float:
+    """Return how long a server with these settings may take to stop."""
+    return settings.drain_s + settings.grace_s + _SPARE_S
 
 
 def without_secrets(given: Mapping[str, Any]) -> dict[str, Any]:

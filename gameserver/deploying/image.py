@@ -32,18 +32,17 @@ def image_name(game: Game) -> str:
     return f"{game.name}:latest"
 
 
-def image_files(
-    game: Game, folder: pathlib.PurePath, extras: Iterable[str] = EXTRAS
-) -> dict[str, str]:
-    """Return the files of the image; ``folder`` is theirs, seen from the folder of the game."""
+def image_files(game: Game, extras: Iterable[str] = EXTRAS) -> dict[str, str]:
+    """Return the files of the image."""
+    folder = game.folder.as_posix()
     source = _source(game)
     inside = [f"!{source}/**"] if "." not in source else []
     inside += [f"{source}/{name}" for name in ("**/.*", "data")] if inside else []
     values = {
         "name": game.name,
         "image": image_name(game),
-        "folder": f"{folder.as_posix()}/",
-        "dockerfile": f"{folder.as_posix()}/Dockerfile",
+        "folder": f"{folder}/",
+        "dockerfile": f"{folder}/Dockerfile",
         "source": source,
         "ignore_inside": "\n".join(inside),
         "quoted_rooms": quoted(game.rooms),

@@ -11,21 +11,17 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
-import attrs
-
 from gameserver.config import Settings
-from gameserver.deploying.game import Game
+from gameserver.deploying.game import Game, stop_s
 from gameserver.deploying.grafana import ALERTS, DASHBOARD, monitoring
 from gameserver.deploying.image import image_files, image_step, quoted
 from gameserver.deploying.output import Deployment
 from gameserver.deploying.templates import filled
 
-DEFAULT_NODES: Final = 2
 #: Networks that clusters give to pods, whose X-Forwarded-For the nodes believe.
 POD_NETWORKS: Final = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
 #: Seconds after which balancers no longer send clients to a pod that ends.
 FORGET_S: Final = 5.0
-_SPARE_S: Final = 10.0
 #: Settings that the manifests themselves set.
 _OWN: Final = frozenset(
     {
@@ -38,22 +34,21 @@ _OWN: Final = frozenset(
 def kubernetes(game: Game) -> Deployment:
     """Return manifests of a StatefulSet with all that it needs, but for its databases."""
     host = game.public_host
-    pods, defaults = _of_pods(game), _defaults(drain_s=60.0, proxies=POD_NETWORKS)
+    pods, defaults = game.without(_OWN), _defaults(proxies=POD_NETWORKS)
     settings = pods.settings(**defaults)
-    values = {**_values(pods, settings), "host": host, "count": _count(game)}
-    chance = {"secret": secrets.token_hex(24), "metrics_token": secrets.token_hex(24)}
+    values = {**_values(pods, settings), "host": host, "count": str(game.nodes)}
     graphs = monitoring(game, (f"{game.name}:8000",), "/etc/prometheus/metrics_token")
     files = {
         "kustomization.yaml": filled("kubernetes/kustomization.yaml", values),
         "game.yaml": filled("kubernetes/game.yaml", values),
         "gateway.yaml": filled("kubernetes/gateway.yaml", values),
         "Caddyfile": filled("kubernetes/Caddyfile", values),
-        "secret.yaml": _secret(game, chance, filled("kubernetes/addresses", {})),
+        "secret.yaml": _secret(game, filled("kubernetes/addresses", {})),
         "settings.toml": pods.settings_file(**defaults),
         "prometheus-adapter.yaml": filled("kubernetes/prometheus-adapter.yaml", {}),
         **{name: graphs[name] for name in (DASHBOARD, ALERTS)},
         ".gitignore": "secret.yaml\n",
-        **image_files(game, game.folder),
+        **image_files(game),
     }
     return Deployment(
         files,
@@ -68,18 +63,17 @@ def kubernetes(game: Game) -> Deployment:
 
 def agones(game: Game) -> Deployment:
     """Return a Fleet, its autoscaler, and an allocation."""
-    pods, defaults = _of_pods(game), _defaults(drain_s=60.0, agones=True)
+    pods, defaults = game.without(_OWN), _defaults(agones=True)
     settings = pods.settings(**defaults)
-    values = {**_values(pods, settings), "count": _count(game)}
-    chance = {"secret": secrets.token_hex(24), "metrics_token": secrets.token_hex(24)}
+    values = {**_values(pods, settings), "count": str(game.nodes)}
     files = {
         "kustomization.yaml": filled("agones/kustomization.yaml", values),
         "fleet.yaml": filled("agones/fleet.yaml", values),
         "allocation.yaml": filled("agones/allocation.yaml", values),
-        "secret.yaml": _secret(game, chance, ""),
+        "secret.yaml": _secret(game, ""),
         "settings.toml": pods.settings_file(**defaults),
         ".gitignore": "secret.yaml\n",
-        **image_files(game, game.folder, ("agones",)),
+        **image_files(game, ("agones",)),
     }
     return Deployment(
         files,
@@ -92,18 +86,12 @@ def agones(game: Game) -> Deployment:
     )
 
 
-def _of_pods(game: Game) -> Game:
-    given = {name: value for name, value in game.given.items() if name not in _OWN}
-    return attrs.evolve(game, given=given)
-
-
 def _defaults(**of_recipe: Any) -> dict[str, Any]:
-    return {"host": "0.0.0.0", "data": "/data", **of_recipe}
+    return {"host": "0.0.0.0", "data": "/data", "drain_s": 60.0, **of_recipe}
 
 
 def _values(game: Game, settings: Settings) -> Mapping[str, str]:
     image = {"image_name": game.name, "quoted_rooms": quoted(game.rooms), "name": game.name}
-    stop_s = FORGET_S + settings.drain_s + settings.grace_s + _SPARE_S
     return {
         **image,
         "folder": game.folder.as_posix(),
@@ -112,15 +100,12 @@ def _values(game: Game, settings: Settings) -> Mapping[str, str]:
         "volumes": filled("kubernetes/volumes", image),
         "drain_s": f"{settings.drain_s:.0f}",
         "forget_s": f"{FORGET_S:.0f}",
-        "stop_s": f"{stop_s:.0f}",
+        "stop_s": f"{FORGET_S + stop_s(settings):.0f}",
     }
 
 
-def _count(game: Game) -> str:
-    return str(game.settings().nodes if "nodes" in game.given else DEFAULT_NODES)
-
-
-def _secret(game: Game, chance: Mapping[str, str], addresses: str) -> str:
+def _secret(game: Game, addresses: str) -> str:
+    chance = {name: secrets.token_hex(24) for name in ("secret", "metrics_token")}
     values = {**chance, "name": game.name, "addresses": addresses}
     return filled("kubernetes/secret.yaml", values)
 

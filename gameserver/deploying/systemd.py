@@ -5,12 +5,9 @@ Owns the two units and the file of settings beside them.  Never calls ``systemct
 
 from __future__ import annotations
 
-from gameserver.deploying.game import Game
+from gameserver.deploying.game import Game, stop_s
 from gameserver.deploying.output import Deployment
 from gameserver.deploying.templates import filled
-
-#: More than the server itself takes to stop.
-_SPARE_S = 10.0
 
 
 def systemd(game: Game) -> Deployment:
@@ -41,7 +38,7 @@ def systemd(game: Game) -> Deployment:
             "unit": game.name,
             "rooms": " ".join(game.rooms),
             "sockets": " ".join(sockets),
-            "stop_s": f"{settings.drain_s + settings.grace_s + _SPARE_S:.0f}",
+            "stop_s": f"{stop_s(settings):.0f}",
         },
     )
     files["settings.toml"] = game.settings_file(**defaults)
