@@ -3,14 +3,14 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { remembered } from "../../clients/web/arena/start_card.js";
+import { rememberedPilot } from "../../clients/web/arena/start_card.js";
 
 let kept = "";
 Object.defineProperty(globalThis, "localStorage", { value: { getItem: () => kept } });
 
 function pilot(value) {
   kept = JSON.stringify(value);
-  return remembered();
+  return rememberedPilot();
 }
 
 test("a name that was remembered is cleaned, for it may be anybody's", () => {

@@ -1,17 +1,18 @@
 /**
- * What a new player is told in play: one line at a time, each when it first matters.
+ * Hints for a new player: one line at a time, each when it first matters.
  *
- * Owns the lines, their order, and the memory of those that were read.  Never touches the game.
+ * Owns the lines, their order, and which of them this browser has shown.  Never touches the game.
  */
 
 import { byId } from "../elements.js";
 import { DASH_COST } from "./movement.js";
+import { remember, remembered } from "./remembered.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {import("./controls.js").Steer} Steer */
 
 /**
- * What a hint can depend on.
+ * The state of the game that a hint can depend on.
  * @typedef {object} Moment
  * @property {Scene} scene
  * @property {Steer} held  the controls as they are now
@@ -20,16 +21,16 @@ import { DASH_COST } from "./movement.js";
  */
 
 /**
- * A line, when it is worth telling, and after which act of the player nobody needs it any more.
+ * A line, the condition for showing it, and the act of a player that makes it needless.
  * @typedef {object} Hint
- * @property {string} name  under which it is remembered
+ * @property {string} name  the key under which the browser remembers it
  * @property {string} text
  * @property {string} [touchText]  for thumbs
  * @property {(moment: Moment) => boolean} when
  * @property {(held: Steer) => boolean} [knows]
  */
 
-const REMEMBERED = "gameserver.arena.hints";
+const KEPT_AS = "hints";
 /** How long a line stays, and how long the next one waits. */
 const SHOWN_S = 6;
 const PAUSE_S = 2;
@@ -84,7 +85,7 @@ export const HINTS = [
 
 export class Hints {
   #element = byId("hint");
-  #known = new Set(read());
+  #known = new Set(shownBefore());
   /** @type {Hint | null} */ #told = null;
   #since_s = PAUSE_S;
 
@@ -120,25 +121,12 @@ export class Hints {
     this.#since_s = 0;
     this.#element.hidden = true;
     this.#known.add(name);
-    write([...this.#known]);
+    remember(KEPT_AS, [...this.#known]);
   }
 }
 
 /** @returns {string[]} the names of the hints that this browser has shown */
-function read() {
-  try {
-    const names = JSON.parse(localStorage.getItem(REMEMBERED) ?? "[]");
-    return Array.isArray(names) ? names.filter((name) => typeof name === "string") : [];
-  } catch {
-    return []; // no storage (a private window), or its content is invalid
-  }
-}
-
-/** @param {string[]} names */
-function write(names) {
-  try {
-    localStorage.setItem(REMEMBERED, JSON.stringify(names));
-  } catch {
-    // A private window keeps nothing; its player reads the hints again.
-  }
+function shownBefore() {
+  const names = remembered(KEPT_AS);
+  return Array.isArray(names) ? names.filter((name) => typeof name === "string") : [];
 }

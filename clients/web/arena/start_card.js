@@ -8,10 +8,11 @@
 import { byId, make } from "../elements.js";
 import { cleanName, MAX_NAME_LENGTH } from "../net/texts.js";
 import { PALETTE } from "./palette.js";
+import { remember, remembered } from "./remembered.js";
 
 /** @typedef {{name: string, colour: number}} Pilot */
 
-const REMEMBERED = "gameserver.arena.pilot";
+const KEPT_AS = "pilot";
 
 export class StartCard {
   #card = byId("start");
@@ -27,7 +28,7 @@ export class StartCard {
    */
   constructor(given, onPlay) {
     const pilot = given ??
-      remembered() ?? { name: "", colour: Math.floor(Math.random() * PALETTE.length) };
+      rememberedPilot() ?? { name: "", colour: Math.floor(Math.random() * PALETTE.length) };
     this.#colour = pilot.colour;
     this.#name.value = pilot.name;
     this.#name.maxLength = 2 * MAX_NAME_LENGTH; // which counts UTF-16 units
@@ -35,7 +36,7 @@ export class StartCard {
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       const chosen = { name: cleanName(this.#name.value) || "Pilot", colour: this.#colour };
-      remember(chosen);
+      remember(KEPT_AS, chosen);
       onPlay(chosen);
     });
   }
@@ -72,23 +73,9 @@ export class StartCard {
 }
 
 /** The pilot of the last visit; null if none is remembered. @returns {Pilot | null} */
-export function remembered() {
-  try {
-    const { name, colour } = JSON.parse(localStorage.getItem(REMEMBERED) ?? "null") ?? {};
-    if (typeof name !== "string" || !Number.isInteger(colour)) return null;
-    if (PALETTE[colour] === undefined) return null;
-    return { name: cleanName(name), colour };
-  } catch {
-    // There is no storage (a private window), or its content is invalid.
-    return null;
-  }
-}
-
-/** @param {Pilot} pilot */
-function remember(pilot) {
-  try {
-    localStorage.setItem(REMEMBERED, JSON.stringify(pilot));
-  } catch {
-    // A private window keeps nothing; the game does not need it to.
-  }
+export function rememberedPilot() {
+  const { name, colour } = remembered(KEPT_AS) ?? {};
+  if (typeof name !== "string" || !Number.isInteger(colour)) return null;
+  if (PALETTE[colour] === undefined) return null;
+  return { name: cleanName(name), colour };
 }
