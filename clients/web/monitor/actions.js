@@ -1,8 +1,7 @@
 /**
- * The actions of an operator: what each asks for, and what became of it.
+ * The actions of an operator: the questions before each, and a note of its result.
  *
- * Owns the questions and the notes of results.  Never decides whether an action is allowed, and
- * never logs one: the server does both.
+ * Owns both.  Never decides whether an action is allowed, and never logs one: the server does both.
  */
 
 import { byId, make } from "../elements.js";

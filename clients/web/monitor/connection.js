@@ -9,7 +9,7 @@ import { GameClient } from "../net/client.js";
 /** @typedef {import("../net/client_types.js").StateChange} StateChange */
 
 /**
- * What the monitor room holds; see the class of each in the Python package `gameserver.admin`.
+ * The entities and maps of the monitor room; `gameserver/admin/monitor_room.py` has their classes.
  * @typedef {{ name: string, rooms: number, players: number, connections: number, held: number, behind: number,
  *   computed: number, waited: number, level: number, ready: boolean, work_us: number[], late_us: number[],
  *   rtt_us: number[], storage_waiting: number, bans: number, mutes: number,
@@ -83,7 +83,7 @@ export class MonitorConnection {
 
   /** @param {string} kind @returns {any[]} */
   #all(kind) {
-    return [...(this.#client.replica?.entities.values() ?? [])].filter((entity) => entity.kind === kind);
+    return this.#client.replica?.ofKind(kind) ?? [];
   }
 
   /** Watch a room; an empty name: none. @param {string} room */

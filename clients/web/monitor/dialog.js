@@ -1,5 +1,5 @@
 /**
- * The one dialog of the page: what an action needs, and the question whether it is meant.
+ * The one dialog of the page: it asks for the arguments of an action, or for a confirmation.
  *
  * Owns the dialog and its fields.  Never carries an action out: the caller gets the values.
  */
@@ -10,7 +10,6 @@ import { byId, make } from "../elements.js";
  * @typedef {object} Field
  * @property {string} name
  * @property {string} label
- * @property {string} [value]
  * @property {string} [placeholder]
  * @property {string[]} [choices]
  * @property {boolean} [required]
@@ -56,7 +55,7 @@ export class Dialog {
 }
 
 /** @param {Field} field */
-function inputOf({ name, label, value = "", placeholder = "", choices, required = false }) {
+function inputOf({ name, label, placeholder = "", choices, required = false }) {
   const input = document.createElement(choices === undefined ? "input" : "select");
   input.name = name;
   input.required = required;
@@ -66,6 +65,5 @@ function inputOf({ name, label, value = "", placeholder = "", choices, required 
     input.maxLength = 200;
     input.autocomplete = "off";
   }
-  if (value !== "") input.value = value;
   return make("label", "field", label, [input]);
 }

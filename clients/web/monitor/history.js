@@ -29,14 +29,9 @@ const LEAST_MS = 700;
 export class History {
   /** @type {Sample[]} */ samples = [];
 
-  /** The newest sample, or null. */
-  get newest() {
-    return this.samples.at(-1) ?? null;
-  }
-
   /** @param {NodeFigures[]} nodes @param {number} nowMs @returns {boolean} whether there is a new sample */
   add(nodes, nowMs) {
-    const last = this.newest;
+    const last = this.samples.at(-1) ?? null;
     if (nodes.length === 0 || (last !== null && nowMs - last.atMs < LEAST_MS)) return false;
     const counts = summed(nodes.map(({ counts }) => counts));
     const most = (/** @type {(node: NodeFigures) => number} */ of) => Math.max(...nodes.map(of));

@@ -1,5 +1,5 @@
 /**
- * One room: its map, its players, where its bytes and its time go.
+ * One room: its map, its players, its bytes by field and its slow ticks.
  *
  * Owns the choice of the room and its display.  Never carries out an action: `actions.js` does.
  */
