@@ -33,7 +33,7 @@ def test_two_pages_wait_cancel_meet_and_go_back(pages: Pages) -> None:
             choose(ada, "ROCK")
             choose(bob, "SCISSORS")
         ada.wait_for_text("#state", "You have won.")
-        bob.wait_for_text("#state", "Ada has won.")
+        bob.wait_for_text("#state", "You have lost.")
         bob.page.click("#again")
         bob.wait_for_text("#wait", "Place 1 of 1")
         assert ada.complaints == bob.complaints == []

@@ -25,7 +25,7 @@ BEATS: Final = {Hand.ROCK: Hand.SCISSORS, Hand.PAPER: Hand.ROCK, Hand.SCISSORS: 
 
 @attrs.frozen
 class RankedOptions(QueueOptions):
-    """Those of the queue; a player without latencies is near to the one region of this example."""
+    """The options of the queue; by default a player is in the one region of this example."""
 
     latencies: tuple[tuple[str, int], ...] = (("here", 0),)
 
@@ -51,9 +51,9 @@ class Duelist:
 
 @entity
 class Duelling:
-    """The state of the duel.  ``over`` is empty until the duel ends, and then names the winner."""
+    """The state of the duel.  ``winner`` is the id of the entity that has won; 0 until then."""
 
-    over: str = synced("")
+    winner: int = synced(0)
 
 
 @command
@@ -106,14 +106,14 @@ class Duel(Room[Duelist]):
         """Note a hand, and reveal both once both players have chosen."""
         player.entity.hand, player.entity.has_chosen = command.hand, True
         both = list(self.world.of_class(Duelist))
-        if len(both) == 2 and all(one.has_chosen for one in both) and not self.duelling.over:
+        if len(both) == 2 and all(one.has_chosen for one in both) and not self.duelling.winner:
             self._show(*both)
 
     @handles
     def go_again(self, player: Player[Duelist], command: Again) -> None:  # noqa: ARG002
         """Send a player back to the queue, with the rank that it has now."""
-        if self.duelling.over:
-            won = self.duelling.over == player.entity.name
+        if self.duelling.winner:
+            won = self.duelling.winner == self.id_of(player.entity)
             rank = player.options.rank + (RANK_STEP if won else -RANK_STEP)
             player.move_to("ranked/main", options=attrs.evolve(player.options, rank=rank))
 
@@ -130,9 +130,9 @@ class Duel(Room[Duelist]):
         if winner is not None:
             winner.score += 1
             if winner.score == TO_WIN:
-                self.duelling.over = winner.name
+                self.duelling.winner = self.id_of(winner)
 
     def _end_if_alone(self) -> None:
         left = list(self.world.of_class(Duelist))
-        if len(left) == 1 and not self.duelling.over:
-            self.duelling.over = left[0].name
+        if len(left) == 1 and not self.duelling.winner:
+            self.duelling.winner = self.id_of(left[0])

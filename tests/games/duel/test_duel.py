@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gameserver import Player
 from gameserver.games.duel.room import (
     PATIENCE_S,
@@ -18,10 +20,10 @@ from gameserver.games.duel.room import (
 from gameserver.testing import Rehearsal
 
 
-def begin() -> tuple[Rehearsal[Duel], Player[Duelist], Player[Duelist]]:
+def begin(*names: str) -> tuple[Rehearsal[Duel], Player[Duelist], Player[Duelist]]:
     play = Rehearsal(Duel(seed=1))
-    ada, bob = (play.join(name, options={"rank": 1000}) for name in ("Ada", "Bob"))
-    return play, ada, bob
+    one, other = (play.join(name, options={"rank": 1000}) for name in names or ("Ada", "Bob"))
+    return play, one, other
 
 
 def test_hands_are_shown_together_and_the_better_one_wins() -> None:
@@ -37,8 +39,9 @@ def test_hands_are_shown_together_and_the_better_one_wins() -> None:
     assert play.step() == [Shown("Ada", Hand.ROCK, "Bob", Hand.ROCK, "")]
 
 
-def test_who_wins_gets_a_rank_and_both_go_back_to_the_queue() -> None:
-    play, ada, bob = begin()
+@pytest.mark.parametrize("names", [("Ada", "Bob"), ("Ada", "Ada")])
+def test_the_winner_gets_a_rank_and_both_go_back_to_the_queue(names: tuple[str, str]) -> None:
+    play, ada, bob = begin(*names)
     play.give(ada, Again())
     play.step()
     assert play.moved == [], "not before it is over"
@@ -46,7 +49,7 @@ def test_who_wins_gets_a_rank_and_both_go_back_to_the_queue() -> None:
         play.give(ada, Choose(Hand.SCISSORS))
         play.give(bob, Choose(Hand.PAPER))
         play.step()
-    assert play.room.duelling.over == "Ada"
+    assert play.room.duelling.winner == play.room.id_of(ada.entity)
     moves = []
     for each in (ada, bob):
         play.give(each, Again())
@@ -57,14 +60,14 @@ def test_who_wins_gets_a_rank_and_both_go_back_to_the_queue() -> None:
     assert ranks == [1000 + RANK_STEP, 1000 - RANK_STEP]
 
 
-def test_one_who_leaves_has_lost_and_one_who_never_came_too() -> None:
+def test_a_player_who_leaves_or_never_comes_loses() -> None:
     play, ada, bob = begin()
     play.leave(bob)
-    assert play.room.duelling.over == "Ada"
+    assert play.room.duelling.winner == play.room.id_of(ada.entity)
     lone = Rehearsal(Duel(seed=1))
-    lone.join("Cid")
+    cid = lone.join("Cid")
     lone.step(round(PATIENCE_S * Duel.tick_rate) + 1)
-    assert lone.room.duelling.over == "Cid"
+    assert lone.room.duelling.winner == lone.room.id_of(cid.entity)
     assert ada.entity.score == 0
 
 

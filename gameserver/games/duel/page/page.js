@@ -61,9 +61,8 @@ function showWait({ status, place, parties, usual_wait_s }) {
 }
 
 function showDuel(own) {
-  const all = [...client.replica.entities.values()];
-  const players = all.filter(({ kind }) => kind === "Duelist");
-  const over = all.find(({ kind }) => kind === "Duelling")?.over ?? "";
+  const players = client.replica.ofKind("Duelist");
+  const winner = client.replica.ofKind("Duelling")[0]?.winner ?? 0;
   $("players").replaceChildren(
     ...players.map(({ name, score, has_chosen }) => {
       const line = document.createElement("li");
@@ -71,9 +70,9 @@ function showDuel(own) {
       return line;
     }),
   );
-  if (over) $("state").textContent = over === own.name ? "You have won." : `${over} has won.`;
-  else $("state").textContent = players.length < 2 ? "waiting for the other one" : "choose";
+  if (winner) $("state").textContent = winner === own.id ? "You have won." : "You have lost.";
+  else $("state").textContent = players.length < 2 ? "waiting for the other player" : "choose";
   for (const button of document.querySelectorAll("[data-hand]"))
-    button.disabled = Boolean(over) || own.has_chosen;
-  $("again").hidden = !over;
+    button.disabled = winner !== 0 || own.has_chosen;
+  $("again").hidden = winner === 0;
 }
