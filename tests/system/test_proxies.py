@@ -49,8 +49,8 @@ def settings(**given: object) -> Settings:
 
 
 def address_of(server: Server) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    [session] = server._sessions
-    return session._peer.address
+    [session] = server.sessions
+    return session.peer.address
 
 
 async def play(game: GameClient) -> None:
