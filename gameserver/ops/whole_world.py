@@ -1,7 +1,7 @@
 """A room's whole world as plain values, with the fields that never leave a real server.
 
-Owns their form for the playground of ``gameserver dev``, which compares it with a seat's view.
-Never changes the room.
+Owns their form: for the playground of ``gameserver dev``, which compares it with a seat's view, and
+for operators who inspect a room.  Never changes the room.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ class Line:
     def nearest(self, key: Key, shape: Shape, rank: float) -> Iterator[tuple[float, int, Entry]]:
         """Yield distance, order and party by the distance of their ranks, nearest first.
 
-        Of two that are as far, the first in line comes first.
+        Of two parties at the same distance, the first in line comes first.
         """
         ranked = self._buckets[key].by_shape[shape]
         above = bisect_left(ranked, (rank,))

@@ -90,7 +90,7 @@ class Matcher:
         #: How long the parties of the last matches have waited; None before the first one.
         self.mean_wait_s: float | None = None
 
-    # ------------------------------------------------------------ who waits
+    # ------------------------------------------------------------ the line
 
     def __len__(self) -> int:
         """Return how many parties wait."""
@@ -254,7 +254,7 @@ class Matcher:
 
 
 class _Rules:
-    """All rules together.  Those that leave a question open are not asked it."""
+    """All rules together.  Each question goes only to the rules that override its method."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._reaching = [rule for rule in rules if _answers(rule, "reach")]

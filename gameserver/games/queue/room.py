@@ -70,9 +70,9 @@ class Place:
     """A player's own view of its wait.  No other player sees it: places are far from each other.
 
     ``place`` is 1 for the party that is next, and 0 unless the status is ``WAITING``; ``parties``
-    are in line.  ``since_tick`` is when the wait began, and ``usual_wait_s`` how long it took those
-    who were matched lately (-1: nobody was).  ``present`` of ``size`` members of its party are
-    there and want a match.
+    are in line.  ``since_tick`` is when the wait began, and ``usual_wait_s`` the mean wait before
+    recent matches (-1: none yet).  ``present`` of ``size`` members of its party are there and want
+    a match.
     """
 
     status: Status = synced(Status.IDLE)
@@ -136,8 +136,8 @@ class Queue(Room):
 
     Class attributes to set: ``rules``, and ``match_kind``, the kind of the rooms for matches.
 
-    All who wait for one match must be in one queue, so clients ask for it by a name, such as
-    ``queue/main``; in a cluster it is then on one node, and matches are made on all.
+    Players can only meet in the same queue, so clients ask for it by a name, such as
+    ``queue/main``.  In a cluster it is then on one node, and the rooms of matches are on all.
     """
 
     tick_rate = 10

@@ -1,4 +1,4 @@
-"""Rules of matches: who may be in one match, and when it is complete.
+"""Rules of matches: which parties may play together, and when a match is complete.
 
 Owns ``Rule``, the base class of all, and the rules that most games need.  A rule keeps no state: it
 judges a draft, the match as it has been put together so far.  Pure; ``matcher.py`` searches.
@@ -212,7 +212,7 @@ class Avoid(Rule):
     """No player of a match avoids another one of another party."""
 
     def fits(self, draft: Draft, party: Party) -> bool:
-        """Whether nobody avoids anybody."""
+        """Whether the party and the draft avoid none of each other's players."""
         return all(
             party.avoids.isdisjoint(other.identities) and other.avoids.isdisjoint(party.identities)
             for other in draft.parties
@@ -223,8 +223,8 @@ class Avoid(Rule):
 class Roles(Rule):
     """A match has a certain number of players in each role: ``Roles({"healer": 1, "fighter": 3})``.
 
-    A player takes one of the roles that it offers; one that offers none takes any.  ``assign`` says
-    which one.
+    A player takes one of the roles that it offers, and any role if it offers none.  ``assign``
+    returns the role of each player.
     """
 
     counts: Mapping[str, int]
