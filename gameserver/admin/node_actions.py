@@ -14,12 +14,13 @@ import attrs
 import structlog
 import trio
 
-from gameserver.admin.report import report_of
+from gameserver.admin.report import report_of, sessions_of
 from gameserver.errors import GameServerError
 from gameserver.ops.whole_world import plain, world_of
 from gameserver.outbox import Move
 from gameserver.protocol.closing import CloseCode
 from gameserver.protocol.texts import cleaned_text
+from gameserver.runtime.admission.addresses import read_address
 from gameserver.runtime.admission.moderation import told
 from gameserver.runtime.rooms.load_list import listed_room
 from gameserver.runtime.rooms.open_room import OpenRoom
@@ -82,10 +83,6 @@ class NodeActions:
             raise AdminError(f"nobody is in seat {seat} of {opened.task.label}")
         return member
 
-    def _sessions(self) -> dict[Member, Session]:
-        sessions = [(session.member, session) for session in self._server.sessions]
-        return {member: session for member, session in sessions if member is not None}
-
     # ------------------------------------------------------------ looking
 
     def rooms(self) -> list[dict[str, Any]]:
@@ -106,7 +103,7 @@ class NodeActions:
         opened = [o for o in self._server.lobby.open_rooms if room in (None, o.task.label)]
         if room is not None and not opened:
             return None
-        sessions = self._sessions()
+        sessions = sessions_of(self._server)
         found = [self._player(one, member, sessions) for one in opened for member in _members(one)]
         return found[:MOST_PLAYERS]
 
@@ -120,7 +117,7 @@ class NodeActions:
             "seat": player.seat,
             "name": player.name,
             "identity": player.identity,
-            "address": None if session is None else _address(session),
+            "address": member.address,
             "connected": player.connected,
             "rtt_ms": None if rtt_s is None else round(rtt_s * 1e3, 1),
             "bytes_out": 0 if session is None else session.bytes_out,
@@ -164,7 +161,7 @@ class NodeActions:
         if opened is None:
             return None
         member = self._member(opened, seat)
-        return self._player(opened, member, self._sessions())
+        return self._player(opened, member, sessions_of(self._server))
 
     # ------------------------------------------------------------ acting
 
@@ -221,11 +218,9 @@ class NodeActions:
         if one.kind != BAN:
             return 0
         ended = 0
-        sessions = self._sessions()
         for opened in self._server.lobby.open_rooms:
             for member in _members(opened):
-                session = sessions.get(member)
-                address = None if session is None else session.peer.address
+                address = read_address(member.address or "")
                 if moderation.find(BAN, member.player.identity, address) is not None:
                     opened.task.roster.remove(member, CloseCode.BANNED, told(one))
                     ended += 1
@@ -240,8 +235,3 @@ def _members(opened: OpenRoom) -> list[Member]:
     roster = opened.task.roster
     found = [roster.find_seat(seat) for seat in list(opened.task.room.players)]
     return [member for member in found if member is not None]
-
-
-def _address(session: Session) -> str | None:
-    address = session.peer.address
-    return None if address is None else str(address)

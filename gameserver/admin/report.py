@@ -44,7 +44,7 @@ async def report_of(server: Server, watched: Collection[str], *, whole: bool) ->
         await trio.sleep(
             max(one.task.room.publish_interval / one.task.room.tick_rate for one in shown)
         )
-    sessions = {s.member: s for s in server.sessions if s.member is not None} if shown else {}
+    sessions = sessions_of(server) if shown else {}
     opened = server.lobby.open_rooms
     busiest = heapq.nlargest(MOST_ROOMS, opened, key=lambda one: one.task.load)
     named = {one.task.label: one for one in (*busiest, *(o for o in opened if o in shown))}
@@ -58,6 +58,11 @@ async def report_of(server: Server, watched: Collection[str], *, whole: bool) ->
             for one in shown
         },
     }
+
+
+def sessions_of(server: Server) -> dict[Member, Session]:
+    """Return the session of each player who has a connection."""
+    return {one.member: one for one in server.sessions if one.member is not None}
 
 
 # ---------------------------------------------------------------- the process

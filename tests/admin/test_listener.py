@@ -21,6 +21,7 @@ from gameserver.runtime.server import Server
 from gameserver.storage.opening import open_storage
 from tests.support.admin_client import TOKEN, ask_admin
 from tests.support.small_game import Field, RawClient, join, open_url
+from tests.support.sockets import reset, until
 
 SETTINGS = Settings(port=0, admin_port=0, admin_token=f"ann:{TOKEN}")
 
@@ -48,9 +49,13 @@ class Opened:
         return error
 
 
+class Holding(Field):
+    hold_s = 60.0
+
+
 @asynccontextmanager
-async def opened(settings: Settings = SETTINGS) -> AsyncIterator[Opened]:
-    async with open_server({"field": Field}, settings) as server, trio.open_nursery() as nursery:
+async def opened(settings: Settings = SETTINGS, room: type[Field] = Field) -> AsyncIterator[Opened]:
+    async with open_server({"field": room}, settings) as server, trio.open_nursery() as nursery:
         port = await nursery.start(run_alone, server)
         yield Opened(server, port)
         nursery.cancel_scope.cancel()
@@ -131,6 +136,24 @@ async def test_a_ban_by_address_ends_sessions_and_refuses_joins() -> None:
         assert await admin.refuses("unban", address="127.0.0.1") == (
             "there is no ban of address 127.0.0.1/32"
         )
+
+
+async def test_a_ban_reaches_a_player_whose_connection_is_lost() -> None:
+    async with opened(room=Holding) as admin, join(admin.server) as client:
+        await client.joined("bob")
+        [session] = admin.server.sessions
+        assert session.member is not None
+        player, resuming = session.member.player, session.member.resume_state
+        await client.next_of(Delta)
+        await client.step(1)
+        await until(lambda: resuming.welcomed)
+        reset(client.ws._stream)
+        await until(lambda: not player.connected)
+        [held] = await admin.does("players")
+        assert (held["name"], held["connected"], held["address"]) == ("bob", False, "127.0.0.1")
+        told = await admin.does("ban", room="field/1", seat=1)
+        assert told.startswith("127.0.0.1/32 is banned; 1 sessions have ended")
+        assert await admin.does("players") == []
 
 
 async def test_bans_and_the_audit_log_outlive_the_server(tmp_path: Any) -> None:

@@ -286,6 +286,7 @@ class Session:
         self._log = self._log.bind(room=task.label, player=escaped(member.player.name))
         member.roster.continue_over(member, self._ws.link, self.end)
         self._member = member
+        self._note_address(member)
         self._begin_play(task, member, frozen, began_s)
 
     async def run_on(self) -> None:
@@ -342,10 +343,13 @@ class Session:
         self._entrance = None
         self._seated, self._counted_before = member.seated, entered.counted_before
         self._peer.joined()
-        member.address = None if self._peer.address is None else str(self._peer.address)
+        self._note_address(member)
         self._log = self._log.bind(room=task.label, player=escaped(player.name))
         more = {"behind_ticks": entered.behind_ticks} if entered.how == "resumed" else {}
         self._log.info(entered.how, seat=player.seat, **more)
+
+    def _note_address(self, member: Member) -> None:
+        member.address = None if self._peer.address is None else str(self._peer.address)
 
     async def _until_over(self, member: Member, work: Coroutine[Any, Any, Ending]) -> Ending:
         ending = Ending(CloseCode.INTERNAL_ERROR, "internal error")
@@ -367,6 +371,7 @@ class Session:
         played = less(tally_of(self._member.seated), self._counted_before)
         self._counted_before = less(tally_of(member.seated), played)
         self._member, member.on_replaced = member, self._go_on_as
+        self._note_address(member)
         self._seated = member.seated
         if self._reception is not None:
             self._reception.close()

@@ -56,7 +56,9 @@ async def test_a_player_plays_on_in_the_new_server_over_its_connection() -> None
             assert before.told == ["ann joins"]
             assert after.told == ["ann joins"]
             assert not two.old.sessions
-            assert len(new.sessions) == 1
+            (session,) = new.sessions
+            assert session.member is not None
+            assert session.member.address == "127.0.0.1"
             statistics = game.statistics()
             assert (statistics.resumes, game.rejoins, statistics.checksum_failures) == (0, 0, 0)
 
