@@ -80,6 +80,26 @@ def _seconds(value: Any, default: float) -> float:
     return seconds if seconds > 0 else default
 
 
+class _Body(httpx.AsyncByteStream):
+    """The body of a request.
+
+    The one of httpx is iterated by a generator, and a request that is cancelled drops that
+    unfinished, for which Trio warns.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._parts = [content]
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the content, once."""
+        if not self._parts:
+            raise StopAsyncIteration
+        return self._parts.pop()
+
+
 class AgonesSdk:
     """The calls; made by ``open_sdk``."""
 
@@ -116,9 +136,10 @@ class AgonesSdk:
         pause_s = FIRST_PAUSE_S
         while True:
             try:
-                async with self._client.stream(
-                    "GET", "/watch/gameserver", timeout=httpx.Timeout(CALL_TIMEOUT_S, read=None)
-                ) as answer:
+                timeout = httpx.Timeout(CALL_TIMEOUT_S, read=None)
+                request = self._request("GET", "/watch/gameserver", timeout=timeout)
+                answer = await self._client.send(request, stream=True)
+                async with contextlib.aclosing(answer):
                     answer.raise_for_status()
                     pause_s = FIRST_PAUSE_S
                     await _read_lines(answer, lambda line: notice(_result(line)))
@@ -126,6 +147,11 @@ class AgonesSdk:
                 log.debug("the watch of Agones ended", why=repr(error))
             await trio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    def _request(self, method: str, path: str, **options: Any) -> httpx.Request:
+        request = self._client.build_request(method, path, **options)
+        request.stream = _Body(request.content)
+        return request
 
     async def _insist(self, method: str, path: str, body: Any = None) -> Any:
         """Call until there is an answer; ``AgonesRefused`` if it is a refusal."""
@@ -141,7 +167,7 @@ class AgonesSdk:
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     async def _call(self, method: str, path: str, body: Any) -> Any:
-        answer = await self._client.request(method, path, json=body)
+        answer = await self._client.send(self._request(method, path, json=body))
         if 400 <= answer.status_code < 500:
             raise AgonesRefused(f"Agones refuses {path}: {answer.status_code} {answer.text[:200]}")
         answer.raise_for_status()

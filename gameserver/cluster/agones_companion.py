@@ -96,7 +96,11 @@ class AgonesCompanion:
     # ------------------------------------------------------------ health
 
     async def _tell_health(self) -> None:
-        known = await self._sdk.game_server()
+        try:
+            known = await self._sdk.game_server()
+        except AgonesRefused as refusal:
+            log.warning("Agones refuses what it is told", why=str(refusal))
+            known = AgonesServer.read({})  # health is told as often as by default
         if known.health_disabled:
             return
         while True:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 import pytest
@@ -20,13 +20,16 @@ from tests.support.sockets import PATIENCE_S, until
 
 
 @asynccontextmanager
-async def accompanied(**settings: object) -> AsyncIterator[tuple[Server, Sidecar, AgonesCompanion]]:
+async def accompanied(
+    *, refused: Collection[str] = (), **settings: object
+) -> AsyncIterator[tuple[Server, Sidecar, AgonesCompanion]]:
     async with (
         open_sidecar() as sidecar,
         open_server({"plain": Plain}, Settings(port=0, **settings)) as server,
         open_sdk({agones.PORT_VARIABLE: str(sidecar.port)}) as sdk,
         trio.open_nursery() as nursery,
     ):
+        sidecar.refused = refused
         companion = AgonesCompanion(server, sdk, look_s=0.01)
         nursery.start_soon(companion.run)
         with trio.fail_after(PATIENCE_S):
@@ -85,6 +88,11 @@ async def test_health_is_told_only_while_rooms_tick(monkeypatch: pytest.MonkeyPa
                 await trio.sleep(1.0)  # two pings are due
                 assert sidecar.pings == pings
             await sidecar.until_pings(pings + 1)
+
+
+async def test_health_is_told_where_agones_refuses_to_say_how_often() -> None:
+    async with accompanied(refused=["/gameserver"]) as (_, sidecar, _):
+        await sidecar.until_pings(1)
 
 
 async def test_the_end_that_agones_says_drains() -> None:

@@ -7,7 +7,7 @@ states that they lead to, and the stream of changes.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -30,6 +30,8 @@ class Sidecar:
         self.pings = 0
         #: Statuses of the next answers, before the calls are understood again.
         self.faults: list[int] = []
+        #: Paths whose calls are refused.
+        self.refused: Collection[str] = ()
         self._changed = trio.Event()
         self._heard = trio.Event()
 
@@ -87,6 +89,8 @@ class Sidecar:
     async def _answer(self, path: str, data: bytes, send: Any) -> None:
         if self.faults:
             await send(self.faults.pop(0), {"error": "not now"})
+        elif path in self.refused:
+            await send(404, {"error": "not here"})
         elif path == "/watch/gameserver":
             await self._watch(send)
         elif path == "/gameserver":
