@@ -29,9 +29,11 @@ def test_two_pages_wait_cancel_meet_and_go_back(pages: Pages) -> None:
         ada.page.click("#enter")
         for page in (ada, bob):
             page.wait_for_text("#state", "choose")
-        for _ in range(3):
+        for rounds in range(1, 4):
             choose(ada, "ROCK")
             choose(bob, "SCISSORS")
+            for page in (ada, bob):  # a hand that is chosen before would belong to this round
+                page.wait(f"document.querySelectorAll('#news li').length === {rounds}")
         ada.wait_for_text("#state", "You have won.")
         bob.wait_for_text("#state", "You have lost.")
         bob.page.click("#again")
