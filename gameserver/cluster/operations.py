@@ -7,6 +7,7 @@ node, or it plays on until it ends or the time is over.
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +30,8 @@ log = structlog.get_logger(__name__)
 DRAIN: Final = "drain"
 #: Time for handing over all rooms of a node, besides ``drain_s`` for the rooms that stay.
 HANDOVERS_DEADLINE_S: Final = 120.0
+#: Time for a node to answer that it serves on.
+GO_ON_DEADLINE_S: Final = 5.0
 #: Time for a new process to import the game and to start serving.
 START_DEADLINE_S: Final = 60.0
 
@@ -100,7 +103,7 @@ class HostOperations:
             for node in old:
                 drained = await self._drain(node, self._drain_s, new)
                 if drained.players:
-                    await self._call(node, "go_on", within_s=5.0)
+                    await self._go_on(node)
                     raise OperationFailed(
                         f"{node.name} has rooms that no other node takes: it serves on with the "
                         f"old version, after {len(new)} upgraded nodes; the log says why"
@@ -125,8 +128,17 @@ class HostOperations:
 
     async def _drain(self, node: NodeProcess, within_s: float, prefer: Any = ()) -> Drained:
         deadline_s = within_s + HANDOVERS_DEADLINE_S
-        told = await self._call(node, DRAIN, within_s, list(prefer), within_s=deadline_s)
+        try:
+            told = await self._call(node, DRAIN, within_s, list(prefer), within_s=deadline_s)
+        except OperationFailed:
+            with contextlib.suppress(OperationFailed):
+                await self._go_on(node)  # or a second try would find it draining, and end it
+            raise
         return Drained(*told)
+
+    async def _go_on(self, node: NodeProcess) -> None:
+        """Have a node that was told to drain serve on."""
+        await self._call(node, "go_on", within_s=GO_ON_DEADLINE_S)
 
     async def _call(self, node: NodeProcess, name: str, *arguments: Any, within_s: float) -> Any:
         try:

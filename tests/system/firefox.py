@@ -13,7 +13,7 @@ import shutil
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
-from subprocess import PIPE
+from subprocess import DEVNULL, PIPE
 from typing import Any, Final
 
 import pytest
@@ -102,7 +102,7 @@ async def firefox_page(url: str, profile: Path) -> AsyncIterator[FirefoxPage]:
     command += ["--remote-debugging-port", "0", "about:blank"]
     async with trio.open_nursery() as nursery:
         process: trio.Process = await nursery.start(
-            partial(trio.run_process, command, stderr=PIPE, stdout=PIPE, check=False)
+            partial(trio.run_process, command, stderr=PIPE, stdout=DEVNULL, check=False)
         )
         address = await _address(process)
         nursery.start_soon(_drain, process)
