@@ -1,4 +1,4 @@
-"""An operator's requests to a host whose nodes give no answer (``test_rolling.py``: nodes that do)."""
+"""An operator's requests to a host whose nodes give no answer; ``test_rolling.py`` has the rest."""
 
 from __future__ import annotations
 
